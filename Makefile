@@ -1,0 +1,104 @@
+# The verbs of this project. `make` alone lists them; README.md has the same as plain commands.
+# Needs Python 3.11 to 3.13 with venv and pip, and nothing else: every target makes what it needs.
+
+PYTHON ?= python3
+# Worker processes of the tests (0: in this process, for a debugger).
+WORKERS ?= auto
+# More for pytest, e.g. make test PYTEST_ARGS="-k golden -x"
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq
+PYTEST := $(BIN)/python -m pytest
+DEMO := .venv/.installed
+DEV := .venv/.installed-dev
+NOTEBOOKS = $(wildcard notebooks/*.ipynb)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format types floors coverage coverage-check notebooks bench docs \
+	test-oldest wheel clean
+
+help:  ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(DEMO)  ## install, backtest 90 days of candles, print the summary
+	$(BIN)/tradenb demo
+
+test: $(DEV)  ## install with all tools, run the tests
+	$(PYTEST) -n $(WORKERS) $(PYTEST_ARGS)
+
+lint: $(DEV)  ## look for mistakes, check the format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(DEV)  ## mend what lint can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(DEV)  ## check the types, strictly
+	$(BIN)/mypy tradenb $(wildcard tests/typing)
+
+floors: $(DEV)  ## check who may import whom
+	$(BIN)/lint-imports --no-logo
+
+coverage: $(DEV)  ## run the tests, then demand 98% of the core's branches
+	$(MAKE) test PYTEST_ARGS="$(PYTEST_ARGS) --cov --cov-report="
+	$(MAKE) coverage-check
+
+coverage-check: $(DEV)  ## judge the coverage of the last run with --cov
+	$(BIN)/coverage report --include='tradenb/core/*' --fail-under=98
+	$(BIN)/coverage json --include='tradenb/core/*' -q -o .coverage-core.json
+	@$(BIN)/python -c 'import json, sys; t = json.load(open(".coverage-core.json"))["totals"]; \
+	share = 100 * t["covered_branches"] / t["num_branches"]; \
+	print(f"branches of the core: {share:.1f}% of", t["num_branches"]); sys.exit(share < 98)'
+
+notebooks: $(DEV)  ## execute every notebook from top to bottom
+	$(if $(NOTEBOOKS),$(PYTEST) --nbmake --nbmake-timeout=300 -n $(WORKERS) $(NOTEBOOKS),\
+	@echo "no notebooks yet")
+
+bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
+	$(BIN)/python -m benchmarks
+
+docs: $(DEV)  ## run the examples of the docstrings and of docs/
+	$(PYTEST) --doctest-glob='*.md' tradenb docs
+
+test-oldest: .venv-oldest/.installed  ## run the tests with the oldest supported dependencies
+	.venv-oldest/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+wheel: $(DEV)  ## build dist/*.whl
+	rm -rf dist
+	$(BIN)/python -m build --wheel --outdir dist .
+
+clean:  ## remove environments, caches and everything built; never a state folder (dump/)
+	rm -rf .venv .venv-oldest build dist *.egg-info .coverage .coverage.* .coverage-core.json htmlcov
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: an environment is installed again only when pyproject.toml has changed since.
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else \
+	"tradenb needs Python 3.11 to 3.13, $(PYTHON) is %d.%d; try make PYTHON=python3.12" % v[:2])'
+	$(PYTHON) -m venv .venv
+
+$(DEMO): pyproject.toml | .venv/bin/python
+	@echo "installing tradenb into .venv, about a minute the first time"
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+$(DEV): pyproject.toml | .venv/bin/python
+	@echo "installing tradenb and its tools into .venv, about two minutes the first time"
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch $(DEMO) $@
+
+.venv-oldest/.installed: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-oldest
+	$(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*(d.replace(">=", "==") for d in project["dependencies"]), sep="\n")' \
+	> .venv-oldest/constraints.txt
+	@echo "installing the oldest versions into .venv-oldest, about two minutes the first time"
+	.venv-oldest/bin/python -m pip install --disable-pip-version-check -qq \
+		-c .venv-oldest/constraints.txt -e '.[dev]'
+	.venv-oldest/bin/python -m pip check
+	@touch $@

@@ -1,0 +1,112 @@
+"""What holds for every test: a home of its own, no thread left behind, no skip where it counts.
+
+Environment
+-----------
+TRADENB_REQUIRE=1
+    A skipped test fails (CI sets it: there everything that a test may lack is installed).
+TRADENB_HYPOTHESIS=thorough
+    Property tests draw many more examples, new ones each time.
+TRADENB_REAL_DATA=FOLDER
+    Where the recorded candles are, if not in `../shared/data` beside the repository.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import hypothesis
+import pytest
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+REQUIRED = os.environ.get("TRADENB_REQUIRE") == "1"
+THREAD_GRACE_SECONDS = 2.0
+
+# The same examples in every run: a red test is red for everybody. Nothing is timed, because the
+# machines that run this are shared; each test has its time-out from pyproject.toml.
+hypothesis.settings.register_profile(
+    "default",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+# For a night or a doubt: what it finds is kept in .hypothesis and tried first the next time.
+hypothesis.settings.register_profile(
+    "thorough",
+    hypothesis.settings.get_profile("default"),
+    derandomize=False,
+    database=DirectoryBasedExampleDatabase(REPOSITORY / ".hypothesis" / "examples"),
+    max_examples=2_000,
+)
+hypothesis.settings.load_profile(os.environ.get("TRADENB_HYPOTHESIS", "default"))
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    return str(report.longrepr)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Turn a skip of a test or of its set-up into a failure under TRADENB_REQUIRE=1."""
+    report = yield
+    if REQUIRED and report.skipped and not hasattr(report, "wasxfail"):
+        reason = _reason(report)
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but TRADENB_REQUIRE=1 lets no test be skipped: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """The same for a file that skips itself as a whole."""
+    report = yield
+    if REQUIRED and report.skipped:
+        reason = _reason(report)
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but TRADENB_REQUIRE=1 lets no file be skipped: {reason}"
+    return report
+
+
+def _lingering(before: set[threading.Thread]) -> list[threading.Thread]:
+    """Return the non-daemon threads that are still alive after a moment's patience."""
+    deadline = time.monotonic() + THREAD_GRACE_SECONDS
+    new = [t for t in threading.enumerate() if t not in before and not t.daemon]
+    for thread in new:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return [thread for thread in new if thread.is_alive()]
+
+
+@pytest.fixture(autouse=True)
+def isolation(tmp_path, monkeypatch):
+    """Give each test a home of its own; afterwards no thread and no other folder may be left."""
+    monkeypatch.setenv("TRADENB_HOME", str(tmp_path / "home"))
+    folder = Path.cwd()
+    before = set(threading.enumerate())
+    yield
+    now = Path.cwd()
+    os.chdir(folder)
+    assert now == folder, f"the test left the working folder at {now}"
+    left = _lingering(before)
+    assert not left, f"the test left threads that would hold up the interpreter's exit: {left}"
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the top folder of the repository."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of recorded candles; skip where it is missing."""
+    folder = Path(os.environ.get("TRADENB_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no recorded candles in {folder}; TRADENB_REAL_DATA names another folder")
+    return folder

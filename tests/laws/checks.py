@@ -1,0 +1,64 @@
+"""The laws as plain functions: a scenario in, what is broken out.
+
+The property tests call them on drawn scenarios, `test_mutants.py` calls them on fixed ones, so that
+what is shown to catch a mutant is what the tests really run.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from tests.laws.generators import close_times, with_noise_after
+from tests.scenarios import (
+    EVENT,
+    TRADE,
+    Played,
+    differences,
+    on_reference,
+    on_tradenb,
+    run_in_blocks,
+)
+
+AT = EVENT.index("at")
+CLOSED_AT = TRADE.index("closed_at")
+
+
+def chunks_broken(scenario: dict[str, Any], random: Random) -> list[str]:
+    """Law 1: any split of the candles gives the events and the state of the whole."""
+    times = close_times(scenario)
+    some = sorted(random.sample(times, min(len(times), random.choice((1, 2, 5)))))
+    whole, whole_state = run_in_blocks(scenario, [])
+    for cuts in (some, times):
+        played, state = run_in_blocks(scenario, cuts)
+        if found := differences(played, whole):
+            return found
+        if state != whole_state:
+            return [f"state: {state} is not {whole_state}"]
+    return []
+
+
+def reference_broken(scenario: dict[str, Any]) -> list[str]:
+    """Law 2: the fast machine is the naive one."""
+    return differences(on_tradenb(scenario), on_reference(scenario))
+
+
+def lookahead_broken(scenario: dict[str, Any], random: Random) -> list[str]:
+    """Law 5: other candles after a moment change nothing up to it."""
+    times = close_times(scenario)
+    if not times:
+        return []
+    at = random.choice(times)
+    noisy = with_noise_after(scenario, at, random)
+    return differences(up_to(at, on_tradenb(noisy)), up_to(at, on_tradenb(scenario)))
+
+
+def up_to(at: int, played: Played) -> Played:
+    """What was known at a moment."""
+    return Played(
+        events=[event for event in played.events if event[AT] <= at],
+        trades=[trade for trade in played.trades if trade[CLOSED_AT] <= at],
+        asks={name: [time for time in times if time <= at] for name, times in played.asks.items()},
+        probes=[probe for probe in played.probes if probe[0] <= at],
+        refused=played.refused,
+    )

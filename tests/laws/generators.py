@@ -1,0 +1,394 @@
+"""Random scenarios in the golden format, on grids so coarse that ties and touches are the rule.
+
+`scenario_of(random)` makes one of a `random.Random`: of a seeded one in the fixed lists of the
+mutants, of Hypothesis's in the laws, where it is drawn and shrunk like anything else. Prices move
+in steps of half a percent, targets and stops stand on the same grid, and volumes are often 0: exact
+touches, gaps through a stop, both sides on one candle and equal market prices come up all the time.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+
+MINUTE = 60_000
+MIDNIGHT = 1_704_067_200_000
+INTERVALS = ("1m", "1m", "1m", "3m", "5m")
+LENGTH = {"1m": 1, "3m": 3, "5m": 5, "15m": 15}
+WALKS = (
+    ((-1, 0, 0, 0, 1), (0, 0, 0, 1)),
+    ((-2, -1, -1, 0, 0, 1, 1, 2), (0, 0, 1, 2)),
+    ((-3, -2, -1, 1, 2, 3), (0, 0, 1, 4)),
+    ((-1, 0, 1, 1), (0,)),
+    ((-1, -1, 0, 1), (0,)),
+)
+GAPS = (-3, -2, 2, 3)
+VOLUMES = (0, 1, 1, 3, 0.7)
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+Answer = dict[str, Any] | None
+
+
+def scenarios(*, refused: bool = False) -> st.SearchStrategy[dict[str, Any]]:
+    """Scenarios for Hypothesis; with `refused` about every other has a row that is refused."""
+    drawn = st.randoms(use_true_random=False)
+    return drawn.map(refused_scenario_of if refused else scenario_of)
+
+
+def fixed_scenarios(count: int) -> list[dict[str, Any]]:
+    """The same scenarios in every run."""
+    return [scenario_of(Random(seed)) for seed in range(count)]
+
+
+def scenario_of(random: Random) -> dict[str, Any]:
+    """Make one scenario whose candles are accepted."""
+    symbols = list(SYMBOLS[: random.choice((1, 1, 2))])
+    start = MIDNIGHT + random.choice((0, -20, -7, 721)) * MINUTE
+    minutes = random.choice((12, 40, 90))
+    grids = {symbol: candles_of(random, start, minutes) for symbol in symbols}
+    risks = risks_of(random, start, minutes)
+    strategies = [
+        strategy_of(random, name, grids, [risk["name"] for risk in risks])
+        for name in "abc"[: random.choice((1, 1, 2, 3))]
+    ]
+    scenario: dict[str, Any] = {
+        "symbols": symbols,
+        "candles": {symbol: as_given(random, grids[symbol]) for symbol in symbols},
+        "start": start + random.choice((0, 0, 0, 1, 59_999)),
+        "end": start + minutes * MINUTE + random.choice((0, 0, 0, -5 * MINUTE, 30_000, 3 * MINUTE)),
+        "risks": risks,
+        "strategies": strategies,
+        "commands": commands_of(random, start, minutes, strategies, symbols),
+        "probe": probes_of(random, start, minutes),
+        "rules": rules_of(random),
+    }
+    if random.randrange(12) == 0:
+        scenario["rules"], scenario["reference"] = {}, True
+    return scenario
+
+
+def refused_scenario_of(random: Random) -> dict[str, Any]:
+    """Make one scenario, and spoil one of its rows, often enough."""
+    scenario = scenario_of(random)
+    symbol = random.choice(scenario["symbols"])
+    rows = raw_rows(scenario["candles"][symbol])
+    if random.randrange(8):
+        spoil(random, rows)
+    scenario["candles"][symbol] = rows
+    return scenario
+
+
+# ---------------------------------------------------------------------------------------- candles
+
+
+def candles_of(random: Random, start: int, minutes: int) -> list[list[float]]:
+    """A random walk [t, open, high, low, close, volume] with some history before the start."""
+    history = random.choice((0, 1, 4, 16))
+    late = random.choice((0, 0, 0, 0, 3)) if history == 0 else 0
+    first = start + (late - history) * MINUTE
+    count = history + minutes - late - random.choice((0, 0, 0, 2))
+    step = random.choice((0.5, 0.5, 0.25, 0.1))
+    moves, wicks = random.choice(WALKS)
+    close, rows = 100.0, []
+    for index in range(count):
+        gap = random.choice(GAPS) if random.randrange(10) == 0 else 0
+        open_ = close + step * gap
+        close = min(max(open_ + step * random.choice(moves), 85.0), 115.0)
+        high = max(open_, close) + step * random.choice(wicks)
+        low = min(open_, close) - step * random.choice(wicks)
+        prices = [round(price, 6) for price in (open_, high, low, close)]
+        rows.append([first + index * MINUTE, *prices, random.choice(VOLUMES)])
+    return rows
+
+
+def as_given(random: Random, grid: list[list[float]]) -> Any:
+    """The grid as a block, or as raw rows: some twice, some missing."""
+    if random.randrange(3):
+        return {"t0": grid[0][0], "rows": [row[1:] for row in grid]}
+    rows: list[list[float]] = []
+    for row in grid:
+        chance = random.randrange(12)
+        if chance == 0 and rows:
+            continue
+        if chance == 1:
+            rows.append(list(row))
+        if chance == 2:
+            rows.append([row[0], *(round(value * 1.01, 6) for value in row[1:5]), row[5]])
+        rows.append(list(row))
+    return rows
+
+
+def raw_rows(candles: Any) -> list[list[Any]]:
+    if isinstance(candles, list):
+        return candles
+    return [[candles["t0"] + index * MINUTE, *row] for index, row in enumerate(candles["rows"])]
+
+
+def spoil(random: Random, rows: list[list[Any]]) -> None:
+    """Make one row such that it is refused."""
+    index = random.randrange(len(rows))
+    row = rows[index]
+    match random.randrange(9):
+        case 0:
+            row[random.randrange(1, 6)] = {"$": random.choice(("NaN", "Infinity", "-Infinity"))}
+        case 1:
+            row[random.randrange(1, 5)] = random.choice((0, -1))
+        case 2:
+            row[5] = -1
+        case 3:
+            row[3] = max(row[1], row[4]) + 0.5
+            row[2] = row[3] + 1
+        case 4:
+            row[2] = min(row[1], row[4]) - 0.5
+            row[3] = row[2] - 1
+        case 5:
+            row[0] += random.choice((1, -1, 30_000))
+        case 6:
+            rows.append(rows.pop(index))
+        case 7:
+            row[3] = row[3] / 2_000
+        case 8:
+            row[2] = row[2] * 2_000
+
+
+# ----------------------------------------------------------------------------- strategies, scripts
+
+
+def strategy_of(
+    random: Random, name: str, grids: dict[str, list[list[float]]], risks: list[str]
+) -> dict[str, Any]:
+    every = random.choice(INTERVALS)
+    strategy: dict[str, Any] = {
+        "name": name,
+        "every": every,
+        "risk": [risk for risk in risks if random.randrange(3)],
+    }
+    if len(grids) > 1 and random.randrange(5) == 0:
+        strategy["symbols"] = [random.choice(sorted(grids))]
+    if random.randrange(5) == 0:
+        strategy["builtin"] = builtin_of(random)
+        return strategy
+    talkative = random.choice((1, 2, 4))
+    strategy["script"] = {
+        symbol: {
+            str(int(row[0]) + MINUTE): answer_of(random, row[4])
+            for row in grid
+            if (row[0] + MINUTE) % (LENGTH[every] * MINUTE) == 0
+            and random.randrange(talkative) == 0
+        }
+        for symbol, grid in grids.items()
+    }
+    return strategy
+
+
+def builtin_of(random: Random) -> dict[str, Any]:
+    """A cross of averages: the one strategy here that looks at candles to decide."""
+    builtin: dict[str, Any] = {
+        "timeframe": random.choice(("1m", "3m", "5m")),
+        "fast": random.choice((1, 2)),
+        "slow": random.choice((3, 4)),
+        "percent": random.choice((0.5, 1)),
+        "minutes": random.choice((2, 5, 15)),
+        "warm_up": bool(random.randrange(2)),
+    }
+    if random.randrange(2):
+        builtin["entry_offset"] = random.choice((0.005, 0.0025))
+    return builtin
+
+
+def answer_of(random: Random, close: float) -> Answer:
+    chance = random.randrange(30)
+    if chance == 0:
+        return {"raise": random.choice(("ValueError", "KeyError"))}
+    if chance == 1:
+        return {"answer": random.choice(([1], "long", 5, True, {}, 0))}
+    if chance == 2:
+        return None
+    if chance <= 5:
+        need = [random.choice(("1m", "1m", "3m", "5m", "15m")), random.choice((1, 3, 6))]
+        return {"need": need, "then": None if chance == 3 else candidate_of(random, close)}
+    return candidate_of(random, close)
+
+
+def candidate_of(random: Random, close: float) -> dict[str, Any]:
+    """A candidate on the grid of the prices, mostly a good one."""
+    sign = random.choice((1, -1))
+    ways = (0.5, 1.0, 1.5, 2.0)
+    base = close
+    candidate: dict[str, Any] = {
+        "position": "long" if sign == 1 else "short",
+        "minutes": random.choice((1, 2, 3, 5, 10, 20)),
+    }
+    if random.randrange(2):
+        base = close - sign * random.choice((0, 0.5, 0.5, 1.0, 1.5, -0.5))
+        candidate["entry"] = round(base, 6)
+    candidate["take_profit"] = round(base + sign * random.choice(ways), 6)
+    candidate["stop_loss"] = round(base - sign * random.choice(ways), 6)
+    if random.randrange(6) == 0:
+        relative(random, candidate, sign)
+    if random.randrange(5) == 0:
+        candidate["id"] = random.choice(("x", "y", "z"))
+    if random.randrange(8) == 0:
+        candidate["note"] = random.choice(("dip", ""))
+    if random.randrange(8) == 0:
+        candidate["size"] = random.choice((1, 0.5))
+    if random.randrange(10) == 0:
+        make_invalid(random, candidate)
+    return candidate
+
+
+def relative(random: Random, candidate: dict[str, Any], sign: int) -> None:
+    """Distances in percent of the market price or of the average, near the bounds."""
+    unit = random.choice(("x", "x", "a"))
+    candidate.pop("entry", None)
+    candidate["take_profit"] = {unit: 1 + sign * random.choice((0.005, 0.01, 0.004))}
+    candidate["stop_loss"] = {unit: 1 - sign * random.choice((0.005, 0.01, 0.2, 0.004))}
+    if random.randrange(2):
+        candidate["entry"] = {unit: 1 - sign * random.choice((0, 0.002, 0.004, -0.002))}
+
+
+def make_invalid(random: Random, candidate: dict[str, Any]) -> None:
+    """Break one to three rules."""
+    bad_number = (0, -1.5, {"$": "NaN"}, {"$": "Infinity"}, "100", True, None, 1e6, 1)
+    for _ in range(random.choice((1, 1, 2, 3))):
+        match random.randrange(9):
+            case 0:
+                candidate["position"] = random.choice(("buy", "", None, 1, "LONG"))
+            case 1:
+                candidate["take_profit"] = random.choice(bad_number)
+            case 2:
+                candidate["stop_loss"] = random.choice(bad_number)
+            case 3:
+                candidate["entry"] = random.choice(bad_number)
+            case 4:
+                candidate["minutes"] = random.choice((0, -1, 1.5, True, "5", None, 5_000))
+            case 5:
+                candidate["id"] = random.choice(("", 5, ["a"]))
+            case 6:
+                candidate["note"] = 1
+            case 7:
+                candidate["size"] = random.choice((0, -1, "1", True, {"$": "NaN"}))
+            case 8:
+                candidate["leverage"] = 2
+
+
+# -------------------------------------------------------------------------- risk, commands, rules
+
+
+def risks_of(random: Random, start: int, minutes: int) -> list[dict[str, Any]]:
+    makers = (
+        lambda: {"kind": "max_open", "max_open": random.choice((1, 1, 2))},
+        lambda: {"kind": "open_count", "max_open": 1},
+        lambda: {
+            "kind": "cooldown",
+            "minutes": random.choice((1, 3, 10)),
+            "after": random.choice((None, "stop_loss", "take_profit", "time_expired")),
+        },
+        lambda: {"kind": "max_drawdown", "percent": random.choice((0.5, 1, 2.5))},
+        lambda: {"kind": "daily_loss", "percent": random.choice((0.5, 1, 2.5))},
+        lambda: {"kind": "no_short"},
+        lambda: {
+            "kind": "raises_when_now",
+            "at": start + random.randrange(minutes) * MINUTE,
+        },
+        lambda: {"kind": "raises_when_open"},
+        lambda: {"kind": "returns", "value": random.choice((None, "", True, "no"))},
+    )
+    kinds = [
+        random.choice((0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8)) for _ in range(random.choice((0, 1, 2)))
+    ]
+    return [{"name": f"r{place}", **makers[kind]()} for place, kind in enumerate(kinds, start=1)]
+
+
+def commands_of(
+    random: Random,
+    start: int,
+    minutes: int,
+    strategies: list[dict[str, Any]],
+    symbols: list[str],
+) -> list[dict[str, Any]]:
+    commands = []
+    for _ in range(random.choice((0, 0, 2, 5))):
+        at = start + random.randrange(-2, minutes) * MINUTE + random.choice((0, 0, -1, 1, 20_000))
+        command: dict[str, Any] = {
+            "at": at,
+            "kind": random.choice(("cancel", "cancel", "flatten", "flatten", "flatten", "stop")),
+            "symbol": random.choice(symbols),
+            "strategy": random.choice(strategies)["name"],
+        }
+        if command["kind"] == "cancel" and random.randrange(3) == 0:
+            command["id"] = random.choice(("x", "y", "z"))
+            command["cancel_id"] = random.choice(("button-7", None))
+        commands.append(command)
+    return commands
+
+
+def probes_of(random: Random, start: int, minutes: int) -> list[list[Any]]:
+    return [
+        [
+            start + random.randrange(1, minutes) * MINUTE,
+            random.choice(("1m", "3m", "5m", "15m")),
+            random.choice((1, 2, 5)),
+        ]
+        for _ in range(random.choice((0, 2)))
+    ]
+
+
+def rules_of(random: Random) -> dict[str, Any]:
+    rules: dict[str, Any] = {}
+    if random.randrange(3):
+        rules |= {"min_take_profit_percent": 0.4, "min_stop_loss_percent": 0.4}
+    if random.randrange(3) == 0:
+        rules["price"] = "average"
+    if random.randrange(4) == 0:
+        rules["touch"] = "average_price"
+    if random.randrange(3) == 0:
+        rules["same_candle"] = "target_first"
+    if random.randrange(2):
+        rules["schedule_await_minutes"] = random.choice((1, 3, 7))
+    if random.randrange(3) == 0:
+        rules["average_price_candles"] = random.choice((1, 2, 3, 10))
+    if random.randrange(2):
+        rules |= {"slippage_percent": 0, "fee_percent": 0}
+        rules["min_take_profit_percent"] = random.choice((0, 0.4, 1))
+    if random.randrange(6) == 0:
+        rules["min_stop_loss_percent"] = random.choice((0, 0.4, 1))
+    if random.randrange(6) == 0:
+        rules["max_stop_loss_percent"] = random.choice((1, 1.5))
+    if random.randrange(8) == 0:
+        rules["max_signal_minutes"] = random.choice((3, 10))
+    return rules
+
+
+# ------------------------------------------------------------------------------- noise, for law 5
+
+
+def close_times(scenario: dict[str, Any]) -> list[int]:
+    """The close times of the candles that a scenario consumes, of all its symbols."""
+    times = {
+        int(row[0]) + MINUTE
+        for symbol in scenario["symbols"]
+        for row in raw_rows(scenario["candles"][symbol])
+    }
+    return sorted(time for time in times if scenario["start"] < time <= scenario["end"])
+
+
+def with_noise_after(scenario: dict[str, Any], at: int, random: Random) -> dict[str, Any]:
+    """The same scenario, but every candle that closes after `at` is another one, and a good one."""
+    candles = {
+        symbol: [
+            row if row[0] + MINUTE <= at else noise_at(row[0], random)
+            for row in raw_rows(scenario["candles"][symbol])
+        ]
+        for symbol in scenario["symbols"]
+    }
+    return {**scenario, "candles": candles}
+
+
+def noise_at(time: int, random: Random) -> list[float]:
+    prices = sorted(random.choice((70.0, 90.0, 95.5, 100.0, 104.5, 130.0)) for _ in range(4))
+    low, open_, close, high = prices
+    if random.randrange(2):
+        open_, close = close, open_
+    return [time, open_, high, low, close, random.choice((0.0, 2.0, 9.0))]

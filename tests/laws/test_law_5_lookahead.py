@@ -1,0 +1,20 @@
+"""Law 5, no look-ahead: replacing every candle after a moment changes nothing up to it."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.laws.checks import lookahead_broken
+from tests.laws.generators import scenarios
+
+
+@settings(max_examples=max(150, settings.default.max_examples))
+@given(scenario=scenarios(), random=st.randoms(use_true_random=False))
+def test_other_candles_later_change_nothing_before(
+    scenario: dict[str, Any], random: Random
+) -> None:
+    assert lookahead_broken(scenario, random) == []

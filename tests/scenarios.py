@@ -1,0 +1,729 @@
+"""Scenarios in the golden format, played on the reference machine and on tradenb.
+
+A scenario is plain JSON (tests/golden/README.md). `on_reference` and `on_tradenb` play one and give
+the same plain `Played`; `differences` compares two of them, `golden_differences` compares one with
+the `expect` of a golden file. The scripts are interpreted here once, for both kinds of `ctx`. From
+tradenb only the public API is used, but for `run_in_blocks`, which feeds a session by hand.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import reference
+
+ROOT = Path(__file__).resolve().parents[1]
+GOLDEN = Path(__file__).parent / "golden"
+REAL_GOLDEN = ROOT.parent / "shared" / "golden"
+REAL_CASES = (
+    "real-ada",
+    "real-ada-doge-shared",
+    "real-ada-reference",
+    "real-btc",
+    "real-btc-limit",
+    "real-doge",
+    "real-xrpeth-limit",
+)
+BUILTIN = {"timeframe": "5m", "fast": 10, "slow": 50, "percent": 1, "minutes": 240}
+SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+RAISED = {"ValueError": ValueError, "KeyError": KeyError}
+COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
+
+Scenario = Mapping[str, Any]
+
+
+@dataclass
+class Played:
+    """What came out of a scenario, as plain values."""
+
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+    trades: list[tuple[Any, ...]] = field(default_factory=list)
+    open: list[tuple[Any, ...]] = field(default_factory=list)
+    asks: dict[str, list[int]] = field(default_factory=dict)
+    asks_lost: dict[str, int] = field(default_factory=dict)
+    intake: dict[str, dict[str, int]] = field(default_factory=dict)
+    probes: list[list[Any]] = field(default_factory=list)
+    refused: str | None = None
+    refused_row: int | None = None
+    stats: dict[str, float] | None = None
+
+
+EVENT = (
+    "at",
+    "symbol",
+    "strategy",
+    "kind",
+    "signal_id",
+    "position",
+    "price",
+    "entry",
+    "take_profit",
+    "stop_loss",
+    "minutes",
+    "size",
+    "exit_reason",
+    "pnl_percent",
+    "level",
+    "note",
+)
+TRADE = (
+    "symbol",
+    "strategy",
+    "signal_id",
+    "position",
+    "opened_at",
+    "closed_at",
+    "entry",
+    "exit",
+    "take_profit",
+    "stop_loss",
+    "size",
+    "exit_reason",
+    "pnl_percent",
+)
+OPEN = ("symbol", "strategy", "signal_id", "state", "price", "pnl_percent")
+INTAKE = ("rows", "duplicates_same", "duplicates_replaced", "filled")
+
+
+# ------------------------------------------------------------------------------ files and candles
+
+
+def golden_names() -> list[str]:
+    """All golden cases: those in the repository, then those on real candles."""
+    here = [path.stem for path in sorted(GOLDEN.glob("*.json")) if not path.stem.startswith("_")]
+    return [*here, *REAL_CASES]
+
+
+def load_golden(name: str) -> tuple[Scenario, Mapping[str, Any]]:
+    """Read a golden case; skip where the real ones are missing."""
+    path = (REAL_GOLDEN if name in REAL_CASES else GOLDEN) / f"{name}.json"
+    if not path.exists():
+        pytest.skip(f"golden case on real candles is not here: {path}")
+    case = json.loads(path.read_text(encoding="utf-8"))
+    return case["scenario"], case["expect"]
+
+
+def rows_of(scenario: Scenario, symbol: str) -> list[list[float]]:
+    """Give the rows [t, open, high, low, close, volume] of a symbol as they come in."""
+    candles = scenario["candles"][symbol]
+    if isinstance(candles, list):
+        return [[plain(value) for value in row] for row in candles]
+    if "parquet" in candles:
+        return real_rows(candles["parquet"])
+    first = candles["t0"]
+    return [[first + index * reference.MINUTE, *row] for index, row in enumerate(candles["rows"])]
+
+
+@functools.cache
+def real_rows(name: str) -> list[list[float]]:
+    """Read real candles from ../shared/data or TRADENB_REAL_DATA; skip where they are missing."""
+    folders = os.environ.get("TRADENB_REAL_DATA", "../shared/data").split(os.pathsep)
+    for folder in folders:
+        path = ROOT / folder / name
+        if path.exists():
+            import pandas
+
+            frame = pandas.read_parquet(path)
+            return [
+                list(row) for row in zip(*(frame[key].tolist() for key in COLUMNS), strict=True)
+            ]
+    pytest.skip(f"real candles are not here: {name} in {folders}")
+
+
+def plain(value: Any) -> Any:
+    """Decode {"$": "NaN"} and the like."""
+    return SPECIAL[value["$"]] if isinstance(value, dict) and set(value) == {"$"} else value
+
+
+# ----------------------------------------------------------------------------- scripted strategies
+
+
+def script_answer(script: Mapping[str, Any], ctx: Any) -> Any:
+    """Look up the answer for this ask, and give it."""
+    table = script.get(ctx.symbol, script.get("*", {}))
+    answer = table.get(str(ctx.now), table.get("every"))
+    return carried_out(answer, ctx)
+
+
+def carried_out(answer: Any, ctx: Any) -> Any:
+    if answer is None:
+        return None
+    if "raise" in answer:
+        raise RAISED[answer["raise"]]("as the script says")
+    if "need" in answer:
+        timeframe, count = answer["need"]
+        ctx.candles(timeframe, count)
+        return carried_out(answer["then"], ctx)
+    if "answer" in answer:
+        return answer["answer"]
+    return {key: candidate_value(value, ctx) for key, value in answer.items()}
+
+
+def candidate_value(value: Any, ctx: Any) -> Any:
+    """{"x": m} is m x the market price; {"a": m}, only of generated ones, m x the average."""
+    if isinstance(value, dict) and set(value) == {"x"}:
+        return value["x"] * ctx.price
+    if isinstance(value, dict) and set(value) == {"a"}:
+        return value["a"] * ctx.average_price
+    return plain(value)
+
+
+def average_cross(parameters: Mapping[str, Any], ctx: Any) -> Any:
+    """The builtin: long when the fast average of closes is above the slow one, else short."""
+    p = {**BUILTIN, **parameters}
+    if p.get("warm_up"):
+        close = ctx.candles(p["timeframe"], p["slow"]).close
+    else:
+        close = ctx.candles(p["timeframe"], p["slow"], allow_fewer=True).close
+    if len(close) < p["slow"]:
+        return None
+    fast = added(close[-p["fast"] :]) / p["fast"]
+    slow = added(close) / p["slow"]
+    long = fast > slow
+    up, down = 1 + p["percent"] / 100, 1 - p["percent"] / 100
+    candidate: dict[str, Any] = {"position": "long" if long else "short", "minutes": p["minutes"]}
+    base = ctx.price
+    if "entry_offset" in p:
+        base = ((1 - p["entry_offset"]) if long else (1 + p["entry_offset"])) * ctx.price
+        candidate["entry"] = base
+    candidate["take_profit"] = (up if long else down) * base
+    candidate["stop_loss"] = (down if long else up) * base
+    return candidate
+
+
+def added(values: Iterable[float]) -> float:
+    """Add one by one, oldest first."""
+    total = 0.0
+    for value in values:
+        total += float(value)
+    return total
+
+
+def asking(scenario: Scenario, strategy: Mapping[str, Any], played: Played) -> Callable[[Any], Any]:
+    """Make the strategy function of a scenario; it notes its asks and probes in `played`."""
+    for symbol in strategy.get("symbols", scenario["symbols"]):
+        played.asks[f"{strategy['name']}|{symbol}"] = []
+
+    def asked(ctx: Any) -> Any:
+        asks = played.asks.get(f"{strategy['name']}|{ctx.symbol}")
+        if asks is None:
+            return None
+        asks.append(ctx.now)
+        for at, timeframe, count in scenario.get("probe", []):
+            if at == ctx.now:
+                rows = candle_rows(ctx.candles(timeframe, count, allow_fewer=True))
+                played.probes.append([at, timeframe, count, rows])
+        if "builtin" in strategy:
+            return average_cross(strategy["builtin"], ctx)
+        return script_answer(strategy["script"], ctx)
+
+    return asked
+
+
+def candle_rows(candles: Any) -> list[list[float]]:
+    columns = (
+        candles.time,
+        candles.open,
+        candles.high,
+        candles.low,
+        candles.close,
+        candles.volume,
+    )
+    return [[plain_number(value) for value in row] for row in zip(*columns, strict=True)]
+
+
+def own_rule(risk: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
+    """Make a risk rule that is no ready-made one."""
+
+    def rule(book: Any, candidate: Any) -> Any:
+        match risk["kind"]:
+            case "open_count":
+                return "full" if book.open_count >= risk["max_open"] else None
+            case "no_short":
+                return "no shorts" if candidate.position == "short" else None
+            case "raises":
+                raise ValueError("as the scenario says")
+            case "raises_when_now":
+                if book.now == risk["at"]:
+                    raise ValueError("as the scenario says")
+                return None
+            case "returns":
+                return risk["value"]
+            case "raises_when_open":
+                if book.open_count:
+                    raise ValueError("as the scenario says")
+                return None
+        raise AssertionError(f"no such kind of risk: {risk['kind']}")
+
+    return rule
+
+
+# ------------------------------------------------------------------------------- on the reference
+
+
+def on_reference(scenario: Scenario) -> Played:
+    """Play a scenario on the naive machine."""
+    played = Played()
+    risks = {risk["name"]: reference_risk(risk) for risk in scenario["risks"]}
+    strategies = [
+        reference.Strategy(
+            strategy["name"],
+            strategy["every"],
+            tuple(risks[name] for name in strategy["risk"]),
+            asking(scenario, strategy, played),
+        )
+        for strategy in scenario["strategies"]
+    ]
+    rules = (
+        reference.Rules.reference()
+        if scenario.get("reference")
+        else reference.Rules(**scenario.get("rules", {}))
+    )
+    try:
+        outcome = reference.run(
+            scenario["symbols"],
+            strategies,
+            {symbol: rows_of(scenario, symbol) for symbol in scenario["symbols"]},
+            start=scenario["start"],
+            end=scenario["end"],
+            rules=rules,
+            commands=scenario.get("commands", ()),
+        )
+    except reference.Refused as refused:
+        return Played(refused=refused.code, refused_row=refused.index)
+    played.events = [
+        event_row({name: getattr(event, name) for name in EVENT}) for event in outcome.events
+    ]
+    played.trades = [tuple(getattr(trade, name) for name in TRADE) for trade in outcome.trades]
+    played.open = [tuple(getattr(row, name) for name in OPEN) for row in outcome.open]
+    played.asks_lost = outcome.asks_lost
+    played.intake = {
+        symbol: {name: getattr(counts, name) for name in INTAKE}
+        for symbol, counts in outcome.intake.items()
+    }
+    return played
+
+
+def reference_risk(risk: Mapping[str, Any]) -> reference.Risk:
+    match risk.get("kind", "max_open"):
+        case "max_open":
+            function = reference.max_open(risk["max_open"])
+        case "cooldown":
+            function = reference.cooldown(risk["minutes"], risk.get("after"))
+        case "max_drawdown":
+            function = reference.max_drawdown(risk["percent"])
+        case "daily_loss":
+            function = reference.daily_loss(risk["percent"])
+        case _:
+            function = own_rule(risk)
+    return reference.Risk(risk["name"], function)
+
+
+# ------------------------------------------------------------------------------------- on tradenb
+
+
+def on_tradenb(scenario: Scenario) -> Played:
+    """Play a scenario on tradenb, through its public API only."""
+    import pandas
+
+    import tradenb as tn
+
+    played = Played()
+    strategies = tradenb_strategies(scenario, played)
+    try:
+        result = tn.backtest.run(
+            list(scenario["symbols"]),
+            strategy=strategies,
+            exchange=tn.frame_exchange(
+                {symbol: candle_frame(scenario, symbol) for symbol in scenario["symbols"]}
+            ),
+            start=pandas.Timestamp(scenario["start"], unit="ms", tz="UTC"),
+            end=pandas.Timestamp(scenario["end"], unit="ms", tz="UTC"),
+            rules=tradenb_rules(scenario),
+            commands=list(scenario.get("commands", ())),
+        )
+    except tn.CandleError as error:
+        return Played(refused=error.code, refused_row=error.index)
+    played.events = [event_row(row) for row in frame_rows(result.events, EVENT)]
+    played.trades = [tuple(row.values()) for row in frame_rows(result.trades, TRADE)]
+    played.open = [tuple(row.values()) for row in frame_rows(result.open, OPEN)]
+    played.asks_lost = {
+        f"{strategy}|{symbol}": count for (strategy, symbol), count in result.asks_lost_by.items()
+    }
+    played.intake = {
+        symbol: {name: getattr(counts, name) for name in INTAKE}
+        for symbol, counts in result.intake.items()
+    }
+    played.stats = {name: float(value) for name, value in result.stats.items()}
+    return played
+
+
+def run_in_blocks(scenario: Scenario, cuts: Sequence[int]) -> tuple[Played, list[Any]]:
+    """Feed tradenb's sessions with blocks of candles; give what happened, and the last states.
+
+    At each cut (a close time) everything but the states is thrown away, as a restart does: the next
+    session knows nothing but them and the candles up to the next cut.
+    """
+    from tradenb.engine.session import Session
+
+    played = Played()
+    specs = tradenb_strategies(scenario, played)
+    rules = tradenb_rules(scenario)
+    candles = {symbol: accepted_candles(scenario, symbol, rules) for symbol in scenario["symbols"]}
+    states = first_states(scenario, specs, candles)
+    end = scenario["end"] - scenario["end"] % reference.MINUTE
+    for until in [*cuts, end]:
+        instances = instances_at(specs, states, candles, until, rules)
+        session = Session(instances, rules, seq=len(played.events))
+        driven(session.pump(until))
+        states = [instance.state for instance in instances]
+        note_session(played, session)
+    return played, states
+
+
+def accepted_candles(scenario: Scenario, symbol: str, rules: Any) -> Any:
+    import numpy
+
+    from tradenb.core.intake import accept
+    from tradenb.core.rows import Rows
+
+    time, *columns = zip(*rows_of(scenario, symbol), strict=True)
+    rows = Rows(
+        numpy.array(time, dtype="int64"),
+        *(numpy.array(column, dtype="float64") for column in columns),
+    )
+    return accept(rows, factor=rules.price_anomaly_factor)[0]
+
+
+def first_states(scenario: Scenario, specs: Sequence[Any], candles: Mapping[str, Any]) -> list[Any]:
+    """The states of all instances before the first candle, with the commands still to come."""
+    from tradenb.core.machine import Command, State, give
+
+    start = scenario["start"] - scenario["start"] % reference.MINUTE
+    states = []
+    for spec in specs:
+        for symbol in scenario["symbols"]:
+            first = max(start, candles[symbol].start)
+            state = State(symbol, spec.name, spec.every_ms, first)
+            for command in scenario.get("commands", ()):
+                if (command["symbol"], command["strategy"]) == (symbol, spec.name):
+                    order = (command["at"], command["kind"])
+                    extra = (command.get("id"), command.get("cancel_id"))
+                    state = give(state, Command(*order, *extra))
+            states.append(state)
+    return states
+
+
+def instances_at(
+    specs: Sequence[Any],
+    states: Sequence[Any],
+    candles: Mapping[str, Any],
+    until: int,
+    rules: Any,
+) -> list[Any]:
+    """Instances that know the candles up to `until`, and nothing later."""
+    from tradenb.engine.context import Context
+    from tradenb.engine.history import Histories
+    from tradenb.engine.session import Instance
+
+    known = {symbol: grid.between(grid.start, until) for symbol, grid in candles.items()}
+    histories = Histories(known.__getitem__)
+    by_name = {spec.name: spec for spec in specs}
+    return [
+        Instance(
+            by_name[state.strategy],
+            state,
+            known[state.symbol],
+            place,
+            functools.partial(Context, state.symbol, "backtest", rules, histories),
+        )
+        for place, state in enumerate(states)
+    ]
+
+
+def driven(pump: Any) -> None:
+    """Call the functions that a pump asks for, until it ends."""
+    try:
+        call = next(pump)
+        while True:
+            try:
+                reply = call.function(*call.args)
+            except Exception as error:
+                call = pump.throw(error)
+            else:
+                call = pump.send(reply)
+    except StopIteration:
+        return
+
+
+def note_session(played: Played, session: Any) -> None:
+    """Add what happened in a session."""
+    for event in session.events:
+        played.events.append(event_row({name: getattr(event, name) for name in EVENT}))
+    for trade in session.trades:
+        played.trades.append(tuple(getattr(trade, name) for name in TRADE))
+    for instance in session.instances:
+        name = f"{instance.state.strategy}|{instance.state.symbol}"
+        played.asks_lost[name] = played.asks_lost.get(name, 0) + instance.asks_lost
+
+
+def tradenb_rules(scenario: Scenario) -> Any:
+    import tradenb as tn
+
+    if scenario.get("reference"):
+        return tn.Rules.reference()
+    return tn.Rules(**scenario.get("rules", {}))
+
+
+def tradenb_strategies(scenario: Scenario, played: Played) -> list[Any]:
+    import tradenb as tn
+
+    risks = {risk["name"]: tradenb_risk(risk) for risk in scenario["risks"]}
+    return [
+        tn.strategy(
+            strategy["name"],
+            every=strategy["every"],
+            risk=[risks[name] for name in strategy["risk"]],
+        )(asking(scenario, strategy, played))
+        for strategy in scenario["strategies"]
+    ]
+
+
+def tradenb_risk(risk: Mapping[str, Any]) -> Any:
+    import tradenb as tn
+
+    match risk.get("kind", "max_open"):
+        case "max_open":
+            return tn.risks.max_open(risk["max_open"], name=risk["name"])
+        case "cooldown":
+            return tn.risks.cooldown(
+                minutes=risk["minutes"], after=risk.get("after"), name=risk["name"]
+            )
+        case "max_drawdown":
+            return tn.risks.max_drawdown(percent=risk["percent"], name=risk["name"])
+        case "daily_loss":
+            return tn.risks.daily_loss(percent=risk["percent"], name=risk["name"])
+    return tn.risk(risk["name"])(own_rule(risk))
+
+
+def candle_frame(scenario: Scenario, symbol: str) -> Any:
+    """The DataFrame of a symbol, all rows as they are."""
+    import pandas
+
+    rows = rows_of(scenario, symbol)
+    frame = pandas.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype({name: "int64" if name == "timestamp" else "float64" for name in COLUMNS})
+
+
+def frame_rows(frame: Any, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of a DataFrame as dicts of plain values; times as int ms, missing ones as None."""
+    columns = [[plain_number(value) for value in milliseconds(frame[name])] for name in names]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def milliseconds(column: Any) -> list[Any]:
+    """A column as a list; datetimes as milliseconds."""
+    if str(column.dtype).startswith("datetime64"):
+        return list(column.astype("datetime64[ms, UTC]").astype("int64"))
+    return list(column)
+
+
+def plain_number(value: Any) -> Any:
+    """A numpy scalar as a Python one, a missing value as None."""
+    import pandas
+
+    if value is None or value is pandas.NA or value is pandas.NaT:
+        return None
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+# ------------------------------------------------------------------------------------- comparisons
+
+
+def event_row(columns: Mapping[str, Any]) -> tuple[Any, ...]:
+    """An event as a tuple in the order of EVENT, its note as far as the law fixes it."""
+    note = fixed_note(columns["kind"], columns["note"])
+    return tuple(note if name == "note" else columns[name] for name in EVENT)
+
+
+def fixed_note(kind: str, note: str | None) -> str | None:
+    match kind:
+        case "rejected":
+            return str(note).split(" | ")[0]
+        case "opened" | "scheduled" | "cancelled":
+            return note or None
+    return None
+
+
+def differences(left: Played, right: Played) -> list[str]:
+    """What two plays of one scenario do not agree on; empty if nothing (stats are left out)."""
+    if left.refused is not None or right.refused is not None:
+        return first_differences("refused", [left.refused], [right.refused])
+    found = []
+    for name in ("events", "trades", "open", "probes"):
+        found += first_differences(name, getattr(left, name), getattr(right, name))
+    for name in ("asks", "asks_lost", "intake"):
+        found += table_differences(name, getattr(left, name), getattr(right, name))
+    return found
+
+
+def golden_differences(played: Played, expect: Mapping[str, Any]) -> list[str]:
+    """What a play and the expectation of a golden file do not agree on."""
+    if "refused" in expect or played.refused is not None:
+        return first_differences(
+            "refused",
+            [(played.refused, played.refused_row)],
+            [(expect.get("refused"), expect.get("index"))],
+        )
+    found = first_differences(
+        "events", [without_note(event) for event in played.events], expected_events(expect)
+    )
+    found += first_differences(
+        "trades", [trade_in_short(trade) for trade in played.trades], expected_trades(expect)
+    )
+    found += first_differences("refusals", refusals(played), expected_refusals(expect))
+    found += note_differences(played, expect)
+    rows = [dict(zip(OPEN, row, strict=True)) for row in played.open]
+    found += first_differences("open", rows, expect["open_at_end"])
+    found += table_differences("asks", shown_asks(played, expect), expect["asks"])
+    found += table_differences("asks_lost", only_counted(played, expect), expect["asks_lost"])
+    found += table_differences("intake", played.intake, expect["intake"])
+    found += first_differences("probes", played.probes, expect.get("probes", []))
+    return found
+
+
+def first_differences(name: str, left: Sequence[Any], right: Sequence[Any]) -> list[str]:
+    """The first row in which two lists differ."""
+    for index, (one, other) in enumerate(zip(left, right, strict=False)):
+        if one != other:
+            return [f"{name}[{index}]: {one} is not {other}"]
+    if len(left) != len(right):
+        shorter = min(len(left), len(right))
+        extra = [*left[shorter:], *right[shorter:]][0]
+        return [f"{name}: {len(left)} rows are not {len(right)}, the first extra is {extra}"]
+    return []
+
+
+def table_differences(name: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
+    """The keys whose values differ; of two lists the first row."""
+    found = []
+    for key in sorted(set(left) | set(right)):
+        one, other = left.get(key), right.get(key)
+        if isinstance(one, list) and isinstance(other, list):
+            found += first_differences(f"{name}[{key}]", one, other)
+        elif one != other:
+            found.append(f"{name}[{key}]: {one} is not {other}")
+    return found
+
+
+def without_note(event: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Golden events have neither size nor note."""
+    return tuple(
+        value for name, value in zip(EVENT, event, strict=True) if name not in ("size", "note")
+    )
+
+
+def expected_events(expect: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    rows = []
+    for short in expect["events"]:
+        at, kind, index, price, reason, pnl_percent, level, _ = [*short, *[None] * 8][:8]
+        symbol, strategy, *signal = expect["signals"][index]
+        rows.append((at, symbol, strategy, kind, *signal_columns(signal, price), reason))
+        rows[-1] = (*rows[-1], pnl_percent, level)
+    return rows
+
+
+def signal_columns(signal: Sequence[Any], price: float | None) -> tuple[Any, ...]:
+    """signal_id, position, price, entry, take_profit, stop_loss, minutes."""
+    return (*signal[:2], price, *signal[2:])
+
+
+def trade_in_short(trade: tuple[Any, ...]) -> tuple[Any, ...]:
+    columns = dict(zip(TRADE, trade, strict=True))
+    return tuple(columns[name] for name in TRADE if name != "size")
+
+
+def expected_trades(expect: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    rows = []
+    for index, opened_at, closed_at, exit_price, reason, pnl_percent in expect["trades"]:
+        symbol, strategy, signal_id, position, entry, target, stop, _ = expect["signals"][index]
+        times, prices = (opened_at, closed_at), (entry, exit_price, target, stop)
+        rows.append((symbol, strategy, signal_id, position, *times, *prices, reason, pnl_percent))
+    return rows
+
+
+def refusals(played: Played) -> list[tuple[int, str]]:
+    kind, note = EVENT.index("kind"), EVENT.index("note")
+    return [
+        (index, event[note])
+        for index, event in enumerate(played.events)
+        if event[kind] == "rejected"
+    ]
+
+
+def expected_refusals(expect: Mapping[str, Any]) -> list[tuple[int, str]]:
+    return [(index, ",".join(names)) for index, names in expect["refusals"]]
+
+
+def note_differences(played: Played, expect: Mapping[str, Any]) -> list[str]:
+    """Where a golden event fixes a note, it has to be contained; nowhere else is it claimed."""
+    found = []
+    for index, (event, short) in enumerate(zip(played.events, expect["events"], strict=False)):
+        wanted = short[7] if len(short) > 7 else None
+        note = event[EVENT.index("note")] or ""
+        if wanted is not None and wanted not in note:
+            found.append(f"events[{index}]: the note {note!r} does not contain {wanted!r}")
+        if wanted is None and event[3] == "opened" and "already reached" in note:
+            found.append(f"events[{index}]: the note {note!r} is not expected")
+    return found
+
+
+def shown_asks(played: Played, expect: Mapping[str, Any]) -> dict[str, Any]:
+    """Asks as the golden file shows them: all times, or count, first and last."""
+    shown: dict[str, Any] = {}
+    for name, times in played.asks.items():
+        shown[name] = times
+        if isinstance(expect["asks"].get(name), dict):
+            shown[name] = {
+                "count": len(times),
+                "first": times[0] if times else None,
+                "last": times[-1] if times else None,
+            }
+    return shown
+
+
+def only_counted(played: Played, expect: Mapping[str, Any]) -> dict[str, int]:
+    """Lost asks of the instances that count; all others have to be 0."""
+    return {
+        name: count
+        for name, count in played.asks_lost.items()
+        if name in expect["asks_lost"] or count != 0
+    }
+
+
+def stats_differences(
+    stats: Mapping[str, float] | None, expect: Mapping[str, float | None]
+) -> list[str]:
+    """Statistics to a relative 1e-9; null is N/A is NaN."""
+    stats = stats or {}
+    found = []
+    for name, wanted in expect.items():
+        value = stats.get(name)
+        if value is None:
+            found.append(f"stats[{name}]: missing")
+        elif wanted is None or math.isnan(value):
+            if not (wanted is None and math.isnan(value)):
+                found.append(f"stats[{name}]: {value} is not {wanted}")
+        elif not math.isclose(value, wanted, rel_tol=1e-9, abs_tol=1e-12):
+            found.append(f"stats[{name}]: {value} is not {wanted}")
+    return found

@@ -1,0 +1,13 @@
+"""The naive machine against every golden case, so that it may judge tradenb."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scenarios import golden_differences, golden_names, load_golden, on_reference
+
+
+@pytest.mark.parametrize("name", golden_names())
+def test_the_reference_plays_the_golden_case(name: str) -> None:
+    scenario, expect = load_golden(name)
+    assert golden_differences(on_reference(scenario), expect) == []

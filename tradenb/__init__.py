@@ -1,0 +1,115 @@
+"""tradenb: a trading strategy from research to live without leaving the notebook.
+
+The public names, each imported when it is first used: `import tradenb` itself loads no numpy,
+pandas, pydantic or exchange.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from tradenb import backtest as backtest
+    from tradenb import errors as errors
+    from tradenb import testing as testing
+    from tradenb.bus import subscribe as subscribe
+    from tradenb.core.rules import Rules as Rules
+    from tradenb.core.signal import long as long
+    from tradenb.core.signal import short as short
+    from tradenb.engine import risks as risks
+    from tradenb.engine.declare import risk as risk
+    from tradenb.engine.declare import strategy as strategy
+    from tradenb.engine.specs import Strategy as Strategy
+    from tradenb.errors import AlreadyRunning as AlreadyRunning
+    from tradenb.errors import CandidateError as CandidateError
+    from tradenb.errors import CandleError as CandleError
+    from tradenb.errors import ExchangeError as ExchangeError
+    from tradenb.errors import ExportError as ExportError
+    from tradenb.errors import LookaheadError as LookaheadError
+    from tradenb.errors import MarketError as MarketError
+    from tradenb.errors import NotEnoughCandles as NotEnoughCandles
+    from tradenb.errors import SpecError as SpecError
+    from tradenb.errors import StateCorrupt as StateCorrupt
+    from tradenb.errors import StateError as StateError
+    from tradenb.errors import StateLocked as StateLocked
+    from tradenb.errors import StateVersionError as StateVersionError
+    from tradenb.errors import StateWriteError as StateWriteError
+    from tradenb.errors import StrategyError as StrategyError
+    from tradenb.errors import TradenbError as TradenbError
+    from tradenb.errors import UnknownName as UnknownName
+    from tradenb.errors import UsageError as UsageError
+    from tradenb.exchanges.callable import exchange as exchange
+    from tradenb.exchanges.files import file_exchange as file_exchange
+    from tradenb.exchanges.frame import frame_exchange as frame_exchange
+    from tradenb.nested import allow_nested as allow_nested
+    from tradenb.sizing import size_atr as size_atr
+    from tradenb.sizing import size_fixed as size_fixed
+    from tradenb.sizing import size_kelly as size_kelly
+    from tradenb.view.stats import stats as stats
+
+__version__ = "0.1.0"
+
+_HOMES: Final[dict[str, str]] = {
+    "Rules": "tradenb.core.rules",
+    "Strategy": "tradenb.engine.specs",
+    "allow_nested": "tradenb.nested",
+    "exchange": "tradenb.exchanges.callable",
+    "file_exchange": "tradenb.exchanges.files",
+    "frame_exchange": "tradenb.exchanges.frame",
+    "long": "tradenb.core.signal",
+    "risk": "tradenb.engine.declare",
+    "short": "tradenb.core.signal",
+    "size_atr": "tradenb.sizing",
+    "size_fixed": "tradenb.sizing",
+    "size_kelly": "tradenb.sizing",
+    "stats": "tradenb.view.stats",
+    "strategy": "tradenb.engine.declare",
+    "subscribe": "tradenb.bus",
+}
+_ERRORS: Final = (
+    "AlreadyRunning",
+    "CandidateError",
+    "CandleError",
+    "ExchangeError",
+    "ExportError",
+    "LookaheadError",
+    "MarketError",
+    "NotEnoughCandles",
+    "SpecError",
+    "StateCorrupt",
+    "StateError",
+    "StateLocked",
+    "StateVersionError",
+    "StateWriteError",
+    "StrategyError",
+    "TradenbError",
+    "UnknownName",
+    "UsageError",
+)
+_HOMES.update(dict.fromkeys(_ERRORS, "tradenb.errors"))
+_MODULES: Final = {
+    "backtest": "tradenb.backtest",
+    "errors": "tradenb.errors",
+    "risks": "tradenb.engine.risks",
+    "testing": "tradenb.testing",
+}
+
+__all__ = ["__version__", *sorted(_HOMES), *sorted(_MODULES)]  # noqa: PLE0604 - made of the tables
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        found = getattr(import_module(_HOMES[name]), name)
+    elif name in _MODULES:
+        found = import_module(_MODULES[name])
+    else:
+        from tradenb.errors import near
+
+        raise AttributeError(f"module 'tradenb' has no attribute {name!r}{near(name, __all__)}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

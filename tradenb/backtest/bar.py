@@ -1,0 +1,42 @@
+"""The progress bar of a backtest; nothing is shown, or imported, for a short one."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from tradenb.backtest.job import Job
+
+_DELAY_S: Final = 0.5
+
+
+class Bar:
+    """A tqdm bar that appears when the work takes a while."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._began = time.monotonic()
+        self._tqdm: Any = None
+
+    def __enter__(self) -> Bar:
+        """Return the bar."""
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        """Close it."""
+        if self._tqdm is not None:
+            self._tqdm.close()
+
+    def show(self, job: Job) -> None:
+        """Bring it up to date."""
+        if self._tqdm is None:
+            short = job.progress == 1.0 or time.monotonic() - self._began < _DELAY_S
+            if short or not self._enabled:
+                return
+            from tqdm.auto import tqdm
+
+            layout = "{desc} {percentage:3.0f}% {bar} {elapsed} so far, {remaining} to go"
+            self._tqdm = tqdm(total=100, bar_format=layout, leave=False)
+        self._tqdm.set_description_str(job.stage, refresh=False)
+        self._tqdm.update(round(job.progress * 100) - self._tqdm.n)

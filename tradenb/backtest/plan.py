@@ -1,0 +1,150 @@
+"""What the caller asked for, checked in the caller's own thread before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from tradenb.core.machine import Command, CommandKind
+from tradenb.core.rules import Rules
+from tradenb.core.symbol import canonical
+from tradenb.core.timeframe import floor_to, iso, to_ms
+from tradenb.engine.ports import CandleSource
+from tradenb.engine.registry import registry
+from tradenb.engine.specs import StrategySpec
+from tradenb.errors import UsageError, unknown
+
+_COMMAND_FIELDS: Final = ("at", "kind", "symbol", "strategy", "id", "cancel_id")
+_COMMAND_KINDS: Final = ("cancel", "stop", "flatten")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command and the instances it is for; None means all."""
+
+    command: Command
+    symbol: str | None
+    strategy: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A checked backtest.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+        Canonical, in the order given.
+    strategies : tuple of StrategySpec
+    source : CandleSource
+    start, end : int or None
+        Floored to the minute, ms UTC; None: all that the source has.
+    rules : Rules
+    orders : tuple of Order
+    """
+
+    symbols: tuple[str, ...]
+    strategies: tuple[StrategySpec, ...]
+    source: CandleSource
+    start: int | None
+    end: int | None
+    rules: Rules
+    orders: tuple[Order, ...]
+
+    @property
+    def history_ms(self) -> int:
+        """How much history is wanted before the start, ms."""
+        return max(spec.history_ms for spec in self.strategies)
+
+
+def make_plan(
+    symbols: str | Iterable[str],
+    strategy: object,
+    exchange: object,
+    start: object,
+    end: object,
+    rules: Rules | None,
+    commands: Iterable[Mapping[str, Any]],
+) -> Plan:
+    """Check the arguments of a backtest.
+
+    Raises
+    ------
+    UsageError
+        When they cannot work together; the message names the argument.
+    """
+    names = (symbols,) if isinstance(symbols, str) else tuple(symbols)
+    plain = tuple(canonical(name) for name in names)
+    _check_several("symbol", plain)
+    specs = _strategies(strategy)
+    _check_several("strategy", tuple(spec.name for spec in specs))
+    _check_rules_agree(specs)
+    first = None if start is None else floor_to(to_ms(start, "start"))
+    last = None if end is None else floor_to(to_ms(end, "end"))
+    if first is not None and last is not None and first >= last:
+        raise UsageError(f"start must be before end, was {iso(first)} with end {iso(last)}")
+    if rules is not None and not isinstance(rules, Rules):
+        raise UsageError(f"rules must be tn.Rules(...), was {rules!r:.80}")
+    orders = tuple(_order(item, plain, specs) for item in commands)
+    return Plan(plain, specs, _source(exchange), first, last, rules or Rules(), orders)
+
+
+def _strategies(given: object) -> tuple[StrategySpec, ...]:
+    several = given if isinstance(given, list | tuple) else (given,)
+    return tuple(registry.find("strategy", item, form=StrategySpec) for item in several)
+
+
+def _source(given: object) -> CandleSource:
+    if isinstance(given, str):
+        return cast(CandleSource, registry.find("exchange", given, form=cast(Any, CandleSource)))
+    if not isinstance(given, CandleSource):
+        raise UsageError(
+            "exchange must be an exchange such as tn.frame_exchange(df) or the name of one, "
+            f"was {type(given).__name__}"
+        )
+    return given
+
+
+def _check_several(kind: str, names: tuple[str, ...]) -> None:
+    if not names:
+        raise UsageError(f"at least one {kind} is needed, none was given")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"each {kind} may be given once, {', '.join(twice)} came twice")
+
+
+def _check_rules_agree(specs: tuple[StrategySpec, ...]) -> None:
+    """Refuse two different rules under one name: they would share a book."""
+    known: dict[str, Any] = {}
+    for spec in specs:
+        for rule in spec.risk:
+            if known.setdefault(rule.name, rule).fingerprint != rule.fingerprint:
+                raise UsageError(
+                    f"strategy {spec.name!r} holds another version of risk rule {rule.name!r} than "
+                    "the one before it; register the strategies again"
+                )
+
+
+def _order(item: Any, symbols: tuple[str, ...], specs: tuple[StrategySpec, ...]) -> Order:
+    if not isinstance(item, Mapping):
+        example = '{"at": "2024-03-01T12:00", "kind": "stop"}'
+        raise UsageError(f"a command must be a mapping like {example}, was {item!r}")
+    for field in item:
+        if field not in _COMMAND_FIELDS:
+            raise unknown("command field", field, _COMMAND_FIELDS)
+    kind = item.get("kind")
+    if kind not in _COMMAND_KINDS:
+        raise unknown("command", kind, _COMMAND_KINDS)
+    symbol = item.get("symbol")
+    strategy = item.get("strategy")
+    symbol = None if symbol is None else canonical(symbol)
+    strategy = strategy.name if isinstance(strategy, StrategySpec) else strategy
+    if symbol is not None and symbol not in symbols:
+        raise unknown("symbol of a command", symbol, symbols)
+    names = [spec.name for spec in specs]
+    if strategy is not None and strategy not in names:
+        raise unknown("strategy of a command", strategy, names)
+    at = to_ms(item.get("at"), "at of a command")
+    command = Command(at, cast(CommandKind, kind), item.get("id"), item.get("cancel_id"))
+    return Order(command, symbol, strategy)

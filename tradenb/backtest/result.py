@@ -1,0 +1,268 @@
+"""`Result`: what a backtest gives, as frames, figures, pictures and pages, each made when asked."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradenb.backtest.work import Work
+from tradenb.core import touch
+from tradenb.core.pnl import pnl_percent
+from tradenb.core.rules import Rules
+from tradenb.core.symbol import canonical
+from tradenb.core.timeframe import iso
+from tradenb.engine.session import Session
+from tradenb.view import frames, stats
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+
+    from tradenb.core.candles import Candles
+    from tradenb.core.events import Event
+    from tradenb.core.intake import Intake
+    from tradenb.core.signal import Trade
+    from tradenb.engine.specs import StrategySpec
+    from tradenb.view.summary import Summary
+
+OpenRow = tuple[str, str, str, str, float, float | None]
+
+
+class Result:
+    """The outcome of a backtest.
+
+    In a notebook it shows headline figures, the equity line and warnings.
+
+    Attributes
+    ----------
+    symbols, strategies : tuple of str
+    start, end : int
+        The period, ms UTC.
+    rules : Rules
+    warnings : list of str
+        What you should know before you believe the figures.
+    asks_lost : int
+        Asks of strategies that found too little history (`NotEnoughCandles`).
+    intake : dict of str to Intake
+        Duplicates dropped and minutes filled, by symbol.
+    elapsed_s : float
+        How long it took, s.
+    """
+
+    def __init__(self, work: Work, session: Session) -> None:
+        plan = work.plan
+        self.symbols = plan.symbols
+        self.strategies = tuple(spec.name for spec in plan.strategies)
+        self.start, self.end = work.start, work.end
+        self.rules: Rules = plan.rules
+        self.exchange = plan.source.name
+        self._notes = {spec.name: _asked_with(spec) for spec in plan.strategies}
+        self.intake: dict[str, Intake] = work.intake
+        self.candle_count = work.candle_count
+        self.elapsed_s = work.elapsed_s
+        self.asks_lost_by = {
+            (item.state.strategy, item.state.symbol): item.asks_lost for item in session.instances
+        }
+        self.asks_lost = sum(self.asks_lost_by.values())
+        self._candles: dict[str, Candles] = work.candles
+        self._events: list[Event] = work.events
+        self._trades: list[Trade] = session.trades
+        self._open = _open_rows(session, plan.rules)
+        self.warnings = [*work.warnings, *_run_warnings(self, session)]
+
+    def __repr__(self) -> str:
+        figures = self.figures
+        return (
+            f"Result({', '.join(self.strategies)} on {', '.join(self.symbols)}, "
+            f"{iso(self.start)} to {iso(self.end)}: {int(figures['count'])} trades, "
+            f"{figures['total_pnl']:+.2f} %)"
+        )
+
+    def _repr_html_(self) -> str:
+        from tradenb.view.html import summary_html
+
+        return summary_html(self.summary)
+
+    @property
+    def trade_list(self) -> list[Trade]:
+        """The closed trades as records, in order of closing; no pandas needed."""
+        return self._trades
+
+    @property
+    def event_list(self) -> list[Event]:
+        """The events as records, in their order; no pandas needed."""
+        return self._events
+
+    @cached_property
+    def figures(self) -> dict[str, float]:
+        """The statistics as a plain dict; NaN where there is no answer (N/A)."""
+        instances = len(self.symbols) * len(self.strategies)
+        return stats.figures(self._trades, start=self.start, end=self.end, instances=instances)
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """One row an event, in order."""
+        return frames.event_frame(self._events)
+
+    @cached_property
+    def trades(self) -> pd.DataFrame:
+        """One row a closed trade, in order of closing."""
+        return frames.trade_frame(self._trades)
+
+    @cached_property
+    def open(self) -> pd.DataFrame:
+        """What is still open or scheduled at the end; not in `trades`, not in `stats`."""
+        return frames.open_frame(self._open)
+
+    @cached_property
+    def stats(self) -> pd.Series[float]:
+        """The statistics over all trades, NaN where there is no answer."""
+        import pandas as pd
+
+        return pd.Series(self.figures, dtype="float64", name="stats")
+
+    @cached_property
+    def equity(self) -> pd.Series[float]:
+        """Compounded equity after each close, beginning at 1."""
+        from tradenb.view.equity import equity_series
+
+        return equity_series(self._trades, self.start)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """What the pages show."""
+        from tradenb.view.summary import Summary
+
+        return Summary(
+            strategies=self.strategies,
+            symbols=self.symbols,
+            start=self.start,
+            end=self.end,
+            candles=self.candle_count,
+            figures=self.figures,
+            trades=self._trades,
+            open=self._open,
+            warnings=self.warnings,
+            elapsed_seconds=self.elapsed_s,
+            exchange=self.exchange,
+            rules=self.rules.model_dump(),
+            strategy_notes=self._notes,
+        )
+
+    def heatmap(self) -> pd.DataFrame:
+        """Return the main figures by symbol, best first."""
+        return stats.heatmap(self.trades)
+
+    def to_markdown(self) -> str:
+        """Return the statistics as a markdown table with its heading and warnings."""
+        heading = f"# {', '.join(self.strategies)} on {', '.join(self.symbols)}"
+        period = f"{iso(self.start)} to {iso(self.end)} UTC, {self.candle_count} candles"
+        notes = "".join(f"\n- {warning}" for warning in self.warnings)
+        return f"{heading}\n\n{period}\n\n{stats.markdown(self.figures)}\n{notes}\n"
+
+    def plot(self, symbol: str | None = None) -> Any:
+        """Draw price with entries and exits, equity and drawdown.
+
+        Parameters
+        ----------
+        symbol : str, optional
+            Whose price to draw; default the first of the run.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+        """
+        from tradenb.view.chart import result_figure
+
+        shown = None if symbol is None else canonical(symbol)
+        return result_figure(
+            self._shown_candles(), self._trades, self.start, end=self.end, symbol=shown
+        )
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write one self-contained HTML page with figures, charts and trades.
+
+        Parameters
+        ----------
+        path : str or path
+            A file that is there already is replaced.
+
+        Returns
+        -------
+        pathlib.Path
+            Where it is.
+        """
+        from tradenb.view.report import report_html
+
+        target = Path(path).resolve()
+        target.write_text(
+            report_html(self.summary, self._shown_candles(), self.rules), encoding="utf-8"
+        )
+        return target
+
+    def _shown_candles(self) -> dict[str, Candles]:
+        return {
+            symbol: candles.between(self.start, self.end)
+            for symbol, candles in self._candles.items()
+        }
+
+
+def result_of(work: Work) -> Result:
+    """Make the result of a backtest that came to its end."""
+    if work.session is None:
+        raise RuntimeError("the backtest has not begun")
+    return Result(work, work.session)
+
+
+def _asked_with(spec: StrategySpec) -> str:
+    risk = ", ".join(rule.name for rule in spec.risk)
+    return f"every {spec.every}" + (f", risk {risk}" if risk else "")
+
+
+def _open_rows(session: Session, rules: Rules) -> list[OpenRow]:
+    rows: list[OpenRow] = []
+    for instance in session.instances:
+        state, signal = instance.state, instance.state.signal
+        if signal is None:
+            continue
+        candles = instance.candles
+        price = touch.market_price(candles, candles.index(state.cursor), rules)
+        if state.opened_at is None:
+            rows.append((state.symbol, state.strategy, signal.id, "scheduled", price, None))
+            continue
+        unrealised = pnl_percent(signal.position, signal.entry, price, rules)
+        rows.append((state.symbol, state.strategy, signal.id, "open", price, unrealised))
+    return rows
+
+
+def _run_warnings(result: Result, session: Session) -> list[str]:
+    found = []
+    if result._open:
+        count = len(result._open)
+        found.append(
+            f"{count} still open or scheduled at the end, not in the trades; see result.open"
+        )
+    if session.timeouts:
+        found.append(f"not reproducible: {session.timeouts} calls of user functions timed out")
+    errors = sum(event.kind == "error" for event in result._events)
+    if errors:
+        found.append(f"{errors} errors in user functions; see result.events")
+    if result.asks_lost:
+        found.append(f"{result.asks_lost} asks found too little history (warm-up)")
+    if _overlap(result._trades):
+        found.append(
+            "positions overlap in time: equity compounds every trade at full size, as if each "
+            "had the whole account"
+        )
+    return found
+
+
+def _overlap(trades: list[Trade]) -> bool:
+    latest = 0
+    for opened, closed in sorted((trade.opened_at, trade.closed_at) for trade in trades):
+        if opened < latest:
+            return True
+        latest = max(latest, closed)
+    return False

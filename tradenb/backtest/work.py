@@ -1,0 +1,214 @@
+"""What a backtest does from loading to the last candle, as one pump for a worker."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tradenb.backtest.plan import Plan
+from tradenb.backtest.worker import timed
+from tradenb.bus import Bus, Performance, Subscription
+from tradenb.core.candles import Candles
+from tradenb.core.events import Event
+from tradenb.core.intake import Intake
+from tradenb.core.machine import State, give
+from tradenb.core.timeframe import DAY, iso
+from tradenb.engine.context import Context
+from tradenb.engine.history import Histories
+from tradenb.engine.session import Call, Instance, Pump, Session
+from tradenb.engine.specs import StrategySpec
+from tradenb.errors import CandleError
+
+log = logging.getLogger("tradenb")
+
+BLOCK: Final = 7 * DAY
+
+
+@dataclass(slots=True)
+class Span:
+    """The part of one symbol's candles that is consumed, ms UTC."""
+
+    start: int
+    end: int
+
+
+@dataclass
+class Work:
+    """A backtest under way.
+
+    Attributes
+    ----------
+    plan : Plan
+    events : list of Event
+    session : Session or None
+        None until the candles are loaded.
+    stage : str
+        What is being done, for people.
+    """
+
+    plan: Plan
+    bus: Bus
+    stage: str = "loading"
+    loaded: int = 0
+    events: list[Event] = field(default_factory=list)
+    candles: dict[str, Candles] = field(default_factory=dict)
+    intake: dict[str, Intake] = field(default_factory=dict)
+    spans: dict[str, Span] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    session: Session | None = None
+    asks_ms: list[float] = field(default_factory=list)
+    elapsed_s: float = 0.0
+
+    @property
+    def start(self) -> int:
+        """First moment of the run, over all symbols."""
+        return min(span.start for span in self.spans.values())
+
+    @property
+    def end(self) -> int:
+        """Last moment of the run, over all symbols."""
+        return max(span.end for span in self.spans.values())
+
+    @property
+    def candle_count(self) -> int:
+        """Candles consumed, over all symbols."""
+        return sum((span.end - span.start) // 60_000 for span in self.spans.values())
+
+    def pump(self) -> Pump:
+        """Load, then let everything happen block by block; publish after each."""
+        began = time.perf_counter()
+        for symbol in self.plan.symbols:
+            self._load(symbol)
+        session = self.session = self._session()
+        self.stage = "running"
+        for until in _blocks(self.start, self.end):
+            block_began = time.perf_counter()
+            yield from session.pump(until)
+            fresh, session.events = session.events, []
+            self.events += fresh
+            yield from self._publish(fresh)
+            yield from self._measure("backtest_block", block_began)
+        yield from self._measure("backtest_total", began)
+        self.elapsed_s = time.perf_counter() - began
+        self.stage = "done"
+
+    def _load(self, symbol: str) -> None:
+        plan = self.plan
+        candles, intake = plan.source.load(
+            symbol, start=plan.start, end=plan.end, history=plan.history_ms, rules=plan.rules
+        )
+        start = candles.start if plan.start is None else plan.start
+        end = candles.end if plan.end is None else plan.end
+        span = Span(max(start, candles.start), min(end, candles.end))
+        there = f"{iso(candles.start)} to {iso(candles.end)}"
+        if span.start >= span.end:
+            raise CandleError(
+                f"{symbol}: no candles between {iso(start)} and {iso(end)}; there are candles from "
+                f"{there}",
+                code="range",
+            )
+        if (span.start, span.end) != (start, end):
+            self.warnings.append(
+                f"{symbol}: asked for {iso(start)} to {iso(end)}, "
+                f"there are candles from {there} only"
+            )
+        self.warnings += _intake_warnings(symbol, intake)
+        self.candles[symbol], self.intake[symbol], self.spans[symbol] = candles, intake, span
+        self.loaded += 1
+
+    def _session(self) -> Session:
+        histories = Histories(self._other)
+        for symbol, candles in self.candles.items():
+            histories.add(symbol, candles)
+        instances = [
+            self._instance(spec, symbol, place, histories)
+            for place, (spec, symbol) in enumerate(
+                (spec, symbol) for spec in self.plan.strategies for symbol in self.plan.symbols
+            )
+        ]
+        return Session(instances, self.plan.rules)
+
+    def _instance(
+        self, spec: StrategySpec, symbol: str, place: int, histories: Histories
+    ) -> Instance:
+        span = self.spans[symbol]
+        state = State(symbol, spec.name, spec.every_ms, span.start)
+        for order in self.plan.orders:
+            if order.symbol in (None, symbol) and order.strategy in (None, spec.name):
+                state = give(state, order.command)
+
+        def make_context() -> Context:
+            return Context(symbol, "backtest", self.plan.rules, histories)
+
+        if self.bus.wants("performance", "backtest"):
+            spec = spec.model_copy(update={"function": timed(spec.function, self.asks_ms)})
+        candles = self.candles[symbol]
+        consumed = candles.rows(0, candles.index(span.end) + 1)
+        return Instance(spec, state, consumed, place, make_context)
+
+    def _other(self, symbol: str) -> Candles:
+        """Load a symbol that is not traded but looked at."""
+        plan = self.plan
+        return plan.source.load(
+            symbol, start=self.start, end=self.end, history=plan.history_ms, rules=plan.rules
+        ).candles
+
+    def _publish(self, events: list[Event]) -> Pump:
+        if not self.bus.wants("events", "backtest") and not self.bus.wants("errors", "backtest"):
+            return
+        for event in events:
+            for subscription in self.bus.for_event(event):
+                yield from _tell(subscription, event)
+
+    def _measure(self, metric: str, began: float) -> Pump:
+        listeners = self.bus.wants("performance", "backtest")
+        asks = self.asks_ms.copy()
+        self.asks_ms.clear()
+        for duration in asks if listeners else ():
+            yield from self._report(listeners, "backtest_signal", duration)
+        if listeners:
+            yield from self._report(listeners, metric, (time.perf_counter() - began) * 1000)
+
+    def _report(self, listeners: tuple[Subscription, ...], metric: str, duration_ms: float) -> Pump:
+        now = time.time_ns() // 1_000_000
+        measured = Performance(
+            timestamp=now,
+            previous_timestamp=getattr(self, "_reported", None),
+            metric_type=metric,
+            duration_ms=duration_ms,
+            strategy=",".join(spec.name for spec in self.plan.strategies),
+            exchange=self.plan.source.name,
+            symbol=",".join(self.plan.symbols),
+            backtest=True,
+        )
+        self._reported = now
+        for subscription in listeners:
+            yield from _tell(subscription, measured)
+
+
+def _tell(subscription: Subscription, what: Any) -> Generator[Call, Any, None]:
+    symbol = getattr(what, "symbol", "")
+    try:
+        yield Call(subscription.function, (what,), "a subscriber", symbol)
+    except Exception:
+        log.exception("a subscriber failed on %s", what)
+
+
+def _blocks(start: int, end: int) -> Iterator[int]:
+    """Cut a run into weeks; the events do not depend on it."""
+    yield from range(start + BLOCK, end, BLOCK)
+    yield end
+
+
+def _intake_warnings(symbol: str, intake: Intake) -> list[str]:
+    found = []
+    if intake.duplicates_same or intake.duplicates_replaced:
+        count = intake.duplicates_same + intake.duplicates_replaced
+        differing = f"{intake.duplicates_replaced} of them differing from the next"
+        found.append(f"{symbol}: {count} duplicate rows dropped, {differing}; the last one counts")
+    if intake.filled:
+        found.append(f"{symbol}: {intake.filled} missing minutes filled flat")
+    return found

@@ -1,0 +1,208 @@
+"""The risk book, and rules that are ready to use.
+
+A book belongs to one rule (by name) and is derived: from the signals that instances hold now and
+the trades they closed. A rule is a function of the book and a candidate; it lets pass with None and
+refuses with a non-empty string. Rules block entries, never exits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from tradenb.core.signal import ExitReason, Position, Signal, Trade
+from tradenb.core.timeframe import DAY, MINUTE
+from tradenb.errors import SpecError
+
+
+class Held(NamedTuple):
+    """A signal that is open, or scheduled (then `opened_at` is None)."""
+
+    signal: Signal
+    opened_at: int | None
+
+    @property
+    def id(self) -> str:
+        """The signal's id."""
+        return self.signal.id
+
+    @property
+    def symbol(self) -> str:
+        """Canonical symbol."""
+        return self.signal.symbol
+
+    @property
+    def strategy(self) -> str:
+        """Name of the strategy."""
+        return self.signal.strategy
+
+    @property
+    def position(self) -> Position:
+        """Long or short."""
+        return self.signal.position
+
+    @property
+    def entry(self) -> float:
+        """Limit price, or the price paid."""
+        return self.signal.entry
+
+    @property
+    def size(self) -> float | None:
+        """Quantity, as the strategy gave it."""
+        return self.signal.size
+
+
+class Ledger:
+    """The closed trades of one book in order of closing; made anew whenever one is added."""
+
+    def __init__(self, trades: tuple[Trade, ...] = ()) -> None:
+        self.trades = trades
+
+    @cached_property
+    def drawdown(self) -> float:
+        """Fall of the plain sum of pnl_percent below its peak, percent points, at least 0."""
+        total = peak = 0.0
+        for trade in self.trades:
+            total += trade.pnl_percent
+            peak = max(peak, total)
+        return peak - total
+
+
+@dataclass(frozen=True, slots=True)
+class RiskBook:
+    """What a risk rule sees.
+
+    Attributes
+    ----------
+    now : int
+        Close time of the current candle, ms UTC.
+    signals : tuple of Held
+        Open and scheduled signals of all instances that name the rule, without the one that asks.
+    """
+
+    now: int
+    signals: tuple[Held, ...] = ()
+    ledger: Ledger = field(default_factory=Ledger)
+
+    @property
+    def open_count(self) -> int:
+        """How many signals are open."""
+        return sum(held.opened_at is not None for held in self.signals)
+
+    @property
+    def scheduled_count(self) -> int:
+        """How many signals wait for their entry."""
+        return sum(held.opened_at is None for held in self.signals)
+
+    @property
+    def trades(self) -> tuple[Trade, ...]:
+        """Closed trades in order of closing, the last 1,000 of each instance."""
+        return self.ledger.trades
+
+
+RiskFunction = Callable[[RiskBook, Signal], "str | None"]
+
+
+def in_order_of_closing(trades: Iterable[tuple[int, Trade]]) -> tuple[Trade, ...]:
+    """Merge trades of several instances as they took effect.
+
+    Parameters
+    ----------
+    trades : iterable of (int, Trade)
+        The instance's place in the run, and its trade.
+
+    Notes
+    -----
+    At one close time, exits come before entries, and a position that was opened and stopped on one
+    candle closes with the entries.
+    """
+
+    def key(item: tuple[int, Trade]) -> tuple[int, bool, int]:
+        place, trade = item
+        return trade.closed_at, trade.opened_at == trade.closed_at, place
+
+    return tuple(trade for _, trade in sorted(trades, key=key))
+
+
+def max_open(count: int) -> RiskFunction:
+    """Refuse while `count` signals are open or scheduled."""
+    if type(count) is not int or count < 1:
+        raise SpecError(f"max_open must be a whole number of at least 1, was {count!r}")
+
+    def rule(book: RiskBook, candidate: Signal) -> str | None:
+        held = len(book.signals)
+        if held < count:
+            return None
+        return f"{held} open or scheduled, at most {count}"
+
+    return rule
+
+
+def cooldown(minutes: float, after: ExitReason | None = None) -> RiskFunction:
+    """Refuse for some minutes after a trade closed (for one reason, or any)."""
+    _positive("cooldown minutes", minutes)
+    if after is not None and after not in ("take_profit", "stop_loss", "time_expired", "flattened"):
+        raise SpecError(
+            "cooldown after must be take_profit, stop_loss, time_expired, flattened or None, "
+            f"was {after!r}"
+        )
+    span = minutes * MINUTE
+
+    def rule(book: RiskBook, candidate: Signal) -> str | None:
+        for trade in reversed(book.trades):
+            passed = book.now - trade.closed_at
+            if passed >= span:
+                return None
+            if after is None or trade.exit_reason == after:
+                return (
+                    f"{passed // MINUTE} minutes since {trade.signal_id} closed by "
+                    f"{trade.exit_reason}, at least {minutes:g}"
+                )
+        return None
+
+    return rule
+
+
+def max_drawdown(percent: float) -> RiskFunction:
+    """Refuse once the book has lost `percent` points from its peak; it stays so until a new run."""
+    _positive("max_drawdown percent", percent)
+
+    def rule(book: RiskBook, candidate: Signal) -> str | None:
+        drawdown = book.ledger.drawdown
+        if drawdown < percent:
+            return None
+        return (
+            f"drawdown {drawdown:.2f} percent points, the limit is {percent:g}; "
+            "it stays so in this run, a new run starts afresh"
+        )
+
+    return rule
+
+
+def daily_loss(percent: float) -> RiskFunction:
+    """Refuse while the trades closed since 00:00 UTC have lost `percent` points together."""
+    _positive("daily_loss percent", percent)
+
+    def rule(book: RiskBook, candidate: Signal) -> str | None:
+        midnight = book.now - book.now % DAY
+        today: list[Trade] = []
+        for trade in reversed(book.trades):
+            if trade.closed_at < midnight:
+                break
+            today.append(trade)
+        total = 0.0
+        for trade in reversed(today):
+            total += trade.pnl_percent
+        if total > -percent:
+            return None
+        return f"{total:.2f} percent points since 00:00 UTC, the limit is -{percent:g}"
+
+    return rule
+
+
+def _positive(name: str, value: object) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value < float("inf"):
+        raise SpecError(f"{name} must be a finite number above 0, was {value!r}")

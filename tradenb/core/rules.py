@@ -1,0 +1,119 @@
+"""`Rules`: everything about a run's arithmetic that the user may set, checked as a whole."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tradenb.errors import SpecError
+
+
+class Rules(BaseModel):
+    """The settings of the lifecycle; frozen.
+
+    Parameters
+    ----------
+    price : {"close", "average"}
+        The market price: the last close, or the volume-weighted average of the last candles.
+    touch : {"candle", "average_price"}
+        What stops, targets and entries are tested on: low and high, or the average price.
+    same_candle : {"stop_first", "target_first"}
+        Which one wins when a candle reaches both.
+    schedule_await_minutes : int
+        How long a limit entry waits, minutes.
+    average_price_candles : int
+        Closed 1m candles in the average price.
+    slippage_percent, fee_percent : float
+        Cost of each side of a trade, percent of the price.
+    min_take_profit_percent, min_stop_loss_percent, max_stop_loss_percent : float
+        Bounds on the distances of target and stop, percent of the price paid.
+    max_signal_minutes : int
+        Longest life of a position, minutes.
+    signal_timeout_seconds : float
+        Longest time that a user function may take.
+    candle_retries, candle_retry_seconds
+        How often and how far apart missing candles are asked for again.
+    price_anomaly_factor : float
+        A price this many times above or below the recent median is an anomaly.
+    tick_ms : int
+        Longest wait between two ticks of a live loop, ms.
+    settle_seconds : float
+        Time given to the exchange to publish a closed candle.
+    late_entry_seconds : float
+        A close older than this leads to no new decision in a live run.
+
+    Raises
+    ------
+    SpecError
+        When any value is out of its range; all problems at once.
+
+    Examples
+    --------
+    >>> Rules(fee_percent=0.05).fee_percent
+    0.05
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, strict=True, validate_default=True
+    )
+
+    price: Literal["close", "average"] = "close"
+    touch: Literal["candle", "average_price"] = "candle"
+    same_candle: Literal["stop_first", "target_first"] = "stop_first"
+    schedule_await_minutes: int = Field(120, ge=1)
+    average_price_candles: int = Field(5, ge=1, le=1440)
+    slippage_percent: float = Field(0.1, ge=0, lt=100)
+    fee_percent: float = Field(0.1, ge=0, lt=100)
+    min_take_profit_percent: float = Field(0.5, ge=0)
+    min_stop_loss_percent: float = Field(0.5, ge=0)
+    max_stop_loss_percent: float = Field(20.0, gt=0)
+    max_signal_minutes: int = Field(1440, ge=1)
+    signal_timeout_seconds: float = Field(180.0, gt=0)
+    candle_retries: int = Field(3, ge=0)
+    candle_retry_seconds: float = Field(5.0, ge=0)
+    price_anomaly_factor: float = Field(1000.0, gt=1)
+    tick_ms: int = Field(60_001, ge=1)
+    settle_seconds: float = Field(2.0, ge=0)
+    late_entry_seconds: float = Field(60.0, gt=0)
+
+    def __init__(self, **values: object) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SpecError(_all_problems(error)) from None
+
+    @classmethod
+    def reference(cls, **values: object) -> Self:
+        """Return the rules of the reference system: average price, target before stop.
+
+        Examples
+        --------
+        >>> Rules.reference().price
+        'average'
+        """
+        return cls(**{"price": "average", "same_candle": "target_first", **values})
+
+    @model_validator(mode="after")
+    def _distances(self) -> Self:
+        costs = 2 * self.slippage_percent + 2 * self.fee_percent
+        if self.min_take_profit_percent < costs - 1e-9:
+            raise ValueError(
+                "min_take_profit_percent must be at least 2 x slippage_percent + 2 x fee_percent = "
+                f"{costs:g} (a target below it loses money), was {self.min_take_profit_percent:g}"
+            )
+        if self.min_stop_loss_percent > self.max_stop_loss_percent:
+            raise ValueError(
+                f"min_stop_loss_percent must not exceed max_stop_loss_percent = "
+                f"{self.max_stop_loss_percent:g}, was {self.min_stop_loss_percent:g}"
+            )
+        return self
+
+
+def _all_problems(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"])
+        words = item["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}: {words}, was {item['input']!r}" if name else words)
+    return "Rules: " + "; ".join(lines)

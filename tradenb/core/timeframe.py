@@ -1,0 +1,159 @@
+"""Timeframes and moments as integers of milliseconds since the epoch, UTC.
+
+Everything in the core speaks `int` ms. `to_ms` is the one place where a person's idea of a moment
+(ISO string, datetime, pandas Timestamp) becomes one; it needs no pandas for that.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import operator
+import re
+from typing import Final, SupportsIndex, cast
+
+from tradenb.errors import UsageError, unknown
+
+MINUTE: Final = 60_000
+DAY: Final = 86_400_000
+
+TIMEFRAMES: Final[dict[str, int]] = {
+    "1m": MINUTE,
+    "3m": 3 * MINUTE,
+    "5m": 5 * MINUTE,
+    "15m": 15 * MINUTE,
+    "30m": 30 * MINUTE,
+    "1h": 60 * MINUTE,
+    "2h": 120 * MINUTE,
+    "4h": 240 * MINUTE,
+    "6h": 360 * MINUTE,
+    "8h": 480 * MINUTE,
+    "12h": 720 * MINUTE,
+    "1d": DAY,
+}
+"""Name of each timeframe and its length in ms."""
+
+_UNITS: Final = {"m": MINUTE, "h": 60 * MINUTE, "d": DAY, "w": 7 * DAY}
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,6})([mhdw])")
+# Moments outside 1971..2200 are nearly always seconds or nanoseconds taken for milliseconds.
+_EARLIEST: Final = 31_536_000_000
+_LATEST: Final = 7_258_118_400_000
+
+
+def timeframe_ms(name: str) -> int:
+    """Return the length of a timeframe in ms.
+
+    Raises
+    ------
+    UnknownName
+        When the timeframe is none of `TIMEFRAMES`.
+    """
+    try:
+        return TIMEFRAMES[name]
+    except (KeyError, TypeError):
+        hint = "(one of " + " ".join(TIMEFRAMES) + ")"
+        raise unknown("timeframe", name, TIMEFRAMES, hint=hint) from None
+
+
+def duration_ms(text: str, name: str = "history") -> int:
+    """Return the length of a span such as "90m", "36h", "3d" or "2w" in ms.
+
+    Raises
+    ------
+    UsageError
+        When the text is not a whole positive number followed by m, h, d or w.
+    """
+    match = _DURATION.fullmatch(str(text))
+    if match is None:
+        raise UsageError(f"{name} must look like '90m', '36h', '3d' or '2w', was {text!r}")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def floor_to(at: int, step: int = MINUTE) -> int:
+    """Return the last multiple of `step` that is not after `at`."""
+    return at - at % step
+
+
+def ceil_to(at: int, step: int = MINUTE) -> int:
+    """Return the first multiple of `step` that is not before `at`."""
+    return at + -at % step
+
+
+def next_after(at: int, step: int = MINUTE) -> int:
+    """Return the first multiple of `step` after `at`."""
+    return at - at % step + step
+
+
+def to_ms(value: object, name: str = "time") -> int:
+    """Convert a moment to ms since the epoch; what has no time zone is UTC.
+
+    Parameters
+    ----------
+    value : int, str, datetime, date, pandas.Timestamp or numpy.datetime64
+        The moment. An int is ms since the epoch, a string is ISO 8601.
+    name : str
+        What to call it in an error.
+
+    Raises
+    ------
+    UsageError
+        When it is none of these, or lies outside 1971 to 2200 (an int in seconds or ns).
+
+    Examples
+    --------
+    >>> to_ms("2024-01-01")
+    1704067200000
+    """
+    at = _read(value, name)
+    if not _EARLIEST <= at < _LATEST:
+        raise UsageError(
+            f"{name} must lie between 1971 and 2200 in ms since the epoch, was {value!r}"
+        )
+    return at
+
+
+def iso(at: int) -> str:
+    """Write a moment as people read it, UTC: "2024-01-01 00:05", with seconds if there are any."""
+    moment = dt.datetime.fromtimestamp(at / 1000, dt.UTC)
+    return moment.strftime("%Y-%m-%d %H:%M" if at % MINUTE == 0 else "%Y-%m-%d %H:%M:%S")
+
+
+def _read(value: object, name: str) -> int:
+    if isinstance(value, bool):
+        raise UsageError(f"{name} must be a moment, was {value!r}")
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str):
+        return _from_datetime(_parse(value, name), name)
+    if isinstance(value, dt.datetime):
+        return _from_datetime(value, name)
+    if isinstance(value, dt.date):
+        midnight = dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
+        return _from_datetime(midnight, name)
+    return _from_numpy(value, name)
+
+
+def _parse(text: str, name: str) -> dt.datetime:
+    try:
+        return dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{name} must be ISO 8601 like '2024-03-01' or '2024-03-01T12:00', was {text!r}"
+        ) from None
+
+
+def _from_datetime(moment: dt.datetime, name: str) -> int:
+    if type(moment).__name__ == "NaTType":  # pandas makes it a datetime
+        raise UsageError(f"{name} must be a real moment, was NaT")
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return (aware - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
+
+
+def _from_numpy(value: object, name: str) -> int:
+    if type(value).__name__ == "datetime64":
+        return int(value.astype("datetime64[ms]").astype("int64"))  # type: ignore[attr-defined]
+    try:
+        return operator.index(cast(SupportsIndex, value))
+    except TypeError:
+        raise UsageError(
+            f"{name} must be ms since the epoch, a datetime or an ISO string, was {value!r}"
+        ) from None

@@ -1,0 +1,261 @@
+"""THE FAST CODE: prices, first touches and milestones over arrays of closed candles.
+
+While a signal waits or is open nothing can be decided until a price is touched, so these functions
+look for the next touch in growing windows instead of stepping candle by candle. No result depends
+on how the history is cut: every sum runs over a fixed window, one by one, oldest first. A running
+sum or numpy's pairwise sum would change the last bits with the place where a block begins.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradenb.core.candles import Candles, Floats
+from tradenb.core.rules import Rules
+from tradenb.core.signal import Signal
+
+LEVELS: Final = np.arange(10.0, 101.0, 10.0)
+_FIRST_WINDOW: Final = 64
+_LARGEST_WINDOW: Final = 4096
+
+
+def average_price(candles: Candles, index: int, count: int) -> float:
+    """Return the volume-weighted average price of the last candles.
+
+    Parameters
+    ----------
+    candles : Candles
+    index : int
+        Row of the newest candle that counts.
+    count : int
+        How many candles, fewer at the beginning of the data.
+
+    Returns
+    -------
+    float
+        sum(typical x volume) / sum(volume), typical = (high + low + close) / 3; the mean of the
+        closes if nothing was traded.
+    """
+    start = max(0, index - count + 1)
+    window = candles.rows(start, index + 1)
+    weighted = total = 0.0
+    rows = zip(
+        window.high.tolist(),
+        window.low.tolist(),
+        window.close.tolist(),
+        window.volume.tolist(),
+        strict=True,
+    )
+    for high, low, close, volume in rows:
+        weighted += (high + low + close) / 3 * volume
+        total += volume
+    if total != 0:
+        return weighted / total
+    closes = 0.0
+    for close in window.close.tolist():
+        closes += close
+    return closes / (index + 1 - start)
+
+
+def average_prices(candles: Candles, start: int, stop: int, count: int) -> Floats:
+    """Return `average_price` for every row from `start` to `stop` (exclusive), the same bits."""
+    begin = max(0, start - count + 1)
+    window = candles.rows(begin, stop)
+    weights = (window.high + window.low + window.close) / 3 * window.volume
+    weighted = _trailing_sum(weights, start - begin, count)
+    total = _trailing_sum(window.volume, start - begin, count)
+    nothing_traded = total == 0
+    if not nothing_traded.any():
+        return weighted / total
+    rows = np.arange(start, stop)
+    mean = _trailing_sum(window.close, start - begin, count) / np.minimum(rows + 1, count)
+    total[nothing_traded] = 1.0
+    return np.where(nothing_traded, mean, weighted / total)
+
+
+def market_price(candles: Candles, index: int, rules: Rules) -> float:
+    """Return what can be traded at the close of a candle: its close, or the average price."""
+    if rules.price == "close":
+        return float(candles.close[index])
+    return average_price(candles, index, rules.average_price_candles)
+
+
+def market_prices(candles: Candles, start: int, stop: int, rules: Rules) -> Floats:
+    """Return `market_price` for every row from `start` to `stop` (exclusive)."""
+    if rules.price == "close":
+        return candles.close[start:stop]
+    return average_prices(candles, start, stop, rules.average_price_candles)
+
+
+class Extremes(NamedTuple):
+    """The prices of one candle that stops, targets and entries are tested on."""
+
+    open: float
+    high: float
+    low: float
+
+
+def extremes(candles: Candles, index: int, rules: Rules) -> Extremes:
+    """Return open, high and low of a candle, or thrice its average price (`touch`)."""
+    if rules.touch == "candle":
+        return Extremes(
+            float(candles.open[index]), float(candles.high[index]), float(candles.low[index])
+        )
+    price = average_price(candles, index, rules.average_price_candles)
+    return Extremes(price, price, price)
+
+
+def stop_touched(signal: Signal, prices: Extremes) -> bool:
+    """Tell whether a candle reaches the stop; touching is reaching."""
+    if signal.position == "long":
+        return prices.low <= signal.stop_loss
+    return prices.high >= signal.stop_loss
+
+
+def target_touched(signal: Signal, prices: Extremes) -> bool:
+    """Tell whether a candle reaches the target."""
+    if signal.position == "long":
+        return prices.high >= signal.take_profit
+    return prices.low <= signal.take_profit
+
+
+def opened_beyond_stop(signal: Signal, prices: Extremes) -> bool:
+    """Tell whether a candle opens at the stop or beyond it."""
+    if signal.position == "long":
+        return prices.open <= signal.stop_loss
+    return prices.open >= signal.stop_loss
+
+
+def stop_fill(signal: Signal, prices: Extremes, rules: Rules) -> float:
+    """Return the price of a stop: the worse of the stop and the candle's open."""
+    if rules.touch == "average_price":
+        return signal.stop_loss
+    if signal.position == "long":
+        return min(signal.stop_loss, prices.open)
+    return max(signal.stop_loss, prices.open)
+
+
+def first_exit(candles: Candles, signal: Signal, rules: Rules, start: int, stop: int) -> int:
+    """Find the first candle that reaches the stop or the target of an open signal.
+
+    Parameters
+    ----------
+    candles : Candles
+    signal : Signal
+    rules : Rules
+    start, stop : int
+        Rows looked at, `stop` exclusive.
+
+    Returns
+    -------
+    int
+        Row of the candle, or -1.
+    """
+    low, high = sorted((signal.stop_loss, signal.take_profit))
+    return _first(candles, rules, start, stop, at_most=low, at_least=high)
+
+
+def first_entry(candles: Candles, signal: Signal, rules: Rules, start: int, stop: int) -> int:
+    """Find the first candle that reaches the limit entry; its row, or -1.
+
+    A candle that opens beyond the stop reaches the entry too, since the entry lies before the stop.
+    """
+    if signal.position == "long":
+        return _first(candles, rules, start, stop, at_most=signal.entry)
+    return _first(candles, rules, start, stop, at_least=signal.entry)
+
+
+def milestones(prices: Floats, signal: Signal, *, gained: int, lost: int) -> list[tuple[int, int]]:
+    """Find where levels of the way to the target and to the stop are reached for the first time.
+
+    Parameters
+    ----------
+    prices : (n,) float64
+        Market prices, oldest first.
+    signal : Signal
+    gained, lost : int
+        Highest levels that fired before, 0 to 100.
+
+    Returns
+    -------
+    list of (offset, level)
+        In the order of firing; level is +10 ... +100, or -10 ... -100 on the way to the stop.
+    """
+    if len(prices) == 0:
+        return []
+    move = prices - signal.entry if signal.position == "long" else signal.entry - prices
+    to_target = abs(signal.take_profit - signal.entry)
+    to_stop = abs(signal.entry - signal.stop_loss)
+    up = _levels_reached(move / to_target * 100, gained)
+    down = _levels_reached(-move / to_stop * 100, lost)
+    return sorted(up + [(offset, -level) for offset, level in down], key=_by_offset)
+
+
+def _by_offset(found: tuple[int, int]) -> tuple[int, int]:
+    return found[0], abs(found[1])
+
+
+def _levels_reached(percent: Floats, before: int) -> list[tuple[int, int]]:
+    waiting = LEVELS[before // 10 :]
+    if not len(waiting) or not percent.max() >= waiting[0]:
+        return []
+    highest = np.maximum.accumulate(percent)
+    offsets = highest.searchsorted(waiting)
+    count = len(percent)
+    return [
+        (offset, int(level))
+        for offset, level in zip(offsets.tolist(), waiting.tolist(), strict=True)
+        if offset < count
+    ]
+
+
+def _first(
+    candles: Candles,
+    rules: Rules,
+    start: int,
+    stop: int,
+    *,
+    at_most: float | None = None,
+    at_least: float | None = None,
+) -> int:
+    """Find the first candle whose low is `at_most` or whose high is `at_least` a price."""
+    size = _FIRST_WINDOW
+    averaged = rules.touch == "average_price"
+    low, high = candles.low, candles.high
+    while start < stop:
+        end = min(start + size, stop)
+        if averaged:
+            prices = average_prices(candles, start, end, rules.average_price_candles)
+            hit = _reaches(prices, prices, at_most, at_least)
+        else:
+            hit = _reaches(low[start:end], high[start:end], at_most, at_least)
+        place = int(hit.argmax())
+        if hit[place]:
+            return start + place
+        start, size = end, min(2 * size, _LARGEST_WINDOW)
+    return -1
+
+
+def _reaches(
+    low: Floats, high: Floats, at_most: float | None, at_least: float | None
+) -> NDArray[np.bool_]:
+    if at_most is None:
+        return high >= (math.inf if at_least is None else at_least)
+    hit = low <= at_most
+    if at_least is not None:
+        hit |= high >= at_least
+    return hit
+
+
+def _trailing_sum(values: Floats, skip: int, count: int) -> Floats:
+    """Sum the last `count` values at each place from `skip` on, one by one, oldest first."""
+    size = len(values)
+    total = np.zeros(size - skip)
+    for back in range(min(count, size) - 1, -1, -1):
+        first = max(skip, back)
+        total[first - skip :] += values[first - back : size - back]
+    return total

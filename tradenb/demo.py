@@ -1,0 +1,70 @@
+"""`tradenb demo`: the main job in one command, on candles that need no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tradenb import backtest
+from tradenb.core.signal import Candidate, long, short
+from tradenb.engine.declare import strategy
+from tradenb.engine.risks import cooldown
+from tradenb.engine.specs import StrategySpec
+from tradenb.view import stats
+
+if TYPE_CHECKING:
+    from tradenb.engine.context import Context
+    from tradenb.engine.ports import CandleSource
+
+
+def demo_strategy() -> StrategySpec:
+    """Register the strategy of the demo: against moves of more than half a percent in four hours."""
+
+    @strategy("demo-dip", every="5m", risk=cooldown(30, after="stop_loss"))
+    def demo_dip(ctx: Context) -> Candidate | None:
+        mean = ctx.candles("5m", 48).close.mean()
+        price = ctx.price
+        if price < 0.995 * mean:
+            return long(take_profit=1.01 * price, stop_loss=0.99 * price, minutes=240, note="dip")
+        if price > 1.005 * mean:
+            return short(take_profit=0.99 * price, stop_loss=1.01 * price, minutes=240, note="top")
+        return None
+
+    return demo_dip
+
+
+def run_demo(data: str | None, *, days: int, report: Path) -> str:
+    """Backtest the demo strategy and write its report.
+
+    Parameters
+    ----------
+    data : str or None
+        Parquet, CSV or npy file (or pattern) with 1m candles; None: a seeded random walk.
+    days : int
+        Length of the random walk.
+    report : Path
+        Where the HTML report goes.
+
+    Returns
+    -------
+    str
+        The summary, for a terminal.
+    """
+    source, symbols = _source(data, days)
+    result = backtest.run(symbols, strategy=demo_strategy(), exchange=source)
+    page = result.report(report)
+    lines = [repr(result), "", stats.text(result.figures), ""]
+    lines += [f"note: {warning}" for warning in result.warnings]
+    minutes = f"{result.candle_count:,} one-minute candles in {result.elapsed_s:.2f} s"
+    return "\n".join([*lines, "", minutes, f"report: {page}"])
+
+
+def _source(data: str | None, days: int) -> tuple[CandleSource, tuple[str, ...]]:
+    if data is None:
+        from tradenb.exchanges.walk import random_walk
+
+        return random_walk(seed=7, days=days), ("BTCUSDT",)
+    from tradenb.exchanges.files import file_exchange
+
+    files = file_exchange(data)
+    return files, files.symbols

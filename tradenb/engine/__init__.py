@@ -1,0 +1,1 @@
+"""Shared by backtest and live: calls user code around the pure machine. No I/O, no clock."""

@@ -1,0 +1,190 @@
+"""The one argument of a strategy: what was known at `ctx.now`, and nothing later."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.core import touch
+from tradenb.core.candles import NAMES, Candles
+from tradenb.core.rules import Rules
+from tradenb.core.symbol import canonical
+from tradenb.engine.history import Histories
+from tradenb.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATE_LIMIT: Final = 64_000
+
+
+class Context:
+    """What a strategy sees.
+
+    Attributes
+    ----------
+    symbol : str
+        Canonical symbol.
+    now : int
+        Close time of the newest candle, ms UTC.
+    mode : {"backtest", "live"}
+    remembers : bool
+        Whether this ask has looked at `state`.
+    """
+
+    __slots__ = (
+        "_histories",
+        "_history",
+        "_now",
+        "_opened",
+        "_rules",
+        "_saved",
+        "mode",
+        "remembers",
+        "symbol",
+    )
+
+    def __init__(
+        self, symbol: str, mode: str, rules: Rules, histories: Histories, saved: str = "{}"
+    ) -> None:
+        self.symbol = symbol
+        self.mode = mode
+        self._rules = rules
+        self._histories = histories
+        self._history = histories.of(symbol)
+        self._now = 0
+        self._saved = saved
+        self._opened: dict[str, Any] = {}
+        self.remembers = False
+
+    def __repr__(self) -> str:
+        return f"Context({self.symbol} at {self.when:%Y-%m-%d %H:%M}, {self.mode})"
+
+    @property
+    def now(self) -> int:
+        """Close time of the newest candle, ms UTC."""
+        return self._now
+
+    @property
+    def when(self) -> pd.Timestamp:
+        """Close time of the newest candle, as a UTC Timestamp."""
+        import pandas as pd
+
+        return pd.Timestamp(self._now, unit="ms", tz="UTC")
+
+    @property
+    def price(self) -> float:
+        """Market price: what can be traded now (`Rules.price`), quote currency."""
+        candles = self._history.candles
+        return touch.market_price(candles, candles.index(self._now), self._rules)
+
+    @property
+    def average_price(self) -> float:
+        """Volume-weighted average price of the last `Rules.average_price_candles` candles."""
+        candles = self._history.candles
+        row = candles.index(self._now)
+        return touch.average_price(candles, row, self._rules.average_price_candles)
+
+    def candles(
+        self, timeframe: str, n: int, symbol: str | None = None, *, allow_fewer: bool = False
+    ) -> Candles:
+        """Return the last closed candles.
+
+        Parameters
+        ----------
+        timeframe : str
+            "1m" to "1d"; only complete candles on UTC multiples.
+        n : int
+            How many, at least 1.
+        symbol : str, optional
+            Another symbol of the exchange.
+        allow_fewer : bool, default False
+            Return what there is where the history is too short.
+
+        Returns
+        -------
+        Candles
+            Columns time, open, high, low, close, volume: read-only (n,) arrays, oldest first.
+
+        Raises
+        ------
+        NotEnoughCandles
+            When fewer than `n` are there. Left uncaught it is no error: the ask counts as None.
+        """
+        history = self._history if symbol is None else self._histories.of(canonical(symbol))
+        return history.window(timeframe, n, self._now, allow_fewer=allow_fewer)
+
+    def frame(
+        self, timeframe: str, n: int, symbol: str | None = None, *, allow_fewer: bool = False
+    ) -> pd.DataFrame:
+        """Return the last closed candles as a DataFrame with a UTC index of open times.
+
+        The parameters are those of `candles`. A frame costs about a hundred times what the arrays
+        do.
+        """
+        import pandas as pd
+
+        found = self.candles(timeframe, n, symbol, allow_fewer=allow_fewer)
+        times = pd.DatetimeIndex(found.time.astype("datetime64[ms]"), name="time")
+        columns = {name: getattr(found, name) for name in NAMES}
+        return pd.DataFrame(columns, index=times.tz_localize("UTC"))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Your own memory: a dict of JSON-plain values, at most 64 kB, saved with the run.
+
+        Changes are kept when the ask returns, and dropped if it raises or takes too long.
+        """
+        if not self.remembers:
+            self._opened = json.loads(self._saved)
+            self.remembers = True
+        return self._opened
+
+
+def begin_ask(context: Context, now: int) -> None:
+    """Move a context to a moment."""
+    context._now = now
+    context.remembers = False
+
+
+def keep_state(context: Context) -> None:
+    """Keep what the strategy left in `ctx.state`.
+
+    Raises
+    ------
+    UsageError
+        When it holds what JSON cannot give back unchanged, or too much.
+    """
+    _check_plain(context._opened, "ctx.state")
+    text = json.dumps(context._opened, allow_nan=False, separators=(",", ":"))
+    if len(text.encode()) > STATE_LIMIT:
+        raise UsageError(f"ctx.state must stay within {STATE_LIMIT} bytes as JSON, was {len(text)}")
+    context._saved = text
+
+
+def saved_state(context: Context) -> str:
+    """Return the state kept by the last ask, as JSON."""
+    return context._saved
+
+
+def _check_plain(value: object, where: str) -> None:
+    if value is None or type(value) in (bool, int, str):
+        return
+    if type(value) is float:
+        if math.isfinite(value):
+            return
+    elif type(value) is list:
+        for place, item in enumerate(value):
+            _check_plain(item, f"{where}[{place}]")
+        return
+    elif type(value) is dict:
+        for key, item in value.items():
+            if type(key) is not str:
+                raise UsageError(f"{where} must have strings as keys, had {key!r}; use str(key)")
+            _check_plain(item, f"{where}[{key!r}]")
+        return
+    raise UsageError(
+        f"{where} must be JSON-plain (None, bool, int, finite float, str, list, dict), was "
+        f"{type(value).__name__} {value!r:.60}"
+    )

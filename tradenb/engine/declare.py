@@ -1,0 +1,149 @@
+"""`@tn.strategy` and `@tn.risk`: how functions become specs with a name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tradenb.engine.registry import registry
+from tradenb.engine.specs import CALLBACKS, RiskSpec, Strategy, StrategySpec, function_of
+from tradenb.errors import SpecError
+
+
+def strategy(
+    name: str,
+    *,
+    every: str,
+    risk: RiskSpec | str | Iterable[RiskSpec | str] = (),
+    history: str | None = None,
+    on_schedule: Callable[[Any], Any] | None = None,
+    on_open: Callable[[Any], Any] | None = None,
+    on_milestone: Callable[[Any], Any] | None = None,
+    on_close: Callable[[Any], Any] | None = None,
+    on_cancel: Callable[[Any], Any] | None = None,
+    on_ping: Callable[[Any], Any] | None = None,
+) -> Callable[[Any], StrategySpec]:
+    """Register a function (or a `Strategy` class) as a strategy.
+
+    Parameters
+    ----------
+    name : str
+        How it is called in events, files and by other cells.
+    every : str
+        Interval at which it is asked: "1m", "5m", ... "1d".
+    risk : RiskSpec, str or several
+        Rules that every candidate must pass, asked in this order.
+    history : str, optional
+        How much history a run fetches before its start, such as "3d".
+    on_schedule, on_open, on_milestone, on_close, on_cancel, on_ping : callable, optional
+        Called with the event; in a live run after it is on disk. on_ping: each minute that a limit
+        entry waits.
+
+    Returns
+    -------
+    callable
+        A decorator; what it returns can still be called as the function.
+
+    Raises
+    ------
+    SpecError
+        When a name, an interval or a function cannot work, or the name is another function's.
+
+    Examples
+    --------
+    >>> @strategy("quiet", every="5m")
+    ... def quiet(ctx):
+    ...     return None
+    >>> quiet
+    <strategy quiet: every 5m>
+    """
+    given = {
+        "scheduled": on_schedule,
+        "opened": on_open,
+        "milestone": on_milestone,
+        "closed": on_close,
+        "cancelled": on_cancel,
+        "ping": on_ping,
+    }
+
+    def decorate(target: Any) -> StrategySpec:
+        owner = _owner(name, target)
+        callbacks = {kind: function for kind, function in given.items() if function is not None}
+        function = target if owner is None else owner.get_signal
+        spec = StrategySpec(
+            name=name,
+            function=function_of(function, "strategy", 1),
+            every=every,
+            risk=_rules(risk),
+            history=history,
+            callbacks={**_methods(owner), **callbacks},
+        )
+        return registry.register("strategy", spec)
+
+    if not isinstance(name, str):
+        raise SpecError(f'a strategy needs a name: @tn.strategy("dip", every="5m"), was {name!r}')
+    return decorate
+
+
+def risk(name: str) -> Callable[[Callable[..., Any]], RiskSpec]:
+    """Register a function as a risk rule.
+
+    Parameters
+    ----------
+    name : str
+        The rule's name; strategies that name the same rule share one book.
+
+    Returns
+    -------
+    callable
+        A decorator for `function(book, candidate)`, which lets pass with None and refuses with a
+        sentence. Any other answer, and an exception, refuses too and makes an `error` event.
+
+    Examples
+    --------
+    >>> @risk("one-at-a-time")
+    ... def one_at_a_time(book, candidate):
+    ...     return "one position at a time" if book.open_count else None
+    >>> one_at_a_time
+    <risk one-at-a-time>
+    """
+    if not isinstance(name, str):
+        raise SpecError(f'a risk rule needs a name: @tn.risk("my-rule"), was {name!r}')
+
+    def decorate(function: Callable[..., Any]) -> RiskSpec:
+        spec = RiskSpec(name=name, function=function_of(function, "risk rule", 2))
+        return registry.register("risk rule", spec)
+
+    return decorate
+
+
+def _owner(name: str, target: Any) -> Strategy | None:
+    """Return the object of a strategy that is written as a class."""
+    if isinstance(target, Strategy):
+        return target
+    if not inspect.isclass(target):
+        return None
+    if not issubclass(target, Strategy):
+        raise SpecError(f"{name!r}: a class must derive from tn.Strategy, was {target.__name__}")
+    try:
+        return target()
+    except TypeError as error:
+        words = f"{target.__name__} needs arguments, register an object of it; {error}"
+        raise SpecError(f"{name!r}: {words}") from None
+
+
+def _methods(owner: Strategy | None) -> dict[str, Callable[[Any], Any]]:
+    if owner is None:
+        return {}
+    found = {kind: getattr(owner, method, None) for kind, method in CALLBACKS.items()}
+    return {kind: method for kind, method in found.items() if callable(method)}
+
+
+def _rules(given: RiskSpec | str | Iterable[RiskSpec | str]) -> tuple[RiskSpec, ...]:
+    several = (given,) if isinstance(given, RiskSpec | str) else tuple(given)
+    rules = tuple(registry.find("risk rule", item, form=RiskSpec) for item in several)
+    names = [rule.name for rule in rules]
+    if len(set(names)) < len(names):
+        raise SpecError(f"each risk rule may be named once, were {names}")
+    return rules

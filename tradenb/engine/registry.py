@@ -1,0 +1,118 @@
+"""Names of strategies, exchanges and risk rules, with revisions, and the instances in memory.
+
+Re-running a notebook cell registers the same function again: that replaces it, and makes a new
+revision only if what it does has changed. Another object under a used name is a mistake.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
+
+from tradenb.errors import SpecError, unknown
+
+READY_MADE: Final = ("tradenb", "ready-made")
+"""Identity of what the house makes: a setting rather than somebody's function, so it may be changed
+for another in a cell. A run refuses two rules under one name, whoever made them."""
+
+
+class Named(Protocol):
+    """What can be registered."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Module and qualified name; the same identity may register again."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what it does."""
+
+
+class Registered(NamedTuple):
+    """An object under its name, and how often what it does has changed."""
+
+    item: Any
+    revision: int
+
+
+Item = TypeVar("Item", bound=Named)
+Made = TypeVar("Made")
+
+
+class Registry:
+    """Everything that has a name in one process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._named: dict[str, dict[str, Registered]] = {}
+        self._instances: dict[tuple[str, str, str], Any] = {}
+
+    def register(self, kind: str, item: Item) -> Item:
+        """Put an object under its name.
+
+        Raises
+        ------
+        SpecError
+            When another object (another module or qualified name) has the name.
+        """
+        with self._lock:
+            known = self._named.setdefault(kind, {})
+            earlier = known.get(item.name)
+            revision = 1
+            if earlier is not None:
+                _check_same(kind, earlier.item, item)
+                changed = earlier.item.fingerprint != item.fingerprint
+                revision = earlier.revision + changed
+            known[item.name] = Registered(item, revision)
+        return item
+
+    def find(self, kind: str, given: object, *, form: type[Item]) -> Item:
+        """Return the object itself, or the one registered under a name.
+
+        Raises
+        ------
+        UnknownName
+            When no object of the kind has the name; the nearest names are given.
+        """
+        if isinstance(given, form):
+            return given
+        with self._lock:
+            known = self._named.get(kind, {})
+            if isinstance(given, str) and given in known:
+                return known[given].item  # type: ignore[no-any-return]
+            if isinstance(given, str):
+                raise unknown(kind, given, known)
+        raise SpecError(f"a {kind} must be given as an object or by its name, was {given!r}")
+
+    def revision(self, kind: str, name: str) -> int:
+        """Return how many different versions a name has seen, counting from 1."""
+        with self._lock:
+            return self._named[kind][name].revision
+
+    def instance(self, symbol: str, strategy: str, mode: str, make: Callable[[], Made]) -> Made:
+        """Return the one instance of a symbol, strategy and mode; made on first use."""
+        key = (symbol, strategy, mode)
+        with self._lock:
+            if key not in self._instances:
+                self._instances[key] = make()
+            return self._instances[key]  # type: ignore[no-any-return]
+
+
+def _check_same(kind: str, earlier: Named, item: Named) -> None:
+    if READY_MADE in (earlier.identity, item.identity):
+        return
+    if earlier.identity != item.identity:
+        module, name = earlier.identity
+        raise SpecError(
+            f"{kind} name {item.name!r} is used by {module}.{name}; choose another name, "
+            "or define this one under the same function name to replace it"
+        )
+
+
+registry = Registry()
+"""The names of this process."""

@@ -1,0 +1,363 @@
+"""`Session.pump`: the machine, the user's functions and the risk books make events.
+
+The only loop over the machine's needs, for backtest and live alike. It is a generator: where a user
+function has to be called it yields a `Call` and gets the result sent back (or the exception thrown
+in). So it knows no threads, no deadlines and no event loop; the driver has those.
+
+Steps of all instances wait in one heap and take effect in the order of (at, phase, place), however
+far ahead each was computed. A risk book is read when a step takes effect, so it shows what was
+true at that moment.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Sequence
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import Any, Final, NamedTuple
+
+from tradenb.core.candles import Candles
+from tradenb.core.events import Event, Kind, numbered
+from tradenb.core.machine import (
+    REMEMBERED,
+    WARM_UP,
+    NeedCandidate,
+    NeedClearance,
+    Refusal,
+    State,
+    Step,
+    advance,
+    answer,
+)
+from tradenb.core.risk import Held, Ledger, RiskBook, in_order_of_closing
+from tradenb.core.rules import Rules
+from tradenb.core.signal import Trade
+from tradenb.core.timeframe import MINUTE
+from tradenb.engine.context import Context, begin_ask, keep_state
+from tradenb.engine.specs import CALLBACKS, RiskSpec, StrategySpec
+from tradenb.errors import NotEnoughCandles, StrategyError, TradenbError, UsageError
+
+_NOTE_LIMIT: Final = 500
+
+
+class Call(NamedTuple):
+    """A user function that is to be called now.
+
+    Attributes
+    ----------
+    function : callable
+        Sync or async.
+    args : tuple
+    what : str
+        What it is, for messages: "strategy dip", "risk rule portfolio".
+    symbol : str
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    what: str
+    symbol: str
+
+
+class StrategyTimeout(StrategyError):
+    """A user function took longer than `Rules.signal_timeout_seconds`; the driver throws it in."""
+
+
+Pump = Generator[Call, Any, None]
+Waiting = tuple[int, int, int, int, "Step | Event"]
+
+
+class Book:
+    """The risk book of one rule: who takes part, and what they closed."""
+
+    def __init__(self, rule: RiskSpec, members: Sequence[Instance]) -> None:
+        self.rule = rule
+        self.members = members
+        closed = ((member.place, trade) for member in members for trade in member.state.trades)
+        self._closed: list[Trade] = list(in_order_of_closing(closed))
+        self._counts = Counter(map(_whose, self._closed))
+        self._ledger: Ledger | None = None
+
+    def add(self, trade: Trade) -> None:
+        """Enter a closed trade; of each instance the last 1,000 are kept."""
+        self._closed.append(trade)
+        self._ledger = None
+        whose = _whose(trade)
+        self._counts[whose] += 1
+        if self._counts[whose] > REMEMBERED:
+            self._counts[whose] -= 1
+            self._closed.remove(next(kept for kept in self._closed if _whose(kept) == whose))
+
+    def at(self, now: int, asking: Instance) -> RiskBook:
+        """Return the book as it is now, without the signal of the one who asks."""
+        if self._ledger is None:
+            self._ledger = Ledger(tuple(self._closed))
+        held = tuple(
+            Held(member.state.signal, member.state.opened_at)
+            for member in self.members
+            if member.state.signal is not None and member is not asking
+        )
+        return RiskBook(now, held, self._ledger)
+
+
+class Instance:
+    """One symbol and strategy in one run: the state that moves, and what it is fed with.
+
+    Attributes
+    ----------
+    spec : StrategySpec
+    state : State
+    candles : Candles
+        History and the candles to be consumed.
+    place : int
+        Its place in the run: strategies in their order, within one the symbols.
+    asks_lost : int
+        Asks that ended in `NotEnoughCandles`.
+    """
+
+    def __init__(
+        self,
+        spec: StrategySpec,
+        state: State,
+        candles: Candles,
+        place: int,
+        make_context: Callable[[], Context],
+    ) -> None:
+        self.spec = spec
+        self.state = state
+        self.candles = candles
+        self.place = place
+        self.books: tuple[Book, ...] = ()
+        self.asks_lost = 0
+        self.callbacks = spec.callbacks
+        self._make_context = make_context
+        self.renew()
+
+    def renew(self) -> None:
+        """Make a new context; a function that hangs may go on using the old one."""
+        self.context = self._make_context()
+        what = f"strategy {self.spec.name}"
+        self.ask = Call(self.spec.function, (self.context,), what, self.state.symbol)
+
+
+class Session:
+    """Instances that are pumped together because they share candles, risk books or a clock.
+
+    Parameters
+    ----------
+    instances : sequence of Instance
+        In their order of place.
+    rules : Rules
+    seq : int
+        Number of the last event before this session.
+
+    Attributes
+    ----------
+    events : list of Event
+        What has happened; the driver takes them from here.
+    trades : list of Trade
+    now : int
+        Close time that has been reached.
+    """
+
+    def __init__(self, instances: Sequence[Instance], rules: Rules, *, seq: int = 0) -> None:
+        self.instances = instances
+        self.rules = rules
+        self.events: list[Event] = []
+        self.trades: list[Trade] = []
+        self.now = 0
+        self.timeouts = 0
+        self._seq = seq
+        self._pending: list[tuple[Callable[[Event], Any], Event]] = []
+        self._heap: list[Waiting] = []
+        _share_books(instances)
+
+    def pump(self, until: int) -> Pump:
+        """Let everything happen up to a close time.
+
+        Parameters
+        ----------
+        until : int
+            Close time of the last candle to be consumed, ms UTC.
+
+        Yields
+        ------
+        Call
+            A user function; send its result, or throw what it raised.
+        """
+        heap, rules, instances = self._heap, self.rules, self.instances
+        for instance in instances:
+            self._look(instance, until)
+        heapify(heap)
+        while heap:
+            at, _, place, _, item = heap[0]
+            if self._pending and at > self.now:
+                yield from self._call_back()
+            self.now = at
+            instance = instances[place]
+            if isinstance(item, Event):
+                heappop(heap)
+                self._emit(instance, item)
+            elif type(item.need) is NeedCandidate:
+                instance.state = item.state
+                context = instance.context
+                begin_ask(context, at)
+                try:
+                    reply = yield instance.ask
+                    if context.remembers:
+                        keep_state(context)
+                except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
+                    reply = self._failed_ask(instance, at, error)
+                step = answer(instance.state, item.need, reply, instance.candles, rules)
+                heapreplace(heap, (step.at, step.phase, place, 0, step))
+            else:
+                heappop(heap)
+                self._take_effect(instance, item)
+                if type(item.need) is NeedClearance:
+                    reply = yield from self._clear(instance, item.need)
+                    step = answer(instance.state, item.need, reply, instance.candles, rules)
+                    self._wait(place, step)
+                elif instance.state.cursor < min(until, instance.candles.end):
+                    self._look(instance, until)
+        yield from self._call_back()
+
+    def _look(self, instance: Instance, until: int) -> None:
+        """Find what happens next to an instance, and let it wait for its turn."""
+        if instance.state.cursor >= until:
+            return
+        bound = until
+        if self._pings(instance):
+            bound = min(until, instance.state.cursor + MINUTE)
+        self._wait(instance.place, advance(instance.state, instance.candles, self.rules, bound))
+
+    def _wait(self, place: int, step: Step) -> None:
+        early = [event for event in step.events if event.at < step.at]
+        for order, event in enumerate(early):
+            heappush(self._heap, (event.at, step.phase, place, order, event))
+        heappush(self._heap, (step.at, step.phase, place, len(early), step))
+
+    def _take_effect(self, instance: Instance, step: Step) -> None:
+        before, instance.state = instance.state, step.state
+        for event in step.events:
+            if event.at == step.at:
+                self._emit(instance, event)
+        if step.state.trades is not before.trades and step.state.trades:
+            self._enter_trade(instance, step.state.trades[-1])
+        waited = before.signal is step.state.signal and step.state.cursor > before.cursor
+        if waited and self._pings(instance):
+            self._ping(instance, step.at)
+
+    def _enter_trade(self, instance: Instance, trade: Trade) -> None:
+        self.trades.append(trade)
+        for book in instance.books:
+            book.add(trade)
+
+    def _pings(self, instance: Instance) -> bool:
+        waiting = instance.state.signal is not None and instance.state.opened_at is None
+        return waiting and "ping" in instance.callbacks
+
+    def _ping(self, instance: Instance, at: int) -> None:
+        event = self._event(instance, at, "ping", "")._replace(signal=instance.state.signal)
+        self._pending.append((instance.callbacks["ping"], event))
+
+    def _emit(self, instance: Instance, event: Event) -> None:
+        self._seq += 1
+        event = numbered(event, self._seq)
+        self.events.append(event)
+        callback = instance.callbacks.get(event.kind)
+        if callback is not None:
+            self._pending.append((callback, event))
+
+    def _failed_ask(self, instance: Instance, at: int, error: Exception) -> object:
+        if isinstance(error, NotEnoughCandles):
+            instance.asks_lost += 1
+            return WARM_UP
+        self._fail(instance, at, instance.ask.what, error)
+        return None
+
+    def _clear(
+        self, instance: Instance, need: NeedClearance
+    ) -> Generator[Call, Any, Refusal | None]:
+        """Ask the risk rules; the first refusal ends it. What is no clear answer refuses."""
+        for book in instance.books:
+            name = book.rule.name
+            seen = book.at(need.at, instance)
+            what = f"risk rule {name}"
+            call = Call(book.rule.function, (seen, need.signal), what, instance.state.symbol)
+            try:
+                verdict = yield call
+                if verdict is None:
+                    continue
+                if isinstance(verdict, str) and verdict:
+                    return Refusal(name, verdict)
+                raise UsageError(
+                    f"a risk rule must return None or a non-empty string, was {verdict!r:.80}"
+                )
+            except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
+                self._fail(instance, need.at, what, error)
+                return Refusal(name, f"failed: {_words(error)}")
+        return None
+
+    def _call_back(self) -> Pump:
+        """Call the callbacks of what happened at the last moment, after all of it has happened."""
+        pending, self._pending = self._pending, []
+        for function, event in pending:
+            what = f"callback {CALLBACKS[event.kind]} of {event.strategy}"
+            try:
+                yield Call(function, (event,), what, event.symbol)
+            except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
+                instance = self._instance_of(event)
+                self._fail(instance, event.at, what, error)
+
+    def _instance_of(self, event: Event) -> Instance:
+        return next(
+            instance
+            for instance in self.instances
+            if (instance.state.symbol, instance.state.strategy) == (event.symbol, event.strategy)
+        )
+
+    def _fail(self, instance: Instance, at: int, what: str, error: Exception) -> None:
+        """Make the `error` event of a user function that raised or hung."""
+        if isinstance(error, StrategyTimeout):
+            self.timeouts += 1
+            instance.renew()
+        self._emit(instance, self._event(instance, at, "error", f"{what}: {_words(error)}"))
+
+    def _event(self, instance: Instance, at: int, kind: Kind, note: str) -> Event:
+        state = instance.state
+        return Event(0, at, state.symbol, state.strategy, kind, note=note[:_NOTE_LIMIT])
+
+
+def _whose(trade: Trade) -> tuple[str, str]:
+    return trade.symbol, trade.strategy
+
+
+def _share_books(instances: Iterable[Instance]) -> None:
+    """Give the instances that name one rule one book."""
+    members: dict[str, list[Instance]] = {}
+    for instance in instances:
+        for rule in instance.spec.risk:
+            members.setdefault(rule.name, []).append(instance)
+    books: dict[str, Book] = {}
+    for instance in instances:
+        for rule in instance.spec.risk:
+            if rule.name not in books:
+                books[rule.name] = Book(rule, members[rule.name])
+        instance.books = tuple(books[rule.name] for rule in instance.spec.risk)
+
+
+def _words(error: BaseException) -> str:
+    """Say what an exception was and where; nothing a user raises may break this."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a user's __str__
+        text = "(its text cannot be shown)"
+    if isinstance(error, TradenbError):
+        return text
+    where = ""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is not None:
+        where = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name})"
+    return f"{type(error).__name__}: {text}{where}"

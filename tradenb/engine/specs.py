@@ -1,0 +1,229 @@
+"""Declarations of strategies and risk rules: frozen, checked when they are made.
+
+A spec is shared by every run; whatever moves lives in an instance (engine/session.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from types import CodeType
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from tradenb.core.risk import RiskBook
+from tradenb.core.signal import Signal
+from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
+from tradenb.engine.context import Context
+from tradenb.errors import SpecError
+
+CALLBACKS: Final[dict[str, str]] = {
+    "scheduled": "on_schedule",
+    "opened": "on_open",
+    "milestone": "on_milestone",
+    "closed": "on_close",
+    "cancelled": "on_cancel",
+    "ping": "on_ping",
+}
+"""Kind of event (and the waiting minute of a scheduled signal) and the callback it goes to."""
+
+_NAME_LIMIT: Final = 128
+
+
+class Strategy:
+    """Base of strategies written as classes: override `get_signal`.
+
+    Methods named on_open, on_close, on_schedule, on_milestone, on_cancel and on_ping are used as
+    callbacks. Register the class, or an object of it, with `tn.strategy`.
+
+    Examples
+    --------
+    >>> class Quiet(Strategy):
+    ...     def get_signal(self, ctx):
+    ...         return None
+    """
+
+    def get_signal(self, ctx: Context) -> object:  # noqa: ARG002 - to be overridden
+        """Return None, `tn.long(...)`, `tn.short(...)` or a mapping."""
+        raise SpecError(f"{type(self).__name__} must define get_signal(self, ctx)")
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    name: str
+    function: Callable[..., Any]
+
+    def __init__(self, **values: object) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SpecError(_all_problems(values.get("name"), error)) from None
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        printable = name.isprintable() and name.strip() == name
+        if not name or not printable or len(name) > _NAME_LIMIT:
+            raise ValueError(
+                f"a name must be 1 to {_NAME_LIMIT} printable characters without spaces around them"
+            )
+        return name
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Module and qualified name of the function; the same identity may register again."""
+        return identity_of(self.function)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what the function does; unchanged by comments, moves and re-runs of a cell."""
+        return fingerprint(self.function)
+
+
+class RiskSpec(_Spec):
+    """A risk rule: `function(book, candidate)` returns None, or a sentence that refuses."""
+
+    def __call__(self, book: RiskBook, candidate: Signal) -> str | None:
+        """Ask the rule, as the plain function that it still is."""
+        return self.function(book, candidate)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<risk {self.name}>"
+
+
+class StrategySpec(_Spec):
+    """A strategy: a function of one `Context`, asked at every multiple of an interval.
+
+    Attributes
+    ----------
+    name : str
+    function : callable
+    every : str
+        Interval of the asks, a timeframe.
+    risk : tuple of RiskSpec
+        Rules that are asked in this order.
+    history : str or None
+        How much history a run loads before its start, such as "3d"; None: all that the source
+        has in memory, else two days.
+    callbacks : dict
+        Kind of event -> function of the event.
+    """
+
+    every: str
+    risk: tuple[RiskSpec, ...] = ()
+    history: str | None = None
+    callbacks: dict[str, Callable[[Any], Any]] = {}
+
+    @field_validator("every")
+    @classmethod
+    def _check_every(cls, every: str) -> str:
+        if every not in TIMEFRAMES:
+            raise ValueError(f"every must be one of {' '.join(TIMEFRAMES)}")
+        return every
+
+    @field_validator("history")
+    @classmethod
+    def _check_history(cls, history: str | None) -> str | None:
+        if history is not None:
+            duration_ms(history)
+        return history
+
+    def __call__(self, ctx: Context) -> Any:
+        """Ask the strategy, as the plain function that it still is."""
+        return self.function(ctx)
+
+    def __repr__(self) -> str:
+        risk = f", risk={[rule.name for rule in self.risk]}" if self.risk else ""
+        return f"<strategy {self.name}: every {self.every}{risk}>"
+
+    @property
+    def every_ms(self) -> int:
+        """Interval of the asks, ms."""
+        return timeframe_ms(self.every)
+
+    @property
+    def history_ms(self) -> int:
+        """History loaded from a source that is not in memory, ms."""
+        return duration_ms(self.history or "2d")
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the function, its interval and its risk rules."""
+        parts = [fingerprint(self.function), self.every, str(self.history)]
+        parts += [f"{rule.name}:{rule.fingerprint}" for rule in self.risk]
+        return _digest("\n".join(parts))
+
+
+def function_of(target: object, kind: str, parameters: int) -> Callable[..., Any]:
+    """Return the function behind a decorated object, having checked its parameters.
+
+    Raises
+    ------
+    SpecError
+        When it cannot be called with that many arguments.
+    """
+    if not callable(target):
+        raise SpecError(f"a {kind} must be a function, was {target!r}")
+    try:
+        inspect.signature(target).bind(*range(parameters))
+    except ValueError:
+        return target  # a builtin without a signature
+    except TypeError as error:
+        words = "one argument (ctx)" if parameters == 1 else "two arguments (book, candidate)"
+        raise SpecError(f"a {kind} function must take {words}; {error}") from None
+    return target
+
+
+def identity_of(function: object) -> tuple[str, str]:
+    """Return module and qualified name of a function, method or object."""
+    inner = getattr(function, "__func__", function)
+    owner = inner if hasattr(inner, "__qualname__") else type(inner)
+    return str(getattr(owner, "__module__", "")), str(getattr(owner, "__qualname__", ""))
+
+
+def fingerprint(function: object) -> str:
+    """Hash what a function does: its code, defaults and the plain values that it closes over."""
+    inner: Any = getattr(function, "__func__", function)
+    inner = inspect.unwrap(inner) if callable(inner) else inner
+    code = getattr(inner, "__code__", None)
+    if code is None:
+        return _digest(repr(identity_of(function)))
+    closed_over = [_plain(cell) for cell in getattr(inner, "__closure__", None) or ()]
+    owner = vars(function.__self__) if hasattr(function, "__self__") else {}
+    parts = (_code_parts(code), repr(inner.__defaults__), repr(closed_over), repr(sorted(owner)))
+    return _digest(repr(parts))
+
+
+def _code_parts(code: CodeType) -> tuple[object, ...]:
+    constants = tuple(
+        _code_parts(item) if isinstance(item, CodeType) else repr(item) for item in code.co_consts
+    )
+    return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars
+
+
+def _plain(cell: Any) -> str:
+    try:
+        value = cell.cell_contents
+    except ValueError:
+        return "empty"
+    if isinstance(value, str | int | float | bool | tuple | None):
+        return repr(value)
+    if hasattr(value, "__code__"):
+        return fingerprint(value)
+    return type(value).__name__
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _all_problems(name: object, error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        field = ".".join(str(part) for part in item["loc"])
+        words = item["msg"].removeprefix("Value error, ")
+        lines.append(f"{field}: {words}, was {item['input']!r}")
+    return f"{name!r}: " + "; ".join(lines)

@@ -1,0 +1,153 @@
+"""The whole error tree, sorted by whose fault it is.
+
+`UsageError`: the caller can mend it. `MarketError`: the exchange or its candles. `StateError`: the
+disk or another process. `StrategyError`: the user's own function; its cause is kept. Every message
+says what was wrong, which value it was and what to do. `retryable` says whether the same call may
+succeed later without anybody changing anything.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TradenbError(Exception):
+    """Base of everything that tradenb raises on purpose."""
+
+    retryable: bool = False
+
+
+class UsageError(TradenbError, ValueError):
+    """The call cannot work as it was written."""
+
+
+class SpecError(UsageError):
+    """A strategy, exchange, risk rule or set of rules is declared wrongly."""
+
+
+class UnknownName(UsageError, LookupError):
+    """No object of this kind is registered under the name."""
+
+
+class CandidateError(UsageError):
+    """A candidate breaks rules; `problems` lists every one of them."""
+
+    def __init__(self, message: str, problems: Iterable[object] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class NotEnoughCandles(UsageError):
+    """Fewer closed candles exist than were asked for."""
+
+
+class LookaheadError(UsageError):
+    """Something asked for data that was not known at that moment."""
+
+
+class AlreadyRunning(UsageError):
+    """The same symbol and strategy run already, with other settings."""
+
+
+class ExportError(UsageError):
+    """A strategy cannot be written to a script that gives the same trades."""
+
+
+class MarketError(TradenbError):
+    """The exchange or its data are at fault."""
+
+
+class ExchangeError(MarketError):
+    """A call to the exchange failed."""
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class CandleError(MarketError):
+    """Candles were refused.
+
+    Attributes
+    ----------
+    code : str
+        Which check refused: "empty", "not_finite", "not_positive", "low_high", "grid", "order",
+        "step", "anomaly", "columns", "range".
+    index : int or None
+        Row of the source, counted from 0, if one row is to blame.
+    """
+
+    def __init__(self, message: str, *, code: str = "", index: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.index = index
+
+
+class StateError(TradenbError):
+    """What is on disk cannot be used."""
+
+
+class StateWriteError(StateError):
+    """State could not be written; the state before it is still in force."""
+
+    retryable = True
+
+
+class StateCorrupt(StateError):
+    """No valid generation of a state file is left."""
+
+    def __init__(self, message: str, *, path: str = "", moved_to: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+        self.moved_to = moved_to
+
+
+class StateVersionError(StateError):
+    """A state file was written by a newer tradenb."""
+
+
+class StateLocked(StateError):
+    """Another process holds the run."""
+
+    retryable = True
+
+    def __init__(self, message: str, *, pid: int = 0, host: str = "") -> None:
+        super().__init__(message)
+        self.pid = pid
+        self.host = host
+
+
+class StrategyError(TradenbError):
+    """A user function raised, hung or returned what cannot be used.
+
+    Attributes
+    ----------
+    at : int
+        Close time of the candle, ms UTC.
+    symbol : str
+        Canonical symbol.
+    """
+
+    def __init__(self, message: str, *, at: int = 0, symbol: str = "") -> None:
+        super().__init__(message)
+        self.at = at
+        self.symbol = symbol
+
+
+def unknown(kind: str, name: object, known: Iterable[str], *, hint: str = "") -> UnknownName:
+    """Make the error for a name that is not there, with the nearest ones."""
+    names = sorted(known)
+    advice = near(name, names)
+    if not advice and names:
+        advice = "; known: " + ", ".join(repr(item) for item in names[:12])
+        advice += f" and {len(names) - 12} more" if len(names) > 12 else ""
+    elif not advice:
+        advice = f"; no {kind} is known yet"
+    return UnknownName(f"unknown {kind} {name!r}{advice}" + (f" {hint}" if hint else ""))
+
+
+def near(name: object, known: Iterable[str]) -> str:
+    """Say which known names are near to one, or nothing."""
+    found = difflib.get_close_matches(str(name), sorted(known), n=3, cutoff=0.5)
+    return "; did you mean " + " or ".join(repr(item) for item in found) + "?" if found else ""

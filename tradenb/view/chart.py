@@ -1,0 +1,244 @@
+"""Interactive charts by plotly: equity, drawdown, and the price with the trades on it.
+
+The only file that imports plotly. Figures are transparent and use colours of medium lightness, so
+they read well on light and dark pages and in a static export; nothing in them depends on the
+default template of the session.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.core.timeframe import MINUTE
+from tradenb.errors import UsageError, unknown
+from tradenb.view.traces import (
+    MARKED,
+    POINTS,
+    Trace,
+    equity_traces,
+    moments,
+    price_traces,
+    shown,
+    trade_traces,
+)
+
+if TYPE_CHECKING:
+    import plotly.graph_objects
+
+    from tradenb.core.candles import Candles
+    from tradenb.core.signal import Trade
+
+_TEXT: Final = "#777f8a"  # about 4:1 against white as against #111111
+_GRID: Final = "rgba(127,136,150,0.2)"
+_CLEAR: Final = "rgba(0,0,0,0)"
+_FONT: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif'
+_AXIS: Final = {
+    "gridcolor": _GRID,
+    "zerolinecolor": "rgba(127,136,150,0.5)",
+    "linecolor": _GRID,
+    "automargin": True,
+    "title": {"standoff": 8},
+}
+_TEMPLATE: Final[dict[str, Any]] = {
+    "layout": {
+        "paper_bgcolor": _CLEAR,
+        "plot_bgcolor": _CLEAR,
+        "font": {"family": _FONT, "size": 12, "color": _TEXT},
+        "xaxis": {**_AXIS, "showgrid": False},
+        "yaxis": _AXIS,
+        "hoverlabel": {
+            "bgcolor": "#2a3038",
+            "bordercolor": "#2a3038",
+            "font": {"color": "#f3f5f7"},
+            "align": "left",
+        },
+        "legend": {
+            "orientation": "h",
+            "traceorder": "normal",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1,
+            "yanchor": "bottom",
+            "bgcolor": _CLEAR,
+        },
+        "margin": {"l": 16, "r": 16, "t": 36, "b": 24},
+    }
+}
+
+
+def equity_figure(
+    trades: Sequence[Trade], start: int, *, end: int | None = None
+) -> plotly.graph_objects.Figure:
+    """Draw the compounded return and, below it, the drawdown.
+
+    Parameters
+    ----------
+    trades : sequence of Trade
+        In order of closing.
+    start : int
+        Beginning of the run, ms UTC.
+    end : int, optional
+        End of the run, ms UTC; by default the last close.
+
+    Returns
+    -------
+    plotly Figure
+        At most `POINTS` points, the extremes among them.
+    """
+    rise, fall = equity_traces(trades, start, end)
+    data = [{**rise, "yaxis": "y"}, {**fall, "yaxis": "y2"}]
+    layout = {
+        "height": 380,
+        "hovermode": "x unified",
+        "showlegend": False,
+        "xaxis": _time_axis("y2", start, _last(trades, start, end)),
+        "yaxis": _percent_axis("equity", (0.36, 1.0)),
+        "yaxis2": _percent_axis("drawdown", (0.0, 0.3)),
+    }
+    return _figure(data, layout)
+
+
+def price_figure(
+    candles: Candles, trades: Sequence[Trade], *, symbol: str, points: int = POINTS
+) -> plotly.graph_objects.Figure:
+    """Draw the price of a symbol and the trades on it.
+
+    Parameters
+    ----------
+    candles : Candles
+        Of the symbol; resampled to at most `points`. Up to 300 are drawn as candlesticks, more as a
+        line of closes in the band from low to high.
+    trades : sequence of Trade
+        Those of other symbols are left out; of very many the newest are drawn, and the chart says
+        so.
+    symbol : str
+    points : int, default 5,000
+
+    Returns
+    -------
+    plotly Figure
+    """
+    data, notes = _priced(candles, trades, symbol, points)
+    layout = {
+        "height": 460,
+        "hovermode": "closest",
+        "xaxis": _time_axis("y", candles.start, candles.end),
+        "yaxis": _price_axis(symbol, (0.0, 1.0)),
+        "annotations": notes,
+    }
+    return _figure(data, layout)
+
+
+def result_figure(
+    candles_by_symbol: Mapping[str, Candles],
+    trades: Sequence[Trade],
+    start: int,
+    *,
+    end: int | None = None,
+    symbol: str | None = None,
+) -> plotly.graph_objects.Figure:
+    """Draw the price of one symbol with its trades, and below it equity and drawdown of the run.
+
+    Parameters
+    ----------
+    candles_by_symbol : mapping of str to Candles
+    trades : sequence of Trade
+        Of all symbols, in order of closing.
+    start, end : int
+        Bounds of the run, ms UTC; `end` is the last close by default.
+    symbol : str, optional
+        Which one to draw; the first by default.
+
+    Returns
+    -------
+    plotly Figure
+
+    Raises
+    ------
+    UsageError
+        When there are no candles.
+    UnknownName
+        When the symbol is none of the run.
+    """
+    if not candles_by_symbol:
+        raise UsageError("candles_by_symbol must hold at least one symbol, was empty")
+    drawn = next(iter(candles_by_symbol)) if symbol is None else symbol
+    if drawn not in candles_by_symbol:
+        raise unknown("symbol", drawn, candles_by_symbol)
+    data, notes = _priced(candles_by_symbol[drawn], trades, drawn, POINTS)
+    rise, fall = equity_traces(trades, start, end)
+    layout = {
+        "height": 680,
+        "hovermode": "closest",
+        "xaxis": _time_axis("y3", start, _last(trades, start, end)),
+        "yaxis": _price_axis(drawn, (0.46, 1.0)),
+        "yaxis2": _percent_axis("equity", (0.17, 0.41)),
+        "yaxis3": _percent_axis("drawdown", (0.0, 0.13)),
+        "annotations": notes,
+    }
+    return _figure([*data, {**rise, "yaxis": "y2"}, {**fall, "yaxis": "y3"}], layout)
+
+
+def figure_json(figure: plotly.graph_objects.Figure) -> str:
+    """Write a figure as JSON; the same whatever JSON packages are installed."""
+    return str(figure.to_json(engine="json"))
+
+
+@functools.cache
+def plotly_script() -> str:
+    """Return plotly.js as it comes with the plotly package, fit for an inline script element."""
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs()).replace("\r", "").replace("</script", "<\\/script")
+
+
+def _figure(data: Sequence[Trace], layout: dict[str, Any]) -> plotly.graph_objects.Figure:
+    import plotly.graph_objects as go
+
+    return go.Figure({"data": list(data), "layout": {"template": _TEMPLATE, **layout}})
+
+
+def _priced(
+    candles: Candles, trades: Sequence[Trade], symbol: str, points: int
+) -> tuple[list[Trace], list[dict[str, Any]]]:
+    """Return the traces of price and trades, and a note if not all trades are drawn."""
+    own = [trade for trade in trades if trade.symbol == symbol]
+    data = [*price_traces(candles, points=points), *trade_traces(own[-MARKED:])]
+    if len(own) <= MARKED:
+        return data, []
+    return data, [
+        {
+            "text": f"the newest {MARKED:,} of {len(own):,} trades are drawn",
+            "xref": "paper",
+            "yref": "paper",
+            "x": 1,
+            "y": 1,
+            "xanchor": "right",
+            "yanchor": "bottom",
+            "showarrow": False,
+        }
+    ]
+
+
+def _last(trades: Sequence[Trade], start: int, end: int | None) -> int:
+    return end if end is not None else trades[-1].closed_at if trades else start
+
+
+def _time_axis(anchor: str, first: int, last: int) -> dict[str, Any]:
+    margin = max(last - first, MINUTE) // 100  # room for the marks at the edges
+    return {
+        "type": "date",
+        "anchor": anchor,
+        "range": moments([first - margin, last + margin]),
+        "rangeslider": {"visible": False},
+    }
+
+
+def _price_axis(symbol: str, domain: tuple[float, float]) -> dict[str, Any]:
+    return {"domain": domain, "title": {"text": shown(symbol, 40)}, "tickformat": ",~r"}
+
+
+def _percent_axis(title: str, domain: tuple[float, float]) -> dict[str, Any]:
+    return {"domain": domain, "title": {"text": title}, "ticksuffix": " %"}

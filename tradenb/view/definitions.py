@@ -1,0 +1,47 @@
+"""What each figure of the statistics is called, and what it means, in a few words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DEFINITIONS: Final[dict[str, tuple[str, str]]] = {
+    "count": ("Trades", "closed positions"),
+    "wins": ("Wins", "trades above 0"),
+    "losses": ("Losses", "trades below 0"),
+    "win_rate": ("Win rate", "wins of all trades"),
+    "total_pnl": ("Total pnl", "sum of all trades, in percent points, not compounded"),
+    "avg_pnl": ("Average pnl", "mean of all trades"),
+    "expectancy": ("Expectancy", "what a trade brings on average"),
+    "avg_win": ("Average win", "mean of the wins"),
+    "avg_loss": ("Average loss", "mean of the losses"),
+    "best": ("Best trade", "largest result"),
+    "worst": ("Worst trade", "smallest result"),
+    "std": ("Standard deviation", "spread of the results, divisor n - 1"),
+    "std_population": ("Standard deviation, population", "spread of the results, divisor n"),
+    "sharpe": ("Sharpe, per trade", "mean over standard deviation, riskless rate 0"),
+    "sharpe_annual": (
+        "Sharpe, annual",
+        "per trade, times the root of trades per year; supposes independent trades",
+    ),
+    "sortino": ("Sortino", "mean over downside deviation below 0"),
+    "profit_factor": ("Profit factor", "sum of wins over sum of losses"),
+    "certainty_ratio": ("Certainty ratio", "average win over average loss"),
+    "compounded_return": ("Compounded return", "every trade with the whole equity"),
+    "annual_return": ("Annual return", "compounded return, scaled to 365 days"),
+    "trades_per_year": ("Trades per year", "trades, scaled to 365 days"),
+    "expected_yearly_return": (
+        "Expected yearly return",
+        "mean times trades per year, in percent points, not compounded",
+    ),
+    "max_drawdown": ("Max drawdown", "largest fall of compounded equity from a peak"),
+    "max_drawdown_simple": (
+        "Max drawdown, simple",
+        "largest fall of the plain sum from a peak, in percent points",
+    ),
+    "calmar": ("Calmar", "annual return over max drawdown"),
+    "longest_wins": ("Longest row of wins", "most wins one after another"),
+    "longest_losses": ("Longest row of losses", "most losses one after another"),
+    "avg_minutes": ("Average time held", "from opening to close"),
+    "exposure": ("Exposure", "share of the time in a position, over all instances"),
+}
+"""Label and definition of each name in `view.stats.UNITS`; docs/statistics.md has the formulas."""

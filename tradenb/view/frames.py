@@ -1,0 +1,182 @@
+"""Events, trades and open positions as DataFrames whose dtypes never depend on the rows.
+
+The column tables in `core/events.py` say which columns there are and of which sort; here each sort
+gets its dtype. Frames are built column by column: 200,000 events take a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from tradenb.core.events import EVENT_COLUMNS, OPEN_COLUMNS, TRADE_COLUMNS, Event
+from tradenb.core.signal import Trade
+
+if TYPE_CHECKING:
+    import pandas
+
+OpenRow: TypeAlias = tuple[str, str, str, str, float, float | None]
+"""What is open at the end of a run: the values of `OPEN_COLUMNS`; no pnl_percent if scheduled."""
+
+_OF_SIGNAL: Final = {
+    "signal_id": "id",
+    "position": "position",
+    "entry": "entry",
+    "take_profit": "take_profit",
+    "stop_loss": "stop_loss",
+    "minutes": "minutes",
+    "size": "size",
+}
+
+
+def event_frame(events: Sequence[Event]) -> pandas.DataFrame:
+    """Tabulate events, a row each, in the order given.
+
+    Parameters
+    ----------
+    events : sequence of Event
+
+    Returns
+    -------
+    DataFrame
+        Columns `EVENT_COLUMNS`; the same dtypes with and without rows: int64, datetime64[ms, UTC],
+        str, float64, Int64 (minutes, level), Float64 (size), bool. What is not given is missing.
+
+    Examples
+    --------
+    >>> event_frame([]).dtypes["at"]
+    datetime64[ms, UTC]
+    """
+    signals = [event.signal for event in events]
+    columns: dict[str, list[Any]] = {}
+    for name in EVENT_COLUMNS:
+        if name in _OF_SIGNAL:
+            read = attrgetter(_OF_SIGNAL[name])
+            columns[name] = [None if signal is None else read(signal) for signal in signals]
+        else:
+            columns[name] = list(map(attrgetter(name), events))
+    return _frame(EVENT_COLUMNS, columns)
+
+
+def trade_frame(trades: Sequence[Trade]) -> pandas.DataFrame:
+    """Tabulate trades, a row each, in the order given.
+
+    Parameters
+    ----------
+    trades : sequence of Trade
+
+    Returns
+    -------
+    DataFrame
+        Columns `TRADE_COLUMNS`; the same dtypes with and without rows, as in `event_frame`.
+
+    Examples
+    --------
+    >>> trade_frame([]).dtypes["pnl_percent"]
+    dtype('float64')
+    """
+    columns = {name: list(map(attrgetter(name), trades)) for name in TRADE_COLUMNS}
+    return _frame(TRADE_COLUMNS, columns)
+
+
+def open_frame(rows: Sequence[OpenRow]) -> pandas.DataFrame:
+    """Tabulate what was open or scheduled at the end of a run.
+
+    Parameters
+    ----------
+    rows : sequence of tuple
+        Values in the order of `OPEN_COLUMNS`; state is "open" or "scheduled", price the market
+        price, pnl_percent unrealised and None for what is only scheduled.
+
+    Returns
+    -------
+    DataFrame
+        Columns `OPEN_COLUMNS`; the same dtypes with and without rows.
+
+    Examples
+    --------
+    >>> open_frame([("BTCUSDT", "dip", "dip-1", "scheduled", 64_000.0, None)])["state"].item()
+    'scheduled'
+    """
+    columns = {name: list(map(itemgetter(i), rows)) for i, name in enumerate(OPEN_COLUMNS)}
+    return _frame(OPEN_COLUMNS, columns)
+
+
+def _frame(sorts: Mapping[str, str], columns: Mapping[str, list[Any]]) -> pandas.DataFrame:
+    import pandas
+
+    made = {name: _MAKERS[sort](columns[name]) for name, sort in sorts.items()}
+    return pandas.DataFrame(made, columns=list(sorts))
+
+
+def _ints(values: list[int]) -> object:
+    import numpy as np
+
+    return np.array(values, dtype=np.int64)
+
+
+def _bools(values: list[bool]) -> object:
+    import numpy as np
+
+    return np.array(values, dtype=np.bool_)
+
+
+def _floats(values: list[float | None]) -> object:
+    import numpy as np
+
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _times(values: list[int | None]) -> object:
+    import numpy as np
+    import pandas
+
+    missing = np.iinfo(np.int64).min  # NaT
+    ms = np.array([missing if value is None else value for value in values], dtype=np.int64)
+    return pandas.DatetimeIndex(ms.view("datetime64[ms]")).tz_localize("UTC")
+
+
+def _texts(values: list[str | None]) -> object:
+    import pandas
+
+    try:
+        return pandas.array(values, dtype="str")  # type: ignore[call-overload]
+    except UnicodeEncodeError:  # half a character, as in "\ud83d": Arrow stores UTF-8
+        return pandas.array(list(_encodable(values)), dtype="str")  # type: ignore[call-overload]
+
+
+def _encodable(values: Iterable[str | None]) -> Iterable[str | None]:
+    for text in values:
+        yield None if text is None else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _wholes(values: list[int | None]) -> object:
+    import numpy as np
+    import pandas
+
+    absent = np.array([value is None for value in values], dtype=np.bool_)
+    whole = np.array([value or 0 for value in values], dtype=np.int64)
+    return pandas.arrays.IntegerArray(whole, absent)
+
+
+def _decimals(values: list[float | None]) -> object:
+    import numpy as np
+    import pandas
+
+    absent = np.array([value is None for value in values], dtype=np.bool_)
+    return pandas.arrays.FloatingArray(
+        np.array([value or 0.0 for value in values], dtype=np.float64), absent
+    )
+
+
+_MAKERS: Final[dict[str, Callable[[list[Any]], object]]] = {
+    "int": _ints,
+    "time": _times,
+    "text": _texts,
+    "float": _floats,
+    "whole": _wholes,
+    "decimal": _decimals,
+    "bool": _bools,
+}

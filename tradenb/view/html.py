@@ -1,0 +1,192 @@
+"""What a result looks like in a notebook cell: one HTML fragment, no script, light and dark.
+
+All words that came from users are escaped, every list is cut at a length, and the picture has at
+most `svg.POINTS` points: the fragment stays below 60 kB for any result.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import math
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from tradenb.view.svg import equity_svg
+from tradenb.view.words import (
+    NOT_AVAILABLE,
+    escaped,
+    figure,
+    held,
+    listed,
+    number,
+    percent,
+    period,
+    plural,
+    price,
+    tone,
+)
+
+if TYPE_CHECKING:
+    from tradenb.view.frames import OpenRow
+    from tradenb.view.summary import Summary
+
+_HINTS: Final = (".events", ".trades", ".stats", ".plot()", '.report("report.html")')
+_MOST_WARNINGS: Final = 12
+_MOST_OPEN: Final = 10
+_LONGEST_WARNING: Final = 400
+
+
+def summary_html(summary: Summary) -> str:
+    """Render a result for a notebook cell.
+
+    Parameters
+    ----------
+    summary : Summary
+
+    Returns
+    -------
+    str
+        A fragment with its own scoped style; inert whatever the names and notes contain.
+    """
+    parts = [
+        '<div class="tnb-summary" role="region" aria-label="Result of the run">',
+        f"<style>{asset('summary.css')}</style>",
+        f'<p class="tnb-head">{headline(summary)}</p>',
+        f'<p class="tnb-sub">{subline(summary)}</p>',
+        _figures(summary),
+        equity_svg(summary.trades, start=summary.start, end=summary.end),
+        _few(summary),
+        _warnings(summary.warnings),
+        _open(summary.open),
+        _hint(),
+        "</div>",
+    ]
+    return "".join(parts)
+
+
+def headline(summary: Summary) -> str:
+    """Return strategies and symbols, escaped."""
+    return f"{listed(summary.strategies)} on {listed(summary.symbols)}"
+
+
+def subline(summary: Summary) -> str:
+    """Return what kind of run it was, over what, and how long it took, escaped."""
+    facts = [
+        escaped(summary.title, 60),
+        period(summary.start, summary.end),
+        plural(summary.candles, "candle") + " of 1m",
+    ]
+    if summary.exchange:
+        facts.append(escaped(summary.exchange, 60))
+    if summary.elapsed_seconds is not None:
+        facts.append(f"{summary.elapsed_seconds:.2f}\xa0s")
+    return " · ".join(facts)
+
+
+def headline_figures(summary: Summary) -> list[tuple[str, str, str]]:
+    """Return the figures that come first: label, value, colour class."""
+    found = summary.figures
+
+    def at(name: str) -> float:
+        return found.get(name, math.nan)
+
+    compounded, total, mean = at("compounded_return"), at("total_pnl"), at("expectancy")
+    exposure = at("exposure")
+    return [
+        ("Compounded return", percent(compounded, plus=True), tone(compounded)),
+        ("Total pnl, summed", number(total, plus=True) + "\xa0pp", tone(total)),
+        ("Max drawdown", percent(at("max_drawdown")), "even"),
+        ("Sharpe, annual", figure("sharpe_annual", at("sharpe_annual")), "even"),
+        ("Profit factor", figure("profit_factor", at("profit_factor")), "even"),
+        ("Trades", figure("count", at("count")), "even"),
+        ("Win rate", percent(at("win_rate"), 1), "even"),
+        ("Average trade", percent(mean, plus=True), tone(mean)),
+        ("Average time held", held(at("avg_minutes")), "even"),
+        ("Exposure", percent(exposure * 100, 1), "even"),
+    ]
+
+
+def too_few(summary: Summary) -> str:
+    """Return why ratios are N/A, or nothing if none is."""
+    shown = [value for _, value, _ in headline_figures(summary)]
+    if NOT_AVAILABLE not in shown:
+        return ""
+    return (
+        f"{NOT_AVAILABLE}: not enough to tell. Ratios need 10 trades over 14 days, "
+        "and differing results with a loss among them."
+    )
+
+
+@functools.cache
+def asset(name: str) -> str:
+    """Return a style sheet or script of this package, without its comments."""
+    path = importlib.resources.files("tradenb.view").joinpath("assets", name)
+    text = path.read_text(encoding="utf-8").replace("\r", "")
+    return re.sub(r"/\*.*?\*/\s*", "", text, flags=re.DOTALL).strip()
+
+
+def _figures(summary: Summary) -> str:
+    tiles = [
+        f'<div class="tnb-figure"><dt class="tnb-label">{label}</dt>'
+        f'<dd class="tnb-value tnb-{colour}">{value}</dd></div>'
+        for label, value, colour in headline_figures(summary)
+    ]
+    return f'<dl class="tnb-figures" aria-label="Headline figures">{"".join(tiles)}</dl>'
+
+
+def _few(summary: Summary) -> str:
+    words = too_few(summary)
+    return f'<p class="tnb-note">{words}</p>' if words else ""
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    if not warnings:
+        return ""
+    items = [f"<li>{escaped(line, _LONGEST_WARNING)}</li>" for line in warnings[:_MOST_WARNINGS]]
+    left = len(warnings) - _MOST_WARNINGS
+    if left > 0:
+        items.append(f"<li>{left:,} more in <code>.warnings</code></li>")
+    caption = plural(len(warnings), "warning")
+    return (
+        f'<div class="tnb-warnings" role="note"><p class="tnb-caption">{caption}</p>'
+        f"<ul>{''.join(items)}</ul></div>"
+    )
+
+
+def _open(rows: Sequence[OpenRow]) -> str:
+    if not rows:
+        return ""
+    lines = [_open_line(row) for row in rows[:_MOST_OPEN]]
+    left = len(rows) - _MOST_OPEN
+    more = f'<p class="tnb-note">{left:,} more in <code>.open</code></p>' if left > 0 else ""
+    heads = "".join(
+        f'<th scope="col"{right}>{name}</th>'
+        for name, right in (
+            ("symbol", ""),
+            ("strategy", ""),
+            ("state", ""),
+            ("market price", ' class="tnb-right"'),
+            ("unrealised", ' class="tnb-right"'),
+        )
+    )
+    return (
+        '<p class="tnb-caption">Still open at the end, not in the figures</p>'
+        f'<div class="tnb-scroll"><table class="tnb-table"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>{more}"
+    )
+
+
+def _open_line(row: OpenRow) -> str:
+    symbol, strategy, _, state, market, pnl = row
+    gain = "" if pnl is None else percent(pnl, plus=True)
+    return (
+        f'<tr><th scope="row">{escaped(symbol, 60)}</th><td>{escaped(strategy, 60)}</td>'
+        f'<td>{escaped(state, 20)}</td><td class="tnb-right">{price(market)}</td>'
+        f'<td class="tnb-right tnb-{tone(pnl)}">{gain}</td></tr>'
+    )
+
+
+def _hint() -> str:
+    return f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in _HINTS)}</p>'

@@ -1,0 +1,64 @@
+"""`Summary`: all that the notebook cell and the report show of a run, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tradenb.core.signal import Trade
+    from tradenb.view.frames import OpenRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What is known of a run when it is over.
+
+    Attributes
+    ----------
+    title : str
+        What kind of run it was, "Backtest".
+    strategies, symbols : sequence of str
+        In the order given to the run.
+    start, end : int
+        Bounds of the run, ms UTC, `end` exclusive.
+    candles : int
+        1m candles that the run went through, over all symbols.
+    figures : mapping of str to float
+        The answer of `view.stats.figures`; N/A is NaN.
+    trades : sequence of Trade
+        In order of closing.
+    open : sequence of tuple
+        What is still open or scheduled; values in the order of `OPEN_COLUMNS`.
+    warnings : sequence of str
+        Sentences, the most important first.
+    exchange : str, optional
+        Where the candles came from.
+    elapsed_seconds : float, optional
+        How long the run took.
+    rules : mapping of str to object
+        Settings as `Rules.model_dump()` gives them; shown by the report.
+    strategy_notes : mapping of str to str
+        What each strategy was asked with, for the report: "every 5m, risk one-at-a-time".
+    """
+
+    title: str = "Backtest"
+    strategies: Sequence[str]
+    symbols: Sequence[str]
+    start: int
+    end: int
+    candles: int
+    figures: Mapping[str, float]
+    trades: Sequence[Trade]
+    open: Sequence[OpenRow] = ()
+    warnings: Sequence[str] = ()
+    exchange: str | None = None
+    elapsed_seconds: float | None = None
+    rules: Mapping[str, object] = field(default_factory=dict)
+    strategy_notes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def instances(self) -> int:
+        """Strategies x symbols."""
+        return len(self.strategies) * len(self.symbols)

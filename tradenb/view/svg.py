@@ -1,0 +1,187 @@
+"""The equity line of the notebook cell: one inline SVG, no script, no ids, a few kilobytes.
+
+Colours are written twice: as attributes, which hold wherever style sheets are stripped, and as
+classes, which `assets/summary.css` adapts to light and dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tradenb.view.equity import equity_curve, thinned
+from tradenb.view.ticks import digits_of, time_ticks, value_ticks
+from tradenb.view.words import escaped, number, percent, period, plural
+
+if TYPE_CHECKING:
+    from tradenb.core.signal import Trade
+
+WIDTH: Final = 760
+HEIGHT: Final = 210
+POINTS: Final = 700
+_RIGHT: Final = WIDTH - 68
+_TOP: Final = 10
+_BOTTOM: Final = HEIGHT - 26
+_LARGEST: Final = 1e12  # compounding may leave the range of doubles; a picture need not
+
+Vertices = list[tuple[float, float]]
+
+
+class _Frame(NamedTuple):
+    """What the picture covers, ms UTC and percent, and where its left edge is, pixels."""
+
+    first: int
+    last: int
+    low: float
+    high: float
+    left: float
+
+    def x(self, at: int) -> float:
+        return self.left + (_RIGHT - self.left) * (at - self.first) / (self.last - self.first)
+
+    def y(self, value: float) -> float:
+        return _BOTTOM - (_BOTTOM - _TOP) * (value - self.low) / (self.high - self.low)
+
+
+def equity_svg(trades: Sequence[Trade], *, start: int, end: int) -> str:
+    """Draw the compounded return over time, with the distance to its peak shaded.
+
+    Parameters
+    ----------
+    trades : sequence of Trade
+        In order of closing.
+    start, end : int
+        Bounds of the run, ms UTC.
+
+    Returns
+    -------
+    str
+        An svg element; long curves are drawn with at most `POINTS` points that keep the extremes.
+    """
+    times, equity, drawdown = equity_curve(trades)
+    peaks = list(accumulate(equity, max, initial=1.0))[1:]
+    kept = sorted({*thinned(equity, POINTS - 2), *_deepest(equity, drawdown)})
+    at = [start, *(times[i] for i in kept)]
+    line = [0.0, *(_gain(equity[i]) for i in kept)]
+    peak = [0.0, *(_gain(peaks[i]) for i in kept)]
+    frame = _frame(min(start, at[0]), max(end, at[-1], start + 1), min(line), max(peak))
+    stepped = _staircase(frame, at, line)
+    shade = _staircase(frame, at, peak) + stepped[::-1]
+    words = _description(equity, drawdown, start, end)
+    return "".join(
+        [
+            f'<svg class="tnb-equity" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
+            f'role="img" aria-label="{words}" xmlns="http://www.w3.org/2000/svg" '
+            f'font-size="11" fill="currentColor"><title>{words}</title>',
+            *_axes(frame),
+            f'<path class="tnb-fall" fill="#d9632e" fill-opacity="0.18" d="{_path(shade)}Z"/>',
+            '<path class="tnb-line" fill="none" stroke="#3b82c4" stroke-width="1.6" '
+            f'stroke-linejoin="round" d="{_path(stepped)}"/>',
+            _end_mark(frame, line[-1]) if trades else _nothing(),
+            "</svg>",
+        ]
+    )
+
+
+def _gain(equity: float) -> float:
+    return min(max((equity - 1) * 100, -_LARGEST), _LARGEST)
+
+
+def _deepest(equity: Sequence[float], drawdown: Sequence[float]) -> set[int]:
+    """Return the bottom of the largest fall, and the peak that it fell from."""
+    if not equity:
+        return set()
+    bottom = max(range(len(equity)), key=drawdown.__getitem__)
+    return {max(range(bottom + 1), key=equity.__getitem__), bottom}
+
+
+def _frame(first: int, last: int, low: float, high: float) -> _Frame:
+    if high - low < 1e-6:
+        low, high = low - 1.0, high + 1.0
+    room = (high - low) * 0.06
+    widest = max(map(len, _labels(value_ticks(low - room, high + room))))
+    return _Frame(first, last, low - room, high + room, left=14 + 6.8 * widest)
+
+
+def _staircase(frame: _Frame, at: Sequence[int], values: Sequence[float]) -> Vertices:
+    """Return the corners of a line that is flat between the points, to the end of the frame."""
+    corners = [(frame.x(at[0]), frame.y(values[0]))]
+    for moment, value in zip(at[1:], values[1:], strict=True):
+        x, y = frame.x(moment), frame.y(value)
+        corners += [(x, corners[-1][1]), (x, y)]
+    corners.append((frame.x(frame.last), corners[-1][1]))
+    return corners
+
+
+def _path(corners: Vertices) -> str:
+    """Write right-angled corners with the shortest commands; straight runs become one."""
+    points = [(_short(x), _short(y)) for x, y in corners]
+    commands = [f"M{points[0][0]} {points[0][1]}"]
+    for (x, y), (next_x, next_y) in zip(points, points[1:], strict=False):
+        if (x, y) == (next_x, next_y):
+            continue
+        command = f"V{next_y}" if x == next_x else f"H{next_x}" if y == next_y else ""
+        if command and commands[-1][0] == command[0]:
+            commands.pop()
+        commands.append(command or f"L{next_x} {next_y}")
+    return "".join(commands)
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _labels(ticks: list[float]) -> list[str]:
+    return [percent(value, digits_of(ticks), plus=True) for value in ticks]
+
+
+def _axes(frame: _Frame) -> list[str]:
+    ticks = value_ticks(frame.low, frame.high)
+    left = _short(frame.left)
+    marks = []
+    for value, label in zip(ticks, _labels(ticks), strict=True):
+        y = _short(frame.y(value))
+        solid = ' class="tnb-zero"' if value == 0 else ' class="tnb-grid"'
+        opacity = 0.45 if value == 0 else 0.13
+        marks.append(
+            f'<path{solid} stroke="currentColor" stroke-opacity="{opacity}" '
+            f'd="M{left} {y}H{_RIGHT}"/>'
+            f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="end" dy="0.35em" '
+            f'x="{_short(frame.left - 8)}" y="{y}">{label}</text>'
+        )
+    for at, label in time_ticks(frame.first, frame.last):
+        x = _short(frame.x(at))
+        marks.append(
+            f'<path class="tnb-grid" stroke="currentColor" stroke-opacity="0.45" '
+            f'd="M{x} {_BOTTOM}v4"/>'
+            f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="middle" '
+            f'x="{x}" y="{HEIGHT - 8}">{escaped(label)}</text>'
+        )
+    return marks
+
+
+def _end_mark(frame: _Frame, value: float) -> str:
+    y = _short(frame.y(value))
+    digits = 1 if abs(value) < 1000 else 0
+    return (
+        f'<circle class="tnb-dot" fill="#3b82c4" cx="{_RIGHT}" cy="{y}" r="3"/>'
+        f'<text class="tnb-end" font-weight="600" dy="0.35em" x="{_RIGHT + 8}" y="{y}">'
+        f"{percent(value, digits, plus=True)}</text>"
+    )
+
+
+def _nothing() -> str:
+    return (
+        f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="middle" '
+        f'x="{WIDTH / 2:.0f}" y="{_TOP + 40}">no trade was closed</text>'
+    )
+
+
+def _description(equity: Sequence[float], drawdown: Sequence[float], start: int, end: int) -> str:
+    gained = (equity[-1] - 1) * 100 if equity else 0.0
+    return escaped(
+        f"Equity over {plural(len(equity), 'closed trade')}, {period(start, end)}: "
+        f"{number(gained, plus=True)} % compounded, "
+        f"largest drawdown {number(max(drawdown, default=0.0))} %"
+    )
