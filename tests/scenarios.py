@@ -382,8 +382,8 @@ def run_in_blocks(scenario: Scenario, cuts: Sequence[int]) -> tuple[Played, list
     states = first_states(scenario, specs, candles)
     end = scenario["end"] - scenario["end"] % reference.MINUTE
     for until in [*cuts, end]:
-        instances = instances_at(specs, states, candles, until, rules)
-        session = Session(instances, rules, seq=len(played.events))
+        instances = instances_at(specs, states, candles, until, rules, len(played.events))
+        session = Session(instances)
         driven(session.pump(until))
         states = [instance.state for instance in instances]
         note_session(played, session)
@@ -429,12 +429,14 @@ def instances_at(
     candles: Mapping[str, Any],
     until: int,
     rules: Any,
+    seq: int,
 ) -> list[Any]:
     """Instances that know the candles up to `until`, and nothing later."""
     from tradenb.engine.context import Context
     from tradenb.engine.history import Histories
-    from tradenb.engine.session import Instance
+    from tradenb.engine.session import Instance, Numbering
 
+    numbering = Numbering(seq)
     known = {symbol: grid.between(grid.start, until) for symbol, grid in candles.items()}
     histories = Histories(known.__getitem__)
     by_name = {spec.name: spec for spec in specs}
@@ -445,6 +447,8 @@ def instances_at(
             known[state.symbol],
             place,
             functools.partial(Context, state.symbol, "backtest", rules, histories),
+            rules=rules,
+            numbering=numbering,
         )
         for place, state in enumerate(states)
     ]

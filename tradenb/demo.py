@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def demo_strategy() -> StrategySpec:
-    """Register the strategy of the demo: against moves of more than half a percent in four hours."""
+    """Register the strategy of the demo: against moves away from the mean of four hours."""
 
     @strategy("demo-dip", every="5m", risk=cooldown(30, after="stop_loss"))
     def demo_dip(ctx: Context) -> Candidate | None:

@@ -197,9 +197,7 @@ class Result:
         from tradenb.view.report import report_html
 
         target = Path(path).resolve()
-        target.write_text(
-            report_html(self.summary, self._shown_candles(), self.rules), encoding="utf-8"
-        )
+        target.write_text(report_html(self.summary, self._shown_candles()), encoding="utf-8")
         return target
 
     def _shown_candles(self) -> dict[str, Candles]:

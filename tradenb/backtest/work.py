@@ -18,7 +18,7 @@ from tradenb.core.machine import State, give
 from tradenb.core.timeframe import DAY, iso
 from tradenb.engine.context import Context
 from tradenb.engine.history import Histories
-from tradenb.engine.session import Call, Instance, Pump, Session
+from tradenb.engine.session import Call, Instance, Numbering, Pump, Session
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import CandleError
 
@@ -120,19 +120,24 @@ class Work:
         self.loaded += 1
 
     def _session(self) -> Session:
-        histories = Histories(self._other)
+        histories, numbering = Histories(self._other), Numbering()
         for symbol, candles in self.candles.items():
             histories.add(symbol, candles)
         instances = [
-            self._instance(spec, symbol, place, histories)
+            self._instance(spec, symbol, place, histories, numbering)
             for place, (spec, symbol) in enumerate(
                 (spec, symbol) for spec in self.plan.strategies for symbol in self.plan.symbols
             )
         ]
-        return Session(instances, self.plan.rules)
+        return Session(instances)
 
     def _instance(
-        self, spec: StrategySpec, symbol: str, place: int, histories: Histories
+        self,
+        spec: StrategySpec,
+        symbol: str,
+        place: int,
+        histories: Histories,
+        numbering: Numbering,
     ) -> Instance:
         span = self.spans[symbol]
         state = State(symbol, spec.name, spec.every_ms, span.start)
@@ -140,14 +145,16 @@ class Work:
             if order.symbol in (None, symbol) and order.strategy in (None, spec.name):
                 state = give(state, order.command)
 
-        def make_context() -> Context:
-            return Context(symbol, "backtest", self.plan.rules, histories)
+        def make_context(saved: str) -> Context:
+            return Context(symbol, "backtest", self.plan.rules, histories, saved)
 
         if self.bus.wants("performance", "backtest"):
             spec = spec.model_copy(update={"function": timed(spec.function, self.asks_ms)})
         candles = self.candles[symbol]
         consumed = candles.rows(0, candles.index(span.end) + 1)
-        return Instance(spec, state, consumed, place, make_context)
+        return Instance(
+            spec, state, consumed, place, make_context, rules=self.plan.rules, numbering=numbering
+        )
 
     def _other(self, symbol: str) -> Candles:
         """Load a symbol that is not traded but looked at."""

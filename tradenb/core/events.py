@@ -166,6 +166,6 @@ OPEN_COLUMNS: Final[dict[str, str]] = {
 """Columns of the frame of what is still open or scheduled at the end of a run."""
 
 
-def numbered(event: Event, seq: int) -> Event:
+def numbered(event: Event, seq: int, *, late: bool = False, mode: str = "backtest") -> Event:
     """Return the event with its place in the run."""
-    return Event(seq, *event[1:])
+    return Event(seq, *event[1:10], late, event.note, mode)

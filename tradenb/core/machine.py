@@ -183,6 +183,10 @@ class WarmUp:
     """The reply of an ask that found too little history."""
 
 
+class NotAsked:
+    """The reply to an ask that was left out, because its moment has passed; not an outcome."""
+
+
 class Refusal(NamedTuple):
     """The reply of a risk rule that refuses: its name and its words."""
 
@@ -191,6 +195,7 @@ class Refusal(NamedTuple):
 
 
 WARM_UP: Final = WarmUp()
+NOT_ASKED: Final = NotAsked()
 NEED_CANDLES: Final = NeedCandles()
 
 
@@ -240,7 +245,7 @@ def answer(state: State, need: Need, reply: object, candles: Candles, rules: Rul
     need : NeedCandidate or NeedClearance
     reply : object
         To NeedCandidate the strategy's answer (None, a `Candidate`, a mapping; anything else is
-        rejected) or `WARM_UP`; to NeedClearance None or a `Refusal`.
+        rejected), `WARM_UP` or `NOT_ASKED`; to NeedClearance None or a `Refusal`.
     candles, rules
         As for `advance`.
 
@@ -250,7 +255,8 @@ def answer(state: State, need: Need, reply: object, candles: Candles, rules: Rul
     """
     if isinstance(need, NeedCandidate):
         # Nothing new: None as ever, or too little history once more.
-        if (reply is WARM_UP) if state.warming else (reply is None):
+        nothing_new = WARM_UP if state.warming else None
+        if reply is nothing_new or reply is NOT_ASKED:
             return _ask_again(state, need)
         return _judge(state, need, reply, candles, rules)
     if isinstance(need, NeedClearance):

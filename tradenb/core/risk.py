@@ -203,6 +203,6 @@ def daily_loss(percent: float) -> RiskFunction:
 
 
 def _positive(name: str, value: object) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < value < float("inf"):
+    number = float(value) if type(value) in (int, float) else 0.0  # type: ignore[arg-type]
+    if not 0 < number < float("inf"):
         raise SpecError(f"{name} must be a finite number above 0, was {value!r}")

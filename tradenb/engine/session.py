@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import replace
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, Final, NamedTuple
 
 from tradenb.core.candles import Candles
 from tradenb.core.events import Event, Kind, numbered
 from tradenb.core.machine import (
+    NOT_ASKED,
     REMEMBERED,
     WARM_UP,
     NeedCandidate,
@@ -32,8 +34,8 @@ from tradenb.core.machine import (
 from tradenb.core.risk import Held, Ledger, RiskBook, in_order_of_closing
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Trade
-from tradenb.core.timeframe import MINUTE
-from tradenb.engine.context import Context, begin_ask, keep_state
+from tradenb.core.timeframe import MINUTE, floor_to, iso
+from tradenb.engine.context import Context, begin_ask, keep_state, saved_state
 from tradenb.engine.specs import CALLBACKS, RiskSpec, StrategySpec
 from tradenb.errors import NotEnoughCandles, StrategyError, TradenbError, UsageError
 
@@ -100,6 +102,13 @@ class Book:
         return RiskBook(now, held, self._ledger)
 
 
+class Numbering:
+    """Numbers events; in a backtest all instances share one, a live run has its own."""
+
+    def __init__(self, last: int = 0) -> None:
+        self.last = last
+
+
 class Instance:
     """One symbol and strategy in one run: the state that moves, and what it is fed with.
 
@@ -113,6 +122,11 @@ class Instance:
         Its place in the run: strategies in their order, within one the symbols.
     asks_lost : int
         Asks that ended in `NotEnoughCandles`.
+    rules : Rules
+    numbering : Numbering
+        Counts its events.
+    skipping : bool
+        The last ask was left out because it came too late: the row of such asks is unbroken.
     """
 
     def __init__(
@@ -121,7 +135,11 @@ class Instance:
         state: State,
         candles: Candles,
         place: int,
-        make_context: Callable[[], Context],
+        make_context: Callable[[str], Context],
+        *,
+        rules: Rules,
+        numbering: Numbering,
+        saved: str = "{}",
     ) -> None:
         self.spec = spec
         self.state = state
@@ -129,13 +147,16 @@ class Instance:
         self.place = place
         self.books: tuple[Book, ...] = ()
         self.asks_lost = 0
+        self.rules = rules
+        self.numbering = numbering
         self.callbacks = spec.callbacks
+        self.skipping = False
         self._make_context = make_context
-        self.renew()
+        self.renew(saved)
 
-    def renew(self) -> None:
-        """Make a new context; a function that hangs may go on using the old one."""
-        self.context = self._make_context()
+    def renew(self, saved: str) -> None:
+        """Make a new context with a saved user state; the old one may be in use by what hangs."""
+        self.context = self._make_context(saved)
         what = f"strategy {self.spec.name}"
         self.ask = Call(self.spec.function, (self.context,), what, self.state.symbol)
 
@@ -146,10 +167,9 @@ class Session:
     Parameters
     ----------
     instances : sequence of Instance
-        In their order of place.
-    rules : Rules
-    seq : int
-        Number of the last event before this session.
+        In their order of place, which counts from 0.
+    defer_callbacks : bool
+        Leave the callbacks to the driver, which calls `call_back` when the events are on disk.
 
     Attributes
     ----------
@@ -158,16 +178,18 @@ class Session:
     trades : list of Trade
     now : int
         Close time that has been reached.
+    fresh_from : int
+        Closes before it are late: what was decided earlier takes its course, nobody is asked.
     """
 
-    def __init__(self, instances: Sequence[Instance], rules: Rules, *, seq: int = 0) -> None:
+    def __init__(self, instances: Sequence[Instance], *, defer_callbacks: bool = False) -> None:
         self.instances = instances
-        self.rules = rules
         self.events: list[Event] = []
         self.trades: list[Trade] = []
         self.now = 0
+        self.fresh_from = 0
         self.timeouts = 0
-        self._seq = seq
+        self._defers = defer_callbacks
         self._pending: list[tuple[Callable[[Event], Any], Event]] = []
         self._heap: list[Waiting] = []
         _share_books(instances)
@@ -185,41 +207,52 @@ class Session:
         Call
             A user function; send its result, or throw what it raised.
         """
-        heap, rules, instances = self._heap, self.rules, self.instances
+        heap, instances = self._heap, self.instances
         for instance in instances:
             self._look(instance, until)
         heapify(heap)
         while heap:
             at, _, place, _, item = heap[0]
-            if self._pending and at > self.now:
-                yield from self._call_back()
+            if self._pending and at > self.now and not self._defers:
+                yield from self.call_back()
             self.now = at
             instance = instances[place]
             if isinstance(item, Event):
                 heappop(heap)
                 self._emit(instance, item)
+            elif type(item.need) is NeedCandidate and at < self.fresh_from:
+                instance.state = item.state
+                self._skip_late(instance, item.need)
+                step = answer(
+                    instance.state, item.need, NOT_ASKED, instance.candles, instance.rules
+                )
+                heapreplace(heap, (step.at, step.phase, place, 0, step))
             elif type(item.need) is NeedCandidate:
                 instance.state = item.state
                 context = instance.context
                 begin_ask(context, at)
+                instance.skipping = False
                 try:
                     reply = yield instance.ask
                     if context.remembers:
                         keep_state(context)
                 except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
                     reply = self._failed_ask(instance, at, error)
-                step = answer(instance.state, item.need, reply, instance.candles, rules)
+                step = answer(instance.state, item.need, reply, instance.candles, instance.rules)
                 heapreplace(heap, (step.at, step.phase, place, 0, step))
             else:
                 heappop(heap)
                 self._take_effect(instance, item)
                 if type(item.need) is NeedClearance:
                     reply = yield from self._clear(instance, item.need)
-                    step = answer(instance.state, item.need, reply, instance.candles, rules)
+                    step = answer(
+                        instance.state, item.need, reply, instance.candles, instance.rules
+                    )
                     self._wait(place, step)
                 elif instance.state.cursor < min(until, instance.candles.end):
                     self._look(instance, until)
-        yield from self._call_back()
+        if not self._defers:
+            yield from self.call_back()
 
     def _look(self, instance: Instance, until: int) -> None:
         """Find what happens next to an instance, and let it wait for its turn."""
@@ -228,7 +261,7 @@ class Session:
         bound = until
         if self._pings(instance):
             bound = min(until, instance.state.cursor + MINUTE)
-        self._wait(instance.place, advance(instance.state, instance.candles, self.rules, bound))
+        self._wait(instance.place, advance(instance.state, instance.candles, instance.rules, bound))
 
     def _wait(self, place: int, step: Step) -> None:
         early = [event for event in step.events if event.at < step.at]
@@ -248,6 +281,10 @@ class Session:
             self._ping(instance, step.at)
 
     def _enter_trade(self, instance: Instance, trade: Trade) -> None:
+        if trade.closed_at < self.fresh_from:
+            trade = trade._replace(late=True)
+            trades = (*instance.state.trades[:-1], trade)
+            instance.state = replace(instance.state, trades=trades)
         self.trades.append(trade)
         for book in instance.books:
             book.add(trade)
@@ -261,12 +298,24 @@ class Session:
         self._pending.append((instance.callbacks["ping"], event))
 
     def _emit(self, instance: Instance, event: Event) -> None:
-        self._seq += 1
-        event = numbered(event, self._seq)
+        instance.numbering.last += 1
+        late = event.at < self.fresh_from
+        event = numbered(event, instance.numbering.last, late=late, mode=instance.context.mode)
         self.events.append(event)
         callback = instance.callbacks.get(event.kind)
         if callback is not None:
             self._pending.append((callback, event))
+
+    def _skip_late(self, instance: Instance, need: NeedCandidate) -> None:
+        """Say once for a row of asks that their moment has passed."""
+        if instance.skipping:
+            return
+        instance.skipping = True
+        last = min(need.last, floor_to(self.fresh_from - 1, instance.state.every))
+        count = (last - need.at) // instance.state.every + 1
+        note = f"{count} asks left out, {iso(need.at)} to {iso(last)}: no new decisions in the past"
+        event = self._event(instance, need.at, "skipped", note)
+        self._emit(instance, event._replace(exit_reason="late"))
 
     def _failed_ask(self, instance: Instance, at: int, error: Exception) -> object:
         if isinstance(error, NotEnoughCandles):
@@ -298,7 +347,7 @@ class Session:
                 return Refusal(name, f"failed: {_words(error)}")
         return None
 
-    def _call_back(self) -> Pump:
+    def call_back(self) -> Pump:
         """Call the callbacks of what happened at the last moment, after all of it has happened."""
         pending, self._pending = self._pending, []
         for function, event in pending:
@@ -320,7 +369,7 @@ class Session:
         """Make the `error` event of a user function that raised or hung."""
         if isinstance(error, StrategyTimeout):
             self.timeouts += 1
-            instance.renew()
+            instance.renew(saved_state(instance.context))
         self._emit(instance, self._event(instance, at, "error", f"{what}: {_words(error)}"))
 
     def _event(self, instance: Instance, at: int, kind: Kind, note: str) -> Event:
