@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 def demo_strategy() -> StrategySpec:
-    """Register the strategy of the demo: against moves away from the mean of four hours."""
+    """Register the strategy of the demo: against moves of two percent away from the day's mean."""
 
-    @strategy("demo-dip", every="5m", risk=cooldown(30, after="stop_loss"))
+    @strategy("demo-dip", every="1h", risk=cooldown(60, after="stop_loss"))
     def demo_dip(ctx: Context) -> Candidate | None:
-        mean = ctx.candles("5m", 48).close.mean()
+        mean = ctx.candles("1h", 24).close.mean()
         price = ctx.price
-        if price < 0.995 * mean:
-            return long(take_profit=1.01 * price, stop_loss=0.99 * price, minutes=240, note="dip")
-        if price > 1.005 * mean:
-            return short(take_profit=0.99 * price, stop_loss=1.01 * price, minutes=240, note="top")
+        if price < 0.98 * mean:
+            return long(take_profit=1.02 * price, stop_loss=0.97 * price, minutes=1440, note="dip")
+        if price > 1.02 * mean:
+            return short(take_profit=0.98 * price, stop_loss=1.03 * price, minutes=1440, note="top")
         return None
 
     return demo_dip
@@ -55,6 +55,8 @@ def run_demo(data: str | None, *, days: int, report: Path) -> str:
     page = result.report(report)
     lines = [repr(result), "", stats.text(result.figures), ""]
     lines += [f"note: {warning}" for warning in result.warnings]
+    if data is None:
+        lines.append("note: prices are a random walk without an edge; what is lost is trading costs")
     minutes = f"{result.candle_count:,} one-minute candles in {result.elapsed_s:.2f} s"
     return "\n".join([*lines, "", minutes, f"report: {page}"])
 

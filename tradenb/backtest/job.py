@@ -9,10 +9,11 @@ from collections.abc import Callable
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.result import Result, result_of
 from tradenb.backtest.work import Work
-from tradenb.backtest.worker import Cancelled, Worker, is_async
+from tradenb.backtest.worker import Cancelled, Worker
 from tradenb.bus import bus
 from tradenb.core.timeframe import iso
 from tradenb.engine.session import Pump, StrategyTimeout
+from tradenb.engine.specs import is_async
 from tradenb.errors import StateError
 
 _LOOK_EVERY_S = 0.1

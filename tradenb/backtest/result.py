@@ -14,6 +14,7 @@ from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
 from tradenb.engine.session import Session
 from tradenb.view import frames, stats
+from tradenb.view.words import plural
 
 if TYPE_CHECKING:
     import os
@@ -76,8 +77,8 @@ class Result:
         figures = self.figures
         return (
             f"Result({', '.join(self.strategies)} on {', '.join(self.symbols)}, "
-            f"{iso(self.start)} to {iso(self.end)}: {int(figures['count'])} trades, "
-            f"{figures['total_pnl']:+.2f} %)"
+            f"{iso(self.start)} to {iso(self.end)}: {plural(len(self._trades), 'trade')}, "
+            f"{figures['compounded_return']:+.2f} %)"
         )
 
     def _repr_html_(self) -> str:

@@ -8,7 +8,6 @@ goes on with the same pump, into which the timeout is thrown.
 from __future__ import annotations
 
 import ctypes
-import inspect
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from types import CoroutineType
 from typing import Any
 
 from tradenb.engine.session import Call, Pump
+from tradenb.engine.specs import is_async
 from tradenb.errors import StrategyError
 
 
@@ -135,13 +135,6 @@ class Worker:
 
 class _Abandoned(Exception):
     """The pump belongs to another worker now."""
-
-
-def is_async(function: object) -> bool:
-    """Tell whether calling the function gives a coroutine."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - an object with an async __call__
-    )
 
 
 def timed(function: Callable[..., Any], durations_ms: list[float]) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ class Group(NamedTuple):
     """The trades that have one thing in common."""
 
     name: str
-    count: int
+    trades: int
     share_percent: float
     win_rate_percent: float
     mean_percent: float
@@ -68,16 +68,18 @@ def grouped(trades: Sequence[Trade], by: Callable[[Trade], str]) -> list[Group]:
     for trade in trades:
         groups.setdefault(by(trade), []).append(trade)
     found = [_group(name, members, len(trades)) for name, members in groups.items()]
-    return sorted(found, key=lambda group: (-group.count, group.name))
+    return sorted(found, key=lambda group: (-group.trades, group.name))
 
 
 def _group(name: str, members: Sequence[Trade], count: int) -> Group:
     size = len(members)
-    total = math.fsum(trade.pnl_percent for trade in members)
+    total = 0.0
+    for trade in members:  # one by one, as view.stats adds
+        total += trade.pnl_percent
     wins = sum(trade.pnl_percent > 0 for trade in members)
     return Group(
         name=name,
-        count=size,
+        trades=size,
         share_percent=size / count * 100,
         win_rate_percent=wins / size * 100,
         mean_percent=total / size,

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from tradenb.core.timeframe import MINUTE
 from tradenb.errors import UsageError, unknown
+from tradenb.view.theme import MARGIN, TEMPLATE, fall_axis, percent_axis, price_axis, time_axis
 from tradenb.view.traces import (
     MARKED,
     POINTS,
     Trace,
     equity_traces,
-    moments,
     price_traces,
-    shown,
     trade_traces,
 )
 
@@ -29,43 +27,6 @@ if TYPE_CHECKING:
 
     from tradenb.core.candles import Candles
     from tradenb.core.signal import Trade
-
-_TEXT: Final = "#777f8a"  # about 4:1 against white as against #111111
-_GRID: Final = "rgba(127,136,150,0.2)"
-_CLEAR: Final = "rgba(0,0,0,0)"
-_FONT: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif'
-_AXIS: Final = {
-    "gridcolor": _GRID,
-    "zerolinecolor": "rgba(127,136,150,0.5)",
-    "linecolor": _GRID,
-    "automargin": True,
-    "title": {"standoff": 8},
-}
-_TEMPLATE: Final[dict[str, Any]] = {
-    "layout": {
-        "paper_bgcolor": _CLEAR,
-        "plot_bgcolor": _CLEAR,
-        "font": {"family": _FONT, "size": 12, "color": _TEXT},
-        "xaxis": {**_AXIS, "showgrid": False},
-        "yaxis": _AXIS,
-        "hoverlabel": {
-            "bgcolor": "#2a3038",
-            "bordercolor": "#2a3038",
-            "font": {"color": "#f3f5f7"},
-            "align": "left",
-        },
-        "legend": {
-            "orientation": "h",
-            "traceorder": "normal",
-            "x": 0,
-            "xanchor": "left",
-            "y": 1,
-            "yanchor": "bottom",
-            "bgcolor": _CLEAR,
-        },
-        "margin": {"l": 16, "r": 16, "t": 36, "b": 24},
-    }
-}
 
 
 def equity_figure(
@@ -91,11 +52,13 @@ def equity_figure(
     data = [{**rise, "yaxis": "y"}, {**fall, "yaxis": "y2"}]
     layout = {
         "height": 380,
+        "margin": {**MARGIN, "t": 12},
         "hovermode": "x unified",
+        "hoversubplots": "axis",
         "showlegend": False,
-        "xaxis": _time_axis("y2", start, _last(trades, start, end)),
-        "yaxis": _percent_axis("equity", (0.36, 1.0)),
-        "yaxis2": _percent_axis("drawdown", (0.0, 0.3)),
+        "xaxis": time_axis("y2", start, _last(trades, start, end)),
+        "yaxis": percent_axis("equity", (0.36, 1.0)),
+        "yaxis2": fall_axis((0.0, 0.3)),
     }
     return _figure(data, layout)
 
@@ -124,8 +87,8 @@ def price_figure(
     layout = {
         "height": 460,
         "hovermode": "closest",
-        "xaxis": _time_axis("y", candles.start, candles.end),
-        "yaxis": _price_axis(symbol, (0.0, 1.0)),
+        "xaxis": time_axis("y", candles.start, candles.end),
+        "yaxis": price_axis(symbol, (0.0, 1.0)),
         "annotations": notes,
     }
     return _figure(data, layout)
@@ -172,10 +135,10 @@ def result_figure(
     layout = {
         "height": 680,
         "hovermode": "closest",
-        "xaxis": _time_axis("y3", start, _last(trades, start, end)),
-        "yaxis": _price_axis(drawn, (0.46, 1.0)),
-        "yaxis2": _percent_axis("equity", (0.17, 0.41)),
-        "yaxis3": _percent_axis("drawdown", (0.0, 0.13)),
+        "xaxis": time_axis("y3", start, _last(trades, start, end)),
+        "yaxis": price_axis(drawn, (0.46, 1.0)),
+        "yaxis2": percent_axis("equity", (0.17, 0.41)),
+        "yaxis3": fall_axis((0.0, 0.13)),
         "annotations": notes,
     }
     return _figure([*data, {**rise, "yaxis": "y2"}, {**fall, "yaxis": "y3"}], layout)
@@ -197,7 +160,7 @@ def plotly_script() -> str:
 def _figure(data: Sequence[Trace], layout: dict[str, Any]) -> plotly.graph_objects.Figure:
     import plotly.graph_objects as go
 
-    return go.Figure({"data": list(data), "layout": {"template": _TEMPLATE, **layout}})
+    return go.Figure({"data": list(data), "layout": {"template": TEMPLATE, **layout}})
 
 
 def _priced(
@@ -224,21 +187,3 @@ def _priced(
 
 def _last(trades: Sequence[Trade], start: int, end: int | None) -> int:
     return end if end is not None else trades[-1].closed_at if trades else start
-
-
-def _time_axis(anchor: str, first: int, last: int) -> dict[str, Any]:
-    margin = max(last - first, MINUTE) // 100  # room for the marks at the edges
-    return {
-        "type": "date",
-        "anchor": anchor,
-        "range": moments([first - margin, last + margin]),
-        "rangeslider": {"visible": False},
-    }
-
-
-def _price_axis(symbol: str, domain: tuple[float, float]) -> dict[str, Any]:
-    return {"domain": domain, "title": {"text": shown(symbol, 40)}, "tickformat": ",~r"}
-
-
-def _percent_axis(title: str, domain: tuple[float, float]) -> dict[str, Any]:
-    return {"domain": domain, "title": {"text": title}, "ticksuffix": " %"}

@@ -96,7 +96,7 @@ def thinned(values: Sequence[float], limit: int) -> list[int]:
     Examples
     --------
     >>> thinned([0.0, 1.0, 9.0, 1.0, 2.0, -5.0, 1.0, 0.0], 6)
-    [0, 1, 2, 5, 6, 7]
+    [0, 1, 2, 4, 5, 7]
     """
     count = len(values)
     if count <= limit:

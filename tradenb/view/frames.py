@@ -142,9 +142,9 @@ def _texts(values: list[str | None]) -> object:
     import pandas
 
     try:
-        return pandas.array(values, dtype="str")  # type: ignore[call-overload]
+        return pandas.array(values, dtype="str")
     except UnicodeEncodeError:  # half a character, as in "\ud83d": Arrow stores UTF-8
-        return pandas.array(list(_encodable(values)), dtype="str")  # type: ignore[call-overload]
+        return pandas.array(list(_encodable(values)), dtype="str")
 
 
 def _encodable(values: Iterable[str | None]) -> Iterable[str | None]:

@@ -6,8 +6,9 @@ classes, which `assets/summary.css` adapts to light and dark.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tradenb.view.equity import equity_curve, thinned
@@ -69,23 +70,23 @@ def equity_svg(trades: Sequence[Trade], *, start: int, end: int) -> str:
     stepped = _staircase(frame, at, line)
     shade = _staircase(frame, at, peak) + stepped[::-1]
     words = _description(equity, drawdown, start, end)
-    return "".join(
-        [
-            f'<svg class="tnb-equity" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
-            f'role="img" aria-label="{words}" xmlns="http://www.w3.org/2000/svg" '
-            f'font-size="11" fill="currentColor"><title>{words}</title>',
-            *_axes(frame),
-            f'<path class="tnb-fall" fill="#d9632e" fill-opacity="0.18" d="{_path(shade)}Z"/>',
-            '<path class="tnb-line" fill="none" stroke="#3b82c4" stroke-width="1.6" '
-            f'stroke-linejoin="round" d="{_path(stepped)}"/>',
-            _end_mark(frame, line[-1]) if trades else _nothing(),
-            "</svg>",
-        ]
+    head = (
+        f'<svg class="tnb-equity" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
+        f'role="img" aria-label="{words}" xmlns="http://www.w3.org/2000/svg" '
+        f'font-size="11" fill="currentColor"><title>{words}</title>'
     )
+    fall = f'<path class="tnb-fall" fill="#d9632e" fill-opacity="0.18" d="{_path(shade)}Z"/>'
+    rise = (
+        '<path class="tnb-line" fill="none" stroke="#3b82c4" stroke-width="1.6" '
+        f'stroke-linejoin="round" d="{_path(stepped)}"/>'
+    )
+    mark = _end_mark(frame, line[-1]) if trades else _nothing()
+    return "".join([head, *_axes(frame), fall, rise, mark, "</svg>"])
 
 
 def _gain(equity: float) -> float:
-    return min(max((equity - 1) * 100, -_LARGEST), _LARGEST)
+    gain = (equity - 1) * 100
+    return -100.0 if math.isnan(gain) else min(max(gain, -_LARGEST), _LARGEST)  # inf x 0
 
 
 def _deepest(equity: Sequence[float], drawdown: Sequence[float]) -> set[int]:
@@ -118,7 +119,7 @@ def _path(corners: Vertices) -> str:
     """Write right-angled corners with the shortest commands; straight runs become one."""
     points = [(_short(x), _short(y)) for x, y in corners]
     commands = [f"M{points[0][0]} {points[0][1]}"]
-    for (x, y), (next_x, next_y) in zip(points, points[1:], strict=False):
+    for (x, y), (next_x, next_y) in pairwise(points):
         if (x, y) == (next_x, next_y):
             continue
         command = f"V{next_y}" if x == next_x else f"H{next_x}" if y == next_y else ""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tradenb.view.frames import OpenRow
 
 _STRONGEST: Final = 42  # percent of colour in the cell with the largest value
+_COLOURED: Final = ("total_pnl", "expectancy", "sharpe")
+_LEFT_OUT: Final = ("avg_pnl", "longest_wins", "longest_losses")  # too wide for paper otherwise
 
 
 class Cell(NamedTuple):
@@ -34,6 +36,7 @@ def table(
     rows: Iterable[Sequence[Cell]],
     *,
     name: str,
+    kind: str = "",
     sortable: bool = False,
 ) -> str:
     """Make a table that scrolls sideways by itself; the first cell of a row names it.
@@ -45,6 +48,8 @@ def table(
     rows : iterable of sequence of Cell
     name : str
         What assistive technology calls the table.
+    kind : str
+        "narrow": no wider than it has to be; "even": columns of one width.
     sortable : bool
         Whether the titles are buttons; `report.js` gives them their meaning.
     """
@@ -56,7 +61,7 @@ def table(
     mark = " data-sortable" if sortable else ""
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escaped(name)}">'
-        f"<table{mark}><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<table{mark}{_class(kind)}><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -99,7 +104,7 @@ def group_table(groups: Sequence[Group], title: str) -> str:
     rows = [
         [
             Cell(escaped(group.name.replace("_", " "), 60)),
-            Cell(number(group.count, 0), "right"),
+            Cell(number(group.trades, 0), "right"),
             Cell(percent(group.share_percent, 1), "right"),
             Cell(percent(group.win_rate_percent, 1), "right"),
             Cell(percent(group.mean_percent, plus=True), "right"),
@@ -109,19 +114,25 @@ def group_table(groups: Sequence[Group], title: str) -> str:
         for group in groups
     ]
     titles = ("Trades", "Share", "Win rate", "Average", "Total", "Held")
-    return table([(title, ""), *((word, "right") for word in titles)], rows, name=title)
+    return table(
+        [(title, ""), *((word, "right") for word in titles)], rows, name=title, kind="even"
+    )
 
 
 def heatmap_table(heatmap: pandas.DataFrame, title: str) -> str:
     """Show the frame of `view.stats.heatmap`; its last row is everything together."""
-    names = [str(name) for name in heatmap.columns]
+    names = [str(name) for name in heatmap.columns if name not in _LEFT_OUT]
     labels = [str(label) for label in heatmap.index]
     columns = {name: [float(value) for value in heatmap[name]] for name in names}
     largest = {name: _largest(values[:-1]) for name, values in columns.items()}
+    last = len(labels) - 1
     rows = [
         [
-            Cell(escaped(label, 60), "strong" if row == len(labels) - 1 else ""),
-            *(_figure_cell(name, columns[name][row], largest[name]) for name in names),
+            Cell(escaped(label, 60), "strong" if row == last else ""),
+            *(
+                _figure_cell(name, columns[name][row], largest[name] if row < last else 0.0)
+                for name in names
+            ),
         ]
         for row, label in enumerate(labels)
     ]
@@ -163,7 +174,7 @@ def open_table(rows: Sequence[OpenRow]) -> str:
 def settings_table(settings: Mapping[str, object], name: str) -> str:
     """List names and values."""
     rows = [[Cell(escaped(key, 80)), Cell(escaped(settings[key], 300), "wrap")] for key in settings]
-    return table([("Name", ""), ("Value", "")], rows, name=name)
+    return table([(name, ""), ("", "")], rows, name=name, kind="narrow")
 
 
 def _trade_row(trade: Trade) -> list[Cell]:
@@ -185,7 +196,7 @@ def _trade_row(trade: Trade) -> list[Cell]:
 
 
 def _figure_cell(name: str, value: float, largest: float) -> Cell:
-    if name in ("total_pnl", "avg_pnl", "expectancy", "sharpe"):
+    if name in _COLOURED:
         return Cell(figure(name, value), f"right {tone(value)}", _heat(value, largest))
     return Cell(figure(name, value), "right")
 

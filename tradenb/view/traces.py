@@ -40,9 +40,8 @@ def shown(text: object, limit: int = 120) -> str:
 
 def moments(times: Iterable[int]) -> list[str]:
     """Write ms UTC as plotly wants them."""
-    return np.datetime_as_string(
-        np.fromiter(times, dtype=np.int64).view("datetime64[ms]"), unit="s"
-    ).tolist()
+    at = np.fromiter(times, dtype=np.int64).view("datetime64[ms]")
+    return [str(text) for text in np.datetime_as_string(at, unit="s")]
 
 
 def coarser(candles: Candles, points: int = POINTS) -> Candles:
@@ -100,7 +99,7 @@ def equity_traces(
         "x": x,
         "y": np.array(gains),
         "line": {**line, "color": LONG},
-        "hovertemplate": "%{y:+,.2f} %<extra>equity</extra>",
+        "hovertemplate": "%{y:,.2f} %<extra>equity</extra>",
         "showlegend": False,
     }
     fall: Trace = {

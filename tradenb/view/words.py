@@ -70,12 +70,12 @@ def number(value: float | None, digits: int = 2, *, plus: bool = False) -> str:
 
 
 def percent(value: float | None, digits: int = 2, *, plus: bool = False) -> str:
-    """Write a percentage, as `number` does.
+    r"""Write a percentage, as `number` does.
 
     Examples
     --------
     >>> percent(1.5, plus=True)
-    '+1.50\\xa0%'
+    '+1.50\xa0%'
     """
     shown = number(value, digits, plus=plus)
     return shown if shown == NOT_AVAILABLE else f"{shown}\xa0%"
@@ -96,12 +96,12 @@ def price(value: float | None) -> str:
 
 
 def held(minutes: float) -> str:
-    """Write a time in position.
+    r"""Write a time in position.
 
     Examples
     --------
     >>> held(192.4), held(4320)
-    ('3\\xa0h 12\\xa0min', '3\\xa0d 0\\xa0h')
+    ('3\xa0h 12\xa0min', '3\xa0d 0\xa0h')
     """
     if math.isnan(minutes):
         return NOT_AVAILABLE
@@ -126,6 +126,8 @@ def figure(name: str, value: float) -> str:
             return held(value)
         case "ratio" | "fraction":
             return number(value, 3)
+        case "per year":
+            return number(value, 1)
         case "%":
             return percent(value)
         case unit:

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from tradenb.view import words
+from tradenb.view.html import asset, summary_html
+from tradenb.view.svg import POINTS, equity_svg
+from tradenb.view.ticks import time_ticks, value_ticks
+
+DAY = 86_400_000
+VOID = {"br", "img", "meta", "link", "input"}
+
+
+class Markup(HTMLParser):
+    """Collects tags and attributes, and checks that every element is closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.stack, self.text = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def parsed(text):
+    markup = Markup(text)
+    assert markup.stack == []
+    return markup
+
+
+@pytest.fixture
+def hostile_summary(make_summary, make_trades, hostile):
+    return make_summary(
+        make_trades([1.0] * 12, symbol=hostile, strategy=hostile, note=hostile),
+        symbols=(hostile,),
+        strategies=(hostile,),
+        title=hostile,
+        exchange=hostile,
+        warnings=[hostile],
+        open=[(hostile, hostile, hostile, hostile, 1.0, 2.0)],
+        rules={hostile: hostile},
+        strategy_notes={hostile: hostile},
+    )
+
+
+def test_a_summary_shows_the_headline(make_summary, make_trades):
+    trades = make_trades([1.0, -0.5] * 10)
+    shown = "".join(parsed(summary_html(make_summary(trades, exchange="walk"))).text)
+    assert "dip on BTCUSDT" in shown
+    assert "2024-03-01 to 2024-03-31 UTC, 30 days" in shown
+    assert "43,200 candles of 1m" in shown
+    assert "50.0\xa0%" in shown
+    assert '.report("report.html")'.replace('"', "") in shown.replace('"', "")
+
+
+def test_names_and_notes_of_users_are_inert(hostile_summary):
+    text = summary_html(hostile_summary)
+    markup = parsed(text)
+    assert not {"script", "img", "a", "iframe"} & set(markup.tags)
+    assert not [name for name, _ in markup.attributes if name.startswith("on")]
+    assert "&lt;img src=x" in text
+
+
+def test_a_summary_loads_nothing_and_runs_nothing(make_summary, make_trades):
+    text = summary_html(make_summary(make_trades([1.0, -1.0])))
+    assert re.findall(r"https?://[^\"\s]*", text) == ["http://www.w3.org/2000/svg"]  # a name
+    assert not re.search(r"@import|url\(|<script|<link| id=", text)
+
+
+def test_the_style_stays_within_the_summary():
+    rules = re.sub(r"@media[^{]*\{(.*?\})\s*\}", r"\1", asset("summary.css"), flags=re.DOTALL)
+    selectors = [part for rule in re.findall(r"([^{}]+)\{", rules) for part in rule.split(",")]
+    assert selectors
+    assert all(part.strip().startswith(".tnb-summary") for part in selectors)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 20_000])
+def test_any_number_of_trades_makes_a_small_summary(count, make_summary, make_trades, make_returns):
+    trades = make_trades(make_returns(count))
+    more = {
+        "warnings": ["w" * 5_000] * 500,
+        "open": [("S" * 500, "s" * 500, "i", "open", 1.0, 1.0)] * 500,
+        "symbols": ("SYMBOL" * 50,) * 300,
+    }
+    text = summary_html(make_summary(trades, days=1000, **more))
+    parsed(text)
+    assert len(text.encode()) < 60_000
+
+
+def test_ratios_that_are_not_available_are_explained(make_summary, make_trades):
+    assert "Ratios need 10 trades" in summary_html(make_summary(make_trades([1.0])))
+    assert "Ratios need" not in summary_html(make_summary(make_trades([1.0, -0.5] * 10)))
+
+
+def test_what_is_open_is_listed_with_its_header(make_summary):
+    rows = [("BTCUSDT", "dip", "dip-1", "scheduled", 64_000.5, None)]
+    text = summary_html(make_summary([], open=rows))
+    assert text.count('scope="col"') == 5
+    assert '<th scope="row">BTCUSDT</th>' in text
+    assert "64,000.50" in text
+
+
+def test_the_picture_is_described_in_words(make_trades, start):
+    text = equity_svg(make_trades([10.0, -50.0]), start=start, end=start + DAY)
+    assert 'role="img"' in text
+    assert "+" not in re.search(r"<title>(.*?)</title>", text)[1]
+    assert "2 closed trades" in text
+    assert "largest drawdown 50.00 %" in text
+
+
+def test_the_picture_shows_every_extreme_of_a_long_curve(make_trades, start):
+    returns = [0.01, -0.01] * 10_000
+    returns[7_777] = 30.0
+    returns[15_001] = -30.0
+    trades = make_trades(returns)
+    text = equity_svg(trades, start=start, end=trades[-1].closed_at)
+    line = re.search(r'class="tnb-line".*? d="(.*?)"', text)[1]
+    heights = [float(y) for y in re.findall(r"V([\d.]+)", line)]
+    assert max(heights) - min(heights) > 120  # of 174: up by 30%, and back
+    assert line.count("H") <= POINTS
+
+
+def test_the_picture_survives_a_result_out_of_range(make_trades, start):
+    text = equity_svg(make_trades([1e6] * 100 + [-100.0, -150.0]), start=start, end=start)
+    assert "nan" not in text
+    assert "inf" not in text
+
+
+def test_the_same_run_gives_the_same_html(make_summary, make_trades):
+    trades = make_trades([1.0, -0.5] * 10)
+    assert summary_html(make_summary(trades)) == summary_html(make_summary(trades))
+
+
+@pytest.mark.parametrize("days", [1 / 24, 0.5, 2, 21, 90, 400, 2000, 20_000])
+def test_time_marks_are_few_and_inside(days, start):
+    end = start + int(days * DAY)
+    ticks = time_ticks(start, end)
+    assert 1 <= len(ticks) <= 8
+    assert all(start <= at <= end for at, _ in ticks)
+    assert len({label for _, label in ticks}) == len(ticks) or days < 3
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 1), (0, 1e-6), (-3.2, 12), (0, 5e12), (-99, 7)])
+def test_value_marks_are_few_and_inside(low, high):
+    ticks = value_ticks(low, high)
+    assert 2 <= len(ticks) <= 7
+    assert all(low <= tick <= high for tick in ticks)
+
+
+def test_words_for_numbers():
+    assert words.number(-0.001) == "0.00"
+    assert words.number(-1234.5) == "\N{MINUS SIGN}1,234.50"
+    assert words.number(0.001, plus=True) == "0.00"
+    assert words.number(float("nan")) == words.price(None) == "N/A"
+    assert words.number(float("inf")) == "∞"
+    assert words.price(0.00001234) == "0.00001234"
+    assert words.held(45) == "45\xa0min"
+    assert words.tone(None) == words.tone(0.0) == "even"
+    assert words.listed(["<b>"]) == "&lt;b&gt;"
+
+
+def test_control_characters_and_overrides_of_direction_are_replaced():
+    assert words.escaped("a\x00b\u202ec\ud83d") == "a\ufffdb\ufffdc?"

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+
+import pytest
+
+from tradenb.core.rules import Rules
+from tradenb.view.chart import plotly_script
+from tradenb.view.report import LISTED, report_html
+
+
+def without_plotly(page):
+    return page.replace(plotly_script(), "")
+
+
+@pytest.fixture
+def report(make_summary, make_trades, make_candles):
+    summary = make_summary(
+        make_trades([1.0, -0.5] * 10),
+        warnings=["positions overlap"],
+        open=[("BTCUSDT", "dip", "dip-1", "open", 100.0, -0.4)],
+        rules=Rules().model_dump(),
+        strategy_notes={"dip": "every 5m"},
+    )
+    return report_html(summary, {"BTCUSDT": make_candles(2_000)})
+
+
+def titles(page):
+    return re.findall(r"<h2>(.*?)</h2>", page)
+
+
+def test_a_report_has_its_sections(report):
+    assert titles(report) == [
+        "1 warning",
+        "Equity and drawdown",
+        "Price and trades",
+        "Monthly returns",
+        "How trades ended",
+        "Statistics",
+        "Open at the end",
+        "Trades",
+        "Settings",
+    ]
+    assert "<code>certainty_ratio</code>" in report
+    assert "schedule_await_minutes" in report
+
+
+def test_a_report_without_trades_or_candles_still_stands(make_summary):
+    page = report_html(make_summary([]))
+    assert titles(page) == ["Equity and drawdown", "Statistics", "Trades"]
+    assert "No trade was closed." in page
+
+
+def test_symbols_and_strategies_are_compared_when_there_are_several(make_summary, make_trades):
+    trades = make_trades([1.0] * 12) + make_trades([-1.0] * 12, symbol="ETHUSDT", strategy="other")
+    trades.sort(key=lambda trade: trade.closed_at)
+    page = report_html(
+        make_summary(trades, symbols=("BTCUSDT", "ETHUSDT"), strategies=("dip", "other"))
+    )
+    assert "Comparison" in titles(page)
+    assert 'aria-label="Results by symbol"' in page
+    assert 'aria-label="Results by strategy"' in page
+
+
+def test_a_report_loads_nothing(report):
+    rest = without_plotly(report)
+    assert not re.search(r"<link|<iframe|<object|<embed|<base|@import|url\(", rest)
+    assert not re.search(r"\s(src|href|action|data|poster|srcset)=", rest)
+    assert re.findall(r"https?://[^\"'\s<]*", rest) == ["http://www.w3.org/2000/svg"]  # a name
+
+
+def test_the_policy_of_a_report_lets_its_two_scripts_run_and_nothing_else(report):
+    policy = re.search(r'Content-Security-Policy" content="(.*?)"', report)[1]
+    scripts = re.findall(r"<script>(.*?)</script>", report, flags=re.DOTALL)
+    allowed = re.search(r"script-src (.*?);", policy)[1].split()
+    assert allowed == [
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in scripts
+    ]
+    assert len(scripts) == 2
+    assert policy.startswith("default-src 'none';")
+    assert "connect-src" not in policy  # so default-src holds: no request of any kind
+
+
+def test_words_of_users_are_inert(make_summary, make_trades, make_candles, hostile):
+    trades = make_trades([1.0, -1.0], symbol=hostile, strategy=hostile, note=hostile)
+    page = without_plotly(
+        report_html(
+            make_summary(
+                trades,
+                symbols=(hostile, "B"),
+                strategies=(hostile, "d"),
+                title=hostile,
+                exchange=hostile,
+                warnings=[hostile],
+                open=[(hostile, hostile, hostile, hostile, 1.0, 2.0)],
+                rules={hostile: hostile},
+                strategy_notes={hostile: hostile},
+            ),
+            {hostile: make_candles(600)},
+        )
+    )
+    assert page.count("<script") == 3  # the charts' data, plotly.js, our own
+    assert not re.search(r"<(img|a|iframe)[\s>]", page)
+    assert "&lt;img src=x" in page
+
+
+def test_the_data_of_the_charts_is_json(report):
+    text = re.search(r'<script type="application/json" id="charts">(.*?)</script>', report)[1]
+    charts = json.loads(text)
+    assert len(charts["prices"]) == 1
+    assert charts["equity"]["data"][0]["name"] == "equity"
+
+
+def test_of_many_trades_the_newest_are_listed_and_it_says_so(make_summary, make_trades):
+    page = report_html(make_summary(make_trades([1.0] * (LISTED + 5), step=10)))
+    assert page.count("<td>take profit</td>") == LISTED
+    assert f"the newest {LISTED:,} listed, 5 left out" in page
+
+
+def test_numbers_sort_by_their_value(report):
+    assert 'data-sort="-0.5"' in report
+    assert "<table data-sortable>" in report
+
+
+def test_the_same_run_gives_the_same_page(report, make_summary, make_trades):
+    one, other = (report_html(make_summary(make_trades([1.0, -1.0]))) for _ in range(2))
+    assert one == other
+
+
+def test_a_page_stays_small_however_many_symbols(make_summary, make_trades, make_candles):
+    symbols = tuple(f"S{row}USDT" for row in range(40))
+    candles = make_candles(20_000)
+    page = report_html(
+        make_summary(make_trades([1.0] * 20, symbol="S1USDT"), symbols=symbols),
+        dict.fromkeys(symbols, candles),
+    )
+    assert len(without_plotly(page)) < 4_000_000

@@ -1,0 +1,243 @@
+"""Candles from a function of the user's own, sync or async.
+
+The function is asked for pages (`paging.py`) and may answer with lists, an array or a DataFrame.
+An async one is driven on a loop of its own, never on the kernel's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from tradenb.core.intake import accept
+from tradenb.core.rows import Rows
+from tradenb.core.rules import Rules
+from tradenb.core.symbol import canonical
+from tradenb.core.timeframe import floor_to, iso
+from tradenb.engine.ports import Loaded, Progress
+from tradenb.errors import CandleError, ExchangeError, SpecError, UsageError
+from tradenb.exchanges.answers import rows_of_answer
+from tradenb.exchanges.paging import Patience, fetch
+
+
+def wall_ms() -> int:
+    """Return the time of the wall clock, ms UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class CallableExchange:
+    """A function that is a source of candles, and still a function; made by `exchange`.
+
+    Parameters
+    ----------
+    function : callable
+        `function(symbol, since, limit)`, sync or async.
+    name : str
+        Name of the exchange.
+    now : callable, optional
+        Returns the current time in ms UTC; a candle that closes later is not closed yet.
+    sleep : callable, optional
+        Waits that many seconds between retries.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str,
+        now: Callable[[], int] = wall_ms,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._is_async = _is_async(function)
+        self._name = name
+        self._now = now
+        self._sleep = sleep
+
+    @property
+    def name(self) -> str:
+        """Name under which it is registered."""
+        return self._name
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function as it was written."""
+        return self._function
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """Call the function itself."""
+        return self._function(*args, **keywords)
+
+    def __repr__(self) -> str:
+        return f"exchange({self._name!r})"
+
+    def load(
+        self,
+        symbol: str,
+        *,
+        start: int | None,
+        end: int | None,
+        history: int,
+        rules: Rules,
+        progress: Progress | None = None,
+    ) -> Loaded:
+        """Return the closed candles of [start - history, end); see `engine.ports.CandleSource`."""
+        key = canonical(symbol)
+        if start is None or end is None:
+            given = f"start={start}, end={end}"
+            raise UsageError(
+                f"exchange {self._name!r} asks a function, so start and end must both be given; "
+                f"was {given}"
+            )
+        first, last = floor_to(start - history), floor_to(min(end, self._now()))
+        if first >= last:
+            raise CandleError(
+                f"no candle has closed between {iso(first)} and {iso(end)}; end must lie after "
+                f"start, and start in the past (now {iso(self._now())})",
+                code="range",
+            )
+        patience = Patience(rules.candle_retries, rules.candle_retry_seconds, self._sleep)
+        try:
+            rows = self._fetched(key, first, last, patience, progress)
+            return Loaded(*accept(rows, factor=rules.price_anomaly_factor))
+        except CandleError as error:
+            words = f"{key} of exchange {self._name!r}, {iso(first)} to {iso(last)}: {error}"
+            raise CandleError(words, code=error.code, index=error.index) from None
+
+    def _fetched(
+        self, symbol: str, first: int, last: int, patience: Patience, progress: Progress | None
+    ) -> Rows:
+        what = f"{symbol} of exchange {self._name!r}"
+
+        def pages(call: Callable[[int, int], Any]) -> Rows:
+            def ask(since: int, limit: int) -> Rows:
+                return rows_of_answer(call(since, limit))
+
+            return fetch(ask, first, last, what=what, patience=patience, progress=progress)
+
+        if not self._is_async:
+            return pages(lambda since, limit: self._function(symbol, since, limit))
+
+        def driven(check: Callable[[], None]) -> Rows:
+            def call(since: int, limit: int) -> Any:
+                check()
+                return runner.run(self._function(symbol, since, limit))
+
+            # One loop for all pages: a session that the function opens lives on one loop.
+            with asyncio.Runner() as runner:
+                return pages(call)
+
+        return _in_thread(driven) if _in_running_loop() else driven(lambda: None)
+
+
+def exchange(
+    name: str,
+    *,
+    now: Callable[[], int] = wall_ms,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Callable[[Callable[..., Any]], CallableExchange]:
+    """Declare a function as a source of candles.
+
+    Parameters
+    ----------
+    name : str
+        Name of the exchange.
+    now, sleep : callable, optional
+        The clock, for tests: the time in ms UTC, and waiting for seconds.
+
+    Returns
+    -------
+    callable
+        Makes a `CallableExchange` of `function(symbol, since, limit)`. The function answers with
+        closed 1m candles that open at `since` (ms UTC) or later, oldest first, at most about
+        `limit`: a list of rows [t_ms, open, high, low, close, volume], an (n, 6) array, or a
+        DataFrame; with an empty list if there are none. For a symbol that it does not have it
+        raises a LookupError.
+
+    Raises
+    ------
+    SpecError
+        When the name is no text, or the function cannot take these three arguments.
+
+    Examples
+    --------
+    >>> @exchange("flat")
+    ... def flat(symbol, since, limit):
+    ...     return [[since + i * 60_000, 1, 1, 1, 1, 0] for i in range(limit)]
+    >>> flat
+    exchange('flat')
+    >>> flat("BTCUSDT", 0, 1)
+    [[0, 1, 1, 1, 1, 0]]
+    """
+    _check_name(name)
+
+    def declare(function: Callable[..., Any]) -> CallableExchange:
+        _check_function(function, name)
+        return CallableExchange(function, name=name, now=now, sleep=sleep)
+
+    return declare
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise SpecError(f'an exchange needs a name, as in @tn.exchange("mine"); was {name!r}')
+
+
+def _check_function(function: object, name: str) -> None:
+    if not callable(function):
+        raise SpecError(f"exchange {name!r} must be a function, was {function!r}")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise SpecError(f"exchange {name!r} must return its rows, not yield them")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # written in C, without a signature
+        return
+    try:
+        signature.bind("BTCUSDT", 0, 1)
+    except TypeError as error:
+        raise SpecError(
+            f"exchange {name!r} must take (symbol, since, limit), was {signature}: {error}"
+        ) from None
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    called = type(function).__call__
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+
+
+def _in_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _in_thread(work: Callable[[Callable[[], None]], Rows]) -> Rows:
+    """Do the work on a daemon thread; whoever is interrupted while waiting stops it."""
+    result: Future[Rows] = Future()
+    abandoned = threading.Event()
+
+    def check() -> None:
+        if abandoned.is_set():
+            raise ExchangeError("nobody waits for the candles any more")
+
+    def run() -> None:
+        try:
+            result.set_result(work(check))
+        except BaseException as error:  # noqa: BLE001 - it is raised again where it is waited for
+            result.set_exception(error)
+
+    threading.Thread(target=run, name="tradenb-fetch", daemon=True).start()
+    try:
+        return result.result()
+    except BaseException:
+        abandoned.set()
+        raise
