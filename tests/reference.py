@@ -9,6 +9,7 @@ in one of the two.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import numbers
@@ -265,6 +266,7 @@ class Context:
     symbol: str
     now: int
     markets: Mapping[str, Market]
+    state: dict[str, Any]
 
     @property
     def price(self) -> float:
@@ -572,6 +574,7 @@ class Instance:
     warming_up: bool = False
     asks_lost: int = 0
     last_fed: int = 0
+    memory: dict[str, Any] = field(default_factory=dict)
     commands: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
@@ -604,17 +607,22 @@ def run(
 ) -> Outcome:
     """Run strategies over [start, end) of the candles, one close time after another."""
     rules = rules or Rules()
-    markets, intake = {}, {}
+    start, end = start - start % MINUTE, end - end % MINUTE
+    markets, intake, close_times = {}, {}, set()
     for symbol in symbols:
         grid, intake[symbol] = take_in(candles[symbol], factor=rules.price_anomaly_factor)
+        consumed = [
+            candle.close_time
+            for candle in grid
+            if start <= candle.time and candle.close_time <= end
+        ]
+        if not consumed:
+            raise Refused("range", None)
         markets[symbol] = Market(grid, rules)
-    machine = Machine(symbols, strategies, markets, rules, commands)
-    start, end = start - start % MINUTE, end - end % MINUTE
-    known = [candle for market in markets.values() for candle in market.candles]
-    machine.start = start
-    for close_time in sorted({candle.close_time for candle in known if start <= candle.time}):
-        if close_time <= end:
-            machine.step(close_time)
+        close_times.update(consumed)
+    machine = Machine(symbols, strategies, markets, rules, commands, start)
+    for close_time in sorted(close_times):
+        machine.step(close_time)
     machine.outcome.intake = intake
     machine.finish()
     return machine.outcome
@@ -630,11 +638,12 @@ class Machine:
         markets: Mapping[str, Market],
         rules: Rules,
         commands: Sequence[Mapping[str, Any]],
+        start: int,
     ) -> None:
         self.rules = rules
         self.markets = markets
         self.outcome = Outcome()
-        self.start = 0
+        self.start = start
         self.instances = [
             Instance(strategy, symbol) for strategy in strategies for symbol in symbols
         ]
@@ -846,8 +855,9 @@ class Machine:
 
     def ask(self, instance: Instance, now: int) -> None:
         was_warming_up, instance.warming_up = instance.warming_up, False
+        memory = copy.deepcopy(instance.memory)
         try:
-            answer = instance.strategy.ask(Context(instance.symbol, now, self.markets))
+            answer = instance.strategy.ask(Context(instance.symbol, now, self.markets, memory))
         except NotEnoughCandles:
             instance.warming_up = True
             instance.asks_lost += 1
@@ -857,6 +867,7 @@ class Machine:
         except Exception:
             self.tell(instance, now, "error")
             return
+        instance.memory = memory  # ctx.state is kept only when the ask returns
         if answer is not None:
             self.take_candidate(instance, now, answer)
 

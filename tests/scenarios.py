@@ -147,6 +147,12 @@ def plain(value: Any) -> Any:
 # ----------------------------------------------------------------------------- scripted strategies
 
 
+def answered(strategy: Mapping[str, Any], ctx: Any) -> Any:
+    if "builtin" in strategy:
+        return average_cross(strategy["builtin"], ctx)
+    return script_answer(strategy["script"], ctx)
+
+
 def script_answer(script: Mapping[str, Any], ctx: Any) -> Any:
     """Look up the answer for this ask, and give it."""
     table = script.get(ctx.symbol, script.get("*", {}))
@@ -222,9 +228,12 @@ def asking(scenario: Scenario, strategy: Mapping[str, Any], played: Played) -> C
             if at == ctx.now:
                 rows = candle_rows(ctx.candles(timeframe, count, allow_fewer=True))
                 played.probes.append([at, timeframe, count, rows])
-        if "builtin" in strategy:
-            return average_cross(strategy["builtin"], ctx)
-        return script_answer(strategy["script"], ctx)
+        if strategy.get("counting"):
+            ctx.state["asks"] = ctx.state.get("asks", 0) + 1
+        answer = answered(strategy, ctx)
+        if strategy.get("counting") and isinstance(answer, dict):
+            answer.setdefault("note", f"ask {ctx.state['asks']}")
+        return answer
 
     return asked
 
@@ -258,6 +267,9 @@ def own_rule(risk: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
                 return None
             case "returns":
                 return risk["value"]
+            case "trade_count":
+                due = book.now >= risk["at"]
+                return "not so many" if due and len(book.trades) != risk["count"] else None
             case "raises_when_open":
                 if book.open_count:
                     raise ValueError("as the scenario says")
@@ -373,6 +385,7 @@ def run_in_blocks(scenario: Scenario, cuts: Sequence[int]) -> tuple[Played, list
     At each cut (a close time) everything but the states is thrown away, as a restart does: the next
     session knows nothing but them and the candles up to the next cut.
     """
+    from tradenb.engine.context import saved_state
     from tradenb.engine.session import Session
 
     played = Played()
@@ -385,7 +398,7 @@ def run_in_blocks(scenario: Scenario, cuts: Sequence[int]) -> tuple[Played, list
         instances = instances_at(specs, states, candles, until, rules, len(played.events))
         session = Session(instances)
         driven(session.pump(until))
-        states = [instance.state for instance in instances]
+        states = [(instance.state, saved_state(instance.context)) for instance in instances]
         note_session(played, session)
     return played, states
 
@@ -405,7 +418,7 @@ def accepted_candles(scenario: Scenario, symbol: str, rules: Any) -> Any:
 
 
 def first_states(scenario: Scenario, specs: Sequence[Any], candles: Mapping[str, Any]) -> list[Any]:
-    """The states of all instances before the first candle, with the commands still to come."""
+    """The states of all instances before the first candle, and what their strategies remember."""
     from tradenb.core.machine import Command, State, give
 
     start = scenario["start"] - scenario["start"] % reference.MINUTE
@@ -419,7 +432,7 @@ def first_states(scenario: Scenario, specs: Sequence[Any], candles: Mapping[str,
                     order = (command["at"], command["kind"])
                     extra = (command.get("id"), command.get("cancel_id"))
                     state = give(state, Command(*order, *extra))
-            states.append(state)
+            states.append((state, "{}"))
     return states
 
 
@@ -449,8 +462,9 @@ def instances_at(
             functools.partial(Context, state.symbol, "backtest", rules, histories),
             rules=rules,
             numbering=numbering,
+            saved=saved,
         )
-        for place, state in enumerate(states)
+        for place, (state, saved) in enumerate(states)
     ]
 
 

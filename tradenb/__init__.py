@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from tradenb import backtest as backtest
     from tradenb import errors as errors
+    from tradenb import live as live
     from tradenb import testing as testing
     from tradenb.bus import subscribe as subscribe
     from tradenb.core.rules import Rules as Rules
@@ -91,6 +92,7 @@ _HOMES.update(dict.fromkeys(_ERRORS, "tradenb.errors"))
 _MODULES: Final = {
     "backtest": "tradenb.backtest",
     "errors": "tradenb.errors",
+    "live": "tradenb.live",
     "risks": "tradenb.engine.risks",
     "testing": "tradenb.testing",
 }

@@ -24,7 +24,7 @@ WALKS = (
     ((-1, 0, 1, 1), (0,)),
     ((-1, -1, 0, 1), (0,)),
 )
-GAPS = (-3, -2, 2, 3)
+GAPS = (-3, -2, -1, 1, 2, 3)
 VOLUMES = (0, 1, 1, 3, 0.7)
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 Answer = dict[str, Any] | None
@@ -36,6 +36,11 @@ def scenarios(*, refused: bool = False) -> st.SearchStrategy[dict[str, Any]]:
     return drawn.map(refused_scenario_of if refused else scenario_of)
 
 
+def long_scenarios() -> st.SearchStrategy[dict[str, Any]]:
+    """Long ones; drawn as a seed, there is nothing in them to shrink."""
+    return st.integers(0, 2**32).map(lambda seed: long_scenario_of(Random(seed)))
+
+
 def fixed_scenarios(count: int) -> list[dict[str, Any]]:
     """The same scenarios in every run."""
     return [scenario_of(Random(seed)) for seed in range(count)]
@@ -45,9 +50,10 @@ def scenario_of(random: Random) -> dict[str, Any]:
     """Make one scenario whose candles are accepted."""
     symbols = list(SYMBOLS[: random.choice((1, 1, 2))])
     start = MIDNIGHT + random.choice((0, -20, -7, 721)) * MINUTE
-    minutes = random.choice((12, 40, 90))
+    minutes = random.choice((15, 50, 90))
     grids = {symbol: candles_of(random, start, minutes) for symbol in symbols}
-    risks = risks_of(random, start, minutes)
+    rules = rules_of(random)
+    risks = risks_of(random, start, minutes, rules)
     strategies = [
         strategy_of(random, name, grids, [risk["name"] for risk in risks])
         for name in "abc"[: random.choice((1, 1, 2, 3))]
@@ -61,7 +67,7 @@ def scenario_of(random: Random) -> dict[str, Any]:
         "strategies": strategies,
         "commands": commands_of(random, start, minutes, strategies, symbols),
         "probe": probes_of(random, start, minutes),
-        "rules": rules_of(random),
+        "rules": rules,
     }
     if random.randrange(12) == 0:
         scenario["rules"], scenario["reference"] = {}, True
@@ -79,7 +85,104 @@ def refused_scenario_of(random: Random) -> dict[str, Any]:
     return scenario
 
 
+def long_scenario_of(random: Random) -> dict[str, Any]:
+    """Days of candles, and signals that wait and stay for hours: the fast search has to go far."""
+    start = MIDNIGHT + random.randrange(1_440) * MINUTE
+    minutes = random.choice((700, 2_000, 4_000))
+    symbols = list(SYMBOLS[: random.choice((1, 2))])
+    grids = {symbol: long_candles_of(random, start, minutes) for symbol in symbols}
+    return {
+        "symbols": symbols,
+        "candles": {
+            symbol: {"t0": grid[0][0], "rows": [row[1:] for row in grid]}
+            for symbol, grid in grids.items()
+        },
+        "start": start,
+        "end": start + minutes * MINUTE,
+        "risks": [{"name": "r1", "kind": "max_open", "max_open": 1}],
+        "strategies": [
+            {
+                "name": name,
+                "every": "15m",
+                "risk": ["r1"] if random.randrange(3) == 0 else [],
+                "script": {symbol: long_script_of(random, grid) for symbol, grid in grids.items()},
+            }
+            for name in "ab"[: random.choice((1, 2))]
+        ],
+        "commands": [],
+        "rules": {
+            "price": random.choice(("close", "average")),
+            "touch": random.choice(("candle", "candle", "average_price")),
+            "same_candle": random.choice(("stop_first", "target_first")),
+            "schedule_await_minutes": random.choice((60, 500, 3_000)),
+            "average_price_candles": random.choice((2, 5, 60)),
+            "max_signal_minutes": 5_000,
+        },
+    }
+
+
+def thousand_trades() -> dict[str, Any]:
+    """A trade a minute: when the 1,000 signals before it are known, and the book has its fill."""
+    start = MIDNIGHT
+    used = {"position": "long", "take_profit": 101, "stop_loss": 99, "minutes": 1, "id": "x"}
+    return {
+        "symbols": ["BTCUSDT"],
+        "candles": {"BTCUSDT": {"t0": start, "rows": [[100, 100, 100, 100, 1]] * 1_030}},
+        "start": start,
+        "end": start + 1_030 * MINUTE,
+        "risks": [
+            {"name": "full", "kind": "trade_count", "count": 1_000, "at": start + 1_002 * MINUTE}
+        ],
+        "strategies": [
+            {
+                "name": "a",
+                "every": "1m",
+                "risk": ["full"],
+                "script": {
+                    "*": {
+                        "every": {**used, "id": None},
+                        **{str(start + minute * MINUTE): used for minute in (1, 1_001, 1_003)},
+                    }
+                },
+            }
+        ],
+        "commands": [],
+        "rules": {},
+    }
+
+
+def long_script_of(random: Random, grid: list[list[float]]) -> dict[str, Any]:
+    script: dict[str, Any] = {}
+    for time, _, _, _, close, _ in grid:
+        if (time + MINUTE) % (15 * MINUTE) == 0 and random.randrange(3) == 0:
+            sign = random.choice((1, -1))
+            base = close * (1 - sign * random.choice((0, 0.01, 0.03)))
+            script[str(int(time) + MINUTE)] = {
+                "position": "long" if sign == 1 else "short",
+                "entry": None if base == close else base,
+                "take_profit": base * (1 + sign * random.choice((0.01, 0.03, 0.08))),
+                "stop_loss": base * (1 - sign * random.choice((0.01, 0.03, 0.08))),
+                "minutes": random.choice((50, 300, 1_440, 5_000)),
+            }
+    return script
+
+
 # ---------------------------------------------------------------------------------------- candles
+
+
+def long_candles_of(random: Random, start: int, minutes: int) -> list[list[float]]:
+    """A finer random walk, with volumes whose sums depend on their order."""
+    first = start - random.choice((0, 70)) * MINUTE
+    step = random.choice((0.02, 0.07))
+    close, rows = 100.0, []
+    for time in range(first, start + minutes * MINUTE, MINUTE):
+        open_ = close
+        close = max(open_ + step * random.randint(-3, 3), 50.0)
+        high = max(open_, close) + step * random.randint(0, 2)
+        low = min(open_, close) - step * random.randint(0, 2)
+        prices = [round(price, 4) for price in (open_, high, low, close)]
+        rows.append([time, *prices, round(random.random() * random.choice((0, 1, 30)), 3)])
+    return rows
 
 
 def candles_of(random: Random, start: int, minutes: int) -> list[list[float]]:
@@ -92,7 +195,7 @@ def candles_of(random: Random, start: int, minutes: int) -> list[list[float]]:
     moves, wicks = random.choice(WALKS)
     close, rows = 100.0, []
     for index in range(count):
-        gap = random.choice(GAPS) if random.randrange(10) == 0 else 0
+        gap = random.choice(GAPS) if random.randrange(8) == 0 else 0
         open_ = close + step * gap
         close = min(max(open_ + step * random.choice(moves), 85.0), 115.0)
         high = max(open_, close) + step * random.choice(wicks)
@@ -164,12 +267,14 @@ def strategy_of(
         "every": every,
         "risk": [risk for risk in risks if random.randrange(3)],
     }
+    if random.randrange(4) == 0:
+        strategy["counting"] = True
     if len(grids) > 1 and random.randrange(5) == 0:
         strategy["symbols"] = [random.choice(sorted(grids))]
     if random.randrange(5) == 0:
         strategy["builtin"] = builtin_of(random)
         return strategy
-    talkative = random.choice((1, 2, 4))
+    talkative = random.choice((1, 1, 3))
     strategy["script"] = {
         symbol: {
             str(int(row[0]) + MINUTE): answer_of(random, row[4])
@@ -227,7 +332,7 @@ def candidate_of(random: Random, close: float) -> dict[str, Any]:
     candidate["stop_loss"] = round(base - sign * random.choice(ways), 6)
     if random.randrange(6) == 0:
         relative(random, candidate, sign)
-    if random.randrange(5) == 0:
+    if random.randrange(3) == 0:
         candidate["id"] = random.choice(("x", "y", "z"))
     if random.randrange(8) == 0:
         candidate["note"] = random.choice(("dip", ""))
@@ -276,7 +381,9 @@ def make_invalid(random: Random, candidate: dict[str, Any]) -> None:
 # -------------------------------------------------------------------------- risk, commands, rules
 
 
-def risks_of(random: Random, start: int, minutes: int) -> list[dict[str, Any]]:
+def risks_of(
+    random: Random, start: int, minutes: int, rules: dict[str, Any]
+) -> list[dict[str, Any]]:
     makers = (
         lambda: {"kind": "max_open", "max_open": random.choice((1, 1, 2))},
         lambda: {"kind": "open_count", "max_open": 1},
@@ -285,8 +392,8 @@ def risks_of(random: Random, start: int, minutes: int) -> list[dict[str, Any]]:
             "minutes": random.choice((1, 3, 10)),
             "after": random.choice((None, "stop_loss", "take_profit", "time_expired")),
         },
-        lambda: {"kind": "max_drawdown", "percent": random.choice((0.5, 1, 2.5))},
-        lambda: {"kind": "daily_loss", "percent": random.choice((0.5, 1, 2.5))},
+        lambda: {"kind": "max_drawdown", "percent": random.choice((0.5, 0.5, 1))},
+        lambda: {"kind": "daily_loss", "percent": random.choice((0.5, 0.5, 1))},
         lambda: {"kind": "no_short"},
         lambda: {
             "kind": "raises_when_now",
@@ -295,10 +402,11 @@ def risks_of(random: Random, start: int, minutes: int) -> list[dict[str, Any]]:
         lambda: {"kind": "raises_when_open"},
         lambda: {"kind": "returns", "value": random.choice((None, "", True, "no"))},
     )
-    kinds = [
-        random.choice((0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8)) for _ in range(random.choice((0, 1, 2)))
-    ]
-    return [{"name": f"r{place}", **makers[kind]()} for place, kind in enumerate(kinds, start=1)]
+    kinds = (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8)
+    if rules.get("fee_percent") == 0.25:
+        kinds = (0, 3, 3, 4, 4)
+    chosen = [random.choice(kinds) for _ in range(random.choice((0, 1, 1, 2)))]
+    return [{"name": f"r{place}", **makers[kind]()} for place, kind in enumerate(chosen, start=1)]
 
 
 def commands_of(
@@ -309,7 +417,7 @@ def commands_of(
     symbols: list[str],
 ) -> list[dict[str, Any]]:
     commands = []
-    for _ in range(random.choice((0, 0, 2, 5))):
+    for _ in range(random.choice((0, 0, 3, 8))):
         at = start + random.randrange(-2, minutes) * MINUTE + random.choice((0, 0, -1, 1, 20_000))
         command: dict[str, Any] = {
             "at": at,
@@ -317,10 +425,12 @@ def commands_of(
             "symbol": random.choice(symbols),
             "strategy": random.choice(strategies)["name"],
         }
-        if command["kind"] == "cancel" and random.randrange(3) == 0:
+        if command["kind"] == "cancel" and random.randrange(2) == 0:
             command["id"] = random.choice(("x", "y", "z"))
             command["cancel_id"] = random.choice(("button-7", None))
         commands.append(command)
+        if command["kind"] == "flatten" and random.randrange(3) == 0:
+            commands += [{**command, "at": at + later * MINUTE} for later in range(1, 7)]
     return commands
 
 
@@ -349,9 +459,13 @@ def rules_of(random: Random) -> dict[str, Any]:
         rules["schedule_await_minutes"] = random.choice((1, 3, 7))
     if random.randrange(3) == 0:
         rules["average_price_candles"] = random.choice((1, 2, 3, 10))
-    if random.randrange(2):
-        rules |= {"slippage_percent": 0, "fee_percent": 0}
-        rules["min_take_profit_percent"] = random.choice((0, 0.4, 1))
+    match random.randrange(3):
+        case 0:
+            rules |= {"slippage_percent": 0, "fee_percent": 0}
+            rules["min_take_profit_percent"] = random.choice((0, 0.4, 1))
+        case 1:  # a trade at an unchanged price costs half a percent, exactly
+            rules |= {"slippage_percent": 0, "fee_percent": 0.25}
+            rules["min_take_profit_percent"] = 0.5
     if random.randrange(6) == 0:
         rules["min_stop_loss_percent"] = random.choice((0, 0.4, 1))
     if random.randrange(6) == 0:
@@ -365,13 +479,23 @@ def rules_of(random: Random) -> dict[str, Any]:
 
 
 def close_times(scenario: dict[str, Any]) -> list[int]:
-    """The close times of the candles that a scenario consumes, of all its symbols."""
-    times = {
-        int(row[0]) + MINUTE
+    """The close times that a scenario consumes, missing minutes included."""
+    opened = [
+        int(row[0])
         for symbol in scenario["symbols"]
         for row in raw_rows(scenario["candles"][symbol])
-    }
-    return sorted(time for time in times if scenario["start"] < time <= scenario["end"])
+    ]
+    times = range(min(opened) + MINUTE, max(opened) + MINUTE + 1, MINUTE)
+    return [time for time in times if scenario["start"] < time <= scenario["end"]]
+
+
+def missing_times(scenario: dict[str, Any]) -> list[int]:
+    """The close times at which a candle of some symbol is missing."""
+    there = [
+        {int(row[0]) + MINUTE for row in raw_rows(scenario["candles"][symbol])}
+        for symbol in scenario["symbols"]
+    ]
+    return [time for time in close_times(scenario) if not all(time in times for times in there)]
 
 
 def with_noise_after(scenario: dict[str, Any], at: int, random: Random) -> dict[str, Any]:

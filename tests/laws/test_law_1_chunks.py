@@ -1,6 +1,7 @@
 """Law 1, chunk invariance: any split of the candles gives the same events and the same state.
 
-Each drawn scenario is fed whole, cut at a few drawn places, and candle by candle.
+Each drawn scenario is fed whole, cut at a few drawn places, and candle by candle (long ones: every
+97 candles).
 """
 
 from __future__ import annotations
@@ -11,11 +12,19 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.laws.checks import chunks_broken
-from tests.laws.generators import scenarios
+from tests.laws.checks import chunks_broken, examples
+from tests.laws.generators import long_scenarios, scenarios
 
 
-@settings(max_examples=max(100, settings.default.max_examples))
+@settings(max_examples=examples(80))
 @given(scenario=scenarios(), random=st.randoms(use_true_random=False))
 def test_any_split_of_the_candles_gives_the_same(scenario: dict[str, Any], random: Random) -> None:
+    assert chunks_broken(scenario, random) == []
+
+
+@settings(max_examples=examples(8))
+@given(scenario=long_scenarios(), random=st.randoms(use_true_random=False))
+def test_any_split_of_days_of_candles_gives_the_same(
+    scenario: dict[str, Any], random: Random
+) -> None:
     assert chunks_broken(scenario, random) == []

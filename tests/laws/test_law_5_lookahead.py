@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.laws.checks import lookahead_broken
+from tests.laws.checks import examples, lookahead_broken
 from tests.laws.generators import scenarios
 
 
-@settings(max_examples=max(150, settings.default.max_examples))
+@settings(max_examples=examples(100))
 @given(scenario=scenarios(), random=st.randoms(use_true_random=False))
 def test_other_candles_later_change_nothing_before(
     scenario: dict[str, Any], random: Random

@@ -138,6 +138,44 @@ def candles_of(columns: Columns, first: int, step: int = MINUTE) -> Candles:
     return Candles(frozen, first, step, 0, len(columns[0]))  # type: ignore[arg-type]
 
 
+class GrowingCandles:
+    """Candles that more are added to, at a cost that does not depend on how many there are.
+
+    Windows made before stay as they are: only room behind them is written to.
+
+    Parameters
+    ----------
+    candles : Candles
+        The first ones; they are not copied before something is added.
+    """
+
+    def __init__(self, candles: Candles) -> None:
+        self._first, self._step = candles.start, candles.step
+        self._room: tuple[Floats, ...] = tuple(getattr(candles, name) for name in NAMES)
+        self._size = len(candles)
+        self.candles = candles
+
+    def add(self, later: Candles) -> Candles:
+        """Add candles that begin where these end, and return them all."""
+        if later.start != self.candles.end or later.step != self._step:
+            raise ValueError(f"candles must follow each other: {self.candles!r}, then {later!r}")
+        size = self._size + len(later)
+        if size > len(self._room[0]) or not self._room[0].flags.writeable:
+            self._room = tuple(_roomier(column, self._size, 2 * size) for column in self._room)
+        for column, name in zip(self._room, NAMES, strict=True):
+            column[self._size : size] = getattr(later, name)
+        self._size = size
+        columns = tuple(_read_only(column[:size]) for column in self._room)
+        self.candles = Candles(columns, self._first, self._step, 0, size)  # type: ignore[arg-type]
+        return self.candles
+
+
+def _roomier(column: Floats, size: int, room: int) -> Floats:
+    wider = np.empty(room)
+    wider[:size] = column[:size]
+    return wider
+
+
 def resample(candles: Candles, step: int) -> Candles:
     """Build the complete candles of a higher timeframe.
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tradenb.core.signal import ExitReason, Position, Signal, Trade
-from tradenb.core.timeframe import DAY, MINUTE
+from tradenb.core.timeframe import DAY, MINUTE, iso
 from tradenb.errors import SpecError
 
 
@@ -70,7 +70,7 @@ class Ledger:
         return peak - total
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RiskBook:
     """What a risk rule sees.
 
@@ -85,6 +85,10 @@ class RiskBook:
     now: int
     signals: tuple[Held, ...] = ()
     ledger: Ledger = field(default_factory=Ledger)
+
+    def __repr__(self) -> str:
+        held = f"{self.open_count} open, {self.scheduled_count} scheduled"
+        return f"RiskBook({iso(self.now)}: {held}, {len(self.trades)} closed)"
 
     @property
     def open_count(self) -> int:
@@ -202,7 +206,7 @@ def daily_loss(percent: float) -> RiskFunction:
     return rule
 
 
-def _positive(name: str, value: object) -> None:
-    number = float(value) if type(value) in (int, float) else 0.0  # type: ignore[arg-type]
-    if not 0 < number < float("inf"):
+def _positive(name: str, value: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value < float("inf"):
         raise SpecError(f"{name} must be a finite number above 0, was {value!r}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tradenb.errors import SpecError
+from tradenb.errors import SpecError, near
 
 
 class Rules(BaseModel):
@@ -61,30 +61,32 @@ class Rules(BaseModel):
     price: Literal["close", "average"] = "close"
     touch: Literal["candle", "average_price"] = "candle"
     same_candle: Literal["stop_first", "target_first"] = "stop_first"
-    schedule_await_minutes: int = Field(120, ge=1)
-    average_price_candles: int = Field(5, ge=1, le=1440)
-    slippage_percent: float = Field(0.1, ge=0, lt=100)
-    fee_percent: float = Field(0.1, ge=0, lt=100)
-    min_take_profit_percent: float = Field(0.5, ge=0)
-    min_stop_loss_percent: float = Field(0.5, ge=0)
-    max_stop_loss_percent: float = Field(20.0, gt=0)
-    max_signal_minutes: int = Field(1440, ge=1)
-    signal_timeout_seconds: float = Field(180.0, gt=0)
-    candle_retries: int = Field(3, ge=0)
-    candle_retry_seconds: float = Field(5.0, ge=0)
-    price_anomaly_factor: float = Field(1000.0, gt=1)
-    tick_ms: int = Field(60_001, ge=1)
-    settle_seconds: float = Field(2.0, ge=0)
-    late_entry_seconds: float = Field(60.0, gt=0)
+    schedule_await_minutes: int = Field(default=120, ge=1)
+    average_price_candles: int = Field(default=5, ge=1, le=1440)
+    slippage_percent: float = Field(default=0.1, ge=0, lt=100)
+    fee_percent: float = Field(default=0.1, ge=0, lt=100)
+    min_take_profit_percent: float = Field(default=0.5, ge=0)
+    min_stop_loss_percent: float = Field(default=0.5, ge=0)
+    max_stop_loss_percent: float = Field(default=20.0, gt=0)
+    max_signal_minutes: int = Field(default=1440, ge=1)
+    signal_timeout_seconds: float = Field(default=180.0, gt=0)
+    candle_retries: int = Field(default=3, ge=0)
+    candle_retry_seconds: float = Field(default=5.0, ge=0)
+    price_anomaly_factor: float = Field(default=1000.0, gt=1)
+    tick_ms: int = Field(default=60_001, ge=1)
+    settle_seconds: float = Field(default=2.0, ge=0)
+    late_entry_seconds: float = Field(default=60.0, gt=0)
 
-    def __init__(self, **values: object) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise SpecError(_all_problems(error)) from None
+    if not TYPE_CHECKING:  # type checkers make it of the fields, and so know each of them
+
+        def __init__(self, **values: object) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise SpecError(_all_problems(error)) from None
 
     @classmethod
-    def reference(cls, **values: object) -> Self:
+    def reference(cls, **values: Any) -> Self:
         """Return the rules of the reference system: average price, target before stop.
 
         Examples
@@ -96,17 +98,20 @@ class Rules(BaseModel):
 
     @model_validator(mode="after")
     def _distances(self) -> Self:
+        found = []
         costs = 2 * self.slippage_percent + 2 * self.fee_percent
         if self.min_take_profit_percent < costs - 1e-9:
-            raise ValueError(
+            found.append(
                 "min_take_profit_percent must be at least 2 x slippage_percent + 2 x fee_percent = "
                 f"{costs:g} (a target below it loses money), was {self.min_take_profit_percent:g}"
             )
         if self.min_stop_loss_percent > self.max_stop_loss_percent:
-            raise ValueError(
+            found.append(
                 f"min_stop_loss_percent must not exceed max_stop_loss_percent = "
                 f"{self.max_stop_loss_percent:g}, was {self.min_stop_loss_percent:g}"
             )
+        if found:
+            raise ValueError("; ".join(found))
         return self
 
 
@@ -115,5 +120,8 @@ def _all_problems(error: ValidationError) -> str:
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"])
         words = item["msg"].removeprefix("Value error, ")
-        lines.append(f"{name}: {words}, was {item['input']!r}" if name else words)
+        if item["type"] == "extra_forbidden":
+            lines.append(f"unknown rule {name!r}{near(name, Rules.model_fields)}")
+        else:
+            lines.append(f"{name}: {words}, was {item['input']!r}" if name else words)
     return "Rules: " + "; ".join(lines)

@@ -208,8 +208,12 @@ def as_candidate(reply: object) -> tuple[Candidate, list[Problem]]:
     if not isinstance(reply, Mapping):
         words = "an answer must be None, tn.long(...), tn.short(...) or a mapping, was "
         return Candidate(), [Problem("candidate_type", words + _shown(reply))]
-    unknown = [key for key in reply if key not in FIELDS]
-    found = Candidate(**{key: reply[key] for key in FIELDS if key in reply})
+    try:
+        unknown = [key for key in reply if key not in FIELDS]
+        found = Candidate(**{key: reply[key] for key in FIELDS if key in reply})
+    except Exception as error:  # noqa: BLE001 - a user's mapping
+        words = f"the mapping could not be read: {type(error).__name__}: {error}"
+        return Candidate(), [Problem("candidate_type", words)]
     if not unknown:
         return found, []
     words = f"unknown field {', '.join(_shown(key) for key in unknown)}; the fields are "
@@ -300,7 +304,7 @@ def _number(value: object) -> float | None:
         return None
     try:
         number = float(value)
-    except OverflowError:
+    except Exception:  # noqa: BLE001 - too large, or a user's number that cannot be converted
         return None
     return number if math.isfinite(number) and number > 0 else None
 

@@ -156,7 +156,10 @@ def keep_state(context: Context) -> None:
     UsageError
         When it holds what JSON cannot give back unchanged, or too much.
     """
-    _check_plain(context._opened, "ctx.state")
+    try:
+        _check_plain(context._opened, "ctx.state")
+    except RecursionError:
+        raise UsageError("ctx.state is nested too deeply, or contains itself") from None
     text = json.dumps(context._opened, allow_nan=False, separators=(",", ":"))
     if len(text.encode()) > STATE_LIMIT:
         raise UsageError(f"ctx.state must stay within {STATE_LIMIT} bytes as JSON, was {len(text)}")

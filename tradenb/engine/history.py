@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex, cast
 
-from tradenb.core.candles import Candles, Columns, resample
+from tradenb.core.candles import Candles, Columns, GrowingCandles, resample
 from tradenb.core.timeframe import iso, timeframe_ms
 from tradenb.errors import LookaheadError, NotEnoughCandles, UsageError
 
@@ -27,12 +28,29 @@ class History:
     symbol : str
     candles : Candles
         1m candles, gap-free. In a backtest all of them are here; `window` shows what had closed.
+        A live run adds them as they close.
     """
 
     def __init__(self, symbol: str, candles: Candles) -> None:
         self.symbol = symbol
-        self.candles = candles
+        self._grown = {"1m": GrowingCandles(candles)}
         self._frames: dict[str, _Frame] = {}
+
+    @property
+    def candles(self) -> Candles:
+        """All 1m candles that are here."""
+        return self._grown["1m"].candles
+
+    def add(self, later: Candles) -> None:
+        """Add 1m candles that begin where these end; built timeframes grow with them."""
+        self._grown["1m"].add(later)
+        for timeframe, grown in self._grown.items():
+            if timeframe != "1m":
+                grown.add(resample(self._from(grown.candles.end), grown.candles.step))
+        self._frames = {timeframe: _taken_apart(g.candles) for timeframe, g in self._grown.items()}
+
+    def _from(self, start: int) -> Candles:
+        return self.candles.between(start, self.candles.end)
 
     def window(self, timeframe: str, count: int, now: int, *, allow_fewer: bool = False) -> Candles:
         """Return the last `count` candles of a timeframe that had closed at `now`.
@@ -46,21 +64,21 @@ class History:
         """
         frame = self._frames.get(timeframe) or self._build(timeframe)
         closed = (now - frame.first) // frame.step
-        if 0 < count <= closed <= frame.size:
+        if type(count) is int and 0 < count <= closed <= frame.size:
             return Candles(frame.columns, frame.first, frame.step, closed - count, closed)
         return self._short(frame, timeframe, count, now, allow_fewer=allow_fewer)
 
     def _build(self, timeframe: str) -> _Frame:
-        built = resample(self.candles, timeframe_ms(timeframe))
-        columns = (built.open, built.high, built.low, built.close, built.volume)
-        frame = self._frames[timeframe] = _Frame(columns, built.start, built.step, len(built))
+        step = timeframe_ms(timeframe)
+        if timeframe not in self._grown:
+            self._grown[timeframe] = GrowingCandles(resample(self.candles, step))
+        frame = self._frames[timeframe] = _taken_apart(self._grown[timeframe].candles)
         return frame
 
     def _short(
         self, frame: _Frame, timeframe: str, count: int, now: int, *, allow_fewer: bool
     ) -> Candles:
-        if isinstance(count, bool) or count < 1:
-            raise UsageError(f"n must be a whole number of at least 1, was {count!r}")
+        count = _at_least_one(count)
         if now > self.candles.end:
             raise LookaheadError(
                 f"{self.symbol} has candles up to {iso(self.candles.end)}, asked for {iso(now)}"
@@ -73,6 +91,21 @@ class History:
             f"{count} closed candles of {timeframe} asked for {self.symbol} at {iso(now)}, "
             f"there are {closed}; ask for fewer, pass allow_fewer=True, or begin the data earlier"
         )
+
+
+def _at_least_one(count: object) -> int:
+    try:
+        whole = 0 if isinstance(count, bool) else operator.index(cast(SupportsIndex, count))
+    except TypeError:
+        whole = 0
+    if whole < 1:
+        raise UsageError(f"n must be a whole number of at least 1, was {count!r}")
+    return whole
+
+
+def _taken_apart(candles: Candles) -> _Frame:
+    columns = (candles.open, candles.high, candles.low, candles.close, candles.volume)
+    return _Frame(columns, candles.start, candles.step, len(candles))
 
 
 class Histories:
@@ -90,7 +123,11 @@ class Histories:
 
     def add(self, symbol: str, candles: Candles) -> History:
         """Put a symbol's candles in."""
-        history = self._by_symbol[symbol] = History(symbol, candles)
+        return self.put(History(symbol, candles))
+
+    def put(self, history: History) -> History:
+        """Put a history in that somebody else keeps up to date."""
+        self._by_symbol[history.symbol] = history
         return history
 
     def of(self, symbol: str) -> History:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from tradenb.core.candles import Candles
 from tradenb.core.intake import Intake
+from tradenb.core.rows import Rows
 from tradenb.core.rules import Rules
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Loaded(NamedTuple):
@@ -62,4 +66,50 @@ class CandleSource(Protocol):
             When the candles are refused.
         ExchangeError
             When they cannot be fetched.
+        """
+
+
+@runtime_checkable
+class LiveSource(CandleSource, Protocol):
+    """A source that goes on having new candles."""
+
+    def recent(self, symbol: str, since: int, limit: int) -> Rows | Awaitable[Rows]:
+        """Return candles that open at `since` (ms UTC) or later, oldest first, at most `limit`.
+
+        The forming candle may be among them; the caller decides by its time. A plain function is
+        called on a worker, what it returns is awaited on the live loop if it can be.
+        """
+
+
+class Clock(Protocol):
+    """Time, as the live loop sees it.
+
+    Attributes
+    ----------
+    stepped : bool
+        The clock only moves when the loop waits; then it must not wait while a tick is under way.
+    """
+
+    stepped: bool
+
+    def now(self) -> int:
+        """Return the wall clock, ms UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+
+    async def wait(self, woken: asyncio.Event, until: int | None) -> None:
+        """Return when the event is set, or the wall clock has reached `until` (ms UTC)."""
+
+
+class Workers(Protocol):
+    """Where functions run that may block."""
+
+    async def call(self, function: Callable[..., Any], *args: Any, seconds: float | None) -> Any:
+        """Call a function, sync or async, and return its result.
+
+        Raises
+        ------
+        StrategyTimeout
+            When it takes longer than `seconds`; it is left behind.
         """

@@ -89,6 +89,12 @@ class Registry:
                 raise unknown(kind, given, known)
         raise SpecError(f"a {kind} must be given as an object or by its name, was {given!r}")
 
+    def known(self, kind: str, name: str) -> Any:
+        """Return what is registered under a name, or None."""
+        with self._lock:
+            found = self._named.get(kind, {}).get(name)
+            return None if found is None else found.item
+
     def revision(self, kind: str, name: str) -> int:
         """Return how many different versions a name has seen, counting from 1."""
         with self._lock:

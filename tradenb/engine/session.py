@@ -17,6 +17,7 @@ from dataclasses import replace
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, Final, NamedTuple
 
+from tradenb.core import touch
 from tradenb.core.candles import Candles
 from tradenb.core.events import Event, Kind, numbered
 from tradenb.core.machine import (
@@ -40,6 +41,11 @@ from tradenb.engine.specs import CALLBACKS, RiskSpec, StrategySpec
 from tradenb.errors import NotEnoughCandles, StrategyError, TradenbError, UsageError
 
 _NOTE_LIMIT: Final = 500
+_LEFT_OUT: Final = {
+    "late": "no new decisions in the past",
+    "halted": "the kill switch is on",
+    "busy": "the strategy has not come back from an earlier ask",
+}
 
 
 class Call(NamedTuple):
@@ -53,16 +59,27 @@ class Call(NamedTuple):
     what : str
         What it is, for messages: "strategy dip", "risk rule portfolio".
     symbol : str
+    asks : bool
+        Whether a strategy is asked for a decision.
     """
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     what: str
     symbol: str
+    asks: bool = False
 
 
 class StrategyTimeout(StrategyError):
-    """A user function took longer than `Rules.signal_timeout_seconds`; the driver throws it in."""
+    """A user function took longer than it may; the driver throws it in.
+
+    Attributes
+    ----------
+    busy : callable or None
+        Tells whether the function that was left behind is still at it.
+    """
+
+    busy: Callable[[], bool] | None = None
 
 
 Pump = Generator[Call, Any, None]
@@ -127,6 +144,10 @@ class Instance:
         Counts its events.
     skipping : bool
         The last ask was left out because it came too late: the row of such asks is unbroken.
+    halted : bool
+        The kill switch is on: nobody is asked.
+    busy : callable or None
+        Tells whether an ask that was left behind still runs; until it ends nobody is asked.
     """
 
     def __init__(
@@ -151,6 +172,8 @@ class Instance:
         self.numbering = numbering
         self.callbacks = spec.callbacks
         self.skipping = False
+        self.halted = False
+        self.busy: Callable[[], bool] | None = None
         self._make_context = make_context
         self.renew(saved)
 
@@ -158,7 +181,7 @@ class Instance:
         """Make a new context with a saved user state; the old one may be in use by what hangs."""
         self.context = self._make_context(saved)
         what = f"strategy {self.spec.name}"
-        self.ask = Call(self.spec.function, (self.context,), what, self.state.symbol)
+        self.ask = Call(self.spec.function, (self.context,), what, self.state.symbol, asks=True)
 
 
 class Session:
@@ -220,9 +243,9 @@ class Session:
             if isinstance(item, Event):
                 heappop(heap)
                 self._emit(instance, item)
-            elif type(item.need) is NeedCandidate and at < self.fresh_from:
+            elif type(item.need) is NeedCandidate and (reason := self._left_out(instance, at)):
                 instance.state = item.state
-                self._skip_late(instance, item.need)
+                self._skip(instance, item.need, reason)
                 step = answer(
                     instance.state, item.need, NOT_ASKED, instance.candles, instance.rules
                 )
@@ -249,14 +272,14 @@ class Session:
                         instance.state, item.need, reply, instance.candles, instance.rules
                     )
                     self._wait(place, step)
-                elif instance.state.cursor < min(until, instance.candles.end):
+                else:
                     self._look(instance, until)
         if not self._defers:
             yield from self.call_back()
 
     def _look(self, instance: Instance, until: int) -> None:
         """Find what happens next to an instance, and let it wait for its turn."""
-        if instance.state.cursor >= until:
+        if instance.state.cursor >= min(until, instance.candles.end):
             return
         bound = until
         if self._pings(instance):
@@ -294,7 +317,10 @@ class Session:
         return waiting and "ping" in instance.callbacks
 
     def _ping(self, instance: Instance, at: int) -> None:
-        event = self._event(instance, at, "ping", "")._replace(signal=instance.state.signal)
+        state, candles = instance.state, instance.candles
+        price = touch.market_price(candles, candles.index(at), instance.rules)
+        event = Event(0, at, state.symbol, state.strategy, "ping", state.signal, price)
+        event = numbered(event, 0, late=at < self.fresh_from, mode=instance.context.mode)
         self._pending.append((instance.callbacks["ping"], event))
 
     def _emit(self, instance: Instance, event: Event) -> None:
@@ -306,16 +332,26 @@ class Session:
         if callback is not None:
             self._pending.append((callback, event))
 
-    def _skip_late(self, instance: Instance, need: NeedCandidate) -> None:
-        """Say once for a row of asks that their moment has passed."""
+    def _left_out(self, instance: Instance, at: int) -> str | None:
+        """Say why an ask is left out, or None: too late, halted, or its strategy is still busy."""
+        if at < self.fresh_from:
+            return "late"
+        if instance.halted:
+            return "halted"
+        if instance.busy is not None and not instance.busy():
+            instance.busy = None
+        return None if instance.busy is None else "busy"
+
+    def _skip(self, instance: Instance, need: NeedCandidate, reason: str) -> None:
+        """Say once for a row of asks that they are left out."""
         if instance.skipping:
             return
         instance.skipping = True
-        last = min(need.last, floor_to(self.fresh_from - 1, instance.state.every))
+        last = min(need.last, floor_to(max(self.fresh_from - 1, need.at), instance.state.every))
         count = (last - need.at) // instance.state.every + 1
-        note = f"{count} asks left out, {iso(need.at)} to {iso(last)}: no new decisions in the past"
+        note = f"{count} left out, {iso(need.at)} to {iso(last)}: {_LEFT_OUT[reason]}"
         event = self._event(instance, need.at, "skipped", note)
-        self._emit(instance, event._replace(exit_reason="late"))
+        self._emit(instance, event._replace(exit_reason=reason))
 
     def _failed_ask(self, instance: Instance, at: int, error: Exception) -> object:
         if isinstance(error, NotEnoughCandles):
@@ -370,6 +406,7 @@ class Session:
         if isinstance(error, StrategyTimeout):
             self.timeouts += 1
             instance.renew(saved_state(instance.context))
+            instance.busy = error.busy
         self._emit(instance, self._event(instance, at, "error", f"{what}: {_words(error)}"))
 
     def _event(self, instance: Instance, at: int, kind: Kind, note: str) -> Event:

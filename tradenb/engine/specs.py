@@ -177,6 +177,13 @@ def function_of(target: object, kind: str, parameters: int) -> Callable[..., Any
     return target
 
 
+def is_async(function: object) -> bool:
+    """Tell whether calling the function gives a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - an object with an async __call__
+    )
+
+
 def identity_of(function: object) -> tuple[str, str]:
     """Return module and qualified name of a function, method or object."""
     inner = getattr(function, "__func__", function)

@@ -1,9 +1,10 @@
 """A range of candles in pages: what was asked for, minus what the source does not have.
 
 `ask(since, limit)` may answer with fewer rows, with earlier or later ones, with none, with a gap,
-or fail. A page that fails, is refused or is empty is asked for again in its place; missing minutes
-between known candles are asked for again at the end, in rounds, so that a thin market with a gap in
-every page costs a few waits and not a few for each page. What is still missing then stays missing.
+or fail. It is always asked for the same number, so that a few earlier rows cannot fill a page. A
+page that fails, is refused or is empty is asked for again in its place; missing minutes between
+known candles are asked for again at the end, in rounds, so that a thin market with a gap in every
+page costs a few waits and not a few for each page. What is still missing then stays missing.
 """
 
 from __future__ import annotations
@@ -76,8 +77,7 @@ def fetch(
     pages = []
     since, was_empty = start, False
     while since < end:
-        asked = _Asked(what, since, _limit(since, end), end)
-        rows = _page(ask, asked, patience, retry_empty=not was_empty)
+        rows = _page(ask, _Asked(what, since, end), patience, retry_empty=not was_empty)
         was_empty = len(rows.time) == 0
         if was_empty:
             since = min(end, since + LIMIT * MINUTE)
@@ -96,16 +96,11 @@ def joined(pages: list[Rows]) -> Rows:
     return Rows(*(np.concatenate(columns) for columns in zip(*pages, strict=True)))
 
 
-def _limit(since: int, end: int) -> int:
-    return min(LIMIT, (end - since) // MINUTE)
-
-
 class _Asked(NamedTuple):
-    """One request: `limit` rows from `since` on, of which those before `end` are wanted."""
+    """One request: rows from `since` on, of which those before `end` are wanted."""
 
     what: str
     since: int
-    limit: int
     end: int
 
 
@@ -116,7 +111,7 @@ def _page(ask: Ask, asked: _Asked, patience: Patience, *, retry_empty: bool) -> 
         if attempt:
             patience.sleep(patience.seconds)
         try:
-            rows = _within(ask(asked.since, asked.limit), asked)
+            rows = _within(ask(asked.since, LIMIT), asked)
             if len(rows.time) or not retry_empty:
                 return rows
             failure = None
@@ -131,7 +126,7 @@ def _page(ask: Ask, asked: _Asked, patience: Patience, *, retry_empty: bool) -> 
     if isinstance(failure, CandleError):
         raise failure
     raise ExchangeError(
-        f"asking for {asked.limit} candles of {asked.what} since {iso(asked.since)} failed "
+        f"asking for candles of {asked.what} since {iso(asked.since)} failed "
         f"{patience.retries + 1} times, the last time with {type(failure).__name__}: {failure}; "
         "try again later",
         retryable=True,
@@ -173,21 +168,22 @@ def _with_gaps_asked_again(ask: Ask, what: str, rows: Rows, patience: Patience) 
         if not holes:
             break
         patience.sleep(patience.seconds)
-        asked = [_Asked(what, since, limit, since + limit * MINUTE) for since, limit in holes]
+        asked = [_Asked(what, since, end) for since, end in holes]
         found = [_page(ask, hole, patience, retry_empty=False) for hole in asked]
         rows = _merged(rows, joined(found))
     return rows
 
 
 def _holes(time: Times) -> list[tuple[int, int]]:
-    """Return (since, limit) of as few pages as cover all missing minutes between known ones."""
+    """Return (since, end) of as few pages as cover all missing minutes between known ones."""
+    page = LIMIT * MINUTE
     before = np.flatnonzero(np.diff(time) > MINUTE)
     holes: list[tuple[int, int]] = []
     for since, end in zip((time[before] + MINUTE).tolist(), time[before + 1].tolist(), strict=True):
-        if holes and (end - holes[-1][0]) // MINUTE <= LIMIT:
-            holes[-1] = (holes[-1][0], (end - holes[-1][0]) // MINUTE)
-            continue
-        holes += [(part, _limit(part, end)) for part in range(since, end, LIMIT * MINUTE)]
+        if holes and end - holes[-1][0] <= page:
+            holes[-1] = (holes[-1][0], end)
+        else:
+            holes += [(part, min(part + page, end)) for part in range(since, end, page)]
     return holes
 
 

@@ -52,11 +52,18 @@ def read_parquet(path: Path) -> Rows:
         schema = file.schema_arrow
         index = _index_of_times(schema)
         places = find(schema.names, timed_index=index is not None)
-        time = index if places.time is None else schema.names[places.time]
-        names = [time, *(schema.names[place] for place in places.values)]
+
         # One at a time: what Parquet and arrow need for a column is gone before the next is read.
-        columns = [_array(file.read(columns=[name]).column(name).chunks) for name in names]
-    return rows_of(columns[0], columns[1:])
+        def column(name: str) -> Raw:
+            return _array(file.read(columns=[name]).column(name).chunks)
+
+        if places.time is not None:
+            times = column(schema.names[places.time])
+        elif isinstance(index, range):
+            times = np.arange(index.start, index.stop, index.step)
+        else:
+            times = column(str(index))
+        return rows_of(times, [column(schema.names[place]) for place in places.values])
 
 
 def read_csv(path: Path) -> Rows:
@@ -67,11 +74,10 @@ def read_csv(path: Path) -> Rows:
     places = find(names)
     wanted = [names[place] for place in (places.time or 0, *places.values)]
     try:
-        columns = _csv(path, names, wanted, text=False)
+        time, *values = _csv(path, names, wanted, text=False)
     except pa.ArrowInvalid:  # says no row; so each value is looked at as it stands in the file
-        texts = _csv(path, names, wanted, text=True)
-        columns = [_objects([_parsed(text) for text in column]) for column in texts]
-    return rows_of(columns[0], columns[1:])
+        time, *values = (_numbers(column) for column in _csv(path, names, wanted, text=True))
+    return rows_of(_numbers(time), values)
 
 
 def read_npy(path: Path) -> Rows:
@@ -89,15 +95,17 @@ READERS: Final[dict[str, Callable[[Path], Rows]]] = {
 """How a file is read, by its suffix in lower case."""
 
 
-def _index_of_times(schema: pa.Schema) -> str | None:
-    """Return the column that was the index of a DataFrame, if it holds times."""
+def _index_of_times(schema: pa.Schema) -> str | range | None:
+    """Return the index of a DataFrame if it holds times: its column, or the range it was."""
     import pyarrow as pa
 
-    for name in (schema.pandas_metadata or {}).get("index_columns", ()):
-        if not isinstance(name, str) or name not in schema.names:
-            continue  # a range of numbers is described, not stored
-        if pa.types.is_timestamp(schema.field(name).type) or name.strip().lower() in TIME_NAMES:
-            return name
+    for index in (schema.pandas_metadata or {}).get("index_columns", ()):
+        name = index["name"] if isinstance(index, dict) else index
+        named = str(name).strip().lower() in TIME_NAMES
+        if isinstance(index, dict):
+            return range(index["start"], index["stop"], index["step"]) if named else None
+        if named or pa.types.is_timestamp(schema.field(name).type):
+            return str(name)
     return None
 
 
@@ -136,7 +144,7 @@ def _header(path: Path) -> list[str]:
     if not names:
         raise CandleError(f"its first line is empty; it must be like {_HEADER}", code="empty")
     known = {name.strip().lower() for name in names} & {*NAMES, *TIME_NAMES}
-    if not known and any(not isinstance(_parsed(name), str) for name in names):
+    if not known and any(not isinstance(_number(name), str) for name in names):
         raise CandleError(
             f"it has no header: its first line must be like {_HEADER}, was {','.join(names)}",
             code="columns",
@@ -163,7 +171,14 @@ def _csv(path: Path, names: list[str], wanted: list[str], *, text: bool) -> list
     return [np.concatenate(parts.pop(0) or [np.empty(0)]) for _ in wanted]
 
 
-def _parsed(text: str) -> int | float | str:
+def _numbers(column: Raw) -> Raw:
+    """Read the texts of a column as numbers where they are some."""
+    if column.dtype.kind != "O":
+        return column
+    return _objects([_number(value) if isinstance(value, str) else value for value in column])
+
+
+def _number(text: str) -> int | float | str:
     """Read a number; `_` between digits is Python's, not a number in a file."""
     for number in (int, float):
         with contextlib.suppress(ValueError):

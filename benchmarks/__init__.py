@@ -1,0 +1,1 @@
+"""Speed and memory of tradenb, measured and never tested: `make bench`."""

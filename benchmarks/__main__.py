@@ -1,0 +1,58 @@
+"""`make bench`: measure everything and print a table; nothing fails.
+
+`python -m benchmarks [--quick] [--json FILE] [SUBJECT ...]`
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import growth, lines, memory, one_symbol, portfolio, process
+from benchmarks.files import folder_of_candles
+from benchmarks.lines import Heading, Line
+
+SUBJECTS = ("run", "symbols", "growth", "process", "memory")
+
+
+def main() -> None:
+    given = _arguments()
+    lines.title()
+    with folder_of_candles() as folder:
+        measured = list(lines.shown(_all(given.subjects or SUBJECTS, folder, quick=given.quick)))
+    over = [line for line in measured if line.verdict == "over"]
+    aims = sum(line.aim is not None for line in measured)
+    print(f"\n{aims - len(over)} of {aims} aims are met")
+    if given.json:
+        lines.write(given.json, measured)
+
+
+def _all(subjects: list[str], folder: Path, *, quick: bool) -> Iterator[Line | Heading]:
+    times = 2 if quick else 7
+    if "run" in subjects:
+        yield from one_symbol.measure(times)
+    if "symbols" in subjects:
+        yield from portfolio.measure(1 if quick else 3)
+    if "growth" in subjects:
+        yield from growth.measure(1 if quick else 3, quick=quick)
+    if "process" in subjects:
+        yield from process.measure(times, folder)
+    if "memory" in subjects:
+        yield from memory.measure(folder)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("subjects", nargs="*", help=f"some of {', '.join(SUBJECTS)}; default all")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions, shorter growth")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
+    given = parser.parse_args()
+    unknown = [name for name in given.subjects if name not in SUBJECTS]
+    if unknown:
+        parser.error(f"no subject {unknown[0]!r}; there are {', '.join(SUBJECTS)}")
+    return given
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The candles and strategies that are measured.
+
+The candles are seeded random walks of 1m candles: normal returns of 0.05 % a minute (36 % a year)
+and extremes a little beyond open and close. The strategy is long when the mean of the last 10
+closes of 5m is above that of the last 50, target and stop 1 %, one day at most. A year of that is
+work W: 525,600 candles, about 1,000 trades and 25,000 asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+import tradenb as tn
+from tradenb.backtest.result import Result
+from tradenb.core.candles import Candles, candles_of
+from tradenb.core.intake import Intake
+from tradenb.core.rules import Rules
+from tradenb.engine.ports import Loaded, Progress
+
+START = 1_672_531_200_000  # 2023-01-01
+DAY = 1440
+MONTH = 43_800
+YEAR = 12 * MONTH
+RETURN = 0.0005
+Strategy = Callable[[object], object]
+
+
+def walk(minutes: int, *, seed: int = 7) -> Candles:
+    random = np.random.default_rng(seed)
+    close = np.round(40_000 * np.exp(np.cumsum(random.normal(0, RETURN, minutes))), 2)
+    open_ = np.concatenate(([40_000.0], close[:-1]))
+    beyond = np.abs(random.normal(0, RETURN / 2, (2, minutes)))
+    high = np.round(np.maximum(open_, close) * (1 + beyond[0]), 2)
+    low = np.round(np.minimum(open_, close) * (1 - beyond[1]), 2)
+    return candles_of((open_, high, low, close, random.exponential(10, minutes)), START)
+
+
+class Memory:
+    """Candles that need no loading: what is measured is the run alone."""
+
+    name = "memory"
+
+    def __init__(self, candles: dict[str, Candles]) -> None:
+        self.candles = candles
+
+    def load(
+        self,
+        symbol: str,
+        *,
+        start: int | None,  # noqa: ARG002 - all candles are in memory, the caller cuts
+        end: int | None,  # noqa: ARG002
+        history: int,  # noqa: ARG002
+        rules: Rules,  # noqa: ARG002
+        progress: Progress | None = None,  # noqa: ARG002
+    ) -> Loaded:
+        return Loaded(self.candles[symbol], Intake())
+
+
+def market(symbols: int, minutes: int) -> Memory:
+    """Make walks for S00, S01, ...; the first is that of work W, cut to the length."""
+    return Memory({f"S{place:02}": walk(minutes, seed=7 + place) for place in range(symbols)})
+
+
+def run(market: Memory, strategy: object) -> Result:
+    return tn.backtest.run(market.candles, strategy=strategy, exchange=market, progress=False)
+
+
+def asks(market: Memory, function: Strategy, **declared: object) -> int:
+    """Count how often a strategy is asked, in a run of its own."""
+    count = 0
+
+    def counted(ctx: object) -> object:
+        nonlocal count
+        count += 1
+        return function(ctx)
+
+    run(market, spec(counted, **declared))
+    return count
+
+
+def with_mean(ctx: object) -> object:
+    close = ctx.candles("5m", 50).close
+    return _at_market(ctx) if close[-10:].mean() > close.mean() else None
+
+
+async def with_mean_async(ctx: object) -> object:
+    close = ctx.candles("5m", 50).close
+    return _at_market(ctx) if close[-10:].mean() > close.mean() else None
+
+
+def with_reduce(ctx: object) -> object:
+    close = ctx.candles("5m", 50).close
+    above = np.add.reduce(close[-10:]) * 5 > np.add.reduce(close)
+    return _at_market(ctx) if above else None
+
+
+def with_nothing(_ctx: object) -> None:
+    return None
+
+
+def spec(function: Strategy, *, every: str = "5m", risk: Iterable[object] = ()) -> object:
+    return tn.strategy(function.__name__, every=every, risk=risk)(function)
+
+
+def _at_market(ctx: object) -> object:
+    price = ctx.price
+    return tn.long(take_profit=1.01 * price, stop_loss=0.99 * price, minutes=DAY)

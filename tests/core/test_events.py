@@ -1,0 +1,75 @@
+"""The event record and the tables that frames and files are made from."""
+
+from __future__ import annotations
+
+import pytest
+
+from tradenb.core.events import EVENT_COLUMNS, KINDS, OPEN_COLUMNS, TRADE_COLUMNS, Event, numbered
+from tradenb.core.signal import Refused, Signal, Trade
+
+SIGNAL = Signal("a", "BTCUSDT", "dip", "short", 100.0, 98.0, 101.0, 240, 2.0, "top", 60_000)
+OF_THE_SIGNAL = ("signal_id", "position", "entry", "take_profit", "stop_loss", "minutes", "size")
+
+
+def columns(event: Event) -> list[object]:
+    return [getattr(event, name) for name in OF_THE_SIGNAL]
+
+
+def event(kind="opened", **fields: object) -> Event:
+    return Event(3, 60_000, "BTCUSDT", "dip", kind, **fields)
+
+
+def test_an_event_shows_the_columns_of_its_signal():
+    assert columns(event(signal=SIGNAL)) == ["a", "short", 100.0, 98.0, 101.0, 240, 2.0]
+
+
+def test_of_a_refused_candidate_only_id_and_position_are_known():
+    assert columns(event(signal=Refused("b", "long"))) == ["b", "long", *[None] * 5]
+    assert columns(event(signal=Refused("b", None))) == ["b", *[None] * 6]
+
+
+def test_an_event_without_a_signal_has_none_of_its_columns():
+    assert columns(event("error", note="words")) == [None] * 7
+
+
+def test_a_numbered_event_differs_in_its_number_alone():
+    before = event(
+        "closed", signal=SIGNAL, price=98.0, exit_reason="take_profit", pnl_percent=1.7, note="top"
+    )
+    assert numbered(before, 9) == before._replace(seq=9)
+    assert numbered(before._replace(kind="milestone", level=-10), 9).level == -10
+
+
+def test_a_late_event_of_a_live_run_says_so():
+    assert numbered(event(), 1, late=True, mode="live") == event()._replace(
+        seq=1, late=True, mode="live"
+    )
+
+
+def test_event_columns_are_attributes_of_an_event_in_the_order_of_the_law():
+    assert " ".join(EVENT_COLUMNS) == (
+        "seq at wall mode symbol strategy kind signal_id position price entry take_profit "
+        "stop_loss minutes size exit_reason pnl_percent level late note"
+    )
+    found = {name: getattr(event(signal=SIGNAL), name) for name in EVENT_COLUMNS}
+    assert (found["seq"], found["wall"], found["mode"], found["kind"], found["minutes"]) == (
+        3, None, "backtest", "opened", 240,
+    )  # fmt: skip
+
+
+def test_trade_columns_are_attributes_of_a_trade_in_the_order_of_the_law():
+    assert " ".join(TRADE_COLUMNS) == (
+        "signal_id symbol strategy position opened_at closed_at minutes_held entry exit "
+        "take_profit stop_loss size exit_reason pnl_percent late note"
+    )
+    assert set(Trade._fields) == set(TRADE_COLUMNS) - {"minutes_held"}
+
+
+def test_open_columns_and_kinds_are_those_of_the_law():
+    assert " ".join(OPEN_COLUMNS) == "symbol strategy signal_id state price pnl_percent"
+    assert " ".join(KINDS) == ("scheduled opened milestone closed cancelled rejected skipped error")
+
+
+@pytest.mark.parametrize("table", [EVENT_COLUMNS, TRADE_COLUMNS, OPEN_COLUMNS])
+def test_every_column_has_a_sort_that_frames_know(table):
+    assert set(table.values()) <= {"int", "time", "text", "float", "whole", "decimal", "bool"}

@@ -1,0 +1,205 @@
+"""The rule book of candidates: every rule by its name, in its order, with its words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Real
+
+import numpy as np
+import pytest
+
+from tradenb.core.rules import Rules
+from tradenb.core.signal import as_candidate, long, problems, short
+
+LONG = {"position": "long", "take_profit": 102.0, "stop_loss": 99.0, "minutes": 60}
+SHORT = {"position": "short", "take_profit": 98.0, "stop_loss": 101.0, "minutes": 60}
+
+
+def names(base: Mapping[str, object], *, used=(), rules=None, **fields: object) -> list[str]:
+    """The names of the rules broken at a market price of 100."""
+    candidate, found = as_candidate({**base, **fields})
+    rules = rules or Rules()
+    found += problems(candidate, price=100.0, rules=rules, used=used)
+    return [problem.name for problem in found]
+
+
+def words(base: Mapping[str, object], **fields: object) -> str:
+    candidate, found = as_candidate({**base, **fields})
+    found += problems(candidate, price=100.0, rules=Rules(), used=("taken",))
+    assert len(found) == 1
+    return found[0].words
+
+
+def test_a_good_candidate_has_no_problems():
+    assert names(LONG) == names(SHORT) == []
+    assert names(LONG, entry=99.9, id="a", note="", size=1) == []
+    assert names(SHORT, entry=100.1, id="a", note="b", size=0.5) == []
+
+
+def test_unknown_fields_are_named_with_the_known_ones_and_the_rest_is_checked_too():
+    assert names(LONG, leverage=3, take_profit=-1) == ["unknown_field", "take_profit_number"]
+    assert words(LONG, leverage=3).startswith("unknown field 'leverage'; the fields are position, ")
+
+
+@pytest.mark.parametrize(
+    ("broken", "expected"),
+    [
+        ({}, ["position", "take_profit_number", "stop_loss_number", "minutes_int"]),
+        ({"position": "buy"}, ["position"]),
+        ({"position": "LONG"}, ["position"]),
+        ({"position": None}, ["position"]),
+        ({"position": ["long"]}, ["position"]),
+        ({"entry": 0}, ["entry_number"]),
+        ({"entry": "99.9"}, ["entry_number"]),
+        ({"minutes": 0}, ["minutes_range"]),
+        ({"minutes": -5}, ["minutes_range"]),
+        ({"minutes": 1441}, ["minutes_range"]),
+        ({"minutes": 60.0}, ["minutes_int"]),
+        ({"minutes": True}, ["minutes_int"]),
+        ({"minutes": np.True_}, ["minutes_int"]),
+        ({"minutes": "60"}, ["minutes_int"]),
+        ({"minutes": None}, ["minutes_int"]),
+        ({"id": ""}, ["id_string"]),
+        ({"id": 7}, ["id_string"]),
+        ({"id": ["a"]}, ["id_string"]),
+        ({"id": "taken"}, ["id_used"]),
+        ({"note": 7}, ["note_string"]),
+        ({"size": 0}, ["size_number"]),
+        ({"size": math.nan}, ["size_number"]),
+        ({"size": True}, ["size_number"]),
+    ],
+)
+def test_each_rule_has_its_name(broken, expected):
+    base = LONG if broken else {}
+    assert names(base, used=("taken",), **broken) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, -1.5, math.nan, math.inf, -math.inf, 10**400, True, np.True_, "102", None, Decimal(102)],
+)
+def test_what_is_no_finite_number_above_0_is_no_price(value):
+    assert names(LONG, take_profit=value) == ["take_profit_number"]
+    assert names(LONG, stop_loss=value) == ["stop_loss_number"]
+    if value is not None:
+        assert names(LONG, entry=value) == ["entry_number"]
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, Fraction, int])
+def test_every_real_number_is_a_price(kind):
+    assert names(LONG, take_profit=kind(102), stop_loss=kind(99)) == []
+
+
+def test_a_number_whose_conversion_fails_is_no_price():
+    class Odd(Fraction):
+        def __float__(self) -> float:
+            raise TypeError("not today")
+
+    assert isinstance(Odd(102), Real)
+    assert names(LONG, take_profit=Odd(102)) == ["take_profit_number"]
+
+
+@pytest.mark.parametrize("minutes", [1, 1440, np.int64(60), np.int8(60)])
+def test_minutes_are_any_whole_number_in_range(minutes):
+    assert names(LONG, minutes=minutes) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "broken", "expected"),
+    [
+        (LONG, {"take_profit": 98.0}, ["take_profit_side", "market_price_outside"]),
+        (LONG, {"take_profit": 100.0}, ["take_profit_side", "market_price_outside"]),
+        (LONG, {"stop_loss": 101.0}, ["stop_loss_side", "market_price_outside"]),
+        (LONG, {"stop_loss": 100.0}, ["stop_loss_side", "market_price_outside"]),
+        (LONG, {"stop_loss": 101.0, "take_profit": None}, ["stop_loss_side"]),
+        (SHORT, {"take_profit": 102.0}, ["take_profit_side", "market_price_outside"]),
+        (SHORT, {"stop_loss": 99.0}, ["stop_loss_side", "market_price_outside"]),
+        # a limit entry is compared as given, the market price only where it is reached already
+        (LONG, {"entry": 98.0, "stop_loss": 97.0, "take_profit": 99.5}, []),
+        (LONG, {"entry": 98.0, "stop_loss": 98.5}, ["stop_loss_side"]),
+        (LONG, {"entry": 98.0, "take_profit": 97.0, "stop_loss": 96.0}, ["take_profit_side"]),
+        (LONG, {"entry": 101.0, "take_profit": 103.0, "stop_loss": 100.5}, ["outside"]),
+        (SHORT, {"entry": 99.0, "take_profit": 97.0, "stop_loss": 99.5}, ["outside"]),
+    ],
+)
+def test_sides_are_tested_on_the_entry_or_the_market_price(base, broken, expected):
+    found = names(base, rules=Rules(min_stop_loss_percent=0.0), **broken)
+    sides = [name for name in found if name.endswith("_side") or name == "market_price_outside"]
+    assert sides == ["market_price_outside" if name == "outside" else name for name in expected]
+
+
+@pytest.mark.parametrize(
+    ("base", "broken", "expected"),
+    [
+        (LONG, {"take_profit": 100.49}, ["min_take_profit"]),
+        (LONG, {"take_profit": 100.5}, []),
+        (LONG, {"stop_loss": 99.51}, ["min_stop_loss"]),
+        (LONG, {"stop_loss": 99.5}, []),
+        (LONG, {"stop_loss": 80.0}, []),
+        (LONG, {"stop_loss": 79.99}, ["max_stop_loss"]),
+        (SHORT, {"take_profit": 99.51, "stop_loss": 120.01}, ["min_take_profit", "max_stop_loss"]),
+        # on the price that will be paid: the entry, or the market price where that is better
+        (LONG, {"entry": 99.4, "stop_loss": 99.0}, ["min_stop_loss"]),
+        (LONG, {"entry": 101.0, "take_profit": 101.2, "stop_loss": 99.5}, []),
+        (LONG, {"entry": 101.0, "take_profit": 101.4, "stop_loss": 99.6}, ["min_stop_loss"]),
+        # without a position only a market entry has a known price
+        (LONG, {"position": "buy", "take_profit": 100.1}, ["position", "min_take_profit"]),
+        (LONG, {"position": "buy", "take_profit": 100.1, "entry": 100.0}, ["position"]),
+        (LONG, {"entry": "x", "take_profit": 100.1}, ["entry_number"]),
+    ],
+)
+def test_distances_are_tested_on_the_price_that_will_be_paid(base, broken, expected):
+    assert names(base, **broken) == expected
+
+
+@pytest.mark.parametrize("price", [0.07, 1.1, 42_123.45, 9.7e-6])
+def test_half_a_percent_is_half_a_percent_at_every_price(price):
+    near = long(take_profit=1.005 * price, stop_loss=0.995 * price, minutes=1)
+    far = short(take_profit=0.995 * price, stop_loss=1.2 * price, minutes=1)
+    assert problems(near, price=price, rules=Rules()) == []
+    assert problems(far, price=price, rules=Rules()) == []
+
+
+def test_problems_come_in_the_order_of_the_rule_book_all_at_once():
+    broken = {"take_profit": 99.0, "stop_loss": -1, "entry": 99.8, "minutes": 0, "note": 1}
+    assert names({"position": "long", **broken, "id": "taken", "size": "1"}, used=["taken"]) == [
+        "stop_loss_number",
+        "take_profit_side",
+        "minutes_range",
+        "id_used",
+        "note_string",
+        "size_number",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        ({"position": "buy"}, "position must be 'long' or 'short', was 'buy'"),
+        ({"take_profit": -1}, "take_profit must be a finite number above 0, was -1"),
+        ({"entry": 99.0, "stop_loss": 99.5}, "stop_loss must be below entry 99.0 for a long, was"),
+        (
+            {"take_profit": 100.1},
+            "take_profit must be at least 0.5 % away from the price paid 100.0, was 0.1000 %",
+        ),
+        ({"minutes": 9_999}, "minutes must be 1 to 1440, was 9999"),
+        ({"minutes": 1.5}, "minutes must be a whole number, was 1.5"),
+        ({"id": "taken"}, "id 'taken' was used by an earlier signal; choose another"),
+        ({"note": 5}, "note must be a string, was 5"),
+    ],
+)
+def test_words_give_the_value_and_the_bound(broken, sentence):
+    assert words(LONG, **broken).startswith(sentence)
+
+
+def test_no_value_of_a_user_breaks_or_floods_a_message():
+    class Rude:
+        def __repr__(self) -> str:
+            raise ValueError("rude")
+
+    assert words(LONG, note=Rude()).endswith("was <Rude whose repr raised ValueError>")
+    assert words(LONG, note=["x"] * 999).endswith("...")
+    assert len(words(LONG, note=["x"] * 999)) < 120

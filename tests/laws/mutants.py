@@ -1,0 +1,389 @@
+"""Wrong variants of named functions of tradenb, one for each mistake that a law has to catch.
+
+A mutant is a function (or method), where it stands, and what is made of it: a wrapper, or the same
+source with one place rewritten. `planted` puts it in for the length of a test. A rewritten place
+has to be there exactly once, so that a mutant cannot silently become the right function.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy
+import pytest
+
+MINUTE = 60_000
+Function = Callable[..., Any]
+Change = Callable[[Function], Any]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A mistake: its name, the place `module:attribute`, and the wrong variant of what is there."""
+
+    name: str
+    place: str
+    change: Change
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def planted(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a mutant in the place of the right function."""
+    module, _, path = mutant.place.partition(":")
+    owner: Any = import_module(f"tradenb.{module}")
+    *owners, attribute = path.split(".")
+    for name in owners:
+        owner = getattr(owner, name)
+    monkeypatch.setattr(owner, attribute, mutant.change(getattr(owner, attribute)))
+
+
+def rewritten(old: str, new: str) -> Change:
+    """The same source with one place changed."""
+
+    def change(function: Function) -> Function:
+        source = textwrap.dedent(inspect.getsource(function))
+        found = source.count(old)
+        assert found == 1, f"{old!r} stands {found} times in {function.__qualname__}"
+        names: dict[str, Any] = {}
+        code = compile(
+            "from __future__ import annotations\n" + source.replace(old, new), "mutant", "exec"
+        )
+        exec(code, function.__globals__, names)
+        return names[function.__name__]
+
+    return change
+
+
+def always(wrong: Any) -> Change:
+    """Something else altogether."""
+    return lambda _: wrong
+
+
+# ------------------------------------------------------------------------------- wrong variants
+
+
+def in_the_other_order(right: Function) -> Function:
+    def wrong(signal: Any, prices: Any, rules: Any) -> Any:
+        other = "target_first" if rules.same_candle == "stop_first" else "stop_first"
+        return right(signal, prices, rules.model_copy(update={"same_candle": other}))
+
+    return wrong
+
+
+def with_more_costs(right: Function) -> Function:
+    def wrong(position: str, entry: float, exit: float, rules: Any) -> float:
+        return float(right(position, entry, exit, rules)) - rules.fee_percent
+
+    return wrong
+
+
+def beyond_only(low: Any, high: Any, at_most: float | None, at_least: float | None) -> Any:
+    """Touching is no longer reaching."""
+    hit = numpy.zeros(len(low), dtype=bool)
+    if at_most is not None:
+        hit |= low < at_most
+    if at_least is not None:
+        hit |= high > at_least
+    return hit
+
+
+def from_prefix_sums(values: Any, skip: int, count: int) -> Any:
+    sums = numpy.concatenate(([0.0], numpy.cumsum(values)))
+    stops = numpy.arange(skip, len(values)) + 1
+    return sums[stops] - sums[numpy.maximum(stops - count, 0)]
+
+
+def a_candle_ahead(right: Function) -> Function:
+    """The forming candle is shown as if it had closed."""
+
+    def wrong(self: Any, timeframe: str, count: int, now: int, **more: Any) -> Any:
+        return right(self, timeframe, count, min(now + MINUTE, self.candles.end), **more)
+
+    return wrong
+
+
+def at_the_next_close(right: Function) -> Function:
+    def wrong(candles: Any, index: int, rules: Any) -> Any:
+        return right(candles, min(index + 1, len(candles) - 1), rules)
+
+    return wrong
+
+
+def a_minute_early(right: Function) -> Function:
+    """An instance begins one candle before the start, so it is asked at the start."""
+
+    def wrong(symbol: str, strategy: str, every: int, cursor: int, **more: Any) -> Any:
+        return right(symbol, strategy, every, cursor - MINUTE, **more)
+
+    return wrong
+
+
+def alone(right: Function) -> Function:
+    """A risk book that shows only what the one who asks has done itself."""
+
+    def wrong(self: Any, now: int, asking: Any) -> Any:
+        from tradenb.core.risk import Ledger
+
+        book = right(self, now, asking)
+        name = (asking.state.symbol, asking.state.strategy)
+        own = tuple(trade for trade in book.trades if (trade.symbol, trade.strategy) == name)
+        return type(book)(now, (), Ledger(own))
+
+    return wrong
+
+
+def trades_reversed(right: Function) -> Function:
+    return lambda trades: tuple(reversed(right(trades)))
+
+
+def without_words(right: Function) -> Function:
+    """Only the first broken rule is named."""
+    return lambda *args, **kwargs: right(*args, **kwargs)[:1]
+
+
+# ------------------------------------------------------------------------------------ the mutants
+
+CAUGHT_BY_THE_REFERENCE = (
+    Mutant("stop and target in the other order", "core.machine:_exit", in_the_other_order),
+    Mutant(
+        "expiry a minute late",
+        "core.machine:_follow",
+        rewritten("signal.minutes * MINUTE", "(signal.minutes + 1) * MINUTE"),
+    ),
+    Mutant(
+        "a stop that was gapped through is filled at the stop",
+        "core.touch:stop_fill",
+        always(lambda signal, prices, rules: signal.stop_loss),
+    ),
+    Mutant(
+        "milestones on the candle of the expiry",
+        "core.machine:_follow",
+        rewritten(
+            "row = stop - 1\n        state, passed = _pass_milestones("
+            "state, signal, candles, rules, start, row)",
+            "row = stop - 1\n        state, passed = _pass_milestones("
+            "state, signal, candles, rules, start, stop)",
+        ),
+    ),
+    Mutant(
+        "milestones of a candle in descending size",
+        "core.touch:_by_offset",
+        always(lambda found: (found[0], -abs(found[1]))),
+    ),
+    Mutant(
+        "a level that is reached exactly does not fire",
+        "core.touch:_levels_reached",
+        rewritten("highest.searchsorted(waiting)", 'highest.searchsorted(waiting, side="right")'),
+    ),
+    Mutant("touching is no longer reaching", "core.touch:_reaches", always(beyond_only)),
+    Mutant("average price from prefix sums", "core.touch:_trailing_sum", always(from_prefix_sums)),
+    Mutant(
+        "average price over one candle less",
+        "core.touch:average_price",
+        rewritten("max(0, index - count + 1)", "max(0, index - max(count - 1, 1) + 1)"),
+    ),
+    Mutant("asked at the start", "backtest.work:State", a_minute_early),
+    Mutant(
+        "asked on the candle of a user's cancel",
+        "core.machine:_obey",
+        rewritten("replace(step.state, cursor=at)", "step.state"),
+    ),
+    Mutant(
+        "asked on the candle of a flatten",
+        "core.machine:_flatten",
+        rewritten("step._replace(state=replace(step.state, cursor=at))", "step"),
+    ),
+    Mutant(
+        "flatten before the stop",
+        "core.machine:_flatten",
+        rewritten("touched = touch.stop_touched(signal, prices)", "touched = False"),
+    ),
+    Mutant(
+        "a graceful stop is forgotten with the signal",
+        "core.machine:_idle",
+        rewritten("done=state.stopping", "done=False"),
+    ),
+    Mutant(
+        "a command acts on the candle that closes when it is given",
+        "core.machine:next_after",
+        always(lambda at, step: at + -at % step),
+    ),
+    Mutant(
+        "a cancel of another signal's id hits",
+        "core.machine:_ends_scheduled",
+        always(lambda command, signal: True),
+    ),
+    Mutant(
+        "the stop on the candle of the entry is forgotten",
+        "core.machine:_activate",
+        rewritten("if not touch.stop_touched(signal, prices):", "if True:"),
+    ),
+    Mutant(
+        "opened exactly at the stop is no reason to reject",
+        "core.touch:opened_beyond_stop",
+        always(
+            lambda signal, prices: (
+                prices.open < signal.stop_loss
+                if signal.position == "long"
+                else prices.open > signal.stop_loss
+            )
+        ),
+    ),
+    Mutant(
+        "with target_first a touched stop does not reject",
+        "core.machine:_wait",
+        rewritten('rules.same_candle == "target_first"', "False"),
+    ),
+    Mutant(
+        "the last candle of the wait cannot fill",
+        "core.machine:_wait",
+        rewritten("candles.index(min(end, timeout)) + 1", "candles.index(min(end, timeout))"),
+    ),
+    Mutant(
+        "an entry reached already pays the entry",
+        "core.machine:signal_of",
+        rewritten("entry = price", "entry = entry or price"),
+    ),
+    Mutant(
+        "an entry equal to the market price waits",
+        "core.signal:reached",
+        always(
+            lambda position, entry, price: price < entry if position == "long" else price > entry
+        ),
+    ),
+    Mutant("only the first broken rule is named", "core.machine:problems", without_words),
+    Mutant("no tolerance for rounding", "core.signal:TOLERANCE", always(0.0)),
+    Mutant("ids are forgotten", "core.machine:_remember", always(lambda ids, id: ids)),
+    Mutant(
+        "a row of warm-ups is never broken",
+        "core.machine:_judge",
+        rewritten("state = replace(state, warming=False)", "pass"),
+    ),
+    Mutant(
+        "ctx.state is kept although the ask raised",
+        "engine.session:begin_ask",
+        rewritten("context.remembers = False", "pass"),
+    ),
+    Mutant("one more fee", "core.machine:pnl_percent", with_more_costs),
+    Mutant(
+        "a short's slippage in his favour",
+        "core.machine:pnl_percent",
+        rewritten(
+            "entry * (1 - slippage), exit * (1 + slippage)",
+            "entry * (1 + slippage), exit * (1 - slippage)",
+        ),
+    ),
+    Mutant("risk not shared", "engine.session:Book.at", alone),
+    Mutant(
+        "a signal's own slot refuses its activation",
+        "engine.session:Book.at",
+        rewritten(" and member is not asking", ""),
+    ),
+    Mutant("asks before entries", "core.machine:ENTRIES", always(4)),
+    Mutant(
+        "max_open does not count scheduled signals",
+        "engine.risks:risk.max_open",
+        rewritten("held = len(book.signals)", "held = book.open_count"),
+    ),
+    Mutant(
+        "cooldown a minute longer",
+        "engine.risks:risk.cooldown",
+        rewritten("span = minutes * MINUTE", "span = (minutes + 1) * MINUTE"),
+    ),
+    Mutant(
+        "cooldown after whatever reason",
+        "engine.risks:risk.cooldown",
+        rewritten("after is None or trade.exit_reason == after", "True"),
+    ),
+    Mutant(
+        "max_drawdown must be exceeded",
+        "engine.risks:risk.max_drawdown",
+        rewritten("drawdown < percent", "drawdown <= percent"),
+    ),
+    Mutant(
+        "daily_loss must be exceeded",
+        "engine.risks:risk.daily_loss",
+        rewritten("total > -percent", "total >= -percent"),
+    ),
+    Mutant(
+        "yesterday counts for daily_loss",
+        "engine.risks:risk.daily_loss",
+        rewritten("trade.closed_at < midnight", "False"),
+    ),
+    Mutant(
+        "of duplicates the first counts",
+        "core.intake:_keep_last_of_equal_times",
+        rewritten("np.append(~dropped, True)", "np.append(True, ~dropped)"),
+    ),
+    Mutant(
+        "buckets from the beginning of the data",
+        "engine.history:resample",
+        rewritten("ceil_to(candles.start, step)", "candles.start"),
+    ),
+)
+
+CAUGHT_BY_CHUNKS = (
+    Mutant(
+        "milestones repeated",
+        "core.machine:_pass_milestones",
+        rewritten(
+            "return replace(state, gained=gained, lost=lost), events", "return state, events"
+        ),
+    ),
+    Mutant("average price from prefix sums", "core.touch:_trailing_sum", always(from_prefix_sums)),
+    Mutant(
+        "expiry counted from the block",
+        "core.machine:_follow",
+        rewritten("opened_at + signal.minutes", "state.cursor + signal.minutes"),
+    ),
+    Mutant(
+        "wait counted from the block",
+        "core.machine:_wait",
+        rewritten("signal.at + rules", "state.cursor + rules"),
+    ),
+    Mutant(
+        "the gate of the asks is state",
+        "core.machine:_next_ask",
+        rewritten("first + -first % state.every", "first + state.every - MINUTE"),
+    ),
+    Mutant(
+        "commands are lost at the end of a block",
+        "core.machine:_next_ask",
+        rewritten("replace(state, cursor=end)", "replace(state, cursor=end, commands=())"),
+    ),
+    Mutant(
+        "a book's trades are put together in the wrong order",
+        "engine.session:in_order_of_closing",
+        trades_reversed,
+    ),
+    Mutant(
+        "a row of warm-ups is broken by the end of a block",
+        "core.machine:_next_ask",
+        rewritten("replace(state, cursor=end)", "replace(state, cursor=end, warming=False)"),
+    ),
+)
+
+CAUGHT_BY_NOISE = (
+    Mutant("the forming candle is shown", "engine.history:History.window", a_candle_ahead),
+    Mutant("the market price is the next close", "core.touch:market_price", at_the_next_close),
+    Mutant(
+        "buckets begin to show when they open",
+        "engine.history:History.window",
+        rewritten("(now - frame.first) // frame.step", "-((frame.first - now) // frame.step)"),
+    ),
+    Mutant(
+        "gaps are filled with the close that follows",
+        "core.intake:_fill",
+        rewritten(
+            "flat = np.repeat(rows.close, np.diff(place, append=count))",
+            "flat = rows.close[np.searchsorted(place, np.arange(count))]",
+        ),
+    ),
+)

@@ -1,0 +1,63 @@
+"""Each law is shown to catch planted mistakes: a law that cannot fail is no law.
+
+The scenarios are a fixed list, the same in every run: seeded ones, and golden cases
+whose bounds are met exactly. On them the right functions pass every law,
+and every mutant fails the law that has to catch it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.laws.checks import chunks_broken, lookahead_broken, reference_broken
+from tests.laws.generators import fixed_scenarios
+from tests.laws.mutants import (
+    CAUGHT_BY_CHUNKS,
+    CAUGHT_BY_NOISE,
+    CAUGHT_BY_THE_REFERENCE,
+    Mutant,
+    planted,
+)
+from tests.scenarios import golden_names, load_golden
+
+EXACT = ("flatten-", "open_", "risk_", "sched_", "warm_up-")
+CASES_ON_BOUNDS = [name for name in golden_names() if name.startswith(EXACT)]
+SCENARIOS = [*fixed_scenarios(80), *(dict(load_golden(name)[0]) for name in CASES_ON_BOUNDS)]
+Law = Callable[[dict[str, Any]], list[str]]
+
+
+def chunks(scenario: dict[str, Any]) -> list[str]:
+    return chunks_broken(scenario, Random(1))
+
+
+def lookahead(scenario: dict[str, Any]) -> list[str]:
+    return lookahead_broken(scenario, Random(1))
+
+
+LAWS: dict[str, Law] = {
+    "chunks": chunks,
+    "reference": reference_broken,
+    "lookahead": lookahead,
+}
+CASES = [
+    *(pytest.param("reference", mutant, id=str(mutant)) for mutant in CAUGHT_BY_THE_REFERENCE),
+    *(pytest.param("chunks", mutant, id=f"{mutant}, in blocks") for mutant in CAUGHT_BY_CHUNKS),
+    *(pytest.param("lookahead", mutant, id=str(mutant)) for mutant in CAUGHT_BY_NOISE),
+]
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_without_a_mutant_the_law_holds(law: str) -> None:
+    assert [found for scenario in SCENARIOS for found in LAWS[law](scenario)] == []
+
+
+@pytest.mark.parametrize(("law", "mutant"), CASES)
+def test_the_law_catches_the_mutant(
+    law: str, mutant: Mutant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted(mutant, monkeypatch)
+    assert any(LAWS[law](scenario) for scenario in SCENARIOS)

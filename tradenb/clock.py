@@ -1,0 +1,27 @@
+"""The clock of real runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+
+class SystemClock:
+    """Wall clock and monotonic clock of this machine."""
+
+    stepped = False
+
+    def now(self) -> int:
+        """Return the wall clock, ms UTC."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return time.monotonic()
+
+    async def wait(self, woken: asyncio.Event, until: int | None) -> None:
+        """Return when the event is set, or the wall clock has reached `until` (ms UTC)."""
+        seconds = None if until is None else max(0.0, (until - self.now()) / 1000)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(woken.wait(), seconds)

@@ -1,0 +1,114 @@
+"""`tn.live`: start, follow, stop and list live runs."""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradenb.core.risk import Held
+from tradenb.core.rules import Rules
+from tradenb.live.desk import desk
+from tradenb.live.following import Following
+from tradenb.live.run import LiveRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tradenb.live.attached import AttachedRun
+
+
+def background(
+    symbol: str,
+    *,
+    strategy: Any,
+    exchange: Any,
+    rules: Rules | None = None,
+    home: str | Path | None = None,
+) -> LiveRun:
+    """Start a live run in the background, or resume what is on disk; return at once.
+
+    Parameters
+    ----------
+    symbol : str
+    strategy : StrategySpec or str
+    exchange : exchange or str
+        One that goes on having new candles.
+    rules : Rules, optional
+    home : path, optional
+        Folder of the state, default `TRADENB_HOME` or ./dump.
+
+    Returns
+    -------
+    LiveRun
+        The same object as before if this symbol and strategy run already.
+
+    Raises
+    ------
+    AlreadyRunning
+        When they run with another exchange, other rules or another home.
+    StateLocked
+        When another process holds the run.
+    StateCorrupt
+        When no valid generation of the state is left; `tradenb doctor` says what to do.
+    """
+    run, _ = desk.start(symbol, strategy=strategy, exchange=exchange, rules=rules, home=home)
+    return run
+
+
+def run(
+    symbol: str,
+    *,
+    strategy: Any,
+    exchange: Any,
+    rules: Rules | None = None,
+    home: str | Path | None = None,
+) -> Following:
+    """Run live and yield the events opened, closed and cancelled.
+
+    The parameters are those of `background`. Iterate with `for` or `async for`. On a running pair
+    it follows; a run that it started itself is released when the loop is left.
+    """
+    found, started = desk.start(
+        symbol, strategy=strategy, exchange=exchange, rules=rules, home=home
+    )
+    return Following(found, owned=started)
+
+
+def stop(symbol: str, strategy: Any) -> None:
+    """End a run gracefully: no new signals, an open position is followed to its close."""
+    desk.find(symbol, strategy).stop()
+
+
+def pending(symbol: str, strategy: Any) -> Held | None:
+    """Return the open signal of a run, or None."""
+    return desk.find(symbol, strategy).position
+
+
+def scheduled(symbol: str, strategy: Any) -> Held | None:
+    """Return the signal of a run that waits for its entry, or None."""
+    return desk.find(symbol, strategy).scheduled
+
+
+def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the seed's name
+    """Return the runs of this process and every document under home, one row each.
+
+    Returns
+    -------
+    DataFrame
+        id, status (idle, running, done), stopping, stale, state, last_tick, saved, last_error.
+    """
+    from tradenb.live.listing import listing
+
+    return listing(desk.runs(), home)
+
+
+def attach(home: str | Path | None = None) -> builtins.list[AttachedRun]:
+    """Return handles on the runs under a home that other kernels and scripts hold.
+
+    They are read from their files; stop, flatten, cancel and release go through control files, so
+    they work while the other kernel is busy.
+    """
+    from tradenb.live.attached import attached
+
+    return attached(home)

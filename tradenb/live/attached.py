@@ -1,0 +1,132 @@
+"""A handle on a run of another process: read from its files, asked through control files."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.core.machine import State
+from tradenb.core.risk import Held
+from tradenb.engine.record import from_record, row_to_event
+from tradenb.errors import StateError
+from tradenb.live.listing import is_locked
+from tradenb.store.control import RequestKind, send
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.journal import Journal
+from tradenb.store.lock import holder_of
+from tradenb.store.paths import Home, Key, find_home
+from tradenb.store.reading import read_document
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tradenb.live.run import Status
+
+_LOOK_EVERY_S: Final = 0.1
+
+
+class AttachedRun:
+    """A live run that another process holds.
+
+    Attributes
+    ----------
+    symbol, strategy : str
+    home : Path
+    """
+
+    def __init__(self, home: Home, key: Key) -> None:
+        self.symbol, self.strategy = key.symbol, key.strategy
+        self.home = home.root
+        self._home = home
+        self._key = key
+        self._disk = DiskFilesystem()
+
+    def __repr__(self) -> str:
+        holder = holder_of(self._disk, self._home.lock(self._key))
+        return f"<attached {self.id} {self.status}, held by {holder}>"
+
+    @property
+    def id(self) -> str:
+        """Symbol and strategy."""
+        return f"{self.symbol}:{self.strategy}"
+
+    @property
+    def status(self) -> Status:
+        """Running while somebody holds the lock; done when it was ended by stop; else idle."""
+        if is_locked(self._disk, self._home.lock(self._key)):
+            return "running"
+        state = self._state()
+        return "done" if state is not None and state.done else "idle"
+
+    @property
+    def position(self) -> Held | None:
+        """The open signal, or None."""
+        state = self._state()
+        if state is None or state.signal is None or state.opened_at is None:
+            return None
+        return Held(state.signal, state.opened_at)
+
+    @property
+    def scheduled(self) -> Held | None:
+        """The signal that waits for its entry, or None."""
+        state = self._state()
+        if state is None or state.signal is None or state.opened_at is not None:
+            return None
+        return Held(state.signal, None)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The document as it is on disk."""
+        found = read_document(self._disk, self._home.document(self._key))
+        return {} if found is None else found.body
+
+    def stop(self) -> None:
+        """Ask it to end gracefully."""
+        self._send("stop")
+
+    def flatten(self) -> None:
+        """Ask it to close its position at the market price of the next candle."""
+        self._send("flatten")
+
+    def cancel(self, id: str | None = None, *, cancel_id: str | None = None) -> None:
+        """Ask it to cancel its scheduled signal."""
+        self._send("cancel", id, cancel_id)
+
+    def release(self) -> None:
+        """Ask it to leave the run, keeping the position."""
+        self._send("release")
+
+    def events(self, limit: int | None = None) -> pd.DataFrame:
+        """Return the events of the journal, oldest first; the newest `limit` of them."""
+        from tradenb.view.frames import event_frame
+
+        journal = Journal(self._disk, self._home.journal(self._key))
+        rows = journal.read() if limit is None else journal.tail(limit)
+        return event_frame([row_to_event(row) for row in rows])
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nobody runs it, at most `timeout` seconds; tell whether that came."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self.status == "running":
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_EVERY_S)
+        return True
+
+    def _state(self) -> State | None:
+        body = self.body
+        return from_record(body["state"]) if body else None
+
+    def _send(self, kind: RequestKind, id: str | None = None, cancel_id: str | None = None) -> None:
+        if self.status != "running":
+            raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
+        now = time.time_ns() // 1_000_000
+        send(self._disk, self._home, self._key, kind, wall=now, signal_id=id, cancel_id=cancel_id)
+
+
+def attached(home: str | Path | None = None) -> list[AttachedRun]:
+    """Return the runs under a home that somebody holds now."""
+    place = find_home(home)
+    runs = [AttachedRun(place, key) for key in place.keys(DiskFilesystem())]
+    return [run for run in runs if run.status == "running"]

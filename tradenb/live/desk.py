@@ -1,0 +1,134 @@
+"""The live runs of this process: one per symbol and strategy, and the engine that they live on."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, cast
+
+from tradenb.bus import bus
+from tradenb.clock import SystemClock
+from tradenb.core.rules import Rules
+from tradenb.core.symbol import canonical
+from tradenb.engine.ports import LiveSource
+from tradenb.engine.registry import registry
+from tradenb.engine.specs import StrategySpec
+from tradenb.errors import AlreadyRunning, UsageError
+from tradenb.live.disk import DiskShelf
+from tradenb.live.engine import Engine
+from tradenb.live.run import LiveRun
+from tradenb.live.workers import ThreadWorkers
+from tradenb.store.paths import find_home
+
+
+class Desk:
+    """Starts runs and remembers them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._engine: Engine | None = None
+        self._runs: dict[tuple[str, str], LiveRun] = {}
+
+    def start(
+        self,
+        symbol: str,
+        *,
+        strategy: object,
+        exchange: object,
+        rules: Rules | None,
+        home: str | Path | None,
+    ) -> tuple[LiveRun, bool]:
+        """Start a run, or return the one that is running.
+
+        Returns
+        -------
+        run : LiveRun
+        started : bool
+            Whether this call started it.
+        """
+        name = canonical(symbol)
+        spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
+        source = live_source(exchange)
+        settings = rules or Rules()
+        with self._lock:
+            running = self._runs.get((name, spec.name))
+            if running is not None and running.status == "running":
+                _check_same(running, source, settings, find_home(home).root)
+                return running, False
+            engine = self._started_engine()
+            shelf = DiskShelf(find_home(home), name, spec, source.name, now=engine.clock.now)
+            run = LiveRun(name, spec, source, settings, shelf, engine.clock, engine.wake)
+            run.kept = shelf.open()
+            run.place = len(self._runs) if run.kept is None else run.kept.place
+            self._runs[name, spec.name] = run
+            engine.add(run)
+        return run, True
+
+    def find(self, symbol: str, strategy: object) -> LiveRun:
+        """Return the run of a symbol and strategy.
+
+        Raises
+        ------
+        UsageError
+            When this process has none.
+        """
+        name = canonical(symbol)
+        spec = strategy.name if isinstance(strategy, StrategySpec) else strategy
+        with self._lock:
+            known = {f"{run.symbol}:{run.strategy}" for run in self._runs.values()}
+            for run in self._runs.values():
+                if (run.symbol, run.strategy) == (name, spec):
+                    return run
+        raise UsageError(
+            f"no live run {name}:{spec} in this process; there are {sorted(known) or 'none'}. "
+            "tn.live.attach() finds those of other processes"
+        )
+
+    def runs(self) -> list[LiveRun]:
+        """Return the runs of this process, in the order of first start."""
+        with self._lock:
+            return list(self._runs.values())
+
+    def _started_engine(self) -> Engine:
+        if self._engine is None:
+            self._engine = Engine(SystemClock(), ThreadWorkers(), bus)
+        return self._engine
+
+
+def live_source(given: object) -> LiveSource:
+    """Return an exchange that has new candles.
+
+    Raises
+    ------
+    UsageError
+        When it only has recorded ones.
+    """
+    if isinstance(given, str):
+        return live_source(registry.find("exchange", given, form=cast(Any, LiveSource)))
+    if isinstance(given, LiveSource):
+        return given
+    raise UsageError(
+        f"a live run needs an exchange that goes on having new candles, was {given!r:.80}; "
+        "recorded candles can be lived through with tn.live.rehearse(...)"
+    )
+
+
+def _check_same(run: LiveRun, source: LiveSource, rules: Rules, home: Path) -> None:
+    """Refuse to return a run that is not what was asked for."""
+    differences = []
+    if source is not run.source:
+        differences.append(f"exchange (runs on {run.source.name!r})")
+    if rules != run.rules:
+        changed = [k for k, v in run.rules.model_dump().items() if getattr(rules, k) != v]
+        differences.append(f"rules ({', '.join(changed)})")
+    if home != run.shelf.home:
+        differences.append(f"home (runs under {run.shelf.home})")
+    if differences:
+        raise AlreadyRunning(
+            f"{run.id} runs already with another {' and another '.join(differences)}; "
+            "stop or release it first"
+        )
+
+
+desk: Desk = globals().get("desk") or Desk()
+"""The runs of this process; a reload of this module keeps them."""

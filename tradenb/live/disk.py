@@ -1,0 +1,198 @@
+"""The disk of one live run: lock, document, journal, views and requests behind one object."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tradenb.core.events import Event
+from tradenb.core.machine import Command
+from tradenb.engine.record import event_to_row, from_record, row_to_event, to_record
+from tradenb.engine.specs import StrategySpec
+from tradenb.live.shelf import Asked, Kept, Request
+from tradenb.store import control
+from tradenb.store.codec import Generation
+from tradenb.store.document import DocumentStore
+from tradenb.store.filesystem import DiskFilesystem, Filesystem
+from tradenb.store.journal import Journal
+from tradenb.store.lock import FileLock
+from tradenb.store.migrations import VERSION
+from tradenb.store.paths import Home, Key
+from tradenb.store.views import behind, run_views, write_views
+
+log = logging.getLogger("tradenb")
+
+ACCOUNT: Final = "paper"
+_REMEMBERED: Final = 1_000
+_ALL: Final = 1 << 31
+
+
+class DiskShelf:
+    """What a run keeps under a home.
+
+    Parameters
+    ----------
+    home : Home
+    symbol : str
+    spec : StrategySpec
+    exchange : str
+        Its name, for the document.
+    revision : int
+        Of the strategy.
+    now : callable
+        Wall clock, ms UTC.
+    filesystem : Filesystem, optional
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        symbol: str,
+        spec: StrategySpec,
+        exchange: str,
+        *,
+        revision: int = 1,
+        now: Callable[[], int],
+        filesystem: Filesystem | None = None,
+        durable: bool = True,
+    ) -> None:
+        self.home = home.root
+        self.now = now
+        self._home = home
+        self._key = Key(spec.name, symbol)
+        self._spec = spec
+        self._exchange = exchange
+        self._revision = revision
+        disk = filesystem or DiskFilesystem(durable=durable)
+        self._filesystem = disk
+        what = f"{symbol}:{spec.name}"
+        self._lock = FileLock(disk, home.lock(self._key), started=now(), what=what)
+        self._document = DocumentStore(disk, home.document(self._key), guard=self._lock.assure)
+        self._journal = Journal(disk, home.journal(self._key))
+        self._taken: list[str] = []
+        self._kill: str | None = None
+        self._shown: dict[Path, bytes] = {}
+        self._body: dict[str, Any] = {}
+
+    def open(self) -> Kept | None:
+        """Lock, load the newest valid document, and bring journal and views in order.
+
+        Raises
+        ------
+        StateLocked
+            When another process holds the run.
+        StateError
+            When what is there cannot be used; see `DocumentStore.load`.
+        """
+        self._lock.acquire()
+        try:
+            return self._open()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def commit(self, kept: Kept) -> bool:
+        """Replace the document; tell whether it survives a power loss."""
+        body = self._body_of(kept)
+        committed = self._document.commit(body)
+        self._body = body
+        return committed.synced
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Append events to the journal; those it has already are passed over."""
+        self._journal.append([event_to_row(event) for event in events])
+
+    def show(self) -> None:
+        """Write the views of the last commit; they are never read as truth."""
+        generation = Generation(self._document.seq, self._body, VERSION)
+        views = run_views(self._home, generation)
+        try:
+            write_views(self._filesystem, views)
+        except OSError as error:
+            log.warning("views: %s", error)
+
+    def look(self) -> Asked:
+        """Return what is asked for from outside, in order."""
+        self._kill = control.kill_switch(self._filesystem, self._home)
+        received = control.receive(self._filesystem, self._home, self._key)
+        for path, words in received.refused:
+            log.warning("%s is no request: %s", path, words)
+        old = [request for request in received.requests if request.id in self._taken]
+        control.remove(self._filesystem, self._home, old)
+        fresh = [_as_request(item) for item in received.requests if item.id not in self._taken]
+        return Asked(fresh, self._kill)
+
+    def is_asked(self) -> bool:
+        """Tell whether requests wait, or the kill switch was turned since the last look."""
+        if control.kill_switch(self._filesystem, self._home) != self._kill:
+            return True
+        folder = self._home.control(self._key)
+        return self._filesystem.exists(folder) and bool(self._filesystem.names(folder))
+
+    def take(self, requests: Sequence[Request]) -> None:
+        """Note that requests are obeyed by the state that is committed next."""
+        self._taken = [*self._taken, *(item.token.id for item in requests)][-_REMEMBERED:]
+
+    def done(self, requests: Sequence[Request]) -> None:
+        """Remove requests that are in the document now."""
+        control.remove(self._filesystem, self._home, [item.token for item in requests])
+
+    def events(self, limit: int | None = None) -> list[Event]:
+        """Return the newest events of the journal, oldest first."""
+        rows = self._journal.read() if limit is None else self._journal.tail(limit)
+        return [row_to_event(row) for row in rows]
+
+    def close(self) -> None:
+        """Give the lock back."""
+        self._lock.release()
+
+    def _open(self) -> Kept | None:
+        found = self._document.load()
+        for moved in found.moved:
+            log.error("%s was damaged (%s) and is kept as %s", moved.path, moved.words, moved.to)
+        if found.generation is None:
+            return None
+        self._body = body = found.generation.body
+        self._taken = list(body["taken"])
+        self._journal.append(body["outbox"])
+        write_views(
+            self._filesystem,
+            behind(self._filesystem, run_views(self._home, found.generation)),
+        )
+        return Kept(
+            state=from_record(body["state"]),
+            user_state=body["user_state"],
+            last_seq=body["last_event_seq"],
+            start=body["start"],
+            history_start=body["history_start"] or 0,
+            outbox=tuple(row_to_event(row) for row in body["outbox"]),
+            place=body["order"],
+        )
+
+    def _body_of(self, kept: Kept) -> dict[str, Any]:
+        return {
+            "account": ACCOUNT,
+            "exchange": self._exchange,
+            "symbol": self._key.symbol,
+            "strategy": self._key.strategy,
+            "revision": self._revision,
+            "order": kept.place,
+            "risk": [rule.name for rule in self._spec.risk],
+            "start": kept.start,
+            "history_start": kept.history_start,
+            "state": to_record(kept.state),
+            "last_event_seq": kept.last_seq,
+            "outbox": [event_to_row(event) for event in kept.outbox],
+            "user_state": kept.user_state,
+            "taken": list(self._taken),
+            "saved_at": self.now(),
+        }
+
+
+def _as_request(item: control.Request) -> Request:
+    if item.kind == "release":
+        return Request(None, item)
+    command = Command(item.wall, item.kind, item.signal_id, item.cancel_id)
+    return Request(command, item)

@@ -1,0 +1,107 @@
+"""`tn.live.list`: the runs of this process and every document under a home, as a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.engine.record import from_record
+from tradenb.engine.registry import registry
+from tradenb.errors import StateError
+from tradenb.live.run import LiveRun
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.paths import Home, Key, find_home
+from tradenb.store.reading import read_document
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS: Final = (
+    "id",
+    "symbol",
+    "strategy",
+    "status",
+    "stopping",
+    "stale",
+    "state",
+    "last_tick",
+    "saved",
+    "last_error",
+)
+
+
+def listing(runs: Sequence[LiveRun], home: str | Path | None) -> pd.DataFrame:
+    """Return one row a run, those of this process first."""
+    import pandas as pd
+
+    rows = [_row_of_run(run) for run in runs]
+    known = {row["id"] for row in rows}
+    rows += [row for row in _rows_on_disk(find_home(home)) if row["id"] not in known]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    times = pd.to_datetime(frame["last_tick"].astype("Int64"), unit="ms", utc=True)
+    frame["last_tick"] = times.astype("datetime64[ms, UTC]")
+    return frame.astype({"stopping": "bool", "stale": "bool", "saved": "bool"})
+
+
+def _row_of_run(run: LiveRun) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "symbol": run.symbol,
+        "strategy": run.strategy,
+        "status": run.status,
+        "stopping": run.stopping,
+        "stale": is_stale(run),
+        "state": run.describe(),
+        "last_tick": run.history[-1].wall if run.history else None,
+        "saved": run.saved,
+        "last_error": None if run.error is None else str(run.error),
+    }
+
+
+def is_stale(run: LiveRun) -> bool:
+    """Tell whether the strategy was registered again with other code since the run started."""
+    current = registry.known("strategy", run.strategy)
+    return current is not None and current.fingerprint != run.spec.fingerprint
+
+
+def _rows_on_disk(home: Home) -> Iterator[dict[str, Any]]:
+    disk = DiskFilesystem()
+    for key in home.keys(disk):
+        yield _row_of_document(disk, home, key)
+
+
+def _row_of_document(disk: DiskFilesystem, home: Home, key: Key) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row |= {"id": f"{key.symbol}:{key.strategy}", "symbol": key.symbol, "strategy": key.strategy}
+    row |= {"status": "idle", "stopping": False, "stale": False, "saved": True}
+    try:
+        found = read_document(disk, home.document(key))
+    except StateError as error:
+        return row | {"last_error": str(error)}
+    if found is None:
+        return row
+    body = found.body
+    state = from_record(body["state"])
+    row |= {"stopping": state.stopping, "last_tick": body["saved_at"]}
+    row["status"] = "running" if is_locked(disk, home.lock(key)) else "idle"
+    if state.done:
+        row["status"] = "done"
+    signal = state.signal
+    if signal is None:
+        row["state"] = "nothing open"
+    else:
+        what = "scheduled" if state.opened_at is None else "open"
+        row["state"] = f"{signal.position} {what} at {signal.entry:g}"
+    return row
+
+
+def is_locked(disk: DiskFilesystem, path: Path) -> bool:
+    """Tell whether somebody holds a lock, by asking for it and giving it back."""
+    if not disk.exists(path):
+        return False
+    try:
+        disk.unlock(disk.lock(path))
+    except BlockingIOError:
+        return True
+    return False

@@ -1,0 +1,237 @@
+"""`LiveRun`: the handle on one live run, safe to use from any thread and cell."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from tradenb.core.events import Event
+from tradenb.core.machine import Command, CommandKind, State
+from tradenb.core.risk import Held
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import iso
+from tradenb.engine.ports import Clock, LiveSource
+from tradenb.engine.session import Instance
+from tradenb.engine.specs import StrategySpec
+from tradenb.errors import StateError
+from tradenb.live.shelf import Kept, Shelf
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tradenb.live.feed import Feed
+
+Status = Literal["idle", "running", "done"]
+KEPT_TICKS: Final = 10_000
+_HEARTBEAT_S: Final = 0.1
+
+
+class Tick(NamedTuple):
+    """The result of one pass of the loop for one run.
+
+    Attributes
+    ----------
+    at : int
+        Newest close time that was fed, ms UTC.
+    wall : int
+        When the tick ended, ms UTC.
+    symbol, strategy : str
+    action : str
+        idle, scheduled, active, opened, closed or cancelled.
+    price : float
+        Market price at `at`.
+    signal_id : str or None
+    duration_ms : float
+    candles : int
+        Candles that this tick fed.
+    """
+
+    at: int
+    wall: int
+    symbol: str
+    strategy: str
+    action: str
+    price: float
+    signal_id: str | None
+    duration_ms: float
+    candles: int
+
+
+class LiveRun:
+    """A live run of one strategy on one symbol.
+
+    Attributes
+    ----------
+    symbol : str
+    strategy : str
+    status : {"idle", "running", "done"}
+        idle: not running, a start resumes it; done: ended by `stop`.
+    saved : bool
+        Whether the last state is on disk.
+    error : BaseException or None
+        What went wrong last; None after a good tick.
+    """
+
+    def __init__(
+        self,
+        symbol: str,
+        spec: StrategySpec,
+        source: LiveSource,
+        rules: Rules,
+        shelf: Shelf,
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        self.symbol = symbol
+        self.spec = spec
+        self.source = source
+        self.rules = rules
+        self.shelf = shelf
+        self.status: Status = "idle"
+        self.saved = True
+        self.error: BaseException | None = None
+        self.instance: Instance | None = None
+        self.feed: Feed | None = None
+        self.history: deque[Tick] = deque(maxlen=KEPT_TICKS)
+        self.commands: deque[Command] = deque()
+        self.outbox: list[Event] = []
+        self.told_seq = 0
+        self.committed: State | None = None
+        self.place = 0
+        self.kept: Kept | None = None
+        self.leaving = False
+        self.asked = False
+        self.start = 0
+        self.history_start = 0
+        self.next_at = 0
+        self._clock = clock
+        self._wake = wake
+        self._ended = threading.Event()
+
+    def __repr__(self) -> str:
+        held = self.position or self.scheduled
+        what = "" if held is None else f", {held.position} at {held.entry:g}"
+        saved = "" if self.saved else ", UNSAVED"
+        failed = "" if self.error is None else f", error: {self.error}"
+        return f"<live {self.id} {self.status}{what}{saved}{failed}>"
+
+    @property
+    def id(self) -> str:
+        """Symbol and strategy."""
+        return f"{self.symbol}:{self.spec.name}"
+
+    @property
+    def strategy(self) -> str:
+        """Name of the strategy."""
+        return self.spec.name
+
+    @property
+    def position(self) -> Held | None:
+        """The open signal, or None."""
+        return self._held(opened=True)
+
+    @property
+    def scheduled(self) -> Held | None:
+        """The signal that waits for its entry, or None."""
+        return self._held(opened=False)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a graceful stop was taken and the position is being followed to its close."""
+        return self.instance is not None and self.instance.state.stopping
+
+    def stop(self) -> None:
+        """End gracefully: no new signals; an open position is followed to its close."""
+        self._command("stop")
+
+    def cancel(self, id: str | None = None, *, cancel_id: str | None = None) -> None:
+        """Cancel the scheduled signal, whichever it is or only the one with this id."""
+        self._command("cancel", id, cancel_id)
+
+    def flatten(self) -> None:
+        """Close the open position at the market price of the next candle; the run goes on."""
+        self._command("flatten")
+
+    def release(self) -> None:
+        """Leave the run, keeping its position; the next start resumes it."""
+        self.leaving = True
+        self._wake()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the run has ended, at most `timeout` seconds; tell whether it has."""
+        waited = 0.0
+        while not self._ended.wait(_HEARTBEAT_S):
+            waited += _HEARTBEAT_S
+            if timeout is not None and waited >= timeout:
+                return False
+        return True
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Wait until the run has ended; an interrupt of the cell is felt at once."""
+        return self._until_ended().__await__()
+
+    def raise_if_failed(self) -> None:
+        """Raise what went wrong last, if anything did.
+
+        Raises
+        ------
+        StateError
+            With the error as its cause.
+        """
+        if self.error is not None:
+            raise StateError(f"{self.id} failed: {self.error}") from self.error
+
+    def events(self, limit: int | None = None) -> pd.DataFrame:
+        """Return the events of the journal, oldest first; the newest `limit` of them."""
+        from tradenb.view.frames import event_frame
+
+        return event_frame(self.shelf.events(limit))
+
+    def ticks(self) -> pd.DataFrame:
+        """Return the results of the last ticks, one row each."""
+        import pandas as pd
+
+        frame = pd.DataFrame(list(self.history), columns=list(Tick._fields))
+        for name in ("at", "wall"):
+            frame[name] = pd.to_datetime(frame[name], unit="ms", utc=True).astype(
+                "datetime64[ms, UTC]"
+            )
+        return frame
+
+    def enter(self, status: Status) -> None:
+        """Change the status; the engine's business."""
+        self.status = status
+        if status == "running":
+            self._ended.clear()
+        else:
+            self._ended.set()
+
+    def describe(self) -> str:
+        """Say in one line what the run holds."""
+        held = self.position or self.scheduled
+        if held is None:
+            return "nothing open"
+        if held.opened_at is None:
+            return f"{held.position} scheduled at {held.entry:g}"
+        return f"{held.position} since {iso(held.opened_at)} at {held.entry:g}"
+
+    def _held(self, *, opened: bool) -> Held | None:
+        state = None if self.instance is None else self.instance.state
+        if state is None or state.signal is None or (state.opened_at is not None) != opened:
+            return None
+        return Held(state.signal, state.opened_at)
+
+    def _command(
+        self, kind: CommandKind, id: str | None = None, cancel_id: str | None = None
+    ) -> None:
+        if self.status != "running":
+            raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
+        self.commands.append(Command(self._clock.now(), kind, id, cancel_id))
+        self._wake()
+
+    async def _until_ended(self) -> None:
+        while not self._ended.is_set():  # noqa: ASYNC110 - it is set on another thread
+            await asyncio.sleep(_HEARTBEAT_S)

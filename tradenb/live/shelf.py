@@ -1,0 +1,117 @@
+"""What a live run keeps on disk, behind one object: document, journal, views, lock, requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from tradenb.core.events import Event
+from tradenb.core.machine import Command, State
+
+
+class Kept(NamedTuple):
+    """What a document remembers of a run.
+
+    Attributes
+    ----------
+    state : State
+    user_state : str
+        `ctx.state` as JSON.
+    last_seq : int
+        Number of the run's last event.
+    start : int
+        Cursor with which the run began, ms UTC.
+    history_start : int
+        First candle that the strategies saw, ms UTC.
+    outbox : tuple of Event
+        Events that the journal has not confirmed.
+    place : int
+        Its place among the runs that it shares risk rules with.
+    """
+
+    state: State
+    user_state: str
+    last_seq: int
+    start: int
+    history_start: int
+    outbox: tuple[Event, ...]
+    place: int
+
+
+class Request(NamedTuple):
+    """A request of another process, from a control file.
+
+    Attributes
+    ----------
+    command : Command or None
+        None asks to release the run.
+    token : object
+        Names the request to the shelf.
+    """
+
+    command: Command | None
+    token: Any
+
+
+class Asked(NamedTuple):
+    """What is asked for from outside.
+
+    Attributes
+    ----------
+    requests : list of Request
+        In order, without those that were obeyed.
+    kill : str or None
+        What the kill switch of the home says: halt, flatten, or None.
+    """
+
+    requests: list[Request]
+    kill: str | None
+
+
+class Shelf(Protocol):
+    """The disk of one run.
+
+    Attributes
+    ----------
+    home : Path
+        The folder that everything is under.
+    """
+
+    home: Path
+
+    def open(self) -> Kept | None:
+        """Lock, load the newest valid document, and bring journal and views in order."""
+
+    def commit(self, kept: Kept) -> bool:
+        """Replace the document; tell whether it survives a power loss.
+
+        Raises
+        ------
+        StateWriteError
+            When the old one is in force.
+        """
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Append events to the journal; those it has already are passed over."""
+
+    def show(self) -> None:
+        """Write the views of the last commit."""
+
+    def look(self) -> Asked:
+        """Return what is asked for from outside, in order."""
+
+    def is_asked(self) -> bool:
+        """Tell whether requests wait, or the kill switch was turned since the last look."""
+
+    def take(self, requests: Sequence[Request]) -> None:
+        """Note that requests are obeyed by the state that is committed next."""
+
+    def done(self, requests: Sequence[Request]) -> None:
+        """Remove requests that are in the document now."""
+
+    def events(self, limit: int | None = None) -> list[Event]:
+        """Return the newest events of the journal, oldest first."""
+
+    def close(self) -> None:
+        """Give the lock back."""

@@ -1,0 +1,340 @@
+"""One pass of the live loop for runs that share risk rules.
+
+Fetch what closed since the cursors, let it happen, commit, and only then tell anybody. A tick that
+fails changes nothing: the states from before are put back and the next tick feeds the same candles
+again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from tradenb.bus import Bus, Performance
+from tradenb.core import touch
+from tradenb.core.events import Event
+from tradenb.core.machine import Command, State, give, stop
+from tradenb.core.timeframe import MINUTE, floor_to
+from tradenb.engine.context import saved_state
+from tradenb.engine.ports import Clock, Workers
+from tradenb.engine.session import Instance, Pump, Session
+from tradenb.errors import StateError, TradenbError
+from tradenb.live.feed import Feed
+from tradenb.live.run import LiveRun, Tick
+from tradenb.live.shelf import Asked, Kept, Request
+
+log = logging.getLogger("tradenb")
+
+TOGETHER_S: Final = 5.0
+SUBSCRIBER_S: Final = 10.0
+
+
+class Before(NamedTuple):
+    """What an instance was, to be put back if what follows fails."""
+
+    state: State
+    user_state: str
+    last_seq: int
+    asks_lost: int
+    skipping: bool
+
+
+class Ticker:
+    """Makes ticks and tells the world of them; the tools are parameters."""
+
+    def __init__(self, clock: Clock, workers: Workers, bus: Bus) -> None:
+        self.clock = clock
+        self.workers = workers
+        self._bus = bus
+        self._previous: dict[str, int] = {}
+
+    async def tick(self, runs: Sequence[LiveRun]) -> None:
+        """Make one pass for a group, in its order."""
+        await Pass(self, runs).go()
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        """Tell the subscribers of events that are on disk."""
+        for event in events:
+            for subscription in self._bus.for_event(event):
+                await self._call(subscription.function, event)
+
+    async def report(self, run: LiveRun, tick: Tick | None, duration_ms: float) -> None:
+        """Tell the result of a tick and how long it took."""
+        if tick is not None:
+            run.history.append(tick)
+            for subscription in self._bus.wants("ticks", "live"):
+                await self._call(subscription.function, tick)
+        now = self.clock.now()
+        measured = Performance(
+            timestamp=now,
+            previous_timestamp=self._previous.get(run.id),
+            metric_type="live_tick",
+            duration_ms=duration_ms,
+            strategy=run.strategy,
+            exchange=run.source.name,
+            symbol=run.symbol,
+            backtest=False,
+        )
+        self._previous[run.id] = now
+        for subscription in self._bus.wants("performance", "live"):
+            await self._call(subscription.function, measured)
+
+    async def fail(self, run: LiveRun, error: Exception) -> None:
+        """Note what went wrong; the loop goes on."""
+        run.error = error
+        log.warning("%s: %s", run.id, error)
+        now = self.clock.now()
+        words = str(error) if isinstance(error, TradenbError) else repr(error)
+        event = Event(
+            0,
+            floor_to(now),
+            run.symbol,
+            run.strategy,
+            "error",
+            note=words[:500],
+            mode="live",
+            wall=now,
+        )
+        await self.tell([event])
+
+    async def _call(self, function: Any, what: Any) -> None:
+        try:
+            await self.workers.call(function, what, seconds=SUBSCRIBER_S)
+        except Exception:
+            log.exception("a subscriber failed on %s", what)
+
+
+class Pass:
+    """One tick of a group: what it began with, and how far it has come."""
+
+    def __init__(self, ticker: Ticker, runs: Sequence[LiveRun]) -> None:
+        self._ticker = ticker
+        self._runs = runs
+        self._began = ticker.clock.monotonic()
+        self._newest = floor_to(ticker.clock.now())
+        self._requests: dict[str, list[Request]] = {}
+        self._befores: dict[str, Before] = {}
+        self._cursors = {run.id: instance_of(run).state.cursor for run in runs}
+        self._told: dict[str, list[Event]] = {run.id: [] for run in runs}
+
+    async def go(self) -> None:
+        """Do all of it."""
+        for run in self._runs:
+            await self._take_requests(run)
+        try:
+            await self._bring()
+            session = self._session()
+            limit = min(run.rules.signal_timeout_seconds for run in self._runs)
+            await self._drive(session, session.pump(self._newest), limit)
+            await self._settle(session)
+            await self._drive(session, session.call_back(), limit)
+            await self._settle(session)
+        except Exception as error:  # noqa: BLE001 - a tick that fails ends no loop
+            for run in self._runs:
+                self._put_back(run)
+                await self._ticker.fail(run, error)
+            return
+        for run in self._runs:
+            await self._report(run)
+
+    async def _take_requests(self, run: LiveRun) -> None:
+        """Put what the user asked for, here or in another process, into the state."""
+        instance = instance_of(run)
+        while run.commands:
+            instance.state = _obeyed(instance.state, run.commands.popleft())
+        asked: Asked = await self._ticker.workers.call(run.shelf.look, seconds=None)
+        found = asked.requests
+        self._requests[run.id] = found
+        for request in found:
+            if request.command is None:
+                run.leaving = True
+            else:
+                instance.state = _obeyed(instance.state, request.command)
+        run.shelf.take(found)
+        instance.halted = asked.kill is not None
+        if asked.kill is not None:
+            instance.state = _killed(instance.state, asked.kill, self._ticker.clock.now())
+        self._befores[run.id] = _before(instance)
+
+    async def _bring(self) -> None:
+        """Have the candles of all runs; those of a slow or failing symbol are fed later."""
+        due = [run for run in self._runs if instance_of(run).state.cursor < self._newest]
+        if not due:
+            return
+        tasks = {
+            run.id: asyncio.create_task(_feed(run).bring(self._newest), name=run.id) for run in due
+        }
+        await asyncio.wait(tasks.values(), timeout=None if len(due) == 1 else TOGETHER_S)
+        for run in due:
+            task = tasks[run.id]
+            if not task.done():
+                task.cancel()
+                continue
+            try:
+                instance_of(run).candles = (await task).candles
+            except Exception as error:  # noqa: BLE001 - the others go on
+                await self._ticker.fail(run, error)
+            else:
+                run.error = None
+
+    def _session(self) -> Session:
+        instances = [instance_of(run) for run in self._runs]
+        for place, instance in enumerate(instances):
+            instance.place = place
+        session = Session(instances, defer_callbacks=True)
+        age = self._ticker.clock.now() - self._newest
+        fresh = age < min(run.rules.late_entry_seconds for run in self._runs) * 1000
+        session.fresh_from = self._newest if fresh else self._newest + 1
+        return session
+
+    async def _drive(self, session: Session, pump: Pump, seconds: float) -> None:
+        """Call the functions that a pump asks for, each with a deadline.
+
+        What has happened is committed before a strategy is asked: a strategy that hangs delays no
+        exit, its own or another's.
+        """
+        failure: Exception | None = None
+        reply: Any = None
+        while True:
+            try:
+                call = pump.throw(failure) if failure else pump.send(reply)
+            except StopIteration:
+                return
+            failure, reply = None, None
+            if call.asks and session.events:
+                await self._settle(session)
+            try:
+                reply = await self._ticker.workers.call(call.function, *call.args, seconds=seconds)
+            except Exception as error:  # noqa: BLE001 - the user's code; goes to the pump
+                failure = error
+
+    async def _settle(self, session: Session) -> None:
+        """Commit what has happened, and then tell of it."""
+        events, session.events = session.events, []
+        for run in self._runs:
+            own = [event for event in events if _is_of(event, run)]
+            if await self._commit(run, own):
+                await self._announce(run)
+
+    async def _commit(self, run: LiveRun, events: list[Event]) -> bool:
+        """Put the new state on disk; tell whether there was something to tell."""
+        instance = instance_of(run)
+        if instance.state is run.committed and not events and not run.outbox:
+            return False
+        wall = self._ticker.clock.now()
+        outbox = [*run.outbox, *(event._replace(wall=wall) for event in events)]
+        synced = await self._ticker.workers.call(
+            run.shelf.commit, kept_of(run, outbox), seconds=None
+        )
+        run.outbox, run.committed, run.saved = outbox, instance.state, True
+        self._befores[run.id] = _before(instance)
+        requests = self._requests.pop(run.id, [])
+        if requests:
+            await self._ticker.workers.call(run.shelf.done, requests, seconds=None)
+        return bool(synced)
+
+    async def _announce(self, run: LiveRun) -> None:
+        """Bring the events to the journal, the subscribers and the views."""
+        fresh = [event for event in run.outbox if event.seq > run.told_seq]
+        self._told[run.id] += fresh
+        try:
+            await self._ticker.workers.call(run.shelf.append, run.outbox, seconds=None)
+            run.outbox = []
+        except (StateError, OSError) as error:
+            # They are in the document, which keeps them until the journal has them.
+            await self._ticker.fail(run, error)
+        if fresh:
+            run.told_seq = fresh[-1].seq
+            await self._ticker.tell(fresh)
+        await self._ticker.workers.call(run.shelf.show, seconds=None)
+
+    async def _report(self, run: LiveRun) -> None:
+        fed = (instance_of(run).state.cursor - self._cursors[run.id]) // MINUTE
+        duration = (self._ticker.clock.monotonic() - self._began) * 1000
+        wall = self._ticker.clock.now()
+        tick = tick_of(run, self._told[run.id], wall, duration, fed) if fed > 0 else None
+        await self._ticker.report(run, tick, duration)
+
+    def _put_back(self, run: LiveRun) -> None:
+        before = self._befores[run.id]
+        instance = instance_of(run)
+        if instance.state is not before.state:
+            run.saved = False
+        instance.state = before.state
+        instance.numbering.last = before.last_seq
+        instance.asks_lost = before.asks_lost
+        instance.skipping = before.skipping
+        instance.renew(before.user_state)
+
+
+def kept_of(run: LiveRun, outbox: Sequence[Event]) -> Kept:
+    """Return what a document should remember of a run."""
+    instance = instance_of(run)
+    return Kept(
+        state=instance.state,
+        user_state=saved_state(instance.context),
+        last_seq=instance.numbering.last,
+        start=run.start,
+        history_start=run.history_start,
+        outbox=tuple(outbox),
+        place=run.place,
+    )
+
+
+def tick_of(run: LiveRun, events: Sequence[Event], wall: int, duration: float, fed: int) -> Tick:
+    """Say what a tick came to."""
+    instance = instance_of(run)
+    state, candles = instance.state, instance.candles
+    action = "idle"
+    if state.signal is not None:
+        action = "scheduled" if state.opened_at is None else "active"
+    for event in events:
+        if event.kind in ("opened", "closed", "cancelled"):
+            action = event.kind
+    price = touch.market_price(candles, candles.index(state.cursor), run.rules)
+    signal_id = None if state.signal is None else state.signal.id
+    return Tick(
+        state.cursor, wall, run.symbol, run.strategy, action, price, signal_id, duration, fed
+    )
+
+
+def instance_of(run: LiveRun) -> Instance:
+    """Return the instance of a run that has been prepared."""
+    if run.instance is None:
+        raise RuntimeError(f"{run.id} has not been prepared")
+    return run.instance
+
+
+def _obeyed(state: State, command: Command) -> State:
+    return stop(state, command.at) if command.kind == "stop" else give(state, command)
+
+
+def _killed(state: State, kind: str, now: int) -> State:
+    """Obey the kill switch: a waiting entry is cancelled; flatten closes what is open as well."""
+    scheduled = state.signal is not None and state.opened_at is None
+    opened = state.opened_at is not None and kind == "flatten"
+    if state.commands or not (scheduled or opened):
+        return state
+    return give(state, Command(now, "cancel" if scheduled else "flatten"))
+
+
+def _feed(run: LiveRun) -> Feed:
+    if run.feed is None:
+        raise RuntimeError(f"{run.id} has not been prepared")
+    return run.feed
+
+
+def _before(instance: Instance) -> Before:
+    return Before(
+        instance.state,
+        saved_state(instance.context),
+        instance.numbering.last,
+        instance.asks_lost,
+        instance.skipping,
+    )
+
+
+def _is_of(event: Event, run: LiveRun) -> bool:
+    return (event.symbol, event.strategy) == (run.symbol, run.strategy)

@@ -1,0 +1,190 @@
+"""Requests to a run from outside: one file each, watched by its loop; works without Jupyter.
+
+The kill switch is the file `KILL`: everything under its home closes at once (`flatten`) or stops
+acting (`halt`, and whatever else it says).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Final, Literal, NamedTuple
+from uuid import uuid4
+
+from pydantic import Field, ValidationError
+
+from tradenb.errors import StateWriteError, UsageError, unknown
+from tradenb.store.atomic import forget, make_folders, move_aside, write_copy
+from tradenb.store.body import Moment, Plain
+from tradenb.store.filesystem import Filesystem
+from tradenb.store.paths import Home, Key
+from tradenb.store.strict import Damaged, dump, parse
+
+RequestKind = Literal["stop", "flatten", "cancel", "release"]
+KillKind = Literal["halt", "flatten"]
+KINDS: Final = ("stop", "flatten", "cancel", "release")
+_LIMIT: Final = 1 << 16
+_AT_A_TIME: Final = 1_000
+_WALL_DIGITS: Final = 15
+
+
+class Request(Plain):
+    """What a user asks of a run.
+
+    Attributes
+    ----------
+    id : str
+        Of the request; a run remembers the ids it obeyed until their files are gone.
+    wall : int
+        When it was given, ms UTC.
+    kind : {"stop", "flatten", "cancel", "release"}
+    strategy, symbol : str
+    signal_id, cancel_id : str or None
+        Only for cancel: the signal meant (None is whatever is scheduled), and the words that come
+        back in the note.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
+    wall: Moment
+    kind: RequestKind
+    strategy: str
+    symbol: str
+    signal_id: str | None = None
+    cancel_id: str | None = None
+
+
+class Received(NamedTuple):
+    """The requests that wait, in order, and what was no request: where it is now, and why."""
+
+    requests: tuple[Request, ...]
+    refused: tuple[tuple[Path, str], ...]
+
+
+def send(
+    filesystem: Filesystem,
+    home: Home,
+    key: Key,
+    kind: RequestKind,
+    *,
+    wall: int,
+    signal_id: str | None = None,
+    cancel_id: str | None = None,
+    id: str | None = None,
+) -> Request:
+    """Leave a request for a run; it survives a power loss when this returns.
+
+    Parameters
+    ----------
+    filesystem : Filesystem
+    home : Home
+    key : Key
+    kind : {"stop", "flatten", "cancel", "release"}
+    wall : int
+        Now, ms UTC.
+    signal_id, cancel_id : str, optional
+        For cancel.
+    id : str, optional
+        Default made up.
+
+    Raises
+    ------
+    UsageError
+        When the request makes no sense.
+    StateWriteError
+        When it could not be written.
+    """
+    if kind not in KINDS:
+        raise unknown("request", kind, KINDS)
+    try:
+        request = Request(
+            id=id or uuid4().hex[:12],
+            wall=wall,
+            kind=kind,
+            strategy=key.strategy,
+            symbol=key.symbol,
+            signal_id=signal_id,
+            cancel_id=cancel_id,
+        )
+    except ValidationError as error:
+        raise UsageError(f"this is no request: {error}") from error
+    path = _path(home, request)
+    temp = path.with_name(f".{path.name}.tmp")
+    try:
+        make_folders(filesystem, path.parent)
+        forget(filesystem, temp)
+        write_copy(filesystem, temp, dump(request.model_dump()) + b"\n")
+        filesystem.replace(temp, path)
+        filesystem.sync_folder(path.parent)
+    except OSError as error:
+        raise StateWriteError(f"{path} could not be written ({error.strerror or error})") from error
+    return request
+
+
+def receive(filesystem: Filesystem, home: Home, key: Key, *, pid: int | None = None) -> Received:
+    """Read the requests to a run, oldest first, at most 1,000; what is none is moved aside.
+
+    Raises
+    ------
+    OSError
+        When the folder or a file cannot be read; nothing is lost.
+    """
+    folder = home.control(key)
+    try:
+        names = filesystem.names(folder)
+    except FileNotFoundError:
+        return Received((), ())
+    requests, refused = [], []
+    for name in [name for name in names if _is_request(name)][:_AT_A_TIME]:
+        path = folder / name
+        try:
+            requests.append(_read(filesystem, path, key))
+        except FileNotFoundError:
+            continue
+        except Damaged as error:
+            aside = move_aside(filesystem, path, f"refused-{os.getpid() if pid is None else pid}")
+            refused.append((aside, str(error)))
+    return Received(tuple(sorted(requests, key=_given)), tuple(refused))
+
+
+def remove(filesystem: Filesystem, home: Home, requests: Iterable[Request]) -> None:
+    """Remove requests that are in a committed document, or ended the loop."""
+    for request in requests:
+        forget(filesystem, _path(home, request))
+
+
+def kill_switch(filesystem: Filesystem, home: Home) -> KillKind | None:
+    """Return what the kill switch says; a switch that cannot be read says halt."""
+    try:
+        text = filesystem.read(home.kill, limit=_LIMIT)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return "halt"
+    return "flatten" if text.strip().lower() == b"flatten" else "halt"
+
+
+def _path(home: Home, request: Request) -> Path:
+    folder = home.control(Key(request.strategy, request.symbol))
+    return folder / f"{request.wall:0{_WALL_DIGITS}d}-{request.id}.json"
+
+
+def _is_request(name: str) -> bool:
+    return name.endswith(".json") and not name.startswith(".")
+
+
+def _given(request: Request) -> tuple[int, str]:
+    return request.wall, request.id
+
+
+def _read(filesystem: Filesystem, path: Path, key: Key) -> Request:
+    data = filesystem.read(path, limit=_LIMIT + 1)
+    if len(data) > _LIMIT:
+        raise Damaged(f"larger than {_LIMIT} bytes")
+    try:
+        request = Request.model_validate(parse(data))
+    except ValidationError as error:
+        raise Damaged(str(error)) from error
+    if (request.strategy, request.symbol) != key:
+        raise Damaged(f"it is for {request.symbol}:{request.strategy}")
+    return request

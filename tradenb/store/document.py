@@ -1,0 +1,179 @@
+"""`DocumentStore`: the one document of a run: loaded, committed, and what a user may decide.
+
+The steps of a commit are in `writer.py`, those of loading in `loading.py`. Whoever calls has the
+run's lock (`lock.FileLock`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tradenb.errors import StateError, StateWriteError
+from tradenb.store.atomic import free_name, keep_copy
+from tradenb.store.codec import LIMIT, decode_by_hand, seq_of
+from tradenb.store.filesystem import Filesystem
+from tradenb.store.loading import Found, load
+from tradenb.store.migrations import MIGRATIONS, Migrations
+from tradenb.store.reading import bak_of, content, fingerprint, misplacement
+from tradenb.store.strict import Damaged
+from tradenb.store.writer import Committed, Writer
+
+
+class DocumentStore:
+    """The document of one run.
+
+    Parameters
+    ----------
+    filesystem : Filesystem
+    path : Path
+        `Home.document(key)`.
+    pid : int, optional
+        Goes into the names of temporary and quarantined files; default this process.
+    guard : callable, optional
+        Called before each commit; raises if the run's lock is lost (`FileLock.assure`).
+    migrations : mapping, optional
+        For tests of older versions.
+    """
+
+    def __init__(
+        self,
+        filesystem: Filesystem,
+        path: Path,
+        *,
+        pid: int | None = None,
+        guard: Callable[[], None] | None = None,
+        migrations: Migrations = MIGRATIONS,
+    ) -> None:
+        self.path = path
+        self._filesystem = filesystem
+        self._pid = os.getpid() if pid is None else pid
+        self._guard = guard
+        self._migrations = migrations
+        self._writer = Writer(filesystem, path, pid=self._pid)
+        self._busy = threading.Lock()
+        self._begun = False
+
+    @property
+    def seq(self) -> int:
+        """Number of the generation in force, 0 before the first."""
+        return self._writer.seq
+
+    def load(self) -> Found:
+        """Find the generation in force; what is damaged is moved aside, never deleted.
+
+        Returns
+        -------
+        Found
+            With generation None if the run has never been saved.
+
+        Raises
+        ------
+        StateCorrupt
+            When files are there and none is valid.
+        StateVersionError
+            When a newer version wrote one of them; nothing was touched.
+        StateError
+            When a file cannot be read; nothing was touched.
+        """
+        self._begun = False
+        found = load(self._filesystem, self.path, pid=self._pid, migrations=self._migrations)
+        self._writer.begin_at(found.seq, found.on_disk, keeps_bak=found.from_document)
+        self._begun = True
+        return found
+
+    def commit(self, body: Mapping[str, Any]) -> Committed:
+        """Put the next generation in force.
+
+        Parameters
+        ----------
+        body : mapping
+            The fields of `store.body.Body`, JSON-plain.
+
+        Returns
+        -------
+        Committed
+
+        Raises
+        ------
+        StateWriteError
+            When it could not be written: the generation before it is in force. May be tried again.
+        StateLocked
+            When the guard found that another process holds the run.
+        StateError
+            When somebody else wrote the document; refused until `keep_ours` or `load`. Also when
+            nothing was loaded.
+        """
+        if not self._begun:
+            raise StateError(f"{self.path}: load() has to succeed before anything is written")
+        if not self._busy.acquire(blocking=False):
+            raise StateWriteError(f"{self.path}: the commit before this one has not ended yet")
+        try:
+            if self._guard is not None:
+                self._guard()
+            return self._writer.commit(body)
+        except OSError as error:
+            force = "is" if self._writer.certain else "or the one after it is"
+            raise StateWriteError(
+                f"{self.path} could not be written ({error.strerror or error}); generation "
+                f"{self.seq} {force} in force, the next commit tries again"
+            ) from error
+        finally:
+            self._busy.release()
+
+    def keep_ours(self) -> Path | None:
+        """Let what this run holds win over a document that somebody else wrote.
+
+        Returns
+        -------
+        Path or None
+            Where the other one is kept as well; the next commit replaces the document.
+        """
+        return self._go_on_from(self.seq, "foreign")
+
+    def accept(self, file: Path) -> Committed:
+        """Put a generation in force that a person has chosen, and perhaps mended.
+
+        Parameters
+        ----------
+        file : Path
+            Any generation of this run, such as one that was moved aside. Its checksum is not asked
+            for, everything else is. It stays where it is, and the document is kept beside it.
+
+        Raises
+        ------
+        StateError
+            When it is no generation of this run; nothing was changed.
+        """
+        data = content(self._filesystem, file)
+        if data is None:
+            raise StateError(f"{file} is not there")
+        try:
+            chosen = decode_by_hand(data, migrations=self._migrations)
+            misplaced = misplacement(chosen, self.path)
+            if misplaced:
+                raise Damaged(misplaced)
+        except Damaged as error:
+            raise StateError(f"{file} cannot be put in force: {error}") from error
+        self._go_on_from(chosen.seq, "replaced")
+        return self.commit(chosen.body)
+
+    def _go_on_from(self, seq: int, word: str) -> Path | None:
+        """Let the next commit replace whatever is there, which keeps a second name.
+
+        The next number is above all that any file here claims.
+        """
+        document, bak = (content(self._filesystem, path) for path in (self.path, bak_of(self.path)))
+        kept = None
+        if document is not None:
+            kept = self.path.with_name(f"{self.path.name}.{word}-{seq_of(document)}-{self._pid}")
+            kept = free_name(self._filesystem, kept)
+            keep_copy(self._filesystem, self.path, kept, limit=LIMIT + 1)
+        seq = max(seq, seq_of(document or b""), seq_of(bak or b""))
+        on_disk = None if document is None else fingerprint(document)
+        self._writer.begin_at(seq, on_disk, keeps_bak=False)
+        self._begun = True
+        return kept

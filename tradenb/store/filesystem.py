@@ -1,0 +1,242 @@
+"""The disk as a port, and the real disk behind it.
+
+Each operation is one step that can fail or be the last one before a crash, so that a fake
+(`tradenb.testing.disk.FakeDisk`) can stop a commit at every one of them. What is made of several
+steps is in `atomic.py`. Errors are plain `OSError`s; the callers say what they mean.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from pathlib import Path
+from typing import Final, Protocol
+
+# macOS: fsync hands the data to the drive, which may keep it in its cache.
+_FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
+_NOT_SUPPORTED: Final = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY}
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_PIECE: Final = 1 << 20
+
+
+class Filesystem(Protocol):
+    """What the store asks of a disk.
+
+    Handles are ints that only the filesystem understands. Every operation raises `OSError`.
+    """
+
+    def create(self, path: Path) -> int:
+        """Make a file that was not there, for writing, mode 0600; return its handle."""
+
+    def append(self, path: Path) -> int:
+        """Open a file for writing at its end, made where it is missing; return its handle."""
+
+    def write(self, handle: int, data: bytes) -> None:
+        """Write all of the data."""
+
+    def sync(self, handle: int) -> None:
+        """Make what was written survive a power loss; never to be repeated on a failed handle."""
+
+    def close(self, handle: int) -> None:
+        """Give the handle back; a lock that other processes share through it stays."""
+
+    def read(self, path: Path, *, limit: int, start: int = 0) -> bytes:
+        """Return at most `limit` bytes of a regular file from the offset `start`."""
+
+    def truncate(self, path: Path, size: int) -> None:
+        """Cut a file off at a size."""
+
+    def size(self, path: Path) -> int:
+        """Return the size of a file, bytes."""
+
+    def exists(self, path: Path) -> bool:
+        """Tell whether anything has this name."""
+
+    def names(self, folder: Path) -> list[str]:
+        """Return the names in a folder, sorted."""
+
+    def link(self, path: Path, target: Path) -> None:
+        """Give a file a second name, which must be free."""
+
+    def replace(self, path: Path, target: Path) -> None:
+        """Rename a file in one step; what had the name before is gone."""
+
+    def unlink(self, path: Path) -> None:
+        """Remove a name."""
+
+    def make_folder(self, path: Path) -> None:
+        """Make one folder, mode 0700."""
+
+    def sync_folder(self, path: Path) -> None:
+        """Make the names in a folder survive a power loss."""
+
+    def lock(self, path: Path) -> int:
+        """Open a file, made where it is missing, and lock it; BlockingIOError if another has it."""
+
+    def unlock(self, handle: int) -> None:
+        """Free the lock for everybody and give the handle back."""
+
+    def same(self, handle: int, path: Path) -> bool:
+        """Tell whether the name still leads to the file of the handle."""
+
+
+class DiskFilesystem:
+    """The real disk.
+
+    Parameters
+    ----------
+    durable : bool
+        Wait for the drive where the store asks for it. Without it a kill loses nothing but a power
+        loss may: for rehearsals.
+    """
+
+    def __init__(self, *, durable: bool = True) -> None:
+        self.durable = durable
+
+    def create(self, path: Path) -> int:
+        """Make a file that was not there."""
+        return _private(os.open(path, _NEW | os.O_EXCL, 0o600))
+
+    def append(self, path: Path) -> int:
+        """Open a file for writing at its end."""
+        return _private(os.open(path, _NEW | os.O_APPEND, 0o600))
+
+    def write(self, handle: int, data: bytes) -> None:
+        """Write all of the data, however little the system takes at a time."""
+        rest = memoryview(data)
+        while rest:
+            written = os.write(handle, rest)
+            if written <= 0:
+                raise OSError(errno.EIO, "the disk took nothing")
+            rest = rest[written:]
+
+    def sync(self, handle: int) -> None:
+        """Wait until what was written is on the drive."""
+        if not self.durable:
+            return
+        if _FULL_SYNC is not None:
+            try:
+                fcntl.fcntl(handle, _FULL_SYNC)
+            except OSError as error:
+                if error.errno not in _NOT_SUPPORTED:
+                    raise
+            else:
+                return
+        os.fsync(handle)
+
+    def close(self, handle: int) -> None:
+        """Give the handle back."""
+        os.close(handle)
+
+    def read(self, path: Path, *, limit: int, start: int = 0) -> bytes:
+        """Return at most `limit` bytes from `start`; a pipe is refused, not waited for."""
+        handle = os.open(path, _READ | os.O_NONBLOCK)
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", str(path))
+            return _read(handle, limit, start)
+        finally:
+            os.close(handle)
+
+    def truncate(self, path: Path, size: int) -> None:
+        """Cut a file off at a size."""
+        os.truncate(path, size)
+
+    def size(self, path: Path) -> int:
+        """Return the size of a file, bytes."""
+        return path.stat().st_size
+
+    def exists(self, path: Path) -> bool:
+        """Tell whether anything has this name, a broken link included."""
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+    def names(self, folder: Path) -> list[str]:
+        """Return the names in a folder, sorted."""
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries)
+
+    def link(self, path: Path, target: Path) -> None:
+        """Give a file a second name."""
+        target.hardlink_to(path)
+
+    def replace(self, path: Path, target: Path) -> None:
+        """Rename a file in one step."""
+        path.replace(target)
+
+    def unlink(self, path: Path) -> None:
+        """Remove a name."""
+        path.unlink()
+
+    def make_folder(self, path: Path) -> None:
+        """Make one folder, mode 0700 whatever the umask."""
+        path.mkdir(mode=0o700)
+        path.chmod(0o700)
+
+    def sync_folder(self, path: Path) -> None:
+        """Wait until the names in a folder are on the drive."""
+        if not self.durable:
+            return
+        handle = os.open(path, _READ | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            # Some network and user-space file systems cannot sync folders, and say so.
+            if error.errno not in _NOT_SUPPORTED:
+                raise
+        finally:
+            os.close(handle)
+
+    def lock(self, path: Path) -> int:
+        """Open and lock a file; the system frees the lock when its holder dies, however it dies."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        handle = _private(os.open(path, flags, 0o600))
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            os.close(handle)
+            raise
+        return handle
+
+    def unlock(self, handle: int) -> None:
+        """Free the lock for everybody and give the handle back."""
+        try:
+            fcntl.flock(handle, fcntl.LOCK_UN)
+        finally:
+            os.close(handle)
+
+    def same(self, handle: int, path: Path) -> bool:
+        """Tell whether the name still leads to the file of the handle."""
+        try:
+            return os.path.samestat(os.fstat(handle), path.stat())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+
+def _private(handle: int) -> int:
+    """Let the owner read and write a file under any umask; what a user allows more, stays."""
+    try:
+        if os.fstat(handle).st_mode & 0o600 != 0o600:
+            os.fchmod(handle, 0o600)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _read(handle: int, limit: int, start: int) -> bytes:
+    pieces = []
+    while limit > 0:
+        piece = os.pread(handle, min(limit, _PIECE), start)
+        if not piece:
+            break
+        pieces.append(piece)
+        start += len(piece)
+        limit -= len(piece)
+    return b"".join(pieces)

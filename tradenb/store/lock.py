@@ -1,0 +1,217 @@
+"""Who may write: locks of the operating system, freed when their holder dies, however it dies.
+
+The text in a lock file is only for the message of whoever comes second. A child made by fork shares
+the lock and would keep it alive, so the handles are closed in the child. Decision 5 in docs/adr.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tradenb.core.timeframe import iso
+from tradenb.errors import StateError, StateLocked
+from tradenb.store.atomic import make_folders
+from tradenb.store.filesystem import Filesystem
+from tradenb.store.paths import Home
+from tradenb.store.strict import Damaged, dump, parse
+
+_TEXT_LIMIT: Final = 4_096
+_TRIES: Final = 10
+_WAIT_SECONDS: Final = 0.02
+_held: set[FileLock] = set()
+
+
+class Holder(NamedTuple):
+    """Who holds a lock: process, host, and since when (wall-clock ms; 0 if it is not said)."""
+
+    pid: int
+    host: str
+    started: int
+
+    def __str__(self) -> str:
+        if not self.pid:
+            return "another process"
+        since = f" since {iso(self.started)} UTC" if self.started else ""
+        return f"process {self.pid} on {self.host}{since}"
+
+
+class FileLock:
+    """An exclusive lock on one name.
+
+    Parameters
+    ----------
+    filesystem : Filesystem
+    path : Path
+        `Home.lock(key)` or `Home.risk_lock(rule)`.
+    started : int
+        Wall-clock time for the message of others, ms UTC.
+    what : str, optional
+        What is locked, for that message.
+    """
+
+    def __init__(
+        self, filesystem: Filesystem, path: Path, *, started: int = 0, what: str = ""
+    ) -> None:
+        self.path = path
+        self._filesystem = filesystem
+        self._started = started
+        self._what = what or path.name.removesuffix(".lock")
+        self._handle: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether this object has the lock, in this process."""
+        return self._handle is not None
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises
+        ------
+        StateLocked
+            When somebody has it, this process included.
+        StateError
+            When the lock file cannot be made, or the file system has no locks.
+        """
+        if self.held:
+            raise StateLocked(f"{self._what} is locked by this object already", pid=os.getpid())
+        try:
+            self._handle = self._lock()
+        except BlockingIOError as error:
+            holder = holder_of(self._filesystem, self.path)
+            raise StateLocked(
+                f"{self._what} is held by {holder} ({self.path}); stop it there, or wait until "
+                "that process has ended",
+                pid=holder.pid,
+                host=holder.host,
+            ) from error
+        except OSError as error:
+            raise StateError(f"{self.path} cannot be locked ({error.strerror or error})") from error
+        _held.add(self)
+        self._sign()
+
+    def assure(self) -> None:
+        """Take the lock anew if its file was deleted or moved away.
+
+        Raises
+        ------
+        StateLocked
+            When somebody else was faster.
+        """
+        if self._handle is not None and self._filesystem.same(self._handle, self.path):
+            return
+        self.release()
+        self.acquire()
+
+    def release(self) -> None:
+        """Free the lock; the file stays. Releasing twice is releasing once."""
+        handle, self._handle = self._handle, None
+        _held.discard(self)
+        if handle is not None:
+            self._filesystem.unlock(handle)
+
+    def __enter__(self) -> FileLock:
+        """Take the lock."""
+        self.acquire()
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        """Free the lock."""
+        self.release()
+
+    def lose(self) -> None:
+        """Forget the lock without freeing it for the process that this one was forked from."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            self._filesystem.close(handle)
+
+    def _lock(self) -> int:
+        for _ in range(_TRIES):
+            try:
+                handle = self._filesystem.lock(self.path)
+            except FileNotFoundError:
+                make_folders(self._filesystem, self.path.parent)
+                continue
+            if self._filesystem.same(handle, self.path):
+                return handle
+            self._filesystem.unlock(handle)  # its folder was deleted meanwhile
+        raise OSError("its folder disappears again and again")
+
+    def _sign(self) -> None:
+        """Write who holds the lock; a disk that refuses changes nothing about holding it."""
+        holder = {"pid": os.getpid(), "host": os.uname().nodename, "started": self._started}
+        try:
+            self._filesystem.truncate(self.path, 0)
+            if self._handle is not None:
+                self._filesystem.write(self._handle, dump(holder) + b"\n")
+        except OSError:
+            return
+
+
+def holder_of(filesystem: Filesystem, path: Path) -> Holder:
+    """Read who holds a lock, or held it last."""
+    try:
+        found = parse(filesystem.read(path, limit=_TEXT_LIMIT))
+        return Holder(int(found["pid"]), str(found["host"]), int(found["started"]))
+    except (OSError, Damaged, LookupError, TypeError, ValueError):
+        return Holder(0, "", 0)
+
+
+@contextmanager
+def risk_locks(
+    filesystem: Filesystem,
+    home: Home,
+    rules: Iterable[str],
+    *,
+    timeout_seconds: float = 10.0,
+    now: Callable[[], float] = time.monotonic,
+    wait: Callable[[float], None] = time.sleep,
+) -> Iterator[None]:
+    """Hold the locks of some risk rules, taken in the order of their names.
+
+    Parameters
+    ----------
+    filesystem : Filesystem
+    home : Home
+    rules : iterable of str
+        Names; each is locked once.
+    timeout_seconds : float
+        Longest time to wait for all of them together.
+    now, wait : callable
+        Monotonic clock, seconds, and what waits a number of them.
+
+    Raises
+    ------
+    StateLocked
+        When the time is over; none is held then.
+    """
+    deadline = now() + timeout_seconds
+    with ExitStack() as stack:
+        for rule in sorted(set(rules)):
+            lock = FileLock(filesystem, home.risk_lock(rule), what=f"risk rule {rule}")
+            while True:
+                try:
+                    stack.enter_context(lock)
+                    break
+                except StateLocked:
+                    if now() >= deadline:
+                        raise
+                    wait(_WAIT_SECONDS)
+        yield
+
+
+def _lose_inherited() -> None:
+    for lock in tuple(_held):
+        try:
+            lock.lose()
+        except OSError:
+            continue
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_lose_inherited)

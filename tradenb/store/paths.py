@@ -1,0 +1,194 @@
+"""Where everything is under one home, and how names become file names.
+
+A file name is the name in percent-encoding, and gives the name back. Letters of the unusual case
+(lower in symbols, upper in names of strategies and rules) are encoded too, so that `dip` and `Dip`
+stay apart where the file system does not tell them apart. `BTCUSDT:USDT` is `BTCUSDT%3AUSDT`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from tradenb.errors import UsageError
+from tradenb.store.filesystem import Filesystem
+
+LONGEST: Final = 120
+VIEWS: Final = ("signal", "schedule", "partial")
+View = Literal["signal", "schedule", "partial"]
+
+_DIGITS: Final = frozenset(b"0123456789-_.")
+_PLAIN: Final = {
+    "symbol": _DIGITS | frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    "strategy": _DIGITS | frozenset(b"abcdefghijklmnopqrstuvwxyz"),
+    "risk rule": _DIGITS | frozenset(b"abcdefghijklmnopqrstuvwxyz"),
+}
+Sort = Literal["symbol", "strategy", "risk rule"]
+# Windows refuses these names, and they may come there through a synchronised folder.
+_DEVICE: Final = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)")
+
+
+class Key(NamedTuple):
+    """Which run a file belongs to."""
+
+    strategy: str
+    symbol: str
+
+
+def encoded(name: str, sort: Sort) -> str:
+    """Return a name as a file name.
+
+    Parameters
+    ----------
+    name : str
+    sort : {"symbol", "strategy", "risk rule"}
+
+    Raises
+    ------
+    UsageError
+        When the name is empty, no text, or longer than 120 bytes in this form.
+
+    Examples
+    --------
+    >>> encoded("BTCUSDT:USDT", "symbol")
+    'BTCUSDT%3AUSDT'
+    >>> encoded("../Dip", "strategy")
+    '%2E.%2F%44ip'
+    """
+    if not name:
+        raise UsageError(f"the name of a {sort} must not be empty")
+    try:
+        raw = name.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the name of a {sort} must be text, was {name!r:.80}") from error
+    plain = _PLAIN[sort]
+    file_name = "".join(chr(byte) if byte in plain else f"%{byte:02X}" for byte in raw)
+    if file_name.startswith(".") or _DEVICE.match(file_name):
+        file_name = f"%{raw[0]:02X}{file_name[1:]}"
+    if file_name.endswith("."):
+        file_name = f"{file_name[:-1]}%2E"
+    if len(file_name) > LONGEST:
+        raise UsageError(
+            f"the name of a {sort} must be at most {LONGEST} bytes as a file name, was "
+            f"{len(file_name)}: {name!r:.80}; choose a shorter one"
+        )
+    return file_name
+
+
+def decoded(file_name: str, sort: Sort) -> str | None:
+    """Return the name that a file name stands for, or None if it is none of ours."""
+    try:
+        name = unquote_to_bytes(file_name).decode()
+        return name if encoded(name, sort) == file_name else None
+    except (UnicodeError, UsageError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of everything that is kept.
+
+    Attributes
+    ----------
+    root : Path
+        Absolute.
+    """
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        """Everything but rehearsals."""
+        return self.root / "data"
+
+    @property
+    def rehearsal(self) -> Home:
+        """The home of rehearsals, beside the real one."""
+        return Home(self.root / "rehearsal")
+
+    @property
+    def kill(self) -> Path:
+        """The kill switch."""
+        return self.data / "KILL"
+
+    @property
+    def state(self) -> Path:
+        """The folder of the documents."""
+        return self.data / "state"
+
+    def document(self, key: Key) -> Path:
+        """Return the file that is the truth about a run."""
+        return self._file("state", key, ".json")
+
+    def lock(self, key: Key) -> Path:
+        """Return the file that is locked for the life of a run."""
+        return self._file("state", key, ".json.lock")
+
+    def journal(self, key: Key) -> Path:
+        """Return the file of what happened in a run."""
+        return self._file("journal", key, ".jsonl")
+
+    def view(self, kind: View, key: Key) -> Path:
+        """Return a file that people and tools look at."""
+        return self._file(kind, key, ".json")
+
+    def risk_view(self, rule: str) -> Path:
+        """Return the file of a risk rule's book, for people and tools."""
+        return self.data / "risk" / f"{encoded(rule, 'risk rule')}.json"
+
+    def risk_lock(self, rule: str) -> Path:
+        """Return the file that is locked while a rule is asked and its answer committed."""
+        return self.state / f".risk-{encoded(rule, 'risk rule')}.lock"
+
+    def control(self, key: Key) -> Path:
+        """Return the folder of the requests to a run."""
+        return self._file("control", key, "")
+
+    def keys(self, filesystem: Filesystem) -> Iterator[Key]:
+        """List the runs that have a document, a generation before it, or one that was moved aside.
+
+        Raises
+        ------
+        OSError
+            When a folder cannot be read.
+        """
+        if not filesystem.exists(self.state):
+            return
+        for folder in filesystem.names(self.state):
+            strategy = decoded(folder, "strategy")
+            if strategy is None:
+                continue
+            try:
+                names = filesystem.names(self.state / folder)
+            except NotADirectoryError:
+                continue
+            stems = {name.split(".json", 1)[0] for name in names if _is_generation(name)}
+            for stem in sorted(stems):
+                symbol = decoded(stem, "symbol")
+                if symbol is not None:
+                    yield Key(strategy, symbol)
+
+    def _file(self, kind: str, key: Key, ending: str) -> Path:
+        folder = self.data / kind / encoded(key.strategy, "strategy")
+        return folder / f"{encoded(key.symbol, 'symbol')}{ending}"
+
+
+def find_home(home: str | Path | None = None) -> Home:
+    """Return the home: the given folder, else `TRADENB_HOME`, else `./dump`, made absolute."""
+    return Home(Path(home or os.environ.get("TRADENB_HOME") or "dump").absolute())
+
+
+def key_of(document: Path) -> Key | None:
+    """Return the run that a document's path belongs to, or None if it is none of ours."""
+    strategy = decoded(document.parent.name, "strategy")
+    symbol = decoded(document.name.removesuffix(".json"), "symbol")
+    return None if strategy is None or symbol is None else Key(strategy, symbol)
+
+
+def _is_generation(name: str) -> bool:
+    return ".json.corrupt-" in name or name.endswith((".json", ".json.bak"))
