@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from tradenb.core.events import Event
 from tradenb.core.machine import Command
 from tradenb.engine.record import event_to_row, from_record, row_to_event, to_record
 from tradenb.engine.specs import StrategySpec
+from tradenb.errors import StateError
 from tradenb.live.shelf import Asked, Kept, Request
 from tradenb.store import control
 from tradenb.store.codec import Generation
@@ -73,7 +73,8 @@ class DiskShelf:
         self._journal = Journal(disk, home.journal(self._key))
         self._taken: list[str] = []
         self._kill: str | None = None
-        self._shown: dict[Path, bytes] = {}
+        self._shown: tuple[Any, ...] | None = None
+        self._durable = durable
         self._body: dict[str, Any] = {}
 
     def open(self) -> Kept | None:
@@ -106,12 +107,17 @@ class DiskShelf:
 
     def show(self) -> None:
         """Write the views of the last commit; they are never read as truth."""
+        state = self._body["state"]
+        shown = (state["signal"], state["scheduled"], state["milestones"])
+        if shown == self._shown and not self._durable:
+            return  # a rehearsal has ten thousand commits a week
+        self._shown = shown
         generation = Generation(self._document.seq, self._body, VERSION)
         views = run_views(self._home, generation)
         try:
             write_views(self._filesystem, views)
-        except OSError as error:
-            log.warning("views: %s", error)
+        except StateError as error:
+            log.warning("%s", error)
 
     def look(self) -> Asked:
         """Return what is asked for from outside, in order."""
@@ -145,7 +151,10 @@ class DiskShelf:
         return [row_to_event(row) for row in rows]
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Bring the views up to date, and give the lock back."""
+        self._shown = None
+        if self._body:
+            self.show()
         self._lock.release()
 
     def _open(self) -> Kept | None:
