@@ -17,7 +17,7 @@ NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint format types floors coverage coverage-check notebooks bench docs \
-	test-oldest wheel clean
+	pictures test-oldest wheel clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 
 docs: $(DEV)  ## run the examples of the docstrings and of docs/
 	$(PYTEST) --doctest-glob='*.md' tradenb docs
+
+pictures: $(DEV)  ## make the picture of the README anew (wants chromium)
+	$(BIN)/python docs/pictures/make.py
 
 test-oldest: .venv-oldest/.installed  ## run the tests with the oldest supported dependencies
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)

@@ -43,7 +43,10 @@ Scenario = Mapping[str, Any]
 
 @dataclass
 class Played:
-    """What came out of a scenario, as plain values."""
+    """What came out of a scenario, as plain values.
+
+    `calls` are all asks in their order, `watched` is what the risk rules of kind "watch" saw.
+    """
 
     events: list[tuple[Any, ...]] = field(default_factory=list)
     trades: list[tuple[Any, ...]] = field(default_factory=list)
@@ -52,6 +55,8 @@ class Played:
     asks_lost: dict[str, int] = field(default_factory=dict)
     intake: dict[str, dict[str, int]] = field(default_factory=dict)
     probes: list[list[Any]] = field(default_factory=list)
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    watched: list[tuple[Any, ...]] = field(default_factory=list)
     refused: str | None = None
     refused_row: int | None = None
     stats: dict[str, float] | None = None
@@ -215,7 +220,11 @@ def added(values: Iterable[float]) -> float:
 
 
 def asking(scenario: Scenario, strategy: Mapping[str, Any], played: Played) -> Callable[[Any], Any]:
-    """Make the strategy function of a scenario; it notes its asks and probes in `played`."""
+    """Make the strategy function of a scenario; it notes its asks and probes in `played`.
+
+    Only in generated scenarios: `counting` makes it count its asks in `ctx.state`, and a probe may
+    name another symbol.
+    """
     for symbol in strategy.get("symbols", scenario["symbols"]):
         played.asks[f"{strategy['name']}|{symbol}"] = []
 
@@ -224,10 +233,11 @@ def asking(scenario: Scenario, strategy: Mapping[str, Any], played: Played) -> C
         if asks is None:
             return None
         asks.append(ctx.now)
-        for at, timeframe, count in scenario.get("probe", []):
+        played.calls.append((ctx.now, strategy["name"], ctx.symbol))
+        for at, *window in scenario.get("probe", []):
             if at == ctx.now:
-                rows = candle_rows(ctx.candles(timeframe, count, allow_fewer=True))
-                played.probes.append([at, timeframe, count, rows])
+                rows = candle_rows(ctx.candles(*window, allow_fewer=True))
+                played.probes.append([at, *window, rows])
         if strategy.get("counting"):
             ctx.state["asks"] = ctx.state.get("asks", 0) + 1
         answer = answered(strategy, ctx)
@@ -250,11 +260,14 @@ def candle_rows(candles: Any) -> list[list[float]]:
     return [[plain_number(value) for value in row] for row in zip(*columns, strict=True)]
 
 
-def own_rule(risk: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
+def own_rule(risk: Mapping[str, Any], played: Played) -> Callable[[Any, Any], Any]:
     """Make a risk rule that is no ready-made one."""
 
     def rule(book: Any, candidate: Any) -> Any:
         match risk["kind"]:
+            case "watch":
+                played.watched.append(seen_by_risk(book, candidate))
+                return None
             case "open_count":
                 return "full" if book.open_count >= risk["max_open"] else None
             case "no_short":
@@ -279,13 +292,23 @@ def own_rule(risk: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
     return rule
 
 
+def seen_by_risk(book: Any, candidate: Any) -> tuple[Any, ...]:
+    """What a risk rule may rely on, of the book and of the candidate."""
+    counts = (book.now, book.open_count, book.scheduled_count)
+    held = sorted((signal.symbol, signal.strategy, signal.id) for signal in book.signals)
+    closed = [(trade.signal_id, trade.closed_at, trade.pnl_percent) for trade in book.trades]
+    names = (candidate.symbol, candidate.strategy, candidate.position)
+    prices = (candidate.entry, candidate.take_profit, candidate.stop_loss)
+    return (*counts, held, closed, *names, *prices, candidate.minutes, candidate.size)
+
+
 # ------------------------------------------------------------------------------- on the reference
 
 
 def on_reference(scenario: Scenario) -> Played:
     """Play a scenario on the naive machine."""
     played = Played()
-    risks = {risk["name"]: reference_risk(risk) for risk in scenario["risks"]}
+    risks = {risk["name"]: reference_risk(risk, played) for risk in scenario["risks"]}
     strategies = [
         reference.Strategy(
             strategy["name"],
@@ -325,7 +348,7 @@ def on_reference(scenario: Scenario) -> Played:
     return played
 
 
-def reference_risk(risk: Mapping[str, Any]) -> reference.Risk:
+def reference_risk(risk: Mapping[str, Any], played: Played) -> reference.Risk:
     match risk.get("kind", "max_open"):
         case "max_open":
             function = reference.max_open(risk["max_open"])
@@ -336,7 +359,7 @@ def reference_risk(risk: Mapping[str, Any]) -> reference.Risk:
         case "daily_loss":
             function = reference.daily_loss(risk["percent"])
         case _:
-            function = own_rule(risk)
+            function = own_rule(risk, played)
     return reference.Risk(risk["name"], function)
 
 
@@ -365,6 +388,7 @@ def on_tradenb(scenario: Scenario) -> Played:
         )
     except tn.CandleError as error:
         return Played(refused=error.code, refused_row=error.index)
+    assert list(result.events["seq"]) == list(range(1, len(result.events) + 1))
     played.events = [event_row(row) for row in frame_rows(result.events, EVENT)]
     played.trades = [tuple(row.values()) for row in frame_rows(result.trades, TRADE)]
     played.open = [tuple(row.values()) for row in frame_rows(result.open, OPEN)]
@@ -505,7 +529,7 @@ def tradenb_rules(scenario: Scenario) -> Any:
 def tradenb_strategies(scenario: Scenario, played: Played) -> list[Any]:
     import tradenb as tn
 
-    risks = {risk["name"]: tradenb_risk(risk) for risk in scenario["risks"]}
+    risks = {risk["name"]: tradenb_risk(risk, played) for risk in scenario["risks"]}
     return [
         tn.strategy(
             strategy["name"],
@@ -516,7 +540,7 @@ def tradenb_strategies(scenario: Scenario, played: Played) -> list[Any]:
     ]
 
 
-def tradenb_risk(risk: Mapping[str, Any]) -> Any:
+def tradenb_risk(risk: Mapping[str, Any], played: Played) -> Any:
     import tradenb as tn
 
     match risk.get("kind", "max_open"):
@@ -530,7 +554,7 @@ def tradenb_risk(risk: Mapping[str, Any]) -> Any:
             return tn.risks.max_drawdown(percent=risk["percent"], name=risk["name"])
         case "daily_loss":
             return tn.risks.daily_loss(percent=risk["percent"], name=risk["name"])
-    return tn.risk(risk["name"])(own_rule(risk))
+    return tn.risk(risk["name"])(own_rule(risk, played))
 
 
 def candle_frame(scenario: Scenario, symbol: str) -> Any:
@@ -588,7 +612,7 @@ def differences(left: Played, right: Played) -> list[str]:
     if left.refused is not None or right.refused is not None:
         return first_differences("refused", [left.refused], [right.refused])
     found = []
-    for name in ("events", "trades", "open", "probes"):
+    for name in ("events", "trades", "open", "probes", "calls", "watched"):
         found += first_differences(name, getattr(left, name), getattr(right, name))
     for name in ("asks", "asks_lost", "intake"):
         found += table_differences(name, getattr(left, name), getattr(right, name))

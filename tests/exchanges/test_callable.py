@@ -290,7 +290,7 @@ def test_a_function_that_ignores_since_ends():
 
 
 @given(
-    st.sets(st.integers(0, 5000), min_size=40, max_size=400),
+    st.sets(st.integers(0, 5000), min_size=40, max_size=150),
     st.integers(0, 2500),
     st.integers(1, 2500),
     st.integers(1, 1200),
@@ -332,6 +332,15 @@ def test_after_the_retries_a_missing_minute_is_filled_flat_and_counted():
     assert loaded.intake == Intake(rows=98, filled=2)
     assert market.asked == [(0, 1000), (50, 1000), (50, 1000)]
     assert market.slept == [0.5, 0.5]
+
+
+def test_found_minutes_leave_the_order_of_duplicates_alone():
+    """The last of two rows with one time is the one that counts, before and after."""
+    rows = [row(minute, price) for minute in range(300) for price in (90.0, 100.0)]
+    gap = [one for one in rows if one[0] != NEW_YEAR + 150 * MINUTE]
+    loaded = load(answering(gap, rows), 0, 300)
+    assert loaded.intake == Intake(rows=600, duplicates_replaced=300)
+    assert set(loaded.candles.close.tolist()) == {100.0}
 
 
 def test_without_retries_nothing_is_asked_again():

@@ -450,6 +450,11 @@ def test_csv_with_a_byte_order_mark_quotes_spaces_and_other_columns_is_read(tmp_
     assert table(candles) == [[NEW_YEAR], [100.0], [102.0], [99.0], [101.0], [5.0]]
 
 
+def test_csv_columns_that_are_not_needed_may_be_called_anything(tmp_path):
+    path = csv(tmp_path, HEADER.replace("\n", ",0,0\n") + ROW.replace("\n", ",x,y\n"))
+    assert len(load(file_exchange(path)).candles) == 1
+
+
 def test_csv_without_a_header_is_refused_with_its_first_line(tmp_path):
     error = refusal(csv(tmp_path, ROW * 3))
     assert error.code == "columns"

@@ -68,5 +68,7 @@ def up_to(at: int, played: Played) -> Played:
         trades=[trade for trade in played.trades if trade[CLOSED_AT] <= at],
         asks={name: [time for time in times if time <= at] for name, times in played.asks.items()},
         probes=[probe for probe in played.probes if probe[0] <= at],
+        calls=[call for call in played.calls if call[0] <= at],
+        watched=[seen for seen in played.watched if seen[0] <= at],
         refused=played.refused,
     )

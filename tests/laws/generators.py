@@ -66,7 +66,7 @@ def scenario_of(random: Random) -> dict[str, Any]:
         "risks": risks,
         "strategies": strategies,
         "commands": commands_of(random, start, minutes, strategies, symbols),
-        "probe": probes_of(random, start, minutes),
+        "probe": probes_of(random, start, minutes, grids),
         "rules": rules,
     }
     if random.randrange(12) == 0:
@@ -212,7 +212,7 @@ def as_given(random: Random, grid: list[list[float]]) -> Any:
     rows: list[list[float]] = []
     for row in grid:
         chance = random.randrange(12)
-        if chance == 0 and rows:
+        if chance == 0 and rows and row is not grid[-1]:
             continue
         if chance == 1:
             rows.append(list(row))
@@ -401,8 +401,9 @@ def risks_of(
         },
         lambda: {"kind": "raises_when_open"},
         lambda: {"kind": "returns", "value": random.choice((None, "", True, "no"))},
+        lambda: {"kind": "watch"},
     )
-    kinds = (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8)
+    kinds = (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 9)
     if rules.get("fee_percent") == 0.25:
         kinds = (0, 3, 3, 4, 4)
     chosen = [random.choice(kinds) for _ in range(random.choice((0, 1, 1, 2)))]
@@ -434,15 +435,19 @@ def commands_of(
     return commands
 
 
-def probes_of(random: Random, start: int, minutes: int) -> list[list[Any]]:
-    return [
-        [
+def probes_of(
+    random: Random, start: int, minutes: int, grids: dict[str, list[list[float]]]
+) -> list[list[Any]]:
+    probes = []
+    same_end = len({grid[-1][0] for grid in grids.values()}) == 1
+    for _ in range(random.choice((0, 2))):
+        probe: list[Any] = [
             start + random.randrange(1, minutes) * MINUTE,
             random.choice(("1m", "3m", "5m", "15m")),
             random.choice((1, 2, 5)),
         ]
-        for _ in range(random.choice((0, 2)))
-    ]
+        probes.append([*probe, random.choice(sorted(grids))] if same_end else probe)
+    return probes
 
 
 def rules_of(random: Random) -> dict[str, Any]:

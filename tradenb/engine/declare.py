@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final, cast
 
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import CALLBACKS, RiskSpec, Strategy, StrategySpec, function_of
 from tradenb.errors import SpecError
+
+_TAKES: Final = ("book", "candidate")
 
 
 def strategy(
@@ -73,11 +75,14 @@ def strategy(
         function = target if owner is None else owner.get_signal
         spec = StrategySpec(
             name=name,
-            function=function_of(function, "strategy", 1),
+            function=function_of(function, f"strategy {name!r}", "ctx"),
             every=every,
             risk=_rules(risk),
             history=history,
-            callbacks={**_methods(owner), **callbacks},
+            callbacks={
+                kind: function_of(callback, f"{CALLBACKS[kind]} of {name!r}", "event")
+                for kind, callback in {**_methods(owner), **callbacks}.items()
+            },
         )
         return registry.register("strategy", spec)
 
@@ -112,7 +117,7 @@ def risk(name: str) -> Callable[[Callable[..., Any]], RiskSpec]:
         raise SpecError(f'a risk rule needs a name: @tn.risk("my-rule"), was {name!r}')
 
     def decorate(function: Callable[..., Any]) -> RiskSpec:
-        spec = RiskSpec(name=name, function=function_of(function, "risk rule", 2))
+        spec = RiskSpec(name=name, function=function_of(function, f"risk rule {name!r}", *_TAKES))
         return registry.register("risk rule", spec)
 
     return decorate
@@ -120,16 +125,19 @@ def risk(name: str) -> Callable[[Callable[..., Any]], RiskSpec]:
 
 def _owner(name: str, target: Any) -> Strategy | None:
     """Return the object of a strategy that is written as a class."""
+    if not inspect.isclass(target) and not isinstance(target, Strategy):
+        return None
+    kind = target if inspect.isclass(target) else type(target)
+    if not issubclass(kind, Strategy):
+        raise SpecError(f"{name!r}: a class must derive from tn.Strategy, was {kind.__name__}")
+    if kind.get_signal is Strategy.get_signal:
+        raise SpecError(f"{name!r}: {kind.__name__} must define get_signal(self, ctx)")
     if isinstance(target, Strategy):
         return target
-    if not inspect.isclass(target):
-        return None
-    if not issubclass(target, Strategy):
-        raise SpecError(f"{name!r}: a class must derive from tn.Strategy, was {target.__name__}")
     try:
-        return target()
+        return kind()
     except TypeError as error:
-        words = f"{target.__name__} needs arguments, register an object of it; {error}"
+        words = f"{kind.__name__} needs arguments, register an object of it; {error}"
         raise SpecError(f"{name!r}: {words}") from None
 
 
@@ -137,11 +145,12 @@ def _methods(owner: Strategy | None) -> dict[str, Callable[[Any], Any]]:
     if owner is None:
         return {}
     found = {kind: getattr(owner, method, None) for kind, method in CALLBACKS.items()}
-    return {kind: method for kind, method in found.items() if callable(method)}
+    return {kind: method for kind, method in found.items() if method is not None}
 
 
 def _rules(given: RiskSpec | str | Iterable[RiskSpec | str]) -> tuple[RiskSpec, ...]:
-    several = (given,) if isinstance(given, RiskSpec | str) else tuple(given)
+    one = isinstance(given, str) or callable(given) or not isinstance(given, Iterable)
+    several = cast("tuple[RiskSpec | str, ...]", (given,) if one else tuple(given))
     rules = tuple(registry.find("risk rule", item, form=RiskSpec) for item in several)
     names = [rule.name for rule in rules]
     if len(set(names)) < len(names):

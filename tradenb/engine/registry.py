@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from tradenb.errors import SpecError, unknown
@@ -15,6 +16,13 @@ from tradenb.errors import SpecError, unknown
 READY_MADE: Final = ("tradenb", "ready-made")
 """Identity of what the house makes: a setting rather than somebody's function, so it may be changed
 for another in a cell. A run refuses two rules under one name, whoever made them."""
+
+
+DECORATORS: Final = {
+    "strategy": "@tn.strategy(...)",
+    "risk rule": "@tn.risk(...)",
+    "exchange": "@tn.exchange(...)",
+}
 
 
 class Named(Protocol):
@@ -87,7 +95,14 @@ class Registry:
                 return known[given].item  # type: ignore[no-any-return]
             if isinstance(given, str):
                 raise unknown(kind, given, known)
-        raise SpecError(f"a {kind} must be given as an object or by its name, was {given!r}")
+        hint = (
+            f"; decorate it with {DECORATORS.get(kind, '')} first"
+            if isinstance(given, FunctionType)
+            else ""
+        )
+        raise SpecError(
+            f"a {kind} must be given as an object or by its name, was {given!r:.80}{hint}"
+        )
 
     def known(self, kind: str, name: str) -> Any:
         """Return what is registered under a name, or None."""

@@ -55,8 +55,9 @@ def cooldown(
     name : str, optional
         Name of the book; default made from the terms.
     """
+    rule = risk.cooldown(minutes, after)
     terms = f"cooldown({minutes:g}m)" if after is None else f"cooldown({minutes:g}m after {after})"
-    return _made(terms, name, risk.cooldown(minutes, after))
+    return _made(terms, name, rule)
 
 
 def max_drawdown(percent: float, *, name: str | None = None) -> RiskSpec:
@@ -69,7 +70,8 @@ def max_drawdown(percent: float, *, name: str | None = None) -> RiskSpec:
     name : str, optional
         Name of the book; default made from the terms.
     """
-    return _made(f"max_drawdown({percent:g}%)", name, risk.max_drawdown(percent))
+    rule = risk.max_drawdown(percent)
+    return _made(f"max_drawdown({percent:g}%)", name, rule)
 
 
 def daily_loss(percent: float, *, name: str | None = None) -> RiskSpec:
@@ -82,7 +84,8 @@ def daily_loss(percent: float, *, name: str | None = None) -> RiskSpec:
     name : str, optional
         Name of the book; default made from the terms.
     """
-    return _made(f"daily_loss({percent:g}%)", name, risk.daily_loss(percent))
+    rule = risk.daily_loss(percent)
+    return _made(f"daily_loss({percent:g}%)", name, rule)
 
 
 def _made(terms: str, name: str | None, rule: risk.RiskFunction) -> RiskSpec:

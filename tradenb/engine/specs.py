@@ -5,19 +5,18 @@ A spec is shared by every run; whatever moves lives in an instance (engine/sessi
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Callable
-from types import CodeType
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
 
 from tradenb.core.risk import RiskBook
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
 from tradenb.engine.context import Context
-from tradenb.errors import SpecError
+from tradenb.engine.fingerprint import digest, fingerprint, identity_of
+from tradenb.errors import SpecError, UsageError
 
 CALLBACKS: Final[dict[str, str]] = {
     "scheduled": "on_schedule",
@@ -56,11 +55,15 @@ class _Spec(BaseModel):
     name: str
     function: Callable[..., Any]
 
+    # As it was declared: what the function closes over may change while it runs.
+    _does: str = PrivateAttr("")
+
     def __init__(self, **values: object) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise SpecError(_all_problems(values.get("name"), error)) from None
+        self._does = fingerprint(self.function)
 
     @field_validator("name")
     @classmethod
@@ -68,7 +71,7 @@ class _Spec(BaseModel):
         printable = name.isprintable() and name.strip() == name
         if not name or not printable or len(name) > _NAME_LIMIT:
             raise ValueError(
-                f"a name must be 1 to {_NAME_LIMIT} printable characters without spaces around them"
+                f"must be 1 to {_NAME_LIMIT} printable characters without spaces around them"
             )
         return name
 
@@ -80,7 +83,7 @@ class _Spec(BaseModel):
     @property
     def fingerprint(self) -> str:
         """Hash of what the function does; unchanged by comments, moves and re-runs of a cell."""
-        return fingerprint(self.function)
+        return self._does
 
 
 class RiskSpec(_Spec):
@@ -121,14 +124,18 @@ class StrategySpec(_Spec):
     @classmethod
     def _check_every(cls, every: str) -> str:
         if every not in TIMEFRAMES:
-            raise ValueError(f"every must be one of {' '.join(TIMEFRAMES)}")
+            raise ValueError(f"must be one of {' '.join(TIMEFRAMES)}")
         return every
 
     @field_validator("history")
     @classmethod
     def _check_history(cls, history: str | None) -> str | None:
-        if history is not None:
+        if history is None:
+            return None
+        try:
             duration_ms(history)
+        except UsageError:
+            raise ValueError("must look like '90m', '36h', '3d' or '2w'") from None
         return history
 
     def __call__(self, ctx: Context) -> Any:
@@ -152,28 +159,31 @@ class StrategySpec(_Spec):
     @property
     def fingerprint(self) -> str:
         """Hash of the function, its interval and its risk rules."""
-        parts = [fingerprint(self.function), self.every, str(self.history)]
+        parts = [self._does, self.every, str(self.history)]
         parts += [f"{rule.name}:{rule.fingerprint}" for rule in self.risk]
-        return _digest("\n".join(parts))
+        return digest("\n".join(parts))
 
 
-def function_of(target: object, kind: str, parameters: int) -> Callable[..., Any]:
-    """Return the function behind a decorated object, having checked its parameters.
+def function_of(target: object, kind: str, *parameters: str) -> Callable[..., Any]:
+    """Return a user's function, having checked that it takes these parameters.
 
     Raises
     ------
     SpecError
-        When it cannot be called with that many arguments.
+        When it cannot be called with that many arguments, or yields what it should return.
     """
     if not callable(target):
-        raise SpecError(f"a {kind} must be a function, was {target!r}")
+        raise SpecError(f"{kind} must be a function, was {target!r:.80}")
+    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+        raise SpecError(f"{kind} must return its answer, not yield it")
     try:
-        inspect.signature(target).bind(*range(parameters))
+        inspect.signature(target).bind(*parameters)
     except ValueError:
         return target  # a builtin without a signature
     except TypeError as error:
-        words = "one argument (ctx)" if parameters == 1 else "two arguments (book, candidate)"
-        raise SpecError(f"a {kind} function must take {words}; {error}") from None
+        count = "one argument" if len(parameters) == 1 else f"{len(parameters)} arguments"
+        words = f"{count} ({', '.join(parameters)})"
+        raise SpecError(f"{kind} must take {words}; {error}") from None
     return target
 
 
@@ -184,53 +194,11 @@ def is_async(function: object) -> bool:
     )
 
 
-def identity_of(function: object) -> tuple[str, str]:
-    """Return module and qualified name of a function, method or object."""
-    inner = getattr(function, "__func__", function)
-    owner = inner if hasattr(inner, "__qualname__") else type(inner)
-    return str(getattr(owner, "__module__", "")), str(getattr(owner, "__qualname__", ""))
-
-
-def fingerprint(function: object) -> str:
-    """Hash what a function does: its code, defaults and the plain values that it closes over."""
-    inner: Any = getattr(function, "__func__", function)
-    inner = inspect.unwrap(inner) if callable(inner) else inner
-    code = getattr(inner, "__code__", None)
-    if code is None:
-        return _digest(repr(identity_of(function)))
-    closed_over = [_plain(cell) for cell in getattr(inner, "__closure__", None) or ()]
-    owner = vars(function.__self__) if hasattr(function, "__self__") else {}
-    parts = (_code_parts(code), repr(inner.__defaults__), repr(closed_over), repr(sorted(owner)))
-    return _digest(repr(parts))
-
-
-def _code_parts(code: CodeType) -> tuple[object, ...]:
-    constants = tuple(
-        _code_parts(item) if isinstance(item, CodeType) else repr(item) for item in code.co_consts
-    )
-    return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars
-
-
-def _plain(cell: Any) -> str:
-    try:
-        value = cell.cell_contents
-    except ValueError:
-        return "empty"
-    if isinstance(value, str | int | float | bool | tuple | None):
-        return repr(value)
-    if hasattr(value, "__code__"):
-        return fingerprint(value)
-    return type(value).__name__
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def _all_problems(name: object, error: ValidationError) -> str:
     lines = []
     for item in error.errors():
         field = ".".join(str(part) for part in item["loc"])
         words = item["msg"].removeprefix("Value error, ")
-        lines.append(f"{field}: {words}, was {item['input']!r}")
-    return f"{name!r}: " + "; ".join(lines)
+        field += " " if item["type"] == "value_error" else ": "
+        lines.append(f"{field}{words}, was {item['input']!r:.80}")
+    return f"{name!r:.80}: " + "; ".join(lines)

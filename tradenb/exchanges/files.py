@@ -101,7 +101,12 @@ def file_exchange(
 
     Examples
     --------
-    >>> ex = file_exchange("data/*.parquet")  # doctest: +SKIP
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/BTCUSDT-1m.npy", [[1704067200000, 1, 2, 1, 2, 5]])
+    ...     file_exchange(f"{folder}/*.npy").symbols
+    ('BTCUSDT',)
     """
     given = [pattern] if isinstance(pattern, str | os.PathLike) else list(pattern)
     if not given:

@@ -8,27 +8,23 @@ again.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from tradenb.bus import Bus, Performance
 from tradenb.core import touch
 from tradenb.core.events import Event
 from tradenb.core.machine import Command, State, give, stop
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.context import saved_state
-from tradenb.engine.ports import Clock, Workers
 from tradenb.engine.session import Instance, Pump, Session
-from tradenb.errors import StateError, TradenbError
+from tradenb.errors import StateError
+from tradenb.live.deadline import longest_call
 from tradenb.live.feed import Feed
 from tradenb.live.run import LiveRun, Tick
 from tradenb.live.shelf import Asked, Kept, Request
-
-log = logging.getLogger("tradenb")
+from tradenb.live.telling import Ticker
 
 TOGETHER_S: Final = 5.0
-SUBSCRIBER_S: Final = 10.0
 
 
 class Before(NamedTuple):
@@ -39,71 +35,6 @@ class Before(NamedTuple):
     last_seq: int
     asks_lost: int
     skipping: bool
-
-
-class Ticker:
-    """Makes ticks and tells the world of them; the tools are parameters."""
-
-    def __init__(self, clock: Clock, workers: Workers, bus: Bus) -> None:
-        self.clock = clock
-        self.workers = workers
-        self._bus = bus
-        self._previous: dict[str, int] = {}
-
-    async def tick(self, runs: Sequence[LiveRun]) -> None:
-        """Make one pass for a group, in its order."""
-        await Pass(self, runs).go()
-
-    async def tell(self, events: Sequence[Event]) -> None:
-        """Tell the subscribers of events that are on disk."""
-        for event in events:
-            for subscription in self._bus.for_event(event):
-                await self._call(subscription.function, event)
-
-    async def report(self, run: LiveRun, tick: Tick | None, duration_ms: float) -> None:
-        """Tell the result of a tick and how long it took."""
-        if tick is not None:
-            run.history.append(tick)
-            for subscription in self._bus.wants("ticks", "live"):
-                await self._call(subscription.function, tick)
-        now = self.clock.now()
-        measured = Performance(
-            timestamp=now,
-            previous_timestamp=self._previous.get(run.id),
-            metric_type="live_tick",
-            duration_ms=duration_ms,
-            strategy=run.strategy,
-            exchange=run.source.name,
-            symbol=run.symbol,
-            backtest=False,
-        )
-        self._previous[run.id] = now
-        for subscription in self._bus.wants("performance", "live"):
-            await self._call(subscription.function, measured)
-
-    async def fail(self, run: LiveRun, error: Exception) -> None:
-        """Note what went wrong; the loop goes on."""
-        run.error = error
-        log.warning("%s: %s", run.id, error)
-        now = self.clock.now()
-        words = str(error) if isinstance(error, TradenbError) else repr(error)
-        event = Event(
-            0,
-            floor_to(now),
-            run.symbol,
-            run.strategy,
-            "error",
-            note=words[:500],
-            mode="live",
-            wall=now,
-        )
-        await self.tell([event])
-
-    async def _call(self, function: Any, what: Any) -> None:
-        try:
-            await self.workers.call(function, what, seconds=SUBSCRIBER_S)
-        except Exception:
-            log.exception("a subscriber failed on %s", what)
 
 
 class Pass:
@@ -121,19 +52,21 @@ class Pass:
 
     async def go(self) -> None:
         """Do all of it."""
-        for run in self._runs:
-            await self._take_requests(run)
         try:
+            for run in self._runs:
+                await self._take_requests(run)
             await self._bring()
             session = self._session()
-            limit = min(run.rules.signal_timeout_seconds for run in self._runs)
-            await self._drive(session, session.pump(self._newest), limit)
+            await self._drive(session, session.pump(self._newest))
             await self._settle(session)
-            await self._drive(session, session.call_back(), limit)
+            await self._drive(session, session.call_back())
             await self._settle(session)
-        except Exception as error:  # noqa: BLE001 - a tick that fails ends no loop
+        except BaseException as error:
             for run in self._runs:
                 self._put_back(run)
+            if not isinstance(error, Exception):
+                raise
+            for run in self._runs:
                 await self._ticker.fail(run, error)
             return
         for run in self._runs:
@@ -144,7 +77,7 @@ class Pass:
         instance = instance_of(run)
         while run.commands:
             instance.state = _obeyed(instance.state, run.commands.popleft())
-        asked: Asked = await self._ticker.workers.call(run.shelf.look, seconds=None)
+        asked = await self._look(run)
         found = asked.requests
         self._requests[run.id] = found
         for request in found:
@@ -157,6 +90,15 @@ class Pass:
         if asked.kill is not None:
             instance.state = _killed(instance.state, asked.kill, self._ticker.clock.now())
         self._befores[run.id] = _before(instance)
+
+    async def _look(self, run: LiveRun) -> Asked:
+        try:
+            found: Asked = await self._ticker.workers.call(run.shelf.look, seconds=None)
+        except (StateError, OSError) as error:
+            # Exits go on without requests; whether the kill switch is on is not known.
+            await self._ticker.fail(run, error)
+            return Asked([], "halt")
+        return found
 
     async def _bring(self) -> None:
         """Have the candles of all runs; those of a slow or failing symbol are fed later."""
@@ -189,7 +131,7 @@ class Pass:
         session.fresh_from = self._newest if fresh else self._newest + 1
         return session
 
-    async def _drive(self, session: Session, pump: Pump, seconds: float) -> None:
+    async def _drive(self, session: Session, pump: Pump) -> None:
         """Call the functions that a pump asks for, each with a deadline.
 
         What has happened is committed before a strategy is asked: a strategy that hangs delays no
@@ -205,10 +147,15 @@ class Pass:
             failure, reply = None, None
             if call.asks and session.events:
                 await self._settle(session)
+            seconds = self._deadline()
             try:
                 reply = await self._ticker.workers.call(call.function, *call.args, seconds=seconds)
             except Exception as error:  # noqa: BLE001 - the user's code; goes to the pump
                 failure = error
+
+    def _deadline(self) -> float:
+        clock, sharing = self._ticker.clock, len(self._runs)
+        return min(longest_call(clock, run.rules, sharing=sharing) for run in self._runs)
 
     async def _settle(self, session: Session) -> None:
         """Commit what has happened, and then tell of it."""
@@ -258,7 +205,9 @@ class Pass:
         await self._ticker.report(run, tick, duration)
 
     def _put_back(self, run: LiveRun) -> None:
-        before = self._befores[run.id]
+        before = self._befores.get(run.id)
+        if before is None:
+            return  # nothing has happened to it yet
         instance = instance_of(run)
         if instance.state is not before.state:
             run.saved = False

@@ -30,21 +30,25 @@ class ThreadWorkers:
         StrategyTimeout
             When it takes longer than `seconds`.
         """
-        try:
-            async with asyncio.timeout(seconds) as limit:
-                if is_async(function):
-                    return await function(*args)
-                return await self._on_thread(function, args)
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise StrategyTimeout(f"took longer than {seconds:g} s and was left behind") from error
+        if is_async(function):
+            task = asyncio.ensure_future(_guarded(function, args))
+            return await _within(seconds, task, lambda: not task.done())
+        returned = threading.Event()
+        future = self._on_thread(function, args, returned)
+        return await _within(seconds, future, lambda: not returned.is_set())
 
-    def _on_thread(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def close(self) -> None:
+        """End the threads that have nothing to do; the others end with their function."""
+        while self._idle:
+            self._idle.pop().end()
+
+    def _on_thread(
+        self, function: Callable[..., Any], args: tuple[Any, ...], returned: threading.Event
+    ) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         worker = self._idle.pop() if self._idle else _Worker()
-        worker.work(lambda: self._done(loop, future, worker, function, args))
+        worker.work(lambda: self._done(loop, future, worker, returned, lambda: function(*args)))
         return future
 
     def _done(
@@ -52,14 +56,15 @@ class ThreadWorkers:
         loop: asyncio.AbstractEventLoop,
         future: asyncio.Future[Any],
         worker: _Worker,
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
+        returned: threading.Event,
+        job: Callable[[], Any],
     ) -> None:
         result, error = None, None
         try:
-            result = function(*args)
+            result = job()
         except BaseException as raised:  # noqa: BLE001 - handed to the one who waits
             error = raised
+        returned.set()
         try:
             loop.call_soon_threadsafe(self._settle, future, worker, result, error)
         except RuntimeError:
@@ -99,6 +104,40 @@ class _Worker:
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
+
+
+async def _guarded(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """Call an async function of the user's on the loop; nothing it raises ends the loop."""
+    try:
+        return await function(*args)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise _safe(error) from error
+    except BaseException as error:
+        raise _safe(error) from error
+
+
+async def _within(
+    seconds: float | None, future: asyncio.Future[Any], busy: Callable[[], bool]
+) -> Any:
+    """Wait for a call; one that takes too long is left behind, and can be asked about."""
+    done, _ = await asyncio.wait({future}, timeout=seconds)
+    if done:
+        return future.result()
+    late = StrategyTimeout(f"took longer than {seconds:g} s and was left behind")
+    late.busy = busy
+    future.add_done_callback(_unheard)
+    if isinstance(future, asyncio.Task):
+        future.cancel()
+    raise late
+
+
+def _unheard(future: asyncio.Future[Any]) -> None:
+    """Take what a call that was left behind raised, so that asyncio does not complain of it."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _safe(error: BaseException) -> Exception:

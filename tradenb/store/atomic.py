@@ -9,8 +9,6 @@ from typing import Final
 
 from tradenb.store.filesystem import Filesystem
 
-# From a document up to the folder that holds the home: dip, state, data, home.
-_DEPTH: Final = 4
 _NO_LINKS: Final = {
     errno.EPERM,
     errno.ENOTSUP,
@@ -37,7 +35,7 @@ def make_folders(filesystem: Filesystem, folder: Path) -> None:
             filesystem.make_folder(path)
         except FileExistsError:
             continue  # another run was faster
-    for path in folder.parents[:_DEPTH]:
+    for path in folder.parents:
         try:
             filesystem.sync_folder(path)
         except PermissionError:

@@ -58,6 +58,13 @@ class Node:
         """Make what processes see survive."""
         self.durable, self.writes = bytes(self.data), []
 
+    def copy(self) -> Node:
+        """Return another node that is like this one."""
+        found = Node(folder=self.folder)
+        found.data, found.durable = bytearray(self.data), self.durable
+        found.writes = list(self.writes)
+        return found
+
     def lose_power(self, survival: Survival) -> None:
         """Leave of the unsynced writes nothing, everything, or some blocks of some of them."""
         left = bytearray(self.durable)
@@ -158,14 +165,31 @@ class Medium:
         for number in chosen:
             _apply(self.durable, self.pending[number])
         self.pending = []
-        self.names = {
-            path: node
-            for path, node in self.durable.items()
-            if all(above in self.durable for above in path.parents)
-        }
+        self.names = {}
+        for path in sorted(self.durable):  # a folder comes before what is in it
+            if path.parent in self.names or path == path.parent:
+                self.names[path] = self.durable[path]
         for node in {id(node): node for node in self.names.values()}.values():
             node.lose_power(data)
         self.durable = dict(self.names)
+
+    def copy(self) -> Medium:
+        """Return a disk of its own with the same names and bytes."""
+        found = Medium()
+        made: dict[int, Node] = {}
+
+        def twin(node: Node) -> Node:
+            if id(node) not in made:
+                made[id(node)] = node.copy()
+            return made[id(node)]
+
+        found.names = {path: twin(node) for path, node in self.names.items()}
+        found.durable = {path: twin(node) for path, node in self.durable.items()}
+        found.pending = [
+            Edit(tuple((path, node and twin(node)) for path, node in edit.changes))
+            for edit in self.pending
+        ]
+        return found
 
     def file(self, path: Path) -> Node:
         """Return a file."""

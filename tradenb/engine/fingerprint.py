@@ -1,0 +1,119 @@
+"""Whether two functions do the same: what a notebook's cell defines when it is run again.
+
+Code, defaults, closed-over values, and of a method its class and its object; not names of variables
+in the module, comments, annotations or places. A value that cannot be compared counts by its type.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+from types import CellType, CodeType, ModuleType
+from typing import Any, Final
+
+_LARGE: Final = 1_000  # a longer collection is data; it counts by its size
+_PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), type(...))
+
+Seen = tuple[int, ...]
+
+
+def identity_of(function: object) -> tuple[str, str]:
+    """Return module and qualified name of a function, a method's class or an object's class."""
+    if isinstance(function, functools.partial):
+        return identity_of(function.func)
+    owner = getattr(function, "__self__", None)
+    if owner is None or isinstance(owner, ModuleType):
+        named = function if hasattr(function, "__qualname__") else type(function)
+        return _name(named)
+    module, name = _name(owner if inspect.isclass(owner) else type(owner))
+    return module, f"{name}.{getattr(function, '__name__', '')}"
+
+
+def fingerprint(function: object) -> str:
+    """Hash what a function does."""
+    return digest(repr(_described(function, ())))
+
+
+def digest(text: str) -> str:
+    """Return a short hash of a text."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _described(value: Any, seen: Seen) -> object:
+    """Take a value apart into what can be written down and compared."""
+    if isinstance(value, _PLAIN):
+        return repr(value)
+    if id(value) in seen:
+        return "itself"
+    seen = (*seen, id(value))
+    match value:
+        case CodeType():
+            return _code(value, seen)
+        case CellType():
+            return _cell(value, seen)
+        case tuple() | list() | dict() | set() | frozenset():
+            return _collection(value, seen)
+        case functools.partial():
+            return "partial", _all((value.func, value.args, value.keywords), seen)
+        case type():
+            return "class", _name(value), _class(value, seen)
+    if inspect.isfunction(value):
+        parts = (value.__code__, value.__defaults__, value.__kwdefaults__, value.__closure__)
+        return "function", _all(parts, seen)
+    if inspect.ismethod(value):
+        owner = value.__self__
+        whole = _described(owner, seen) if inspect.isclass(owner) else _object(owner, seen)
+        return "method", _described(value.__func__, seen), whole
+    if isinstance(value, staticmethod | classmethod) or hasattr(value, "__wrapped__"):
+        return "wrapped", _described(value.__wrapped__, seen)
+    if inspect.isroutine(value):
+        return "builtin", identity_of(value)
+    return _object(value, seen) if callable(value) else ("some", _name(type(value)))
+
+
+def _object(value: object, seen: Seen) -> object:
+    return "object", _all((type(value), getattr(value, "__dict__", None)), seen)
+
+
+def _all(values: Any, seen: Seen) -> list[object]:
+    return [_described(value, seen) for value in values]
+
+
+def _collection(value: Any, seen: Seen) -> object:
+    kind = type(value).__name__
+    if len(value) > _LARGE:
+        return kind, len(value)
+    if isinstance(value, dict):
+        return kind, [_all(item, seen) for item in value.items()]
+    found = _all(value, seen)
+    return kind, sorted(map(repr, found)) if isinstance(value, set | frozenset) else found
+
+
+def _code(code: CodeType, seen: Seen) -> object:
+    shape = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
+    names = (code.co_names, code.co_varnames, code.co_freevars)
+    return shape, code.co_code, code.co_exceptiontable, names, _all(code.co_consts, seen)
+
+
+def _cell(cell: CellType, seen: Seen) -> object:
+    try:
+        return _described(cell.cell_contents, seen)
+    except ValueError:
+        return "empty"
+
+
+def _class(kind: type, seen: Seen) -> object:
+    """Describe the classes that a user wrote: their functions, and plain values."""
+    own = [owner for owner in kind.__mro__ if owner.__module__.partition(".")[0] != "tradenb"]
+    return [
+        (name, _described(value, seen))
+        for owner in own
+        if owner.__module__ != "builtins"
+        for name, value in sorted(vars(owner).items())
+        if not name.startswith("__") or inspect.isfunction(value)
+    ]
+
+
+def _name(named: Any) -> tuple[str, str]:
+    return str(getattr(named, "__module__", "")), str(getattr(named, "__qualname__", ""))

@@ -1,0 +1,113 @@
+"""Telling the world what a tick came to: subscribers, the log, and alarms.
+
+Everything told here is on disk already, or is an error. A subscriber that raises or hangs disturbs
+nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.bus import Bus, Performance, Subscription
+from tradenb.core.events import Event
+from tradenb.core.timeframe import floor_to
+from tradenb.engine.ports import Clock, Workers
+from tradenb.engine.session import StrategyTimeout
+from tradenb.engine.specs import is_async
+from tradenb.errors import TradenbError
+
+if TYPE_CHECKING:
+    from tradenb.live.run import LiveRun, Tick
+
+log = logging.getLogger("tradenb")
+
+SUBSCRIBER_S: Final = 10.0
+
+
+class Ticker:
+    """Makes ticks and tells the world of them; the tools are parameters."""
+
+    def __init__(self, clock: Clock, workers: Workers, bus: Bus) -> None:
+        self.clock = clock
+        self.workers = workers
+        self._bus = bus
+        self._previous: dict[str, int] = {}
+        self._left: dict[Subscription, Callable[[], bool]] = {}
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        """Tell the subscribers of events that are on disk."""
+        for event in events:
+            for subscription in self._bus.for_event(event):
+                await self._call(subscription, event)
+
+    async def report(self, run: LiveRun, tick: Tick | None, duration_ms: float) -> None:
+        """Tell the result of a tick and how long it took."""
+        if tick is not None:
+            run.history.append(tick)
+            for subscription in self._bus.wants("ticks", "live"):
+                await self._call(subscription, tick)
+        now = self.clock.now()
+        measured = Performance(
+            timestamp=now,
+            previous_timestamp=self._previous.get(run.id),
+            metric_type="live_tick",
+            duration_ms=duration_ms,
+            strategy=run.strategy,
+            exchange=run.source.name,
+            symbol=run.symbol,
+            backtest=False,
+        )
+        self._previous[run.id] = now
+        for subscription in self._bus.wants("performance", "live"):
+            await self._call(subscription, measured)
+
+    async def fail(self, run: LiveRun, error: BaseException) -> None:
+        """Note what went wrong; the loop goes on."""
+        run.error = error
+        log.warning("%s: %s", run.id, error)
+        await self.tell([self._event(run, error)])
+
+    def alarm(self, run: LiveRun, error: Exception) -> None:
+        """Say what went wrong without the loop, which may stand still; from any thread."""
+        run.error = error
+        log.error("%s: %s", run.id, error)
+        event = self._event(run, error)
+        for subscription in self._bus.for_event(event):
+            threading.Thread(
+                target=_told, args=(subscription.function, event), name="tradenb-alarm", daemon=True
+            ).start()
+
+    def _event(self, run: LiveRun, error: BaseException) -> Event:
+        now = self.clock.now()
+        words = str(error) if isinstance(error, TradenbError) else repr(error)
+        at, note = floor_to(now), words[:500]
+        return Event(0, at, run.symbol, run.strategy, "error", note=note, mode="live", wall=now)
+
+    async def _call(self, subscription: Subscription, what: Any) -> None:
+        """Tell one subscriber; one that hangs is not told again until it has come back."""
+        busy = self._left.get(subscription)
+        if busy is not None and busy():
+            return
+        self._left.pop(subscription, None)
+        try:
+            await self.workers.call(subscription.function, what, seconds=SUBSCRIBER_S)
+        except StrategyTimeout as error:
+            if error.busy is not None:
+                self._left[subscription] = error.busy
+            log.warning("a subscriber %s; it is told nothing until it returns", error)
+        except Exception:
+            log.exception("a subscriber failed on %s", what)
+
+
+def _told(function: Callable[[Any], Any], event: Event) -> None:
+    try:
+        if is_async(function):
+            asyncio.run(function(event))
+        else:
+            function(event)
+    except Exception:
+        log.exception("a subscriber failed on %s", event)
