@@ -14,6 +14,7 @@ from tradenb.core.intake import Intake
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import CandleSource
+from tradenb.engine.registry import registry
 from tradenb.errors import CandleError, ExchangeError, SpecError, UnknownName, UsageError
 from tradenb.exchanges.callable import CallableExchange, exchange, wall_ms
 from tradenb.exchanges.paging import LIMIT
@@ -628,3 +629,45 @@ def test_who_is_interrupted_while_waiting_stops_the_asking(monkeypatch):
         thread.join(30)
         assert not thread.is_alive()
     assert len(asked) == 1
+
+
+def test_a_declared_function_is_found_by_its_name():
+    @exchange("found")
+    def found(symbol, since, limit):
+        return []
+
+    assert registry.find("exchange", "found", form=CallableExchange) is found
+
+
+def test_another_function_under_a_used_name_is_refused():
+    @exchange("twice")
+    def first(symbol, since, limit):
+        return []
+
+    with pytest.raises(SpecError, match=r"exchange name 'twice' is used by .*first"):
+
+        @exchange("twice")
+        def second(symbol, since, limit):
+            return []
+
+
+def test_a_live_run_gets_the_newest_rows_of_a_plain_and_of_an_async_function():
+    @exchange("plain")
+    def plain(symbol, since, limit):
+        return [[since, 1, 2, 0.5, 1.5, 10]]
+
+    @exchange("async")
+    async def waits(symbol, since, limit):
+        return [[since, 1, 2, 0.5, 1.5, 10]]
+
+    rows = plain.recent("BTC/USDT", 1_704_067_200_000, 1)
+    assert [column.tolist() for column in rows] == [
+        [1_704_067_200_000],
+        [1],
+        [2],
+        [0.5],
+        [1.5],
+        [10],
+    ]
+    awaited = asyncio.run(waits.recent("BTC/USDT", 1_704_067_200_000, 1))
+    assert [column.tolist() for column in awaited] == [column.tolist() for column in rows]

@@ -11,7 +11,7 @@ import functools
 import inspect
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -20,7 +20,10 @@ from tradenb.core.rows import Rows
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso
+from tradenb.engine.fingerprint import fingerprint, identity_of
 from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.registry import registry
+from tradenb.engine.specs import is_async
 from tradenb.errors import CandleError, ExchangeError, SpecError, UsageError
 from tradenb.exchanges.answers import rows_of_answer
 from tradenb.exchanges.paging import Patience, fetch
@@ -56,7 +59,7 @@ class CallableExchange:
     ) -> None:
         functools.update_wrapper(self, function)
         self._function = function
-        self._is_async = _is_async(function)
+        self._is_async = is_async(function)
         self._name = name
         self._now = now
         self._sleep = sleep
@@ -65,6 +68,16 @@ class CallableExchange:
     def name(self) -> str:
         """Name under which it is registered."""
         return self._name
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Module and qualified name of the function; the same identity may register again."""
+        return identity_of(self._function)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what the function does."""
+        return fingerprint(self._function)
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -110,6 +123,11 @@ class CallableExchange:
         except CandleError as error:
             words = f"{key} of exchange {self._name!r}, {iso(first)} to {iso(last)}: {error}"
             raise CandleError(words, code=error.code, index=error.index) from None
+
+    def recent(self, symbol: str, since: int, limit: int) -> Rows | Awaitable[Rows]:
+        """Return what the function has from `since` on; see `engine.ports.LiveSource`."""
+        answer = self._function(canonical(symbol), since, limit)
+        return _awaited(answer) if self._is_async else rows_of_answer(answer)
 
     def _fetched(
         self, symbol: str, first: int, last: int, patience: Patience, progress: Progress | None
@@ -180,9 +198,14 @@ def exchange(
 
     def declare(function: Callable[..., Any]) -> CallableExchange:
         _check_function(function, name)
-        return CallableExchange(function, name=name, now=now, sleep=sleep)
+        made = CallableExchange(function, name=name, now=now, sleep=sleep)
+        return registry.register("exchange", made)
 
     return declare
+
+
+async def _awaited(answer: Awaitable[Any]) -> Rows:
+    return rows_of_answer(await answer)
 
 
 def _check_name(name: object) -> None:
@@ -205,11 +228,6 @@ def _check_function(function: object, name: str) -> None:
         raise SpecError(
             f"exchange {name!r} must take (symbol, since, limit), was {signature}: {error}"
         ) from None
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    called = type(function).__call__
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 
 
 def _in_running_loop() -> bool:
