@@ -64,7 +64,7 @@ def market(symbols: int, minutes: int) -> Memory:
 
 
 def run(market: Memory, strategy: object) -> Result:
-    return tn.backtest.run(market.candles, strategy=strategy, exchange=market, progress=False)
+    return tn.backtest.run([*market.candles], strategy=strategy, exchange=market, progress=False)
 
 
 def asks(market: Memory, function: Strategy, **declared: object) -> int:

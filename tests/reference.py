@@ -458,11 +458,10 @@ def daily_loss(percent: float) -> RiskFunction:
 FIELDS = {"position", "take_profit", "stop_loss", "minutes", "entry", "id", "note", "size"}
 
 
-def is_number(value: object) -> bool:
+def is_number(value: Any) -> bool:
     """A real number, finite and above 0; a bool is none."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        return False
-    return math.isfinite(value) and value > 0
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return bool(real and math.isfinite(value) and value > 0)
 
 
 def is_whole(value: object) -> bool:

@@ -219,33 +219,50 @@ def added(values: Iterable[float]) -> float:
     return total
 
 
-def asking(scenario: Scenario, strategy: Mapping[str, Any], played: Played) -> Callable[[Any], Any]:
-    """Make the strategy function of a scenario; it notes its asks and probes in `played`.
+@dataclass
+class Asked:
+    """A strategy of a scenario; it notes its asks and probes in `played`.
 
     Only in generated scenarios: `counting` makes it count its asks in `ctx.state`, and a probe may
     name another symbol.
     """
-    for symbol in strategy.get("symbols", scenario["symbols"]):
-        played.asks[f"{strategy['name']}|{symbol}"] = []
 
-    def asked(ctx: Any) -> Any:
-        asks = played.asks.get(f"{strategy['name']}|{ctx.symbol}")
+    scenario: Scenario
+    strategy: Mapping[str, Any]
+    played: Played
+
+    def answer(self, ctx: Any) -> Any:
+        asks = self.played.asks.get(f"{self.strategy['name']}|{ctx.symbol}")
         if asks is None:
             return None
         asks.append(ctx.now)
-        played.calls.append((ctx.now, strategy["name"], ctx.symbol))
-        for at, *window in scenario.get("probe", []):
-            if at == ctx.now:
-                rows = candle_rows(ctx.candles(*window, allow_fewer=True))
-                played.probes.append([at, *window, rows])
-        if strategy.get("counting"):
-            ctx.state["asks"] = ctx.state.get("asks", 0) + 1
-        answer = answered(strategy, ctx)
-        if strategy.get("counting") and isinstance(answer, dict):
+        self.played.calls.append((ctx.now, self.strategy["name"], ctx.symbol))
+        self.look_at_probes(ctx)
+        if not self.strategy.get("counting"):
+            return answered(self.strategy, ctx)
+        ctx.state["asks"] = ctx.state.get("asks", 0) + 1
+        answer = answered(self.strategy, ctx)
+        if isinstance(answer, dict):
             answer.setdefault("note", f"ask {ctx.state['asks']}")
         return answer
 
-    return asked
+    def look_at_probes(self, ctx: Any) -> None:
+        for at, *window in self.scenario.get("probe", []):
+            if at == ctx.now:
+                rows = candle_rows(ctx.candles(*window, allow_fewer=True))
+                self.played.probes.append([at, *window, rows])
+
+
+def asking(scenario: Scenario, strategy: Mapping[str, Any], played: Played) -> Callable[[Any], Any]:
+    """Make the strategy function of a scenario."""
+    for symbol in strategy.get("symbols", scenario["symbols"]):
+        played.asks[f"{strategy['name']}|{symbol}"] = []
+    asked = Asked(scenario, strategy, played)
+
+    def ask(ctx: Any) -> Any:  # not the method itself: the scenario would be hashed with it
+        return asked.answer(ctx)
+
+    return ask
 
 
 def candle_rows(candles: Any) -> list[list[float]]:
@@ -385,6 +402,7 @@ def on_tradenb(scenario: Scenario) -> Played:
             end=pandas.Timestamp(scenario["end"], unit="ms", tz="UTC"),
             rules=tradenb_rules(scenario),
             commands=list(scenario.get("commands", ())),
+            progress=False,
         )
     except tn.CandleError as error:
         return Played(refused=error.code, refused_row=error.index)
@@ -396,7 +414,7 @@ def on_tradenb(scenario: Scenario) -> Played:
         f"{strategy}|{symbol}": count for (strategy, symbol), count in result.asks_lost_by.items()
     }
     played.intake = {
-        symbol: {name: getattr(counts, name) for name in INTAKE}
+        str(symbol): {name: getattr(counts, name) for name in INTAKE}
         for symbol, counts in result.intake.items()
     }
     played.stats = {name: float(value) for name, value in result.stats.items()}
@@ -409,22 +427,61 @@ def run_in_blocks(scenario: Scenario, cuts: Sequence[int]) -> tuple[Played, list
     At each cut (a close time) everything but the states is thrown away, as a restart does: the next
     session knows nothing but them and the candles up to the next cut.
     """
-    from tradenb.engine.context import saved_state
+    from tradenb.engine.history import Histories
     from tradenb.engine.session import Session
 
     played = Played()
-    specs = tradenb_strategies(scenario, played)
-    rules = tradenb_rules(scenario)
-    candles = {symbol: accepted_candles(scenario, symbol, rules) for symbol in scenario["symbols"]}
+    specs, rules, candles = prepared(scenario, played)
     states = first_states(scenario, specs, candles)
-    end = scenario["end"] - scenario["end"] % reference.MINUTE
-    for until in [*cuts, end]:
-        instances = instances_at(specs, states, candles, until, rules, len(played.events))
+    for until in [*cuts, last_close(scenario)]:
+        known = {symbol: grid.between(grid.start, until) for symbol, grid in candles.items()}
+        histories = Histories(known.__getitem__)
+        instances = instances_of(specs, states, histories, rules, len(played.events))
         session = Session(instances)
         driven(session.pump(until))
-        states = [(instance.state, saved_state(instance.context)) for instance in instances]
+        states = states_of(instances)
         note_session(played, session)
     return played, states
+
+
+def run_in_one_session(scenario: Scenario, cuts: Sequence[int]) -> tuple[Played, list[Any]]:
+    """The same with one session, whose histories grow at each cut, as in a live run."""
+    from tradenb.engine.history import Histories
+    from tradenb.engine.session import Session
+
+    played = Played()
+    specs, rules, candles = prepared(scenario, played)
+    histories = Histories(candles.__getitem__)
+    ends = [*cuts, last_close(scenario)]
+    growing = {
+        symbol: histories.add(symbol, grid.between(grid.start, ends[0]))
+        for symbol, grid in candles.items()
+    }
+    states = first_states(scenario, specs, candles)
+    instances = instances_of(specs, states, histories, rules, 0)
+    session = Session(instances)
+    for until in ends:
+        for symbol, history in growing.items():
+            fresh = candles[symbol].between(history.candles.end, until)
+            if len(fresh):
+                history.add(fresh)
+        for instance in instances:
+            instance.candles = growing[instance.state.symbol].candles
+        driven(session.pump(until))
+    note_session(played, session)
+    return played, states_of(instances)
+
+
+def prepared(scenario: Scenario, played: Played) -> tuple[list[Any], Any, dict[str, Any]]:
+    """Strategies, rules and accepted candles of a scenario."""
+    rules = tradenb_rules(scenario)
+    candles = {symbol: accepted_candles(scenario, symbol, rules) for symbol in scenario["symbols"]}
+    return tradenb_strategies(scenario, played), rules, candles
+
+
+def last_close(scenario: Scenario) -> int:
+    end: int = scenario["end"]
+    return end - end % reference.MINUTE
 
 
 def accepted_candles(scenario: Scenario, symbol: str, rules: Any) -> Any:
@@ -460,28 +517,20 @@ def first_states(scenario: Scenario, specs: Sequence[Any], candles: Mapping[str,
     return states
 
 
-def instances_at(
-    specs: Sequence[Any],
-    states: Sequence[Any],
-    candles: Mapping[str, Any],
-    until: int,
-    rules: Any,
-    seq: int,
+def instances_of(
+    specs: Sequence[Any], states: Sequence[Any], histories: Any, rules: Any, seq: int
 ) -> list[Any]:
-    """Instances that know the candles up to `until`, and nothing later."""
+    """Instances that know what the histories hold, and nothing later."""
     from tradenb.engine.context import Context
-    from tradenb.engine.history import Histories
     from tradenb.engine.session import Instance, Numbering
 
     numbering = Numbering(seq)
-    known = {symbol: grid.between(grid.start, until) for symbol, grid in candles.items()}
-    histories = Histories(known.__getitem__)
     by_name = {spec.name: spec for spec in specs}
     return [
         Instance(
             by_name[state.strategy],
             state,
-            known[state.symbol],
+            histories.of(state.symbol).candles,
             place,
             functools.partial(Context, state.symbol, "backtest", rules, histories),
             rules=rules,
@@ -490,6 +539,13 @@ def instances_at(
         )
         for place, (state, saved) in enumerate(states)
     ]
+
+
+def states_of(instances: Sequence[Any]) -> list[Any]:
+    """What an instance is after a run: its state, and what its strategy remembers."""
+    from tradenb.engine.context import saved_state
+
+    return [(instance.state, saved_state(instance.context)) for instance in instances]
 
 
 def driven(pump: Any) -> None:

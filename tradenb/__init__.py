@@ -100,17 +100,19 @@ _MODULES: Final = {
 __all__ = ["__version__", *sorted(_HOMES), *sorted(_MODULES)]  # noqa: PLE0604 - made of the tables
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        found = getattr(import_module(_HOMES[name]), name)
-    elif name in _MODULES:
-        found = import_module(_MODULES[name])
-    else:
-        from tradenb.errors import near
+if not TYPE_CHECKING:  # else every name would pass for one
 
-        raise AttributeError(f"module 'tradenb' has no attribute {name!r}{near(name, __all__)}")
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            found = getattr(import_module(_HOMES[name]), name)
+        elif name in _MODULES:
+            found = import_module(_MODULES[name])
+        else:
+            from tradenb.errors import near
+
+            raise AttributeError(f"module 'tradenb' has no attribute {name!r}{near(name, __all__)}")
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -91,6 +91,8 @@ class Bus:
             raise unknown("channel", channel, CHANNELS)
         if mode is not None and mode not in MODES:
             raise unknown("mode", mode, MODES)
+        if kinds is not None and channel != "events":
+            raise UsageError(f"kinds select from the channel 'events', was channel {channel!r}")
         wanted = None if kinds is None else _kinds(kinds)
         subscription = Subscription(function, channel, mode, wanted, self)
         with self._lock:
@@ -153,6 +155,8 @@ def subscribe(
     ------
     UnknownName
         When the channel, the mode or a kind does not exist.
+    UsageError
+        When the function is none, or kinds are given for another channel than "events".
     """
     return bus.subscribe(function, mode=mode, kinds=kinds, channel=channel)
 

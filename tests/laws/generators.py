@@ -403,7 +403,7 @@ def risks_of(
         lambda: {"kind": "returns", "value": random.choice((None, "", True, "no"))},
         lambda: {"kind": "watch"},
     )
-    kinds = (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 9)
+    kinds: tuple[int, ...] = (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 9)
     if rules.get("fee_percent") == 0.25:
         kinds = (0, 3, 3, 4, 4)
     chosen = [random.choice(kinds) for _ in range(random.choice((0, 1, 1, 2)))]

@@ -56,7 +56,8 @@ def rewritten(old: str, new: str) -> Change:
             "from __future__ import annotations\n" + source.replace(old, new), "mutant", "exec"
         )
         exec(code, function.__globals__, names)
-        return names[function.__name__]
+        changed: Function = names[function.__name__]
+        return changed
 
     return change
 
@@ -79,7 +80,7 @@ def in_the_other_order(right: Function) -> Function:
 
 def with_more_costs(right: Function) -> Function:
     def wrong(position: str, entry: float, exit: float, rules: Any) -> float:
-        return float(right(position, entry, exit, rules)) - rules.fee_percent
+        return float(right(position, entry, exit, rules) - rules.fee_percent)
 
     return wrong
 
@@ -105,6 +106,18 @@ def a_candle_ahead(right: Function) -> Function:
 
     def wrong(self: Any, timeframe: str, count: int, now: int, **more: Any) -> Any:
         return right(self, timeframe, count, min(now + MINUTE, self.candles.end), **more)
+
+    return wrong
+
+
+def a_bucket_ahead(right: Function) -> Function:
+    """The forming candle of a higher timeframe is shown as if it had closed."""
+
+    def wrong(self: Any, timeframe: str, count: int, now: int, **more: Any) -> Any:
+        from tradenb.core.timeframe import timeframe_ms
+
+        ahead = now + -now % timeframe_ms(timeframe)
+        return right(self, timeframe, count, ahead if ahead <= self.candles.end else now, **more)
 
     return wrong
 
@@ -359,6 +372,11 @@ CAUGHT_BY_CHUNKS = (
         rewritten("replace(state, cursor=end)", "replace(state, cursor=end, commands=())"),
     ),
     Mutant(
+        "higher timeframes do not grow",
+        "engine.history:History.add",
+        rewritten('if timeframe != "1m":', "if False:"),
+    ),
+    Mutant(
         "a book's trades are put together in the wrong order",
         "engine.session:in_order_of_closing",
         trades_reversed,
@@ -374,9 +392,7 @@ CAUGHT_BY_NOISE = (
     Mutant("the forming candle is shown", "engine.history:History.window", a_candle_ahead),
     Mutant("the market price is the next close", "core.touch:market_price", at_the_next_close),
     Mutant(
-        "buckets begin to show when they open",
-        "engine.history:History.window",
-        rewritten("(now - frame.first) // frame.step", "-((frame.first - now) // frame.step)"),
+        "buckets show before they are complete", "engine.history:History.window", a_bucket_ahead
     ),
     Mutant(
         "gaps are filled with the close that follows",

@@ -11,13 +11,13 @@ from tests.laws.generators import long_scenarios, scenarios, thousand_trades
 from tests.scenarios import on_reference, on_tradenb
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(150))
 @given(scenario=scenarios())
 def test_tradenb_is_the_reference_machine(scenario: dict[str, Any]) -> None:
     assert reference_broken(scenario) == []
 
 
-@settings(max_examples=examples(80))
+@settings(max_examples=examples(60))
 @given(scenario=scenarios(refused=True))
 def test_tradenb_refuses_the_candles_that_the_reference_refuses(scenario: dict[str, Any]) -> None:
     here, there = on_tradenb(scenario), on_reference(scenario)

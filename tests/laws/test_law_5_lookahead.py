@@ -12,7 +12,7 @@ from tests.laws.checks import examples, lookahead_broken
 from tests.laws.generators import scenarios
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(70))
 @given(scenario=scenarios(), random=st.randoms(use_true_random=False))
 def test_other_candles_later_change_nothing_before(
     scenario: dict[str, Any], random: Random

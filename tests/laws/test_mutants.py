@@ -26,7 +26,7 @@ from tests.scenarios import golden_names, load_golden
 
 EXACT = ("flatten-", "open_", "risk_", "sched_", "warm_up-")
 CASES_ON_BOUNDS = [name for name in golden_names() if name.startswith(EXACT)]
-SCENARIOS = [*fixed_scenarios(80), *(dict(load_golden(name)[0]) for name in CASES_ON_BOUNDS)]
+SCENARIOS = [*fixed_scenarios(70), *(dict(load_golden(name)[0]) for name in CASES_ON_BOUNDS)]
 Law = Callable[[dict[str, Any]], list[str]]
 
 

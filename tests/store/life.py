@@ -42,10 +42,16 @@ class Life:
         self.generation = found.generation
         self.outbox = list(found.generation.body["outbox"]) if found.generation else []
         self.moved = found.moved
-        self.flush()
-        if found.generation is not None:
-            views = run_views(HOME, found.generation)
-            write_views(disk, behind(disk, views))
+        self.begin()
+
+    def begin(self) -> None:
+        """Complete what the last process left undone; the next tick does what fails here."""
+        try:
+            self.flush()
+            if self.generation is not None:
+                write_views(self.disk, behind(self.disk, run_views(HOME, self.generation)))
+        except StateWriteError:
+            return
 
     @property
     def n(self) -> int:

@@ -13,10 +13,10 @@ from tradenb.backtest.worker import Cancelled, Worker
 from tradenb.bus import bus
 from tradenb.core.timeframe import iso
 from tradenb.engine.session import Pump, StrategyTimeout
-from tradenb.engine.specs import is_async
 from tradenb.errors import StateError
 
 _LOOK_EVERY_S = 0.1
+_GRACE_S = 1.0
 
 
 class Job:
@@ -35,8 +35,8 @@ class Job:
         self._pump: Pump = self._work.pump()
         self._finished = threading.Event()
         self._closed = threading.Event()
-        self._worker = self._new_worker()
-        self._cancelled = False
+        self._worker = Worker(self._pump, self._finished)
+        self._cancelled_at: float | None = None
         self._result: Result | None = None
 
     def __repr__(self) -> str:
@@ -64,8 +64,9 @@ class Job:
         return self._work.stage
 
     def cancel(self) -> None:
-        """End it; `result()` then raises."""
-        self._cancelled = True
+        """End it, at the latest after a second; `result()` then raises."""
+        if self._cancelled_at is None:
+            self._cancelled_at = time.monotonic()
         self._worker.cancel()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -111,36 +112,42 @@ class Job:
             Called about ten times a second, for a progress bar.
         """
         limit = self._work.plan.rules.signal_timeout_seconds
-        self._worker.start()
         seen, since = -1, time.monotonic()
         try:
+            self._worker.start()
             while not self._finished.wait(min(_LOOK_EVERY_S, limit / 4)):
                 worker, now = self._worker, time.monotonic()
-                if worker.served != seen or worker.call is None:
+                if self._cancelled_at is not None:
+                    if now - self._cancelled_at >= _GRACE_S:
+                        self._leave()
+                elif worker.served != seen or worker.call is None:
                     seen, since = worker.served, now
                 elif now - since >= limit and self._replace(worker, seen, limit):
                     seen, since = -1, time.monotonic()
                 if look is not None:
                     look(self)
-        except BaseException:
-            self.cancel()
-            raise
-        finally:
             if look is not None:
                 look(self)
+        except BaseException:
+            self._leave()
+            raise
+        finally:
             self._closed.set()
+
+    def _leave(self) -> None:
+        """End it now, whatever it is doing: also a function that hangs or a slow download."""
+        worker = self._worker
+        worker.cancel()
+        worker.abandon(worker.served)
+        worker.error = Cancelled()
+        self._finished.set()
 
     def _replace(self, worker: Worker, served: int, limit: float) -> bool:
         """Abandon a worker whose call takes too long, and let another go on."""
         call = worker.call
-        if self._cancelled:
-            worker.abandon(served)
-            worker.error = Cancelled()
-            self._finished.set()
-            return False
         if call is None or not worker.abandon(served):
             return False
-        self._worker = self._new_worker()
+        self._worker = Worker(self._pump, self._finished)
         self._worker.start(
             StrategyTimeout(
                 f"took longer than signal_timeout_seconds = {limit:g} and was left behind",
@@ -148,12 +155,3 @@ class Job:
             )
         )
         return True
-
-    def _new_worker(self) -> Worker:
-        specs = self._work.plan.strategies
-        functions = [spec.function for spec in specs]
-        functions += [rule.function for spec in specs for rule in spec.risk]
-        functions += [function for spec in specs for function in spec.callbacks.values()]
-        functions += [item.function for item in bus.wants("events", "backtest")]
-        asynchronous = any(is_async(function) for function in functions)
-        return Worker(self._pump, is_async=asynchronous, finished=self._finished)

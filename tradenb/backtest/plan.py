@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -74,8 +74,7 @@ def make_plan(
     UsageError
         When they cannot work together; the message names the argument.
     """
-    names = (symbols,) if isinstance(symbols, str) else tuple(symbols)
-    plain = tuple(canonical(name) for name in names)
+    plain = tuple(canonical(name) for name in _several(symbols, "symbols", "symbol"))
     _check_several("symbol", plain)
     specs = _strategies(strategy)
     _check_several("strategy", tuple(spec.name for spec in specs))
@@ -86,8 +85,18 @@ def make_plan(
         raise UsageError(f"start must be before end, was {iso(first)} with end {iso(last)}")
     if rules is not None and not isinstance(rules, Rules):
         raise UsageError(f"rules must be tn.Rules(...), was {rules!r:.80}")
-    orders = tuple(_order(item, plain, specs) for item in commands)
+    given = _several(commands, "commands", "command")
+    orders = tuple(_order(item, plain, specs) for item in given)
     return Plan(plain, specs, _source(exchange), first, last, rules or Rules(), orders)
+
+
+def _several(given: object, plural: str, singular: str) -> tuple[Any, ...]:
+    """Return what was given, alone or as an ordered collection; the order is that of events."""
+    if isinstance(given, str | Mapping):
+        return (given,)
+    if isinstance(given, Iterable) and not isinstance(given, Set):
+        return tuple(given)
+    raise UsageError(f"{plural} must be a {singular} or a list in their order, was {given!r:.80}")
 
 
 def _strategies(given: object) -> tuple[StrategySpec, ...]:
@@ -133,6 +142,9 @@ def _order(item: Any, symbols: tuple[str, ...], specs: tuple[StrategySpec, ...])
     for field in item:
         if field not in _COMMAND_FIELDS:
             raise unknown("command field", field, _COMMAND_FIELDS)
+    for field in ("id", "cancel_id"):
+        if not isinstance(item.get(field), str | None):
+            raise UsageError(f"{field} of a command must be a string, was {item[field]!r}")
     kind = item.get("kind")
     if kind not in _COMMAND_KINDS:
         raise unknown("command", kind, _COMMAND_KINDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tradenb.backtest.work import Work
 from tradenb.core import touch
@@ -152,9 +152,22 @@ class Result:
             strategy_notes=self._notes,
         )
 
-    def heatmap(self) -> pd.DataFrame:
-        """Return the main figures by symbol, best first."""
-        return stats.heatmap(self.trades)
+    def heatmap(
+        self, by: Literal["symbol", "strategy", "symbol:strategy"] = "symbol"
+    ) -> pd.DataFrame:
+        """Compare symbols, strategies or pairs of both by their main figures.
+
+        Parameters
+        ----------
+        by : {"symbol", "strategy", "symbol:strategy"}
+            What a row stands for.
+
+        Returns
+        -------
+        DataFrame
+            The best first, and last the row `all`.
+        """
+        return stats.heatmap(self.trades, by=by, start=self.start, end=self.end)
 
     def to_markdown(self) -> str:
         """Return the statistics as a markdown table with its heading and warnings."""
@@ -244,18 +257,33 @@ def _run_warnings(result: Result, session: Session) -> list[str]:
             f"{count} still open or scheduled at the end, not in the trades; see result.open"
         )
     if session.timeouts:
-        found.append(f"not reproducible: {session.timeouts} calls of user functions timed out")
+        calls = plural(session.timeouts, "call")
+        found.append(f"not reproducible: {calls} of your functions timed out; see result.events")
     errors = sum(event.kind == "error" for event in result._events)
     if errors:
-        found.append(f"{errors} errors in user functions; see result.events")
+        found.append(f"{plural(errors, 'error')} in your functions; see result.events")
     if result.asks_lost:
-        found.append(f"{result.asks_lost} asks found too little history (warm-up)")
+        lost = plural(result.asks_lost, "ask")
+        found.append(
+            f"{lost} found too little history (warm-up); give a later start=, so that there is "
+            "history before it"
+        )
+    found += _invalid_candidates(result)
     if _overlap(result._trades):
         found.append(
             "positions overlap in time: equity compounds every trade at full size, as if each "
             "had the whole account"
         )
     return found
+
+
+def _invalid_candidates(result: Result) -> list[str]:
+    """Say that candidates broke the rules; a run where all do looks like one without signals."""
+    notes = [event.note for event in result.event_list if event.exit_reason == "invalid"]
+    if not notes:
+        return []
+    count = plural(len(notes), "candidate")
+    return [f"{count} broke the rules and were rejected, the first by {notes[0]}"]
 
 
 def _overlap(trades: list[Trade]) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,9 +19,10 @@ from tradenb.core.machine import State, give
 from tradenb.core.timeframe import DAY, iso
 from tradenb.engine.context import Context
 from tradenb.engine.history import Histories
-from tradenb.engine.session import Call, Instance, Numbering, Pump, Session
+from tradenb.engine.session import Call, Instance, Numbering, Pump, Session, StrategyTimeout
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import CandleError
+from tradenb.view.words import plural
 
 log = logging.getLogger("tradenb")
 
@@ -59,7 +61,9 @@ class Work:
     spans: dict[str, Span] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     session: Session | None = None
-    asks_ms: list[float] = field(default_factory=list)
+    asks: list[tuple[str, str, float]] = field(default_factory=list)
+    measured_at: int | None = None
+    left_behind: set[Subscription] = field(default_factory=set)
     elapsed_s: float = 0.0
 
     @property
@@ -105,8 +109,10 @@ class Work:
         span = Span(max(start, candles.start), min(end, candles.end))
         there = f"{iso(candles.start)} to {iso(candles.end)}"
         if span.start >= span.end:
+            asked = "all" if plan.start is None else f"from {iso(plan.start)}"
+            asked += "" if plan.end is None else f" to {iso(plan.end)}"
             raise CandleError(
-                f"{symbol}: no candles between {iso(start)} and {iso(end)}; there are candles from "
+                f"{symbol}: no candles in the period asked for ({asked}); there are candles from "
                 f"{there}",
                 code="range",
             )
@@ -149,7 +155,8 @@ class Work:
             return Context(symbol, "backtest", self.plan.rules, histories, saved)
 
         if self.bus.wants("performance", "backtest"):
-            spec = spec.model_copy(update={"function": timed(spec.function, self.asks_ms)})
+            note = functools.partial(self._note_ask, spec.name, symbol)
+            spec = spec.model_copy(update={"function": timed(spec.function, note)})
         candles = self.candles[symbol]
         consumed = candles.rows(0, candles.index(span.end) + 1)
         return Instance(
@@ -168,40 +175,50 @@ class Work:
             return
         for event in events:
             for subscription in self.bus.for_event(event):
-                yield from _tell(subscription, event)
+                yield from self._tell(subscription, event)
+
+    def _note_ask(self, strategy: str, symbol: str, duration_ms: float) -> None:
+        self.asks.append((strategy, symbol, duration_ms))
 
     def _measure(self, metric: str, began: float) -> Pump:
-        listeners = self.bus.wants("performance", "backtest")
-        asks = self.asks_ms.copy()
-        self.asks_ms.clear()
-        for duration in asks if listeners else ():
-            yield from self._report(listeners, "backtest_signal", duration)
-        if listeners:
-            yield from self._report(listeners, metric, (time.perf_counter() - began) * 1000)
+        """Tell how long the asks took since the last time, and then all of it."""
+        asks, self.asks = self.asks, []
+        if not self.bus.wants("performance", "backtest"):
+            return
+        for strategy, symbol, duration_ms in asks:
+            yield from self._report("backtest_signal", duration_ms, strategy, symbol)
+        strategies = ",".join(spec.name for spec in self.plan.strategies)
+        passed_ms = (time.perf_counter() - began) * 1000
+        yield from self._report(metric, passed_ms, strategies, ",".join(self.plan.symbols))
 
-    def _report(self, listeners: tuple[Subscription, ...], metric: str, duration_ms: float) -> Pump:
+    def _report(self, metric: str, duration_ms: float, strategy: str, symbol: str) -> Pump:
         now = time.time_ns() // 1_000_000
         measured = Performance(
             timestamp=now,
-            previous_timestamp=getattr(self, "_reported", None),
+            previous_timestamp=self.measured_at,
             metric_type=metric,
             duration_ms=duration_ms,
-            strategy=",".join(spec.name for spec in self.plan.strategies),
+            strategy=strategy,
             exchange=self.plan.source.name,
-            symbol=",".join(self.plan.symbols),
+            symbol=symbol,
             backtest=True,
         )
-        self._reported = now
-        for subscription in listeners:
-            yield from _tell(subscription, measured)
+        self.measured_at = now
+        for subscription in self.bus.wants("performance", "backtest"):
+            yield from self._tell(subscription, measured)
 
-
-def _tell(subscription: Subscription, what: Any) -> Generator[Call, Any, None]:
-    symbol = getattr(what, "symbol", "")
-    try:
-        yield Call(subscription.function, (what,), "a subscriber", symbol)
-    except Exception:
-        log.exception("a subscriber failed on %s", what)
+    def _tell(self, subscription: Subscription, what: Any) -> Pump:
+        """Tell one subscriber; one that hangs is told nothing more in this backtest."""
+        if subscription in self.left_behind:
+            return
+        symbol = getattr(what, "symbol", "")
+        try:
+            yield Call(subscription.function, (what,), "a subscriber", symbol)
+        except StrategyTimeout as error:
+            self.left_behind.add(subscription)
+            log.error("a subscriber %s; this backtest tells it nothing more", error)
+        except Exception:
+            log.exception("a subscriber failed on %s", what)
 
 
 def _blocks(start: int, end: int) -> Iterator[int]:
@@ -213,9 +230,9 @@ def _blocks(start: int, end: int) -> Iterator[int]:
 def _intake_warnings(symbol: str, intake: Intake) -> list[str]:
     found = []
     if intake.duplicates_same or intake.duplicates_replaced:
-        count = intake.duplicates_same + intake.duplicates_replaced
-        differing = f"{intake.duplicates_replaced} of them differing from the next"
-        found.append(f"{symbol}: {count} duplicate rows dropped, {differing}; the last one counts")
+        rows = plural(intake.duplicates_same + intake.duplicates_replaced, "duplicate row")
+        differing = f"{intake.duplicates_replaced:,} of them differing from the next"
+        found.append(f"{symbol}: {rows} dropped, {differing}; the last one counts")
     if intake.filled:
-        found.append(f"{symbol}: {intake.filled} missing minutes filled flat")
+        found.append(f"{symbol}: {plural(intake.filled, 'missing minute')} filled flat")
     return found

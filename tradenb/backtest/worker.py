@@ -11,12 +11,19 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tradenb.engine.session import Call, Pump
-from tradenb.engine.specs import is_async
 from tradenb.errors import StrategyError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    Coroutine = CoroutineType[Any, Any, Any]
+
+_PATIENCE_S: Final = 0.2
 
 
 class Cancelled(Exception):
@@ -25,6 +32,8 @@ class Cancelled(Exception):
 
 class Worker:
     """Drives a pump to its end on a daemon thread of its own.
+
+    The first coroutine that a function returns moves the rest of the work into an event loop.
 
     Attributes
     ----------
@@ -38,18 +47,18 @@ class Worker:
         What ended it, if not its own end.
     """
 
-    def __init__(self, pump: Pump, *, is_async: bool, finished: threading.Event) -> None:
+    def __init__(self, pump: Pump, finished: threading.Event) -> None:
         self.call: Call | None = None
         self.served = 0
         self.finished = finished
         self.error: BaseException | None = None
         self._pump = pump
-        self._async = is_async
         self._abandoned = False
         self._cancelled = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="tradenb-backtest", daemon=True)
         self._first: BaseException | None = None
+        self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
 
     def start(self, first: BaseException | None = None) -> None:
         """Begin; `first` is thrown into the pump at the place where it waits."""
@@ -72,97 +81,112 @@ class Worker:
             if self.call is None or self.served != served:
                 return False
             self._abandoned = True
-        _raise_in(self._thread, SystemExit)
+        self._end_call()
         return True
+
+    def _end_call(self) -> None:
+        """Ask the function that hangs to end; one that sleeps in C stays until it wakes."""
+        if self._waiting is not None:
+            loop, task = self._waiting
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(task.cancel)
+            self._thread.join(_PATIENCE_S)
+        if self._thread.is_alive():
+            _raise_in(self._thread, SystemExit)
 
     def _work(self) -> None:
         try:
-            if self._async:
+            coroutine = self._serve()
+            if coroutine is not None:
                 import asyncio
 
-                asyncio.run(self._serve_async())
-            else:
-                self._serve()
-        except _Abandoned:
-            return
+                asyncio.run(self._serve_async(coroutine))
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-            if self._abandoned:
-                return
-            self.error = error
-        self.finished.set()
+            if not self._abandoned:
+                self.error = error
+        if not self._abandoned:
+            self.finished.set()
 
-    def _serve(self) -> None:
+    def _serve(self) -> Coroutine | None:
+        """Serve calls until the end, or until one returns a coroutine."""
         call = self._next(None, self._first)
         while call is not None:
             reply, failure = None, None
             try:
                 reply = call.function(*call.args)
                 if type(reply) is CoroutineType:
-                    reply = _no_coroutine(reply, call)
+                    return reply
             except BaseException as error:  # noqa: BLE001 - the user's code; goes to the pump
                 failure = error
             call = self._next(reply, failure)
+        return None
 
-    async def _serve_async(self) -> None:
-        call = self._next(None, self._first)
-        while call is not None:
-            reply, failure = None, None
-            try:
-                reply = call.function(*call.args)
-                if type(reply) is CoroutineType:
+    async def _serve_async(self, coroutine: Coroutine) -> None:
+        """Await the coroutine, then serve the calls that come after it."""
+        import asyncio
+
+        self._waiting = asyncio.get_running_loop(), cast(Any, asyncio.current_task())
+        reply: object = coroutine
+        failure: BaseException | None = None
+        while True:
+            if type(reply) is CoroutineType:
+                try:
                     reply = await reply  # costs no turn of the loop unless it really waits
+                except BaseException as error:  # noqa: BLE001 - the user's code; goes to the pump
+                    reply, failure = None, error
+            call = self._next(reply, failure)
+            if call is None:
+                return
+            reply, failure = None, None
+            try:
+                reply = call.function(*call.args)
             except BaseException as error:  # noqa: BLE001 - the user's code; goes to the pump
                 failure = error
-            call = self._next(reply, failure)
 
     def _next(self, reply: object, failure: BaseException | None) -> Call | None:
-        """Give the pump what came of the last call, and take the next from it."""
+        """Give the pump what came of the last call, and take the next from it, if there is one."""
         with self._lock:
             if self._abandoned:
-                raise _Abandoned
+                return None  # the pump belongs to another worker now
             self.call = None
-        if self._cancelled:
-            self._pump.close()
-            raise Cancelled
+        self._check_cancelled()
         try:
             call = self._pump.throw(_thrown(failure)) if failure else self._pump.send(reply)
         except StopIteration:
             return None
+        self._check_cancelled()
         self.served += 1
         self.call = call
         return call
 
+    def _check_cancelled(self) -> None:
+        if self._cancelled:
+            self._pump.close()
+            raise Cancelled
 
-class _Abandoned(Exception):
-    """The pump belongs to another worker now."""
 
+def timed(function: Callable[..., Any], note: Callable[[float], None]) -> Callable[..., Any]:
+    """Wrap a function, sync or async, so that the length of each call is noted, ms."""
 
-def timed(function: Callable[..., Any], durations_ms: list[float]) -> Callable[..., Any]:
-    """Wrap a function so that the length of each call is noted, ms."""
+    def passed(began: float) -> float:
+        return (time.perf_counter() - began) * 1000
 
-    def note(began: float) -> None:
-        durations_ms.append((time.perf_counter() - began) * 1000)
-
-    async def measured_async(*args: Any) -> Any:
-        began = time.perf_counter()
+    async def awaited(coroutine: Coroutine, began: float) -> Any:
         try:
-            return await function(*args)
+            return await coroutine
         finally:
-            note(began)
+            note(passed(began))
 
     def measured(*args: Any) -> Any:
-        began = time.perf_counter()
+        began, reply = time.perf_counter(), None
         try:
-            return function(*args)
+            reply = function(*args)
         finally:
-            note(began)
+            if type(reply) is not CoroutineType:
+                note(passed(began))
+        return awaited(reply, began) if type(reply) is CoroutineType else reply
 
-    return measured_async if is_async(function) else measured
-
-
-def _no_coroutine(reply: Any, call: Call) -> object:
-    reply.close()
-    raise StrategyError(f"{call.what} returned a coroutine; declare the function with `async def`")
+    return measured
 
 
 def _thrown(failure: BaseException) -> Exception:
@@ -175,7 +199,7 @@ def _thrown(failure: BaseException) -> Exception:
 
 
 def _raise_in(thread: threading.Thread, kind: type[BaseException]) -> None:
-    """Ask a thread that runs Python code to end; one that sleeps in C stays until it wakes."""
+    """Raise something in a thread as soon as it runs Python code."""
     if thread.ident is not None:
         target = ctypes.c_ulong(thread.ident)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(target, ctypes.py_object(kind))

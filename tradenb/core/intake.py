@@ -135,7 +135,7 @@ def _check_anomalies(rows: Rows, kept: Kept, factor: float) -> None:
     for start in range(0, count, _CHUNK):
         stop = min(start + _CHUNK, count)
         # The median lies between the lowest and the highest close: most chunks need no median.
-        closes = rows.close[max(0, start - MEDIAN_WINDOW) : max(stop, min(MEDIAN_WINDOW, count))]
+        closes = rows.close[max(0, start - MEDIAN_WINDOW) : stop]
         lowest, highest = rows.low[start:stop].min(), rows.high[start:stop].max()
         if lowest >= closes.max() / factor and highest <= closes.min() * factor:
             continue

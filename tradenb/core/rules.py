@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tradenb.errors import SpecError, near
 
 
-class Rules(BaseModel):
+class Rules(BaseModel, frozen=True):
     """The settings of the lifecycle; frozen.
 
     Parameters
@@ -55,7 +55,7 @@ class Rules(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, strict=True, validate_default=True
+        extra="forbid", allow_inf_nan=False, strict=True, validate_default=True
     )
 
     price: Literal["close", "average"] = "close"

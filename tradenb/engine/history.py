@@ -49,6 +49,11 @@ class History:
                 grown.add(resample(self._from(grown.candles.end), grown.candles.step))
         self._frames = {timeframe: _taken_apart(g.candles) for timeframe, g in self._grown.items()}
 
+    def renew(self, candles: Candles) -> None:
+        """Put other 1m candles in place of all; timeframes are built anew from them."""
+        self._grown = {"1m": GrowingCandles(candles)}
+        self._frames = {}
+
     def _from(self, start: int) -> Candles:
         return self.candles.between(start, self.candles.end)
 

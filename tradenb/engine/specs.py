@@ -96,6 +96,8 @@ class RiskSpec(_Spec):
     def __repr__(self) -> str:
         return f"<risk {self.name}>"
 
+    __str__ = __repr__
+
 
 class StrategySpec(_Spec):
     """A strategy: a function of one `Context`, asked at every multiple of an interval.
@@ -145,6 +147,8 @@ class StrategySpec(_Spec):
     def __repr__(self) -> str:
         risk = f", risk={[rule.name for rule in self.risk]}" if self.risk else ""
         return f"<strategy {self.name}: every {self.every}{risk}>"
+
+    __str__ = __repr__
 
     @property
     def every_ms(self) -> int:

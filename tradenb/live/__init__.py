@@ -2,8 +2,9 @@
 
 from tradenb.live.api import attach, background, list, pending, run, scheduled, stop  # noqa: A004
 from tradenb.live.attached import AttachedRun
+from tradenb.live.outcome import Tick
 from tradenb.live.rehearsal import rehearse
-from tradenb.live.run import LiveRun, Tick
+from tradenb.live.run import LiveRun
 
 __all__ = [
     "AttachedRun",

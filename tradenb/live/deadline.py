@@ -9,6 +9,7 @@ from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.ports import Clock
 
 SHORTEST_S: Final = 1.0
+LARGEST_SHARE: Final = 0.9  # what is left is for the commit and for telling
 
 
 def due_after(now: int, rules: Rules) -> int:
@@ -32,5 +33,5 @@ def longest_call(clock: Clock, rules: Rules, *, sharing: int) -> float:
     if clock.stepped:
         return limit  # time stands still while a tick of a rehearsal is under way
     now = clock.now()
-    left = (due_after(now, rules) - now) / 1000
+    left = LARGEST_SHARE * (due_after(now, rules) - now) / 1000
     return min(limit, max(SHORTEST_S, left if sharing == 1 else left / 2))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -10,7 +12,7 @@ from tradenb.core.events import Event
 from tradenb.core.machine import Command
 from tradenb.engine.record import event_to_row, from_record, row_to_event, to_record
 from tradenb.engine.specs import StrategySpec
-from tradenb.errors import StateError
+from tradenb.errors import StateError, StateLocked
 from tradenb.live.shelf import Asked, Kept, Request
 from tradenb.store import control
 from tradenb.store.codec import Generation
@@ -26,6 +28,8 @@ log = logging.getLogger("tradenb")
 
 ACCOUNT: Final = "paper"
 _REMEMBERED: Final = 1_000
+_LOCK_TRIES: Final = 3
+_LOCK_PAUSE_S: Final = 0.02
 _ALL: Final = 1 << 31
 
 
@@ -87,7 +91,7 @@ class DiskShelf:
         StateError
             When what is there cannot be used; see `DocumentStore.load`.
         """
-        self._lock.acquire()
+        self._acquire()
         try:
             return self._open()
         except BaseException:
@@ -122,13 +126,19 @@ class DiskShelf:
     def look(self) -> Asked:
         """Return what is asked for from outside, in order."""
         self._kill = control.kill_switch(self._filesystem, self._home)
-        received = control.receive(self._filesystem, self._home, self._key)
+        try:
+            received = control.receive(self._filesystem, self._home, self._key)
+            # Those that were taken but are not on disk yet keep their file: it is all there is.
+            on_disk = self._body.get("taken", [])
+            old = [item for item in received.waiting if item.request.id in on_disk]
+            control.remove(self._filesystem, old)
+        except OSError as error:
+            log.warning("requests to %s:%s: %s", self._key.symbol, self._key.strategy, error)
+            return Asked([], self._kill)
         for path, words in received.refused:
             log.warning("%s is no request: %s", path, words)
-        old = [request for request in received.requests if request.id in self._taken]
-        control.remove(self._filesystem, self._home, old)
-        fresh = [_as_request(item) for item in received.requests if item.id not in self._taken]
-        return Asked(fresh, self._kill)
+        fresh = [item for item in received.waiting if item.request.id not in self._taken]
+        return Asked([_as_request(item) for item in fresh], self._kill)
 
     def is_asked(self) -> bool:
         """Tell whether requests wait, or the kill switch was turned since the last look."""
@@ -139,11 +149,11 @@ class DiskShelf:
 
     def take(self, requests: Sequence[Request]) -> None:
         """Note that requests are obeyed by the state that is committed next."""
-        self._taken = [*self._taken, *(item.token.id for item in requests)][-_REMEMBERED:]
+        self._taken = [*self._taken, *(item.token.request.id for item in requests)][-_REMEMBERED:]
 
     def done(self, requests: Sequence[Request]) -> None:
         """Remove requests that are in the document now."""
-        control.remove(self._filesystem, self._home, [item.token for item in requests])
+        control.remove(self._filesystem, [item.token for item in requests])
 
     def events(self, limit: int | None = None) -> list[Event]:
         """Return the newest events of the journal, oldest first."""
@@ -156,6 +166,14 @@ class DiskShelf:
         if self._body:
             self.show()
         self._lock.release()
+
+    def _acquire(self) -> None:
+        """Take the lock; who only looks whether it is held has it for a moment."""
+        for _ in range(_LOCK_TRIES):
+            with contextlib.suppress(StateLocked):
+                return self._lock.acquire()
+            time.sleep(_LOCK_PAUSE_S)
+        return self._lock.acquire()
 
     def _open(self) -> Kept | None:
         found = self._document.load()
@@ -200,8 +218,9 @@ class DiskShelf:
         }
 
 
-def _as_request(item: control.Request) -> Request:
+def _as_request(waiting: control.Waiting) -> Request:
+    item = waiting.request
     if item.kind == "release":
-        return Request(None, item)
+        return Request(None, waiting)
     command = Command(item.wall, item.kind, item.signal_id, item.cancel_id)
-    return Request(command, item)
+    return Request(command, waiting)

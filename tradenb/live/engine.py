@@ -12,27 +12,30 @@ import atexit
 import contextlib
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from tradenb.bus import Bus
-from tradenb.core.machine import State
-from tradenb.core.timeframe import MINUTE, floor_to
-from tradenb.engine.context import Context
-from tradenb.engine.history import Histories
+from tradenb.core.timeframe import floor_to
 from tradenb.engine.ports import Clock, Workers
-from tradenb.engine.session import Instance, Numbering
 from tradenb.errors import StateError, TradenbError
+from tradenb.live import living
+from tradenb.live.beginning import begin, kept_or_new
+from tradenb.live.deadline import due_after
 from tradenb.live.feed import Feed
+from tradenb.live.groups import grouped
 from tradenb.live.run import LiveRun
-from tradenb.live.shelf import Kept
-from tradenb.live.tick import Ticker
+from tradenb.live.telling import Ticker
+from tradenb.live.tick import Pass
+from tradenb.live.watchdog import SILENT_S, Watchdog
 
 log = logging.getLogger("tradenb")
 
+FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
-CLOSE_S: Final = 2.0
+CLOSE_S: Final = 1.5
 LOOK_S: Final = 1.0
+LONGEST_BEAT_MS: Final = 60_000
 
 
 class Engine:
@@ -43,14 +46,33 @@ class Engine:
     clock, workers, bus
         What the loop knows of the world.
     end : int, optional
-        Close time after which nothing comes any more, for rehearsals, ms UTC.
+        Close time after which nothing comes any more, for rehearsals, ms UTC; the loop ends when
+        all its runs have.
+    silent_s : float
+        When the watchdog speaks.
+    pause_s : float
+        How long a loop that died rests the first time.
+    look_s : float
+        How often it is looked whether another process asks for something.
     """
 
-    def __init__(self, clock: Clock, workers: Workers, bus: Bus, *, end: int | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        workers: Workers,
+        bus: Bus,
+        *,
+        end: int | None = None,
+        silent_s: float = SILENT_S,
+        pause_s: float = FIRST_PAUSE_S,
+        look_s: float = LOOK_S,
+    ) -> None:
         self.clock = clock
         self._workers = workers
         self._ticker = Ticker(clock, workers, bus)
         self._end = end
+        self._pause_s = pause_s
+        self._look_s = look_s
         self._lock = threading.RLock()
         self._runs: list[LiveRun] = []
         self._feeds: dict[tuple[Any, ...], Feed] = {}
@@ -59,78 +81,123 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken: asyncio.Event | None = None
         self._closing = False
+        self._closed = threading.Event()
+        self._died: BaseException | None = None
+        self._watchdog = Watchdog(self.runs, self._ticker.alarm, clock.monotonic, silent_s=silent_s)
+
+    def runs(self) -> list[LiveRun]:
+        """Return the runs that live here now."""
+        return [*self._runs]
 
     def add(self, run: LiveRun) -> None:
         """Let a run live here; the thread is started with the first."""
         with self._lock:
+            run.on_loop = self.on_loop
+            run.ticked = self.clock.monotonic()
             run.enter("running")
+            living.enter(self, run)
             self._runs.append(run)
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._supervise, name="tradenb-live", daemon=True
-                )
-                self._thread.start()
-                atexit.register(self.close)
+                self._start()
         self.wake()
 
     def wake(self) -> None:
         """Let the scheduler look again."""
         loop, woken = self._loop, self._woken
-        if loop is not None and woken is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(woken.set)
+        if loop is not None and woken is not None:
+            with contextlib.suppress(RuntimeError):  # closed meanwhile
+                loop.call_soon_threadsafe(woken.set)
 
-    def close(self) -> None:
-        """Release all runs and end the thread, within two seconds."""
+    def close(self, seconds: float = CLOSE_S) -> None:
+        """Release all runs and end the thread, within two seconds; who closes again waits no more.
+
+        Parameters
+        ----------
+        seconds : float
+            How long to wait for the commits that are under way.
+        """
         with self._lock:
-            self._closing = True
+            again, self._closing = self._closing, True
+            self._closed.set()
             for run in self._runs:
                 run.leaving = True
-            thread = self._thread
         self.wake()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(CLOSE_S)
+        if not again:
+            self.join(seconds)
+
+    def join(self, seconds: float) -> None:
+        """Wait for the end of the thread."""
+        if self._thread is not None and not self.on_loop():
+            self._thread.join(seconds)
 
     def on_loop(self) -> bool:
         """Tell whether this is the engine's own thread, where nothing may block."""
         return threading.current_thread() is self._thread
 
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._supervise, name="tradenb-live", daemon=True)
+        self._thread.start()
+        self._watchdog.start()
+        atexit.register(self.close)
+
     def _supervise(self) -> None:
-        pause = 1.0
+        pause = self._pause_s
         while True:
             try:
                 asyncio.run(self._serve())
-                return
+                break
             except BaseException as error:
                 log.exception("the live loop died; it starts again in %g s", pause)
-                for run in self._runs:
+                self._died = error
+                for run in self.runs():
                     run.error = error
-                threading.Event().wait(pause)
+                self._closed.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
+        self._watchdog.stop()
+        atexit.unregister(self.close)
+        close: Callable[[], None] | None = getattr(self._workers, "close", None)
+        if close is not None:
+            close()
 
     async def _serve(self) -> None:
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
         self._busy = {}
         self._feeds = {}
-        watch = asyncio.create_task(self._watch_requests(), name="requests")
+        for run in self.runs():
+            run.feed = None
+        tasks = [asyncio.create_task(self._watch_requests(), name="requests")]
+        if self._died is not None:
+            tasks.append(asyncio.create_task(self._tell_death(self._died), name="death"))
+        self._died = None
         try:
             await self._schedule(self._woken)
         finally:
-            watch.cancel()
+            for task in tasks:
+                task.cancel()
+
+    async def _tell_death(self, died: BaseException) -> None:
+        error = TradenbError(f"the live loop died of {died!r:.200} and was started again")
+        error.__cause__ = died
+        for run in self.runs():
+            await self._ticker.fail(run, error)
 
     async def _schedule(self, woken: asyncio.Event) -> None:
-        while self._runs or not self._closing:
+        while True:
             woken.clear()
             self._reap()
-            if self._closing and not self._runs:
+            if not self._runs and self._is_over():
                 return
             self._start_ticks()
             await self.clock.wait(woken, self._next_wake())
 
+    def _is_over(self) -> bool:
+        return self._closing or self._end is not None
+
     async def _watch_requests(self) -> None:
-        """Look once a second whether another process asks for something, and let the run tick."""
+        """Look again and again whether another process asks for something, and let the run tick."""
         while True:
-            await asyncio.sleep(LOOK_S)
-            for run in list(self._runs):
+            await asyncio.sleep(self._look_s)
+            for run in self.runs():
                 with contextlib.suppress(OSError, StateError):
                     run.asked = await self._workers.call(run.shelf.is_asked, seconds=None)
                 if run.asked:
@@ -138,7 +205,7 @@ class Engine:
 
     def _start_ticks(self) -> None:
         now = self.clock.now()
-        for group in _groups(self._runs):
+        for group in grouped(self._runs):
             if any(run.id in self._busy for run in group):
                 continue
             wanted = any(_is_wanted(run, now) for run in group)
@@ -151,11 +218,10 @@ class Engine:
         """Make one tick of a group and say when the next is due."""
         try:
             for run in group:
-                if run.instance is None:
-                    await self._prepare(run)
-            ready = [run for run in group if run.instance is not None]
+                await self._prepare(run)
+            ready = [run for run in group if run.feed is not None]
             if ready:
-                await self._ticker.tick(ready)
+                await Pass(self._ticker, ready).go()
         except Exception as error:
             log.exception("a tick failed")
             for run in group:
@@ -163,48 +229,25 @@ class Engine:
         finally:
             for run in group:
                 run.next_at, run.asked = self._next_at(run), False
+                run.ticked = self.clock.monotonic()
                 self._busy.pop(run.id, None)
             self.wake()
 
     async def _prepare(self, run: LiveRun) -> None:
         """Fetch the history before the first tick, and make the instance."""
-        now = floor_to(self.clock.now())
-        kept = run.kept
-        cursor = now if kept is None else kept.state.cursor
+        if run.instance is not None and run.feed is not None:
+            return
+        kept = kept_or_new(run, floor_to(self.clock.now()))
+        cursor = kept.state.cursor if run.instance is None else run.instance.state.cursor
         feed = self._feed(run)
         try:
             history = await feed.prepare(cursor, run.spec.history_ms)
         except TradenbError as error:
-            run.error = error
-            log.warning("%s: %s", run.id, error)
+            await self._ticker.fail(run, error)
             return
-        state = State(run.symbol, run.strategy, run.spec.every_ms, cursor)
-        if kept is not None:
-            state = kept.state
-        run.start = cursor if kept is None else kept.start
-        run.history_start = history.candles.start
-        run.outbox = [] if kept is None else [*kept.outbox]
-        run.told_seq = 0 if kept is None else _first_untold(kept)
-        histories = Histories(self._unknown_symbol)
-        histories.put(history)
-
-        def make_context(saved: str) -> Context:
-            return Context(run.symbol, "live", run.rules, histories, saved)
-
+        if run.instance is None:
+            begin(run, kept, history)
         run.feed = feed
-        run.instance = Instance(
-            run.spec,
-            state,
-            history.candles,
-            run.place,
-            make_context,
-            rules=run.rules,
-            numbering=Numbering(0 if kept is None else kept.last_seq),
-            saved="{}" if kept is None else kept.user_state,
-        )
-
-    def _unknown_symbol(self, symbol: str) -> Any:
-        raise TradenbError(f"{symbol} is not followed by this run")
 
     def _feed(self, run: LiveRun) -> Feed:
         rules = run.rules
@@ -221,26 +264,37 @@ class Engine:
 
     def _reap(self) -> None:
         """Take out the runs that have ended or are to be left."""
-        for run in list(self._runs):
+        for run in self.runs():
             if run.id in self._busy:
                 continue
             done = run.instance is not None and run.instance.state.done and run.saved
             over = self._end is not None and _cursor(run) >= self._end
             if done or over or run.leaving:
-                self._remove(run, done=done)
+                self._busy[run.id] = asyncio.create_task(self._leave(run, done=done))
 
-    def _remove(self, run: LiveRun, *, done: bool) -> None:
+    async def _leave(self, run: LiveRun, *, done: bool) -> None:
+        """Bring the files of a run in order, and give its lock back."""
+        try:
+            await self._workers.call(run.shelf.close, seconds=None)
+        except Exception:
+            log.exception("%s could not be left in order", run.id)
         with self._lock:
             self._runs.remove(run)
-        run.shelf.close()
+        del self._busy[run.id]
+        followed = {id(other.feed) for other in self._runs}
+        self._feeds = {key: feed for key, feed in self._feeds.items() if id(feed) in followed}
         run.enter("done" if done else "idle")
+        self.wake()
 
     def _next_at(self, run: LiveRun) -> int:
-        """Return when a run is due: after the next minute has closed and settled, ms UTC."""
-        now = self.clock.now()
-        settle = 1 + round(run.rules.settle_seconds * 1000)
-        boundary = floor_to(now - settle) + MINUTE + settle
-        return min(now + run.rules.tick_ms, boundary)
+        """Return when a run is due: after the next minute has closed and settled, ms UTC.
+
+        Shorter waits keep their beat: how long a tick takes is no part of the wait for the next.
+        """
+        now, tick_ms = self.clock.now(), run.rules.tick_ms
+        late = now - run.next_at
+        since = late % tick_ms if 0 <= late < LONGEST_BEAT_MS else 0
+        return min(now + tick_ms - since, due_after(now, run.rules))
 
     def _next_wake(self) -> int | None:
         """Return when the scheduler must look again; None while a stepped clock must not move."""
@@ -254,30 +308,5 @@ def _is_wanted(run: LiveRun, now: int) -> bool:
     return run.next_at <= now or bool(run.commands) or run.asked
 
 
-def _first_untold(kept: Kept) -> int:
-    """Return the number of the last event that subscribers were told for certain.
-
-    What is in the outbox may or may not have been told before the process ended; the journal has
-    it by now, and it is told again: at least once, never lost.
-    """
-    return kept.outbox[0].seq - 1 if kept.outbox else kept.last_seq
-
-
 def _cursor(run: LiveRun) -> int:
     return 0 if run.instance is None else run.instance.state.cursor
-
-
-def _groups(runs: Iterable[LiveRun]) -> list[list[LiveRun]]:
-    """Put runs that share a risk rule together, in the order in which they were started."""
-    groups: list[tuple[set[str], list[LiveRun]]] = []
-    for run in runs:
-        names = {rule.name for rule in run.spec.risk}
-        sharing = [group for group in groups if group[0] & names]
-        merged = (names.union(*(group[0] for group in sharing)), [*_members(sharing), run])
-        groups = [group for group in groups if group not in sharing]
-        groups.append(merged)
-    return [sorted(members, key=lambda run: run.place) for _, members in groups]
-
-
-def _members(groups: Iterable[tuple[set[str], list[LiveRun]]]) -> list[LiveRun]:
-    return [run for _, members in groups for run in members]

@@ -48,6 +48,7 @@ class Feed:
         self._clock = clock
         self._workers = workers
         self._lock = asyncio.Lock()
+        self._oldest = 0  # from where on it was asked for; a source may have less
         self.history: History | None = None
         self.intake = Intake()
 
@@ -62,10 +63,10 @@ class Feed:
             How much before it is wanted, ms.
         """
         async with self._lock:
-            history = self.history
-            if history is None or history.candles.start > since - span:
-                history = self.history = await self._load(since, span)
-            return history
+            if self.history is None or since - span < self._oldest:
+                self.history = await self._load(since, span)
+                self._oldest = since - span
+            return self.history
 
     async def bring(self, newest: int) -> History:
         """Have the candles up to a close time, or as many as the exchange gives.
@@ -93,7 +94,11 @@ class Feed:
 
     async def _load(self, since: int, span: int) -> History:
         loaded = await self._workers.call(self._load_all, since, span, seconds=LOAD_S)
-        return History(self._symbol, loaded)
+        if self.history is None:
+            return History(self._symbol, loaded)
+        # The strategies of other runs look at this very object.
+        self.history.renew(loaded)
+        return self.history
 
     def _load_all(self, since: int, span: int) -> Candles:
         closed = self._clock.now() - self._clock.now() % MINUTE

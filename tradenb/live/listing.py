@@ -35,13 +35,17 @@ def listing(runs: Sequence[LiveRun], home: str | Path | None) -> pd.DataFrame:
     """Return one row a run, those of this process first."""
     import pandas as pd
 
-    rows = [_row_of_run(run) for run in runs]
-    known = {row["id"] for row in rows}
-    rows += [row for row in _rows_on_disk(find_home(home)) if row["id"] not in known]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame = pd.DataFrame(rows_of(runs, find_home(home)), columns=list(COLUMNS))
     times = pd.to_datetime(frame["last_tick"].astype("Int64"), unit="ms", utc=True)
     frame["last_tick"] = times.astype("datetime64[ms, UTC]")
     return frame.astype({"stopping": "bool", "stale": "bool", "saved": "bool"})
+
+
+def rows_of(runs: Sequence[LiveRun], home: Home) -> list[dict[str, Any]]:
+    """Return the same as plain rows, `last_tick` in ms UTC."""
+    rows = [_row_of_run(run) for run in runs]
+    known = {row["id"] for row in rows}
+    return rows + [row for row in _rows_on_disk(home) if row["id"] not in known]
 
 
 def _row_of_run(run: LiveRun) -> dict[str, Any]:
@@ -84,8 +88,9 @@ def _row_of_document(disk: DiskFilesystem, home: Home, key: Key) -> dict[str, An
     body = found.body
     state = from_record(body["state"])
     row |= {"stopping": state.stopping, "last_tick": body["saved_at"]}
-    row["status"] = "running" if is_locked(disk, home.lock(key)) else "idle"
-    if state.done:
+    if is_locked(disk, home.lock(key)):
+        row["status"] = "running"
+    elif state.done:
         row["status"] = "done"
     signal = state.signal
     if signal is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from tradenb.engine.ports import CandleSource, Loaded
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import CandleError, UsageError
+from tradenb.live.beginning import begun_anew
 from tradenb.live.disk import DiskShelf
 from tradenb.live.engine import Engine
 from tradenb.live.run import LiveRun
@@ -119,9 +119,3 @@ def _resumed(kept: Kept | None, name: str, spec: StrategySpec, first: int, last:
 
 def _is_unfinished(state: State, last: int) -> bool:
     return state.cursor < last and not state.done
-
-
-def begun_anew(kept: Kept, state: State) -> Kept:
-    """Begin a new run on an old document: numbers, ids and the journal go on."""
-    fresh = replace(state, ids=kept.state.ids)
-    return kept._replace(state=fresh, user_state="{}", start=state.cursor)

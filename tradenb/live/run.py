@@ -3,61 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tradenb.core.events import Event
 from tradenb.core.machine import Command, CommandKind, State
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import iso
+from tradenb.engine.history import Histories
 from tradenb.engine.ports import Clock, LiveSource
 from tradenb.engine.session import Instance
 from tradenb.engine.specs import StrategySpec
-from tradenb.errors import StateError
+from tradenb.errors import StateError, UsageError
+from tradenb.live.outcome import Tick
 from tradenb.live.shelf import Kept, Shelf
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tradenb.live.feed import Feed
+    from tradenb.view.live import Standing
 
 Status = Literal["idle", "running", "done"]
 KEPT_TICKS: Final = 10_000
 _HEARTBEAT_S: Final = 0.1
-
-
-class Tick(NamedTuple):
-    """The result of one pass of the loop for one run.
-
-    Attributes
-    ----------
-    at : int
-        Newest close time that was fed, ms UTC.
-    wall : int
-        When the tick ended, ms UTC.
-    symbol, strategy : str
-    action : str
-        idle, scheduled, active, opened, closed or cancelled.
-    price : float
-        Market price at `at`.
-    signal_id : str or None
-    duration_ms : float
-    candles : int
-        Candles that this tick fed.
-    """
-
-    at: int
-    wall: int
-    symbol: str
-    strategy: str
-    action: str
-    price: float
-    signal_id: str | None
-    duration_ms: float
-    candles: int
 
 
 class LiveRun:
@@ -95,6 +69,7 @@ class LiveRun:
         self.error: BaseException | None = None
         self.instance: Instance | None = None
         self.feed: Feed | None = None
+        self.histories = Histories(_unknown_symbol)
         self.history: deque[Tick] = deque(maxlen=KEPT_TICKS)
         self.commands: deque[Command] = deque()
         self.outbox: list[Event] = []
@@ -107,6 +82,8 @@ class LiveRun:
         self.start = 0
         self.history_start = 0
         self.next_at = 0
+        self.ticked = 0.0
+        self.on_loop: Callable[[], bool] = _nowhere
         self._clock = clock
         self._wake = wake
         self._ended = threading.Event()
@@ -117,6 +94,11 @@ class LiveRun:
         saved = "" if self.saved else ", UNSAVED"
         failed = "" if self.error is None else f", error: {self.error}"
         return f"<live {self.id} {self.status}{what}{saved}{failed}>"
+
+    def _repr_html_(self) -> str:
+        from tradenb.view.live import standing_html
+
+        return standing_html(self._standing())
 
     @property
     def id(self) -> str:
@@ -161,7 +143,15 @@ class LiveRun:
         self._wake()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the run has ended, at most `timeout` seconds; tell whether it has."""
+        """Wait until the run has ended, at most `timeout` seconds; tell whether it has.
+
+        Raises
+        ------
+        UsageError
+            In an async callback or strategy, which would wait for itself.
+        """
+        if self.on_loop():
+            raise UsageError(f"wait() here would hold up {self.id} itself; leave it out")
         waited = 0.0
         while not self._ended.wait(_HEARTBEAT_S):
             waited += _HEARTBEAT_S
@@ -201,6 +191,19 @@ class LiveRun:
             )
         return frame
 
+    def report(self) -> str:
+        """Return a report in markdown: where the run stands, figures, events."""
+        from tradenb.view.live import live_markdown
+
+        return live_markdown(self._standing(), self.shelf.events())
+
+    def dump(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report to a file and return where it is."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(self.report(), encoding="utf-8")
+        return target
+
     def enter(self, status: Status) -> None:
         """Change the status; the engine's business."""
         self.status = status
@@ -217,6 +220,25 @@ class LiveRun:
         if held.opened_at is None:
             return f"{held.position} scheduled at {held.entry:g}"
         return f"{held.position} since {iso(held.opened_at)} at {held.entry:g}"
+
+    def _standing(self) -> Standing:
+        from tradenb.view.live import Standing
+
+        instance = self.instance
+        return Standing(
+            symbol=self.symbol,
+            strategy=self.strategy,
+            exchange=self.source.name,
+            status=self.status,
+            state=self.describe(),
+            started=self.start or None,
+            cursor=None if instance is None else instance.state.cursor,
+            ticks=len(self.history),
+            saved=self.saved,
+            stopping=self.stopping,
+            error=None if self.error is None else str(self.error) or repr(self.error),
+            home=str(self.shelf.home),
+        )
 
     def _held(self, *, opened: bool) -> Held | None:
         state = None if self.instance is None else self.instance.state
@@ -235,3 +257,11 @@ class LiveRun:
     async def _until_ended(self) -> None:
         while not self._ended.is_set():  # noqa: ASYNC110 - it is set on another thread
             await asyncio.sleep(_HEARTBEAT_S)
+
+
+def _unknown_symbol(symbol: str) -> Any:
+    raise UsageError(f"{symbol} is not followed by this run")
+
+
+def _nowhere() -> bool:
+    return False

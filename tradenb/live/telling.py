@@ -21,7 +21,8 @@ from tradenb.engine.specs import is_async
 from tradenb.errors import TradenbError
 
 if TYPE_CHECKING:
-    from tradenb.live.run import LiveRun, Tick
+    from tradenb.live.outcome import Tick
+    from tradenb.live.run import LiveRun
 
 log = logging.getLogger("tradenb")
 

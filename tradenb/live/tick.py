@@ -20,7 +20,8 @@ from tradenb.engine.session import Instance, Pump, Session
 from tradenb.errors import StateError
 from tradenb.live.deadline import longest_call
 from tradenb.live.feed import Feed
-from tradenb.live.run import LiveRun, Tick
+from tradenb.live.outcome import Tick
+from tradenb.live.run import LiveRun
 from tradenb.live.shelf import Asked, Kept, Request
 from tradenb.live.telling import Ticker
 
@@ -58,6 +59,8 @@ class Pass:
             await self._bring()
             session = self._session()
             await self._drive(session, session.pump(self._newest))
+            for run in self._runs:
+                instance_of(run).state = _ended_if_idle(instance_of(run).state)
             await self._settle(session)
             await self._drive(session, session.call_back())
             await self._settle(session)
@@ -77,7 +80,7 @@ class Pass:
         instance = instance_of(run)
         while run.commands:
             instance.state = _obeyed(instance.state, run.commands.popleft())
-        asked = await self._look(run)
+        asked: Asked = await self._ticker.workers.call(run.shelf.look, seconds=None)
         found = asked.requests
         self._requests[run.id] = found
         for request in found:
@@ -90,15 +93,6 @@ class Pass:
         if asked.kill is not None:
             instance.state = _killed(instance.state, asked.kill, self._ticker.clock.now())
         self._befores[run.id] = _before(instance)
-
-    async def _look(self, run: LiveRun) -> Asked:
-        try:
-            found: Asked = await self._ticker.workers.call(run.shelf.look, seconds=None)
-        except (StateError, OSError) as error:
-            # Exits go on without requests; whether the kill switch is on is not known.
-            await self._ticker.fail(run, error)
-            return Asked([], "halt")
-        return found
 
     async def _bring(self) -> None:
         """Have the candles of all runs; those of a slow or failing symbol are fed later."""
@@ -115,7 +109,10 @@ class Pass:
                 task.cancel()
                 continue
             try:
-                instance_of(run).candles = (await task).candles
+                history = await task
+                # Another run may have made the feed load a longer one.
+                run.histories.put(history)
+                instance_of(run).candles = history.candles
             except Exception as error:  # noqa: BLE001 - the others go on
                 await self._ticker.fail(run, error)
             else:
@@ -257,7 +254,16 @@ def instance_of(run: LiveRun) -> Instance:
 
 
 def _obeyed(state: State, command: Command) -> State:
-    return stop(state, command.at) if command.kind == "stop" else give(state, command)
+    """Take a command; a stop ends an idle run at once, if no earlier candle is to be fed first."""
+    if command.kind == "stop" and state.cursor >= floor_to(command.at):
+        return stop(state, command.at)
+    return give(state, command)
+
+
+def _ended_if_idle(state: State) -> State:
+    """End a run that was stopped and has nothing open, now that the candles before are fed."""
+    stops = [command.at for command in state.commands if command.kind == "stop"]
+    return stop(state, stops[0]) if stops and state.signal is None and not state.done else state
 
 
 def _killed(state: State, kind: str, now: int) -> State:

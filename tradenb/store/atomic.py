@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -87,13 +86,11 @@ def forget(filesystem: Filesystem, path: Path) -> None:
 
 def free_name(filesystem: Filesystem, path: Path) -> Path:
     """Return the path, or with a number after it if something has that name."""
-    if not filesystem.exists(path):
-        return path
-    for number in count(1):
+    found, number = path, 0
+    while filesystem.exists(found):
+        number += 1
         found = path.with_name(f"{path.name}.{number}")
-        if not filesystem.exists(found):
-            return found
-    raise AssertionError("the numbers do not end")
+    return found
 
 
 def move_aside(filesystem: Filesystem, path: Path, ending: str) -> Path:

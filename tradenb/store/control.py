@@ -54,10 +54,17 @@ class Request(Plain):
     cancel_id: str | None = None
 
 
+class Waiting(NamedTuple):
+    """A request and its file, to be removed when the request is in a committed document."""
+
+    request: Request
+    path: Path
+
+
 class Received(NamedTuple):
     """The requests that wait, in order, and what was no request: where it is now, and why."""
 
-    requests: tuple[Request, ...]
+    waiting: tuple[Waiting, ...]
     refused: tuple[tuple[Path, str], ...]
 
 
@@ -134,23 +141,29 @@ def receive(filesystem: Filesystem, home: Home, key: Key, *, pid: int | None = N
         names = filesystem.names(folder)
     except FileNotFoundError:
         return Received((), ())
-    requests, refused = [], []
+    waiting, refused = [], []
     for name in [name for name in names if _is_request(name)][:_AT_A_TIME]:
         path = folder / name
         try:
-            requests.append(_read(filesystem, path, key))
+            waiting.append(Waiting(_read(filesystem, path, key), path))
         except FileNotFoundError:
             continue
         except Damaged as error:
             aside = move_aside(filesystem, path, f"refused-{os.getpid() if pid is None else pid}")
             refused.append((aside, str(error)))
-    return Received(tuple(sorted(requests, key=_given)), tuple(refused))
+    return Received(tuple(sorted(waiting, key=_given)), tuple(refused))
 
 
-def remove(filesystem: Filesystem, home: Home, requests: Iterable[Request]) -> None:
-    """Remove requests that are in a committed document, or ended the loop."""
-    for request in requests:
-        forget(filesystem, _path(home, request))
+def remove(filesystem: Filesystem, waiting: Iterable[Waiting]) -> None:
+    """Remove requests that are in a committed document, or ended the loop.
+
+    Raises
+    ------
+    OSError
+        When a file cannot be removed; its id has to be remembered until it is.
+    """
+    for item in waiting:
+        forget(filesystem, item.path)
 
 
 def kill_switch(filesystem: Filesystem, home: Home) -> KillKind | None:
@@ -173,8 +186,8 @@ def _is_request(name: str) -> bool:
     return name.endswith(".json") and not name.startswith(".")
 
 
-def _given(request: Request) -> tuple[int, str]:
-    return request.wall, request.id
+def _given(item: Waiting) -> tuple[int, str]:
+    return item.request.wall, item.request.id
 
 
 def _read(filesystem: Filesystem, path: Path, key: Key) -> Request:

@@ -8,6 +8,7 @@ say, by moving numbered files away.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -125,6 +126,8 @@ class Journal:
         data = _text(fresh)
         self._size = None
         self._write(data)
+        if self._filesystem.read(self.path, limit=len(data) + 1, start=size) != data:
+            raise OSError(errno.EIO, "what was read back is not what was written")
         if not certain or size == 0:
             self._filesystem.sync_folder(self.path.parent)
         self._size, self._last = size + len(data), fresh[-1]["seq"]

@@ -63,7 +63,7 @@ def load(filesystem: Filesystem, path: Path, *, pid: int, migrations: Migrations
         moved = tuple(
             _move(filesystem, item, item.data, pid)
             for item in readings
-            if item.data and item.damaged
+            if item.data is not None and item.generation is None
         )
         names = _names(filesystem, path.parent)
         swept = _sweep(filesystem, path, names)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
+from weakref import WeakSet
 
 from tradenb.core.timeframe import iso
 from tradenb.errors import StateError, StateLocked
@@ -23,7 +24,7 @@ from tradenb.store.strict import Damaged, dump, parse
 _TEXT_LIMIT: Final = 4_096
 _TRIES: Final = 10
 _WAIT_SECONDS: Final = 0.02
-_held: set[FileLock] = set()
+_held: WeakSet[FileLock] = WeakSet()
 
 
 class Holder(NamedTuple):
@@ -112,8 +113,12 @@ class FileLock:
         """Free the lock; the file stays. Releasing twice is releasing once."""
         handle, self._handle = self._handle, None
         _held.discard(self)
-        if handle is not None:
+        if handle is None:
+            return
+        try:
             self._filesystem.unlock(handle)
+        except OSError:
+            return  # closing frees it as well, and so does the end of the process
 
     def __enter__(self) -> FileLock:
         """Take the lock."""

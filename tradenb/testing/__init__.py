@@ -1,4 +1,8 @@
-"""What tests and examples need without a network: made-up candles."""
+"""What tests need without a network, a disk or patience; public, for tests of your own strategies.
+
+`crash_test` kills a strategy again and again. `World` is the real live loop in virtual time, on a
+`FakeDisk` and a `FakeExchange`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,41 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from tradenb.exchanges.walk import random_walk as random_walk
+    from tradenb.testing.clock import FakeClock as FakeClock
+    from tradenb.testing.crashes import crash_test as crash_test
+    from tradenb.testing.disk import FakeDisk as FakeDisk
+    from tradenb.testing.exchange import FakeExchange as FakeExchange
+    from tradenb.testing.exchange import Trouble as Trouble
+    from tradenb.testing.simulation import simulate as simulate
+    from tradenb.testing.workers import Hang as Hang
+    from tradenb.testing.workers import InlineWorkers as InlineWorkers
+    from tradenb.testing.world import World as World
 
-_HOMES: Final = {"random_walk": "tradenb.exchanges.walk"}
+_HOMES: Final = {
+    "FakeClock": "tradenb.testing.clock",
+    "FakeDisk": "tradenb.testing.disk",
+    "FakeExchange": "tradenb.testing.exchange",
+    "Hang": "tradenb.testing.workers",
+    "InlineWorkers": "tradenb.testing.workers",
+    "Trouble": "tradenb.testing.exchange",
+    "World": "tradenb.testing.world",
+    "crash_test": "tradenb.testing.crashes",
+    "random_walk": "tradenb.exchanges.walk",
+    "simulate": "tradenb.testing.simulation",
+}
 
-__all__ = ["random_walk"]
+__all__ = [
+    "FakeClock",
+    "FakeDisk",
+    "FakeExchange",
+    "Hang",
+    "InlineWorkers",
+    "Trouble",
+    "World",
+    "crash_test",
+    "random_walk",
+    "simulate",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple, TypeVar
 
 T = TypeVar("T")
 _TAKES_SPACE: Final = frozenset({"create", "append", "write", "make_folder", "link", "sync"})
+_CHANGES: Final = _TAKES_SPACE | {"truncate", "replace", "unlink"}
+_ONLY_AT: Final = {errno.ENOSPC: _TAKES_SPACE, errno.EROFS: _CHANGES}
 
 
 class Crash(BaseException):
@@ -36,7 +38,8 @@ class Fault(NamedTuple):
         """Tell whether it happens at an operation."""
         if not self.forever:
             return number == self.at
-        return number >= self.at and (self.error != errno.ENOSPC or name in _TAKES_SPACE)
+        names = _ONLY_AT.get(self.error or 0)
+        return number >= self.at and (names is None or name in names)
 
 
 class Faulty:
@@ -72,7 +75,8 @@ class Faulty:
         error : int
             `errno.ENOSPC`, `errno.EIO`, ...
         forever : bool
-            Go on raising it until `heal`; ENOSPC at what takes space only.
+            Go on raising it until `heal`; ENOSPC at what takes space, EROFS at what changes
+            anything, other errors at everything.
         done : bool
             Carry the operation out, and raise all the same.
         """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -99,13 +99,20 @@ class Node:
 
 
 class Edit(NamedTuple):
-    """Names that one operation changed, all or none; None takes a name away."""
+    """Names that one operation changed, all or none, and their folders; None takes a name away."""
 
     changes: tuple[tuple[Path, Node | None], ...]
+    folders: frozenset[Path]
+
+    @classmethod
+    def of(cls, changes: Iterable[tuple[Path, Node | None]]) -> Edit:
+        """Return the edit of these changes."""
+        changes = tuple(changes)
+        return cls(changes, frozenset(path.parent for path, _ in changes))
 
     def touches(self, folder: Path) -> bool:
         """Tell whether it changes a name in a folder."""
-        return any(path.parent == folder for path, _ in self.changes)
+        return folder in self.folders
 
 
 class Medium:
@@ -129,7 +136,7 @@ class Medium:
 
     def change(self, *changes: tuple[Path, Node | None]) -> None:
         """Change names in one step."""
-        edit = Edit(changes)
+        edit = Edit.of(changes)
         _apply(self.names, edit)
         self.pending.append(edit)
 
@@ -186,7 +193,7 @@ class Medium:
         found.names = {path: twin(node) for path, node in self.names.items()}
         found.durable = {path: twin(node) for path, node in self.durable.items()}
         found.pending = [
-            Edit(tuple((path, node and twin(node)) for path, node in edit.changes))
+            Edit.of((path, node and twin(node)) for path, node in edit.changes)
             for edit in self.pending
         ]
         return found

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tradenb import backtest
 from tradenb.core.signal import Candidate, long, short
 from tradenb.engine.declare import strategy
 from tradenb.engine.risks import cooldown
 from tradenb.engine.specs import StrategySpec
-from tradenb.view import stats
 
 if TYPE_CHECKING:
+    from tradenb.backtest.result import Result
     from tradenb.engine.context import Context
     from tradenb.engine.ports import CandleSource
 
@@ -33,7 +32,7 @@ def demo_strategy() -> StrategySpec:
     return demo_dip
 
 
-def run_demo(data: str | None, *, days: int, report: Path) -> str:
+def run_demo(data: str | None, *, days: int, report: Path) -> tuple[str, Result]:
     """Backtest the demo strategy and write its report.
 
     Parameters
@@ -47,21 +46,26 @@ def run_demo(data: str | None, *, days: int, report: Path) -> str:
 
     Returns
     -------
-    str
+    words : str
         The summary, for a terminal.
+    result : Result
     """
-    source, symbols = _source(data, days)
+    from tradenb import backtest
+    from tradenb.view import stats
+
+    source, symbols = demo_source(data, days)
     result = backtest.run(symbols, strategy=demo_strategy(), exchange=source)
     page = result.report(report)
     lines = [repr(result), "", stats.text(result.figures), ""]
     lines += [f"note: {warning}" for warning in result.warnings]
     if data is None:
-        lines.append("note: prices are a random walk without an edge; what is lost is trading costs")
+        lines.append("note: a random walk without an edge; what is lost is trading costs")
     minutes = f"{result.candle_count:,} one-minute candles in {result.elapsed_s:.2f} s"
-    return "\n".join([*lines, "", minutes, f"report: {page}"])
+    return "\n".join([*lines, "", minutes, f"report: {page}"]), result
 
 
-def _source(data: str | None, days: int) -> tuple[CandleSource, tuple[str, ...]]:
+def demo_source(data: str | None, days: int) -> tuple[CandleSource, tuple[str, ...]]:
+    """Return the candles of the demo and their symbols."""
     if data is None:
         from tradenb.exchanges.walk import random_walk
 

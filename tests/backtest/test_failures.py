@@ -1,0 +1,154 @@
+"""Strategies that raise or answer nonsense: events say so, and the run goes on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tradenb as tn
+from tests.sources import exchange, flat, minute
+
+
+def run(function, *, every="5m", rows=None, **more) -> tn.backtest.Result:
+    spec = tn.strategy("dip", every=every, **more)(function)
+    source = exchange(flat(20) if rows is None else rows)
+    return tn.backtest.run("BTCUSDT", strategy=spec, exchange=source, progress=False)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("no"),
+        KeyError("x"),
+        StopIteration("x"),
+        StopAsyncIteration(),
+        GeneratorExit(),
+        SystemExit(3),
+        KeyboardInterrupt(),
+        RecursionError("deep"),
+        MemoryError(),
+        tn.CandleError("mine"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_a_strategy_raises_is_an_error_event_and_the_run_goes_on(error):
+    asked = []
+
+    def raises(ctx):
+        asked.append(ctx.now)
+        raise error
+
+    result = run(raises)
+    assert asked == [minute(5), minute(10), minute(15), minute(20)]
+    assert [event.kind for event in result.event_list] == ["error"] * 4
+    said = "mine" if isinstance(error, tn.CandleError) else type(error).__name__
+    assert all(said in (event.note or "") for event in result.event_list)
+    assert result.warnings == ["4 errors in your functions; see result.events"]
+
+
+def test_one_error_is_one_error():
+    def raises(ctx):
+        if ctx.now == minute(10):
+            raise ValueError("once")
+
+    assert run(raises).warnings == ["1 error in your functions; see result.events"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        7,
+        True,
+        "long",
+        [],
+        ("long", 102, 99),
+        np.array([1.0]),
+        pd.Series([1.0]),
+        pd.DataFrame(),
+        object(),
+        lambda: None,
+        tn.long,
+        (number for number in "ab"),
+    ],
+    ids=lambda answer: type(answer).__name__,
+)
+def test_an_answer_that_is_no_candidate_is_rejected_by_its_type(answer):
+    result = run(lambda ctx: answer)
+    assert [(event.kind, event.exit_reason) for event in result.event_list] == [
+        ("rejected", "invalid")
+    ] * 4
+    note = result.event_list[0].note or ""
+    assert note.startswith("candidate_type | an answer must be None, tn.long(...), tn.short(...)")
+
+
+@pytest.mark.parametrize("answer", [{}, {"position": "long"}, {"take_profit": "x", "colour": 1}])
+def test_an_incomplete_mapping_is_rejected_with_every_problem(answer):
+    result = run(lambda ctx: answer)
+    assert {event.exit_reason for event in result.event_list} == {"invalid"}
+    first = result.event_list[0].note
+    assert result.warnings == [
+        f"4 candidates broke the rules and were rejected, the first by {first}"
+    ]
+
+
+def test_candidates_may_hold_the_numbers_of_numpy_and_pandas():
+    def asked(ctx):
+        price = np.float64(ctx.price)
+        frame = pd.DataFrame({"target": [102.0]})
+        return tn.long(
+            take_profit=frame["target"].iloc[0],
+            stop_loss=np.float32(99),
+            minutes=np.int64(60),
+            entry=price,
+            size=np.float64(2),
+        )
+
+    (opened,) = run(asked).event_list
+    columns = (opened.kind, opened.take_profit, opened.stop_loss, opened.minutes, opened.size)
+    assert columns == ("opened", 102.0, 99.0, 60, 2.0)
+    assert [type(value) for value in columns] == [str, float, float, int, float]
+
+
+def test_callbacks_and_risk_rules_that_raise_are_error_events_too():
+    @tn.risk("shaky")
+    def shaky(book, candidate):
+        if book.now == minute(5):
+            raise RuntimeError("first")
+
+    def on_open(event):
+        raise OSError("second")
+
+    result = run(
+        lambda ctx: tn.long(take_profit=102, stop_loss=99, minutes=60), risk=shaky, on_open=on_open
+    )
+    assert [(event.kind, event.at) for event in result.event_list] == [
+        ("error", minute(5)),
+        ("rejected", minute(5)),
+        ("opened", minute(10)),
+        ("error", minute(10)),
+    ]
+    notes = [event.note or "" for event in result.event_list]
+    assert notes[0].startswith("risk rule shaky: RuntimeError: first (line ")
+    assert notes[3].startswith("callback on_open of dip: OSError: second (line ")
+
+
+def test_a_strategy_that_looks_at_a_symbol_that_is_not_there_is_told_so():
+    spec = tn.strategy("dip", every="5m")(lambda ctx: ctx.candles("1m", 1, "ETHUSDT") and None)
+    source = exchange({"BTCUSDT": flat(10), "LTCUSDT": flat(10)})
+    result = tn.backtest.run("BTCUSDT", strategy=spec, exchange=source, progress=False)
+    assert [event.kind for event in result.event_list] == ["error", "error"]
+    note = result.event_list[0].note or ""
+    assert note.startswith("strategy dip: unknown symbol 'ETHUSDT'")
+
+
+def test_asks_with_too_little_history_are_counted_and_warned_of():
+    result = run(lambda ctx: ctx.candles("15m", 1) and None)
+    assert (result.asks_lost, result.asks_lost_by) == (2, {("dip", "BTCUSDT"): 2})
+    assert result.warnings == [
+        "2 asks found too little history (warm-up); give a later start=, so that there is history "
+        "before it"
+    ]
+    assert [(event.kind, event.exit_reason) for event in result.event_list] == [
+        ("skipped", "warm_up")
+    ]

@@ -1,0 +1,210 @@
+"""`Result`: frames that are typed also when empty, figures, pages, and honest warnings."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tradenb as tn
+from tests.sources import exchange, flat, frame, market, minute
+from tradenb.core.events import EVENT_COLUMNS, OPEN_COLUMNS, TRADE_COLUMNS
+from tradenb.core.pnl import pnl_percent
+
+TIME = "datetime64[ms, UTC]"
+EVENT_DTYPES = {
+    "seq": "int64",
+    "at": TIME,
+    "wall": TIME,
+    "price": "float64",
+    "minutes": "Int64",
+    "size": "Float64",
+    "pnl_percent": "float64",
+    "level": "Int64",
+    "late": "bool",
+}
+TRADE_DTYPES = {
+    "opened_at": TIME,
+    "closed_at": TIME,
+    "minutes_held": "int64",
+    "entry": "float64",
+    "exit": "float64",
+    "size": "Float64",
+    "pnl_percent": "float64",
+    "late": "bool",
+}
+
+
+def run(function, rows, symbols="BTCUSDT", *, names=("dip",), every="5m", **more):
+    specs = [tn.strategy(name, every=every)(function) for name in names]
+    source = exchange(rows)
+    return tn.backtest.run(symbols, strategy=specs, exchange=source, progress=False, **more)
+
+
+def buys(ctx):
+    price = ctx.price
+    return tn.long(
+        take_profit=1.01 * price, stop_loss=0.99 * price, minutes=60, size=2, note="<b>dip</b>"
+    )
+
+
+@pytest.fixture
+def busy() -> tn.backtest.Result:
+    """A day of trades."""
+    return run(buys, market(9, 1_440))
+
+
+@pytest.fixture
+def quiet() -> tn.backtest.Result:
+    """An hour in which nothing happened."""
+    return run(lambda ctx: None, flat(60), names=("quiet",))
+
+
+def test_frames_have_the_columns_and_types_of_the_law_also_when_empty(busy, quiet):
+    for result in (busy, quiet):
+        for found, columns, dtypes in (
+            (result.events, EVENT_COLUMNS, EVENT_DTYPES),
+            (result.trades, TRADE_COLUMNS, TRADE_DTYPES),
+            (result.open, OPEN_COLUMNS, {"price": "float64", "pnl_percent": "float64"}),
+        ):
+            assert list(found.columns) == list(columns)
+            assert {name: str(found[name].dtype) for name in dtypes} == dtypes
+            assert found.symbol.dtype == result.events.symbol.dtype == busy.events.note.dtype
+    assert (len(quiet.events), len(quiet.trades), len(quiet.open)) == (0, 0, 0)
+
+
+def test_frames_are_the_records(busy):
+    assert len(busy.trade_list) > 10
+    events, trades = busy.events, busy.trades
+    assert events.seq.tolist() == list(range(1, len(busy.event_list) + 1))
+    assert events.kind.tolist() == [event.kind for event in busy.event_list]
+    closed = [event.pnl_percent for event in busy.event_list if event.kind == "closed"]
+    assert trades.pnl_percent.tolist() == closed == [t.pnl_percent for t in busy.trade_list]
+    assert trades.minutes_held.tolist() == [trade.minutes_held for trade in busy.trade_list]
+    assert trades.opened_at.iloc[0] == pd.Timestamp(
+        busy.trade_list[0].opened_at, unit="ms", tz="UTC"
+    )
+    assert events.wall.isna().all()
+    assert set(events.note.dropna()) == {"<b>dip</b>"}
+
+
+def test_the_statistics_are_a_typed_series(busy, quiet):
+    assert (busy.stats.dtype, busy.stats.name) == (np.float64, "stats")
+    assert busy.stats["count"] == len(busy.trade_list)
+    assert busy.stats.to_dict().keys() == quiet.stats.to_dict().keys() == busy.figures.keys()
+    assert (quiet.stats["count"], math.isnan(quiet.stats["win_rate"])) == (0.0, True)
+    total = sum(trade.pnl_percent for trade in busy.trade_list)
+    assert busy.stats["total_pnl"] == pytest.approx(total)
+
+
+def test_the_equity_begins_at_1_and_compounds_every_trade(busy, quiet):
+    expected = np.cumprod([1.0, *(1 + trade.pnl_percent / 100 for trade in busy.trade_list)])
+    assert busy.equity.to_numpy() == pytest.approx(expected)
+    assert str(busy.equity.index.dtype) == str(quiet.equity.index.dtype) == TIME
+    assert quiet.equity.tolist() == [1.0]
+    assert quiet.equity.index[0] == pd.Timestamp("2024-01-01", tz="UTC")
+
+
+def test_it_says_in_one_line_what_came_out(busy, quiet):
+    assert repr(quiet) == (
+        "Result(quiet on BTCUSDT, 2024-01-01 00:00 to 2024-01-01 01:00: 0 trades, +0.00 %)"
+    )
+    percent = busy.figures["compounded_return"]
+    assert repr(busy).endswith(f": {len(busy.trade_list)} trades, {percent:+.2f} %)")
+
+
+# ---------------------------------------------------------------------------------- open positions
+
+
+def test_what_is_still_open_or_scheduled_is_listed_and_warned_of():
+    def asked(ctx):
+        entry = None if ctx.symbol == "A" else 99.0
+        return tn.long(take_profit=102, stop_loss=98, minutes=600, entry=entry, id=ctx.symbol)
+
+    rows = [*flat(9), (100.0, 101.0, 100.0, 101.0, 1.0)]
+    result = run(asked, {"A": rows, "B": rows}, ["A", "B"])
+    assert result.open.to_dict("records")[0] == {
+        "symbol": "A",
+        "strategy": "dip",
+        "signal_id": "A",
+        "state": "open",
+        "price": 101.0,
+        "pnl_percent": pnl_percent("long", 100.0, 101.0, tn.Rules()),
+    }
+    assert result.open.state.tolist() == ["open", "scheduled"]
+    assert math.isnan(result.open.pnl_percent[1])
+    assert (len(result.trades), result.stats["count"]) == (0, 0.0)
+    assert result.warnings == [
+        "2 still open or scheduled at the end, not in the trades; see result.open"
+    ]
+
+
+def test_positions_that_overlap_in_time_are_warned_of():
+    overlap = (
+        "positions overlap in time: equity compounds every trade at full size, as if each had "
+        "the whole account"
+    )
+
+    def once(ctx):
+        return buys(ctx) if ctx.now == minute(5 if ctx.symbol == "A" else 20) else None
+
+    up = [*flat(9), *[(100.0, 101.0, 100.0, 100.0, 1.0)] * 30]
+    apart = run(once, {"A": up, "B": up}, ["A", "B"])
+    assert [trade.closed_at for trade in apart.trade_list] == [minute(10), minute(21)]
+    assert apart.warnings == []
+    assert run(buys, up, names=("one", "two")).warnings[-1] == overlap
+    assert overlap not in run(buys, up, names=("one",), every="1m").warnings
+
+
+# ------------------------------------------------------------------------------------- pages
+
+
+def test_a_notebook_shows_figures_an_equity_line_and_warnings_without_scripts(busy):
+    page = busy._repr_html_()
+    assert page == busy._repr_html_()
+    assert "<svg" in page
+    assert "<script" not in page
+    assert "still open or scheduled" in page
+
+
+def test_markdown_has_a_heading_the_figures_and_the_warnings(busy):
+    text = busy.to_markdown()
+    assert text.startswith("# dip on BTCUSDT\n\n2024-01-01 00:00 to 2024-01-02 00:00 UTC, 1440 c")
+    assert f"| count | {len(busy.trade_list)} |" in text
+    assert all(f"\n- {warning}" in text for warning in busy.warnings)
+
+
+def test_the_report_is_one_page_that_escapes_what_users_write(busy, tmp_path):
+    path = busy.report(str(tmp_path / "report.html"))
+    assert path == tmp_path / "report.html"
+    page = path.read_text(encoding="utf-8")
+    assert page.lower().startswith("<!doctype html>")
+    assert "&lt;b&gt;dip&lt;/b&gt;" in page
+    assert "<b>dip</b>" not in page.replace("\\u003cb", "")
+    assert busy.report(path) == path
+
+
+def test_a_plot_shows_the_price_of_a_symbol(busy):
+    figure = busy.plot()
+    assert len(figure.data) >= 3
+    assert busy.plot("BTC/USDT").to_plotly_json()["layout"] == figure.to_plotly_json()["layout"]
+    with pytest.raises(tn.UsageError, match="BTCUSD"):
+        busy.plot("BTCUSD")
+
+
+def test_the_heatmap_has_a_row_for_each_symbol():
+    rows = market(4, 600)
+    result = run(buys, {"A": rows, "B": rows}, ["A", "B"])
+    assert sorted(result.heatmap().index) == ["A", "B", "all"]
+
+
+def test_the_candles_of_the_user_do_not_change_the_result_later():
+    data = frame(market(9, 1_440))
+    strategy = tn.strategy("dip", every="5m")(buys)
+    source = tn.frame_exchange(data)
+    first = tn.backtest.run("BTCUSDT", strategy=strategy, exchange=source, progress=False)
+    data.loc[:, "close"] = 1.0
+    second = tn.backtest.run("BTCUSDT", strategy=strategy, exchange=source, progress=False)
+    assert second.event_list == first.event_list

@@ -1,0 +1,220 @@
+"""Laws 3, 4 and 6 as plain functions: a scenario in, what is broken out.
+
+The live side is the real loop with its files on a fake disk, in virtual time (`World`). The runs of
+a scenario are those of the backtest: strategies in their order, within one the symbols.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from tests.laws.generators import raw_rows
+from tests.scenarios import (
+    EVENT,
+    Played,
+    accepted_candles,
+    event_row,
+    first_differences,
+    on_tradenb,
+    table_differences,
+    tradenb_rules,
+    tradenb_strategies,
+)
+from tradenb.core.machine import Command
+from tradenb.engine.record import event_to_row
+from tradenb.errors import CandleError
+from tradenb.testing.world import Deed, World
+
+MINUTE = 60_000
+AT, SYMBOL, STRATEGY, KIND = (EVENT.index(n) for n in ("at", "symbol", "strategy", "kind"))
+Rows = dict[tuple[str, str], list[tuple[Any, ...]]]
+
+
+def is_refused(scenario: dict[str, Any]) -> bool:
+    """Tell whether its candles are none that can be lived."""
+    rules = tradenb_rules(scenario)
+    try:
+        for symbol in scenario["symbols"]:
+            accepted_candles(scenario, symbol, rules)
+    except CandleError:
+        return True
+    return False
+
+
+def livable(scenario: dict[str, Any]) -> dict[str, Any]:
+    """The scenario as it can be lived: it begins when every symbol has a closed candle.
+
+    What is left out: probes of other symbols, because a live run follows one; and a `stop` of a run
+    that shares a risk rule, because the trades of a run that has ended leave the book.
+    """
+    firsts = [raw_rows(scenario["candles"][name])[0][0] for name in scenario["symbols"]]
+    start = max(scenario["start"], *(int(first) + MINUTE for first in firsts))
+    probes = [probe for probe in scenario["probe"] if len(probe) == 3]
+    end = scenario["end"] - scenario["end"] % MINUTE
+    sharing = [item["name"] for item in scenario["strategies"] if item["risk"]]
+    commands = [
+        command
+        for command in scenario["commands"]
+        if command["at"] < end
+        and not (command["kind"] == "stop" and command["strategy"] in sharing)
+    ]
+    return {**scenario, "start": start, "probe": probes, "commands": commands}
+
+
+class Lived:
+    """A scenario, and the world that it is lived in."""
+
+    def __init__(self, scenario: dict[str, Any]) -> None:
+        self.scenario = scenario
+        self.played = Played()
+        self.rules = tradenb_rules(scenario)
+        specs = tradenb_strategies(scenario, self.played)
+        candles = {
+            symbol: accepted_candles(scenario, symbol, self.rules) for symbol in scenario["symbols"]
+        }
+        runs = [(symbol, spec) for spec in specs for symbol in scenario["symbols"]]
+        self.world = World(candles, start=scenario["start"], runs=runs, rules=self.rules)
+        self.end = scenario["end"] - scenario["end"] % MINUTE
+        self.given = 0
+
+    def live(self) -> bool:
+        """Let a process live from now to the end; tell whether it came there."""
+        until = max(self.end + 3_000, self.world.clock.true_now() + 3_000)
+        return self.world.live(until, self._deeds())
+
+    def rows(self) -> Rows:
+        """The journals, one for each run."""
+        return {
+            (symbol, spec.name): [event_row(event_to_row(e)) for e in self.world.events(run)]
+            for run in self.world.wanted
+            for symbol, spec in [run]
+        }
+
+    def _deeds(self) -> list[Deed]:
+        """The commands that are still to be given."""
+        commands = sorted(self.scenario["commands"], key=lambda command: command["at"])
+        return [
+            Deed(command["at"], self._giving(place, command))
+            for place, command in enumerate(commands)
+            if place >= self.given
+        ]
+
+    def _giving(self, place: int, command: dict[str, Any]) -> Any:
+        def give(process: Any) -> None:
+            run = process.run(command["symbol"], command["strategy"])
+            extra = (command.get("id"), command.get("cancel_id"))
+            self.given = place + 1
+            if run.status == "running":
+                run.commands.append(Command(command["at"], command["kind"], *extra))
+
+        return give
+
+
+def live_broken(scenario: dict[str, Any]) -> list[str]:
+    """Law 3: live under a fake clock is the backtest, event by event."""
+    if is_refused(scenario):
+        return []
+    scenario = livable(scenario)
+    lived = Lived(scenario)
+    if not lived.live():
+        return ["it died"]
+    expected = on_tradenb(scenario)
+    found = table_differences("asks", lived.played.asks, expected.asks)
+    found += rows_differ(lived.rows(), by_run(expected))
+    return found + announced_differ(lived)
+
+
+def crash_broken(scenario: dict[str, Any], random: Random, *, crashes: int = 3) -> list[str]:
+    """Law 4: killed at any disk operation and restarted, the events are the same."""
+    if is_refused(scenario):
+        return []
+    scenario = {**livable(scenario), "commands": []}
+    expected = by_run(on_tradenb(scenario))
+    whole = Lived(scenario)
+    whole.live()
+    count = len(whole.world.disk.operations)
+    for at in sorted(random.sample(range(count), min(crashes, count))):
+        lived = Lived(scenario)
+        lived.world.disk.crash(at, done=bool(random.randrange(2)))
+        if not lived.live():
+            lived.live()
+        found = rows_differ(lived.rows(), expected) + announced_differ(lived)
+        if found:
+            return [f"killed at operation {at} of {count}: {words}" for words in found]
+    return []
+
+
+def isolation_broken(scenario: dict[str, Any]) -> list[str]:
+    """Law 6: a backtest in the middle of a live run of the same strategies changes neither."""
+    if is_refused(scenario):
+        return []
+    scenario = livable(scenario)
+    alone = Lived(scenario)
+    alone.live()
+    expected = on_tradenb(scenario)
+    lived = Lived(scenario)
+    specs = [spec for _, spec in lived.world.wanted]
+    results: list[Any] = []
+    middle = (scenario["start"] + lived.end) // 2
+
+    def backtest(process: Any) -> None:
+        results.append(backtested(scenario, dict.fromkeys(specs)))
+
+    until = max(lived.end, middle) + 3_000
+    lived.world.live(until, [*lived._deeds(), Deed(middle, backtest)])
+    found = rows_differ(lived.rows(), alone.rows())
+    return found + first_differences("backtest", results[0], expected.events)
+
+
+def backtested(scenario: dict[str, Any], specs: Any) -> list[tuple[Any, ...]]:
+    """The events of a backtest with the very strategies that are running live."""
+    import tradenb as tn
+    from tests.scenarios import candle_frame
+
+    frames = {symbol: candle_frame(scenario, symbol) for symbol in scenario["symbols"]}
+    result = tn.backtest.run(
+        list(scenario["symbols"]),
+        strategy=list(specs),
+        exchange=tn.frame_exchange(frames),
+        start=scenario["start"],
+        end=scenario["end"],
+        rules=tradenb_rules(scenario),
+        commands=list(scenario["commands"]),
+    )
+    return [event_row(event_to_row(event)) for event in result.event_list]
+
+
+def by_run(played: Played) -> Rows:
+    """The events of a backtest, one list for each run."""
+    rows: Rows = {}
+    for event in played.events:
+        rows.setdefault((event[SYMBOL], event[STRATEGY]), []).append(event)
+    return rows
+
+
+def rows_differ(left: Rows, right: Rows) -> list[str]:
+    """The first event of each run in which two sets of journals differ."""
+    return [
+        words
+        for run in sorted({*left, *right})
+        for words in first_differences(":".join(run), left.get(run, []), right.get(run, []))
+    ]
+
+
+def announced_differ(lived: Lived) -> list[str]:
+    """What was told to subscribers is what the journals say, at least once."""
+    found = []
+    for run in lived.world.wanted:
+        symbol, spec = run
+        told = {
+            event.seq: event_row(event_to_row(event))
+            for event in lived.world.announced
+            if (event.symbol, event.strategy) == (symbol, spec.name)
+        }
+        written = {e.seq: event_row(event_to_row(e)) for e in lived.world.events(run)}
+        if list(written) != list(range(1, len(written) + 1)):
+            found.append(f"{symbol}:{spec.name}: the journal counts {list(written)}")
+        if told != written:
+            found.append(f"{symbol}:{spec.name}: told {told}, written {written}")
+    return found

@@ -1,0 +1,21 @@
+"""Law 3: live under a fake clock is the backtest over the same candles and commands.
+
+The live side is the real loop with its files on a fake disk; runs that share a risk rule tick
+together, as they do for users.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+
+from tests.laws.checks import examples
+from tests.laws.generators import scenarios
+from tests.laws.live_checks import live_broken
+
+
+@settings(max_examples=examples(10))
+@given(scenario=scenarios())
+def test_live_is_the_backtest_event_by_event(scenario: dict[str, Any]) -> None:
+    assert live_broken(scenario) == []

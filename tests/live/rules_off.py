@@ -1,0 +1,160 @@
+"""Our own rules, each with a way to switch it off; `test_rules_off.py` shows that it is noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tradenb.core.timeframe import floor_to
+from tradenb.engine.session import Session
+from tradenb.live import beginning, engine
+from tradenb.live.disk import DiskShelf
+from tradenb.live.tick import Pass, instance_of
+from tradenb.store.writer import Writer
+from tradenb.testing.disk import FakeDisk
+
+Off = Callable[[pytest.MonkeyPatch], None]
+
+
+def no_rollback_after_a_failed_commit(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Pass, "_put_back", lambda self, run: None)
+
+
+def publish_before_commit(patch: pytest.MonkeyPatch) -> None:
+    right = Pass._settle
+
+    async def settle(self: Any, session: Any) -> None:
+        seen = [event._replace(wall=self._ticker.clock.now()) for event in session.events]
+        await self._ticker.tell(seen)
+        await right(self, session)
+
+    patch.setattr(Pass, "_settle", settle)
+
+
+def folder_not_synced(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(FakeDisk, "sync_folder", lambda self, path: None)
+
+
+def no_bak(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Writer, "_keep_bak", lambda self: None)
+
+
+def numbers_begin_anew(patch: pytest.MonkeyPatch) -> None:
+    right = beginning.begin
+
+    def begin(run: Any, kept: Any, history: Any) -> None:
+        right(run, kept, history)
+        instance_of(run).numbering.last = 0
+
+    patch.setattr(engine, "begin", begin)
+
+
+def entries_in_the_past(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Session, "_left_out", lambda self, instance, at: None)
+
+
+def late_exits_at_the_latest_price(patch: pytest.MonkeyPatch) -> None:
+    right = Session._emit
+
+    def emit(self: Any, instance: Any, event: Any) -> None:
+        if event.kind == "closed" and event.at < self.fresh_from:
+            event = event._replace(price=float(instance.candles.close[-1]))
+        right(self, instance, event)
+
+    patch.setattr(Session, "_emit", emit)
+
+
+def cursor_not_saved(patch: pytest.MonkeyPatch) -> None:
+    right = Pass._commit
+
+    async def commit(self: Any, run: Any, events: Any) -> bool:
+        if not events and run.committed is not None:
+            return False
+        return bool(await right(self, run, events))
+
+    patch.setattr(Pass, "_commit", commit)
+
+
+def catch_up_skipped(patch: pytest.MonkeyPatch) -> None:
+    right = engine.kept_or_new
+
+    def kept_or_new(run: Any, now: int) -> Any:
+        kept = right(run, now)
+        return kept._replace(state=replace(kept.state, cursor=floor_to(now)))
+
+    patch.setattr(engine, "kept_or_new", kept_or_new)
+
+
+def outbox_not_completed_in_the_journal(patch: pytest.MonkeyPatch) -> None:
+    right = DiskShelf._body_of
+
+    def body_of(self: Any, kept: Any) -> Any:
+        return {**right(self, kept), "outbox": []}
+
+    patch.setattr(DiskShelf, "_body_of", body_of)
+
+
+def risk_book_not_shared(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(engine, "grouped", lambda runs: [[run] for run in runs])
+
+
+def command_obeyed_twice_after_a_crash(patch: pytest.MonkeyPatch) -> None:
+    right = DiskShelf._body_of
+
+    def body_of(self: Any, kept: Any) -> Any:
+        return {**right(self, kept), "taken": []}
+
+    patch.setattr(DiskShelf, "_body_of", body_of)
+
+
+def request_obeyed_again_and_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(DiskShelf, "take", lambda self, requests: None)
+    patch.setattr(DiskShelf, "done", lambda self, requests: None)
+
+
+def milestones_not_saved(patch: pytest.MonkeyPatch) -> None:
+    right = DiskShelf._body_of
+
+    def body_of(self: Any, kept: Any) -> Any:
+        kept = kept._replace(state=replace(kept.state, gained=0, lost=0))
+        return right(self, kept)
+
+    patch.setattr(DiskShelf, "_body_of", body_of)
+
+
+def user_state_not_rolled_back(patch: pytest.MonkeyPatch) -> None:
+    right = Pass._put_back
+
+    def put_back(self: Any, run: Any) -> None:
+        before = self._befores.get(run.id)
+        if before is not None:
+            now = instance_of(run).context._saved
+            self._befores[run.id] = before._replace(user_state=now)
+        right(self, run)
+
+    patch.setattr(Pass, "_put_back", put_back)
+
+
+RULES: dict[str, Off] = {
+    rule.__name__: rule
+    for rule in (
+        no_rollback_after_a_failed_commit,
+        publish_before_commit,
+        folder_not_synced,
+        no_bak,
+        numbers_begin_anew,
+        entries_in_the_past,
+        late_exits_at_the_latest_price,
+        cursor_not_saved,
+        catch_up_skipped,
+        outbox_not_completed_in_the_journal,
+        risk_book_not_shared,
+        command_obeyed_twice_after_a_crash,
+        request_obeyed_again_and_again,
+        milestones_not_saved,
+        user_state_not_rolled_back,
+    )
+}

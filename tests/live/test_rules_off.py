@@ -1,0 +1,37 @@
+"""Fault 83: each of our own rules, switched off, is noticed by the simulator."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tests.live.rules_off import RULES
+from tradenb.errors import TradenbError
+from tradenb.testing.simulation import simulate
+
+SEEDS = (0, 5, 1, 11, 9, 3, 20, 33)
+
+
+@pytest.fixture(autouse=True)
+def no_log():
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def is_noticed(seed: int) -> bool:
+    try:
+        return bool(simulate(seed).problems)
+    except (TradenbError, RuntimeError, LookupError):
+        return True
+
+
+def test_with_all_rules_on_the_seeds_pass():
+    assert [seed for seed in SEEDS if simulate(seed).problems] == []
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_fault_83_a_rule_that_is_off_is_noticed(name, monkeypatch):
+    RULES[name](monkeypatch)
+    assert any(is_noticed(seed) for seed in SEEDS)

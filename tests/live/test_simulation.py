@@ -1,0 +1,40 @@
+"""Whole lives from seeds: whatever goes wrong, the files say in the end what a backtest says.
+
+`make soak` lives thousands more.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tradenb.testing.simulation import simulate
+
+SEEDS = 200
+BLOCK = 20
+
+
+@pytest.fixture(autouse=True)
+def no_log():
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+def test_whatever_goes_wrong_nothing_is_lost_twice_or_different(first):
+    outcomes = [simulate(seed) for seed in range(first, first + BLOCK)]
+    failed = {outcome.seed: outcome.problems for outcome in outcomes if outcome.problems}
+    assert failed == {}, f"python -m tradenb.testing.simulation --first {min(failed)} --seeds 1"
+
+
+def test_the_lives_are_eventful():
+    outcomes = [simulate(seed) for seed in range(10)]
+    assert sum(outcome.deaths for outcome in outcomes) >= 5
+    assert sum(outcome.events for outcome in outcomes) >= 100
+
+
+@pytest.mark.parametrize("seed", [3, 8, 17])
+def test_fault_84_the_same_seed_is_the_same_life(seed):
+    assert simulate(seed) == simulate(seed)

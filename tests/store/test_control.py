@@ -1,0 +1,188 @@
+"""Requests from outside, and the kill switch."""
+
+from __future__ import annotations
+
+import errno
+import json
+
+import pytest
+
+from tests.store.samples import HOME, KEY
+from tradenb.errors import StateWriteError, UnknownName, UsageError
+from tradenb.store.control import kill_switch, receive, remove, send
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.paths import Home, Key
+from tradenb.testing.disk import Crash, FakeDisk
+
+FOLDER = HOME.control(KEY)
+
+
+def test_requests_are_received_in_the_order_in_which_they_were_given():
+    disk = FakeDisk()
+    given = [
+        send(disk, HOME, KEY, "stop", wall=30, id="a"),
+        send(disk, HOME, KEY, "cancel", wall=4, id="z", signal_id="dip-1", cancel_id="mine"),
+        send(disk, HOME, KEY, "flatten", wall=30, id="B"),
+        send(disk, HOME, KEY, "release", wall=1_700_000_000_000, id="c"),
+    ]
+    received = receive(disk, HOME, KEY)
+    assert received.refused == ()
+    assert [item.request for item in received.waiting] == [given[1], given[2], given[0], given[3]]
+    assert sorted(path.name for path in disk.files()) == [
+        "000000000000004-z.json",
+        "000000000000030-B.json",
+        "000000000000030-a.json",
+        "001700000000000-c.json",
+    ]
+
+
+def test_a_request_stays_until_it_is_removed():
+    disk = FakeDisk()
+    request = send(disk, HOME, KEY, "stop", wall=1)
+    for _ in range(3):
+        (waiting,) = receive(disk, HOME, KEY).waiting
+        assert waiting.request == request
+    remove(disk, [waiting])
+    remove(disk, [waiting])
+    assert receive(disk, HOME, KEY) == ((), ())
+
+
+def test_a_request_is_there_whole_or_not_at_all():
+    for at in range(40):
+        disk = FakeDisk()
+        disk.crash(at)
+        try:
+            send(disk, HOME, KEY, "stop", wall=1, id="a")
+        except Crash:
+            disk.power_loss(len(disk.pending), "lost")
+        disk.restart()
+        received = receive(disk, HOME, KEY)
+        assert received.refused == ()
+        assert [item.request.kind for item in received.waiting] in ([], ["stop"])
+        send(disk, HOME, KEY, "stop", wall=1, id="a")
+        disk.power_loss(0)
+        assert len(receive(disk, HOME, KEY).waiting) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"stop",
+        b'{"kind":"stop"}',
+        b'{"id":"a","wall":1,"kind":"buy","strategy":"dip","symbol":"BTCUSDT"}',
+        b'{"id":"../a","wall":1,"kind":"stop","strategy":"dip","symbol":"BTCUSDT"}',
+        b'{"id":"a","wall":-1,"kind":"stop","strategy":"dip","symbol":"BTCUSDT"}',
+        b'{"id":"a","wall":1,"kind":"stop","strategy":"dip","symbol":"ETHUSDT"}',
+        b'{"id":"a","wall":1,"kind":"stop","strategy":"dip","symbol":"BTCUSDT","x":1}',
+        b"[" * 60_000,
+        b" " * 70_000,
+    ],
+)
+def test_what_is_no_request_is_moved_aside_and_reported(text):
+    disk = FakeDisk()
+    path = FOLDER / "000000000000001-a.json"
+    good = send(disk, HOME, KEY, "stop", wall=2)
+    for number in ("", ".1"):
+        disk.plant(path, text)
+        received = receive(disk, HOME, KEY, pid=8)
+        ((aside, words),) = received.refused
+        assert aside == path.with_name(f"{path.name}.refused-8{number}")
+        assert words
+        assert disk.files()[aside] == text
+        assert [item.request for item in received.waiting] == [good]
+
+
+def test_a_request_may_be_written_by_hand():
+    disk = FakeDisk()
+    by_hand = {"id": "x", "wall": 5, "kind": "stop", "strategy": "dip", "symbol": "BTCUSDT"}
+    disk.plant(FOLDER / "anything.json", json.dumps(by_hand, indent=2).encode())
+    (waiting,) = receive(disk, HOME, KEY).waiting
+    assert (waiting.request.kind, waiting.request.signal_id) == ("stop", None)
+    remove(disk, [waiting])
+    assert disk.files() == {}
+
+
+def test_an_unreadable_request_loses_nothing():
+    disk = FakeDisk()
+    send(disk, HOME, KEY, "stop", wall=1)
+    for at in range(2):
+        disk.fail(at, errno.EIO)
+        with pytest.raises(OSError, match=r"output error"):
+            receive(disk, HOME, KEY)
+        disk.heal()
+    assert len(receive(disk, HOME, KEY).waiting) == 1
+
+
+def test_a_flood_of_requests_is_taken_a_thousand_at_a_time():
+    disk = FakeDisk()
+    text = b'{"id":"%d","wall":%d,"kind":"stop","strategy":"dip","symbol":"BTCUSDT"}'
+    for n in range(1_003):
+        disk._medium.there(_folder(disk) / f"{n:015d}-{n}.json").write(0, text % (n, n))
+    received = receive(disk, HOME, KEY)
+    assert len(received.waiting) == 1_000
+    remove(disk, received.waiting)
+    left = receive(disk, HOME, KEY).waiting
+    assert [item.request.wall for item in left] == [1_000, 1_001, 1_002]
+
+
+def _folder(disk: FakeDisk):
+    if FOLDER not in disk._medium.names:
+        disk.plant(FOLDER / "x", b"")
+        disk.remove(FOLDER / "x")
+    return FOLDER
+
+
+def test_requests_that_make_no_sense_are_refused_at_once():
+    disk = FakeDisk()
+    with pytest.raises(UnknownName, match="stop"):
+        send(disk, HOME, KEY, "stopp", wall=1)
+    with pytest.raises(UsageError, match="wall"):
+        send(disk, HOME, KEY, "stop", wall=-1)
+    with pytest.raises(UsageError, match="id"):
+        send(disk, HOME, KEY, "stop", wall=1, id="../x")
+    disk.fail(0, errno.EROFS, forever=True)
+    with pytest.raises(StateWriteError, match="Read-only"):
+        send(disk, HOME, KEY, "stop", wall=1)
+    assert disk.files() == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"halt", "halt"),
+        (b"flatten", "flatten"),
+        (b" Flatten\n", "flatten"),
+        (b"", "halt"),
+        (b"flatten everything", "halt"),
+        (b"\xff\xfe", "halt"),
+        (b"x" * 100_000, "halt"),
+    ],
+)
+def test_the_kill_switch_says_halt_or_flatten(text, says):
+    disk = FakeDisk()
+    assert kill_switch(disk, HOME) is None
+    disk.plant(HOME.kill, text)
+    assert kill_switch(disk, HOME) == says
+    disk.remove(HOME.kill)
+    assert kill_switch(disk, HOME) is None
+
+
+def test_a_kill_switch_that_cannot_be_read_says_halt(tmp_path):
+    disk = FakeDisk()
+    disk.plant(HOME.kill, b"flatten")
+    disk.fail(0, errno.EACCES)
+    assert kill_switch(disk, HOME) == "halt"
+    home = Home(tmp_path)
+    home.kill.mkdir(parents=True)
+    assert kill_switch(DiskFilesystem(), home) == "halt"
+
+
+def test_requests_to_runs_with_odd_names_stay_inside(tmp_path):
+    disk, home, key = DiskFilesystem(), Home(tmp_path / "home"), Key("../Dip", "../../BTC:X")
+    request = send(disk, home, key, "stop", wall=1)
+    assert [item.request for item in receive(disk, home, key).waiting] == [request]
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["data"]

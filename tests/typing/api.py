@@ -1,0 +1,145 @@
+"""The public API as a type checker sees it; mypy checks this file, nobody runs it.
+
+`assert_type` pins what comes out. A `type: ignore` with its code pins a mistake that has to be
+found: where it no longer is one, mypy (strict) reports the ignore as unused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, assert_type
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+import tradenb as tn
+from tradenb.backtest import Job, Result
+from tradenb.bus import Subscription
+from tradenb.core.candles import Candles
+from tradenb.core.events import Event
+from tradenb.core.risk import Held, RiskBook
+from tradenb.core.signal import Candidate, Signal, Trade
+from tradenb.engine.context import Context
+from tradenb.engine.specs import RiskSpec, StrategySpec
+
+
+@tn.risk("one-at-a-time")
+def one_at_a_time(book: RiskBook, candidate: Signal) -> str | None:
+    assert_type(book.open_count, int)
+    assert_type(book.scheduled_count, int)
+    assert_type(book.signals, tuple[Held, ...])
+    assert_type(book.trades, tuple[Trade, ...])
+    assert_type(book.now, int)
+    assert_type(candidate.entry, float)
+    return "one position at a time" if book.open_count else None
+
+
+def note(event: Event) -> None:
+    assert_type(event.at, int)
+    assert_type(event.signal_id, str | None)
+    assert_type(event.pnl_percent, float | None)
+
+
+@tn.strategy("dip", every="5m", risk=[one_at_a_time, "portfolio"], history="3d", on_open=note)
+def dip(ctx: Context) -> Candidate | None:
+    candles = ctx.candles("15m", 96)
+    assert_type(candles, Candles)
+    assert_type(candles.close, NDArray[np.float64])
+    assert_type(candles.time, NDArray[np.int64])
+    assert_type(ctx.frame("15m", 96, "ETHUSDT", allow_fewer=True), pd.DataFrame)
+    assert_type(ctx.symbol, str)
+    assert_type(ctx.now, int)
+    assert_type(ctx.when, pd.Timestamp)
+    assert_type(ctx.price, float)
+    assert_type(ctx.average_price, float)
+    assert_type(ctx.state, dict[str, Any])
+    ctx.now = 5  # type: ignore[misc]
+    if candles.close[-1] < 0.985 * candles.close.mean():
+        return tn.long(take_profit=1.012 * ctx.price, stop_loss=0.994 * ctx.price, minutes=240)
+    return tn.short(take_profit=1.0, stop_loss=2.0, minutes=5, entry=1.5, id="a", note="b", size=2)
+
+
+assert_type(one_at_a_time, RiskSpec)
+assert_type(dip, StrategySpec)
+
+
+@tn.strategy("later", every="1h", risk=tn.risks.max_open(5, name="portfolio"))
+async def later(ctx: Context) -> None:
+    return None
+
+
+class Dip(tn.Strategy):
+    def get_signal(self, ctx: Context) -> Candidate | None:
+        return None
+
+
+assert_type(tn.strategy("class", every="1d")(Dip), StrategySpec)
+
+assert_type(tn.risks.max_open(5), RiskSpec)
+assert_type(tn.risks.cooldown(30, after="stop_loss", name="calm"), RiskSpec)
+assert_type(tn.risks.max_drawdown(10), RiskSpec)
+assert_type(tn.risks.daily_loss(3), RiskSpec)
+tn.risks.cooldown(30, after="loss")  # type: ignore[arg-type]
+
+tn.long(take_profit=1.0, stop_loss=2.0)  # type: ignore[call-arg]
+tn.long(take_profit="1", stop_loss=2.0, minutes=5)  # type: ignore[arg-type]
+
+rules = tn.Rules(fee_percent=0.05, price="average")
+assert_type(rules.fee_percent, float)
+assert_type(tn.Rules.reference(), tn.Rules)
+tn.Rules(fee_prcent=0.05)  # type: ignore[call-arg]
+tn.Rules(price="last")  # type: ignore[arg-type]
+rules.fee_percent = 1.0  # type: ignore[misc]
+
+source = tn.testing.random_walk(seed=7, days=90)
+frames = tn.frame_exchange({"BTCUSDT": pd.DataFrame()})
+files = tn.file_exchange("data/*.parquet")
+
+result = tn.backtest.run(
+    ["BTCUSDT", "ETHUSDT"],
+    strategy=[dip, "later"],
+    exchange=source,
+    start="2024-03-01",
+    end=pd.Timestamp("2024-03-22"),
+    rules=rules,
+    commands=[{"at": 1_709_251_200_000, "kind": "stop"}],
+    progress=False,
+)
+assert_type(result, Result)
+assert_type(result.events, pd.DataFrame)
+assert_type(result.trades, pd.DataFrame)
+assert_type(result.open, pd.DataFrame)
+assert_type(result.stats, "pd.Series[float]")
+assert_type(result.equity, "pd.Series[float]")
+assert_type(result.warnings, list[str])
+assert_type(result.event_list, list[Event])
+assert_type(result.trade_list, list[Trade])
+assert_type(result.figures, dict[str, float])
+assert_type(result.heatmap(), pd.DataFrame)
+assert_type(result.to_markdown(), str)
+assert_type(result.report("report.html"), Path)
+tn.backtest.run("BTCUSDT", exchange=source)  # type: ignore[call-arg]
+tn.backtest.run("BTCUSDT", dip, source)  # type: ignore[call-arg]
+tn.backtest.run("BTCUSDT", strategy=dip, exchange=source, rules={})  # type: ignore[arg-type]
+
+job = tn.backtest.background("BTCUSDT", strategy="dip", exchange=frames)
+assert_type(job, Job)
+assert_type(job.progress, float)
+assert_type(job.done, bool)
+assert_type(job.wait(1.0), bool)
+assert_type(job.result(timeout=1.0), Result)
+
+with tn.subscribe(note, kinds={"opened", "closed"}, mode="backtest") as subscription:
+    assert_type(subscription, Subscription)
+tn.subscribe(note, channel="events2")  # type: ignore[arg-type]
+
+try:
+    job.result()
+except tn.CandleError as error:
+    assert_type(error.index, int | None)
+    assert_type(error.retryable, bool)
+except tn.TradenbError:
+    pass
+
+tn.nothing_of_this_name  # type: ignore[attr-defined]  # noqa: B018

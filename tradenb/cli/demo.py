@@ -1,0 +1,52 @@
+"""`tradenb demo`: a backtest, and a day of it lived through, killed and resumed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "demo", help="backtest a small strategy, then live through a day of it with a crash"
+    )
+    parser.add_argument(
+        "--data", metavar="FILE", help="1m candles: parquet, csv or npy; default a random walk"
+    )
+    parser.add_argument(
+        "--days", type=_days, default=90, help="length of the random walk (default 90)"
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        default=Path("demo-report.html"),
+        metavar="FILE",
+        help="where the report goes (default demo-report.html)",
+    )
+    parser.add_argument(
+        "--no-rehearsal", action="store_true", help="leave out the day that is lived through"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show the demo; 1 if the rehearsed trades are not those of the backtest."""
+    from tradenb.demo import run_demo
+
+    words, result = run_demo(options.data, days=options.days, report=options.report)
+    print(words, flush=True)
+    if options.no_rehearsal:
+        return 0
+    from tradenb.demo.rehearsal import rehearse_day
+
+    outcome = rehearse_day(result, options.data, days=options.days)
+    print("\n" + outcome.words)
+    return 0 if outcome.equal else 1
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 3660:
+        raise argparse.ArgumentTypeError(f"must be a whole number of 1 to 3660 days, was {text!r}")
+    return int(text)

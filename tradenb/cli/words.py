@@ -1,0 +1,54 @@
+"""What the commands have in common: options, tables, JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+
+def add_home(parser: argparse.ArgumentParser) -> None:
+    """Add --home."""
+    parser.add_argument(
+        "--home", metavar="FOLDER", help="folder of the state (default TRADENB_HOME or ./dump)"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser, words: str = "print JSON") -> None:
+    """Add --json."""
+    parser.add_argument("--json", action="store_true", help=words)
+
+
+def show_json(value: Any) -> None:
+    """Print JSON for a program: one line, nothing that is no JSON."""
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str), flush=True)
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as aligned columns; what is no print is shown, not obeyed.
+
+    Examples
+    --------
+    >>> print(table([("id", "status"), ("BTCUSDT:dip", "idle")]))
+    id           status
+    BTCUSDT:dip  idle
+    """
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in shown
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def printable(text: str) -> str:
+    r"""Return text that a terminal shows and does not obey.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,0 +1,31 @@
+"""The child of the demo: rehearses the day that the parent names, and ends."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tradenb.demo import demo_source, demo_strategy
+from tradenb.live import rehearse
+
+
+def main() -> int:
+    """Rehearse; 1 if that failed."""
+    data, days, symbol, start, end, folder = json.loads(sys.argv[1])
+    source, _ = demo_source(data, days)
+    run = rehearse(
+        symbol,
+        strategy=demo_strategy(),
+        exchange=source,
+        start=start,
+        end=end,
+        speed=None,
+        home=folder,
+    )
+    run.wait()
+    run.raise_if_failed()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

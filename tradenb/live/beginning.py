@@ -1,0 +1,58 @@
+"""How a run begins: the history before its first tick, and the state that it goes on from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tradenb.core.machine import State
+from tradenb.engine.context import Context
+from tradenb.engine.history import History
+from tradenb.engine.session import Instance, Numbering
+from tradenb.live.run import LiveRun
+from tradenb.live.shelf import Kept
+
+
+def kept_or_new(run: LiveRun, now: int) -> Kept:
+    """Return what a run goes on from; one that was ended by `stop` begins anew at `now`."""
+    fresh = State(run.symbol, run.strategy, run.spec.every_ms, now)
+    if run.kept is None:
+        return Kept(fresh, "{}", 0, now, 0, (), run.place)
+    return begun_anew(run.kept, fresh) if run.kept.state.done else run.kept
+
+
+def begun_anew(kept: Kept, state: State) -> Kept:
+    """Begin a new run on an old document: numbers, ids and the journal go on."""
+    fresh = replace(state, ids=kept.state.ids)
+    return kept._replace(state=fresh, user_state="{}", start=state.cursor)
+
+
+def begin(run: LiveRun, kept: Kept, history: History) -> None:
+    """Give a run its instance."""
+    run.start = kept.start
+    run.history_start = history.candles.start
+    run.outbox = [*kept.outbox]
+    run.told_seq = _last_told(kept)
+    run.histories.put(history)
+
+    def make_context(saved: str) -> Context:
+        return Context(run.symbol, "live", run.rules, run.histories, saved)
+
+    run.instance = Instance(
+        run.spec,
+        kept.state,
+        history.candles,
+        run.place,
+        make_context,
+        rules=run.rules,
+        numbering=Numbering(kept.last_seq),
+        saved=kept.user_state,
+    )
+
+
+def _last_told(kept: Kept) -> int:
+    """Return the number of the last event that subscribers were told for certain.
+
+    What is in the outbox may or may not have been told before the process ended; the journal has
+    it by now, and it is told again: at least once, never lost.
+    """
+    return kept.outbox[0].seq - 1 if kept.outbox else kept.last_seq
