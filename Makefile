@@ -16,7 +16,7 @@ NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types floors coverage coverage-check notebooks bench docs \
+.PHONY: help demo test lint format types floors coverage coverage-check notebooks soak bench docs \
 	pictures test-oldest wheel clean
 
 help:  ## list the verbs
@@ -56,6 +56,9 @@ coverage-check: $(DEV)  ## judge the coverage of the last run with --cov
 notebooks: $(DEV)  ## execute every notebook from top to bottom
 	$(if $(NOTEBOOKS),$(PYTEST) --nbmake --nbmake-timeout=300 -n $(WORKERS) $(NOTEBOOKS),\
 	@echo "no notebooks yet")
+
+soak: $(DEV)  ## live 5,000 simulated lives with everything that goes wrong
+	$(BIN)/python -m tradenb.testing.simulation --seeds 5000
 
 bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 	$(BIN)/python -m benchmarks

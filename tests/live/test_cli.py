@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import tradenb as tn
+from tests.live.fast import until
 from tests.live.mortal import event, kept, mortal
 from tests.live.processes import BOT, bot, child
 from tradenb.cli import main
@@ -175,13 +176,20 @@ def test_a_main_that_nobody_called_is_called_and_home_moves(tmp_path):
         assert (elsewhere / "data" / "state" / "calm" / "BTCUSDT.json.lock").exists()
 
 
-def test_fault_68_a_reader_that_went_away_does_not_end_the_bot(tmp_path):
-    with child("-m", "tradenb", "run", bot(tmp_path / "bot.py"), "--json") as found:
-        found.said("started")
-        found.process.stdout.close()
-        with child("-m", "tradenb", "stop", "calm", "--wait", "10") as stopping:
-            assert stopping.ended() == 0
-        assert found.process.wait(10) == 0
+def test_fault_68_a_reader_that_went_away_does_not_end_the_bot(tmp_path, repository):
+    reader, writer = os.pipe()
+    command = [sys.executable, "-m", "tradenb", "run", bot(tmp_path / "bot.py")]
+    here = os.environ | {"PYTHONPATH": str(repository)}
+    with subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE, env=here) as found:
+        os.close(writer)
+        os.close(reader)
+        try:
+            (handle,) = until(tn.live.attach, "the run on disk", 40)
+            handle.stop()
+            assert found.wait(20) == 0
+            assert found.stderr.read() == b""
+        finally:
+            found.kill()
 
 
 def test_the_demo_lives_through_a_crash_and_its_reader_may_leave(tmp_path, repository):

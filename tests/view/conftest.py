@@ -9,7 +9,7 @@ import pytest
 
 from tradenb.core.candles import candles_of
 from tradenb.core.signal import Trade
-from tradenb.view.stats import figures
+from tradenb.view.figures import figures
 from tradenb.view.summary import Summary
 
 START = 1_709_251_200_000  # 2024-03-01

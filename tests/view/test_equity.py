@@ -7,7 +7,7 @@ import pytest
 
 from tradenb.view.breakdown import grouped, monthly_returns
 from tradenb.view.equity import equity_curve, equity_series, thinned
-from tradenb.view.stats import figures
+from tradenb.view.figures import figures
 
 
 def test_equity_is_compounded_at_each_close(make_trades):

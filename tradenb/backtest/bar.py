@@ -37,6 +37,7 @@ class Bar:
             from tqdm.auto import tqdm
 
             layout = "{desc} {percentage:3.0f}% {bar} {elapsed} so far, {remaining} to go"
-            self._tqdm = tqdm(total=100, bar_format=layout, leave=False)
+            self._tqdm = tqdm(total=100, desc=job.stage, bar_format=layout, leave=False)
         self._tqdm.set_description_str(job.stage, refresh=False)
-        self._tqdm.update(round(job.progress * 100) - self._tqdm.n)
+        self._tqdm.n = round(job.progress * 100)
+        self._tqdm.refresh()  # also where nothing has moved: the seconds do

@@ -13,7 +13,9 @@ from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
 from tradenb.engine.session import Session
-from tradenb.view import frames, stats
+from tradenb.view import figure_text, frames
+from tradenb.view import stats as tables
+from tradenb.view.figures import figures
 from tradenb.view.words import plural
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class Result:
     def figures(self) -> dict[str, float]:
         """The statistics as a plain dict; NaN where there is no answer (N/A)."""
         instances = len(self.symbols) * len(self.strategies)
-        return stats.figures(self._trades, start=self.start, end=self.end, instances=instances)
+        return figures(self._trades, start=self.start, end=self.end, instances=instances)
 
     @cached_property
     def events(self) -> pd.DataFrame:
@@ -167,14 +169,14 @@ class Result:
         DataFrame
             The best first, and last the row `all`.
         """
-        return stats.heatmap(self.trades, by=by, start=self.start, end=self.end)
+        return tables.heatmap(self.trades, by=by, start=self.start, end=self.end)
 
     def to_markdown(self) -> str:
         """Return the statistics as a markdown table with its heading and warnings."""
         heading = f"# {', '.join(self.strategies)} on {', '.join(self.symbols)}"
         period = f"{iso(self.start)} to {iso(self.end)} UTC, {self.candle_count} candles"
         notes = "".join(f"\n- {warning}" for warning in self.warnings)
-        return f"{heading}\n\n{period}\n\n{stats.markdown(self.figures)}\n{notes}\n"
+        return f"{heading}\n\n{period}\n\n{figure_text.markdown(self.figures)}\n{notes}\n"
 
     def plot(self, symbol: str | None = None) -> Any:
         """Draw price with entries and exits, equity and drawdown.

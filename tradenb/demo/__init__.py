@@ -51,12 +51,12 @@ def run_demo(data: str | None, *, days: int, report: Path) -> tuple[str, Result]
     result : Result
     """
     from tradenb import backtest
-    from tradenb.view import stats
+    from tradenb.view import figure_text
 
     source, symbols = demo_source(data, days)
     result = backtest.run(symbols, strategy=demo_strategy(), exchange=source)
     page = result.report(report)
-    lines = [repr(result), "", stats.text(result.figures), ""]
+    lines = [repr(result), "", figure_text.text(result.figures), ""]
     lines += [f"note: {warning}" for warning in result.warnings]
     if data is None:
         lines.append("note: a random walk without an edge; what is lost is trading costs")

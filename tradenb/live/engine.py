@@ -305,7 +305,9 @@ class Engine:
 
 
 def _is_wanted(run: LiveRun, now: int) -> bool:
-    return run.next_at <= now or bool(run.commands) or run.asked
+    ahead = run.next_at - now
+    # Further ahead than anybody waits: the wall clock was put back meanwhile.
+    return ahead <= 0 or ahead > run.rules.tick_ms or bool(run.commands) or run.asked
 
 
 def _cursor(run: LiveRun) -> int:

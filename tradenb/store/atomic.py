@@ -8,6 +8,8 @@ from typing import Final
 
 from tradenb.store.filesystem import Filesystem
 
+# A folder that we may not open or write has no name in it that we made.
+_NOT_OURS: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_LINKS: Final = {
     errno.EPERM,
     errno.ENOTSUP,
@@ -34,11 +36,12 @@ def make_folders(filesystem: Filesystem, folder: Path) -> None:
             filesystem.make_folder(path)
         except FileExistsError:
             continue  # another run was faster
+    changed = {path.parent for path in missing}
     for path in folder.parents:
         try:
             filesystem.sync_folder(path)
-        except PermissionError:
-            if path in missing:
+        except OSError as error:
+            if path in changed or error.errno not in _NOT_OURS:
                 raise
 
 

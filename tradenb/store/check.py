@@ -92,7 +92,7 @@ def _files(filesystem: Filesystem, folder: Path, *, depth: int) -> Iterator[Path
 
 
 def _look(filesystem: Filesystem, home: Home, path: Path) -> tuple[Finding, Generation | None]:
-    kind = path.relative_to(home.data).parts[0]
+    kind = next(iter(path.relative_to(home.data).parts), "")  # none: `data` cannot be listed
     try:
         if kind == "state":
             return _look_at_state(filesystem, path)

@@ -101,9 +101,9 @@ class Writer:
         try:
             if self._filesystem.read(temp, limit=len(data) + 1) != data:
                 raise OSError(errno.EIO, "what was read back is not what was written")
+            self._on_disk()
             if self._keeps_bak and before is not None:
                 self._keep_bak()
-            self._on_disk()
         except (OSError, StateError):
             self._drop(temp)
             raise

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb.core.timeframe import DAY, MINUTE, iso
-from tradenb.view.stats import UNITS
+from tradenb.view.figures import UNITS
 
 NOT_AVAILABLE: Final = "N/A"
 MONTHS: Final = (

@@ -1,0 +1,21 @@
+"""docs/faults.md is true: every test that it names exists, and no fault of a group is left out."""
+
+from __future__ import annotations
+
+import re
+
+GROUPS = (range(1, 26), range(26, 31), range(49, 59), range(59, 72))
+
+
+def test_every_test_named_in_the_table_exists(repository):
+    table = (repository / "docs" / "faults.md").read_text(encoding="utf-8")
+    sources = [path.read_text(encoding="utf-8") for path in repository.glob("tests/**/test_*.py")]
+    there = {name for text in sources for name in re.findall(r"def (test_\w+)", text)}
+    named = set(re.findall(r"`(test_\w+)`", table))
+    assert named - there == set()
+
+
+def test_every_fault_of_the_groups_a_b_d_and_e_has_a_line(repository):
+    table = (repository / "docs" / "faults.md").read_text(encoding="utf-8")
+    numbers = [int(number) for number in re.findall(r"^\| (\d+) \|", table, flags=re.MULTILINE)]
+    assert numbers == [number for group in GROUPS for number in group]

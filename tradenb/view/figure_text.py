@@ -1,0 +1,69 @@
+"""The statistics written out, for a terminal and for markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tradenb.view.figures import UNITS
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def markdown(figures: Mapping[str, float] | pandas.Series[float]) -> str:
+    """Write figures as a markdown table with units; N/A is written out.
+
+    Examples
+    --------
+    >>> print(markdown({"win_rate": 44.382, "avg_minutes": 192.4}))
+    | figure | value |
+    |:--|--:|
+    | win_rate | 44.38 % |
+    | avg_minutes | 3 h 12 min |
+    """
+    lines = [
+        f"| {name} | {' '.join(_cell(name, value)).rstrip()} |" for name, value in figures.items()
+    ]
+    return "\n".join(["| figure | value |", "|:--|--:|", *lines])
+
+
+def text(figures: Mapping[str, float] | pandas.Series[float]) -> str:
+    """Write figures as aligned plain text for a terminal; N/A is written out.
+
+    Examples
+    --------
+    >>> print(text({"win_rate": 44.382, "count": 356.0}))
+    win_rate  44.38 %
+    count       356
+    """
+    cells = [(str(name), *_cell(name, value)) for name, value in figures.items()]
+    names = max((len(name) for name, _, _ in cells), default=0)
+    numbers = max((len(number) for _, number, _ in cells), default=0)
+    return "\n".join(
+        f"{name:<{names}}  {number:>{numbers}} {unit}".rstrip() for name, number, unit in cells
+    )
+
+
+def _cell(name: object, value: float) -> tuple[str, str]:
+    """Return the number and the unit as people read them."""
+    unit = UNITS.get(str(name), "ratio")
+    match unit:
+        case _ if math.isnan(value):
+            return "N/A", ""
+        case "count":
+            return f"{value:,.0f}", ""
+        case "minutes":
+            hours, minutes = divmod(round(value), 60)
+            return (f"{hours} h {minutes} min" if hours else f"{minutes} min"), ""
+        case "ratio" | "fraction":
+            return _fixed(value, 3), ""
+        case _:
+            return _fixed(value, 2), unit
+
+
+def _fixed(value: float, digits: int) -> str:
+    if abs(value) >= 1e9:
+        return f"{value:.3g}"
+    return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0 makes -0.0 a 0
