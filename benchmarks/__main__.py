@@ -9,11 +9,11 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import growth, lines, memory, one_symbol, portfolio, process
+from benchmarks import growth, lines, live, memory, one_symbol, portfolio, process
 from benchmarks.files import folder_of_candles
 from benchmarks.lines import Heading, Line
 
-SUBJECTS = ("run", "symbols", "growth", "process", "memory")
+SUBJECTS = ("run", "symbols", "growth", "process", "memory", "live")
 
 
 def main() -> None:
@@ -40,6 +40,8 @@ def _all(subjects: list[str], folder: Path, *, quick: bool) -> Iterator[Line | H
         yield from process.measure(times, folder)
     if "memory" in subjects:
         yield from memory.measure(folder)
+    if "live" in subjects:
+        yield from live.measure(quick=quick)
 
 
 def _arguments() -> argparse.Namespace:

@@ -326,7 +326,7 @@ def _judge(
         return _ask_again(state, need)
     price = touch.market_price(candles, candles.index(at), rules)
     candidate, found = as_candidate(reply)
-    if not any(problem.name == "candidate_type" for problem in found):
+    if not found or found[0].name != "candidate_type":
         found += problems(candidate, price=price, rules=rules, used=state.ids)
     named = isinstance(candidate.id, str) and candidate.id
     id = str(candidate.id) if named else f"{state.strategy}-{state.symbol}-{at}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tradenb.core.signal import ExitReason, Position, Signal, Trade
 from tradenb.core.timeframe import DAY, MINUTE, iso
@@ -54,20 +54,37 @@ class Held(NamedTuple):
         return self.signal.size
 
 
+class Earned(NamedTuple):
+    """The plain sum of pnl_percent, and the highest it has been, percent points from 0 on."""
+
+    total: float
+    peak: float
+
+
+NOTHING: Final = Earned(0.0, 0.0)
+
+
 class Ledger:
     """The closed trades of one book in order of closing; made anew whenever one is added."""
 
-    def __init__(self, trades: tuple[Trade, ...] = ()) -> None:
+    def __init__(self, trades: tuple[Trade, ...] = (), earned: Earned | None = None) -> None:
         self.trades = trades
+        self._earned = earned
 
     @cached_property
     def drawdown(self) -> float:
         """Fall of the plain sum of pnl_percent below its peak, percent points, at least 0."""
-        total = peak = 0.0
-        for trade in self.trades:
-            total += trade.pnl_percent
-            peak = max(peak, total)
+        total, peak = earned_by(self.trades) if self._earned is None else self._earned
         return peak - total
+
+
+def earned_by(trades: Iterable[Trade], before: Earned = NOTHING) -> Earned:
+    """Add trades up, one by one, oldest first."""
+    total, peak = before
+    for trade in trades:
+        total += trade.pnl_percent
+        peak = max(peak, total)
+    return Earned(total, peak)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

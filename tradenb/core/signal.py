@@ -300,6 +300,8 @@ def is_position(value: object) -> bool:
 
 
 def _number(value: object) -> float | None:
+    if type(value) is float:  # nearly always; numbers of all other sorts cost a longer look
+        return value if 0 < value < math.inf else None
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     try:
@@ -372,7 +374,8 @@ def _distance(name: str, field: str, bound: str, paid: float, percent: float) ->
 
 
 def _minutes_problems(minutes: object, rules: Rules) -> list[Problem]:
-    if isinstance(minutes, bool) or not isinstance(minutes, Integral):
+    plain = type(minutes) is int
+    if not plain and (isinstance(minutes, bool) or not isinstance(minutes, Integral)):
         return [Problem("minutes_int", f"minutes must be a whole number, was {_shown(minutes)}")]
     if 1 <= int(minutes) <= rules.max_signal_minutes:
         return []

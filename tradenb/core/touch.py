@@ -19,7 +19,7 @@ from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 
 LEVELS: Final = np.arange(10.0, 101.0, 10.0)
-_FIRST_WINDOW: Final = 64
+_FIRST_WINDOW: Final = 256
 _LARGEST_WINDOW: Final = 4096
 
 
@@ -201,9 +201,9 @@ def _by_offset(found: tuple[int, int]) -> tuple[int, int]:
 
 def _levels_reached(percent: Floats, before: int) -> list[tuple[int, int]]:
     waiting = LEVELS[before // 10 :]
-    if not len(waiting) or not percent.max() >= waiting[0]:
-        return []
     highest = np.maximum.accumulate(percent)
+    if not len(waiting) or not highest[-1] >= waiting[0]:
+        return []
     offsets = highest.searchsorted(waiting)
     count = len(percent)
     return [

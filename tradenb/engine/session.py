@@ -32,7 +32,7 @@ from tradenb.core.machine import (
     advance,
     answer,
 )
-from tradenb.core.risk import Held, Ledger, RiskBook, in_order_of_closing
+from tradenb.core.risk import Earned, Held, Ledger, RiskBook, earned_by, in_order_of_closing
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, floor_to, iso
@@ -95,28 +95,31 @@ class Book:
         closed = ((member.place, trade) for member in members for trade in member.state.trades)
         self._closed: list[Trade] = list(in_order_of_closing(closed))
         self._counts = Counter(map(_whose, self._closed))
+        self._earned: Earned | None = earned_by(self._closed)
         self._ledger: Ledger | None = None
 
     def add(self, trade: Trade) -> None:
         """Enter a closed trade; of each instance the last 1,000 are kept."""
         self._closed.append(trade)
+        self._earned = self._earned and earned_by((trade,), self._earned)
         self._ledger = None
         whose = _whose(trade)
         self._counts[whose] += 1
         if self._counts[whose] > REMEMBERED:
             self._counts[whose] -= 1
             self._closed.remove(next(kept for kept in self._closed if _whose(kept) == whose))
+            self._earned = None  # a sum of floats cannot lose its first term: it is made anew
 
     def at(self, now: int, asking: Instance) -> RiskBook:
         """Return the book as it is now, without the signal of the one who asks."""
         if self._ledger is None:
-            self._ledger = Ledger(tuple(self._closed))
-        held = tuple(
+            self._ledger = Ledger(tuple(self._closed), self._earned)
+        held = [
             Held(member.state.signal, member.state.opened_at)
             for member in self.members
             if member.state.signal is not None and member is not asking
-        )
-        return RiskBook(now, held, self._ledger)
+        ]
+        return RiskBook(now, tuple(held), self._ledger)
 
 
 class Numbering:
@@ -271,9 +274,8 @@ class Session:
                     step = answer(
                         instance.state, item.need, reply, instance.candles, instance.rules
                     )
-                    self._wait(place, step)
-                else:
-                    self._look(instance, until)
+                    self._take_effect(instance, step)  # at once: at, phase and place are the same
+                self._look(instance, until)
         if not self._defers:
             yield from self.call_back()
 

@@ -241,7 +241,9 @@ class LiveRun:
         )
 
     def _held(self, *, opened: bool) -> Held | None:
-        state = None if self.instance is None else self.instance.state
+        state = self.committed  # what is on disk, once there was a commit
+        if state is None and self.instance is not None:
+            state = self.instance.state
         if state is None or state.signal is None or (state.opened_at is not None) != opened:
             return None
         return Held(state.signal, state.opened_at)
