@@ -17,7 +17,7 @@ NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint format types floors coverage coverage-check notebooks soak bench docs \
-	pictures test-oldest wheel clean
+	pictures test-oldest test-kernels wheel clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,12 +72,16 @@ pictures: $(DEV)  ## make the picture of the README anew (wants chromium)
 test-oldest: .venv-oldest/.installed  ## run the tests with the oldest supported dependencies
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
+test-kernels: $(DEV) .venv-kernel/.installed  ## live runs in real kernels, longer, newest and oldest
+	TRADENB_BUSY_SECONDS=20 $(PYTEST) --timeout=300 tests/live/test_kernel.py
+	TRADENB_BUSY_SECONDS=20 .venv-kernel/bin/python -m pytest --timeout=300 tests/live/test_kernel.py
+
 wheel: $(DEV)  ## build dist/*.whl
 	rm -rf dist
 	$(BIN)/python -m build --wheel --outdir dist .
 
 clean:  ## remove environments, caches and everything built; never a state folder (dump/)
-	rm -rf .venv .venv-oldest build dist *.egg-info .coverage .coverage.* .coverage-core.json htmlcov
+	rm -rf .venv .venv-oldest .venv-kernel build dist *.egg-info .coverage .coverage.* .coverage-core.json htmlcov
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -107,4 +111,11 @@ $(DEV): pyproject.toml | .venv/bin/python
 	.venv-oldest/bin/python -m pip install --disable-pip-version-check -qq \
 		-c .venv-oldest/constraints.txt -e '.[dev]'
 	.venv-oldest/bin/python -m pip check
+	@touch $@
+
+.venv-kernel/.installed: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-kernel
+	@echo "installing tradenb with ipykernel 6.31 into .venv-kernel, about two minutes the first time"
+	.venv-kernel/bin/python -m pip install --disable-pip-version-check -qq -e '.[dev]' \
+		'ipykernel==6.31.*'
 	@touch $@

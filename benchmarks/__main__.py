@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import growth, lines, live, memory, one_symbol, portfolio, process
@@ -18,7 +18,7 @@ SUBJECTS = ("run", "symbols", "growth", "process", "memory", "live")
 
 def main() -> None:
     given = _arguments()
-    lines.title()
+    lines.print_row("what", "measured", "aim", "ok?")
     with folder_of_candles() as folder:
         measured = list(lines.shown(_all(given.subjects or SUBJECTS, folder, quick=given.quick)))
     over = [line for line in measured if line.verdict == "over"]
@@ -28,7 +28,7 @@ def main() -> None:
         lines.write(given.json, measured)
 
 
-def _all(subjects: list[str], folder: Path, *, quick: bool) -> Iterator[Line | Heading]:
+def _all(subjects: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Line | Heading]:
     times = 2 if quick else 7
     if "run" in subjects:
         yield from one_symbol.measure(times)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 HEAVY = (
     "IPython",
@@ -34,7 +35,7 @@ def run(path: str) -> None:
     import tradenb as tn
 
     @tn.strategy("crossing", every="5m")
-    def crossing(ctx: object) -> object:
+    def crossing(ctx: Any) -> object:
         close = ctx.candles("5m", 50).close
         if close[-10:].mean() <= close.mean():
             return None
@@ -83,7 +84,7 @@ def _status(name: str) -> int:
 
 
 def main(what: str, *paths: str) -> None:
-    tasks = {
+    tasks: dict[str, Any] = {
         "run": run,
         "import": import_seconds,
         "modules": modules,

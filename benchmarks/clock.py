@@ -8,7 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def fastest(*functions: Callable[[], Any], times: int) -> list[float]:
@@ -26,7 +29,8 @@ def fastest(*functions: Callable[[], Any], times: int) -> list[float]:
 def child(*arguments: str) -> str:
     """Run an interpreter with these arguments and return what it prints."""
     command = [sys.executable, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=REPOSITORY)
+    return done.stdout.strip()
 
 
 def child_seconds(*arguments: str) -> float:

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-WIDTHS = (62, 14, 12)
-
 
 @dataclass(frozen=True)
 class Line:
@@ -21,17 +19,14 @@ class Line:
     measured: float | str
     unit: str = ""
     aim: float | None = None
+    note: str = ""
 
     @property
     def verdict(self) -> str:
+        """Whether the aim is met; empty if there is none."""
         if self.aim is None or isinstance(self.measured, str):
             return ""
         return "ok" if self.measured <= self.aim else "over"
-
-    @property
-    def row(self) -> tuple[str, str, str, str]:
-        aim = "" if self.aim is None else f"<= {self.aim:g} {self.unit}"
-        return f"  {self.what}", f"{_short(self.measured)} {self.unit}", aim, self.verdict
 
 
 @dataclass(frozen=True)
@@ -46,19 +41,18 @@ def shown(items: Iterable[Line | Heading]) -> Iterator[Line]:
     for item in items:
         if isinstance(item, Heading):
             print(f"\n{item.text}", flush=True)
-        else:
-            what, measured, aim, verdict = item.row
-            print(f"{what:<{WIDTHS[0]}} {measured:>{WIDTHS[1]}}  {aim:>{WIDTHS[2]}}  {verdict}")
-            yield item
+            continue
+        aim = "" if item.aim is None else f"<= {_short(item.aim)} {item.unit}"
+        print_row(item.what, f"{_short(item.measured)} {item.unit}", aim, item.verdict, item.note)
+        yield item
 
 
-def title() -> None:
-    columns = ("what", "measured", "aim")
-    what, measured, aim = columns
-    print(f"{what:<{WIDTHS[0]}} {measured:>{WIDTHS[1]}}  {aim:>{WIDTHS[2]}}  ok?")
+def print_row(what: str, measured: str, aim: str, verdict: str, note: str = "") -> None:
+    print(f"  {what:<60} {measured:>12}  {aim:>12}  {verdict:<4}  {note}".rstrip(), flush=True)
 
 
 def write(path: Path, lines: list[Line]) -> None:
+    """Write all figures as JSON."""
     known = {"python": platform.python_version(), "numpy": np.__version__}
     rows = [{**asdict(line), "verdict": line.verdict} for line in lines]
     path.write_text(json.dumps({**known, "lines": rows}, indent=1) + "\n", encoding="utf-8")
@@ -67,6 +61,6 @@ def write(path: Path, lines: list[Line]) -> None:
 def _short(value: float | str) -> str:
     if isinstance(value, str):
         return value
-    if value and abs(value) < 0.1:
+    if value < 0.1:
         return f"{value:.3f}"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

@@ -26,8 +26,8 @@ def measure(times: int, folder: Path) -> Iterator[Line | Heading]:
         path = str(folder / "year" / f"S00-1m{kind}")
         seconds = min(child_seconds(*CHILD, "run", path) for _ in range(times))
         yield Line(f"from {kind}", seconds, "s", aim)
-    yield Line("heavy modules after import tradenb", child(*CHILD, "modules").strip())
+    yield Line("heavy modules after import tradenb", child(*CHILD, "modules"))
     for kind in AIMS:
         path = str(folder / "day" / f"S00-1m{kind}")
-        found = child(*CHILD, "modules", path).strip()
+        found = child(*CHILD, "modules", path)
         yield Line(f"heavy modules after a run from {kind}", found)

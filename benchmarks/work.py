@@ -8,7 +8,8 @@ work W: 525,600 candles, about 1,000 trades and 25,000 asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,14 +18,16 @@ from tradenb.backtest.result import Result
 from tradenb.core.candles import Candles, candles_of
 from tradenb.core.intake import Intake
 from tradenb.core.rules import Rules
+from tradenb.core.signal import Candidate
+from tradenb.engine.context import Context
 from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.specs import RiskSpec, StrategySpec
 
 START = 1_672_531_200_000  # 2023-01-01
 DAY = 1440
 MONTH = 43_800
 YEAR = 12 * MONTH
 RETURN = 0.0005
-Strategy = Callable[[object], object]
 
 
 def walk(minutes: int, *, seed: int = 7) -> Candles:
@@ -38,7 +41,7 @@ def walk(minutes: int, *, seed: int = 7) -> Candles:
 
 
 class Memory:
-    """Candles that need no loading: what is measured is the run alone."""
+    """A source whose candles need no loading: what is measured is the run alone."""
 
     name = "memory"
 
@@ -55,55 +58,64 @@ class Memory:
         rules: Rules,  # noqa: ARG002
         progress: Progress | None = None,  # noqa: ARG002
     ) -> Loaded:
+        """Return the candles of a symbol; see `engine.ports.CandleSource`."""
         return Loaded(self.candles[symbol], Intake())
 
 
 def market(symbols: int, minutes: int) -> Memory:
-    """Make walks for S00, S01, ...; the first is that of work W, cut to the length."""
+    """Make walks for S00, S01, ...; a year of the first is that of work W."""
     return Memory({f"S{place:02}": walk(minutes, seed=7 + place) for place in range(symbols)})
 
 
-def run(market: Memory, strategy: object) -> Result:
-    return tn.backtest.run([*market.candles], strategy=strategy, exchange=market, progress=False)
+def run(market: Memory, strategy: StrategySpec) -> Result:
+    return tn.backtest.run(list(market.candles), strategy=strategy, exchange=market, progress=False)
 
 
-def asks(market: Memory, function: Strategy, **declared: object) -> int:
+def spec(
+    function: Callable[[Context], Any], *, every: str = "5m", risk: Sequence[RiskSpec] = ()
+) -> StrategySpec:
+    return tn.strategy(function.__name__, every=every, risk=risk)(function)
+
+
+def asks(
+    market: Memory,
+    function: Callable[[Context], Any],
+    *,
+    every: str = "5m",
+    risk: Sequence[RiskSpec] = (),
+) -> int:
     """Count how often a strategy is asked, in a run of its own."""
     count = 0
 
-    def counted(ctx: object) -> object:
+    def counted(ctx: Context) -> object:
         nonlocal count
         count += 1
         return function(ctx)
 
-    run(market, spec(counted, **declared))
+    run(market, spec(counted, every=every, risk=risk))
     return count
 
 
-def with_mean(ctx: object) -> object:
+def with_mean(ctx: Context) -> Candidate | None:
     close = ctx.candles("5m", 50).close
     return _at_market(ctx) if close[-10:].mean() > close.mean() else None
 
 
-async def with_mean_async(ctx: object) -> object:
+async def with_mean_async(ctx: Context) -> Candidate | None:
     close = ctx.candles("5m", 50).close
     return _at_market(ctx) if close[-10:].mean() > close.mean() else None
 
 
-def with_reduce(ctx: object) -> object:
+def with_reduce(ctx: Context) -> Candidate | None:
     close = ctx.candles("5m", 50).close
     above = np.add.reduce(close[-10:]) * 5 > np.add.reduce(close)
     return _at_market(ctx) if above else None
 
 
-def with_nothing(_ctx: object) -> None:
+def with_nothing(_ctx: Context) -> None:
     return None
 
 
-def spec(function: Strategy, *, every: str = "5m", risk: Iterable[object] = ()) -> object:
-    return tn.strategy(function.__name__, every=every, risk=risk)(function)
-
-
-def _at_market(ctx: object) -> object:
+def _at_market(ctx: Context) -> Candidate:
     price = ctx.price
     return tn.long(take_profit=1.01 * price, stop_loss=0.99 * price, minutes=DAY)

@@ -65,4 +65,5 @@ def loop(
 
 
 def _means(values: Floats, count: int) -> Floats:
-    return sliding_window_view(values, count).mean(axis=1)
+    means: Floats = sliding_window_view(values, count).mean(axis=1)
+    return means

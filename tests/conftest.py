@@ -45,6 +45,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile(os.environ.get("TRADENB_HYPOTHESIS", "default"))
 
+# Read by mypy alone; see tests/test_facade.py.
+collect_ignore = ["typing/api.py"]
+
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     if isinstance(report.longrepr, tuple):

@@ -100,6 +100,28 @@ def test_an_async_strategy_in_an_endless_loop_is_ended_too():
     assert ended.wait(20)
 
 
+@pytest.mark.parametrize("hangs", [True, False])
+def test_only_a_thread_that_uses_the_processor_is_told_to_end(monkeypatch, released, hangs):
+    """An exception that waits in a sleeping thread would slow down all others, and stop tracers."""
+    told = []
+
+    def noted(thread, kind):
+        told.append(kind)
+        released.set()
+
+    def asked(ctx):
+        if ctx.now == minute(5):
+            released.wait() if hangs else until_released()
+
+    def until_released():
+        while not released.is_set():
+            pass
+
+    monkeypatch.setattr("tradenb.backtest.worker._raise_in", noted)
+    assert shown(run(asked)) == [(minute(5), "error", f"strategy dip: {SAID}")]
+    assert told == ([] if hangs else [SystemExit])
+
+
 def test_every_ask_may_hang(released):
     result = run(lambda ctx: released.wait())
     error = ("error", f"strategy dip: {SAID}")

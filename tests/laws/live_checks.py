@@ -154,12 +154,12 @@ def isolation_broken(scenario: dict[str, Any]) -> list[str]:
     alone.live()
     expected = on_tradenb(scenario)
     lived = Lived(scenario)
-    specs = [spec for _, spec in lived.world.wanted]
+    specs = {spec.name: spec for _, spec in lived.world.wanted}
     results: list[Any] = []
     middle = (scenario["start"] + lived.end) // 2
 
     def backtest(process: Any) -> None:
-        results.append(backtested(scenario, dict.fromkeys(specs)))
+        results.append(backtested(scenario, specs.values()))
 
     until = max(lived.end, middle) + 3_000
     lived.world.live(until, [*lived._deeds(), Deed(middle, backtest)])

@@ -36,5 +36,5 @@ def test_a_strategy_that_counts_somewhere_else_does_not():
         return tn.long(take_profit=target, stop_loss=stop, minutes=5, note=f"ask {len(asks)}")
 
     source = exchange(market(5, 40))
-    with pytest.raises(AssertionError, match="untidy, .*: event 0: live"):
+    with pytest.raises(AssertionError, match=r"untidy, .*: event 0: live"):
         tn.testing.crash_test(untidy, exchange=source, start=minute(10), end=minute(20), kills=2)

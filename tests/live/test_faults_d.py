@@ -9,6 +9,7 @@ import pytest
 
 from tests.live.fakes import as_undisturbed, kinds, once, told, until, world_of
 from tests.sources import flat, market, minute, through
+from tradenb.engine.risks import max_open
 from tradenb.testing.exchange import Trouble
 from tradenb.testing.world import Deed
 
@@ -57,6 +58,18 @@ def test_fault_50_the_candle_that_is_not_over_is_never_looked_at():
 
 def test_fault_50_the_last_closed_candle_may_come_a_little_later():
     assert as_undisturbed(lived(Trouble("late", minute(7), minute(7) + 9_000)), lived())
+
+
+def test_fault_50_runs_that_share_a_risk_rule_wait_for_a_candle_that_is_late_for_all():
+    asks = []
+    world = world_of(lambda ctx: asks.append(ctx.now), ROWS)
+    risk = (max_open(1, name="one"),)
+    spec = world.wanted[0][1].model_copy(update={"risk": risk})
+    other = spec.model_copy(update={"name": "b"})
+    world.wanted[:] = [("BTCUSDT", spec), ("BTCUSDT", other)]
+    world.exchange.troubles = [Trouble("late", minute(n), minute(n) + 8_000) for n in range(12)]
+    world.live(until(10))
+    assert len(asks) == 20
 
 
 def test_fault_51_a_price_that_cannot_be_is_refused_and_asked_for_again():

@@ -1,4 +1,4 @@
-"""200 runs in one process on one exchange: one request a symbol and tick, and nothing that grows."""
+"""200 runs in one process: one request for each symbol and tick, and nothing that grows."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from tests.store.samples import BAK
 from tradenb.store.codec import decode
 from tradenb.testing.disk import FakeDisk
 
-TICKS = 4
+TICKS = 3
 QUIET = {"read", "exists", "size", "names", "same", "close"}  # change nothing on the disk
 
 

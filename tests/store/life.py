@@ -13,7 +13,7 @@ from tradenb.store.lock import FileLock
 from tradenb.store.views import behind, run_views, write_views
 from tradenb.testing.disk import Crash, FakeDisk
 
-SMALL = 700  # bytes; the journal is rotated every second event
+SMALL = 600  # bytes; the journal is rotated every second event
 
 
 class Memory:

@@ -138,7 +138,8 @@ class Job:
         """End it now, whatever it is doing: also a function that hangs or a slow download."""
         worker = self._worker
         worker.cancel()
-        worker.abandon(worker.served)
+        if worker.abandon(worker.served):
+            worker.end()
         worker.error = Cancelled()
         self._finished.set()
 
@@ -154,4 +155,5 @@ class Job:
                 symbol=call.symbol,
             )
         )
+        worker.end()
         return True

@@ -374,8 +374,7 @@ def _distance(name: str, field: str, bound: str, paid: float, percent: float) ->
 
 
 def _minutes_problems(minutes: object, rules: Rules) -> list[Problem]:
-    plain = type(minutes) is int
-    if not plain and (isinstance(minutes, bool) or not isinstance(minutes, Integral)):
+    if isinstance(minutes, bool) or not isinstance(minutes, Integral):
         return [Problem("minutes_int", f"minutes must be a whole number, was {_shown(minutes)}")]
     if 1 <= int(minutes) <= rules.max_signal_minutes:
         return []

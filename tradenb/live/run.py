@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tradenb.live.feed import Feed
-    from tradenb.view.live import Standing
 
 Status = Literal["idle", "running", "done"]
 KEPT_TICKS: Final = 10_000
@@ -96,9 +95,10 @@ class LiveRun:
         return f"<live {self.id} {self.status}{what}{saved}{failed}>"
 
     def _repr_html_(self) -> str:
+        from tradenb.live.standing import standing_of
         from tradenb.view.live import standing_html
 
-        return standing_html(self._standing())
+        return standing_html(standing_of(self))
 
     @property
     def id(self) -> str:
@@ -193,9 +193,10 @@ class LiveRun:
 
     def report(self) -> str:
         """Return a report in markdown: where the run stands, figures, events."""
+        from tradenb.live.standing import standing_of
         from tradenb.view.live import live_markdown
 
-        return live_markdown(self._standing(), self.shelf.events())
+        return live_markdown(standing_of(self), self.shelf.events())
 
     def dump(self, path: str | os.PathLike[str]) -> Path:
         """Write the report to a file and return where it is."""
@@ -220,25 +221,6 @@ class LiveRun:
         if held.opened_at is None:
             return f"{held.position} scheduled at {held.entry:g}"
         return f"{held.position} since {iso(held.opened_at)} at {held.entry:g}"
-
-    def _standing(self) -> Standing:
-        from tradenb.view.live import Standing
-
-        instance = self.instance
-        return Standing(
-            symbol=self.symbol,
-            strategy=self.strategy,
-            exchange=self.source.name,
-            status=self.status,
-            state=self.describe(),
-            started=self.start or None,
-            cursor=None if instance is None else instance.state.cursor,
-            ticks=len(self.history),
-            saved=self.saved,
-            stopping=self.stopping,
-            error=None if self.error is None else str(self.error) or repr(self.error),
-            home=str(self.shelf.home),
-        )
 
     def _held(self, *, opened: bool) -> Held | None:
         state = self.committed  # what is on disk, once there was a commit

@@ -9,33 +9,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from tradenb.core import touch
 from tradenb.core.events import Event
-from tradenb.core.machine import Command, State, give, stop
 from tradenb.core.timeframe import MINUTE, floor_to
-from tradenb.engine.context import saved_state
-from tradenb.engine.session import Instance, Pump, Session
+from tradenb.engine.session import Pump, Session
 from tradenb.errors import StateError
 from tradenb.live.deadline import longest_call
 from tradenb.live.feed import Feed
-from tradenb.live.outcome import Tick
+from tradenb.live.moment import (
+    Before,
+    ended_if_idle,
+    instance_of,
+    kept_of,
+    killed,
+    obeyed,
+    remembered,
+    tick_of,
+)
 from tradenb.live.run import LiveRun
-from tradenb.live.shelf import Asked, Kept, Request
+from tradenb.live.shelf import Asked, Request
 from tradenb.live.telling import Ticker
 
 TOGETHER_S: Final = 5.0
-
-
-class Before(NamedTuple):
-    """What an instance was, to be put back if what follows fails."""
-
-    state: State
-    user_state: str
-    last_seq: int
-    asks_lost: int
-    skipping: bool
 
 
 class Pass:
@@ -60,7 +56,7 @@ class Pass:
             session = self._session()
             await self._drive(session, session.pump(self._newest))
             for run in self._runs:
-                instance_of(run).state = _ended_if_idle(instance_of(run).state)
+                instance_of(run).state = ended_if_idle(instance_of(run).state)
             await self._settle(session)
             await self._drive(session, session.call_back())
             await self._settle(session)
@@ -79,7 +75,7 @@ class Pass:
         """Put what the user asked for, here or in another process, into the state."""
         instance = instance_of(run)
         while run.commands:
-            instance.state = _obeyed(instance.state, run.commands.popleft())
+            instance.state = obeyed(instance.state, run.commands.popleft())
         asked: Asked = await self._ticker.workers.call(run.shelf.look, seconds=None)
         found = asked.requests
         self._requests[run.id] = found
@@ -87,12 +83,12 @@ class Pass:
             if request.command is None:
                 run.leaving = True
             else:
-                instance.state = _obeyed(instance.state, request.command)
+                instance.state = obeyed(instance.state, request.command)
         run.shelf.take(found)
         instance.halted = asked.kill is not None
         if asked.kill is not None:
-            instance.state = _killed(instance.state, asked.kill, self._ticker.clock.now())
-        self._befores[run.id] = _before(instance)
+            instance.state = killed(instance.state, asked.kill, self._ticker.clock.now())
+        self._befores[run.id] = remembered(instance)
 
     async def _bring(self) -> None:
         """Have the candles of all runs; those of a slow or failing symbol are fed later."""
@@ -102,7 +98,7 @@ class Pass:
         tasks = {
             run.id: asyncio.create_task(_feed(run).bring(self._newest), name=run.id) for run in due
         }
-        await asyncio.wait(tasks.values(), timeout=None if len(due) == 1 else TOGETHER_S)
+        await _together([*tasks.values()])
         for run in due:
             task = tasks[run.id]
             if not task.done():
@@ -173,7 +169,7 @@ class Pass:
             run.shelf.commit, kept_of(run, outbox), seconds=None
         )
         run.outbox, run.committed, run.saved = outbox, instance.state, True
-        self._befores[run.id] = _before(instance)
+        self._befores[run.id] = remembered(instance)
         requests = self._requests.pop(run.id, [])
         if requests:
             await self._ticker.workers.call(run.shelf.done, requests, seconds=None)
@@ -215,80 +211,18 @@ class Pass:
         instance.renew(before.user_state)
 
 
-def kept_of(run: LiveRun, outbox: Sequence[Event]) -> Kept:
-    """Return what a document should remember of a run."""
-    instance = instance_of(run)
-    return Kept(
-        state=instance.state,
-        user_state=saved_state(instance.context),
-        last_seq=instance.numbering.last,
-        start=run.start,
-        history_start=run.history_start,
-        outbox=tuple(outbox),
-        place=run.place,
-    )
-
-
-def tick_of(run: LiveRun, events: Sequence[Event], wall: int, duration: float, fed: int) -> Tick:
-    """Say what a tick came to."""
-    instance = instance_of(run)
-    state, candles = instance.state, instance.candles
-    action = "idle"
-    if state.signal is not None:
-        action = "scheduled" if state.opened_at is None else "active"
-    for event in events:
-        if event.kind in ("opened", "closed", "cancelled"):
-            action = event.kind
-    price = touch.market_price(candles, candles.index(state.cursor), run.rules)
-    signal_id = None if state.signal is None else state.signal.id
-    return Tick(
-        state.cursor, wall, run.symbol, run.strategy, action, price, signal_id, duration, fed
-    )
-
-
-def instance_of(run: LiveRun) -> Instance:
-    """Return the instance of a run that has been prepared."""
-    if run.instance is None:
-        raise RuntimeError(f"{run.id} has not been prepared")
-    return run.instance
-
-
-def _obeyed(state: State, command: Command) -> State:
-    """Take a command; a stop ends an idle run at once, if no earlier candle is to be fed first."""
-    if command.kind == "stop" and state.cursor >= floor_to(command.at):
-        return stop(state, command.at)
-    return give(state, command)
-
-
-def _ended_if_idle(state: State) -> State:
-    """End a run that was stopped and has nothing open, now that the candles before are fed."""
-    stops = [command.at for command in state.commands if command.kind == "stop"]
-    return stop(state, stops[0]) if stops and state.signal is None and not state.done else state
-
-
-def _killed(state: State, kind: str, now: int) -> State:
-    """Obey the kill switch: a waiting entry is cancelled; flatten closes what is open as well."""
-    scheduled = state.signal is not None and state.opened_at is None
-    opened = state.opened_at is not None and kind == "flatten"
-    if state.commands or not (scheduled or opened):
-        return state
-    return give(state, Command(now, "cancel" if scheduled else "flatten"))
+async def _together(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait for all; not long for some of them, but as long as it takes for the first."""
+    done, _ = await asyncio.wait(tasks, timeout=TOGETHER_S)
+    if not done:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, timeout=1.0)
 
 
 def _feed(run: LiveRun) -> Feed:
     if run.feed is None:
         raise RuntimeError(f"{run.id} has not been prepared")
     return run.feed
-
-
-def _before(instance: Instance) -> Before:
-    return Before(
-        instance.state,
-        saved_state(instance.context),
-        instance.numbering.last,
-        instance.asks_lost,
-        instance.skipping,
-    )
 
 
 def _is_of(event: Event, run: LiveRun) -> bool:

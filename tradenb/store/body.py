@@ -1,8 +1,7 @@
 """What a document says, as models: every field checked, all problems named at once.
 
-The state record is the plain form of the machine's state (`engine.record`). Signals are held
-against the validator of new signals, without the distances: these belong to rules that may have
-changed since.
+The state record is the plain form of the machine's state (`engine.record`). What no type can say is
+in `sense.py`.
 """
 
 from __future__ import annotations

@@ -78,10 +78,7 @@ def _files(filesystem: Filesystem, folder: Path, *, depth: int) -> Iterator[Path
         names = filesystem.names(folder)
     except FileNotFoundError:
         return
-    except NotADirectoryError:
-        yield folder
-        return
-    except OSError:
+    except OSError:  # a file, or a folder that cannot be read: said where it is looked at
         yield folder
         return
     for name in names:

@@ -1,8 +1,7 @@
 """`FakeDisk`: a disk in memory that fails, dies and loses power where you say.
 
-It stands wherever tradenb takes a `filesystem`. Operations are counted; at any of them it can raise
-an error of the system, or `Crash`: then the process is dead until `restart`, and `power_loss` says
-what of the unsynced rest the drive had kept.
+It stands wherever tradenb takes a `filesystem`. At any operation it can raise an error, or `Crash`:
+then the process is dead until `restart`, and `power_loss` says what of the unsynced rest is kept.
 
 >>> from pathlib import Path
 >>> disk = FakeDisk()

@@ -79,7 +79,7 @@ class World:
         self.clock = FakeClock(start)
         self.disk = disk or FakeDisk()
         self.exchange = FakeExchange(source, self.clock)
-        self.home = Home(Path("/home/trader/dump"))
+        self.home = Home(Path("/trader/dump"))
         self.rules = rules or Rules()
         self.wanted = list(runs)
         self.bus = Bus()
@@ -88,15 +88,7 @@ class World:
         self.bus.subscribe(self._hear, mode="live")
 
     def process(self) -> Process:
-        """Start a process, which opens its files.
-
-        Raises
-        ------
-        StateError
-            When the state cannot be used.
-        Crash
-            When it dies over it.
-        """
+        """Start a process; opening its files may raise StateError, or Crash if it dies over it."""
         try:
             return Process(self)
         except Crash:
@@ -178,6 +170,7 @@ class Process:
         loop = asyncio.ensure_future(self.engine._serve())
         self.workers.on_death = loop.cancel
         guide = asyncio.ensure_future(self._guide(until, deeds))
+        guide.add_done_callback(lambda done: _end_with(loop, done))
         try:
             await loop
         except (asyncio.CancelledError, Crash):
@@ -185,7 +178,7 @@ class Process:
         finally:
             guide.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await guide
+                await guide  # raises what a deed raised
         if self.workers.dead:
             self._bury()
         return not self.workers.dead
@@ -240,6 +233,11 @@ class _ThreadlessEngine(Engine):
 def _let_the_dead_rest(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     if not isinstance(context.get("exception"), Crash):
         loop.default_exception_handler(context)
+
+
+def _end_with(loop: asyncio.Task[None], guide: asyncio.Task[None]) -> None:
+    if not guide.cancelled() and guide.exception() is not None:
+        loop.cancel()
 
 
 def _epoch() -> int:

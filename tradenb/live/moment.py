@@ -1,0 +1,97 @@
+"""A run at one moment of a tick: what to remember of it, what to put back, what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tradenb.core import touch
+from tradenb.core.events import Event
+from tradenb.core.machine import Command, State, give, stop
+from tradenb.core.timeframe import floor_to
+from tradenb.engine.context import saved_state
+from tradenb.engine.session import Instance
+from tradenb.live.outcome import Tick
+from tradenb.live.run import LiveRun
+from tradenb.live.shelf import Kept
+
+
+class Before(NamedTuple):
+    """What an instance was, to be put back if what follows fails."""
+
+    state: State
+    user_state: str
+    last_seq: int
+    asks_lost: int
+    skipping: bool
+
+
+def remembered(instance: Instance) -> Before:
+    """Return what an instance is now, to be put back later."""
+    return Before(
+        instance.state,
+        saved_state(instance.context),
+        instance.numbering.last,
+        instance.asks_lost,
+        instance.skipping,
+    )
+
+
+def kept_of(run: LiveRun, outbox: Sequence[Event]) -> Kept:
+    """Return what a document should remember of a run."""
+    instance = instance_of(run)
+    return Kept(
+        state=instance.state,
+        user_state=saved_state(instance.context),
+        last_seq=instance.numbering.last,
+        start=run.start,
+        history_start=run.history_start,
+        outbox=tuple(outbox),
+        place=run.place,
+    )
+
+
+def tick_of(run: LiveRun, events: Sequence[Event], wall: int, duration: float, fed: int) -> Tick:
+    """Say what a tick came to."""
+    instance = instance_of(run)
+    state, candles = instance.state, instance.candles
+    action = "idle"
+    if state.signal is not None:
+        action = "scheduled" if state.opened_at is None else "active"
+    for event in events:
+        if event.kind in ("opened", "closed", "cancelled"):
+            action = event.kind
+    price = touch.market_price(candles, candles.index(state.cursor), run.rules)
+    signal_id = None if state.signal is None else state.signal.id
+    return Tick(
+        state.cursor, wall, run.symbol, run.strategy, action, price, signal_id, duration, fed
+    )
+
+
+def instance_of(run: LiveRun) -> Instance:
+    """Return the instance of a run that has been prepared."""
+    if run.instance is None:
+        raise RuntimeError(f"{run.id} has not been prepared")
+    return run.instance
+
+
+def obeyed(state: State, command: Command) -> State:
+    """Take a command; a stop ends an idle run at once, if no earlier candle is to be fed first."""
+    if command.kind == "stop" and state.cursor >= floor_to(command.at):
+        return stop(state, command.at)
+    return give(state, command)
+
+
+def ended_if_idle(state: State) -> State:
+    """End a run that was stopped and has nothing open, now that the candles before are fed."""
+    stops = [command.at for command in state.commands if command.kind == "stop"]
+    return stop(state, stops[0]) if stops and state.signal is None and not state.done else state
+
+
+def killed(state: State, kind: str, now: int) -> State:
+    """Obey the kill switch: a waiting entry is cancelled; flatten closes what is open as well."""
+    scheduled = state.signal is not None and state.opened_at is None
+    opened = state.opened_at is not None and kind == "flatten"
+    if state.commands or not (scheduled or opened):
+        return state
+    return give(state, Command(now, "cancel" if scheduled else "flatten"))
