@@ -100,7 +100,7 @@ _MODULES: Final = {
 __all__ = ["__version__", *sorted(_HOMES), *sorted(_MODULES)]  # noqa: PLE0604 - made of the tables
 
 
-if not TYPE_CHECKING:  # else every name would pass for one
+if not TYPE_CHECKING:  # pragma: no branch - else every name would pass for one
 
     def __getattr__(name: str) -> Any:
         if name in _HOMES:

@@ -140,6 +140,19 @@ def test_what_an_async_strategy_raises_is_an_error_event():
         assert words in (result.event_list[0].note or "")
 
 
+def test_a_sync_callback_that_raises_beside_an_async_strategy_is_an_error_event():
+    def on_open(event):
+        raise ValueError("sync")
+
+    async def buys(ctx):
+        return tn.long(take_profit=1.05 * ctx.price, stop_loss=0.95 * ctx.price, minutes=600)
+
+    strategy = tn.strategy("dip", every="4h", on_open=on_open)(buys)
+    result = tn.backtest.run("BTCUSDT", strategy=strategy, exchange=SOURCE, progress=False)
+    assert [event.kind for event in result.event_list][:2] == ["opened", "error"]
+    assert "ValueError: sync" in (result.event_list[1].note or "")
+
+
 @pytest.mark.parametrize("function", [buy, buy_after_a_while])
 def test_it_runs_inside_a_running_loop_as_in_a_notebook_cell(function, of_sync):
     async def cell():

@@ -58,6 +58,13 @@ def test_a_command_acts_on_the_first_candle_that_closes_after_it(given, acts):
     assert step.at == minute(acts)
 
 
+def test_a_command_of_later_candles_waits_for_them():
+    state = give(IDLE, Command(minute(30), "stop"))
+    asked = advance(replace(state, cursor=minute(29)), GRID, RULES)
+    assert asked.need == NeedCandidate(minute(30), minute(30))
+    assert asked.state.commands == state.commands
+
+
 @pytest.mark.parametrize("kind", ["cancel", "flatten"])
 def test_a_command_that_finds_nothing_is_dropped_and_the_ask_stays(kind):
     state = give(replace(IDLE, cursor=minute(4)), Command(minute(4), kind))

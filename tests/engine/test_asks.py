@@ -69,6 +69,25 @@ def test_a_timeout_is_an_error_event_and_is_counted():
     assert played.timeouts == 1
 
 
+def test_nobody_is_asked_while_an_earlier_ask_has_not_come_back():
+    asked, busy = [], [True]
+    late = StrategyTimeout("hangs")
+    late.busy = lambda: busy[0]
+
+    def fails(call):
+        return late if call.args[0].now == minute(2) else None
+
+    played = session(spec("dip", lambda ctx: asked.append(ctx.now)), flat(6))
+    drive(played.pump(minute(4)), fails)
+    busy[0] = False
+    drive(played.pump(minute(6)), fails)
+    assert asked == [minute(1), minute(5), minute(6)]
+    assert [(event.at, event.kind, event.exit_reason) for event in played.events] == [
+        (minute(2), "error", None),
+        (minute(3), "skipped", "busy"),
+    ]
+
+
 def test_after_a_timeout_the_hung_function_has_no_hand_on_the_context():
     contexts = []
 

@@ -77,7 +77,7 @@ class Rules(BaseModel, frozen=True):
     settle_seconds: float = Field(default=2.0, ge=0)
     late_entry_seconds: float = Field(default=60.0, gt=0)
 
-    if not TYPE_CHECKING:  # type checkers make it of the fields, and so know each of them
+    if not TYPE_CHECKING:  # pragma: no branch - type checkers make it of the fields
 
         def __init__(self, **values: object) -> None:
             try:

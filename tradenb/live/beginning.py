@@ -16,7 +16,7 @@ def kept_or_new(run: LiveRun, now: int) -> Kept:
     """Return what a run goes on from; one that was ended by `stop` begins anew at `now`."""
     fresh = State(run.symbol, run.strategy, run.spec.every_ms, now)
     if run.kept is None:
-        return Kept(fresh, "{}", 0, now, 0, (), run.place)
+        return Kept(fresh, "{}", run.shelf.last_seq(), now, 0, (), run.place)
     return begun_anew(run.kept, fresh) if run.kept.state.done else run.kept
 
 

@@ -140,6 +140,10 @@ class DiskShelf:
         fresh = [item for item in received.waiting if item.request.id not in self._taken]
         return Asked([_as_request(item) for item in fresh], self._kill)
 
+    def last_seq(self) -> int:
+        """Return the number of the last event in the journal; numbers go on after it."""
+        return self._journal.last_seq()
+
     def is_asked(self) -> bool:
         """Tell whether requests wait, or the kill switch was turned since the last look."""
         if control.kill_switch(self._filesystem, self._home) != self._kill:
@@ -191,7 +195,8 @@ class DiskShelf:
         return Kept(
             state=from_record(body["state"]),
             user_state=body["user_state"],
-            last_seq=body["last_event_seq"],
+            # An older generation that a user chose goes on after what the journal has.
+            last_seq=max(body["last_event_seq"], self.last_seq()),
             start=body["start"],
             history_start=body["history_start"] or 0,
             outbox=tuple(row_to_event(row) for row in body["outbox"]),

@@ -76,6 +76,7 @@ def rehearse(
         find_home(home).rehearsal, name, spec, exchange.name, now=lambda: 0, durable=False
     )
     kept = _resumed(shelf.open(), name, spec, first, last)
+    kept = kept._replace(last_seq=max(kept.last_seq, shelf.last_seq()))
     clock = SteppedClock(kept.state.cursor, speed)
     shelf.now = clock.now
     source = Recorded(exchange, clock)

@@ -101,6 +101,9 @@ class Shelf(Protocol):
     def look(self) -> Asked:
         """Return what is asked for from outside, in order."""
 
+    def last_seq(self) -> int:
+        """Return the number of the last event in the journal; numbers go on after it."""
+
     def is_asked(self) -> bool:
         """Tell whether requests wait, or the kill switch was turned since the last look."""
 
