@@ -141,8 +141,18 @@ class DiskShelf:
         return Asked([_as_request(item) for item in fresh], self._kill)
 
     def last_seq(self) -> int:
-        """Return the number of the last event in the journal; numbers go on after it."""
-        return self._journal.last_seq()
+        """Return the number of the last event in the journal; numbers go on after it.
+
+        Raises
+        ------
+        StateError
+            When the journal cannot be read.
+        """
+        try:
+            return self._journal.last_seq()
+        except OSError as error:
+            words = f"{self._journal.path} cannot be read ({error.strerror or error})"
+            raise StateError(f"{words}; mend the disk and start again") from error
 
     def is_asked(self) -> bool:
         """Tell whether requests wait, or the kill switch was turned since the last look."""
