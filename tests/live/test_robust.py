@@ -126,9 +126,9 @@ def test_fault_66_an_async_strategy_that_raises_system_exit_is_an_error_event(qu
         raise SystemExit(1)
 
     run = quick.start(exits)
-    events = until(run.shelf.events, "an event")
-    assert events[0].kind == "error"
-    assert "SystemExit" in events[0].note
+    # A busy machine may lose whole minutes first, which are events of their own.
+    errors = until(lambda: [e for e in run.shelf.events() if e.kind == "error"], "an error")
+    assert "SystemExit" in errors[0].note
 
 
 def test_fault_69_the_watchdog_speaks_though_the_loop_itself_is_blocked(make_quick, gate, heard):
