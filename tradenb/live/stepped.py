@@ -46,7 +46,8 @@ class SteppedClock:
         ahead = max(0, until - self._now)
         pause = 0.0 if self._speed is None else ahead / 1000 / self._speed
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(woken.wait(), pause)
+            async with asyncio.timeout(pause):
+                await woken.wait()
         if not woken.is_set():
             self._now = max(self._now, until)
 

@@ -76,7 +76,8 @@ class FakeClock:
         """Return when the event is set, or the wall clock has reached `until` (ms UTC)."""
         seconds = None if until is None else max(0.0, (until - self.now()) / 1000)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(woken.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await woken.wait()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end in this clock's time.
