@@ -522,7 +522,7 @@ def instances_of(
 ) -> list[Any]:
     """Instances that know what the histories hold, and nothing later."""
     from tradenb.engine.context import Context
-    from tradenb.engine.session import Instance, Numbering
+    from tradenb.engine.instance import Instance, Numbering
 
     numbering = Numbering(seq)
     by_name = {spec.name: spec for spec in specs}

@@ -12,9 +12,11 @@ from tradenb.core.events import Event
 from tradenb.core.machine import Command, State, give
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Candidate, long, short
+from tradenb.engine.call import Call, Pump
 from tradenb.engine.context import Context
 from tradenb.engine.history import Histories
-from tradenb.engine.session import Call, Instance, Numbering, Pump, Session
+from tradenb.engine.instance import Instance, Numbering
+from tradenb.engine.session import Session
 from tradenb.engine.specs import RiskSpec, StrategySpec
 
 Script = Mapping[int, Any]

@@ -10,8 +10,8 @@ import pytest
 
 from tests.engine.sessions import buy, drive, pumped, scripted, session, shown, spec
 from tests.sources import flat, minute
+from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.context import saved_state
-from tradenb.engine.session import StrategyTimeout
 from tradenb.errors import StrategyError
 
 

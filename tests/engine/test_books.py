@@ -8,7 +8,7 @@ from tests.engine.sessions import buy, pumped, scripted, sell, session, shown, s
 from tests.sources import DAY, MINUTE, flat, minute
 from tradenb.core import risk
 from tradenb.core.signal import Trade
-from tradenb.engine.session import Book
+from tradenb.engine.book import Book
 from tradenb.engine.specs import RiskSpec
 
 
@@ -176,7 +176,7 @@ def test_a_book_keeps_the_last_thousand_trades_of_each_member():
         book.add(trade(number, "a"))
         if number % 100 == 0:
             book.add(trade(number, "b"))
-    kept = book.at(minute(0), first).trades
+    kept = book.at(minute(2_000), first).trades
     own = [item.signal_id for item in kept if item.strategy == "a"]
     assert own == [str(number) for number in range(3, 1_003)]
     others = [item.signal_id for item in kept if item.strategy == "b"]

@@ -293,10 +293,10 @@ CAUGHT_BY_THE_REFERENCE = (
             "entry * (1 + slippage), exit * (1 - slippage)",
         ),
     ),
-    Mutant("risk not shared", "engine.session:Book.at", alone),
+    Mutant("risk not shared", "engine.book:Book.at", alone),
     Mutant(
         "a signal's own slot refuses its activation",
-        "engine.session:Book.at",
+        "engine.book:Book.at",
         rewritten(" and member is not asking", ""),
     ),
     Mutant("asks before entries", "core.machine:ENTRIES", always(4)),
@@ -378,7 +378,7 @@ CAUGHT_BY_CHUNKS = (
     ),
     Mutant(
         "a book's trades are put together in the wrong order",
-        "engine.session:in_order_of_closing",
+        "engine.book:in_order_of_closing",
         trades_reversed,
     ),
     Mutant(

@@ -12,7 +12,7 @@ from tradenb.backtest.work import Work
 from tradenb.backtest.worker import Cancelled, Worker
 from tradenb.bus import bus
 from tradenb.core.timeframe import iso
-from tradenb.engine.session import Pump, StrategyTimeout
+from tradenb.engine.call import Pump, StrategyTimeout
 from tradenb.errors import StateError
 
 _LOOK_EVERY_S = 0.1

@@ -17,9 +17,11 @@ from tradenb.core.events import Event
 from tradenb.core.intake import Intake
 from tradenb.core.machine import State, give
 from tradenb.core.timeframe import DAY, iso
+from tradenb.engine.call import Call, Pump, StrategyTimeout
 from tradenb.engine.context import Context
 from tradenb.engine.history import Histories
-from tradenb.engine.session import Call, Instance, Numbering, Pump, Session, StrategyTimeout
+from tradenb.engine.instance import Instance, Numbering
+from tradenb.engine.session import Session
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import CandleError
 from tradenb.view.words import plural

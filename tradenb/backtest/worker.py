@@ -15,7 +15,7 @@ from contextlib import suppress
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tradenb.engine.session import Call, Pump
+from tradenb.engine.call import Call, Pump
 from tradenb.errors import StrategyError
 
 if TYPE_CHECKING:

@@ -65,25 +65,32 @@ NOTHING: Final = Earned(0.0, 0.0)
 
 
 class Ledger:
-    """The closed trades of one book in order of closing; made anew whenever one is added."""
+    """The closed trades of one book in order of closing; made anew whenever one is added.
 
-    def __init__(self, trades: tuple[Trade, ...] = (), earned: Earned | None = None) -> None:
+    Those that closed until `since` (ms UTC) are no part of the drawdown.
+    """
+
+    def __init__(
+        self, trades: tuple[Trade, ...] = (), earned: Earned | None = None, *, since: int = 0
+    ) -> None:
         self.trades = trades
         self._earned = earned
+        self._since = since
 
     @cached_property
     def drawdown(self) -> float:
         """Fall of the plain sum of pnl_percent below its peak, percent points, at least 0."""
-        total, peak = earned_by(self.trades) if self._earned is None else self._earned
+        total, peak = self._earned or earned_by(self.trades, since=self._since)
         return peak - total
 
 
-def earned_by(trades: Iterable[Trade], before: Earned = NOTHING) -> Earned:
-    """Add trades up, one by one, oldest first."""
+def earned_by(trades: Iterable[Trade], before: Earned = NOTHING, *, since: int = 0) -> Earned:
+    """Add trades up that closed after `since`, one by one, oldest first."""
     total, peak = before
     for trade in trades:
-        total += trade.pnl_percent
-        peak = max(peak, total)
+        if trade.closed_at > since:
+            total += trade.pnl_percent
+            peak = max(peak, total)
     return Earned(total, peak)
 
 
@@ -126,12 +133,12 @@ class RiskBook:
 RiskFunction = Callable[[RiskBook, Signal], "str | None"]
 
 
-def in_order_of_closing(trades: Iterable[tuple[int, Trade]]) -> tuple[Trade, ...]:
+def in_order_of_closing(trades: Iterable[tuple[float, Trade]]) -> tuple[Trade, ...]:
     """Merge trades of several instances as they took effect.
 
     Parameters
     ----------
-    trades : iterable of (int, Trade)
+    trades : iterable of (float, Trade)
         The instance's place in the run, and its trade.
 
     Notes
@@ -140,7 +147,7 @@ def in_order_of_closing(trades: Iterable[tuple[int, Trade]]) -> tuple[Trade, ...
     candle closes with the entries.
     """
 
-    def key(item: tuple[int, Trade]) -> tuple[int, bool, int]:
+    def key(item: tuple[float, Trade]) -> tuple[int, bool, float]:
         place, trade = item
         return trade.closed_at, trade.opened_at == trade.closed_at, place
 

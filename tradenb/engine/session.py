@@ -11,34 +11,31 @@ true at that moment.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from tradenb.core import touch
-from tradenb.core.candles import Candles
 from tradenb.core.events import Event, Kind, numbered
 from tradenb.core.machine import (
     NOT_ASKED,
-    REMEMBERED,
     WARM_UP,
     NeedCandidate,
     NeedClearance,
     Refusal,
-    State,
     Step,
     advance,
     answer,
 )
-from tradenb.core.risk import Earned, Held, Ledger, RiskBook, earned_by, in_order_of_closing
-from tradenb.core.rules import Rules
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, floor_to, iso
-from tradenb.engine.context import Context, begin_ask, keep_state, saved_state
-from tradenb.engine.specs import CALLBACKS, RiskSpec, StrategySpec
-from tradenb.errors import NotEnoughCandles, StrategyError, TradenbError, UsageError
+from tradenb.engine.book import Book, Company
+from tradenb.engine.call import Call, Pump, StrategyTimeout
+from tradenb.engine.context import begin_ask, keep_state, saved_state
+from tradenb.engine.instance import Instance
+from tradenb.engine.specs import CALLBACKS
+from tradenb.errors import NotEnoughCandles, TradenbError, UsageError
 
 _NOTE_LIMIT: Final = 500
 _LEFT_OUT: Final = {
@@ -46,145 +43,7 @@ _LEFT_OUT: Final = {
     "halted": "the kill switch is on",
     "busy": "the strategy has not come back from an earlier ask",
 }
-
-
-class Call(NamedTuple):
-    """A user function that is to be called now.
-
-    Attributes
-    ----------
-    function : callable
-        Sync or async.
-    args : tuple
-    what : str
-        What it is, for messages: "strategy dip", "risk rule portfolio".
-    symbol : str
-    asks : bool
-        Whether a strategy is asked for a decision.
-    """
-
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    what: str
-    symbol: str
-    asks: bool = False
-
-
-class StrategyTimeout(StrategyError):
-    """A user function took longer than it may; the driver throws it in.
-
-    Attributes
-    ----------
-    busy : callable or None
-        Tells whether the function that was left behind is still at it.
-    """
-
-    busy: Callable[[], bool] | None = None
-
-
-Pump = Generator[Call, Any, None]
 Waiting = tuple[int, int, int, int, "Step | Event"]
-
-
-class Book:
-    """The risk book of one rule: who takes part, and what they closed."""
-
-    def __init__(self, rule: RiskSpec, members: Sequence[Instance]) -> None:
-        self.rule = rule
-        self.members = members
-        closed = ((member.place, trade) for member in members for trade in member.state.trades)
-        self._closed: list[Trade] = list(in_order_of_closing(closed))
-        self._counts = Counter(map(_whose, self._closed))
-        self._earned: Earned | None = earned_by(self._closed)
-        self._ledger: Ledger | None = None
-
-    def add(self, trade: Trade) -> None:
-        """Enter a closed trade; of each instance the last 1,000 are kept."""
-        self._closed.append(trade)
-        self._earned = self._earned and earned_by((trade,), self._earned)
-        self._ledger = None
-        whose = _whose(trade)
-        self._counts[whose] += 1
-        if self._counts[whose] > REMEMBERED:
-            self._counts[whose] -= 1
-            self._closed.remove(next(kept for kept in self._closed if _whose(kept) == whose))
-            self._earned = None  # a sum of floats cannot lose its first term: it is made anew
-
-    def at(self, now: int, asking: Instance) -> RiskBook:
-        """Return the book as it is now, without the signal of the one who asks."""
-        if self._ledger is None:
-            self._ledger = Ledger(tuple(self._closed), self._earned)
-        held = [
-            Held(member.state.signal, member.state.opened_at)
-            for member in self.members
-            if member.state.signal is not None and member is not asking
-        ]
-        return RiskBook(now, tuple(held), self._ledger)
-
-
-class Numbering:
-    """Numbers events; in a backtest all instances share one, a live run has its own."""
-
-    def __init__(self, last: int = 0) -> None:
-        self.last = last
-
-
-class Instance:
-    """One symbol and strategy in one run: the state that moves, and what it is fed with.
-
-    Attributes
-    ----------
-    spec : StrategySpec
-    state : State
-    candles : Candles
-        History and the candles to be consumed.
-    place : int
-        Its place in the run: strategies in their order, within one the symbols.
-    asks_lost : int
-        Asks that ended in `NotEnoughCandles`.
-    rules : Rules
-    numbering : Numbering
-        Counts its events.
-    skipping : bool
-        The last ask was left out because it came too late: the row of such asks is unbroken.
-    halted : bool
-        The kill switch is on: nobody is asked.
-    busy : callable or None
-        Tells whether an ask that was left behind still runs; until it ends nobody is asked.
-    """
-
-    def __init__(
-        self,
-        spec: StrategySpec,
-        state: State,
-        candles: Candles,
-        place: int,
-        make_context: Callable[[str], Context],
-        *,
-        rules: Rules,
-        numbering: Numbering,
-        saved: str = "{}",
-    ) -> None:
-        self.spec = spec
-        self.state = state
-        self.candles = candles
-        self.place = place
-        self.books: tuple[Book, ...] = ()
-        self.asks_lost = 0
-        self.rules = rules
-        self.numbering = numbering
-        self.callbacks = spec.callbacks
-        self.skipping = False
-        self.halted = False
-        self.busy: Callable[[], bool] | None = None
-        self._make_context = make_context
-        self.renew(saved)
-
-    def renew(self, saved: str) -> None:
-        """Make a new context with a saved user state; the old one may be in use by what hangs."""
-        self.context = self._make_context(saved)
-        what = f"strategy {self.spec.name}"
-        self.ask = Call(self.spec.function, (self.context,), what, self.state.symbol, asks=True)
 
 
 class Session:
@@ -196,6 +55,8 @@ class Session:
         In their order of place, which counts from 0.
     defer_callbacks : bool
         Leave the callbacks to the driver, which calls `call_back` when the events are on disk.
+    consult : callable, optional
+        Called before rules are asked; says who else takes part in their books.
 
     Attributes
     ----------
@@ -208,7 +69,13 @@ class Session:
         Closes before it are late: what was decided earlier takes its course, nobody is asked.
     """
 
-    def __init__(self, instances: Sequence[Instance], *, defer_callbacks: bool = False) -> None:
+    def __init__(
+        self,
+        instances: Sequence[Instance],
+        *,
+        defer_callbacks: bool = False,
+        consult: Callable[[], Company] | None = None,
+    ) -> None:
         self.instances = instances
         self.events: list[Event] = []
         self.trades: list[Trade] = []
@@ -216,6 +83,7 @@ class Session:
         self.fresh_from = 0
         self.timeouts = 0
         self._defers = defer_callbacks
+        self._consult = consult
         self._pending: list[tuple[Callable[[Event], Any], Event]] = []
         self._heap: list[Waiting] = []
         _share_books(instances)
@@ -366,6 +234,10 @@ class Session:
         self, instance: Instance, need: NeedClearance
     ) -> Generator[Call, Any, Refusal | None]:
         """Ask the risk rules; the first refusal ends it. What is no clear answer refuses."""
+        if instance.books and self._consult is not None:
+            refusal = yield from self._admit(instance, need, self._consult)
+            if refusal is not None:
+                return refusal
         for book in instance.books:
             name = book.rule.name
             seen = book.at(need.at, instance)
@@ -383,6 +255,20 @@ class Session:
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
                 self._fail(instance, need.at, what, error)
                 return Refusal(name, f"failed: {_words(error)}")
+        return None
+
+    def _admit(
+        self, instance: Instance, need: NeedClearance, consult: Callable[[], Company]
+    ) -> Generator[Call, Any, Refusal | None]:
+        """Let others take part in the books; while it is not known who does, nothing is opened."""
+        what = "the book of the risk rules"
+        try:
+            company = yield Call(consult, (), what, instance.state.symbol)
+        except Exception as error:  # noqa: BLE001 - becomes an event
+            self._fail(instance, need.at, what, error)
+            return Refusal(instance.books[0].rule.name, f"failed: {_words(error)}")
+        for book in instance.books:
+            book.admit(company.outsiders, since=company.since)
         return None
 
     def call_back(self) -> Pump:
@@ -414,10 +300,6 @@ class Session:
     def _event(self, instance: Instance, at: int, kind: Kind, note: str) -> Event:
         state = instance.state
         return Event(0, at, state.symbol, state.strategy, kind, note=note[:_NOTE_LIMIT])
-
-
-def _whose(trade: Trade) -> tuple[str, str]:
-    return trade.symbol, trade.strategy
 
 
 def _share_books(instances: Iterable[Instance]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tradenb.core.machine import State
 from tradenb.engine.context import Context
 from tradenb.engine.history import History
-from tradenb.engine.session import Instance, Numbering
+from tradenb.engine.instance import Instance, Numbering
 from tradenb.live.run import LiveRun
 from tradenb.live.shelf import Kept
 

@@ -10,7 +10,7 @@ from tradenb.core.events import Event
 from tradenb.core.machine import Command, State, give, stop
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.context import saved_state
-from tradenb.engine.session import Instance
+from tradenb.engine.instance import Instance
 from tradenb.live.outcome import Tick
 from tradenb.live.run import LiveRun
 from tradenb.live.shelf import Kept

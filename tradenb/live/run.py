@@ -16,8 +16,8 @@ from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import iso
 from tradenb.engine.history import Histories
+from tradenb.engine.instance import Instance
 from tradenb.engine.ports import Clock, LiveSource
-from tradenb.engine.session import Instance
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StateError, UsageError
 from tradenb.live.outcome import Tick

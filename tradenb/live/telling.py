@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tradenb.bus import Bus, Performance, Subscription
 from tradenb.core.events import Event
 from tradenb.core.timeframe import floor_to
+from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.ports import Clock, Workers
-from tradenb.engine.session import StrategyTimeout
 from tradenb.engine.specs import is_async
 from tradenb.errors import TradenbError
 

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE, floor_to
-from tradenb.engine.session import Pump, Session
+from tradenb.engine.call import Pump
+from tradenb.engine.session import Session
 from tradenb.errors import StateError
 from tradenb.live.deadline import longest_call
 from tradenb.live.feed import Feed

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tradenb.engine.session import StrategyTimeout
+from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.specs import is_async
 
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from tradenb.engine.session import StrategyTimeout
+from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.specs import is_async
 from tradenb.testing.faults import Crash
 
