@@ -45,20 +45,13 @@ def is_refused(scenario: dict[str, Any]) -> bool:
 def livable(scenario: dict[str, Any]) -> dict[str, Any]:
     """The scenario as it can be lived: it begins when every symbol has a closed candle.
 
-    What is left out: probes of other symbols, because a live run follows one; and a `stop` of a run
-    that shares a risk rule, because the trades of a run that has ended leave the book.
+    What is left out: probes of other symbols, because a live run follows one.
     """
     firsts = [raw_rows(scenario["candles"][name])[0][0] for name in scenario["symbols"]]
     start = max(scenario["start"], *(int(first) + MINUTE for first in firsts))
     probes = [probe for probe in scenario["probe"] if len(probe) == 3]
     end = scenario["end"] - scenario["end"] % MINUTE
-    sharing = [item["name"] for item in scenario["strategies"] if item["risk"]]
-    commands = [
-        command
-        for command in scenario["commands"]
-        if command["at"] < end
-        and not (command["kind"] == "stop" and command["strategy"] in sharing)
-    ]
+    commands = [command for command in scenario["commands"] if command["at"] < end]
     return {**scenario, "start": start, "probe": probes, "commands": commands}
 
 

@@ -12,6 +12,7 @@ from tradenb.core.timeframe import floor_to
 from tradenb.engine.session import Session
 from tradenb.live import beginning, engine
 from tradenb.live.disk import DiskShelf
+from tradenb.live.shared import SharedBooks
 from tradenb.live.tick import Pass, instance_of
 from tradenb.store.writer import Writer
 from tradenb.testing.disk import FakeDisk
@@ -99,6 +100,7 @@ def outbox_not_completed_in_the_journal(patch: pytest.MonkeyPatch) -> None:
 
 def risk_book_not_shared(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(engine, "grouped", lambda runs: [[run] for run in runs])
+    patch.setattr(SharedBooks, "enter", lambda self: [])
 
 
 def command_obeyed_twice_after_a_crash(patch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ def test_a_request_is_not_lost_when_the_state_that_obeys_it_was_not_saved(quick,
     shelf.close()
 
 
-def test_a_pair_is_one_run_and_another_setting_is_named(quick, opens):
+def test_fault_27_a_cell_that_is_run_twice_gets_the_run_it_started(quick, opens):
     run = quick.start(opens)
     assert quick.start(opens) is run
     with pytest.raises(tn.AlreadyRunning, match="rules \\(fee_percent\\)"):

@@ -37,6 +37,7 @@ from tradenb.engine.instance import Instance
 from tradenb.engine.specs import CALLBACKS
 from tradenb.errors import NotEnoughCandles, TradenbError, UsageError
 
+BOOK: Final = "the book of the risk rules"
 _NOTE_LIMIT: Final = 500
 _LEFT_OUT: Final = {
     "late": "no new decisions in the past",
@@ -261,11 +262,10 @@ class Session:
         self, instance: Instance, need: NeedClearance, consult: Callable[[], Company]
     ) -> Generator[Call, Any, Refusal | None]:
         """Let others take part in the books; while it is not known who does, nothing is opened."""
-        what = "the book of the risk rules"
         try:
-            company = yield Call(consult, (), what, instance.state.symbol)
+            company = yield Call(consult, (), BOOK, instance.state.symbol)
         except Exception as error:  # noqa: BLE001 - becomes an event
-            self._fail(instance, need.at, what, error)
+            self._fail(instance, need.at, BOOK, error)
             return Refusal(instance.books[0].rule.name, f"failed: {_words(error)}")
         for book in instance.books:
             book.admit(company.outsiders, since=company.since)

@@ -17,7 +17,10 @@ def kept_or_new(run: LiveRun, now: int) -> Kept:
     fresh = State(run.symbol, run.strategy, run.spec.every_ms, now)
     if run.kept is None:
         return Kept(fresh, "{}", run.shelf.last_seq(), now, 0, (), run.place)
-    return begun_anew(run.kept, fresh) if run.kept.state.done else run.kept
+    if not run.kept.state.done:
+        return run.kept
+    # Cooldown and daily loss go on counting what was lost; the drawdown begins at `start`.
+    return begun_anew(run.kept, replace(fresh, trades=run.kept.state.trades))
 
 
 def begun_anew(kept: Kept, state: State) -> Kept:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from tradenb.core.events import Event
@@ -13,6 +13,7 @@ from tradenb.core.machine import Command
 from tradenb.engine.record import event_to_row, from_record, row_to_event, to_record
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StateError, StateLocked
+from tradenb.live.shared import SharedBooks
 from tradenb.live.shelf import Asked, Kept, Request
 from tradenb.store import control
 from tradenb.store.codec import Generation
@@ -48,6 +49,10 @@ class DiskShelf:
     now : callable
         Wall clock, ms UTC.
     filesystem : Filesystem, optional
+    durable : bool
+        Wait for the drive; without, only the views that change are written.
+    alone : bool
+        Its risk books are those of its group alone: for rehearsals, each with a time of its own.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class DiskShelf:
         now: Callable[[], int],
         filesystem: Filesystem | None = None,
         durable: bool = True,
+        alone: bool = False,
     ) -> None:
         self.home = home.root
         self.now = now
@@ -79,7 +85,18 @@ class DiskShelf:
         self._kill: str | None = None
         self._shown: tuple[Any, ...] | None = None
         self._durable = durable
+        self._alone = alone
         self._body: dict[str, Any] = {}
+
+    @property
+    def generation(self) -> Generation:
+        """The last commit."""
+        return Generation(self._document.seq, self._body, VERSION)
+
+    def books(self, rules: Iterable[str], own: Iterable[tuple[str, str]]) -> SharedBooks:
+        """Return the books of a group of runs under this home."""
+        keys = [Key(strategy, symbol) for symbol, strategy in own]
+        return SharedBooks(self._filesystem, self._home, rules, keys, alone=self._alone)
 
     def open(self) -> Kept | None:
         """Lock, load the newest valid document, and bring journal and views in order.
@@ -116,25 +133,32 @@ class DiskShelf:
         if shown == self._shown and not self._durable:
             return  # a rehearsal has ten thousand commits a week
         self._shown = shown
-        generation = Generation(self._document.seq, self._body, VERSION)
-        views = run_views(self._home, generation)
+        views = run_views(self._home, self.generation)
         try:
             write_views(self._filesystem, views)
         except StateError as error:
             log.warning("%s", error)
 
     def look(self) -> Asked:
-        """Return what is asked for from outside, in order."""
+        """Return what is asked for from outside, in order.
+
+        Raises
+        ------
+        StateError
+            When that cannot be read.
+        """
         self._kill = control.kill_switch(self._filesystem, self._home)
         try:
             received = control.receive(self._filesystem, self._home, self._key)
-            # Those that were taken but are not on disk yet keep their file: it is all there is.
-            on_disk = self._body.get("taken", [])
-            old = [item for item in received.waiting if item.request.id in on_disk]
-            control.remove(self._filesystem, old)
         except OSError as error:
-            log.warning("requests to %s:%s: %s", self._key.symbol, self._key.strategy, error)
-            return Asked([], self._kill)
+            # An entry that the user has cancelled must not be made: the tick is tried again.
+            what = f"the requests to {self._key.symbol}:{self._key.strategy} cannot be read"
+            raise StateError(f"{what}: {error.strerror or error}; mend the disk") from error
+        # Those that were taken but are not on disk yet keep their file: it is all there is.
+        on_disk = self._body.get("taken", [])
+        old = [item for item in received.waiting if item.request.id in on_disk]
+        with contextlib.suppress(OSError):
+            control.remove(self._filesystem, old)
         for path, words in received.refused:
             log.warning("%s is no request: %s", path, words)
         fresh = [item for item in received.waiting if item.request.id not in self._taken]

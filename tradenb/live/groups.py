@@ -1,8 +1,9 @@
-"""Which runs tick together: those that share a risk rule, in the order in which they started."""
+"""Which runs tick together: those that share a risk rule under one home."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,9 +12,9 @@ if TYPE_CHECKING:
 
 def grouped(runs: Iterable[LiveRun]) -> list[list[LiveRun]]:
     """Put runs that share a risk rule together, in the order in which they were started."""
-    groups: list[tuple[set[str], list[LiveRun]]] = []
+    groups: list[tuple[set[tuple[Path, str]], list[LiveRun]]] = []
     for run in runs:
-        names = {rule.name for rule in run.spec.risk}
+        names = {(run.shelf.home, rule.name) for rule in run.spec.risk}
         sharing = [group for group in groups if group[0] & names]
         merged = (names.union(*(group[0] for group in sharing)), [*_members(sharing), run])
         groups = [group for group in groups if group not in sharing]
@@ -21,5 +22,5 @@ def grouped(runs: Iterable[LiveRun]) -> list[list[LiveRun]]:
     return [sorted(members, key=lambda run: run.place) for _, members in groups]
 
 
-def _members(groups: Iterable[tuple[set[str], list[LiveRun]]]) -> list[LiveRun]:
+def _members(groups: Iterable[tuple[object, list[LiveRun]]]) -> list[LiveRun]:
     return [run for _, members in groups for run in members]

@@ -72,9 +72,8 @@ def rehearse(
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
     settings = rules or Rules()
     first, last, loaded = _period(name, spec, exchange, start, end, settings)
-    shelf = DiskShelf(
-        find_home(home).rehearsal, name, spec, exchange.name, now=lambda: 0, durable=False
-    )
+    files = find_home(home).rehearsal
+    shelf = DiskShelf(files, name, spec, exchange.name, now=lambda: 0, durable=False, alone=True)
     kept = _resumed(shelf.open(), name, spec, first, last)
     kept = kept._replace(last_seq=max(kept.last_seq, shelf.last_seq()))
     clock = SteppedClock(kept.state.cursor, speed)

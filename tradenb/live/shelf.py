@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from tradenb.core.events import Event
 from tradenb.core.machine import Command, State
+from tradenb.engine.book import Outsider
+from tradenb.store.codec import Generation
 
 
 class Kept(NamedTuple):
@@ -69,6 +71,19 @@ class Asked(NamedTuple):
     kill: str | None
 
 
+class Books(Protocol):
+    """The risk books of a group, as far as they are on disk."""
+
+    def enter(self) -> list[Outsider]:
+        """Lock the rules, unless they are, and read who else takes part in their books."""
+
+    def leave(self) -> None:
+        """Unlock the rules."""
+
+    def show(self, own: Sequence[Generation]) -> None:
+        """Write the views of the rules; `own` are the documents of the group."""
+
+
 class Shelf(Protocol):
     """The disk of one run.
 
@@ -79,6 +94,20 @@ class Shelf(Protocol):
     """
 
     home: Path
+
+    @property
+    def generation(self) -> Generation:
+        """The last commit."""
+
+    def books(self, rules: Iterable[str], own: Iterable[tuple[str, str]]) -> Books:
+        """Return the books of a group of runs under this home.
+
+        Parameters
+        ----------
+        rules : iterable of str
+        own : iterable of (symbol, strategy)
+            The runs of the group.
+        """
 
     def open(self) -> Kept | None:
         """Lock, load the newest valid document, and bring journal and views in order."""
@@ -99,7 +128,13 @@ class Shelf(Protocol):
         """Write the views of the last commit."""
 
     def look(self) -> Asked:
-        """Return what is asked for from outside, in order."""
+        """Return what is asked for from outside, in order.
+
+        Raises
+        ------
+        StateError
+            When that cannot be read.
+        """
 
     def last_seq(self) -> int:
         """Return the number of the last event in the journal; numbers go on after it."""

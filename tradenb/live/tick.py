@@ -8,11 +8,14 @@ again.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
 from tradenb.core.events import Event
+from tradenb.core.machine import State
 from tradenb.core.timeframe import MINUTE, floor_to
+from tradenb.engine.book import Company
 from tradenb.engine.call import Pump
 from tradenb.engine.session import Session
 from tradenb.errors import StateError
@@ -32,6 +35,8 @@ from tradenb.live.run import LiveRun
 from tradenb.live.shelf import Asked, Request
 from tradenb.live.telling import Ticker
 
+log = logging.getLogger("tradenb")
+
 TOGETHER_S: Final = 5.0
 
 
@@ -47,6 +52,9 @@ class Pass:
         self._befores: dict[str, Before] = {}
         self._cursors = {run.id: instance_of(run).state.cursor for run in runs}
         self._told: dict[str, list[Event]] = {run.id: [] for run in runs}
+        rules = {rule.name for run in runs for rule in run.spec.risk}
+        own = [(run.symbol, run.strategy) for run in runs]
+        self._books = runs[0].shelf.books(rules, own) if rules else None
 
     async def go(self) -> None:
         """Do all of it."""
@@ -69,6 +77,9 @@ class Pass:
             for run in self._runs:
                 await self._ticker.fail(run, error)
             return
+        finally:
+            if self._books is not None:
+                await self._ticker.workers.call(self._books.leave, seconds=None)
         for run in self._runs:
             await self._report(run)
 
@@ -119,7 +130,8 @@ class Pass:
         instances = [instance_of(run) for run in self._runs]
         for place, instance in enumerate(instances):
             instance.place = place
-        session = Session(instances, defer_callbacks=True)
+        consult = self._company if self._books is not None else None
+        session = Session(instances, defer_callbacks=True, consult=consult)
         age = self._ticker.clock.now() - self._newest
         fresh = age < min(run.rules.late_entry_seconds for run in self._runs) * 1000
         session.fresh_from = self._newest if fresh else self._newest + 1
@@ -151,13 +163,41 @@ class Pass:
         clock, sharing = self._ticker.clock, len(self._runs)
         return min(longest_call(clock, run.rules, sharing=sharing) for run in self._runs)
 
+    def _company(self) -> Company:
+        """Say who else takes part in the books; from here to the commit their rules are locked."""
+        outsiders = [] if self._books is None else self._books.enter()
+        places = [run.place for run in self._runs]
+        company = [item._replace(place=_among(places, item.place)) for item in outsiders]
+        living = [item.start for item in outsiders if not item.state.done]
+        return Company(tuple(company), min([*living, *(run.start for run in self._runs)]))
+
     async def _settle(self, session: Session) -> None:
         """Commit what has happened, and then tell of it."""
         events, session.events = session.events, []
-        for run in self._runs:
-            own = [event for event in events if _is_of(event, run)]
-            if await self._commit(run, own):
+        before = {run.id: run.committed for run in self._runs}
+        committed = []
+        try:
+            for run in self._runs:
+                if await self._commit(run, [event for event in events if _is_of(event, run)]):
+                    committed.append(run)  # noqa: PERF401 - as far as it came
+        finally:
+            if self._books is not None:
+                await self._ticker.workers.call(self._books.leave, seconds=None)
+            for run in committed:
                 await self._announce(run)
+        sharing = [run for run in self._runs if run.spec.risk]
+        if any(_moved(before[run.id], run.committed) for run in sharing):
+            await self._show_books()
+
+    async def _show_books(self) -> None:
+        """Write the views of the books that runs of the group take part in."""
+        if self._books is None:
+            return
+        generations = [run.shelf.generation for run in self._runs if run.committed is not None]
+        try:
+            await self._ticker.workers.call(self._books.show, generations, seconds=None)
+        except (StateError, OSError) as error:
+            log.warning("%s", error)
 
     async def _commit(self, run: LiveRun, events: list[Event]) -> bool:
         """Put the new state on disk; tell whether there was something to tell."""
@@ -218,6 +258,20 @@ async def _together(tasks: Sequence[asyncio.Task[Any]]) -> None:
     if not done:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait(tasks, timeout=1.0)
+
+
+def _among(places: Sequence[int], place: float) -> float:
+    """Return where somebody with a place stands among instances that are counted from 0."""
+    return sum(other < place for other in places) - 0.5
+
+
+def _moved(before: State | None, after: State | None) -> bool:
+    """Tell whether what a risk book shows of a run has changed."""
+    if before is None or after is None:
+        return before is not after
+    return (before.signal, before.opened_at) != (after.signal, after.opened_at) or (
+        before.trades is not after.trades
+    )
 
 
 def _feed(run: LiveRun) -> Feed:

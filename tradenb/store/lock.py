@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 from weakref import WeakSet
@@ -167,7 +167,6 @@ def holder_of(filesystem: Filesystem, path: Path) -> Holder:
         return Holder(0, "", 0)
 
 
-@contextmanager
 def risk_locks(
     filesystem: Filesystem,
     home: Home,
@@ -176,8 +175,8 @@ def risk_locks(
     timeout_seconds: float = 10.0,
     now: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
-) -> Iterator[None]:
-    """Hold the locks of some risk rules, taken in the order of their names.
+) -> ExitStack:
+    """Take the locks of some risk rules, in the order of their names.
 
     Parameters
     ----------
@@ -189,6 +188,11 @@ def risk_locks(
         Longest time to wait for all of them together.
     now, wait : callable
         Monotonic clock, seconds, and what waits a number of them.
+
+    Returns
+    -------
+    ExitStack
+        Its `close()`, or leaving it, frees them.
 
     Raises
     ------
@@ -207,7 +211,7 @@ def risk_locks(
                     if now() >= deadline:
                         raise
                     wait(_WAIT_SECONDS)
-        yield
+        return stack.pop_all()
 
 
 def _lose_inherited() -> None:

@@ -81,7 +81,7 @@ def life_of(seed: int) -> Life:
     """Draw a life."""
     random = Random(seed)
     shared = random.random() < 0.3
-    stretches = [_stretch(random, faulty=not shared) for _ in range(random.choice((2, 3, 3, 4)))]
+    stretches = [_stretch(random, faulty=True) for _ in range(random.choice((2, 3, 3, 4)))]
     stretches.append(Stretch(QUIET // MINUTE + 3, "release", 0))
     minutes = sum(item.minutes + item.downtime_s // 60 + 4 for item in stretches) + 60
     return Life(seed, _market(random, HISTORY + minutes), shared, stretches)
@@ -164,7 +164,7 @@ class _Strategy:
         chance = random.random()
         if chance < 0.04:
             raise ValueError("as the seed says")
-        if chance < 0.06 and not self._life.shared:
+        if chance < 0.06:
             raise Hang(200.0)
         if chance < 0.3:
             return None

@@ -98,6 +98,7 @@ class Simulation:
             disk=_Disk(),
         )
         self.orders: list[Order] = []
+        self._left: set[Order] = set()
         self.deaths = 0
         self.failed_starts = 0
         self._chance = Random(f"{life.seed}:power")
@@ -124,7 +125,7 @@ class Simulation:
         for order in orders_of(self.life, stretch, now, last=last):
             if order.strategy in {spec.name for spec in self.specs}:
                 self.orders.append(order)
-        mine = [order for order in self.orders if order.at >= now]
+        mine = [order for order in self.orders if order not in self._left]
         world.exchange.troubles = troubles_of(stretch, now)
         self._spoil(stretch)
         process = self._start()
@@ -165,10 +166,9 @@ class Simulation:
     def _pass(self, until: int, seconds: int, orders: Iterable[Order]) -> None:
         """Let time go by with nobody there; requests come all the same."""
         clock = self.world.clock
-        began = clock.true_now()
-        clock.advance(max(0, until - began) / 1000 + seconds)
+        clock.advance(max(0, until - clock.true_now()) / 1000 + seconds)
         for order in orders:
-            if order.at >= began:
+            if order not in self._left:
                 self._leave(order)
 
     def _leave_meanwhile(self, order: Order, process: Process) -> None:
@@ -184,6 +184,7 @@ class Simulation:
         )
         path = home.control(key) / f"{order.at:015d}-{id}.json"
         self.world.disk.plant(path, dump(given.model_dump()) + b"\n")
+        self._left.add(order)
 
 
 class _Disk(FakeDisk):
