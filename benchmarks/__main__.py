@@ -9,11 +9,11 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import growth, lines, live, memory, one_symbol, portfolio, process
+from benchmarks import growth, lines, live, memory, one_symbol, portfolio, process, rehearsal
 from benchmarks.files import folder_of_candles
 from benchmarks.lines import Heading, Line
 
-SUBJECTS = ("run", "symbols", "growth", "process", "memory", "live")
+SUBJECTS = ("run", "symbols", "growth", "process", "memory", "live", "rehearsal")
 
 
 def main() -> None:
@@ -42,6 +42,8 @@ def _all(subjects: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Line
         yield from memory.measure(folder)
     if "live" in subjects:
         yield from live.measure(quick=quick)
+    if "rehearsal" in subjects:
+        yield from rehearsal.measure(quick=quick)
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,0 +1,89 @@
+"""Rehearsals: how long a live week takes, and what grows over 100,000 ticks.
+
+Real loop, real files, no waiting; the drive is not waited for, as in every rehearsal. In a process
+of its own: python -m benchmarks.rehearsal TICKS prints what it saw at a tenth and at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.clock import child
+from benchmarks.lines import Heading, Line
+
+WEEK = 7 * 1_440
+TICKS = 100_000
+CANDLE_BYTES = 6 * 8
+
+
+def measure(*, quick: bool) -> Iterator[Line | Heading]:
+    ticks = TICKS // 20 if quick else TICKS
+    yield Heading(f"rehearsal: {ticks:,} ticks, a strategy that trades every few hours")
+    early, late = json.loads(child("-m", "benchmarks.rehearsal", str(ticks)))
+    yield Line("a live week, CPU", late["cpu"] * WEEK / ticks, "s", 60)
+    candles = CANDLE_BYTES * (late["ticks"] - early["ticks"])
+    grown = late["resident"] - early["resident"] - candles
+    yield Line("memory gained after a tenth, beyond candles", grown / 2**20, "MiB", 32)
+    yield Line("open files gained", late["files"] - early["files"], "", 0)
+    yield Line("threads gained", late["threads"] - early["threads"], "", 0)
+    yield Line("files of the journal", late["journals"], "")
+    yield Line("largest file of the journal", late["largest"] / 2**20, "MiB")
+    yield Line("files under the home, without journals", late["kept"], "", 20)
+
+
+def lived(ticks: int) -> list[dict[str, Any]]:
+    """Rehearse, and look at a tenth and at the end."""
+    import tradenb as tn
+
+    @tn.strategy("hourly", every="1h", risk=[tn.risks.max_open(1)])
+    def hourly(ctx: Any) -> object:
+        price = ctx.price
+        return tn.long(take_profit=1.01 * price, stop_loss=0.99 * price, minutes=120)
+
+    walk = tn.testing.random_walk(seed=3, days=ticks // 1_440 + 3, start="2024-01-01")
+    seen = []
+    with tempfile.TemporaryDirectory() as folder:
+        start = "2024-01-02"
+        run = tn.live.rehearse(
+            "BTCUSDT", strategy=hourly, exchange=walk, start=start, speed=None, home=folder
+        )
+        while run.status == "running":
+            at = 0 if run.committed is None else (run.committed.cursor - run.start) // 60_000
+            if not seen and at >= ticks // 10:
+                seen.append(_look(at, Path(folder)))
+            if at >= ticks:
+                break
+            time.sleep(0.01)
+        run.raise_if_failed()
+        seen.append(_look(at, Path(folder)))
+        run.release()
+        run.wait()
+    return seen
+
+
+def _look(ticks: int, folder: Path) -> dict[str, Any]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    journals = [path for path in files if "journal" in path.parts]
+    statm = Path("/proc/self/statm").read_text(encoding="ascii").split()
+    return {
+        "ticks": ticks,
+        "cpu": time.process_time(),
+        "resident": int(statm[1]) * os.sysconf("SC_PAGE_SIZE"),
+        "files": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": threading.active_count(),
+        "journals": len(journals),
+        "largest": max((path.stat().st_size for path in journals), default=0),
+        "kept": len(files) - len(journals),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(lived(int(sys.argv[1]))))
