@@ -210,3 +210,12 @@ def test_a_crash_in_the_middle_leaves_the_same_events():
     assert not killed.live(until(20))
     killed.live(until(20))
     assert as_undisturbed(killed, whole)
+
+
+def test_fault_17_a_state_folder_that_is_deleted_is_made_again_and_the_log_says_so(caplog):
+    world = world_of(once(3), flat(20))
+    deed = Deed(minute(5) + 30_000, lambda process: world.disk.remove(world.home.state))
+    assert world.live(until(8), [deed])
+    assert "had gone; it was written anew from memory" in caplog.text
+    kept = world.kept(world.wanted[0])
+    assert (kept.state.cursor, kept.state.opened_at) == (minute(8), minute(3))

@@ -119,6 +119,8 @@ class DiskShelf:
         """Replace the document; tell whether it survives a power loss."""
         body = self._body_of(kept)
         committed = self._document.commit(body)
+        if committed.renewed:
+            log.error("%s had gone; it was written anew from memory", self._document.path)
         self._body = body
         return committed.synced
 
