@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tradenb.core.problems import as_candidate
 from tradenb.core.signal import (
     Candidate,
     Signal,
     Trade,
-    as_candidate,
     long,
     reached,
     short,

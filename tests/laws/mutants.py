@@ -272,7 +272,7 @@ CAUGHT_BY_THE_REFERENCE = (
         ),
     ),
     Mutant("only the first broken rule is named", "core.machine:problems", without_words),
-    Mutant("no tolerance for rounding", "core.signal:TOLERANCE", always(0.0)),
+    Mutant("no tolerance for rounding", "core.problems:TOLERANCE", always(0.0)),
     Mutant("ids are forgotten", "core.machine:_remember", always(lambda ids, id: ids)),
     Mutant(
         "a row of warm-ups is never broken",

@@ -47,17 +47,15 @@ from tradenb.core import touch
 from tradenb.core.candles import Candles
 from tradenb.core.events import Event, Kind
 from tradenb.core.pnl import pnl_percent
+from tradenb.core.problems import Problem, as_candidate, problems
 from tradenb.core.rules import Rules
 from tradenb.core.signal import (
     ExitReason,
     Position,
-    Problem,
     Refused,
     Signal,
     Trade,
-    as_candidate,
     is_position,
-    problems,
     signal_of,
 )
 from tradenb.core.timeframe import MINUTE, floor_to, next_after

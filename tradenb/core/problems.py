@@ -1,0 +1,200 @@
+"""What is wrong with a candidate: all rules of the house that it breaks, with value and bound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from numbers import Integral, Real
+from typing import Final, NamedTuple
+
+from tradenb.core.rules import Rules
+from tradenb.core.signal import Candidate, is_position, reached
+
+FIELDS: Final = (
+    "position",
+    "take_profit",
+    "stop_loss",
+    "minutes",
+    "entry",
+    "id",
+    "note",
+    "size",
+)
+# What a person calls half a percent passes, although 1.005 x price is mostly a hair below it.
+TOLERANCE: Final = 1e-9
+
+
+class Problem(NamedTuple):
+    """One broken rule: its name, and a sentence with the value and the bound."""
+
+    name: str
+    words: str
+
+
+def as_candidate(reply: object) -> tuple[Candidate, list[Problem]]:
+    """Read a strategy's answer, a `Candidate` or a mapping, and say what is wrong with its form."""
+    if isinstance(reply, Candidate):
+        return reply, []
+    if not isinstance(reply, Mapping):
+        words = "an answer must be None, tn.long(...), tn.short(...) or a mapping, was "
+        return Candidate(), [Problem("candidate_type", words + _shown(reply))]
+    try:
+        unknown = [key for key in reply if key not in FIELDS]
+        found = Candidate(**{key: reply[key] for key in FIELDS if key in reply})
+    except Exception as error:  # noqa: BLE001 - a user's mapping
+        words = f"the mapping could not be read: {type(error).__name__}: {error}"
+        return Candidate(), [Problem("candidate_type", words)]
+    if not unknown:
+        return found, []
+    words = f"unknown field {', '.join(_shown(key) for key in unknown)}; the fields are "
+    return found, [Problem("unknown_field", words + ", ".join(FIELDS))]
+
+
+def problems(
+    candidate: Candidate, *, price: float, rules: Rules, used: Collection[str] = ()
+) -> list[Problem]:
+    """Name every rule that a candidate breaks, in the order of the rule book.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    price : float
+        Market price, > 0.
+    rules : Rules
+    used : collection of str
+        Ids that signals of this instance had already.
+
+    Returns
+    -------
+    list of Problem
+        Empty if the candidate is good. A test that has no meaning because its input is refused
+        already is left out.
+    """
+    position = candidate.position if is_position(candidate.position) else None
+    target, stop = _number(candidate.take_profit), _number(candidate.stop_loss)
+    entry = None if candidate.entry is None else _number(candidate.entry)
+    bad_entry = candidate.entry is not None and entry is None
+    found: list[Problem] = []
+    if position is None:
+        words = f"position must be 'long' or 'short', was {_shown(candidate.position)}"
+        found.append(Problem("position", words))
+    for name, value in (("take_profit", target), ("stop_loss", stop)):
+        if value is None:
+            found.append(_number_problem(name, getattr(candidate, name)))
+    if bad_entry:
+        found.append(_number_problem("entry", candidate.entry))
+    if not bad_entry and position is not None:
+        found += _side_problems(position, entry, target, stop, price)
+    paid = _paid(position, entry, price)
+    if not bad_entry and paid is not None:
+        found += _distance_problems(target, stop, paid, rules)
+    found += _minutes_problems(candidate.minutes, rules)
+    return found + _label_problems(candidate, used)
+
+
+def _number(value: object) -> float | None:
+    if type(value) is float:  # nearly always; numbers of all other sorts cost a longer look
+        return value if 0 < value < math.inf else None
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except Exception:  # noqa: BLE001 - too large, or a user's number that cannot be converted
+        return None
+    return number if math.isfinite(number) and number > 0 else None
+
+
+def _number_problem(name: str, value: object) -> Problem:
+    return Problem(f"{name}_number", f"{name} must be a finite number above 0, was {_shown(value)}")
+
+
+def _side_problems(
+    position: object, entry: float | None, target: float | None, stop: float | None, price: float
+) -> list[Problem]:
+    up = position == "long"
+    base = price if entry is None else entry
+    name = f"the market price {price!r}" if entry is None else f"entry {entry!r}"
+    found = []
+    if target is not None and not (target > base if up else target < base):
+        side = "above" if up else "below"
+        words = f"take_profit must be {side} {name} for a {position}, was {target!r}"
+        found.append(Problem("take_profit_side", words))
+    if stop is not None and not (stop < base if up else stop > base):
+        side = "below" if up else "above"
+        words = f"stop_loss must be {side} {name} for a {position}, was {stop!r}"
+        found.append(Problem("stop_loss_side", words))
+    at_market = entry is None or reached("long" if up else "short", entry, price)
+    if not at_market or target is None or stop is None:
+        return found
+    if not (stop < price < target if up else target < price < stop):
+        between = f"stop_loss {stop!r} and take_profit {target!r}"
+        words = f"the market price {price!r} must lie between {between}"
+        found.append(Problem("market_price_outside", words))
+    return found
+
+
+def _paid(position: object, entry: float | None, price: float) -> float | None:
+    if entry is None:
+        return price
+    if position is None:
+        return None
+    return price if reached("long" if position == "long" else "short", entry, price) else entry
+
+
+def _distance_problems(
+    target: float | None, stop: float | None, paid: float, rules: Rules
+) -> list[Problem]:
+    found = []
+    if target is not None:
+        percent = abs(target - paid) / paid * 100
+        if percent < rules.min_take_profit_percent - TOLERANCE:
+            bound = f"at least {rules.min_take_profit_percent:g} %"
+            found.append(_distance("min_take_profit", "take_profit", bound, paid, percent))
+    if stop is not None:
+        percent = abs(paid - stop) / paid * 100
+        if percent < rules.min_stop_loss_percent - TOLERANCE:
+            bound = f"at least {rules.min_stop_loss_percent:g} %"
+            found.append(_distance("min_stop_loss", "stop_loss", bound, paid, percent))
+        if percent > rules.max_stop_loss_percent + TOLERANCE:
+            bound = f"at most {rules.max_stop_loss_percent:g} %"
+            found.append(_distance("max_stop_loss", "stop_loss", bound, paid, percent))
+    return found
+
+
+def _distance(name: str, field: str, bound: str, paid: float, percent: float) -> Problem:
+    words = f"{field} must be {bound} away from the price paid {paid!r}, was {percent:.4f} %"
+    return Problem(name, words)
+
+
+def _minutes_problems(minutes: object, rules: Rules) -> list[Problem]:
+    if isinstance(minutes, bool) or not isinstance(minutes, Integral):
+        return [Problem("minutes_int", f"minutes must be a whole number, was {_shown(minutes)}")]
+    if 1 <= int(minutes) <= rules.max_signal_minutes:
+        return []
+    bound = f"minutes must be 1 to {rules.max_signal_minutes}"
+    return [Problem("minutes_range", f"{bound}, was {_shown(minutes)}")]
+
+
+def _label_problems(candidate: Candidate, used: Collection[str]) -> list[Problem]:
+    found = []
+    id, note, size = candidate.id, candidate.note, candidate.size
+    if id is not None:
+        if not isinstance(id, str) or not id:
+            found.append(Problem("id_string", f"id must be a non-empty string, was {_shown(id)}"))
+        elif id in used:
+            words = f"id {_shown(id)} was used by an earlier signal; choose another"
+            found.append(Problem("id_used", words))
+    if note is not None and not isinstance(note, str):
+        found.append(Problem("note_string", f"note must be a string, was {_shown(note)}"))
+    if size is not None and _number(size) is None:
+        found.append(_number_problem("size", size))
+    return found
+
+
+def _shown(value: object) -> str:
+    """Write a user's value into a message; no value may break or flood it."""
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - a user's repr
+        text = f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
+    return text if len(text) <= 80 else text[:77] + "..."
