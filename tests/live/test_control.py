@@ -150,3 +150,20 @@ def test_tradenb_status_lists_the_runs(quick, opens, capsys):
     assert [(row["id"], row["status"]) for row in found] == [("BTCUSDT:opens", "running")]
     assert main(["status"]) == 0
     assert "long open at" in capsys.readouterr().out
+
+
+def test_all_files_of_a_home_are_looked_at_when_its_first_run_starts(
+    quick, opens, waits, tmp_path, caplog
+):
+    broken = find_home(tmp_path).document(Key("old", "ETHUSDT"))
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b'{"format":"tradenb-state"')
+    caplog.set_level("INFO", logger="tradenb")
+    run = quick.start(opens, home=tmp_path)
+    lines = [record for record in caplog.records if str(broken) in record.getMessage()]
+    assert [record.levelname for record in lines] == ["WARNING"]
+    assert "damaged" in lines[0].getMessage()
+    assert broken.read_bytes() == b'{"format":"tradenb-state"'
+    assert run.status == "running"
+    quick.start(waits, home=tmp_path)
+    assert sum(str(broken) in record.getMessage() for record in caplog.records) == 1

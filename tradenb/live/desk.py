@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +19,11 @@ from tradenb.live.disk import DiskShelf
 from tradenb.live.engine import Engine
 from tradenb.live.run import LiveRun
 from tradenb.live.workers import ThreadWorkers
-from tradenb.store.paths import find_home
+from tradenb.store.check import GOOD, check_home
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.paths import Home, find_home
+
+log = logging.getLogger("tradenb")
 
 
 class Desk:
@@ -27,6 +32,7 @@ class Desk:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._engine: Engine | None = None
+        self._checked: set[Home] = set()
         self._runs: dict[tuple[str, str], LiveRun] = {}
 
     def start(
@@ -56,7 +62,9 @@ class Desk:
                 _check_same(running, source, settings, find_home(home).root)
                 return running, False
             engine = self._started_engine()
-            shelf = DiskShelf(find_home(home), name, spec, source.name, now=engine.clock.now)
+            folder = find_home(home)
+            self._check(folder)
+            shelf = DiskShelf(folder, name, spec, source.name, now=engine.clock.now)
             run = LiveRun(name, spec, source, settings, shelf, engine.clock, engine.wake)
             run.kept = shelf.open()
             run.place = len(self._runs) if run.kept is None else run.kept.place
@@ -88,6 +96,15 @@ class Desk:
         """Return the runs of this process, in the order of first start."""
         with self._lock:
             return list(self._runs.values())
+
+    def _check(self, home: Home) -> None:
+        """Look at every file of a home when its first run starts, and say in the log what is."""
+        if home in self._checked:
+            return
+        self._checked.add(home)
+        for finding in check_home(DiskFilesystem(), home):
+            level = logging.INFO if finding.verdict in GOOD else logging.WARNING
+            log.log(level, "%s: %s, %s", finding.path, finding.verdict, finding.words)
 
     def _started_engine(self) -> Engine:
         if self._engine is None:
