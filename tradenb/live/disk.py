@@ -6,6 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from tradenb.core.events import Event
@@ -23,6 +24,7 @@ from tradenb.store.journal import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.migrations import VERSION
 from tradenb.store.paths import Home, Key
+from tradenb.store.sealed import TradeRecords
 from tradenb.store.views import behind, run_views, write_views
 
 log = logging.getLogger("tradenb")
@@ -87,6 +89,7 @@ class DiskShelf:
         self._durable = durable
         self._alone = alone
         self._body: dict[str, Any] = {}
+        self._trades = TradeRecords()
 
     @property
     def generation(self) -> Generation:
@@ -250,7 +253,10 @@ class DiskShelf:
             "risk": [rule.name for rule in self._spec.risk],
             "start": kept.start,
             "history_start": kept.history_start,
-            "state": to_record(kept.state),
+            "state": {
+                **to_record(replace(kept.state, trades=())),
+                "trades": self._trades.of(kept.state.trades),
+            },
             "last_event_seq": kept.last_seq,
             "outbox": [event_to_row(event) for event in kept.outbox],
             "user_state": kept.user_state,

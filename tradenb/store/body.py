@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from tradenb.core.events import Kind
 from tradenb.core.signal import ExitReason, Position
 from tradenb.core.timeframe import MINUTE
 from tradenb.store import sense
+from tradenb.store.sealed import Sealed
 
 REMEMBERED: Final = 1_000
 LATEST: Final = 7_258_118_400_000  # the year 2200, ms
@@ -74,6 +83,15 @@ class TradeRecord(Plain):
     note: str | None
 
 
+def _once(record: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Check a sealed record when it is seen first."""
+    if not isinstance(record, Sealed):
+        return check(record)
+    if record.checked is None:
+        record.checked = check(record)
+    return record.checked
+
+
 class CommandRecord(Plain):
     """A command that has not acted yet."""
 
@@ -106,7 +124,9 @@ class StateRecord(Plain):
     done: bool
     commands: list[CommandRecord]
     ids: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=REMEMBERED)]
-    trades: Annotated[list[TradeRecord], Field(max_length=REMEMBERED)]
+    trades: Annotated[
+        list[Annotated[TradeRecord, WrapValidator(_once)]], Field(max_length=REMEMBERED)
+    ]
 
     @model_validator(mode="after")
     def _makes_sense(self) -> StateRecord:

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from tradenb.errors import StateVersionError
 from tradenb.store.body import body_problems
 from tradenb.store.migrations import MIGRATIONS, VERSION, Migrations, migrated
+from tradenb.store.sealed import text_of
 from tradenb.store.strict import Damaged, dump, parse
 
 LIMIT: Final = 16 << 20
@@ -55,7 +56,7 @@ def encode(seq: int, body: Mapping[str, Any]) -> bytes:
     found = body_problems(body)
     if found:
         raise ValueError(_in_words(found))
-    data = framed(VERSION, seq, dump(body))
+    data = framed(VERSION, seq, _text(body))
     if len(data) > LIMIT:
         raise ValueError(f"a document must stay within {LIMIT} bytes, was {len(data)}")
     return data
@@ -128,6 +129,18 @@ def seq_of(data: bytes) -> int:
     """Return the generation that damaged bytes claim to be, 0 if they do not say."""
     head = _HEAD.match(data)
     return int(head[2]) if head else 0
+
+
+def _text(body: Mapping[str, Any]) -> bytes:
+    """Write a body; trades that are text already are taken as such."""
+    trades = b"[%s]" % b",".join(map(text_of, body["state"]["trades"]))
+    return _object(body, state=_object(body["state"], trades=trades))
+
+
+def _object(record: Mapping[str, Any], **written: bytes) -> bytes:
+    """Write an object of which some values are written already."""
+    pairs = (b"%s:%s" % (dump(key), written.get(key) or dump(record[key])) for key in record)
+    return b"{%s}" % b",".join(pairs)
 
 
 def _checksum(version: int, seq: int, body: bytes) -> bytes:
