@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
-from tradenb.errors import StrategyError
+from tradenb.errors import StrategyError, TradenbError
 
 
 class Call(NamedTuple):
@@ -43,3 +43,20 @@ class StrategyTimeout(StrategyError):
 
 
 Pump = Generator[Call, Any, None]
+
+
+def words_of(error: BaseException) -> str:
+    """Say what an exception was and where; nothing a user raises may break this."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a user's __str__
+        text = "(its text cannot be shown)"
+    if isinstance(error, TradenbError):
+        return text
+    where = ""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is not None:
+        where = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name})"
+    return f"{type(error).__name__}: {text}{where}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tradenb.core.candles import Candles
 from tradenb.core.machine import State
@@ -76,3 +76,17 @@ class Instance:
         self.context = self._make_context(saved)
         what = f"strategy {self.spec.name}"
         self.ask = Call(self.spec.function, (self.context,), what, self.state.symbol, asks=True)
+
+
+def share_books(instances: Iterable[Instance]) -> None:
+    """Give the instances that name one rule one book."""
+    members: dict[str, list[Instance]] = {}
+    for instance in instances:
+        for rule in instance.spec.risk:
+            members.setdefault(rule.name, []).append(instance)
+    books: dict[str, Book] = {}
+    for instance in instances:
+        for rule in instance.spec.risk:
+            if rule.name not in books:
+                books[rule.name] = Book(rule, members[rule.name])
+        instance.books = tuple(books[rule.name] for rule in instance.spec.risk)

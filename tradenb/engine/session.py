@@ -11,7 +11,7 @@ true at that moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, Final
@@ -30,12 +30,12 @@ from tradenb.core.machine import (
 )
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, floor_to, iso
-from tradenb.engine.book import Book, Company
-from tradenb.engine.call import Call, Pump, StrategyTimeout
+from tradenb.engine.book import Company
+from tradenb.engine.call import Call, Pump, StrategyTimeout, words_of
 from tradenb.engine.context import begin_ask, keep_state, saved_state
-from tradenb.engine.instance import Instance
+from tradenb.engine.instance import Instance, share_books
 from tradenb.engine.specs import CALLBACKS
-from tradenb.errors import NotEnoughCandles, TradenbError, UsageError
+from tradenb.errors import NotEnoughCandles, UsageError
 
 BOOK: Final = "the book of the risk rules"
 _NOTE_LIMIT: Final = 500
@@ -87,7 +87,7 @@ class Session:
         self._consult = consult
         self._pending: list[tuple[Callable[[Event], Any], Event]] = []
         self._heap: list[Waiting] = []
-        _share_books(instances)
+        share_books(instances)
 
     def pump(self, until: int) -> Pump:
         """Let everything happen up to a close time.
@@ -255,7 +255,7 @@ class Session:
                 )
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
                 self._fail(instance, need.at, what, error)
-                return Refusal(name, f"failed: {_words(error)}")
+                return Refusal(name, f"failed: {words_of(error)}")
         return None
 
     def _admit(
@@ -266,7 +266,7 @@ class Session:
             company = yield Call(consult, (), BOOK, instance.state.symbol)
         except Exception as error:  # noqa: BLE001 - becomes an event
             self._fail(instance, need.at, BOOK, error)
-            return Refusal(instance.books[0].rule.name, f"failed: {_words(error)}")
+            return Refusal(instance.books[0].rule.name, f"failed: {words_of(error)}")
         for book in instance.books:
             book.admit(company.outsiders, since=company.since)
         return None
@@ -295,39 +295,8 @@ class Session:
             self.timeouts += 1
             instance.renew(saved_state(instance.context))
             instance.busy = error.busy
-        self._emit(instance, self._event(instance, at, "error", f"{what}: {_words(error)}"))
+        self._emit(instance, self._event(instance, at, "error", f"{what}: {words_of(error)}"))
 
     def _event(self, instance: Instance, at: int, kind: Kind, note: str) -> Event:
         state = instance.state
         return Event(0, at, state.symbol, state.strategy, kind, note=note[:_NOTE_LIMIT])
-
-
-def _share_books(instances: Iterable[Instance]) -> None:
-    """Give the instances that name one rule one book."""
-    members: dict[str, list[Instance]] = {}
-    for instance in instances:
-        for rule in instance.spec.risk:
-            members.setdefault(rule.name, []).append(instance)
-    books: dict[str, Book] = {}
-    for instance in instances:
-        for rule in instance.spec.risk:
-            if rule.name not in books:
-                books[rule.name] = Book(rule, members[rule.name])
-        instance.books = tuple(books[rule.name] for rule in instance.spec.risk)
-
-
-def _words(error: BaseException) -> str:
-    """Say what an exception was and where; nothing a user raises may break this."""
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - a user's __str__
-        text = "(its text cannot be shown)"
-    if isinstance(error, TradenbError):
-        return text
-    where = ""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is not None:
-        where = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name})"
-    return f"{type(error).__name__}: {text}{where}"

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from tradenb.bus import Bus
 from tradenb.core.timeframe import floor_to
@@ -22,7 +22,7 @@ from tradenb.errors import StateError, TradenbError
 from tradenb.live import living
 from tradenb.live.beginning import begin, kept_or_new
 from tradenb.live.deadline import due_after
-from tradenb.live.feed import Feed
+from tradenb.live.feeds import Feeds
 from tradenb.live.groups import grouped
 from tradenb.live.run import LiveRun
 from tradenb.live.telling import Ticker
@@ -75,7 +75,7 @@ class Engine:
         self._look_s = look_s
         self._lock = threading.RLock()
         self._runs: list[LiveRun] = []
-        self._feeds: dict[tuple[Any, ...], Feed] = {}
+        self._feeds = Feeds(clock, workers)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -162,7 +162,7 @@ class Engine:
     async def _serve(self) -> None:
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
         self._busy = {}
-        self._feeds = {}
+        self._feeds.clear()
         for run in self.runs():
             run.feed = None
         tasks = [asyncio.create_task(self._watch_requests(), name="requests")]
@@ -239,7 +239,7 @@ class Engine:
             return
         kept = kept_or_new(run, floor_to(self.clock.now()))
         cursor = kept.state.cursor if run.instance is None else run.instance.state.cursor
-        feed = self._feed(run)
+        feed = self._feeds.of(run)
         try:
             history = await feed.prepare(cursor, run.spec.history_ms)
         except TradenbError as error:
@@ -248,19 +248,6 @@ class Engine:
         if run.instance is None:
             begin(run, kept, history)
         run.feed = feed
-
-    def _feed(self, run: LiveRun) -> Feed:
-        rules = run.rules
-        key = (
-            id(run.source),
-            run.symbol,
-            rules.price_anomaly_factor,
-            rules.candle_retries,
-            rules.candle_retry_seconds,
-        )
-        if key not in self._feeds:
-            self._feeds[key] = Feed(run.source, run.symbol, rules, self.clock, self._workers)
-        return self._feeds[key]
 
     def _reap(self) -> None:
         """Take out the runs that have ended or are to be left."""
@@ -281,8 +268,7 @@ class Engine:
         with self._lock:
             self._runs.remove(run)
         del self._busy[run.id]
-        followed = {id(other.feed) for other in self._runs}
-        self._feeds = {key: feed for key, feed in self._feeds.items() if id(feed) in followed}
+        self._feeds.keep_for(self._runs)
         run.enter("done" if done else "idle")
         self.wake()
 
