@@ -107,17 +107,16 @@ class Pass:
         due = [run for run in self._runs if instance_of(run).state.cursor < self._newest]
         if not due:
             return
-        tasks = {
-            run.id: asyncio.create_task(_feed(run).bring(self._newest), name=run.id) for run in due
-        }
+        feeds = {id(feed): feed for feed in map(_feed, due)}
+        tasks = {key: asyncio.create_task(feed.bring(self._newest)) for key, feed in feeds.items()}
         await _together([*tasks.values()])
         for run in due:
-            task = tasks[run.id]
+            task = tasks[id(run.feed)]
             if not task.done():
                 task.cancel()
                 continue
             try:
-                history = await task
+                history = await task  # runs on one symbol have it both or neither
                 # Another run may have made the feed load a longer one.
                 run.histories.put(history)
                 instance_of(run).candles = history.candles
