@@ -112,8 +112,9 @@ class Feed:
 
     async def _ask(self, known: Candles) -> tuple[Candles, Intake] | None:
         """Ask once for what closed after the known candles; None if nothing did."""
-        raw = await self._rows(known.end)
+        # A candle that closes while the answer is on its way is in it as it was before.
         now = self._clock.now()
+        raw = await self._rows(known.end)
         wanted = (raw.time >= known.end) & (raw.time + MINUTE <= now)
         if not wanted.any():
             return None
