@@ -27,7 +27,7 @@ class Job:
     done : bool
         Whether it has come to an end, in whatever way.
     progress : float
-        Part of the stage that is done, 0 to 1.
+        Part of the period that is done, 0 to 1.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -50,13 +50,18 @@ class Job:
 
     @property
     def progress(self) -> float:
-        """Part of the candles that are loaded, then of the period that is done, 0 to 1."""
+        """Part of the period that is done, 0 to 1."""
         work = self._work
         if work.session is None:
-            return work.loaded / len(work.plan.symbols)
+            return 0.0
         if work.stage == "done":
             return 1.0
         return max(0.0, (work.session.now - work.start) / (work.end - work.start))
+
+    @property
+    def loading(self) -> float:
+        """Part of the candles that is loaded, 0 to 1."""
+        return self._work.loaded / len(self._work.plan.symbols)
 
     @property
     def stage(self) -> str:

@@ -10,7 +10,7 @@ from tradenb.core.candles import NAMES, resample
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso, timeframe_ms, to_ms
-from tradenb.engine.ports import CandleSource
+from tradenb.engine.ports import CandleSource, Loaded
 from tradenb.errors import CandleError, UsageError
 from tradenb.exchanges.connected import source_named
 
@@ -65,6 +65,20 @@ def candles(
     import pandas as pd
 
     step = timeframe_ms(timeframe)
+    loaded = fetched(symbol, exchange=exchange, start=start, end=end, progress=progress)
+    found = resample(loaded.candles, step)
+    times = pd.DatetimeIndex(found.time.astype("datetime64[ms]"), name="time")
+    columns = {name: getattr(found, name) for name in NAMES}
+    return pd.DataFrame(columns, index=times.tz_localize("UTC"))
+
+
+def fetched(
+    symbol: str, *, exchange: Any, start: Any = None, end: Any = None, progress: bool = True
+) -> Loaded:
+    """Return closed 1m candles, and what was found in them; the parameters are those of `candles`.
+
+    The counts are those of all that the source looked at.
+    """
     source = source_named(exchange)
     if not isinstance(source, CandleSource):
         raise UsageError(
@@ -74,22 +88,18 @@ def candles(
     first = None if start is None else to_ms(start, "start")
     last = None if end is None else to_ms(end, "end")
     with _Bar(canonical(symbol), enabled=progress) as bar:
-        found = source.load(
+        candles, intake = source.load(
             symbol, start=first, end=last, history=0, rules=Rules(), progress=bar.show
-        ).candles
-    found = found.between(
-        found.start if first is None else first, found.end if last is None else last
-    )
+        )
+    begin = candles.start if first is None else first
+    found = candles.between(begin, candles.end if last is None else last)
     if not len(found):
         raise CandleError(
             f"{canonical(symbol)} of {source.name}: no candles from {_when(first)} to "
-            f"{_when(last)}",
+            f"{_when(last)}; there are candles from {iso(candles.start)} to {iso(candles.end)}",
             code="range",
         )
-    found = resample(found, step)
-    times = pd.DatetimeIndex(found.time.astype("datetime64[ms]"), name="time")
-    columns = {name: getattr(found, name) for name in NAMES}
-    return pd.DataFrame(columns, index=times.tz_localize("UTC"))
+    return Loaded(found, intake)
 
 
 def _when(at: int | None) -> str:

@@ -183,6 +183,25 @@ class CcxtExchange:
         """
         return self._text(symbol, "amount", amount)
 
+    def server_now(self, symbol: str) -> int:
+        """Return the time of the exchange, ms UTC, having made sure that it has the symbol.
+
+        Raises
+        ------
+        UnknownName
+            When there is no such market.
+        ExchangeError
+            When it cannot be asked.
+        """
+        key = canonical(symbol)
+
+        async def asked() -> int:
+            await self._client.market(key)
+            await self._client.measure()
+            return self._client.clock.now()
+
+        return portal.call(asked)
+
     async def _recent(self, symbol: str, since: int, limit: int) -> Rows:
         submitted = portal.submit(lambda: self._client.candles(symbol, since, limit))
         return (await asyncio.wrap_future(submitted)).rows
@@ -195,13 +214,7 @@ class CcxtExchange:
 
     def _until(self, symbol: str, end: int | None) -> int:
         """Return the close of the last candle that can be had, by the exchange's clock."""
-
-        async def asked() -> None:
-            await self._client.market(symbol)
-            await self._client.measure()
-
-        portal.call(asked)
-        closed = floor_to(self._client.clock.now())
+        closed = floor_to(self.server_now(symbol))
         return closed if end is None else min(floor_to(end), closed)
 
     def _filling(self, symbol: str, cache: CandleCache | None, rules: Rules) -> Filling:
