@@ -87,6 +87,8 @@ class Client:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Any = None
         self._loading = asyncio.Lock()
+        self._measuring = asyncio.Lock()
+        self._left: list[Any] = []
         self._symbols: dict[str, list[str]] = {}
         self._secrets: tuple[str, ...] = ()
         self._quiet_until = float("-inf")
@@ -142,14 +144,16 @@ class Client:
 
     async def measure(self) -> None:
         """Measure the clock of the exchange, if it is due."""
-        if not self.clock.is_due:
-            return
-        if self._opened().has.get("fetchTime"):
-            sent = self._now()
-            server = await self._ask("its time", lambda it: it.fetch_time())
-            if not isinstance(server, int):
-                raise ExchangeError(f"{self.name}: its time was {server!r:.80}", retryable=True)
-            self.clock.measured(server, sent_ms=sent)
+        self._opened()
+        async with self._measuring:
+            if not self.clock.is_due:
+                return
+            if self._opened().has.get("fetchTime"):
+                sent = self._now()
+                server = await self._ask("its time", lambda it: it.fetch_time())
+                if not isinstance(server, int):
+                    raise ExchangeError(f"{self.name}: its time was {server!r:.80}", retryable=True)
+                self.clock.measured(server, sent_ms=sent)
         self._tell_apart()
 
     async def text(self, symbol: str, kind: str, value: float) -> str:
@@ -219,7 +223,11 @@ class Client:
         """Return ccxt's object with a session on this loop."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._client, self._loop, self._loading = None, loop, asyncio.Lock()
+            # In a child made by fork the old session shares its sockets with the parent: freeing it
+            # would take them away from there.
+            self._left.append(self._client)
+            self._client, self._loop = None, loop
+            self._loading, self._measuring = asyncio.Lock(), asyncio.Lock()
         if self._client is None:
             self._client = self._make()
         self._client.open()

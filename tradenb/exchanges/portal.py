@@ -35,6 +35,17 @@ class Portal:
 
     def __init__(self, *, idle_s: float = IDLE_S) -> None:
         self._idle_s = idle_s
+        self._closings: list[Closing] = []
+        self._left: list[asyncio.AbstractEventLoop] = []
+        self._forget()
+
+    def forget(self) -> None:
+        """Forget the thread, which a child made by fork does not have.
+
+        The old loop stays as it is: its sockets and its selector are the parent's as well.
+        """
+        if self._loop is not None:
+            self._left.append(self._loop)
         self._forget()
 
     def _forget(self) -> None:
@@ -42,7 +53,6 @@ class Portal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._over: asyncio.Event | None = None
-        self._closings: list[Closing] = []
         self._busy = 0
         self._alarm: asyncio.TimerHandle | None = None
         self._resting: asyncio.Task[None] | None = None
@@ -129,4 +139,4 @@ portal: Final = Portal()
 
 atexit.register(portal.close)
 # A child made by fork has the object but not the thread; it starts one of its own.
-os.register_at_fork(after_in_child=portal._forget)
+os.register_at_fork(after_in_child=portal.forget)
