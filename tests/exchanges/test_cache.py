@@ -190,7 +190,8 @@ def test_a_damaged_month_is_moved_aside_and_fetched_again(tmp_path, damage, capl
     names = [path.name for path in files(tmp_path)]
     assert names == ["2024-01.parquet", "2024-01.parquet.corrupt"]
     assert (file.parent / names[1]).read_bytes() == contents[damage]
-    assert "damaged" in caplog.text and "fetched again" in caplog.text
+    assert "damaged" in caplog.text
+    assert "fetched again" in caplog.text
 
 
 def test_a_file_of_another_month_is_damage(tmp_path):
@@ -218,7 +219,8 @@ def test_a_disk_that_takes_nothing_costs_the_cache_and_not_the_candles(
     monkeypatch.setattr(cache_module, "replace_whole", full)
     with served() as server, caplog.at_level(logging.WARNING, "tradenb"):
         assert same(loaded(connected(server, home=tmp_path)).candles, as_frame())
-    assert "not kept" in caplog.text and "No space left" in caplog.text
+    assert "not kept" in caplog.text
+    assert "No space left" in caplog.text
 
 
 def test_a_writer_that_does_not_end_costs_the_cache_and_not_the_candles(

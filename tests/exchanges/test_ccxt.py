@@ -78,7 +78,8 @@ def test_an_unknown_exchange_is_answered_with_the_nearest_without_importing_ccxt
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     words, imported = done.stdout.splitlines()
-    assert "'binanse'" in words and "did you mean 'binance'" in words
+    assert "'binanse'" in words
+    assert "did you mean 'binance'" in words
     assert imported == "False False"
 
 
@@ -147,7 +148,8 @@ def test_many_threads_share_one_client_and_its_markets():
             thread.join(30)
         assert server.count("exchangeInfo") == 1
         assert server.count("time") == 1
-    assert len(found) == 6 and all(same(item, as_frame()) for item in found)
+    assert len(found) == 6
+    assert all(same(item, as_frame()) for item in found)
 
 
 @pytest.mark.parametrize("leaving", ["", "os._exit(0)", "raise SystemExit(0)"])
@@ -243,7 +245,8 @@ def test_candles_of_tn_are_a_frame_in_any_timeframe():
         ex = connected(server)
         found = tn.candles("BTC/USDT", exchange=ex, start=T0, end=END, progress=False)
         hours = tn.candles("BTC/USDT", exchange=ex, start=T0, end=END, timeframe="1h")
-    assert found.index.name == "time" and str(found.index.tz) == "UTC"
+    assert found.index.name == "time"
+    assert str(found.index.tz) == "UTC"
     assert list(found.columns) == ["open", "high", "low", "close", "volume"]
     assert found["close"].to_numpy().tobytes() == as_frame().close.tobytes()
     assert len(hours) == 50

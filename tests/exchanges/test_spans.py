@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +20,7 @@ def minutes(found):
 def test_joined_spans_are_the_same_time_sorted_and_apart(given_):
     found = joined(given_)
     assert minutes(found) == minutes(given_)
-    assert all(a[1] < b[0] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in itertools.pairwise(found))
 
 
 @given(spans, st.integers(0, 30), st.integers(0, 30))

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +27,7 @@ from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import DAY, MINUTE
 from tradenb.errors import CandleError, ExchangeError, UsageError, unknown
 from tradenb.exchanges.answers import rows_of_answer
-from tradenb.exchanges.credentials import redacted, resolved
+from tradenb.exchanges.credentials import hush, redacted, resolved
 from tradenb.exchanges.paging import LIMIT
 from tradenb.exchanges.refusals import refusal, shown
 from tradenb.exchanges.server_time import ServerTime
@@ -36,7 +38,11 @@ CALL_S: Final = 30.0
 LOAD_S: Final = 60.0
 SHOWN_APART_MS: Final = 1_000
 
+MARKETS_ANEW_S: Final = 60.0
+
 Call = Callable[[Any], Awaitable[Any]]
+
+_reads_json: Final = ContextVar("reads_json", default=False)
 
 
 class Answer(NamedTuple):
@@ -90,6 +96,7 @@ class Client:
         self._measuring = asyncio.Lock()
         self._left: list[Any] = []
         self._symbols: dict[str, list[str]] = {}
+        self._loaded_at = float("-inf")
         self._secrets: tuple[str, ...] = ()
         self._quiet_until = float("-inf")
         self._told_ms = 0
@@ -126,7 +133,11 @@ class Client:
     async def market(self, symbol: str) -> str:
         """Return a symbol as ccxt writes it; the exchange's own name of it will do too."""
         await self._load_markets()
-        found = self._symbols.get(symbol) or self._by_id(symbol)
+        found = self._named(symbol)
+        if not found and self._monotonic() - self._loaded_at > MARKETS_ANEW_S:
+            self._symbols = {}  # it may be new, or have been left out
+            await self._load_markets()
+            found = self._named(symbol)
         if not found:
             raise unknown("symbol", symbol, self._symbols, hint=f"(of {self.name})")
         if len(found) > 1:
@@ -178,23 +189,32 @@ class Client:
             client = self._opened()
             if client.markets and self._symbols:
                 return
-            await self._ask("its markets", lambda it: it.load_markets(), seconds=LOAD_S)
+            await self._ask(
+                "its markets", lambda it: it.load_markets(True), seconds=LOAD_S, json_only=False
+            )
+            if not client.markets:
+                raise ExchangeError(f"{self.name}: it listed no markets", retryable=True)
             symbols = defaultdict(list)
             for name in client.markets:
                 with contextlib.suppress(UsageError):  # a market that we cannot write down
                     symbols[canonical(name)].append(name)
-            self._symbols = dict(symbols)
+            self._symbols, self._loaded_at = dict(symbols), self._monotonic()
 
-    def _by_id(self, symbol: str) -> list[str]:
+    def _named(self, symbol: str) -> list[str]:
+        if symbol in self._symbols:
+            return self._symbols[symbol]
         markets = (self._client.markets_by_id or {}).get(symbol, [])
         return [market["symbol"] for market in markets]
 
-    async def _ask(self, what: str, call: Call, *, seconds: float = CALL_S) -> Any:
+    async def _ask(
+        self, what: str, call: Call, *, seconds: float | None = None, json_only: bool = True
+    ) -> Any:
         what = f"{self.name}: {what}"
         self._check_quiet(what)
         client = self._opened()
+        _reads_json.set(json_only)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(CALL_S if seconds is None else seconds):
                 answer = await call(client)
         except Exception as error:  # noqa: BLE001 - whatever ccxt makes of whatever comes
             headers = client.last_response_headers or {}
@@ -239,8 +259,12 @@ class Client:
         kind = getattr(ccxt.async_support, self.name)
         # No local name holds the secrets, so that no traceback shows them.
         self._secrets = tuple(resolved(self._options).values())
+        hush.secrets.update(self._secrets)
         try:
-            return kind({**self._options, **resolved(self._options)})
+            made = kind({**self._options, **resolved(self._options)})
+            made.on_rest_response = _readable
+            made.logger.addFilter(hush)
+            return made
         except Exception as error:  # noqa: BLE001 - whatever ccxt raises for an option
             words = redacted(shown(error), self._secrets)
         raise UsageError(f"ccxt does not take these options for {self.name}: {words}")
@@ -271,3 +295,24 @@ class Client:
                 "ahead of" if ahead > 0 else "behind",
                 self.name,
             )
+
+
+def _readable(
+    code: int,
+    reason: str,
+    url: str,
+    method: str,
+    headers: Mapping[str, str],
+    body: str,
+    request_headers: object,
+    request_body: object,
+) -> str:
+    """Refuse a good answer that is no JSON; ccxt's hook for every response.
+
+    Without it a page of HTML that says 200 passes for an empty list of candles. Lists of markets
+    are left to ccxt, which reads pages of HTML for some exchanges.
+    """
+    del reason, url, method, headers, request_headers, request_body
+    if 200 <= code < 300 and _reads_json.get():
+        json.loads(body)
+    return body.strip()

@@ -7,6 +7,7 @@ and stays inside it; what is shown, pickled or written holds references only.
 from __future__ import annotations
 
 import base64
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -78,6 +79,24 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
         for spelling in sorted(_spellings(secret), key=len, reverse=True):
             text = text.replace(spelling, "***")
     return text
+
+
+class Hush(logging.Filter):
+    """Takes secrets out of what ccxt logs: at the level DEBUG that is every request and header."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secrets: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the record pass, without secrets."""
+        if self.secrets:
+            record.msg, record.args = redacted(record.getMessage(), self.secrets), ()
+        return True
+
+
+hush: Final = Hush()
+"""The filter of this process; it knows every secret that was read."""
 
 
 def _spellings(secret: str) -> set[str]:

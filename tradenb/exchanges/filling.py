@@ -112,9 +112,10 @@ class Filling:
                 if len(rows.time):
                     accept(rows, factor=self._factor)
                 break
-            except CandleError:
+            except CandleError as error:
                 if not left:
-                    raise
+                    words = f"{self._what}: {error}"
+                    raise CandleError(words, code=error.code, index=error.index) from None
                 self._patience.sleep(self._patience.seconds)
         spans = joined(
             [

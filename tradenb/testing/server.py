@@ -155,7 +155,11 @@ class ExchangeServer:
         """What `tn.ccxt_exchange("binance", ...)` is given so that it comes here."""
         return {
             "urls": {"api": dict.fromkeys(_GROUPS, f"{self.url}/api/v3")},
-            "options": {"fetchMarkets": ["spot"], "fetchCurrencies": False},
+            "options": {
+                "fetchMarkets": ["spot"],
+                "fetchMargins": False,
+                "fetchCurrencies": False,
+            },
         }
 
     def now(self) -> int:
