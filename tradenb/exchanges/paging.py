@@ -25,6 +25,9 @@ from tradenb.errors import CandleError, ExchangeError, TradenbError, UsageError
 LIMIT: Final = 1000
 """Most candles that are asked for at once."""
 
+LONGEST_WAIT_S: Final = 60.0
+"""A source that wants to be left alone for longer is not waited for."""
+
 Ask = Callable[[int, int], Rows]
 """Called with (since, limit): about `limit` rows from `since` (ms UTC) on, oldest first."""
 
@@ -135,6 +138,8 @@ def _page(ask: Ask, asked: _Asked, patience: Patience, *, retry_empty: bool) -> 
             raise
         except Exception as error:  # whatever a user's function or a network raises
             if isinstance(error, TradenbError) and not error.retryable:
+                raise
+            if getattr(error, "retry_after", 0.0) > LONGEST_WAIT_S:
                 raise
             failure = error
     if failure is None:

@@ -29,6 +29,7 @@ _SHOWN: Final = 300
 
 _LIMITED: Final = {"RateLimitExceeded", "DDoSProtection"}
 _PASSING: Final = {"OperationFailed", "NetworkError", "BadResponse", "TimeoutError", "ClientError"}
+_HTML: Final = re.compile(r"<(!doctype|html|head|body)\b.*", re.IGNORECASE)
 _BANNED: Final = re.compile(r"banned until (\d{13})")
 # What code that expects an answer in another form raises: HTML, half a JSON, an empty body.
 _UNREADABLE: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
@@ -59,9 +60,7 @@ def refusal(
     if "BadSymbol" in names:
         return UnknownName(f"{what}: {said}")
     if names & _PASSING:
-        return ExchangeError(
-            f"{what} could not be had ({said}); it is worth trying again", retryable=True
-        )
+        return ExchangeError(f"{what} could not be had ({said})", retryable=True)
     if isinstance(error, _UNREADABLE):
         return ExchangeError(f"{what}: the answer cannot be read ({said})", retryable=True)
     return ExchangeError(f"{what} was refused: {said}")
@@ -85,7 +84,7 @@ def pause_s(said: str, headers: Mapping[str, str], now_ms: int) -> float:
 
 def shown(error: BaseException) -> str:
     """Return the words of an error: its kind, and one line of what it says."""
-    words = " ".join(str(error).split())
+    words = _HTML.sub("a page of HTML", " ".join(str(error).split()))
     short = words if len(words) <= _SHOWN else words[: _SHOWN - 3] + "..."
     return f"{type(error).__name__}: {short}" if short else type(error).__name__
 

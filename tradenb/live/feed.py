@@ -108,6 +108,13 @@ class Feed:
         known = candles.between(candles.start, closed)
         if len(known) == 0 and not self._clock.stepped:
             raise CandleError(f"{self._symbol}: no candle before {iso(closed)}", code="range")
+        if len(known) and known.start > since:
+            raise CandleError(
+                f"{self._symbol}: the run has seen candles up to {iso(since)}, and "
+                f"{self._source.name} has none before {iso(known.start)} any more; fetch them from "
+                "elsewhere, or stop this run and begin anew",
+                code="range",
+            )
         return known
 
     async def _ask(self, known: Candles) -> tuple[Candles, Intake] | None:
