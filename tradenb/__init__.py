@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from tradenb.errors import UsageError as UsageError
     from tradenb.exchanges.callable import exchange as exchange
     from tradenb.exchanges.candles import candles as candles
-    from tradenb.exchanges.connected import ccxt_exchange as ccxt_exchange
+    from tradenb.exchanges.connect import ccxt_exchange as ccxt_exchange
     from tradenb.exchanges.files import file_exchange as file_exchange
     from tradenb.exchanges.frame import frame_exchange as frame_exchange
     from tradenb.nested import allow_nested as allow_nested
@@ -58,7 +58,7 @@ _HOMES: Final[dict[str, str]] = {
     "Strategy": "tradenb.engine.specs",
     "allow_nested": "tradenb.nested",
     "candles": "tradenb.exchanges.candles",
-    "ccxt_exchange": "tradenb.exchanges.connected",
+    "ccxt_exchange": "tradenb.exchanges.connect",
     "exchange": "tradenb.exchanges.callable",
     "file_exchange": "tradenb.exchanges.files",
     "frame_exchange": "tradenb.exchanges.frame",

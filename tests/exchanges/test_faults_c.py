@@ -10,7 +10,7 @@ import pytest
 import tradenb as tn
 from tests.exchanges.wire import END, ROWS, as_frame, connected, loaded, same, served
 from tests.sources import MINUTE, T0, frame
-from tradenb.testing.server import ServerClock
+from tradenb.testing.server_candles import ServerClock
 
 NONE = tn.Rules(candle_retries=0)
 

@@ -8,7 +8,8 @@ import tradenb as tn
 from tests.sources import DAY, MINUTE, T0, frame, market
 from tradenb.core.rules import Rules
 from tradenb.exchanges.connected import CcxtExchange
-from tradenb.testing.server import ExchangeServer, ServerClock
+from tradenb.testing.server import ExchangeServer
+from tradenb.testing.server_candles import ServerClock
 
 ROWS = market(11, 3_000)
 END = T0 + 3_000 * MINUTE

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     """Fetch, symbol by symbol."""
     _check_out(options)
     from tradenb.exchanges.candles import fetched
-    from tradenb.exchanges.connected import ccxt_exchange
+    from tradenb.exchanges.connect import ccxt_exchange
 
     exchange = ccxt_exchange(options.exchange, home=options.home)
     for symbol in options.symbols:

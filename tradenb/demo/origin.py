@@ -40,7 +40,7 @@ class Origin(NamedTuple):
     def source(self) -> tuple[CandleSource, tuple[str, ...]]:
         """Return the candles and their symbols."""
         if self.exchange is not None:
-            from tradenb.exchanges.connected import ccxt_exchange
+            from tradenb.exchanges.connect import ccxt_exchange
 
             return ccxt_exchange(self.exchange), (SYMBOL,)
         if self.data is not None:
@@ -57,7 +57,7 @@ def origin_of(data: str | None, exchange: str | None, days: int) -> Origin:
     """Choose the candles; an exchange that cannot be reached is replaced by the random walk."""
     if exchange is None or data is not None:
         return Origin(data, None, days)
-    from tradenb.exchanges.connected import ccxt_exchange
+    from tradenb.exchanges.connect import ccxt_exchange
 
     try:
         now = ccxt_exchange(exchange).server_now(SYMBOL)

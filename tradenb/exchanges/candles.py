@@ -12,7 +12,7 @@ from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso, timeframe_ms, to_ms
 from tradenb.engine.ports import CandleSource, Loaded
 from tradenb.errors import CandleError, UsageError
-from tradenb.exchanges.connected import source_named
+from tradenb.exchanges.connect import source_named
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
@@ -24,19 +22,17 @@ import numpy as np
 
 from tradenb.core.rows import Rows
 from tradenb.core.symbol import canonical
-from tradenb.core.timeframe import DAY, MINUTE
+from tradenb.core.timeframe import MINUTE
 from tradenb.errors import CandleError, ExchangeError, UsageError, unknown
 from tradenb.exchanges.answers import rows_of_answer
 from tradenb.exchanges.credentials import hush, redacted, resolved
 from tradenb.exchanges.paging import LIMIT
 from tradenb.exchanges.refusals import refusal, shown
 from tradenb.exchanges.server_time import ServerTime
-
-log = logging.getLogger("tradenb")
+from tradenb.exchanges.symbols import symbols_of
 
 CALL_S: Final = 30.0
 LOAD_S: Final = 60.0
-SHOWN_APART_MS: Final = 1_000
 
 MARKETS_ANEW_S: Final = 60.0
 
@@ -99,7 +95,6 @@ class Client:
         self._loaded_at = float("-inf")
         self._secrets: tuple[str, ...] = ()
         self._quiet_until = float("-inf")
-        self._told_ms = 0
 
     async def candles(self, symbol: str, since: int, limit: int) -> Answer:
         """Return closed 1m candles that open at `since` (ms UTC) or later, oldest first.
@@ -133,11 +128,11 @@ class Client:
     async def market(self, symbol: str) -> str:
         """Return a symbol as ccxt writes it; the exchange's own name of it will do too."""
         await self._load_markets()
-        found = self._named(symbol)
+        found = self._symbols.get(symbol)
         if not found and self._monotonic() - self._loaded_at > MARKETS_ANEW_S:
             self._symbols = {}  # it may be new, or have been left out
             await self._load_markets()
-            found = self._named(symbol)
+            found = self._symbols.get(symbol)
         if not found:
             raise unknown("symbol", symbol, self._symbols, hint=f"(of {self.name})")
         if len(found) > 1:
@@ -165,7 +160,8 @@ class Client:
                 if not isinstance(server, int):
                     raise ExchangeError(f"{self.name}: its time was {server!r:.80}", retryable=True)
                 self.clock.measured(server, sent_ms=sent)
-        self._tell_apart()
+        # An exchange that was put elsewhere and lives in another year is a rehearsal.
+        self.clock.tell(self.name, rehearsed="urls" in self._options)
 
     async def text(self, symbol: str, kind: str, value: float) -> str:
         """Return a price or an amount as the exchange takes it; `kind` says which."""
@@ -194,17 +190,7 @@ class Client:
             )
             if not client.markets:
                 raise ExchangeError(f"{self.name}: it listed no markets", retryable=True)
-            symbols = defaultdict(list)
-            for name in client.markets:
-                with contextlib.suppress(UsageError):  # a market that we cannot write down
-                    symbols[canonical(name)].append(name)
-            self._symbols, self._loaded_at = dict(symbols), self._monotonic()
-
-    def _named(self, symbol: str) -> list[str]:
-        if symbol in self._symbols:
-            return self._symbols[symbol]
-        markets = (self._client.markets_by_id or {}).get(symbol, [])
-        return [market["symbol"] for market in markets]
+            self._symbols, self._loaded_at = symbols_of(client), self._monotonic()
 
     async def _ask(
         self, what: str, call: Call, *, seconds: float | None = None, json_only: bool = True
@@ -279,22 +265,6 @@ class Client:
         with contextlib.suppress(KeyError, ValueError):
             date = parsedate_to_datetime(headers["date"])
             self.clock.measured(int(date.timestamp()) * 1000, sent_ms=self._now())
-
-    def _tell_apart(self) -> None:
-        """Say so when our clock is wrong, once for each second that it gets worse."""
-        ahead = self.clock.ahead_ms or 0
-        if abs(ahead) > SHOWN_APART_MS and abs(ahead - self._told_ms) > SHOWN_APART_MS:
-            self._told_ms = ahead
-            # An exchange that was put elsewhere and lives in another year is a rehearsal.
-            rehearsed = "urls" in self._options and abs(ahead) > DAY
-            log.log(
-                logging.DEBUG if rehearsed else logging.WARNING,
-                "the clock of this machine is %.1f s %s that of %s; candles count as closed by the "
-                "exchange's clock, so decisions come late: set the clock (NTP)",
-                abs(ahead) / 1000,
-                "ahead of" if ahead > 0 else "behind",
-                self.name,
-            )
 
 
 def _readable(

@@ -1,4 +1,4 @@
-"""`tn.ccxt_exchange`: any exchange of ccxt as a source of candles, with a cache on disk.
+"""An exchange of ccxt as a source of candles, with a cache on disk; made in `connect.py`.
 
 A backtest reads from the cache first and asks only for what is missing; a live run asks the
 exchange. Both talk through `portal.py`, so one object may serve many runs at once.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from numbers import Real
@@ -22,20 +21,21 @@ from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.engine.fingerprint import digest
 from tradenb.engine.ports import Loaded, Progress
-from tradenb.engine.registry import READY_MADE, registry
-from tradenb.errors import CandleError, UsageError, unknown
-from tradenb.exchanges import ccxt, credentials
+from tradenb.engine.registry import READY_MADE
+from tradenb.errors import CandleError, UsageError
+from tradenb.exchanges import ccxt
 from tradenb.exchanges.cache import CandleCache
 from tradenb.exchanges.callable import wall_ms
 from tradenb.exchanges.filling import Filling
 from tradenb.exchanges.months import NOTHING
 from tradenb.exchanges.paging import Patience
 from tradenb.exchanges.portal import portal
+from tradenb.exchanges.server_time import SHOWN_MS
 from tradenb.exchanges.spans import without
 from tradenb.store.paths import find_home
 
 # Options that lead to another market than the real one; its candles are kept apart.
-_ELSEWHERE: Final = ("urls", "hostname", "sandbox", "testnet")
+ELSEWHERE: Final = ("urls", "hostname", "sandbox", "testnet")
 
 
 class CcxtExchange:
@@ -84,7 +84,7 @@ class CcxtExchange:
     @property
     def fingerprint(self) -> str:
         """Hash of name and options."""
-        return digest(f"{self.name} {_spelled(self._options)}")
+        return digest(f"{self.name} {spelled(self._options)}")
 
     @property
     def clock_ahead_ms(self) -> int | None:
@@ -96,13 +96,15 @@ class CcxtExchange:
 
     def __repr__(self) -> str:
         ahead = self.clock_ahead_ms
-        if ahead is None or abs(ahead) <= ccxt.SHOWN_APART_MS:
+        if ahead is None or abs(ahead) <= SHOWN_MS:
             return f"ccxt_exchange({self.name!r})"
         words = f"{abs(ahead) / 1000:.1f} s {'ahead' if ahead > 0 else 'behind'}"
         return f"ccxt_exchange({self.name!r}: this machine's clock is {words})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (self.name, self._cached, self._home, self._options)
+        from tradenb.exchanges.connect import unpickled
+
+        return unpickled, (self.name, self._cached, self._home, self._options)
 
     def load(
         self,
@@ -231,9 +233,9 @@ class CcxtExchange:
         if not self._cached:
             return None
         elsewhere: dict[str, Any] = {
-            name: self._options[name] for name in _ELSEWHERE if name in self._options
+            name: self._options[name] for name in ELSEWHERE if name in self._options
         }
-        label = f"{self.name}@{digest(_spelled(elsewhere))[:8]}" if elsewhere else self.name
+        label = f"{self.name}@{digest(spelled(elsewhere))[:8]}" if elsewhere else self.name
         return CandleCache(find_home(self._home).candles(label, symbol))
 
     def _accepted(self, symbol: str, rows: Rows, span: tuple[int, int], rules: Rules) -> Loaded:
@@ -250,72 +252,6 @@ class CcxtExchange:
             raise CandleError(f"{where}: {error}", code=error.code, index=error.index) from None
 
 
-def ccxt_exchange(
-    name: str, *, cache: bool = True, home: str | Path | None = None, **options: Any
-) -> CcxtExchange:
-    """Take candles from an exchange, through ccxt.
-
-    The same call gives the same object, so that its rate limit is shared and a cell may be run
-    again. Public data need no key.
-
-    Parameters
-    ----------
-    name : str
-        Any exchange of ccxt, such as "binance", "kraken" or "bybit".
-    cache : bool, default True
-        Keep closed candles under {home}/data/candles, and ask for each once.
-    home : path, optional
-        Default `TRADENB_HOME` or ./dump.
-    **options
-        For ccxt's constructor: urls, options, timeout (ms), proxies and so on. Secrets (apiKey,
-        secret, password, ...) are given as "env:NAME" or "keyring:SERVICE/USER".
-
-    Returns
-    -------
-    CcxtExchange
-
-    Raises
-    ------
-    UnknownName
-        When ccxt has no such exchange; the nearest are named.
-    UsageError
-        When a secret is given as it is.
-
-    Examples
-    --------
-    >>> ccxt_exchange("binance")
-    ccxt_exchange('binance')
-    >>> ccxt_exchange("binance") is ccxt_exchange("binance")
-    True
-    """
-    credentials.check(options)
-    if name not in ccxt.names():
-        raise unknown("exchange", name, ccxt.names(), hint="(of ccxt)")
-    key = (name, cache, None if home is None else str(home), _spelled(options))
-    with _lock:
-        if key not in _made:
-            _made[key] = CcxtExchange(name, options, cache=cache, home=home)
-        made = _made[key]
-    return made if set(_ELSEWHERE) & options.keys() else registry.register("exchange", made)
-
-
-def source_named(given: object) -> Any:
-    """Return a source of candles: an object, a registered name, or the name of an exchange."""
-    if not isinstance(given, str):
-        return given
-    registered = registry.known("exchange", given)
-    return ccxt_exchange(given) if registered is None else registered
-
-
-def _unpickled(
-    name: str, cache: bool, home: str | Path | None, options: Mapping[str, Any]
-) -> CcxtExchange:
-    return ccxt_exchange(name, cache=cache, home=home, **options)
-
-
-def _spelled(options: Mapping[str, Any]) -> str:
+def spelled(options: Mapping[str, Any]) -> str:
+    """Return options as text: equal text, equal options."""
     return json.dumps(options, sort_keys=True, default=repr)
-
-
-_lock: Final = threading.Lock()
-_made: Final[dict[tuple[Any, ...], CcxtExchange]] = {}

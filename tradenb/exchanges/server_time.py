@@ -7,11 +7,17 @@ that is set does not disturb it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
+from tradenb.core.timeframe import DAY
+
+log = logging.getLogger("tradenb")
+
 MEASURE_EVERY_S: Final = 600.0
 JUMP_MS: Final = 1_000
+SHOWN_MS: Final = 1_000
 
 
 class ServerTime:
@@ -32,6 +38,7 @@ class ServerTime:
         self._server_ms = 0
         self._apart_ms = 0.0
         self._ahead_ms: int | None = None
+        self._told_ms = 0
 
     @property
     def ahead_ms(self) -> int | None:
@@ -74,6 +81,29 @@ class ServerTime:
         if self._received_s is None:
             return self._now()
         return self._server_ms + int((self._monotonic() - self._received_s) * 1000)
+
+    def tell(self, name: str, *, rehearsed: bool) -> None:
+        """Say so when our clock is wrong, once for each second that it gets worse.
+
+        Parameters
+        ----------
+        name : str
+            Of the exchange.
+        rehearsed : bool
+            Whether the exchange may live in another year.
+        """
+        ahead = self._ahead_ms or 0
+        if abs(ahead) <= SHOWN_MS or abs(ahead - self._told_ms) <= SHOWN_MS:
+            return
+        self._told_ms = ahead
+        log.log(
+            logging.DEBUG if rehearsed and abs(ahead) > DAY else logging.WARNING,
+            "the clock of this machine is %.1f s %s that of %s; candles count as closed by the "
+            "exchange's clock, so decisions come late: set the clock (NTP)",
+            abs(ahead) / 1000,
+            "ahead of" if ahead > 0 else "behind",
+            name,
+        )
 
     def _apart(self) -> float:
         return self._now() - self._monotonic() * 1000

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tradenb.testing.exchange import FakeExchange as FakeExchange
     from tradenb.testing.exchange import Trouble as Trouble
     from tradenb.testing.server import ExchangeServer as ExchangeServer
-    from tradenb.testing.server import ServerClock as ServerClock
+    from tradenb.testing.server_candles import ServerClock as ServerClock
     from tradenb.testing.simulation import simulate as simulate
     from tradenb.testing.troubles import ServerTrouble as ServerTrouble
     from tradenb.testing.workers import Hang as Hang
@@ -32,7 +32,7 @@ _HOMES: Final = {
     "FakeExchange": "tradenb.testing.exchange",
     "Hang": "tradenb.testing.workers",
     "InlineWorkers": "tradenb.testing.workers",
-    "ServerClock": "tradenb.testing.server",
+    "ServerClock": "tradenb.testing.server_candles",
     "ServerTrouble": "tradenb.testing.troubles",
     "Trouble": "tradenb.testing.exchange",
     "World": "tradenb.testing.world",

@@ -13,62 +13,28 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from aiohttp import web
 
-from tradenb.core.rows import Rows
-from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, to_ms
+from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import CandleSource
-from tradenb.errors import UsageError
 from tradenb.testing import binance
+from tradenb.testing.sending import refused, send
+from tradenb.testing.server_candles import Moving, ServerClock, rows_of_all
 from tradenb.testing.troubles import ServerTrouble, TroubleKind, page_spoiled, spoiled
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CLOSE_S: Final = 5.0
-_PAGE: Final = "<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"
 # Everything that ccxt may ask of Binance comes here, so that nothing leaves this machine.
 _GROUPS: Final = (
     *("public", "private", "v1", "sapi", "sapiV2", "sapiV3", "sapiV4", "papi", "papiV2"),
     *("fapiPublic", "fapiPublicV2", "fapiPublicV3", "fapiPrivate", "fapiPrivateV2", "fapiData"),
     *("dapiPublic", "dapiPrivate", "dapiPrivateV2", "dapiData", "eapiPublic", "eapiPrivate"),
 )
-
-
-class Moving(Protocol):
-    """Anything that says what time it is."""
-
-    def now(self) -> int:
-        """Return the time, ms UTC."""
-
-
-class ServerClock:
-    """The time on the exchange: standing still until it is stepped, or running.
-
-    Parameters
-    ----------
-    start : int, str, datetime or Timestamp
-        The first moment.
-    speed : float, default 0
-        Seconds in one second: 0 stands still, 1 is real, 60 makes a minute of a second.
-    """
-
-    def __init__(self, start: Any, *, speed: float = 0.0) -> None:
-        self._start = to_ms(start, "start")
-        self._speed = speed
-        self._began = time.monotonic()
-
-    def now(self) -> int:
-        """Return the time, ms UTC."""
-        return self._start + int((time.monotonic() - self._began) * 1000 * self._speed)
-
-    def step(self, minutes: float = 1) -> None:
-        """Let time pass at once."""
-        self._start += round(minutes * MINUTE)
 
 
 class Served(NamedTuple):
@@ -127,7 +93,7 @@ class ExchangeServer:
         window_s: float = 60.0,
     ) -> None:
         names = [symbols] if isinstance(symbols, str) else [*symbols]
-        made = (binance.market_of(name, rows) for name, rows in _rows(candles, names))
+        made = (binance.market_of(name, rows) for name, rows in rows_of_all(candles, names))
         self._markets = {market.symbol: market for market in made}
         ends = [int(market.rows.time[-1]) + MINUTE for market in self._markets.values()]
         self.clock: Any = ServerClock(max(ends)) if clock is None else clock
@@ -251,10 +217,10 @@ class ExchangeServer:
         met = [item for item in self._troubles if item.meets(path, query.get("symbol"))]
         weight = binance.WEIGHTS.get(path, 1)
         used = self._used(weight)
-        response = _refused(met, used > self._limit) or self._respond(path, query, met)
+        response = refused(met, over_limit=used > self._limit) or self._respond(path, query, met)
         self.requests.append(Served(time.monotonic(), path, query, weight, response.status))
         response.headers["X-MBX-USED-WEIGHT-1M"] = str(used)
-        return await _sent(request, response, met)
+        return await send(request, response, met)
 
     def _used(self, weight: int) -> int:
         """Note a weight, and return the sum of those within the window."""
@@ -267,8 +233,8 @@ class ExchangeServer:
     def _respond(self, path: str, query: dict[str, str], met: list[ServerTrouble]) -> web.Response:
         try:
             return web.json_response(self._body(path, query, met))
-        except binance.Refused as refused:
-            return web.json_response(refused.body, status=400)
+        except binance.Refused as error:
+            return web.json_response(error.body, status=400)
 
     def _body(self, path: str, query: dict[str, str], met: list[ServerTrouble]) -> Any:
         now = self.now()
@@ -291,75 +257,3 @@ class ExchangeServer:
             return self._markets[query.get("symbol", "")]
         except KeyError:
             raise binance.Refused(-1121, "Invalid symbol.") from None
-
-
-def _refused(met: list[ServerTrouble], over_limit: bool) -> web.Response | None:
-    """Return the answer of an exchange that does not answer."""
-    kinds = {item.kind: item for item in met}
-    if "banned" in kinds:
-        return _too_many(418, kinds["banned"].seconds, "Way too much weight used; IP banned.")
-    if "rate_limit" in kinds or over_limit:
-        seconds = kinds["rate_limit"].seconds if "rate_limit" in kinds else 60
-        return _too_many(429, seconds, "Too much request weight used.")
-    if "unavailable" in kinds:
-        return web.Response(status=kinds["unavailable"].status, text="upstream error")
-    if "html" in kinds:
-        return web.Response(status=kinds["html"].status, text=_PAGE, content_type="text/html")
-    return web.Response() if "empty" in kinds else None
-
-
-def _too_many(status: int, seconds: float, words: str) -> web.Response:
-    headers = {"Retry-After": f"{seconds:.0f}"}
-    return web.json_response({"code": -1003, "msg": words}, status=status, headers=headers)
-
-
-async def _sent(
-    request: web.Request, response: web.Response, met: list[ServerTrouble]
-) -> web.StreamResponse:
-    """Send an answer as the troubles want it sent."""
-    kinds = {item.kind: item for item in met}
-    if "silence" in kinds:
-        await asyncio.Event().wait()
-    if "reset" in kinds:
-        _hang_up(request)
-        return response
-    body = response.body if isinstance(response.body, bytes) else b""
-    if "truncated" in kinds:
-        return web.Response(body=body[: len(body) // 2], content_type="application/json")
-    if "half_close" not in kinds and "drip" not in kinds:
-        return response
-    slow = web.StreamResponse(status=response.status, headers={"Content-Type": "application/json"})
-    slow.content_length = len(body)
-    await slow.prepare(request)
-    if "half_close" in kinds:
-        await slow.write(body[: len(body) // 2])
-        _hang_up(request)
-        return slow
-    for place in range(len(body)):
-        await slow.write(body[place : place + 1])
-        await asyncio.sleep(kinds["drip"].seconds)
-    return slow
-
-
-def _hang_up(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
-
-
-def _rows(candles: Any, symbols: list[str]) -> Iterable[tuple[str, Rows]]:
-    """Return the rows of every symbol, as they are given: gaps stay gaps."""
-    if isinstance(candles, CandleSource):
-        for symbol in symbols:
-            loaded = candles.load(symbol, start=None, end=None, history=0, rules=Rules()).candles
-            columns = (loaded.open, loaded.high, loaded.low, loaded.close, loaded.volume)
-            yield symbol, Rows(loaded.time, *columns)
-        return
-    from tradenb.exchanges.frame import rows_of_frame
-
-    frames = candles if isinstance(candles, Mapping) else dict.fromkeys(symbols, candles)
-    if not frames:
-        raise UsageError("candles must hold at least one symbol, was an empty dict")
-    for symbol, frame in frames.items():
-        rows = rows_of_frame(frame)
-        last = np.append(np.diff(rows.time) != 0, True)[: len(rows.time)]
-        yield symbol, rows.take(np.flatnonzero(last))
