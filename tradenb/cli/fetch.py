@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         )
         _say(symbol, found, options)
         if options.out is not None:
-            _write(options.out, symbol, options)
+            _write(options.out, found)
     return 0
 
 
@@ -82,12 +82,10 @@ def _say(symbol: str, found: Loaded, options: argparse.Namespace) -> None:
     print(printable(words), flush=True)
 
 
-def _write(file: Path, symbol: str, options: argparse.Namespace) -> None:
-    from tradenb.exchanges.candles import candles
+def _write(file: Path, found: Loaded) -> None:
+    from tradenb.exchanges.candles import frame_of
 
-    frame = candles(
-        symbol, exchange=options.exchange, start=options.start, end=options.end, progress=False
-    )
+    frame = frame_of(found.candles)
     if file.suffix == ".csv":
         frame.to_csv(file)
     else:

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from tradenb.core.candles import NAMES, resample
+from tradenb.core.candles import NAMES, Candles, resample
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso, timeframe_ms, to_ms
@@ -62,14 +62,9 @@ def candles(
     ExchangeError
         When candles cannot be fetched.
     """
-    import pandas as pd
-
     step = timeframe_ms(timeframe)
     loaded = fetched(symbol, exchange=exchange, start=start, end=end, progress=progress)
-    found = resample(loaded.candles, step)
-    times = pd.DatetimeIndex(found.time.astype("datetime64[ms]"), name="time")
-    columns = {name: getattr(found, name) for name in NAMES}
-    return pd.DataFrame(columns, index=times.tz_localize("UTC"))
+    return frame_of(resample(loaded.candles, step))
 
 
 def fetched(
@@ -100,6 +95,15 @@ def fetched(
             code="range",
         )
     return Loaded(found, intake)
+
+
+def frame_of(found: Candles) -> pd.DataFrame:
+    """Return candles as a DataFrame with a UTC index of open times."""
+    import pandas as pd
+
+    times = pd.DatetimeIndex(found.time.astype("datetime64[ms]"), name="time")
+    columns = {name: getattr(found, name) for name in NAMES}
+    return pd.DataFrame(columns, index=times.tz_localize("UTC"))
 
 
 def _when(at: int | None) -> str:

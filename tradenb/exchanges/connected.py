@@ -124,10 +124,16 @@ class CcxtExchange:
         if start is None:
             raise UsageError(f"{self.name} has years of candles; say from when on: start=...")
         first = floor_to(start - history)
+        if end is not None and first >= floor_to(end):
+            raise CandleError(
+                f"{key} of {self.name}: end must lie after start, was {iso(end)} with start "
+                f"{iso(start)}",
+                code="range",
+            )
         cache = self._cache(key)
         known = NOTHING
         if end is not None and cache is not None:
-            known = cache.read(first, max(first, floor_to(end)))
+            known = cache.read(first, floor_to(end))
         if end is None or without((first, floor_to(end)), known.spans):
             end = self._until(key, end)
             if first >= end:
