@@ -303,3 +303,24 @@ def test_no_thread_but_the_house_s_own_is_left(tmp_path):
     names = {thread.name for thread in threading.enumerate() if not thread.daemon}
     assert names == {"MainThread"}
     assert T0 < START
+
+
+def test_a_run_in_the_background_lives_on_candles_of_ccxt(quick):
+    """The desk, the engine and the clock of real runs, sixty times as fast."""
+    clock = quick.clock
+    first = clock.now() // MINUTE * MINUTE - 300 * MINUTE
+    rows = frame(market(8, 2_000), first)
+    with ExchangeServer({"BTCUSDT": rows}, clock=clock, weight_limit=10**9) as server:
+        ex = CcxtExchange(
+            "binance",
+            {"enableRateLimit": False, **server.options},
+            now=clock.now,
+            monotonic=lambda: clock.now() / 1000,
+        )
+        run = quick.start(deciding(), exchange=ex)
+        assert quick.start("lively", exchange=ex) is run
+        until(lambda: len(run.ticks()) >= 3, "the third tick", seconds=60)
+        run.release()
+        run.wait(WAIT_S)
+        run.raise_if_failed()
+        assert_true(run.instance.candles, rows, run.instance.state.cursor)

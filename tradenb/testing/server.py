@@ -217,7 +217,9 @@ class ExchangeServer:
         met = [item for item in self._troubles if item.meets(path, query.get("symbol"))]
         weight = binance.WEIGHTS.get(path, 1)
         used = self._used(weight)
-        response = refused(met, over_limit=used > self._limit) or self._respond(path, query, met)
+        response = refused(met, over_limit=used > self._limit)
+        if response is None:
+            response = self._respond(path, query, met)
         self.requests.append(Served(time.monotonic(), path, query, weight, response.status))
         response.headers["X-MBX-USED-WEIGHT-1M"] = str(used)
         return await send(request, response, met)
