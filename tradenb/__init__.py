@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from tradenb.errors import UnknownName as UnknownName
     from tradenb.errors import UsageError as UsageError
     from tradenb.exchanges.callable import exchange as exchange
+    from tradenb.exchanges.candles import candles as candles
+    from tradenb.exchanges.connect import ccxt_exchange as ccxt_exchange
     from tradenb.exchanges.files import file_exchange as file_exchange
     from tradenb.exchanges.frame import frame_exchange as frame_exchange
     from tradenb.nested import allow_nested as allow_nested
@@ -55,6 +57,8 @@ _HOMES: Final[dict[str, str]] = {
     "Rules": "tradenb.core.rules",
     "Strategy": "tradenb.engine.specs",
     "allow_nested": "tradenb.nested",
+    "candles": "tradenb.exchanges.candles",
+    "ccxt_exchange": "tradenb.exchanges.connect",
     "exchange": "tradenb.exchanges.callable",
     "file_exchange": "tradenb.exchanges.files",
     "frame_exchange": "tradenb.exchanges.frame",

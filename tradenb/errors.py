@@ -59,11 +59,18 @@ class MarketError(TradenbError):
 
 
 class ExchangeError(MarketError):
-    """A call to the exchange failed."""
+    """A call to the exchange failed.
 
-    def __init__(self, message: str, *, retryable: bool = False) -> None:
+    Attributes
+    ----------
+    retry_after : float
+        Seconds that the exchange wants to be left alone; 0 if it did not say.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.retryable = retryable
+        self.retry_after = retry_after
 
 
 class CandleError(MarketError):

@@ -16,16 +16,19 @@ def shown(monkeypatch, capsys, steps: list[Any], *, delay: float, enabled: bool 
     monkeypatch.setattr("tradenb.backtest.bar._DELAY_S", delay)
     with Bar(enabled=enabled) as bar:
         for stage, progress in steps:
-            bar.show(SimpleNamespace(stage=stage, progress=progress))
+            bar.show(SimpleNamespace(stage=stage, progress=progress, loading=progress))
     return capsys.readouterr().err
 
 
-STEPS = [("loading", 0.0), ("running", 0.25), ("running", 0.5), ("done", 1.0)]
+STEPS = [("loading", 0.0), ("loading", 0.5), ("running", 0.25), ("running", 0.5), ("done", 1.0)]
 
 
 def test_a_long_run_shows_what_is_done_and_how_far_it_is(monkeypatch, capsys):
     said = shown(monkeypatch, capsys, STEPS, delay=0.0)
-    places = [said.index(words) for words in ("loading   0%", "running  25%", "running  50%")]
+    places = [
+        said.index(words)
+        for words in ("loading   0%", "loading  50%", "running  25%", "running  50%")
+    ]
     assert places == sorted(places)
     assert "00:00 so far" in said
 

@@ -96,6 +96,18 @@ source = tn.testing.random_walk(seed=7, days=90)
 frames = tn.frame_exchange({"BTCUSDT": pd.DataFrame()})
 files = tn.file_exchange("data/*.parquet")
 
+connected = tn.ccxt_exchange("binance", timeout=5_000, apiKey="env:BINANCE_KEY")
+assert_type(connected.format_price("BTC/USDT", 42_123.456), str)
+assert_type(connected.format_amount("BTC/USDT", 0.123456), str)
+assert_type(connected.clock_ahead_ms, int | None)
+assert_type(tn.candles("BTC/USDT", exchange="binance", start="2024-03-01"), pd.DataFrame)
+tn.candles("BTC/USDT")  # type: ignore[call-arg]
+with tn.testing.ExchangeServer(frames, clock=tn.testing.ServerClock("2024-03-01")) as server:
+    assert_type(server.options, dict[str, Any])
+    assert_type(server.trouble("html", times=3).met, int)
+    server.trouble("nonsense")  # type: ignore[arg-type]
+tn.live.background("BTCUSDT", strategy=dip, exchange=connected)
+
 result = tn.backtest.run(
     ["BTCUSDT", "ETHUSDT"],
     strategy=[dip, "later"],
@@ -139,6 +151,8 @@ try:
 except tn.CandleError as error:
     assert_type(error.index, int | None)
     assert_type(error.retryable, bool)
+except tn.ExchangeError as refused:
+    assert_type(refused.retry_after, float)
 except tn.TradenbError:
     pass
 

@@ -39,5 +39,6 @@ class Bar:
             layout = "{desc} {percentage:3.0f}% {bar} {elapsed} so far, {remaining} to go"
             self._tqdm = tqdm(total=100, desc=job.stage, bar_format=layout, leave=False)
         self._tqdm.set_description_str(job.stage, refresh=False)
-        self._tqdm.n = round(job.progress * 100)
+        done = job.loading if job.stage == "loading" else job.progress
+        self._tqdm.n = round(done * 100)
         self._tqdm.refresh()  # also where nothing has moved: the seconds do

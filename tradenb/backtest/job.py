@@ -59,6 +59,11 @@ class Job:
         return max(0.0, (work.session.now - work.start) / (work.end - work.start))
 
     @property
+    def loading(self) -> float:
+        """Part of the candles that is loaded, 0 to 1."""
+        return self._work.loaded / len(self._work.plan.symbols)
+
+    @property
     def stage(self) -> str:
         """Loading, running or done."""
         return self._work.stage

@@ -56,7 +56,7 @@ class Work:
     plan: Plan
     bus: Bus
     stage: str = "loading"
-    loaded: int = 0
+    loaded: float = 0.0
     events: list[Event] = field(default_factory=list)
     candles: dict[str, Candles] = field(default_factory=dict)
     intake: dict[str, Intake] = field(default_factory=dict)
@@ -102,9 +102,18 @@ class Work:
         self.stage = "done"
 
     def _load(self, symbol: str) -> None:
-        plan = self.plan
+        plan, before = self.plan, self.loaded
+
+        def note(done: int, all_: int) -> None:
+            self.loaded = before + done / max(1, all_)
+
         candles, intake = plan.source.load(
-            symbol, start=plan.start, end=plan.end, history=plan.history_ms, rules=plan.rules
+            symbol,
+            start=plan.start,
+            end=plan.end,
+            history=plan.history_ms,
+            rules=plan.rules,
+            progress=note,
         )
         start = candles.start if plan.start is None else plan.start
         end = candles.end if plan.end is None else plan.end
@@ -125,7 +134,7 @@ class Work:
             )
         self.warnings += _intake_warnings(symbol, intake)
         self.candles[symbol], self.intake[symbol], self.spans[symbol] = candles, intake, span
-        self.loaded += 1
+        self.loaded = before + 1
 
     def _session(self) -> Session:
         histories, numbering = Histories(self._other), Numbering()

@@ -1,4 +1,4 @@
-"""The command line, one file a command: `tradenb demo | run | status | stop | doctor`.
+"""The command line, one file a command: `tradenb demo | fetch | run | status ...`.
 
 Exit codes, the same for every command: 0 all is well (a bot ended or was released), 1 something
 failed or needs the user, 2 the call is wrong, 3 another process holds the run, 4 the state on disk
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb import __version__
-from tradenb.cli import demo, doctor, run, status, stop
+from tradenb.cli import demo, doctor, fetch, run, status, stop
 from tradenb.errors import (
     StateCorrupt,
     StateLocked,
@@ -85,6 +85,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tradenb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (demo, run, status, stop, doctor):
+    for command in (demo, fetch, run, status, stop, doctor):
         command.add(commands)
     return parser

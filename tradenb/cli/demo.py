@@ -16,8 +16,11 @@ def add(commands: Any) -> None:
         "--data", metavar="FILE", help="1m candles: parquet, csv or npy; default a random walk"
     )
     parser.add_argument(
-        "--days", type=_days, default=90, help="length of the random walk (default 90)"
+        "--exchange",
+        metavar="NAME",
+        help="candles of a real exchange, such as binance; without a network a random walk",
     )
+    parser.add_argument("--days", type=_days, default=90, help="how many days (default 90)")
     parser.add_argument(
         "--report",
         type=Path,
@@ -34,14 +37,18 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Show the demo; 1 if the rehearsed trades are not those of the backtest."""
     from tradenb.demo import run_demo
+    from tradenb.demo.origin import origin_of
 
-    words, result = run_demo(options.data, days=options.days, report=options.report)
+    origin = origin_of(options.data, options.exchange, options.days)
+    if origin.note:
+        print(f"note: {origin.note}", flush=True)
+    words, result = run_demo(origin, report=options.report)
     print(words, flush=True)
     if options.no_rehearsal:
         return 0
     from tradenb.demo.rehearsal import rehearse_day
 
-    outcome = rehearse_day(result, options.data, days=options.days)
+    outcome = rehearse_day(result, origin)
     print("\n" + outcome.words)
     return 0 if outcome.equal else 1
 

@@ -37,6 +37,11 @@ class Rows(NamedTuple):
         columns = (self.open, self.high, self.low, self.close, self.volume)
         return Rows(self.time[places], *(column[places] for column in columns))
 
+    def part(self, first: int, last: int) -> Rows:
+        """Return the rows `first` to `last` (exclusive), as views."""
+        columns = (self.open, self.high, self.low, self.close, self.volume)
+        return Rows(self.time[first:last], *(column[first:last] for column in columns))
+
 
 def check_rows(rows: Rows) -> None:
     """Refuse the first row that cannot be a candle.

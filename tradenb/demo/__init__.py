@@ -1,4 +1,4 @@
-"""`tradenb demo`: the main job in one command, on candles that need no network."""
+"""`tradenb demo`: the main job in one command, without a network or with one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tradenb.engine.specs import StrategySpec
 
 if TYPE_CHECKING:
     from tradenb.backtest.result import Result
+    from tradenb.demo.origin import Origin
     from tradenb.engine.context import Context
-    from tradenb.engine.ports import CandleSource
 
 
 def demo_strategy() -> StrategySpec:
@@ -32,15 +32,13 @@ def demo_strategy() -> StrategySpec:
     return demo_dip
 
 
-def run_demo(data: str | None, *, days: int, report: Path) -> tuple[str, Result]:
+def run_demo(origin: Origin, *, report: Path) -> tuple[str, Result]:
     """Backtest the demo strategy and write its report.
 
     Parameters
     ----------
-    data : str or None
-        Parquet, CSV or npy file (or pattern) with 1m candles; None: a seeded random walk.
-    days : int
-        Length of the random walk.
+    origin : Origin
+        Where the candles come from.
     report : Path
         Where the HTML report goes.
 
@@ -53,24 +51,14 @@ def run_demo(data: str | None, *, days: int, report: Path) -> tuple[str, Result]
     from tradenb import backtest
     from tradenb.view import figure_text
 
-    source, symbols = demo_source(data, days)
-    result = backtest.run(symbols, strategy=demo_strategy(), exchange=source)
+    source, symbols = origin.source()
+    result = backtest.run(
+        symbols, strategy=demo_strategy(), exchange=source, start=origin.start, end=origin.end
+    )
     page = result.report(report)
     lines = [repr(result), "", figure_text.text(result.figures), ""]
     lines += [f"note: {warning}" for warning in result.warnings]
-    if data is None:
+    if origin.data is None and origin.exchange is None:
         lines.append("note: a random walk without an edge; what is lost is trading costs")
     minutes = f"{result.candle_count:,} one-minute candles in {result.elapsed_s:.2f} s"
     return "\n".join([*lines, "", minutes, f"report: {page}"]), result
-
-
-def demo_source(data: str | None, days: int) -> tuple[CandleSource, tuple[str, ...]]:
-    """Return the candles of the demo and their symbols."""
-    if data is None:
-        from tradenb.exchanges.walk import random_walk
-
-        return random_walk(seed=7, days=days), ("BTCUSDT",)
-    from tradenb.exchanges.files import file_exchange
-
-    files = file_exchange(data)
-    return files, files.symbols

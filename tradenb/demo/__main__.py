@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sys
 
-from tradenb.demo import demo_source, demo_strategy
+from tradenb.demo import demo_strategy
+from tradenb.demo.origin import Origin
 from tradenb.live import rehearse
 
 
 def main() -> int:
     """Rehearse; 1 if that failed."""
-    data, days, symbol, start, end, folder = json.loads(sys.argv[1])
-    source, _ = demo_source(data, days)
+    origin, symbol, start, end, folder = json.loads(sys.argv[1])
+    source, _ = Origin(*origin).source()
     run = rehearse(
         symbol,
         strategy=demo_strategy(),

@@ -28,6 +28,7 @@ from tradenb.store.reading import read_document
 
 if TYPE_CHECKING:
     from tradenb.backtest.result import Result
+    from tradenb.demo.origin import Origin
 
 _LOOK_EVERY_S: Final = 0.005
 _LONGEST_S: Final = 120.0
@@ -42,23 +43,22 @@ class Outcome(NamedTuple):
 
 
 class Day(NamedTuple):
-    """What is rehearsed: data as the command line names them, a symbol and a period, ms UTC."""
+    """What is rehearsed: where the candles come from, a symbol and a period, ms UTC."""
 
-    data: str | None
-    days: int
+    origin: Origin
     symbol: str
     start: int
     end: int
 
 
-def rehearse_day(result: Result, data: str | None, *, days: int) -> Outcome:
+def rehearse_day(result: Result, origin: Origin) -> Outcome:
     """Rehearse the busiest day of a backtest in a child that is killed half way.
 
     Parameters
     ----------
     result : Result
         Of the whole period.
-    data, days
+    origin : Origin
         Where its candles came from.
 
     Returns
@@ -66,12 +66,12 @@ def rehearse_day(result: Result, data: str | None, *, days: int) -> Outcome:
     Outcome
     """
     from tradenb import backtest
-    from tradenb.demo import demo_source, demo_strategy
+    from tradenb.demo import demo_strategy
 
     began = time.monotonic()
     symbol, start, end = busiest_day(result)
-    day = Day(data, days, symbol, start, end)
-    source, _ = demo_source(data, days)
+    day = Day(origin, symbol, start, end)
+    source, _ = origin.source()
     wanted = backtest.run(symbol, strategy=demo_strategy(), exchange=source, start=start, end=end)
     with tempfile.TemporaryDirectory(prefix="tradenb-demo-") as folder:
         home = Home(Path(folder)).rehearsal

@@ -4,7 +4,8 @@
 or fail. It is always asked for the same number, so that a few earlier rows cannot fill a page. A
 page that fails, is refused or is empty is asked for again in its place; missing minutes between
 known candles are asked for again at the end, in rounds, so that a thin market with a gap in every
-page costs a few waits and not a few for each page. What is still missing then stays missing.
+page costs a few waits and not a few for each page. What is still missing then stays missing. A page
+that holds later candles only says that there are none in the range, which then is done.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from tradenb.errors import CandleError, ExchangeError, TradenbError, UsageError
 
 LIMIT: Final = 1000
 """Most candles that are asked for at once."""
+
+LONGEST_WAIT_S: Final = 60.0
+"""A source that wants to be left alone for longer is not waited for."""
 
 Ask = Callable[[int, int], Rows]
 """Called with (since, limit): about `limit` rows from `since` (ms UTC) on, oldest first."""
@@ -44,6 +48,7 @@ def fetch(
     *,
     what: str,
     patience: Patience,
+    limit: int = LIMIT,
     progress: Progress | None = None,
 ) -> Rows:
     """Fetch the rows of a range, page by page.
@@ -57,6 +62,8 @@ def fetch(
     what : str
         What is asked for, for errors.
     patience : Patience
+    limit : int, default 1000
+        Candles that are asked for at once.
     progress : callable, optional
         Called with (minutes done, minutes in all) after each page.
 
@@ -77,16 +84,18 @@ def fetch(
     pages = []
     since, was_empty = start, False
     while since < end:
-        rows = _page(ask, _Asked(what, since, end), patience, retry_empty=not was_empty)
-        was_empty = len(rows.time) == 0
-        if was_empty:
-            since = min(end, since + LIMIT * MINUTE)
+        asked = _Asked(what, since, end, limit)
+        rows = _page(ask, asked, patience, retry_empty=not was_empty)
+        if rows is None:
+            since = end
+        elif was_empty := len(rows.time) == 0:
+            since = min(end, since + limit * MINUTE)
         else:
             pages.append(rows)
             since = int(rows.time[-1]) + MINUTE
         if progress:
             progress((since - start) // MINUTE, (end - start) // MINUTE)
-    return _with_gaps_asked_again(ask, what, joined(pages), patience)
+    return _with_gaps_asked_again(ask, _Asked(what, start, end, limit), joined(pages), patience)
 
 
 def joined(pages: list[Rows]) -> Rows:
@@ -102,16 +111,26 @@ class _Asked(NamedTuple):
     what: str
     since: int
     end: int
+    limit: int
 
 
-def _page(ask: Ask, asked: _Asked, patience: Patience, *, retry_empty: bool) -> Rows:
-    """Ask until there are rows that can be candles, or patience ends."""
+def _page(ask: Ask, asked: _Asked, patience: Patience, *, retry_empty: bool) -> Rows | None:
+    """Ask until there are rows that can be candles, or patience ends.
+
+    Returns
+    -------
+    Rows or None
+        None if the source only has later ones.
+    """
     failure: Exception | None = None
     for attempt in range(patience.retries + 1):
         if attempt:
-            patience.sleep(patience.seconds)
+            patience.sleep(max(patience.seconds, getattr(failure, "retry_after", 0.0)))
         try:
-            rows = _within(ask(asked.since, LIMIT), asked)
+            raw = ask(asked.since, asked.limit)
+            rows = _within(raw, asked)
+            if not len(rows.time) and len(raw.time) and raw.time[0] >= asked.end:
+                return None
             if len(rows.time) or not retry_empty:
                 return rows
             failure = None
@@ -119,6 +138,8 @@ def _page(ask: Ask, asked: _Asked, patience: Patience, *, retry_empty: bool) -> 
             raise
         except Exception as error:  # whatever a user's function or a network raises
             if isinstance(error, TradenbError) and not error.retryable:
+                raise
+            if getattr(error, "retry_after", 0.0) > LONGEST_WAIT_S:
                 raise
             failure = error
     if failure is None:
@@ -162,21 +183,21 @@ def _check(rows: Rows, since: int) -> None:
         raise refused from None
 
 
-def _with_gaps_asked_again(ask: Ask, what: str, rows: Rows, patience: Patience) -> Rows:
+def _with_gaps_asked_again(ask: Ask, asked: _Asked, rows: Rows, patience: Patience) -> Rows:
     for _ in range(patience.retries):
-        holes = _holes(rows.time)
+        holes = _holes(rows.time, asked.limit)
         if not holes:
             break
         patience.sleep(patience.seconds)
-        asked = [_Asked(what, since, end) for since, end in holes]
-        found = [_page(ask, hole, patience, retry_empty=False) for hole in asked]
-        rows = _merged(rows, joined(found))
+        parts = [asked._replace(since=since, end=end) for since, end in holes]
+        found = [_page(ask, part, patience, retry_empty=False) for part in parts]
+        rows = _merged(rows, joined([page for page in found if page is not None]))
     return rows
 
 
-def _holes(time: Times) -> list[tuple[int, int]]:
+def _holes(time: Times, limit: int) -> list[tuple[int, int]]:
     """Return (since, end) of as few pages as cover all missing minutes between known ones."""
-    page = LIMIT * MINUTE
+    page = limit * MINUTE
     before = np.flatnonzero(np.diff(time) > MINUTE)
     holes: list[tuple[int, int]] = []
     for since, end in zip((time[before] + MINUTE).tolist(), time[before + 1].tolist(), strict=True):

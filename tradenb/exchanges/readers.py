@@ -55,7 +55,7 @@ def read_parquet(path: Path) -> Rows:
 
         # One at a time: what Parquet and arrow need for a column is gone before the next is read.
         def column(name: str) -> Raw:
-            return _array(file.read(columns=[name]).column(name).chunks)
+            return array_of(file.read(columns=[name]).column(name).chunks)
 
         if places.time is not None:
             times = column(schema.names[places.time])
@@ -109,7 +109,7 @@ def _index_of_times(schema: pa.Schema) -> str | range | None:
     return None
 
 
-def _array(chunks: Iterable[pa.Array]) -> Raw:
+def array_of(chunks: Iterable[pa.Array]) -> Raw:
     """Return the chunks of a column as one array; a copy, since arrow frees its memory lazily."""
     return np.concatenate([_chunk(chunk) for chunk in chunks] or [np.empty(0)])
 

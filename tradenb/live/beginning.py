@@ -26,13 +26,14 @@ def kept_or_new(run: LiveRun, now: int) -> Kept:
 def begun_anew(kept: Kept, state: State) -> Kept:
     """Begin a new run on an old document: numbers, ids and the journal go on."""
     fresh = replace(state, ids=kept.state.ids)
-    return kept._replace(state=fresh, user_state="{}", start=state.cursor)
+    return kept._replace(state=fresh, user_state="{}", start=state.cursor, history_start=0)
 
 
 def begin(run: LiveRun, kept: Kept, history: History) -> None:
     """Give a run its instance."""
     run.start = kept.start
-    run.history_start = history.candles.start
+    # After a restart less of the past is loaded than the run has seen.
+    run.history_start = kept.history_start or min(history.candles.start, kept.start)
     run.outbox = [*kept.outbox]
     run.told_seq = _last_told(kept)
     run.histories.put(history)

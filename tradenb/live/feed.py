@@ -108,12 +108,20 @@ class Feed:
         known = candles.between(candles.start, closed)
         if len(known) == 0 and not self._clock.stepped:
             raise CandleError(f"{self._symbol}: no candle before {iso(closed)}", code="range")
+        if len(known) and known.start > since:
+            raise CandleError(
+                f"{self._symbol}: the run has seen candles up to {iso(since)}, and "
+                f"{self._source.name} has none before {iso(known.start)} any more; fetch them from "
+                "elsewhere, or stop this run and begin anew",
+                code="range",
+            )
         return known
 
     async def _ask(self, known: Candles) -> tuple[Candles, Intake] | None:
         """Ask once for what closed after the known candles; None if nothing did."""
-        raw = await self._rows(known.end)
+        # A candle that closes while the answer is on its way is in it as it was before.
         now = self._clock.now()
+        raw = await self._rows(known.end)
         wanted = (raw.time >= known.end) & (raw.time + MINUTE <= now)
         if not wanted.any():
             return None

@@ -27,8 +27,9 @@ _PLAIN: Final = {
     "symbol": _DIGITS | frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
     "strategy": _DIGITS | frozenset(b"abcdefghijklmnopqrstuvwxyz"),
     "risk rule": _DIGITS | frozenset(b"abcdefghijklmnopqrstuvwxyz"),
+    "exchange": _DIGITS | frozenset(b"abcdefghijklmnopqrstuvwxyz"),
 }
-Sort = Literal["symbol", "strategy", "risk rule"]
+Sort = Literal["symbol", "strategy", "risk rule", "exchange"]
 # Windows refuses these names, and they may come there through a synchronised folder.
 _DEVICE: Final = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)")
 
@@ -46,7 +47,7 @@ def encoded(name: str, sort: Sort) -> str:
     Parameters
     ----------
     name : str
-    sort : {"symbol", "strategy", "risk rule"}
+    sort : {"symbol", "strategy", "risk rule", "exchange"}
 
     Raises
     ------
@@ -148,6 +149,11 @@ class Home:
     def control(self, key: Key) -> Path:
         """Return the folder of the requests to a run."""
         return self._file("control", key, "")
+
+    def candles(self, exchange: str, symbol: str, timeframe: str = "1m") -> Path:
+        """Return the folder of the candles that were fetched of a symbol."""
+        folder = self.data / "candles" / encoded(exchange, "exchange")
+        return folder / encoded(symbol, "symbol") / timeframe
 
     def keys(self, filesystem: Filesystem) -> Iterator[Key]:
         """List the runs that have a document, a generation before it, or one that was moved aside.

@@ -1,0 +1,60 @@
+"""The clock of an exchange, and how far ours is off."""
+
+from __future__ import annotations
+
+import pytest
+
+from tradenb.exchanges.server_time import JUMP_MS, MEASURE_EVERY_S, ServerTime
+
+
+class Clocks:
+    """A wall clock (ms) and a monotonic clock (s) that a test moves."""
+
+    def __init__(self) -> None:
+        self.wall, self.mono = 1_000_000, 50.0
+        self.time = ServerTime(lambda: self.wall, lambda: self.mono)
+
+    def pass_(self, seconds: float) -> None:
+        self.wall += round(seconds * 1000)
+        self.mono += seconds
+
+
+@pytest.mark.parametrize("ahead", [-30_000, -3_000, 0, 3_000, 30_000])
+def test_the_distance_is_measured_and_the_time_goes_on(ahead):
+    clocks = Clocks()
+    sent = clocks.wall
+    clocks.pass_(0.2)
+    clocks.time.measured(sent + 100 - ahead, sent_ms=sent)
+    assert clocks.time.ahead_ms == ahead
+    clocks.pass_(60)
+    true = clocks.wall - ahead
+    assert true - 200 <= clocks.time.now() <= true
+
+
+def test_a_wall_clock_that_is_set_changes_nothing_and_is_measured_again():
+    clocks = Clocks()
+    clocks.time.measured(900_000, sent_ms=clocks.wall)
+    before = clocks.time.now()
+    assert not clocks.time.is_due
+    clocks.wall += 365 * 86_400_000
+    assert clocks.time.now() == before
+    assert clocks.time.is_due
+
+
+def test_it_is_measured_again_after_a_while_and_after_a_sleep_of_the_machine():
+    clocks = Clocks()
+    assert clocks.time.is_due
+    clocks.time.measured(900_000, sent_ms=clocks.wall)
+    clocks.pass_(MEASURE_EVERY_S)
+    assert not clocks.time.is_due
+    clocks.wall += JUMP_MS + 1  # the machine slept: only the wall clock went on
+    assert clocks.time.is_due
+    clocks.wall -= JUMP_MS + 1
+    clocks.pass_(1)
+    assert clocks.time.is_due
+
+
+def test_before_the_first_measurement_it_is_our_own_clock():
+    clocks = Clocks()
+    assert clocks.time.now() == clocks.wall
+    assert clocks.time.ahead_ms is None

@@ -1,0 +1,81 @@
+"""`tn.ccxt_exchange`: the exchanges of this process, one for each name and set of options."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tradenb.engine.registry import registry
+from tradenb.errors import unknown
+from tradenb.exchanges import ccxt, credentials
+from tradenb.exchanges.connected import ELSEWHERE, CcxtExchange, spelled
+
+
+def ccxt_exchange(
+    name: str, *, cache: bool = True, home: str | Path | None = None, **options: Any
+) -> CcxtExchange:
+    """Take candles from an exchange, through ccxt.
+
+    The same call gives the same object, so that its rate limit is shared and a cell may be run
+    again. Public data need no key.
+
+    Parameters
+    ----------
+    name : str
+        Any exchange of ccxt, such as "binance", "kraken" or "bybit".
+    cache : bool, default True
+        Keep closed candles under {home}/data/candles, and ask for each once.
+    home : path, optional
+        Default `TRADENB_HOME` or ./dump.
+    **options
+        For ccxt's constructor: urls, options, timeout (ms), proxies and so on. Secrets (apiKey,
+        secret, password, ...) are given as "env:NAME" or "keyring:SERVICE/USER".
+
+    Returns
+    -------
+    CcxtExchange
+
+    Raises
+    ------
+    UnknownName
+        When ccxt has no such exchange; the nearest are named.
+    UsageError
+        When a secret is given as it is.
+
+    Examples
+    --------
+    >>> ccxt_exchange("binance")
+    ccxt_exchange('binance')
+    >>> ccxt_exchange("binance") is ccxt_exchange("binance")
+    True
+    """
+    credentials.check(options)
+    if name not in ccxt.names():
+        raise unknown("exchange", name, ccxt.names(), hint="(of ccxt)")
+    key = (name, cache, None if home is None else str(home), spelled(options))
+    with _lock:
+        if key not in _made:
+            _made[key] = CcxtExchange(name, options, cache=cache, home=home)
+        made = _made[key]
+    return made if set(ELSEWHERE) & options.keys() else registry.register("exchange", made)
+
+
+def source_named(given: object) -> Any:
+    """Return a source of candles: an object, a registered name, or the name of an exchange."""
+    if not isinstance(given, str):
+        return given
+    registered = registry.known("exchange", given)
+    return ccxt_exchange(given) if registered is None else registered
+
+
+def unpickled(
+    name: str, cache: bool, home: str | Path | None, options: Mapping[str, Any]
+) -> CcxtExchange:
+    """Find, or make, the exchange that was pickled."""
+    return ccxt_exchange(name, cache=cache, home=home, **options)
+
+
+_lock: Final = threading.Lock()
+_made: Final[dict[tuple[Any, ...], CcxtExchange]] = {}
