@@ -16,7 +16,7 @@ from tradenb.errors import UsageError, unknown
 
 Channel = Literal["events", "ticks", "errors", "performance"]
 CHANNELS: Final = ("events", "ticks", "errors", "performance")
-MODES: Final = ("backtest", "live")
+MODES: Final = ("backtest", "live", "rehearsal")
 
 
 class Performance(NamedTuple):
@@ -114,11 +114,18 @@ class Bus:
             if item.channel == channel and item.mode in (None, mode)
         )
 
-    def for_event(self, event: Event) -> tuple[Subscription, ...]:
-        """Return who should be told of an event, on the channels events and errors."""
-        found = self.wants("events", event.mode)
+    def for_event(self, event: Event, mode: str | None = None) -> tuple[Subscription, ...]:
+        """Return who should be told of an event, on the channels events and errors.
+
+        Parameters
+        ----------
+        event : Event
+        mode : str, optional
+            Default that of the event; a rehearsal's events are those of a live run.
+        """
+        found = self.wants("events", mode or event.mode)
         told = tuple(item for item in found if item.kinds is None or event.kind in item.kinds)
-        return told + self.wants("errors", event.mode) if event.kind == "error" else told
+        return told + self.wants("errors", mode or event.mode) if event.kind == "error" else told
 
 
 bus = Bus()
@@ -139,8 +146,9 @@ def subscribe(
     function : callable
         Takes one argument: an `Event` on the channels "events" and "errors", a `Performance` on
         "performance", a tick result on "ticks". What it raises is logged and disturbs nobody.
-    mode : {"backtest", "live"}, optional
-        Only runs of this mode; default all.
+    mode : {"backtest", "live", "rehearsal"}, optional
+        Only runs of this mode; default all. The events of a rehearsal say "live", as those of the
+        run that it rehearses would; this setting tells them apart.
     kinds : iterable of str, optional
         Only these kinds of events, such as {"opened", "closed"}.
     channel : {"events", "ticks", "errors", "performance"}

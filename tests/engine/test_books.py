@@ -162,7 +162,7 @@ def test_a_book_begins_with_the_trades_its_members_bring():
 def test_a_book_keeps_the_last_thousand_trades_of_each_member():
     played = session([spec("a", scripted({})), spec("b", scripted({}))], flat(1))
     first, second = played.instances
-    book = Book(max_open(1), [first, second])
+    book = Book("portfolio", [first, second])
 
     def trade(number: int, strategy: str) -> Trade:
         times = (minute(number), minute(number + 1))

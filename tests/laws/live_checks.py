@@ -99,7 +99,7 @@ class Lived:
             extra = (command.get("id"), command.get("cancel_id"))
             self.given = place + 1
             if run.status == "running":
-                run.commands.append(Command(command["at"], command["kind"], *extra))
+                run.take(Command(command["at"], command["kind"], *extra))
 
         return give
 

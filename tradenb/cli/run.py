@@ -156,7 +156,10 @@ class _Reader:
         """Hear the events of all runs."""
         from tradenb.bus import bus
 
-        with bus.subscribe(self.hear, mode="live", kinds=_SHOWN):
+        with (
+            bus.subscribe(self.hear, mode="live", kinds=_SHOWN),
+            bus.subscribe(self.hear, mode="rehearsal", kinds=_SHOWN),
+        ):
             yield
 
     def hear(self, event: Event) -> None:

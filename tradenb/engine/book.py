@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from tradenb.core.machine import REMEMBERED, State
 from tradenb.core.risk import Earned, Held, Ledger, RiskBook, earned_by, in_order_of_closing
 from tradenb.core.signal import Signal, Trade
-from tradenb.engine.specs import RiskSpec
 
 
 class Member(Protocol):
@@ -51,12 +50,12 @@ class Company(NamedTuple):
     Attributes
     ----------
     outsiders : tuple of Outsider
-    since : int
-        The drawdown is that of trades that closed later, ms UTC.
+    since : dict of str to int
+        For each rule: the drawdown is that of trades that closed later, ms UTC.
     """
 
     outsiders: tuple[Outsider, ...]
-    since: int
+    since: Mapping[str, int]
 
 
 class Book:
@@ -64,13 +63,14 @@ class Book:
 
     Parameters
     ----------
-    rule : RiskSpec
+    name : str
+        Of the rule; each instance asks its own function by this name.
     insiders : sequence of Member
         The instances of the session that name the rule.
     """
 
-    def __init__(self, rule: RiskSpec, insiders: Sequence[Member]) -> None:
-        self.rule = rule
+    def __init__(self, name: str, insiders: Sequence[Member]) -> None:
+        self.name = name
         self._insiders = insiders
         self.admit((), since=0)
 
@@ -84,7 +84,7 @@ class Book:
         since : int
             The drawdown is that of trades that closed later, ms UTC.
         """
-        sharing = [item for item in outsiders if self.rule.name in item.rules]
+        sharing = [item for item in outsiders if self.name in item.rules]
         self._since = since
         self._members: Sequence[Member] = [*self._insiders, *sharing]
         closed = ((item.place, trade) for item in self._members for trade in item.state.trades)

@@ -88,5 +88,5 @@ def share_books(instances: Iterable[Instance]) -> None:
     for instance in instances:
         for rule in instance.spec.risk:
             if rule.name not in books:
-                books[rule.name] = Book(rule, members[rule.name])
+                books[rule.name] = Book(rule.name, members[rule.name])
         instance.books = tuple(books[rule.name] for rule in instance.spec.risk)

@@ -44,6 +44,7 @@ _LEFT_OUT: Final = {
     "halted": "the kill switch is on",
     "busy": "the strategy has not come back from an earlier ask",
 }
+Callback = tuple[Callable[[Event], Any], Event]
 Waiting = tuple[int, int, int, int, "Step | Event"]
 
 
@@ -85,7 +86,7 @@ class Session:
         self.timeouts = 0
         self._defers = defer_callbacks
         self._consult = consult
-        self._pending: list[tuple[Callable[[Event], Any], Event]] = []
+        self._pending: list[Callback] = []
         self._heap: list[Waiting] = []
         share_books(instances)
 
@@ -239,11 +240,11 @@ class Session:
             refusal = yield from self._admit(instance, need, self._consult)
             if refusal is not None:
                 return refusal
-        for book in instance.books:
-            name = book.rule.name
+        for rule, book in zip(instance.spec.risk, instance.books, strict=True):
+            name = rule.name
             seen = book.at(need.at, instance)
             what = f"risk rule {name}"
-            call = Call(book.rule.function, (seen, need.signal), what, instance.state.symbol)
+            call = Call(rule.function, (seen, need.signal), what, instance.state.symbol)
             try:
                 verdict = yield call
                 if verdict is None:
@@ -266,15 +267,19 @@ class Session:
             company = yield Call(consult, (), BOOK, instance.state.symbol)
         except Exception as error:  # noqa: BLE001 - becomes an event
             self._fail(instance, need.at, BOOK, error)
-            return Refusal(instance.books[0].rule.name, f"failed: {words_of(error)}")
+            return Refusal(instance.books[0].name, f"failed: {words_of(error)}")
         for book in instance.books:
-            book.admit(company.outsiders, since=company.since)
+            book.admit(company.outsiders, since=company.since[book.name])
         return None
 
-    def call_back(self) -> Pump:
-        """Call the callbacks of what happened at the last moment, after all of it has happened."""
+    def take_callbacks(self) -> list[Callback]:
+        """Hand the callbacks of what has happened to the driver, to be called with `call_back`."""
         pending, self._pending = self._pending, []
-        for function, event in pending:
+        return pending
+
+    def call_back(self, callbacks: Sequence[Callback] | None = None) -> Pump:
+        """Call callbacks: those given, or those of what happened at the last moment."""
+        for function, event in self.take_callbacks() if callbacks is None else callbacks:
             what = f"callback {CALLBACKS[event.kind]} of {event.strategy}"
             try:
                 yield Call(function, (event,), what, event.symbol)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tradenb.core.machine import State
+from tradenb.core.machine import Command, State
 from tradenb.engine.context import Context
 from tradenb.engine.history import History
 from tradenb.engine.instance import Instance, Numbering
@@ -17,10 +17,21 @@ def kept_or_new(run: LiveRun, now: int) -> Kept:
     fresh = State(run.symbol, run.strategy, run.spec.every_ms, now)
     if run.kept is None:
         return Kept(fresh, "{}", run.shelf.last_seq(), now, 0, (), run.place)
-    if not run.kept.state.done:
-        return run.kept
-    # Cooldown and daily loss go on counting what was lost; the drawdown begins at `start`.
-    return begun_anew(run.kept, replace(fresh, trades=run.kept.state.trades))
+    state = run.kept.state
+    if not state.done:
+        # How often it is asked may have been changed since.
+        return run.kept._replace(state=replace(state, every=run.spec.every_ms))
+    # Cooldown and daily loss go on counting what was lost; the drawdown begins at `start`. What
+    # closed later than now did so by a clock that was wrong.
+    trades = tuple(trade for trade in state.trades if trade.closed_at <= now)
+    return begun_anew(run.kept, replace(fresh, trades=trades))
+
+
+def ends_unbegun(run: LiveRun, command: Command | None) -> bool:
+    """Tell whether a run without candles can end: it is left (None), or holds nothing to follow."""
+    if command is None:
+        return True
+    return command.kind == "stop" and (run.kept is None or run.kept.state.signal is None)
 
 
 def begun_anew(kept: Kept, state: State) -> Kept:

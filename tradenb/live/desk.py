@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from tradenb.bus import bus
 from tradenb.clock import SystemClock
@@ -24,6 +24,8 @@ from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home, find_home
 
 log = logging.getLogger("tradenb")
+
+END_S: Final = 10.0
 
 
 class Desk:
@@ -58,8 +60,11 @@ class Desk:
         settings = rules or Rules()
         with self._lock:
             running = self._runs.get((name, spec.name))
+            if running is not None and running.ending:
+                _wait_for_end(running)
             if running is not None and running.status == "running":
-                _check_same(running, source, settings, find_home(home).root)
+                given = None if home is None else find_home(home).root
+                _check_same(running, source, settings, given)
                 return running, False
             engine = self._started_engine()
             folder = find_home(home)
@@ -67,7 +72,8 @@ class Desk:
             shelf = DiskShelf(folder, name, spec, source.name, now=engine.clock.now)
             run = LiveRun(name, spec, source, settings, shelf, engine.clock, engine.wake)
             run.kept = shelf.open()
-            run.place = len(self._runs) if run.kept is None else run.kept.place
+            last = max((other.place for other in self._runs.values()), default=-1)
+            run.place = last + 1 if run.kept is None else run.kept.place
             self._runs[name, spec.name] = run
             engine.add(run)
         return run, True
@@ -130,15 +136,21 @@ def live_source(given: object) -> LiveSource:
     )
 
 
-def _check_same(run: LiveRun, source: LiveSource, rules: Rules, home: Path) -> None:
-    """Refuse to return a run that is not what was asked for."""
+def _wait_for_end(run: LiveRun) -> None:
+    """Wait for the last commit of a run that was left or stopped, so that it can begin again."""
+    if not run.wait(END_S):
+        raise AlreadyRunning(f"{run.id} has not ended {END_S:g} s after it was told to; try again")
+
+
+def _check_same(run: LiveRun, source: LiveSource, rules: Rules, home: Path | None) -> None:
+    """Refuse to return a run that is not what was asked for; no home means the one it has."""
     differences = []
     if source is not run.source:
         differences.append(f"exchange (runs on {run.source.name!r})")
     if rules != run.rules:
         changed = [k for k, v in run.rules.model_dump().items() if getattr(rules, k) != v]
         differences.append(f"rules ({', '.join(changed)})")
-    if home != run.shelf.home:
+    if home is not None and home != run.shelf.home:
         differences.append(f"home (runs under {run.shelf.home})")
     if differences:
         raise AlreadyRunning(

@@ -24,6 +24,7 @@ from tradenb.store.journal import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.migrations import VERSION
 from tradenb.store.paths import Home, Key
+from tradenb.store.reading import Documents
 from tradenb.store.sealed import TradeRecords
 from tradenb.store.views import behind, run_views, write_views
 
@@ -90,6 +91,7 @@ class DiskShelf:
         self._alone = alone
         self._body: dict[str, Any] = {}
         self._trades = TradeRecords()
+        self._others = Documents()
 
     @property
     def generation(self) -> Generation:
@@ -99,7 +101,9 @@ class DiskShelf:
     def books(self, rules: Iterable[str], own: Iterable[tuple[str, str]]) -> SharedBooks:
         """Return the books of a group of runs under this home."""
         keys = [Key(strategy, symbol) for symbol, strategy in own]
-        return SharedBooks(self._filesystem, self._home, rules, keys, alone=self._alone)
+        return SharedBooks(
+            self._filesystem, self._home, rules, keys, self._others, alone=self._alone
+        )
 
     def open(self) -> Kept | None:
         """Lock, load the newest valid document, and bring journal and views in order.

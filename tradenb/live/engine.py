@@ -20,13 +20,14 @@ from tradenb.core.timeframe import floor_to
 from tradenb.engine.ports import Clock, Workers
 from tradenb.errors import StateError, TradenbError
 from tradenb.live import living
-from tradenb.live.beginning import begin, kept_or_new
+from tradenb.live.beginning import begin, ends_unbegun, kept_or_new
 from tradenb.live.deadline import due_after
 from tradenb.live.feeds import Feeds
 from tradenb.live.groups import grouped
 from tradenb.live.run import LiveRun
 from tradenb.live.telling import Ticker
 from tradenb.live.tick import Pass
+from tradenb.live.together import TOGETHER_S, together
 from tradenb.live.watchdog import SILENT_S, Watchdog
 
 log = logging.getLogger("tradenb")
@@ -36,6 +37,8 @@ LONGEST_PAUSE_S: Final = 60.0
 CLOSE_S: Final = 1.5
 LOOK_S: Final = 1.0
 LONGEST_BEAT_MS: Final = 60_000
+# How long past its end a rehearsal tries to save its last state.
+UNSAVED_MS: Final = 600_000
 
 
 class Engine:
@@ -77,6 +80,7 @@ class Engine:
         self._runs: list[LiveRun] = []
         self._feeds = Feeds(clock, workers)
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._preparing: dict[int, asyncio.Task[None]] = {}
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken: asyncio.Event | None = None
@@ -161,7 +165,7 @@ class Engine:
 
     async def _serve(self) -> None:
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
-        self._busy = {}
+        self._busy, self._preparing = {}, {}
         self._feeds.clear()
         for run in self.runs():
             run.feed = None
@@ -212,42 +216,68 @@ class Engine:
             if wanted:
                 task = asyncio.create_task(self._pass(group))
                 for run in group:
+                    run.asked = False
                     self._busy[run.id] = task
 
     async def _pass(self, group: list[LiveRun]) -> None:
         """Make one tick of a group and say when the next is due."""
         try:
-            for run in group:
-                await self._prepare(run)
+            await self._prepare_all(group)
             ready = [run for run in group if run.feed is not None]
             if ready:
-                await Pass(self._ticker, ready).go()
+                await Pass(self._ticker, ready, self._end).go()
         except Exception as error:
             log.exception("a tick failed")
             for run in group:
                 run.error = error
         finally:
             for run in group:
-                run.next_at, run.asked = self._next_at(run), False
+                run.next_at = self._next_at(run)
                 run.ticked = self.clock.monotonic()
                 self._busy.pop(run.id, None)
             self.wake()
 
+    async def _prepare_all(self, group: list[LiveRun]) -> None:
+        """Prepare runs side by side; those that can tick wait no longer than for a candle."""
+        runs = [run for run in group if run.feed is None]
+        now = self.clock.now()
+        due = [run for run in runs if id(run) not in self._preparing and run.next_at <= now]
+        for run in due:
+            self._preparing[id(run)] = asyncio.create_task(self._prepare(run))
+        tasks = [self._preparing[id(run)] for run in due]
+        if tasks and len(runs) < len(group):
+            await asyncio.wait(tasks, timeout=TOGETHER_S)
+        elif tasks:
+            await together(tasks)
+        for run in runs:
+            if run.feed is None:
+                await self._hear_unbegun(run)
+
     async def _prepare(self, run: LiveRun) -> None:
         """Fetch the history before the first tick, and make the instance."""
-        if run.instance is not None and run.feed is not None:
-            return
-        kept = kept_or_new(run, floor_to(self.clock.now()))
-        cursor = kept.state.cursor if run.instance is None else run.instance.state.cursor
-        feed = self._feeds.of(run)
         try:
+            kept = kept_or_new(run, floor_to(self.clock.now()))
+            cursor = kept.state.cursor if run.instance is None else run.instance.state.cursor
+            feed = self._feeds.of(run)
             history = await feed.prepare(cursor, run.spec.history_ms)
-        except TradenbError as error:
+            if run.instance is None:
+                begin(run, kept, history)
+            run.feed = feed
+        except Exception as error:  # noqa: BLE001 - an exchange's; the others go on
             await self._ticker.fail(run, error)
-            return
-        if run.instance is None:
-            begin(run, kept, history)
-        run.feed = feed
+        finally:
+            self._preparing.pop(id(run), None)
+
+    async def _hear_unbegun(self, run: LiveRun) -> None:
+        """Let a run go that has no candles yet, if that is asked for and leaves no position."""
+        try:
+            asked = await self._workers.call(run.shelf.look, seconds=None)
+            going = [request for request in asked.requests if ends_unbegun(run, request.command)]
+            if going or any(ends_unbegun(run, command) for command in run.commands):
+                run.leaving = True
+                await self._workers.call(run.shelf.done, going, seconds=None)
+        except (StateError, OSError) as error:
+            await self._ticker.fail(run, error)
 
     def _reap(self) -> None:
         """Take out the runs that have ended or are to be left."""
@@ -255,7 +285,9 @@ class Engine:
             if run.id in self._busy:
                 continue
             done = run.instance is not None and run.instance.state.done and run.saved
-            over = self._end is not None and _cursor(run) >= self._end
+            over = self._end is not None and (
+                _cursor(run) >= self._end or self.clock.now() >= self._end + UNSAVED_MS
+            )
             if done or over or run.leaving:
                 self._busy[run.id] = asyncio.create_task(self._leave(run, done=done))
 
@@ -265,6 +297,8 @@ class Engine:
             await self._workers.call(run.shelf.close, seconds=None)
         except Exception:
             log.exception("%s could not be left in order", run.id)
+        if id(run) in self._preparing:
+            self._preparing.pop(id(run)).cancel()
         with self._lock:
             self._runs.remove(run)
         del self._busy[run.id]
@@ -293,7 +327,7 @@ class Engine:
 def _is_wanted(run: LiveRun, now: int) -> bool:
     ahead = run.next_at - now
     # Further ahead than anybody waits: the wall clock was put back meanwhile.
-    return ahead <= 0 or ahead > run.rules.tick_ms or bool(run.commands) or run.asked
+    return ahead <= 0 or ahead > run.rules.tick_ms or run.asked
 
 
 def _cursor(run: LiveRun) -> int:

@@ -19,6 +19,7 @@ from tradenb.core.intake import MEDIAN_WINDOW, Intake, accept
 from tradenb.core.rows import Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, iso
+from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.history import History
 from tradenb.engine.ports import Clock, LiveSource, Workers
 from tradenb.errors import CandleError, ExchangeError, MarketError
@@ -26,6 +27,7 @@ from tradenb.errors import CandleError, ExchangeError, MarketError
 PAGE: Final = 1_000
 CALL_S: Final = 30.0
 LOAD_S: Final = 600.0
+MOST_LEFT: Final = 8
 
 
 class Feed:
@@ -49,6 +51,7 @@ class Feed:
         self._workers = workers
         self._lock = asyncio.Lock()
         self._oldest = 0  # from where on it was asked for; a source may have less
+        self._left: list[Callable[[], bool]] = []
         self.history: History | None = None
         self.intake = Intake()
 
@@ -135,6 +138,10 @@ class Feed:
         return fresh, replace(intake, rows=int(np.count_nonzero(wanted)))
 
     async def _rows(self, since: int) -> Rows:
+        self._left = [busy for busy in self._left if busy()]
+        if len(self._left) >= MOST_LEFT:  # each of them has a thread
+            words = f"{self._source.name} has not come back from {MOST_LEFT} earlier requests"
+            raise ExchangeError(words, retryable=True)
         recent: Callable[..., Any] = self._source.recent
         try:
             rows = await self._workers.call(recent, self._symbol, since, PAGE, seconds=CALL_S)
@@ -144,6 +151,8 @@ class Feed:
         except MarketError:
             raise
         except Exception as error:
+            if isinstance(error, StrategyTimeout) and error.busy is not None:
+                self._left.append(error.busy)
             words = f"{self._source.name} gave no candles of {self._symbol}: {error!r}"
             raise ExchangeError(words, retryable=True) from error
         return rows  # type: ignore[no-any-return]

@@ -44,7 +44,7 @@ def listing(runs: Sequence[LiveRun], home: str | Path | None) -> pd.DataFrame:
 def rows_of(runs: Sequence[LiveRun], home: Home) -> list[dict[str, Any]]:
     """Return the same as plain rows, `last_tick` in ms UTC."""
     rows = [_row_of_run(run) for run in runs]
-    known = {row["id"] for row in rows}
+    known = {run.id for run in runs if run.shelf.home == home.root}
     return rows + [row for row in _rows_on_disk(home) if row["id"] not in known]
 
 

@@ -18,6 +18,7 @@ from tradenb.core.timeframe import iso
 from tradenb.engine.history import Histories
 from tradenb.engine.instance import Instance
 from tradenb.engine.ports import Clock, LiveSource
+from tradenb.engine.session import Callback
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StateError, UsageError
 from tradenb.live.outcome import Tick
@@ -72,6 +73,7 @@ class LiveRun:
         self.history: deque[Tick] = deque(maxlen=KEPT_TICKS)
         self.commands: deque[Command] = deque()
         self.outbox: list[Event] = []
+        self.callbacks: list[Callback] = []
         self.told_seq = 0
         self.committed: State | None = None
         self.place = 0
@@ -213,6 +215,23 @@ class LiveRun:
         else:
             self._ended.set()
 
+    def take(self, command: Command) -> None:
+        """Take a command, which is obeyed at a tick that is made now; the engine's business."""
+        self.commands.append(command)
+        self.asked = True
+        self._wake()
+
+    @property
+    def ending(self) -> bool:
+        """Whether it is about to end: left, or told to stop with nothing to follow."""
+        if self.status != "running" or self.leaving:
+            return True
+        state = None if self.instance is None else self.instance.state
+        stops = any(command.kind == "stop" for command in [*self.commands])
+        if state is None:
+            return stops and (self.kept is None or self.kept.state.signal is None)
+        return state.done or ((stops or state.stopping) and state.signal is None)
+
     def describe(self) -> str:
         """Say in one line what the run holds."""
         held = self.position or self.scheduled
@@ -235,8 +254,7 @@ class LiveRun:
     ) -> None:
         if self.status != "running":
             raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
-        self.commands.append(Command(self._clock.now(), kind, id, cancel_id))
-        self._wake()
+        self.take(Command(self._clock.now(), kind, id, cancel_id))
 
     async def _until_ended(self) -> None:
         while not self._ended.is_set():  # noqa: ASYNC110 - it is set on another thread

@@ -20,7 +20,7 @@ from tradenb.store.codec import Generation
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.lock import risk_locks
 from tradenb.store.paths import Home, Key
-from tradenb.store.reading import read_document
+from tradenb.store.reading import Documents
 from tradenb.store.views import risk_view, write_views
 
 LOCK_S: Final = 10.0
@@ -37,6 +37,8 @@ class SharedBooks:
         Names of the group's risk rules.
     own : iterable of Key
         The runs of the group itself.
+    known : Documents
+        What has been read before.
     alone : bool
         Nobody else takes part: rehearsals, each of which has a time of its own.
     """
@@ -47,6 +49,7 @@ class SharedBooks:
         home: Home,
         rules: Iterable[str],
         own: Iterable[Key],
+        known: Documents,
         *,
         alone: bool = False,
     ) -> None:
@@ -54,6 +57,7 @@ class SharedBooks:
         self._home = home
         self._rules = sorted(set(rules))
         self._own = frozenset(own)
+        self._known = known
         self._alone = alone
         self._guard = threading.Lock()
         self._locks: ExitStack | None = None
@@ -123,7 +127,7 @@ class SharedBooks:
                 "what other runs hold"
             ) from error
         for key in keys:
-            generation = read_document(self._filesystem, self._home.document(key))
+            generation = self._known.read(self._filesystem, self._home.document(key))
             if generation is not None and set(self._rules) & set(generation.body["risk"]):
                 found.append(generation)
         return found

@@ -36,20 +36,21 @@ class Ticker:
         self.clock = clock
         self.workers = workers
         self._bus = bus
+        self._mode = "rehearsal" if clock.stepped else "live"
         self._previous: dict[str, int] = {}
         self._left: dict[Subscription, Callable[[], bool]] = {}
 
     async def tell(self, events: Sequence[Event]) -> None:
         """Tell the subscribers of events that are on disk."""
         for event in events:
-            for subscription in self._bus.for_event(event):
+            for subscription in self._bus.for_event(event, self._mode):
                 await self._call(subscription, event)
 
     async def report(self, run: LiveRun, tick: Tick | None, duration_ms: float) -> None:
         """Tell the result of a tick and how long it took."""
         if tick is not None:
             run.history.append(tick)
-            for subscription in self._bus.wants("ticks", "live"):
+            for subscription in self._bus.wants("ticks", self._mode):
                 await self._call(subscription, tick)
         now = self.clock.now()
         measured = Performance(
@@ -63,7 +64,7 @@ class Ticker:
             backtest=False,
         )
         self._previous[run.id] = now
-        for subscription in self._bus.wants("performance", "live"):
+        for subscription in self._bus.wants("performance", self._mode):
             await self._call(subscription, measured)
 
     async def fail(self, run: LiveRun, error: BaseException) -> None:
@@ -77,7 +78,7 @@ class Ticker:
         run.error = error
         log.error("%s: %s", run.id, error)
         event = self._event(run, error)
-        for subscription in self._bus.for_event(event):
+        for subscription in self._bus.for_event(event, self._mode):
             threading.Thread(
                 target=_told, args=(subscription.function, event), name="tradenb-alarm", daemon=True
             ).start()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from tradenb.core.events import Event
 from tradenb.core.machine import State
@@ -34,20 +34,23 @@ from tradenb.live.moment import (
 from tradenb.live.run import LiveRun
 from tradenb.live.shelf import Asked, Request
 from tradenb.live.telling import Ticker
+from tradenb.live.together import together
 
 log = logging.getLogger("tradenb")
 
-TOGETHER_S: Final = 5.0
-
 
 class Pass:
-    """One tick of a group: what it began with, and how far it has come."""
+    """One tick of a group: what it began with, and how far it has come.
 
-    def __init__(self, ticker: Ticker, runs: Sequence[LiveRun]) -> None:
+    No candle that closes after `end` is fed.
+    """
+
+    def __init__(self, ticker: Ticker, runs: Sequence[LiveRun], end: int | None = None) -> None:
         self._ticker = ticker
         self._runs = runs
         self._began = ticker.clock.monotonic()
-        self._newest = floor_to(ticker.clock.now())
+        now = floor_to(ticker.clock.now())
+        self._newest = now if end is None else min(now, end)
         self._requests: dict[str, list[Request]] = {}
         self._befores: dict[str, Before] = {}
         self._cursors = {run.id: instance_of(run).state.cursor for run in runs}
@@ -67,8 +70,7 @@ class Pass:
             for run in self._runs:
                 instance_of(run).state = ended_if_idle(instance_of(run).state)
             await self._settle(session)
-            await self._drive(session, session.call_back())
-            await self._settle(session)
+            await self._call_back(session)
         except BaseException as error:
             for run in self._runs:
                 self._put_back(run)
@@ -109,7 +111,7 @@ class Pass:
             return
         feeds = {id(feed): feed for feed in map(_feed, due)}
         tasks = {key: asyncio.create_task(feed.bring(self._newest)) for key, feed in feeds.items()}
-        await _together([*tasks.values()])
+        await together([*tasks.values()])
         for run in due:
             task = tasks[id(run.feed)]
             if not task.done():
@@ -167,8 +169,12 @@ class Pass:
         outsiders = [] if self._books is None else self._books.enter()
         places = [run.place for run in self._runs]
         company = [item._replace(place=_among(places, item.place)) for item in outsiders]
-        living = [item.start for item in outsiders if not item.state.done]
-        return Company(tuple(company), min([*living, *(run.start for run in self._runs)]))
+        living = [(item.rules, item.start) for item in outsiders if not item.state.done]
+        living += [(tuple(rule.name for rule in run.spec.risk), run.start) for run in self._runs]
+        since: dict[str, int] = {}
+        for rules, start in living:
+            since |= {name: min(start, since.get(name, start)) for name in rules}
+        return Company(tuple(company), since)
 
     async def _settle(self, session: Session) -> None:
         """Commit what has happened, and then tell of it."""
@@ -182,11 +188,20 @@ class Pass:
         finally:
             if self._books is not None:
                 await self._ticker.workers.call(self._books.leave, seconds=None)
+            callbacks = session.take_callbacks()
             for run in committed:
+                run.callbacks += [item for item in callbacks if _is_of(item[1], run)]
                 await self._announce(run)
         sharing = [run for run in self._runs if run.spec.risk]
         if any(_moved(before[run.id], run.committed) for run in sharing):
             await self._show_books()
+
+    async def _call_back(self, session: Session) -> None:
+        """Call the callbacks of what is on disk, those of a tick that failed since as well."""
+        for run in self._runs:
+            due, run.callbacks = run.callbacks, []
+            await self._drive(session, session.call_back(due))
+        await self._settle(session)
 
     async def _show_books(self) -> None:
         """Write the views of the books that runs of the group take part in."""
@@ -249,14 +264,6 @@ class Pass:
         instance.asks_lost = before.asks_lost
         instance.skipping = before.skipping
         instance.renew(before.user_state)
-
-
-async def _together(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Wait for all; not long for some of them, but as long as it takes for the first."""
-    done, _ = await asyncio.wait(tasks, timeout=TOGETHER_S)
-    if not done:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait(tasks, timeout=1.0)
 
 
 def _among(places: Sequence[int], place: float) -> float:

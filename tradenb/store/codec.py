@@ -23,6 +23,8 @@ _HEAD: Final = re.compile(
     rb'\{"format":"tradenb-state","v":([0-9]{1,9}),"seq":([0-9]{1,15}),'
     rb'"crc":"([0-9a-f]{8})","body":'
 )
+# As many bytes have the number of a generation and its checksum.
+HEAD: Final = 96
 _END: Final = b"}\n"
 _SHOWN: Final = 12
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tradenb.errors import StateCorrupt, StateError, StateVersionError
-from tradenb.store.codec import LIMIT, Generation, decode
+from tradenb.store.codec import HEAD, LIMIT, Generation, decode
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.migrations import MIGRATIONS, Migrations
 from tradenb.store.paths import key_of
@@ -134,6 +134,27 @@ def read_document(filesystem: Filesystem, path: Path) -> Generation | None:
     raise StateCorrupt(
         "; ".join(f"{item.path}: {item.words}" for item in damaged), path=str(damaged[0].path)
     )
+
+
+class Documents:
+    """Documents of others that are read again and again: only those that have changed since."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[bytes, Generation]] = {}
+
+    def read(self, filesystem: Filesystem, path: Path) -> Generation | None:
+        """Return what `read_document` would; what has the same number and checksum is the same."""
+        try:
+            head = filesystem.read(path, limit=HEAD)
+        except OSError:
+            head = b""
+        known = self._known.get(path)
+        if known is not None and head and known[0] == head:
+            return known[1]
+        found = read_document(filesystem, path)
+        if found is not None:
+            self._known[path] = (head, found)
+        return found
 
 
 def misplacement(generation: Generation, path: Path) -> str:

@@ -70,7 +70,7 @@ class InlineWorkers:
         except Crash:
             self.die()
             raise
-        except (KeyboardInterrupt, SystemExit) as error:
+        except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
             raise RuntimeError(f"raised {type(error).__name__}") from error
 
     def die(self) -> None:

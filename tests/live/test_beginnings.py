@@ -1,0 +1,240 @@
+"""How runs begin: beside others that cannot, again after they were left, with changed settings."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+import tradenb as tn
+from tests.live.fakes import HISTORY, once
+from tests.live.fakes import until as at_minute
+from tests.live.fast import rows, until
+from tests.sources import T0, candles, flat, minute
+from tradenb.core import risk
+from tradenb.engine.specs import RiskSpec, StrategySpec
+from tradenb.testing.world import Deed, World
+
+
+def never(ctx):
+    return None
+
+
+def opens(ctx):
+    return tn.long(take_profit=150.0, stop_loss=85.0, minutes=1_000)
+
+
+@pytest.fixture
+def gate():
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.mark.parametrize("trouble", ["raises", "hangs"])
+def test_a_run_that_cannot_begin_holds_up_no_run_that_shares_its_rule(quick, gate, trouble):
+    def bad(symbol, since, limit):
+        if symbol == "BADUSDT" and trouble == "raises":
+            raise LookupError("no such symbol")
+        if symbol == "BADUSDT":
+            gate.wait()
+        return rows(since, limit, quick.clock.now())
+
+    source = tn.exchange(f"bad-{trouble}", now=quick.clock.now)(bad)
+    shared = tn.strategy("shared", every="1m", risk=tn.risks.max_open(3, name="p"))(never)
+    good = quick.start(shared, exchange=source)
+    until(lambda: good.history, "a tick")
+    quick.start(shared, symbol="BADUSDT", exchange=source)
+    before = len(good.history)
+    until(lambda: len(good.history) > before + 3, "ticks beside the one that cannot begin")
+    assert good.error is None
+
+
+def test_a_run_without_candles_is_stopped_without_a_storm_of_requests(quick):
+    asked = []
+
+    def down(symbol, since, limit):
+        asked.append(since)
+        raise LookupError("down")
+
+    source = tn.exchange("down", now=quick.clock.now)(down)
+    run = quick.start(tn.strategy("calm", every="1m")(never), exchange=source)
+    until(lambda: run.error, "the error")
+    before = len(asked)
+    run.stop()
+    assert run.wait(20)
+    assert len(asked) <= before + 10
+    assert "down" in str(run.error)
+
+
+def test_what_an_unbegun_run_with_a_position_is_asked_waits_for_its_candles():
+    spec = StrategySpec(name="a", function=once(2), every="1m")
+    grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
+    world = World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)])
+    world.live(at_minute(5))
+
+    class Down:
+        def __getattr__(self, name):
+            return getattr(world.exchange, name)
+
+        def load(self, *given, **more):
+            if world.clock.now() < minute(12):
+                raise LookupError("down")
+            return world.exchange.load(*given, **more)
+
+    process = world.process()
+    process.runs[0].source = Down()
+    process.live(at_minute(20), [Deed(minute(8), lambda process: process.runs[0].stop())])
+    run = process.runs[0]
+    assert run.stopping
+    assert world.kept(world.wanted[0]).state.cursor == minute(20)
+    assert len(process.world.exchange.requests) < 40
+
+
+def test_a_run_that_is_being_left_is_begun_anew_by_the_next_start(quick):
+    spec = tn.strategy("opens", every="1m")(opens)
+    run = quick.start(spec)
+    until(lambda: run.position, "a position")
+    run.release()
+    again = quick.start(spec)
+    assert again is not run
+    assert run.status == "idle"
+    assert again.status == "running"
+    until(lambda: again.history, "a tick of the new one")
+    again.flatten()
+    until(lambda: "closed" in set(again.events().kind), "the close")
+
+
+def test_a_run_that_was_stopped_with_nothing_open_is_begun_anew_by_the_next_start(quick):
+    spec = tn.strategy("calm", every="1m")(never)
+    run = quick.start(spec)
+    until(lambda: run.history, "a tick")
+    run.stop()
+    again = quick.start(spec)
+    assert (run.status, again.status) == ("done", "running")
+
+
+def test_a_changed_interval_counts_from_the_next_start():
+    asked = []
+
+    def spec(every):
+        def look(ctx):
+            asked.append((ctx.now - T0) // 60_000)
+
+        return StrategySpec(name="a", function=look, every=every)
+
+    grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
+    world = World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec("5m"))])
+    world.live(at_minute(11))
+    world.wanted = [("BTCUSDT", spec("1m"))]
+    world.live(at_minute(14))
+    assert asked == [5, 10, 12, 13, 14]
+
+
+def test_a_start_after_the_clock_was_put_right_saves_its_state():
+    spec = StrategySpec(name="a", function=once(2, minutes=2), every="1m")
+    grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
+    world = World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)])
+    world.live(at_minute(7), [Deed(minute(5) + 30_000, lambda process: process.runs[0].stop())])
+    kept = world.kept(world.wanted[0])
+    assert kept.state.done
+    assert kept.state.trades
+    world.clock.jump(-4 * 60_000)
+    process = world.process()
+    process.live(at_minute(9))
+    assert process.runs[0].saved
+    assert process.runs[0].error is None
+
+
+def test_each_run_asks_its_own_rule_though_another_has_the_same_name():
+    def named(name, at, count):
+        rule = RiskSpec(name="p", function=risk.max_open(count))
+        return StrategySpec(name=name, function=once(at), every="1m", risk=(rule,))
+
+    specs = [named("a", 3, 5), named("b", 4, 1)]
+    grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
+    world = World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec) for spec in specs])
+    world.live(at_minute(6))
+    kinds = [[event.kind for event in world.events(run)] for run in world.wanted]
+    assert kinds == [["opened"], ["rejected"]]
+
+
+def test_callbacks_of_what_is_on_disk_are_called_though_a_later_commit_fails():
+    called = []
+
+    def note(event):
+        called.append((event.kind, (event.at - T0) // 60_000))
+
+    def always(ctx):
+        return {"position": "long", "take_profit": 104.0, "stop_loss": 98.0, "minutes": 2}
+
+    spec = StrategySpec(
+        name="a", function=always, every="1m", callbacks={"opened": note, "closed": note}
+    )
+    grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
+    world = World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)])
+    process = world.process()
+    shelf = process.runs[0].shelf
+    right, failed = shelf.commit, []
+
+    def commit(kept):
+        if kept.state.cursor == minute(3) and kept.state.signal is not None and not failed:
+            failed.append(kept)
+            raise tn.StateWriteError("as the test says")
+        return right(kept)
+
+    shelf.commit = commit
+    process.live(at_minute(6))
+    assert failed
+    events = world.events(world.wanted[0])
+    told = [(e.kind, (e.at - T0) // 60_000) for e in events if e.kind in ("opened", "closed")]
+    assert called == told
+
+
+def test_a_rehearsal_is_not_heard_by_those_who_listen_to_live_runs(tmp_path):
+    from tests.sources import exchange
+
+    live, rehearsed = [], []
+    spec = tn.strategy("opens", every="1h")(opens)
+    with (
+        tn.subscribe(live.append, mode="live"),
+        tn.subscribe(rehearsed.append, mode="rehearsal", kinds={"opened"}),
+    ):
+        run = tn.live.rehearse("BTCUSDT", strategy=spec, exchange=exchange(flat(130)), speed=None)
+        assert run.wait(20)
+    assert live == []
+    assert [event.kind for event in rehearsed] == ["opened"]
+
+
+def test_a_rehearsal_that_cannot_save_its_last_state_ends_at_its_end_and_says_so(monkeypatch):
+    from tests.sources import exchange
+    from tradenb.live.disk import DiskShelf
+
+    right, last = DiskShelf.commit, []
+
+    def commit(self, kept):
+        last.append(kept.state.cursor)
+        if kept.state.cursor >= minute(30):
+            raise tn.StateWriteError("as the test says")
+        return right(self, kept)
+
+    monkeypatch.setattr(DiskShelf, "commit", commit)
+    spec = tn.strategy("calm", every="1m")(never)
+    run = tn.live.rehearse(
+        "BTCUSDT", strategy=spec, exchange=exchange(flat(130)), end=minute(30), speed=None
+    )
+    assert run.wait(20)
+    assert max(last) == minute(30)
+    assert "as the test says" in str(run.error)
+
+
+def test_runs_of_one_process_have_places_of_their_own(quick, tmp_path):
+    specs = [tn.strategy(name, every="1m")(never) for name in "abc"]
+    first, second = (quick.start(spec, home=tmp_path) for spec in specs[:2])
+    for run in (first, second):
+        until(lambda run=run: run.committed, "a commit")
+        run.release()
+        assert run.wait(20)
+    quick.desk._runs.clear()  # as in the next process
+    places = [quick.start(specs[n], home=tmp_path).place for n in (1, 2, 0)]
+    assert sorted(places) == [0, 1, 2]
