@@ -219,3 +219,21 @@ def test_fault_17_a_state_folder_that_is_deleted_is_made_again_and_the_log_says_
     assert "had gone; it was written anew from memory" in caplog.text
     kept = world.kept(world.wanted[0])
     assert (kept.state.cursor, kept.state.opened_at) == (minute(8), minute(3))
+
+
+def test_fault_61_a_slow_subscriber_has_ten_seconds_a_minute_and_no_more():
+    world = world_of(once(3), [*flat(5), *through(100, 103.5), *flat(20)])
+    told = []
+
+    def slow(event):
+        told.append(event.kind)
+        raise Hang(9.0)
+
+    world.bus.subscribe(slow)
+    ticks = []
+    world.bus.subscribe(ticks.append, channel="ticks")
+    world.live(until(10))
+    assert kinds(world).count("milestone") > 5
+    assert "milestone" in told
+    assert all(tick.wall - tick.at < 30_000 for tick in ticks)
+    assert [tick.at for tick in ticks] == [minute(n) for n in range(1, 11)]

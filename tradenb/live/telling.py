@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from tradenb.bus import Bus, Performance, Subscription
 from tradenb.core.events import Event
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tradenb")
 
+# A subscriber has ten seconds a minute; a tick waits for him no longer than that.
 SUBSCRIBER_S: Final = 10.0
+WINDOW_S: Final = 60.0
+SHORTEST_S: Final = 1.0
 
 
 class Ticker:
@@ -38,6 +42,7 @@ class Ticker:
         self._bus = bus
         self._mode = "rehearsal" if clock.stepped else "live"
         self._previous: dict[str, int] = {}
+        self._spent: WeakKeyDictionary[Subscription, tuple[float, float]] = WeakKeyDictionary()
         self._left: dict[Subscription, Callable[[], bool]] = {}
 
     async def tell(self, events: Sequence[Event]) -> None:
@@ -95,14 +100,21 @@ class Ticker:
         if busy is not None and busy():
             return
         self._left.pop(subscription, None)
+        began = self.clock.monotonic()
+        since, spent = self._spent.get(subscription, (began, 0.0))
+        if began - since >= WINDOW_S:
+            since, spent = began, 0.0
+        seconds = max(SHORTEST_S, SUBSCRIBER_S - spent)
         try:
-            await self.workers.call(subscription.function, what, seconds=SUBSCRIBER_S)
+            await self.workers.call(subscription.function, what, seconds=seconds)
         except StrategyTimeout as error:
             if error.busy is not None:
                 self._left[subscription] = error.busy
             log.warning("a subscriber %s; it is told nothing until it returns", error)
         except Exception:
             log.exception("a subscriber failed on %s", what)
+        finally:
+            self._spent[subscription] = since, spent + self.clock.monotonic() - began
 
 
 def _told(function: Callable[[Any], Any], event: Event) -> None:
