@@ -142,6 +142,11 @@ class LiveRun:
         self.leaving = True
         self._wake()
 
+    def look(self) -> None:
+        """Look at once for requests that were left as files, not within the next second."""
+        self.asked = True
+        self._wake()
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the run has ended, at most `timeout` seconds; tell whether it has.
 
