@@ -56,7 +56,7 @@ class Dashboard(anywidget.AnyWidget):
         self._attention = Attention(monotonic())
         self._feeding = threading.Lock()
         self.board.look()
-        super().__init__()
+        super().__init__(events=1)
         self._show()
         self.on_msg(self._hear)
         self.observe(self._choose, "chosen")

@@ -100,7 +100,7 @@ def _plane(first: int, last: int, low: float, high: float, levels: Sequence[_Lev
     room = max((high - low) * 0.06, high * 1e-5)
     low, high = low - room, high + room
     widest = max((len(_said(level)) for level in levels), default=0)
-    right = WIDTH - (14 + LETTER * 0.92 * widest if widest else 14)
+    right = WIDTH - (14 + LETTER * 0.92 * widest if widest else 68)
     left = left_of(low, high, _labels)
     return Plane(first, last, low, high, left, right, _TOP, _BOTTOM, HEIGHT)
 

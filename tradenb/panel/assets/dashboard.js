@@ -112,7 +112,9 @@ async function leave(folder, request) {
 }
 
 async function isThere(path) {
-  return (await contents(path, "GET", undefined, "?content=0")).status !== 404;
+  const [, folder, name] = path.match(/^(.*)\/(.*)$/);
+  const answer = await contents(folder);
+  return answer.ok && (await answer.json()).content.some((file) => file.name === name);
 }
 
 // --- the view -------------------------------------------------------------------------------------
