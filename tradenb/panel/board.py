@@ -75,7 +75,8 @@ class Board:
     def _draw(self, looks: Sequence[Look]) -> None:
         self._where = [look.place for look in looks]
         chosen = next((look for look in looks if look.facts.key == self.chosen), None)
-        look = chosen or next(iter(looks), None)
+        drawable = (look for look in looks if look.facts.candles is not None)
+        look = chosen or next(drawable, next(iter(looks), None))
         if look is None:
             self.pictures = {}
             return

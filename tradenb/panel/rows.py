@@ -118,7 +118,7 @@ def event_row(event: Event, mode: str, number: int) -> list[Any]:
     facts = [
         event.position or "",
         "" if event.price is None else f"at {price(event.price)}",
-        "" if event.level is None else f"{event.level:+d} %",
+        "" if event.level is None else percent(event.level, 0, plus=True),
         (event.exit_reason or "").replace("_", " "),
         "" if gain is None else percent(gain, plus=True),
         "late" if event.late else "",

@@ -326,7 +326,8 @@ class View {
       `Flatten ${name}: close its position at the next candle`,
       () => this.ask("flatten", this.row(row.key)));
     line.node = make("tr", { "data-run": row.key },
-      make("th", { scope: "row" }, line.pick, line.badges), line.status, line.position,
+      make("th", { scope: "row" }, make("div", { class: "tnbd-who" }, line.pick, line.badges)),
+      line.status, line.position,
       make("td", {}, line.bar, line.levels), line.price, line.pnl, line.age,
       make("td", { class: "tnbd-actions" }, line.stop, line.flatten));
     line.pick.append(make("b", {}, row.symbol), make("span", {}, row.strategy));
