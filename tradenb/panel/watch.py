@@ -93,6 +93,7 @@ class Watch:
         self.error_count = 0
         self._runs = runs
         self._seen: dict[Place, Seen] = {}
+        self._met: dict[Place, LiveRun] = {}
         self._disk = DiskFilesystem(durable=False)
         self._heard = bus.subscribe(self._hear, mode="live", channel="errors")
 
@@ -102,15 +103,26 @@ class Watch:
 
     def look(self) -> list[Look]:
         """Return all runs as they are now, in no order."""
-        own = {place_of(run): run for run in sorted(self._runs(), key=_is_running)}
-        found = [self._own(place, run) for place, run in own.items()]
+        own = self._own_runs()
+        found = [self._own(place, run) for place, run in list(own.items())]
         found += [self._other(place) for place in self._places() if place not in own]
         return found
 
     def run(self, place: Place) -> LiveRun | None:
         """Return the run of this process at a place."""
-        found = [run for run in self._runs() if place_of(run) == place]
-        return max(found, key=_is_running, default=None)
+        return self._own_runs().get(place)
+
+    def _own_runs(self) -> dict[Place, LiveRun]:
+        """Return the runs of this process: those that run, and those that did when last looked at.
+
+        One that had ended before counts only under the home that is looked at.
+        """
+        homes = (self.home, self.home.rehearsal)
+        for run in sorted(self._runs(), key=_is_running):
+            place = place_of(run)
+            if _is_running(run) or (place.home in homes and place not in self._met):
+                self._met[place] = run
+        return self._met
 
     def _own(self, place: Place, run: LiveRun) -> Look:
         seen = self._seen.setdefault(place, Seen())
