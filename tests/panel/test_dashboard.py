@@ -196,8 +196,8 @@ def test_twenty_thousand_events_leave_the_state_small(dashboards):
     tracemalloc.start()
     for first in range(5_000, 20_000, 5_000):
         journal.append(rows[first : first + 5_000])
-        story = until(lambda: shown.board.watch.look()[0].story, "a look")
-        until(lambda last=first + 5_000: story.last_seq == last, "the events")
+        last = first + 5_000
+        until(lambda end=last: shown.board.watch.look()[0].story.last_seq == end, "the events")
     gc.collect()
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

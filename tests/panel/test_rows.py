@@ -49,7 +49,7 @@ def test_an_open_position_shows_its_levels_and_what_it_would_bring():
     shown = row()
     names = ("status", "position", "entry", "target", "stop", "price", "progress", "pnl", "tone")
     assert [shown[name] for name in names] == [
-        "running", "long", "100.00", "104.00", "98.00", "101.00", 25.0, "+0.60\N{NO-BREAK SPACE}%", "up",
+        "running", "long", "100.00", "104.00", "98.00", "101.00", 25.0, "+0.60\xa0%", "up",
     ]  # fmt: skip
 
 
