@@ -16,7 +16,7 @@ NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types floors coverage coverage-check notebooks soak bench docs \
+.PHONY: help demo test lint format types floors coverage coverage-check notebooks browser soak bench docs \
 	pictures test-oldest test-kernels wheel clean
 
 help:  ## list the verbs
@@ -56,6 +56,9 @@ coverage-check: $(DEV)  ## judge the coverage of the last run with --cov
 notebooks: $(DEV)  ## execute every notebook from top to bottom
 	$(if $(NOTEBOOKS),$(PYTEST) --nbmake --nbmake-timeout=300 -n $(WORKERS) $(NOTEBOOKS),\
 	@echo "no notebooks yet")
+
+browser: $(DEV)  ## use the dashboard in JupyterLab and Notebook 7 (wants chromium)
+	TRADENB_BROWSER=1 $(PYTEST) -n 0 tests/browser
 
 soak: $(DEV)  ## live 5,000 simulated lives with everything that goes wrong
 	$(BIN)/python -m tradenb.testing.simulation --seeds 5000

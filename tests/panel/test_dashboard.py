@@ -228,6 +228,18 @@ def test_the_thread_ends_with_the_last_dashboard(dashboards):
     assert pump._fed == []
 
 
+def test_a_frozen_dashboard_keeps_its_last_picture_and_its_thread_ends(rehearse, dashboards):
+    run = running(rehearse)
+    shown = dashboards()
+    run.release()
+    assert run.wait(20)
+    shown.freeze()
+    shown.freeze()
+    assert "tradenb-panel" not in [thread.name for thread in threading.enumerate()]
+    assert (shown.frozen, shown.rows[0]["status"]) == (True, "idle")
+    assert shown.comm is not None
+
+
 def test_closing_twice_is_closing_once(dashboards):
     shown = dashboards()
     shown.close()

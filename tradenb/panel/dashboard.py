@@ -48,6 +48,7 @@ class Dashboard(anywidget.AnyWidget):
     homes = traitlets.Dict().tag(sync=True)
     chosen = traitlets.Unicode("").tag(sync=True)
     beat = traitlets.Int(0).tag(sync=True)
+    frozen = traitlets.Bool(False).tag(sync=True)
     events = traitlets.Int(0).tag(sync=True, to_json=_current_events)
 
     def __init__(self, home: str | Path | None = None) -> None:
@@ -86,8 +87,17 @@ class Dashboard(anywidget.AnyWidget):
                 self.beat = time_ns() // 1_000_000
                 self._attention.beaten(now)
 
+    def freeze(self) -> None:
+        """Show this moment from now on, without buttons; the runs go on."""
+        pump.remove(self)
+        with self._feeding:
+            if not self.frozen:
+                self._look()
+                self.frozen = True
+        self.board.watch.close()
+
     def close(self) -> None:
-        """Close the widget; the runs go on."""
+        """Remove the widget from the page; the runs go on."""
         pump.remove(self)
         self.board.watch.close()
         super().close()
@@ -196,6 +206,6 @@ def dashboard(home: str | Path | None = None) -> Dashboard:
     Returns
     -------
     Dashboard
-        A widget. Its `close()` ends it; the runs go on.
+        A widget. `freeze()` keeps the picture of one moment, `close()` removes it; the runs go on.
     """
     return Dashboard(home)

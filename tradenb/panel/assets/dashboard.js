@@ -136,6 +136,7 @@ class View {
       ["change:pictures", () => this.showPictures()],
       ["change:chosen", () => this.showRows()],
       ["change:beat", () => this.onBeat()],
+      ["change:frozen", () => this.showRows()],
       ["msg:custom", (message) => this.onMessage(message)],
     ];
     for (const [name, call] of this.listeners) model.on(name, call);
@@ -226,6 +227,10 @@ class View {
     return button;
   }
 
+  frozen() {
+    return this.model.get("frozen");
+  }
+
   running() {
     return this.model.get("rows").filter((row) => row.running);
   }
@@ -294,7 +299,7 @@ class View {
     this.pictures.hidden = rows.length === 0;
     this.eventsBox.hidden = rows.length === 0 && this.events.length === 0;
     this.stopAll.hidden = rows.length === 0;
-    this.stopAll.disabled = this.running().length === 0;
+    this.stopAll.disabled = this.frozen() || this.running().length === 0;
     this.showAlarms(rows);
     for (const row of rows) this.offer(this.byRun, row.key, `${row.strategy} on ${row.symbol}`);
     this.tick();
@@ -357,9 +362,9 @@ class View {
     line.price.classList.toggle("tnbd-old", Boolean(row.as_of));
     say(line.pnl, row.pnl);
     line.pnl.className = `tnbd-number tnbd-${row.tone}`;
-    line.stop.disabled = !row.running || row.status === "stopping";
-    line.flatten.disabled = !row.running || !row.position || row.scheduled;
-    line.tick = row.running ? row.tick_ms : null;
+    line.stop.disabled = this.frozen() || !row.running || row.status === "stopping";
+    line.flatten.disabled = this.frozen() || !row.running || !row.position || row.scheduled;
+    line.tick = row.running && !this.frozen() ? row.tick_ms : null;
   }
 
   showWay(line, row) {
@@ -410,13 +415,13 @@ class View {
 
   tick() {
     const now = Date.now();
-    const silent = now - this.heard;
+    const silent = this.frozen() ? 0 : now - this.heard;
     const skew = Math.abs(this.offset) > 5000
       ? ` · the kernel's clock is ${ago(Math.abs(this.offset))} ` +
         `${this.offset > 0 ? "ahead of" : "behind"} yours` : "";
     say(this.fresh, silent > SILENT_MS
       ? `no data for ${ago(silent)}: the kernel was restarted, or the connection is gone. ` +
-        "Run the cell again; the runs may well go on." : skew);
+        "Run the cell again; the runs may well go on." : this.frozen() ? "a picture of one moment" : skew);
     this.root.classList.toggle("tnbd-silent", silent > SILENT_MS);
     for (const line of this.lines.values()) {
       say(line.age, line.tick ? ago(now + this.offset - line.tick) : "");

@@ -1,0 +1,143 @@
+"""The dashboard as a person uses it: notebook 3 in JupyterLab and in Notebook 7.
+
+`make browser` runs these. The kernel is busy in each of them: the cell below the dashboard waits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.live.fast import until
+
+PICTURES = os.environ.get("TRADENB_PICTURES")
+PATIENCE_S = 240
+ROW = ".tnbd-runs tbody tr"
+EVENTS = ".tnbd-log tbody tr"
+NOTE = ".tnbd-notes li"
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def prepared(server, name, patience=PATIENCE_S):
+    """Copy notebook 3 under another name, with a cell that waits long enough for a person."""
+    notebook = json.loads((server.root / "03_live_rehearsal.ipynb").read_text())
+    cells = {cell["id"]: cell for cell in notebook["cells"]}
+    wait = "".join(cells["wait"]["source"])
+    cells["wait"]["source"] = re.sub(r"PATIENCE = \d+", f"PATIENCE = {patience}", wait)
+    start = "".join(cells["start"]["source"])
+    cells["start"]["source"] = start.replace("speed=3_000", f"speed=1_200, home='{name}'")
+    panel = "".join(cells["dashboard"]["source"])
+    cells["dashboard"]["source"] = panel.replace("dashboard()", f"dashboard(home='{name}')")
+    (server.root / f"{name}.ipynb").write_text(json.dumps(notebook))
+    return f"{name}.ipynb"
+
+
+def kernel_is(page, status):
+    page.wait_for_function(
+        """status => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session
+                     ?.kernel?.status === status""",
+        arg=status,
+    )
+
+
+def run_all(page):
+    """Not awaited: it lasts as long as the cells do."""
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+
+
+def opened(page, server, notebook):
+    page.goto(server.url("lab/tree", notebook))
+    kernel_is(page, "idle")
+    run_all(page)
+    page.wait_for_selector(f"{ROW} .tnbd-status[data-status=running]")
+
+
+def number_of_events(page):
+    numbers = page.eval_on_selector_all(EVENTS, "rows => rows.map(row => +row.dataset.number)")
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(set(numbers)) == len(numbers)
+    return len(numbers)
+
+
+def until_position(page):
+    page.wait_for_function(
+        f"""() => [...document.querySelectorAll('{ROW} td')]
+                   .some(cell => ['long', 'short'].includes(cell.textContent))"""
+    )
+
+
+def stopped(page):
+    """Press Stop; return what the view said on the way, until the run is done."""
+    page.click("button[aria-label='Stop swing on BTCUSDT']")
+    said = [page.inner_text(NOTE)]
+    page.wait_for_function(
+        f"""() => ['kernel', 'server'].includes(document.querySelector('{NOTE}').dataset.state)"""
+    )
+    said.append(page.inner_text(NOTE))
+    page.wait_for_selector(f"{ROW} .tnbd-status[data-status=done]", timeout=120_000)
+    return said, page.get_attribute(NOTE, "data-state")
+
+
+def test_in_lab_a_run_is_followed_and_stopped_while_a_cell_is_busy(server, page):
+    opened(page, server, prepared(server, "lab"))
+    until_position(page)
+    before = number_of_events(page)
+    until(lambda: number_of_events(page) > before, "another event")
+    kernel_is(page, "busy")
+    said, _ = stopped(page)
+    assert said[0].startswith("Stop swing on BTCUSDT: ")
+    assert "taken by" in said[1]
+    kernel_is(page, "idle")
+    assert page.inner_text(".tnbd-words").startswith("0 of 1 run running")
+    assert page.inner_text(".tnbd-fresh") == "a picture of one moment"
+    document = server.root / "lab/rehearsal/data/state/swing/BTCUSDT.json"
+    state = json.loads(document.read_text())["body"]["state"]
+    assert (state["done"], state["signal"]) == (True, None)
+    assert list((server.root / "lab/rehearsal/data/control/swing/BTCUSDT").iterdir()) == []
+    assert page.wrong == []
+
+
+def test_after_a_reload_the_same_dashboard_is_there_without_running_a_cell(server, page):
+    opened(page, server, prepared(server, "again"))
+    until_position(page)
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.reload()
+    page.wait_for_selector(f"{ROW} .tnbd-status[data-status=running]")
+    until_position(page)
+    before = number_of_events(page)
+    assert before > 0
+    until(lambda: number_of_events(page) > before, "another event")
+    stopped(page)
+    assert page.wrong == []
+
+
+def test_in_notebook_7_a_run_is_stopped_while_a_cell_is_busy(server, page):
+    notebook = prepared(server, "seven")
+    page.goto(server.url("notebooks", notebook))
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+    page.wait_for_selector("text=A live rehearsal")
+    page.click("text=Run >> nth=0")
+    page.click("text=Run All Cells >> nth=0")
+    page.wait_for_selector(f"{ROW} .tnbd-status[data-status=running]")
+    until_position(page)
+    said, _ = stopped(page)
+    assert "taken by" in said[1]
+    assert page.wrong == []
+
+
+def test_the_keyboard_alone_is_enough(server, page):
+    opened(page, server, prepared(server, "keys"))
+    page.focus("button[aria-label='Stop swing on BTCUSDT']")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"{ROW} .tnbd-status[data-status=done]", timeout=120_000)
+    named = page.eval_on_selector_all(
+        ".tnbd button, .tnbd select",
+        "all => all.map(one => one.ariaLabel || one.textContent || one.labels?.length)",
+    )
+    assert all(named)
+    assert page.wrong == []
