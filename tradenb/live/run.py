@@ -100,6 +100,11 @@ class LiveRun:
 
         return standing_html(standing_of(self))
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return every form at once, for whoever shows it."""
+        del include, exclude
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
     @property
     def id(self) -> str:
         """Symbol and strategy."""

@@ -191,7 +191,8 @@ class View {
       make("table", { class: "tnbd-log" },
         make("thead", {}, make("tr", {}, ...columns.map((name) => make("th", { scope: "col" }, name)))),
         this.rowsOfEvents)));
-    this.root = make("div", { class: "tnbd", role: "region", "aria-label": "Dashboard of live runs" },
+    this.root = make("div", { class: "tnbd", role: "region", "aria-label": "Dashboard of live runs",
+      "data-lm-suppress-shortcuts": "true" },   // else Jupyter takes Enter and Space for itself
       make("div", { class: "tnbd-head" }, this.dot, this.words, this.fresh, this.stopAll),
       this.alarms,
       make("div", { class: "tnbd-wide" }, this.table), this.empty, this.more, this.notes,
