@@ -69,8 +69,9 @@ bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 docs: $(DEV)  ## run the examples of the docstrings and of docs/
 	$(PYTEST) --doctest-glob='*.md' tradenb docs
 
-pictures: $(DEV)  ## make the picture of the README anew (wants chromium)
+pictures: $(DEV)  ## make the pictures of the README anew (wants chromium)
 	$(BIN)/python docs/pictures/make.py
+	$(BIN)/python docs/pictures/dashboard.py
 
 test-oldest: .venv-oldest/.installed  ## run the tests with the oldest supported dependencies
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)

@@ -32,7 +32,8 @@ _PROBE_S: Final = 2.0
 
 def _current_events(_: object, widget: Dashboard) -> dict[str, Any]:
     """Return the newest events, whatever the trait was set to: made when somebody asks."""
-    return {"total": widget.board.total, "rows": [*widget.board.events]}
+    with widget._feeding:
+        return {"total": widget.board.total, "rows": [*widget.board.events]}
 
 
 class Dashboard(anywidget.AnyWidget):
@@ -55,7 +56,7 @@ class Dashboard(anywidget.AnyWidget):
         self.board = Board(Watch(home))
         self._free = _Free()
         self._attention = Attention(monotonic())
-        self._feeding = threading.Lock()
+        self._feeding = threading.RLock()
         self.board.look()
         super().__init__(events=1)
         self._show()

@@ -259,7 +259,7 @@ class View {
 
   allEvents({ total, rows }) {
     this.events = [...(rows ?? [])];
-    this.total = total ?? 0;
+    this.total = Math.max(total ?? 0, this.events.at(-1)?.[0] ?? 0);
     this.showEvents();
   }
 
