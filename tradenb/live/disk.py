@@ -188,8 +188,7 @@ class DiskShelf:
         """Tell whether requests wait, or the kill switch was turned since the last look."""
         if control.kill_switch(self._filesystem, self._home) != self._kill:
             return True
-        folder = self._home.control(self._key)
-        return self._filesystem.exists(folder) and bool(self._filesystem.names(folder))
+        return control.is_waiting(self._filesystem, self._home, self._key)
 
     def take(self, requests: Sequence[Request]) -> None:
         """Note that requests are obeyed by the state that is committed next."""
