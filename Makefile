@@ -13,6 +13,8 @@ PYTEST := $(BIN)/python -m pytest
 DEMO := .venv/.installed
 DEV := .venv/.installed-dev
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
+# What a page shows that runs no kernel: the still form of widgets and charts.
+STILL := ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain"]
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -66,8 +68,10 @@ soak: $(DEV)  ## live 5,000 simulated lives with everything that goes wrong
 bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 	$(BIN)/python -m benchmarks
 
-docs: $(DEV)  ## run the examples of the docstrings and of docs/
+docs: $(DEV)  ## run the examples of the docstrings, render the notebooks to build/notebooks
 	$(PYTEST) --doctest-glob='*.md' tradenb docs
+	$(BIN)/python -m nbconvert --execute --to html --output-dir build/notebooks --log-level WARN \
+		--NbConvertBase.display_data_priority='$(STILL)' $(NOTEBOOKS)
 
 pictures: $(DEV)  ## make the pictures of the README anew (wants chromium)
 	$(BIN)/python docs/pictures/make.py

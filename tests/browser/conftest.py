@@ -20,7 +20,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
 class Server:
-    """A server with a folder of its own; `url` opens a notebook in it."""
+    """A server with a folder of its own; `url` opens a notebook, and none of those before it."""
 
     def __init__(self, root: Path, scratch: Path) -> None:
         self.root = root
@@ -56,7 +56,7 @@ class Server:
         until(self._answers, f"the server ({self.log})", START_S)
 
     def url(self, page: str, notebook: str) -> str:
-        return f"http://127.0.0.1:{self.port}/{page}/{notebook}?token={self.token}"
+        return f"http://127.0.0.1:{self.port}/{page}/{notebook}?token={self.token}&reset"
 
     def stop(self) -> None:
         self.process.terminate()

@@ -31,9 +31,11 @@ def prepared(server, name, *, last=None):
     wait = "".join(cells["wait"]["source"])
     cells["wait"]["source"] = re.sub(r"PATIENCE = \d+", f"PATIENCE = {PATIENCE_S}", wait)
     start = "".join(cells["start"]["source"])
-    cells["start"]["source"] = start.replace("speed=3_000", f"speed=2_000, home='{name}'")
-    panel = "".join(cells["dashboard"]["source"])
-    cells["dashboard"]["source"] = panel.replace("dashboard()", f"dashboard(home='{name}')")
+    cells["start"]["source"] = start.replace("speed=3_000", "speed=2_000")
+    market = "".join(cells["market"]["source"])
+    cells["market"]["source"] = re.sub("home = .*", f"home = Path({name!r})", market)
+    tidy = "".join(cells["tidy"]["source"])
+    cells["tidy"]["source"] = tidy.replace("shutil.rmtree(home)", "")
     ids = [cell["id"] for cell in notebook["cells"]]
     notebook["cells"] = notebook["cells"][: len(ids) if last is None else ids.index(last) + 1]
     (server.root / f"{name}.ipynb").write_text(json.dumps(notebook))
