@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, time
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tradenb.bus import bus
 from tradenb.core.events import Event
@@ -36,6 +36,7 @@ MOST_RUNS: Final = 100
 CANDLES: Final = 360
 LATEST: Final = 60
 _FIRST_READ: Final = 10 * MOST_TRADES
+_TAIL: Final = 32
 _LOCKS_EVERY_S: Final = 1.0
 
 Stamp = tuple[int, int, int] | None
@@ -209,7 +210,7 @@ class Watch:
         journal = Journal(self._disk, path)
         story = seen.story
         try:
-            rows = journal.read(story.last_seq) if story.count else journal.tail(_FIRST_READ)
+            rows = _newest(journal, story)
         except OSError as error:
             story.missing = f"the journal cannot be read ({error.strerror or error})"
             return
@@ -228,6 +229,18 @@ class Watch:
     def _hear(self, event: Event) -> None:
         self.error_count += 1
         self.errors.append(event)
+
+
+def _newest(journal: Journal, story: Story) -> list[dict[str, Any]]:
+    """Return the rows that a story has not seen, read from the end, and perhaps some before."""
+    if not story.count:
+        return journal.tail(_FIRST_READ)
+    count = _TAIL
+    while True:
+        rows = journal.tail(count)
+        if len(rows) < count or rows[0]["seq"] <= story.last_seq + 1:
+            return rows
+        count *= _TAIL
 
 
 def place_of(run: LiveRun) -> Place:
