@@ -13,10 +13,12 @@ PYTEST := $(BIN)/python -m pytest
 DEMO := .venv/.installed
 DEV := .venv/.installed-dev
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
+# What a page shows that runs no kernel: the still form of widgets and charts.
+STILL := ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain"]
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types floors coverage coverage-check notebooks soak bench docs \
+.PHONY: help demo test lint format types floors coverage coverage-check notebooks browser soak bench docs \
 	pictures test-oldest test-kernels wheel clean
 
 help:  ## list the verbs
@@ -57,17 +59,23 @@ notebooks: $(DEV)  ## execute every notebook from top to bottom
 	$(if $(NOTEBOOKS),$(PYTEST) --nbmake --nbmake-timeout=300 -n $(WORKERS) $(NOTEBOOKS),\
 	@echo "no notebooks yet")
 
+browser: $(DEV)  ## use the dashboard in JupyterLab and Notebook 7 (wants chromium)
+	TRADENB_BROWSER=1 $(PYTEST) -n 0 tests/browser
+
 soak: $(DEV)  ## live 5,000 simulated lives with everything that goes wrong
 	$(BIN)/python -m tradenb.testing.simulation --seeds 5000
 
 bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 	$(BIN)/python -m benchmarks
 
-docs: $(DEV)  ## run the examples of the docstrings and of docs/
+docs: $(DEV)  ## run the examples of the docstrings, render the notebooks to build/notebooks
 	$(PYTEST) --doctest-glob='*.md' tradenb docs
+	$(BIN)/python -m nbconvert --execute --to html --output-dir build/notebooks --log-level WARN \
+		--NbConvertBase.display_data_priority='$(STILL)' $(NOTEBOOKS)
 
-pictures: $(DEV)  ## make the picture of the README anew (wants chromium)
+pictures: $(DEV)  ## make the pictures of the README anew (wants chromium)
 	$(BIN)/python docs/pictures/make.py
+	$(BIN)/python docs/pictures/dashboard.py
 
 test-oldest: .venv-oldest/.installed  ## run the tests with the oldest supported dependencies
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)

@@ -9,11 +9,11 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import growth, lines, live, memory, one_symbol, portfolio, process, rehearsal
+from benchmarks import growth, lines, live, memory, one_symbol, panel, portfolio, process, rehearsal
 from benchmarks.files import folder_of_candles
 from benchmarks.lines import Heading, Line
 
-SUBJECTS = ("run", "symbols", "growth", "process", "memory", "live", "rehearsal")
+SUBJECTS = ("run", "symbols", "growth", "process", "memory", "live", "rehearsal", "panel")
 
 
 def main() -> None:
@@ -44,6 +44,8 @@ def _all(subjects: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Line
         yield from live.measure(quick=quick)
     if "rehearsal" in subjects:
         yield from rehearsal.measure(quick=quick)
+    if "panel" in subjects:
+        yield from panel.measure()
 
 
 def _arguments() -> argparse.Namespace:

@@ -6,6 +6,8 @@ TRADENB_REQUIRE=1
     A skipped test fails (CI sets it: there everything that a test may lack is installed).
 TRADENB_HYPOTHESIS=thorough
     Property tests draw many more examples, new ones each time.
+TRADENB_BROWSER=1
+    The tests in a real browser are collected too (`make browser`).
 TRADENB_REAL_DATA=FOLDER
     Where the recorded candles are, if not in `../shared/data` beside the repository.
 """
@@ -47,6 +49,8 @@ hypothesis.settings.load_profile(os.environ.get("TRADENB_HYPOTHESIS", "default")
 
 # Read by mypy alone; see tests/test_facade.py.
 collect_ignore = ["typing/api.py"]
+if os.environ.get("TRADENB_BROWSER") != "1":
+    collect_ignore.append("browser")
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:

@@ -14,7 +14,11 @@ import pytest
 TOP = Path(__file__).resolve().parents[1]
 README = (TOP / "README.md").read_text(encoding="utf-8")
 NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
-PICTURES = ["docs/pictures/result-dark.png", "docs/pictures/result-light.png"]
+PICTURES = [
+    f"docs/pictures/{name}-{theme}.png"
+    for name in ("dashboard", "result")
+    for theme in ("dark", "light")
+]
 
 # What a cell would need to reach beyond the machine it runs on, or to change it.
 NETWORK = re.compile(r"ccxt|https?:|\b(?:requests|urllib|socket|websockets|aiohttp|httpx)\b")
@@ -129,7 +133,7 @@ def test_the_first_cell_of_the_readme_runs_as_printed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_readme_shows_the_pictures_of_that_cell():
+def test_the_readme_shows_the_pictures():
     """They are shown to everybody who opens the page, so they are small."""
     assert sorted(re.findall(r'"(docs/pictures/[^"]+)"', README)) == PICTURES
     for name in PICTURES:

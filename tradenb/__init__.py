@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tradenb.exchanges.files import file_exchange as file_exchange
     from tradenb.exchanges.frame import frame_exchange as frame_exchange
     from tradenb.nested import allow_nested as allow_nested
+    from tradenb.panel.dashboard import dashboard as dashboard
     from tradenb.sizing import size_atr as size_atr
     from tradenb.sizing import size_fixed as size_fixed
     from tradenb.sizing import size_kelly as size_kelly
@@ -59,6 +60,7 @@ _HOMES: Final[dict[str, str]] = {
     "allow_nested": "tradenb.nested",
     "candles": "tradenb.exchanges.candles",
     "ccxt_exchange": "tradenb.exchanges.connect",
+    "dashboard": "tradenb.panel.dashboard",
     "exchange": "tradenb.exchanges.callable",
     "file_exchange": "tradenb.exchanges.files",
     "frame_exchange": "tradenb.exchanges.frame",

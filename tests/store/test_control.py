@@ -9,7 +9,7 @@ import pytest
 
 from tests.store.samples import HOME, KEY
 from tradenb.errors import StateWriteError, UnknownName, UsageError
-from tradenb.store.control import kill_switch, receive, remove, send
+from tradenb.store.control import is_waiting, kill_switch, receive, remove, send
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home, Key
 from tradenb.testing.disk import Crash, FakeDisk
@@ -45,6 +45,16 @@ def test_a_request_stays_until_it_is_removed():
     remove(disk, [waiting])
     remove(disk, [waiting])
     assert receive(disk, HOME, KEY) == ((), ())
+
+
+def test_only_requests_wait_whatever_else_is_in_their_folder(tmp_path):
+    disk, home = DiskFilesystem(), Home(tmp_path)
+    assert not is_waiting(disk, home, KEY)
+    (home.control(KEY) / ".ipynb_checkpoints").mkdir(parents=True)
+    (home.control(KEY) / "000000000000001-a.json.new").touch()
+    assert not is_waiting(disk, home, KEY)
+    send(disk, home, KEY, "stop", wall=1)
+    assert is_waiting(disk, home, KEY)
 
 
 def test_a_request_is_there_whole_or_not_at_all():

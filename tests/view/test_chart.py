@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import tradenb as tn
 from tradenb.errors import UnknownName, UsageError
 from tradenb.view.chart import (
     equity_figure,
@@ -147,3 +148,24 @@ def test_the_script_fits_into_a_script_element():
     script = plotly_script()
     assert "</script" not in script.lower()
     assert "\r" not in script
+
+
+def test_the_chart_of_a_result_has_a_still_picture_for_a_static_export():
+    result = tn.backtest.run(
+        "BTCUSDT", strategy=_every_hour(), exchange=tn.testing.random_walk(seed=7, days=4)
+    )
+    chart = result.plot()
+    shown = chart._repr_mimebundle_()
+    assert chart._ipython_display_ is None
+    assert shown["text/html"].count("<svg") == 2
+    assert "<script" not in shown["text/html"]
+    assert len(shown["text/html"]) < 80_000
+    assert chart.update_layout(height=300).layout.height == 300
+
+
+def _every_hour():
+    @tn.strategy("every-hour", every="1h")
+    def every_hour(ctx):
+        return tn.long(take_profit=1.01 * ctx.price, stop_loss=0.99 * ctx.price, minutes=60)
+
+    return every_hour

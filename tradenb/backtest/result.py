@@ -88,6 +88,12 @@ class Result:
 
         return summary_html(self.summary)
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return every form at once, for whoever shows it."""
+        del include, exclude
+        plain, page = repr(self), self._repr_html_()
+        return {"text/plain": plain, "text/html": page, "text/markdown": self.to_markdown()}
+
     @property
     def trade_list(self) -> list[Trade]:
         """The closed trades as records, in order of closing; no pandas needed."""

@@ -16,6 +16,7 @@ from tradenb.core.signal import Signal
 from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
 from tradenb.engine.context import Context
 from tradenb.engine.fingerprint import digest, fingerprint, identity_of
+from tradenb.engine.shown import Shown
 from tradenb.errors import SpecError, UsageError
 
 CALLBACKS: Final[dict[str, str]] = {
@@ -49,7 +50,7 @@ class Strategy:
         raise SpecError(f"{type(self).__name__} must define get_signal(self, ctx)")
 
 
-class _Spec(BaseModel):
+class _Spec(Shown, BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     name: str
@@ -95,6 +96,9 @@ class RiskSpec(_Spec):
 
     def __repr__(self) -> str:
         return f"<risk {self.name}>"
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        return f"risk rule {self.name}", [("", _first_line(self.function))]
 
     __str__ = __repr__
 
@@ -147,6 +151,15 @@ class StrategySpec(_Spec):
     def __repr__(self) -> str:
         risk = f", risk={[rule.name for rule in self.risk]}" if self.risk else ""
         return f"<strategy {self.name}: every {self.every}{risk}>"
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        return f"strategy {self.name}", [
+            ("every", self.every),
+            ("risk", ", ".join(rule.name for rule in self.risk)),
+            ("history", self.history or ""),
+            ("callbacks", ", ".join(self.callbacks)),
+            ("", _first_line(self.function)),
+        ]
 
     __str__ = __repr__
 
@@ -206,3 +219,7 @@ def _all_problems(name: object, error: ValidationError) -> str:
         field += " " if item["type"] == "value_error" else ": "
         lines.append(f"{field}{words}, was {item['input']!r:.80}")
     return f"{name!r:.80}: " + "; ".join(lines)
+
+
+def _first_line(function: Callable[..., Any]) -> str:
+    return (function.__doc__ or "").strip().partition("\n")[0]

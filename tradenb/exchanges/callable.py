@@ -23,6 +23,7 @@ from tradenb.core.timeframe import floor_to, iso
 from tradenb.engine.fingerprint import fingerprint, identity_of
 from tradenb.engine.ports import Loaded, Progress
 from tradenb.engine.registry import registry
+from tradenb.engine.shown import Shown
 from tradenb.engine.specs import is_async
 from tradenb.errors import CandleError, ExchangeError, SpecError, UsageError
 from tradenb.exchanges.answers import rows_of_answer
@@ -34,7 +35,7 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class CallableExchange:
+class CallableExchange(Shown):
     """A function that is a source of candles, and still a function; made by `exchange`.
 
     Parameters
@@ -90,6 +91,11 @@ class CallableExchange:
 
     def __repr__(self) -> str:
         return f"exchange({self._name!r})"
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        return f"exchange {self._name}", [
+            ("one-minute candles of", getattr(self._function, "__name__", "a function"))
+        ]
 
     def load(
         self,

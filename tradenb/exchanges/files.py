@@ -16,6 +16,7 @@ from tradenb.core.rows import Rows, when
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.shown import Shown
 from tradenb.errors import CandleError, UsageError, unknown
 from tradenb.exchanges.kept import Kept
 from tradenb.exchanges.readers import READERS, read
@@ -23,7 +24,7 @@ from tradenb.exchanges.readers import READERS, read
 _LISTED: Final = 12
 
 
-class FileExchange:
+class FileExchange(Shown):
     """A source of candles in files; made by `file_exchange`."""
 
     def __init__(self, patterns: tuple[Path, ...], *, name: str) -> None:
@@ -44,6 +45,9 @@ class FileExchange:
 
     def __repr__(self) -> str:
         return f"file_exchange({', '.join(str(pattern) for pattern in self._patterns)})"
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        return "file_exchange", [("", ", ".join(str(pattern) for pattern in self._patterns))]
 
     def load(
         self,

@@ -16,6 +16,7 @@ from tradenb.core.rows import Rows
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.shown import Shown
 from tradenb.errors import CandleError, UsageError, unknown
 from tradenb.exchanges.columns import TIME_NAMES, Raw, find, rows_of
 from tradenb.exchanges.kept import Kept
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _ANY = ""  # stands for every symbol; no canonical symbol is empty
 
 
-class FrameExchange:
+class FrameExchange(Shown):
     """A source of candles that are in memory; made by `frame_exchange`."""
 
     def __init__(self, frames: Mapping[str, pd.DataFrame], *, name: str) -> None:
@@ -43,6 +44,11 @@ class FrameExchange:
     def __repr__(self) -> str:
         symbols = ", ".join(symbol or "any symbol" for symbol in self._frames)
         return f"frame_exchange({self._name!r}: {symbols})"
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        return f"frame_exchange {self._name}", [
+            ("symbols", ", ".join(symbol or "any symbol" for symbol in self._frames))
+        ]
 
     def load(
         self,

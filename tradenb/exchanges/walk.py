@@ -23,6 +23,7 @@ from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import DAY, MINUTE, floor_to, to_ms
 from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.shown import Shown
 from tradenb.errors import UsageError, unknown
 from tradenb.exchanges.kept import Kept
 
@@ -36,7 +37,7 @@ _HOURS: Final = np.array((*_NIGHT, 1.1, 1.3, 1.6, 1.6, 1.5, 1.3, 1.2, 1.1, 1.0, 
 _EVEN: Final = 1.22  # makes the mean square of `_busy` about 1
 
 
-class RandomWalk:
+class RandomWalk(Shown):
     """A source of made-up candles; made by `random_walk`."""
 
     def __init__(
@@ -68,6 +69,13 @@ class RandomWalk:
         symbols = ", ".join(self._symbols) if self._symbols else "any symbol"
         days = self._count / _DAY_MINUTES
         return f"random_walk(seed={self._seed}, days={days:g}: {symbols})"
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        return "random walk", [
+            ("symbols", ", ".join(self._symbols or ("any symbol",))),
+            ("seed", str(self._seed)),
+            ("days", f"{self._count / _DAY_MINUTES:g}"),
+        ]
 
     def load(
         self,

@@ -171,7 +171,8 @@ class DiskShelf:
         for path, words in received.refused:
             log.warning("%s is no request: %s", path, words)
         fresh = [item for item in received.waiting if item.request.id not in self._taken]
-        return Asked([_as_request(item) for item in fresh], self._kill)
+        now = self.now()
+        return Asked([_as_request(item, now) for item in fresh], self._kill)
 
     def last_seq(self) -> int:
         """Return the number of the last event in the journal; numbers go on after it.
@@ -191,8 +192,7 @@ class DiskShelf:
         """Tell whether requests wait, or the kill switch was turned since the last look."""
         if control.kill_switch(self._filesystem, self._home) != self._kill:
             return True
-        folder = self._home.control(self._key)
-        return self._filesystem.exists(folder) and bool(self._filesystem.names(folder))
+        return control.is_waiting(self._filesystem, self._home, self._key)
 
     def take(self, requests: Sequence[Request]) -> None:
         """Note that requests are obeyed by the state that is committed next."""
@@ -269,9 +269,10 @@ class DiskShelf:
         }
 
 
-def _as_request(waiting: control.Waiting) -> Request:
+def _as_request(waiting: control.Waiting, now: int) -> Request:
+    """Make a command of it: given now at the latest, whatever the clock of its sender says."""
     item = waiting.request
     if item.kind == "release":
         return Request(None, waiting)
-    command = Command(item.wall, item.kind, item.signal_id, item.cancel_id)
+    command = Command(min(item.wall, now), item.kind, item.signal_id, item.cancel_id)
     return Request(command, waiting)

@@ -102,6 +102,11 @@ class LiveRun:
 
         return standing_html(standing_of(self))
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return every form at once, for whoever shows it."""
+        del include, exclude
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
     @property
     def id(self) -> str:
         """Symbol and strategy."""
@@ -142,6 +147,11 @@ class LiveRun:
     def release(self) -> None:
         """Leave the run, keeping its position; the next start resumes it."""
         self.leaving = True
+        self._wake()
+
+    def look(self) -> None:
+        """Look at once for requests that were left as files, not within the next second."""
+        self.asked = True
         self._wake()
 
     def wait(self, timeout: float | None = None) -> bool:

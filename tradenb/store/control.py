@@ -154,6 +154,20 @@ def receive(filesystem: Filesystem, home: Home, key: Key, *, pid: int | None = N
     return Received(tuple(sorted(waiting, key=_given)), tuple(refused))
 
 
+def is_waiting(filesystem: Filesystem, home: Home, key: Key) -> bool:
+    """Tell whether requests to a run wait; what else is in their folder does not count.
+
+    Jupyter's server, for one, puts a folder for checkpoints beside what it writes.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be read.
+    """
+    folder = home.control(key)
+    return filesystem.exists(folder) and any(map(_is_request, filesystem.names(folder)))
+
+
 def remove(filesystem: Filesystem, waiting: Iterable[Waiting]) -> None:
     """Remove requests that are in a committed document, or ended the loop.
 

@@ -9,24 +9,31 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.errors import UsageError, unknown
+from tradenb.view.html import asset
+from tradenb.view.price_svg import price_svg
+from tradenb.view.svg import equity_svg
 from tradenb.view.theme import MARGIN, TEMPLATE, fall_axis, percent_axis, price_axis, time_axis
 from tradenb.view.traces import (
     MARKED,
     POINTS,
     Trace,
+    coarser,
     equity_traces,
     price_traces,
     trade_traces,
 )
+from tradenb.view.words import escaped
 
 if TYPE_CHECKING:
     import plotly.graph_objects
 
     from tradenb.core.candles import Candles
     from tradenb.core.signal import Trade
+
+STILL: Final = 700
 
 
 def equity_figure(
@@ -141,7 +148,9 @@ def result_figure(
         "yaxis3": fall_axis((0.0, 0.13)),
         "annotations": notes,
     }
-    return _figure([*data, {**rise, "yaxis": "y2"}, {**fall, "yaxis": "y3"}], layout)
+    figure = _charted([*data, {**rise, "yaxis": "y2"}, {**fall, "yaxis": "y3"}], layout)
+    figure.still = _still(candles_by_symbol[drawn], trades, drawn, start, end)
+    return figure
 
 
 def figure_json(figure: plotly.graph_objects.Figure) -> str:
@@ -155,6 +164,48 @@ def plotly_script() -> str:
     from plotly.offline import get_plotlyjs
 
     return str(get_plotlyjs()).replace("\r", "").replace("</script", "<\\/script")
+
+
+def _charted(data: Sequence[Trace], layout: dict[str, Any]) -> Any:
+    return _chart_class()({"data": list(data), "layout": {"template": TEMPLATE, **layout}})
+
+
+@functools.cache
+def _chart_class() -> Any:
+    """Return a figure that also has a still picture, for where no script runs."""
+    import plotly.graph_objects as go
+
+    class Chart(go.Figure):  # type: ignore[misc]  # it has no types
+        """A plotly figure with a still picture of itself."""
+
+        _ipython_display_ = None  # it would send plotly's form alone
+
+        def _repr_mimebundle_(self, *args: Any, **options: Any) -> dict[str, Any]:
+            made = dict(super()._repr_mimebundle_(*args, **options) or {})
+            still = self.__dict__.get("still")
+            return made | {"text/plain": "chart", "text/html": made.get("text/html") or still}
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name == "still":  # plotly lets nothing be set that it does not draw
+                self.__dict__[name] = value
+            else:
+                super().__setattr__(name, value)
+
+    return Chart
+
+
+def _still(
+    candles: Candles, trades: Sequence[Trade], symbol: str, start: int, end: int | None
+) -> str:
+    """Draw the same as inline pictures."""
+    own = [trade for trade in trades if trade.symbol == symbol]
+    price = price_svg(coarser(candles, STILL), own, None, None)
+    equity = equity_svg(trades, start=start, end=_last(trades, start, end))
+    return (
+        f'<div class="tnb-summary"><style>{asset("summary.css")}</style>'
+        f'<p class="tnb-caption">{escaped(symbol, 60)}</p>{price}'
+        f'<p class="tnb-caption">Equity</p>{equity}</div>'
+    )
 
 
 def _figure(data: Sequence[Trace], layout: dict[str, Any]) -> plotly.graph_objects.Figure:

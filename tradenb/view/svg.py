@@ -1,18 +1,18 @@
 """The equity line of the notebook cell: one inline SVG, no script, no ids, a few kilobytes.
 
-Colours are written twice: as attributes, which hold wherever style sheets are stripped, and as
-classes, which `assets/summary.css` adapts to light and dark.
+`plane.py` has the scales and axes, `price_svg.py` the other picture.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final
 
 from tradenb.view.equity import equity_curve, thinned
-from tradenb.view.ticks import digits_of, time_ticks, value_ticks
+from tradenb.view.plane import Plane, Vertices, axes, left_of, path_of, short
+from tradenb.view.ticks import digits_of
 from tradenb.view.words import escaped, number, percent, period, plural
 
 if TYPE_CHECKING:
@@ -25,24 +25,6 @@ _RIGHT: Final = WIDTH - 68
 _TOP: Final = 10
 _BOTTOM: Final = HEIGHT - 26
 _LARGEST: Final = 1e12  # compounding may leave the range of doubles; a picture need not
-
-Vertices = list[tuple[float, float]]
-
-
-class _Frame(NamedTuple):
-    """What the picture covers, ms UTC and percent, and where its left edge is, pixels."""
-
-    first: int
-    last: int
-    low: float
-    high: float
-    left: float
-
-    def x(self, at: int) -> float:
-        return self.left + (_RIGHT - self.left) * (at - self.first) / (self.last - self.first)
-
-    def y(self, value: float) -> float:
-        return _BOTTOM - (_BOTTOM - _TOP) * (value - self.low) / (self.high - self.low)
 
 
 def equity_svg(trades: Sequence[Trade], *, start: int, end: int) -> str:
@@ -75,13 +57,13 @@ def equity_svg(trades: Sequence[Trade], *, start: int, end: int) -> str:
         f'role="img" aria-label="{words}" xmlns="http://www.w3.org/2000/svg" '
         f'font-size="11" fill="currentColor"><title>{words}</title>'
     )
-    fall = f'<path class="tnb-fall" fill="#d9632e" fill-opacity="0.18" d="{_path(shade)}Z"/>'
+    fall = f'<path class="tnb-fall" fill="#d9632e" fill-opacity="0.18" d="{path_of(shade)}Z"/>'
     rise = (
         '<path class="tnb-line" fill="none" stroke="#3b82c4" stroke-width="1.6" '
-        f'stroke-linejoin="round" d="{_path(stepped)}"/>'
+        f'stroke-linejoin="round" d="{path_of(stepped)}"/>'
     )
     mark = _end_mark(frame, line[-1]) if trades else _nothing()
-    return "".join([head, *_axes(frame), fall, rise, mark, "</svg>"])
+    return "".join([head, *axes(frame, _labels), fall, rise, mark, "</svg>"])
 
 
 def _gain(equity: float) -> float:
@@ -97,15 +79,16 @@ def _deepest(equity: Sequence[float], drawdown: Sequence[float]) -> set[int]:
     return {max(range(bottom + 1), key=equity.__getitem__), bottom}
 
 
-def _frame(first: int, last: int, low: float, high: float) -> _Frame:
+def _frame(first: int, last: int, low: float, high: float) -> Plane:
     if high - low < 1e-6:
         low, high = low - 1.0, high + 1.0
     room = (high - low) * 0.06
-    widest = max(map(len, _labels(value_ticks(low - room, high + room))))
-    return _Frame(first, last, low - room, high + room, left=14 + 6.8 * widest)
+    low, high = low - room, high + room
+    left = left_of(low, high, _labels)
+    return Plane(first, last, low, high, left, _RIGHT, _TOP, _BOTTOM, HEIGHT)
 
 
-def _staircase(frame: _Frame, at: Sequence[int], values: Sequence[float]) -> Vertices:
+def _staircase(frame: Plane, at: Sequence[int], values: Sequence[float]) -> Vertices:
     """Return the corners of a line that is flat between the points, to the end of the frame."""
     corners = [(frame.x(at[0]), frame.y(values[0]))]
     for moment, value in zip(at[1:], values[1:], strict=True):
@@ -115,55 +98,12 @@ def _staircase(frame: _Frame, at: Sequence[int], values: Sequence[float]) -> Ver
     return corners
 
 
-def _path(corners: Vertices) -> str:
-    """Write right-angled corners with the shortest commands; straight runs become one."""
-    points = [(_short(x), _short(y)) for x, y in corners]
-    commands = [f"M{points[0][0]} {points[0][1]}"]
-    for (x, y), (next_x, next_y) in pairwise(points):
-        if (x, y) == (next_x, next_y):
-            continue
-        command = f"V{next_y}" if x == next_x else f"H{next_x}" if y == next_y else ""
-        if command and commands[-1][0] == command[0]:
-            commands.pop()
-        commands.append(command or f"L{next_x} {next_y}")
-    return "".join(commands)
-
-
-def _short(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
-
-
 def _labels(ticks: list[float]) -> list[str]:
     return [percent(value, digits_of(ticks), plus=True) for value in ticks]
 
 
-def _axes(frame: _Frame) -> list[str]:
-    ticks = value_ticks(frame.low, frame.high)
-    left = _short(frame.left)
-    marks = []
-    for value, label in zip(ticks, _labels(ticks), strict=True):
-        y = _short(frame.y(value))
-        solid = ' class="tnb-zero"' if value == 0 else ' class="tnb-grid"'
-        opacity = 0.45 if value == 0 else 0.13
-        marks.append(
-            f'<path{solid} stroke="currentColor" stroke-opacity="{opacity}" '
-            f'd="M{left} {y}H{_RIGHT}"/>'
-            f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="end" dy="0.35em" '
-            f'x="{_short(frame.left - 8)}" y="{y}">{label}</text>'
-        )
-    for at, label in time_ticks(frame.first, frame.last):
-        x = _short(frame.x(at))
-        marks.append(
-            f'<path class="tnb-grid" stroke="currentColor" stroke-opacity="0.45" '
-            f'd="M{x} {_BOTTOM}v4"/>'
-            f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="middle" '
-            f'x="{x}" y="{HEIGHT - 8}">{escaped(label)}</text>'
-        )
-    return marks
-
-
-def _end_mark(frame: _Frame, value: float) -> str:
-    y = _short(frame.y(value))
+def _end_mark(frame: Plane, value: float) -> str:
+    y = short(frame.y(value))
     digits = 1 if abs(value) < 1000 else 0
     return (
         f'<circle class="tnb-dot" fill="#3b82c4" cx="{_RIGHT}" cy="{y}" r="3"/>'

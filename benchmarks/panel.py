@@ -1,0 +1,65 @@
+"""The dashboard under 20,000 events of a run elsewhere: its state, updates and memory."""
+
+from __future__ import annotations
+
+import gc
+import json
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Iterator
+
+from benchmarks.lines import Heading, Line
+from tradenb.core.events import Event
+from tradenb.core.signal import Signal
+from tradenb.engine.record import event_to_row
+from tradenb.panel.board import Board
+from tradenb.panel.dashboard import Dashboard
+from tradenb.panel.watch import Watch
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.journal import Journal
+from tradenb.store.paths import Key, find_home
+
+EVENTS = 20_000
+BLOCK = 100
+MINUTE = 60_000
+
+
+def measure() -> Iterator[Line | Heading]:
+    yield Heading(f"The dashboard, {EVENTS:,} events in blocks of {BLOCK}")
+    with tempfile.TemporaryDirectory() as folder:
+        home, key = find_home(folder), Key("dip", "BTCUSDT")
+        home.document(key).parent.mkdir(parents=True)
+        home.document(key).with_name("BTCUSDT.json.bak").touch()
+        journal = Journal(DiskFilesystem(durable=False), home.journal(key))
+        board, seconds = Board(Watch(folder, runs=list)), []
+        journal.append(_rows(1, BLOCK))
+        board.look()
+        tracemalloc.start()
+        for first in range(BLOCK + 1, EVENTS, BLOCK):
+            journal.append(_rows(first, BLOCK))
+            began = time.process_time()
+            fresh = board.look()
+            seconds.append(time.process_time() - began)
+            assert len(fresh) == BLOCK
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        board.watch.close()
+        shown = Dashboard(folder)
+        state = len(json.dumps(shown.get_state(), default=str))
+        shown.close()
+    seconds.sort()
+    yield Line("state of the widget, script and style in it", state / 2**20, "MiB", 1)
+    yield Line("an update, CPU, median (traced)", 1000 * seconds[len(seconds) // 2], "ms", 100)
+    yield Line("an update, CPU, longest (traced)", 1000 * seconds[-1], "ms")
+    yield Line("kept in memory", kept / 2**20, "MiB", 5)
+
+
+def _rows(first: int, count: int) -> list[dict[str, object]]:
+    signal = Signal("s1", "BTCUSDT", "dip", "long", 100.0, 102.0, 98.0, 60, None, None, 0)
+    events = [
+        Event(seq, seq * MINUTE, "BTCUSDT", "dip", "milestone", signal, 100.0, level=10, wall=seq)
+        for seq in range(first, first + count)
+    ]
+    return [event_to_row(event._replace(mode="live")) for event in events]

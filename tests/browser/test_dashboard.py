@@ -1,0 +1,162 @@
+"""The dashboard as a person uses it: notebook 3 in JupyterLab and in Notebook 7.
+
+`make browser` runs these. The kernel is busy in each of them: the cell below the dashboard waits.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Error as PlaywrightError
+
+from tests.live.fast import until
+
+PATIENCE_S = 150
+ROW = ".tnbd-runs tbody tr"
+EVENTS = ".tnbd-log tbody tr"
+NOTE = ".tnbd-notes li"
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def prepared(server, name, *, last=None):
+    """Copy notebook 3 under another name, perhaps only its first cells.
+
+    Its cell that waits for a person waits longer, and its run is slower.
+    """
+    notebook = json.loads((server.root / "03_live_rehearsal.ipynb").read_text())
+    cells = {cell["id"]: cell for cell in notebook["cells"]}
+    wait = "".join(cells["wait"]["source"])
+    cells["wait"]["source"] = re.sub(r"PATIENCE = \d+", f"PATIENCE = {PATIENCE_S}", wait)
+    start = "".join(cells["start"]["source"])
+    cells["start"]["source"] = start.replace("speed=3_000", "speed=2_000")
+    market = "".join(cells["market"]["source"])
+    cells["market"]["source"] = re.sub("home = .*", f"home = Path({name!r})", market)
+    tidy = "".join(cells["tidy"]["source"])
+    cells["tidy"]["source"] = tidy.replace("shutil.rmtree(home)", "")
+    ids = [cell["id"] for cell in notebook["cells"]]
+    notebook["cells"] = notebook["cells"][: len(ids) if last is None else ids.index(last) + 1]
+    (server.root / f"{name}.ipynb").write_text(json.dumps(notebook))
+    return f"{name}.ipynb"
+
+
+def kernel_is(page, status):
+    page.wait_for_function(
+        """status => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session
+                     ?.kernel?.status === status""",
+        arg=status,
+    )
+
+
+def run_all(page):
+    """Not awaited: it lasts as long as the cells do."""
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+
+
+def opened(page, server, notebook):
+    page.goto(server.url("lab/tree", notebook))
+    kernel_is(page, "idle")
+    run_all(page)
+    row_is(page, "running")
+
+
+def begun(page):
+    """Run all cells by the menu; before the kernel is there, that does nothing."""
+    page.click(".lm-MenuBar-itemLabel:text-is('Run')")
+    page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
+    try:
+        page.wait_for_selector(".jp-InputPrompt:text-matches('[0-9*]')", timeout=5_000)
+    except PlaywrightError:
+        return False
+    return True
+
+
+def row_is(page, status):
+    row = f"{ROW} .tnbd-status[data-status={status}]"
+    page.wait_for_selector(row, state="attached", timeout=60_000)
+
+
+def number_of_events(page):
+    numbers = page.eval_on_selector_all(EVENTS, "rows => rows.map(row => +row.dataset.number)")
+    assert numbers == sorted(set(numbers), reverse=True), numbers
+    return len(numbers)
+
+
+def until_position(page):
+    page.wait_for_function(
+        f"""() => [...document.querySelectorAll('{ROW} td')]
+                   .some(cell => ['long', 'short'].includes(cell.textContent))"""
+    )
+
+
+def stopped(page):
+    """Press Stop; return what the view said on the way, until the run is done."""
+    page.click("button[aria-label='Stop swing on BTCUSDT']")
+    said = [page.inner_text(NOTE)]
+    page.wait_for_function(
+        f"""() => ['kernel', 'server'].includes(document.querySelector('{NOTE}').dataset.state)"""
+    )
+    said.append(page.inner_text(NOTE))
+    row_is(page, "done")
+    return said, page.get_attribute(NOTE, "data-state")
+
+
+def test_fault_65_in_lab_a_run_is_followed_and_stopped_while_a_cell_is_busy(server, page):
+    opened(page, server, prepared(server, "lab"))
+    until_position(page)
+    before = number_of_events(page)
+    until(lambda: number_of_events(page) > before, "another event")
+    page.wait_for_selector(".jp-InputPrompt:text-is('[*]:')")  # the cell that waits
+    said, _ = stopped(page)
+    assert said[0].startswith("Stop swing on BTCUSDT: ")
+    assert "taken by" in said[1]
+    frozen = "a picture of one moment"
+    until(lambda: page.inner_text(".tnbd-fresh") == frozen, "the end of the notebook", 60)
+    assert page.inner_text(".tnbd-words").startswith("0 of 1 run running")
+    document = server.root / "lab/rehearsal/data/state/swing/BTCUSDT.json"
+    state = json.loads(document.read_text())["body"]["state"]
+    assert (state["done"], state["signal"]) == (True, None)
+    control = server.root / "lab/rehearsal/data/control/swing/BTCUSDT"
+    assert [path for path in control.iterdir() if path.name.endswith((".json", ".new"))] == []
+    assert page.wrong == []
+
+
+def test_after_a_reload_the_same_dashboard_is_there_without_running_a_cell(server, page):
+    opened(page, server, prepared(server, "again", last="dashboard"))
+    until_position(page)
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.reload()
+    row_is(page, "running")
+    until_position(page)
+    before = number_of_events(page)
+    assert before > 0
+    until(lambda: number_of_events(page) > before, "another event")
+    stopped(page)
+    assert page.wrong == []
+
+
+def test_fault_65_in_notebook_7_a_run_is_stopped_while_a_cell_is_busy(server, page):
+    notebook = prepared(server, "seven")
+    page.goto(server.url("notebooks", notebook))
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
+    until(lambda: begun(page), "the first cell", 60)
+    row_is(page, "running")
+    until_position(page)
+    said, _ = stopped(page)
+    assert "taken by" in said[1]
+    assert page.wrong == []
+
+
+def test_the_keyboard_alone_is_enough(server, page):
+    opened(page, server, prepared(server, "keys"))
+    page.focus("button[aria-label='Stop swing on BTCUSDT']")
+    page.keyboard.press("Enter")
+    row_is(page, "done")
+    named = page.eval_on_selector_all(
+        ".tnbd button, .tnbd select",
+        "all => all.map(one => one.ariaLabel || one.textContent || one.labels?.length)",
+    )
+    assert all(named)
+    assert page.wrong == []

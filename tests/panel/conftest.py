@@ -1,0 +1,71 @@
+"""A registry of its own for every test, a rehearsal to look at, and no dashboard left open."""
+
+from __future__ import annotations
+
+from weakref import WeakSet
+
+import pytest
+
+import tradenb as tn
+from tradenb.engine.registry import registry
+from tradenb.live import living
+
+START, END = "2024-01-02", "2024-01-02T12:00"
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch):
+    monkeypatch.setattr(registry, "_named", {})
+    monkeypatch.setattr(registry, "_instances", {})
+    monkeypatch.setattr(living, "_runs", WeakSet())
+
+
+@pytest.fixture(scope="session")
+def market():
+    return tn.testing.random_walk(seed=7, days=10)
+
+
+@pytest.fixture
+def swing():
+    """A strategy that is nearly always in the market, long or short."""
+
+    @tn.strategy("swing", every="15m")
+    def swing(ctx):
+        close = ctx.candles("1h", 6).close
+        up = ctx.price > close.mean()
+        make, way = (tn.long, 1) if up else (tn.short, -1)
+        target, stop = ctx.price * (1 + 0.012 * way), ctx.price * (1 - 0.01 * way)
+        return make(take_profit=target, stop_loss=stop, minutes=600)
+
+    return swing
+
+
+@pytest.fixture
+def rehearse(swing, market):
+    """Start rehearsals of the swing; those that still run are released afterwards."""
+    runs = []
+
+    def start(**more):
+        given = {"start": START, "end": END, "speed": None} | more
+        runs.append(tn.live.rehearse("BTCUSDT", strategy=swing, exchange=market, **given))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        if run.status == "running":
+            run.release()
+        assert run.wait(20)
+
+
+@pytest.fixture
+def dashboards():
+    """Make dashboards that are closed afterwards."""
+    made = []
+
+    def make(*args):
+        made.append(tn.dashboard(*args))
+        return made[-1]
+
+    yield make
+    for dashboard in made:
+        dashboard.close()

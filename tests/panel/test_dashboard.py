@@ -1,0 +1,283 @@
+"""The widget: what it sends, how much of it, and what it takes."""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+import time
+import tracemalloc
+
+import comm
+import pytest
+from comm.base_comm import BaseComm
+
+import tradenb as tn
+from tests.live.fast import until
+from tradenb.core.events import Event
+from tradenb.core.signal import Signal
+from tradenb.engine.record import event_to_row
+from tradenb.panel.asking import marker_of
+from tradenb.panel.pump import pump
+from tradenb.panel.watch import place_of
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.journal import Journal
+from tradenb.store.paths import Key, find_home
+
+MINUTE = 60_000
+SHORT = "2024-01-02T03:00"
+
+
+class Line(BaseComm):
+    """A comm that keeps what was sent."""
+
+    sent: list[dict]
+
+    def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
+        if not hasattr(self, "sent"):
+            self.sent = []
+        self.sent.append(data or {})
+
+
+@pytest.fixture(autouse=True)
+def lines(monkeypatch):
+    monkeypatch.setattr(comm, "create_comm", Line)
+
+
+def said(dashboard):
+    """The messages of our own that were sent."""
+    sent = [data for data in dashboard.comm.sent if data.get("method") == "custom"]
+    return [data["content"] for data in sent]
+
+
+def hear(dashboard, **message):
+    dashboard._handle_custom_msg(message, [])
+
+
+def ask(dashboard, kind, id="0123456789ab", key="rehearsal:BTCUSDT:swing"):
+    hear(dashboard, type="ask", id=id, kind=kind, key=key, wall=time.time_ns() // 1_000_000)
+    return said(dashboard)[-1]
+
+
+def state_size(dashboard):
+    state = dashboard.get_state()
+    return len(json.dumps(state, default=str))
+
+
+def seen(dashboard):
+    """The number of the last event that its thread has read."""
+    (found,) = dashboard.board.watch._seen.values()
+    return found.story.last_seq
+
+
+def running(rehearse):
+    run = rehearse(speed=12_000, end="2024-01-09")
+    until(lambda: run.position, "a position")
+    return run
+
+
+def test_a_dashboard_shows_a_run_and_follows_it(rehearse, dashboards):
+    running(rehearse)
+    shown = dashboards()
+    (row,) = shown.rows
+    assert (row["symbol"], row["strategy"], row["status"]) == ("BTCUSDT", "swing", "running")
+    assert row["control"] is not None
+    before = shown.board.total
+    until(lambda: shown.board.total > before, "another event")
+    appended = until(lambda: [m for m in said(shown) if m["type"] == "append"], "a message")
+    assert appended[0]["after"] <= before
+    numbers = [row[0] for message in appended for row in message["rows"]]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert shown.pictures["price"].startswith("<svg")
+
+
+def test_stop_ends_a_run_gracefully_and_says_who_took_it(rehearse, dashboards):
+    run = running(rehearse)
+    shown = dashboards()
+    assert ask(shown, "stop") == {
+        "type": "taken", "id": "0123456789ab", "channel": "kernel", "words": "",
+    }  # fmt: skip
+    assert run.wait(60)
+    assert run.status == "done"
+    assert run.position is None
+    until(lambda: shown.rows[0]["status"] == "done", "the row")
+
+
+def test_the_same_request_by_both_channels_is_one_request(rehearse, dashboards):
+    run = running(rehearse)
+    shown = dashboards()
+    assert ask(shown, "flatten")["channel"] == "kernel"
+    assert ask(shown, "flatten")["channel"] == "server"
+    until(lambda: "flattened" in set(run.events().exit_reason.dropna()), "the close")
+    assert ask(shown, "flatten")["channel"] == "server"
+    run.release()
+    assert run.wait(20)
+    assert (run.events().exit_reason == "flattened").sum() == 1
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"kind": "stop", "key": "rehearsal:BTCUSDT:other"},
+        {"kind": "explode", "key": "rehearsal:BTCUSDT:swing"},
+        {"kind": "stop", "key": "rehearsal:BTCUSDT:swing", "id": "../../etc"},
+    ],
+)
+def test_what_is_no_request_is_refused_with_words(rehearse, dashboards, message):
+    running(rehearse)
+    shown = dashboards()
+    reply = ask(shown, **message)
+    assert reply["channel"] == "none"
+    assert "no request" in reply["words"]
+
+
+def test_a_request_to_a_run_that_ended_leaves_no_file_for_the_next(rehearse, dashboards):
+    run = rehearse(end=SHORT)
+    shown = dashboards()
+    assert run.wait(60)
+    assert ask(shown, "stop")["words"] == "nobody runs it any more"
+    folder = find_home().rehearsal.control(Key("swing", "BTCUSDT"))
+    assert list(folder.iterdir()) == []
+
+
+def test_nonsense_from_a_view_is_passed_over(dashboards):
+    shown = dashboards()
+    for message in ({}, {"type": "???"}, {"type": None}):
+        hear(shown, **message)
+    shown._handle_custom_msg("text", [])
+    assert said(shown) == []
+
+
+def test_a_view_that_missed_something_gets_all_events(rehearse, dashboards):
+    run = rehearse(end=SHORT)
+    assert run.wait(60)
+    shown = dashboards()
+    hear(shown, type="events")
+    message = said(shown)[-1]
+    assert (message["type"], message["total"]) == ("events", shown.board.total)
+    assert message["rows"] == list(shown.board.events)
+
+
+def test_the_state_that_a_reloaded_page_gets_has_the_newest_events(rehearse, dashboards):
+    running(rehearse)
+    shown = dashboards()
+    before = shown.board.total
+    until(lambda: shown.board.total > before, "another event")
+    state = shown.get_state()["events"]
+    assert state["total"] > before
+    assert state["rows"][-1][0] == state["total"]
+
+
+def test_another_run_is_drawn_when_it_is_chosen(rehearse, swing, market, dashboards):
+    first = rehearse(end=SHORT)
+    other = tn.live.rehearse(
+        "ETHUSDT", strategy=swing, exchange=market, start="2024-01-02", end=SHORT, speed=None
+    )
+    assert first.wait(60)
+    assert other.wait(60)
+    shown = dashboards()
+    shown.chosen = "rehearsal:ETHUSDT:swing"
+    until(lambda: shown.pictures["key"] == "rehearsal:ETHUSDT:swing", "the picture")
+
+
+def test_twenty_thousand_events_leave_the_state_small(dashboards):
+    """The events are those of a run elsewhere: all the dashboard has is its journal."""
+    home = find_home()
+    key = Key("dip", "BTCUSDT")
+    home.document(key).parent.mkdir(parents=True)
+    journal = Journal(DiskFilesystem(durable=False), home.journal(key))
+    signal = Signal("s1", "BTCUSDT", "dip", "long", 100.0, 102.0, 98.0, 60, None, "n" * 100, 0)
+    home.document(key).with_name("BTCUSDT.json.bak").touch()
+    shown = dashboards()
+    rows = [
+        event_to_row(
+            Event(seq, seq * MINUTE, "BTCUSDT", "dip", "milestone", signal, 100.0, level=10,
+                  mode="live", wall=seq * MINUTE)
+        )
+        for seq in range(1, 20_001)
+    ]  # fmt: skip
+    journal.append(rows[:5_000])
+    until(lambda: shown.board.total >= 1, "the first events")
+    gc.collect()
+    tracemalloc.start()
+    for first in range(5_000, 20_000, 5_000):
+        journal.append(rows[first : first + 5_000])
+        last = first + 5_000
+        until(lambda end=last: seen(shown) == end, "the events")
+    until(lambda: gc.collect() >= 0 and tracemalloc.get_traced_memory()[0] < 5_000_000, "the rest")
+    tracemalloc.stop()
+    assert state_size(shown) < 200_000
+    assert max(len(json.dumps(message)) for message in said(shown)) < 200_000
+
+
+def test_where_nobody_looks_next_to_nothing_is_sent(rehearse, dashboards):
+    running(rehearse)
+    shown = dashboards()
+    shown._attention.heard = float("-inf")
+    until(lambda: shown.comm.sent, "a message")
+    sent = len(shown.comm.sent)
+    for _ in range(50):
+        shown.feed()
+    assert len(shown.comm.sent) - sent <= 2
+
+
+def test_the_thread_ends_with_the_last_dashboard(dashboards):
+    first, second = dashboards(), dashboards()
+    names = [thread.name for thread in threading.enumerate()]
+    assert names.count("tradenb-panel") == 1
+    first.close()
+    assert "tradenb-panel" in [thread.name for thread in threading.enumerate()]
+    second.close()
+    assert "tradenb-panel" not in [thread.name for thread in threading.enumerate()]
+    assert pump._fed == []
+
+
+def test_a_frozen_dashboard_keeps_its_last_picture_and_its_thread_ends(rehearse, dashboards):
+    run = running(rehearse)
+    shown = dashboards()
+    run.release()
+    assert run.wait(20)
+    shown.freeze()
+    shown.freeze()
+    assert "tradenb-panel" not in [thread.name for thread in threading.enumerate()]
+    assert (shown.frozen, shown.rows[0]["status"]) == (True, "idle")
+    assert shown.comm is not None
+
+
+def test_closing_twice_is_closing_once(dashboards):
+    shown = dashboards()
+    shown.close()
+    shown.close()
+
+
+def test_a_dashboard_is_a_picture_where_no_widgets_are(rehearse, dashboards):
+    assert rehearse(end=SHORT).wait(60)
+    shown = dashboards()
+    data, _ = shown._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    page = data["text/html"]
+    assert "<script" not in page
+    assert '<th scope="row">swing on BTCUSDT</th>' in page
+    assert page.count("<svg") == 2
+    assert len(page) < 60_000
+
+
+def test_the_marker_of_a_home_is_written_once():
+    home = find_home()
+    assert (
+        marker_of(home) == marker_of(home) == (home.data / "control" / "HOME").read_text().strip()
+    )
+
+
+def test_a_stop_goes_through_when_no_file_can_be_written(rehearse, dashboards, monkeypatch):
+    run = running(rehearse)
+    shown = dashboards()
+
+    def full(*args, **keys):
+        raise tn.StateWriteError("no space left on device")
+
+    monkeypatch.setattr("tradenb.panel.asking.send", full)
+    assert ask(shown, "stop")["channel"] == "kernel"
+    assert run.wait(60)
+    assert run.status == "done"
+    assert place_of(run).key == Key("swing", "BTCUSDT")

@@ -1,0 +1,140 @@
+"""Rows, the health line and events as they are shown."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from tradenb.core.events import Event
+from tradenb.core.machine import State
+from tradenb.core.signal import Signal
+from tradenb.panel.facts import Facts
+from tradenb.panel.health import health_of
+from tradenb.panel.rows import event_row, progress_of, row_of
+from tradenb.panel.story import Story
+
+MINUTE = 60_000
+LONG = Signal("s1", "BTCUSDT", "dip", "long", 100.0, 104.0, 98.0, 60, None, None, 0)
+SHORT = LONG._replace(position="short", take_profit=96.0, stop_loss=102.0)
+
+
+def facts(**more):
+    state = State("BTCUSDT", "dip", 15 * MINUTE, 30 * MINUTE, LONG, 20 * MINUTE)
+    given = {"state": state, "price": 101.0, "age_s": 12.0} | more
+    return Facts("BTCUSDT", "dip", "live", "home", given.pop("status", "running"), **given)
+
+
+def row(**more):
+    return row_of(facts(**more), Story())
+
+
+@pytest.mark.parametrize(
+    ("signal", "market", "percent"),
+    [
+        (LONG, 102.0, 50.0),
+        (LONG, 99.5, -25.0),
+        (LONG, 110.0, 100.0),
+        (SHORT, 98.0, 50.0),
+        (SHORT, 101.5, -75.0),
+        (SHORT, 100.0, 0.0),
+    ],
+)
+def test_progress_is_percent_of_the_way_to_target_or_stop(signal, market, percent):
+    assert progress_of(signal, market) == pytest.approx(percent)
+
+
+def test_an_open_position_shows_its_levels_and_what_it_would_bring():
+    shown = row()
+    names = ("status", "position", "entry", "target", "stop", "price", "progress", "pnl", "tone")
+    assert [shown[name] for name in names] == [
+        "running", "long", "100.00", "104.00", "98.00", "101.00", 25.0, "+0.60\xa0%", "up",
+    ]  # fmt: skip
+
+
+def test_a_scheduled_signal_has_levels_and_no_result():
+    state = dataclasses.replace(facts().state, opened_at=None)
+    shown = row(state=state)
+    assert (shown["scheduled"], shown["progress"], shown["pnl"]) == (True, None, "")
+    assert shown["entry"] == "100.00"
+
+
+def test_a_run_without_a_position_shows_none():
+    shown = row(state=State("BTCUSDT", "dip", MINUTE, 30 * MINUTE))
+    assert (shown["position"], shown["entry"], shown["progress"]) == ("", "", None)
+
+
+def test_the_price_of_a_run_elsewhere_is_that_of_its_last_event_and_says_so():
+    story = Story()
+    story.fold([Event(1, 5 * MINUTE, "BTCUSDT", "dip", "opened", LONG, 100.5, mode="live")])
+    shown = row_of(facts(price=None), story)
+    assert (shown["price"], shown["as_of"]) == ("100.50", "1970-01-01 00:05 UTC")
+
+
+@pytest.mark.parametrize(
+    ("known", "status", "trouble"),
+    [
+        ({}, "running", ""),
+        ({"age_s": 181.0}, "silent", "no tick for 181 s: exits are not being watched"),
+        ({"error": "it died"}, "failing", "it died"),
+        ({"status": "done", "age_s": 9_999.0}, "done", ""),
+        ({"status": "idle"}, "idle", ""),
+    ],
+)
+def test_the_status_says_when_a_run_is_in_trouble(known, status, trouble):
+    shown = row(**known)
+    assert (shown["status"], shown["trouble"]) == (status, trouble)
+
+
+def test_a_run_that_is_being_stopped_says_so():
+    state = dataclasses.replace(facts().state, stopping=True)
+    assert row(state=state)["status"] == "stopping"
+
+
+def test_events_that_do_not_end_with_the_position_are_doubted():
+    story = Story()
+    story.fold([Event(1, MINUTE, "BTCUSDT", "dip", "skipped", mode="live")])
+    known = facts(last_event_seq=1)
+    assert row_of(known, story)["doubt"] == "the events do not end with the position of the state"
+    behind = dataclasses.replace(known, last_event_seq=2)
+    assert row_of(behind, story)["doubt"] == ""
+
+
+def test_what_is_not_saved_or_old_is_doubted():
+    assert row(saved=False)["doubt"] == "the last state is not on disk yet"
+    assert row(stale=True)["doubt"].startswith("runs code from before")
+
+
+@pytest.mark.parametrize(
+    ("known", "level"),
+    [
+        ([], "empty"),
+        ([{}], "good"),
+        ([{}, {"saved": False}], "doubt"),
+        ([{"saved": False}, {"error": "it died"}], "bad"),
+        ([{"status": "done", "error": "long ago"}], "empty"),
+    ],
+)
+def test_the_health_line_is_as_red_as_the_worst_run(known, level):
+    found = [facts(**each) for each in known]
+    shown = health_of(found, [row_of(each, Story()) for each in found], errors=0)
+    assert shown["level"] == level
+
+
+def test_the_health_line_counts_errors_and_measures_lateness():
+    found = [facts(lateness_s=(2.0, 3.0, 9.5))]
+    shown = health_of(found, [row()], errors=3)
+    assert shown["words"] == ["1 of 1 run running", "3 errors"]
+    assert shown["lateness"] == "ticks 3.0 s after the close, at most 9.5 s"
+
+
+def test_words_of_users_are_cut_and_everything_is_json():
+    long = Signal("s" * 500, "S" * 500, "<b>", "long", 1e-9, 2e-9, 5e-10, 1, None, "n" * 900, 0)
+    state = State("S" * 500, "<b>", MINUTE, MINUTE, long, MINUTE)
+    known = Facts("S" * 500, "<b>", "live", "h", "running", state=state, error="e" * 9_000,
+                  trace="t" * 90_000, price=1e-9)  # fmt: skip
+    shown = row_of(known, Story())
+    event = Event(1, MINUTE, "S" * 50, "<b>", "opened", long, 1.0, note="n" * 900, mode="live")
+    assert len(json.dumps(shown, allow_nan=False)) < 6_000
+    assert len(json.dumps(event_row(event, "live", 1), allow_nan=False)) < 600

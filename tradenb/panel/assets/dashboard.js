@@ -1,0 +1,552 @@
+// The view of a dashboard. It shows what the kernel sends and never works anything out but times:
+// how long ago a tick was, and how long the kernel has been silent. Requests go two ways, to the
+// kernel and, when that does not answer at once, as a file through the server's contents API.
+
+const ANSWER_MS = 300;      // how long the kernel may take before the file is left as well
+const LOOK_MS = 500;        // how often it is looked whether the file was taken
+const PING_MS = 15_000;     // how often the kernel is told that somebody looks
+const SILENT_MS = 20_000;   // from when on the kernel is said to be silent
+const MOST_EVENTS = 300;
+const CONFIRM_MS = 4_000;
+
+function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children);
+  return node;
+}
+
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function ago(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 90) return `${s} s`;
+  if (s < 5400) return `${Math.round(s / 60)} min`;
+  if (s < 172_800) return `${Math.round(s / 3600)} h`;
+  return `${Math.round(s / 86_400)} d`;
+}
+
+function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(6))]
+    .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// --- the server's contents API --------------------------------------------------------------------
+
+function baseUrl() {
+  const config = document.getElementById("jupyter-config-data");
+  try {
+    return config ? JSON.parse(config.textContent).baseUrl ?? null : null;
+  } catch {
+    return null;
+  }
+}
+
+function cookie(name) {
+  const found = document.cookie.split("; ").find((part) => part.startsWith(`${name}=`));
+  return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
+}
+
+function contents(path, method = "GET", body = undefined, query = "") {
+  const url = `${baseUrl()}api/contents/${path.split("/").map(encodeURIComponent).join("/")}`;
+  return fetch(url + query, {
+    method,
+    credentials: "same-origin",
+    cache: "no-store",
+    headers: { "Content-Type": "application/json", "X-XSRFToken": cookie("_xsrf") },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+}
+
+// Folders that a home may have on the server: beside the notebook first, then every end of its path.
+function candidates(home, beside) {
+  const found = [];
+  const page = decodeURIComponent(location.pathname);
+  const at = page.match(/\/(?:tree|notebooks|edit)\/(.*)$/);
+  if (beside && at) found.push([...at[1].split("/").slice(0, -1), beside].join("/"));
+  const parts = home.split("/").filter(Boolean);
+  for (let n = 1; n <= parts.length; n += 1) found.push(parts.slice(-n).join("/"));
+  return [...new Set(found)].filter((path) => !path.split("/").some((part) => part.startsWith(".")));
+}
+
+const homes = new Map();
+
+async function lookForHome(home, { id, beside }) {
+  if (baseUrl() === null) return null;
+  for (const folder of candidates(home, beside)) {
+    try {
+      const query = "?type=file&format=text&content=1";
+      const answer = await contents(`${folder}/data/control/HOME`, "GET", undefined, query);
+      if (answer.ok && (await answer.json()).content.trim() === id) return folder;
+    } catch { /* the next one */ }
+  }
+  return null;
+}
+
+function findHome(home, marker) {
+  if (!marker) return Promise.resolve(null);
+  if (!homes.has(marker.id)) homes.set(marker.id, lookForHome(home, marker));
+  return homes.get(marker.id);
+}
+
+// Written under another name first: a reader must never see half a request.
+async function leave(folder, request) {
+  const name = `${String(request.wall).padStart(15, "0")}-${request.id}.json`;
+  const target = `${folder}/${name}`;
+  const text = JSON.stringify(request);
+  const written = await contents(`${target}.new`, "PUT",
+    { type: "file", format: "text", content: text });
+  if (!written.ok) throw new Error(`the server answered ${written.status}`);
+  const renamed = await contents(`${target}.new`, "PATCH", { path: target });
+  if (!renamed.ok) {
+    await contents(`${target}.new`, "DELETE");
+    if (renamed.status !== 409) throw new Error(`the server answered ${renamed.status}`);
+  }
+  return target;
+}
+
+async function isThere(path) {
+  const [, folder, name] = path.match(/^(.*)\/(.*)$/);
+  const answer = await contents(folder);
+  return answer.ok && (await answer.json()).content.some((file) => file.name === name);
+}
+
+// --- the view -------------------------------------------------------------------------------------
+
+class View {
+  constructor(model, el) {
+    this.model = model;
+    this.lines = new Map();
+    this.waiting = new Map();
+    this.events = [];
+    this.total = 0;
+    this.offset = 0;
+    this.heard = Date.now();
+    this.build(el);
+    this.listeners = [
+      ["change:rows", () => this.showRows()],
+      ["change:more", () => this.showRows()],
+      ["change:health", () => this.showHealth()],
+      ["change:pictures", () => this.showPictures()],
+      ["change:chosen", () => this.showRows()],
+      ["change:beat", () => this.onBeat()],
+      ["change:frozen", () => this.showRows()],
+      ["msg:custom", (message) => this.onMessage(message)],
+    ];
+    for (const [name, call] of this.listeners) model.on(name, call);
+    this.onBeat();
+    this.allEvents(model.get("events"));
+    this.showRows();
+    this.showHealth();
+    this.showPictures();
+    this.ping();
+    this.timers = [setInterval(() => this.tick(), 1000), setInterval(() => this.ping(), PING_MS)];
+  }
+
+  close() {
+    for (const [name, call] of this.listeners) this.model.off(name, call);
+    for (const timer of this.timers) clearInterval(timer);
+  }
+
+  build(el) {
+    this.words = make("span", { class: "tnbd-words" });
+    this.fresh = make("span", { class: "tnbd-fresh" });
+    this.dot = make("span", { class: "tnbd-dot", "aria-hidden": "true" });
+    this.stopAll = this.confirmed("Stop all", "Stop all?", "Stop all runs: no new signals", () =>
+      this.running().forEach((row) => this.ask("stop", row)));
+    this.alarms = make("div", { class: "tnbd-alarms", role: "alert" });
+    this.body = make("tbody");
+    const heads = ["Run", "Status", "Position", "Stop · entry · target", "Price", "Unrealised",
+      "Tick", "Actions"];
+    this.table = make("table", { class: "tnbd-runs" },
+      make("caption", {}, "Live runs"),
+      make("thead", {}, make("tr", {}, ...heads.map((name) => make("th", { scope: "col" }, name)))),
+      this.body);
+    this.more = make("p", { class: "tnbd-note" });
+    this.empty = make("p", { class: "tnbd-empty" }, "No run yet. ",
+      make("code", {}, "tn.live.background(…)"), " starts one, ",
+      make("code", {}, "tn.live.rehearse(…)"), " rehearses one; both appear here.");
+    this.notes = make("ul", { class: "tnbd-notes", role: "status", "aria-label": "Requests" });
+    this.pictured = make("span", { class: "tnbd-pictured" });
+    this.price = make("div", { class: "tnbd-picture" });
+    this.equity = make("div", { class: "tnbd-picture" });
+    this.pictures = make("section", { class: "tnbd-pictures", "aria-label": "Pictures" },
+      make("h4", {}, "Price ", this.pictured), this.price, make("h4", {}, "Equity"), this.equity);
+    this.byRun = this.chooser("Run", "all runs");
+    this.byKind = this.chooser("Kind", "all kinds");
+    this.rowsOfEvents = make("tbody");
+    this.counted = make("span", { class: "tnbd-note" });
+    const columns = ["Candle, UTC", "Run", "Event", "What"];
+    this.eventsBox = make("section", { class: "tnbd-events", "aria-label": "Events" },
+      make("div", { class: "tnbd-bar" }, make("h4", {}, "Events"), this.byRun.label,
+        this.byKind.label, this.counted),
+      make("div", { class: "tnbd-scroll", tabindex: "0", role: "region",
+        "aria-label": "Events, newest first" },
+      make("table", { class: "tnbd-log" },
+        make("thead", {}, make("tr", {}, ...columns.map((name) => make("th", { scope: "col" }, name)))),
+        this.rowsOfEvents)));
+    this.root = make("div", { class: "tnbd", role: "region", "aria-label": "Dashboard of live runs",
+      "data-lm-suppress-shortcuts": "true" },   // else Jupyter takes Enter and Space for itself
+      make("div", { class: "tnbd-head" }, this.dot, this.words, this.fresh, this.stopAll),
+      this.alarms,
+      make("div", { class: "tnbd-wide" }, this.table), this.empty, this.more, this.notes,
+      this.pictures, this.eventsBox);
+    el.replaceChildren(this.root);
+  }
+
+  chooser(name, all) {
+    const select = make("select", { onchange: () => this.showEvents() },
+      make("option", { value: "" }, all));
+    return { select, label: make("label", {}, `${name} `, select), known: new Set() };
+  }
+
+  // A button that asks once more before it acts; the question goes away by itself.
+  confirmed(text, question, title, act) {
+    let timer = 0;
+    const back = () => {
+      clearTimeout(timer);
+      timer = 0;
+      button.textContent = text;
+      button.classList.remove("tnbd-sure");
+    };
+    const button = make("button", { type: "button", title, "aria-label": title, onclick: () => {
+      if (timer) {
+        back();
+        act();
+        return;
+      }
+      button.textContent = question;
+      button.classList.add("tnbd-sure");
+      timer = setTimeout(back, CONFIRM_MS);
+    } }, text);
+    return button;
+  }
+
+  frozen() {
+    return this.model.get("frozen");
+  }
+
+  running() {
+    return this.model.get("rows").filter((row) => row.running);
+  }
+
+  // --- what the kernel sends ---
+
+  onBeat() {
+    const beat = this.model.get("beat");
+    const now = Date.now();
+    if (beat) this.offset = beat - now;
+    this.heard = now;
+    this.tick();
+  }
+
+  onMessage(message) {
+    this.heard = Date.now();
+    if (message.type === "append") this.append(message);
+    if (message.type === "events") this.allEvents(message);
+    if (message.type === "taken") this.waiting.get(message.id)?.(message);
+  }
+
+  ping() {
+    this.model.send({ type: "ping" });
+  }
+
+  allEvents({ total, rows }) {
+    this.events = [...(rows ?? [])];
+    this.total = Math.max(total ?? 0, this.events.at(-1)?.[0] ?? 0);
+    this.showEvents();
+  }
+
+  append({ after, total, rows }) {
+    if (after > this.total) {
+      this.model.send({ type: "events" });   // a message was lost on the way
+      return;
+    }
+    const fresh = rows.filter((row) => row[0] > this.total);
+    this.events = [...this.events, ...fresh].slice(-MOST_EVENTS);
+    this.total = Math.max(total, this.total);
+    this.showEvents(fresh);
+  }
+
+  // --- rows ---
+
+  showRows() {
+    this.heard = Date.now();
+    const rows = this.model.get("rows");
+    const kept = new Set(rows.map((row) => row.key));
+    for (const [key, line] of this.lines) {
+      if (kept.has(key)) continue;
+      line.node.remove();
+      this.lines.delete(key);
+    }
+    rows.forEach((row, place) => {
+      if (!this.lines.has(row.key)) this.lines.set(row.key, this.newLine(row));
+      const line = this.lines.get(row.key);
+      this.showRow(line, row);
+      if (this.body.children[place] !== line.node) {
+        this.body.insertBefore(line.node, this.body.children[place] ?? null);
+      }
+    });
+    const more = this.model.get("more");
+    say(this.more, more ? `${more} more are not shown` : "");
+    this.table.hidden = rows.length === 0;
+    this.empty.hidden = rows.length > 0;
+    this.pictures.hidden = rows.length === 0;
+    this.eventsBox.hidden = rows.length === 0 && this.events.length === 0;
+    this.stopAll.hidden = rows.length === 0;
+    this.stopAll.disabled = this.frozen() || this.running().length === 0;
+    this.showAlarms(rows);
+    for (const row of rows) this.offer(this.byRun, row.key, `${row.strategy} on ${row.symbol}`);
+    this.tick();
+  }
+
+  newLine(row) {
+    const name = `${row.strategy} on ${row.symbol}`;
+    const line = { key: row.key };
+    line.pick = make("button", { type: "button", class: "tnbd-pick",
+      title: `Draw ${name}`, onclick: () => this.choose(row.key) });
+    line.badges = make("span", { class: "tnbd-badges" });
+    line.status = make("td", { class: "tnbd-status" });
+    line.position = make("td", {});
+    line.fill = make("span", { class: "tnbd-fill" });
+    line.bar = make("div", { class: "tnbd-progress", role: "meter", "aria-valuemin": "-100",
+      "aria-valuemax": "100", "aria-label": `Way of ${name} to its stop or target, percent` },
+    line.fill);
+    line.stopAt = make("span", {});
+    line.entryAt = make("span", {});
+    line.targetAt = make("span", {});
+    line.levels = make("div", { class: "tnbd-levels" }, line.stopAt, line.entryAt, line.targetAt);
+    line.price = make("td", { class: "tnbd-number" });
+    line.pnl = make("td", { class: "tnbd-number" });
+    line.age = make("td", { class: "tnbd-number" });
+    line.stop = make("button", { type: "button", title: `Stop ${name}: no new signals, an open ` +
+      "position is followed to its close", "aria-label": `Stop ${name}`,
+    onclick: () => this.ask("stop", this.row(row.key)) }, "Stop");
+    line.flatten = this.confirmed("Flatten", "Close now?",
+      `Flatten ${name}: close its position at the next candle`,
+      () => this.ask("flatten", this.row(row.key)));
+    line.node = make("tr", { "data-run": row.key },
+      make("th", { scope: "row" }, make("div", { class: "tnbd-who" }, line.pick, line.badges)),
+      line.status, line.position,
+      make("td", {}, line.bar, line.levels), line.price, line.pnl, line.age,
+      make("td", { class: "tnbd-actions" }, line.stop, line.flatten));
+    line.pick.append(make("b", {}, row.symbol), make("span", {}, row.strategy));
+    return line;
+  }
+
+  showRow(line, row) {
+    const drawn = this.model.get("pictures").key === row.key;
+    line.pick.setAttribute("aria-pressed", String(drawn));
+    line.node.className = drawn ? "tnbd-drawn" : "";
+    const badges = [row.mode === "rehearsal" && "rehearsal", row.stale && "old code",
+      !row.saved && "unsaved", row.held_by && "elsewhere"].filter(Boolean);
+    if (line.badges.dataset.words !== badges.join()) {
+      line.badges.dataset.words = badges.join();
+      line.badges.replaceChildren(...badges.map((text) =>
+        make("span", { class: `tnbd-badge${text === "unsaved" ? " tnbd-warn" : ""}`,
+          title: text === "elsewhere" ? row.held_by : row.doubt }, text)));
+    }
+    say(line.status, row.status);
+    line.status.dataset.status = row.status;
+    line.status.title = row.trouble || row.doubt;
+    say(line.position, row.position + (row.scheduled ? ", waits" : ""));
+    line.position.title = row.since && `since ${row.since}`;
+    this.showWay(line, row);
+    say(line.price, row.price);
+    line.price.title = row.as_of ? `as of ${row.as_of}` : row.cursor && `candle of ${row.cursor}`;
+    line.price.classList.toggle("tnbd-old", Boolean(row.as_of));
+    say(line.pnl, row.pnl);
+    line.pnl.className = `tnbd-number tnbd-${row.tone}`;
+    line.stop.disabled = this.frozen() || !row.running || row.status === "stopping";
+    line.flatten.disabled = this.frozen() || !row.running || !row.position || row.scheduled;
+    line.tick = row.running && !this.frozen() ? row.tick_ms : null;
+  }
+
+  showWay(line, row) {
+    const way = row.progress;
+    line.bar.hidden = !row.position || row.scheduled;
+    line.levels.hidden = !row.position;
+    say(line.stopAt, row.stop);
+    say(line.entryAt, row.entry);
+    say(line.targetAt, row.target);
+    const shown = way ?? 0;
+    line.bar.setAttribute("aria-valuenow", String(shown));
+    line.bar.setAttribute("aria-valuetext",
+      `${Math.abs(shown).toFixed(0)} percent of the way to the ${shown < 0 ? "stop" : "target"}`);
+    line.fill.style.left = `${shown < 0 ? 50 + shown / 2 : 50}%`;
+    line.fill.style.width = `${Math.abs(shown) / 2}%`;
+    line.fill.className = `tnbd-fill tnbd-fill-${shown < 0 ? "down" : "up"}`;
+  }
+
+  row(key) {
+    return this.model.get("rows").find((row) => row.key === key);
+  }
+
+  choose(key) {
+    this.model.set("chosen", key);
+    this.model.save_changes();
+  }
+
+  showAlarms(rows) {
+    const bad = rows.filter((row) => row.running && row.trouble);
+    const words = JSON.stringify(bad.map((row) => [row.key, row.trouble, row.trace]));
+    if (words === this.alarmed) return;
+    this.alarmed = words;
+    this.alarms.replaceChildren(...bad.map((row) => {
+      const line = make("p", {}, make("b", {}, `${row.strategy} on ${row.symbol}: `), row.trouble);
+      if (!row.trace) return line;
+      return make("div", {}, line,
+        make("details", {}, make("summary", {}, "traceback"), make("pre", {}, row.trace)));
+    }));
+  }
+
+  // --- health, times, pictures, events ---
+
+  showHealth() {
+    const { level, words, lateness } = this.model.get("health");
+    this.dot.dataset.level = level;
+    say(this.words, [...words, lateness].filter(Boolean).join(" · "));
+  }
+
+  tick() {
+    const now = Date.now();
+    const silent = this.frozen() ? 0 : now - this.heard;
+    const skew = Math.abs(this.offset) > 5000
+      ? ` · the kernel's clock is ${ago(Math.abs(this.offset))} ` +
+        `${this.offset > 0 ? "ahead of" : "behind"} yours` : "";
+    say(this.fresh, silent > SILENT_MS
+      ? `no data for ${ago(silent)}: the kernel was restarted, or the connection is gone. ` +
+        "Run the cell again; the runs may well go on." : this.frozen() ? "a picture of one moment" : skew);
+    this.root.classList.toggle("tnbd-silent", silent > SILENT_MS);
+    for (const line of this.lines.values()) {
+      say(line.age, line.tick ? ago(now + this.offset - line.tick) : "");
+    }
+  }
+
+  showPictures() {
+    const { key = "", price = "", equity = "" } = this.model.get("pictures");
+    const row = this.row(key);
+    say(this.pictured, row ? `${row.strategy} on ${row.symbol}` : "");
+    if (price) this.price.innerHTML = price;   // made by the kernel, words in it escaped
+    else say(this.price, "Prices are drawn in the kernel that runs it.");
+    this.equity.innerHTML = equity;
+    for (const line of this.lines.values()) {
+      const drawn = line.key === key;
+      line.node.className = drawn ? "tnbd-drawn" : "";
+      line.pick.setAttribute("aria-pressed", String(drawn));
+    }
+  }
+
+  offer(chooser, value, text) {
+    if (chooser.known.has(value) || chooser.known.size > 200) return;
+    chooser.known.add(value);
+    chooser.select.append(make("option", { value }, text));
+  }
+
+  isWanted(row) {
+    const run = this.byRun.select.value;
+    const kind = this.byKind.select.value;
+    return (!run || row[1] === run) && (!kind || row[3] === kind);
+  }
+
+  // Newest first. New rows are put on top; the others, and the place one has scrolled to, stay.
+  showEvents(fresh = null) {
+    for (const row of fresh ?? this.events) this.offer(this.byKind, row[3], row[3]);
+    const wanted = (fresh ?? this.events).filter((row) => this.isWanted(row));
+    const nodes = wanted.map((row) => this.eventLine(row)).reverse();
+    if (fresh === null) this.rowsOfEvents.replaceChildren(...nodes);
+    else this.rowsOfEvents.prepend(...nodes);
+    while (this.rowsOfEvents.children.length > MOST_EVENTS) this.rowsOfEvents.lastChild.remove();
+    const shown = this.rowsOfEvents.children.length;
+    say(this.counted, this.total > shown ? `${shown} of ${this.total}` : `${shown}`);
+    this.eventsBox.hidden = this.events.length === 0 && this.lines.size === 0;
+  }
+
+  eventLine([number, key, when, kind, words, tone]) {
+    const row = this.row(key);
+    const [, symbol, ...strategy] = key.split(":");
+    const name = row ? `${row.strategy} on ${row.symbol}` : `${strategy.join(":")} on ${symbol}`;
+    return make("tr", { "data-kind": kind, "data-number": number },
+      make("td", { class: "tnbd-when" }, when), make("td", {}, name),
+      make("td", { class: "tnbd-kind" }, kind), make("td", { class: `tnbd-${tone}` }, words));
+  }
+
+  // --- requests ---
+
+  note(id, text, state) {
+    let node = this.notes.querySelector(`[data-id="${id}"]`);
+    if (!node) {
+      node = make("li", { "data-id": id });
+      this.notes.prepend(node);
+      while (this.notes.children.length > 4) this.notes.lastChild.remove();
+    }
+    node.dataset.state = state;
+    say(node, text);
+  }
+
+  async ask(kind, row) {
+    if (!row) return;
+    const id = newId();
+    const name = `${kind === "stop" ? "Stop" : "Flatten"} ${row.strategy} on ${row.symbol}`;
+    const wall = Math.round(Date.now() + this.offset);
+    this.note(id, `${name}: asked`, "asked");
+    const answered = new Promise((resolve) => this.waiting.set(id, resolve));
+    this.model.send({ type: "ask", id, wall, kind, key: row.key });
+    answered.then((reply) => this.onTaken(id, name, reply));
+    const timeout = new Promise((resolve) => setTimeout(resolve, ANSWER_MS, null));
+    if (await Promise.race([answered, timeout])) return;
+    await this.leaveFile(id, name, kind, row, wall);
+  }
+
+  onTaken(id, name, { channel, words }) {
+    this.waiting.delete(id);
+    if (channel === "kernel") this.note(id, `${name}: taken by the kernel`, "kernel");
+    if (channel === "none") this.note(id, `${name}: not taken, ${words}`, "none");
+  }
+
+  async leaveFile(id, name, kind, row, wall) {
+    const where = row.control;
+    const folder = where && await findHome(where.home, this.model.get("homes")[where.home]);
+    if (!folder) {
+      if (this.waiting.has(id)) {
+        this.note(id, `${name}: the kernel is busy and will take it when its cell is over; at once ` +
+          `from a terminal: tradenb stop ${row.strategy} --home ${where?.home ?? "…"}`, "asked");
+      }
+      return;
+    }
+    try {
+      const request = { id, wall, kind, strategy: row.strategy_name, symbol: row.symbol_name,
+        signal_id: null, cancel_id: null };
+      const path = await leave(`${folder}/data/control/${where.folder}`, request);
+      this.note(id, `${name}: left with the server, the kernel is busy`, "left");
+      await this.untilTaken(id, name, row.key, path);
+    } catch (error) {
+      if (this.waiting.has(id)) this.note(id, `${name}: waits for the kernel; ${error.message}`, "asked");
+    }
+  }
+
+  async untilTaken(id, name, key, path) {
+    while (await isThere(path)) {
+      if (!this.row(key)?.running) {
+        await contents(path, "DELETE");
+        this.note(id, `${name}: withdrawn, nobody runs it any more`, "none");
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+    this.note(id, `${name}: taken by the run, through the server while the kernel was busy`, "server");
+  }
+}
+
+export default {
+  render({ model, el }) {
+    const view = new View(model, el);
+    return () => view.close();
+  },
+};

@@ -1,0 +1,71 @@
+"""A dashboard where no widgets are: the same rows and pictures as inert HTML, of one moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tradenb.view.html import asset
+from tradenb.view.words import escaped
+
+if TYPE_CHECKING:
+    from tradenb.panel.board import Board
+    from tradenb.panel.rows import Row
+
+_HEADS = ("run", "status", "position", "entry", "target", "stop", "price", "unrealised")
+_EVENTS = 12
+
+
+def dashboard_html(board: Board) -> str:
+    """Render what a dashboard shows now, without buttons and without script."""
+    now = datetime.now(UTC)
+    words = [*board.health.get("words", ()), board.health.get("lateness") or ""]
+    said = " · ".join(escaped(word, 120) for word in words if word)
+    subline = f"{said} · as of {now:%Y-%m-%d %H:%M} UTC"
+    parts = [
+        '<div class="tnb-summary" role="region" aria-label="Live runs">',
+        f"<style>{asset('summary.css')}</style>",
+        f'<p class="tnb-head">Live runs</p><p class="tnb-sub">{subline}</p>',
+        _table(board.rows) if board.rows else _nothing(board),
+        *(board.pictures.get(name, "") for name in ("price", "equity")),
+        _events(board),
+        '<p class="tnb-note">A picture of one moment. Run the cell to see it move.</p></div>',
+    ]
+    return "".join(parts)
+
+
+def _table(rows: list[Row]) -> str:
+    heads = "".join(f'<th scope="col">{name}</th>' for name in _HEADS)
+    lines = "".join(_line(row) for row in rows)
+    return (
+        f'<div class="tnb-scroll"><table class="tnb-table"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _line(row: Row) -> str:
+    name = escaped(f"{row['strategy']} on {row['symbol']}", 90)
+    held = f"{row['position']}{', scheduled' if row['scheduled'] else ''}"
+    cells = [row["status"], held, row["entry"], row["target"], row["stop"], row["price"]]
+    plain = "".join(f"<td>{escaped(cell, 40)}</td>" for cell in cells)
+    gain = f'<td class="tnb-{row["tone"]}">{escaped(row["pnl"], 20)}</td>'
+    return f'<tr><th scope="row">{name}</th>{plain}{gain}</tr>'
+
+
+def _events(board: Board) -> str:
+    newest = list(board.events)[-_EVENTS:][::-1]
+    if not newest:
+        return ""
+    lines = "".join(
+        f"<tr><td>{when}</td><td>{escaped(key.split(':', 1)[1], 60)}</td><td>{kind}</td>"
+        f'<td class="tnb-{colour}">{escaped(words, 160)}</td></tr>'
+        for _, key, when, kind, words, colour in newest
+    )
+    return (
+        '<p class="tnb-caption">Newest events</p><div class="tnb-scroll">'
+        f'<table class="tnb-table"><tbody>{lines}</tbody></table></div>'
+    )
+
+
+def _nothing(board: Board) -> str:
+    return f"<p>No runs under {escaped(board.watch.home.root, 200)}.</p>"
