@@ -20,10 +20,11 @@ from tradenb.core.timeframe import DAY, iso
 from tradenb.engine.call import Call, Pump, StrategyTimeout
 from tradenb.engine.context import Context
 from tradenb.engine.history import Histories
+from tradenb.engine.indicators import Closed, Indicators
 from tradenb.engine.instance import Instance, Numbering
 from tradenb.engine.session import Session
 from tradenb.engine.specs import StrategySpec
-from tradenb.errors import CandleError
+from tradenb.errors import CandleError, StrategyError, TradenbError
 from tradenb.view.words import plural
 
 log = logging.getLogger("tradenb")
@@ -89,6 +90,7 @@ class Work:
         for symbol in self.plan.symbols:
             self._load(symbol)
         session = self.session = self._session()
+        yield from self._prepare(session)
         self.stage = "running"
         for until in _blocks(self.start, self.end):
             block_began = time.perf_counter()
@@ -148,6 +150,22 @@ class Work:
         ]
         return Session(instances)
 
+    def _prepare(self, session: Session) -> Pump:
+        """Compute the indicators, each once over all candles of the run."""
+        for instance in session.instances:
+            if not instance.spec.declared:
+                continue
+            symbol, name = instance.state.symbol, instance.spec.name
+            what = f"indicators of {name}"
+            compute = instance.context.indicators.compute
+            try:
+                yield Call(compute, (self.spans[symbol].end,), what, symbol)
+            except TradenbError:
+                raise
+            except Exception as error:
+                words = f"{what} failed: {type(error).__name__}: {error}"
+                raise StrategyError(words, symbol=symbol) from error
+
     def _instance(
         self,
         spec: StrategySpec,
@@ -162,8 +180,10 @@ class Work:
             if order.symbol in (None, symbol) and order.strategy in (None, spec.name):
                 state = give(state, order.command)
 
+        indicators = Indicators(spec.declared, Closed(histories, symbol))
+
         def make_context(saved: str) -> Context:
-            return Context(symbol, "backtest", self.plan.rules, histories, saved)
+            return Context(symbol, "backtest", self.plan.rules, histories, saved, indicators)
 
         if self.bus.wants("performance", "backtest"):
             note = functools.partial(self._note_ask, spec.name, symbol)

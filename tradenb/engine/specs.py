@@ -16,6 +16,7 @@ from tradenb.core.signal import Signal
 from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
 from tradenb.engine.context import Context
 from tradenb.engine.fingerprint import digest, fingerprint, identity_of
+from tradenb.engine.indicators import Indicator
 from tradenb.errors import SpecError, UsageError
 
 CALLBACKS: Final[dict[str, str]] = {
@@ -29,6 +30,7 @@ CALLBACKS: Final[dict[str, str]] = {
 """Kind of event (and the waiting minute of a scheduled signal) and the callback it goes to."""
 
 _NAME_LIMIT: Final = 128
+Function = Callable[..., Any]
 
 
 class Strategy:
@@ -122,6 +124,9 @@ class StrategySpec(_Spec):
     history: str | None = None
     callbacks: dict[str, Callable[[Any], Any]] = {}
 
+    # What is declared after the function; whoever runs the spec takes what is there by then.
+    _indicators: tuple[Indicator, ...] = PrivateAttr(())
+
     @field_validator("every")
     @classmethod
     def _check_every(cls, every: str) -> str:
@@ -150,6 +155,73 @@ class StrategySpec(_Spec):
 
     __str__ = __repr__
 
+    def indicators(
+        self, timeframe: str, *, window: int | None = None, tolerance: float | None = None
+    ) -> Callable[[Function], Function]:
+        """Declare a function that makes indicators of the candles of a timeframe.
+
+        In a backtest it is called once with all candles, in a live run with all that have closed
+        since the run's history began. The strategy reads `ctx.indicators["name"]`: the value at the
+        last closed candle.
+
+        Parameters
+        ----------
+        timeframe : str
+            "1m" to "1d".
+        window : int, optional
+            In a live run give it only the last so many candles. What depends on all of them (an
+            exponential mean, a running sum) then differs in its last bits, or by more.
+        tolerance : float, optional
+            Needed with `window`: the largest difference to the value over all candles, relative to
+            that value (to 1 if it is smaller). Checked when a run starts.
+
+        Returns
+        -------
+        callable
+            A decorator for a function from a DataFrame (UTC index of open times; open, high, low,
+            close, volume) to a dict of columns or a DataFrame with the same rows.
+
+        Raises
+        ------
+        SpecError
+            When an argument cannot work, or the function takes something else than one frame.
+
+        Examples
+        --------
+        >>> import tradenb as tn
+        >>> @tn.strategy("above", every="5m")
+        ... def above(ctx):
+        ...     if ctx.price > ctx.indicators["mean"]:
+        ...         return tn.long(
+        ...             take_profit=1.02 * ctx.price, stop_loss=0.98 * ctx.price, minutes=60
+        ...         )
+        >>> @above.indicators("15m")
+        ... def means(df):
+        ...     return {"mean": df.close.rolling(96).mean()}
+        """
+        item = Indicator(timeframe, _nothing, *_checked_window(self.name, window, tolerance))
+        if timeframe not in TIMEFRAMES:
+            raise SpecError(
+                f"{self.name!r}: timeframe of indicators must be one of {' '.join(TIMEFRAMES)}, "
+                f"was {timeframe!r}"
+            )
+
+        def decorate(function: Function) -> Function:
+            what = f"indicators of {self.name!r}"
+            made = item._replace(function=function_of(function, what, "df"))
+            if is_async(function):
+                raise SpecError(f"{what} must be a plain function, not an async one")
+            others = [own for own in self._indicators if own.identity != made.identity]
+            self._indicators = (*others, made)
+            return function
+
+        return decorate
+
+    @property
+    def declared(self) -> tuple[Indicator, ...]:
+        """The indicators declared so far."""
+        return self._indicators
+
     @property
     def every_ms(self) -> int:
         """Interval of the asks, ms."""
@@ -162,9 +234,10 @@ class StrategySpec(_Spec):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the function, its interval and its risk rules."""
+        """Hash of the function, its interval, its indicators and its risk rules."""
         parts = [self._does, self.every, str(self.history)]
         parts += [f"{rule.name}:{rule.fingerprint}" for rule in self.risk]
+        parts += [item.fingerprint for item in self._indicators]
         return digest("\n".join(parts))
 
 
@@ -196,6 +269,26 @@ def is_async(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - an object with an async __call__
     )
+
+
+def _nothing(_df: object) -> dict[str, object]:
+    return {}
+
+
+def _checked_window(
+    name: str, window: int | None, tolerance: float | None
+) -> tuple[int | None, float]:
+    """Refuse a window without a tolerance, and either that is no sensible number."""
+    what = f"{name!r}: indicators with window={window!r}, tolerance={tolerance!r}"
+    if (window is None) != (tolerance is None):
+        raise SpecError(f"{what}: give both or neither; a window changes values")
+    if window is None or tolerance is None:
+        return None, 0.0
+    if type(window) is not int or window < 1:
+        raise SpecError(f"{what}: window must be a whole number of candles, at least 1")
+    if not 0 <= tolerance < 1:
+        raise SpecError(f"{what}: tolerance must be at least 0 and below 1")
+    return window, float(tolerance)
 
 
 def _all_problems(name: object, error: ValidationError) -> str:

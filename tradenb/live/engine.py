@@ -20,7 +20,7 @@ from tradenb.core.timeframe import floor_to
 from tradenb.engine.ports import Clock, Workers
 from tradenb.errors import StateError, TradenbError
 from tradenb.live import living
-from tradenb.live.beginning import begin, kept_or_new
+from tradenb.live.beginning import begin, history_span, kept_or_new
 from tradenb.live.deadline import due_after
 from tradenb.live.feeds import Feeds
 from tradenb.live.groups import grouped
@@ -241,7 +241,7 @@ class Engine:
         cursor = kept.state.cursor if run.instance is None else run.instance.state.cursor
         feed = self._feeds.of(run)
         try:
-            history = await feed.prepare(cursor, run.spec.history_ms)
+            history = await feed.prepare(cursor, history_span(run, kept, cursor))
         except TradenbError as error:
             await self._ticker.fail(run, error)
             return
