@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from tradenb.engine.history import Histories
 from tradenb.engine.indicators import Closed, Indicators
 from tradenb.engine.instance import Instance, Numbering
 from tradenb.engine.session import Session
+from tradenb.engine.signals import signals_of
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import CandleError, StrategyError, TradenbError
 from tradenb.view.words import plural
@@ -151,20 +152,23 @@ class Work:
         return Session(instances)
 
     def _prepare(self, session: Session) -> Pump:
-        """Compute the indicators, each once over all candles of the run."""
+        """Compute indicators and vectorised signals, each once over all candles of the run."""
         for instance in session.instances:
-            if not instance.spec.declared:
-                continue
             symbol, name = instance.state.symbol, instance.spec.name
-            what = f"indicators of {name}"
-            compute = instance.context.indicators.compute
-            try:
-                yield Call(compute, (self.spans[symbol].end,), what, symbol)
-            except TradenbError:
-                raise
-            except Exception as error:
-                words = f"{what} failed: {type(error).__name__}: {error}"
-                raise StrategyError(words, symbol=symbol) from error
+            if instance.signals is not None:
+                yield from self._compute(instance.signals.compute, f"signals of {name}", symbol)
+            elif instance.spec.declared:
+                compute = instance.context.indicators.compute
+                yield from self._compute(compute, f"indicators of {name}", symbol)
+
+    def _compute(self, compute: Callable[[int], None], what: str, symbol: str) -> Pump:
+        try:
+            yield Call(compute, (self.spans[symbol].end,), what, symbol)
+        except TradenbError:
+            raise
+        except Exception as error:
+            words = f"{what} failed: {type(error).__name__}: {error}"
+            raise StrategyError(words, symbol=symbol) from error
 
     def _instance(
         self,
@@ -180,7 +184,8 @@ class Work:
             if order.symbol in (None, symbol) and order.strategy in (None, spec.name):
                 state = give(state, order.command)
 
-        indicators = Indicators(spec.declared, Closed(histories, symbol))
+        closed = Closed(histories, symbol)
+        indicators = Indicators(spec.declared, closed)
 
         def make_context(saved: str) -> Context:
             return Context(symbol, "backtest", self.plan.rules, histories, saved, indicators)
@@ -191,7 +196,14 @@ class Work:
         candles = self.candles[symbol]
         consumed = candles.rows(0, candles.index(span.end) + 1)
         return Instance(
-            spec, state, consumed, place, make_context, rules=self.plan.rules, numbering=numbering
+            spec,
+            state,
+            consumed,
+            place,
+            make_context,
+            rules=self.plan.rules,
+            numbering=numbering,
+            signals=signals_of(spec, closed),
         )
 
     def _other(self, symbol: str) -> Candles:

@@ -16,7 +16,6 @@ import numpy as np
 from tradenb.core.candles import Candles, Floats
 from tradenb.core.timeframe import iso
 from tradenb.engine.fingerprint import fingerprint, identity_of
-from tradenb.engine.frame import frame_of
 from tradenb.engine.history import Histories
 from tradenb.errors import NotEnoughCandles, SpecError, UsageError, unknown
 
@@ -81,6 +80,10 @@ class Closed(NamedTuple):
         """Return the candles of a timeframe that had closed at `now`, oldest first."""
         found = self.histories.of(self.symbol).window(timeframe, _ALL, now, allow_fewer=True)
         return found.between(max(self.since, found.start), now)
+
+    def frame(self, candles: Candles) -> pd.DataFrame:
+        """Return such candles as a frame that may be changed."""
+        return self.histories.of(self.symbol).frame(candles)
 
 
 class _Column(NamedTuple):
@@ -174,11 +177,20 @@ class Indicators(Mapping[str, float]):
 
     def _columns_of(self, item: Indicator, candles: Candles) -> dict[str, _Column]:
         if not self._closed.windowed or item.window is None or len(candles) <= item.window:
-            return _columns(item, candles)
-        own = _columns(item, candles.rows(len(candles) - item.window, len(candles)))
+            return self._made_of(item, candles)
+        own = self._made_of(item, candles.rows(len(candles) - item.window, len(candles)))
         if item not in self._made:
-            _check_window(item, own, _columns(item, candles))
+            _check_window(item, own, self._made_of(item, candles))
         return own
+
+    def _made_of(self, item: Indicator, candles: Candles) -> dict[str, _Column]:
+        frame = self._closed.frame(candles)
+        what = f"indicators on {item.timeframe}"
+        columns = {}
+        for name, column in table_of(item.function(frame), frame, what).items():
+            floats: Any = floats_of(column, len(candles), f"{what}: {name!r}")
+            columns[name] = _Column(memoryview(floats), candles.start, candles.step)
+        return columns
 
     def _unknown(self, name: object) -> Exception:
         if not self._declared:
@@ -236,16 +248,6 @@ def floats_of(column: object, rows: int, what: str) -> Floats:
     if found.shape != (rows,):
         raise SpecError(f"{what} must hold one number a candle ({rows}), had shape {found.shape}")
     return found
-
-
-def _columns(item: Indicator, candles: Candles) -> dict[str, _Column]:
-    frame = frame_of(candles)
-    what = f"indicators on {item.timeframe}"
-    columns = {}
-    for name, column in table_of(item.function(frame), frame, what).items():
-        floats: Any = floats_of(column, len(candles), f"{what}: {name!r}")
-        columns[name] = _Column(memoryview(floats), candles.start, candles.step)
-    return columns
 
 
 def _check_window(item: Indicator, windowed: dict[str, _Column], whole: dict[str, _Column]) -> None:

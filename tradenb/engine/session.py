@@ -149,6 +149,13 @@ class Session:
         at, every, context = need.at, instance.state.every, instance.context
         alone_until = self._alone_until(need)
         instance.skipping = False
+        if instance.signals is not None:
+            first = instance.signals.first(at) or at
+            last = at + max(0, -((at - alone_until) // every)) * every
+            if first > last:
+                self.now = last
+                return need._replace(at=last), None
+            at = max(at, first)
         while True:
             begin_ask(context, at)
             try:
@@ -160,7 +167,8 @@ class Session:
                 break
             if reply is not None or at >= alone_until:
                 break
-            self.now = at = at + every  # None leaves no trace
+            at += every  # None leaves no trace
+            self.now = at
         return need._replace(at=at), reply
 
     def _alone_until(self, need: NeedCandidate) -> int:

@@ -117,12 +117,15 @@ class StrategySpec(_Spec):
         has in memory, else two days.
     callbacks : dict
         Kind of event -> function of the event.
+    vectorised : bool
+        The function makes a frame of candidates of a frame of candles.
     """
 
     every: str
     risk: tuple[RiskSpec, ...] = ()
     history: str | None = None
     callbacks: dict[str, Callable[[Any], Any]] = {}
+    vectorised: bool = False
 
     # What is declared after the function; whoever runs the spec takes what is there by then.
     _indicators: tuple[Indicator, ...] = PrivateAttr(())
@@ -145,8 +148,8 @@ class StrategySpec(_Spec):
             raise ValueError("must look like '90m', '36h', '3d' or '2w'") from None
         return history
 
-    def __call__(self, ctx: Context) -> Any:
-        """Ask the strategy, as the plain function that it still is."""
+    def __call__(self, ctx: Any) -> Any:
+        """Ask the strategy, or give it a frame, as the plain function that it still is."""
         return self.function(ctx)
 
     def __repr__(self) -> str:
@@ -199,6 +202,10 @@ class StrategySpec(_Spec):
         ... def means(df):
         ...     return {"mean": df.close.rolling(96).mean()}
         """
+        if self.vectorised:
+            raise SpecError(
+                f"{self.name!r} is vectorised and sees the whole frame; compute the columns there"
+            )
         item = Indicator(timeframe, _nothing, *_checked_window(self.name, window, tolerance))
         if timeframe not in TIMEFRAMES:
             raise SpecError(
@@ -223,6 +230,11 @@ class StrategySpec(_Spec):
         return self._indicators
 
     @property
+    def counts_from_start(self) -> bool:
+        """Whether what it computes depends on where its history starts."""
+        return self.vectorised or bool(self._indicators)
+
+    @property
     def every_ms(self) -> int:
         """Interval of the asks, ms."""
         return timeframe_ms(self.every)
@@ -237,6 +249,7 @@ class StrategySpec(_Spec):
         """Hash of the function, its interval, its indicators and its risk rules."""
         parts = [self._does, self.every, str(self.history)]
         parts += [f"{rule.name}:{rule.fingerprint}" for rule in self.risk]
+        parts += ["vectorised"] * self.vectorised
         parts += [item.fingerprint for item in self._indicators]
         return digest("\n".join(parts))
 

@@ -11,6 +11,7 @@ from tradenb.engine.context import Context
 from tradenb.engine.history import History
 from tradenb.engine.indicators import Closed, Indicators
 from tradenb.engine.instance import Instance, Numbering
+from tradenb.engine.signals import signals_of
 from tradenb.live.run import LiveRun
 from tradenb.live.shelf import Kept
 
@@ -44,10 +45,10 @@ def begin(run: LiveRun, kept: Kept, history: History) -> None:
     run.told_seq = _last_told(kept)
     run.histories.put(history)
 
+    closed = Closed(run.histories, run.symbol, first, windowed=True)
+
     def make_context(saved: str) -> Context:
-        indicators = Indicators(
-            run.spec.declared, Closed(run.histories, run.symbol, first, windowed=True)
-        )
+        indicators = Indicators(run.spec.declared, closed)
         return Context(run.symbol, "live", run.rules, run.histories, saved, indicators)
 
     run.instance = Instance(
@@ -59,6 +60,7 @@ def begin(run: LiveRun, kept: Kept, history: History) -> None:
         rules=run.rules,
         numbering=Numbering(kept.last_seq),
         saved=kept.user_state,
+        signals=signals_of(run.spec, closed),
     )
 
 
@@ -69,7 +71,7 @@ def history_span(run: LiveRun, kept: Kept, cursor: int) -> int:
     a restart would change their last bits.
     """
     wanted = run.spec.history_ms
-    if run.spec.declared and kept.history_start:
+    if run.spec.counts_from_start and kept.history_start:
         wanted = max(wanted, cursor - kept.history_start)
     return wanted
 
@@ -77,7 +79,7 @@ def history_span(run: LiveRun, kept: Kept, cursor: int) -> int:
 def _first_of_history(run: LiveRun, history: History) -> int:
     """Return the first candle that indicators are computed from, ms UTC."""
     first, known = history.candles.start, run.history_start
-    if run.spec.declared and first > known:
+    if run.spec.counts_from_start and first > known:
         log.warning(
             "%s: candles begin at %s now, its indicators began at %s; their last bits may change",
             run.id,
