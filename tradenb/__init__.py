@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tradenb.exchanges.files import file_exchange as file_exchange
     from tradenb.exchanges.frame import frame_exchange as frame_exchange
     from tradenb.nested import allow_nested as allow_nested
+    from tradenb.research.sweep import sweep as sweep
     from tradenb.sizing import size_atr as size_atr
     from tradenb.sizing import size_fixed as size_fixed
     from tradenb.sizing import size_kelly as size_kelly
@@ -71,6 +72,7 @@ _HOMES: Final[dict[str, str]] = {
     "stats": "tradenb.view.stats",
     "strategy": "tradenb.engine.declare",
     "subscribe": "tradenb.bus",
+    "sweep": "tradenb.research.sweep",
 }
 _ERRORS: Final = (
     "AlreadyRunning",

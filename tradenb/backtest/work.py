@@ -140,9 +140,7 @@ class Work:
         self.loaded = before + 1
 
     def _session(self) -> Session:
-        histories, numbering = Histories(self._other), Numbering()
-        for symbol, candles in self.candles.items():
-            histories.add(symbol, candles)
+        histories, numbering = self._histories(), Numbering()
         instances = [
             self._instance(spec, symbol, place, histories, numbering)
             for place, (spec, symbol) in enumerate(
@@ -150,6 +148,12 @@ class Work:
             )
         ]
         return Session(instances)
+
+    def _histories(self) -> Histories:
+        histories = Histories(self._other)
+        for symbol, candles in self.candles.items():
+            histories.add(symbol, candles)
+        return histories
 
     def _prepare(self, session: Session) -> Pump:
         """Compute indicators and vectorised signals, each once over all candles of the run."""

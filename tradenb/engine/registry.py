@@ -7,7 +7,8 @@ revision only if what it does has changed. Another object under a used name is a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FunctionType
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -125,6 +126,21 @@ class Registry:
             known = self._named[kind]
             known[name] = known[name].settled()
             return known[name].revision
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Forget the strategies that are registered inside; those from before are as they were.
+
+        Other threads wait meanwhile: keep it short.
+        """
+        with self._lock:
+            before = {kind: dict(known) for kind, known in self._named.items()}
+            self._named.pop("strategy", None)
+            try:
+                yield
+            finally:
+                self._named.clear()
+                self._named.update(before)
 
     def instance(self, symbol: str, strategy: str, mode: str, make: Callable[[], Made]) -> Made:
         """Return the one instance of a symbol, strategy and mode; made on first use."""
