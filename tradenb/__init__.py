@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tradenb.exchanges.files import file_exchange as file_exchange
     from tradenb.exchanges.frame import frame_exchange as frame_exchange
     from tradenb.nested import allow_nested as allow_nested
+    from tradenb.research.lookahead import lookahead as lookahead
     from tradenb.research.sweep import sweep as sweep
     from tradenb.sizing import size_atr as size_atr
     from tradenb.sizing import size_fixed as size_fixed
@@ -64,6 +65,7 @@ _HOMES: Final[dict[str, str]] = {
     "file_exchange": "tradenb.exchanges.files",
     "frame_exchange": "tradenb.exchanges.frame",
     "long": "tradenb.core.signal",
+    "lookahead": "tradenb.research.lookahead",
     "risk": "tradenb.engine.declare",
     "short": "tradenb.core.signal",
     "size_atr": "tradenb.sizing",

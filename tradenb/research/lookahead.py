@@ -1,0 +1,351 @@
+"""`tn.lookahead`: whether a strategy decides by what it could not know yet.
+
+The backtest is repeated with everything after a moment replaced by noise: candles, and the frames
+and arrays that the strategy's functions close over. What was decided up to that moment must not
+change. A decision that does is shown with its time, its field, and the line that saw the future.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from tradenb.backtest.plan import Plan, make_plan
+from tradenb.backtest.trial import Market
+from tradenb.core.candles import Candles
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import floor_to, iso, timeframe_ms
+from tradenb.engine.registry import registry
+from tradenb.engine.specs import StrategySpec
+from tradenb.errors import LookaheadError, TradenbError
+from tradenb.research.culprit import Follower, Line, first_difference, known_until, line_of
+from tradenb.research.fresh import Copier, names_of
+from tradenb.research.noise import NOISES, Noise, Spoiler, future_rows, noisy_candles
+from tradenb.research.replay import Noted, Replies, answer_of, differing, replay
+from tradenb.view.words import plural
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_ENOUGH: Final = 10
+
+
+class Leak(NamedTuple):
+    """A decision that changed with the future.
+
+    Attributes
+    ----------
+    at : int
+        Close time as of which it was taken, ms UTC.
+    symbol, strategy : str
+    field : str
+        What changed: a field of the candidate, or "answer" where there was one and then none.
+    known, noisy : object
+        Its value with the true future, and with noise.
+    after : int
+        The moment after which all was noise, ms UTC; at or after `at`.
+    line : Line
+        Where the future was seen.
+    """
+
+    at: int
+    symbol: str
+    strategy: str
+    field: str
+    known: Any
+    noisy: Any
+    after: int
+    line: Line
+
+
+@dataclass
+class Lookahead:
+    """What a look-ahead analysis found.
+
+    Attributes
+    ----------
+    strategy : str
+    found : list of Leak
+        In order of time.
+    moments : int
+        How many moments were tried, each with two sorts of noise.
+    decisions : int
+        Decisions that were compared.
+    warnings : list of str
+    """
+
+    strategy: str
+    found: list[Leak]
+    moments: int
+    decisions: int
+    reproducible: bool = True
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found, and there was something to be found."""
+        return not self.found and self.reproducible
+
+    @property
+    def leaks(self) -> pd.DataFrame:
+        """One row a decision that changed."""
+        import pandas as pd
+
+        rows = [
+            (*leak[:7], leak.line.number, leak.line.file, leak.line.text) for leak in self.found
+        ]
+        columns = [*Leak._fields[:7], "line", "file", "source"]
+        frame = pd.DataFrame(rows, columns=columns)
+        for name in ("at", "after"):
+            times = pd.to_datetime(frame[name].astype("int64"), unit="ms", utc=True)
+            frame[name] = times.astype("datetime64[ms, UTC]")
+        return frame
+
+    def raise_if_leaking(self) -> None:
+        """Raise LookaheadError if a decision changed, or nothing could be proved."""
+        if not self.clean:
+            raise LookaheadError(repr(self))
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<div>{html.escape(line)}</div>" for line in self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        tried = f"{plural(self.moments, 'moment')}, {plural(self.decisions, 'decision')} compared"
+        if not self.reproducible:
+            yield f"{self.strategy}: two runs on the same candles differ; nothing can be proved"
+        elif self.clean:
+            yield f"{self.strategy}: no look-ahead found ({tried})"
+        else:
+            yield f"{self.strategy}: sees the future ({tried})"
+        for leak in self.found:
+            yield (
+                f"  {iso(leak.at)} {leak.symbol} {leak.field}: {leak.known!r} became "
+                f"{leak.noisy!r} with noise after {iso(leak.after)}; line {leak.line.number}: "
+                f"{leak.line.text}"
+            )
+        for words in self.warnings:
+            yield f"  note: {words}"
+
+
+def lookahead(
+    strategy: Any,
+    *,
+    symbols: str | Iterable[str],
+    exchange: Any,
+    start: Any = None,
+    end: Any = None,
+    rules: Rules | None = None,
+    samples: int = 20,
+    events: int | None = None,
+    seed: int = 0,
+) -> Lookahead:
+    """Look for decisions that depend on what was not known yet.
+
+    Parameters
+    ----------
+    strategy : StrategySpec or str
+    symbols, exchange, start, end, rules
+        As in `tn.backtest.run`. A week or two is enough to find a leak.
+    samples : int, default 20
+        Moments spread by chance over the period, on and off the strategy's interval.
+    events : int, optional
+        How many of the moments at which it had an answer are tried, evenly spread; default all.
+    seed : int, default 0
+        Of the moments and the noise.
+
+    Returns
+    -------
+    Lookahead
+        `.clean`, `.leaks` (a DataFrame), `.raise_if_leaking()`.
+
+    Raises
+    ------
+    UsageError, CandleError, ExchangeError, StrategyError
+        As `tn.backtest.run`.
+
+    Notes
+    -----
+    The analysis proves leaks, not their absence: it sees candles, and frames, arrays and exchanges
+    that the functions name or close over. A file that a function reads by itself stays as it is.
+    """
+    spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
+    plan = make_plan(symbols, spec, exchange, start, end, rules, ())
+    analysis = _Analysis(spec, plan, seed)
+    base = analysis.run(None, None)
+    if not _alike(base.replies, analysis.run(None, None).replies):
+        return Lookahead(spec.name, [], 0, len(base.replies), reproducible=False)
+    moments = analysis.moments(base, samples, events)
+    found: dict[tuple[int, str], Leak] = {}
+    for after in moments:
+        for noise in NOISES:
+            leak = analysis.leak(base, after, noise)
+            if leak is not None:
+                found.setdefault((leak.at, leak.symbol), leak)
+        if len(found) >= _ENOUGH:
+            break
+    leaks = sorted(found.values(), key=_when)
+    return Lookahead(
+        spec.name, leaks, len(moments), len(base.replies), warnings=analysis.frames_with_a_future()
+    )
+
+
+class _Analysis:
+    def __init__(self, spec: StrategySpec, plan: Plan, seed: int) -> None:
+        self.spec = spec
+        self.plan = plan
+        self.seed = seed
+        self.candles: dict[str, Candles] = {
+            symbol: plan.source.load(
+                symbol, start=plan.start, end=plan.end, history=plan.history_ms, rules=plan.rules
+            ).candles
+            for symbol in plan.symbols
+        }
+
+    def run(self, after: int | None, noise: Noise | None, follow: _Follow | None = None) -> Noted:
+        """Run up to a moment, with noise for what comes after it."""
+        candles, until = self.candles, after
+        if after is not None and noise is not None:
+            candles = {
+                symbol: noisy_candles(own, after, noise, self.seed)
+                for symbol, own in candles.items()
+            }
+        market = Market(self.plan.source.name, candles)
+        spec = Copier(Spoiler(after or 0, noise, self.candles), market).spec(self.spec)
+        if follow is not None:
+            spec = follow.attached(spec)
+
+        def planned(on: Market) -> Plan:
+            plan = self.plan
+            return make_plan(plan.symbols, spec, on, plan.start, plan.end, plan.rules, ())
+
+        return replay(planned, market, until=until)
+
+    def moments(self, base: Noted, samples: int, events: int | None) -> list[int]:
+        """Choose after which moments all is to be noise."""
+        replies = base.replies
+        if not replies:
+            return []
+        first, last = min(key[0] for key in replies), max(key[0] for key in replies)
+        random = np.random.default_rng(self.seed)
+        sampled = [floor_to(int(at)) for at in random.integers(first, last + 1, max(0, samples))]
+        answered = sorted({key[0] for key, reply in replies.items() if reply is not None})
+        if events is not None and len(answered) > events:
+            places = np.linspace(0, len(answered) - 1, events).round().astype(int)
+            answered = [answered[place] for place in places]
+        return sorted({*sampled, *answered})
+
+    def leak(self, base: Noted, after: int, noise: Noise) -> Leak | None:
+        """Return the first decision up to a moment that noise after it changes."""
+        try:
+            noisy = self.run(after, noise).replies
+        except TradenbError as error:
+            # It cannot even be computed without the true future.
+            noisy = dict.fromkeys(base.replies, answer_of(error))
+        for key in sorted({*base.replies, *noisy}):
+            at, symbol, strategy = key
+            if at > after:
+                break
+            changed = differing(base.replies.get(key), noisy.get(key))
+            if changed:
+                name, known, became = changed[0]
+                line = self._line(at, after, noise)
+                return Leak(at, symbol, strategy, name, known, became, after, line)
+        return None
+
+    def _line(self, at: int, after: int, noise: Noise) -> Line:
+        """Follow the functions in both runs, and return the first line that differs."""
+        runs = []
+        for shown in (None, noise):
+            follow = _Follow(at, after, self.candles)
+            with suppress(TradenbError):
+                self.run(after, shown, follow)
+            runs.append(follow)
+        for one, other in zip(*(run.followers for run in runs), strict=True):
+            found = first_difference(one.moments, other.moments)
+            if found is not None:
+                return found
+        function: Any = self.spec.function
+        return line_of(getattr(function, "__code__", None) or function.func.__code__)
+
+    def frames_with_a_future(self) -> list[str]:
+        """Name the tables that the functions reach and that know more than the first moment."""
+        start = self.plan.start
+        first = min(own.start for own in self.candles.values()) if start is None else start
+        return sorted(
+            {
+                f"it reaches the table {name!r}, which has rows later than its clock; the future "
+                "of that table was replaced by noise as well"
+                for function in (self.spec.function, *(i.function for i in self.spec.declared))
+                for name, value in _tables(function)
+                if (future := future_rows(value, first)) is not None and future.any()
+            }
+        )
+
+
+class _Follow:
+    """Followers of the functions of a strategy, in the order in which they are called."""
+
+    def __init__(self, at: int, after: int, candles: dict[str, Candles]) -> None:
+        self.at = at
+        self.after = after
+        self.candles = candles
+        self.followers: list[Follower] = []
+
+    def attached(self, spec: StrategySpec) -> StrategySpec:
+        """Put followers in place of the functions."""
+        indicators = tuple(
+            item._replace(function=self._of_frame(item.function, item.timeframe))
+            for item in spec.declared
+        )
+        if spec.vectorised:
+            function: Any = self._of_frame(spec.function, spec.every)
+        else:
+            known = known_until(self.at, 1 << 40)
+            function = Follower(spec.function, known, lambda ctx: ctx.now == self.at)
+            self.followers.append(function)
+        found = spec.model_copy(update={"function": function})
+        found._indicators = indicators
+        return found
+
+    def _of_frame(self, function: Any, timeframe: str) -> Follower:
+        first = min(own.start for own in self.candles.values())
+        rows = (self.after - first) // timeframe_ms(timeframe)
+        made = Follower(function, known_until(self.after, rows), lambda _df: True)
+        self.followers.append(made)
+        return made
+
+
+def _tables(function: Any) -> Iterator[tuple[str, Any]]:
+    import pandas as pd
+
+    function = getattr(function, "__func__", getattr(function, "func", function))
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return
+    closed = zip(code.co_freevars, function.__closure__ or (), strict=True)
+    reached = {name: function.__globals__.get(name) for name in names_of(code)}
+    for name, cell in closed:
+        try:
+            reached[name] = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+    for name, value in reached.items():
+        if isinstance(value, pd.DataFrame | pd.Series):
+            yield name, value
+
+
+def _alike(one: Replies, other: Replies) -> bool:
+    return one.keys() == other.keys() and not any(differing(one[key], other[key]) for key in one)
+
+
+def _when(leak: Leak) -> tuple[int, str]:
+    return leak.at, leak.symbol
