@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tradenb import backtest as backtest
     from tradenb import errors as errors
     from tradenb import live as live
+    from tradenb import research as research
     from tradenb import testing as testing
     from tradenb.bus import subscribe as subscribe
     from tradenb.core.rules import Rules as Rules
@@ -46,8 +47,10 @@ if TYPE_CHECKING:
     from tradenb.exchanges.files import file_exchange as file_exchange
     from tradenb.exchanges.frame import frame_exchange as frame_exchange
     from tradenb.nested import allow_nested as allow_nested
+    from tradenb.research.compare import compare as compare
     from tradenb.research.lookahead import lookahead as lookahead
     from tradenb.research.sweep import sweep as sweep
+    from tradenb.research.walk_forward import walk_forward as walk_forward
     from tradenb.sizing import size_atr as size_atr
     from tradenb.sizing import size_fixed as size_fixed
     from tradenb.sizing import size_kelly as size_kelly
@@ -61,6 +64,7 @@ _HOMES: Final[dict[str, str]] = {
     "allow_nested": "tradenb.nested",
     "candles": "tradenb.exchanges.candles",
     "ccxt_exchange": "tradenb.exchanges.connect",
+    "compare": "tradenb.research.compare",
     "exchange": "tradenb.exchanges.callable",
     "file_exchange": "tradenb.exchanges.files",
     "frame_exchange": "tradenb.exchanges.frame",
@@ -75,6 +79,7 @@ _HOMES: Final[dict[str, str]] = {
     "strategy": "tradenb.engine.declare",
     "subscribe": "tradenb.bus",
     "sweep": "tradenb.research.sweep",
+    "walk_forward": "tradenb.research.walk_forward",
 }
 _ERRORS: Final = (
     "AlreadyRunning",
@@ -101,6 +106,7 @@ _MODULES: Final = {
     "backtest": "tradenb.backtest",
     "errors": "tradenb.errors",
     "live": "tradenb.live",
+    "research": "tradenb.research",
     "risks": "tradenb.engine.risks",
     "testing": "tradenb.testing",
 }

@@ -4,3 +4,7 @@ Above `backtest`, `live` and `view`: it runs strategies many times and judges wh
 """
 
 from __future__ import annotations
+
+from tradenb.research.ranking import heatmap, parallel, ranking
+
+__all__ = ["heatmap", "parallel", "ranking"]
