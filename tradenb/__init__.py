@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tradenb.nested import allow_nested as allow_nested
     from tradenb.research.compare import compare as compare
     from tradenb.research.lookahead import lookahead as lookahead
+    from tradenb.research.parity import parity as parity
     from tradenb.research.sweep import sweep as sweep
     from tradenb.research.walk_forward import walk_forward as walk_forward
     from tradenb.sizing import size_atr as size_atr
@@ -70,6 +71,7 @@ _HOMES: Final[dict[str, str]] = {
     "frame_exchange": "tradenb.exchanges.frame",
     "long": "tradenb.core.signal",
     "lookahead": "tradenb.research.lookahead",
+    "parity": "tradenb.research.parity",
     "risk": "tradenb.engine.declare",
     "short": "tradenb.core.signal",
     "size_atr": "tradenb.sizing",

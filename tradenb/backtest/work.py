@@ -155,6 +155,9 @@ class Work:
             histories.add(symbol, candles)
         return histories
 
+    def _closed(self, histories: Histories, symbol: str) -> Closed:
+        return Closed(histories, symbol)
+
     def _prepare(self, session: Session) -> Pump:
         """Compute indicators and vectorised signals, each once over all candles of the run."""
         for instance in session.instances:
@@ -188,7 +191,7 @@ class Work:
             if order.symbol in (None, symbol) and order.strategy in (None, spec.name):
                 state = give(state, order.command)
 
-        closed = Closed(histories, symbol)
+        closed = self._closed(histories, symbol)
         indicators = Indicators(spec.declared, closed)
 
         def make_context(saved: str) -> Context:
