@@ -19,8 +19,9 @@ from tradenb.backtest.outcome import Closed, Outcomes
 from tradenb.core.candles import Floats
 from tradenb.core.machine import NeedCandidate, NeedCandles, NeedClearance, State, advance, answer
 from tradenb.core.pnl import pnl_percent
+from tradenb.core.problems import TOLERANCE
 from tradenb.core.rules import Rules
-from tradenb.core.signal import TOLERANCE, Signal
+from tradenb.core.signal import Signal
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.call import Pump, StrategyTimeout
 from tradenb.engine.context import begin_ask, keep_state, saved_state

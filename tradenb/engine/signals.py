@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.core.candles import Floats
-from tradenb.core.signal import FIELDS, Candidate
+from tradenb.core.problems import FIELDS
+from tradenb.core.signal import Candidate
 from tradenb.engine.context import Context
 from tradenb.engine.indicators import Closed, floats_of, table_of
 from tradenb.engine.specs import StrategySpec
