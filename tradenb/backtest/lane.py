@@ -102,13 +102,8 @@ def _follow(state: State, outcomes: Outcomes, tally: Tally) -> tuple[State, int]
     if opened_at is None:
         tally.open += 1
         return state, candles.end + MINUTE
-    found = outcomes.of(
-        candles.index(opened_at),
-        long=signal.position == "long",
-        target=signal.take_profit,
-        stop=signal.stop_loss,
-        minutes=signal.minutes,
-    )
+    row, long = candles.index(opened_at), signal.position == "long"
+    found = outcomes.of((row, long, signal.take_profit, signal.stop_loss, signal.minutes))
     if found is None:
         tally.open += 1
         return state, candles.end + MINUTE
@@ -156,30 +151,33 @@ def chased(instance: Instance, table: Table, outcomes: Outcomes, tally: Tally) -
     good = asks.good(rules)
     following = _next_of(good)
     rows, long = _quick(asks.row), _quick(asks.long)
-    target, stop, minutes = (_quick(column) for column in asks.numbers.values())
-    place, entered, ended, prices = _first_of(following), [], [], []
-    idle_from, refused = 0, np.concatenate(([0], np.cumsum(~good)))
+    target, stop = _quick(asks.numbers["take_profit"]), _quick(asks.numbers["stop_loss"])
+    minutes = _quick(np.nan_to_num(asks.numbers["minutes"]).astype(np.int64))
+    place, opened, ended, prices = _first_of(following), [], [], []
+    waited, idle_from = [0], 0
+    of, place_from, count = outcomes.of, asks.place_from, len(good)
     while place >= 0:
-        tally.rejected += int(refused[place] - refused[idle_from])
-        row = rows[place]
-        found = outcomes.of(
-            row,
-            long=long[place],
-            target=target[place],
-            stop=stop[place],
-            minutes=int(minutes[place]),
-        )
+        found = of((rows[place], long[place], target[place], stop[place], minutes[place]))
+        opened.append(place)
         if found is None:
             tally.open += 1
-            idle_from = len(good)
+            waited.append(count)
             break
-        entered.append(place)
-        ended.append(found.row)
-        prices.append(found.price)
-        idle_from = asks.place_from(found.row)
-        place = following[idle_from] if idle_from < len(following) else -1
-    tally.rejected += int(refused[-1] - refused[idle_from])
-    tally.trades += _trades(asks, np.array(entered, dtype=np.intp), ended, prices, rules)
+        ended.append(found[0])
+        prices.append(found[1])
+        idle_from = place_from(found[0])
+        waited.append(idle_from)
+        place = following[idle_from] if idle_from < count else -1
+    tally.rejected += _refused(good, waited, opened)
+    entered = np.array(opened[: len(ended)], dtype=np.intp)
+    tally.trades += _trades(asks, entered, ended, prices, rules)
+
+
+def _refused(good: NDArray[np.bool_], waited: list[int], opened: list[int]) -> int:
+    """Count the broken candidates from where waiting began to where a position was opened."""
+    before = np.concatenate(([0], np.cumsum(~good)))
+    until = [*opened, len(good)]
+    return int(before[until].sum() - before[waited].sum())
 
 
 class _Asks:

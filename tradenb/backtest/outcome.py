@@ -49,9 +49,15 @@ class Outcomes:
         self.rules = rules
         self._known: dict[Key, Exit | None] = {}
 
-    def of(self, row: int, *, long: bool, target: float, stop: float, minutes: int) -> Exit | None:
-        """Return the end of a position that opens at the close of a row; None: it stays open."""
-        key = (row, long, target, stop, minutes)
+    def of(self, key: Key) -> Exit | None:
+        """Return the end of a position; None: it stays open.
+
+        Parameters
+        ----------
+        key : (row, long, target, stop, minutes)
+            Row of the candle at whose close it opens, whether it is long, prices of target and
+            stop, and its longest life.
+        """
         try:
             return self._known[key]
         except KeyError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from itertools import accumulate
+from itertools import accumulate, groupby
 from operator import add
 from typing import Final, Protocol
 
@@ -165,11 +165,7 @@ def _path(
 
 
 def _longest(flags: Iterable[bool]) -> int:
-    longest = current = 0
-    for flag in flags:
-        current = current + 1 if flag else 0
-        longest = max(longest, current)
-    return longest
+    return max((sum(1 for _ in row) for flag, row in groupby(flags) if flag), default=0)
 
 
 def _averages(returns: Sequence[float]) -> dict[str, float]:

@@ -67,7 +67,7 @@ def sweep_heatmap(
     axis = {"type": "category", "showgrid": False, "zeroline": False}
     layout = {
         "height": 120 + 30 * min(max(len(grid), 6), 20),
-        "margin": {**MARGIN, "t": 12},
+        "margin": MARGIN,
         "xaxis": {**axis, "title": {"text": x}},
         "yaxis": {**axis, "title": {"text": y}},
     }
@@ -101,10 +101,11 @@ def sweep_parallel(
     line = {
         "color": known[value],
         "colorscale": _SCALE,
+        "cmid": 0 if known[value].min() < 0 < known[value].max() else None,
         "showscale": True,
         "colorbar": {"title": {"text": value}, "outlinewidth": 0, "thickness": 12},
     }
-    text = TEMPLATE["layout"]["font"]
+    text = {**TEMPLATE["layout"]["font"], "shadow": "none"}  # else a white one, whatever the page
     trace = {
         "dimensions": dimensions,
         "line": line,
