@@ -191,16 +191,16 @@ def _deviation(returns: Sequence[float], mean: float, divisor: int) -> float:
     # The mean of equal numbers may differ from them in the last bit.
     if min(returns) == max(returns):
         return 0.0
-    return math.sqrt(_total((change - mean) * (change - mean) for change in returns) / divisor)
+    return math.sqrt(_total([(change - mean) * (change - mean) for change in returns]) / divisor)
 
 
 def _ratios(
     returns: Sequence[float], found: dict[str, float], *, equity: float, years: float
 ) -> dict[str, float]:
     mean = found["avg_pnl"]
-    wins = _total(change for change in returns if change > 0)
-    losses = _total(change for change in returns if change < 0)
-    squares = _total(min(change, 0.0) * min(change, 0.0) for change in returns)
+    falls = [change for change in returns if change < 0]
+    wins, losses = _total([change for change in returns if change > 0]), _total(falls)
+    squares = _total([change * change for change in falls])
     per_year = _ratio(len(returns), years)
     sharpe = _sharpe(mean, found["std"])
     annual = _annual_return(equity, years)
