@@ -261,3 +261,24 @@ def _check_window(item: Indicator, windowed: dict[str, _Column], whole: dict[str
                 f"{right!r} over all {len(column.values)}: more apart than tolerance = "
                 f"{item.tolerance:g}; widen the window or state a larger tolerance"
             )
+
+
+def nothing(_df: object) -> dict[str, object]:
+    """Make no indicators."""
+    return {}
+
+
+def checked_window(
+    name: str, window: int | None, tolerance: float | None
+) -> tuple[int | None, float]:
+    """Refuse a window without a tolerance, and either that is no sensible number."""
+    what = f"{name!r}: indicators with window={window!r}, tolerance={tolerance!r}"
+    if (window is None) != (tolerance is None):
+        raise SpecError(f"{what}: give both or neither; a window changes values")
+    if window is None or tolerance is None:
+        return None, 0.0
+    if type(window) is not int or window < 1:
+        raise SpecError(f"{what}: window must be a whole number of candles, at least 1")
+    if not 0 <= tolerance < 1:
+        raise SpecError(f"{what}: tolerance must be at least 0 and below 1")
+    return window, float(tolerance)

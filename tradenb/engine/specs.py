@@ -16,7 +16,7 @@ from tradenb.core.signal import Signal
 from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
 from tradenb.engine.context import Context
 from tradenb.engine.fingerprint import digest, fingerprint, identity_of
-from tradenb.engine.indicators import Indicator
+from tradenb.engine.indicators import Indicator, checked_window, nothing
 from tradenb.errors import SpecError, UsageError
 
 CALLBACKS: Final[dict[str, str]] = {
@@ -206,7 +206,7 @@ class StrategySpec(_Spec):
             raise SpecError(
                 f"{self.name!r} is vectorised and sees the whole frame; compute the columns there"
             )
-        item = Indicator(timeframe, _nothing, *_checked_window(self.name, window, tolerance))
+        item = Indicator(timeframe, nothing, *checked_window(self.name, window, tolerance))
         if timeframe not in TIMEFRAMES:
             raise SpecError(
                 f"{self.name!r}: timeframe of indicators must be one of {' '.join(TIMEFRAMES)}, "
@@ -282,26 +282,6 @@ def is_async(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - an object with an async __call__
     )
-
-
-def _nothing(_df: object) -> dict[str, object]:
-    return {}
-
-
-def _checked_window(
-    name: str, window: int | None, tolerance: float | None
-) -> tuple[int | None, float]:
-    """Refuse a window without a tolerance, and either that is no sensible number."""
-    what = f"{name!r}: indicators with window={window!r}, tolerance={tolerance!r}"
-    if (window is None) != (tolerance is None):
-        raise SpecError(f"{what}: give both or neither; a window changes values")
-    if window is None or tolerance is None:
-        return None, 0.0
-    if type(window) is not int or window < 1:
-        raise SpecError(f"{what}: window must be a whole number of candles, at least 1")
-    if not 0 <= tolerance < 1:
-        raise SpecError(f"{what}: tolerance must be at least 0 and below 1")
-    return window, float(tolerance)
 
 
 def _all_problems(name: object, error: ValidationError) -> str:

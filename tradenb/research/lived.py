@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tradenb.backtest.job import Job
 from tradenb.backtest.plan import make_plan
 from tradenb.backtest.trial import Market
 from tradenb.backtest.work import Work
 from tradenb.bus import Bus
-from tradenb.core.candles import Candles
+from tradenb.core.candles import NAMES, Candles, candles_of
 from tradenb.core.events import Event
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
@@ -187,10 +188,24 @@ def _muted(spec: StrategySpec, moments: frozenset[int]) -> StrategySpec:
     return found
 
 
+def aligned(seen: Candles, fresh: Candles) -> tuple[Candles, Candles]:
+    """Cut the candles of then and of now to the period that both have."""
+    start, end = max(seen.start, fresh.start), min(seen.end, fresh.end)
+    return seen.between(start, end), fresh.between(start, end)
+
+
+def changed(seen: Candles, fresh: Candles) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which candles were missing live (filled flat), and which had other values."""
+    differs = np.zeros(len(seen), dtype=bool)
+    for name in NAMES:
+        differs |= getattr(seen, name) != getattr(fresh, name)
+    before = np.concatenate((seen.open[:1], seen.close[:-1]))
+    flat = (seen.volume == 0) & (seen.high == seen.low) & (seen.close == before)
+    return differs & flat, differs & ~flat
+
+
 def with_rows(seen: Candles, fresh: Candles, rows: Any) -> Candles:
     """Return the candles of a live run with some rows as they are now."""
-    from tradenb.core.candles import NAMES, candles_of
-
     columns = []
     for name in NAMES:
         column = np.array(getattr(seen, name))

@@ -12,10 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tradenb.core.candles import NAMES, Candles
+from tradenb.core.candles import Candles
 from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
 from tradenb.engine.registry import registry
@@ -25,6 +22,8 @@ from tradenb.live.run import LiveRun
 from tradenb.research.lived import (
     Circumstances,
     Lived,
+    aligned,
+    changed,
     failed_asks,
     gone_through,
     late_exits,
@@ -196,7 +195,7 @@ class _Ladder:
         self.end = run.instance.state.cursor
         self.stopped = run.instance.state.stopping or run.instance.state.done
         candles = run.instance.candles.between(run.history_start, self.end)
-        self.seen, self.fresh = _aligned(candles, self._fetched(exchange))
+        self.seen, self.fresh = aligned(candles, self._fetched(exchange))
 
     def _fetched(self, exchange: Any) -> Candles:
         run, source = self.run, exchange or self.run.source
@@ -228,7 +227,7 @@ class _Ladder:
         if windows:
             given = without(given, windowed=False)
             yield "indicator window", given
-        missing, revised = _changed(self.seen, self.fresh)
+        missing, revised = changed(self.seen, self.fresh)
         if missing.any():
             given = without(given, candles=with_rows(self.seen, self.fresh, missing))
             yield "candle missing", given
@@ -260,22 +259,6 @@ def _code_of_today(run: LiveRun, strategy: Any) -> StrategySpec:
     if strategy is not None:
         return registry.find("strategy", strategy, form=StrategySpec)
     return registry.known("strategy", run.strategy) or run.spec
-
-
-def _aligned(seen: Candles, fresh: Candles) -> tuple[Candles, Candles]:
-    """Cut the candles of then and of now to the period that both have."""
-    start, end = max(seen.start, fresh.start), min(seen.end, fresh.end)
-    return seen.between(start, end), fresh.between(start, end)
-
-
-def _changed(seen: Candles, fresh: Candles) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which candles were missing live (filled flat), and which had other values."""
-    differs = np.zeros(len(seen), dtype=bool)
-    for name in NAMES:
-        differs |= getattr(seen, name) != getattr(fresh, name)
-    before = np.concatenate((seen.open[:1], seen.close[:-1]))
-    flat = (seen.volume == 0) & (seen.high == seen.low) & (seen.close == before)
-    return differs & flat, differs & ~flat
 
 
 def _differences(before: list[Lived], after: list[Lived], cause: str) -> list[Difference]:
