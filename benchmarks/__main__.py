@@ -9,11 +9,32 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import growth, lines, live, memory, one_symbol, panel, portfolio, process, rehearsal
+from benchmarks import (
+    growth,
+    lines,
+    live,
+    memory,
+    one_symbol,
+    panel,
+    portfolio,
+    process,
+    rehearsal,
+    research,
+)
 from benchmarks.files import folder_of_candles
 from benchmarks.lines import Heading, Line
 
-SUBJECTS = ("run", "symbols", "growth", "process", "memory", "live", "rehearsal", "panel")
+SUBJECTS = (
+    "run",
+    "research",
+    "symbols",
+    "growth",
+    "process",
+    "memory",
+    "live",
+    "rehearsal",
+    "panel",
+)
 
 
 def main() -> None:
@@ -32,6 +53,8 @@ def _all(subjects: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Line
     times = 2 if quick else 7
     if "run" in subjects:
         yield from one_symbol.measure(times)
+    if "research" in subjects:
+        yield from research.measure(times, quick=quick)
     if "symbols" in subjects:
         yield from portfolio.measure(1 if quick else 3)
     if "growth" in subjects:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tradenb import backtest as backtest
     from tradenb import errors as errors
     from tradenb import live as live
+    from tradenb import research as research
     from tradenb import testing as testing
     from tradenb.bus import subscribe as subscribe
     from tradenb.core.rules import Rules as Rules
@@ -47,6 +48,11 @@ if TYPE_CHECKING:
     from tradenb.exchanges.frame import frame_exchange as frame_exchange
     from tradenb.nested import allow_nested as allow_nested
     from tradenb.panel.dashboard import dashboard as dashboard
+    from tradenb.research.compare import compare as compare
+    from tradenb.research.lookahead import lookahead as lookahead
+    from tradenb.research.parity import parity as parity
+    from tradenb.research.sweep import sweep as sweep
+    from tradenb.research.walk_forward import walk_forward as walk_forward
     from tradenb.sizing import size_atr as size_atr
     from tradenb.sizing import size_fixed as size_fixed
     from tradenb.sizing import size_kelly as size_kelly
@@ -60,11 +66,14 @@ _HOMES: Final[dict[str, str]] = {
     "allow_nested": "tradenb.nested",
     "candles": "tradenb.exchanges.candles",
     "ccxt_exchange": "tradenb.exchanges.connect",
+    "compare": "tradenb.research.compare",
     "dashboard": "tradenb.panel.dashboard",
     "exchange": "tradenb.exchanges.callable",
     "file_exchange": "tradenb.exchanges.files",
     "frame_exchange": "tradenb.exchanges.frame",
     "long": "tradenb.core.signal",
+    "lookahead": "tradenb.research.lookahead",
+    "parity": "tradenb.research.parity",
     "risk": "tradenb.engine.declare",
     "short": "tradenb.core.signal",
     "size_atr": "tradenb.sizing",
@@ -73,6 +82,8 @@ _HOMES: Final[dict[str, str]] = {
     "stats": "tradenb.view.stats",
     "strategy": "tradenb.engine.declare",
     "subscribe": "tradenb.bus",
+    "sweep": "tradenb.research.sweep",
+    "walk_forward": "tradenb.research.walk_forward",
 }
 _ERRORS: Final = (
     "AlreadyRunning",
@@ -99,6 +110,7 @@ _MODULES: Final = {
     "backtest": "tradenb.backtest",
     "errors": "tradenb.errors",
     "live": "tradenb.live",
+    "research": "tradenb.research",
     "risks": "tradenb.engine.risks",
     "testing": "tradenb.testing",
 }

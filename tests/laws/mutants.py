@@ -164,7 +164,7 @@ def without_words(right: Function) -> Function:
 # ------------------------------------------------------------------------------------ the mutants
 
 CAUGHT_BY_THE_REFERENCE = (
-    Mutant("stop and target in the other order", "core.machine:_exit", in_the_other_order),
+    Mutant("stop and target in the other order", "core.machine:exit_of", in_the_other_order),
     Mutant(
         "expiry a minute late",
         "core.machine:_follow",

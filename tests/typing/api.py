@@ -54,6 +54,7 @@ def dip(ctx: Context) -> Candidate | None:
     assert_type(ctx.price, float)
     assert_type(ctx.average_price, float)
     assert_type(ctx.state, dict[str, Any])
+    assert_type(ctx.indicators["mean"], float)
     ctx.now = 5  # type: ignore[misc]
     if candles.close[-1] < 0.985 * candles.close.mean():
         return tn.long(take_profit=1.012 * ctx.price, stop_loss=0.994 * ctx.price, minutes=240)
@@ -141,6 +142,38 @@ assert_type(job.progress, float)
 assert_type(job.done, bool)
 assert_type(job.wait(1.0), bool)
 assert_type(job.result(timeout=1.0), Result)
+
+
+@dip.indicators("15m", window=500, tolerance=1e-9)
+def means(df: pd.DataFrame) -> dict[str, Any]:
+    return {"mean": df["close"].rolling(96).mean()}
+
+
+@tn.strategy("columns", every="5m", vectorised=True)
+def columns(df: pd.DataFrame) -> pd.DataFrame:
+    return df
+
+
+def make(fast: int) -> StrategySpec:
+    return columns
+
+
+table = tn.sweep(make, grid={"fast": [5, 10]}, symbols="BTCUSDT", exchange=source)
+assert_type(table, pd.DataFrame)
+assert_type(tn.research.ranking(table), pd.DataFrame)
+assert_type(tn.compare([dip, "later"], symbols="BTCUSDT", exchange=source), pd.DataFrame)
+walk = tn.walk_forward(
+    make, grid=[{"fast": 5}], symbols="BTCUSDT", exchange=source, train="60d", test="20d"
+)
+assert_type(walk.holds, bool)
+assert_type(walk.table, pd.DataFrame)
+seen = tn.lookahead(dip, symbols="BTCUSDT", exchange=source)
+assert_type(seen.clean, bool)
+assert_type(seen.leaks, pd.DataFrame)
+tn.lookahead(dip, exchange=source)  # type: ignore[call-arg]
+lived = tn.parity(tn.live.background("BTCUSDT", strategy=dip, exchange=source))
+assert_type(lived.causes, dict[str, int])
+assert_type(lived.table, pd.DataFrame)
 
 with tn.subscribe(note, kinds={"opened", "closed"}, mode="backtest") as subscription:
     assert_type(subscription, Subscription)

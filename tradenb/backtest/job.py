@@ -30,8 +30,8 @@ class Job:
         Part of the period that is done, 0 to 1.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._work = Work(plan, bus)
+    def __init__(self, plan: Plan, work: Work | None = None) -> None:
+        self._work = Work(plan, bus) if work is None else work
         self._pump: Pump = self._work.pump()
         self._finished = threading.Event()
         self._closed = threading.Event()
@@ -97,6 +97,13 @@ class Job:
         """
         if not self.wait(timeout):
             raise TimeoutError(f"the backtest is at {self.progress:.0%} after {timeout} s")
+        self.raise_if_failed()
+        if self._result is None:
+            self._result = result_of(self._work)
+        return self._result
+
+    def raise_if_failed(self) -> None:
+        """Raise what ended it before its time, if anything did."""
         error = self._worker.error
         if isinstance(error, Cancelled):
             now = self._work.session.now if self._work.session else 0
@@ -104,9 +111,6 @@ class Job:
             raise StateError(f"the backtest was cancelled{where}; run it again for a result")
         if error is not None:
             raise error
-        if self._result is None:
-            self._result = result_of(self._work)
-        return self._result
 
     def supervise(self, look: Callable[[Job], None] | None = None) -> None:
         """Start, and watch until the end; called once, on the thread that is to watch.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,10 +20,12 @@ from tradenb.core.timeframe import DAY, iso
 from tradenb.engine.call import Call, Pump, StrategyTimeout
 from tradenb.engine.context import Context
 from tradenb.engine.history import Histories
+from tradenb.engine.indicators import Closed, Indicators
 from tradenb.engine.instance import Instance, Numbering
 from tradenb.engine.session import Session
+from tradenb.engine.signals import signals_of
 from tradenb.engine.specs import StrategySpec
-from tradenb.errors import CandleError
+from tradenb.errors import CandleError, StrategyError, TradenbError
 from tradenb.view.words import plural
 
 log = logging.getLogger("tradenb")
@@ -89,6 +91,7 @@ class Work:
         for symbol in self.plan.symbols:
             self._load(symbol)
         session = self.session = self._session()
+        yield from self._prepare(session)
         self.stage = "running"
         for until in _blocks(self.start, self.end):
             block_began = time.perf_counter()
@@ -137,9 +140,7 @@ class Work:
         self.loaded = before + 1
 
     def _session(self) -> Session:
-        histories, numbering = Histories(self._other), Numbering()
-        for symbol, candles in self.candles.items():
-            histories.add(symbol, candles)
+        histories, numbering = self._histories(), Numbering()
         instances = [
             self._instance(spec, symbol, place, histories, numbering)
             for place, (spec, symbol) in enumerate(
@@ -147,6 +148,34 @@ class Work:
             )
         ]
         return Session(instances)
+
+    def _histories(self) -> Histories:
+        histories = Histories(self._other)
+        for symbol, candles in self.candles.items():
+            histories.add(symbol, candles)
+        return histories
+
+    def _closed(self, histories: Histories, symbol: str) -> Closed:
+        return Closed(histories, symbol)
+
+    def _prepare(self, session: Session) -> Pump:
+        """Compute indicators and vectorised signals, each once over all candles of the run."""
+        for instance in session.instances:
+            symbol, name = instance.state.symbol, instance.spec.name
+            if instance.signals is not None:
+                yield from self._compute(instance.signals.compute, f"signals of {name}", symbol)
+            elif instance.spec.declared:
+                compute = instance.context.indicators.compute
+                yield from self._compute(compute, f"indicators of {name}", symbol)
+
+    def _compute(self, compute: Callable[[int], None], what: str, symbol: str) -> Pump:
+        try:
+            yield Call(compute, (self.spans[symbol].end,), what, symbol)
+        except TradenbError:
+            raise
+        except Exception as error:
+            words = f"{what} failed: {type(error).__name__}: {error}"
+            raise StrategyError(words, symbol=symbol) from error
 
     def _instance(
         self,
@@ -162,8 +191,11 @@ class Work:
             if order.symbol in (None, symbol) and order.strategy in (None, spec.name):
                 state = give(state, order.command)
 
+        closed = self._closed(histories, symbol)
+        indicators = Indicators(spec.declared, closed)
+
         def make_context(saved: str) -> Context:
-            return Context(symbol, "backtest", self.plan.rules, histories, saved)
+            return Context(symbol, "backtest", self.plan.rules, histories, saved, indicators)
 
         if self.bus.wants("performance", "backtest"):
             note = functools.partial(self._note_ask, spec.name, symbol)
@@ -171,7 +203,14 @@ class Work:
         candles = self.candles[symbol]
         consumed = candles.rows(0, candles.index(span.end) + 1)
         return Instance(
-            spec, state, consumed, place, make_context, rules=self.plan.rules, numbering=numbering
+            spec,
+            state,
+            consumed,
+            place,
+            make_context,
+            rules=self.plan.rules,
+            numbering=numbering,
+            signals=signals_of(spec, closed),
         )
 
     def _other(self, symbol: str) -> Candles:

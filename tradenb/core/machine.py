@@ -462,7 +462,7 @@ def _follow(
     if row >= 0:
         at = first + (row - start) * MINUTE
         state, passed = _pass_milestones(state, signal, candles, rules, start, row)
-        price, reason = _exit(signal, touch.extremes(candles, row, rules), rules)
+        price, reason = exit_of(signal, touch.extremes(candles, row, rules), rules)
         return _close(state, signal, opened_at, at, price, reason, rules, passed)
     if expiry <= end:
         row = stop - 1
@@ -473,7 +473,7 @@ def _follow(
     return Step(end, EXITS, replace(state, cursor=end), passed, beyond)
 
 
-def _exit(signal: Signal, prices: touch.Extremes, rules: Rules) -> tuple[float, ExitReason]:
+def exit_of(signal: Signal, prices: touch.Extremes, rules: Rules) -> tuple[float, ExitReason]:
     """Say what a candle that touches stop or target closes the signal at."""
     if rules.same_candle == "stop_first":
         stopped = touch.stop_touched(signal, prices)
@@ -586,7 +586,7 @@ def _flatten(
     if rules.same_candle == "target_first":
         touched = touched or touch.target_touched(signal, prices)
     if touched:
-        price, reason = _exit(signal, prices, rules)
+        price, reason = exit_of(signal, prices, rules)
         return _close(state, signal, opened_at, at, price, reason, rules)
     price = touch.market_price(candles, row, rules)
     step = _close(state, signal, opened_at, at, price, "flattened", rules)

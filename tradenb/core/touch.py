@@ -156,6 +156,13 @@ def first_exit(candles: Candles, signal: Signal, rules: Rules, start: int, stop:
         Row of the candle, or -1.
     """
     low, high = sorted((signal.stop_loss, signal.take_profit))
+    return first_beyond(candles, rules, start, stop, low=low, high=high)
+
+
+def first_beyond(
+    candles: Candles, rules: Rules, start: int, stop: int, *, low: float, high: float
+) -> int:
+    """Find the first candle from `start` to `stop` that goes to `low` or to `high`; or -1."""
     return _first(candles, rules, start, stop, at_most=low, at_least=high)
 
 

@@ -7,10 +7,12 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.core import touch
-from tradenb.core.candles import NAMES, Candles
+from tradenb.core.candles import Candles
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
+from tradenb.engine.frame import frame_of
 from tradenb.engine.history import Histories
+from tradenb.engine.indicators import Closed, Indicators
 from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class Context:
     now : int
         Close time of the newest candle, ms UTC.
     mode : {"backtest", "live"}
+    indicators : Indicators
+        Name -> value at the last closed candle, of what `@strategy.indicators(...)` declares.
     remembers : bool
         Whether this ask has looked at `state`.
     """
@@ -40,19 +44,29 @@ class Context:
         "_opened",
         "_rules",
         "_saved",
+        "indicators",
         "mode",
         "remembers",
         "symbol",
     )
 
     def __init__(
-        self, symbol: str, mode: str, rules: Rules, histories: Histories, saved: str = "{}"
+        self,
+        symbol: str,
+        mode: str,
+        rules: Rules,
+        histories: Histories,
+        saved: str = "{}",
+        indicators: Indicators | None = None,
     ) -> None:
         self.symbol = symbol
         self.mode = mode
         self._rules = rules
         self._histories = histories
         self._history = histories.of(symbol)
+        if indicators is None:
+            indicators = Indicators((), Closed(histories, symbol))
+        self.indicators = indicators
         self._now = 0
         self._saved = saved
         self._opened: dict[str, Any] = {}
@@ -123,12 +137,7 @@ class Context:
         The parameters are those of `candles`. A frame costs about a hundred times what the arrays
         do.
         """
-        import pandas as pd
-
-        found = self.candles(timeframe, n, symbol, allow_fewer=allow_fewer)
-        times = pd.DatetimeIndex(found.time.astype("datetime64[ms]"), name="time")
-        columns = {name: getattr(found, name) for name in NAMES}
-        return pd.DataFrame(columns, index=times.tz_localize("UTC"))
+        return frame_of(self.candles(timeframe, n, symbol, allow_fewer=allow_fewer))
 
     @property
     def state(self) -> dict[str, Any]:
@@ -145,6 +154,7 @@ class Context:
 def begin_ask(context: Context, now: int) -> None:
     """Move a context to a moment."""
     context._now = now
+    context.indicators.now = now
     context.remembers = False
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
 
 from tradenb.engine.registry import registry
-from tradenb.engine.specs import CALLBACKS, RiskSpec, Strategy, StrategySpec, function_of
+from tradenb.engine.specs import CALLBACKS, RiskSpec, Strategy, StrategySpec, function_of, is_async
 from tradenb.errors import SpecError
 
 _TAKES: Final = ("book", "candidate")
@@ -19,6 +19,7 @@ def strategy(
     every: str,
     risk: RiskSpec | str | Iterable[RiskSpec | str] = (),
     history: str | None = None,
+    vectorised: bool = False,
     on_schedule: Callable[[Any], Any] | None = None,
     on_open: Callable[[Any], Any] | None = None,
     on_milestone: Callable[[Any], Any] | None = None,
@@ -38,6 +39,12 @@ def strategy(
         Rules that every candidate must pass, asked in this order.
     history : str, optional
         How much history a run fetches before its start, such as "3d".
+    vectorised : bool, default False
+        The function is no callback: it gets a DataFrame of all candles of the timeframe `every`
+        (UTC index of open times) and returns a DataFrame, or a dict of columns, with the same rows:
+        position ("long", "short" or None; or a number whose sign says so), take_profit, stop_loss,
+        minutes, and if you like entry, size, id, note. Each row is the answer at its candle's
+        close. A value in place of a column counts for all rows.
     on_schedule, on_open, on_milestone, on_close, on_cancel, on_ping : callable, optional
         Called with the event; in a live run after it is on disk. on_ping: each minute that a limit
         entry waits.
@@ -75,10 +82,11 @@ def strategy(
         function = target if owner is None else owner.get_signal
         spec = StrategySpec(
             name=name,
-            function=function_of(function, f"strategy {name!r}", "ctx"),
+            function=_function(function, name, vectorised=vectorised),
             every=every,
             risk=_rules(risk),
             history=history,
+            vectorised=vectorised,
             callbacks={
                 kind: function_of(callback, f"{CALLBACKS[kind]} of {name!r}", "event")
                 for kind, callback in {**_methods(owner), **callbacks}.items()
@@ -121,6 +129,13 @@ def risk(name: str) -> Callable[[Callable[..., Any]], RiskSpec]:
         return registry.register("risk rule", spec)
 
     return decorate
+
+
+def _function(function: Any, name: str, *, vectorised: bool) -> Callable[..., Any]:
+    found = function_of(function, f"strategy {name!r}", "df" if vectorised else "ctx")
+    if vectorised and is_async(found):
+        raise SpecError(f"strategy {name!r} is vectorised; it must be a plain function")
+    return found
 
 
 def _owner(name: str, target: Any) -> Strategy | None:

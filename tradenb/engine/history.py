@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import NamedTuple, SupportsIndex, cast
+from typing import TYPE_CHECKING, NamedTuple, SupportsIndex, cast
 
 from tradenb.core.candles import Candles, Columns, GrowingCandles, resample
 from tradenb.core.timeframe import iso, timeframe_ms
+from tradenb.engine.frame import frame_of
 from tradenb.errors import LookaheadError, NotEnoughCandles, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class _Frame(NamedTuple):
@@ -35,6 +39,7 @@ class History:
         self.symbol = symbol
         self._grown = {"1m": GrowingCandles(candles)}
         self._frames: dict[str, _Frame] = {}
+        self._shown: dict[int, tuple[int, int, pd.DataFrame]] = {}
 
     @property
     def candles(self) -> Candles:
@@ -52,7 +57,7 @@ class History:
     def renew(self, candles: Candles) -> None:
         """Put other 1m candles in place of all; timeframes are built anew from them."""
         self._grown = {"1m": GrowingCandles(candles)}
-        self._frames = {}
+        self._frames, self._shown = {}, {}
 
     def _from(self, start: int) -> Candles:
         return self.candles.between(start, self.candles.end)
@@ -72,6 +77,17 @@ class History:
         if type(count) is int and 0 < count <= closed <= frame.size:
             return Candles(frame.columns, frame.first, frame.step, closed - count, closed)
         return self._short(frame, timeframe, count, now, allow_fewer=allow_fewer)
+
+    def frame(self, candles: Candles) -> pd.DataFrame:
+        """Return candles of this history as a frame; the last of each timeframe is made once.
+
+        What is changed in it is changed in nobody else's.
+        """
+        start, end, shown = self._shown.get(candles.step, (0, 0, None))
+        if shown is None or (start, end) != (candles.start, candles.end):
+            shown = frame_of(candles)
+            self._shown[candles.step] = candles.start, candles.end, shown
+        return shown.copy(deep=False)
 
     def _build(self, timeframe: str) -> _Frame:
         step = timeframe_ms(timeframe)

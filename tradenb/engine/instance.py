@@ -10,6 +10,7 @@ from tradenb.core.rules import Rules
 from tradenb.engine.book import Book
 from tradenb.engine.call import Call
 from tradenb.engine.context import Context
+from tradenb.engine.signals import Signals
 from tradenb.engine.specs import StrategySpec
 
 
@@ -42,6 +43,8 @@ class Instance:
         The kill switch is on: nobody is asked.
     busy : callable or None
         Tells whether an ask that was left behind still runs; until it ends nobody is asked.
+    signals : Signals or None
+        The answers of a vectorised strategy.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Instance:
         rules: Rules,
         numbering: Numbering,
         saved: str = "{}",
+        signals: Signals | None = None,
     ) -> None:
         self.spec = spec
         self.state = state
@@ -68,6 +72,7 @@ class Instance:
         self.skipping = False
         self.halted = False
         self.busy: Callable[[], bool] | None = None
+        self.signals = signals
         self._make_context = make_context
         self.renew(saved)
 
@@ -75,7 +80,8 @@ class Instance:
         """Make a new context with a saved user state; the old one may be in use by what hangs."""
         self.context = self._make_context(saved)
         what = f"strategy {self.spec.name}"
-        self.ask = Call(self.spec.function, (self.context,), what, self.state.symbol, asks=True)
+        function = self.signals or self.spec.function
+        self.ask = Call(function, (self.context,), what, self.state.symbol, asks=True)
 
 
 def share_books(instances: Iterable[Instance]) -> None:

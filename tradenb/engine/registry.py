@@ -7,7 +7,8 @@ revision only if what it does has changed. Another object under a used name is a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FunctionType
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -42,10 +43,20 @@ class Named(Protocol):
 
 
 class Registered(NamedTuple):
-    """An object under its name, and how often what it does has changed."""
+    """An object under its name, what it did when it was last looked at, and how often that changed.
+
+    Indicators are declared after the function, so what an object does is known for certain only
+    when somebody wants its revision, or the next object comes.
+    """
 
     item: Any
-    revision: int
+    does: str | None = None
+    revision: int = 0
+
+    def settled(self) -> Registered:
+        """Count a revision if what it does has changed."""
+        does = self.item.fingerprint
+        return self if does == self.does else self._replace(does=does, revision=self.revision + 1)
 
 
 Item = TypeVar("Item", bound=Named)
@@ -71,12 +82,11 @@ class Registry:
         with self._lock:
             known = self._named.setdefault(kind, {})
             earlier = known.get(item.name)
-            revision = 1
-            if earlier is not None:
+            if earlier is None:
+                known[item.name] = Registered(item)
+            else:
                 _check_same(kind, earlier.item, item)
-                changed = earlier.item.fingerprint != item.fingerprint
-                revision = earlier.revision + changed
-            known[item.name] = Registered(item, revision)
+                known[item.name] = earlier.settled()._replace(item=item)
         return item
 
     def find(self, kind: str, given: object, *, form: type[Item]) -> Item:
@@ -113,7 +123,24 @@ class Registry:
     def revision(self, kind: str, name: str) -> int:
         """Return how many different versions a name has seen, counting from 1."""
         with self._lock:
-            return self._named[kind][name].revision
+            known = self._named[kind]
+            known[name] = known[name].settled()
+            return known[name].revision
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Forget the strategies that are registered inside; those from before are as they were.
+
+        Other threads wait meanwhile: keep it short.
+        """
+        with self._lock:
+            before = {kind: dict(known) for kind, known in self._named.items()}
+            self._named.pop("strategy", None)
+            try:
+                yield
+            finally:
+                self._named.clear()
+                self._named.update(before)
 
     def instance(self, symbol: str, strategy: str, mode: str, make: Callable[[], Made]) -> Made:
         """Return the one instance of a symbol, strategy and mode; made on first use."""

@@ -88,6 +88,8 @@ class Session:
         self._consult = consult
         self._pending: list[Callback] = []
         self._heap: list[Waiting] = []
+        # Nobody else's events come between those of one step, and nobody is called about them.
+        self._alone = len(instances) == 1 and not instances[0].callbacks
         share_books(instances)
 
     def pump(self, until: int) -> Pump:
@@ -125,16 +127,8 @@ class Session:
                 heapreplace(heap, (step.at, step.phase, place, 0, step))
             elif type(item.need) is NeedCandidate:
                 instance.state = item.state
-                context = instance.context
-                begin_ask(context, at)
-                instance.skipping = False
-                try:
-                    reply = yield instance.ask
-                    if context.remembers:
-                        keep_state(context)
-                except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-                    reply = self._failed_ask(instance, at, error)
-                step = answer(instance.state, item.need, reply, instance.candles, instance.rules)
+                need, reply = yield from self._ask(instance, item.need)
+                step = answer(instance.state, need, reply, instance.candles, instance.rules)
                 heapreplace(heap, (step.at, step.phase, place, 0, step))
             else:
                 heappop(heap)
@@ -149,6 +143,44 @@ class Session:
         if not self._defers:
             yield from self.call_back()
 
+    def _ask(
+        self, instance: Instance, need: NeedCandidate
+    ) -> Generator[Call, Any, tuple[NeedCandidate, object]]:
+        """Ask a strategy, again and again while it has nothing and nobody else's turn comes."""
+        at, every, context = need.at, instance.state.every, instance.context
+        alone_until = self._alone_until(need)
+        instance.skipping = False
+        if instance.signals is not None:
+            first = instance.signals.first(at) or at
+            last = at + max(0, -((at - alone_until) // every)) * every
+            if first > last:
+                self.now = last
+                return need._replace(at=last), None
+            at = max(at, first)
+        while True:
+            begin_ask(context, at)
+            try:
+                reply = yield instance.ask
+                if context.remembers:
+                    keep_state(context)
+            except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
+                reply = self._failed_ask(instance, at, error)
+                break
+            if reply is not None or at >= alone_until:
+                break
+            at += every  # None leaves no trace
+            self.now = at
+        return need._replace(at=at), reply
+
+    def _alone_until(self, need: NeedCandidate) -> int:
+        """Return the last moment before which asks may follow each other without a look around."""
+        heap = self._heap
+        state = self.instances[heap[0][2]].state
+        if self._pending or state.warming:
+            return need.at
+        others = min((item[0] for item in heap[1:3]), default=need.last + 1)
+        return min(need.last, others - 1) - state.every + 1
+
     def _look(self, instance: Instance, until: int) -> None:
         """Find what happens next to an instance, and let it wait for its turn."""
         if instance.state.cursor >= min(until, instance.candles.end):
@@ -159,7 +191,7 @@ class Session:
         self._wait(instance.place, advance(instance.state, instance.candles, instance.rules, bound))
 
     def _wait(self, place: int, step: Step) -> None:
-        early = [event for event in step.events if event.at < step.at]
+        early = [] if self._alone else [event for event in step.events if event.at < step.at]
         for order, event in enumerate(early):
             heappush(self._heap, (event.at, step.phase, place, order, event))
         heappush(self._heap, (step.at, step.phase, place, len(early), step))
@@ -167,7 +199,7 @@ class Session:
     def _take_effect(self, instance: Instance, step: Step) -> None:
         before, instance.state = instance.state, step.state
         for event in step.events:
-            if event.at == step.at:
+            if event.at == step.at or self._alone:
                 self._emit(instance, event)
         if step.state.trades is not before.trades and step.state.trades:
             self._enter_trade(instance, step.state.trades[-1])

@@ -16,6 +16,7 @@ from tradenb.core.signal import Signal
 from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
 from tradenb.engine.context import Context
 from tradenb.engine.fingerprint import digest, fingerprint, identity_of
+from tradenb.engine.indicators import Indicator, checked_window, nothing
 from tradenb.engine.shown import Shown
 from tradenb.errors import SpecError, UsageError
 
@@ -30,6 +31,7 @@ CALLBACKS: Final[dict[str, str]] = {
 """Kind of event (and the waiting minute of a scheduled signal) and the callback it goes to."""
 
 _NAME_LIMIT: Final = 128
+Function = Callable[..., Any]
 
 
 class Strategy:
@@ -119,12 +121,18 @@ class StrategySpec(_Spec):
         has in memory, else two days.
     callbacks : dict
         Kind of event -> function of the event.
+    vectorised : bool
+        The function makes a frame of candidates of a frame of candles.
     """
 
     every: str
     risk: tuple[RiskSpec, ...] = ()
     history: str | None = None
     callbacks: dict[str, Callable[[Any], Any]] = {}
+    vectorised: bool = False
+
+    # What is declared after the function; whoever runs the spec takes what is there by then.
+    _indicators: tuple[Indicator, ...] = PrivateAttr(())
 
     @field_validator("every")
     @classmethod
@@ -144,8 +152,8 @@ class StrategySpec(_Spec):
             raise ValueError("must look like '90m', '36h', '3d' or '2w'") from None
         return history
 
-    def __call__(self, ctx: Context) -> Any:
-        """Ask the strategy, as the plain function that it still is."""
+    def __call__(self, ctx: Any) -> Any:
+        """Ask the strategy, or give it a frame, as the plain function that it still is."""
         return self.function(ctx)
 
     def __repr__(self) -> str:
@@ -163,6 +171,82 @@ class StrategySpec(_Spec):
 
     __str__ = __repr__
 
+    def indicators(
+        self, timeframe: str, *, window: int | None = None, tolerance: float | None = None
+    ) -> Callable[[Function], Function]:
+        """Declare a function that makes indicators of the candles of a timeframe.
+
+        In a backtest it is called once with all candles, in a live run with all that have closed
+        since the run's history began. The strategy reads `ctx.indicators["name"]`: the value at the
+        last closed candle.
+
+        Parameters
+        ----------
+        timeframe : str
+            "1m" to "1d".
+        window : int, optional
+            In a live run give it only the last so many candles. What depends on all of them (an
+            exponential mean, a running sum) then differs in its last bits, or by more.
+        tolerance : float, optional
+            Needed with `window`: the largest difference to the value over all candles, relative to
+            that value (to 1 if it is smaller). Checked when a run starts.
+
+        Returns
+        -------
+        callable
+            A decorator for a function from a DataFrame (UTC index of open times; open, high, low,
+            close, volume) to a dict of columns or a DataFrame with the same rows.
+
+        Raises
+        ------
+        SpecError
+            When an argument cannot work, or the function takes something else than one frame.
+
+        Examples
+        --------
+        >>> import tradenb as tn
+        >>> @tn.strategy("above", every="5m")
+        ... def above(ctx):
+        ...     if ctx.price > ctx.indicators["mean"]:
+        ...         return tn.long(
+        ...             take_profit=1.02 * ctx.price, stop_loss=0.98 * ctx.price, minutes=60
+        ...         )
+        >>> @above.indicators("15m")
+        ... def means(df):
+        ...     return {"mean": df.close.rolling(96).mean()}
+        """
+        if self.vectorised:
+            raise SpecError(
+                f"{self.name!r} is vectorised and sees the whole frame; compute the columns there"
+            )
+        item = Indicator(timeframe, nothing, *checked_window(self.name, window, tolerance))
+        if timeframe not in TIMEFRAMES:
+            raise SpecError(
+                f"{self.name!r}: timeframe of indicators must be one of {' '.join(TIMEFRAMES)}, "
+                f"was {timeframe!r}"
+            )
+
+        def decorate(function: Function) -> Function:
+            what = f"indicators of {self.name!r}"
+            made = item._replace(function=function_of(function, what, "df"))
+            if is_async(function):
+                raise SpecError(f"{what} must be a plain function, not an async one")
+            others = [own for own in self._indicators if own.identity != made.identity]
+            self._indicators = (*others, made)
+            return function
+
+        return decorate
+
+    @property
+    def declared(self) -> tuple[Indicator, ...]:
+        """The indicators declared so far."""
+        return self._indicators
+
+    @property
+    def counts_from_start(self) -> bool:
+        """Whether what it computes depends on where its history starts."""
+        return self.vectorised or bool(self._indicators)
+
     @property
     def every_ms(self) -> int:
         """Interval of the asks, ms."""
@@ -175,9 +259,11 @@ class StrategySpec(_Spec):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the function, its interval and its risk rules."""
+        """Hash of the function, its interval, its indicators and its risk rules."""
         parts = [self._does, self.every, str(self.history)]
         parts += [f"{rule.name}:{rule.fingerprint}" for rule in self.risk]
+        parts += ["vectorised"] * self.vectorised
+        parts += [item.fingerprint for item in self._indicators]
         return digest("\n".join(parts))
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from tradenb.core.machine import Command, State
+from tradenb.core.timeframe import iso
 from tradenb.engine.context import Context
 from tradenb.engine.history import History
+from tradenb.engine.indicators import Closed, Indicators
 from tradenb.engine.instance import Instance, Numbering
+from tradenb.engine.signals import signals_of
 from tradenb.live.run import LiveRun
 from tradenb.live.shelf import Kept
+
+log = logging.getLogger("tradenb")
 
 
 def kept_or_new(run: LiveRun, now: int) -> Kept:
@@ -45,12 +51,16 @@ def begin(run: LiveRun, kept: Kept, history: History) -> None:
     run.start = kept.start
     # After a restart less of the past is loaded than the run has seen.
     run.history_start = kept.history_start or min(history.candles.start, kept.start)
+    first = _first_of_history(run, history)
     run.outbox = [*kept.outbox]
     run.told_seq = _last_told(kept)
     run.histories.put(history)
 
+    closed = Closed(run.histories, run.symbol, first, windowed=True)
+
     def make_context(saved: str) -> Context:
-        return Context(run.symbol, "live", run.rules, run.histories, saved)
+        indicators = Indicators(run.spec.declared, closed)
+        return Context(run.symbol, "live", run.rules, run.histories, saved, indicators)
 
     run.instance = Instance(
         run.spec,
@@ -61,7 +71,33 @@ def begin(run: LiveRun, kept: Kept, history: History) -> None:
         rules=run.rules,
         numbering=Numbering(kept.last_seq),
         saved=kept.user_state,
+        signals=signals_of(run.spec, closed),
     )
+
+
+def history_span(run: LiveRun, kept: Kept, cursor: int) -> int:
+    """Return how much history a run wants before its cursor, ms.
+
+    Indicators are computed from the candle that they were computed from when the run began: else
+    a restart would change their last bits.
+    """
+    wanted = run.spec.history_ms
+    if run.spec.counts_from_start and kept.history_start:
+        wanted = max(wanted, cursor - kept.history_start)
+    return wanted
+
+
+def _first_of_history(run: LiveRun, history: History) -> int:
+    """Return the first candle that indicators are computed from, ms UTC."""
+    first, known = history.candles.start, run.history_start
+    if run.spec.counts_from_start and first > known:
+        log.warning(
+            "%s: candles begin at %s now, its indicators began at %s; their last bits may change",
+            run.id,
+            iso(first),
+            iso(known),
+        )
+    return max(first, known)
 
 
 def _last_told(kept: Kept) -> int:

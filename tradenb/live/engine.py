@@ -20,7 +20,7 @@ from tradenb.core.timeframe import floor_to
 from tradenb.engine.ports import Clock, Workers
 from tradenb.errors import StateError, TradenbError
 from tradenb.live import living
-from tradenb.live.beginning import begin, ends_unbegun, kept_or_new
+from tradenb.live.beginning import begin, ends_unbegun, history_span, kept_or_new
 from tradenb.live.deadline import due_after
 from tradenb.live.feeds import Feeds
 from tradenb.live.groups import grouped
@@ -259,7 +259,7 @@ class Engine:
             kept = kept_or_new(run, floor_to(self.clock.now()))
             cursor = kept.state.cursor if run.instance is None else run.instance.state.cursor
             feed = self._feeds.of(run)
-            history = await feed.prepare(cursor, run.spec.history_ms)
+            history = await feed.prepare(cursor, history_span(run, kept, cursor))
             if run.instance is None:
                 begin(run, kept, history)
             run.feed = feed

@@ -60,7 +60,7 @@ class LiveRun:
         wake: Callable[[], None],
     ) -> None:
         self.symbol = symbol
-        self.spec = spec
+        self.spec = spec.model_copy()  # indicators declared later are those of the next start
         self.source = source
         self.rules = rules
         self.shelf = shelf

@@ -96,11 +96,14 @@ class Watch:
         self._seen: dict[Place, Seen] = {}
         self._met: dict[Place, LiveRun] = {}
         self._disk = DiskFilesystem(durable=False)
-        self._heard = bus.subscribe(self._hear, mode="live", channel="errors")
+        self._heard = [
+            bus.subscribe(self._hear, mode=mode, channel="errors") for mode in ("live", "rehearsal")
+        ]
 
     def close(self) -> None:
         """Look no longer."""
-        self._heard.close()
+        for subscription in self._heard:
+            subscription.close()
 
     def look(self) -> list[Look]:
         """Return all runs as they are now, in no order."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from itertools import accumulate
+from itertools import accumulate, groupby
 from operator import add
 from typing import Final, Protocol
 
@@ -165,11 +165,7 @@ def _path(
 
 
 def _longest(flags: Iterable[bool]) -> int:
-    longest = current = 0
-    for flag in flags:
-        current = current + 1 if flag else 0
-        longest = max(longest, current)
-    return longest
+    return max((sum(1 for _ in row) for flag, row in groupby(flags) if flag), default=0)
 
 
 def _averages(returns: Sequence[float]) -> dict[str, float]:
@@ -195,16 +191,16 @@ def _deviation(returns: Sequence[float], mean: float, divisor: int) -> float:
     # The mean of equal numbers may differ from them in the last bit.
     if min(returns) == max(returns):
         return 0.0
-    return math.sqrt(_total((change - mean) * (change - mean) for change in returns) / divisor)
+    return math.sqrt(_total([(change - mean) * (change - mean) for change in returns]) / divisor)
 
 
 def _ratios(
     returns: Sequence[float], found: dict[str, float], *, equity: float, years: float
 ) -> dict[str, float]:
     mean = found["avg_pnl"]
-    wins = _total(change for change in returns if change > 0)
-    losses = _total(change for change in returns if change < 0)
-    squares = _total(min(change, 0.0) * min(change, 0.0) for change in returns)
+    falls = [change for change in returns if change < 0]
+    wins, losses = _total([change for change in returns if change > 0]), _total(falls)
+    squares = _total([change * change for change in falls])
     per_year = _ratio(len(returns), years)
     sharpe = _sharpe(mean, found["std"])
     annual = _annual_return(equity, years)

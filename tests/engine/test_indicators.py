@@ -1,0 +1,285 @@
+"""Indicators: the last closed row and nothing later, the same bits in both modes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tradenb as tn
+from tests.sources import candles, market, minute
+from tradenb.core.rules import Rules
+from tradenb.engine.history import Histories
+from tradenb.engine.indicators import Closed, Indicators
+from tradenb.engine.registry import registry
+from tradenb.errors import NotEnoughCandles, SpecError, UnknownName, UsageError
+from tradenb.testing.world import Deed, World
+
+GRID = candles(market(3, 1_200))
+
+
+def indicators(*declared, **closed):
+    """The indicators of a strategy that declares these functions, {timeframe: function}."""
+    made = strategy()
+    for timeframe, function in declared:
+        made.indicators(timeframe)(function)
+    return Indicators(made.declared, Closed(Histories(lambda symbol: GRID), "BTCUSDT", **closed))
+
+
+def strategy(function=lambda ctx: None, **more):
+    return tn.strategy("probe", **{"every": "5m", **more})(function)
+
+
+def closes(df):
+    return {"last": df.close, "mean": df.close.rolling(4).mean()}
+
+
+def at(values, minutes):
+    values.now = minute(minutes)
+    return values
+
+
+@pytest.mark.parametrize("minutes", [15, 29, 30, 44, 45, 1_199, 1_200])
+def test_the_row_of_the_last_closed_candle_is_seen(minutes):
+    values = at(indicators(("15m", closes)), minutes)
+    assert values["last"] == GRID.close[minutes // 15 * 15 - 1]
+    assert type(values["last"]) is float
+
+
+def test_a_value_that_is_not_there_yet_is_nan_and_before_the_first_candle_there_is_none():
+    values = indicators(("15m", closes))
+    assert math.isnan(at(values, 59)["mean"])
+    assert not math.isnan(at(values, 60)["mean"])
+    with pytest.raises(
+        NotEnoughCandles, match="no candle of indicator 'mean' closed by 2024-01-01"
+    ):
+        at(values, 14)["mean"]
+
+
+def test_it_is_a_mapping_of_all_names():
+    values = at(indicators(("15m", closes), ("1h", lambda df: {"high": df.high})), 600)
+    assert list(values) == ["last", "mean", "high"]
+    assert len(values) == 3
+    assert "high" in values
+    assert dict(values)["high"] == GRID.high[540:600].max()
+    assert repr(values) == "Indicators(last, mean, high)"
+
+
+def test_a_name_nobody_makes_is_answered_with_the_nearest():
+    with pytest.raises(UnknownName, match="unknown indicator 'meen'; did you mean 'mean'"):
+        at(indicators(("15m", closes)), 600)["meen"]
+    with pytest.raises(UsageError, match="no indicator 'mean': this strategy declares none"):
+        at(indicators(), 600)["mean"]
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda df: df.close, "must return a dict of columns or a DataFrame, returned Series"),
+        (lambda df: {"a": df.close[5:]}, "'a' must have the rows of the frame it was given"),
+        (lambda df: {"a": df.close.to_numpy()[5:]}, r"one number a candle \(80\), had shape \(75,"),
+        (lambda df: {"a": 5.0}, r"one number a candle \(80\), had shape \(\)"),
+        (lambda df: {"a": ["x"] * len(df)}, "'a' must hold numbers"),
+        (lambda df: {5: df.close}, "names must be strings, one was 5"),
+    ],
+)
+def test_what_is_no_table_of_numbers_is_refused(function, words):
+    with pytest.raises(SpecError, match=words):
+        at(indicators(("15m", function)), 1_200)["a"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        lambda df: df.close > df.open,
+        lambda df: (df.close > df.open).to_numpy(),
+        lambda df: (df.close > df.open).astype("Int64"),
+        lambda df: (df.close > df.open).astype("float32").tolist(),
+    ],
+)
+def test_any_sort_of_number_is_taken(column):
+    found = at(indicators(("15m", lambda df: {"up": column(df)})), 600)["up"]
+    assert found == float(GRID.close[599] > GRID.open[585])
+
+
+def test_missing_values_of_nullable_columns_are_nan():
+    def missing(df):
+        return {"a": pd.array([None] * len(df), dtype="Float64")}
+
+    assert math.isnan(at(indicators(("15m", missing)), 600)["a"])
+
+
+def test_a_frame_is_taken_as_its_columns_and_is_the_functions_own():
+    def spoiling(df):
+        df["close"] = 0.0
+        return df[["open", "close"]]
+
+    values = at(indicators(("15m", spoiling), ("15m", closes)), 600)
+    assert values["close"] == 0.0
+    assert values["last"] == GRID.close[599]
+
+
+def test_one_name_in_two_timeframes_is_refused():
+    values = indicators(("15m", closes), ("1h", lambda df: {"mean": df.close}))
+    with pytest.raises(SpecError, match="indicator 'mean' is made twice, the second time on 1h"):
+        at(values, 600)["last"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"timeframe": "7m"}, "timeframe of indicators must be one of 1m 3m"),
+        ({"timeframe": "5m", "window": 5}, "give both or neither; a window changes values"),
+        ({"timeframe": "5m", "tolerance": 0.1}, "give both or neither"),
+        ({"timeframe": "5m", "window": 0, "tolerance": 0.1}, "whole number of candles, at least 1"),
+        ({"timeframe": "5m", "window": 5, "tolerance": 1}, "at least 0 and below 1"),
+    ],
+)
+def test_a_declaration_that_cannot_work_is_refused(given, words):
+    with pytest.raises(SpecError, match=words):
+        strategy().indicators(**given)
+
+
+def test_only_plain_functions_of_one_frame_are_declared():
+    async def later(df):
+        return {}
+
+    with pytest.raises(SpecError, match="must be a plain function, not an async one"):
+        strategy().indicators("5m")(later)
+    with pytest.raises(SpecError, match="must take one argument"):
+        strategy().indicators("5m")(lambda: None)
+
+
+def test_a_declaration_replaces_the_one_of_the_same_name_and_is_a_revision():
+    def declare(count):
+        made = strategy()
+
+        @made.indicators("15m")
+        def means(df):
+            return {"mean": df.close.rolling(count).mean()}
+
+        return made
+
+    made = declare(4)
+    assert registry.revision("strategy", "probe") == 1
+    declare(4)
+    assert registry.revision("strategy", "probe") == 1
+    assert declare(5).fingerprint != made.fingerprint
+    assert registry.revision("strategy", "probe") == 2
+
+    for _ in range(2):
+        made.indicators("15m")(closes)
+    assert [item.function.__name__ for item in made.declared] == ["means", "closes"]
+
+
+def test_a_window_is_checked_against_its_tolerance():
+    def smooth(df):
+        return {"smooth": df.close.ewm(span=20).mean()}
+
+    def windowed(tolerance):
+        made = strategy()
+        made.indicators("15m", window=40, tolerance=tolerance)(smooth)
+        histories = Histories(lambda symbol: GRID)
+        live = Indicators(made.declared, Closed(histories, "BTCUSDT", windowed=True))
+        return at(live, 1_200), at(Indicators(made.declared, Closed(histories, "BTCUSDT")), 1_200)
+
+    live, whole = windowed(0.01)
+    assert live["smooth"] != whole["smooth"]
+    assert live["smooth"] == pytest.approx(whole["smooth"], rel=0.01)
+    with pytest.raises(UsageError, match=r"over a window of 40 candles and .* over all 80"):
+        windowed(0.0)[0]["smooth"]
+
+
+def test_a_backtest_computes_once_and_a_mistake_ends_it():
+    calls, seen = [], []
+    made = strategy(lambda ctx: seen.append((ctx.now, ctx.indicators["last"])))
+
+    @made.indicators("15m")
+    def counted(df):
+        calls.append(len(df))
+        return closes(df)
+
+    walk = tn.testing.random_walk(seed=1, days=2)
+    tn.backtest.run("BTCUSDT", strategy=made, exchange=walk, end="2024-01-02", progress=False)
+    assert calls == [96]  # the day that is run, not the one after it
+    assert len(seen) == 286  # the first 15m candle closes at the third multiple of 5m
+
+    @made.indicators("15m")
+    def broken(df):
+        raise ZeroDivisionError("oh")
+
+    with pytest.raises(tn.StrategyError, match="indicators of probe failed: ZeroDivisionError: oh"):
+        tn.backtest.run("BTCUSDT", strategy=made, exchange=walk, progress=False)
+
+
+def recorded(seen):
+    """A strategy that notes the exact bits of what it sees; its mean depends on all candles."""
+
+    def asked(ctx):
+        seen[ctx.now] = {name: value.hex() for name, value in ctx.indicators.items()}
+
+    made = strategy(asked, every="15m", history="5h")
+
+    @made.indicators("1m")
+    def fine(df):
+        smooth = df.close.ewm(span=50).mean()
+        return {"mean": df.close.rolling(96).mean(), "smooth": smooth, "rows": np.arange(len(df))}
+
+    @made.indicators("1h")
+    def coarse(df):
+        return {"hourly": df.close.pct_change().cumsum()}
+
+    return made
+
+
+def only_what_is_asked_for(world):
+    """Let the exchange answer as one whose history is not in memory."""
+    load = world.exchange.load
+
+    def cut(symbol, *, start, end, history, rules, progress=None):
+        loaded = load(symbol, start=start, end=end, history=history, rules=rules)
+        first = max(loaded.candles.start, start - history)
+        return loaded._replace(candles=loaded.candles.between(first, loaded.candles.end))
+
+    world.exchange.load = cut
+
+
+def test_a_live_run_sees_the_bits_of_the_backtest_also_after_a_restart():
+    live, tested = {}, {}
+    start, middle, end = minute(600), minute(800), minute(1_000)
+    world = World({"BTCUSDT": GRID}, start=start, runs=[("BTCUSDT", recorded(live))])
+    only_what_is_asked_for(world)
+    assert world.live(middle + 5_000)
+    assert world.live(end + 5_000)
+    assert world.kept(world.wanted[0]).history_start == minute(300)
+
+    frame = pd.DataFrame(
+        {name: getattr(GRID, name) for name in ("open", "high", "low", "close", "volume")},
+        index=pd.to_datetime(GRID.time, unit="ms", utc=True),
+    )
+    tn.backtest.run(
+        "BTCUSDT",
+        strategy=recorded(tested),
+        exchange=tn.frame_exchange(frame.iloc[300:]),
+        start=start,
+        end=end,
+        rules=Rules(),
+        progress=False,
+    )
+    assert len(tested) == 26
+    assert live == tested
+
+
+def test_a_run_that_begins_anew_begins_its_history_anew():
+    live = {}
+    made = recorded(live)
+    world = World({"BTCUSDT": GRID}, start=minute(600), runs=[("BTCUSDT", made)])
+    only_what_is_asked_for(world)
+    process = world.process()
+    run = process.runs[0]
+    assert process.live(minute(700), [Deed(minute(650), lambda _: run.stop())])
+    assert world.kept(world.wanted[0]).state.done
+    world.live(minute(720))
+    assert world.kept(world.wanted[0]).history_start > minute(300)

@@ -1,0 +1,136 @@
+"""The lanes of a sweep make the figures of the whole machine."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tradenb as tn
+from tests.sources import candles, market, minute
+from tradenb.backtest.plan import make_plan
+from tradenb.backtest.trial import Market, run_trial
+from tradenb.core.rules import Rules
+
+SYMBOL = "BTCUSDT"
+GRID = candles(market(11, 2_500))
+OTHER = candles(market(12, 2_500))
+
+
+def figures(spec, rules=None, symbols=(SYMBOL,), **period):
+    """What a trial finds, and what a backtest finds."""
+    own = Market("m", {SYMBOL: GRID, "ETHUSDT": OTHER})
+    plan = make_plan(symbols, spec, own, period.get("start"), period.get("end"), rules, ())
+    # What an earlier trial looked up must not change a later one.
+    first, found = run_trial(plan, own), run_trial(plan, own)
+    assert same(first, found)
+    result = tn.backtest.run(
+        symbols, strategy=spec, exchange=own, rules=rules, progress=False, **period
+    )
+    kinds = [event.kind for event in result.event_list]
+    expected = result.figures | {
+        "open": len(result.open),
+        "rejected": kinds.count("rejected"),
+        "errors": kinds.count("error"),
+        "asks_lost": result.asks_lost,
+    }
+    return found, expected
+
+
+def same(found, expected):
+    assert found.keys() == expected.keys()
+    return [name for name in found if not equal(found[name], expected[name])] == []
+
+
+def equal(a, b):
+    return a == b or (math.isnan(a) and math.isnan(b))
+
+
+def random_candidates(seed, rows, close, **columns):
+    """Candidates of all sorts, good and broken, for any row of a frame."""
+    random = np.random.default_rng(seed)
+    side = random.choice([1, -1, 0, 0], rows)
+    far = random.choice([0.004, 0.005, 0.01, 0.03, 0.25], (2, rows))
+    found = {
+        "position": side,
+        "take_profit": close * (1 + side * far[0]),
+        "stop_loss": close * (1 - side * far[1] * random.choice([1, 1, 1, -1], rows)),
+        "minutes": random.choice([1.0, 7.0, 90.0, 1440.0, 1441.0, 0.0, 2.5, np.nan], rows),
+    }
+    return found | {name: make(random, side, close) for name, make in columns.items()}
+
+
+def entry(random, side, close):
+    return np.where(random.random(len(close)) < 0.5, close * (1 - side * 0.005), np.nan)
+
+
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 10_000),
+    every=st.sampled_from(["1m", "5m", "15m"]),
+    start=st.sampled_from([None, minute(700)]),
+    end=st.sampled_from([None, minute(1_999)]),
+    waits=st.booleans(),
+    symbols=st.sampled_from([(SYMBOL,), (SYMBOL, "ETHUSDT")]),
+    rules=st.sampled_from(
+        [None, Rules.reference(), Rules(touch="average_price"), Rules(fee_percent=0.02)]
+    ),
+)
+def test_vectorised_signals(seed, every, start, end, waits, symbols, rules):
+    extra = {"entry": entry} if waits else {}
+
+    @tn.strategy(f"s{seed}", every=every, vectorised=True)
+    def made(df):
+        return random_candidates(seed, len(df), df.close.to_numpy(), **extra)
+
+    found, expected = figures(made, rules, symbols, start=start, end=end)
+    assert same(found, expected), (found, expected)
+
+
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 10_000),
+    every=st.sampled_from(["1m", "5m", "1h"]),
+    risk=st.sampled_from([(), (tn.risks.cooldown(minutes=60),)]),
+    rules=st.sampled_from([None, Rules.reference(), Rules(schedule_await_minutes=5)]),
+)
+def test_asked_strategies(seed, every, risk, rules):
+    def asked(ctx):
+        random = Random(f"{seed}:{ctx.now}")
+        ctx.state["asks"] = ctx.state.get("asks", 0) + 1
+        what = random.randrange(12)
+        if what == 0:
+            raise ValueError(seed)
+        if what == 1:
+            return ctx.candles("1h", 20) and None
+        if what > 6:
+            return None
+        side = random.choice((1, -1))
+        return {
+            "position": "long" if side > 0 else "short",
+            "take_profit": ctx.price * (1 + side * random.choice((0.004, 0.01, 0.03))),
+            "stop_loss": ctx.price * (1 - side * random.choice((0.004, 0.01, 0.03))),
+            "minutes": random.choice((1, 30, 600, 5_000)),
+            "entry": random.choice((None, ctx.price * (1 - side * 0.004))),
+            "id": random.choice((None, f"id-{random.randrange(40)}")),
+        }
+
+    made = tn.strategy(f"a{seed}", every=every, risk=risk)(asked)
+    found, expected = figures(made, rules)
+    assert same(found, expected), (found, expected)
+
+
+def test_what_ends_a_backtest_ends_a_trial():
+    def broken(df):
+        raise ZeroDivisionError("oh")
+
+    made = tn.strategy("broken", every="5m", vectorised=True)(broken)
+    own = Market("m", {SYMBOL: GRID})
+    run = partial(run_trial, make_plan(SYMBOL, made, own, None, None, None, ()), own)
+    with pytest.raises(tn.StrategyError, match="signals of broken failed: ZeroDivisionError: oh"):
+        run()

@@ -1,0 +1,208 @@
+"""Sweeps: a row a combination, the same wherever it runs, resumed, honest about errors."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tradenb as tn
+from tradenb.engine.registry import registry
+from tradenb.errors import UsageError
+
+SCRIPT = Path(__file__).with_name("cluster.py")
+WALK = tn.testing.random_walk(seed=5, days=16)
+GRID = {"gain": [1.01, 1.02], "loss": [0.99, 0.98]}
+made: list[tuple[float, float]] = []
+FACTOR = 1.0
+
+
+def factory(gain, loss):
+    made.append((gain, loss))
+
+    @tn.strategy("always", every="1h")
+    def always(ctx):
+        return tn.long(
+            take_profit=gain * FACTOR * ctx.price, stop_loss=loss * ctx.price, minutes=600
+        )
+
+    return always
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    made.clear()
+    return partial(
+        tn.sweep,
+        factory,
+        grid=GRID,
+        symbols="BTCUSDT",
+        exchange=WALK,
+        home=tmp_path,
+        progress=False,
+    )
+
+
+def test_a_row_is_what_a_backtest_of_the_combination_gives(sweep):
+    table = sweep()
+    assert list(table.columns[:3]) == ["gain", "loss", "count"]
+    assert table[["gain", "loss"]].values.tolist() == [
+        [1.01, 0.99], [1.01, 0.98], [1.02, 0.99], [1.02, 0.98]
+    ]  # fmt: skip
+    for row in table.to_dict("records"):
+        result = tn.backtest.run(
+            "BTCUSDT", strategy=factory(row["gain"], row["loss"]), exchange=WALK, progress=False
+        )
+        assert result.figures["count"] > 10
+        assert {name: row[name] for name in result.figures} == pytest.approx(
+            result.figures, rel=0, abs=0, nan_ok=True
+        )
+        assert row["open"] == len(result.open)
+        assert row["error"] is None
+
+
+def test_finished_combinations_are_taken_from_disk_bit_by_bit(sweep):
+    first = sweep(grid={"gain": [1.01], "loss": [0.99, 0.98]})
+    made.clear()
+    whole = sweep()
+    assert made[1:] == [(1.02, 0.99), (1.02, 0.98)]  # made[0] asks how much history is wanted
+    pd.testing.assert_frame_equal(whole.iloc[:2], first, check_exact=True)
+    made.clear()
+    pd.testing.assert_frame_equal(sweep(), whole, check_exact=True)
+    assert len(made) == 1
+    sweep(resume=False)
+    assert len(made) == 6
+
+
+def test_a_line_that_was_cut_off_is_made_again(sweep, tmp_path):
+    whole = sweep()
+    (file,) = tmp_path.glob("research/*.jsonl")
+    file.write_bytes(file.read_bytes()[:-40])
+    made.clear()
+    pd.testing.assert_frame_equal(sweep(), whole, check_exact=True)
+    assert made[1:] == [(1.02, 0.98)]
+    made.clear()
+    sweep()
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rules": tn.Rules(fee_percent=0.05)},
+        {"end": "2024-01-10"},
+        {"exchange": tn.testing.random_walk(seed=6, days=16)},
+    ],
+)
+def test_another_period_or_market_or_rule_is_another_sweep(sweep, change):
+    before = sweep()
+    made.clear()
+    assert not sweep(**change).equals(before)
+    assert len(made) == 5
+
+
+def test_another_value_that_the_factory_names_is_another_sweep(sweep, monkeypatch):
+    before = sweep()
+    monkeypatch.setitem(globals(), "FACTOR", 1.01)
+    assert not sweep().equals(before)
+
+
+def test_errors_are_rows(sweep):
+    def broken(what):
+        if what == "factory":
+            raise LookupError("no such thing")
+        if what == "none":
+            return None
+
+        @tn.strategy("broken", every="1h")
+        def asked(ctx):
+            return ctx.indicators["a"] and 1 / 0
+
+        @asked.indicators("1h")
+        def columns(df):
+            return {"a": df.close if what == "ask" else df.nothing}
+
+        return asked
+
+    table = tn.sweep(
+        broken,
+        grid={"what": ["factory", "none", "indicator", "ask"]},
+        symbols="BTCUSDT",
+        exchange=WALK,
+        progress=False,
+    )
+    assert table.error[0] == "LookupError: no such thing"
+    assert "must return a strategy" in table.error[1]
+    assert "AttributeError" in table.error[2]
+    assert table.error[3] is None
+    assert table.errors.tolist() == [0, 0, 0, 16 * 24]
+    assert math.isnan(table.total_pnl[0])
+    assert table.total_pnl[3] == 0
+
+
+def test_threads_make_the_same_table(sweep, tmp_path):
+    expected = sweep()
+    with ThreadPoolExecutor(2) as pool:
+        found = sweep(executor=pool, home=tmp_path / "threads")
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_what_the_factory_registers_is_forgotten(sweep):
+    @tn.strategy("always", every="5m")
+    def mine(ctx):
+        return None
+
+    assert sweep()["error"].isna().all()
+    assert registry.known("strategy", "always") is mine
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        ({}, "at least one combination"),
+        ({"gain": []}, "at least one combination"),
+        ({"gain": 1.01}, "'gain' must have a list of values, was 1.01"),
+        ({"gain": [object()]}, "values must be strings, numbers, booleans or None"),
+        ({"gain": [float("nan")]}, "values must be strings, numbers"),
+        ({"gain": [1, 1]}, "came twice"),
+        ([{"gain": 1}, {"loss": 1}], "must name the same parameters"),
+        ({"sharpe": [1]}, r"must not have the names of figures, \['sharpe'\] do"),
+        ("gain", "grid must be a dict such as"),
+    ],
+)
+def test_a_grid_that_cannot_work_is_refused(sweep, grid, words):
+    with pytest.raises(UsageError, match=words):
+        sweep(grid=grid)
+
+
+def test_numpy_numbers_and_lists_of_combinations_are_taken(sweep):
+    whole = sweep(grid={"gain": np.array([1.01, 1.02]), "loss": [np.float64(0.98)]})
+    listed = sweep(grid=[{"gain": 1.01, "loss": 0.98}, {"gain": 1.02, "loss": 0.98}])
+    pd.testing.assert_frame_equal(whole, listed, check_exact=True)
+
+
+def test_arguments_that_cannot_work_are_refused(sweep):
+    with pytest.raises(UsageError, match="executor must be None, an executor"):
+        sweep(executor=5)
+    with pytest.raises(UsageError, match="strategy_factory must be a function"):
+        tn.sweep(factory(1.01, 0.99), grid=GRID, symbols="BTCUSDT", exchange=WALK)
+
+
+@pytest.mark.parametrize("where", ["pools", "dask"])
+def test_worker_processes_make_the_same_table_and_one_that_is_killed_loses_nothing(where, tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), where, str(tmp_path)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        cwd=SCRIPT.parents[2],
+    )
+    assert done.stdout == "the same\n", done.stderr[-3000:]

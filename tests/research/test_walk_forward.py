@@ -1,0 +1,215 @@
+"""Walk-forward and comparison: noise is exposed, a real edge is seen, strategies are ranked."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tradenb as tn
+from tests.sources import T0
+from tradenb.core.candles import candles_of
+from tradenb.errors import UnknownName, UsageError
+from tradenb.research.walk_forward import WalkForward
+
+RANKED = (
+    "count", "win_rate", "total_pnl", "avg_pnl", "certainty_ratio", "sharpe_annual",
+    "expected_yearly_return", "max_drawdown",
+)  # fmt: skip
+DAYS = 60
+MINUTES = DAYS * 1_440
+
+
+def market(seed, swing=0.0):
+    """A random walk, with a wave of eight hours on it."""
+    random = np.random.default_rng(seed)
+    wave = swing * np.sin(np.arange(MINUTES) / 480 * 2 * math.pi)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 0.0007, MINUTES)) * 0.6 + wave)
+    opened = np.concatenate(([100.0], close[:-1]))
+    high, low = np.maximum(opened, close) * 1.0002, np.minimum(opened, close) * 0.9998
+    made = candles_of((opened, high, low, close, np.ones(MINUTES)), T0)
+    columns = {name: getattr(made, name) for name in ("open", "high", "low", "close", "volume")}
+    return tn.frame_exchange(
+        pd.DataFrame(columns, index=pd.to_datetime(made.time, unit="ms", utc=True))
+    )
+
+
+def noise(dice):
+    @tn.strategy("noise", every="1h", vectorised=True)
+    def made(df):
+        hours = df.index.as_unit("ms").asi8 // 3_600_000
+        throws = np.random.default_rng(dice).choice([-1, 0, 1], 9_973)
+        return sides(df, throws[hours % 9_973])
+
+    return made
+
+
+def phase(hour):
+    @tn.strategy("phase", every="1h", vectorised=True)
+    def made(df):
+        return sides(df, (df.index.hour % 8 == hour).astype(int))
+
+    return made
+
+
+def sides(df, side):
+    return {
+        "position": side,
+        "take_profit": df.close * (1 + 0.012 * side),
+        "stop_loss": df.close * (1 - 0.012 * side),
+        "minutes": 180,
+    }
+
+
+walk = partial(
+    tn.walk_forward,
+    symbols="BTCUSDT",
+    train="6d",
+    test="3d",
+    metric="avg_pnl",
+    progress=False,
+)
+
+
+def test_noise_is_exposed():
+    held = [
+        walk(noise, grid={"dice": list(range(12))}, exchange=market(seed)).holds
+        for seed in (1, 2, 3)
+    ]
+    assert sum(held) == 0
+
+
+def test_an_edge_is_seen():
+    found = walk(phase, grid={"hour": list(range(8))}, exchange=market(4, swing=0.01))
+    assert found.folds == 18
+    assert found.holds
+    assert found.better >= 15
+    assert found.rank > 80
+    assert "better than chance" in found.verdict
+    chosen = found.table["hour"].mode()[0]
+    assert chosen in (5, 6)  # the wave is lowest after six hours
+    shown = found._repr_html_()
+    assert "The choice holds" in shown
+    assert shown.count("<tr>") == 19
+
+
+def test_a_fold_is_two_sweeps():
+    exchange = market(5)
+    grid = {"dice": [1, 2, 3, 4]}
+    found = walk(noise, grid=grid, exchange=exchange).table
+    assert (found.out_start - found.in_start == pd.Timedelta("6D")).all()
+    assert (found.out_end - found.out_start == pd.Timedelta("3D")).all()
+    assert (found.out_start.diff().dropna() == pd.Timedelta("3D")).all()
+    fold = found.iloc[3]
+    sweep = partial(
+        tn.sweep, noise, grid=grid, symbols="BTCUSDT", exchange=exchange, progress=False
+    )
+    inside = sweep(start=fold.in_start, end=fold.out_start)
+    outside = sweep(start=fold.out_start, end=fold.out_end)
+    best = inside.avg_pnl.idxmax()
+    assert fold.dice == inside.dice[best]
+    assert fold.in_sample == inside.avg_pnl[best]
+    assert fold.out_of_sample == outside.avg_pnl[best]
+    assert fold["median"] == outside.avg_pnl.median()
+    others = outside.avg_pnl.drop(best)
+    assert fold["rank"] == 100 * (others < outside.avg_pnl[best]).mean()
+    assert fold.better == (fold.out_of_sample > fold["median"])
+
+
+@pytest.mark.parametrize(("better", "p"), [(0, 1.0), (5, 0.623046875), (10, 1 / 1024)])
+def test_the_sign_test(better, p):
+    table = pd.DataFrame({"better": [True] * better + [False] * (10 - better), "rank": 60.0})
+    assert WalkForward(table, "sharpe", 4).p_value == p
+
+
+def test_without_figures_nothing_is_said():
+    found = walk(noise, grid={"dice": [1, 2]}, exchange=market(6), metric="sharpe")
+    assert found.folds == 0
+    assert not found.holds
+    assert found.verdict.startswith("nothing can be said: sharpe is N/A in every fold")
+    assert "N/A" in found._repr_html_()
+    assert "nothing can be said" in repr(found)
+
+
+def test_what_cannot_work_is_refused():
+    grid = {"dice": [1, 2]}
+    with pytest.raises(UnknownName, match="unknown figure 'sharp'; did you mean 'sharpe'"):
+        walk(noise, grid=grid, exchange=market(6), metric="sharp")
+    with pytest.raises(UsageError, match="the grid has one only"):
+        walk(noise, grid={"dice": [1]}, exchange=market(6))
+    with pytest.raises(UsageError, match=r"no fold of train \+ test fits"):
+        walk(noise, grid=grid, exchange=market(6), train="90d")
+
+
+def test_strategies_are_ranked_by_a_figure():
+    exchange = market(7, swing=0.01)
+    good = phase(6)
+
+    @tn.strategy("bad", every="1h", vectorised=True)
+    def bad(df):
+        return sides(df, (df.index.hour % 8 == 2).astype(int))
+
+    @tn.strategy("idle", every="1h", risk=tn.risks.max_open(1))
+    def idle(ctx):
+        return None
+
+    table = tn.compare([bad, idle, good], symbols="BTCUSDT", exchange=exchange)
+    assert table.index.tolist() == ["phase", "bad", "idle"]
+    assert table["rank"].tolist() == [1, 2, 3]
+    assert list(table.columns[1:8]) == [
+        "sharpe", "sharpe_annual", "win_rate", "total_pnl", "certainty_ratio", "avg_pnl",
+        "expected_yearly_return",
+    ]  # fmt: skip
+    for spec in (good, bad, idle):
+        result = tn.backtest.run("BTCUSDT", strategy=spec, exchange=exchange, progress=False)
+        for name, value in result.figures.items():
+            found = table.loc[spec.name, name]
+            assert found == value or (math.isnan(found) and math.isnan(value))
+    calm = tn.compare([bad, good], symbols="BTCUSDT", exchange=exchange, by="max_drawdown")
+    assert calm.index.tolist() == ["phase", "bad"]
+    with pytest.raises(UnknownName, match="unknown figure 'luck'"):
+        tn.compare([good], symbols="BTCUSDT", exchange=exchange, by="luck")
+    with pytest.raises(UsageError, match="strategies must be a list"):
+        tn.compare("phase", symbols="BTCUSDT", exchange=exchange)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return pd.DataFrame(
+        {
+            "fast": [1, 1, 2, 2, 1, 1, 2, 2],
+            "slow": [5, 6, 5, 6, 5, 6, 5, 6],
+            "side": ["long"] * 4 + ["short"] * 4,
+            "sharpe": [0.1, 0.2, -0.3, np.nan, 0.3, 0.2, -0.1, np.nan],
+            **{name: np.arange(8.0) for name in RANKED},
+        }
+    )
+
+
+def test_the_best_of_a_sweep(table):
+    best = tn.research.ranking(table, top=3)
+    assert best["rank"].tolist() == [1, 2, 3]
+    assert best.sharpe.tolist() == [0.3, 0.2, 0.2]
+    assert best.side.tolist() == ["short", "long", "short"]
+    assert tn.research.ranking(table, "max_drawdown").max_drawdown.tolist() == list(range(8))
+    with pytest.raises(UnknownName):
+        tn.research.ranking(table, "luck")
+
+
+def test_the_pictures_of_a_sweep(table):
+    heat = tn.research.heatmap(table)
+    assert heat.data[0].x == ("1", "2")
+    assert heat.data[0].y == ("5", "6")
+    assert np.nan_to_num(np.array(heat.data[0].z), nan=9).tolist() == [[0.2, -0.2], [0.2, 9.0]]
+    lines = tn.research.parallel(table)
+    labels = [item.label for item in lines.data[0].dimensions]
+    assert labels == ["fast", "slow", "side", "count", "win_rate", "sharpe"]
+    assert lines.data[0].dimensions[2].ticktext == ("long", "short")
+    assert len(lines.data[0].line.color) == 6
+    with pytest.raises(UsageError, match="needs two parameters"):
+        tn.research.heatmap(table.drop(columns=["fast", "side"]))
+    with pytest.raises(UnknownName):
+        tn.research.heatmap(table, "fast", "slo")

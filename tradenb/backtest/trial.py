@@ -1,0 +1,161 @@
+"""`run_trial`: one of many backtests, of which only figures are wanted.
+
+Candles, frames and the ends of positions are shared with the trials before it (`Market`). Nobody is
+told of its events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tradenb.backtest.job import Job
+from tradenb.backtest.lane import Tally, asked, chased, suits_asks, suits_table
+from tradenb.backtest.outcome import Closed, Outcomes
+from tradenb.backtest.plan import Plan
+from tradenb.backtest.work import BLOCK, Work
+from tradenb.bus import Bus
+from tradenb.core.candles import Candles
+from tradenb.core.intake import Intake
+from tradenb.core.rules import Rules
+from tradenb.engine.call import Pump
+from tradenb.engine.history import Histories, History
+from tradenb.engine.instance import Instance
+from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.session import Session
+from tradenb.errors import unknown
+from tradenb.view.figures import figures
+
+
+class Market:
+    """Candles in memory, and what trials on them have in common.
+
+    Parameters
+    ----------
+    name : str
+        Name of the exchange they came from.
+    candles : dict of str to Candles
+        1m candles by canonical symbol.
+    """
+
+    def __init__(self, name: str, candles: Mapping[str, Candles]) -> None:
+        self.name = name
+        self.histories = {symbol: History(symbol, own) for symbol, own in candles.items()}
+        self._outcomes: dict[tuple[str, int, Rules], Outcomes] = {}
+
+    def load(
+        self,
+        symbol: str,
+        *,
+        start: int | None,
+        end: int | None,
+        history: int,
+        rules: Rules,
+        progress: Progress | None = None,
+    ) -> Loaded:
+        """Return all candles of a symbol; see `engine.ports.CandleSource`."""
+        del start, end, history, rules, progress  # all there are, as sources in memory do
+        if symbol not in self.histories:
+            raise unknown("symbol", symbol, self.histories)
+        return Loaded(self.histories[symbol].candles, Intake())
+
+    def outcomes(self, symbol: str, candles: Candles, rules: Rules) -> Outcomes:
+        """Return the ends of positions that were looked up so far, in a run that ends like this."""
+        key = (symbol, candles.end, rules)
+        if key not in self._outcomes:
+            if len(self._outcomes) > len(self.histories):
+                self._outcomes.clear()  # periods come one after the other
+            self._outcomes[key] = Outcomes(candles, rules)
+        return self._outcomes[key]
+
+
+class _Trial(Work):
+    """A backtest that keeps a tally in place of events."""
+
+    def __init__(self, plan: Plan, market: Market) -> None:
+        super().__init__(plan, Bus())
+        self.market = market
+        self.tally = Tally()
+
+    def pump(self) -> Pump:
+        """Run by the shortest lane that gives the machine's trades."""
+        for symbol in self.plan.symbols:
+            self._load(symbol)
+        session = self.session = self._session()
+        yield from self._prepare(session)
+        self.stage = "running"
+        instances = session.instances
+        if all(self._is_table(instance) for instance in instances):
+            for instance in instances:
+                self._chase(instance)
+            self.tally.trades.sort(key=_closing)
+        elif len(instances) == 1 and instances[0].signals is None and suits_asks(instances[0]):
+            yield from asked(instances[0], self._outcomes(instances[0]), self.tally)
+        else:
+            yield from self._all_events(session)
+        self.stage = "done"
+
+    def _histories(self) -> Histories:
+        histories = Histories(self._other)
+        for history in self.market.histories.values():
+            histories.put(history)
+        return histories
+
+    def _outcomes(self, instance: Instance) -> Outcomes:
+        return self.market.outcomes(instance.state.symbol, instance.candles, instance.rules)
+
+    def _is_table(self, instance: Instance) -> bool:
+        return instance.signals is not None and suits_table(instance, instance.signals.table)
+
+    def _chase(self, instance: Instance) -> None:
+        if instance.signals is not None:
+            chased(instance, instance.signals.table, self._outcomes(instance), self.tally)
+
+    def _all_events(self, session: Session) -> Pump:
+        for until in [*range(self.start + BLOCK, self.end, BLOCK), self.end]:
+            yield from session.pump(until)
+            events, session.events = session.events, []
+            self.tally.rejected += sum(event.kind == "rejected" for event in events)
+            self.tally.errors += sum(event.kind == "error" for event in events)
+        self.tally.trades = [
+            Closed(trade.pnl_percent, trade.opened_at, trade.closed_at) for trade in session.trades
+        ]
+        self.tally.asks_lost = sum(item.asks_lost for item in session.instances)
+        self.tally.open = sum(item.state.signal is not None for item in session.instances)
+
+
+def run_trial(plan: Plan, market: Market) -> dict[str, Any]:
+    """Run a backtest and return its figures.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its source is the market.
+    market : Market
+
+    Returns
+    -------
+    dict
+        All names of `view.figures.UNITS`; then open, rejected, errors and asks_lost as whole
+        numbers.
+
+    Raises
+    ------
+    TradenbError
+        What ended it.
+    """
+    trial = _Trial(plan, market)
+    job = Job(plan, trial)
+    job.supervise()
+    job.raise_if_failed()
+    tally = trial.tally
+    instances = len(plan.symbols) * len(plan.strategies)
+    found: dict[str, Any] = dict(
+        figures(tally.trades, start=trial.start, end=trial.end, instances=instances)
+    )
+    counts = ("open", "rejected", "errors", "asks_lost")
+    return found | {name: getattr(tally, name) for name in counts}
+
+
+def _closing(trade: Closed) -> tuple[int, bool]:
+    return trade.closed_at, trade.opened_at == trade.closed_at

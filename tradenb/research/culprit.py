@@ -1,0 +1,142 @@
+"""Which line of a function first saw the future: two calls followed line by line and compared.
+
+Tables and arrays are compared only as far as they were known, so that a frame which holds the
+future is no difference, and a value computed from it is.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable, Mapping
+from itertools import zip_longest
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tradenb.research.noise import future_rows
+
+_LONGEST = 20_000
+
+
+class Line(NamedTuple):
+    """A line of source code."""
+
+    file: str
+    number: int
+    text: str
+
+
+class Moment(NamedTuple):
+    """What a function was at before it ran a line (or returned)."""
+
+    code: CodeType
+    line: int
+    seen: str
+
+
+class Follower:
+    """Notes what a function and those beside it in its file do in its calls.
+
+    Parameters
+    ----------
+    function : callable
+    known : callable
+        Writes down a value as far as it was known.
+    wanted : callable
+        Tells by its arguments whether a call is to be followed.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        known: Callable[[Any], str],
+        wanted: Callable[..., bool],
+    ) -> None:
+        self.moments: list[Moment] = []
+        self._function = function
+        self._known = known
+        self._wanted = wanted
+        code = getattr(function, "__code__", None) or getattr(function, "func", function).__code__
+        self._file = code.co_filename
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the function, followed."""
+        if not self._wanted(*args):
+            return self._function(*args)
+        self.moments.clear()
+        before = sys.gettrace()
+        sys.settrace(self._enter)
+        try:
+            return self._function(*args)
+        finally:
+            sys.settrace(before)
+
+    def _enter(self, frame: FrameType, event: str, arg: Any) -> Any:
+        del event, arg
+        return self._line if frame.f_code.co_filename == self._file else None
+
+    def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
+        if event in ("line", "return") and len(self.moments) < _LONGEST:
+            values = {name: self._known(value) for name, value in frame.f_locals.items()}
+            if event == "return":
+                values["return"] = self._known(arg)
+            self.moments.append(Moment(frame.f_code, frame.f_lineno, repr(values)))
+        return self._line
+
+
+def first_difference(before: list[Moment], after: list[Moment]) -> Line | None:
+    """Return the line after which two calls first differ, or None."""
+    last: dict[CodeType, int] = {}
+    newest: Moment | None = None
+    for one, other in zip_longest(before, after):
+        if one is None or other is None or one[1:] != other[1:]:
+            current = one or other
+            at = newest if newest is not None else current
+            if current is not None and current.code in last and current.line != last[current.code]:
+                return _of(current.code, last[current.code])
+            return None if at is None else _of(at.code, at.line)
+        newest = one
+        last[one.code] = one.line
+    return None
+
+
+def known_until(after: int, rows: int) -> Callable[[Any], str]:
+    """Return a function that writes down what of a value was known at a moment.
+
+    Parameters
+    ----------
+    after : int
+        The moment, ms UTC.
+    rows : int
+        How many rows of the function's frame were known by then.
+    """
+    import pandas as pd
+
+    def known(value: Any) -> str:
+        if isinstance(value, pd.DataFrame | pd.Series):
+            future = future_rows(value, after)
+            whole = future is None or future.all()
+            table = value if whole else value[~future]
+            return str(int(pd.util.hash_pandas_object(table).sum()))
+        if isinstance(value, np.ndarray):
+            return str(hash(np.ascontiguousarray(value[:rows] if value.ndim else value).tobytes()))
+        if isinstance(value, Mapping) and type(value) is dict:
+            return repr({name: known(item) for name, item in value.items()})
+        if isinstance(value, list | tuple):
+            return repr([known(item) for item in value[: max(rows, 100)]])
+        if isinstance(value, str | int | float | bool | np.generic | type(None)):
+            return repr(value)
+        return type(value).__name__
+
+    return known
+
+
+def line_of(code: CodeType) -> Line:
+    """Return the line on which a function begins."""
+    return _of(code, code.co_firstlineno)
+
+
+def _of(code: CodeType, number: int) -> Line:
+    return Line(code.co_filename, number, linecache.getline(code.co_filename, number).strip())

@@ -1,0 +1,85 @@
+"""The grid of a sweep: which combinations of parameters there are, in which order."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, TypeAlias
+
+from tradenb.errors import UsageError
+
+Value: TypeAlias = "str | int | float | bool | None"
+Combination: TypeAlias = dict[str, Value]
+Grid: TypeAlias = "Mapping[str, Iterable[Any]] | Sequence[Mapping[str, Any]]"
+
+
+def combinations(grid: Grid) -> list[Combination]:
+    """Return all combinations, the last parameter running fastest; or those listed.
+
+    Raises
+    ------
+    UsageError
+        When there are none, one comes twice, or a value is no plain one.
+    """
+    given: Any = grid
+    if isinstance(given, Mapping):
+        names = list(given)
+        found = [
+            dict(zip(names, values, strict=True))
+            for values in itertools.product(*(_values(name, given[name]) for name in names))
+        ]
+    elif isinstance(given, Sequence) and not isinstance(given, str):
+        found = [_listed(item) for item in given]
+    else:
+        raise UsageError(
+            'grid must be a dict such as {"fast": [5, 10], "slow": [50, 100]}, or a list of dicts, '
+            f"was {grid!r:.80}"
+        )
+    if not found or not found[0]:
+        raise UsageError(f"grid must hold at least one combination, was {grid!r:.80}")
+    if any(item.keys() != found[0].keys() for item in found):
+        raise UsageError("all combinations of a grid must name the same parameters")
+    seen: set[str] = set()
+    for item in found:
+        if name_of(item) in seen:
+            raise UsageError(f"each combination may come once, {item} came twice")
+        seen.add(name_of(item))
+    return found
+
+
+def name_of(combination: Combination) -> str:
+    """Return the text under which a combination is kept on disk."""
+    return json.dumps(combination, sort_keys=True, separators=(",", ":"))
+
+
+def _values(name: object, given: Any) -> list[Value]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise UsageError(f"grid: {name!r} must have a list of values, was {given!r:.80}")
+    return [_plain(name, value) for value in given]
+
+
+def _listed(item: Any) -> Combination:
+    if not isinstance(item, Mapping):
+        raise UsageError(f"a combination must be a dict of parameters, was {item!r:.80}")
+    return {str(name): _plain(name, value) for name, value in item.items()}
+
+
+def _plain(name: object, value: Any) -> Value:
+    """Return a value as JSON gives it back; parameters are kept on disk."""
+    if not isinstance(name, str):
+        raise UsageError(f"names of parameters must be strings, one was {name!r}")
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real) and math.isfinite(value):
+        return float(value)
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        return _plain(name, value.item())
+    raise UsageError(
+        f"grid: values must be strings, numbers, booleans or None, {name!r} had {value!r:.80}; "
+        "pass a name and let the factory look up what it stands for"
+    )

@@ -1,0 +1,172 @@
+"""`tn.lookahead`: whether a strategy decides by what it could not know yet.
+
+The backtest is repeated with everything after a moment replaced by noise: candles, and the frames
+and arrays that the strategy's functions close over. What was decided up to that moment must not
+change. A decision that does is shown with its time, its field, and the line that saw the future.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.backtest.plan import make_plan
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import iso
+from tradenb.engine.registry import registry
+from tradenb.engine.specs import StrategySpec
+from tradenb.errors import LookaheadError
+from tradenb.research.analysis import Analysis, Leak
+from tradenb.research.noise import NOISES
+from tradenb.research.replay import Replies, differing
+from tradenb.view.words import plural
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_ENOUGH: Final = 10
+
+
+@dataclass
+class Lookahead:
+    """What a look-ahead analysis found.
+
+    Attributes
+    ----------
+    strategy : str
+    found : list of Leak
+        In order of time.
+    moments : int
+        How many moments were tried, each with two sorts of noise.
+    decisions : int
+        Decisions that were compared.
+    warnings : list of str
+    """
+
+    strategy: str
+    found: list[Leak]
+    moments: int
+    decisions: int
+    reproducible: bool = True
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found, and there was something to be found."""
+        return not self.found and self.reproducible
+
+    @property
+    def leaks(self) -> pd.DataFrame:
+        """One row a decision that changed."""
+        import pandas as pd
+
+        rows = [
+            (*leak[:7], leak.line.number, leak.line.file, leak.line.text) for leak in self.found
+        ]
+        columns = [*Leak._fields[:7], "line", "file", "source"]
+        frame = pd.DataFrame(rows, columns=columns)
+        for name in ("at", "after"):
+            times = pd.to_datetime(frame[name].astype("int64"), unit="ms", utc=True)
+            frame[name] = times.astype("datetime64[ms, UTC]")
+        return frame
+
+    def raise_if_leaking(self) -> None:
+        """Raise LookaheadError if a decision changed, or nothing could be proved."""
+        if not self.clean:
+            raise LookaheadError(repr(self))
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<div>{html.escape(line)}</div>" for line in self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        tried = f"{plural(self.moments, 'moment')}, {plural(self.decisions, 'decision')} compared"
+        if not self.reproducible:
+            yield f"{self.strategy}: two runs on the same candles differ; nothing can be proved"
+        elif self.clean:
+            yield f"{self.strategy}: no look-ahead found ({tried})"
+        else:
+            yield f"{self.strategy}: sees the future ({tried})"
+        for leak in self.found:
+            yield (
+                f"  {iso(leak.at)} {leak.symbol} {leak.field}: {leak.known!r} became "
+                f"{leak.noisy!r} with noise after {iso(leak.after)}; line {leak.line.number}: "
+                f"{leak.line.text}"
+            )
+        for words in self.warnings:
+            yield f"  note: {words}"
+
+
+def lookahead(
+    strategy: Any,
+    *,
+    symbols: str | Iterable[str],
+    exchange: Any,
+    start: Any = None,
+    end: Any = None,
+    rules: Rules | None = None,
+    samples: int = 20,
+    events: int | None = None,
+    seed: int = 0,
+) -> Lookahead:
+    """Look for decisions that depend on what was not known yet.
+
+    Parameters
+    ----------
+    strategy : StrategySpec or str
+    symbols, exchange, start, end, rules
+        As in `tn.backtest.run`. A week or two is enough to find a leak.
+    samples : int, default 20
+        Moments spread by chance over the period, on and off the strategy's interval.
+    events : int, optional
+        How many of the moments at which it had an answer are tried, evenly spread; default all.
+    seed : int, default 0
+        Of the moments and the noise.
+
+    Returns
+    -------
+    Lookahead
+        `.clean`, `.leaks` (a DataFrame), `.raise_if_leaking()`.
+
+    Raises
+    ------
+    UsageError, CandleError, ExchangeError, StrategyError
+        As `tn.backtest.run`.
+
+    Notes
+    -----
+    The analysis proves leaks, not their absence: it sees candles, and frames, arrays and exchanges
+    that the functions name or close over. A file that a function reads by itself stays as it is.
+    """
+    spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
+    plan = make_plan(symbols, spec, exchange, start, end, rules, ())
+    analysis = Analysis(spec, plan, seed)
+    base = analysis.run(None, None)
+    if not _alike(base.replies, analysis.run(None, None).replies):
+        return Lookahead(spec.name, [], 0, len(base.replies), reproducible=False)
+    moments = analysis.moments(base, samples, events)
+    found: dict[tuple[int, str], Leak] = {}
+    for after in moments:
+        for noise in NOISES:
+            leak = analysis.leak(base, after, noise)
+            if leak is not None:
+                found.setdefault((leak.at, leak.symbol), leak)
+        if len(found) >= _ENOUGH:
+            break
+    leaks = sorted(found.values(), key=_when)
+    return Lookahead(
+        spec.name, leaks, len(moments), len(base.replies), warnings=analysis.frames_with_a_future()
+    )
+
+
+def _alike(one: Replies, other: Replies) -> bool:
+    return one.keys() == other.keys() and not any(differing(one[key], other[key]) for key in one)
+
+
+def _when(leak: Leak) -> tuple[int, str]:
+    return leak.at, leak.symbol

@@ -1,0 +1,91 @@
+"""The finished combinations of a sweep on disk, one line each; a sweep that was cut off goes on.
+
+A line that was being written when the process died is passed over. Nothing is ever removed here:
+the folder `research` under the home may be deleted by hand at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from tradenb.core.candles import Floats
+from tradenb.research.grid import Combination, name_of
+from tradenb.research.task import COLUMNS, Row
+
+
+class Shelf:
+    """The rows of one sweep.
+
+    Parameters
+    ----------
+    folder : path
+    key : str
+        What the figures depend on; see `identity`.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder = folder
+        self.path = folder / f"sweep-{key}.jsonl"
+
+    def read(self) -> dict[str, Row]:
+        """Return the finished rows by the name of their combination."""
+        found: dict[str, Row] = {}
+        if not self.path.exists():
+            return found
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                record = json.loads(line)
+                row = {name: _number(record["row"][name], name) for name in COLUMNS}
+                found[name_of(record["of"])] = row
+            except (ValueError, KeyError, TypeError):
+                continue  # it was cut off
+        return found
+
+    def add(self, rows: list[tuple[Combination, Row]]) -> None:
+        """Append rows in one write."""
+        text = "".join(
+            json.dumps({"of": combination, "row": {k: _plain(v) for k, v in row.items()}}) + "\n"
+            for combination, row in rows
+        )
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _private(self.path, os.O_APPEND) as file:
+            if not _ends_a_line(self.path):
+                text = "\n" + text
+            file.write(text.encode())
+
+    def keep_candles(self, key: str, columns: Floats) -> str:
+        """Write candles to a file that other processes map, unless it is there; return its path."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.folder / f"candles-{key}.npy"
+        if not path.exists():
+            temporary = path.with_suffix(f".{os.getpid()}.tmp")
+            with _private(temporary, os.O_TRUNC) as file:
+                np.save(file, columns)
+            temporary.replace(path)
+        return str(path)
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        return size == 0 or file.read(1) == b"\n"
+
+
+def _private(path: Path, how: int) -> BinaryIO:
+    """Open a file for writing that nobody else may read."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600), "wb")
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: object, name: str) -> object:
+    return float(value) if isinstance(value, str) and name != "error" else value
