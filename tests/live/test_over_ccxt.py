@@ -260,7 +260,7 @@ def test_troubles_that_ccxt_or_the_intake_mends_change_no_event(tmp_path, kind):
 
 def test_what_a_user_sees_of_a_trouble_is_an_error_event_that_says_so(tmp_path):
     seen = []
-    handle = tn.subscribe(seen.append, channel="errors", mode="live")
+    handle = tn.subscribe(seen.append, channel="errors")
     try:
         with Life({"BTCUSDT": frame(ROWS)}, tmp_path) as life:
             life.live(minute(70))

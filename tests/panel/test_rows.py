@@ -129,6 +129,22 @@ def test_the_health_line_counts_errors_and_measures_lateness():
     assert shown["lateness"] == "ticks 3.0 s after the close, at most 9.5 s"
 
 
+@pytest.mark.parametrize(
+    ("ahead", "words", "level"),
+    [
+        (None, [], "good"),
+        (900, [], "good"),
+        (-900, [], "good"),
+        (2_500, ["clock 2.5 s ahead of the exchange"], "doubt"),
+        (-61_000, ["clock 61.0 s behind the exchange"], "doubt"),
+    ],
+)
+def test_fault_56_the_health_line_says_when_the_clock_is_off(ahead, words, level):
+    shown = health_of([facts(clock_ahead_ms=ahead), facts()], [row(), row()], errors=0)
+    assert shown["words"] == ["2 of 2 runs running", *words]
+    assert shown["level"] == level
+
+
 def test_words_of_users_are_cut_and_everything_is_json():
     long = Signal("s" * 500, "S" * 500, "<b>", "long", 1e-9, 2e-9, 5e-10, 1, None, "n" * 900, 0)
     state = State("S" * 500, "<b>", MINUTE, MINUTE, long, MINUTE)

@@ -41,6 +41,8 @@ class Facts:
         Seconds since a tick ended or a state was saved.
     lateness_s : tuple of float
         How long after their candles had closed the last ticks ended, oldest first; live only.
+    clock_ahead_ms : int or None
+        How far this machine's clock is ahead of the exchange's, where that has been measured.
     candles : Candles or None
         The newest ones, for the picture.
     error, trace : str
@@ -63,6 +65,7 @@ class Facts:
     price: float | None = None
     age_s: float | None = None
     lateness_s: tuple[float, ...] = ()
+    clock_ahead_ms: int | None = None
     candles: Candles | None = None
     error: str = ""
     trace: str = ""

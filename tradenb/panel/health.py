@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 from tradenb.panel.facts import Facts
 from tradenb.panel.rows import Row
 from tradenb.view.words import plural
+
+# As much is no trouble for anybody.
+CLOCK_MS: Final = 1_000
 
 
 def health_of(facts: Sequence[Facts], rows: Sequence[Row], errors: int) -> dict[str, Any]:
@@ -40,6 +43,11 @@ def health_of(facts: Sequence[Facts], rows: Sequence[Row], errors: int) -> dict[
         words.append(f"{unsaved} not saved")
     if errors:
         words.append(plural(errors, "error"))
+    ahead = max((item.clock_ahead_ms or 0 for item in facts), key=abs, default=0)
+    if abs(ahead) > CLOCK_MS:
+        side = "ahead of" if ahead > 0 else "behind"
+        words.append(f"clock {abs(ahead) / 1000:.1f} s {side} the exchange")
+        level = "doubt" if level == "good" else level
     return {"level": level, "words": words, "lateness": _lateness(facts)}
 
 

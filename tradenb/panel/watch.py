@@ -151,6 +151,7 @@ class Watch:
             price=ticks[-1].price if ticks else None,
             age_s=monotonic() - run.ticked if run.status == "running" else None,
             lateness_s=_lateness(ticks) if _mode_of(place.home) == "live" else (),
+            clock_ahead_ms=getattr(run.source, "clock_ahead_ms", None),
             candles=None
             if candles is None
             else candles.between(max(candles.start, candles.end - CANDLES * MINUTE), candles.end),
