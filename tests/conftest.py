@@ -26,6 +26,8 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 REPOSITORY = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("TRADENB_REQUIRE") == "1"
 THREAD_GRACE_SECONDS = 2.0
+# Real threads, processes and browsers: a machine that stands still for seconds must not fail them.
+REAL_TIME = {"live", "panel", "browser", "exporting"}
 
 # The same examples in every run: a red test is red for everybody. Nothing is timed, because the
 # machines that run this are shared; each test has its time-out from pyproject.toml.
@@ -51,6 +53,13 @@ hypothesis.settings.load_profile(os.environ.get("TRADENB_HYPOTHESIS", "default")
 collect_ignore = ["typing/api.py"]
 if os.environ.get("TRADENB_BROWSER") != "1":
     collect_ignore.append("browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests on the wall clock a second try."""
+    for item in items:
+        if REAL_TIME & set(item.path.parts):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
