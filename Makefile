@@ -69,7 +69,7 @@ bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 	$(BIN)/python -m benchmarks
 
 docs: $(DEV)  ## run the examples of the docstrings, render the notebooks to build/notebooks
-	$(PYTEST) --doctest-glob='*.md' tradenb docs
+	$(PYTEST) --doctest-glob='*.md' --ignore=docs/pictures tradenb docs
 	$(BIN)/python -m nbconvert --execute --to html --output-dir build/notebooks --log-level WARN \
 		--NbConvertBase.display_data_priority='$(STILL)' $(NOTEBOOKS)
 
