@@ -87,7 +87,7 @@ def _row_of_document(disk: DiskFilesystem, home: Home, key: Key) -> dict[str, An
         return row
     body = found.body
     state = from_record(body["state"])
-    row |= {"stopping": state.stopping, "last_tick": body["saved_at"]}
+    row |= {"stopping": state.stopping and not state.done, "last_tick": body["saved_at"]}
     if is_locked(disk, home.lock(key)):
         row["status"] = "running"
     elif state.done:

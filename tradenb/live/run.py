@@ -130,7 +130,8 @@ class LiveRun:
     @property
     def stopping(self) -> bool:
         """Whether a graceful stop was taken and the position is being followed to its close."""
-        return self.instance is not None and self.instance.state.stopping
+        state = None if self.instance is None else self.instance.state
+        return state is not None and state.stopping and not state.done
 
     def stop(self) -> None:
         """End gracefully: no new signals; an open position is followed to its close."""
