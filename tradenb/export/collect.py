@@ -1,0 +1,383 @@
+"""Which definitions a strategy needs, found from the objects that are in use.
+
+From a strategy's name outwards: the statement that made it, the names which that statement and the
+functions in it look up, and so on. Live objects decide which of several definitions counts: a
+function is taken from the cell whose code it runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Mapping
+from importlib.util import resolve_name
+from types import ModuleType
+from typing import Any, Final
+
+from tradenb.engine.specs import RiskSpec, StrategySpec
+from tradenb.errors import ExportError
+from tradenb.export.cells import Book, Statement
+from tradenb.export.isolated import is_installed
+from tradenb.export.judge import (
+    BLOCKS,
+    NOTEBOOK_ONLY,
+    check_statement,
+    code_of,
+    function_of,
+    is_builtin,
+    reads_environment,
+    same_code,
+    written,
+)
+from tradenb.export.lift import Piece, lifted
+from tradenb.export.parts import Collection, Part
+from tradenb.export.values import described, is_data, is_plain, literal
+
+Space = Mapping[str, Any]
+_MISSING: Final = object()
+
+
+class Collector:
+    """Collects definitions into one namespace, that of the script.
+
+    Attributes
+    ----------
+    found : Collection
+
+    Parameters
+    ----------
+    space : mapping
+        Where names are looked up for objects that do not know where they were made.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.found = Collection()
+        self._default = space
+        self._books: dict[int, tuple[int, Book]] = {}
+        self._spaces: list[Space] = []
+        self._part_of: dict[str, int] = {}
+
+    def root(self, value: Any, kind: str) -> str:
+        """Collect an object that has no name yet, and return the name that the script gives it.
+
+        Raises
+        ------
+        ExportError
+            When no name of a cell leads to it, or what it needs cannot be written.
+        """
+        space = self._space_of(value)
+        name = _name_in(space, value)
+        if name is not None:
+            self.need(name, space, kind)
+            return name
+        function = function_of(value)
+        if function is None:
+            raise ExportError(
+                f"{kind} {value!r:.80} has no name in a cell; write it as NAME = ... at the top of "
+                "one, and use that name"
+            )
+        self._refuse_stale(value, function.__name__, space, kind)
+        name = function.__name__
+        self._lift(name, value, kind)
+        return name
+
+    def need(self, name: str, space: Space, user: str) -> None:
+        """Collect what a name stands for.
+
+        Parameters
+        ----------
+        name : str
+        space : mapping
+            The namespace in which it is looked up.
+        user : str
+            Who looks it up, for messages.
+        """
+        value = space.get(name, _MISSING)
+        if name in NOTEBOOK_ONLY:
+            raise ExportError(f"{user} uses `{name}`, which only a notebook has; leave it out")
+        if value is _MISSING:
+            if is_builtin(name):
+                return
+            raise ExportError(
+                f"{user} uses `{name}`, which is not defined; run the cell that defines it, or "
+                "write one"
+            )
+        if not self._is_new(name, value, user):
+            return
+        self._resolve(name, value, space, user)
+
+    def _is_new(self, name: str, value: Any, user: str) -> bool:
+        known = self.found.values
+        if name not in known:
+            known[name] = value
+            return True
+        same = known[name] is value or (
+            is_plain(value) and is_plain(known[name]) and literal(value) == literal(known[name])
+        )
+        if not same:
+            raise ExportError(
+                f"{user} needs another `{name}` than the rest of the script ({described(value)} and "
+                f"{described(known[name])}); a script has one namespace: rename one of them"
+            )
+        return False
+
+    def _resolve(self, name: str, value: Any, space: Space, user: str) -> None:
+        bindings = self._book(space).binding(name)
+        for index, statement in enumerate(bindings):
+            if isinstance(statement.node, ast.Import | ast.ImportFrom):
+                self._import(name, value, bindings, space, user)
+                return
+            if same_code(name, statement.node, value):
+                self._take(name, value, bindings[index:], space)
+                return
+        if self._starred(name, value, space):
+            return
+        if isinstance(value, ModuleType):
+            self._module_line(name, value, user)
+        elif code_of(value) is not None:
+            self._lift(name, value, user)
+        else:
+            raise ExportError(
+                f"{user} uses `{name}` ({described(value)}), which no cell defines: the kernel has "
+                f"it from something that is gone (hidden state). Write {name} = ... in a cell, run "
+                "it, and export again"
+            )
+
+    def _take(self, name: str, value: Any, bindings: list[Statement], space: Space) -> None:
+        """Take over a statement, or the value that it made."""
+        statement = bindings[0]
+        line = written(name, statement, value)
+        place = (self._rank(space), *statement.place)
+        if line is not None:
+            self._add(Part((name,), line, place, is_block=False), ())
+            return
+        check_statement(name, statement, space)
+        who = f"`{name}` of {statement.cell.label}"
+        if name in statement.uses and len(bindings) > 1 and not isinstance(statement.node, BLOCKS):
+            self._take_earlier(name, bindings[1:], space)
+        for other in statement.binds:
+            self.found.values.setdefault(other, space.get(other))
+        uses = sorted(statement.uses - statement.binds)
+        for used in uses:
+            self._need_for(used, name, value, statement, space, who)
+        names = tuple(sorted(statement.binds))
+        rules = self._rules_by_name(value, statement, space)
+        is_block = isinstance(statement.node, BLOCKS)
+        self._add(Part(names, statement.text, place, is_block), [*uses, name, *rules])
+        self.found.secrets.update(reads_environment(statement.node))
+        self.found.futures |= statement.cell.futures
+        self._attached(name, value, space)
+
+    def _need_for(
+        self, used: str, name: str, value: Any, statement: Statement, space: Space, who: str
+    ) -> None:
+        """Collect a name that a statement uses; data closed over have a message of their own."""
+        if is_data(space.get(used)) and not isinstance(statement.node, BLOCKS):
+            raise ExportError(
+                f"`{name}` of {statement.cell.label} is made from `{used}`, "
+                f"{described(space[used])}: research data, which a script does not have. Compute "
+                "the numbers that it needs first (LEVEL = float(...)) and pass those"
+            )
+        self.need(used, space, who)
+
+    def _take_earlier(self, name: str, bindings: list[Statement], space: Space) -> None:
+        """Take the statement that made the value which the next one replaces."""
+        statement = bindings[0]
+        check_statement(name, statement, space)
+        for used in sorted(statement.uses - statement.binds):
+            self.need(used, space, f"`{name}` of {statement.cell.label}")
+        place = (self._rank(space), *statement.place)
+        is_block = isinstance(statement.node, BLOCKS)
+        part = Part((name,), statement.text, place, is_block)
+        self._add(part, sorted(statement.uses - statement.binds))
+
+    def _add(self, part: Part, uses: Any) -> None:
+        needs = {self._part_of[used] for used in uses if used in self._part_of}
+        number = self.found.add(part, needs)
+        self._part_of.update(dict.fromkeys(part.names, number))
+
+    def _rules_by_name(self, value: Any, statement: Statement, space: Space) -> list[str]:
+        """Collect the risk rules that a strategy names by a string."""
+        found: list[str] = []
+        if not isinstance(value, StrategySpec):
+            return found
+        texts = {n.value for n in ast.walk(statement.node) if isinstance(n, ast.Constant)}
+        for rule in value.risk:
+            if rule.name not in texts or rule in self.found.values.values():
+                continue
+            name = _name_in(space, rule)
+            if name is not None:
+                self.need(name, space, f"strategy {value.name!r}")
+                found.append(name)
+            else:
+                found.append(self._bare_rule(rule, value, space))
+        return found
+
+    def _bare_rule(self, rule: RiskSpec, spec: StrategySpec, space: Space) -> str:
+        """Collect a rule that a cell made without giving it a name in Python."""
+        for statement in reversed(list(self._book(space))):
+            texts = {n.value for n in ast.walk(statement.node) if isinstance(n, ast.Constant)}
+            if isinstance(statement.node, ast.Expr) and rule.name in texts:
+                for used in sorted(statement.uses):
+                    self.need(used, space, f"risk rule {rule.name!r}")
+                place = (self._rank(space), *statement.place)
+                key = f"risk rule {rule.name}"
+                self._add(Part((key,), statement.text, place, is_block=False), statement.uses)
+                return key
+        raise ExportError(
+            f"strategy {spec.name!r} names the risk rule {rule.name!r}, and no cell makes it under "
+            "a name; write limit = tn.risks... in a cell and give risk=limit"
+        )
+
+    def _attached(self, name: str, value: Any, space: Space) -> None:
+        """Collect what is declared on a strategy after it: `@dip.indicators("15m")`."""
+        functions = [getattr(item, "function", None) for item in getattr(value, "declared", ())]
+        for function in functions:
+            own = _name_in(space, function)
+            if own is None:
+                raise ExportError(
+                    f"indicators of `{name}` have no name in a cell any more; run their cell again"
+                )
+            self.need(own, space, f"`{name}`")
+
+    def _import(
+        self, name: str, value: Any, bindings: list[Statement], space: Space, user: str
+    ) -> None:
+        """Take over an import, or what a local module defines."""
+        for statement in bindings:
+            node = statement.node
+            aliases = node.names if isinstance(node, ast.Import | ast.ImportFrom) else []
+            for alias in aliases:
+                if name != (alias.asname or alias.name.partition(".")[0]):
+                    continue
+                if isinstance(node, ast.ImportFrom):
+                    self._import_from(node, alias, value, space, user)
+                    return
+                if not is_installed(alias.name):
+                    raise _local(alias.name, user)
+                renamed = f" as {alias.asname}" if alias.asname else ""
+                self.found.imports.add(f"import {alias.name}{renamed}")
+                if alias.asname:
+                    return
+
+    def _import_from(
+        self, node: ast.ImportFrom, alias: ast.alias, value: Any, space: Space, user: str
+    ) -> None:
+        package = str(space.get("__package__") or "")
+        module = resolve_name("." * node.level + (node.module or ""), package)
+        if module == "__future__":
+            return
+        if is_installed(module):
+            renamed = f" as {alias.asname}" if alias.asname else ""
+            self.found.imports.add(f"from {module} import {alias.name}{renamed}")
+            return
+        inner = vars(sys.modules[module]) if module in sys.modules else {}
+        if isinstance(value, ModuleType) or inner.get(alias.name, _MISSING) is not value:
+            raise _local(f"{module}.{alias.name}", user)
+        name = alias.asname or alias.name
+        if name == alias.name:
+            del self.found.values[name]
+            self.need(name, inner, user)
+            return
+        self.need(alias.name, inner, user)
+        line = f"{name} = {alias.name}"
+        part = Part((name,), line, (self._rank(inner), 1 << 30, 0), is_block=False)
+        self._add(part, [alias.name])
+
+    def _starred(self, name: str, value: Any, space: Space) -> bool:
+        """Find a name that came with `from module import *`."""
+        for statement in self._book(space):
+            node = statement.node
+            if not isinstance(node, ast.ImportFrom) or node.names[0].name != "*":
+                continue
+            module = sys.modules.get(node.module or "")
+            if getattr(module, name, _MISSING) is value:
+                self._import_from(node, ast.alias(name), value, space, f"`{name}`")
+                return True
+        return False
+
+    def _module_line(self, name: str, value: ModuleType, user: str) -> None:
+        if not is_installed(value.__name__):
+            raise _local(value.__name__, user)
+        renamed = "" if value.__name__ == name else f" as {name}"
+        self.found.imports.add(f"import {value.__name__}{renamed}")
+
+    def _lift(self, name: str, value: Any, user: str) -> None:
+        """Take a function out of the function that made it, with what it closes over."""
+        piece = lifted(name, value)
+        self.found.values.setdefault(name, value)
+        for used in sorted(piece.uses - {name}):
+            if used in piece.closed:
+                self._close_over(used, piece.closed[used], piece, name)
+            elif used not in piece.space and not is_builtin(used):
+                raise ExportError(
+                    f"`{name}` is defined inside another function and uses its `{used}`; define it "
+                    "at the top of a cell, or assign it there: "
+                    f"{name} = {piece.maker}(...)"
+                )
+            else:
+                self.need(used, piece.space, f"`{name}`")
+        self._add(Part((name,), piece.text, piece.place, is_block=True), piece.uses)
+
+    def _close_over(self, used: str, inner: Any, piece: Piece, name: str) -> None:
+        """Write down a value that a function closes over."""
+        if isinstance(inner, ModuleType):
+            self._module_line(used, inner, f"`{name}`")
+        elif not is_plain(inner) and code_of(inner) is None:
+            raise ExportError(
+                f"`{name}` closes over `{used}`, {described(inner)}; a script has only plain "
+                "values, functions and imports. Compute the numbers that it needs first"
+            )
+        elif self._is_new(used, inner, f"`{name}`"):
+            if is_plain(inner):
+                line = f"{used} = {literal(inner)}"
+                self._add(Part((used,), line, piece.place, is_block=False), ())
+            else:
+                self._lift(used, inner, f"`{name}`")
+
+    def _refuse_stale(self, value: Any, name: str, space: Space, kind: str) -> None:
+        now = space.get(name)
+        if isinstance(value, StrategySpec) and isinstance(now, StrategySpec) and now is not value:
+            raise ExportError(
+                f"{kind} {value.name!r} was defined again since: what runs is not what the cell "
+                f"shows now. Give tn.export the new one ({name}, symbol=..., exchange=...), or let "
+                "the run start again with it"
+            )
+
+    def _book(self, space: Space) -> Book:
+        if id(space) not in self._books:
+            self._spaces.append(space)  # kept, so that no other gets its id
+            self._books[id(space)] = (len(self._books), Book(space))
+        return self._books[id(space)][1]
+
+    def _rank(self, space: Space) -> int:
+        """Return where the definitions of a namespace stand: modules first, the notebook last."""
+        self._book(space)
+        return -self._books[id(space)][0]
+
+    def _space_of(self, value: Any) -> Space:
+        return space_of(value) or self._default
+
+
+def space_of(value: Any) -> Space | None:
+    """Return the namespace in which the user's function of a value was defined, if it has one."""
+    function = function_of(value)
+    if function is None or function.__module__.startswith("tradenb."):
+        return None
+    return function.__globals__
+
+
+def _name_in(space: Space, value: Any) -> str | None:
+    """Return a name of a value in a namespace; the shortest, without those IPython makes."""
+    found = [
+        name for name, item in space.items() if item is value and not name.startswith("_")
+    ]
+    return min(found, key=lambda name: (len(name), name), default=None)
+
+
+def _local(module: str, user: str) -> ExportError:
+    return ExportError(
+        f"{user} uses the module {module}, which lies beside the notebook; the script runs without "
+        f"it. Import what you need from it, and that is copied into the script: from "
+        f"{module.rpartition('.')[0] or module} import NAME; or install the module"
+    )
