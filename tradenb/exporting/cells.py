@@ -1,7 +1,7 @@
 """The text of a namespace: the cells of a notebook that were run, or the file of a module.
 
-IPython keeps what it ran in the list `In`, so a cell that was edited or deleted since is there as it
-was when it ran. What cells define is found by the names that their statements bind.
+IPython keeps what it ran in the list `In`: a cell that was edited or deleted since is there as it was
+when it ran. What cells define is found by the names that their statements bind.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class _Plain(ast.NodeTransformer):
     """Takes `await` away at the top of a cell, where the compiler knows it from IPython only."""
 
     def visit_Await(self, node: ast.Await) -> ast.AST:
-        return self.visit(node.value)
+        return self.visit(node.value)  # type: ignore[no-any-return]
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         return node

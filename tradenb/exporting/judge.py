@@ -13,14 +13,14 @@ from types import CodeType, FunctionType
 from typing import Any, Final
 
 from tradenb.errors import ExportError
-from tradenb.export.cells import Statement
-from tradenb.export.values import described, is_data, is_plain, literal
+from tradenb.exporting.cells import Statement
+from tradenb.exporting.values import described, is_data, is_plain, literal
 
 NOTEBOOK_ONLY: Final = frozenset({"get_ipython", "display", "In", "Out", "_", "__", "___"})
 BLOCKS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _CHANGING: Final = frozenset(
-    "append add update extend pop clear insert remove setdefault discard popitem sort reverse "
-    "appendleft".split()
+    {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem"}
+    | {"remove", "reverse", "setdefault", "sort", "update"}
 )
 _SECRET: Final = re.compile(
     r"(secret|passw(or)?d|passphrase|api_?key|private_?key|(^|_)token$|(^|_)pwd$)", re.IGNORECASE
@@ -228,8 +228,8 @@ def _changed(node: ast.stmt) -> set[str]:
     """Return the names whose collections a function changes."""
     found = set()
     functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-    inside = [item for top in ast.walk(node) if isinstance(top, functions) for item in ast.walk(top)]
-    for item in inside:
+    tops = [top for top in ast.walk(node) if isinstance(top, functions)]
+    for item in (item for top in tops for item in ast.walk(top)):
         match item:
             case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
                 found.add(name)

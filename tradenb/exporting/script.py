@@ -12,11 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from tradenb import __version__
 from tradenb.core.rules import Rules
-from tradenb.export.parts import Collection, Part
-from tradenb.export.values import literal
+from tradenb.errors import ExportError
+from tradenb.exporting.parts import Collection, Part
+from tradenb.exporting.values import literal
 
 WIDTH: Final = 88
-_MARK: Final = re.compile(r"(?s)\A(.*\n)# written by tradenb\.export, sha256 ([0-9a-f]{64})\n\Z")
+_MARK: Final = re.compile(r"(?s)\A(.*\n)# written by tn\.export, sha256 ([0-9a-f]{64})\n\Z")
 _RUN_SCRIPT: Final = "from tradenb.script import run_script"
 
 
@@ -64,10 +65,27 @@ def script_text(found: Collection, job: Job, *, file: str, verified: str) -> str
     head = [_docstring(job, found.secrets, file, verified), ""]
     if found.futures:
         head += ["from __future__ import annotations", ""]
-    head += _import_lines(found.imports | {"import tradenb as tn"} | {_RUN_SCRIPT})
+    head += _import_lines(found.imports | _own_imports(found, job))
     body = "\n".join(head) + "\n" + _definitions(found.ordered()) + _main(job)
     text = re.sub(r"[ \t]+\n", "\n", body)
-    return f"{text}# written by tradenb.export, sha256 {_digest(text)}\n"
+    return f"{text}# written by tn.export, sha256 {_digest(text)}\n"
+
+
+def _own_imports(found: Collection, job: Job) -> set[str]:
+    """Return what `main` needs; refuse names of the user that it would hide.
+
+    Raises
+    ------
+    ExportError
+        When a definition has a name that the script needs for itself.
+    """
+    taken = {"main", "run_script"} & set(found.values)
+    has_rules = bool(_rules_lines(job.rules))
+    if has_rules and getattr(found.values.get("tn"), "__name__", "tradenb") != "tradenb":
+        taken.add("tn")
+    if taken:
+        raise ExportError(f"the script needs the name {min(taken)} for itself; rename yours")
+    return {_RUN_SCRIPT} | ({"import tradenb as tn"} if has_rules else set())
 
 
 def is_ours(text: str) -> bool:
@@ -100,11 +118,13 @@ def _docstring(job: Job, secrets: Iterable[str], file: str, verified: str) -> st
 
 def _import_lines(lines: Iterable[str]) -> list[str]:
     """Return imports in the usual order: the standard library, packages, ours among them."""
+
     def top(line: str) -> str:
         return line.split()[1].partition(".")[0]
 
-    standard = sorted((line for line in lines if top(line) in sys.stdlib_module_names), key=_order)
-    others = sorted((line for line in lines if top(line) not in sys.stdlib_module_names), key=_order)
+    known = sys.stdlib_module_names
+    standard = sorted((line for line in lines if top(line) in known), key=_order)
+    others = sorted((line for line in lines if top(line) not in known), key=_order)
     return [*standard, *([""] if standard and others else []), *others]
 
 

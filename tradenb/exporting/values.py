@@ -1,4 +1,4 @@
-"""What a value is, in words that can be compared between two processes and written into a script."""
+"""What a value is, in words that two processes can compare and a script can hold."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_plain(value: object) -> bool:
     if isinstance(value, _ATOMS):
         return type(value) in _ATOMS
     if type(value) in (list, tuple, set, frozenset) and len(value) <= LARGEST:  # type: ignore[arg-type]
-        return all(map(is_plain, value))  # type: ignore[call-overload]
+        return all(is_plain(item) for item in value)  # type: ignore[attr-defined]
     if type(value) is dict and len(value) <= LARGEST:
         return all(is_plain(key) and is_plain(item) for key, item in value.items())
     return False
@@ -43,7 +43,7 @@ def literal(value: Any) -> str:
         items = (f"{literal(key)}: {literal(item)}" for key, item in value.items())
         return "{" + ", ".join(items) + "}"
     if isinstance(value, str):
-        return repr(value) if '"' in value else '"' + repr(f"\"{value}")[2:-1] + '"'
+        return repr(value) if '"' in value else '"' + repr(f'"{value}')[2:-1] + '"'
     if isinstance(value, tuple):
         return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
     if isinstance(value, list):
@@ -72,7 +72,7 @@ def described(value: object) -> str:
     """Name a value for a message: short, and what it is."""
     kind = type(value)
     if is_data(value):
-        rows = f" of {len(value):,} rows" if hasattr(value, "__len__") else ""  # type: ignore[arg-type]
+        rows = f" of {len(value):,} rows" if hasattr(value, "__len__") else ""
         return f"a {kind.__name__}{rows}"
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
@@ -82,7 +82,7 @@ def facts(value: object) -> dict[str, str]:
     """Return what a definition was made with: label -> words, the same in an equal process.
 
     Code is not among it: that it is the same is seen when it is collected. These are the values
-    that were taken while the definition ran: settings of a strategy, defaults, closures, attributes.
+    taken while the definition ran: settings of a strategy, defaults, closures, attributes.
     """
     return dict(_facts(value, ""))
 
@@ -90,15 +90,7 @@ def facts(value: object) -> dict[str, str]:
 def _facts(value: Any, label: str) -> Iterator[tuple[str, str]]:
     match value:
         case StrategySpec():
-            yield f"{label}every", repr(value.every)
-            yield f"{label}history", repr(value.history)
-            for rule in value.risk:
-                yield from _facts(rule, f"{label}risk rule {rule.name!r}: ")
-            yield f"{label}risk", repr([rule.name for rule in value.risk])
-            yield f"{label}callbacks", repr(sorted(value.callbacks))
-            yield from _facts(value.function, label)
-            for item in getattr(value, "declared", ()):
-                yield f"{label}indicators", f"{item.timeframe}, window={item.window}"
+            yield from _strategy_facts(value, label)
         case RiskSpec():
             yield f"{label}terms", getattr(value, "terms", "of its own")
             if not hasattr(value, "terms"):
@@ -115,10 +107,22 @@ def _facts(value: Any, label: str) -> Iterator[tuple[str, str]]:
             return
         case _ if inspect.ismethod(value):
             yield from _facts(value.__self__, label)
-        case _ if hasattr(value, "function") and callable(value.function):
+        case _ if callable(getattr(value, "function", None)):
             yield from _facts(value.function, label)
         case _:
             yield f"{label}value", _word(value)
+
+
+def _strategy_facts(spec: StrategySpec, label: str) -> Iterator[tuple[str, str]]:
+    yield f"{label}every", repr(spec.every)
+    yield f"{label}history", repr(spec.history)
+    yield f"{label}risk", repr([rule.name for rule in spec.risk])
+    yield f"{label}callbacks", repr(sorted(spec.callbacks))
+    for rule in spec.risk:
+        yield from _facts(rule, f"{label}risk rule {rule.name!r}: ")
+    for item in getattr(spec, "declared", ()):
+        yield f"{label}indicators", f"{item.timeframe}, window={item.window}"
+    yield from _facts(spec.function, label)
 
 
 def _function_facts(function: FunctionType, label: str) -> Iterator[tuple[str, str]]:

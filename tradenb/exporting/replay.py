@@ -1,6 +1,6 @@
 """The clean process: executes a script as it will be executed, over the recorded candles.
 
-Started as `python -I -m tradenb.export.replay SCRIPT FOLDER`. The script's call of `run_script`
+Started as `python -I -m tradenb.exporting.replay SCRIPT FOLDER`. The script's call of `run_script`
 comes here, so that nothing goes live; what came of it is in the folder as `result.json`.
 """
 
@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 TASK: Final = "task.json"
@@ -29,9 +30,9 @@ def main(arguments: list[str]) -> int:
         found.update(_replayed(folder, task, symbols, names, job))
         return 0
 
-    import tradenb.script
-
-    tradenb.script.run_script = replay
+    stand_in = ModuleType("tradenb.script")
+    stand_in.__dict__["run_script"] = replay
+    sys.modules[stand_in.__name__] = stand_in
     sys.argv = [script]
     try:
         runpy.run_path(script, run_name="__main__")
@@ -52,8 +53,8 @@ def _replayed(
 ) -> dict[str, Any]:
     from tradenb.backtest import run
     from tradenb.engine.record import event_to_row
-    from tradenb.export.sample import Recorded
-    from tradenb.export.values import facts
+    from tradenb.exporting.sample import Recorded
+    from tradenb.exporting.values import facts
 
     known = {name: facts(names[name]) for name in task["names"] if name in names}
     result = run(
@@ -69,7 +70,8 @@ def _replayed(
 
 
 def _described(error: BaseException, script: str) -> dict[str, Any]:
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script]
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame for frame in frames if frame.filename == script]
     return {
         "kind": type(error).__name__,
         "words": str(error),

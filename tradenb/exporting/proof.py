@@ -18,9 +18,9 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.record import event_to_row
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import ExportError, UsageError
-from tradenb.export.replay import RESULT, TASK
-from tradenb.export.sample import Recording
-from tradenb.export.values import facts
+from tradenb.exporting.replay import RESULT, TASK
+from tradenb.exporting.sample import Recording
+from tradenb.exporting.values import facts
 
 SAMPLE_DAYS: Final = 14
 _PATIENCE_S: Final = 120.0
@@ -150,7 +150,7 @@ def _period(
 
 
 def _executed(script: Path, folder: Path, seconds: float) -> dict[str, Any]:
-    command = [sys.executable, "-I", "-m", "tradenb.export.replay", str(script), str(folder)]
+    command = [sys.executable, "-I", "-m", "tradenb.exporting.replay", str(script), str(folder)]
     patience = _PATIENCE_S + _PATIENCE_FACTOR * seconds
     try:
         ran = subprocess.run(  # noqa: S603 - our own module, and the user's strategy
@@ -173,9 +173,9 @@ def _missing(error: Mapping[str, Any]) -> ExportError:
     words = f"{error['kind']}: {error['words']}"
     where = f", in the line {error['line']!r}" if error["line"] else ""
     if error["kind"] == "NameError" and error["name"]:
-        advice = f"; `{error['name']}` has to be defined before it is used, in a cell above"
+        advice = f"; define `{error['name']}` in a cell above the one that uses it"
     elif error["kind"] in ("FileNotFoundError", "KeyError"):
-        advice = "; the script runs in an empty folder: what it needs must be in it or in the environment"
+        advice = "; it runs in an empty folder: put what it needs into it or into the environment"
     else:
         advice = "; run the cells again from the top to see whether the notebook still does it"
     return ExportError(f"the script does not run by itself: {words}{where}{advice}")
@@ -227,10 +227,10 @@ def _differs(here: Row | None, there: Row | None) -> ExportError:
     columns = [name for name in _COLUMNS if (here or {}).get(name) != (there or {}).get(name)]
     fields = ", ".join(columns) if here and there else ""
     return ExportError(
-        f"the first trade that differs is at {iso(row['at'])}: the notebook has {_words(here)}, the "
-        f"script has {_words(there)}{f' ({fields})' if fields else ''}. It depends on something "
-        "outside its candles: chance without a seed, the clock, a file, a patched module, or state "
-        "that an earlier run left in the notebook"
+        f"the first trade that differs is at {iso(row['at'])}: the notebook has {_words(here)}, "
+        f"the script has {_words(there)}{f' ({fields})' if fields else ''}. It depends on "
+        "something outside its candles: chance without a seed, the clock, a file, a patched "
+        "module, or state that an earlier run left in the notebook"
     )
 
 

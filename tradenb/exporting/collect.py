@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from tradenb.engine.specs import RiskSpec, StrategySpec
 from tradenb.errors import ExportError
-from tradenb.export.cells import Book, Statement
-from tradenb.export.isolated import is_installed
-from tradenb.export.judge import (
+from tradenb.exporting.cells import Book, Statement
+from tradenb.exporting.isolated import is_installed
+from tradenb.exporting.judge import (
     BLOCKS,
     NOTEBOOK_ONLY,
     check_statement,
@@ -29,9 +29,9 @@ from tradenb.export.judge import (
     same_code,
     written,
 )
-from tradenb.export.lift import Piece, lifted
-from tradenb.export.parts import Collection, Part
-from tradenb.export.values import described, is_data, is_plain, literal
+from tradenb.exporting.lift import Piece, lifted
+from tradenb.exporting.parts import Collection, Part
+from tradenb.exporting.values import described, is_data, is_plain, literal
 
 Space = Mapping[str, Any]
 _MISSING: Final = object()
@@ -78,7 +78,7 @@ class Collector:
             )
         self._refuse_stale(value, function.__name__, space, kind)
         name = function.__name__
-        self._lift(name, value, kind)
+        self._lift(name, value)
         return name
 
     def need(self, name: str, space: Space, user: str) -> None:
@@ -116,8 +116,8 @@ class Collector:
         )
         if not same:
             raise ExportError(
-                f"{user} needs another `{name}` than the rest of the script ({described(value)} and "
-                f"{described(known[name])}); a script has one namespace: rename one of them"
+                f"{user} needs another `{name}` than the rest of the script ({described(value)} "
+                f"and {described(known[name])}); a script has one namespace: rename one of them"
             )
         return False
 
@@ -135,7 +135,7 @@ class Collector:
         if isinstance(value, ModuleType):
             self._module_line(name, value, user)
         elif code_of(value) is not None:
-            self._lift(name, value, user)
+            self._lift(name, value)
         else:
             raise ExportError(
                 f"{user} uses `{name}` ({described(value)}), which no cell defines: the kernel has "
@@ -152,14 +152,13 @@ class Collector:
             self._add(Part((name,), line, place, is_block=False), ())
             return
         check_statement(name, statement, space)
-        who = f"`{name}` of {statement.cell.label}"
         if name in statement.uses and len(bindings) > 1 and not isinstance(statement.node, BLOCKS):
             self._take_earlier(name, bindings[1:], space)
         for other in statement.binds:
             self.found.values.setdefault(other, space.get(other))
         uses = sorted(statement.uses - statement.binds)
         for used in uses:
-            self._need_for(used, name, value, statement, space, who)
+            self._need_for(used, name, statement, space)
         names = tuple(sorted(statement.binds))
         rules = self._rules_by_name(value, statement, space)
         is_block = isinstance(statement.node, BLOCKS)
@@ -168,9 +167,7 @@ class Collector:
         self.found.futures |= statement.cell.futures
         self._attached(name, value, space)
 
-    def _need_for(
-        self, used: str, name: str, value: Any, statement: Statement, space: Space, who: str
-    ) -> None:
+    def _need_for(self, used: str, name: str, statement: Statement, space: Space) -> None:
         """Collect a name that a statement uses; data closed over have a message of their own."""
         if is_data(space.get(used)) and not isinstance(statement.node, BLOCKS):
             raise ExportError(
@@ -178,7 +175,7 @@ class Collector:
                 f"{described(space[used])}: research data, which a script does not have. Compute "
                 "the numbers that it needs first (LEVEL = float(...)) and pass those"
             )
-        self.need(used, space, who)
+        self.need(used, space, f"`{name}` of {statement.cell.label}")
 
     def _take_earlier(self, name: str, bindings: list[Statement], space: Space) -> None:
         """Take the statement that made the value which the next one replaces."""
@@ -302,7 +299,7 @@ class Collector:
         renamed = "" if value.__name__ == name else f" as {name}"
         self.found.imports.add(f"import {value.__name__}{renamed}")
 
-    def _lift(self, name: str, value: Any, user: str) -> None:
+    def _lift(self, name: str, value: Any) -> None:
         """Take a function out of the function that made it, with what it closes over."""
         piece = lifted(name, value)
         self.found.values.setdefault(name, value)
@@ -333,7 +330,7 @@ class Collector:
                 line = f"{used} = {literal(inner)}"
                 self._add(Part((used,), line, piece.place, is_block=False), ())
             else:
-                self._lift(used, inner, f"`{name}`")
+                self._lift(used, inner)
 
     def _refuse_stale(self, value: Any, name: str, space: Space, kind: str) -> None:
         now = space.get(name)
@@ -369,9 +366,7 @@ def space_of(value: Any) -> Space | None:
 
 def _name_in(space: Space, value: Any) -> str | None:
     """Return a name of a value in a namespace; the shortest, without those IPython makes."""
-    found = [
-        name for name, item in space.items() if item is value and not name.startswith("_")
-    ]
+    found = [name for name, item in space.items() if item is value and not name.startswith("_")]
     return min(found, key=lambda name: (len(name), name), default=None)
 
 

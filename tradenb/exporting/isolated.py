@@ -7,10 +7,7 @@ import subprocess
 import sys
 from typing import Final
 
-_LOOK: Final = (
-    "import importlib.util, sys; "
-    "sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
-)
+_LOOK: Final = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
 _SECONDS: Final = 60
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tradenb.errors import ExportError
-from tradenb.export.cells import Cell
-from tradenb.export.judge import check_statement, function_of
-from tradenb.export.parts import Place
+from tradenb.exporting.cells import Cell
+from tradenb.exporting.judge import check_statement, function_of
+from tradenb.exporting.parts import Place
 
 
 class Piece(NamedTuple):

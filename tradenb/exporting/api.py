@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
@@ -16,10 +16,10 @@ from tradenb.engine.ports import CandleSource, LiveSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import ExportError, UsageError
-from tradenb.export.collect import Collector, Space, space_of
-from tradenb.export.proof import Sample, prove, sampled
-from tradenb.export.script import Job, is_ours, script_text
-from tradenb.export.values import facts
+from tradenb.exporting.collect import Collector, Space, space_of
+from tradenb.exporting.proof import Sample, prove, sampled
+from tradenb.exporting.script import Job, is_ours, script_text
+from tradenb.exporting.values import facts
 from tradenb.live.run import LiveRun
 from tradenb.store.paths import find_home
 from tradenb.view.words import plural
@@ -216,8 +216,7 @@ def _collected(subject: Subject) -> tuple[Any, Job]:
 
 def _source(given: Any) -> CandleSource:
     if isinstance(given, str):
-        found: CandleSource = registry.find("exchange", given, form=CandleSource)  # type: ignore[type-abstract]
-        return found
+        return cast(CandleSource, registry.find("exchange", given, form=cast(Any, CandleSource)))
     if not isinstance(given, CandleSource):
         raise UsageError(
             "exchange must be an exchange such as tn.frame_exchange(df) or the name of one, was "
