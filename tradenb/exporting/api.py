@@ -124,7 +124,7 @@ def export(
     subject = subject_of(what, settings)
     target = Path(path).absolute()
     _check_target(target)
-    found, job = _collected(subject)
+    found, job = collected(subject)
     before = {name: facts(value) for name, value in found.values.items()}
     source = subject.exchange if candles is None else _source(candles)
     sample = sampled(subject.symbols, subject.strategies, source, subject.rules, (start, end))
@@ -196,7 +196,7 @@ def _subject_of_runs(runs: list[Any], settings: dict[str, Any]) -> Subject:
     return Subject(tuple(specs.values()), symbols, first.source, first.rules, first.shelf.home)
 
 
-def _collected(subject: Subject) -> tuple[Any, Job]:
+def collected(subject: Subject) -> tuple[Any, Job]:
     """Collect the definitions of all strategies and of a live exchange."""
     space: Space = space_of(subject.strategies[0]) or {}
     collector = Collector(space)

@@ -1,7 +1,7 @@
 """The text of a namespace: the cells of a notebook that were run, or the file of a module.
 
-IPython keeps what it ran in the list `In`: a cell that was edited or deleted since is there as it was
-when it ran. What cells define is found by the names that their statements bind.
+IPython keeps what it ran in the list `In`: a cell that was edited or deleted since is there as it
+was when it ran. What cells define is found by the names that their statements bind.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from tradenb.exporting.isolated import is_installed
 from tradenb.exporting.judge import (
     BLOCKS,
     NOTEBOOK_ONLY,
+    check_notebook,
     check_statement,
     code_of,
     function_of,
@@ -146,6 +147,7 @@ class Collector:
     def _take(self, name: str, value: Any, bindings: list[Statement], space: Space) -> None:
         """Take over a statement, or the value that it made."""
         statement = bindings[0]
+        check_notebook(name, statement)
         line = written(name, statement, value)
         place = (self._rank(space), *statement.place)
         if line is not None:
@@ -302,6 +304,12 @@ class Collector:
     def _lift(self, name: str, value: Any) -> None:
         """Take a function out of the function that made it, with what it closes over."""
         piece = lifted(name, value)
+        if piece.name != name:
+            if self._is_new(piece.name, value, f"`{name}`"):
+                self._lift(piece.name, value)
+            line = f"{name} = {piece.name}"
+            self._add(Part((name,), line, piece.place, is_block=False), [piece.name])
+            return
         self.found.values.setdefault(name, value)
         for used in sorted(piece.uses - {name}):
             if used in piece.closed:

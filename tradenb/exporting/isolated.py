@@ -19,6 +19,8 @@ def is_installed(module: str) -> bool:
         return True
     if top in ("tradenb", "numpy", "pandas"):
         return True
+    if top == "__main__":
+        return False
     command = [sys.executable, "-I", "-c", _LOOK, top]
     ran = subprocess.run(command, timeout=_SECONDS, check=False, capture_output=True)  # noqa: S603
     return ran.returncode == 0

@@ -35,15 +35,9 @@ def check_statement(name: str, statement: Statement, space: Mapping[str, Any]) -
     Raises
     ------
     ExportError
-        When it needs the notebook, asks a person, keeps state in globals, or holds a secret.
+        When it asks a person, keeps state in globals, or holds a secret.
     """
     where = statement.cell.label
-    if NOTEBOOK_ONLY & statement.uses:
-        used = ", ".join(sorted(NOTEBOOK_ONLY & statement.uses))
-        raise ExportError(
-            f"`{name}` of {where} needs the notebook itself ({used}: a magic, a shell line, or "
-            "something to show); write it in plain Python"
-        )
     if "input" in statement.uses or "getpass" in statement.uses | _attributes(statement.node):
         raise ExportError(
             f"`{name}` of {where} asks a person; a script has nobody to ask. Read it from the "
@@ -55,6 +49,16 @@ def check_statement(name: str, statement: Statement, space: Mapping[str, Any]) -
         if isinstance(space.get(changed), list | dict | set):
             raise ExportError(_keeps(name, where, changed))
     check_secrets(statement.node, where)
+
+
+def check_notebook(name: str, statement: Statement) -> None:
+    """Refuse what only a notebook can do."""
+    if NOTEBOOK_ONLY & statement.uses:
+        used = ", ".join(sorted(NOTEBOOK_ONLY & statement.uses))
+        raise ExportError(
+            f"`{name}` of {statement.cell.label} needs the notebook itself ({used}: a magic, a "
+            "shell line, or something to show); write it in plain Python"
+        )
 
 
 def check_secrets(node: ast.AST, where: str) -> None:
@@ -88,6 +92,8 @@ def written(name: str, statement: Statement, value: Any) -> str | None:
     node = _value_of(statement.node)
     if node is None or _is_computed(node) or statement.awaits:
         return _snapshot(name, statement, value)
+    if len(statement.binds) > 1:
+        return None
     try:
         before = ast.literal_eval(node)
     except ValueError:
@@ -176,7 +182,7 @@ def _alike(one: CodeType, other: CodeType) -> bool:
 
 def _value_of(node: ast.stmt) -> ast.expr | None:
     match node:
-        case ast.Assign(targets=[ast.Name()], value=value):
+        case ast.Assign(value=value):
             return value
         case ast.AnnAssign(value=ast.expr() as value):
             return value

@@ -18,6 +18,7 @@ from tradenb.exporting.parts import Place
 class Piece(NamedTuple):
     """A function taken out: its text, the names it looks up, and where they are found."""
 
+    name: str
     text: str
     uses: frozenset[str]
     closed: Mapping[str, Any]
@@ -53,7 +54,7 @@ def lifted(name: str, value: Any) -> Piece:
         closure[free] = cell.cell_contents
     place = (1, 0, code.co_firstlineno)
     maker = function.__qualname__.partition(".<locals>")[0]
-    return Piece(own, statement.uses, closure, function.__globals__, place, maker)
+    return Piece(code.co_name, own, statement.uses, closure, function.__globals__, place, maker)
 
 
 def _node_of(text: str, line: int, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:

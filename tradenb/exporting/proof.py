@@ -158,8 +158,8 @@ def _executed(script: Path, folder: Path, seconds: float) -> dict[str, Any]:
         )
     except subprocess.TimeoutExpired:
         raise ExportError(
-            f"the script took longer than {patience:.0f} s where the notebook took {seconds:.0f} s; "
-            "give a shorter sample (start=, end=), or look what it waits for"
+            f"the script took over {patience:.0f} s, and the notebook {seconds:.0f} s; "
+            "give a shorter sample (start=, end=), or see what it waits for"
         ) from None
     result = folder / RESULT
     if not result.is_file():

@@ -11,6 +11,7 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from tradenb.engine.specs import RiskSpec, StrategySpec
+from tradenb.exporting.isolated import is_installed
 
 LARGEST: Final = 1_000
 """Items of a collection, or of an array, that is still a setting and no data."""
@@ -152,6 +153,8 @@ def _word(value: Any) -> str:
         return repr([_word(item) for item in value])
     if isinstance(value, Mapping):
         return repr({_word(key): _word(item) for key, item in value.items()})
-    own = {name: item for name, item in getattr(value, "__dict__", {}).items() if is_plain(item)}
     name = getattr(value, "__qualname__", type(value).__qualname__)
-    return f"{name} {literal(own)}" if own and not callable(value) else str(name)
+    if callable(value) or is_installed(type(value).__module__):
+        return str(name)
+    own = {name: item for name, item in getattr(value, "__dict__", {}).items() if is_plain(item)}
+    return f"{name} {literal(own)}"
