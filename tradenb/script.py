@@ -195,7 +195,11 @@ def _parser(home: str | None) -> argparse.ArgumentParser:
         help="ask the notebook or process that runs it to release it, and go on with its position",
     )
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--once", action="store_true", help="make one tick and leave, for cron")
+    how.add_argument(
+        "--once",
+        action="store_true",
+        help="make one tick, when the next candle has closed, and leave: for cron",
+    )
     how.add_argument(
         "--dry-run",
         action="store_true",

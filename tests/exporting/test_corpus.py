@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +17,7 @@ from tradenb.exporting.script import is_ours, script_text
 FEWEST = 5
 
 
-@pytest.fixture(autouse=True)
-def beside_the_notebook(isolation, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_named", {})
-    folder = Path.cwd()
-    os.chdir(tmp_path)
-    yield
-    os.chdir(folder)
+pytestmark = pytest.mark.usefixtures("fresh", "inside")
 
 
 def opened(name):
