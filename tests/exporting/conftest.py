@@ -34,6 +34,5 @@ def bot(fresh, tmp_path):
     path = tmp_path / "hold_bot.py"
     settings = {"exchange": book.names["wall"], "rules": book.names["rules"]}
     book.export(path, "hold", **settings, home=tmp_path / "home")
-    registry._named.clear()
     begin(tmp_path / "home")
     return path

@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import tradenb as tn
 from tradenb.core.machine import State
+from tradenb.engine.specs import StrategySpec
 from tradenb.live.disk import DiskShelf
 from tradenb.live.shelf import Kept
 from tradenb.store.paths import find_home
@@ -53,9 +53,9 @@ run = tn.live.background("BTCUSDT", strategy=hold, exchange=wall, rules=rules)
 
 
 def begin(home: Path, *, minutes_ago: int = 3) -> int:
-    """Leave a state of some minutes ago, so that the first tick is due at once; return its cursor."""
+    """Leave a state of some minutes ago: the first tick is due at once; return its cursor."""
     cursor = time.time_ns() // 1_000_000 // MINUTE * MINUTE - minutes_ago * MINUTE
-    spec = tn.strategy("hold", every="1m", history="1h")(lambda ctx: None)
+    spec = StrategySpec(name="hold", every="1m", function=lambda ctx: None)
     shelf = DiskShelf(find_home(home), "BTCUSDT", spec, "wall", now=lambda: cursor)
     shelf.open()
     shelf.commit(Kept(State("BTCUSDT", "hold", MINUTE, cursor), "{}", 0, cursor, cursor, (), 0))

@@ -24,6 +24,7 @@ from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import holder_of
 from tradenb.store.paths import Home, Key, find_home
 
+_RUN: Final = ["-I"]  # as it was verified: nothing beside the notebook is found
 _START_S: Final = 60.0
 _LOOK_EVERY_S: Final = 0.05
 _SHOWN: Final = 2_000
@@ -75,7 +76,7 @@ def _script(home: Home, key: Key) -> Path:
 
 
 def _spawned(script: Path, home: Home, more: list[str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-I", str(script), "--json", "--home", str(home.root), *more]
+    command = [sys.executable, *_RUN, str(script), "--json", "--home", str(home.root), *more]
     with script.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - the script was made and verified just now
             command,
