@@ -84,14 +84,9 @@ class _Job:
         rules: Rules | None,
         options: argparse.Namespace,
     ) -> None:
-        if exchange is None:
-            raise UsageError(
-                "this script was exported with recorded candles, which have no next one; export it "
-                "with the exchange that it is to run on, and candles=... for the sample"
-            )
         self._symbols = symbols
         self._strategies = strategies
-        self._exchange = exchange
+        self._exchange = options.exchange or exchange
         self._rules = rules
         self._options = options
         self._reader = Reader(json=options.json)
@@ -133,13 +128,20 @@ class _Job:
             return self.run(Path(name), once=True)
 
     def _started(self, home: Path) -> list[LiveRun]:
+        from tradenb.exchanges.connect import source_named
         from tradenb.live import background
 
+        source = source_named(self._exchange)
+        if source is None:
+            raise UsageError(
+                "this script was exported with recorded candles, which have no next one; say which "
+                "exchange it is to run on, such as --exchange binance"
+            )
         return [
             background(
                 symbol,
                 strategy=spec,
-                exchange=self._exchange,
+                exchange=source,
                 rules=self._rules,
                 home=home,
                 take_over=self._options.take_over,
@@ -181,6 +183,12 @@ def _parser(home: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--symbol", action="append", metavar="SYMBOL", help="instead of the symbols of the file"
+    )
+    parser.add_argument(
+        "--exchange",
+        default=os.environ.get("TRADENB_EXCHANGE"),
+        metavar="NAME",
+        help="instead of the exchange of the file, one of ccxt (default TRADENB_EXCHANGE)",
     )
     parser.add_argument(
         "--home",

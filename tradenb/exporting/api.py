@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
@@ -16,6 +16,7 @@ from tradenb.engine.ports import CandleSource, LiveSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import ExportError, UsageError
+from tradenb.exchanges.connect import source_named
 from tradenb.exporting.collect import Collector, Space, space_of
 from tradenb.exporting.proof import Sample, prove, sampled
 from tradenb.exporting.script import Job, is_ours, script_text
@@ -25,6 +26,10 @@ from tradenb.store.paths import find_home
 from tradenb.view.words import plural
 
 FEW_TRADES: Final = 1
+_RECORDED: Final = (
+    "its exchange has recorded candles only: to go live the script needs --exchange NAME, such as "
+    "--exchange binance"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,7 @@ def export(
     prove(text, sample, found.values, before)
     _write(target, text)
     names = tuple(spec.name for spec in subject.strategies)
+    recorded = [] if isinstance(subject.exchange, LiveSource) else [_RECORDED]
     return Exported(
         target,
         names,
@@ -141,7 +147,7 @@ def export(
         sample.end,
         len(sample.events),
         sample.trades,
-        tuple(_warnings(sample)),
+        (*_warnings(sample), *recorded),
     )
 
 
@@ -215,14 +221,13 @@ def collected(subject: Subject) -> tuple[Any, Job]:
 
 
 def _source(given: Any) -> CandleSource:
-    if isinstance(given, str):
-        return cast(CandleSource, registry.find("exchange", given, form=cast(Any, CandleSource)))
-    if not isinstance(given, CandleSource):
+    found = source_named(given)
+    if not isinstance(found, CandleSource):
         raise UsageError(
             "exchange must be an exchange such as tn.frame_exchange(df) or the name of one, was "
             f"{given!r:.80}"
         )
-    return given
+    return found
 
 
 def _check_target(target: Path) -> None:

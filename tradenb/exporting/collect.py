@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from tradenb.engine.specs import RiskSpec, StrategySpec
 from tradenb.errors import ExportError
+from tradenb.exchanges.connected import CcxtExchange
 from tradenb.exporting.cells import Book, Statement
 from tradenb.exporting.isolated import is_installed
 from tradenb.exporting.judge import (
@@ -71,6 +72,8 @@ class Collector:
         if name is not None:
             self.need(name, space, kind)
             return name
+        if isinstance(value, CcxtExchange):
+            return self._connection(value, kind)
         function = function_of(value)
         if function is None:
             raise ExportError(
@@ -81,6 +84,23 @@ class Collector:
         name = function.__name__
         self._lift(name, value)
         return name
+
+    def _connection(self, exchange: CcxtExchange, kind: str) -> str:
+        """Write down an exchange of ccxt that has no name of its own; secrets are references."""
+        _, (name, cache, home, options) = exchange.__reduce__()
+        if not is_plain(options):
+            raise ExportError(
+                f"{kind} {name!r} has options that are no plain values; leave them out"
+            )
+        settings = dict(options) | ({} if cache else {"cache": False})
+        settings |= {} if home is None else {"home": str(home)}
+        given = "".join(f", {key}={literal(item)}" for key, item in settings.items())
+        line = f"exchange = tn.ccxt_exchange({literal(name)}{given})"
+        self._is_new("exchange", exchange, kind)
+        self.found.imports.add("import tradenb as tn")
+        self.found.secrets.update(reads_environment(ast.parse(line)))
+        self._add(Part(("exchange",), line, (1, 0, 0), is_block=False), ())
+        return "exchange"
 
     def need(self, name: str, space: Space, user: str) -> None:
         """Collect what a name stands for.

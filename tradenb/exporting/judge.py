@@ -17,13 +17,16 @@ from tradenb.exporting.cells import Statement
 from tradenb.exporting.values import described, is_data, is_plain, literal
 
 NOTEBOOK_ONLY: Final = frozenset({"get_ipython", "display", "In", "Out", "_", "__", "___"})
+REFERENCES: Final = ("env:", "keyring:")
+"""How texts begin that say where a secret is, and are none."""
 BLOCKS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _CHANGING: Final = frozenset(
     {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem"}
     | {"remove", "reverse", "setdefault", "sort", "update"}
 )
 _SECRET: Final = re.compile(
-    r"(secret|passw(or)?d|passphrase|api_?key|private_?key|(^|_)token$|(^|_)pwd$)", re.IGNORECASE
+    r"(secret|passw(or)?d|passphrase|api_?key|private_?key|(^|_)token$|(^|_)pwd$|^twofa$)",
+    re.IGNORECASE,
 )
 _SHORTEST_SECRET: Final = 6
 _WIDEST_COMMENT: Final = 60
@@ -64,6 +67,8 @@ def check_notebook(name: str, statement: Statement) -> None:
 def check_secrets(node: ast.AST, where: str) -> None:
     """Refuse a secret that is written out; a script names it, and finds it in the environment."""
     for name, value in _named_texts(node):
+        if value.startswith(REFERENCES):
+            continue
         if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET:
             raise ExportError(
                 f"`{name}` in {where} is a secret written out, and a script is a file that others "
@@ -112,6 +117,8 @@ def reads_environment(node: ast.AST) -> list[str]:
     found = []
     for item in ast.walk(node):
         match item:
+            case ast.keyword(value=ast.Constant(value=str(text))) if text.startswith("env:"):
+                found.append(text.removeprefix("env:"))
             case ast.Subscript(
                 value=ast.Attribute(attr="environ") | ast.Name(id="environ"),
                 slice=ast.Constant(value=str(name)),
