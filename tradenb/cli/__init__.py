@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb import __version__
-from tradenb.cli import demo, doctor, export, fetch, run, status, stop
+from tradenb.cli import demo, doctor, export, fetch, report, run, status, stop
 from tradenb.errors import (
     StateCorrupt,
     StateLocked,
@@ -88,6 +88,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tradenb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (demo, fetch, run, status, stop, export, doctor):
+    for command in (demo, fetch, run, status, stop, export, report, doctor):
         command.add(commands)
     return parser
