@@ -393,6 +393,39 @@ def dip(ctx):
 """,
         ),
     ),
+    "indicators": Good(
+        (
+            IMPORT + "\nimport pandas as pd",
+            "SPAN = 8",
+            f"""
+@tn.strategy("dip", every="15m")
+def dip(ctx):
+    if ctx.price > ctx.indicators["mean"]:
+        return None{ANSWER}""",
+            """
+@dip.indicators("15m")
+def means(df):
+    return pd.DataFrame({"mean": df.close.rolling(SPAN).mean()})
+""",
+        ),
+        holds=("SPAN = 8\n", '@dip.indicators("15m")\ndef means(df):'),
+    ),
+    "vectorised": Good(
+        (
+            IMPORT + "\nimport numpy as np",
+            """
+@tn.strategy("dip", every="15m", vectorised=True)
+def dip(df):
+    is_dip = df.close < df.close.rolling(8).mean()
+    return {
+        "position": np.where(is_dip, "long", None),
+        "take_profit": 1.01 * df.close,
+        "stop_loss": 0.99 * df.close,
+        "minutes": 90,
+    }
+""",
+        ),
+    ),
     "cells_run_out_of_order": Good(
         (
             IMPORT,

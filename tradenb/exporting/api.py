@@ -20,7 +20,6 @@ from tradenb.exchanges.connect import source_named
 from tradenb.exporting.collect import Collector, Space, space_of
 from tradenb.exporting.proof import Sample, prove, sampled
 from tradenb.exporting.script import Job, is_ours, script_text
-from tradenb.exporting.values import facts
 from tradenb.live.run import LiveRun
 from tradenb.store.paths import find_home
 from tradenb.view.words import plural
@@ -130,7 +129,7 @@ def export(
     target = Path(path).absolute()
     _check_target(target)
     found, job = collected(subject)
-    before = {name: facts(value) for name, value in found.values.items()}
+    before = found.facts()
     source = subject.exchange if candles is None else _source(candles)
     sample = sampled(subject.symbols, subject.strategies, source, subject.rules, (start, end))
     words = f"Over {iso(sample.start)} to {iso(sample.end)} UTC {_proven_of(sample)}."

@@ -68,6 +68,7 @@ class Collector:
             When no name of a cell leads to it, or what it needs cannot be written.
         """
         space = self._space_of(value)
+        value = _original(space, value)
         name = _name_in(space, value)
         if name is not None:
             self.need(name, space, kind)
@@ -250,9 +251,9 @@ class Collector:
 
     def _attached(self, name: str, value: Any, space: Space) -> None:
         """Collect what is declared on a strategy after it: `@dip.indicators("15m")`."""
-        functions = [getattr(item, "function", None) for item in getattr(value, "declared", ())]
-        for function in functions:
-            own = _name_in(space, function)
+        declared = value.declared if isinstance(value, StrategySpec) else ()
+        for item in declared:
+            own = _name_in(space, item.function)
             if own is None:
                 raise ExportError(
                     f"indicators of `{name}` have no name in a cell any more; run their cell again"
@@ -324,6 +325,7 @@ class Collector:
     def _lift(self, name: str, value: Any) -> None:
         """Take a function out of the function that made it, with what it closes over."""
         piece = lifted(name, value)
+        self.found.lifted.add(name)
         if piece.name != name:
             if self._is_new(piece.name, value, f"`{name}`"):
                 self._lift(piece.name, value)
@@ -390,6 +392,15 @@ def space_of(value: Any) -> Space | None:
     if function is None or function.__module__.startswith("tradenb."):
         return None
     return function.__globals__
+
+
+def _original(space: Space, value: Any) -> Any:
+    """Return the strategy of a cell of which a run holds a copy."""
+    if not isinstance(value, StrategySpec):
+        return value
+    specs = [item for item in list(space.values()) if isinstance(item, StrategySpec)]
+    same = [item for item in specs if item.function is value.function]
+    return next((item for item in same if item.fingerprint == value.fingerprint), value)
 
 
 def _name_in(space: Space, value: Any) -> str | None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tradenb.exporting.values import CLOSED_OVER, facts
+
 Place = tuple[int, int, int]
 
 
@@ -45,6 +47,8 @@ class Collection:
         Which parts a part needs, by their places in `parts`.
     values : dict of str to object
         The names that the script defines, and what they are here.
+    lifted : set of str
+        Names of functions that close over nothing any more: what they closed over is defined.
     secrets : set of str
         Names of environment variables that it reads.
     futures : bool
@@ -55,8 +59,16 @@ class Collection:
     parts: list[Part] = field(default_factory=list)
     needs: dict[int, set[int]] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
+    lifted: set[str] = field(default_factory=set)
     secrets: set[str] = field(default_factory=set)
     futures: bool = False
+
+    def facts(self) -> dict[str, dict[str, str]]:
+        """Return what each definition was made with, for the proof."""
+        found = {name: facts(value) for name, value in self.values.items()}
+        for name in self.lifted & set(found):
+            found[name] = {k: v for k, v in found[name].items() if not k.startswith(CLOSED_OVER)}
+        return found
 
     def ordered(self) -> list[Part]:
         """Return the parts as the user wrote them, except where one needs a later one."""

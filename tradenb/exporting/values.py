@@ -15,6 +15,7 @@ from tradenb.exporting.isolated import is_installed
 
 LARGEST: Final = 1_000
 """Items of a collection, or of an array, that is still a setting and no data."""
+CLOSED_OVER: Final = "closed-over"
 _SHOWN: Final = 120
 _ATOMS: Final = (str, bytes, int, float, complex, bool, type(None), type(...))
 
@@ -117,12 +118,14 @@ def _facts(value: Any, label: str) -> Iterator[tuple[str, str]]:
 def _strategy_facts(spec: StrategySpec, label: str) -> Iterator[tuple[str, str]]:
     yield f"{label}every", repr(spec.every)
     yield f"{label}history", repr(spec.history)
+    yield f"{label}vectorised", repr(spec.vectorised)
     yield f"{label}risk", repr([rule.name for rule in spec.risk])
     yield f"{label}callbacks", repr(sorted(spec.callbacks))
     for rule in spec.risk:
         yield from _facts(rule, f"{label}risk rule {rule.name!r}: ")
-    for item in getattr(spec, "declared", ()):
+    for item in spec.declared:
         yield f"{label}indicators", f"{item.timeframe}, window={item.window}"
+        yield from _facts(item.function, f"{label}indicators: ")
     yield from _facts(spec.function, label)
 
 
@@ -134,7 +137,7 @@ def _function_facts(function: FunctionType, label: str) -> Iterator[tuple[str, s
     cells = function.__closure__ or ()
     for name, cell in zip(function.__code__.co_freevars, cells, strict=True):
         try:
-            yield f"{label}closed-over {name}", _word(cell.cell_contents)
+            yield f"{label}{CLOSED_OVER} {name}", _word(cell.cell_contents)
         except ValueError:
             continue
     inner = getattr(function, "__wrapped__", None)
