@@ -17,9 +17,10 @@ from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import ExportError, UsageError
 from tradenb.exchanges.connect import source_named
-from tradenb.exporting.collect import Collector, Space, space_of
+from tradenb.exporting.collect import Collector
 from tradenb.exporting.proof import Sample, prove, sampled
 from tradenb.exporting.script import Job, is_ours, script_text
+from tradenb.exporting.space import Space, space_of
 from tradenb.live.run import LiveRun
 from tradenb.store.paths import find_home
 from tradenb.view.words import plural
@@ -216,7 +217,7 @@ def collected(subject: Subject) -> tuple[Any, Job]:
         subject.rules,
         subject.home,
     )
-    return collector.found, job
+    return collector.script.found, job
 
 
 def _source(given: Any) -> CandleSource:

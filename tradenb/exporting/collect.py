@@ -8,17 +8,14 @@ function is taken from the cell whose code it runs.
 from __future__ import annotations
 
 import ast
-import sys
-from collections.abc import Mapping
-from importlib.util import resolve_name
 from types import ModuleType
 from typing import Any, Final
 
 from tradenb.engine.specs import RiskSpec, StrategySpec
 from tradenb.errors import ExportError
 from tradenb.exchanges.connected import CcxtExchange
-from tradenb.exporting.cells import Book, Statement
-from tradenb.exporting.isolated import is_installed
+from tradenb.exporting.cells import Statement
+from tradenb.exporting.imports import Imports
 from tradenb.exporting.judge import (
     BLOCKS,
     NOTEBOOK_ONLY,
@@ -32,10 +29,10 @@ from tradenb.exporting.judge import (
     written,
 )
 from tradenb.exporting.lift import Piece, lifted
-from tradenb.exporting.parts import Collection, Part
+from tradenb.exporting.parts import Part
+from tradenb.exporting.space import Script, Space, name_in, original, space_of
 from tradenb.exporting.values import described, is_data, is_plain, literal
 
-Space = Mapping[str, Any]
 _MISSING: Final = object()
 
 
@@ -44,7 +41,7 @@ class Collector:
 
     Attributes
     ----------
-    found : Collection
+    script : Script
 
     Parameters
     ----------
@@ -53,11 +50,9 @@ class Collector:
     """
 
     def __init__(self, space: Space) -> None:
-        self.found = Collection()
+        self.script = Script()
+        self._imports = Imports(self.script, self.need)
         self._default = space
-        self._books: dict[int, tuple[int, Book]] = {}
-        self._spaces: list[Space] = []
-        self._part_of: dict[str, int] = {}
 
     def root(self, value: Any, kind: str) -> str:
         """Collect an object that has no name yet, and return the name that the script gives it.
@@ -68,8 +63,8 @@ class Collector:
             When no name of a cell leads to it, or what it needs cannot be written.
         """
         space = self._space_of(value)
-        value = _original(space, value)
-        name = _name_in(space, value)
+        value = original(space, value)
+        name = name_in(space, value)
         if name is not None:
             self.need(name, space, kind)
             return name
@@ -97,10 +92,10 @@ class Collector:
         settings |= {} if home is None else {"home": str(home)}
         given = "".join(f", {key}={literal(item)}" for key, item in settings.items())
         line = f"exchange = tn.ccxt_exchange({literal(name)}{given})"
-        self._is_new("exchange", exchange, kind)
-        self.found.imports.add("import tradenb as tn")
-        self.found.secrets.update(reads_environment(ast.parse(line)))
-        self._add(Part(("exchange",), line, (1, 0, 0), is_block=False), ())
+        self.script.is_new("exchange", exchange, kind)
+        self.script.found.imports.add("import tradenb as tn")
+        self.script.found.secrets.update(reads_environment(ast.parse(line)))
+        self.script.add(Part(("exchange",), line, (1, 0, 0), is_block=False), ())
         return "exchange"
 
     def need(self, name: str, space: Space, user: str) -> None:
@@ -124,38 +119,23 @@ class Collector:
                 f"{user} uses `{name}`, which is not defined; run the cell that defines it, or "
                 "write one"
             )
-        if not self._is_new(name, value, user):
+        if not self.script.is_new(name, value, user):
             return
         self._resolve(name, value, space, user)
 
-    def _is_new(self, name: str, value: Any, user: str) -> bool:
-        known = self.found.values
-        if name not in known:
-            known[name] = value
-            return True
-        same = known[name] is value or (
-            is_plain(value) and is_plain(known[name]) and literal(value) == literal(known[name])
-        )
-        if not same:
-            raise ExportError(
-                f"{user} needs another `{name}` than the rest of the script ({described(value)} "
-                f"and {described(known[name])}); a script has one namespace: rename one of them"
-            )
-        return False
-
     def _resolve(self, name: str, value: Any, space: Space, user: str) -> None:
-        bindings = self._book(space).binding(name)
+        bindings = self.script.book(space).binding(name)
         for index, statement in enumerate(bindings):
             if isinstance(statement.node, ast.Import | ast.ImportFrom):
-                self._import(name, value, bindings, space, user)
+                self._imports.take(name, value, bindings, space, user)
                 return
             if same_code(name, statement.node, value):
                 self._take(name, value, bindings[index:], space)
                 return
-        if self._starred(name, value, space):
+        if self._imports.starred(name, value, space):
             return
         if isinstance(value, ModuleType):
-            self._module_line(name, value, user)
+            self._imports.module(name, value, user)
         elif code_of(value) is not None:
             self._lift(name, value)
         else:
@@ -170,24 +150,24 @@ class Collector:
         statement = bindings[0]
         check_notebook(name, statement)
         line = written(name, statement, value)
-        place = (self._rank(space), *statement.place)
+        place = (self.script.rank(space), *statement.place)
         if line is not None:
-            self._add(Part((name,), line, place, is_block=False), ())
+            self.script.add(Part((name,), line, place, is_block=False), ())
             return
         check_statement(name, statement, space)
         if name in statement.uses and len(bindings) > 1 and not isinstance(statement.node, BLOCKS):
             self._take_earlier(name, bindings[1:], space)
         for other in statement.binds:
-            self.found.values.setdefault(other, space.get(other))
+            self.script.found.values.setdefault(other, space.get(other))
         uses = sorted(statement.uses - statement.binds)
         for used in uses:
             self._need_for(used, name, statement, space)
         names = tuple(sorted(statement.binds))
         rules = self._rules_by_name(value, statement, space)
         is_block = isinstance(statement.node, BLOCKS)
-        self._add(Part(names, statement.text, place, is_block), [*uses, name, *rules])
-        self.found.secrets.update(reads_environment(statement.node))
-        self.found.futures |= statement.cell.futures
+        self.script.add(Part(names, statement.text, place, is_block), [*uses, name, *rules])
+        self.script.found.secrets.update(reads_environment(statement.node))
+        self.script.found.futures |= statement.cell.futures
         self._attached(name, value, space)
 
     def _need_for(self, used: str, name: str, statement: Statement, space: Space) -> None:
@@ -206,15 +186,10 @@ class Collector:
         check_statement(name, statement, space)
         for used in sorted(statement.uses - statement.binds):
             self.need(used, space, f"`{name}` of {statement.cell.label}")
-        place = (self._rank(space), *statement.place)
+        place = (self.script.rank(space), *statement.place)
         is_block = isinstance(statement.node, BLOCKS)
         part = Part((name,), statement.text, place, is_block)
-        self._add(part, sorted(statement.uses - statement.binds))
-
-    def _add(self, part: Part, uses: Any) -> None:
-        needs = {self._part_of[used] for used in uses if used in self._part_of}
-        number = self.found.add(part, needs)
-        self._part_of.update(dict.fromkeys(part.names, number))
+        self.script.add(part, sorted(statement.uses - statement.binds))
 
     def _rules_by_name(self, value: Any, statement: Statement, space: Space) -> list[str]:
         """Collect the risk rules that a strategy names by a string."""
@@ -223,9 +198,9 @@ class Collector:
             return found
         texts = {n.value for n in ast.walk(statement.node) if isinstance(n, ast.Constant)}
         for rule in value.risk:
-            if rule.name not in texts or rule in self.found.values.values():
+            if rule.name not in texts or rule in self.script.found.values.values():
                 continue
-            name = _name_in(space, rule)
+            name = name_in(space, rule)
             if name is not None:
                 self.need(name, space, f"strategy {value.name!r}")
                 found.append(name)
@@ -235,14 +210,14 @@ class Collector:
 
     def _bare_rule(self, rule: RiskSpec, spec: StrategySpec, space: Space) -> str:
         """Collect a rule that a cell made without giving it a name in Python."""
-        for statement in reversed(list(self._book(space))):
+        for statement in reversed(list(self.script.book(space))):
             texts = {n.value for n in ast.walk(statement.node) if isinstance(n, ast.Constant)}
             if isinstance(statement.node, ast.Expr) and rule.name in texts:
                 for used in sorted(statement.uses):
                     self.need(used, space, f"risk rule {rule.name!r}")
-                place = (self._rank(space), *statement.place)
+                place = (self.script.rank(space), *statement.place)
                 key = f"risk rule {rule.name}"
-                self._add(Part((key,), statement.text, place, is_block=False), statement.uses)
+                self.script.add(Part((key,), statement.text, place, is_block=False), statement.uses)
                 return key
         raise ExportError(
             f"strategy {spec.name!r} names the risk rule {rule.name!r}, and no cell makes it under "
@@ -253,86 +228,24 @@ class Collector:
         """Collect what is declared on a strategy after it: `@dip.indicators("15m")`."""
         declared = value.declared if isinstance(value, StrategySpec) else ()
         for item in declared:
-            own = _name_in(space, item.function)
+            own = name_in(space, item.function)
             if own is None:
                 raise ExportError(
                     f"indicators of `{name}` have no name in a cell any more; run their cell again"
                 )
             self.need(own, space, f"`{name}`")
 
-    def _import(
-        self, name: str, value: Any, bindings: list[Statement], space: Space, user: str
-    ) -> None:
-        """Take over an import, or what a local module defines."""
-        for statement in bindings:
-            node = statement.node
-            aliases = node.names if isinstance(node, ast.Import | ast.ImportFrom) else []
-            for alias in aliases:
-                if name != (alias.asname or alias.name.partition(".")[0]):
-                    continue
-                if isinstance(node, ast.ImportFrom):
-                    self._import_from(node, alias, value, space, user)
-                    return
-                if not is_installed(alias.name):
-                    raise _local(alias.name, user)
-                renamed = f" as {alias.asname}" if alias.asname else ""
-                self.found.imports.add(f"import {alias.name}{renamed}")
-                if alias.asname:
-                    return
-
-    def _import_from(
-        self, node: ast.ImportFrom, alias: ast.alias, value: Any, space: Space, user: str
-    ) -> None:
-        package = str(space.get("__package__") or "")
-        module = resolve_name("." * node.level + (node.module or ""), package)
-        if module == "__future__":
-            return
-        if is_installed(module):
-            renamed = f" as {alias.asname}" if alias.asname else ""
-            self.found.imports.add(f"from {module} import {alias.name}{renamed}")
-            return
-        inner = vars(sys.modules[module]) if module in sys.modules else {}
-        if isinstance(value, ModuleType) or inner.get(alias.name, _MISSING) is not value:
-            raise _local(f"{module}.{alias.name}", user)
-        name = alias.asname or alias.name
-        if name == alias.name:
-            del self.found.values[name]
-            self.need(name, inner, user)
-            return
-        self.need(alias.name, inner, user)
-        line = f"{name} = {alias.name}"
-        part = Part((name,), line, (self._rank(inner), 1 << 30, 0), is_block=False)
-        self._add(part, [alias.name])
-
-    def _starred(self, name: str, value: Any, space: Space) -> bool:
-        """Find a name that came with `from module import *`."""
-        for statement in self._book(space):
-            node = statement.node
-            if not isinstance(node, ast.ImportFrom) or node.names[0].name != "*":
-                continue
-            module = sys.modules.get(node.module or "")
-            if getattr(module, name, _MISSING) is value:
-                self._import_from(node, ast.alias(name), value, space, f"`{name}`")
-                return True
-        return False
-
-    def _module_line(self, name: str, value: ModuleType, user: str) -> None:
-        if not is_installed(value.__name__):
-            raise _local(value.__name__, user)
-        renamed = "" if value.__name__ == name else f" as {name}"
-        self.found.imports.add(f"import {value.__name__}{renamed}")
-
     def _lift(self, name: str, value: Any) -> None:
         """Take a function out of the function that made it, with what it closes over."""
         piece = lifted(name, value)
-        self.found.lifted.add(name)
+        self.script.found.lifted.add(name)
         if piece.name != name:
-            if self._is_new(piece.name, value, f"`{name}`"):
+            if self.script.is_new(piece.name, value, f"`{name}`"):
                 self._lift(piece.name, value)
             line = f"{name} = {piece.name}"
-            self._add(Part((name,), line, piece.place, is_block=False), [piece.name])
+            self.script.add(Part((name,), line, piece.place, is_block=False), [piece.name])
             return
-        self.found.values.setdefault(name, value)
+        self.script.found.values.setdefault(name, value)
         for used in sorted(piece.uses - {name}):
             if used in piece.closed:
                 self._close_over(used, piece.closed[used], piece, name)
@@ -344,21 +257,21 @@ class Collector:
                 )
             else:
                 self.need(used, piece.space, f"`{name}`")
-        self._add(Part((name,), piece.text, piece.place, is_block=True), piece.uses)
+        self.script.add(Part((name,), piece.text, piece.place, is_block=True), piece.uses)
 
     def _close_over(self, used: str, inner: Any, piece: Piece, name: str) -> None:
         """Write down a value that a function closes over."""
         if isinstance(inner, ModuleType):
-            self._module_line(used, inner, f"`{name}`")
+            self._imports.module(used, inner, f"`{name}`")
         elif not is_plain(inner) and code_of(inner) is None:
             raise ExportError(
                 f"`{name}` closes over `{used}`, {described(inner)}; a script has only plain "
                 "values, functions and imports. Compute the numbers that it needs first"
             )
-        elif self._is_new(used, inner, f"`{name}`"):
+        elif self.script.is_new(used, inner, f"`{name}`"):
             if is_plain(inner):
                 line = f"{used} = {literal(inner)}"
-                self._add(Part((used,), line, piece.place, is_block=False), ())
+                self.script.add(Part((used,), line, piece.place, is_block=False), ())
             else:
                 self._lift(used, inner)
 
@@ -371,47 +284,5 @@ class Collector:
                 "the run start again with it"
             )
 
-    def _book(self, space: Space) -> Book:
-        if id(space) not in self._books:
-            self._spaces.append(space)  # kept, so that no other gets its id
-            self._books[id(space)] = (len(self._books), Book(space))
-        return self._books[id(space)][1]
-
-    def _rank(self, space: Space) -> int:
-        """Return where the definitions of a namespace stand: modules first, the notebook last."""
-        self._book(space)
-        return -self._books[id(space)][0]
-
     def _space_of(self, value: Any) -> Space:
         return space_of(value) or self._default
-
-
-def space_of(value: Any) -> Space | None:
-    """Return the namespace in which the user's function of a value was defined, if it has one."""
-    function = function_of(value)
-    if function is None or function.__module__.startswith("tradenb."):
-        return None
-    return function.__globals__
-
-
-def _original(space: Space, value: Any) -> Any:
-    """Return the strategy of a cell of which a run holds a copy."""
-    if not isinstance(value, StrategySpec):
-        return value
-    specs = [item for item in list(space.values()) if isinstance(item, StrategySpec)]
-    same = [item for item in specs if item.function is value.function]
-    return next((item for item in same if item.fingerprint == value.fingerprint), value)
-
-
-def _name_in(space: Space, value: Any) -> str | None:
-    """Return a name of a value in a namespace; the shortest, without those IPython makes."""
-    found = [name for name, item in space.items() if item is value and not name.startswith("_")]
-    return min(found, key=lambda name: (len(name), name), default=None)
-
-
-def _local(module: str, user: str) -> ExportError:
-    return ExportError(
-        f"{user} uses the module {module}, which lies beside the notebook; the script runs without "
-        f"it. Import what you need from it, and that is copied into the script: from "
-        f"{module.rpartition('.')[0] or module} import NAME; or install the module"
-    )
