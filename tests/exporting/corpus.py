@@ -599,6 +599,21 @@ dip = make()
         ),
         r"`ask` of cell \[1\] asks a person",
     ),
+    "a_generator_of_chance_that_goes_on": Bad(
+        (
+            IMPORT + "\nimport random\nchance = random.Random(3)",
+            PLAIN.replace("    if", "    if chance.random() < 0.5:\n        return None\n    if"),
+        ),
+        r"the strategy changed `chance` while it ran.*Keep it in ctx.state",
+    ),
+    "an_object_that_another_cell_changed": Bad(
+        (
+            IMPORT + "\nfrom types import SimpleNamespace\nsettings = SimpleNamespace(depth=0.5)",
+            PLAIN.replace("ctx.price >", "ctx.price > settings.depth *"),
+            "settings.depth = 0.9995",
+        ),
+        r"`settings` differs: value is SimpleNamespace {\"depth\": 0.9995} in the notebook and ",
+    ),
     "something_made_step_by_step": Bad(
         (
             IMPORT + "\nclass Level:\n    by = 0.9995\nfor level in (Level(),):\n    pass",

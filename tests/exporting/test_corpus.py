@@ -9,6 +9,7 @@ import pytest
 
 import tradenb as tn
 from tests.exporting.corpus import BAD, GOOD
+from tests.exporting.live import CELL
 from tests.exporting.notebook import EXCHANGE, Notebook
 from tradenb.engine.registry import registry
 from tradenb.exporting.api import collected, subject_of
@@ -60,7 +61,16 @@ def test_the_scripts_pass_ruff_and_mypy_as_they_come(tmp_path):
         found, job = collected(subject_of([eval(item, book.names) for item in names], settings))
         text = script_text(found, job, file="script.py", verified="Not verified.")
         (tmp_path / f"{name}.py").write_text(text)
-    commands = (["ruff", "check", "--isolated", "."], ["mypy", "--config-file=", "."])
+    registry._named.clear()
+    book = Notebook(CELL)
+    book.export(
+        tmp_path / "live.py", "hold", exchange=book.names["wall"], rules=book.names["rules"]
+    )
+    commands = (
+        ["ruff", "check", "--isolated", "."],
+        ["ruff", "format", "--check", "--isolated", "--line-length=100", "live.py"],
+        ["mypy", "--config-file=", "."],
+    )
     for command in commands:
         ran = subprocess.run(
             [sys.executable, "-m", *command], capture_output=True, text=True, check=False

@@ -95,6 +95,8 @@ class Cell:
         indent = len(self._lines[first]) - len(self._lines[first].lstrip())
         while first and self._lines[first - 1][indent:].startswith("#"):
             first -= 1
+        while last < len(self._lines) and _is_inner_comment(self._lines[last], indent):
+            last += 1
         return "\n".join(line.rstrip() for line in self._lines[first:last])
 
     def _is_shared(self, node: ast.stmt, first: int, last: int) -> bool:
@@ -193,6 +195,12 @@ def _awaits(node: ast.stmt) -> bool:
 
 def _without_await(node: ast.stmt) -> ast.stmt:
     return _Plain().visit(copy.deepcopy(node))  # type: ignore[no-any-return]
+
+
+def _is_inner_comment(line: str, indent: int) -> bool:
+    """Tell whether a line is a comment that belongs to the block before it."""
+    text = line.lstrip()
+    return text.startswith("#") and len(line) - len(text) > indent
 
 
 def _cells_of(namespace: Mapping[str, Any]) -> Iterator[Cell]:

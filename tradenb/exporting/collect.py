@@ -18,6 +18,7 @@ from tradenb.exporting.cells import Statement
 from tradenb.exporting.imports import Imports
 from tradenb.exporting.judge import (
     BLOCKS,
+    MODULES_OWN,
     NOTEBOOK_ONLY,
     check_notebook,
     check_statement,
@@ -110,6 +111,8 @@ class Collector:
             Who looks it up, for messages.
         """
         value = space.get(name, _MISSING)
+        if name in MODULES_OWN:
+            return
         if name in NOTEBOOK_ONLY:
             raise ExportError(f"{user} uses `{name}`, which only a notebook has; leave it out")
         if value is _MISSING:

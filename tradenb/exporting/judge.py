@@ -17,6 +17,7 @@ from tradenb.exporting.cells import Statement
 from tradenb.exporting.values import described, is_data, is_plain, literal
 
 NOTEBOOK_ONLY: Final = frozenset({"get_ipython", "display", "In", "Out", "_", "__", "___"})
+MODULES_OWN: Final = frozenset({"__name__", "__file__", "__doc__", "__builtins__"})
 REFERENCES: Final = ("env:", "keyring:")
 """How texts begin that say where a secret is, and are none."""
 BLOCKS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -170,7 +171,7 @@ def function_of(value: Any) -> FunctionType | None:
 
 def is_builtin(name: str) -> bool:
     """Tell whether Python itself knows a name."""
-    return hasattr(builtins, name) or name in ("__name__", "__file__", "__doc__")
+    return hasattr(builtins, name) or name in MODULES_OWN
 
 
 def _alike(one: CodeType, other: CodeType) -> bool:

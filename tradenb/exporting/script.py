@@ -113,7 +113,9 @@ def _docstring(job: Job, secrets: Iterable[str], file: str, verified: str) -> st
     names = sorted(secrets)
     if names:
         lines += ["", *textwrap.wrap(f"It reads {', '.join(names)} from the environment.", WIDTH)]
-    return "\n".join([*(line.replace("\\", "\\\\") for line in lines), '"""'])
+    first, *others = [line.replace("\\", "\\\\") for line in lines]
+    safe = [first[:3] + first[3:].replace('"', "'"), *(line.replace('"', "'") for line in others)]
+    return "\n".join([*safe, '"""'])
 
 
 def _import_lines(lines: Iterable[str]) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import inspect
 import math
+import random
 from collections.abc import Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
+from tradenb.engine.fingerprint import digest
 from tradenb.engine.specs import RiskSpec, StrategySpec
 from tradenb.exporting.isolated import is_installed
 
@@ -150,14 +151,17 @@ def _word(value: Any) -> str:
     if is_plain(value):
         return literal(value)
     if type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
-        digest = hashlib.sha256(value.tobytes()).hexdigest()[:12]
-        return f"{value.dtype}{getattr(value, 'shape', ())} {digest}"
+        return f"{value.dtype}{getattr(value, 'shape', ())} {digest(repr(value.tobytes()))}"
     if isinstance(value, list | tuple):
         return repr([_word(item) for item in value])
     if isinstance(value, Mapping):
         return repr({_word(key): _word(item) for key, item in value.items()})
     name = getattr(value, "__qualname__", type(value).__qualname__)
-    if callable(value) or is_installed(type(value).__module__):
+    if isinstance(value, random.Random):
+        return f"{name} {digest(repr(value.getstate()))}"
+    if hasattr(value, "bit_generator"):
+        return f"{name} {digest(repr(value.bit_generator.state))}"
+    if callable(value) or (is_installed(type(value).__module__) and name != "SimpleNamespace"):
         return str(name)
     own = {name: item for name, item in getattr(value, "__dict__", {}).items() if is_plain(item)}
     return f"{name} {literal(own)}"
