@@ -370,9 +370,9 @@ def dip(ctx):
     "magics_where_they_do_not_matter": Good(
         (
             "%matplotlib inline\n%load_ext autoreload\n" + IMPORT,
-            "%%time\nnothing = 1",
+            "%%time\nDEPTH = 0.9995\ndef scaled(price):\n    return DEPTH * price",
             "!echo hello",
-            PLAIN,
+            PLAIN.replace("ctx.price >", "scaled(ctx.price) >"),
         ),
         lacks=("get_ipython", "autoreload"),
     ),

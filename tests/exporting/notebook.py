@@ -22,7 +22,8 @@ class Notebook:
     """Cells, and the names that they make."""
 
     def __init__(self, *cells: str) -> None:
-        self.names: dict[str, Any] = {"__name__": "__main__", "In": [""], "get_ipython": _Shell}
+        self.names: dict[str, Any] = {"__name__": "__main__", "In": [""]}
+        self.names["get_ipython"] = lambda: _shell(self.names)
         for cell in cells:
             self.run(cell)
 
@@ -43,10 +44,11 @@ class Notebook:
         return export(path, what, **given)
 
 
-def _Shell() -> Any:  # noqa: N802 - stands for IPython's shell
+def _shell(names: dict[str, Any]) -> Any:
+    """Stand for IPython's shell."""
     return types.SimpleNamespace(
         run_line_magic=lambda name, line: None,
         system=lambda line: None,
         getoutput=lambda line: [line],
-        run_cell_magic=lambda name, line, cell: None,
+        run_cell_magic=lambda name, line, cell: exec(cell, names),
     )

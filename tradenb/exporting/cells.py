@@ -14,9 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-TOP_LEVEL_AWAIT = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+TRANSPARENT: Final = frozenset({"capture", "prun", "time", "timeit"})
+"""Cell magics whose cell is Python all the same."""
+TOP_LEVEL_AWAIT: Final = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,23 @@ def _without_await(node: ast.stmt) -> ast.stmt:
     return _Plain().visit(copy.deepcopy(node))  # type: ignore[no-any-return]
 
 
+def _inside_magic(text: str) -> str:
+    """Return the Python inside a cell magic such as %%time; any other cell as it is."""
+    if "run_cell_magic" not in text:
+        return text
+    match ast.parse(text).body:
+        case [
+            ast.Expr(
+                value=ast.Call(
+                    func=ast.Attribute(attr="run_cell_magic"),
+                    args=[ast.Constant(value=str(name)), _, ast.Constant(value=str(inner))],
+                )
+            )
+        ] if name in TRANSPARENT:
+            return inner
+    return text
+
+
 def _is_inner_comment(line: str, indent: int) -> bool:
     """Tell whether a line is a comment that belongs to the block before it."""
     text = line.lstrip()
@@ -208,7 +227,7 @@ def _cells_of(namespace: Mapping[str, Any]) -> Iterator[Cell]:
     if isinstance(ran, list):
         for number, text in enumerate(ran):
             if isinstance(text, str) and text.strip():
-                yield Cell(number, f"cell [{number}]", text)
+                yield Cell(number, f"cell [{number}]", _inside_magic(text))
         return
     file = namespace.get("__file__")
     if isinstance(file, str):

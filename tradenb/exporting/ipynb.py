@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from tradenb.errors import ExportError
-from tradenb.exporting.cells import TOP_LEVEL_AWAIT
+from tradenb.exporting.cells import TOP_LEVEL_AWAIT, TRANSPARENT
 
-_TRANSPARENT: Final = frozenset({"%%time", "%%timeit", "%%capture", "%%prun"})
-"""Cell magics whose cell is Python all the same."""
 _LINE: Final = re.compile(
     r"^(?P<before>\s*(?:[\w.,\s]+=\s*)?)(?P<magic>[%!].*|\?\S.*|\S+\?{1,2})\s*$"
 )
@@ -51,7 +49,7 @@ def python_of(text: str) -> str:
     first = text.lstrip().partition("\n")[0].split()
     if first and first[0].startswith("%%"):
         rest = text.lstrip().partition("\n")[2]
-        return f"#\n{python_of(rest)}" if first[0] in _TRANSPARENT else ""
+        return f"#\n{python_of(rest)}" if first[0][2:] in TRANSPARENT else ""
     if _is_python(text):
         return text
     return "\n".join(map(_line, text.split("\n")))
