@@ -95,6 +95,7 @@ class _Job:
         """Run, and return the exit code."""
         from tradenb.live.living import leave_all
 
+        os.environ["TRADENB_HOME"] = str(home)  # where exchanges keep candles, and strategies look
         runs: list[LiveRun] = []
         with self._reader.listening(), leaving():
             try:
@@ -163,10 +164,10 @@ def _wait(runs: Sequence[LiveRun], *, once: bool) -> None:
 
 
 def _copy_state(home: Path, to: Path) -> int:
-    """Copy the documents of a home, which are replaced as a whole; return how many there are."""
-    top = home / "data" / "state"
-    found = [path for path in top.glob("*/*.json") if path.is_file()]
-    for path in found:
+    """Copy the documents and the kill switch of a home; return how many documents there are."""
+    data = home / "data"
+    found = [path for path in data.glob("state/*/*.json") if path.is_file()]
+    for path in [*found, *data.glob("KILL")]:
         target = to / path.relative_to(home)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())

@@ -112,6 +112,22 @@ def test_a_sample_that_shows_little_is_said(tmp_path):
     assert "the strategy raised" in repr(done)
 
 
+def test_candles_that_cannot_be_had_are_said_and_where_others_may_be(tmp_path):
+    book = Notebook(
+        IMPORT,
+        """
+@tn.exchange("mine", sleep=lambda seconds: None)
+def mine(symbol, since, limit):
+    raise OSError("no line")
+""",
+        PLAIN,
+    )
+    with pytest.raises(tn.ExportError, match=r"could not be had: .*no line.*candles=tn\.file_exch"):
+        book.export(tmp_path / "bot.py", exchange=book.names["mine"])
+    done = book.export(tmp_path / "bot.py", exchange=book.names["mine"], candles=EXCHANGE)
+    assert done.warnings == ()
+
+
 def test_long_rules_and_several_symbols_are_written_for_people(tmp_path):
     rules = tn.Rules(
         fee_percent=0.05, slippage_percent=0.05, min_take_profit_percent=0.25, tick_ms=30_000

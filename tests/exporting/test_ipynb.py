@@ -14,11 +14,13 @@ pytestmark = pytest.mark.usefixtures("fresh", "inside")
 MARKET = "ex = tn.testing.random_walk(seed=7, days=4)"
 BACKTEST = 'result = tn.backtest.run("BTCUSDT", strategy=dip, exchange=ex)'
 LIVE = """
+fee = print("said by a cell") or 0.05
+
 @tn.exchange("mine")
 def mine(symbol, since, limit):
     raise RuntimeError("nobody may be asked")
 
-run = tn.live.background("ETHUSDT", strategy=dip, exchange=mine, rules=tn.Rules(fee_percent=0.05))
+run = tn.live.background("ETHUSDT", strategy=dip, exchange=mine, rules=tn.Rules(fee_percent=fee))
 run.stop()
 """
 

@@ -78,6 +78,8 @@ def test_a_dry_run_shows_what_would_happen_and_changes_nothing(bot, tmp_path):
     assert files() == before
     run(bot, "--once")
     before = files()
+    (tmp_path / "home" / "data" / "KILL").write_text("flatten")
+    before = files()
     with child("-I", str(bot), "--dry-run", "--json") as held:
         assert held.said("states") == 1
         held.said("started")

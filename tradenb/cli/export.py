@@ -59,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
     candles = None if options.candles is None else file_exchange(Path(options.candles).absolute())
     home = None if options.home is None else Path(options.home).absolute()
     notebook = Notebook(cells_of_file(file))
-    with _beside(file):
+    # What cells print goes to stderr: stdout is the answer's.
+    with _beside(file), contextlib.redirect_stdout(sys.stderr):
         given = _given(notebook, options)
         home = home or given.pop("home", None)
         done = exporting.export(

@@ -15,7 +15,7 @@ from tradenb.core.timeframe import iso
 from tradenb.engine.ports import CandleSource, LiveSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
-from tradenb.errors import ExportError, UsageError
+from tradenb.errors import ExportError, MarketError, UsageError
 from tradenb.exchanges.connect import source_named
 from tradenb.exporting.collect import Collector
 from tradenb.exporting.proof import Sample, prove, sampled
@@ -132,7 +132,7 @@ def export(
     found, job = collected(subject)
     before = found.facts()
     source = subject.exchange if candles is None else _source(candles)
-    sample = sampled(subject.symbols, subject.strategies, source, subject.rules, (start, end))
+    sample = _sampled(subject, source, (start, end))
     words = f"Over {iso(sample.start)} to {iso(sample.end)} UTC {_proven_of(sample)}."
     text = script_text(found, job, file=target.name, verified=words)
     prove(text, sample, found.values, before)
@@ -218,6 +218,16 @@ def collected(subject: Subject) -> tuple[Any, Job]:
         subject.home,
     )
     return collector.script.found, job
+
+
+def _sampled(subject: Subject, source: CandleSource, period: tuple[Any, Any]) -> Sample:
+    try:
+        return sampled(subject.symbols, subject.strategies, source, subject.rules, period)
+    except MarketError as error:
+        raise ExportError(
+            f"the candles of the sample could not be had: {error}; say another one with start= and "
+            "end=, or where it is with candles=tn.file_exchange(...)"
+        ) from error
 
 
 def _source(given: Any) -> CandleSource:
