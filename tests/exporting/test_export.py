@@ -112,6 +112,28 @@ def test_a_sample_that_shows_little_is_said(tmp_path):
     assert "the strategy raised" in repr(done)
 
 
+def test_what_is_made_inside_a_function_and_cannot_be_taken_out_is_said(tmp_path):
+    book = Notebook(
+        IMPORT,
+        """
+def make():
+    class Dip(tn.Strategy):
+        def get_signal(self, ctx):
+            return None
+    rule = tn.risks.max_open(1)
+    @tn.strategy("ruled", every="15m", risk=rule)
+    def ruled(ctx):
+        return None
+    return tn.strategy("dip", every="15m")(Dip), ruled
+""",
+        "made = [*make()]",
+    )
+    with pytest.raises(tn.ExportError, match="belongs to the class Dip, which no cell defines at"):
+        book.export(tmp_path / "bot.py", "made[0]")
+    with pytest.raises(tn.ExportError, match=r"uses its `rule`; define it at the top of a cell"):
+        book.export(tmp_path / "bot.py", "made[1]")
+
+
 def test_candles_that_cannot_be_had_are_said_and_where_others_may_be(tmp_path):
     book = Notebook(
         IMPORT,

@@ -38,6 +38,12 @@ def lifted(name: str, value: Any) -> Piece:
     function = function_of(value)
     assert function is not None  # noqa: S101 - who calls has looked
     code = function.__code__
+    owner = function.__qualname__.rpartition(".")[0]
+    if owner and not owner.endswith("<locals>"):
+        raise ExportError(
+            f"`{name}` belongs to the class {owner.rpartition('.')[2]}, which no cell defines at its "
+            "top; define the class there"
+        )
     text = "".join(linecache.getlines(code.co_filename))
     node = _node_of(text, code.co_firstlineno, code.co_name)
     if node is None:
