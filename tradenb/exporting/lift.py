@@ -41,8 +41,8 @@ def lifted(name: str, value: Any) -> Piece:
     owner = function.__qualname__.rpartition(".")[0]
     if owner and not owner.endswith("<locals>"):
         raise ExportError(
-            f"`{name}` belongs to the class {owner.rpartition('.')[2]}, which no cell defines at its "
-            "top; define the class there"
+            f"`{name}` belongs to the class {owner.rpartition('.')[2]}, which no cell defines at "
+            "its top; define the class there"
         )
     text = "".join(linecache.getlines(code.co_filename))
     node = _node_of(text, code.co_firstlineno, code.co_name)
