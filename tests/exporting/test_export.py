@@ -128,7 +128,9 @@ def make():
 """,
         "made = [*make()]",
     )
-    with pytest.raises(tn.ExportError, match="belongs to the class Dip, which no cell defines at its top"):
+    with pytest.raises(
+        tn.ExportError, match="belongs to the class Dip, which no cell defines at its top"
+    ):
         book.export(tmp_path / "bot.py", "made[0]")
     with pytest.raises(tn.ExportError, match=r"uses its `rule`; define it at the top of a cell"):
         book.export(tmp_path / "bot.py", "made[1]")

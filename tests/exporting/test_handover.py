@@ -91,7 +91,8 @@ def test_fault_71_a_position_goes_from_notebook_to_script_and_back(kernel, home,
     assert kernel.run(HOLDS) == first
 
     # the notebook ends it
-    kernel.run("run.stop()\nrun.flatten()\nassert run.wait(100), run\nrun.raise_if_failed()")
+    end = "run.stop()\nrun.flatten()\nassert run.wait(100), run\nrun.raise_if_failed()"
+    kernel.result(kernel.send(end), seconds=120)
     events = journal(home)
     assert [event.kind for event in events if event.kind in ("opened", "closed")] == [
         "opened",
