@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tradenb.exchanges.connect import ccxt_exchange as ccxt_exchange
     from tradenb.exchanges.files import file_exchange as file_exchange
     from tradenb.exchanges.frame import frame_exchange as frame_exchange
+    from tradenb.exporting import export as export
     from tradenb.nested import allow_nested as allow_nested
     from tradenb.panel.dashboard import dashboard as dashboard
     from tradenb.research.compare import compare as compare
@@ -69,6 +70,7 @@ _HOMES: Final[dict[str, str]] = {
     "compare": "tradenb.research.compare",
     "dashboard": "tradenb.panel.dashboard",
     "exchange": "tradenb.exchanges.callable",
+    "export": "tradenb.exporting",
     "file_exchange": "tradenb.exchanges.files",
     "frame_exchange": "tradenb.exchanges.frame",
     "long": "tradenb.core.signal",

@@ -77,6 +77,8 @@ def test_release_keeps_the_position_and_the_next_start_resumes_it(quick, opens):
     until(tn.live.attach, "the run on disk")
     attached().release()
     until(lambda: run.status == "idle", "the release")
+    # it was meant for this holder: nothing is left for the next one to obey
+    assert list(find_home().control(Key("opens", "BTCUSDT")).iterdir()) == []
     again = quick.start(opens)
     until(lambda: again.position, "the position")
     assert again.position == held

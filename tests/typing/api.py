@@ -22,6 +22,8 @@ from tradenb.core.risk import Held, RiskBook
 from tradenb.core.signal import Candidate, Signal, Trade
 from tradenb.engine.context import Context
 from tradenb.engine.specs import RiskSpec, StrategySpec
+from tradenb.exporting import Exported
+from tradenb.live import AttachedRun
 
 
 @tn.risk("one-at-a-time")
@@ -171,6 +173,13 @@ seen = tn.lookahead(dip, symbols="BTCUSDT", exchange=source)
 assert_type(seen.clean, bool)
 assert_type(seen.leaks, pd.DataFrame)
 tn.lookahead(dip, exchange=source)  # type: ignore[call-arg]
+assert_type(
+    tn.live.background("BTCUSDT", strategy=dip, exchange=source, process=True, take_over=True),
+    AttachedRun,
+)
+exported = tn.export("dip_bot.py", tn.live.background("BTCUSDT", strategy=dip, exchange=source))
+assert_type(exported, Exported)
+assert_type(exported.warnings, tuple[str, ...])
 lived = tn.parity(tn.live.background("BTCUSDT", strategy=dip, exchange=source))
 assert_type(lived.causes, dict[str, int])
 assert_type(lived.table, pd.DataFrame)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb import __version__
-from tradenb.cli import demo, doctor, fetch, run, status, stop
+from tradenb.cli import demo, doctor, export, fetch, report, run, status, stop
 from tradenb.errors import (
     StateCorrupt,
     StateLocked,
@@ -28,6 +28,10 @@ FAILED: Final = 1
 USAGE: Final = 2
 LOCKED: Final = 3
 UNDECIDED: Final = 4
+EXIT_CODES: Final = (
+    "exit codes: 0 well, 1 failed or needs you, 2 wrong call, 3 held by another process, "
+    "4 the state needs a decision"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,11 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tradenb",
         description="Trading strategies from research to live, in a notebook.",
-        epilog="exit codes: 0 well, 1 failed or needs you, 2 wrong call, 3 held by another "
-        "process, 4 the state needs a decision",
+        epilog=EXIT_CODES,
     )
     parser.add_argument("--version", action="version", version=f"tradenb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (demo, fetch, run, status, stop, doctor):
+    for command in (demo, fetch, run, status, stop, export, report, doctor):
         command.add(commands)
     return parser

@@ -9,31 +9,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import inspect
 import os
 import runpy
-import signal
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.words import add_home, add_json, printable, show_json
+from tradenb.cli.leaving import Leave, leaving
+from tradenb.cli.reader import Reader
+from tradenb.cli.words import add_home, add_json
 from tradenb.errors import StateError, TradenbError, UsageError
 
 if TYPE_CHECKING:
-    from tradenb.core.events import Event
     from tradenb.live.run import LiveRun
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SHOWN: Final = frozenset({"scheduled", "opened", "closed", "cancelled", "rejected", "error"})
-
-
-class Leave(BaseException):  # no Exception: the bot's own `except` must not keep the process
-    """A signal asked the process to go."""
 
 
 def add(commands: Any) -> None:
@@ -60,8 +50,8 @@ def run(options: argparse.Namespace) -> int:
         os.environ["TRADENB_HOME"] = str(Path(options.home).absolute())
     from tradenb.live.living import leave_all, living
 
-    reader = _Reader(json=options.json)
-    with reader.listening(), _signals():
+    reader = Reader(json=options.json)
+    with reader.listening(), leaving():
         try:
             _execute(file)
             _wait(file, reader)
@@ -97,7 +87,7 @@ def _execute(file: Path) -> None:
             asyncio.run(found)
 
 
-def _wait(file: Path, reader: _Reader) -> None:
+def _wait(file: Path, reader: Reader) -> None:
     from tradenb.live.living import living
 
     runs = living()
@@ -123,82 +113,3 @@ def _show_traceback() -> None:
     while trace is not None and trace.tb_frame.f_code.co_filename in ours:
         trace = trace.tb_next
     traceback.print_exception(kind, error, trace)
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """Let signals raise `Leave`, once; the next one of any kind has its usual effect."""
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-
-    def leave(number: int, _: FrameType | None) -> None:
-        for other in _SIGNALS:
-            signal.signal(other, signal.SIG_DFL)
-        raise Leave(signal.Signals(number).name)
-
-    for number in _SIGNALS:
-        signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class _Reader:
-    """Whoever reads what the bot says; the bot goes on when he leaves."""
-
-    def __init__(self, *, json: bool) -> None:
-        self._json = json
-        self._gone = False
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Hear the events of all runs."""
-        from tradenb.bus import bus
-
-        with (
-            bus.subscribe(self.hear, mode="live", kinds=_SHOWN),
-            bus.subscribe(self.hear, mode="rehearsal", kinds=_SHOWN),
-        ):
-            yield
-
-    def hear(self, event: Event) -> None:
-        """Show an event."""
-        from tradenb.core.timeframe import iso
-
-        facts = {
-            name: getattr(event, name)
-            for name in ("seq", "at", "symbol", "strategy", "kind", "price", "pnl_percent")
-        }
-        more = [event.exit_reason, _gain(event.pnl_percent), event.note]
-        words = f"{iso(event.at)} {event.symbol}:{event.strategy} {event.kind}"
-        words += "" if event.price is None else f" at {event.price:g}"
-        words += "".join(f", {item}" for item in more if item)
-        facts |= {"exit_reason": event.exit_reason, "note": event.note}
-        self.say({"event": facts}, words)
-
-    def end(self, runs: list[LiveRun]) -> None:
-        """Say how the runs stand at the end."""
-        facts = [
-            {"id": run.id, "status": run.status, "state": run.describe(), "saved": run.saved}
-            for run in runs
-        ]
-        words = "\n".join(f"{run.id}: {run.status}, {run.describe()}" for run in runs)
-        self.say({"ended": facts}, words)
-
-    def say(self, facts: dict[str, Any], words: str) -> None:
-        """Say something, in words or as JSON."""
-        if self._gone:
-            return
-        try:
-            if self._json:
-                show_json(facts)
-            else:
-                print("\n".join(map(printable, words.split("\n"))), flush=True)
-        except (BrokenPipeError, OSError, ValueError):
-            self._gone = True
-            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good
-
-
-def _gain(pnl_percent: float | None) -> str | None:
-    return None if pnl_percent is None else f"{pnl_percent:+.2f} %"

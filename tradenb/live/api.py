@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import builtins
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
 from tradenb.live.desk import desk
 from tradenb.live.following import Following
+from tradenb.live.handover import take_over as ask_for
 from tradenb.live.run import LiveRun
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tradenb.live.attached import AttachedRun
 
 
+@overload
 def background(
     symbol: str,
     *,
@@ -25,7 +27,30 @@ def background(
     exchange: Any,
     rules: Rules | None = None,
     home: str | Path | None = None,
-) -> LiveRun:
+    take_over: bool = False,
+    process: Literal[False] = False,
+) -> LiveRun: ...
+@overload
+def background(
+    symbol: str,
+    *,
+    strategy: Any,
+    exchange: Any,
+    rules: Rules | None = None,
+    home: str | Path | None = None,
+    take_over: bool = False,
+    process: Literal[True],
+) -> AttachedRun: ...
+def background(
+    symbol: str,
+    *,
+    strategy: Any,
+    exchange: Any,
+    rules: Rules | None = None,
+    home: str | Path | None = None,
+    take_over: bool = False,
+    process: bool = False,
+) -> LiveRun | AttachedRun:
     """Start a live run in the background, or resume what is on disk; return at once.
 
     Parameters
@@ -37,11 +62,18 @@ def background(
     rules : Rules, optional
     home : path, optional
         Folder of the state, default `TRADENB_HOME` or ./dump.
+    take_over : bool, default False
+        If another process runs this symbol and strategy, ask it to release, and go on with its
+        open position.
+    process : bool, default False
+        Run in a process of its own, from an exported script that was proven to give the same
+        trades; it outlives the kernel. Takes some seconds to start.
 
     Returns
     -------
-    LiveRun
-        The same object as before if this symbol and strategy run already.
+    LiveRun or AttachedRun
+        The same object as before if this symbol and strategy run already; with `process`, a handle
+        as `attach` gives it.
 
     Raises
     ------
@@ -51,7 +83,22 @@ def background(
         When another process holds the run.
     StateCorrupt
         When no valid generation of the state is left; `tradenb doctor` says what to do.
+    ExportError
+        With `process`, when the script would not give the same trades.
     """
+    if process:
+        from tradenb.exporting.process import start_process
+
+        return start_process(
+            symbol,
+            strategy=strategy,
+            exchange=exchange,
+            rules=rules,
+            home=home,
+            take_over=take_over,
+        )
+    if take_over and not desk.is_running(symbol, strategy):
+        ask_for(symbol, strategy, home)
     run, _ = desk.start(symbol, strategy=strategy, exchange=exchange, rules=rules, home=home)
     return run
 

@@ -98,6 +98,15 @@ class Desk:
             "tn.live.attach() finds those of other processes"
         )
 
+    def is_running(self, symbol: str, strategy: object) -> bool:
+        """Tell whether this process runs a symbol and strategy now."""
+        name = strategy.name if isinstance(strategy, StrategySpec) else strategy
+        return any(
+            run.status == "running"
+            for run in self.runs()
+            if (run.symbol, run.strategy) == (canonical(symbol), name)
+        )
+
     def runs(self) -> list[LiveRun]:
         """Return the runs of this process, in the order of first start."""
         with self._lock:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tradenb.core.machine import State
 from tradenb.engine.record import from_record
 from tradenb.engine.registry import registry
 from tradenb.errors import StateError
@@ -92,13 +93,17 @@ def _row_of_document(disk: DiskFilesystem, home: Home, key: Key) -> dict[str, An
         row["status"] = "running"
     elif state.done:
         row["status"] = "done"
+    row["state"] = holding(state)
+    return row
+
+
+def holding(state: State) -> str:
+    """Say in a line what a state holds."""
     signal = state.signal
     if signal is None:
-        row["state"] = "nothing open"
-    else:
-        what = "scheduled" if state.opened_at is None else "open"
-        row["state"] = f"{signal.position} {what} at {signal.entry:g}"
-    return row
+        return "nothing open"
+    what = "scheduled" if state.opened_at is None else "open"
+    return f"{signal.position} {what} at {signal.entry:g}"
 
 
 def is_locked(disk: DiskFilesystem, path: Path) -> bool:

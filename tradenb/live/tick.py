@@ -216,7 +216,9 @@ class Pass:
     async def _commit(self, run: LiveRun, events: list[Event]) -> bool:
         """Put the new state on disk; tell whether there was something to tell."""
         instance = instance_of(run)
-        if instance.state is run.committed and not events and not run.outbox:
+        same = instance.state is run.committed and not events and not run.outbox
+        # What was asked for is taken once it is on disk; else it would be asked of the next holder.
+        if same and not self._requests.get(run.id):
             return False
         wall = self._ticker.clock.now()
         outbox = [*run.outbox, *(event._replace(wall=wall) for event in events)]

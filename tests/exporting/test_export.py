@@ -1,0 +1,164 @@
+"""`tn.export` itself: what it takes, what it keeps off disk, and whose files it leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+
+import tradenb as tn
+from tests.exporting.corpus import ANSWER, IMPORT, PLAIN
+from tests.exporting.notebook import EXCHANGE, Notebook
+
+pytestmark = pytest.mark.usefixtures("fresh", "inside")
+CANARY = "canary-4711-secret"
+
+
+def test_secrets_are_in_the_script_by_name_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOT_TOKEN", CANARY)
+    book = Notebook(
+        IMPORT + "\nimport os",
+        'TOKEN = os.environ["BOT_TOKEN"]',
+        PLAIN.replace("    if", "    if not TOKEN:\n        return None\n    if", 1),
+        'ex = tn.ccxt_exchange("binance", apiKey="env:BINANCE_KEY", timeout=5_000)',
+    )
+    done = book.export(tmp_path / "bot.py", exchange=book.names["ex"], candles=EXCHANGE)
+    text = done.path.read_text()
+    assert 'ex = tn.ccxt_exchange("binance", apiKey="env:BINANCE_KEY", timeout=5_000)' in text
+    assert "It reads BINANCE_KEY, BOT_TOKEN from the environment." in text
+    everything = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(CANARY.encode() in data for data in [*everything, repr(done).encode()])
+
+
+def test_an_exchange_of_ccxt_needs_no_name_in_a_cell(tmp_path):
+    book = Notebook(IMPORT, PLAIN)
+    exchange = tn.ccxt_exchange("kraken", cache=False, timeout=7_000)
+    text = book.export(tmp_path / "bot.py", exchange=exchange, candles=EXCHANGE).path.read_text()
+    assert 'exchange = tn.ccxt_exchange("kraken", timeout=7000, cache=False)\n' in text
+    assert "        exchange=exchange,\n" in text
+
+
+def test_a_file_that_an_export_did_not_write_is_left_alone(tmp_path):
+    book = Notebook(IMPORT, PLAIN)
+    path = tmp_path / "bot.py"
+    path.write_text("mine = 1\n")
+    with pytest.raises(tn.ExportError, match="is not as an export wrote it; choose another name"):
+        book.export(path)
+    assert path.read_text() == "mine = 1\n"
+    path.unlink()
+    book.export(path)
+    first = path.read_text()
+    book.run(PLAIN.replace("ctx.price >", "0.999 * ctx.price >"))
+    book.export(path)
+    assert path.read_text() != first
+    path.write_text(first.replace("minutes=90", "minutes=91"))
+    with pytest.raises(tn.ExportError, match="is not as an export wrote it"):
+        book.export(path)
+
+
+def test_a_strategy_that_was_defined_again_is_not_exported_for_the_new_one(tmp_path):
+    book = Notebook(IMPORT, PLAIN)
+    book.names["old"] = old = book.names["dip"]
+    del book.names["old"]
+    book.run(PLAIN.replace("ctx.price >", "0.999 * ctx.price >"))
+    with pytest.raises(
+        tn.ExportError, match="strategy 'dip' was defined again since: what runs is"
+    ):
+        tn.export(tmp_path / "bot.py", old, symbol="BTCUSDT", exchange=EXCHANGE)
+
+
+def test_modules_and_the_notebook_may_not_mean_different_things_by_a_name(tmp_path, monkeypatch):
+    (tmp_path / "one_helper.py").write_text("LEVEL = 1\n\n\ndef scaled(x):\n    return LEVEL * x\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    book = Notebook(
+        IMPORT + "\nfrom one_helper import scaled",
+        "LEVEL = 0.9995",
+        PLAIN.replace("ctx.price >", "scaled(ctx.price) > LEVEL *"),
+    )
+    with pytest.raises(tn.ExportError, match=r"another `LEVEL` than the rest .*rename one of them"):
+        book.export(tmp_path / "bot.py")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"symbol": None}, "a strategy is exported with symbol= and exchange="),
+        ({"exchange": None}, "a strategy is exported with symbol= and exchange="),
+        ({"exchange": "binannce"}, "did you mean 'binance"),
+        ({"exchange": 3}, "exchange must be an exchange such as"),
+        ({"start": "2024-01-03", "end": "2024-01-02"}, "start must be before end"),
+    ],
+)
+def test_what_does_not_fit_together_is_said(tmp_path, given, words):
+    with pytest.raises(tn.UsageError, match=words):
+        Notebook(IMPORT, PLAIN).export(tmp_path / "bot.py", **given)
+
+
+def test_names_that_the_script_needs_for_itself(tmp_path):
+    book = Notebook(
+        IMPORT,
+        "def main(price):\n    return price",
+        PLAIN.replace("ctx.price >", "main(ctx.price) >"),
+    )
+    with pytest.raises(tn.ExportError, match="needs the name main for itself; rename yours"):
+        book.export(tmp_path / "bot.py")
+
+
+def test_a_sample_that_shows_little_is_said(tmp_path):
+    book = Notebook(IMPORT, '@tn.strategy("dip", every="1h")\ndef dip(ctx):\n    return None')
+    done = book.export(tmp_path / "bot.py", start="2024-01-02", end="2024-01-03")
+    assert done.trades == 0
+    assert "no trade in the sample, so little is proven" in repr(done)
+    raising = Notebook(IMPORT, f'@tn.strategy("dip", every="1h")\ndef dip(ctx):\n    1 / 0{ANSWER}')
+    done = raising.export(tmp_path / "other.py")
+    assert "the strategy raised" in repr(done)
+
+
+def test_what_is_made_inside_a_function_and_cannot_be_taken_out_is_said(tmp_path):
+    book = Notebook(
+        IMPORT,
+        """
+def make():
+    class Dip(tn.Strategy):
+        def get_signal(self, ctx):
+            return None
+    rule = tn.risks.max_open(1)
+    @tn.strategy("ruled", every="15m", risk=rule)
+    def ruled(ctx):
+        return None
+    return tn.strategy("dip", every="15m")(Dip), ruled
+""",
+        "made = [*make()]",
+    )
+    with pytest.raises(
+        tn.ExportError, match="belongs to the class Dip, which no cell defines at its top"
+    ):
+        book.export(tmp_path / "bot.py", "made[0]")
+    with pytest.raises(tn.ExportError, match=r"uses its `rule`; define it at the top of a cell"):
+        book.export(tmp_path / "bot.py", "made[1]")
+
+
+def test_candles_that_cannot_be_had_are_said_and_where_others_may_be(tmp_path):
+    book = Notebook(
+        IMPORT,
+        """
+@tn.exchange("mine", sleep=lambda seconds: None)
+def mine(symbol, since, limit):
+    raise OSError("no line")
+""",
+        PLAIN,
+    )
+    with pytest.raises(tn.ExportError, match=r"could not be had: .*no line.*candles=tn\.file_exch"):
+        book.export(tmp_path / "bot.py", exchange=book.names["mine"])
+    done = book.export(tmp_path / "bot.py", exchange=book.names["mine"], candles=EXCHANGE)
+    assert done.warnings == ()
+
+
+def test_long_rules_and_several_symbols_are_written_for_people(tmp_path):
+    rules = tn.Rules(
+        fee_percent=0.05, slippage_percent=0.05, min_take_profit_percent=0.25, tick_ms=30_000
+    )
+    book = Notebook(IMPORT, PLAIN)
+    given = {"symbol": ["BTC/USDT", "ETHUSDT"], "rules": rules}
+    text = book.export(tmp_path / "bot.py", **given).path.read_text()
+    assert '        ["BTCUSDT", "ETHUSDT"],\n' in text
+    assert "            fee_percent=0.05,\n" in text
+    assert max(map(len, text.splitlines())) <= 100

@@ -1,0 +1,185 @@
+"""`tradenb export`: a notebook file is exported without being opened, and nothing goes live."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.exporting.corpus import IMPORT, PLAIN
+from tradenb.cli import main
+from tradenb.exporting.script import is_ours
+
+pytestmark = pytest.mark.usefixtures("fresh", "inside")
+MARKET = "ex = tn.testing.random_walk(seed=7, days=4)"
+BACKTEST = 'result = tn.backtest.run("BTCUSDT", strategy=dip, exchange=ex)'
+LIVE = """
+fee = print("said by a cell") or 0.05
+
+@tn.exchange("mine")
+def mine(symbol, since, limit):
+    raise RuntimeError("nobody may be asked")
+
+run = tn.live.background("ETHUSDT", strategy=dip, exchange=mine, rules=tn.Rules(fee_percent=fee))
+run.stop()
+"""
+
+
+@pytest.fixture
+def notebook(inside):
+    """Write a notebook file."""
+
+    def write(*cells, folder="."):
+        prose = {"cell_type": "markdown", "id": "prose", "metadata": {}, "source": ["# A title"]}
+        code = [
+            {
+                "cell_type": "code",
+                "id": f"cell-{number}",
+                "metadata": {},
+                "execution_count": None,
+                "outputs": [],
+                "source": text.splitlines(keepends=True),
+            }
+            for number, text in enumerate(cells)
+        ]
+        path = inside / folder / "research.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        whole = {"cells": [prose, *code], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        path.write_text(json.dumps(whole))
+        return str(path)
+
+    return write
+
+
+def test_the_last_backtest_says_what_is_exported(notebook, inside, capsys):
+    cells = (IMPORT, "1 / 0  # a cell that nobody needs", MARKET, "", PLAIN, BACKTEST)
+    assert main(["export", notebook(*cells)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"exported {inside / 'research.py'}: dip on BTCUSDT, ")
+    assert "--exchange NAME" in said
+    text = (inside / "research.py").read_text()
+    assert is_ours(text)
+    assert "exchange=None," in text
+
+
+def test_a_live_run_says_more_than_a_backtest_and_is_not_started(notebook, inside, capsys):
+    cells = (IMPORT, MARKET, PLAIN, LIVE, BACKTEST, "ex2 = tn.testing.random_walk(seed=8, days=4)")
+    saved = inside / "candles"
+    saved.mkdir()
+    write_candles(saved / "ETHUSDT-1m.npy")
+    arguments = ["--candles", "candles/*.npy", "-o", "bot.py", "--json"]
+    assert main(["export", notebook(*cells), *arguments]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["symbols"] == ["ETHUSDT"]
+    assert said["trades"] >= 5
+    assert said["warnings"] == []
+    text = (inside / "bot.py").read_text()
+    assert "exchange=mine," in text
+    assert "rules=tn.Rules(fee_percent=0.05)," in text
+    assert f'home="{inside / "home"}"' in text
+
+
+def write_candles(path):
+    import numpy as np
+
+    import tradenb as tn
+
+    walk = tn.testing.random_walk(seed=7, days=4)
+    candles = walk.load("ETHUSDT", start=None, end=None, history=0, rules=tn.Rules()).candles
+    names = ("time", "open", "high", "low", "close", "volume")
+    np.save(path, np.stack([getattr(candles, name) for name in names], axis=1))
+
+
+def test_arguments_say_it_where_the_notebook_does_not(notebook, capsys):
+    other = PLAIN.replace('"dip"', '"other"').replace("def dip", "def other")
+    file = notebook(IMPORT, MARKET, PLAIN, other)
+    assert main(["export", file]) == 2
+    assert "its strategies are dip, other; say --strategy NAME" in capsys.readouterr().err
+    given = ["--strategy", "other", "--symbol", "BTCUSDT", "--exchange", "ex"]
+    assert main(["export", file, *given]) == 0
+    assert ": other on BTCUSDT, " in capsys.readouterr().out
+
+
+def test_magics_are_passed_over_where_they_do_not_matter(notebook, inside):
+    cells = (
+        "%matplotlib inline\n" + IMPORT,
+        "%%bash\nrm -rf /not/executed",
+        "%%time\nDEPTH = 0.9995",
+        MARKET,
+        PLAIN.replace("ctx.price >", "ctx.price > DEPTH *"),
+        "!pip list\ndip?",
+        BACKTEST,
+    )
+    assert main(["export", notebook(*cells)]) == 0
+    assert "DEPTH = 0.9995\n" in (inside / "research.py").read_text()
+
+
+def test_a_module_beside_the_notebook_is_copied_into_the_script(notebook, inside):
+    (inside / "beside").mkdir()
+    (inside / "beside" / "my_helpers.py").write_text(
+        "SHARE = 0.9995\n\n\ndef mean_of(closes):\n    return SHARE * closes.mean()\n"
+    )
+    cells = (
+        IMPORT + "\nfrom my_helpers import mean_of as average",
+        MARKET,
+        PLAIN.replace('ctx.candles("15m", 8).close.mean()', 'average(ctx.candles("15m", 8).close)'),
+        BACKTEST,
+    )
+    assert main(["export", notebook(*cells, folder="beside"), "-o", "bot.py"]) == 0
+    text = (inside / "bot.py").read_text()
+    assert "SHARE = 0.9995\n" in text
+    assert "average = mean_of\n" in text
+    assert "import my_helpers" not in text
+
+
+REFUSED = {
+    "deleted cell": ((IMPORT, MARKET, PLAIN.replace("ctx.price >", "DEPTH >"), BACKTEST),
+        "uses `DEPTH`, which is not defined"),
+    "setting of a deleted cell": ((IMPORT, MARKET, "DEPTH = HALF * 2",
+        PLAIN.replace("ctx.price >", "DEPTH >"), BACKTEST),
+        "cell [3] uses `HALF`, which no cell before it defines"),
+    "shell line": ((IMPORT, MARKET, "files = !ls",
+        PLAIN.replace("ctx.price >", "len(files) >"), BACKTEST),
+        "`files` of cell [3] needs the notebook itself"),
+    "magic cell": ((IMPORT, MARKET, "%%writefile depth.py\nDEPTH = 1",
+        "from depth import DEPTH", PLAIN.replace("ctx.price >", "DEPTH >"), BACKTEST),
+        "cell [4] raised ModuleNotFoundError: No module named 'depth'"),
+    "whole local module": ((IMPORT, MARKET, "from pathlib import Path",
+        "Path('by_itself.py').write_text('DEPTH = 1')", "import json\nimport by_itself",
+        PLAIN.replace("ctx.price >", "by_itself.DEPTH >"), BACKTEST),
+        "raised ModuleNotFoundError"),
+    "mutated": ((IMPORT, MARKET, "depth = {'by': 0.5}",
+        PLAIN.replace("ctx.price >", "depth['by'] * ctx.price >"), "depth['by'] = 1", BACKTEST),
+        "`depth` is {'by': 1} now, and {'by': 0.5} in cell [3]"),
+    "environment": ((IMPORT, MARKET, "import os\nDEPTH = float(os.environ['NOT_SET_ANYWHERE'])",
+        PLAIN.replace("ctx.price >", "DEPTH >"), BACKTEST),
+        "cell [3] reads NOT_SET_ANYWHERE from the environment"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_exported_is_refused_with_the_cells_number(name, notebook, inside, capsys):
+    cells, words = REFUSED[name]
+    assert main(["export", notebook(*cells)]) == 2
+    assert words in capsys.readouterr().err
+    assert not (inside / "research.py").exists()
+
+
+def test_a_module_that_is_used_as_a_whole_is_refused(notebook, inside, capsys):
+    (inside / "by_itself.py").write_text("DEPTH = 0.9995\n")
+    cells = (
+        IMPORT + "\nimport by_itself",
+        MARKET,
+        PLAIN.replace("ctx.price >", "by_itself.DEPTH >"),
+    )
+    assert main(["export", notebook(*cells, BACKTEST)]) == 2
+    said = capsys.readouterr().err
+    assert "uses the module by_itself, which lies beside the notebook" in said
+    assert "from by_itself import NAME" in said
+
+
+def test_what_is_no_notebook_is_said(inside, capsys):
+    (inside / "no.ipynb").write_text("{}")
+    assert main(["export", "no.ipynb"]) == 2
+    assert "no.ipynb is no notebook that can be read" in capsys.readouterr().err
+    assert main(["export", "not_there.ipynb"]) == 2

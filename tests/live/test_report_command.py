@@ -1,0 +1,58 @@
+"""`tradenb report`: what ran under a home, from its files, as a person reads it."""
+
+from __future__ import annotations
+
+import json
+
+import tradenb as tn
+from tests.live.processes import rehearsed
+from tradenb.cli import main
+from tradenb.engine.record import event_to_row, row_to_event
+from tradenb.live.account import trades_of
+from tradenb.store.paths import Key, find_home
+
+
+def ran(home):
+    """Live through some hours; return the backtest over the same."""
+    what = rehearsed()
+    run = tn.live.rehearse(**what, home=home)
+    assert run.wait(60)
+    run.raise_if_failed()
+    del what["speed"]
+    return tn.backtest.run(what.pop("symbol"), **what, progress=False)
+
+
+def test_the_reports_tell_what_the_backtest_tells(tmp_path, capsys):
+    result = ran(tmp_path)
+    folder = tmp_path / "out"
+    place = str(tmp_path / "rehearsal")
+    assert main(["report", "--home", place, "-o", str(folder), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [item["id"] for item in said["written"]] == ["BTCUSDT:busy"]
+    text = (folder / "BTCUSDT-busy.md").read_text()
+    page = (folder / "BTCUSDT-busy.html").read_text()
+    assert f"| closed signals | {len(result.trade_list)} |" in text
+    assert "busy on BTCUSDT" in page
+    assert "live" in page.partition("<title>")[2].partition("</title>")[0]
+    assert f"{result.figures['win_rate']:.1f}" in page
+
+
+def test_trades_are_those_of_the_events(tmp_path):
+    what = rehearsed()
+    del what["speed"]
+    result = tn.backtest.run(what.pop("symbol"), **what, progress=False)
+    events = [row_to_event(event_to_row(event)) for event in result.event_list]
+    assert trades_of(events) == result.trade_list
+    assert len(result.trade_list) > 10
+
+
+def test_nothing_to_report_and_what_cannot_be_read(tmp_path, capsys):
+    given = ["--home", str(tmp_path), "-o", str(tmp_path / "out")]
+    assert main(["report", *given]) == 1
+    assert "no runs to report under" in capsys.readouterr().out
+    document = find_home(tmp_path).document(Key("dip", "BTCUSDT"))
+    document.parent.mkdir(parents=True)
+    document.write_text("no state")
+    assert main(["report", *given]) == 1
+    assert "BTCUSDT:dip: " in capsys.readouterr().out
+    assert document.read_text() == "no state"

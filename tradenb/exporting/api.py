@@ -1,0 +1,282 @@
+"""`tn.export`: write strategies to a script that is proven to give the same trades."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tradenb.core.rules import Rules
+from tradenb.core.symbol import canonical
+from tradenb.core.timeframe import iso
+from tradenb.engine.ports import CandleSource, LiveSource
+from tradenb.engine.registry import registry
+from tradenb.engine.specs import StrategySpec
+from tradenb.errors import ExportError, MarketError, UsageError
+from tradenb.exchanges.connect import source_named
+from tradenb.exporting.collect import Collector
+from tradenb.exporting.proof import Sample, prove, sampled
+from tradenb.exporting.script import Job, is_ours, script_text
+from tradenb.exporting.space import Space, space_of
+from tradenb.live.run import LiveRun
+from tradenb.store.paths import find_home
+from tradenb.view.words import plural
+
+FEW_TRADES: Final = 1
+_RECORDED: Final = (
+    "its exchange has recorded candles only: to go live the script needs --exchange NAME, such as "
+    "--exchange binance"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A script that was written.
+
+    Attributes
+    ----------
+    path : Path
+    strategies, symbols : tuple of str
+    start, end : int
+        The sample over which it was compared, ms UTC.
+    events, trades : int
+        How many of each were the same.
+    warnings : tuple of str
+        What the proof does not show.
+    """
+
+    path: Path
+    strategies: tuple[str, ...]
+    symbols: tuple[str, ...]
+    start: int
+    end: int
+    events: int
+    trades: int
+    warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        more = "".join(f"; {words}" for words in self.warnings)
+        return (
+            f"<exported {self.path}: {', '.join(self.strategies)} on {', '.join(self.symbols)}, "
+            f"{_proven(self.events, self.trades)} from {iso(self.start)} to {iso(self.end)}{more}>"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is exported: strategies, symbols, and what they run with."""
+
+    strategies: tuple[StrategySpec, ...]
+    symbols: tuple[str, ...]
+    exchange: Any
+    rules: Rules
+    home: Path
+
+
+def export(
+    path: str | os.PathLike[str],
+    what: Any,
+    *,
+    symbol: str | Sequence[str] | None = None,
+    exchange: Any = None,
+    start: Any = None,
+    end: Any = None,
+    rules: Rules | None = None,
+    home: str | Path | None = None,
+    candles: Any = None,
+) -> Exported:
+    """Write strategies to a script of their own, and prove that it gives the same trades.
+
+    The script holds the strategies and what they need: functions, classes, constants, imports,
+    risk rules. It runs in a clean process over the sample; unless every event is that of the
+    notebook, nothing is written.
+
+    Parameters
+    ----------
+    path : path
+        Of the script. A file that is there is replaced only if an export wrote it and nobody
+        changed it since.
+    what : LiveRun, StrategySpec, str, or a list of one kind
+        A run is exported with its symbol, exchange, rules and home.
+    symbol : str or several
+        Needed for strategies.
+    exchange : exchange or str
+        Needed for strategies. With recorded candles the script wants `--exchange NAME` to go live.
+    start, end : int, str, datetime or Timestamp, optional
+        The sample; default the last 14 days that there are.
+    rules : Rules, optional
+    home : path, optional
+        Folder of the state, the script's default; default `TRADENB_HOME` or ./dump.
+    candles : exchange, optional
+        Where the sample comes from, if not from the exchange.
+
+    Returns
+    -------
+    Exported
+
+    Raises
+    ------
+    ExportError
+        When something cannot be written, or the script gives something else; the message names
+        the missing name, the value or the first trade that differs.
+    UsageError
+        When the arguments do not fit together.
+    """
+    settings = {"symbol": symbol, "exchange": exchange, "rules": rules, "home": home}
+    subject = subject_of(what, settings)
+    target = Path(path).absolute()
+    _check_target(target)
+    found, job = collected(subject)
+    before = found.facts()
+    source = subject.exchange if candles is None else _source(candles)
+    sample = _sampled(subject, source, (start, end))
+    words = f"Over {iso(sample.start)} to {iso(sample.end)} UTC {_proven_of(sample)}."
+    text = script_text(found, job, file=target.name, verified=words)
+    prove(text, sample, found.values, before)
+    _write(target, text)
+    names = tuple(spec.name for spec in subject.strategies)
+    recorded = [] if isinstance(subject.exchange, LiveSource) else [_RECORDED]
+    return Exported(
+        target,
+        names,
+        subject.symbols,
+        sample.start,
+        sample.end,
+        len(sample.events),
+        sample.trades,
+        (*_warnings(sample), *recorded),
+    )
+
+
+def subject_of(what: Any, settings: dict[str, Any]) -> Subject:
+    """Check what is to be exported.
+
+    Raises
+    ------
+    UsageError
+        When the arguments do not fit together.
+    """
+    several = list(what) if isinstance(what, list | tuple) else [what]
+    if not several:
+        raise UsageError("nothing to export: give a run, a strategy, or a list of them")
+    if any(isinstance(item, LiveRun) for item in several):
+        return _subject_of_runs(several, settings)
+    given = settings["symbol"]
+    if given is None or settings["exchange"] is None:
+        raise UsageError(
+            "a strategy is exported with symbol= and exchange=; a live run knows its own: "
+            "tn.export(path, run)"
+        )
+    symbols = (given,) if isinstance(given, str) else tuple(given)
+    return Subject(
+        tuple(registry.find("strategy", item, form=StrategySpec) for item in several),
+        tuple(canonical(symbol) for symbol in symbols),
+        _source(settings["exchange"]),
+        settings["rules"] or Rules(),
+        find_home(settings["home"]).root,
+    )
+
+
+def _subject_of_runs(runs: list[Any], settings: dict[str, Any]) -> Subject:
+    for name, value in settings.items():
+        if value is not None:
+            raise UsageError(f"a run is exported with its own {name}; leave {name}= out")
+    first = runs[0]
+    for run in runs:
+        if not isinstance(run, LiveRun):
+            raise UsageError(f"give runs or strategies, not both, was {run!r:.80}")
+        if (run.source, run.rules, run.shelf.home) != (first.source, first.rules, first.shelf.home):
+            raise UsageError(
+                f"{run.id} runs with another exchange, other rules or another home than {first.id};"
+                " export them to scripts of their own"
+            )
+    specs = {run.strategy: run.spec for run in runs}
+    symbols = tuple(dict.fromkeys(run.symbol for run in runs))
+    if len({run.id for run in runs}) != len(specs) * len(symbols):
+        raise UsageError(
+            "a script runs all its strategies on all its symbols; export these runs to several"
+        )
+    return Subject(tuple(specs.values()), symbols, first.source, first.rules, first.shelf.home)
+
+
+def collected(subject: Subject) -> tuple[Any, Job]:
+    """Collect the definitions of all strategies and of a live exchange."""
+    space: Space = space_of(subject.strategies[0]) or {}
+    collector = Collector(space)
+    names = tuple(collector.root(spec, "strategy") for spec in subject.strategies)
+    live = isinstance(subject.exchange, LiveSource)
+    exchange = collector.root(subject.exchange, "exchange") if live else "None"
+    job = Job(
+        subject.symbols,
+        tuple(spec.name for spec in subject.strategies),
+        names,
+        exchange,
+        subject.rules,
+        subject.home,
+    )
+    return collector.script.found, job
+
+
+def _sampled(subject: Subject, source: CandleSource, period: tuple[Any, Any]) -> Sample:
+    try:
+        return sampled(subject.symbols, subject.strategies, source, subject.rules, period)
+    except MarketError as error:
+        raise ExportError(
+            f"the candles of the sample could not be had: {error}; say another one with start= and "
+            "end=, or where it is with candles=tn.file_exchange(...)"
+        ) from error
+
+
+def _source(given: Any) -> CandleSource:
+    found = source_named(given)
+    if not isinstance(found, CandleSource):
+        raise UsageError(
+            "exchange must be an exchange such as tn.frame_exchange(df) or the name of one, was "
+            f"{given!r:.80}"
+        )
+    return found
+
+
+def _check_target(target: Path) -> None:
+    if not target.exists():
+        return
+    if not target.is_file() or not is_ours(target.read_text(encoding="utf-8", errors="replace")):
+        raise ExportError(
+            f"{target} is there, and is not as an export wrote it; choose another name, or move it "
+            "away"
+        )
+
+
+def _write(target: Path, text: str) -> None:
+    """Put the script in place as a whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _proven_of(sample: Sample) -> str:
+    return f"its {_proven(len(sample.events), sample.trades)} are those of the notebook"
+
+
+def _proven(events: int, trades: int) -> str:
+    return f"{plural(events, 'event')} and {plural(trades, 'trade')}"
+
+
+def _warnings(sample: Sample) -> list[str]:
+    found = []
+    if sample.trades < FEW_TRADES:
+        found.append("no trade in the sample, so little is proven; give a longer one with start=")
+    errors = sum(row["kind"] == "error" for row in sample.events)
+    if errors:
+        found.append(f"the strategy raised {plural(errors, 'time')} in the sample, in both")
+    return found

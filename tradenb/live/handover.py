@@ -1,0 +1,46 @@
+"""Handing a run over from one process to another: nothing is opened or closed by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from tradenb.core.symbol import canonical
+from tradenb.engine.registry import registry
+from tradenb.engine.specs import StrategySpec
+from tradenb.errors import StateError, StateLocked
+from tradenb.live.attached import AttachedRun
+from tradenb.store.paths import Key, find_home
+
+HANDOVER_S: Final = 30.0
+
+
+def take_over(
+    symbol: str, strategy: Any, home: str | Path | None, *, seconds: float = HANDOVER_S
+) -> bool:
+    """Ask whoever runs a pair to release it, and wait until it is free.
+
+    Returns
+    -------
+    bool
+        Whether somebody ran it.
+
+    Raises
+    ------
+    StateLocked
+        When it is not given back in time: its process stands still, or does not look at requests.
+    """
+    spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
+    held = AttachedRun(find_home(home), Key(spec.name, canonical(symbol)))
+    try:
+        held.release()
+    except StateError:
+        if held.status == "running":
+            raise
+        return False
+    if not held.wait(seconds):
+        raise StateLocked(
+            f"{held.id} was asked to release and has not in {seconds:g} s ({held!r}); end that "
+            "process, its position stays on disk"
+        )
+    return True

@@ -1,0 +1,248 @@
+"""What an exported script does when it is executed: `run_script`, its one call.
+
+The script holds the strategies; settings come from its arguments, then from the environment, then
+from what it was exported with. Exit codes are those of `tradenb`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.cli import EXIT_CODES, code_of
+from tradenb.cli.leaving import Leave, leaving
+from tradenb.cli.reader import Reader
+from tradenb.cli.words import add_json
+from tradenb.errors import StateError, TradenbError, UsageError
+
+if TYPE_CHECKING:
+    from tradenb.core.rules import Rules
+    from tradenb.engine.specs import StrategySpec
+    from tradenb.live.run import LiveRun
+
+_LOOK_EVERY_S: Final = 0.02
+
+
+def run_script(
+    symbols: str | Sequence[str],
+    *,
+    strategy: Any,
+    exchange: Any,
+    rules: Rules | None = None,
+    home: str | None = None,
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Run strategies live until they have ended, or somebody wants the process to go.
+
+    Parameters
+    ----------
+    symbols : str or several
+        Every strategy runs on every symbol.
+    strategy : StrategySpec or a list of them
+    exchange : exchange
+    rules : Rules, optional
+    home : str, optional
+        Folder of the state where neither `--home` nor `TRADENB_HOME` says another.
+    arguments : sequence of str, optional
+        Default those of the process.
+
+    Returns
+    -------
+    int
+        The exit code: 0 well, 1 failed or needs you, 2 wrong call, 3 held by another process,
+        4 the state needs a decision.
+    """
+    options = _parser(home).parse_args(arguments)
+    strategies = list(strategy) if isinstance(strategy, list | tuple) else [strategy]
+    names = options.symbol or ([symbols] if isinstance(symbols, str) else list(symbols))
+    job = _Job(names, strategies, exchange, rules, options)
+    try:
+        with _logging(json_lines=options.json):
+            return job.rehearsed() if options.dry_run else job.run(Path(options.home))
+    except (TradenbError, OSError) as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        return code_of(error)
+
+
+class _Job:
+    """What a script runs, and how it was asked to."""
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        strategies: Sequence[StrategySpec],
+        exchange: Any,
+        rules: Rules | None,
+        options: argparse.Namespace,
+    ) -> None:
+        self._symbols = symbols
+        self._strategies = strategies
+        self._exchange = options.exchange or exchange
+        self._rules = rules
+        self._options = options
+        self._reader = Reader(json=options.json)
+
+    def run(self, home: Path, *, once: bool = False) -> int:
+        """Run, and return the exit code."""
+        from tradenb.live.living import leave_all
+
+        os.environ["TRADENB_HOME"] = str(home)  # where exchanges keep candles, and strategies look
+        runs: list[LiveRun] = []
+        with self._reader.listening(), leaving():
+            try:
+                runs = self._started(home)
+                ids = [run.id for run in runs]
+                self._reader.say(
+                    {"started": ids, "home": str(home)}, f"running {', '.join(ids)} under {home}"
+                )
+                _wait(runs, once=once or self._options.once)
+            except Leave as asked:
+                self._reader.say({"signal": str(asked)}, f"{asked}: leaving, positions stay")
+            finally:
+                left = leave_all()
+        self._reader.end(runs)
+        bad = [run for run in runs if not run.saved or isinstance(run.error, StateError)]
+        if self._options.once or once:
+            bad += [run for run in runs if run.error is not None]
+        return 0 if left and not bad else 1
+
+    def rehearsed(self) -> int:
+        """Make one tick on a copy of the state, without callbacks; the state stays as it is."""
+        self._strategies = [spec.model_copy(update={"callbacks": {}}) for spec in self._strategies]
+        self._options.take_over = False
+        home = Path(self._options.home)
+        with tempfile.TemporaryDirectory(prefix="tradenb-dry-run-") as name:
+            copied = _copy_state(home, Path(name))
+            self._reader.say(
+                {"dry_run": str(home), "states": copied},
+                f"dry run on a copy of {home} ({copied} states): nothing there is changed",
+            )
+            return self.run(Path(name), once=True)
+
+    def _started(self, home: Path) -> list[LiveRun]:
+        from tradenb.exchanges.connect import source_named
+        from tradenb.live import background
+
+        source = source_named(self._exchange)
+        if source is None:
+            raise UsageError(
+                "this script was exported with recorded candles, which have no next one; say which "
+                "exchange it is to run on, such as --exchange binance"
+            )
+        return [
+            background(
+                symbol,
+                strategy=spec,
+                exchange=source,
+                rules=self._rules,
+                home=home,
+                take_over=self._options.take_over,
+            )
+            for spec in self._strategies
+            for symbol in self._symbols
+        ]
+
+
+def _wait(runs: Sequence[LiveRun], *, once: bool) -> None:
+    """Wait until the runs have ended, or each has had one tick."""
+    while waiting := [run for run in runs if run.status == "running"]:
+        if not once:
+            waiting[0].wait(1.0)
+        elif all(run.history or run.error is not None for run in waiting):
+            return
+        else:
+            time.sleep(_LOOK_EVERY_S)
+
+
+def _copy_state(home: Path, to: Path) -> int:
+    """Copy the documents and the kill switch of a home; return how many documents there are."""
+    data = home / "data"
+    found = [path for path in data.glob("state/*/*.json") if path.is_file()]
+    for path in [*found, *data.glob("KILL")]:
+        target = to / path.relative_to(home)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+        target.chmod(0o600)
+    return len(found)
+
+
+def _parser(home: str | None) -> argparse.ArgumentParser:
+    default = os.environ.get("TRADENB_HOME") or home or "dump"
+    parser = argparse.ArgumentParser(
+        description="Run the strategies of this file live, on paper. SIGTERM and Ctrl-C leave: "
+        "positions stay, the next start goes on with them.",
+        epilog=EXIT_CODES,
+    )
+    parser.add_argument(
+        "--symbol", action="append", metavar="SYMBOL", help="instead of the symbols of the file"
+    )
+    parser.add_argument(
+        "--exchange",
+        default=os.environ.get("TRADENB_EXCHANGE"),
+        metavar="NAME",
+        help="instead of the exchange of the file, one of ccxt (default TRADENB_EXCHANGE)",
+    )
+    parser.add_argument(
+        "--home",
+        default=str(Path(default).absolute()),
+        metavar="FOLDER",
+        help="folder of the state (default TRADENB_HOME, else that of the notebook; now "
+        "%(default)s)",
+    )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="ask the notebook or process that runs it to release it, and go on with its position",
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--once",
+        action="store_true",
+        help="make one tick, when the next candle has closed, and leave: for cron",
+    )
+    how.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="make one tick on a copy of the state: shows what it would do, changes nothing",
+    )
+    add_json(parser, "one JSON object a line: started, events, ended; the log to stderr, the same")
+    return parser
+
+
+@contextlib.contextmanager
+def _logging(*, json_lines: bool) -> Iterator[None]:
+    """Let the log of tradenb go to stderr."""
+    handler = logging.StreamHandler()
+    words = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    handler.setFormatter(_JsonLines() if json_lines else logging.Formatter(words))
+    logger = logging.getLogger("tradenb")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record; times are ms UTC."""
+        facts: dict[str, Any] = {
+            "wall": round(record.created * 1_000),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            facts["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(facts, ensure_ascii=False)
