@@ -10,7 +10,7 @@ import pytest
 
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.session import Session
-from tradenb.live import beginning, engine
+from tradenb.live import beginners, beginning, engine
 from tradenb.live.disk import DiskShelf
 from tradenb.live.shared import SharedBooks
 from tradenb.live.tick import Pass, instance_of
@@ -50,7 +50,7 @@ def numbers_begin_anew(patch: pytest.MonkeyPatch) -> None:
         right(run, kept, history)
         instance_of(run).numbering.last = 0
 
-    patch.setattr(engine, "begin", begin)
+    patch.setattr(beginners, "begin", begin)
 
 
 def entries_in_the_past(patch: pytest.MonkeyPatch) -> None:
@@ -80,13 +80,13 @@ def cursor_not_saved(patch: pytest.MonkeyPatch) -> None:
 
 
 def catch_up_skipped(patch: pytest.MonkeyPatch) -> None:
-    right = engine.kept_or_new
+    right = beginners.kept_or_new
 
     def kept_or_new(run: Any, now: int) -> Any:
         kept = right(run, now)
         return kept._replace(state=replace(kept.state, cursor=floor_to(now)))
 
-    patch.setattr(engine, "kept_or_new", kept_or_new)
+    patch.setattr(beginners, "kept_or_new", kept_or_new)
 
 
 def outbox_not_completed_in_the_journal(patch: pytest.MonkeyPatch) -> None:

@@ -16,18 +16,16 @@ from collections.abc import Callable
 from typing import Final
 
 from tradenb.bus import Bus
-from tradenb.core.timeframe import floor_to
 from tradenb.engine.ports import Clock, Workers
 from tradenb.errors import StateError, TradenbError
 from tradenb.live import living
-from tradenb.live.beginning import begin, ends_unbegun, history_span, kept_or_new
+from tradenb.live.beginners import Beginners
 from tradenb.live.deadline import due_after
 from tradenb.live.feeds import Feeds
 from tradenb.live.groups import grouped
 from tradenb.live.run import LiveRun
 from tradenb.live.telling import Ticker
 from tradenb.live.tick import Pass
-from tradenb.live.together import TOGETHER_S, together
 from tradenb.live.watchdog import SILENT_S, Watchdog
 
 log = logging.getLogger("tradenb")
@@ -80,7 +78,7 @@ class Engine:
         self._runs: list[LiveRun] = []
         self._feeds = Feeds(clock, workers)
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._preparing: dict[int, asyncio.Task[None]] = {}
+        self._beginners = Beginners(clock, workers, self._ticker, self._feeds)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken: asyncio.Event | None = None
@@ -165,8 +163,9 @@ class Engine:
 
     async def _serve(self) -> None:
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
-        self._busy, self._preparing = {}, {}
+        self._busy = {}
         self._feeds.clear()
+        self._beginners.clear()
         for run in self.runs():
             run.feed = None
         tasks = [asyncio.create_task(self._watch_requests(), name="requests")]
@@ -222,7 +221,7 @@ class Engine:
     async def _pass(self, group: list[LiveRun]) -> None:
         """Make one tick of a group and say when the next is due."""
         try:
-            await self._prepare_all(group)
+            await self._beginners.prepare(group)
             ready = [run for run in group if run.feed is not None]
             if ready:
                 await Pass(self._ticker, ready, self._end).go()
@@ -236,48 +235,6 @@ class Engine:
                 run.ticked = self.clock.monotonic()
                 self._busy.pop(run.id, None)
             self.wake()
-
-    async def _prepare_all(self, group: list[LiveRun]) -> None:
-        """Prepare runs side by side; those that can tick wait no longer than for a candle."""
-        runs = [run for run in group if run.feed is None]
-        now = self.clock.now()
-        due = [run for run in runs if id(run) not in self._preparing and run.next_at <= now]
-        for run in due:
-            self._preparing[id(run)] = asyncio.create_task(self._prepare(run))
-        tasks = [self._preparing[id(run)] for run in due]
-        if tasks and len(runs) < len(group):
-            await asyncio.wait(tasks, timeout=TOGETHER_S)
-        elif tasks:
-            await together(tasks)
-        for run in runs:
-            if run.feed is None:
-                await self._hear_unbegun(run)
-
-    async def _prepare(self, run: LiveRun) -> None:
-        """Fetch the history before the first tick, and make the instance."""
-        try:
-            kept = kept_or_new(run, floor_to(self.clock.now()))
-            cursor = kept.state.cursor if run.instance is None else run.instance.state.cursor
-            feed = self._feeds.of(run)
-            history = await feed.prepare(cursor, history_span(run, kept, cursor))
-            if run.instance is None:
-                begin(run, kept, history)
-            run.feed = feed
-        except Exception as error:  # noqa: BLE001 - an exchange's; the others go on
-            await self._ticker.fail(run, error)
-        finally:
-            self._preparing.pop(id(run), None)
-
-    async def _hear_unbegun(self, run: LiveRun) -> None:
-        """Let a run go that has no candles yet, if that is asked for and leaves no position."""
-        try:
-            asked = await self._workers.call(run.shelf.look, seconds=None)
-            going = [request for request in asked.requests if ends_unbegun(run, request.command)]
-            if going or any(ends_unbegun(run, command) for command in run.commands):
-                run.leaving = True
-                await self._workers.call(run.shelf.done, going, seconds=None)
-        except (StateError, OSError) as error:
-            await self._ticker.fail(run, error)
 
     def _reap(self) -> None:
         """Take out the runs that have ended or are to be left."""
@@ -297,8 +254,7 @@ class Engine:
             await self._workers.call(run.shelf.close, seconds=None)
         except Exception:
             log.exception("%s could not be left in order", run.id)
-        if id(run) in self._preparing:
-            self._preparing.pop(id(run)).cancel()
+        self._beginners.forget(run)
         with self._lock:
             self._runs.remove(run)
         del self._busy[run.id]
