@@ -238,3 +238,60 @@ def test_runs_of_one_process_have_places_of_their_own(quick, tmp_path):
     quick.desk._runs.clear()  # as in the next process
     places = [quick.start(specs[n], home=tmp_path).place for n in (1, 2, 0)]
     assert sorted(places) == [0, 1, 2]
+
+
+def test_a_rehearsal_begun_anew_tells_its_own_story_and_the_old_one_is_kept(tmp_path):
+    from tests.sources import exchange
+
+    def bought(ctx):
+        return tn.long(id=f"own-{ctx.now}", take_profit=150.0, stop_loss=85.0, minutes=5)
+
+    spec, source = tn.strategy("bought", every="1h")(bought), exchange(flat(130))
+
+    def lived():
+        run = tn.live.rehearse("BTCUSDT", strategy=spec, exchange=source, speed=None, home=tmp_path)
+        assert run.wait(20)
+        return run.events()
+
+    first, second = lived(), lived()
+    assert list(first.kind) == ["opened", "closed"] * 2
+    assert second.drop(columns="wall").equals(first.drop(columns="wall"))
+    kept = list(tmp_path.glob("rehearsal/data/journal/bought/*.before-*"))
+    assert len(kept) == 1
+
+
+def test_a_rehearsal_that_goes_on_is_returned_and_another_is_refused_in_words(tmp_path):
+    from tests.sources import exchange
+
+    spec, source = tn.strategy("calm", every="1m")(never), exchange(flat(600))
+    settings = {"strategy": spec, "exchange": source, "speed": 60, "home": tmp_path}
+    run = tn.live.rehearse("BTCUSDT", **settings)
+    try:
+        assert tn.live.rehearse("BTCUSDT", **settings | {"speed": 600}) is run
+        with pytest.raises(tn.AlreadyRunning, match=r"another exchange; run\.stop\(\) or"):
+            tn.live.rehearse("BTCUSDT", **settings | {"exchange": exchange(flat(600))})
+        until(lambda: run.committed, "a commit")
+        (row,) = tn.live.list(tmp_path).to_dict("records")
+        assert (row["id"], row["mode"], row["status"]) == (run.id, "rehearsal", "running")
+        (handle,) = tn.live.attach(tmp_path)
+        assert "rehearsal BTCUSDT:calm" in repr(handle)
+    finally:
+        run.release()
+        assert run.wait(20)
+
+
+def test_a_run_without_candles_is_listed_and_can_be_stopped_from_outside(quick, tmp_path):
+    def down(symbol, since, limit):
+        raise LookupError("down")
+
+    source = tn.exchange("down", now=quick.clock.now)(down)
+    run = quick.start(tn.strategy("calm", every="1m")(never), exchange=source, home=tmp_path)
+    until(lambda: run.error, "the error")
+    (row,) = tn.live.list(tmp_path).to_dict("records")
+    assert (row["id"], row["status"]) == (run.id, "running")
+    (handle,) = tn.live.attach(tmp_path)
+    handle.stop()
+    assert handle.wait(20)
+    assert run.status == "idle"
+    assert tn.live.attach(tmp_path) == []
+    assert tn.live.list(tmp_path).empty

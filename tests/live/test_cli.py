@@ -135,9 +135,9 @@ def test_the_doctor_says_that_a_home_is_no_folder(tmp_path, capsys):
 
 def test_status_of_runs_that_nobody_holds(saved, capsys):
     assert main(["status"]) == 0
-    assert "BTCUSDT:mortal  idle    nothing open" in capsys.readouterr().out
+    assert "BTCUSDT:mortal  live  idle    nothing open" in capsys.readouterr().out
     assert main(["status", "--home", "/nonexistent/x"]) == 0
-    assert "no live runs under /nonexistent/x" in capsys.readouterr().out
+    assert "no runs under /nonexistent/x" in capsys.readouterr().out
 
 
 def test_stop_of_a_run_that_nobody_holds_is_1(saved, capsys):

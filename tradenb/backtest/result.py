@@ -267,9 +267,10 @@ def _run_warnings(result: Result, session: Session) -> list[str]:
     if session.timeouts:
         calls = plural(session.timeouts, "call")
         found.append(f"not reproducible: {calls} of your functions timed out; see result.events")
-    errors = sum(event.kind == "error" for event in result._events)
+    errors = [event.note for event in result._events if event.kind == "error"]
     if errors:
-        found.append(f"{plural(errors, 'error')} in your functions; see result.events")
+        times = plural(len(errors), "error")
+        found.append(f"{times} in your functions, see result.events; the first: {errors[0]}")
     if result.asks_lost:
         lost = plural(result.asks_lost, "ask")
         found.append(

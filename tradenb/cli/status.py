@@ -28,12 +28,13 @@ def run(options: argparse.Namespace) -> int:
         show_json({"home": str(home.root), "runs": rows})
         return 0
     if not rows:
-        print(f"no live runs under {home.root}")
+        print(f"no runs under {home.root}")
         return 0
-    head = ("id", "status", "state", "last tick (UTC)", "last error")
+    head = ("id", "mode", "status", "state", "last tick (UTC)", "last error")
     lines = [
         (
             row["id"],
+            row["mode"],
             row["status"] + (", stopping" if row["stopping"] else ""),
             row["state"] or "",
             iso(row["last_tick"]) if row["last_tick"] else "",

@@ -62,10 +62,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _find(name: str, running: list[AttachedRun]) -> AttachedRun | None:
-    """Return the run that a name means: its id, or the only one with that part."""
+    """Return the run that a name means: its id, or the only one with that part.
+
+    Of a live run and its rehearsal it is the live one.
+    """
     exact = [item for item in running if item.id == name]
     found = exact or [item for item in running if name.lower() in item.id.lower()]
-    if len(found) > 1:
+    if len({item.id for item in found}) > 1:
         ids = ", ".join(item.id for item in found)
         raise UsageError(f"{name} may be any of {ids}; give the whole name")
     return found[0] if found else None

@@ -104,7 +104,7 @@ class Registry:
             if isinstance(given, str) and given in known:
                 return known[given].item  # type: ignore[no-any-return]
             if isinstance(given, str):
-                raise unknown(kind, given, known)
+                raise unknown(kind, given, known, hint=_HINTS.get(kind, "").format(given))
         hint = (
             f"; decorate it with {DECORATORS.get(kind, '')} first"
             if isinstance(given, FunctionType)
@@ -149,6 +149,9 @@ class Registry:
             if key not in self._instances:
                 self._instances[key] = make()
             return self._instances[key]  # type: ignore[no-any-return]
+
+
+_HINTS: Final = {"exchange": "(a real one is made with tn.ccxt_exchange({!r}))"}
 
 
 def _check_same(kind: str, earlier: Named, item: Named) -> None:

@@ -143,7 +143,8 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
     Returns
     -------
     DataFrame
-        id, status (idle, running, done), stopping, stale, state, last_tick, saved, last_error.
+        id, mode (live, rehearsal), symbol, strategy, status (idle, running, done), stopping, stale,
+        state, last_tick, saved, last_error.
     """
     from tradenb.live.listing import listing
 
@@ -151,7 +152,7 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
 
 
 def attach(home: str | Path | None = None) -> builtins.list[AttachedRun]:
-    """Return handles on the runs under a home that other kernels and scripts hold.
+    """Return handles on the runs and rehearsals under a home that kernels and scripts hold.
 
     They are read from their files; stop, flatten, cancel and release go through control files, so
     they work while the other kernel is busy.

@@ -15,7 +15,7 @@ from tradenb.store.control import RequestKind, send
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import Journal
 from tradenb.store.lock import holder_of
-from tradenb.store.paths import Home, Key, find_home
+from tradenb.store.paths import REHEARSAL, Home, Key, find_home
 from tradenb.store.reading import read_document
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class AttachedRun:
 
     def __repr__(self) -> str:
         holder = holder_of(self._disk, self._home.lock(self._key))
-        return f"<attached {self.id} {self.status}, held by {holder}>"
+        what = "rehearsal " if self.home.name == REHEARSAL else ""
+        return f"<attached {what}{self.id} {self.status}, held by {holder}>"
 
     @property
     def id(self) -> str:
@@ -126,7 +127,11 @@ class AttachedRun:
 
 
 def attached(home: str | Path | None = None) -> list[AttachedRun]:
-    """Return the runs under a home that somebody holds now."""
-    place = find_home(home)
-    runs = [AttachedRun(place, key) for key in place.keys(DiskFilesystem())]
+    """Return the runs and rehearsals under a home that somebody holds now."""
+    disk, place = DiskFilesystem(), find_home(home)
+    runs = [
+        AttachedRun(each, key)
+        for each in (place, place.rehearsal)
+        for key in each.keys(disk, locks=True)
+    ]
     return [run for run in runs if run.status == "running"]

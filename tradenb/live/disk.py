@@ -188,6 +188,10 @@ class DiskShelf:
             words = f"{self._journal.path} cannot be read ({error.strerror or error})"
             raise StateError(f"{words}; mend the disk and start again") from error
 
+    def begin_anew(self) -> None:
+        """Set the journal aside: what happens from now on is another story."""
+        self._journal.set_aside()
+
     def is_asked(self) -> bool:
         """Tell whether requests wait, or the kill switch was turned since the last look."""
         if control.kill_switch(self._filesystem, self._home) != self._kill:

@@ -12,7 +12,7 @@ from tradenb.engine.registry import registry
 from tradenb.errors import StateError
 from tradenb.live.run import LiveRun
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.paths import Home, Key, find_home
+from tradenb.store.paths import REHEARSAL, Home, Key, find_home
 from tradenb.store.reading import read_document
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = (
     "id",
+    "mode",
     "symbol",
     "strategy",
     "status",
@@ -45,13 +46,19 @@ def listing(runs: Sequence[LiveRun], home: str | Path | None) -> pd.DataFrame:
 def rows_of(runs: Sequence[LiveRun], home: Home) -> list[dict[str, Any]]:
     """Return the same as plain rows, `last_tick` in ms UTC."""
     rows = [_row_of_run(run) for run in runs]
-    known = {run.id for run in runs if run.shelf.home == home.root}
-    return rows + [row for row in _rows_on_disk(home) if row["id"] not in known]
+    known = {(run.id, run.shelf.home) for run in runs}
+    return rows + [
+        row
+        for each in (home, home.rehearsal)
+        for row in _rows_on_disk(each)
+        if (row["id"], each.root) not in known
+    ]
 
 
 def _row_of_run(run: LiveRun) -> dict[str, Any]:
     return {
         "id": run.id,
+        "mode": _mode_of(run.shelf.home),
         "symbol": run.symbol,
         "strategy": run.strategy,
         "status": run.status,
@@ -72,24 +79,28 @@ def is_stale(run: LiveRun) -> bool:
 
 def _rows_on_disk(home: Home) -> Iterator[dict[str, Any]]:
     disk = DiskFilesystem()
-    for key in home.keys(disk):
-        yield _row_of_document(disk, home, key)
+    for key in home.keys(disk, locks=True):
+        row = _row_of_document(disk, home, key)
+        if row["state"] is not None or row["last_error"] or row["status"] == "running":
+            yield row  # the others have ended without ever having saved anything
 
 
 def _row_of_document(disk: DiskFilesystem, home: Home, key: Key) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    row |= {"id": f"{key.symbol}:{key.strategy}", "symbol": key.symbol, "strategy": key.strategy}
+    row |= {"id": f"{key.symbol}:{key.strategy}", "mode": _mode_of(home.root)}
+    row |= {"symbol": key.symbol, "strategy": key.strategy}
     row |= {"status": "idle", "stopping": False, "stale": False, "saved": True}
     try:
         found = read_document(disk, home.document(key))
     except StateError as error:
         return row | {"last_error": str(error)}
+    locked = is_locked(disk, home.lock(key))
     if found is None:
-        return row
+        return row | {"status": "running" if locked else "idle"}
     body = found.body
     state = from_record(body["state"])
     row |= {"stopping": state.stopping and not state.done, "last_tick": body["saved_at"]}
-    if is_locked(disk, home.lock(key)):
+    if locked:
         row["status"] = "running"
     elif state.done:
         row["status"] = "done"
@@ -104,6 +115,10 @@ def holding(state: State) -> str:
         return "nothing open"
     what = "scheduled" if state.opened_at is None else "open"
     return f"{signal.position} {what} at {signal.entry:g}"
+
+
+def _mode_of(root: Path) -> str:
+    return "rehearsal" if root.name == REHEARSAL else "live"
 
 
 def is_locked(disk: DiskFilesystem, path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tradenb.bus import bus
 from tradenb.core.machine import State
@@ -13,15 +13,17 @@ from tradenb.core.timeframe import floor_to, iso, to_ms
 from tradenb.engine.ports import CandleSource, Loaded
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
-from tradenb.errors import CandleError, UsageError
-from tradenb.live.beginning import begun_anew
+from tradenb.errors import AlreadyRunning, CandleError, UsageError
 from tradenb.live.disk import DiskShelf
 from tradenb.live.engine import Engine
+from tradenb.live.living import living
 from tradenb.live.run import LiveRun
 from tradenb.live.shelf import Kept
 from tradenb.live.stepped import Recorded, SteppedClock
 from tradenb.live.workers import ThreadWorkers
-from tradenb.store.paths import find_home
+from tradenb.store.paths import Home, find_home
+
+END_S: Final = 10.0
 
 
 def rehearse(
@@ -63,6 +65,9 @@ def rehearse(
     ------
     UsageError, CandleError
         As `tn.backtest.run`.
+    AlreadyRunning
+        When it goes on in this process already with other code, another exchange, other rules or
+        another start. Otherwise the same object is returned.
     StateLocked
         When another process rehearses the same pair.
     """
@@ -73,9 +78,15 @@ def rehearse(
     settings = rules or Rules()
     first, last, loaded = _period(name, spec, exchange, start, end, settings)
     files = find_home(home).rehearsal
+    running = _running(name, spec, files)
+    if running is not None:
+        _check_same(running, spec, exchange, settings, first)
+        return running
     shelf = DiskShelf(files, name, spec, exchange.name, now=lambda: 0, durable=False, alone=True)
-    kept = _resumed(shelf.open(), name, spec, first, last)
-    kept = kept._replace(last_seq=max(kept.last_seq, shelf.last_seq()))
+    kept = shelf.open()
+    if kept is None or kept.start != first or not _is_unfinished(kept.state, last):
+        shelf.begin_anew()
+        kept = Kept(State(name, spec.name, spec.every_ms, first), "{}", 0, first, 0, (), 0)
     clock = SteppedClock(kept.state.cursor, speed)
     shelf.now = clock.now
     source = Recorded(exchange, clock)
@@ -85,6 +96,35 @@ def rehearse(
     run.kept = kept
     engine.add(run)
     return run
+
+
+def _running(name: str, spec: StrategySpec, files: Home) -> LiveRun | None:
+    """Return the rehearsal of a pair that goes on in this process."""
+    for run in living():
+        same = (run.symbol, run.strategy, run.shelf.home) == (name, spec.name, files.root)
+        if same and run.ending:
+            run.wait(END_S)
+        if same and run.status == "running":
+            return run
+    return None
+
+
+def _check_same(run: LiveRun, spec: StrategySpec, exchange: Any, rules: Rules, first: int) -> None:
+    """Refuse to return a rehearsal that is not what was asked for."""
+    origin = run.source.origin if isinstance(run.source, Recorded) else None
+    differences = {
+        "code": run.spec.fingerprint != spec.fingerprint,
+        "exchange": origin is not exchange,
+        "rules": run.rules != rules,
+        "start": run.kept is not None and run.kept.start != first,
+    }
+    other = [name for name, differs in differences.items() if differs]
+    if other:
+        what = " and another ".join(other)
+        raise AlreadyRunning(
+            f"{run.id} is being rehearsed in this process with another {what}; run.stop() or "
+            "run.release() ends that"
+        )
 
 
 def _period(
@@ -105,16 +145,6 @@ def _period(
         there = f"{iso(candles.start)} to {iso(candles.end)}"
         raise CandleError(f"{name}: no candles to rehearse; there are {there}", code="range")
     return begin, finish, loaded
-
-
-def _resumed(kept: Kept | None, name: str, spec: StrategySpec, first: int, last: int) -> Kept:
-    """Go on with an unfinished rehearsal of the same period, or begin anew."""
-    if kept is not None and kept.start == first and _is_unfinished(kept.state, last):
-        return kept
-    state = State(name, spec.name, spec.every_ms, first)
-    if kept is None:
-        return Kept(state, "{}", 0, first, 0, (), 0)
-    return begun_anew(kept, state)
 
 
 def _is_unfinished(state: State, last: int) -> bool:

@@ -56,14 +56,14 @@ class Recorded:
     """A source of recorded candles that shows what had closed at the clock's moment."""
 
     def __init__(self, source: CandleSource, clock: Clock) -> None:
-        self._source = source
+        self.origin = source
         self._clock = clock
         self._loaded: dict[str, Loaded] = {}
 
     @property
     def name(self) -> str:
         """Name of the recorded source."""
-        return self._source.name
+        return self.origin.name
 
     def record(self, symbol: str, loaded: Loaded) -> None:
         """Keep the candles of a symbol."""

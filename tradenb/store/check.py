@@ -20,6 +20,8 @@ from tradenb.store.views import behind, run_views
 Verdict = Literal["ok", "damaged", "newer", "unreadable", "kept", "leftover", "stale", "unknown"]
 GOOD: Final = frozenset({"ok", "kept", "leftover"})
 _MOST: Final = 100_000
+# What is kept beside the state and can be had again: looked at by those who use it.
+NOT_STATE: Final = frozenset({"candles", "research"})
 
 
 class Finding(NamedTuple):
@@ -82,6 +84,8 @@ def _files(filesystem: Filesystem, folder: Path, *, depth: int) -> Iterator[Path
         yield folder
         return
     for name in names:
+        if depth == 0 and name in NOT_STATE:
+            continue
         if depth < 3:
             yield from _files(filesystem, folder / name, depth=depth + 1)
         else:

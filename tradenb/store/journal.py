@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tradenb.errors import StateWriteError
+from tradenb.errors import StateError, StateWriteError
 from tradenb.store.atomic import free_name, make_folders, write_copy
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.journal_files import JournalFiles
@@ -83,6 +83,26 @@ class Journal:
                 f"{self.path} could not be written ({error.strerror or error}); the events stay in "
                 "the document until it can"
             ) from error
+
+    def set_aside(self) -> None:
+        """Give the files names that nobody reads, so that a new journal begins; nothing is lost.
+
+        Raises
+        ------
+        StateError
+            When that is not possible.
+        """
+        try:
+            last = self.last_seq()
+            files = [self._files.numbered(number) for number in self._files.numbers()]
+            for file in [*files, self.path]:
+                if self._filesystem.exists(file):
+                    aside = file.with_name(f"{file.name}.before-{last}")
+                    self._filesystem.replace(file, free_name(self._filesystem, aside))
+        except OSError as error:
+            words = f"{self.path} cannot be set aside ({error.strerror or error})"
+            raise StateError(f"{words}; mend the disk, or choose another home") from error
+        self._size, self._last = None, 0
 
     def read(self, since_seq: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
         """Return the events after a number, oldest first.

@@ -19,6 +19,7 @@ from tradenb.errors import UsageError
 from tradenb.store.filesystem import Filesystem
 
 LONGEST: Final = 120
+REHEARSAL: Final = "rehearsal"
 VIEWS: Final = ("signal", "schedule", "partial")
 View = Literal["signal", "schedule", "partial"]
 
@@ -110,7 +111,7 @@ class Home:
     @property
     def rehearsal(self) -> Home:
         """The home of rehearsals, beside the real one."""
-        return Home(self.root / "rehearsal")
+        return Home(self.root / REHEARSAL)
 
     @property
     def kill(self) -> Path:
@@ -155,8 +156,10 @@ class Home:
         folder = self.data / "candles" / encoded(exchange, "exchange")
         return folder / encoded(symbol, "symbol") / timeframe
 
-    def keys(self, filesystem: Filesystem) -> Iterator[Key]:
+    def keys(self, filesystem: Filesystem, *, locks: bool = False) -> Iterator[Key]:
         """List the runs that have a document, a generation before it, or one that was moved aside.
+
+        With `locks` also those that have a lock file and perhaps nothing else yet.
 
         Raises
         ------
@@ -173,7 +176,11 @@ class Home:
                 names = filesystem.names(self.state / folder)
             except NotADirectoryError:
                 continue
-            stems = {name.split(".json", 1)[0] for name in names if _is_generation(name)}
+            stems = {
+                name.split(".json", 1)[0]
+                for name in names
+                if _is_generation(name) or (locks and name.endswith(".json.lock"))
+            }
             for stem in sorted(stems):
                 symbol = decoded(stem, "symbol")
                 if symbol is not None:
