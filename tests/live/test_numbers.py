@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
+from tests.live.fakes import until, world_of
+from tests.sources import flat
 
-import tradenb as tn
+
+def always(ctx):
+    return {"position": "long", "take_profit": 104.0, "stop_loss": 98.0, "minutes": 1}
 
 
-def test_a_run_without_its_document_goes_on_numbering_after_the_journal(tmp_path):
-    @tn.strategy("always", every="1m")
-    def always(ctx):
-        return tn.long(take_profit=1.02 * ctx.price, stop_loss=0.98 * ctx.price, minutes=1)
-
-    walk = tn.testing.random_walk(seed=1, days=1)
-
-    def rehearse(end):
-        run = tn.live.rehearse(
-            "BTCUSDT",
-            strategy=always,
-            exchange=walk,
-            start="2024-01-01T01:00",
-            end=end,
-            speed=None,
-            home=tmp_path,
-        )
-        assert run.wait(60)
-        return run.events()
-
-    before = rehearse("2024-01-01T01:10")
-    assert before.seq.tolist() == list(range(1, len(before) + 1))
-    shutil.rmtree(tmp_path / "rehearsal" / "data" / "state")
-    after = rehearse("2024-01-01T01:10")
-    assert after.seq.tolist() == list(range(1, 2 * len(before) + 1))
-    assert after.kind.tolist() == 2 * before.kind.tolist()
+def test_a_run_without_its_document_goes_on_numbering_after_the_journal():
+    world = world_of(always, flat(40))
+    run = world.wanted[0]
+    world.live(until(10))
+    before = world.events(run)
+    assert [event.seq for event in before] == list(range(1, len(before) + 1))
+    world.disk.remove(world.home.state)
+    world.live(until(20))
+    after = world.events(run)
+    assert after[: len(before)] == before
+    assert len(after) > len(before)
+    assert [event.seq for event in after] == list(range(1, len(after) + 1))
