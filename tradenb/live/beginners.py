@@ -45,6 +45,10 @@ class Beginners:
             await asyncio.wait(tasks, timeout=TOGETHER_S)
         elif tasks:
             await together(tasks)
+        for run in due:
+            # The candles that one of them could not have may have come for another since.
+            if run.feed is None and id(run) not in self._preparing and self._feeds.has(run):
+                await self._prepare(run)
         for run in runs:
             if run.feed is None:
                 await self._hear_unbegun(run)

@@ -34,6 +34,10 @@ class Feeds:
             self._feeds[key] = Feed(run.source, run.symbol, rules, self._clock, self._workers)
         return self._feeds[key]
 
+    def has(self, run: LiveRun) -> bool:
+        """Tell whether the feed of a run has candles."""
+        return self.of(run).history is not None
+
     def keep_for(self, runs: Iterable[LiveRun]) -> None:
         """Forget the feeds that none of the runs follows."""
         followed = {id(run.feed) for run in runs}
