@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.lines import Heading, Line
-from tradenb.core.machine import State
+from tradenb.core.state import State
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.specs import StrategySpec
 from tradenb.exchanges.walk import random_walk

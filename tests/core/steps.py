@@ -6,17 +6,10 @@ from typing import Any
 
 from tests.sources import MINUTE, T0, candles, flat, minute
 from tradenb.core.events import Event
-from tradenb.core.machine import (
-    NeedCandidate,
-    NeedClearance,
-    Refusal,
-    State,
-    Step,
-    advance,
-    answer,
-)
+from tradenb.core.machine import advance, answer
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal, long
+from tradenb.core.state import NeedCandidate, NeedClearance, Refusal, State, Step
 
 RULES = Rules()
 GRID = candles(flat(30))

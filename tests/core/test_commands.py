@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from tests.core.steps import BUY, GRID, IDLE, RULES, entered, event
 from tests.sources import MINUTE, T0, candles, flat, minute
-from tradenb.core.machine import (
-    EXITS,
-    Command,
-    NeedCandidate,
-    State,
-    Step,
-    advance,
-    give,
-    stop,
-)
+from tradenb.core.machine import advance, give, stop
 from tradenb.core.pnl import pnl_percent
 from tradenb.core.rules import Rules
 from tradenb.core.signal import short
+from tradenb.core.state import EXITS, Command, NeedCandidate, State, Step
 
 
 def test_stop_ends_an_idle_instance_at_once_and_twice_is_once():
     waiting = give(IDLE, Command(minute(3), "flatten"))
-    ended = replace(IDLE, stopping=True, done=True)
+    ended = IDLE._replace(stopping=True, done=True)
     assert stop(waiting, minute(7)) == ended == stop(ended, minute(8))
 
 
 def test_stop_follows_an_open_signal_to_its_end():
     opened = entered(BUY).state
     stopping = stop(opened, minute(6))
-    assert stopping == replace(opened, commands=(Command(minute(6), "stop"),))
-    step = advance(replace(stopping, cursor=minute(6)), GRID, RULES)
-    expected = replace(opened, cursor=minute(6), stopping=True)
+    assert stopping == opened._replace(commands=(Command(minute(6), "stop"),))
+    step = advance(stopping._replace(cursor=minute(6)), GRID, RULES)
+    expected = opened._replace(cursor=minute(6), stopping=True)
     assert step == Step(minute(7), EXITS, expected, (), None)
     assert advance(expected, GRID, RULES).state.signal is opened.signal
 
@@ -52,7 +42,7 @@ def test_commands_wait_in_the_order_of_time_and_of_giving():
     ("given", "acts"), [(minute(5), 6), (minute(5) - 1, 5), (minute(5) + 1, 6), (T0 - 999, 1)]
 )
 def test_a_command_acts_on_the_first_candle_that_closes_after_it(given, acts):
-    state = give(replace(IDLE, every=60 * MINUTE), Command(given, "stop"))
+    state = give(IDLE._replace(every=60 * MINUTE), Command(given, "stop"))
     while not state.done:
         state = (step := advance(state, GRID, RULES)).state
     assert step.at == minute(acts)
@@ -60,16 +50,16 @@ def test_a_command_acts_on_the_first_candle_that_closes_after_it(given, acts):
 
 def test_a_command_of_later_candles_waits_for_them():
     state = give(IDLE, Command(minute(30), "stop"))
-    asked = advance(replace(state, cursor=minute(29)), GRID, RULES)
+    asked = advance(state._replace(cursor=minute(29)), GRID, RULES)
     assert asked.need == NeedCandidate(minute(30), minute(30))
     assert asked.state.commands == state.commands
 
 
 @pytest.mark.parametrize("kind", ["cancel", "flatten"])
 def test_a_command_that_finds_nothing_is_dropped_and_the_ask_stays(kind):
-    state = give(replace(IDLE, cursor=minute(4)), Command(minute(4), kind))
+    state = give(IDLE._replace(cursor=minute(4)), Command(minute(4), kind))
     dropped = advance(state, GRID, RULES)
-    assert dropped == Step(minute(5), EXITS, replace(IDLE, cursor=minute(4)), (), None)
+    assert dropped == Step(minute(5), EXITS, IDLE._replace(cursor=minute(4)), (), None)
     assert advance(dropped.state, GRID, RULES).need == NeedCandidate(minute(5), minute(30))
 
 
@@ -85,20 +75,20 @@ def test_a_command_that_finds_nothing_is_dropped_and_the_ask_stays(kind):
 )
 def test_a_waiting_signal_is_cancelled_and_nobody_is_asked_on_that_candle(command, ends):
     waiting = entered(short(take_profit=98, stop_loss=102, minutes=9, entry=100.5, id="mine")).state
-    step = advance(give(replace(waiting, cursor=minute(6)), command), GRID, RULES)
+    step = advance(give(waiting._replace(cursor=minute(6)), command), GRID, RULES)
     if not ends:
-        assert step == Step(minute(7), EXITS, replace(waiting, cursor=minute(6)), (), None)
+        assert step == Step(minute(7), EXITS, waiting._replace(cursor=minute(6)), (), None)
         return
     note = "button" if command.cancel_id else None
     cancelled = event(minute(7), "cancelled", waiting.signal, 100.0, "user", note=note)
     stopping = command.kind == "stop"
-    after = replace(IDLE, cursor=minute(7), ids=("mine",), stopping=stopping, done=stopping)
+    after = IDLE._replace(cursor=minute(7), ids=("mine",), stopping=stopping, done=stopping)
     assert step == Step(minute(7), EXITS, after, (cancelled,), None)
 
 
 def flattened(row, rules=RULES, *commands: Command) -> Step:
     """A long from 100 with stop 99 and target 102 is flattened on a candle."""
-    opened = replace(entered(BUY).state, cursor=minute(6))
+    opened = entered(BUY).state._replace(cursor=minute(6))
     rows = [*flat(6), row]
     for command in (Command(minute(6), "flatten"), *commands):
         opened = give(opened, command)
@@ -144,6 +134,6 @@ def test_several_commands_act_on_one_candle_in_the_order_given(kinds):
 
 
 def test_a_cancel_does_not_touch_an_open_signal():
-    opened = replace(entered(BUY).state, cursor=minute(6))
+    opened = entered(BUY).state._replace(cursor=minute(6))
     step = advance(give(opened, Command(minute(6), "cancel")), GRID, RULES)
     assert step == Step(minute(7), EXITS, opened, (), None)

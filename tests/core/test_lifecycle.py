@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from tests.core.steps import IDLE, RULES, event, signal
 from tests.sources import MINUTE, candles, flat, minute
-from tradenb.core.machine import (
+from tradenb.core.machine import advance, answer, give
+from tradenb.core.pnl import pnl_percent
+from tradenb.core.rules import Rules
+from tradenb.core.signal import Signal, Trade
+from tradenb.core.state import (
     ENTRIES,
     EXITS,
     NEED_CANDLES,
@@ -17,13 +19,7 @@ from tradenb.core.machine import (
     Refusal,
     State,
     Step,
-    advance,
-    answer,
-    give,
 )
-from tradenb.core.pnl import pnl_percent
-from tradenb.core.rules import Rules
-from tradenb.core.signal import Signal, Trade
 
 TARGET_FIRST = Rules(same_candle="target_first")
 STILL = (100.0, 100.0, 100.0, 100.0, 1.0)
@@ -34,11 +30,11 @@ def short_signal() -> Signal:
 
 
 def holding(held: Signal, since: int = 5) -> State:
-    return replace(IDLE, cursor=minute(5), signal=held, opened_at=minute(since))
+    return IDLE._replace(cursor=minute(5), signal=held, opened_at=minute(since))
 
 
 def waiting(entry: float = 99.5, **changes) -> State:
-    return replace(IDLE, cursor=minute(5), signal=signal(entry=entry, **changes))
+    return IDLE._replace(cursor=minute(5), signal=signal(entry=entry, **changes))
 
 
 def step_on(state: State, *rows, rules: Rules = RULES) -> Step:
@@ -74,7 +70,7 @@ def test_an_open_signal_closes_at_stop_or_target_the_worse_case_first(held, row,
     step = step_on(holding(held), STILL, row)
     pnl = pnl_percent(held.position, 100.0, price, RULES)
     closed = event(minute(7), "closed", held, price, reason, pnl=pnl)
-    after = replace(IDLE, cursor=minute(6), trades=(trade(held, 7, price, reason),))
+    after = IDLE._replace(cursor=minute(6), trades=(trade(held, 7, price, reason),))
     assert step == Step(minute(7), EXITS, after, (closed,), None)
 
 
@@ -121,19 +117,19 @@ def test_milestones_before_the_end_of_the_candles_are_remembered_in_the_state():
 
 def test_an_open_signal_is_followed_up_to_a_command_and_no_further():
     state = give(holding(signal()), Command(minute(7), "flatten"))
-    before = replace(state, cursor=minute(7))
+    before = state._replace(cursor=minute(7))
     assert step_on(state, *[STILL] * 9) == Step(minute(7), EXITS, before, (), None)
 
 
 def test_the_last_thousand_trades_are_kept():
     old = tuple(trade(signal(id=str(number)), 5, 102.0, "take_profit") for number in range(1_000))
-    state = replace(holding(signal()), trades=old)
+    state = holding(signal())._replace(trades=old)
     after = step_on(state, (100.0, 102.0, 100.0, 102.0, 1.0)).state
     assert after.trades == (*old[1:], trade(signal(), 6, 102.0, "take_profit"))
 
 
 def test_one_that_is_stopping_is_done_when_its_position_closes():
-    state = replace(holding(signal()), stopping=True)
+    state = holding(signal())._replace(stopping=True)
     after = step_on(state, (100.0, 102.0, 100.0, 102.0, 1.0)).state
     assert (after.done, after.signal) == (True, None)
 
@@ -146,14 +142,14 @@ def cleared(state: State, *rows, verdict: Refusal | None = None, rules: Rules = 
     step = step_on(state, *rows, rules=rules)
     at = minute(5 + len(rows))
     asked = NeedClearance(at, state.signal, activation=True)
-    assert step == Step(at, ENTRIES, replace(state, cursor=at - MINUTE), (), asked)
+    assert step == Step(at, ENTRIES, state._replace(cursor=at - MINUTE), (), asked)
     return answer(step.state, asked, verdict, candles([*flat(5), *rows]), rules)
 
 
 def test_a_touched_entry_opens_at_its_price_when_risk_lets_it():
     state = waiting(note="dip")
     opened = event(minute(7), "opened", state.signal, 99.5, note="dip")
-    after = replace(state, cursor=minute(7), opened_at=minute(7))
+    after = state._replace(cursor=minute(7), opened_at=minute(7))
     row = (100.0, 104.0, 99.5, 104.0, 1.0)
     assert cleared(state, STILL, row) == Step(minute(7), ENTRIES, after, (opened,), None)
 
@@ -162,7 +158,7 @@ def test_risk_may_refuse_an_entry_at_its_touch_and_the_signal_is_gone():
     row = (100.0, 100.0, 98.0, 99.0, 1.0)
     rejected = event(minute(6), "rejected", waiting().signal, 99.5, "risk", note="book | full")
     assert cleared(waiting(), row, verdict=Refusal("book", "full")) == Step(
-        minute(6), ENTRIES, replace(IDLE, cursor=minute(5)), (rejected,), None
+        minute(6), ENTRIES, IDLE._replace(cursor=minute(5)), (rejected,), None
     )
 
 
@@ -182,25 +178,25 @@ def test_an_entry_and_a_stop_on_one_candle_are_opened_and_closed_as_neighbours()
 def test_a_candle_that_opens_at_the_stop_or_beyond_rejects_the_price(open_):
     step = step_on(waiting(), STILL, (open_, 100.0, 98.0, 99.9, 1.0))
     cancelled = event(minute(7), "cancelled", waiting().signal, 99.9, "price_reject")
-    assert step == Step(minute(7), EXITS, replace(IDLE, cursor=minute(6)), (cancelled,), None)
+    assert step == Step(minute(7), EXITS, IDLE._replace(cursor=minute(6)), (cancelled,), None)
 
 
 def test_with_target_first_a_touched_stop_rejects_the_price():
     step = step_on(waiting(), (100.0, 100.0, 99.0, 99.9, 1.0), rules=TARGET_FIRST)
     cancelled = event(minute(6), "cancelled", waiting().signal, 99.9, "price_reject")
-    assert step == Step(minute(6), EXITS, replace(IDLE, cursor=minute(5)), (cancelled,), None)
+    assert step == Step(minute(6), EXITS, IDLE._replace(cursor=minute(5)), (cancelled,), None)
 
 
 def test_a_limit_entry_waits_its_time_and_the_last_candle_can_still_fill():
     rules = Rules(schedule_await_minutes=3)
     timeout = event(minute(8), "cancelled", waiting().signal, 100.0, "timeout")
     assert step_on(waiting(), *[STILL] * 9, rules=rules) == Step(
-        minute(8), EXITS, replace(IDLE, cursor=minute(7)), (timeout,), None
+        minute(8), EXITS, IDLE._replace(cursor=minute(7)), (timeout,), None
     )
     touched = cleared(waiting(), STILL, STILL, (100.0, 100.0, 99.5, 100.0, 1.0), rules=rules)
     assert [item.kind for item in touched.events] == ["opened"]
 
 
 def test_a_limit_entry_that_is_not_reached_goes_on_waiting():
-    after = replace(waiting(), cursor=minute(7))
+    after = waiting()._replace(cursor=minute(7))
     assert step_on(waiting(), STILL, STILL) == Step(minute(7), EXITS, after, (), NEED_CANDLES)

@@ -8,7 +8,9 @@ import pytest
 
 from tests.core.steps import BUY, GRID, IDLE, RULES, asked, entered, event, replied, signal
 from tests.sources import minute
-from tradenb.core.machine import (
+from tradenb.core.machine import advance, answer
+from tradenb.core.signal import Refused
+from tradenb.core.state import (
     ASKS,
     EXITS,
     NEED_CANDLES,
@@ -19,42 +21,39 @@ from tradenb.core.machine import (
     NeedClearance,
     Refusal,
     Step,
-    advance,
-    answer,
 )
-from tradenb.core.signal import Refused
 
 # ------------------------------------------------------------------------------------- the gate
 
 
 def test_an_idle_instance_is_asked_at_the_next_multiple_of_its_interval():
-    before = replace(IDLE, cursor=minute(4))
+    before = IDLE._replace(cursor=minute(4))
     expected = Step(minute(5), ASKS, before, (), NeedCandidate(minute(5), minute(30)))
     assert advance(IDLE, GRID, RULES) == expected
 
 
 @pytest.mark.parametrize(("cursor", "at"), [(0, 5), (4, 5), (5, 10), (6, 10), (9, 10)])
 def test_the_gate_is_arithmetic_wherever_the_cursor_stands(cursor, at):
-    assert asked(replace(IDLE, cursor=minute(cursor))).at == minute(at)
+    assert asked(IDLE._replace(cursor=minute(cursor))).at == minute(at)
 
 
 def test_until_bounds_the_asks_and_the_candles():
     assert asked(until=minute(12)).need == NeedCandidate(minute(5), minute(10))
-    nothing = Step(minute(4), EXITS, replace(IDLE, cursor=minute(4)), (), NEED_CANDLES)
+    nothing = Step(minute(4), EXITS, IDLE._replace(cursor=minute(4)), (), NEED_CANDLES)
     assert advance(IDLE, GRID, RULES, minute(4)) == nothing
 
 
 def test_without_later_candles_it_needs_candles_and_nothing_changes():
-    state = replace(IDLE, cursor=minute(30))
+    state = IDLE._replace(cursor=minute(30))
     step = advance(state, GRID, RULES)
     assert step == Step(minute(30), EXITS, state, (), NeedCandles())
     assert step.state is state
 
 
 def test_one_that_is_done_only_lets_time_pass():
-    state = replace(IDLE, done=True)
+    state = IDLE._replace(done=True)
     assert advance(state, GRID, RULES) == Step(
-        minute(30), EXITS, replace(state, cursor=minute(30)), (), NEED_CANDLES
+        minute(30), EXITS, state._replace(cursor=minute(30)), (), NEED_CANDLES
     )
 
 
@@ -70,16 +69,16 @@ def test_a_none_leaves_no_trace(reply):
 
 
 def test_after_the_last_ask_of_the_candles_the_cursor_moves_on():
-    step = asked(replace(IDLE, cursor=minute(29)))
+    step = asked(IDLE._replace(cursor=minute(29)))
     assert answer(step.state, step.need, None, GRID, RULES) == Step(
-        minute(30), ASKS, replace(IDLE, cursor=minute(30)), (), None
+        minute(30), ASKS, IDLE._replace(cursor=minute(30)), (), None
     )
 
 
 def test_a_row_of_warm_ups_gives_one_skipped_event():
     step = replied(WARM_UP)
     skipped = event(minute(5), "skipped", reason="warm_up")
-    warming = replace(IDLE, cursor=minute(5), warming=True)
+    warming = IDLE._replace(cursor=minute(5), warming=True)
     assert step == Step(minute(5), ASKS, warming, (skipped,), None)
     again = replied(WARM_UP, step.state)
     assert (again.at, again.events) == (minute(15), ())
@@ -87,7 +86,7 @@ def test_a_row_of_warm_ups_gives_one_skipped_event():
 
 @pytest.mark.parametrize("left_out", [True, False])
 def test_any_outcome_ends_the_row_but_an_ask_that_was_left_out_does_not(left_out):
-    warming = replace(IDLE, cursor=minute(5), warming=True)
+    warming = IDLE._replace(cursor=minute(5), warming=True)
     step = replied(NOT_ASKED if left_out else None, warming)
     assert step.state.warming is left_out
     assert replied(WARM_UP, step.state).events == (
@@ -107,7 +106,7 @@ def test_any_outcome_ends_the_row_but_an_ask_that_was_left_out_does_not(left_out
 def test_what_is_no_candidate_is_rejected_and_the_next_ask_comes_as_ever(reply, refused, names):
     step = replied(reply)
     assert step._replace(events=()) == Step(
-        minute(5), ASKS, replace(IDLE, cursor=minute(5)), (), None
+        minute(5), ASKS, IDLE._replace(cursor=minute(5)), (), None
     )
     (rejected,) = step.events
     expected = event(minute(5), "rejected", refused, 100.0, "invalid", note=rejected.note)
@@ -118,18 +117,18 @@ def test_what_is_no_candidate_is_rejected_and_the_next_ask_comes_as_ever(reply, 
 
 def test_a_good_candidate_needs_clearance_and_then_opens():
     expected = NeedClearance(minute(5), signal(), activation=False)
-    assert replied(BUY) == Step(minute(5), ASKS, replace(IDLE, cursor=minute(4)), (), expected)
+    assert replied(BUY) == Step(minute(5), ASKS, IDLE._replace(cursor=minute(4)), (), expected)
     opened = event(minute(5), "opened", signal(), 100.0)
-    state = replace(IDLE, cursor=minute(5), signal=signal(), opened_at=minute(5))
+    state = IDLE._replace(cursor=minute(5), signal=signal(), opened_at=minute(5))
     assert entered(BUY) == Step(
-        minute(5), ASKS, replace(state, ids=(signal().id,)), (opened,), None
+        minute(5), ASKS, state._replace(ids=(signal().id,)), (opened,), None
     )
 
 
 def test_a_candidate_with_a_limit_entry_is_scheduled_under_its_own_id():
     wait = replace(BUY, entry=99.9, id="mine", note="dip", size=2)
     held = signal(id="mine", entry=99.9, note="dip", size=2.0)
-    state = replace(IDLE, cursor=minute(5), signal=held, ids=("mine",))
+    state = IDLE._replace(cursor=minute(5), signal=held, ids=("mine",))
     scheduled = event(minute(5), "scheduled", held, 100.0, note="dip")
     assert entered(wait) == Step(minute(5), ASKS, state, (scheduled,), None)
 
@@ -139,15 +138,15 @@ def test_a_candidate_that_risk_refuses_is_forgotten_but_for_its_event():
     rejected = event(
         minute(5), "rejected", signal(id="mine"), 100.0, "risk", note="portfolio | full"
     )
-    assert step == Step(minute(5), ASKS, replace(IDLE, cursor=minute(5)), (rejected,), None)
+    assert step == Step(minute(5), ASKS, IDLE._replace(cursor=minute(5)), (rejected,), None)
 
 
 def test_an_id_is_used_up_and_the_last_thousand_are_known():
-    known = replace(IDLE, ids=tuple(f"id-{number}" for number in range(1_000)))
+    known = IDLE._replace(ids=tuple(f"id-{number}" for number in range(1_000)))
     assert replied(replace(BUY, id="id-0"), known).events[0].note.startswith("id_used | ")
     opened = entered(replace(BUY, id="mine"), state=known).state
     assert opened.ids == (*known.ids[1:], "mine")
-    again = replied(replace(BUY, id="id-0"), replace(opened, signal=None, cursor=minute(5)))
+    again = replied(replace(BUY, id="id-0"), opened._replace(signal=None, cursor=minute(5)))
     assert again.need.signal.id == "id-0"
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from tests.sources import Row, candles, minute
 from tradenb.core.events import Event
-from tradenb.core.machine import Command, State, give
+from tradenb.core.machine import give
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Candidate, long, short
+from tradenb.core.state import Command, State
 from tradenb.engine.call import Call, Pump
 from tradenb.engine.context import Context
 from tradenb.engine.history import Histories

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tradenb.core.machine import State
+from tradenb.core.state import State
 from tradenb.engine.specs import StrategySpec
 from tradenb.live.disk import DiskShelf
 from tradenb.live.shelf import Kept

@@ -21,7 +21,7 @@ from tests.scenarios import (
     tradenb_rules,
     tradenb_strategies,
 )
-from tradenb.core.machine import Command
+from tradenb.core.state import Command
 from tradenb.engine.record import event_to_row
 from tradenb.errors import CandleError
 from tradenb.testing.world import Deed, World

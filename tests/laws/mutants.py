@@ -206,12 +206,12 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant(
         "asked on the candle of a user's cancel",
         "core.machine:_obey",
-        rewritten("replace(step.state, cursor=at)", "step.state"),
+        rewritten("step.state._replace(cursor=at)", "step.state"),
     ),
     Mutant(
         "asked on the candle of a flatten",
         "core.machine:_flatten",
-        rewritten("step._replace(state=replace(step.state, cursor=at))", "step"),
+        rewritten("step._replace(state=step.state._replace(cursor=at))", "step"),
     ),
     Mutant(
         "flatten before the stop",
@@ -277,7 +277,7 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant(
         "a row of warm-ups is never broken",
         "core.machine:_judge",
-        rewritten("state = replace(state, warming=False)", "pass"),
+        rewritten("state = state._replace(warming=False)", "pass"),
     ),
     Mutant(
         "ctx.state is kept although the ask raised",
@@ -347,7 +347,7 @@ CAUGHT_BY_CHUNKS = (
         "milestones repeated",
         "core.machine:_pass_milestones",
         rewritten(
-            "return replace(state, gained=gained, lost=lost), events", "return state, events"
+            "return state._replace(gained=gained, lost=lost), events", "return state, events"
         ),
     ),
     Mutant("average price from prefix sums", "core.touch:_trailing_sum", always(from_prefix_sums)),
@@ -369,7 +369,7 @@ CAUGHT_BY_CHUNKS = (
     Mutant(
         "commands are lost at the end of a block",
         "core.machine:_next_ask",
-        rewritten("replace(state, cursor=end)", "replace(state, cursor=end, commands=())"),
+        rewritten("state._replace(cursor=end)", "state._replace(cursor=end, commands=())"),
     ),
     Mutant(
         "higher timeframes do not grow",
@@ -384,7 +384,7 @@ CAUGHT_BY_CHUNKS = (
     Mutant(
         "a row of warm-ups is broken by the end of a block",
         "core.machine:_next_ask",
-        rewritten("replace(state, cursor=end)", "replace(state, cursor=end, warming=False)"),
+        rewritten("state._replace(cursor=end)", "state._replace(cursor=end, warming=False)"),
     ),
 )
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tradenb.core.events import Event
-from tradenb.core.machine import State
+from tradenb.core.state import State
 from tradenb.engine.declare import strategy
 from tradenb.live.disk import DiskShelf
 from tradenb.live.shelf import Kept

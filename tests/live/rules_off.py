@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -84,7 +83,7 @@ def catch_up_skipped(patch: pytest.MonkeyPatch) -> None:
 
     def kept_or_new(run: Any, now: int) -> Any:
         kept = right(run, now)
-        return kept._replace(state=replace(kept.state, cursor=floor_to(now)))
+        return kept._replace(state=kept.state._replace(cursor=floor_to(now)))
 
     patch.setattr(beginners, "kept_or_new", kept_or_new)
 
@@ -121,7 +120,7 @@ def milestones_not_saved(patch: pytest.MonkeyPatch) -> None:
     right = DiskShelf._body_of
 
     def body_of(self: Any, kept: Any) -> Any:
-        kept = kept._replace(state=replace(kept.state, gained=0, lost=0))
+        kept = kept._replace(state=kept.state._replace(gained=0, lost=0))
         return right(self, kept)
 
     patch.setattr(DiskShelf, "_body_of", body_of)

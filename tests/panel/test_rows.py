@@ -8,8 +8,8 @@ import json
 import pytest
 
 from tradenb.core.events import Event
-from tradenb.core.machine import State
 from tradenb.core.signal import Signal
+from tradenb.core.state import State
 from tradenb.panel.facts import Facts
 from tradenb.panel.health import health_of
 from tradenb.panel.rows import event_row, progress_of, row_of

@@ -14,8 +14,8 @@ from tests.laws.generators import fixed_scenarios
 from tests.scenarios import on_tradenb
 from tests.store.samples import MINUTE, T0, body, state
 from tradenb.core.events import EVENT_COLUMNS, Event
-from tradenb.core.machine import Command, State
 from tradenb.core.signal import Refused, Signal, Trade
+from tradenb.core.state import Command, State
 from tradenb.engine import session
 from tradenb.engine.record import event_to_row, from_record, row_to_event, to_record
 from tradenb.store.body import EventRow, StateRecord, body_problems

@@ -9,7 +9,7 @@ positions are the machine's; that both lanes make its trades is a property test.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from tradenb.backtest.outcome import Closed, Outcomes
 from tradenb.core.candles import Floats
-from tradenb.core.machine import NeedCandidate, NeedCandles, NeedClearance, State, advance, answer
+from tradenb.core.machine import advance, answer
 from tradenb.core.pnl import pnl_percent
 from tradenb.core.problems import TOLERANCE
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
+from tradenb.core.state import NeedCandidate, NeedCandles, NeedClearance, State
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.call import Pump, StrategyTimeout
 from tradenb.engine.context import begin_ask, keep_state, saved_state
@@ -88,7 +89,7 @@ def asked(instance: Instance, outcomes: Outcomes, tally: Tally) -> Pump:
             answer(state, step.need, None, candles, rules).state, outcomes, tally
         )
         at = until + -until % every
-    instance.state = replace(state, cursor=end)
+    instance.state = state._replace(cursor=end)
 
 
 def _follow(state: State, outcomes: Outcomes, tally: Tally) -> tuple[State, int]:
@@ -109,7 +110,7 @@ def _follow(state: State, outcomes: Outcomes, tally: Tally) -> tuple[State, int]
         return state, candles.end + MINUTE
     at = candles.start + (found.row + 1) * MINUTE
     tally.trades.append(_closed(signal, opened_at, at, found.price, rules))
-    return replace(state, signal=None, opened_at=None), at
+    return state._replace(signal=None, opened_at=None), at
 
 
 def _activated(state: State, outcomes: Outcomes, tally: Tally) -> State:

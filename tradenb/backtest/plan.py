@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from tradenb.core.machine import Command, CommandKind
 from tradenb.core.rules import Rules
+from tradenb.core.state import Command, CommandKind
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso, to_ms
 from tradenb.engine.ports import CandleSource

@@ -15,7 +15,8 @@ from tradenb.bus import Bus, Performance, Subscription
 from tradenb.core.candles import Candles
 from tradenb.core.events import Event
 from tradenb.core.intake import Intake
-from tradenb.core.machine import State, give
+from tradenb.core.machine import give
+from tradenb.core.state import State
 from tradenb.core.timeframe import DAY, iso
 from tradenb.engine.call import Call, Pump, StrategyTimeout
 from tradenb.engine.context import Context

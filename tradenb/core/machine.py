@@ -39,10 +39,6 @@ asks is arithmetic (`c % every == 0`), so it cannot be shifted by a restart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import IntEnum
-from typing import Final, Literal, NamedTuple
-
 from tradenb.core import touch
 from tradenb.core.candles import Candles
 from tradenb.core.events import Event, Kind
@@ -58,143 +54,23 @@ from tradenb.core.signal import (
     is_position,
     signal_of,
 )
+from tradenb.core.state import (
+    ASKS,
+    ENTRIES,
+    EXITS,
+    NEED_CANDLES,
+    NOT_ASKED,
+    REMEMBERED,
+    WARM_UP,
+    Command,
+    Need,
+    NeedCandidate,
+    NeedClearance,
+    Refusal,
+    State,
+    Step,
+)
 from tradenb.core.timeframe import MINUTE, floor_to, next_after
-
-REMEMBERED: Final = 1_000
-CommandKind = Literal["cancel", "stop", "flatten"]
-
-
-class Phase(IntEnum):
-    """The order of things within one close time, over all instances of a run."""
-
-    EXITS = 1
-    ENTRIES = 2
-    ASKS = 3
-
-
-EXITS, ENTRIES, ASKS = Phase.EXITS, Phase.ENTRIES, Phase.ASKS
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What the user told a run.
-
-    Attributes
-    ----------
-    at : int
-        When it was given, ms UTC; it acts on the first candle that closes after that.
-    kind : {"cancel", "stop", "flatten"}
-    id : str or None
-        Only for cancel: the signal meant; None means whatever is scheduled.
-    cancel_id : str or None
-        Comes back in the note of the cancelled event.
-    """
-
-    at: int
-    kind: CommandKind
-    id: str | None = None
-    cancel_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that one instance remembers.
-
-    Attributes
-    ----------
-    symbol, strategy : str
-    every : int
-        Interval of the asks, ms.
-    cursor : int
-        Close time of the last candle that is done with, ms UTC.
-    signal : Signal or None
-        Scheduled or open; None while idle.
-    opened_at : int or None
-        Close time of the candle that opened the signal; None while it is scheduled.
-    gained, lost : int
-        Highest milestones fired on the way to the target and to the stop, 0 to 100.
-    warming : bool
-        The last ask ended in `NotEnoughCandles`: the row of such asks is unbroken.
-    stopping, done : bool
-        A graceful stop was taken; it has come to its end.
-    commands : tuple of Command
-        Given and not done yet, in the order of time.
-    ids : tuple of str
-        Ids of the last 1,000 signals that were scheduled or opened.
-    trades : tuple of Trade
-        The last 1,000 closed trades.
-    """
-
-    symbol: str
-    strategy: str
-    every: int
-    cursor: int
-    signal: Signal | None = None
-    opened_at: int | None = None
-    gained: int = 0
-    lost: int = 0
-    warming: bool = False
-    stopping: bool = False
-    done: bool = False
-    commands: tuple[Command, ...] = ()
-    ids: tuple[str, ...] = ()
-    trades: tuple[Trade, ...] = ()
-
-
-class NeedCandles(NamedTuple):
-    """Everything up to the given moment is done; feed later candles."""
-
-
-class NeedCandidate(NamedTuple):
-    """Ask the strategy, as of `at`; `last` is the last close time it may be asked about now."""
-
-    at: int
-    last: int
-
-
-class NeedClearance(NamedTuple):
-    """Ask the risk rules for this signal, on the book without it."""
-
-    at: int
-    signal: Signal
-    activation: bool
-
-
-Need = NeedCandles | NeedCandidate | NeedClearance
-
-
-class Step(NamedTuple):
-    """What happens next to an instance, and when.
-
-    `need` is None where the session should call `advance` again. Milestones among the events may
-    be earlier than `at`.
-    """
-
-    at: int
-    phase: Phase
-    state: State
-    events: tuple[Event, ...]
-    need: Need | None
-
-
-class WarmUp:
-    """The reply of an ask that found too little history."""
-
-
-class NotAsked:
-    """The reply to an ask that was left out, because its moment has passed; not an outcome."""
-
-
-class Refusal(NamedTuple):
-    """The reply of a risk rule that refuses: its name and its words."""
-
-    name: str
-    words: str
-
-
-WARM_UP: Final = WarmUp()
-NOT_ASKED: Final = NotAsked()
-NEED_CANDLES: Final = NeedCandles()
 
 
 def advance(state: State, candles: Candles, rules: Rules, until: int | None = None) -> Step:
@@ -218,7 +94,7 @@ def advance(state: State, candles: Candles, rules: Rules, until: int | None = No
     if first > end:
         return Step(state.cursor, EXITS, state, (), NEED_CANDLES)
     if state.done:
-        return Step(end, EXITS, replace(state, cursor=end), (), NEED_CANDLES)
+        return Step(end, EXITS, state._replace(cursor=end), (), NEED_CANDLES)
     beyond: Need | None = NEED_CANDLES
     if state.commands:
         acting = _acts_at(state.commands[0], first)
@@ -274,14 +150,14 @@ def stop(state: State, at: int) -> State:
         When it was asked for, ms UTC.
     """
     if state.signal is None:
-        return replace(state, stopping=True, done=True, commands=())
+        return state._replace(stopping=True, done=True, commands=())
     return give(state, Command(at, "stop"))
 
 
 def give(state: State, command: Command) -> State:
     """Add a command; it acts on the first candle that closes after it was given."""
     ordered = sorted((*state.commands, command), key=_given_at)
-    return replace(state, commands=tuple(ordered))
+    return state._replace(commands=tuple(ordered))
 
 
 def _given_at(command: Command) -> int:
@@ -298,16 +174,16 @@ def _acts_at(command: Command, first: int) -> int:
 def _next_ask(state: State, first: int, end: int, beyond: Need | None) -> Step:
     at = first + -first % state.every
     if at > end:
-        return Step(end, EXITS, replace(state, cursor=end), (), beyond)
+        return Step(end, EXITS, state._replace(cursor=end), (), beyond)
     last = floor_to(end, state.every)
-    return Step(at, ASKS, replace(state, cursor=at - MINUTE), (), NeedCandidate(at, last))
+    return Step(at, ASKS, state._replace(cursor=at - MINUTE), (), NeedCandidate(at, last))
 
 
 def _ask_again(state: State, need: NeedCandidate) -> Step:
     at = need.at + state.every
     if at <= need.last:
         return Step(at, ASKS, state, (), NeedCandidate(at, need.last))
-    return Step(need.at, ASKS, replace(state, cursor=need.at), (), None)
+    return Step(need.at, ASKS, state._replace(cursor=need.at), (), None)
 
 
 def _judge(
@@ -317,9 +193,9 @@ def _judge(
     at = need.at
     if reply is WARM_UP:
         event = _event(state, at, "skipped", exit_reason="warm_up")
-        return Step(at, ASKS, replace(state, cursor=at, warming=True), (event,), None)
+        return Step(at, ASKS, state._replace(cursor=at, warming=True), (event,), None)
     if state.warming:
-        state = replace(state, warming=False)
+        state = state._replace(warming=False)
     if reply is None:
         return _ask_again(state, need)
     price = touch.market_price(candles, candles.index(at), rules)
@@ -353,7 +229,7 @@ def _refuse_invalid(
         exit_reason="invalid",
         note=note,
     )
-    return Step(need.at, ASKS, replace(state, cursor=need.at), (event,), None)
+    return Step(need.at, ASKS, state._replace(cursor=need.at), (event,), None)
 
 
 def _enter(
@@ -364,14 +240,14 @@ def _enter(
     price = touch.market_price(candles, candles.index(at), rules)
     if isinstance(reply, Refusal):
         event = _refused_by_risk(state, at, signal, price, reply)
-        return Step(at, ASKS, replace(state, cursor=at), (event,), None)
+        return Step(at, ASKS, state._replace(cursor=at), (event,), None)
     ids = _remember(state.ids, signal.id)
     # The entry of a signal that opens at once is the market price itself.
     if signal.entry == price:
-        opened = replace(state, cursor=at, signal=signal, opened_at=at, gained=0, lost=0, ids=ids)
+        opened = state._replace(cursor=at, signal=signal, opened_at=at, gained=0, lost=0, ids=ids)
         event = _event(state, at, "opened", signal, price=signal.entry, note=signal.note)
         return Step(at, ASKS, opened, (event,), None)
-    waiting = replace(state, cursor=at, signal=signal, opened_at=None, gained=0, lost=0, ids=ids)
+    waiting = state._replace(cursor=at, signal=signal, opened_at=None, gained=0, lost=0, ids=ids)
     event = _event(state, at, "scheduled", signal, price=price, note=signal.note)
     return Step(at, ASKS, waiting, (event,), None)
 
@@ -401,11 +277,11 @@ def _wait(
             void = void or touch.stop_touched(signal, prices)
         if void:
             return _cancel(state, signal, candles, rules, at, "price_reject")
-        before = replace(state, cursor=at - MINUTE)
+        before = state._replace(cursor=at - MINUTE)
         return Step(at, ENTRIES, before, (), NeedClearance(at, signal, activation=True))
     if timeout <= end:
         return _cancel(state, signal, candles, rules, timeout, "timeout")
-    return Step(end, EXITS, replace(state, cursor=end), (), beyond)
+    return Step(end, EXITS, state._replace(cursor=end), (), beyond)
 
 
 def _activate(
@@ -417,7 +293,7 @@ def _activate(
         event = _refused_by_risk(state, at, signal, signal.entry, reply)
         return Step(at, ENTRIES, _idle(state, at), (event,), None)
     opened = _event(state, at, "opened", signal, price=signal.entry, note=signal.note)
-    holding = replace(state, cursor=at, opened_at=at, gained=0, lost=0)
+    holding = state._replace(cursor=at, opened_at=at, gained=0, lost=0)
     prices = touch.extremes(candles, candles.index(at), rules)
     if not touch.stop_touched(signal, prices):
         return Step(at, ENTRIES, holding, (opened,), None)
@@ -470,7 +346,7 @@ def _follow(
         price = touch.market_price(candles, row, rules)
         return _close(state, signal, opened_at, expiry, price, "time_expired", rules, passed)
     state, passed = _pass_milestones(state, signal, candles, rules, start, stop)
-    return Step(end, EXITS, replace(state, cursor=end), passed, beyond)
+    return Step(end, EXITS, state._replace(cursor=end), passed, beyond)
 
 
 def exit_of(signal: Signal, prices: touch.Extremes, rules: Rules) -> tuple[float, ExitReason]:
@@ -505,7 +381,7 @@ def _pass_milestones(
     )
     gained = max(state.gained, *(level for _, level in found))
     lost = max(state.lost, *(-level for _, level in found))
-    return replace(state, gained=gained, lost=lost), events
+    return state._replace(gained=gained, lost=lost), events
 
 
 def _close(
@@ -539,7 +415,7 @@ def _close(
     closed = _event(
         state, at, "closed", signal, price=price, exit_reason=reason, pnl_percent=percent
     )
-    after = replace(_idle(state, at), trades=(*state.trades[1 - REMEMBERED :], trade))
+    after = _idle(state, at)._replace(trades=(*state.trades[1 - REMEMBERED :], trade))
     return Step(at, EXITS, after, (*passed, closed), None)
 
 
@@ -554,12 +430,12 @@ def _obey(state: State, candles: Candles, rules: Rules, at: int) -> Step:
     unless the test that stands before it finds the stop (or, with target_first, either) touched.
     """
     due = [command for command in state.commands if _acts_at(command, at) == at]
-    state = replace(state, commands=state.commands[len(due) :])
+    state = state._replace(commands=state.commands[len(due) :])
     events: tuple[Event, ...] = ()
     flatten = False
     for command in due:
         if command.kind == "stop":
-            state = replace(state, stopping=True, done=state.signal is None)
+            state = state._replace(stopping=True, done=state.signal is None)
         if state.signal is None:
             continue
         if state.opened_at is not None:
@@ -567,7 +443,7 @@ def _obey(state: State, candles: Candles, rules: Rules, at: int) -> Step:
         elif _ends_scheduled(command, state.signal):
             note = command.cancel_id
             step = _cancel(state, state.signal, candles, rules, at, "user", note)
-            state, events = replace(step.state, cursor=at), step.events
+            state, events = step.state._replace(cursor=at), step.events
     if flatten and state.signal is not None and state.opened_at is not None:
         return _flatten(state, state.signal, state.opened_at, candles, rules, at)
     return Step(at, EXITS, state, events, None)
@@ -590,7 +466,7 @@ def _flatten(
         return _close(state, signal, opened_at, at, price, reason, rules)
     price = touch.market_price(candles, row, rules)
     step = _close(state, signal, opened_at, at, price, "flattened", rules)
-    return step._replace(state=replace(step.state, cursor=at))
+    return step._replace(state=step.state._replace(cursor=at))
 
 
 # --- shared
@@ -598,8 +474,7 @@ def _flatten(
 
 def _idle(state: State, at: int) -> State:
     """Return the state after a signal ended at `at`: it may be asked on that candle."""
-    return replace(
-        state,
+    return state._replace(
         cursor=at - MINUTE,
         signal=None,
         opened_at=None,

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from tradenb.core.machine import REMEMBERED, State
 from tradenb.core.risk import Earned, Held, Ledger, RiskBook, earned_by, in_order_of_closing
 from tradenb.core.signal import Signal, Trade
+from tradenb.core.state import REMEMBERED, State
 
 
 class Member(Protocol):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from tradenb.core.candles import Candles
-from tradenb.core.machine import State
 from tradenb.core.rules import Rules
+from tradenb.core.state import State
 from tradenb.engine.book import Book
 from tradenb.engine.call import Call
 from tradenb.engine.context import Context

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tradenb.core.events import EVENT_COLUMNS, Event
-from tradenb.core.machine import Command, State
 from tradenb.core.signal import Refused, Signal, Trade
+from tradenb.core.state import Command, State
 
 Record = dict[str, Any]
 

@@ -12,23 +12,14 @@ true at that moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, Final
 
 from tradenb.core import touch
 from tradenb.core.events import Event, Kind, numbered
-from tradenb.core.machine import (
-    NOT_ASKED,
-    WARM_UP,
-    NeedCandidate,
-    NeedClearance,
-    Refusal,
-    Step,
-    advance,
-    answer,
-)
+from tradenb.core.machine import advance, answer
 from tradenb.core.signal import Trade
+from tradenb.core.state import NOT_ASKED, WARM_UP, NeedCandidate, NeedClearance, Refusal, Step
 from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.book import Company
 from tradenb.engine.call import Call, Pump, StrategyTimeout, words_of
@@ -211,7 +202,7 @@ class Session:
         if trade.closed_at < self.fresh_from:
             trade = trade._replace(late=True)
             trades = (*instance.state.trades[:-1], trade)
-            instance.state = replace(instance.state, trades=trades)
+            instance.state = instance.state._replace(trades=trades)
         self.trades.append(trade)
         for book in instance.books:
             book.add(trade)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tradenb.core.events import Event
-from tradenb.core.machine import State
 from tradenb.core.signal import Signal, Trade
+from tradenb.core.state import State
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError

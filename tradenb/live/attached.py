@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tradenb.core.machine import State
 from tradenb.core.risk import Held
+from tradenb.core.state import State
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
 from tradenb.live.listing import is_locked

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
-from tradenb.core.machine import Command, State
+from tradenb.core.state import Command, State
 from tradenb.core.timeframe import iso
 from tradenb.engine.context import Context
 from tradenb.engine.history import History
@@ -26,11 +25,11 @@ def kept_or_new(run: LiveRun, now: int) -> Kept:
     state = run.kept.state
     if not state.done:
         # How often it is asked may have been changed since.
-        return run.kept._replace(state=replace(state, every=run.spec.every_ms))
+        return run.kept._replace(state=state._replace(every=run.spec.every_ms))
     # Cooldown and daily loss go on counting what was lost; the drawdown begins at `start`. What
     # closed later than now did so by a clock that was wrong.
     trades = tuple(trade for trade in state.trades if trade.closed_at <= now)
-    return begun_anew(run.kept, replace(fresh, trades=trades))
+    return begun_anew(run.kept, fresh._replace(trades=trades))
 
 
 def ends_unbegun(run: LiveRun, command: Command | None) -> bool:
@@ -42,7 +41,7 @@ def ends_unbegun(run: LiveRun, command: Command | None) -> bool:
 
 def begun_anew(kept: Kept, state: State) -> Kept:
     """Begin a new run on an old document: numbers, ids and the journal go on."""
-    fresh = replace(state, ids=kept.state.ids)
+    fresh = state._replace(ids=kept.state.ids)
     return kept._replace(state=fresh, user_state="{}", start=state.cursor, history_start=0)
 
 

@@ -6,11 +6,10 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from tradenb.core.events import Event
-from tradenb.core.machine import Command
+from tradenb.core.state import Command
 from tradenb.engine.record import event_to_row, from_record, row_to_event, to_record
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StateError, StateLocked
@@ -262,7 +261,7 @@ class DiskShelf:
             "start": kept.start,
             "history_start": kept.history_start,
             "state": {
-                **to_record(replace(kept.state, trades=())),
+                **to_record(kept.state._replace(trades=())),
                 "trades": self._trades.of(kept.state.trades),
             },
             "last_event_seq": kept.last_seq,

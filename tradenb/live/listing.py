@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tradenb.core.machine import State
+from tradenb.core.state import State
 from tradenb.engine.record import from_record
 from tradenb.engine.registry import registry
 from tradenb.errors import StateError

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from tradenb.core import touch
 from tradenb.core.events import Event
-from tradenb.core.machine import Command, State, give, stop
+from tradenb.core.machine import give, stop
+from tradenb.core.state import Command, State
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.context import saved_state
 from tradenb.engine.instance import Instance

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tradenb.bus import bus
-from tradenb.core.machine import State
 from tradenb.core.rules import Rules
+from tradenb.core.state import State
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso, to_ms
 from tradenb.engine.ports import CandleSource, Loaded

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tradenb.core.events import Event
-from tradenb.core.machine import Command, CommandKind, State
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
+from tradenb.core.state import Command, CommandKind, State
 from tradenb.core.timeframe import iso
 from tradenb.engine.history import Histories
 from tradenb.engine.instance import Instance

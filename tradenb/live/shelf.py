@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from tradenb.core.events import Event
-from tradenb.core.machine import Command, State
+from tradenb.core.state import Command, State
 from tradenb.engine.book import Outsider
 from tradenb.store.codec import Generation
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tradenb.core.events import Event
-from tradenb.core.machine import State
+from tradenb.core.state import State
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.book import Company
 from tradenb.engine.call import Pump

@@ -9,7 +9,7 @@ from tradenb.core.rules import Rules
 
 if TYPE_CHECKING:
     from tradenb.core.candles import Candles
-    from tradenb.core.machine import State
+    from tradenb.core.state import State
 
 Mode = Literal["live", "rehearsal"]
 

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from tradenb.bus import bus
 from tradenb.core.events import Event
-from tradenb.core.machine import State
+from tradenb.core.state import State
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError

@@ -1,0 +1,145 @@
+"""What one instance remembers, and what it is told, lacks and does next: the machine's records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Literal, NamedTuple
+
+from tradenb.core.events import Event
+from tradenb.core.signal import Signal, Trade
+
+REMEMBERED: Final = 1_000
+CommandKind = Literal["cancel", "stop", "flatten"]
+
+
+class Phase(IntEnum):
+    """The order of things within one close time, over all instances of a run."""
+
+    EXITS = 1
+    ENTRIES = 2
+    ASKS = 3
+
+
+EXITS, ENTRIES, ASKS = Phase.EXITS, Phase.ENTRIES, Phase.ASKS
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the user told a run.
+
+    Attributes
+    ----------
+    at : int
+        When it was given, ms UTC; it acts on the first candle that closes after that.
+    kind : {"cancel", "stop", "flatten"}
+    id : str or None
+        Only for cancel: the signal meant; None means whatever is scheduled.
+    cancel_id : str or None
+        Comes back in the note of the cancelled event.
+    """
+
+    at: int
+    kind: CommandKind
+    id: str | None = None
+    cancel_id: str | None = None
+
+
+class State(NamedTuple):
+    """All that one instance remembers.
+
+    Attributes
+    ----------
+    symbol, strategy : str
+    every : int
+        Interval of the asks, ms.
+    cursor : int
+        Close time of the last candle that is done with, ms UTC.
+    signal : Signal or None
+        Scheduled or open; None while idle.
+    opened_at : int or None
+        Close time of the candle that opened the signal; None while it is scheduled.
+    gained, lost : int
+        Highest milestones fired on the way to the target and to the stop, 0 to 100.
+    warming : bool
+        The last ask ended in `NotEnoughCandles`: the row of such asks is unbroken.
+    stopping, done : bool
+        A graceful stop was taken; it has come to its end.
+    commands : tuple of Command
+        Given and not done yet, in the order of time.
+    ids : tuple of str
+        Ids of the last 1,000 signals that were scheduled or opened.
+    trades : tuple of Trade
+        The last 1,000 closed trades.
+    """
+
+    symbol: str
+    strategy: str
+    every: int
+    cursor: int
+    signal: Signal | None = None
+    opened_at: int | None = None
+    gained: int = 0
+    lost: int = 0
+    warming: bool = False
+    stopping: bool = False
+    done: bool = False
+    commands: tuple[Command, ...] = ()
+    ids: tuple[str, ...] = ()
+    trades: tuple[Trade, ...] = ()
+
+
+class NeedCandles(NamedTuple):
+    """Everything up to the given moment is done; feed later candles."""
+
+
+class NeedCandidate(NamedTuple):
+    """Ask the strategy, as of `at`; `last` is the last close time it may be asked about now."""
+
+    at: int
+    last: int
+
+
+class NeedClearance(NamedTuple):
+    """Ask the risk rules for this signal, on the book without it."""
+
+    at: int
+    signal: Signal
+    activation: bool
+
+
+Need = NeedCandles | NeedCandidate | NeedClearance
+
+
+class Step(NamedTuple):
+    """What happens next to an instance, and when.
+
+    `need` is None where the session should call `advance` again. Milestones among the events may
+    be earlier than `at`.
+    """
+
+    at: int
+    phase: Phase
+    state: State
+    events: tuple[Event, ...]
+    need: Need | None
+
+
+class WarmUp:
+    """The reply of an ask that found too little history."""
+
+
+class NotAsked:
+    """The reply to an ask that was left out, because its moment has passed; not an outcome."""
+
+
+class Refusal(NamedTuple):
+    """The reply of a risk rule that refuses: its name and its words."""
+
+    name: str
+    words: str
+
+
+WARM_UP: Final = WarmUp()
+NOT_ASKED: Final = NotAsked()
+NEED_CANDLES: Final = NeedCandles()
