@@ -36,14 +36,15 @@ def test_a_numbered_event_differs_in_its_number_alone():
     before = event(
         "closed", signal=SIGNAL, price=98.0, exit_reason="take_profit", pnl_percent=1.7, note="top"
     )
-    assert numbered(before, 9) == before._replace(seq=9)
-    assert numbered(before._replace(kind="milestone", level=-10), 9).level == -10
+    level = before._replace(kind="milestone", level=-10)
+    assert numbered([before, level], 9) == [before._replace(seq=9), level._replace(seq=10)]
 
 
 def test_a_late_event_of_a_live_run_says_so():
-    assert numbered(event(), 1, late=True, mode="live") == event()._replace(
-        seq=1, late=True, mode="live"
-    )
+    before = event()
+    for fresh_from, late in ((before.at, False), (before.at + 1, True)):
+        (placed,) = numbered([before], 1, fresh_from=fresh_from, mode="live")
+        assert placed == before._replace(seq=1, late=late, mode="live")
 
 
 def test_event_columns_are_attributes_of_an_event_in_the_order_of_the_law():

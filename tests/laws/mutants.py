@@ -193,7 +193,7 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant(
         "a level that is reached exactly does not fire",
         "core.touch:_levels_reached",
-        rewritten("highest.searchsorted(waiting)", 'highest.searchsorted(waiting, side="right")'),
+        rewritten("LEVELS[-len(waiting) :]", 'LEVELS[-len(waiting) :], side="right"'),
     ),
     Mutant("touching is no longer reaching", "core.touch:_reaches", always(beyond_only)),
     Mutant("average price from prefix sums", "core.touch:_trailing_sum", always(from_prefix_sums)),
@@ -346,9 +346,7 @@ CAUGHT_BY_CHUNKS = (
     Mutant(
         "milestones repeated",
         "core.machine:_pass_milestones",
-        rewritten(
-            "return state._replace(gained=gained, lost=lost), events", "return state, events"
-        ),
+        rewritten("state._replace(gained=gained, lost=lost), tuple", "state, tuple"),
     ),
     Mutant("average price from prefix sums", "core.touch:_trailing_sum", always(from_prefix_sums)),
     Mutant(

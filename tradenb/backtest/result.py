@@ -267,7 +267,8 @@ def _run_warnings(result: Result, session: Session) -> list[str]:
     if session.timeouts:
         calls = plural(session.timeouts, "call")
         found.append(f"not reproducible: {calls} of your functions timed out; see result.events")
-    errors = [event.note for event in result._events if event.kind == "error"]
+    troubled = [event for event in result._events if event.kind in ("error", "rejected")]
+    errors = [event.note for event in troubled if event.kind == "error"]
     if errors:
         times = plural(len(errors), "error")
         found.append(f"{times} in your functions, see result.events; the first: {errors[0]}")
@@ -277,7 +278,7 @@ def _run_warnings(result: Result, session: Session) -> list[str]:
             f"{lost} found too little history (warm-up); give a later start=, so that there is "
             "history before it"
         )
-    found += _invalid_candidates(result)
+    found += _invalid_candidates(troubled)
     if _overlap(result._trades):
         found.append(
             "positions overlap in time: equity compounds every trade at full size, as if each "
@@ -286,9 +287,9 @@ def _run_warnings(result: Result, session: Session) -> list[str]:
     return found
 
 
-def _invalid_candidates(result: Result) -> list[str]:
+def _invalid_candidates(events: list[Event]) -> list[str]:
     """Say that candidates broke the rules; a run where all do looks like one without signals."""
-    notes = [event.note for event in result.event_list if event.exit_reason == "invalid"]
+    notes = [event.note for event in events if event.exit_reason == "invalid"]
     if not notes:
         return []
     count = plural(len(notes), "candidate")

@@ -117,9 +117,13 @@ class Candles:
         first = -(-(start - self.start) // self.step)
         return self.rows(first, (end - self.start) // self.step)
 
+    def close_at(self, row: int) -> float:
+        """Return the close of a row from 0 on, sooner than `close[row]` does."""
+        return self._columns[CLOSE].item(self._start + row)
+
     def index(self, close_time: int) -> int:
         """Return the row of the candle that closes at `close_time`; may lie outside."""
-        return (close_time - self.start) // self.step - 1
+        return (close_time - self._first) // self.step - self._start - 1
 
 
 def candles_of(columns: Columns, first: int, step: int = MINUTE) -> Candles:

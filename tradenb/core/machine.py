@@ -39,6 +39,8 @@ asks is arithmetic (`c % every == 0`), so it cannot be shifted by a restart.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from tradenb.core import touch
 from tradenb.core.candles import Candles
 from tradenb.core.events import Event, Kind
@@ -71,6 +73,8 @@ from tradenb.core.state import (
     Step,
 )
 from tradenb.core.timeframe import MINUTE, floor_to, next_after
+
+Item = TypeVar("Item")
 
 
 def advance(state: State, candles: Candles, rules: Rules, until: int | None = None) -> Step:
@@ -291,7 +295,7 @@ def _activate(
     at, signal = need.at, need.signal
     if isinstance(reply, Refusal):
         event = _refused_by_risk(state, at, signal, signal.entry, reply)
-        return Step(at, ENTRIES, _idle(state, at), (event,), None)
+        return Step(at, ENTRIES, _idle(state, at, state.trades), (event,), None)
     opened = _event(state, at, "opened", signal, price=signal.entry, note=signal.note)
     holding = state._replace(cursor=at, opened_at=at, gained=0, lost=0)
     prices = touch.extremes(candles, candles.index(at), rules)
@@ -314,7 +318,7 @@ def _cancel(
 ) -> Step:
     price = touch.market_price(candles, candles.index(at), rules)
     event = _event(state, at, "cancelled", signal, price=price, exit_reason=reason, note=note)
-    return Step(at, EXITS, _idle(state, at), (event,), None)
+    return Step(at, EXITS, _idle(state, at, state.trades), (event,), None)
 
 
 # --- open
@@ -367,21 +371,26 @@ def _pass_milestones(
     found = touch.milestones(prices, signal, gained=state.gained, lost=state.lost)
     if not found:
         return state, ()
-    first = candles.start + (start + 1) * MINUTE
-    events = tuple(
-        _event(
-            state,
+    first, price_at = candles.start + (start + 1) * MINUTE, prices.item
+    symbol, strategy = state.symbol, state.strategy
+    events = [
+        Event(
+            0,
             first + offset * MINUTE,
+            symbol,
+            strategy,
             "milestone",
             signal,
-            price=float(prices[offset]),
-            level=level,
+            price_at(offset),
+            None,
+            None,
+            level,
         )
         for offset, level in found
-    )
-    gained = max(state.gained, *(level for _, level in found))
-    lost = max(state.lost, *(-level for _, level in found))
-    return state._replace(gained=gained, lost=lost), events
+    ]
+    levels = [level for _, level in found]
+    gained, lost = max(state.gained, *levels), max(state.lost, -min(levels))
+    return state._replace(gained=gained, lost=lost), tuple(events)
 
 
 def _close(
@@ -415,8 +424,8 @@ def _close(
     closed = _event(
         state, at, "closed", signal, price=price, exit_reason=reason, pnl_percent=percent
     )
-    after = _idle(state, at)._replace(trades=(*state.trades[1 - REMEMBERED :], trade))
-    return Step(at, EXITS, after, (*passed, closed), None)
+    trades = _remember(state.trades, trade)
+    return Step(at, EXITS, _idle(state, at, trades), (*passed, closed), None)
 
 
 # --- commands
@@ -472,7 +481,7 @@ def _flatten(
 # --- shared
 
 
-def _idle(state: State, at: int) -> State:
+def _idle(state: State, at: int, trades: tuple[Trade, ...]) -> State:
     """Return the state after a signal ended at `at`: it may be asked on that candle."""
     return state._replace(
         cursor=at - MINUTE,
@@ -481,6 +490,7 @@ def _idle(state: State, at: int) -> State:
         gained=0,
         lost=0,
         done=state.stopping,
+        trades=trades,
     )
 
 
@@ -491,8 +501,8 @@ def _refused_by_risk(
     return _event(state, at, "rejected", signal, price=price, exit_reason="risk", note=note)
 
 
-def _remember(ids: tuple[str, ...], id: str) -> tuple[str, ...]:
-    return (*ids[1 - REMEMBERED :], id)
+def _remember(items: tuple[Item, ...], item: Item) -> tuple[Item, ...]:
+    return items[1 - REMEMBERED :] + (item,)  # noqa: RUF005 - (*items, item) copies twice
 
 
 def _event(

@@ -9,6 +9,8 @@ sum or numpy's pairwise sum would change the last bits with the place where a bl
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -19,6 +21,8 @@ from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 
 LEVELS: Final = np.arange(10.0, 101.0, 10.0)
+GAINED: Final = tuple(range(10, 101, 10))
+LOST: Final = tuple(range(-10, -101, -10))
 _FIRST_WINDOW: Final = 256
 _LARGEST_WINDOW: Final = 4096
 
@@ -80,7 +84,7 @@ def average_prices(candles: Candles, start: int, stop: int, count: int) -> Float
 def market_price(candles: Candles, index: int, rules: Rules) -> float:
     """Return what can be traded at the close of a candle: its close, or the average price."""
     if rules.price == "close":
-        return float(candles.close[index])
+        return candles.close_at(index)
     return average_price(candles, index, rules.average_price_candles)
 
 
@@ -197,27 +201,22 @@ def milestones(prices: Floats, signal: Signal, *, gained: int, lost: int) -> lis
     move = prices - signal.entry if signal.position == "long" else signal.entry - prices
     to_target = abs(signal.take_profit - signal.entry)
     to_stop = abs(signal.entry - signal.stop_loss)
-    up = _levels_reached(move / to_target * 100, gained)
-    down = _levels_reached(-move / to_stop * 100, lost)
-    return sorted(up + [(offset, -level) for offset, level in down], key=_by_offset)
+    up = _levels_reached(move / to_target * 100, GAINED[gained // 10 :])
+    down = _levels_reached(move / -to_stop * 100, LOST[lost // 10 :])
+    return sorted(up + down, key=_by_offset)
 
 
-def _by_offset(found: tuple[int, int]) -> tuple[int, int]:
-    return found[0], abs(found[1])
+# Those of one candle are all on one side of the entry, and in the order of size already.
+_by_offset = itemgetter(0)
 
 
-def _levels_reached(percent: Floats, before: int) -> list[tuple[int, int]]:
-    waiting = LEVELS[before // 10 :]
-    highest = np.maximum.accumulate(percent)
-    if not len(waiting) or not highest[-1] >= waiting[0]:
+def _levels_reached(percent: Floats, waiting: tuple[int, ...]) -> list[tuple[int, int]]:
+    if not waiting:
         return []
-    offsets = highest.searchsorted(waiting)
-    count = len(percent)
-    return [
-        (offset, int(level))
-        for offset, level in zip(offsets.tolist(), waiting.tolist(), strict=True)
-        if offset < count
-    ]
+    highest = np.maximum.accumulate(percent)
+    offsets = highest.searchsorted(LEVELS[-len(waiting) :]).tolist()
+    reached = bisect_left(offsets, len(percent))
+    return list(zip(offsets[:reached], waiting[:reached], strict=True))
 
 
 def _first(

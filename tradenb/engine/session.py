@@ -109,16 +109,14 @@ class Session:
             if isinstance(item, Event):
                 heappop(heap)
                 self._emit(instance, item)
-            elif type(item.need) is NeedCandidate and (reason := self._left_out(instance, at)):
-                instance.state = item.state
-                self._skip(instance, item.need, reason)
-                step = answer(
-                    instance.state, item.need, NOT_ASKED, instance.candles, instance.rules
-                )
-                heapreplace(heap, (step.at, step.phase, place, 0, step))
             elif type(item.need) is NeedCandidate:
-                instance.state = item.state
-                need, reply = yield from self._ask(instance, item.need)
+                need, instance.state = item.need, item.state
+                reason = self._left_out(instance, at)
+                if reason is not None:
+                    self._skip(instance, need, reason)
+                    reply: object = NOT_ASKED
+                else:
+                    need, reply = yield from self._ask(instance, need)
                 step = answer(instance.state, need, reply, instance.candles, instance.rules)
                 heapreplace(heap, (step.at, step.phase, place, 0, step))
             else:
@@ -146,7 +144,7 @@ class Session:
             last = at + max(0, -((at - alone_until) // every)) * every
             if first > last:
                 self.now = last
-                return need._replace(at=last), None
+                return NeedCandidate(last, need.last), None
             at = max(at, first)
         while True:
             begin_ask(context, at)
@@ -161,7 +159,7 @@ class Session:
                 break
             at += every  # None leaves no trace
             self.now = at
-        return need._replace(at=at), reply
+        return need if at == need.at else NeedCandidate(at, need.last), reply
 
     def _alone_until(self, need: NeedCandidate) -> int:
         """Return the last moment before which asks may follow each other without a look around."""
@@ -169,8 +167,10 @@ class Session:
         state = self.instances[heap[0][2]].state
         if self._pending or state.warming:
             return need.at
-        others = min((item[0] for item in heap[1:3]), default=need.last + 1)
-        return min(need.last, others - 1) - state.every + 1
+        last = need.last
+        for item in heap[1:3]:  # one of these two is the next after the first
+            last = min(last, item[0] - 1)
+        return last - state.every + 1
 
     def _look(self, instance: Instance, until: int) -> None:
         """Find what happens next to an instance, and let it wait for its turn."""
@@ -182,21 +182,25 @@ class Session:
         self._wait(instance.place, advance(instance.state, instance.candles, instance.rules, bound))
 
     def _wait(self, place: int, step: Step) -> None:
-        early = [] if self._alone else [event for event in step.events if event.at < step.at]
-        for order, event in enumerate(early):
-            heappush(self._heap, (event.at, step.phase, place, order, event))
-        heappush(self._heap, (step.at, step.phase, place, len(early), step))
+        order = 0
+        if step.events and not self._alone:
+            for event in step.events:
+                if event.at < step.at:
+                    heappush(self._heap, (event.at, step.phase, place, order, event))
+                    order += 1
+        heappush(self._heap, (step.at, step.phase, place, order, step))
 
     def _take_effect(self, instance: Instance, step: Step) -> None:
         before, instance.state = instance.state, step.state
-        for event in step.events:
-            if event.at == step.at or self._alone:
-                self._emit(instance, event)
+        if step.events:
+            now = [event for event in step.events if event.at == step.at or self._alone]
+            self._emit(instance, *now)
         if step.state.trades is not before.trades and step.state.trades:
             self._enter_trade(instance, step.state.trades[-1])
-        waited = before.signal is step.state.signal and step.state.cursor > before.cursor
-        if waited and self._pings(instance):
-            self._ping(instance, step.at)
+        if self._pings(instance):
+            waited = before.signal is step.state.signal and step.state.cursor > before.cursor
+            if waited:
+                self._ping(instance, step.at)
 
     def _enter_trade(self, instance: Instance, trade: Trade) -> None:
         if trade.closed_at < self.fresh_from:
@@ -208,24 +212,29 @@ class Session:
             book.add(trade)
 
     def _pings(self, instance: Instance) -> bool:
-        waiting = instance.state.signal is not None and instance.state.opened_at is None
-        return waiting and "ping" in instance.callbacks
+        state = instance.state
+        asked_for = "ping" in instance.callbacks
+        return asked_for and state.signal is not None and state.opened_at is None
 
     def _ping(self, instance: Instance, at: int) -> None:
         state, candles = instance.state, instance.candles
         price = touch.market_price(candles, candles.index(at), instance.rules)
         event = Event(0, at, state.symbol, state.strategy, "ping", state.signal, price)
-        event = numbered(event, 0, late=at < self.fresh_from, mode=instance.context.mode)
+        mode = instance.context.mode
+        (event,) = numbered((event,), 0, fresh_from=self.fresh_from, mode=mode)
         self._pending.append((instance.callbacks["ping"], event))
 
-    def _emit(self, instance: Instance, event: Event) -> None:
-        instance.numbering.last += 1
-        late = event.at < self.fresh_from
-        event = numbered(event, instance.numbering.last, late=late, mode=instance.context.mode)
-        self.events.append(event)
-        callback = instance.callbacks.get(event.kind)
-        if callback is not None:
-            self._pending.append((callback, event))
+    def _emit(self, instance: Instance, *events: Event) -> None:
+        first = instance.numbering.last + 1
+        instance.numbering.last += len(events)
+        mode = instance.context.mode
+        placed = numbered(events, first, fresh_from=self.fresh_from, mode=mode)
+        self.events += placed
+        if instance.callbacks:
+            for event in placed:
+                callback = instance.callbacks.get(event.kind)
+                if callback is not None:
+                    self._pending.append((callback, event))
 
     def _left_out(self, instance: Instance, at: int) -> str | None:
         """Say why an ask is left out, or None: too late, halted, or its strategy is still busy."""
