@@ -153,3 +153,30 @@ def test_asks_with_too_little_history_are_counted_and_warned_of():
     assert [(event.kind, event.exit_reason) for event in result.event_list] == [
         ("skipped", "warm_up")
     ]
+
+
+class Anything:
+    """Its repr is Python's own, with an address."""
+
+
+@pytest.mark.parametrize("how", ["answered", "raised", "kept"])
+def test_notes_hold_no_addresses_so_that_equal_runs_have_equal_events(how):
+    def odd(ctx):
+        found = Anything()
+        if how == "raised":
+            raise TypeError(f"cannot use {found!r}")
+        if how == "kept":
+            ctx.state["found"] = found
+        return found
+
+    first, second = run(odd), run(odd)
+    assert first.events.note.tolist() == second.events.note.tolist()
+    assert all("Anything object" in note and " at 0x" not in note for note in first.events.note)
+
+
+def test_what_a_risk_rule_answers_is_told_without_its_address():
+    rule = tn.risk("odd")(lambda book, candidate: Anything())
+    asked = run(lambda ctx: tn.long(take_profit=102.0, stop_loss=98.0, minutes=5), risk=[rule])
+    notes = asked.events.note.tolist()
+    assert notes
+    assert all("Anything object>" in note for note in notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping
 from numbers import Integral, Real
 from typing import Final, NamedTuple
@@ -22,6 +23,7 @@ FIELDS: Final = (
 )
 # What a person calls half a percent passes, although 1.005 x price is mostly a hair below it.
 TOLERANCE: Final = 1e-9
+_ADDRESS: Final = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
 class Problem(NamedTuple):
@@ -217,10 +219,16 @@ def _label_problems(candidate: Candidate, used: Collection[str]) -> list[Problem
     return found
 
 
+def without_addresses(text: str) -> str:
+    """Leave out addresses of memory: they differ from run to run, and equal runs say the same."""
+    return _ADDRESS.sub("", text)
+
+
 def _shown(value: object) -> str:
     """Write a user's value into a message; no value may break or flood it."""
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a user's repr
         text = f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
+    text = without_addresses(text)
     return text if len(text) <= 80 else text[:77] + "..."

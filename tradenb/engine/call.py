@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
+from tradenb.core.problems import without_addresses
 from tradenb.errors import StrategyError, TradenbError
 
 
@@ -48,7 +49,7 @@ Pump = Generator[Call, Any, None]
 def words_of(error: BaseException) -> str:
     """Say what an exception was and where; nothing a user raises may break this."""
     try:
-        text = str(error)
+        text = without_addresses(str(error))
     except Exception:  # noqa: BLE001 - a user's __str__
         text = "(its text cannot be shown)"
     if isinstance(error, TradenbError):
