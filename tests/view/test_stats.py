@@ -440,6 +440,27 @@ def test_markdown_is_a_table_of_all_figures() -> None:
     assert len(markdown(stats([], start=T0, end=YEAR_END)).splitlines()) == len(UNITS) + 2
 
 
+@pytest.mark.parametrize(
+    ("trades", "message"),
+    [
+        (5, "trades must be result.trades or trades with pnl_percent.*'int'"),
+        ([1.5], "trades must be result.trades or trades with pnl_percent.*'float'"),
+        ("trades.csv", "trades must be result.trades or trades with pnl_percent.*'str'"),
+        (None, "trades must be result.trades or trades with pnl_percent.*'NoneType'"),
+    ],
+)
+def test_what_is_no_trades_is_said(trades: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        stats(trades, start=T0, end=YEAR_END)
+
+
+@pytest.mark.parametrize("pnl", ["two", None, pd.NA])
+def test_a_pnl_that_is_no_number_is_said(pnl: Any) -> None:
+    frame = pd.DataFrame({"pnl_percent": [pnl], "opened_at": [T0], "closed_at": [T0 + 60_000]})
+    with pytest.raises(UsageError, match=f"pnl_percent must be a finite number, was {pnl!r}"):
+        stats(frame, start=T0, end=YEAR_END)
+
+
 # --- around ---------------------------------------------------------------------------------------
 
 

@@ -151,10 +151,10 @@ def _rows(trades: pandas.DataFrame | Sequence[ClosedTrade], by: Sequence[str] = 
             raise UsageError(f"trades must have the columns of result.trades, lacks {missing}")
         values = zip(*(trades[name] for name in names), strict=True)
     else:
-        values = ([getattr(trade, name) for name in names] for trade in trades)
+        values = _attributes(trades, names)
     rows = [
         _Row(
-            float(pnl),
+            _number(pnl),
             to_ms(opened, "opened_at"),
             to_ms(closed, "closed_at"),
             ":".join(map(str, labels)),
@@ -162,3 +162,18 @@ def _rows(trades: pandas.DataFrame | Sequence[ClosedTrade], by: Sequence[str] = 
         for pnl, opened, closed, *labels in values
     ]
     return sorted(rows, key=lambda row: row.closed_at)
+
+
+def _attributes(trades: object, names: Sequence[str]) -> list[list[Any]]:
+    try:
+        return [[getattr(trade, name) for name in names] for trade in trades]  # type: ignore[attr-defined]
+    except (AttributeError, TypeError) as error:
+        words = f"trades must be result.trades or trades with {', '.join(names)}: {error}"
+        raise UsageError(words) from None
+
+
+def _number(pnl: object) -> float:
+    try:
+        return float(pnl)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise UsageError(f"pnl_percent must be a finite number, was {pnl!r:.80}") from None
