@@ -12,6 +12,7 @@ from typing import Any, Final
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
+from tradenb.engine.arguments import rules_of
 from tradenb.engine.ports import CandleSource, LiveSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
@@ -175,7 +176,7 @@ def subject_of(what: Any, settings: dict[str, Any]) -> Subject:
         tuple(registry.find("strategy", item, form=StrategySpec) for item in several),
         tuple(canonical(symbol) for symbol in symbols),
         _source(settings["exchange"]),
-        settings["rules"] or Rules(),
+        rules_of(settings["rules"]),
         find_home(settings["home"]).root,
     )
 

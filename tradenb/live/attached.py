@@ -120,6 +120,8 @@ class AttachedRun:
         return from_record(body["state"]) if body else None
 
     def _send(self, kind: RequestKind, id: str | None = None, cancel_id: str | None = None) -> None:
+        if kind == "stop" and self.status == "done":
+            return  # twice is once
         if self.status != "running":
             raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
         now = time.time_ns() // 1_000_000

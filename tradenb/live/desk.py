@@ -11,6 +11,7 @@ from tradenb.bus import bus
 from tradenb.clock import SystemClock
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
+from tradenb.engine.arguments import rules_of
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
@@ -57,7 +58,7 @@ class Desk:
         name = canonical(symbol)
         spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
         source = live_source(exchange)
-        settings = rules or Rules()
+        settings = rules_of(rules)
         with self._lock:
             running = self._runs.get((name, spec.name))
             if running is not None and running.ending:
@@ -155,16 +156,15 @@ def _check_same(run: LiveRun, source: LiveSource, rules: Rules, home: Path | Non
     """Refuse to return a run that is not what was asked for; no home means the one it has."""
     differences = []
     if source is not run.source:
-        differences.append(f"exchange (runs on {run.source.name!r})")
+        differences.append(f"another exchange (runs on {run.source.name!r})")
     if rules != run.rules:
         changed = [k for k, v in run.rules.model_dump().items() if getattr(rules, k) != v]
-        differences.append(f"rules ({', '.join(changed)})")
+        differences.append(f"other rules ({', '.join(changed)})")
     if home is not None and home != run.shelf.home:
-        differences.append(f"home (runs under {run.shelf.home})")
+        differences.append(f"another home (runs under {run.shelf.home})")
     if differences:
         raise AlreadyRunning(
-            f"{run.id} runs already with another {' and another '.join(differences)}; "
-            "stop or release it first"
+            f"{run.id} runs already with {' and '.join(differences)}; stop or release it first"
         )
 
 

@@ -9,7 +9,8 @@ from tradenb.bus import bus
 from tradenb.core.rules import Rules
 from tradenb.core.state import State
 from tradenb.core.symbol import canonical
-from tradenb.core.timeframe import floor_to, iso, to_ms
+from tradenb.core.timeframe import iso
+from tradenb.engine.arguments import period_of, rules_of, source_of
 from tradenb.engine.ports import CandleSource, Loaded
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
@@ -71,11 +72,11 @@ def rehearse(
     StateLocked
         When another process rehearses the same pair.
     """
-    if speed is not None and not speed > 0:
-        raise UsageError(f"speed must be above 0, or None for no waiting, was {speed!r}")
+    _check_speed(speed)
     name = canonical(symbol)
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
-    settings = rules or Rules()
+    settings = rules_of(rules)
+    exchange = source_of(exchange)
     first, last, loaded = _period(name, spec, exchange, start, end, settings)
     files = find_home(home).rehearsal
     running = _running(name, spec, files)
@@ -98,6 +99,11 @@ def rehearse(
     return run
 
 
+def _check_speed(speed: object) -> None:
+    if speed is not None and not (isinstance(speed, int | float) and speed > 0):
+        raise UsageError(f"speed must be above 0, or None for no waiting, was {speed!r:.80}")
+
+
 def _running(name: str, spec: StrategySpec, files: Home) -> LiveRun | None:
     """Return the rehearsal of a pair that goes on in this process."""
     for run in living():
@@ -113,30 +119,25 @@ def _check_same(run: LiveRun, spec: StrategySpec, exchange: Any, rules: Rules, f
     """Refuse to return a rehearsal that is not what was asked for."""
     origin = run.source.origin if isinstance(run.source, Recorded) else None
     differences = {
-        "code": run.spec.fingerprint != spec.fingerprint,
-        "exchange": origin is not exchange,
-        "rules": run.rules != rules,
-        "start": run.kept is not None and run.kept.start != first,
+        "other code": run.spec.fingerprint != spec.fingerprint,
+        "another exchange": origin is not exchange,
+        "other rules": run.rules != rules,
+        "another start": run.kept is not None and run.kept.start != first,
     }
     other = [name for name, differs in differences.items() if differs]
     if other:
-        what = " and another ".join(other)
+        what = " and ".join(other)
         raise AlreadyRunning(
-            f"{run.id} is being rehearsed in this process with another {what}; run.stop() or "
+            f"{run.id} is being rehearsed in this process with {what}; run.stop() or "
             "run.release() ends that"
         )
 
 
 def _period(
-    name: str, spec: StrategySpec, exchange: Any, start: Any, end: Any, rules: Rules
+    name: str, spec: StrategySpec, exchange: CandleSource, start: Any, end: Any, rules: Rules
 ) -> tuple[int, int, Loaded]:
     """Load the candles, and cut the period to what there is."""
-    if not isinstance(exchange, CandleSource):
-        raise UsageError(
-            f"exchange must be an exchange such as tn.frame_exchange(df), was {exchange!r:.80}"
-        )
-    first = None if start is None else floor_to(to_ms(start, "start"))
-    last = None if end is None else floor_to(to_ms(end, "end"))
+    first, last = period_of(start, end)
     loaded = exchange.load(name, start=first, end=last, history=spec.history_ms, rules=rules)
     candles = loaded.candles
     begin = candles.start if first is None else max(candles.start, first)

@@ -263,6 +263,8 @@ class LiveRun:
     def _command(
         self, kind: CommandKind, id: str | None = None, cancel_id: str | None = None
     ) -> None:
+        if kind == "stop" and self.status == "done":
+            return  # twice is once
         if self.status != "running":
             raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
         self.take(Command(self._clock.now(), kind, id, cancel_id))

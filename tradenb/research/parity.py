@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from tradenb.core.candles import Candles
 from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
+from tradenb.engine.arguments import source_of
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import UsageError
@@ -134,7 +135,7 @@ def parity(run: LiveRun, *, exchange: Any = None, strategy: Any = None) -> Parit
     ----------
     run : LiveRun
         Of this process: it has the candles as they were seen live.
-    exchange : exchange, optional
+    exchange : exchange or str, optional
         Where the candles are fetched anew; default that of the run.
     strategy : StrategySpec or str, optional
         The code of today; default what is registered under the strategy's name.
@@ -198,7 +199,8 @@ class _Ladder:
         self.seen, self.fresh = aligned(candles, self._fetched(exchange))
 
     def _fetched(self, exchange: Any) -> Candles:
-        run, source = self.run, exchange or self.run.source
+        run = self.run
+        source = run.source if exchange is None else source_of(exchange)
         loaded = source.load(
             run.symbol,
             start=run.start,

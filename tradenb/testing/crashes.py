@@ -10,6 +10,7 @@ from tradenb.core.events import Event
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import MINUTE, floor_to, iso, to_ms
+from tradenb.engine.arguments import rules_of, source_of
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
@@ -105,7 +106,7 @@ def crash_test(
     <crash test of dip-twice on BTCUSDT, ...: killed at 2 of ... disk operations, ... events ...>
     """
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
-    test = _Test(spec, canonical(symbol), exchange, start, end, rules or Rules())
+    test = _Test(spec, canonical(symbol), source_of(exchange), start, end, rules_of(rules))
     return test.run(kills)
 
 

@@ -1,0 +1,86 @@
+"""What live runs and rehearsals are given is checked as a backtest checks it, before they start."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+import tradenb as tn
+from tests.sources import exchange, flat, minute
+
+
+def strategy() -> object:
+    return tn.strategy("dip", every="5m")(lambda ctx: None)
+
+
+def clock() -> object:
+    return tn.exchange("clock")(lambda symbol, since, limit: [])
+
+
+@pytest.mark.parametrize("rules", [{}, {"fee_percent": 0.2}, 0, "reference"])
+def test_rules_that_are_no_rules_start_nothing(rules, tmp_path):
+    given = {"strategy": strategy(), "rules": rules, "home": tmp_path}
+    with pytest.raises(tn.UsageError, match=r"rules must be tn\.Rules\(\.\.\.\), was"):
+        tn.live.background("BTCUSDT", exchange=clock(), **given)
+    with pytest.raises(tn.UsageError, match=r"rules must be tn\.Rules\(\.\.\.\), was"):
+        tn.live.rehearse("BTCUSDT", exchange=exchange(flat(20)), **given)
+    with pytest.raises(tn.UsageError, match=r"rules must be tn\.Rules\(\.\.\.\), was"):
+        tn.export(tmp_path / "bot.py", given["strategy"], symbol="BTCUSDT", exchange=clock(),
+                  rules=rules)  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("home", [5, ["dump"], b"dump"])
+def test_a_home_that_is_no_path_is_said(home):
+    with pytest.raises(tn.UsageError, match="home must be the path of a folder, was"):
+        tn.live.background("BTCUSDT", strategy=strategy(), exchange=clock(), home=home)
+    with pytest.raises(tn.UsageError, match="home must be the path of a folder, was"):
+        tn.live.list(home)
+
+
+def test_a_rehearsal_from_a_later_start_to_an_earlier_end_is_a_mistake_of_the_call(tmp_path):
+    source = exchange(flat(20))
+    with pytest.raises(tn.UsageError, match="start must be before end"):
+        tn.live.rehearse("BTCUSDT", strategy=strategy(), exchange=source, home=tmp_path,
+                         start=minute(10), end=minute(5))  # fmt: skip
+
+
+@pytest.mark.parametrize("speed", [0, -1, math.nan, "fast", [600]])
+def test_a_speed_that_is_none_is_said(speed, tmp_path):
+    source = exchange(flat(20))
+    with pytest.raises(tn.UsageError, match="speed must be above 0, or None for no waiting, was"):
+        tn.live.rehearse("BTCUSDT", strategy=strategy(), exchange=source, home=tmp_path,
+                         speed=speed)  # fmt: skip
+
+
+def test_a_rehearsal_takes_an_exchange_by_its_name(tmp_path: Path) -> None:
+    @tn.exchange("recorded")
+    def recorded(symbol, since, limit):
+        rows = [[minute(count), 100.0, 100.0, 100.0, 100.0, 1.0] for count in range(20)]
+        return [row for row in rows if row[0] >= (since or 0)][:limit]
+
+    given = {"strategy": strategy(), "start": minute(0), "end": minute(20), "speed": None}
+    run = tn.live.rehearse("BTCUSDT", exchange="recorded", home=tmp_path, **given)
+    assert run.wait(60)
+    run.raise_if_failed()
+    assert "agree" in str(tn.parity(run, exchange="recorded"))
+    with pytest.raises(tn.UnknownName, match="did you mean 'recorded'"):
+        tn.live.rehearse("BTCUSDT", exchange="recordet", home=tmp_path, **given)
+
+
+def test_a_done_run_that_is_stopped_again_stays_done(tmp_path: Path) -> None:
+    def once(ctx):
+        return None
+
+    spec = tn.strategy("once", every="5m")(once)
+    source = exchange(flat(2_000))
+    run = tn.live.rehearse("BTCUSDT", strategy=spec, exchange=source, speed=60, home=tmp_path)
+    run.stop()
+    assert run.wait(60)
+    assert run.status == "done"
+    run.stop()
+    assert run.status == "done"
+    with pytest.raises(tn.StateError, match="only a running run takes flatten"):
+        run.flatten()
