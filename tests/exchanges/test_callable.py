@@ -671,3 +671,23 @@ def test_a_live_run_gets_the_newest_rows_of_a_plain_and_of_an_async_function():
     ]
     awaited = asyncio.run(waits.recent("BTC/USDT", 1_704_067_200_000, 1))
     assert [column.tolist() for column in awaited] == [column.tolist() for column in rows]
+
+
+@pytest.mark.parametrize("step", [5, 60])
+@pytest.mark.parametrize("length", [20, 1_000])
+def test_coarse_candles_counted_from_since_are_refused_and_not_mixed_from_many_minutes(
+    step, length
+):
+    asked = []
+
+    def coarse(symbol, since, limit):
+        asked.append(since)
+        return [[since + index * step * MINUTE, *row(0)[1:]] for index in range(length)]
+
+    source = CallableExchange(coarse, name="coarse", now=lambda: LATE, sleep=lambda seconds: None)
+    with pytest.raises(CandleError, match=r"candles look like .*; tradenb needs 1m") as caught:
+        source.load(
+            "BTCUSDT", start=NEW_YEAR, end=NEW_YEAR + 3_000 * MINUTE, history=0, rules=RULES
+        )
+    assert caught.value.code == "step"
+    assert len(asked) == len(set(asked))

@@ -75,7 +75,7 @@ def accept(rows: Rows, *, factor: float = 1000.0) -> tuple[Candles, Intake]:
     kept, same, replaced = _keep_last_of_equal_times(rows)
     if kept is not None:
         rows = rows.take(kept)  # the name is used again so that the larger columns can go
-    _check_step(rows.time)
+    check_step(rows.time)
     _check_anomalies(rows, kept, factor)
     candles, filled = _fill(rows)
     return candles, Intake(count, same, replaced, filled)
@@ -106,7 +106,14 @@ def _keep_last_of_equal_times(rows: Rows) -> tuple[Kept, int, int]:
     return kept, int(np.count_nonzero(dropped)) - replaced, replaced
 
 
-def _check_step(time: Times) -> None:
+def check_step(time: Times) -> None:
+    """Refuse candles whose commonest step is above one minute.
+
+    Raises
+    ------
+    CandleError
+        With code "step".
+    """
     steps = np.diff(time)
     # One minute is the shortest step there can be: with half of them it is the commonest.
     if 2 * np.count_nonzero(steps == MINUTE) >= len(steps):

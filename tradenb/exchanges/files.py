@@ -112,10 +112,20 @@ def file_exchange(
     ...     file_exchange(f"{folder}/*.npy").symbols
     ('BTCUSDT',)
     """
-    given = [pattern] if isinstance(pattern, str | os.PathLike) else list(pattern)
+    given = _several(pattern)
     if not given:
         raise UsageError("pattern must name at least one file, was an empty list")
     return FileExchange(tuple(Path(one).expanduser().absolute() for one in given), name=name)
+
+
+def _several(pattern: object) -> list[str | os.PathLike[str]]:
+    given = [pattern] if isinstance(pattern, str | os.PathLike) else pattern
+    several = []
+    for one in given if isinstance(given, Iterable) else [given]:
+        if not isinstance(one, str | os.PathLike):
+            raise UsageError(f"pattern must be a path or a list of them, was {one!r:.80}")
+        several.append(one)
+    return several
 
 
 def _match(pattern: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from tradenb.core.candles import Times
+from tradenb.core.intake import check_step
 from tradenb.core.rows import Rows, check_rows
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.ports import Progress
@@ -27,6 +28,11 @@ LIMIT: Final = 1000
 
 LONGEST_WAIT_S: Final = 60.0
 """A source that wants to be left alone for longer is not waited for."""
+
+_ENOUGH: Final = 10
+"""So many rows of one page at even steps above a minute are no thin market. They are refused before
+anything is asked for again: a source that counts its hours from `since` would then answer with
+hours from another minute, and all together they would look like minutes."""
 
 Ask = Callable[[int, int], Rows]
 """Called with (since, limit): about `limit` rows from `since` (ms UTC) on, oldest first."""
@@ -77,7 +83,8 @@ def fetch(
     ExchangeError
         When a page still fails after the retries, with the last failure as its cause.
     CandleError
-        When rows are no candles, after the retries; when they are not in order of time, at once.
+        When rows are no candles, after the retries; when they are not in order of time, or stand
+        at even steps above a minute, at once.
     UsageError, LookupError
         Whatever `ask` raises of these, at once.
     """
@@ -128,6 +135,8 @@ def _page(ask: Ask, asked: _Asked, patience: Patience, *, retry_empty: bool) -> 
             patience.sleep(max(patience.seconds, getattr(failure, "retry_after", 0.0)))
         try:
             raw = ask(asked.since, asked.limit)
+            if len(raw.time) >= _ENOUGH and len(set(np.diff(raw.time).tolist())) == 1:
+                check_step(raw.time)
             rows = _within(raw, asked)
             if not len(rows.time) and len(raw.time) and raw.time[0] >= asked.end:
                 return None
