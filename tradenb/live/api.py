@@ -116,10 +116,11 @@ def run(
     The parameters are those of `background`. Iterate with `for` or `async for`. On a running pair
     it follows; a run that it started itself is released when the loop is left.
     """
-    found, started = desk.start(
-        symbol, strategy=strategy, exchange=exchange, rules=rules, home=home
+    following = Following()
+    _, following.owned = desk.start(
+        symbol, strategy=strategy, exchange=exchange, rules=rules, home=home, meet=following.follow
     )
-    return Following(found, owned=started)
+    return following
 
 
 def stop(symbol: str, strategy: Any) -> None:

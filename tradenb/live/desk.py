@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -46,8 +47,11 @@ class Desk:
         exchange: object,
         rules: Rules | None,
         home: str | Path | None,
+        meet: Callable[[LiveRun], None] | None = None,
     ) -> tuple[LiveRun, bool]:
         """Start a run, or return the one that is running.
+
+        `meet` is called with it before it begins, so that nothing that happens then is missed.
 
         Returns
         -------
@@ -66,6 +70,8 @@ class Desk:
             if running is not None and running.status == "running":
                 given = None if home is None else find_home(home).root
                 _check_same(running, source, settings, given)
+                if meet is not None:
+                    meet(running)
                 return running, False
             engine = self._started_engine()
             folder = find_home(home)
@@ -76,6 +82,8 @@ class Desk:
             last = max((other.place for other in self._runs.values()), default=-1)
             run.place = last + 1 if run.kept is None else run.kept.place
             self._runs[name, spec.name] = run
+            if meet is not None:
+                meet(run)
             engine.add(run)
         return run, True
 

@@ -20,13 +20,25 @@ class Following:
     """Yields opened, closed and cancelled of one run until it ends.
 
     Leaving the loop leaves the run running, unless this call had started it: then it is released.
+
+    Attributes
+    ----------
+    run : LiveRun
+    owned : bool
+        Whether leaving the loop releases the run.
     """
 
-    def __init__(self, run: LiveRun, *, owned: bool) -> None:
-        self.run = run
-        self._owned = owned
+    run: LiveRun
+
+    def __init__(self) -> None:
+        self.owned = False
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._subscription: Subscription = bus.subscribe(self._hear, mode="live", kinds=YIELDED)
+        self._subscription: Subscription | None = None
+
+    def follow(self, run: LiveRun) -> None:
+        """Hear all that happens to a run from now on."""
+        self.run = run
+        self._subscription = bus.subscribe(self._hear, mode="live", kinds=YIELDED)
 
     def __iter__(self) -> Iterator[Event]:
         try:
@@ -57,8 +69,9 @@ class Following:
 
     def close(self) -> None:
         """Follow no longer."""
-        self._subscription.close()
-        if self._owned and self.run.status == "running":
+        if self._subscription is not None:
+            self._subscription.close()
+        if self.owned and self.run.status == "running":
             self.run.release()
 
     def _hear(self, event: Event) -> None:
@@ -66,5 +79,5 @@ class Following:
             self._events.put(event)
 
     def _check(self) -> None:
-        if isinstance(self.run.error, StateError):
+        if self.run.status != "done" and isinstance(self.run.error, StateError):
             raise self.run.error
