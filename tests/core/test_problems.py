@@ -66,6 +66,7 @@ def test_unknown_fields_are_named_with_the_known_ones_and_the_rest_is_checked_to
         ({"id": ""}, ["id_string"]),
         ({"id": 7}, ["id_string"]),
         ({"id": ["a"]}, ["id_string"]),
+        ({"id": "a\ud800"}, ["id_string"]),
         ({"id": "taken"}, ["id_used"]),
         ({"note": 7}, ["note_string"]),
         ({"size": 0}, ["size_number"]),

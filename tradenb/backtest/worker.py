@@ -15,8 +15,7 @@ from contextlib import suppress
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tradenb.engine.call import Call, Pump
-from tradenb.errors import StrategyError
+from tradenb.engine.call import Call, Pump, harmless
 
 if TYPE_CHECKING:
     import asyncio
@@ -151,7 +150,7 @@ class Worker:
             self.call = None
         self._check_cancelled()
         try:
-            call = self._pump.throw(_thrown(failure)) if failure else self._pump.send(reply)
+            call = self._pump.throw(harmless(failure)) if failure else self._pump.send(reply)
         except StopIteration:
             return None
         self._check_cancelled()
@@ -187,15 +186,6 @@ def timed(function: Callable[..., Any], note: Callable[[float], None]) -> Callab
         return awaited(reply, began) if type(reply) is CoroutineType else reply
 
     return measured
-
-
-def _thrown(failure: BaseException) -> Exception:
-    """Turn what a user function raised into something that ends no loop."""
-    if isinstance(failure, Exception) and not isinstance(failure, StopIteration):
-        return failure
-    wrapped = StrategyError(f"raised {type(failure).__name__}")
-    wrapped.__cause__ = failure
-    return wrapped
 
 
 def _is_busy(thread: threading.Thread) -> bool:

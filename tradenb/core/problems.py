@@ -207,7 +207,7 @@ def _label_problems(candidate: Candidate, used: Collection[str]) -> list[Problem
     found = []
     id, note, size = candidate.id, candidate.note, candidate.size
     if id is not None:
-        if not isinstance(id, str) or not id:
+        if not isinstance(id, str) or not id or _half(id):
             found.append(Problem("id_string", f"id must be a non-empty string, was {_shown(id)}"))
         elif id in used:
             words = f"id {_shown(id)} was used by an earlier signal; choose another"
@@ -217,6 +217,15 @@ def _label_problems(candidate: Candidate, used: Collection[str]) -> list[Problem
     if size is not None and _number(size) is None:
         found.append(_number_problem("size", size))
     return found
+
+
+def _half(text: str) -> bool:
+    """Tell whether a text holds half of a surrogate pair: no file and no screen can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def without_addresses(text: str) -> str:

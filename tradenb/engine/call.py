@@ -46,6 +46,18 @@ class StrategyTimeout(StrategyError):
 Pump = Generator[Call, Any, None]
 
 
+def harmless(failure: BaseException) -> Exception:
+    """Turn what a user function raised into something that ends no loop, and no future refuses."""
+    cause = failure.__cause__
+    if isinstance(cause, StopIteration) and str(failure) == "coroutine raised StopIteration":
+        failure = cause  # in a coroutine it is Python that turns it into a RuntimeError
+    if isinstance(failure, Exception) and not isinstance(failure, StopIteration):
+        return failure
+    wrapped = StrategyError(f"raised {type(failure).__name__}")
+    wrapped.__cause__ = failure
+    return wrapped
+
+
 def words_of(error: BaseException) -> str:
     """Say what an exception was and where; nothing a user raises may break this."""
     try:

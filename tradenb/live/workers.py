@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tradenb.engine.call import StrategyTimeout
+from tradenb.engine.call import StrategyTimeout, harmless
 from tradenb.engine.specs import is_async
 
 
@@ -83,7 +83,7 @@ class ThreadWorkers:
         if error is None:
             future.set_result(result)
         else:
-            future.set_exception(_safe(error))
+            future.set_exception(harmless(error))
 
 
 class _Worker:
@@ -114,9 +114,9 @@ async def _guarded(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        raise _safe(error) from error
+        raise harmless(error) from error
     except BaseException as error:
-        raise _safe(error) from error
+        raise harmless(error) from error
 
 
 async def _within(
@@ -138,12 +138,3 @@ def _unheard(future: asyncio.Future[Any]) -> None:
     """Take what a call that was left behind raised, so that asyncio does not complain of it."""
     if not future.cancelled():
         future.exception()
-
-
-def _safe(error: BaseException) -> Exception:
-    """Turn what ends loops into what does not; a future refuses StopIteration as well."""
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    wrapped = RuntimeError(f"raised {type(error).__name__}")
-    wrapped.__cause__ = error
-    return wrapped

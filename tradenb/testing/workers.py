@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from tradenb.engine.call import StrategyTimeout
+from tradenb.engine.call import StrategyTimeout, harmless
 from tradenb.engine.specs import is_async
 from tradenb.testing.faults import Crash
 
@@ -71,7 +71,7 @@ class InlineWorkers:
             self.die()
             raise
         except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
-            raise RuntimeError(f"raised {type(error).__name__}") from error
+            raise harmless(error) from error
 
     def die(self) -> None:
         """End the process: nothing is called any more."""
