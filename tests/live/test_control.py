@@ -169,3 +169,17 @@ def test_all_files_of_a_home_are_looked_at_when_its_first_run_starts(
     assert run.status == "running"
     quick.start(waits, home=tmp_path)
     assert sum(str(broken) in record.getMessage() for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize("given", [{"id": 5}, {"id": ["a"]}, {"cancel_id": 5}])
+def test_a_cancel_that_no_document_could_hold_is_refused_and_the_run_goes_on(quick, waits, given):
+    run = quick.start(waits)
+    until(lambda: run.scheduled, "a waiting entry")
+    handle = until(tn.live.attach, "the run on disk")[0]
+    until(lambda: handle.status == "running", "the holder")
+    for either in (run, handle):
+        with pytest.raises(tn.UsageError, match="id must be a string, was"):
+            either.cancel(**given)
+    run.cancel(cancel_id="button")
+    until(lambda: "button" in set(run.events().note), "the cancellation")
+    assert run.error is None

@@ -61,3 +61,17 @@ def test_an_odd_id_is_taken_or_refused_alike_and_never_in_the_way_of_a_commit(id
     lived, tested = both(spec, tmp_path)
     assert len(tested) >= 2
     assert lived.equals(tested)
+
+
+@pytest.mark.parametrize("digits", [18, 19, 20, 21, 31, 4_300, 4_301])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_number_is_kept_or_refused_alike_and_never_in_the_way_of_a_commit(sign, digits, tmp_path):
+    def counts(ctx):
+        before = ctx.state.setdefault("before", 0)
+        ctx.state["before"] = before + 1
+        ctx.state["number"] = sign * 10 ** (digits - 1)
+        return candidate(note=f"asked {before} times before")
+
+    lived, tested = both(tn.strategy("odd", every="15m")(counts), tmp_path)
+    assert ("error" in set(tested.kind)) == (digits > 4_300)
+    assert lived.equals(tested)

@@ -10,13 +10,14 @@ from tradenb.core.rules import Rules
 from tradenb.core.state import Command, CommandKind
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import to_ms
-from tradenb.engine.arguments import period_of, rules_of, source_of
+from tradenb.engine.arguments import label_of, period_of, rules_of, source_of
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import UsageError, unknown
 
 _COMMAND_FIELDS: Final = ("at", "kind", "symbol", "strategy", "id", "cancel_id")
+_LABELS: Final = ("id", "cancel_id")
 _COMMAND_KINDS: Final = ("cancel", "stop", "flatten")
 
 
@@ -128,9 +129,7 @@ def _order(item: Any, symbols: tuple[str, ...], specs: tuple[StrategySpec, ...])
     for field in item:
         if field not in _COMMAND_FIELDS:
             raise unknown("command field", field, _COMMAND_FIELDS)
-    for field in ("id", "cancel_id"):
-        if not isinstance(item.get(field), str | None):
-            raise UsageError(f"{field} of a command must be a string, was {item[field]!r}")
+    id, cancel_id = (label_of(item.get(name), f"{name} of a command") for name in _LABELS)
     kind = item.get("kind")
     if kind not in _COMMAND_KINDS:
         raise unknown("command", kind, _COMMAND_KINDS)
@@ -144,5 +143,5 @@ def _order(item: Any, symbols: tuple[str, ...], specs: tuple[StrategySpec, ...])
     if strategy is not None and strategy not in names:
         raise unknown("strategy of a command", strategy, names)
     at = to_ms(item.get("at"), "at of a command")
-    command = Command(at, cast(CommandKind, kind), item.get("id"), item.get("cancel_id"))
+    command = Command(at, cast(CommandKind, kind), id, cancel_id)
     return Order(command, symbol, strategy)

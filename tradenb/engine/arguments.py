@@ -44,6 +44,19 @@ def source_of(given: object) -> CandleSource:
     return given
 
 
+def label_of(given: object, what: str) -> str | None:
+    """Return a string that was given to name something, or None.
+
+    Raises
+    ------
+    UsageError
+        When it is neither.
+    """
+    if given is None or isinstance(given, str):
+        return given
+    raise UsageError(f"{what} must be a string, was {given!r:.80}")
+
+
 def period_of(start: object, end: object) -> tuple[int | None, int | None]:
     """Return both bounds in ms UTC, floored to the minute; None stays None.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.core.risk import Held
 from tradenb.core.state import State
+from tradenb.engine.arguments import label_of
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
 from tradenb.live.listing import is_locked
@@ -124,6 +125,7 @@ class AttachedRun:
             return  # twice is once
         if self.status != "running":
             raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
+        id, cancel_id = label_of(id, "id"), label_of(cancel_id, "cancel_id")
         now = time.time_ns() // 1_000_000
         send(self._disk, self._home, self._key, kind, wall=now, signal_id=id, cancel_id=cancel_id)
 

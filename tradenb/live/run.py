@@ -15,6 +15,7 @@ from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
 from tradenb.core.state import Command, CommandKind, State
 from tradenb.core.timeframe import iso
+from tradenb.engine.arguments import label_of
 from tradenb.engine.history import Histories
 from tradenb.engine.instance import Instance
 from tradenb.engine.ports import Clock, LiveSource
@@ -267,6 +268,7 @@ class LiveRun:
             return  # twice is once
         if self.status != "running":
             raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
+        id, cancel_id = label_of(id, "id"), label_of(cancel_id, "cancel_id")
         self.take(Command(self._clock.now(), kind, id, cancel_id))
 
     async def _until_ended(self) -> None:

@@ -13,7 +13,7 @@ from tradenb.core.problems import problems
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Candidate
 from tradenb.core.timeframe import DAY, MINUTE, TIMEFRAMES
-from tradenb.store.strict import Damaged, parse
+from tradenb.store.strict import USER_DIGITS, Damaged, parse
 
 if TYPE_CHECKING:
     from tradenb.store.body import Body, SignalRecord, StateRecord
@@ -118,7 +118,8 @@ def body_problems(body: Body) -> Iterator[str]:
     if seq > body.last_event_seq:
         yield f"last_event_seq must be at least {seq}, was {body.last_event_seq}"
     try:
-        if not isinstance(parse(body.user_state.encode("utf-8", "backslashreplace")), dict):
+        kept = body.user_state.encode("utf-8", "backslashreplace")
+        if not isinstance(parse(kept, digits=USER_DIGITS), dict):
             yield "user_state must be a JSON object"
     except Damaged as error:
         yield f"user_state: {error}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from typing import Any, Final
 
 # 2**63 has 19 digits; whatever is longer was not written here.
@@ -14,8 +15,18 @@ class Damaged(ValueError):
     """What was read is not what was written; the words say why."""
 
 
-def parse(data: bytes) -> Any:
+USER_DIGITS: Final = 4_301
+"""What a strategy keeps may have whole numbers as long as Python writes them, and a sign."""
+
+
+def parse(data: bytes, *, digits: int = _DIGITS) -> Any:
     """Read JSON without NaN, infinities, huge numbers, repeated keys or endless nesting.
+
+    Parameters
+    ----------
+    data : bytes
+    digits : int, default 20
+        Longest whole number that is taken.
 
     Raises
     ------
@@ -26,7 +37,7 @@ def parse(data: bytes) -> Any:
         return json.loads(
             data.decode(),
             object_pairs_hook=_once,
-            parse_int=_int,
+            parse_int=partial(_int, digits),
             parse_float=_float,
             parse_constant=_constant,
         )
@@ -64,8 +75,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _int(text: str) -> int:
-    if len(text) > _DIGITS:
+def _int(digits: int, text: str) -> int:
+    if len(text) > digits:
         raise Damaged(f"a number of {len(text)} digits")
     return int(text)
 
