@@ -281,3 +281,10 @@ def test_a_stop_goes_through_when_no_file_can_be_written(rehearse, dashboards, m
     assert run.wait(60)
     assert run.status == "done"
     assert place_of(run).key == Key("swing", "BTCUSDT")
+
+
+def test_a_home_that_is_no_path_is_an_error_and_leaves_nothing_behind(recwarn):
+    with pytest.raises(tn.UsageError, match="home must be the path of a folder, was 5"):
+        tn.dashboard(home=5)
+    gc.collect()
+    assert not [warning for warning in recwarn if "Dashboard" in str(warning.message)]

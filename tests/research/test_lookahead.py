@@ -121,3 +121,18 @@ def test_noise_keeps_what_was_known_and_is_a_market(noise):
     assert (made.high >= made.open).all()
     assert (made.high >= made.close).all()
     assert made.low.min() > 0
+
+
+@pytest.mark.parametrize("name", ["samples", "events"])
+@pytest.mark.parametrize("count", [-1, 1.5, "8", True])
+def test_a_count_of_moments_that_is_none_is_said(name, count):
+    spec = tn.strategy("quiet", every="1h")(lambda ctx: None)
+    with pytest.raises(tn.UsageError, match=f"{name} must be a whole number of at least 0, was"):
+        lookahead(spec, **{name: count})
+
+
+def test_strategies_to_compare_are_a_list():
+    spec = tn.strategy("quiet", every="1h")(lambda ctx: None)
+    for given in (spec, "quiet", 5):
+        with pytest.raises(tn.UsageError, match="strategies must be a list of them, was"):
+            tn.compare(given, symbols="BTCUSDT", exchange=corpus.EXCHANGE)

@@ -100,7 +100,8 @@ class Dashboard(anywidget.AnyWidget):
     def close(self) -> None:
         """Remove the widget from the page; the runs go on."""
         pump.remove(self)
-        self.board.watch.close()
+        if hasattr(self, "board"):  # a widget that could not be made is closed as well
+            self.board.watch.close()
         super().close()
 
     def _look(self) -> int:

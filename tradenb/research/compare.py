@@ -60,7 +60,7 @@ def compare(
 
     if by not in UNITS:
         raise unknown("figure", by, UNITS)
-    if isinstance(strategies, str) or not isinstance(strategies, Iterable):
+    if isinstance(strategies, str | StrategySpec) or not isinstance(strategies, Iterable):
         raise UsageError(f"strategies must be a list of them, was {strategies!r:.80}")
     specs = [registry.find("strategy", item, form=StrategySpec) for item in strategies]
     plan = make_plan(symbols, specs, exchange, start, end, rules, ())

@@ -17,7 +17,7 @@ from tradenb.core.rules import Rules
 from tradenb.core.timeframe import iso
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
-from tradenb.errors import LookaheadError
+from tradenb.errors import LookaheadError, UsageError
 from tradenb.research.analysis import Analysis, Leak
 from tradenb.research.noise import NOISES
 from tradenb.research.replay import Replies, differing
@@ -136,13 +136,16 @@ def lookahead(
     Raises
     ------
     UsageError, CandleError, ExchangeError, StrategyError
-        As `tn.backtest.run`.
+        As `tn.backtest.run`; and when samples or events are no whole number of at least 0.
 
     Notes
     -----
     The analysis proves leaks, not their absence: it sees candles, and frames, arrays and exchanges
     that the functions name or close over. A file that a function reads by itself stays as it is.
     """
+    _check_count("samples", samples)
+    if events is not None:
+        _check_count("events", events)
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
     plan = make_plan(symbols, spec, exchange, start, end, rules, ())
     analysis = Analysis(spec, plan, seed)
@@ -162,6 +165,11 @@ def lookahead(
     return Lookahead(
         spec.name, leaks, len(moments), len(base.replies), warnings=analysis.frames_with_a_future()
     )
+
+
+def _check_count(name: str, count: object) -> None:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise UsageError(f"{name} must be a whole number of at least 0, was {count!r:.80}")
 
 
 def _alike(one: Replies, other: Replies) -> bool:
