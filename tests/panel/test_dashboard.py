@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import threading
 import time
 import tracemalloc
@@ -283,8 +284,14 @@ def test_a_stop_goes_through_when_no_file_can_be_written(rehearse, dashboards, m
     assert place_of(run).key == Key("swing", "BTCUSDT")
 
 
-def test_a_home_that_is_no_path_is_an_error_and_leaves_nothing_behind(recwarn):
-    with pytest.raises(tn.UsageError, match="home must be the path of a folder, was 5"):
-        tn.dashboard(home=5)
+def test_a_home_that_is_no_path_is_an_error_and_leaves_nothing_behind(monkeypatch):
+    unraisable = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda failure: unraisable.append(failure.exc_value))
+
+    def refused():
+        with pytest.raises(tn.UsageError, match="home must be the path of a folder, was 5"):
+            tn.dashboard(home=5)
+
+    refused()
     gc.collect()
-    assert not [warning for warning in recwarn if "Dashboard" in str(warning.message)]
+    assert unraisable == []
