@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
+from tradenb.calls import explained
 from tradenb.core.events import KINDS, Event
 from tradenb.errors import UsageError, unknown
 
@@ -132,6 +133,7 @@ bus = Bus()
 """The bus of this process."""
 
 
+@explained("tn.subscribe")
 def subscribe(
     function: Callable[[Any], Any],
     *,

@@ -129,15 +129,15 @@ class _Job:
             return self.run(Path(name), once=True)
 
     def _started(self, home: Path) -> list[LiveRun]:
-        from tradenb.exchanges.connect import source_named
+        from tradenb.exchanges.given import candle_source
         from tradenb.live import background
 
-        source = source_named(self._exchange)
-        if source is None:
+        if self._exchange is None:
             raise UsageError(
                 "this script was exported with recorded candles, which have no next one; say which "
                 "exchange it is to run on, such as --exchange binance"
             )
+        source = candle_source(self._exchange)
         return [
             background(
                 symbol,

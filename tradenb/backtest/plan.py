@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from tradenb.core.rules import Rules
+from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.state import Command, CommandKind
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso, to_ms
@@ -14,6 +14,7 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import UsageError, unknown
+from tradenb.exchanges.given import candle_source
 
 _COMMAND_FIELDS: Final = ("at", "kind", "symbol", "strategy", "id", "cancel_id")
 _COMMAND_KINDS: Final = ("cancel", "stop", "flatten")
@@ -83,11 +84,10 @@ def make_plan(
     last = None if end is None else floor_to(to_ms(end, "end"))
     if first is not None and last is not None and first >= last:
         raise UsageError(f"start must be before end, was {iso(first)} with end {iso(last)}")
-    if rules is not None and not isinstance(rules, Rules):
-        raise UsageError(f"rules must be tn.Rules(...), was {rules!r:.80}")
+    settings = checked_rules(rules)
     given = _several(commands, "commands", "command")
     orders = tuple(_order(item, plain, specs) for item in given)
-    return Plan(plain, specs, _source(exchange), first, last, rules or Rules(), orders)
+    return Plan(plain, specs, candle_source(exchange), first, last, settings, orders)
 
 
 def _several(given: object, plural: str, singular: str) -> tuple[Any, ...]:
@@ -102,17 +102,6 @@ def _several(given: object, plural: str, singular: str) -> tuple[Any, ...]:
 def _strategies(given: object) -> tuple[StrategySpec, ...]:
     several = given if isinstance(given, list | tuple) else (given,)
     return tuple(registry.find("strategy", item, form=StrategySpec) for item in several)
-
-
-def _source(given: object) -> CandleSource:
-    if isinstance(given, str):
-        return cast(CandleSource, registry.find("exchange", given, form=cast(Any, CandleSource)))
-    if not isinstance(given, CandleSource):
-        raise UsageError(
-            "exchange must be an exchange such as tn.frame_exchange(df) or the name of one, "
-            f"was {type(given).__name__}"
-        )
-    return given
 
 
 def _check_several(kind: str, names: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
 
+from tradenb.calls import explained
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import CALLBACKS, RiskSpec, Strategy, StrategySpec, function_of, is_async
 from tradenb.errors import SpecError
@@ -13,6 +14,7 @@ from tradenb.errors import SpecError
 _TAKES: Final = ("book", "candidate")
 
 
+@explained("tn.strategy")
 def strategy(
     name: str,
     *,
@@ -99,6 +101,7 @@ def strategy(
     return decorate
 
 
+@explained("tn.risk")
 def risk(name: str) -> Callable[[Callable[..., Any]], RiskSpec]:
     """Register a function as a risk rule.
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import bisect
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from tradenb.calls import explained
 from tradenb.core.intake import accept
 from tradenb.core.rows import Rows, when
 from tradenb.core.rules import Rules
@@ -78,6 +79,7 @@ class FileExchange(Shown):
         return files
 
 
+@explained("tn.file_exchange")
 def file_exchange(
     pattern: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, name: str = "files"
 ) -> FileExchange:
@@ -112,7 +114,15 @@ def file_exchange(
     ...     file_exchange(f"{folder}/*.npy").symbols
     ('BTCUSDT',)
     """
-    given = [pattern] if isinstance(pattern, str | os.PathLike) else list(pattern)
+    one = isinstance(pattern, str | os.PathLike)
+    kept: Any = pattern
+    several = isinstance(pattern, Sequence | Set | Iterator)
+    given = [kept] if one else [*kept] if several else [None]
+    if not all(isinstance(item, str | os.PathLike) for item in given):
+        raise UsageError(
+            "pattern must be a file, a folder or a pattern such as 'data/*.parquet', or a list of "
+            f"them, was {type(pattern).__name__}"
+        )
     if not given:
         raise UsageError("pattern must name at least one file, was an empty list")
     return FileExchange(tuple(Path(one).expanduser().absolute() for one in given), name=name)

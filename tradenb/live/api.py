@@ -6,6 +6,7 @@ import builtins
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from tradenb.calls import explained
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
 from tradenb.live.desk import desk
@@ -41,6 +42,7 @@ def background(
     take_over: bool = False,
     process: Literal[True],
 ) -> AttachedRun: ...
+@explained("tn.live.background")
 def background(
     symbol: str,
     *,
@@ -103,6 +105,7 @@ def background(
     return run
 
 
+@explained("tn.live.run")
 def run(
     symbol: str,
     *,
@@ -122,21 +125,25 @@ def run(
     return Following(found, owned=started)
 
 
+@explained("tn.live.stop")
 def stop(symbol: str, strategy: Any) -> None:
     """End a run gracefully: no new signals, an open position is followed to its close."""
     desk.find(symbol, strategy).stop()
 
 
+@explained("tn.live.pending")
 def pending(symbol: str, strategy: Any) -> Held | None:
     """Return the open signal of a run, or None."""
     return desk.find(symbol, strategy).position
 
 
+@explained("tn.live.scheduled")
 def scheduled(symbol: str, strategy: Any) -> Held | None:
     """Return the signal of a run that waits for its entry, or None."""
     return desk.find(symbol, strategy).scheduled
 
 
+@explained("tn.live.list")
 def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the seed's name
     """Return the runs of this process and every document under home, one row each.
 
@@ -151,6 +158,7 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
     return listing(desk.runs(), home)
 
 
+@explained("tn.live.attach")
 def attach(home: str | Path | None = None) -> builtins.list[AttachedRun]:
     """Return handles on the runs and rehearsals under a home that kernels and scripts hold.
 

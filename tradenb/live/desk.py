@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 from tradenb.bus import bus
 from tradenb.clock import SystemClock
-from tradenb.core.rules import Rules
+from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import AlreadyRunning, UsageError
+from tradenb.exchanges.given import candle_source
 from tradenb.live.disk import DiskShelf
 from tradenb.live.engine import Engine
 from tradenb.live.run import LiveRun
@@ -57,7 +58,7 @@ class Desk:
         name = canonical(symbol)
         spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
         source = live_source(exchange)
-        settings = rules or Rules()
+        settings = checked_rules(rules)
         with self._lock:
             running = self._runs.get((name, spec.name))
             if running is not None and running.ending:
@@ -135,12 +136,11 @@ def live_source(given: object) -> LiveSource:
     UsageError
         When it only has recorded ones.
     """
-    if isinstance(given, str):
-        return live_source(registry.find("exchange", given, form=cast(Any, LiveSource)))
-    if isinstance(given, LiveSource):
-        return given
+    found = candle_source(given)
+    if isinstance(found, LiveSource):
+        return found
     raise UsageError(
-        f"a live run needs an exchange that goes on having new candles, was {given!r:.80}; "
+        f"a live run needs an exchange that goes on having new candles, was {found!r:.80}; "
         "recorded candles can be lived through with tn.live.rehearse(...)"
     )
 

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from tradenb.bus import bus
-from tradenb.core.rules import Rules
+from tradenb.calls import explained
+from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.state import State
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso, to_ms
-from tradenb.engine.ports import CandleSource, Loaded
+from tradenb.engine.ports import Loaded
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import AlreadyRunning, CandleError, UsageError
+from tradenb.exchanges.given import candle_source
 from tradenb.live.disk import DiskShelf
 from tradenb.live.engine import Engine
 from tradenb.live.living import living
@@ -26,6 +28,7 @@ from tradenb.store.paths import Home, find_home
 END_S: Final = 10.0
 
 
+@explained("tn.live.rehearse")
 def rehearse(
     symbol: str,
     *,
@@ -71,11 +74,12 @@ def rehearse(
     StateLocked
         When another process rehearses the same pair.
     """
-    if speed is not None and not speed > 0:
-        raise UsageError(f"speed must be above 0, or None for no waiting, was {speed!r}")
+    if speed is not None and not (isinstance(speed, int | float) and speed > 0):
+        raise UsageError(f"speed must be a number above 0, or None for no waiting, was {speed!r}")
     name = canonical(symbol)
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
-    settings = rules or Rules()
+    settings = checked_rules(rules)
+    exchange = candle_source(exchange)
     first, last, loaded = _period(name, spec, exchange, start, end, settings)
     files = find_home(home).rehearsal
     running = _running(name, spec, files)
@@ -131,12 +135,10 @@ def _period(
     name: str, spec: StrategySpec, exchange: Any, start: Any, end: Any, rules: Rules
 ) -> tuple[int, int, Loaded]:
     """Load the candles, and cut the period to what there is."""
-    if not isinstance(exchange, CandleSource):
-        raise UsageError(
-            f"exchange must be an exchange such as tn.frame_exchange(df), was {exchange!r:.80}"
-        )
     first = None if start is None else floor_to(to_ms(start, "start"))
     last = None if end is None else floor_to(to_ms(end, "end"))
+    if first is not None and last is not None and first >= last:
+        raise UsageError(f"start must be before end, was {iso(first)} with end {iso(last)}")
     loaded = exchange.load(name, start=first, end=last, history=spec.history_ms, rules=rules)
     candles = loaded.candles
     begin = candles.start if first is None else max(candles.start, first)

@@ -192,7 +192,15 @@ class Home:
 
 
 def find_home(home: str | Path | None = None) -> Home:
-    """Return the home: the given folder, else `TRADENB_HOME`, else `./dump`, made absolute."""
+    """Return the home: the given folder, else `TRADENB_HOME`, else `./dump`, made absolute.
+
+    Raises
+    ------
+    UsageError
+        When it is no path.
+    """
+    if not isinstance(home, str | os.PathLike | None):
+        raise UsageError(f"home must be a folder such as 'dump', was {home!r:.80}")
     return Home(Path(home or os.environ.get("TRADENB_HOME") or "dump").absolute())
 
 

@@ -58,6 +58,11 @@ def rows_of_all(candles: Any, symbols: list[str]) -> Iterable[tuple[str, Rows]]:
     from tradenb.exchanges.frame import rows_of_frame
 
     frames = candles if isinstance(candles, Mapping) else dict.fromkeys(symbols, candles)
+    if not all(hasattr(frame, "columns") for frame in frames.values()):
+        raise UsageError(
+            "candles must be a DataFrame, a dict of them or an exchange with recorded candles, was "
+            f"{candles!r:.80}"
+        )
     if not frames:
         raise UsageError("candles must hold at least one symbol, was an empty dict")
     for symbol, frame in frames.items():
