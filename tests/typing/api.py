@@ -134,6 +134,7 @@ assert_type(result.figures, dict[str, float])
 assert_type(result.heatmap(), pd.DataFrame)
 assert_type(result.to_markdown(), str)
 assert_type(result.report("report.html"), Path)
+assert_type(result.report(), str)
 tn.backtest.run("BTCUSDT", exchange=source)  # type: ignore[call-arg]
 tn.backtest.run("BTCUSDT", dip, source)  # type: ignore[call-arg]
 tn.backtest.run("BTCUSDT", strategy=dip, exchange=source, rules={})  # type: ignore[arg-type]

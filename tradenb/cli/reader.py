@@ -18,11 +18,17 @@ _SHOWN: Final = frozenset({"scheduled", "opened", "closed", "cancelled", "reject
 
 
 class Reader:
-    """Whoever reads what the bot says; the bot goes on when he leaves."""
+    """Whoever reads what the bot says; the bot goes on when he leaves.
+
+    Attributes
+    ----------
+    gone : bool
+        Whether he has left.
+    """
 
     def __init__(self, *, json: bool) -> None:
         self._json = json
-        self._gone = False
+        self.gone = False
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -61,7 +67,7 @@ class Reader:
 
     def say(self, facts: dict[str, Any], words: str) -> None:
         """Say something, in words or as JSON."""
-        if self._gone:
+        if self.gone:
             return
         try:
             if self._json:
@@ -69,7 +75,7 @@ class Reader:
             else:
                 print("\n".join(map(printable, words.split("\n"))), flush=True)
         except (BrokenPipeError, OSError, ValueError):
-            self._gone = True
+            self.gone = True
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradenb.cli.leaving import Leave, leaving
+from tradenb.cli.logs import logging_to_stderr
 from tradenb.cli.reader import Reader
 from tradenb.cli.words import add_home, add_json
 from tradenb.errors import StateError, TradenbError, UsageError
@@ -51,7 +52,11 @@ def run(options: argparse.Namespace) -> int:
     from tradenb.live.living import leave_all, living
 
     reader = Reader(json=options.json)
-    with reader.listening(), leaving():
+    with (
+        logging_to_stderr(reader, json_lines=options.json),
+        reader.listening(),
+        leaving(),
+    ):
         try:
             _execute(file)
             _wait(file, reader)

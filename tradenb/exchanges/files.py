@@ -117,7 +117,7 @@ def file_exchange(
     one = isinstance(pattern, str | os.PathLike)
     kept: Any = pattern
     several = isinstance(pattern, Sequence | Set | Iterator)
-    given = [kept] if one else [*kept] if several else [None]
+    given: list[Any] = [kept] if one else [*kept] if several else [None]
     if not all(isinstance(item, str | os.PathLike) for item in given):
         raise UsageError(
             "pattern must be a file, a folder or a pattern such as 'data/*.parquet', or a list of "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, overload
 
 from tradenb.core.risk import Held
 from tradenb.core.state import State
@@ -105,6 +106,23 @@ class AttachedRun:
         journal = Journal(self._disk, self._home.journal(self._key))
         rows = journal.read() if limit is None else journal.tail(limit)
         return event_frame([row_to_event(row) for row in rows])
+
+    @overload
+    def report(self, path: None = None) -> str: ...
+    @overload
+    def report(self, path: str | os.PathLike[str]) -> Path: ...
+    def report(self, path: str | os.PathLike[str] | None = None) -> str | Path:
+        """Report on the run as `LiveRun.report` does: markdown, or a page in a file.
+
+        The price chart is made of the candles of its exchange, kept or fetched.
+        """
+        from tradenb.live.account import SHORT, account_of
+        from tradenb.live.charted import with_candles
+
+        account = account_of(self._home, self._key)
+        if path is None:
+            return account.markdown(newest=SHORT)
+        return with_candles(account, self.home).write(path)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nobody runs it, at most `timeout` seconds; tell whether that came."""

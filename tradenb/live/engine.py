@@ -259,7 +259,8 @@ class Engine:
             self._runs.remove(run)
         del self._busy[run.id]
         self._feeds.keep_for(self._runs)
-        run.enter("done" if done else "idle")
+        came_through = self._end is not None and _cursor(run) >= self._end and run.saved
+        run.enter("done" if done or came_through else "idle")
         self.wake()
 
     def _next_at(self, run: LiveRun) -> int:

@@ -74,8 +74,7 @@ def rehearse(
     StateLocked
         When another process rehearses the same pair.
     """
-    if speed is not None and not (isinstance(speed, int | float) and speed > 0):
-        raise UsageError(f"speed must be a number above 0, or None for no waiting, was {speed!r}")
+    _check_speed(speed)
     name = canonical(symbol)
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
     settings = checked_rules(rules)
@@ -100,6 +99,11 @@ def rehearse(
     run.kept = kept
     engine.add(run)
     return run
+
+
+def _check_speed(speed: object) -> None:
+    if speed is not None and not (isinstance(speed, int | float) and speed > 0):
+        raise UsageError(f"speed must be a number above 0, or None for no waiting, was {speed!r}")
 
 
 def _running(name: str, spec: StrategySpec, files: Home) -> LiveRun | None:

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from tradenb.core.events import Event
 from tradenb.core.risk import Held
@@ -42,7 +42,8 @@ class LiveRun:
     symbol : str
     strategy : str
     status : {"idle", "running", "done"}
-        idle: not running, a start resumes it; done: ended by `stop`.
+        idle: not running, a start resumes it; done: ended by `stop`, or a rehearsal that came to
+        its end.
     saved : bool
         Whether the last state is on disk.
     error : BaseException or None
@@ -204,18 +205,36 @@ class LiveRun:
             )
         return frame
 
-    def report(self) -> str:
-        """Return a report in markdown: where the run stands, figures, events."""
-        from tradenb.live.standing import standing_of
-        from tradenb.view.live import live_markdown
+    @overload
+    def report(self, path: None = None) -> str: ...
+    @overload
+    def report(self, path: str | os.PathLike[str]) -> Path: ...
+    def report(self, path: str | os.PathLike[str] | None = None) -> str | Path:
+        """Report on the run: short, or as a page.
 
-        return live_markdown(standing_of(self), self.shelf.events())
+        Parameters
+        ----------
+        path : str or path, optional
+            Where one self-contained HTML page goes, with figures, charts and trades; a file that
+            is there already is replaced.
+
+        Returns
+        -------
+        str or pathlib.Path
+            Without a path markdown: where the run stands, figures, the newest events.
+        """
+        from tradenb.live.account import SHORT, account_of_run
+
+        account = account_of_run(self)
+        return account.markdown(newest=SHORT) if path is None else account.write(path)
 
     def dump(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report to a file and return where it is."""
+        """Write all of it in markdown to a file, and return where it is."""
+        from tradenb.live.account import account_of_run
+
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(self.report(), encoding="utf-8")
+        target.write_text(account_of_run(self).markdown(), encoding="utf-8")
         return target
 
     def enter(self, status: Status) -> None:

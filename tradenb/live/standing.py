@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from tradenb.core.timeframe import iso
+from tradenb.errors import StateError
 from tradenb.live.run import LiveRun
 from tradenb.view.live import Standing
+
+# An error that so many events have followed is over.
+LOOKED_AT: Final = 250
 
 
 def standing_of(run: LiveRun) -> Standing:
@@ -20,6 +27,18 @@ def standing_of(run: LiveRun) -> Standing:
         ticks=len(run.history),
         saved=run.saved,
         stopping=run.stopping,
-        error=None if run.error is None else str(run.error) or repr(run.error),
+        error=last_error_of(run),
         home=str(run.shelf.home),
     )
+
+
+def last_error_of(run: LiveRun) -> str | None:
+    """Return what is wrong with a run now, else the last error that it went past."""
+    if run.error is not None:
+        return str(run.error) or repr(run.error)
+    try:
+        events = run.shelf.events(LOOKED_AT)
+    except (OSError, StateError):
+        return None
+    errors = [event for event in events if event.kind == "error" and event.at >= run.start]
+    return f"{iso(errors[-1].at)} {errors[-1].note}" if errors else None

@@ -75,14 +75,16 @@ def standing_html(standing: Standing) -> str:
     )
 
 
-def live_markdown(standing: Standing, events: Sequence[Event]) -> str:
+def live_markdown(standing: Standing, events: Sequence[Event], *, newest: int = LISTED) -> str:
     """Write the report of a live run.
 
     Parameters
     ----------
     standing : Standing
     events : sequence of Event
-        Oldest first; the newest `LISTED` are listed, the figures are made of all.
+        Oldest first; the figures are made of all.
+    newest : int, default 250
+        How many of them are listed.
 
     Returns
     -------
@@ -92,11 +94,11 @@ def live_markdown(standing: Standing, events: Sequence[Event]) -> str:
     lines = [f"# {_cell(standing.strategy)} on {_cell(standing.symbol)}, live", ""]
     lines += [f"- {words}" for words in _facts(standing)]
     lines += ["", *_figures(events), ""]
-    shown = events[-LISTED:]
+    shown = events[-newest:]
     if not shown:
         return "\n".join([*lines, "Nothing has happened yet.", ""])
     if len(shown) < len(events):
-        lines += [f"The newest {LISTED} of {len(events):,} events:", ""]
+        lines += [f"The newest {newest} of {len(events):,} events:", ""]
     lines += [_row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
     return "\n".join([*lines, *(_row(_event(event)) for event in shown), ""])
 
