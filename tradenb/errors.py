@@ -110,6 +110,10 @@ class StateCorrupt(StateError):
         self.moved_to = moved_to
 
 
+class StateConflict(StateError):
+    """Somebody else wrote the state of a run; nothing is saved until the user decides."""
+
+
 class StateVersionError(StateError):
     """A state file was written by a newer tradenb."""
 

@@ -58,7 +58,7 @@ def refusal(
         words = "the exchange cannot be reached; check the network"
         return ExchangeError(f"{what} could not be had: {words}", retryable=True)
     if names & _SILENT:
-        words = "no answer came in time; check the network, or try again later"
+        words = "no answer came in time; check the network"
         return ExchangeError(f"{what} could not be had: {words}", retryable=True)
     said = shown(error)
     if names & _LIMITED:

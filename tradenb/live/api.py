@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import builtins
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tradenb.calls import explained
 from tradenb.core.risk import Held
-from tradenb.core.rules import Rules
-from tradenb.live.desk import desk
+from tradenb.core.rules import Rules, checked_rules
+from tradenb.core.symbol import canonical
+from tradenb.engine.registry import registry
+from tradenb.engine.specs import StrategySpec
+from tradenb.live.desk import desk, live_source
 from tradenb.live.following import Following
 from tradenb.live.handover import take_over as ask_for
 from tradenb.live.run import LiveRun
@@ -116,13 +120,31 @@ def run(
 ) -> Following:
     """Run live and yield the events opened, closed and cancelled.
 
-    The parameters are those of `background`. Iterate with `for` or `async for`. On a running pair
-    it follows; a run that it started itself is released when the loop is left.
+    The parameters are those of `background`. Iterate with `for` or `async for`: the run begins
+    with the loop. On a running pair it follows; a run that it started itself is released when the
+    loop is left.
+
+    Raises
+    ------
+    UsageError
+        At once, when an argument cannot work.
+    StateConflict
+        In the loop, when somebody else wrote the state of the run. It is not released then:
+        `keep_ours` or `take_theirs` of the run, or `tradenb resolve`, decides.
+    StateError
+        In the loop, when the run cannot begin or has failed because of its state.
     """
-    found, started = desk.start(
-        symbol, strategy=strategy, exchange=exchange, rules=rules, home=home
+    spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
+    source, settings = live_source(exchange), checked_rules(rules)
+    start = partial(
+        desk.start,
+        symbol,
+        strategy=spec,
+        exchange=source,
+        rules=settings,
+        home=home,
     )
-    return Following(found, owned=started)
+    return Following(canonical(symbol), spec.name, start)
 
 
 @explained("tn.live.stop")

@@ -99,6 +99,14 @@ class AttachedRun:
         """Ask it to leave the run, keeping the position."""
         self._send("release")
 
+    def keep_ours(self) -> None:
+        """Let the state of the run hold over one that somebody else wrote."""
+        self._send("keep_ours")
+
+    def take_theirs(self) -> None:
+        """Let the run go on from the state that somebody else wrote."""
+        self._send("take_theirs")
+
     def events(self, limit: int | None = None) -> pd.DataFrame:
         """Return the events of the journal, oldest first; the newest `limit` of them."""
         from tradenb.view.frames import event_frame

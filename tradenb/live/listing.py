@@ -13,10 +13,12 @@ from tradenb.engine.registry import registry
 from tradenb.errors import StateError
 from tradenb.live.run import LiveRun, Status
 from tradenb.live.standing import LOOKED_AT, last_error_of
+from tradenb.store.conflict import ours_of
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import Journal
 from tradenb.store.paths import REHEARSAL, Home, Key, find_home
 from tradenb.store.reading import read_document
+from tradenb.store.writer import how_to_decide
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,6 +106,9 @@ def _row_of_document(disk: DiskFilesystem, home: Home, key: Key) -> dict[str, An
     state = from_record(body["state"])
     row |= {"stopping": state.stopping and not state.done, "last_tick": body["saved_at"]}
     row |= {"status": status_of(home, state, locked=locked), "state": holding(state)}
+    if ours_of(disk, home.document(key)):
+        words = f"somebody else wrote its state; {how_to_decide(home.document(key))}"
+        return row | {"saved": False, "last_error": words}
     return row | {"last_error": _last_error(disk, home, key, since=body["start"])}
 
 

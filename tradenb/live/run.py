@@ -21,8 +21,8 @@ from tradenb.engine.ports import Clock, LiveSource
 from tradenb.engine.session import Callback
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StateError, UsageError
-from tradenb.live.outcome import Tick
-from tradenb.live.shelf import Kept, Shelf
+from tradenb.live.outcome import Tick, tick_frame
+from tradenb.live.shelf import Decision, Kept, Shelf
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +46,9 @@ class LiveRun:
         its end.
     saved : bool
         Whether the last state is on disk.
+    undecided : bool
+        Whether somebody else wrote its document: it stands still until `keep_ours` or
+        `take_theirs`.
     error : BaseException or None
         What went wrong last; None after a good tick.
     """
@@ -80,6 +83,8 @@ class LiveRun:
         self.place = 0
         self.kept: Kept | None = None
         self.leaving = False
+        self.undecided = False
+        self.decision: Decision | None = None
         self.asked = False
         self.start = 0
         self.history_start = 0
@@ -151,6 +156,14 @@ class LiveRun:
         self.leaving = True
         self._wake()
 
+    def keep_ours(self) -> None:
+        """Let the state of this run hold over one that somebody else wrote, which is kept."""
+        self._decide("keep_ours")
+
+    def take_theirs(self) -> None:
+        """Go on from the state that somebody else wrote; that of this run is kept beside it."""
+        self._decide("take_theirs")
+
     def look(self) -> None:
         """Look at once for requests that were left as files, not within the next second."""
         self.asked = True
@@ -196,14 +209,7 @@ class LiveRun:
 
     def ticks(self) -> pd.DataFrame:
         """Return the results of the last ticks, one row each."""
-        import pandas as pd
-
-        frame = pd.DataFrame(list(self.history), columns=list(Tick._fields))
-        for name in ("at", "wall"):
-            frame[name] = pd.to_datetime(frame[name], unit="ms", utc=True).astype(
-                "datetime64[ms, UTC]"
-            )
-        return frame
+        return tick_frame([*self.history])
 
     @overload
     def report(self, path: None = None) -> str: ...
@@ -278,6 +284,12 @@ class LiveRun:
         if state is None or state.signal is None or (state.opened_at is not None) != opened:
             return None
         return Held(state.signal, state.opened_at)
+
+    def _decide(self, decision: Decision) -> None:
+        if not self.undecided:
+            raise StateError(f"{self.id}: nobody else wrote its state; there is nothing to decide")
+        self.decision, self.asked = decision, True
+        self._wake()
 
     def _command(
         self, kind: CommandKind, id: str | None = None, cancel_id: str | None = None

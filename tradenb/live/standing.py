@@ -7,6 +7,7 @@ from typing import Final
 from tradenb.core.timeframe import iso
 from tradenb.errors import StateError
 from tradenb.live.run import LiveRun
+from tradenb.view.gaps import MANY, gap_words, share_filled
 from tradenb.view.live import Standing
 
 # An error that so many events have followed is over.
@@ -29,7 +30,16 @@ def standing_of(run: LiveRun) -> Standing:
         stopping=run.stopping,
         error=last_error_of(run),
         home=str(run.shelf.home),
+        gaps=_gaps(run),
     )
+
+
+def _gaps(run: LiveRun) -> str:
+    """Say how much of what a run sees was never traded, if it is much."""
+    intake = None if run.feed is None else run.feed.intake
+    if intake is None or share_filled(intake) < MANY:
+        return ""
+    return gap_words(run.symbol, intake)
 
 
 def last_error_of(run: LiveRun) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tradenb.core.rows import Rows
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, to_ms
+from tradenb.core.timeframe import MINUTE, floor_to, to_ms
 from tradenb.engine.ports import CandleSource
 from tradenb.errors import UsageError
 
@@ -45,6 +45,30 @@ class ServerClock:
     def step(self, minutes: float = 1) -> None:
         """Let time pass at once."""
         self._start += round(minutes * MINUTE)
+
+
+class WallClock:
+    """The time of this machine."""
+
+    def now(self) -> int:
+        """Return the time, ms UTC."""
+        return time.time_ns() // 1_000_000
+
+
+def moved_to_now(given: Iterable[tuple[str, Rows]], now: Any) -> list[tuple[str, Rows]]:
+    """Return candles as if a moment of theirs were now, moved by whole minutes.
+
+    Raises
+    ------
+    UsageError
+        When none of them comes after that moment.
+    """
+    moment = to_ms(now, "now")
+    by = floor_to(WallClock().now() - moment)
+    found = [(symbol, rows._replace(time=rows.time + by)) for symbol, rows in given]
+    if all(rows.time[-1] - by < moment for _, rows in found):
+        raise UsageError(f"no candle comes after now={now!r}; give an earlier moment")
+    return found
 
 
 def rows_of_all(candles: Any, symbols: list[str]) -> Iterable[tuple[str, Rows]]:

@@ -37,6 +37,8 @@ class Standing:
     saved, stopping : bool
     error : str or None
     home : str
+    gaps : str
+        What is to be said of missing candles; nothing if they are few.
     """
 
     symbol: str
@@ -51,6 +53,7 @@ class Standing:
     stopping: bool
     error: str | None
     home: str
+    gaps: str = ""
 
 
 def standing_html(standing: Standing) -> str:
@@ -60,7 +63,7 @@ def standing_html(standing: Standing) -> str:
         facts.append(f"candles up to {iso(standing.cursor)} UTC")
     facts.append(plural(standing.ticks, "tick"))
     troubles = [] if standing.saved else ["The last state is not on disk yet."]
-    troubles += [standing.error] if standing.error else []
+    troubles += [words for words in (standing.error, standing.gaps) if words]
     items = "".join(f"<li>{escaped(words, 400)}</li>" for words in troubles)
     alarm = f'<div class="tnb-warnings" role="alert"><ul>{items}</ul></div>' if items else ""
     name = f"{escaped(standing.strategy, 60)} on {escaped(standing.symbol, 60)}"
@@ -111,6 +114,7 @@ def _facts(standing: Standing) -> list[str]:
     facts.append(f"home: {_cell(standing.home)}")
     facts += [] if standing.saved else ["the last state is NOT on disk"]
     facts += [f"last error: {_cell(standing.error)}"] if standing.error else []
+    facts += [f"candles missing: {_cell(standing.gaps)}"] if standing.gaps else []
     return facts
 
 
@@ -153,7 +157,7 @@ def _price(value: object) -> str:
 
 def _cell(text: object) -> str:
     """Write a user's words so that they stay within their cell and stay words."""
-    plain = "" if text is None else escaped(text, 200)
+    plain = "" if text is None else escaped(text, 500)
     return " ".join(plain.replace("|", "\\|").replace("`", "'").split())
 
 
