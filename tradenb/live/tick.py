@@ -227,7 +227,7 @@ class Pass:
                 run.shelf.commit, kept_of(run, outbox), seconds=None
             )
         except StateConflict:
-            run.undecided = True
+            run.undecided, run.saved = True, False
             raise
         run.outbox, run.committed, run.saved = outbox, instance.state, True
         self._befores[run.id] = remembered(instance)
