@@ -226,8 +226,8 @@ class Pass:
             synced = await self._ticker.workers.call(
                 run.shelf.commit, kept_of(run, outbox), seconds=None
             )
-        except StateConflict:
-            run.undecided, run.saved = True, False
+        except StateConflict as error:
+            run.error, run.saved, run.undecided = error, False, True
             raise
         run.outbox, run.committed, run.saved = outbox, instance.state, True
         self._befores[run.id] = remembered(instance)
