@@ -108,6 +108,23 @@ def test_fault_29_a_document_copied_to_another_name_is_damage_there():
         DocumentStore(disk, other).load()
 
 
+def test_a_generation_that_was_loaded_is_not_lost_to_a_power_loss_after_it():
+    """It may be there by a rename alone that no sync has made durable: its writer died."""
+    renamed = 0
+    for at in range(40):
+        disk = two_generations()
+        store = begun(disk)
+        disk.crash(at)
+        with contextlib.suppress(Crash):
+            store.commit(body(3))
+        disk.restart()
+        loaded = begun(disk).seq
+        renamed += loaded == 3
+        disk.power_loss()
+        assert begun(disk).seq == loaded
+    assert 0 < renamed < 40
+
+
 def test_the_newer_generation_wins_wherever_it_stands():
     disk = FakeDisk()
     disk.plant(DOCUMENT, encode(3, body(3)))

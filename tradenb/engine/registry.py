@@ -126,9 +126,11 @@ class Registry:
             return None if found is None else found.item
 
     def revision(self, kind: str, name: str) -> int:
-        """Return how many different versions a name has seen, counting from 1."""
+        """Return how many different versions a name has seen, counting from 1; 0 if none."""
         with self._lock:
-            known = self._named[kind]
+            known = self._named.get(kind, {})
+            if name not in known:
+                return 0
             known[name] = known[name].settled()
             return known[name].revision
 

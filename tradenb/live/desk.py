@@ -70,7 +70,10 @@ class Desk:
             engine = self._started_engine()
             folder = find_home(home)
             self._check(folder)
-            shelf = DiskShelf(folder, name, spec, source.name, now=engine.clock.now)
+            revision = registry.revision("strategy", spec.name)
+            shelf = DiskShelf(
+                folder, name, spec, source.name, revision=revision, now=engine.clock.now
+            )
             run = LiveRun(name, spec, source, settings, shelf, engine.clock, engine.wake)
             run.kept = shelf.open()
             last = max((other.place for other in self._runs.values()), default=-1)

@@ -48,7 +48,7 @@ class DiskShelf:
     exchange : str
         Its name, for the document.
     revision : int
-        Of the strategy.
+        How many versions of the strategy this process has seen; 0 if it was never registered.
     now : callable
         Wall clock, ms UTC.
     filesystem : Filesystem, optional

@@ -85,7 +85,17 @@ def rehearse(
     if running is not None:
         _check_same(running, spec, exchange, settings, first)
         return running
-    shelf = DiskShelf(files, name, spec, exchange.name, now=lambda: 0, durable=False, alone=True)
+    revision = registry.revision("strategy", spec.name)
+    shelf = DiskShelf(
+        files,
+        name,
+        spec,
+        exchange.name,
+        revision=revision,
+        now=lambda: 0,
+        durable=False,
+        alone=True,
+    )
     kept = shelf.open()
     if kept is None or kept.start != first or not _is_unfinished(kept.state, last):
         shelf.begin_anew()
