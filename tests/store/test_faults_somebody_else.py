@@ -108,6 +108,17 @@ def test_fault_29_a_document_copied_to_another_name_is_damage_there():
         DocumentStore(disk, other).load()
 
 
+def test_a_document_that_was_damaged_under_the_run_is_nobody_s_and_written_anew():
+    disk = two_generations()
+    store = begun(disk)
+    disk.plant(DOCUMENT, disk.files()[DOCUMENT][:100])
+    committed = store.commit(body(3))
+    assert (committed.renewed, begun(disk).load().generation.body) == (True, body(3))
+    (kept,) = [path for path in disk.files() if ".corrupt-" in path.name]
+    assert len(disk.files()[kept]) == 100
+    assert store.commit(body(4)).renewed is False
+
+
 def test_a_generation_that_was_loaded_is_not_lost_to_a_power_loss_after_it():
     """It may be there by a rename alone that no sync has made durable: its writer died."""
     renamed = 0

@@ -127,7 +127,8 @@ class DiskShelf:
         body = self._body_of(kept)
         committed = self._document.commit(body)
         if committed.renewed:
-            log.error("%s had gone; it was written anew from memory", self._document.path)
+            words = "%s had gone or was damaged; it was written anew from memory"
+            log.error(words, self._document.path)
         self._body = body
         return committed.synced
 

@@ -25,7 +25,7 @@ from tradenb.store.conflict import (
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.loading import Found, load
 from tradenb.store.migrations import MIGRATIONS, Migrations
-from tradenb.store.reading import bak_of, content, fingerprint, misplacement
+from tradenb.store.reading import bak_of, content, fingerprint, misplacement, read_one
 from tradenb.store.strict import Damaged
 from tradenb.store.writer import Committed, Writer
 
@@ -124,7 +124,8 @@ class DocumentStore:
             When the guard found that another process holds the run.
         StateConflict
             When somebody else wrote the document; refused until `keep_ours` or `take_theirs`. What
-            was in force before is kept beside it.
+            was in force before is kept beside it. A document that was damaged is moved aside and
+            written anew.
         StateError
             When nothing was loaded.
         """
@@ -135,25 +136,21 @@ class DocumentStore:
         try:
             if self._guard is not None:
                 self._guard()
-            committed = self._writer.commit(body)
-            if self._decided:
-                with contextlib.suppress(OSError):
-                    forget_ours(self._filesystem, self.path)
-                    self._decided = False
-            self._body = body
-        except StateConflict:
-            self._keep_aside()
-            raise
+            committed = self._put_in_force(body)
         except OSError as error:
             force = "is" if self._writer.certain else "or the one after it is"
             raise StateWriteError(
                 f"{self.path} could not be written ({error.strerror or error}); generation "
                 f"{self.seq} {force} in force, the next commit tries again"
             ) from error
-        else:
-            return committed
         finally:
             self._busy.release()
+        self._body = body
+        if self._decided:
+            with contextlib.suppress(OSError):
+                forget_ours(self._filesystem, self.path)
+                self._decided = False
+        return committed
 
     def keep_ours(self) -> Path | None:
         """Let what this run holds win over a document that somebody else wrote.
@@ -209,11 +206,27 @@ class DocumentStore:
         give_up_ours(self._filesystem, self.path)
         return committed
 
-    def _keep_aside(self) -> None:
-        """Keep what was in force before somebody else wrote; a full disk leaves it in memory."""
-        if self._body is not None:
-            with contextlib.suppress(OSError):
-                keep_ours_aside(self._filesystem, self.path, self.seq, self._body, pid=self._pid)
+    def _put_in_force(self, body: Mapping[str, Any]) -> Committed:
+        """Commit; damage under the name of the document is moved aside, a state is not."""
+        try:
+            return self._writer.commit(body)
+        except StateConflict:
+            if self._is_damaged():
+                self._go_on_from(self.seq, "corrupt")
+                return self._writer.commit(body)._replace(renewed=True)
+            if self._body is not None:
+                with contextlib.suppress(OSError):  # a full disk leaves it in memory
+                    kept = self._body
+                    keep_ours_aside(self._filesystem, self.path, self.seq, kept, pid=self._pid)
+            raise
+
+    def _is_damaged(self) -> bool:
+        """Tell whether what is under the name of the document is nobody's state."""
+        try:
+            found = read_one(self._filesystem, self.path, migrations=self._migrations)
+        except StateError:
+            return False  # of a newer version, or not to be read
+        return found.damaged
 
     def _refuse_undecided(self) -> None:
         try:

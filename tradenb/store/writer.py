@@ -46,7 +46,7 @@ class Committed(NamedTuple):
         Whether it survives a power loss. If not, nothing may be announced yet: a later commit that
         is synced covers this one.
     renewed : bool
-        Whether the document had gone and was written anew.
+        Whether the document had gone, or was damaged, and was written anew.
     """
 
     seq: int
