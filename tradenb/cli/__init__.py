@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb import __version__
-from tradenb.cli import demo, doctor, export, fetch, report, resolve, run, status, stop
+from tradenb.cli import demo, doctor, export, fetch, report, resolve, retire, run, status, stop
 from tradenb.errors import (
     StateConflict,
     StateCorrupt,
@@ -89,6 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tradenb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (demo, fetch, run, status, stop, resolve, export, report, doctor):
+    for command in (demo, fetch, run, status, stop, resolve, retire, export, report, doctor):
         command.add(commands)
     return parser

@@ -13,7 +13,7 @@ from tradenb.core.state import Command, CommandKind
 from tradenb.engine.record import event_to_row, from_record, row_to_event, to_record
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StateError, StateLocked
-from tradenb.live.shared import SharedBooks
+from tradenb.live.shared import Neighbours, SharedBooks
 from tradenb.live.shelf import Asked, Decision, Kept, Request
 from tradenb.store import control
 from tradenb.store.codec import Generation
@@ -24,7 +24,6 @@ from tradenb.store.loading import Found
 from tradenb.store.lock import FileLock
 from tradenb.store.migrations import VERSION
 from tradenb.store.paths import Home, Key
-from tradenb.store.reading import Documents
 from tradenb.store.sealed import TradeRecords
 from tradenb.store.views import behind, run_views, write_views
 
@@ -91,7 +90,7 @@ class DiskShelf:
         self._alone = alone
         self._body: dict[str, Any] = {}
         self._trades = TradeRecords()
-        self._others = Documents()
+        self._others = Neighbours()
 
     @property
     def generation(self) -> Generation:
