@@ -98,13 +98,17 @@ def _wait(file: Path, reader: Reader) -> None:
     runs = living()
     if not runs:
         raise UsageError(f"{file} started no live run; it has to call tn.live.background(...)")
-    reader.say({"started": [item.id for item in runs]}, f"running {', '.join(map(_id, runs))}")
+    reader.say({"started": [item.id for item in runs]}, f"running {', '.join(map(_resumed, runs))}")
     while running := [item for item in living() if item.status == "running"]:
         running[0].wait(1.0)
 
 
-def _id(run: LiveRun) -> str:
-    return run.id
+def _resumed(run: LiveRun) -> str:
+    """Say which run it is, and what it goes on with."""
+    from tradenb.live.listing import holding
+
+    kept = None if run.kept is None or run.kept.state.done else run.kept.state
+    return run.id if kept is None else f"{run.id} (goes on: {holding(kept)})"
 
 
 def _failed(run: LiveRun) -> bool:

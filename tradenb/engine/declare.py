@@ -48,8 +48,9 @@ def strategy(
         minutes, and if you like entry, size, id, note. Each row is the answer at its candle's
         close. A value in place of a column counts for all rows.
     on_schedule, on_open, on_milestone, on_close, on_cancel, on_ping : callable, optional
-        Called with the event; in a live run after it is on disk. on_ping: each minute that a limit
-        entry waits.
+        Called with the event; in a live run after it is on disk, and at most once: who dies in
+        between does not make the call after the restart. on_ping: each minute that a limit entry
+        waits.
 
     Returns
     -------
