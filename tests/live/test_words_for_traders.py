@@ -16,6 +16,7 @@ from tradenb.cli import checks, main
 from tradenb.engine.registry import registry
 from tradenb.errors import ExchangeError, StateLocked
 from tradenb.exchanges.refusals import refusal
+from tradenb.store.codec import encode
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key, find_home
@@ -220,3 +221,22 @@ def test_an_ended_run_is_retired_and_may_come_back(quick, capsys):
         file.rename(target)
     assert read_document(DiskFilesystem(), home.document(key)).body["state"]["done"]
     assert len(run.events()) == events
+
+
+def test_a_run_that_saves_nothing_for_minutes_is_seen_in_the_status(quick, capsys):
+    calm = tn.strategy("calm", every="1m")(lambda ctx: None)
+    run = quick.start(calm)
+    until(lambda: run.history, "a tick")
+    assert main(["status"]) == 0
+    assert "nothing new" not in capsys.readouterr().out
+    path = find_home().document(Key("calm", "BTCUSDT"))
+    old = read_document(DiskFilesystem(), path)
+    run.release()
+    assert run.wait(20)
+    path.write_bytes(
+        encode(old.seq + 9, {**old.body, "saved_at": old.body["saved_at"] - 86_400_000})
+    )
+    lock = FileLock(DiskFilesystem(), find_home().lock(Key("calm", "BTCUSDT")))
+    with lock:
+        assert main(["status"]) == 0
+    assert "running, nothing new for" in capsys.readouterr().out

@@ -140,7 +140,7 @@ def _event(event: Event) -> list[str]:
     found = [getattr(signal, name, None) for name in levels]
     return [
         iso(event.at),
-        event.kind + (" (late)" if event.late else ""),
+        _kind(event),
         _cell(getattr(signal, "id", None)),
         _cell(getattr(signal, "position", None)),
         _price(event.price),
@@ -151,6 +151,11 @@ def _event(event: Event) -> list[str]:
     ]
 
 
+def _kind(event: Event) -> str:
+    level = "" if event.level is None else f" {event.level:+d} %"
+    return event.kind + level + (" (late)" if event.late else "")
+
+
 def _price(value: object) -> str:
     return price(value) if isinstance(value, float) else ""
 
@@ -158,7 +163,9 @@ def _price(value: object) -> str:
 def _cell(text: object) -> str:
     """Write a user's words so that they stay within their cell and stay words."""
     plain = "" if text is None else escaped(text, 500)
-    return " ".join(plain.replace("|", "\\|").replace("`", "'").split())
+    for shown, meant in (("|", "\\|"), ("`", "'"), ("&#x27;", "'"), ("&quot;", '"')):
+        plain = plain.replace(shown, meant)
+    return " ".join(plain.split())
 
 
 def _row(cells: Sequence[str]) -> str:
