@@ -130,6 +130,10 @@ def test_an_exchange_that_cannot_be_reached_is_said_so_without_addresses():
         "binance: its markets could not be had: the exchange cannot be reached; check the network"
     )
     assert "no answer came in time; check the network" in words(RequestTimeout("binance GET url"))
+    busy = ExchangeNotAvailable("binance GET https://api.binance.com/x 503 Service Unavailable")
+    assert words(busy) == (
+        "binance: its markets was refused: ExchangeNotAvailable: 503 Service Unavailable"
+    )
 
 
 def test_who_comes_second_is_told_in_one_piece(tmp_path):

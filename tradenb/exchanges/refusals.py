@@ -33,6 +33,8 @@ _SILENT: Final = {"TimeoutError", "RequestTimeout"}
 _LIMITED: Final = {"RateLimitExceeded", "DDoSProtection"}
 _PASSING: Final = {"OperationFailed", "NetworkError", "BadResponse", "ClientError"}
 _HTML: Final = re.compile(r"<(!doctype|html|head|body)\b.*", re.IGNORECASE)
+# ccxt puts exchange, method and address before what was answered.
+_ASKED: Final = re.compile(r"\b\w+ (GET|POST|PUT|DELETE) https?://\S+ ?")
 _BANNED: Final = re.compile(r"banned until (\d{13})")
 # What code that expects an answer in another form raises: HTML, half a JSON, an empty body.
 _UNREADABLE: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
@@ -93,7 +95,7 @@ def pause_s(said: str, headers: Mapping[str, str], now_ms: int) -> float:
 
 def shown(error: BaseException) -> str:
     """Return the words of an error: its kind, and one line of what it says."""
-    words = _HTML.sub("a page of HTML", " ".join(str(error).split()))
+    words = _HTML.sub("a page of HTML", _ASKED.sub("", " ".join(str(error).split())))
     short = words if len(words) <= _SHOWN else words[: _SHOWN - 3] + "..."
     return f"{type(error).__name__}: {short}" if short else type(error).__name__
 

@@ -16,6 +16,7 @@ from tradenb.engine.specs import StrategySpec
 from tradenb.live.desk import desk, live_source
 from tradenb.live.following import Following
 from tradenb.live.handover import take_over as ask_for
+from tradenb.live.living import living
 from tradenb.live.run import LiveRun
 
 if TYPE_CHECKING:
@@ -177,7 +178,9 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
     """
     from tradenb.live.listing import listing
 
-    return listing(desk.runs(), home)
+    runs = desk.runs()
+    rehearsed = [run for run in living() if run.status == "running" and run not in runs]
+    return listing([*runs, *rehearsed], home)
 
 
 @explained("tn.live.attach")
