@@ -112,7 +112,10 @@ def test_an_exchange_that_cannot_be_reached_is_said_so_without_addresses():
     class ClientConnectorError(Exception):
         pass
 
-    class ExchangeNotAvailable(Exception):
+    class NetworkError(Exception):
+        pass
+
+    class ExchangeNotAvailable(NetworkError):
         pass
 
     class RequestTimeout(Exception):
@@ -132,7 +135,7 @@ def test_an_exchange_that_cannot_be_reached_is_said_so_without_addresses():
     assert "no answer came in time; check the network" in words(RequestTimeout("binance GET url"))
     busy = ExchangeNotAvailable("binance GET https://api.binance.com/x 503 Service Unavailable")
     assert words(busy) == (
-        "binance: its markets was refused: ExchangeNotAvailable: 503 Service Unavailable"
+        "binance: its markets could not be had (ExchangeNotAvailable: 503 Service Unavailable)"
     )
 
 
