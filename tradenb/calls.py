@@ -49,7 +49,9 @@ as tn.twice(number), further: times
         def call(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
             wrong = _misfit(parameters, args, kwargs)
             if wrong:
-                raise UsageError(f"{name} {wrong}. It is called as {_usage(name, parameters)}")
+                stop = "" if wrong.endswith("?") else "."
+                usage = _usage(name, parameters)
+                raise UsageError(f"{name} {wrong}{stop} It is called as {usage}")
             return function(*args, **kwargs)
 
         return call
@@ -70,7 +72,7 @@ def _misfit(
     known = [key for key, item in parameters.items() if item.kind not in _VARIABLE]
     for key in named:
         if key not in known and Parameter.VAR_KEYWORD not in kinds:
-            return f"has no argument {key!r}" + near(key, known).removesuffix("?")
+            return f"has no argument {key!r}" + near(key, known)
     twice = [key for key in places[: len(args)] if key in named]
     if twice:
         return f"was given {twice[0]} twice, by its place and by its name"

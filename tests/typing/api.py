@@ -178,6 +178,10 @@ assert_type(
     tn.live.background("BTCUSDT", strategy=dip, exchange=source, process=True, take_over=True),
     AttachedRun,
 )
+run = tn.live.background("BTCUSDT", strategy=dip, exchange=source)
+assert_type(run.report(), str)
+assert_type(run.report("live.html"), Path)
+run.report(5)  # type: ignore[call-overload]
 exported = tn.export("dip_bot.py", tn.live.background("BTCUSDT", strategy=dip, exchange=source))
 assert_type(exported, Exported)
 assert_type(exported.warnings, tuple[str, ...])

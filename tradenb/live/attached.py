@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.core.risk import Held
 from tradenb.core.state import State
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
 from tradenb.live.listing import is_locked
+from tradenb.live.reported import Reported
 from tradenb.store.control import RequestKind, send
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import Journal
@@ -22,12 +22,13 @@ from tradenb.store.reading import read_document
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradenb.live.account import Account
     from tradenb.live.run import Status
 
 _LOOK_EVERY_S: Final = 0.1
 
 
-class AttachedRun:
+class AttachedRun(Reported):
     """A live run that another process holds.
 
     Attributes
@@ -115,23 +116,6 @@ class AttachedRun:
         rows = journal.read() if limit is None else journal.tail(limit)
         return event_frame([row_to_event(row) for row in rows])
 
-    @overload
-    def report(self, path: None = None) -> str: ...
-    @overload
-    def report(self, path: str | os.PathLike[str]) -> Path: ...
-    def report(self, path: str | os.PathLike[str] | None = None) -> str | Path:
-        """Report on the run as `LiveRun.report` does: markdown, or a page in a file.
-
-        The price chart is made of the candles of its exchange, kept or fetched.
-        """
-        from tradenb.live.account import SHORT, account_of
-        from tradenb.live.charted import with_candles
-
-        account = account_of(self._home, self._key)
-        if path is None:
-            return account.markdown(newest=SHORT)
-        return with_candles(account, self.home).write(path)
-
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nobody runs it, at most `timeout` seconds; tell whether that came."""
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -140,6 +124,14 @@ class AttachedRun:
                 return False
             time.sleep(_LOOK_EVERY_S)
         return True
+
+    def _account(self, *, charted: bool) -> Account:
+        """Tell what the files say; candles are those of its exchange, kept or fetched."""
+        from tradenb.live.account import account_of
+        from tradenb.live.charted import with_candles
+
+        account = account_of(self._home, self._key)
+        return with_candles(account, self.home) if charted else account
 
     def _state(self) -> State | None:
         body = self.body

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, cast
 
 from tradenb.core.events import Event
-from tradenb.core.state import Command, CommandKind
 from tradenb.engine.record import event_to_row, from_record, row_to_event, to_record
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StateError, StateLocked
+from tradenb.live.requests import as_request
 from tradenb.live.shared import Neighbours, SharedBooks
 from tradenb.live.shelf import Asked, Decision, Kept, Request
 from tradenb.store import control
@@ -196,7 +196,7 @@ class DiskShelf:
         known = {*self._taken, *(item.request.id for item in pointless)}
         fresh = [item for item in received.waiting if item.request.id not in known]
         now = self.now()
-        return Asked([_as_request(item, now) for item in fresh], self._kill)
+        return Asked([as_request(item, now) for item in fresh], self._kill)
 
     def last_seq(self) -> int:
         """Return the number of the last event in the journal; numbers go on after it.
@@ -295,13 +295,3 @@ class DiskShelf:
             "taken": list(self._taken),
             "saved_at": self.now(),
         }
-
-
-def _as_request(waiting: control.Waiting, now: int) -> Request:
-    """Make a command of it: given now at the latest, whatever the clock of its sender says."""
-    item = waiting.request
-    if item.kind == "release":
-        return Request(None, waiting)
-    kind = cast(CommandKind, item.kind)  # decisions were taken out
-    command = Command(min(item.wall, now), kind, item.signal_id, item.cancel_id)
-    return Request(command, waiting)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tradenb.core.events import Event
 from tradenb.core.risk import Held
@@ -22,11 +20,13 @@ from tradenb.engine.session import Callback
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StateError, UsageError
 from tradenb.live.outcome import Tick, tick_frame
+from tradenb.live.reported import Reported
 from tradenb.live.shelf import Decision, Kept, Shelf
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradenb.live.account import Account
     from tradenb.live.feed import Feed
 
 Status = Literal["idle", "running", "done"]
@@ -34,7 +34,7 @@ KEPT_TICKS: Final = 10_000
 _HEARTBEAT_S: Final = 0.1
 
 
-class LiveRun:
+class LiveRun(Reported):
     """A live run of one strategy on one symbol.
 
     Attributes
@@ -211,38 +211,6 @@ class LiveRun:
         """Return the results of the last ticks, one row each."""
         return tick_frame([*self.history])
 
-    @overload
-    def report(self, path: None = None) -> str: ...
-    @overload
-    def report(self, path: str | os.PathLike[str]) -> Path: ...
-    def report(self, path: str | os.PathLike[str] | None = None) -> str | Path:
-        """Report on the run: short, or as a page.
-
-        Parameters
-        ----------
-        path : str or path, optional
-            Where one self-contained HTML page goes, with figures, charts and trades; a file that
-            is there already is replaced.
-
-        Returns
-        -------
-        str or pathlib.Path
-            Without a path markdown: where the run stands, figures, the newest events.
-        """
-        from tradenb.live.account import SHORT, account_of_run
-
-        account = account_of_run(self)
-        return account.markdown(newest=SHORT) if path is None else account.write(path)
-
-    def dump(self, path: str | os.PathLike[str]) -> Path:
-        """Write all of it in markdown to a file, and return where it is."""
-        from tradenb.live.account import account_of_run
-
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(account_of_run(self).markdown(), encoding="utf-8")
-        return target
-
     def enter(self, status: Status) -> None:
         """Change the status; the engine's business."""
         self.status = status
@@ -276,6 +244,12 @@ class LiveRun:
         if held.opened_at is None:
             return f"{held.position} scheduled at {held.entry:g}"
         return f"{held.position} since {iso(held.opened_at)} at {held.entry:g}"
+
+    def _account(self, *, charted: bool) -> Account:
+        from tradenb.live.account import account_of_run
+
+        del charted  # its candles are here
+        return account_of_run(self)
 
     def _held(self, *, opened: bool) -> Held | None:
         state = self.committed  # what is on disk, once there was a commit

@@ -7,7 +7,7 @@ from typing import Final
 from tradenb.core.timeframe import iso
 from tradenb.errors import StateError
 from tradenb.live.run import LiveRun
-from tradenb.view.gaps import MANY, gap_words, share_filled
+from tradenb.view.gaps import gap_words, is_many
 from tradenb.view.live import Standing
 
 # An error that so many events have followed is over.
@@ -37,7 +37,7 @@ def standing_of(run: LiveRun) -> Standing:
 def _gaps(run: LiveRun) -> str:
     """Say how much of what a run sees was never traded, if it is much."""
     intake = None if run.feed is None else run.feed.intake
-    if intake is None or share_filled(intake) < MANY:
+    if intake is None or not is_many(intake):
         return ""
     return gap_words(run.symbol, intake)
 
