@@ -178,7 +178,7 @@ def test_a_run_of_many_missing_minutes_says_so_in_its_cell(quick):
     def holey(symbol, since, limit):
         return [row for row in rows(since, limit, clock.now()) if row[0] // 60_000 // 7 % 2]
 
-    calm = tn.strategy("calm", every="1m", history="2h")(lambda ctx: None)
+    calm = tn.strategy("calm", every="1m", history="6h")(lambda ctx: None)
     run = quick.start(calm, exchange=holey)
     until(lambda: run.history, "a tick")
     assert "of all minutes" in run._repr_html_()
