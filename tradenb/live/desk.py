@@ -122,7 +122,8 @@ class Desk:
             return
         self._checked.add(home)
         for finding in check_home(DiskFilesystem(), home):
-            level = logging.INFO if finding.verdict in GOOD else logging.WARNING
+            heals = finding.verdict in GOOD or finding.verdict == "stale"
+            level = logging.INFO if heals else logging.WARNING
             log.log(level, "%s: %s, %s", finding.path, finding.verdict, finding.words)
 
     def _started_engine(self) -> Engine:
