@@ -27,7 +27,6 @@ def server(monkeypatch):
         monkeypatch.setattr(
             connect, "ccxt_exchange", lambda name, **own: real(name, **own, **options)
         )
-        monkeypatch.setattr("tradenb.exchanges.candles.source_named", lambda given: given)
         yield made
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tradenb.errors import MarketError as MarketError
     from tradenb.errors import NotEnoughCandles as NotEnoughCandles
     from tradenb.errors import SpecError as SpecError
+    from tradenb.errors import StateConflict as StateConflict
     from tradenb.errors import StateCorrupt as StateCorrupt
     from tradenb.errors import StateError as StateError
     from tradenb.errors import StateLocked as StateLocked
@@ -97,6 +98,7 @@ _ERRORS: Final = (
     "MarketError",
     "NotEnoughCandles",
     "SpecError",
+    "StateConflict",
     "StateCorrupt",
     "StateError",
     "StateLocked",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
+from tradenb.calls import explained
 from tradenb.core.events import KINDS, Event
 from tradenb.errors import UsageError, unknown
 
@@ -132,6 +133,7 @@ bus = Bus()
 """The bus of this process."""
 
 
+@explained("tn.subscribe")
 def subscribe(
     function: Callable[[Any], Any],
     *,
@@ -145,7 +147,9 @@ def subscribe(
     ----------
     function : callable
         Takes one argument: an `Event` on the channels "events" and "errors", a `Performance` on
-        "performance", a tick result on "ticks". What it raises is logged and disturbs nobody.
+        "performance", a tick result on "ticks". What it raises is logged and disturbs nobody. An
+        event of a live run comes at least once: after a restart those of the last tick may come
+        again, with the same `seq`.
     mode : {"backtest", "live", "rehearsal"}, optional
         Only runs of this mode; default all. The events of a rehearsal say "live", as those of the
         run that it rehearses would; this setting tells them apart.

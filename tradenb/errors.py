@@ -110,6 +110,10 @@ class StateCorrupt(StateError):
         self.moved_to = moved_to
 
 
+class StateConflict(StateError):
+    """Somebody else wrote the state of a run; nothing is saved until the user decides."""
+
+
 class StateVersionError(StateError):
     """A state file was written by a newer tradenb."""
 
@@ -156,5 +160,7 @@ def unknown(kind: str, name: object, known: Iterable[str], *, hint: str = "") ->
 
 def near(name: object, known: Iterable[str]) -> str:
     """Say which known names are near to one, or nothing."""
-    found = difflib.get_close_matches(str(name), sorted(known), n=3, cutoff=0.5)
+    names = sorted(known)
+    holding = [item for item in names if len(str(name)) > 2 and str(name) in item][:3]
+    found = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5) or holding
     return "; did you mean " + " or ".join(repr(item) for item in found) + "?" if found else ""

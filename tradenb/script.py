@@ -7,22 +7,22 @@ from what it was exported with. Exit codes are those of `tradenb`.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
-import logging
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.cli import EXIT_CODES, code_of
 from tradenb.cli.leaving import Leave, leaving
+from tradenb.cli.logs import logging_to_stderr
 from tradenb.cli.reader import Reader
 from tradenb.cli.words import add_json
+from tradenb.core.timeframe import floor_to, iso
 from tradenb.errors import StateError, TradenbError, UsageError
+from tradenb.live.deadline import due_after
 
 if TYPE_CHECKING:
     from tradenb.core.rules import Rules
@@ -66,7 +66,7 @@ def run_script(
     names = options.symbol or ([symbols] if isinstance(symbols, str) else list(symbols))
     job = _Job(names, strategies, exchange, rules, options)
     try:
-        with _logging(json_lines=options.json):
+        with logging_to_stderr(job.reader, json_lines=options.json):
             return job.rehearsed() if options.dry_run else job.run(Path(options.home))
     except (TradenbError, OSError) as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
@@ -89,7 +89,7 @@ class _Job:
         self._exchange = options.exchange or exchange
         self._rules = rules
         self._options = options
-        self._reader = Reader(json=options.json)
+        self.reader = Reader(json=options.json)
 
     def run(self, home: Path, *, once: bool = False) -> int:
         """Run, and return the exit code."""
@@ -97,19 +97,21 @@ class _Job:
 
         os.environ["TRADENB_HOME"] = str(home)  # where exchanges keep candles, and strategies look
         runs: list[LiveRun] = []
-        with self._reader.listening(), leaving():
+        with self.reader.listening(), leaving():
             try:
                 runs = self._started(home)
                 ids = [run.id for run in runs]
-                self._reader.say(
+                self.reader.say(
                     {"started": ids, "home": str(home)}, f"running {', '.join(ids)} under {home}"
                 )
+                if once or self._options.once:
+                    self._say_what_for(runs)
                 _wait(runs, once=once or self._options.once)
             except Leave as asked:
-                self._reader.say({"signal": str(asked)}, f"{asked}: leaving, positions stay")
+                self.reader.say({"signal": str(asked)}, f"{asked}: leaving, positions stay")
             finally:
                 left = leave_all()
-        self._reader.end(runs)
+        self.reader.end(runs)
         bad = [run for run in runs if not run.saved or isinstance(run.error, StateError)]
         if self._options.once or once:
             bad += [run for run in runs if run.error is not None]
@@ -122,22 +124,36 @@ class _Job:
         home = Path(self._options.home)
         with tempfile.TemporaryDirectory(prefix="tradenb-dry-run-") as name:
             copied = _copy_state(home, Path(name))
-            self._reader.say(
+            self.reader.say(
                 {"dry_run": str(home), "states": copied},
                 f"dry run on a copy of {home} ({copied} states): nothing there is changed",
             )
             return self.run(Path(name), once=True)
 
+    def _say_what_for(self, runs: Sequence[LiveRun]) -> None:
+        """Say at once why the tick is not: the next candle has not closed."""
+        now = time.time_ns() // 1_000_000
+        due = {run.id: due_after(now, run.rules) for run in runs if _is_up_to_date(run, now)}
+        if not due:
+            return
+        at = max(due.values())
+        if self._options.json:
+            self.reader.say({"waiting": [*due], "until": at}, "")
+            return
+        words = f"{', '.join(due)}: nothing to do before the next candle has closed, at "
+        words += f"{iso(floor_to(at))} UTC; waiting {max(0, at - now) / 1000:.0f} s for it"
+        print(words, file=sys.stderr, flush=True)
+
     def _started(self, home: Path) -> list[LiveRun]:
-        from tradenb.exchanges.connect import source_named
+        from tradenb.exchanges.given import candle_source
         from tradenb.live import background
 
-        source = source_named(self._exchange)
-        if source is None:
+        if self._exchange is None:
             raise UsageError(
                 "this script was exported with recorded candles, which have no next one; say which "
                 "exchange it is to run on, such as --exchange binance"
             )
+        source = candle_source(self._exchange)
         return [
             background(
                 symbol,
@@ -161,6 +177,12 @@ def _wait(runs: Sequence[LiveRun], *, once: bool) -> None:
             return
         else:
             time.sleep(_LOOK_EVERY_S)
+
+
+def _is_up_to_date(run: LiveRun, now: int) -> bool:
+    """Tell whether a run has seen all candles: it is new, or its last tick was just now."""
+    kept = run.kept
+    return kept is None or kept.state.done or kept.state.cursor >= floor_to(now)
 
 
 def _copy_state(home: Path, to: Path) -> int:
@@ -216,33 +238,3 @@ def _parser(home: str | None) -> argparse.ArgumentParser:
     )
     add_json(parser, "one JSON object a line: started, events, ended; the log to stderr, the same")
     return parser
-
-
-@contextlib.contextmanager
-def _logging(*, json_lines: bool) -> Iterator[None]:
-    """Let the log of tradenb go to stderr."""
-    handler = logging.StreamHandler()
-    words = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    handler.setFormatter(_JsonLines() if json_lines else logging.Formatter(words))
-    logger = logging.getLogger("tradenb")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-
-
-class _JsonLines(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Write a record; times are ms UTC."""
-        facts: dict[str, Any] = {
-            "wall": round(record.created * 1_000),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            facts["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(facts, ensure_ascii=False)

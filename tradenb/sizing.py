@@ -11,9 +11,11 @@ from __future__ import annotations
 import math
 from numbers import Real
 
+from tradenb.calls import explained
 from tradenb.errors import UsageError
 
 
+@explained("tn.size_fixed")
 def size_fixed(
     balance: float,
     entry: float,
@@ -66,6 +68,7 @@ def size_fixed(
     return _capped(size, capital, price, max_position_percent, max_size, min_size)
 
 
+@explained("tn.size_kelly")
 def size_kelly(
     balance: float,
     entry: float,
@@ -126,6 +129,7 @@ def size_kelly(
     return _capped(size, capital, price, max_position_percent, max_size, min_size)
 
 
+@explained("tn.size_atr")
 def size_atr(
     balance: float,
     entry: float,

@@ -169,7 +169,8 @@ def test_the_edges_of_the_range_are_floored_to_the_minute():
 
 @pytest.mark.parametrize(("start", "end"), [(None, NEW_YEAR), (NEW_YEAR, None), (None, None)])
 def test_start_and_end_must_be_given(start, end):
-    with pytest.raises(UsageError, match=f"must both be given; was start={start}, end={end}"):
+    first, last = ("None" if at is None else "2024-01-01 00:00" for at in (start, end))
+    with pytest.raises(UsageError, match=f"must both be given; was start={first}, end={last}"):
         Market([]).source().load("X", start=start, end=end, history=0, rules=RULES)
 
 

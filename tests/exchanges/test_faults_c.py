@@ -30,7 +30,9 @@ def test_fault_34_an_exchange_that_does_not_answer_is_given_up():
         ex = connected(server, timeout=300)
         trouble = server.trouble("silence")
         began = time.monotonic()
-        with pytest.raises(tn.ExchangeError, match=r"failed 1 times.*RequestTimeout") as refused:
+        with pytest.raises(
+            tn.ExchangeError, match=r"failed 1 times.*no answer came in time"
+        ) as refused:
             loaded(ex, rules=NONE)
         assert time.monotonic() - began < 20
         assert refused.value.retryable
@@ -43,7 +45,7 @@ def test_fault_34_also_where_ccxt_itself_would_wait_for_ever(monkeypatch):
     with served() as server:
         ex = connected(server, timeout=600_000)
         server.trouble("silence")
-        with pytest.raises(tn.ExchangeError, match="TimeoutError"):
+        with pytest.raises(tn.ExchangeError, match="no answer came in time"):
             loaded(ex, rules=NONE)
 
 

@@ -612,5 +612,5 @@ def test_real_candles_are_the_same_from_frame_parquet_csv_and_npy(tmp_path, real
 
 @pytest.mark.parametrize("pattern", [None, 5, [None], ["a.csv", 5], b"a.csv"])
 def test_a_pattern_that_is_no_path_is_said(pattern):
-    with pytest.raises(UsageError, match="pattern must be a path or a list of them, was"):
+    with pytest.raises(UsageError, match="pattern must be a file, a folder or a pattern"):
         file_exchange(pattern)

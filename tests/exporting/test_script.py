@@ -55,6 +55,16 @@ def test_once_makes_one_tick_and_leaves_the_position_to_the_next(bot, tmp_path):
     assert held["take_profit"] > held["entry"] > held["stop_loss"]
 
 
+@pytest.mark.parametrize("how", ["--once", "--dry-run"])
+def test_a_wait_for_the_next_candle_is_explained_at_once(bot, tmp_path, how):
+    with child("-I", str(bot), how, "--home", str(tmp_path / "fresh")) as found:
+        until(lambda: "before the next candle has closed, at" in found.words, "the words", 40)
+    assert "BTCUSDT:hold: nothing to do" in "".join(found.errors)
+    with child("-I", str(bot), how, "--json", "--home", str(tmp_path / "fresh")) as found:
+        assert found.said("waiting") == ["BTCUSDT:hold"]
+    assert "".join(found.errors) == ""
+
+
 def test_the_home_is_that_of_the_notebook_then_the_environments_then_the_arguments(bot, tmp_path):
     homes = [tmp_path / name for name in ("home", "env", "argument")]
     begin(homes[1])

@@ -216,7 +216,7 @@ def test_fault_17_a_state_folder_that_is_deleted_is_made_again_and_the_log_says_
     world = world_of(once(3), flat(20))
     deed = Deed(minute(5) + 30_000, lambda process: world.disk.remove(world.home.state))
     assert world.live(until(8), [deed])
-    assert "had gone; it was written anew from memory" in caplog.text
+    assert "had gone or was damaged; it was written anew from memory" in caplog.text
     kept = world.kept(world.wanted[0])
     assert (kept.state.cursor, kept.state.opened_at) == (minute(8), minute(3))
 

@@ -1,4 +1,4 @@
-"""`tn.live.run`: a loop over what happens to a run, plain or async."""
+"""`tn.live.run`: the run begins with the loop, and is released with it if the loop began it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tradenb.core.events import Event
 
 @pytest.fixture
 def pair(quick, monkeypatch):
-    """What `tn.live.run` is given, on a quick desk."""
+    """What `tn.live.run` is given, on a quick desk; it trades every minute."""
     monkeypatch.setattr("tradenb.live.api.desk", quick.desk)
 
     @tn.strategy("often", every="1m")
@@ -25,75 +25,83 @@ def pair(quick, monkeypatch):
     return {"strategy": often, "exchange": quick.exchange, "rules": RULES}
 
 
+def the_run(quick):
+    return quick.desk.find("BTCUSDT", "often")
+
+
 def listeners() -> int:
     return len(bus.wants("events", "live"))
 
 
-def ended(run):
-    return until(lambda: run.status != "running", "the end")
+def released(run) -> None:
+    until(lambda: run.status == "idle", "the release")
+    until(lambda: listeners() == 0, "the end of the listening")
 
 
-def test_a_plain_loop_yields_what_was_opened_and_closed_and_break_releases_its_own_run(pair):
+def test_nothing_begins_before_the_loop(pair, quick):
     following = tn.live.run("BTCUSDT", **pair)
-    events = list(itertools.islice(following, 4))
+    assert quick.desk.runs() == []
+    assert listeners() == 0
+    assert repr(following).startswith("<events of BTCUSDT:often, not begun")
+
+
+def test_a_plain_loop_yields_what_was_opened_and_closed_and_releases_the_run_it_began(pair, quick):
+    events = list(itertools.islice(tn.live.run("BTCUSDT", **pair), 4))
     kinds = [event.kind for event in events]
     assert kinds in (["opened", "closed"] * 2, ["closed", "opened"] * 2)
     assert [event.seq for event in events] == sorted(event.seq for event in events)
-    ended(following.run)
-    assert following.run.status == "idle"
-    assert listeners() == 0
+    released(the_run(quick))
 
 
-def test_an_async_loop_yields_the_same_and_break_releases_its_own_run(pair):
+def test_an_async_loop_yields_the_same_and_releases_the_run_it_began(pair, quick):
     async def first():
-        following = tn.live.run("BTCUSDT", **pair)
-        async for event in following:
-            return following.run, event
+        async for event in tn.live.run("BTCUSDT", **pair):
+            return event
         raise AssertionError("the loop ended")
 
-    run, event = asyncio.run(first())
-    assert event.kind == "opened"
-    ended(run)
-    assert run.status == "idle"
-    assert listeners() == 0
+    assert asyncio.run(first()).kind == "opened"
+    released(the_run(quick))
 
 
-def test_on_a_running_pair_it_follows_and_break_leaves_it_running(pair):
+def test_on_a_running_pair_it_follows_and_leaves_it_running(pair, quick):
     run = tn.live.background("BTCUSDT", **pair)
-    following = tn.live.run("BTCUSDT", **pair)
-    assert following.run is run
-    assert next(iter(following)).symbol == "BTCUSDT"
-    assert run.status == "running"
+    assert next(iter(tn.live.run("BTCUSDT", **pair))).symbol == "BTCUSDT"
     until(lambda: listeners() == 0, "the end of the listening")
+    assert the_run(quick) is run
+    assert run.status == "running"
 
 
 def test_two_may_follow_one_run_and_each_sees_all(pair):
     run = tn.live.background("BTCUSDT", **pair)
     one, two = (iter(tn.live.run("BTCUSDT", **pair)) for _ in range(2))
-    assert [next(one) for _ in range(3)] == [next(two) for _ in range(3)]
+    first, second = next(one), next(two)
+    seen = {first.seq: first}
+    while max(seen) < second.seq:
+        event = next(one)
+        seen[event.seq] = event
+    assert seen.get(second.seq, second) == second
     assert run.status == "running"
 
 
 @pytest.mark.parametrize("way", ["plain", "async"])
-def test_the_loop_ends_when_the_run_is_done(pair, way):
-    following = tn.live.run("BTCUSDT", **pair)
+def test_the_loop_ends_when_the_run_is_done(pair, quick, way):
     seen = []
 
     def take(event):
         if not seen:
-            following.run.stop()
+            the_run(quick).stop()
         seen.append(event.kind)
 
     async def loop():
-        async for event in following:
+        async for event in tn.live.run("BTCUSDT", **pair):
             take(event)
 
     if way == "plain":
-        for event in following:
+        for event in tn.live.run("BTCUSDT", **pair):
             take(event)
     else:
         asyncio.run(loop())
-    assert following.run.status == "done"
+    assert the_run(quick).status == "done"
     assert seen[:2] == ["opened", "closed"]
 
 
@@ -111,48 +119,52 @@ def test_what_happens_while_the_run_begins_is_heard(pair, quick, monkeypatch):
 
 
 def test_others_are_not_heard(pair, quick):
-    following = tn.live.run("BTCUSDT", **pair)
+    events = iter(tn.live.run("BTCUSDT", **pair))
+    first = next(events)
     tn.live.background("ETHUSDT", **pair)
     until(lambda: len(quick.desk.find("ETHUSDT", "often").events()) > 2, "events of the other")
-    events = itertools.islice(following, 2)
-    assert {event.symbol for event in events} == {"BTCUSDT"}
+    assert {first.symbol, next(events).symbol, next(events).symbol} == {"BTCUSDT"}
 
 
-def test_a_start_that_is_refused_leaves_nobody_listening(pair):
+def test_a_start_that_is_refused_leaves_nobody_listening(pair, quick, monkeypatch):
     with pytest.raises(tn.UsageError, match="rules must be"):
         tn.live.run("BTCUSDT", **pair | {"rules": {}})
+
+    def refuses(run):
+        raise tn.StateLocked("held by another")
+
+    monkeypatch.setattr(quick.engine, "add", refuses)
+    with pytest.raises(tn.StateLocked, match="held by another"):
+        next(iter(tn.live.run("BTCUSDT", **pair)))
     assert listeners() == 0
 
 
-def test_a_cancelled_task_releases_the_run_it_had_started(pair):
+def test_a_cancelled_task_releases_the_run_it_had_started(pair, quick):
     async def cancelled():
-        following = tn.live.run("BTCUSDT", **pair)
-
         async def loop():
-            async for _ in following:
+            async for _ in tn.live.run("BTCUSDT", **pair):
                 pass
 
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(loop(), 0.5)
-        return following.run
 
-    run = asyncio.run(cancelled())
-    ended(run)
-    assert run.status == "idle"
-    assert listeners() == 0
+    asyncio.run(cancelled())
+    released(the_run(quick))
 
 
 @pytest.mark.parametrize("status", ["idle", "done"])
 def test_a_state_that_was_not_saved_is_raised_at_the_end_unless_it_was_saved_after_all(
-    pair, status
+    pair, quick, status
 ):
-    following = tn.live.run("BTCUSDT", **pair)
-    next(iter(following))
-    run = following.run
-    ended(run)
+    tn.live.background("BTCUSDT", **pair)
+    events = iter(tn.live.run("BTCUSDT", **pair))
+    next(events)
+    run = the_run(quick)
+    run.release()
+    until(lambda: run.status == "idle", "the release")
     run.error, run.status = tn.StateWriteError("the disk is full"), status
     if status == "idle":
         with pytest.raises(tn.StateWriteError, match="the disk is full"):
-            list(following)
+            list(events)
     else:
-        list(following)
+        list(events)

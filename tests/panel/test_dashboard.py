@@ -289,7 +289,7 @@ def test_a_home_that_is_no_path_is_an_error_and_leaves_nothing_behind(monkeypatc
     monkeypatch.setattr(sys, "unraisablehook", lambda failure: unraisable.append(failure.exc_value))
 
     def refused():
-        with pytest.raises(tn.UsageError, match="home must be the path of a folder, was 5"):
+        with pytest.raises(tn.UsageError, match="home must be a folder such as 'dump', was 5"):
             tn.dashboard(home=5)
 
     refused()

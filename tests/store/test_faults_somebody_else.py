@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from tests.store.life import Memory, live
@@ -13,11 +15,12 @@ from tests.store.samples import (
     changed,
 )
 from tests.store.stores import begun, two_generations
-from tradenb.errors import StateCorrupt, StateError
-from tradenb.store.codec import encode
+from tradenb.errors import StateConflict, StateCorrupt, StateError
+from tradenb.store.codec import decode, encode
+from tradenb.store.conflict import ours_of
 from tradenb.store.document import DocumentStore
 from tradenb.store.paths import Key
-from tradenb.testing.disk import FakeDisk
+from tradenb.testing.disk import Crash, FakeDisk
 
 
 def test_fault_29_a_document_that_somebody_else_wrote_is_not_written_over():
@@ -30,7 +33,11 @@ def test_fault_29_a_document_that_somebody_else_wrote_is_not_written_over():
         with pytest.raises(StateError, match="somebody else wrote it") as caught:
             store.commit(body(3))
         assert not caught.value.retryable
-    assert {path: data for path, data in disk.files().items() if ".tmp" not in path.name} == before
+    files = {path: data for path, data in disk.files().items() if ".tmp" not in path.name}
+    (ours,) = set(files) - set(before)  # what was in force is kept, once
+    assert ".ours-2-" in ours.name
+    assert decode(files.pop(ours)).body == body(2)
+    assert files == before
     disk.plant(DOCUMENT, before[BAK])
     with pytest.raises(StateError, match="somebody else"):
         store.commit(body(3))
@@ -48,6 +55,7 @@ def test_fault_29_the_user_may_let_ours_win_and_theirs_is_kept():
     assert disk.files()[kept] == theirs
     assert store.commit(body(3)).seq == 31
     assert begun(disk).load().generation.body == body(3)
+    assert ours_of(disk, DOCUMENT) == []
 
 
 def test_fault_29_the_user_may_let_theirs_win():
@@ -56,8 +64,40 @@ def test_fault_29_the_user_may_let_theirs_win():
     disk.plant(DOCUMENT, encode(3, changed(3, "account", to="theirs")))
     with pytest.raises(StateError):
         store.commit(body(3))
-    assert store.load().generation.body["account"] == "theirs"
+    with pytest.raises(StateConflict, match=r"tradenb resolve BTCUSDT:dip"):
+        store.load()
+    assert store.take_theirs().generation.body["account"] == "theirs"
     assert store.commit(body(4)).seq == 4
+    (kept,) = [path for path in disk.files() if ".replaced-" in path.name]
+    assert decode(disk.files()[kept]).body == body(2)
+
+
+@pytest.mark.parametrize("decision", ["keep_ours", "take_theirs"])
+def test_fault_29_whoever_dies_while_it_is_decided_decides_again(decision):
+    """A crash at any step leaves it undecided, or decided; both states are on disk either way."""
+    ends = set()
+    for at in range(60):
+        disk = two_generations()
+        store = begun(disk)
+        disk.plant(DOCUMENT, encode(3, changed(3, "account", to="theirs")))
+        with pytest.raises(StateConflict):
+            store.commit(body(3))
+        disk.crash(at)
+        with contextlib.suppress(Crash, StateError):
+            getattr(store, decision)()
+            store.commit(body(4))
+        disk.restart()
+        files = disk.files().items()
+        held = [decode(data).body for path, data in files if ".tmp" not in path.name]
+        assert body(2) in held or body(4) in held
+        assert any(item["account"] == "theirs" for item in held) or decision == "take_theirs"
+        try:
+            ends.add(DocumentStore(disk, DOCUMENT).load().generation.body["account"])
+        except StateConflict:
+            ends.add("undecided")
+            assert body(2) in held
+    assert "undecided" in ends
+    assert len(ends) > 1
 
 
 def test_fault_29_a_document_copied_to_another_name_is_damage_there():
@@ -66,6 +106,34 @@ def test_fault_29_a_document_copied_to_another_name_is_damage_there():
     disk.plant(other, disk.files()[DOCUMENT])
     with pytest.raises(StateCorrupt, match="state of BTCUSDT:dip, under the name of ETHUSDT:dip"):
         DocumentStore(disk, other).load()
+
+
+def test_a_document_that_was_damaged_under_the_run_is_nobody_s_and_written_anew():
+    disk = two_generations()
+    store = begun(disk)
+    disk.plant(DOCUMENT, disk.files()[DOCUMENT][:100])
+    committed = store.commit(body(3))
+    assert (committed.renewed, begun(disk).load().generation.body) == (True, body(3))
+    (kept,) = [path for path in disk.files() if ".corrupt-" in path.name]
+    assert len(disk.files()[kept]) == 100
+    assert store.commit(body(4)).renewed is False
+
+
+def test_a_generation_that_was_loaded_is_not_lost_to_a_power_loss_after_it():
+    """It may be there by a rename alone that no sync has made durable: its writer died."""
+    renamed = 0
+    for at in range(40):
+        disk = two_generations()
+        store = begun(disk)
+        disk.crash(at)
+        with contextlib.suppress(Crash):
+            store.commit(body(3))
+        disk.restart()
+        loaded = begun(disk).seq
+        renamed += loaded == 3
+        disk.power_loss()
+        assert begun(disk).seq == loaded
+    assert 0 < renamed < 40
 
 
 def test_the_newer_generation_wins_wherever_it_stands():

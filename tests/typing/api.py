@@ -134,6 +134,7 @@ assert_type(result.figures, dict[str, float])
 assert_type(result.heatmap(), pd.DataFrame)
 assert_type(result.to_markdown(), str)
 assert_type(result.report("report.html"), Path)
+assert_type(result.report(), str)
 tn.backtest.run("BTCUSDT", exchange=source)  # type: ignore[call-arg]
 tn.backtest.run("BTCUSDT", dip, source)  # type: ignore[call-arg]
 tn.backtest.run("BTCUSDT", strategy=dip, exchange=source, rules={})  # type: ignore[arg-type]
@@ -177,6 +178,10 @@ assert_type(
     tn.live.background("BTCUSDT", strategy=dip, exchange=source, process=True, take_over=True),
     AttachedRun,
 )
+run = tn.live.background("BTCUSDT", strategy=dip, exchange=source)
+assert_type(run.report(), str)
+assert_type(run.report("live.html"), Path)
+run.report(5)  # type: ignore[call-overload]
 exported = tn.export("dip_bot.py", tn.live.background("BTCUSDT", strategy=dip, exchange=source))
 assert_type(exported, Exported)
 assert_type(exported.warnings, tuple[str, ...])

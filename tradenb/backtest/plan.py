@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from tradenb.core.rules import Rules
+from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.state import Command, CommandKind
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import to_ms
-from tradenb.engine.arguments import label_of, period_of, rules_of, source_of
+from tradenb.engine.arguments import label_of, period_of
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import UsageError, unknown
+from tradenb.exchanges.given import candle_source
 
 _COMMAND_FIELDS: Final = ("at", "kind", "symbol", "strategy", "id", "cancel_id")
 _LABELS: Final = ("id", "cancel_id")
@@ -82,10 +83,10 @@ def make_plan(
     _check_several("strategy", tuple(spec.name for spec in specs))
     _check_rules_agree(specs)
     first, last = period_of(start, end)
-    settings = rules_of(rules)
+    settings = checked_rules(rules)
     given = _several(commands, "commands", "command")
     orders = tuple(_order(item, plain, specs) for item in given)
-    return Plan(plain, specs, source_of(exchange), first, last, settings, orders)
+    return Plan(plain, specs, candle_source(exchange), first, last, settings, orders)
 
 
 def _several(given: object, plural: str, singular: str) -> tuple[Any, ...]:

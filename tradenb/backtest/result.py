@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tradenb.backtest.work import Work
 from tradenb.core import touch
@@ -203,19 +203,26 @@ class Result:
             self._shown_candles(), self._trades, self.start, end=self.end, symbol=shown
         )
 
-    def report(self, path: str | os.PathLike[str]) -> Path:
-        """Write one self-contained HTML page with figures, charts and trades.
+    @overload
+    def report(self, path: None = None) -> str: ...
+    @overload
+    def report(self, path: str | os.PathLike[str]) -> Path: ...
+    def report(self, path: str | os.PathLike[str] | None = None) -> str | Path:
+        """Report on the run: short, or as a page.
 
         Parameters
         ----------
-        path : str or path
-            A file that is there already is replaced.
+        path : str or path, optional
+            Where one self-contained HTML page goes, with figures, charts and trades; a file that
+            is there already is replaced.
 
         Returns
         -------
-        pathlib.Path
-            Where it is.
+        str or pathlib.Path
+            Without a path the markdown of `to_markdown`.
         """
+        if path is None:
+            return self.to_markdown()
         from tradenb.view.report import report_html
 
         target = Path(path).resolve()

@@ -10,9 +10,11 @@ from tradenb.backtest.bar import Bar
 from tradenb.backtest.job import Job
 from tradenb.backtest.plan import make_plan
 from tradenb.backtest.result import Result
+from tradenb.calls import explained
 from tradenb.core.rules import Rules
 
 
+@explained("tn.backtest.run")
 def run(
     symbols: str | Iterable[str],
     *,
@@ -64,6 +66,7 @@ def run(
     return job.result()
 
 
+@explained("tn.backtest.background")
 def background(
     symbols: str | Iterable[str],
     *,

@@ -27,6 +27,7 @@ from tradenb.engine.session import Session
 from tradenb.engine.signals import signals_of
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import CandleError, StrategyError, TradenbError
+from tradenb.view.gaps import gap_words
 from tradenb.view.words import plural
 
 log = logging.getLogger("tradenb")
@@ -285,5 +286,5 @@ def _intake_warnings(symbol: str, intake: Intake) -> list[str]:
         differing = f"{intake.duplicates_replaced:,} of them differing from the next"
         found.append(f"{symbol}: {rows} dropped, {differing}; the last one counts")
     if intake.filled:
-        found.append(f"{symbol}: {plural(intake.filled, 'missing minute')} filled flat")
+        found.append(gap_words(symbol, intake))
     return found

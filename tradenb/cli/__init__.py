@@ -2,7 +2,7 @@
 
 Exit codes, the same for every command: 0 all is well (a bot ended or was released), 1 something
 failed or needs the user, 2 the call is wrong, 3 another process holds the run, 4 the state on disk
-needs a decision (`tradenb doctor`).
+needs a decision (`tradenb doctor`, `tradenb resolve`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb import __version__
-from tradenb.cli import demo, doctor, export, fetch, report, run, status, stop
+from tradenb.cli import demo, doctor, export, fetch, report, resolve, retire, run, status, stop
 from tradenb.errors import (
+    StateConflict,
     StateCorrupt,
     StateLocked,
     StateVersionError,
@@ -74,7 +75,7 @@ def code_of(error: BaseException) -> int:
             return USAGE
         case StateLocked():
             return LOCKED
-        case StateCorrupt() | StateVersionError():
+        case StateConflict() | StateCorrupt() | StateVersionError():
             return UNDECIDED
         case _:
             return FAILED
@@ -88,6 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tradenb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (demo, fetch, run, status, stop, export, report, doctor):
+    for command in (demo, fetch, run, status, stop, resolve, retire, export, report, doctor):
         command.add(commands)
     return parser

@@ -14,17 +14,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from tradenb import __version__
 from tradenb.core.timeframe import iso
 from tradenb.errors import StateError
 from tradenb.store.check import GOOD, check_home
+from tradenb.store.conflict import ours_of
 from tradenb.store.control import kill_switch
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import holder_of
 from tradenb.store.paths import Home, Key
 from tradenb.store.reading import read_document
+from tradenb.store.writer import how_to_decide
 
 Verdict = Literal["well", "note", "wrong"]
 _LITTLE: Final = 500_000_000
@@ -43,13 +45,14 @@ class Check(NamedTuple):
     words: str
 
 
-def look(home: Home) -> list[Check]:
-    """Look at everything."""
+def look(home: Home, exchange: str | None = None) -> list[Check]:
+    """Look at everything; an exchange is asked for its time as well, and those of the runs are."""
     disk = DiskFilesystem(durable=False)
     return [
         *_versions(),
         *_folder(home),
         *_clock(disk, home),
+        *_exchanges(disk, home, exchange),
         *_kill(disk, home),
         *_locks(disk, home),
         *_files(disk, home),
@@ -112,14 +115,36 @@ def _clock(disk: DiskFilesystem, home: Home) -> Iterator[Check]:
     yield Check("clock", "well", f"{words}, local zone {zone}; tradenb works in UTC")
 
 
+def _exchanges(disk: DiskFilesystem, home: Home, given: str | None) -> Iterator[Check]:
+    """Compare the clock with those of the exchanges; one that cannot be asked is no trouble."""
+    from tradenb.cli.clocks import SKEW_MS, exchange_clocks
+    from tradenb.exchanges import ccxt
+
+    used = {str(body["exchange"]) for body in _bodies(disk, home)} & {*ccxt.names()}
+    for name, ahead, why in exchange_clocks([given] if given else used, home.root):
+        what = f"clock against {name}"
+        if ahead is None:
+            yield Check(what, "note", f"not known: {why}")
+        elif abs(ahead) < SKEW_MS:
+            yield Check(what, "well", f"{abs(ahead)} ms {'ahead' if ahead > 0 else 'behind'}")
+        else:
+            side = "ahead" if ahead > 0 else "behind"
+            words = f"this machine is {abs(ahead) / 1000:.1f} s {side}; synchronise it (NTP)"
+            yield Check(what, "wrong", words)
+
+
 def _saved(disk: DiskFilesystem, home: Home) -> Iterator[int]:
+    yield from (int(body["saved_at"]) for body in _bodies(disk, home))
+
+
+def _bodies(disk: DiskFilesystem, home: Home) -> Iterator[dict[str, Any]]:
     for key in _keys(disk, home):
         try:
             found = read_document(disk, home.document(key))
         except StateError:
             continue
         if found is not None:
-            yield int(found.body["saved_at"])
+            yield found.body
 
 
 def _kill(disk: DiskFilesystem, home: Home) -> Iterator[Check]:
@@ -164,10 +189,13 @@ def _files(disk: DiskFilesystem, home: Home) -> Iterator[Check]:
 
 
 def _undecided(disk: DiskFilesystem, home: Home) -> Iterator[Check]:
-    """Find runs without a valid generation of which one was moved aside."""
+    """Find runs that two wrote, and those without a valid generation with one moved aside."""
     for key in _keys(disk, home):
         path = home.document(key)
         names = disk.names(path.parent)
+        if ours_of(disk, path):
+            words = f"somebody else wrote the state of {key.symbol}:{key.strategy}"
+            yield Check("state", "wrong", f"{words}; {how_to_decide(path)}")
         if path.name in names or f"{path.name}.bak" in names:
             continue
         aside = [path.with_name(name) for name in names if ".json.corrupt-" in name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,13 @@ def add(commands: Any) -> None:
         metavar="FILE",
         help="put this generation of a state file in force; the one there is kept beside it",
     )
+    parser.add_argument(
+        "--exchange",
+        default=os.environ.get("TRADENB_EXCHANGE"),
+        metavar="NAME",
+        help="compare the clock with that of this exchange (default TRADENB_EXCHANGE, else those "
+        "of the runs)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -41,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         return _accept(options, home)
     from tradenb.cli.checks import look
 
-    checks = look(home)
+    checks = look(home, options.exchange)
     wrong = sum(check.verdict == "wrong" for check in checks)
     if options.json:
         found = [check._asdict() for check in checks]

@@ -69,6 +69,7 @@ def _check_out(options: argparse.Namespace) -> None:
 def _say(symbol: str, found: Loaded, options: argparse.Namespace) -> None:
     from tradenb.core.symbol import canonical
     from tradenb.core.timeframe import iso
+    from tradenb.view.gaps import gap_words, is_many
 
     candles = found.candles
     start, end = iso(candles.start), iso(candles.end)
@@ -79,7 +80,9 @@ def _say(symbol: str, found: Loaded, options: argparse.Namespace) -> None:
         return
     words = f"{canonical(symbol)} of {options.exchange}: {len(candles):,} candles, "
     words += f"{start} to {end}, {found.intake.filled:,} of them missing minutes filled flat"
-    print(printable(words), flush=True)
+    if is_many(found.intake):
+        words += f"\nnote: {gap_words(canonical(symbol), found.intake)}"
+    print("\n".join(map(printable, words.split("\n"))), flush=True)
 
 
 def _write(file: Path, found: Loaded) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,11 +19,18 @@ _SHOWN: Final = frozenset({"scheduled", "opened", "closed", "cancelled", "reject
 
 
 class Reader:
-    """Whoever reads what the bot says; the bot goes on when he leaves."""
+    """Whoever reads what the bot says; the bot goes on when he leaves.
+
+    Attributes
+    ----------
+    gone : bool
+        Whether he has left.
+    """
 
     def __init__(self, *, json: bool) -> None:
         self._json = json
-        self._gone = False
+        self.gone = False
+        self._began = time.time_ns() // 1_000_000
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -30,12 +38,16 @@ class Reader:
         from tradenb.bus import bus
 
         with (
-            bus.subscribe(self.hear, mode="live", kinds=_SHOWN),
+            bus.subscribe(self._hear_live, mode="live", kinds=_SHOWN),
             bus.subscribe(self.hear, mode="rehearsal", kinds=_SHOWN),
         ):
             yield
 
-    def hear(self, event: Event) -> None:
+    def _hear_live(self, event: Event) -> None:
+        """Show an event; who died before he knew that it was told tells it again."""
+        self.hear(event, again=event.wall is not None and event.wall < self._began)
+
+    def hear(self, event: Event, *, again: bool = False) -> None:
         """Show an event."""
         from tradenb.core.timeframe import iso
 
@@ -43,11 +55,12 @@ class Reader:
             name: getattr(event, name)
             for name in ("seq", "at", "symbol", "strategy", "kind", "price", "pnl_percent")
         }
+        what = f"{event.kind} (told before the restart)" if again else event.kind
         more = [event.exit_reason, _gain(event.pnl_percent), event.note]
-        words = f"{iso(event.at)} {event.symbol}:{event.strategy} {event.kind}"
+        words = f"{iso(event.at)} {event.symbol}:{event.strategy} {what}"
         words += "" if event.price is None else f" at {event.price:g}"
         words += "".join(f", {item}" for item in more if item)
-        facts |= {"exit_reason": event.exit_reason, "note": event.note}
+        facts |= {"exit_reason": event.exit_reason, "note": event.note, "again": again}
         self.say({"event": facts}, words)
 
     def end(self, runs: list[LiveRun]) -> None:
@@ -61,7 +74,7 @@ class Reader:
 
     def say(self, facts: dict[str, Any], words: str) -> None:
         """Say something, in words or as JSON."""
-        if self._gone:
+        if self.gone:
             return
         try:
             if self._json:
@@ -69,7 +82,7 @@ class Reader:
             else:
                 print("\n".join(map(printable, words.split("\n"))), flush=True)
         except (BrokenPipeError, OSError, ValueError):
-            self._gone = True
+            self.gone = True
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good
 
 

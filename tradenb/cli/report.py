@@ -32,6 +32,12 @@ def add(commands: Any) -> None:
         metavar="FOLDER",
         help="where they go (default reports)",
     )
+    parser.add_argument(
+        "--candles",
+        metavar="FILES",
+        help="where the candles of the price chart are, such as 'data/*.parquet'; default those of "
+        "the exchange, kept or fetched",
+    )
     add_home(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -40,6 +46,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the reports."""
     from tradenb.live.account import account_of
+    from tradenb.live.charted import with_candles
     from tradenb.store.filesystem import DiskFilesystem
     from tradenb.store.paths import find_home
 
@@ -51,11 +58,13 @@ def run(options: argparse.Namespace) -> int:
             continue
         document = home.document(key)
         try:
-            paths = _write(account_of(home, key), options.output, document)
+            account = with_candles(account_of(home, key), home.root, options.candles)
+            paths = _write(account, options.output, document)
         except StateError as error:
             failed.append({"id": name, "error": str(error)})
         else:
-            written.append({"id": name, "reports": [str(path) for path in paths]})
+            facts = {"id": name, "reports": [str(path) for path in paths]}
+            written.append(facts | {"notes": [*account.notes]})
     if options.json:
         show_json({"home": str(home.root), "written": written, "failed": failed})
     else:
@@ -66,17 +75,15 @@ def run(options: argparse.Namespace) -> int:
 def _write(account: Account, folder: Path, document: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{document.stem}-{document.parent.name}"
-    found = []
-    for suffix, text in (("md", account.markdown()), ("html", account.html())):
-        path = folder / f"{name}.{suffix}"
-        path.write_text(text, encoding="utf-8")
-        found.append(path)
-    return found
+    text = folder / f"{name}.md"
+    text.write_text(account.markdown(), encoding="utf-8")
+    return [text, account.write(folder / f"{name}.html")]
 
 
 def _say(home: str, written: list[dict[str, Any]], failed: list[dict[str, Any]]) -> None:
     for item in written:
-        print(printable(f"{item['id']}: {', '.join(item['reports'])}"))
+        notes = "".join(f"\n  {printable(note)}" for note in item["notes"])
+        print(printable(f"{item['id']}: {', '.join(item['reports'])}") + notes)
     for item in failed:
         print(printable(f"{item['id']}: {item['error']}"))
     if not written and not failed:

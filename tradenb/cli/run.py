@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradenb.cli.leaving import Leave, leaving
+from tradenb.cli.logs import logging_to_stderr
 from tradenb.cli.reader import Reader
 from tradenb.cli.words import add_home, add_json
 from tradenb.errors import StateError, TradenbError, UsageError
@@ -51,7 +52,11 @@ def run(options: argparse.Namespace) -> int:
     from tradenb.live.living import leave_all, living
 
     reader = Reader(json=options.json)
-    with reader.listening(), leaving():
+    with (
+        logging_to_stderr(reader, json_lines=options.json),
+        reader.listening(),
+        leaving(),
+    ):
         try:
             _execute(file)
             _wait(file, reader)
@@ -93,13 +98,17 @@ def _wait(file: Path, reader: Reader) -> None:
     runs = living()
     if not runs:
         raise UsageError(f"{file} started no live run; it has to call tn.live.background(...)")
-    reader.say({"started": [item.id for item in runs]}, f"running {', '.join(map(_id, runs))}")
+    reader.say({"started": [item.id for item in runs]}, f"running {', '.join(map(_resumed, runs))}")
     while running := [item for item in living() if item.status == "running"]:
         running[0].wait(1.0)
 
 
-def _id(run: LiveRun) -> str:
-    return run.id
+def _resumed(run: LiveRun) -> str:
+    """Say which run it is, and what it goes on with."""
+    from tradenb.live.listing import holding
+
+    kept = None if run.kept is None or run.kept.state.done else run.kept.state
+    return run.id if kept is None else f"{run.id} (goes on: {holding(kept)})"
 
 
 def _failed(run: LiveRun) -> bool:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import time
+from typing import Any, Final
 
 from tradenb.cli.words import add_home, add_json, show_json, table
+
+SILENT_MS: Final = 180_000
+MINUTE: Final = 60_000
 
 
 def add(commands: Any) -> None:
@@ -35,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         (
             row["id"],
             row["mode"],
-            row["status"] + (", stopping" if row["stopping"] else ""),
+            row["status"] + (", stopping" if row["stopping"] else "") + _silence(row),
             row["state"] or "",
             iso(row["last_tick"]) if row["last_tick"] else "",
             row["last_error"] or "",
@@ -44,3 +48,12 @@ def run(options: argparse.Namespace) -> int:
     ]
     print(table([head, *lines]))
     return 0
+
+
+def _silence(row: dict[str, Any]) -> str:
+    """Say that a run that goes on has saved nothing for minutes: no candles come, or no room."""
+    now = time.time_ns() // 1_000_000
+    silent = now - (row["last_tick"] or now)
+    if row["status"] != "running" or row["mode"] != "live" or silent < SILENT_MS:
+        return ""
+    return f", nothing new for {silent // MINUTE} min"

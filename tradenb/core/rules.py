@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tradenb.errors import SpecError, near
+from tradenb.errors import SpecError, UsageError, near
 
 
 class Rules(BaseModel, frozen=True):
@@ -79,7 +79,9 @@ class Rules(BaseModel, frozen=True):
 
     if not TYPE_CHECKING:  # pragma: no branch - type checkers make it of the fields
 
-        def __init__(self, **values: object) -> None:
+        def __init__(self, *unnamed: object, **values: object) -> None:
+            if unnamed:
+                raise SpecError(f"Rules: {unnamed[0]!r:.80} needs its name; {_KNOWN}")
             try:
                 super().__init__(**values)
             except ValidationError as error:
@@ -124,4 +126,24 @@ def _all_problems(error: ValidationError) -> str:
             lines.append(f"unknown rule {name!r}{near(name, Rules.model_fields)}")
         else:
             lines.append(f"{name}: {words}, was {item['input']!r}" if name else words)
-    return "Rules: " + "; ".join(lines)
+    unknown = any(item["type"] == "extra_forbidden" for item in error.errors())
+    known = f" ({_KNOWN})" if unknown else ""
+    return f"Rules: {'; '.join(lines)}{known}"
+
+
+def checked_rules(given: object) -> Rules:
+    """Return the rules of a run, or the default ones for None.
+
+    Raises
+    ------
+    UsageError
+        When something else was given.
+    """
+    if given is None:
+        return Rules()
+    if not isinstance(given, Rules):
+        raise UsageError(f"rules must be tn.Rules(...), was {given!r:.80}")
+    return given
+
+
+_KNOWN: Final = f"there are {', '.join(Rules.model_fields)}"

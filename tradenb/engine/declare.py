@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
 
+from tradenb.calls import explained
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import CALLBACKS, RiskSpec, Strategy, StrategySpec, function_of, is_async
 from tradenb.errors import SpecError
@@ -13,6 +14,7 @@ from tradenb.errors import SpecError
 _TAKES: Final = ("book", "candidate")
 
 
+@explained("tn.strategy")
 def strategy(
     name: str,
     *,
@@ -46,8 +48,9 @@ def strategy(
         minutes, and if you like entry, size, id, note. Each row is the answer at its candle's
         close. A value in place of a column counts for all rows.
     on_schedule, on_open, on_milestone, on_close, on_cancel, on_ping : callable, optional
-        Called with the event; in a live run after it is on disk. on_ping: each minute that a limit
-        entry waits.
+        Called with the event; in a live run after it is on disk, and at most once: who dies in
+        between does not make the call after the restart. on_ping: each minute that a limit entry
+        waits.
 
     Returns
     -------
@@ -99,6 +102,7 @@ def strategy(
     return decorate
 
 
+@explained("tn.risk")
 def risk(name: str) -> Callable[[Callable[..., Any]], RiskSpec]:
     """Register a function as a risk rule.
 

@@ -104,15 +104,20 @@ class Registry:
             if isinstance(given, str) and given in known:
                 return known[given].item  # type: ignore[no-any-return]
             if isinstance(given, str):
-                raise unknown(kind, given, known, hint=_HINTS.get(kind, "").format(given))
-        hint = (
-            f"; decorate it with {DECORATORS.get(kind, '')} first"
-            if isinstance(given, FunctionType)
-            else ""
-        )
+                raise unknown(kind, given, known)
+        hint = ""
+        if isinstance(given, FunctionType):
+            hint = f"; decorate it with {DECORATORS.get(kind, '')} first"
+        elif isinstance(given, list | tuple):
+            hint = "; here it has to be one alone"
         raise SpecError(
             f"a {kind} must be given as an object or by its name, was {given!r:.80}{hint}"
         )
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of a kind."""
+        with self._lock:
+            return sorted(self._named.get(kind, {}))
 
     def known(self, kind: str, name: str) -> Any:
         """Return what is registered under a name, or None."""
@@ -121,9 +126,11 @@ class Registry:
             return None if found is None else found.item
 
     def revision(self, kind: str, name: str) -> int:
-        """Return how many different versions a name has seen, counting from 1."""
+        """Return how many different versions a name has seen, counting from 1; 0 if none."""
         with self._lock:
-            known = self._named[kind]
+            known = self._named.get(kind, {})
+            if name not in known:
+                return 0
             known[name] = known[name].settled()
             return known[name].revision
 
@@ -149,9 +156,6 @@ class Registry:
             if key not in self._instances:
                 self._instances[key] = make()
             return self._instances[key]  # type: ignore[no-any-return]
-
-
-_HINTS: Final = {"exchange": "(a real one is made with tn.ccxt_exchange({!r}))"}
 
 
 def _check_same(kind: str, earlier: Named, item: Named) -> None:

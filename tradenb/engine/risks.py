@@ -6,6 +6,7 @@ allows five positions together.
 
 from __future__ import annotations
 
+from tradenb.calls import explained
 from tradenb.core import risk
 from tradenb.core.signal import ExitReason
 from tradenb.engine.registry import READY_MADE, registry
@@ -28,6 +29,7 @@ class _ReadyMade(RiskSpec):
         return self.terms
 
 
+@explained("tn.risks.max_open")
 def max_open(count: int, *, name: str | None = None) -> RiskSpec:
     """Allow at most `count` signals, open and scheduled together.
 
@@ -41,6 +43,7 @@ def max_open(count: int, *, name: str | None = None) -> RiskSpec:
     return _made(f"max_open({count})", name, risk.max_open(count))
 
 
+@explained("tn.risks.cooldown")
 def cooldown(
     minutes: float, after: ExitReason | None = None, *, name: str | None = None
 ) -> RiskSpec:
@@ -60,6 +63,7 @@ def cooldown(
     return _made(terms, name, rule)
 
 
+@explained("tn.risks.max_drawdown")
 def max_drawdown(percent: float, *, name: str | None = None) -> RiskSpec:
     """Stop entering once the sum of pnl_percent has fallen this far below its peak.
 
@@ -74,6 +78,7 @@ def max_drawdown(percent: float, *, name: str | None = None) -> RiskSpec:
     return _made(f"max_drawdown({percent:g}%)", name, rule)
 
 
+@explained("tn.risks.daily_loss")
 def daily_loss(percent: float, *, name: str | None = None) -> RiskSpec:
     """Stop entering for the day (UTC) once its trades have lost this much together.
 

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
+from tradenb.calls import explained
 from tradenb.core.intake import accept
 from tradenb.core.rows import Rows
 from tradenb.core.rules import Rules
@@ -110,7 +111,7 @@ class CallableExchange(Shown):
         """Return the closed candles of [start - history, end); see `engine.ports.CandleSource`."""
         key = canonical(symbol)
         if start is None or end is None:
-            given = f"start={start}, end={end}"
+            given = f"start={_when(start)}, end={_when(end)}"
             raise UsageError(
                 f"exchange {self._name!r} asks a function, so start and end must both be given; "
                 f"was {given}"
@@ -161,6 +162,7 @@ class CallableExchange(Shown):
         return _in_thread(driven) if _in_running_loop() else driven(lambda: None)
 
 
+@explained("tn.exchange")
 def exchange(
     name: str,
     *,
@@ -234,6 +236,10 @@ def _check_function(function: object, name: str) -> None:
         raise SpecError(
             f"exchange {name!r} must take (symbol, since, limit), was {signature}: {error}"
         ) from None
+
+
+def _when(at: int | None) -> str:
+    return "None" if at is None else iso(at)
 
 
 def _in_running_loop() -> bool:

@@ -6,13 +6,14 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
+from tradenb.calls import explained
 from tradenb.core.candles import NAMES, Candles, resample
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso, timeframe_ms, to_ms
-from tradenb.engine.ports import CandleSource, Loaded
-from tradenb.errors import CandleError, UsageError
-from tradenb.exchanges.connect import source_named
+from tradenb.engine.ports import Loaded
+from tradenb.errors import CandleError
+from tradenb.exchanges.given import candle_source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _DELAY_S: Final = 0.5
 
 
+@explained("tn.candles")
 def candles(
     symbol: str,
     *,
@@ -74,12 +76,7 @@ def fetched(
 
     The counts are those of all that the source looked at.
     """
-    source = source_named(exchange)
-    if not isinstance(source, CandleSource):
-        raise UsageError(
-            "exchange must be an exchange such as tn.ccxt_exchange('binance') or the name of one, "
-            f"was {type(source).__name__}"
-        )
+    source = candle_source(exchange)
     first = None if start is None else to_ms(start, "start")
     last = None if end is None else to_ms(end, "end")
     with _Bar(canonical(symbol), enabled=progress) as bar:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tradenb.calls import explained
 from tradenb.engine.registry import registry
 from tradenb.errors import unknown
 from tradenb.exchanges import ccxt, credentials
 from tradenb.exchanges.connected import ELSEWHERE, CcxtExchange, spelled
 
 
+@explained("tn.ccxt_exchange")
 def ccxt_exchange(
     name: str, *, cache: bool = True, home: str | Path | None = None, **options: Any
 ) -> CcxtExchange:
@@ -62,12 +64,20 @@ def ccxt_exchange(
     return made if set(ELSEWHERE) & options.keys() else registry.register("exchange", made)
 
 
-def source_named(given: object) -> Any:
-    """Return a source of candles: an object, a registered name, or the name of an exchange."""
-    if not isinstance(given, str):
-        return given
-    registered = registry.known("exchange", given)
-    return ccxt_exchange(given) if registered is None else registered
+def source_named(name: str) -> Any:
+    """Return the exchange that is registered under a name, or the one that ccxt has.
+
+    Raises
+    ------
+    UnknownName
+        When there is neither; the nearest are named.
+    """
+    registered = registry.known("exchange", name)
+    if registered is not None:
+        return registered
+    if name in ccxt.names():
+        return ccxt_exchange(name)
+    raise unknown("exchange", name, [*registry.names("exchange"), *ccxt.names()])
 
 
 def unpickled(

@@ -210,6 +210,17 @@ class CcxtExchange:
 
         return portal.call(asked)
 
+    def measure_clock(self) -> int | None:
+        """Ask the exchange for its time, and return `clock_ahead_ms`; no market is asked for.
+
+        Raises
+        ------
+        ExchangeError
+            When it cannot be asked.
+        """
+        portal.call(self._client.measure)
+        return self.clock_ahead_ms
+
     async def _recent(self, symbol: str, since: int, limit: int) -> Rows:
         submitted = portal.submit(lambda: self._client.candles(symbol, since, limit))
         return (await asyncio.wrap_future(submitted)).rows

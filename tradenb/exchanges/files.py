@@ -5,12 +5,13 @@ from __future__ import annotations
 import bisect
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from tradenb.calls import explained
 from tradenb.core.intake import accept
 from tradenb.core.rows import Rows, when
 from tradenb.core.rules import Rules
@@ -78,6 +79,7 @@ class FileExchange(Shown):
         return files
 
 
+@explained("tn.file_exchange")
 def file_exchange(
     pattern: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, name: str = "files"
 ) -> FileExchange:
@@ -119,13 +121,16 @@ def file_exchange(
 
 
 def _several(pattern: object) -> list[str | os.PathLike[str]]:
-    given = [pattern] if isinstance(pattern, str | os.PathLike) else pattern
-    several = []
-    for one in given if isinstance(given, Iterable) else [given]:
-        if not isinstance(one, str | os.PathLike):
-            raise UsageError(f"pattern must be a path or a list of them, was {one!r:.80}")
-        several.append(one)
-    return several
+    if isinstance(pattern, str | os.PathLike):
+        return [pattern]
+    # A DataFrame can be iterated too, and gives strings.
+    given: list[Any] = [*pattern] if isinstance(pattern, Sequence | Set | Iterator) else [None]
+    if not all(isinstance(item, str | os.PathLike) for item in given):
+        raise UsageError(
+            "pattern must be a file, a folder or a pattern such as 'data/*.parquet', or a list of "
+            f"them, was {pattern!r:.80}"
+        )
+    return given
 
 
 def _match(pattern: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tradenb.calls import explained
 from tradenb.core.intake import accept
 from tradenb.core.rows import Rows
 from tradenb.core.rules import Rules
@@ -78,6 +79,7 @@ class FrameExchange(Shown):
             raise CandleError(words, code=error.code, index=error.index) from None
 
 
+@explained("tn.frame_exchange")
 def frame_exchange(
     frames: pd.DataFrame | Mapping[str, pd.DataFrame], *, name: str = "frame"
 ) -> FrameExchange:

@@ -157,10 +157,15 @@ def _page(ask: Ask, asked: _Asked, patience: Patience, *, retry_empty: bool) -> 
         raise failure
     raise ExchangeError(
         f"asking for candles of {asked.what} since {iso(asked.since)} failed "
-        f"{patience.retries + 1} times, the last time with {type(failure).__name__}: {failure}; "
+        f"{patience.retries + 1} times, the last time with {_words(failure)}; "
         "try again later",
         retryable=True,
     ) from failure
+
+
+def _words(failure: Exception) -> str:
+    ours = isinstance(failure, TradenbError)
+    return str(failure) if ours else f"{type(failure).__name__}: {failure}"
 
 
 def _within(rows: Rows, asked: _Asked) -> Rows:

@@ -7,7 +7,8 @@ of a traceback must not.
 | ccxt | here | again? |
 |---|---|---|
 | RateLimitExceeded, DDoSProtection, 429, 418 | ExchangeError | yes, after `retry_after` |
-| NetworkError (time-outs, 5xx, maintenance), broken answers | ExchangeError | yes |
+| no connection, time-outs | ExchangeError | yes |
+| NetworkError (5xx, maintenance), broken answers | ExchangeError | yes |
 | BadSymbol | UnknownName | no |
 | all else (refused keys and requests, what is not supported) | ExchangeError | no |
 """
@@ -27,9 +28,13 @@ DEFAULT_PAUSE_S: Final = 10.0
 LONGEST_PAUSE_S: Final = 3 * 86_400.0
 _SHOWN: Final = 300
 
+_UNREACHED: Final = {"ClientConnectorError", "gaierror", "ConnectionRefusedError"}
+_SILENT: Final = {"TimeoutError", "RequestTimeout"}
 _LIMITED: Final = {"RateLimitExceeded", "DDoSProtection"}
-_PASSING: Final = {"OperationFailed", "NetworkError", "BadResponse", "TimeoutError", "ClientError"}
+_PASSING: Final = {"OperationFailed", "NetworkError", "BadResponse", "ClientError"}
 _HTML: Final = re.compile(r"<(!doctype|html|head|body)\b.*", re.IGNORECASE)
+# ccxt puts exchange, method and address before what was answered.
+_ASKED: Final = re.compile(r"\b\w+ (GET|POST|PUT|DELETE) https?://\S+ ?")
 _BANNED: Final = re.compile(r"banned until (\d{13})")
 # What code that expects an answer in another form raises: HTML, half a JSON, an empty body.
 _UNREADABLE: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
@@ -51,6 +56,12 @@ def refusal(
         The time of the exchange, ms UTC.
     """
     names = _names(error) | _names(error.__cause__)
+    if names & _UNREACHED:
+        words = "the exchange cannot be reached; check the network"
+        return ExchangeError(f"{what} could not be had: {words}", retryable=True)
+    if names & _SILENT:
+        words = "no answer came in time; check the network"
+        return ExchangeError(f"{what} could not be had: {words}", retryable=True)
     said = shown(error)
     if names & _LIMITED:
         pause = pause_s(said, headers, now_ms)
@@ -84,7 +95,7 @@ def pause_s(said: str, headers: Mapping[str, str], now_ms: int) -> float:
 
 def shown(error: BaseException) -> str:
     """Return the words of an error: its kind, and one line of what it says."""
-    words = _HTML.sub("a page of HTML", " ".join(str(error).split()))
+    words = _HTML.sub("a page of HTML", _ASKED.sub("", " ".join(str(error).split())))
     short = words if len(words) <= _SHOWN else words[: _SHOWN - 3] + "..."
     return f"{type(error).__name__}: {short}" if short else type(error).__name__
 

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tradenb.calls import explained
 from tradenb.core.candles import Candles, Floats, candles_of
 from tradenb.core.intake import Intake
 from tradenb.core.rules import Rules
@@ -103,6 +104,7 @@ class RandomWalk(Shown):
         return Loaded(candles, Intake(rows=self._count))
 
 
+@explained("tn.testing.random_walk")
 def random_walk(
     seed: int = 0,
     *,

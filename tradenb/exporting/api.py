@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tradenb.core.rules import Rules
+from tradenb.calls import explained
+from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
-from tradenb.engine.arguments import rules_of
 from tradenb.engine.ports import CandleSource, LiveSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import ExportError, MarketError, UsageError
-from tradenb.exchanges.connect import source_named
+from tradenb.exchanges.given import candle_source
 from tradenb.exporting.collect import Collector
 from tradenb.exporting.proof import Sample, prove, sampled
 from tradenb.exporting.script import Job, is_ours, script_text
@@ -77,6 +77,7 @@ class Subject:
     home: Path
 
 
+@explained("tn.export")
 def export(
     path: str | os.PathLike[str],
     what: Any,
@@ -132,7 +133,7 @@ def export(
     _check_target(target)
     found, job = collected(subject)
     before = found.facts()
-    source = subject.exchange if candles is None else _source(candles)
+    source = subject.exchange if candles is None else candle_source(candles)
     sample = _sampled(subject, source, (start, end))
     words = f"Over {iso(sample.start)} to {iso(sample.end)} UTC {_proven_of(sample)}."
     text = script_text(found, job, file=target.name, verified=words)
@@ -175,8 +176,8 @@ def subject_of(what: Any, settings: dict[str, Any]) -> Subject:
     return Subject(
         tuple(registry.find("strategy", item, form=StrategySpec) for item in several),
         tuple(canonical(symbol) for symbol in symbols),
-        _source(settings["exchange"]),
-        rules_of(settings["rules"]),
+        candle_source(settings["exchange"]),
+        checked_rules(settings["rules"]),
         find_home(settings["home"]).root,
     )
 
@@ -229,16 +230,6 @@ def _sampled(subject: Subject, source: CandleSource, period: tuple[Any, Any]) ->
             f"the candles of the sample could not be had: {error}; say another one with start= and "
             "end=, or where it is with candles=tn.file_exchange(...)"
         ) from error
-
-
-def _source(given: Any) -> CandleSource:
-    found = source_named(given)
-    if not isinstance(found, CandleSource):
-        raise UsageError(
-            "exchange must be an exchange such as tn.frame_exchange(df) or the name of one, was "
-            f"{given!r:.80}"
-        )
-    return found
 
 
 def _check_target(target: Path) -> None:

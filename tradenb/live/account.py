@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tradenb.core.events import Event
 from tradenb.core.signal import Signal, Trade
 from tradenb.core.state import State
-from tradenb.core.timeframe import MINUTE
+from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
-from tradenb.live.listing import holding, is_locked
+from tradenb.live.listing import holding, is_locked, status_of
+from tradenb.live.standing import standing_of
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import Journal
 from tradenb.store.paths import Home, Key
 from tradenb.store.reading import read_document
-from tradenb.view.live import Standing, live_markdown
+from tradenb.view.live import LISTED, Standing, live_markdown
+from tradenb.view.words import plural
 
 if TYPE_CHECKING:
+    from tradenb.core.candles import Candles
+    from tradenb.live.run import LiveRun
     from tradenb.view.summary import Summary
+
+
+SHORT: Final = 10
 
 
 class Account(NamedTuple):
@@ -34,22 +43,42 @@ class Account(NamedTuple):
         Those of the journal, oldest first.
     trades : list of Trade
         Closed positions, in order of closing.
+    candles : Candles or None
+        1m candles of its time, for the price chart.
+    notes : tuple of str
+        What else the reader of the page should know.
     """
 
     standing: Standing
     state: State
     events: list[Event]
     trades: list[Trade]
+    candles: Candles | None = None
+    notes: tuple[str, ...] = ()
 
-    def markdown(self) -> str:
-        """Write the report in markdown."""
-        return live_markdown(self.standing, self.events)
+    @property
+    def start(self) -> int:
+        """When it began, or the oldest of its trades was opened, ms UTC."""
+        began = self.standing.started or self.state.cursor
+        return min([began, *(trade.opened_at for trade in self.trades)])
+
+    def markdown(self, newest: int = LISTED) -> str:
+        """Write the report in markdown, with so many of the newest events."""
+        return live_markdown(self.standing, self.events, newest=newest)
 
     def html(self) -> str:
         """Write the report as one page that loads nothing."""
         from tradenb.view.report import report_html
 
-        return report_html(self.summary)
+        candles = self.candles
+        shown = None if candles is None else candles.between(self.start, self.state.cursor)
+        return report_html(self.summary, {self.standing.symbol: shown} if shown else None)
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page; a file that is there already is replaced."""
+        target = Path(path).resolve()
+        target.write_text(self.html(), encoding="utf-8")
+        return target
 
     @property
     def summary(self) -> Summary:
@@ -57,8 +86,7 @@ class Account(NamedTuple):
         from tradenb.view.figures import figures
         from tradenb.view.summary import Summary
 
-        start, end = self.standing.started or self.state.cursor, self.state.cursor
-        start = min([start, *(trade.opened_at for trade in self.trades)])
+        start, end = self.start, self.state.cursor
         return Summary(
             title="Live",
             strategies=(self.standing.strategy,),
@@ -78,21 +106,35 @@ class Account(NamedTuple):
         if signal is None:
             return []
         what = "scheduled" if self.state.opened_at is None else "open"
-        return [(signal.symbol, signal.strategy, signal.id, what, math.nan, None)]
+        candles, cursor, price = self.candles, self.state.cursor, math.nan
+        if candles is not None and candles.start < cursor <= candles.end:
+            price = float(candles.close[candles.index(cursor)])
+        return [(signal.symbol, signal.strategy, signal.id, what, price, None)]
 
     def _warnings(self) -> list[str]:
         errors = sum(event.kind == "error" for event in self.events)
         late = sum(trade.late for trade in self.trades)
         found = []
         if errors:
-            found.append(f"{errors} errors happened; the markdown report lists them")
+            last = next(event for event in reversed(self.events) if event.kind == "error")
+            times = plural(errors, "error")
+            found.append(f"{times}, the last at {iso(last.at)} UTC: {last.note}")
         if late:
             found.append(f"{late} of the trades closed while nobody ran, and were noticed later")
-        return found
+        return [*found, *self.notes]
+
+
+def account_of_run(run: LiveRun) -> Account:
+    """Return what a run of this process has done, with the candles that it has seen."""
+    state = run.committed or (None if run.instance is None else run.instance.state)
+    state = state or State(run.symbol, run.strategy, run.spec.every_ms, run.start)
+    candles = None if run.instance is None else run.instance.candles
+    events = run.shelf.events()
+    return Account(standing_of(run), state, events, trades_of(events), candles)
 
 
 def account_of(home: Home, key: Key) -> Account:
-    """Read what a run has done.
+    """Read what a run has done; without its candles, which are not kept with its state.
 
     Raises
     ------
@@ -111,7 +153,7 @@ def account_of(home: Home, key: Key) -> Account:
         symbol=key.symbol,
         strategy=key.strategy,
         exchange=body["exchange"],
-        status="running" if running else "done" if state.done else "idle",
+        status=status_of(home, state, locked=running),
         state=holding(state),
         started=body["start"],
         cursor=state.cursor,

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import builtins
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from tradenb.calls import explained
 from tradenb.core.risk import Held
-from tradenb.core.rules import Rules
-from tradenb.live.desk import desk
+from tradenb.core.rules import Rules, checked_rules
+from tradenb.core.symbol import canonical
+from tradenb.engine.registry import registry
+from tradenb.engine.specs import StrategySpec
+from tradenb.live.desk import desk, live_source
 from tradenb.live.following import Following
 from tradenb.live.handover import take_over as ask_for
+from tradenb.live.living import living
 from tradenb.live.run import LiveRun
 
 if TYPE_CHECKING:
@@ -41,6 +47,7 @@ def background(
     take_over: bool = False,
     process: Literal[True],
 ) -> AttachedRun: ...
+@explained("tn.live.background")
 def background(
     symbol: str,
     *,
@@ -103,6 +110,7 @@ def background(
     return run
 
 
+@explained("tn.live.run")
 def run(
     symbol: str,
     *,
@@ -113,31 +121,52 @@ def run(
 ) -> Following:
     """Run live and yield the events opened, closed and cancelled.
 
-    The parameters are those of `background`. Iterate with `for` or `async for`. On a running pair
-    it follows; a run that it started itself is released when the loop is left.
+    The parameters are those of `background`. Iterate with `for` or `async for`: the run begins
+    with the loop. On a running pair it follows; a run that it started itself is released when the
+    loop is left.
+
+    Raises
+    ------
+    UsageError
+        At once, when an argument cannot work.
+    StateConflict
+        In the loop, when somebody else wrote the state of the run. It is not released then:
+        `keep_ours` or `take_theirs` of the run, or `tradenb resolve`, decides.
+    StateError
+        In the loop, when the run cannot begin or has failed because of its state.
     """
-    following = Following()
-    _, following.owned = desk.start(
-        symbol, strategy=strategy, exchange=exchange, rules=rules, home=home, meet=following.follow
+    spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
+    source, settings = live_source(exchange), checked_rules(rules)
+    start = partial(
+        desk.start,
+        symbol,
+        strategy=spec,
+        exchange=source,
+        rules=settings,
+        home=home,
     )
-    return following
+    return Following(canonical(symbol), spec.name, start)
 
 
+@explained("tn.live.stop")
 def stop(symbol: str, strategy: Any) -> None:
     """End a run gracefully: no new signals, an open position is followed to its close."""
     desk.find(symbol, strategy).stop()
 
 
+@explained("tn.live.pending")
 def pending(symbol: str, strategy: Any) -> Held | None:
     """Return the open signal of a run, or None."""
     return desk.find(symbol, strategy).position
 
 
+@explained("tn.live.scheduled")
 def scheduled(symbol: str, strategy: Any) -> Held | None:
     """Return the signal of a run that waits for its entry, or None."""
     return desk.find(symbol, strategy).scheduled
 
 
+@explained("tn.live.list")
 def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the seed's name
     """Return the runs of this process and every document under home, one row each.
 
@@ -149,9 +178,12 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
     """
     from tradenb.live.listing import listing
 
-    return listing(desk.runs(), home)
+    runs = desk.runs()
+    rehearsed = [run for run in living() if run.status == "running" and run not in runs]
+    return listing([*runs, *rehearsed], home)
 
 
+@explained("tn.live.attach")
 def attach(home: str | Path | None = None) -> builtins.list[AttachedRun]:
     """Return handles on the runs and rehearsals under a home that kernels and scripts hold.
 

@@ -12,6 +12,7 @@ from tradenb.engine.arguments import label_of
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
 from tradenb.live.listing import is_locked
+from tradenb.live.reported import Reported
 from tradenb.store.control import RequestKind, send
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import Journal
@@ -22,12 +23,13 @@ from tradenb.store.reading import read_document
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradenb.live.account import Account
     from tradenb.live.run import Status
 
 _LOOK_EVERY_S: Final = 0.1
 
 
-class AttachedRun:
+class AttachedRun(Reported):
     """A live run that another process holds.
 
     Attributes
@@ -99,6 +101,14 @@ class AttachedRun:
         """Ask it to leave the run, keeping the position."""
         self._send("release")
 
+    def keep_ours(self) -> None:
+        """Let the state of the run hold over one that somebody else wrote."""
+        self._send("keep_ours")
+
+    def take_theirs(self) -> None:
+        """Let the run go on from the state that somebody else wrote."""
+        self._send("take_theirs")
+
     def events(self, limit: int | None = None) -> pd.DataFrame:
         """Return the events of the journal, oldest first; the newest `limit` of them."""
         from tradenb.view.frames import event_frame
@@ -115,6 +125,14 @@ class AttachedRun:
                 return False
             time.sleep(_LOOK_EVERY_S)
         return True
+
+    def _account(self, *, charted: bool) -> Account:
+        """Tell what the files say; candles are those of its exchange, kept or fetched."""
+        from tradenb.live.account import account_of
+        from tradenb.live.charted import with_candles
+
+        account = account_of(self._home, self._key)
+        return with_candles(account, self.home) if charted else account
 
     def _state(self) -> State | None:
         body = self.body

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 from tradenb.bus import bus
 from tradenb.clock import SystemClock
-from tradenb.core.rules import Rules
+from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
-from tradenb.engine.arguments import rules_of
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import AlreadyRunning, UsageError
+from tradenb.exchanges.given import candle_source
 from tradenb.live.disk import DiskShelf
 from tradenb.live.engine import Engine
 from tradenb.live.run import LiveRun
@@ -47,11 +46,8 @@ class Desk:
         exchange: object,
         rules: Rules | None,
         home: str | Path | None,
-        meet: Callable[[LiveRun], None] | None = None,
     ) -> tuple[LiveRun, bool]:
         """Start a run, or return the one that is running.
-
-        `meet` is called with it before it begins, so that nothing that happens then is missed.
 
         Returns
         -------
@@ -62,7 +58,7 @@ class Desk:
         name = canonical(symbol)
         spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
         source = live_source(exchange)
-        settings = rules_of(rules)
+        settings = checked_rules(rules)
         with self._lock:
             running = self._runs.get((name, spec.name))
             if running is not None and running.ending:
@@ -70,20 +66,19 @@ class Desk:
             if running is not None and running.status == "running":
                 given = None if home is None else find_home(home).root
                 _check_same(running, source, settings, given)
-                if meet is not None:
-                    meet(running)
                 return running, False
             engine = self._started_engine()
             folder = find_home(home)
             self._check(folder)
-            shelf = DiskShelf(folder, name, spec, source.name, now=engine.clock.now)
+            revision = registry.revision("strategy", spec.name)
+            shelf = DiskShelf(
+                folder, name, spec, source.name, revision=revision, now=engine.clock.now
+            )
             run = LiveRun(name, spec, source, settings, shelf, engine.clock, engine.wake)
             run.kept = shelf.open()
             last = max((other.place for other in self._runs.values()), default=-1)
             run.place = last + 1 if run.kept is None else run.kept.place
             self._runs[name, spec.name] = run
-            if meet is not None:
-                meet(run)
             engine.add(run)
         return run, True
 
@@ -127,7 +122,8 @@ class Desk:
             return
         self._checked.add(home)
         for finding in check_home(DiskFilesystem(), home):
-            level = logging.INFO if finding.verdict in GOOD else logging.WARNING
+            heals = finding.verdict in GOOD or finding.verdict == "stale"
+            level = logging.INFO if heals else logging.WARNING
             log.log(level, "%s: %s, %s", finding.path, finding.verdict, finding.words)
 
     def _started_engine(self) -> Engine:
@@ -144,12 +140,11 @@ def live_source(given: object) -> LiveSource:
     UsageError
         When it only has recorded ones.
     """
-    if isinstance(given, str):
-        return live_source(registry.find("exchange", given, form=cast(Any, LiveSource)))
-    if isinstance(given, LiveSource):
-        return given
+    found = candle_source(given)
+    if isinstance(found, LiveSource):
+        return found
     raise UsageError(
-        f"a live run needs an exchange that goes on having new candles, was {given!r:.80}; "
+        f"a live run needs an exchange that goes on having new candles, was {found!r:.80}; "
         "recorded candles can be lived through with tn.live.rehearse(...)"
     )
 

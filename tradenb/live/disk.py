@@ -6,24 +6,24 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from tradenb.core.events import Event
-from tradenb.core.state import Command
 from tradenb.engine.record import event_to_row, from_record, row_to_event, to_record
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StateError, StateLocked
-from tradenb.live.shared import SharedBooks
-from tradenb.live.shelf import Asked, Kept, Request
+from tradenb.live.requests import as_request
+from tradenb.live.shared import Neighbours, SharedBooks
+from tradenb.live.shelf import Asked, Decision, Kept, Request
 from tradenb.store import control
 from tradenb.store.codec import Generation
 from tradenb.store.document import DocumentStore
 from tradenb.store.filesystem import DiskFilesystem, Filesystem
 from tradenb.store.journal import Journal
+from tradenb.store.loading import Found
 from tradenb.store.lock import FileLock
 from tradenb.store.migrations import VERSION
 from tradenb.store.paths import Home, Key
-from tradenb.store.reading import Documents
 from tradenb.store.sealed import TradeRecords
 from tradenb.store.views import behind, run_views, write_views
 
@@ -47,7 +47,7 @@ class DiskShelf:
     exchange : str
         Its name, for the document.
     revision : int
-        Of the strategy.
+        How many versions of the strategy this process has seen; 0 if it was never registered.
     now : callable
         Wall clock, ms UTC.
     filesystem : Filesystem, optional
@@ -90,7 +90,7 @@ class DiskShelf:
         self._alone = alone
         self._body: dict[str, Any] = {}
         self._trades = TradeRecords()
-        self._others = Documents()
+        self._others = Neighbours()
 
     @property
     def generation(self) -> Generation:
@@ -116,7 +116,7 @@ class DiskShelf:
         """
         self._acquire()
         try:
-            return self._open()
+            return self._begun_with(self._document.load())
         except BaseException:
             self._lock.release()
             raise
@@ -126,9 +126,28 @@ class DiskShelf:
         body = self._body_of(kept)
         committed = self._document.commit(body)
         if committed.renewed:
-            log.error("%s had gone; it was written anew from memory", self._document.path)
+            words = "%s had gone or was damaged; it was written anew from memory"
+            log.error(words, self._document.path)
         self._body = body
         return committed.synced
+
+    def decision(self) -> Decision | None:
+        """Return what was decided from outside about a document that somebody else wrote."""
+        found = control.receive(self._filesystem, self._home, self._key).waiting
+        decisions = [item for item in found if item.request.kind in control.DECISIONS]
+        control.remove(self._filesystem, decisions)
+        return cast(Decision, decisions[-1].request.kind) if decisions else None
+
+    def keep_ours(self) -> None:
+        """Let the next commit replace what somebody else wrote, which is kept."""
+        kept = self._document.keep_ours()
+        log.warning("%s: ours holds; the other state is kept as %s", self._document.path, kept)
+
+    def take_theirs(self) -> Kept | None:
+        """Load what somebody else wrote, as `open` does."""
+        found = self._document.take_theirs()
+        log.warning("%s: theirs holds; ours is kept beside it", self._document.path)
+        return self._begun_with(found)
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events to the journal; those it has already are passed over."""
@@ -169,9 +188,15 @@ class DiskShelf:
             control.remove(self._filesystem, old)
         for path, words in received.refused:
             log.warning("%s is no request: %s", path, words)
-        fresh = [item for item in received.waiting if item.request.id not in self._taken]
+        pointless = [item for item in received.waiting if item.request.kind in control.DECISIONS]
+        if pointless:
+            log.warning("%s: there is nothing to decide", self._document.path)
+        with contextlib.suppress(OSError):
+            control.remove(self._filesystem, pointless)
+        known = {*self._taken, *(item.request.id for item in pointless)}
+        fresh = [item for item in received.waiting if item.request.id not in known]
         now = self.now()
-        return Asked([_as_request(item, now) for item in fresh], self._kill)
+        return Asked([as_request(item, now) for item in fresh], self._kill)
 
     def last_seq(self) -> int:
         """Return the number of the last event in the journal; numbers go on after it.
@@ -225,8 +250,8 @@ class DiskShelf:
             time.sleep(_LOCK_PAUSE_S)
         return self._lock.acquire()
 
-    def _open(self) -> Kept | None:
-        found = self._document.load()
+    def _begun_with(self, found: Found) -> Kept | None:
+        """Bring journal and views in order with what was loaded."""
         for moved in found.moved:
             log.error("%s was damaged (%s) and is kept as %s", moved.path, moved.words, moved.to)
         if found.generation is None:
@@ -270,12 +295,3 @@ class DiskShelf:
             "taken": list(self._taken),
             "saved_at": self.now(),
         }
-
-
-def _as_request(waiting: control.Waiting, now: int) -> Request:
-    """Make a command of it: given now at the latest, whatever the clock of its sender says."""
-    item = waiting.request
-    if item.kind == "release":
-        return Request(None, waiting)
-    command = Command(min(item.wall, now), item.kind, item.signal_id, item.cancel_id)
-    return Request(command, waiting)

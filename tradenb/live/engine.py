@@ -21,6 +21,7 @@ from tradenb.errors import StateError, TradenbError
 from tradenb.live import living
 from tradenb.live.beginners import Beginners
 from tradenb.live.deadline import due_after
+from tradenb.live.deciding import decide
 from tradenb.live.feeds import Feeds
 from tradenb.live.groups import grouped
 from tradenb.live.run import LiveRun
@@ -221,8 +222,12 @@ class Engine:
     async def _pass(self, group: list[LiveRun]) -> None:
         """Make one tick of a group and say when the next is due."""
         try:
-            await self._beginners.prepare(group)
-            ready = [run for run in group if run.feed is not None]
+            for run in group:
+                if run.undecided:
+                    await decide(run, self._workers, self._ticker)
+            decided = [run for run in group if not run.undecided]
+            await self._beginners.prepare(decided)
+            ready = [run for run in decided if run.feed is not None]
             if ready:
                 await Pass(self._ticker, ready, self._end).go()
         except Exception as error:
@@ -259,7 +264,8 @@ class Engine:
             self._runs.remove(run)
         del self._busy[run.id]
         self._feeds.keep_for(self._runs)
-        run.enter("done" if done else "idle")
+        came_through = self._end is not None and _cursor(run) >= self._end and run.saved
+        run.enter("done" if done or came_through else "idle")
         self.wake()
 
     def _next_at(self, run: LiveRun) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import TracebackType
 from typing import Final
 
-from tradenb.bus import Subscription, bus
+from tradenb.bus import bus
 from tradenb.core.events import Event
 from tradenb.errors import StateError
 from tradenb.live.run import LiveRun
@@ -19,65 +20,87 @@ _LOOK_EVERY_S: Final = 0.05
 class Following:
     """Yields opened, closed and cancelled of one run until it ends.
 
-    Leaving the loop leaves the run running, unless this call had started it: then it is released.
+    Nothing begins before the first event is asked for. Leaving the loop leaves the run running,
+    unless the loop had started it: then it is released. A run whose state somebody else wrote
+    stands still: that is raised, and it is not released, so that it can still be decided which
+    state holds.
 
-    Attributes
+    Parameters
     ----------
-    run : LiveRun
-    owned : bool
-        Whether leaving the loop releases the run.
+    symbol, strategy : str
+    start : callable
+        Returns the run, and whether that started it.
     """
 
-    run: LiveRun
+    def __init__(
+        self, symbol: str, strategy: str, start: Callable[[], tuple[LiveRun, bool]]
+    ) -> None:
+        self._key = (symbol, strategy)
+        self._start = start
 
-    def __init__(self) -> None:
-        self.owned = False
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._subscription: Subscription | None = None
-
-    def follow(self, run: LiveRun) -> None:
-        """Hear all that happens to a run from now on."""
-        self.run = run
-        self._subscription = bus.subscribe(self._hear, mode="live", kinds=YIELDED)
+    def __repr__(self) -> str:
+        symbol, strategy = self._key
+        return f"<events of {symbol}:{strategy}, not begun: for event in tn.live.run(...)>"
 
     def __iter__(self) -> Iterator[Event]:
-        try:
-            while True:
-                ended = self.run.status != "running"
+        with _Ear(self._key, self._start) as ear:
+            while ear.goes_on():
                 try:
-                    yield self._events.get(timeout=_LOOK_EVERY_S)
+                    yield ear.events.get(timeout=_LOOK_EVERY_S)
                 except queue.Empty:
-                    if ended:
-                        break
-            self._check()
-        finally:
-            self.close()
+                    continue
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        try:
-            while True:
-                ended = self.run.status != "running"
+        with _Ear(self._key, self._start) as ear:
+            while ear.goes_on():
                 try:
-                    yield self._events.get_nowait()
+                    yield ear.events.get_nowait()
                 except queue.Empty:
-                    if ended:
-                        break
                     await asyncio.sleep(_LOOK_EVERY_S)
-            self._check()
-        finally:
-            self.close()
 
-    def close(self) -> None:
-        """Follow no longer."""
-        if self._subscription is not None:
+
+class _Ear:
+    """One loop over the events of a run: hears them, and knows when no more will come."""
+
+    def __init__(self, key: tuple[str, str], start: Callable[[], tuple[LiveRun, bool]]) -> None:
+        self._key = key
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._subscription = bus.subscribe(self._hear, mode="live", kinds=YIELDED)
+        try:
+            self._run, self._owned = start()
+        except BaseException:
             self._subscription.close()
-        if self.owned and self.run.status == "running":
-            self.run.release()
+            raise
+
+    def __enter__(self) -> _Ear:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._subscription.close()
+        if self._owned and self._run.status == "running" and not self._run.undecided:
+            self._run.release()
+
+    def goes_on(self) -> bool:
+        """Tell whether there is an event, or one may come.
+
+        Raises
+        ------
+        StateError
+            When the run has ended, or stands still, because of its state.
+        """
+        run = self._run
+        ended = run.status != "running" or run.undecided
+        if not ended or not self.events.empty():
+            return True
+        if run.status != "done" and isinstance(run.error, StateError):
+            raise run.error
+        return False
 
     def _hear(self, event: Event) -> None:
-        if (event.symbol, event.strategy) == (self.run.symbol, self.run.strategy):
-            self._events.put(event)
-
-    def _check(self) -> None:
-        if self.run.status != "done" and isinstance(self.run.error, StateError):
-            raise self.run.error
+        if (event.symbol, event.strategy) == self._key:
+            self.events.put(event)

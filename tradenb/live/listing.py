@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.core.state import State
+from tradenb.core.timeframe import iso
 from tradenb.engine.record import from_record
 from tradenb.engine.registry import registry
 from tradenb.errors import StateError
-from tradenb.live.run import LiveRun
+from tradenb.live.run import LiveRun, Status
+from tradenb.live.standing import LOOKED_AT, last_error_of
+from tradenb.store.conflict import ours_of
 from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.journal import Journal
 from tradenb.store.paths import REHEARSAL, Home, Key, find_home
 from tradenb.store.reading import read_document
+from tradenb.store.writer import how_to_decide
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +72,7 @@ def _row_of_run(run: LiveRun) -> dict[str, Any]:
         "state": run.describe(),
         "last_tick": run.history[-1].wall if run.history else None,
         "saved": run.saved,
-        "last_error": None if run.error is None else str(run.error),
+        "last_error": last_error_of(run),
     }
 
 
@@ -100,12 +105,28 @@ def _row_of_document(disk: DiskFilesystem, home: Home, key: Key) -> dict[str, An
     body = found.body
     state = from_record(body["state"])
     row |= {"stopping": state.stopping and not state.done, "last_tick": body["saved_at"]}
+    row |= {"status": status_of(home, state, locked=locked), "state": holding(state)}
+    if ours_of(disk, home.document(key)):
+        words = f"somebody else wrote its state; {how_to_decide(home.document(key))}"
+        return row | {"saved": False, "last_error": words}
+    return row | {"last_error": _last_error(disk, home, key, since=body["start"])}
+
+
+def status_of(home: Home, state: State, *, locked: bool) -> Status:
+    """Say how a run on disk stands; a rehearsal that nobody lives through has ended."""
     if locked:
-        row["status"] = "running"
-    elif state.done:
-        row["status"] = "done"
-    row["state"] = holding(state)
-    return row
+        return "running"
+    return "done" if state.done or home.root.name == REHEARSAL else "idle"
+
+
+def _last_error(disk: DiskFilesystem, home: Home, key: Key, *, since: int) -> str | None:
+    """Return the last error in the journal since a run began, with its time."""
+    try:
+        rows = Journal(disk, home.journal(key)).tail(LOOKED_AT)
+    except OSError:
+        return None  # said by the doctor
+    errors = [row for row in rows if row["kind"] == "error" and row["at"] >= since]
+    return f"{iso(errors[-1]['at'])} {errors[-1]['note']}" if errors else None
 
 
 def holding(state: State) -> str:

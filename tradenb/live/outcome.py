@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Tick(NamedTuple):
@@ -34,3 +38,14 @@ class Tick(NamedTuple):
     signal_id: str | None
     duration_ms: float
     candles: int
+
+
+def tick_frame(ticks: Sequence[Tick]) -> pd.DataFrame:
+    """Return ticks as a frame, one row each."""
+    import pandas as pd
+
+    frame = pd.DataFrame(ticks, columns=list(Tick._fields))
+    for name in ("at", "wall"):
+        times = pd.to_datetime(frame[name], unit="ms", utc=True)
+        frame[name] = times.astype("datetime64[ms, UTC]")
+    return frame

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from tradenb.bus import bus
-from tradenb.core.rules import Rules
+from tradenb.calls import explained
+from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.state import State
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
-from tradenb.engine.arguments import period_of, rules_of, source_of
+from tradenb.engine.arguments import period_of
 from tradenb.engine.ports import CandleSource, Loaded
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import AlreadyRunning, CandleError, UsageError
+from tradenb.exchanges.given import candle_source
 from tradenb.live.disk import DiskShelf
 from tradenb.live.engine import Engine
 from tradenb.live.living import living
@@ -27,6 +29,7 @@ from tradenb.store.paths import Home, find_home
 END_S: Final = 10.0
 
 
+@explained("tn.live.rehearse")
 def rehearse(
     symbol: str,
     *,
@@ -75,15 +78,25 @@ def rehearse(
     _check_speed(speed)
     name = canonical(symbol)
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
-    settings = rules_of(rules)
-    exchange = source_of(exchange)
+    settings = checked_rules(rules)
+    exchange = candle_source(exchange)
     first, last, loaded = _period(name, spec, exchange, start, end, settings)
     files = find_home(home).rehearsal
     running = _running(name, spec, files)
     if running is not None:
         _check_same(running, spec, exchange, settings, first)
         return running
-    shelf = DiskShelf(files, name, spec, exchange.name, now=lambda: 0, durable=False, alone=True)
+    revision = registry.revision("strategy", spec.name)
+    shelf = DiskShelf(
+        files,
+        name,
+        spec,
+        exchange.name,
+        revision=revision,
+        now=lambda: 0,
+        durable=False,
+        alone=True,
+    )
     kept = shelf.open()
     if kept is None or kept.start != first or not _is_unfinished(kept.state, last):
         shelf.begin_anew()
@@ -101,7 +114,7 @@ def rehearse(
 
 def _check_speed(speed: object) -> None:
     if speed is not None and not (isinstance(speed, int | float) and speed > 0):
-        raise UsageError(f"speed must be above 0, or None for no waiting, was {speed!r:.80}")
+        raise UsageError(f"speed must be a number above 0, or None for no waiting, was {speed!r}")
 
 
 def _running(name: str, spec: StrategySpec, files: Home) -> LiveRun | None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tradenb.core.events import Event
@@ -22,12 +20,14 @@ from tradenb.engine.ports import Clock, LiveSource
 from tradenb.engine.session import Callback
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StateError, UsageError
-from tradenb.live.outcome import Tick
-from tradenb.live.shelf import Kept, Shelf
+from tradenb.live.outcome import Tick, tick_frame
+from tradenb.live.reported import Reported
+from tradenb.live.shelf import Decision, Kept, Shelf
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradenb.live.account import Account
     from tradenb.live.feed import Feed
 
 Status = Literal["idle", "running", "done"]
@@ -35,7 +35,7 @@ KEPT_TICKS: Final = 10_000
 _HEARTBEAT_S: Final = 0.1
 
 
-class LiveRun:
+class LiveRun(Reported):
     """A live run of one strategy on one symbol.
 
     Attributes
@@ -43,9 +43,13 @@ class LiveRun:
     symbol : str
     strategy : str
     status : {"idle", "running", "done"}
-        idle: not running, a start resumes it; done: ended by `stop`.
+        idle: not running, a start resumes it; done: ended by `stop`, or a rehearsal that came to
+        its end.
     saved : bool
         Whether the last state is on disk.
+    undecided : bool
+        Whether somebody else wrote its document: it stands still until `keep_ours` or
+        `take_theirs`.
     error : BaseException or None
         What went wrong last; None after a good tick.
     """
@@ -80,6 +84,8 @@ class LiveRun:
         self.place = 0
         self.kept: Kept | None = None
         self.leaving = False
+        self.undecided = False
+        self.decision: Decision | None = None
         self.asked = False
         self.start = 0
         self.history_start = 0
@@ -151,6 +157,14 @@ class LiveRun:
         self.leaving = True
         self._wake()
 
+    def keep_ours(self) -> None:
+        """Let the state of this run hold over one that somebody else wrote, which is kept."""
+        self._decide("keep_ours")
+
+    def take_theirs(self) -> None:
+        """Go on from the state that somebody else wrote; that of this run is kept beside it."""
+        self._decide("take_theirs")
+
     def look(self) -> None:
         """Look at once for requests that were left as files, not within the next second."""
         self.asked = True
@@ -196,28 +210,7 @@ class LiveRun:
 
     def ticks(self) -> pd.DataFrame:
         """Return the results of the last ticks, one row each."""
-        import pandas as pd
-
-        frame = pd.DataFrame(list(self.history), columns=list(Tick._fields))
-        for name in ("at", "wall"):
-            frame[name] = pd.to_datetime(frame[name], unit="ms", utc=True).astype(
-                "datetime64[ms, UTC]"
-            )
-        return frame
-
-    def report(self) -> str:
-        """Return a report in markdown: where the run stands, figures, events."""
-        from tradenb.live.standing import standing_of
-        from tradenb.view.live import live_markdown
-
-        return live_markdown(standing_of(self), self.shelf.events())
-
-    def dump(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report to a file and return where it is."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(self.report(), encoding="utf-8")
-        return target
+        return tick_frame([*self.history])
 
     def enter(self, status: Status) -> None:
         """Change the status; the engine's business."""
@@ -253,6 +246,12 @@ class LiveRun:
             return f"{held.position} scheduled at {held.entry:g}"
         return f"{held.position} since {iso(held.opened_at)} at {held.entry:g}"
 
+    def _account(self, *, charted: bool) -> Account:
+        from tradenb.live.account import account_of_run
+
+        del charted  # its candles are here
+        return account_of_run(self)
+
     def _held(self, *, opened: bool) -> Held | None:
         state = self.committed  # what is on disk, once there was a commit
         if state is None and self.instance is not None:
@@ -260,6 +259,12 @@ class LiveRun:
         if state is None or state.signal is None or (state.opened_at is not None) != opened:
             return None
         return Held(state.signal, state.opened_at)
+
+    def _decide(self, decision: Decision) -> None:
+        if not self.undecided:
+            raise StateError(f"{self.id}: nobody else wrote its state; there is nothing to decide")
+        self.decision, self.asked = decision, True
+        self._wake()
 
     def _command(
         self, kind: CommandKind, id: str | None = None, cancel_id: str | None = None

@@ -26,6 +26,28 @@ from tradenb.store.views import risk_view, write_views
 LOCK_S: Final = 10.0
 
 
+class Neighbours:
+    """What was read of the runs that a group shares rules with, kept until it changes.
+
+    Runs that ended long ago never do: they cost a look at the head of their document.
+    """
+
+    def __init__(self) -> None:
+        self._documents = Documents()
+        self._outsiders: dict[Path, tuple[Generation, Outsider]] = {}
+
+    def read(self, filesystem: Filesystem, path: Path) -> Generation | None:
+        """Return a document; see `Documents.read`."""
+        return self._documents.read(filesystem, path)
+
+    def outsider(self, path: Path, generation: Generation) -> Outsider:
+        """Return who takes part in the books by a document."""
+        known = self._outsiders.get(path)
+        if known is None or known[0] is not generation:
+            known = self._outsiders[path] = generation, _outsider(generation)
+        return known[1]
+
+
 class SharedBooks:
     """Reads and locks what a group shares with the other runs under its home.
 
@@ -37,7 +59,7 @@ class SharedBooks:
         Names of the group's risk rules.
     own : iterable of Key
         The runs of the group itself.
-    known : Documents
+    known : Neighbours
         What has been read before.
     alone : bool
         Nobody else takes part: rehearsals, each of which has a time of its own.
@@ -49,7 +71,7 @@ class SharedBooks:
         home: Home,
         rules: Iterable[str],
         own: Iterable[Key],
-        known: Documents,
+        known: Neighbours,
         *,
         alone: bool = False,
     ) -> None:
@@ -84,7 +106,7 @@ class SharedBooks:
             locked, times_left = self._locks is not None, self._times_left
         rules = [] if locked else self._rules
         with risk_locks(self._filesystem, self._home, rules, timeout_seconds=LOCK_S) as locks:
-            found = [_outsider(generation) for generation in self._others()]
+            found = [self._known.outsider(*item) for item in self._others()]
             with self._guard:
                 if times_left != self._times_left:
                     raise StateError("the risk rules were given up while their books were read")
@@ -108,13 +130,13 @@ class SharedBooks:
         StateError
             When a document cannot be read or a view not be written.
         """
-        generations = [*own, *self._others()]
+        generations = [*own, *(generation for _, generation in self._others())]
         views: dict[Path, bytes] = {}
         for rule in self._rules:
             views |= risk_view(self._home, rule, generations)
         write_views(self._filesystem, views)
 
-    def _others(self) -> list[Generation]:
+    def _others(self) -> list[tuple[Path, Generation]]:
         """Return the documents of other runs that name one of the rules."""
         if self._alone:
             return []
@@ -127,9 +149,10 @@ class SharedBooks:
                 "what other runs hold"
             ) from error
         for key in keys:
-            generation = self._known.read(self._filesystem, self._home.document(key))
+            path = self._home.document(key)
+            generation = self._known.read(self._filesystem, path)
             if generation is not None and set(self._rules) & set(generation.body["risk"]):
-                found.append(generation)
+                found.append((path, generation))
         return found
 
 

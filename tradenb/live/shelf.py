@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from tradenb.core.events import Event
 from tradenb.core.state import Command, State
@@ -71,6 +71,10 @@ class Asked(NamedTuple):
     kill: str | None
 
 
+Decision = Literal["keep_ours", "take_theirs"]
+"""Which state holds when somebody else wrote the document of a run."""
+
+
 class Books(Protocol):
     """The risk books of a group, as far as they are on disk."""
 
@@ -120,6 +124,15 @@ class Shelf(Protocol):
         StateWriteError
             When the old one is in force.
         """
+
+    def decision(self) -> Decision | None:
+        """Return what was decided from outside about a document that somebody else wrote."""
+
+    def keep_ours(self) -> None:
+        """Let the next commit replace what somebody else wrote, which is kept."""
+
+    def take_theirs(self) -> Kept | None:
+        """Load what somebody else wrote, as `open` does."""
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events to the journal; those it has already are passed over."""

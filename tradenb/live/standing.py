@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from tradenb.core.timeframe import iso
+from tradenb.errors import StateError
 from tradenb.live.run import LiveRun
+from tradenb.view.gaps import gap_words, is_many
 from tradenb.view.live import Standing
+
+# An error that so many events have followed is over.
+LOOKED_AT: Final = 250
 
 
 def standing_of(run: LiveRun) -> Standing:
@@ -20,6 +28,27 @@ def standing_of(run: LiveRun) -> Standing:
         ticks=len(run.history),
         saved=run.saved,
         stopping=run.stopping,
-        error=None if run.error is None else str(run.error) or repr(run.error),
+        error=last_error_of(run),
         home=str(run.shelf.home),
+        gaps=_gaps(run),
     )
+
+
+def _gaps(run: LiveRun) -> str:
+    """Say how much of what a run sees was never traded, if it is much."""
+    intake = None if run.feed is None else run.feed.intake
+    if intake is None or not is_many(intake):
+        return ""
+    return gap_words(run.symbol, intake)
+
+
+def last_error_of(run: LiveRun) -> str | None:
+    """Return what is wrong with a run now, else the last error that it went past."""
+    if run.error is not None:
+        return str(run.error) or repr(run.error)
+    try:
+        events = run.shelf.events(LOOKED_AT)
+    except (OSError, StateError):
+        return None
+    errors = [event for event in events if event.kind == "error" and event.at >= run.start]
+    return f"{iso(errors[-1].at)} {errors[-1].note}" if errors else None

@@ -31,6 +31,8 @@ log = logging.getLogger("tradenb")
 SUBSCRIBER_S: Final = 10.0
 WINDOW_S: Final = 60.0
 SHORTEST_S: Final = 1.0
+# Subscribers get it as an event; whoever shows both shows it once.
+_TOLD: Final = {"told": True}
 
 
 class Ticker:
@@ -75,13 +77,13 @@ class Ticker:
     async def fail(self, run: LiveRun, error: BaseException) -> None:
         """Note what went wrong; the loop goes on."""
         run.error = error
-        log.warning("%s: %s", run.id, error)
+        log.warning("%s: %s", run.id, error, extra=_TOLD)
         await self.tell([self._event(run, error)])
 
     def alarm(self, run: LiveRun, error: Exception) -> None:
         """Say what went wrong without the loop, which may stand still; from any thread."""
         run.error = error
-        log.error("%s: %s", run.id, error)
+        log.error("%s: %s", run.id, error, extra=_TOLD)
         event = self._event(run, error)
         for subscription in self._bus.for_event(event, self._mode):
             threading.Thread(

@@ -18,7 +18,7 @@ from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.book import Company
 from tradenb.engine.call import Pump
 from tradenb.engine.session import Session
-from tradenb.errors import StateError
+from tradenb.errors import StateConflict, StateError
 from tradenb.live.deadline import longest_call
 from tradenb.live.feed import Feed
 from tradenb.live.moment import (
@@ -222,9 +222,13 @@ class Pass:
             return False
         wall = self._ticker.clock.now()
         outbox = [*run.outbox, *(event._replace(wall=wall) for event in events)]
-        synced = await self._ticker.workers.call(
-            run.shelf.commit, kept_of(run, outbox), seconds=None
-        )
+        try:
+            synced = await self._ticker.workers.call(
+                run.shelf.commit, kept_of(run, outbox), seconds=None
+            )
+        except StateConflict as error:
+            run.error, run.saved, run.undecided = error, False, True
+            raise
         run.outbox, run.committed, run.saved = outbox, instance.state, True
         self._befores[run.id] = remembered(instance)
         requests = self._requests.pop(run.id, [])

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from tradenb.core.candles import Candles
 from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
-from tradenb.engine.arguments import source_of
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import UsageError
+from tradenb.exchanges.given import candle_source
 from tradenb.live.run import LiveRun
 from tradenb.research.lived import (
     Circumstances,
@@ -200,7 +200,7 @@ class _Ladder:
 
     def _fetched(self, exchange: Any) -> Candles:
         run = self.run
-        source = run.source if exchange is None else source_of(exchange)
+        source = run.source if exchange is None else candle_source(exchange)
         loaded = source.load(
             run.symbol,
             start=run.start,

@@ -27,6 +27,7 @@ _HEAD: Final = re.compile(
 HEAD: Final = 96
 _END: Final = b"}\n"
 _SHOWN: Final = 12
+_LONGEST: Final = 300
 
 
 class Generation(NamedTuple):
@@ -151,7 +152,11 @@ def _checksum(version: int, seq: int, body: bytes) -> bytes:
 
 def _in_words(problems: list[str]) -> str:
     more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    return "; ".join(problems[:_SHOWN]) + more
+    return "; ".join(_cut(words) for words in problems[:_SHOWN]) + more
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
 
 
 def _unlike(data: bytes) -> str:

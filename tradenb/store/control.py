@@ -21,9 +21,10 @@ from tradenb.store.filesystem import Filesystem
 from tradenb.store.paths import Home, Key
 from tradenb.store.strict import Damaged, dump, parse
 
-RequestKind = Literal["stop", "flatten", "cancel", "release"]
+RequestKind = Literal["stop", "flatten", "cancel", "release", "keep_ours", "take_theirs"]
 KillKind = Literal["halt", "flatten"]
-KINDS: Final = ("stop", "flatten", "cancel", "release")
+KINDS: Final = ("stop", "flatten", "cancel", "release", "keep_ours", "take_theirs")
+DECISIONS: Final = frozenset({"keep_ours", "take_theirs"})
 _LIMIT: Final = 1 << 16
 _AT_A_TIME: Final = 1_000
 _WALL_DIGITS: Final = 15
@@ -38,7 +39,8 @@ class Request(Plain):
         Of the request; a run remembers the ids it obeyed until their files are gone.
     wall : int
         When it was given, ms UTC.
-    kind : {"stop", "flatten", "cancel", "release"}
+    kind : {"stop", "flatten", "cancel", "release", "keep_ours", "take_theirs"}
+        The last two decide which state holds when somebody else wrote the document.
     strategy, symbol : str
     signal_id, cancel_id : str or None
         Only for cancel: the signal meant (None is whatever is scheduled), and the words that come
@@ -86,7 +88,8 @@ def send(
     filesystem : Filesystem
     home : Home
     key : Key
-    kind : {"stop", "flatten", "cancel", "release"}
+    kind : str
+        See `Request`.
     wall : int
         Now, ms UTC.
     signal_id, cancel_id : str, optional

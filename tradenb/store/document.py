@@ -6,19 +6,26 @@ run's lock (`lock.FileLock`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tradenb.errors import StateError, StateWriteError
+from tradenb.errors import StateConflict, StateError, StateWriteError
 from tradenb.store.atomic import free_name, keep_copy
 from tradenb.store.codec import LIMIT, decode_by_hand, seq_of
+from tradenb.store.conflict import (
+    forget_ours,
+    give_up_ours,
+    keep_ours_aside,
+    refuse_undecided,
+)
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.loading import Found, load
 from tradenb.store.migrations import MIGRATIONS, Migrations
-from tradenb.store.reading import bak_of, content, fingerprint, misplacement
+from tradenb.store.reading import bak_of, content, fingerprint, misplacement, read_one
 from tradenb.store.strict import Damaged
 from tradenb.store.writer import Committed, Writer
 
@@ -56,14 +63,21 @@ class DocumentStore:
         self._writer = Writer(filesystem, path, pid=self._pid)
         self._busy = threading.Lock()
         self._begun = False
+        self._decided = False
+        self._body: Mapping[str, Any] | None = None
 
     @property
     def seq(self) -> int:
         """Number of the generation in force, 0 before the first."""
         return self._writer.seq
 
-    def load(self) -> Found:
+    def load(self, *, decided: bool = False) -> Found:
         """Find the generation in force; what is damaged is moved aside, never deleted.
+
+        Parameters
+        ----------
+        decided : bool, default False
+            Whether the user has said that what is on disk holds.
 
         Returns
         -------
@@ -72,6 +86,8 @@ class DocumentStore:
 
         Raises
         ------
+        StateConflict
+            When it is still to be decided whether it or what a run had before holds.
         StateCorrupt
             When files are there and none is valid.
         StateVersionError
@@ -80,9 +96,12 @@ class DocumentStore:
             When a file cannot be read; nothing was touched.
         """
         self._begun = False
+        if not decided:
+            self._refuse_undecided()
         found = load(self._filesystem, self.path, pid=self._pid, migrations=self._migrations)
         self._writer.begin_at(found.seq, found.on_disk, keeps_bak=found.from_document)
         self._begun = True
+        self._body = None if found.generation is None else found.generation.body
         return found
 
     def commit(self, body: Mapping[str, Any]) -> Committed:
@@ -103,9 +122,12 @@ class DocumentStore:
             When it could not be written: the generation before it is in force. May be tried again.
         StateLocked
             When the guard found that another process holds the run.
+        StateConflict
+            When somebody else wrote the document; refused until `keep_ours` or `take_theirs`. What
+            was in force before is kept beside it. A document that was damaged is moved aside and
+            written anew.
         StateError
-            When somebody else wrote the document; refused until `keep_ours` or `load`. Also when
-            nothing was loaded.
+            When nothing was loaded.
         """
         if not self._begun:
             raise StateError(f"{self.path}: load() has to succeed before anything is written")
@@ -114,7 +136,7 @@ class DocumentStore:
         try:
             if self._guard is not None:
                 self._guard()
-            return self._writer.commit(body)
+            committed = self._put_in_force(body)
         except OSError as error:
             force = "is" if self._writer.certain else "or the one after it is"
             raise StateWriteError(
@@ -123,6 +145,12 @@ class DocumentStore:
             ) from error
         finally:
             self._busy.release()
+        self._body = body
+        if self._decided:
+            with contextlib.suppress(OSError):
+                forget_ours(self._filesystem, self.path)
+                self._decided = False
+        return committed
 
     def keep_ours(self) -> Path | None:
         """Let what this run holds win over a document that somebody else wrote.
@@ -132,7 +160,21 @@ class DocumentStore:
         Path or None
             Where the other one is kept as well; the next commit replaces the document.
         """
-        return self._go_on_from(self.seq, "foreign")
+        kept = self._go_on_from(self.seq, "foreign")
+        self._decided = True
+        return kept
+
+    def take_theirs(self) -> Found:
+        """Let what is on disk win; what this run held is kept beside it. Raises as `load` does."""
+        found = self.load(decided=True)
+        try:
+            give_up_ours(self._filesystem, self.path)
+        except OSError as error:
+            self._begun = False
+            raise StateError(
+                f"{self.path.parent}: {error.strerror or error}; mend the disk and decide again"
+            ) from error
+        return found
 
     def accept(self, file: Path) -> Committed:
         """Put a generation in force that a person has chosen, and perhaps mended.
@@ -141,7 +183,8 @@ class DocumentStore:
         ----------
         file : Path
             Any generation of this run, such as one that was moved aside. Its checksum is not asked
-            for, everything else is. It stays where it is, and the document is kept beside it.
+            for, everything else is. The document is kept beside it; what a run had when it lost
+            the document (`.ours-`) is kept as `.replaced-`, for the decision is taken.
 
         Raises
         ------
@@ -159,7 +202,40 @@ class DocumentStore:
         except Damaged as error:
             raise StateError(f"{file} cannot be put in force: {error}") from error
         self._go_on_from(chosen.seq, "replaced")
-        return self.commit(chosen.body)
+        committed = self.commit(chosen.body)
+        give_up_ours(self._filesystem, self.path)
+        return committed
+
+    def _put_in_force(self, body: Mapping[str, Any]) -> Committed:
+        """Commit; damage under the name of the document is moved aside, a state is not."""
+        try:
+            return self._writer.commit(body)
+        except StateConflict:
+            if self._is_damaged():
+                self._go_on_from(self.seq, "corrupt")
+                return self._writer.commit(body)._replace(renewed=True)
+            if self._body is not None:
+                with contextlib.suppress(OSError):  # a full disk leaves it in memory
+                    kept = self._body
+                    keep_ours_aside(self._filesystem, self.path, self.seq, kept, pid=self._pid)
+            raise
+
+    def _is_damaged(self) -> bool:
+        """Tell whether what is under the name of the document is nobody's state."""
+        try:
+            found = read_one(self._filesystem, self.path, migrations=self._migrations)
+        except StateError:
+            return False  # of a newer version, or not to be read
+        return found.damaged
+
+    def _refuse_undecided(self) -> None:
+        try:
+            refuse_undecided(self._filesystem, self.path)
+        except OSError as error:
+            raise StateError(
+                f"{self.path.parent} cannot be read ({error.strerror or error}); nothing was "
+                "changed. Mend the disk or the rights, and start again"
+            ) from error
 
     def _go_on_from(self, seq: int, word: str) -> Path | None:
         """Let the next commit replace whatever is there, which keeps a second name.

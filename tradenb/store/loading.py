@@ -67,6 +67,10 @@ def load(filesystem: Filesystem, path: Path, *, pid: int, migrations: Migrations
         )
         names = _names(filesystem, path.parent)
         swept = _sweep(filesystem, path, names)
+        if newest(readings) is not None:
+            # Its writer may have died between renaming it and syncing that: what follows from it
+            # must not outlive it.
+            filesystem.sync_folder(path.parent)
     except OSError as error:
         raise StateError(
             f"{path.parent}: {error.strerror or error}; nothing was changed"

@@ -83,14 +83,14 @@ class FileLock:
             raise StateLocked(f"{self._what} is locked by this object already", pid=os.getpid())
         try:
             self._handle = self._lock()
-        except BlockingIOError as error:
+        except BlockingIOError:
             holder = holder_of(self._filesystem, self.path)
             raise StateLocked(
                 f"{self._what} is held by {holder} ({self.path}); stop it there, or wait until "
                 "that process has ended",
                 pid=holder.pid,
                 host=holder.host,
-            ) from error
+            ) from None
         except OSError as error:
             raise StateError(f"{self.path} cannot be locked ({error.strerror or error})") from error
         _held.add(self)

@@ -199,8 +199,8 @@ def find_home(home: str | Path | None = None) -> Home:
     UsageError
         When it is no path.
     """
-    if not isinstance(home, str | Path | None):
-        raise UsageError(f"home must be the path of a folder, was {home!r:.80}")
+    if not isinstance(home, str | os.PathLike | None):
+        raise UsageError(f"home must be a folder such as 'dump', was {home!r:.80}")
     return Home(Path(home or os.environ.get("TRADENB_HOME") or "dump").absolute())
 
 

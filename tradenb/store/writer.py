@@ -15,13 +15,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tradenb.errors import StateError, StateWriteError
+from tradenb.errors import StateConflict, StateError, StateWriteError
 from tradenb.store.atomic import forget, keep_copy, make_folders
 from tradenb.store.codec import LIMIT, encode
 from tradenb.store.filesystem import Filesystem
+from tradenb.store.paths import key_of
 from tradenb.store.reading import bak_of, fingerprint
 
 _TEMP_NAMES: Final = 100
+
+
+def how_to_decide(path: Path) -> str:
+    """Say what to do about a document that two wrote."""
+    key = key_of(path)
+    name = path.name if key is None else f"{key.symbol}:{key.strategy}"
+    return (
+        f"`tradenb resolve {name}` shows both and takes one, in Python run.keep_ours() or "
+        "run.take_theirs()"
+    )
 
 
 class Committed(NamedTuple):
@@ -35,7 +46,7 @@ class Committed(NamedTuple):
         Whether it survives a power loss. If not, nothing may be announced yet: a later commit that
         is synced covers this one.
     renewed : bool
-        Whether the document had gone and was written anew.
+        Whether the document had gone, or was damaged, and was written anew.
     """
 
     seq: int
@@ -121,10 +132,10 @@ class Writer:
             if found in self._expected:
                 return found
             self._foreign = True
-        raise StateError(
+        raise StateConflict(
             f"{self.path}: somebody else wrote it (another machine on a synchronised folder, an "
             f"editor?); nothing is saved after generation {self.seq} until you decide which state "
-            "holds"
+            f"holds: {how_to_decide(self.path)}"
         )
 
     def _settle(self, on_disk: bytes | None) -> bool:

@@ -7,14 +7,14 @@ from typing import Any
 
 from tradenb import backtest
 from tradenb.core.events import Event
-from tradenb.core.rules import Rules
+from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import MINUTE, floor_to, iso, to_ms
-from tradenb.engine.arguments import rules_of, source_of
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import UsageError
+from tradenb.exchanges.given import candle_source
 from tradenb.testing.verdict import comparable, first_difference
 from tradenb.testing.world import World
 
@@ -106,7 +106,7 @@ def crash_test(
     <crash test of dip-twice on BTCUSDT, ...: killed at 2 of ... disk operations, ... events ...>
     """
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
-    test = _Test(spec, canonical(symbol), source_of(exchange), start, end, rules_of(rules))
+    test = _Test(spec, canonical(symbol), candle_source(exchange), start, end, checked_rules(rules))
     return test.run(kills)
 
 

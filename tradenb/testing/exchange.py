@@ -142,14 +142,15 @@ class FakeExchange:
         rules: Rules,
         progress: Progress | None = None,
     ) -> Loaded:
-        """Return everything that has closed."""
-        del start, end, history, rules, progress  # all that there is, as sources in memory do
+        """Return what has closed of [start - history, end), as an exchange does."""
+        del rules, progress
         if self._is_met(symbol, "error"):
             raise ConnectionError("the fake exchange is down")
         if self._is_met(symbol, "hang"):
             raise Hang
-        candles = self.candles(symbol)
-        return Loaded(candles.between(candles.start, self._clock.true_now()), Intake())
+        candles, closed = self.candles(symbol), self._clock.true_now()
+        first = candles.start if start is None else max(candles.start, start - history)
+        return Loaded(candles.between(first, closed if end is None else min(end, closed)), Intake())
 
     def recent(self, symbol: str, since: int, limit: int) -> Rows:
         """Return the candles that have closed, spoiled by the troubles of this moment."""

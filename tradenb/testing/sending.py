@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 
 from aiohttp import web
@@ -54,9 +55,10 @@ async def send(
         await slow.write(body[: len(body) // 2])
         _hang_up(request)
         return slow
-    for place in range(len(body)):
-        await slow.write(body[place : place + 1])
-        await asyncio.sleep(kinds["drip"].seconds)
+    with contextlib.suppress(ConnectionError):  # whoever asked has given up
+        for place in range(len(body)):
+            await slow.write(body[place : place + 1])
+            await asyncio.sleep(kinds["drip"].seconds)
     return slow
 
 

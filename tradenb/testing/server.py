@@ -20,9 +20,10 @@ from aiohttp import web
 
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import CandleSource
+from tradenb.errors import UsageError
 from tradenb.testing import binance
 from tradenb.testing.sending import refused, send
-from tradenb.testing.server_candles import Moving, ServerClock, rows_of_all
+from tradenb.testing.server_candles import Moving, ServerClock, WallClock, moved_to_now, rows_of_all
 from tradenb.testing.troubles import ServerTrouble, TroubleKind, page_spoiled, spoiled
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class ExchangeServer:
     clock : optional
         `ServerClock(start, speed=...)`, or anything with `now()`; default it stands where the last
         candle closes.
+    now : int, str, datetime or Timestamp, optional
+        Instead of `clock`: the moment of the candles that is now. They are moved in time, by whole
+        minutes, so that `tn.live.background`, which follows the real clock, can run on them.
     port : int, default 0
         0: any that is free.
     weight_limit : int, default 6000
@@ -88,15 +92,22 @@ class ExchangeServer:
         *,
         symbols: str | Iterable[str] = "BTCUSDT",
         clock: Moving | None = None,
+        now: Any = None,
         port: int = 0,
         weight_limit: int = 6000,
         window_s: float = 60.0,
     ) -> None:
         names = [symbols] if isinstance(symbols, str) else [*symbols]
-        made = (binance.market_of(name, rows) for name, rows in rows_of_all(candles, names))
+        if now is not None and clock is not None:
+            raise UsageError("clock and now exclude each other; now means the real clock")
+        given = rows_of_all(candles, names)
+        if now is not None:
+            clock, given = WallClock(), moved_to_now(given, now)
+        made = (binance.market_of(name, rows) for name, rows in given)
         self._markets = {market.symbol: market for market in made}
         ends = [int(market.rows.time[-1]) + MINUTE for market in self._markets.values()]
         self.clock: Any = ServerClock(max(ends)) if clock is None else clock
+        self._is_moved = now is not None
         self.skew_ms = 0
         self.requests: list[Served] = []
         self._recent: deque[tuple[float, int]] = deque()
@@ -119,7 +130,8 @@ class ExchangeServer:
     @property
     def options(self) -> dict[str, Any]:
         """What `tn.ccxt_exchange("binance", ...)` is given so that it comes here."""
-        return {
+        # Moved candles are others at every start: they are not to be kept.
+        return ({"cache": False} if self._is_moved else {}) | {
             "urls": {"api": dict.fromkeys(_GROUPS, f"{self.url}/api/v3")},
             "options": {
                 "fetchMarkets": ["spot"],

@@ -10,7 +10,7 @@ import numpy as np
 
 from tradenb.core.rows import Rows
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, to_ms
+from tradenb.core.timeframe import MINUTE, floor_to, to_ms
 from tradenb.engine.ports import CandleSource
 from tradenb.errors import UsageError
 
@@ -47,6 +47,30 @@ class ServerClock:
         self._start += round(minutes * MINUTE)
 
 
+class WallClock:
+    """The time of this machine."""
+
+    def now(self) -> int:
+        """Return the time, ms UTC."""
+        return time.time_ns() // 1_000_000
+
+
+def moved_to_now(given: Iterable[tuple[str, Rows]], now: Any) -> list[tuple[str, Rows]]:
+    """Return candles as if a moment of theirs were now, moved by whole minutes.
+
+    Raises
+    ------
+    UsageError
+        When none of them comes after that moment.
+    """
+    moment = to_ms(now, "now")
+    by = floor_to(WallClock().now() - moment)
+    found = [(symbol, rows._replace(time=rows.time + by)) for symbol, rows in given]
+    if all(rows.time[-1] - by < moment for _, rows in found):
+        raise UsageError(f"no candle comes after now={now!r}; give an earlier moment")
+    return found
+
+
 def rows_of_all(candles: Any, symbols: list[str]) -> Iterable[tuple[str, Rows]]:
     """Return the rows of every symbol, as they are given: gaps stay gaps."""
     if isinstance(candles, CandleSource):
@@ -58,6 +82,11 @@ def rows_of_all(candles: Any, symbols: list[str]) -> Iterable[tuple[str, Rows]]:
     from tradenb.exchanges.frame import rows_of_frame
 
     frames = candles if isinstance(candles, Mapping) else dict.fromkeys(symbols, candles)
+    if not all(hasattr(frame, "columns") for frame in frames.values()):
+        raise UsageError(
+            "candles must be a DataFrame, a dict of them or an exchange with recorded candles, was "
+            f"{candles!r:.80}"
+        )
     if not frames:
         raise UsageError("candles must hold at least one symbol, was an empty dict")
     for symbol, frame in frames.items():

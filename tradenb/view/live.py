@@ -37,6 +37,8 @@ class Standing:
     saved, stopping : bool
     error : str or None
     home : str
+    gaps : str
+        What is to be said of missing candles; nothing if they are few.
     """
 
     symbol: str
@@ -51,6 +53,7 @@ class Standing:
     stopping: bool
     error: str | None
     home: str
+    gaps: str = ""
 
 
 def standing_html(standing: Standing) -> str:
@@ -60,7 +63,7 @@ def standing_html(standing: Standing) -> str:
         facts.append(f"candles up to {iso(standing.cursor)} UTC")
     facts.append(plural(standing.ticks, "tick"))
     troubles = [] if standing.saved else ["The last state is not on disk yet."]
-    troubles += [standing.error] if standing.error else []
+    troubles += [words for words in (standing.error, standing.gaps) if words]
     items = "".join(f"<li>{escaped(words, 400)}</li>" for words in troubles)
     alarm = f'<div class="tnb-warnings" role="alert"><ul>{items}</ul></div>' if items else ""
     name = f"{escaped(standing.strategy, 60)} on {escaped(standing.symbol, 60)}"
@@ -75,14 +78,16 @@ def standing_html(standing: Standing) -> str:
     )
 
 
-def live_markdown(standing: Standing, events: Sequence[Event]) -> str:
+def live_markdown(standing: Standing, events: Sequence[Event], *, newest: int = LISTED) -> str:
     """Write the report of a live run.
 
     Parameters
     ----------
     standing : Standing
     events : sequence of Event
-        Oldest first; the newest `LISTED` are listed, the figures are made of all.
+        Oldest first; the figures are made of all.
+    newest : int, default 250
+        How many of them are listed.
 
     Returns
     -------
@@ -92,11 +97,11 @@ def live_markdown(standing: Standing, events: Sequence[Event]) -> str:
     lines = [f"# {_cell(standing.strategy)} on {_cell(standing.symbol)}, live", ""]
     lines += [f"- {words}" for words in _facts(standing)]
     lines += ["", *_figures(events), ""]
-    shown = events[-LISTED:]
+    shown = events[-newest:]
     if not shown:
         return "\n".join([*lines, "Nothing has happened yet.", ""])
     if len(shown) < len(events):
-        lines += [f"The newest {LISTED} of {len(events):,} events:", ""]
+        lines += [f"The newest {newest} of {len(events):,} events:", ""]
     lines += [_row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
     return "\n".join([*lines, *(_row(_event(event)) for event in shown), ""])
 
@@ -109,6 +114,7 @@ def _facts(standing: Standing) -> list[str]:
     facts.append(f"home: {_cell(standing.home)}")
     facts += [] if standing.saved else ["the last state is NOT on disk"]
     facts += [f"last error: {_cell(standing.error)}"] if standing.error else []
+    facts += [f"candles missing: {_cell(standing.gaps)}"] if standing.gaps else []
     return facts
 
 
@@ -134,7 +140,7 @@ def _event(event: Event) -> list[str]:
     found = [getattr(signal, name, None) for name in levels]
     return [
         iso(event.at),
-        event.kind + (" (late)" if event.late else ""),
+        _kind(event),
         _cell(getattr(signal, "id", None)),
         _cell(getattr(signal, "position", None)),
         _price(event.price),
@@ -145,14 +151,21 @@ def _event(event: Event) -> list[str]:
     ]
 
 
+def _kind(event: Event) -> str:
+    level = "" if event.level is None else f" {event.level:+d} %"
+    return event.kind + level + (" (late)" if event.late else "")
+
+
 def _price(value: object) -> str:
     return price(value) if isinstance(value, float) else ""
 
 
 def _cell(text: object) -> str:
     """Write a user's words so that they stay within their cell and stay words."""
-    plain = "" if text is None else escaped(text, 200)
-    return " ".join(plain.replace("|", "\\|").replace("`", "'").split())
+    plain = "" if text is None else escaped(text, 500)
+    for shown, meant in (("|", "\\|"), ("`", "'"), ("&#x27;", "'"), ("&quot;", '"')):
+        plain = plain.replace(shown, meant)
+    return " ".join(plain.split())
 
 
 def _row(cells: Sequence[str]) -> str:

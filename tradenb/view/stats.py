@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from tradenb.calls import explained
 from tradenb.errors import UsageError
 from tradenb.view.figures import UNITS, ClosedTrade, figures
 
@@ -26,6 +27,7 @@ class _Row(NamedTuple):
     label: str
 
 
+@explained("tn.stats")
 def stats(
     trades: pandas.DataFrame | Sequence[ClosedTrade],
     *,

@@ -1,0 +1,163 @@
+"""Somebody else wrote the document of a run: it says so, stands still, and the user decides."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import tradenb as tn
+from tests.live.fast import until
+from tradenb.cli import main
+from tradenb.live.following import Following
+from tradenb.store.codec import encode
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.paths import Key, find_home
+from tradenb.store.reading import read_document
+
+THEIRS = 1_000_000
+KEY = Key("counts", "BTCUSDT")
+
+
+@pytest.fixture
+def counts():
+    @tn.strategy("counts", every="1m", risk=tn.risks.max_open(9, name="shared"))
+    def counts(ctx):
+        ctx.state["asked"] = ctx.state.get("asked", 0) + 1
+
+    return counts
+
+
+@pytest.fixture
+def beside():
+    @tn.strategy("beside", every="1m", risk=tn.risks.max_open(9, name="shared"))
+    def beside(ctx):
+        return None
+
+    return beside
+
+
+def document():
+    return find_home().document(KEY)
+
+
+def asked() -> int:
+    found = read_document(DiskFilesystem(), document())
+    return json.loads(found.body["user_state"])["asked"]
+
+
+def written_by_another(run):
+    """Replace the document of a run, as a synchronised folder would; return when it is noticed."""
+    until(lambda: run.history and document().exists(), "a tick")
+    found = read_document(DiskFilesystem(), document())
+    body = {**found.body, "user_state": json.dumps({"asked": THEIRS})}
+    document().write_bytes(encode(found.seq + 70, body))
+    until(lambda: run.undecided, "that somebody else wrote it")
+
+
+def files(word: str) -> list[str]:
+    return [path.name for path in document().parent.iterdir() if word in path.name]
+
+
+def test_fault_29_it_is_said_what_decides_and_the_rest_of_the_group_goes_on(
+    quick, counts, beside, capsys
+):
+    run, other = quick.start(counts), quick.start(beside)
+    written_by_another(run)
+    for words in (repr(run), str(run.error), run._repr_html_()):
+        assert "tradenb resolve BTCUSDT:counts" in words
+        assert "run.keep_ours() or run.take_theirs()" in words
+    assert not run.saved
+    (row,) = [row for row in tn.live.list().to_dict("records") if row["id"] == run.id]
+    assert (row["status"], row["saved"]) == ("running", False)
+    assert main(["status"]) == 0
+    assert "tradenb resolve BTCUSDT:counts" in capsys.readouterr().out
+    assert main(["doctor"]) == 1
+    assert "tradenb resolve BTCUSDT:counts" in capsys.readouterr().out
+    ticks = len(other.history)
+    until(lambda: len(other.history) > ticks + 3, "ticks of the other run")
+    assert (other.saved, other.undecided) == (True, False)
+    assert asked() == THEIRS  # nobody wrote over it
+
+
+def test_fault_29_keep_ours_goes_on_with_what_the_run_had(quick, counts):
+    run = quick.start(counts)
+    written_by_another(run)
+    run.keep_ours()
+    until(lambda: run.saved and not run.undecided, "the decision")
+    assert asked() < THEIRS
+    assert len(files(".foreign-")) == 1
+    assert files(".ours-") == []
+    assert run.error is None
+    with pytest.raises(tn.StateError, match="nothing to decide"):
+        run.keep_ours()
+
+
+def test_fault_29_take_theirs_goes_on_from_what_is_on_disk(quick, counts):
+    run = quick.start(counts)
+    written_by_another(run)
+    run.take_theirs()
+    until(lambda: asked() > THEIRS, "an ask on their state")
+    assert (run.saved, run.undecided, run.error) == (True, False, None)
+    assert len(files(".replaced-")) == 1
+
+
+@pytest.mark.parametrize(("flag", "theirs"), [("--keep-ours", False), ("--take-theirs", True)])
+def test_fault_29_a_terminal_decides_for_a_run_that_goes_on(quick, counts, flag, theirs, capsys):
+    run = quick.start(counts)
+    written_by_another(run)
+    assert main(["resolve", "count"]) == 4
+    said = capsys.readouterr()
+    assert "ours:   nothing open" in said.out
+    assert "theirs: nothing open" in said.out
+    assert "--keep-ours or --take-theirs" in said.err
+    assert main(["resolve", run.id, flag]) == 0
+    assert "asked the process that has the run" in capsys.readouterr().out
+    until(lambda: run.saved and not run.undecided, "the decision")
+    until(lambda: (asked() >= THEIRS) == theirs, "the state")
+    assert main(["resolve", run.id]) == 1
+
+
+@pytest.mark.parametrize(("flag", "theirs"), [("--keep-ours", False), ("--take-theirs", True)])
+def test_fault_29_the_decision_outlives_the_process(quick, counts, flag, theirs, capsys):
+    run = quick.start(counts)
+    written_by_another(run)
+    tn.live.attach()[0].release()
+    assert run.wait(20)
+    with pytest.raises(tn.StateConflict, match="nothing starts until you decide"):
+        quick.start(counts)
+    assert main(["resolve", run.id, flag, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["decided"] is not None
+    assert (asked() >= THEIRS) == theirs
+    again = quick.start(counts)
+    until(lambda: again.history, "a tick")
+    assert (again.saved, again.undecided) == (True, False)
+    assert (asked() >= THEIRS) == theirs
+    assert files(".ours-") == []
+
+
+def test_a_loop_over_events_does_not_wait_for_a_decision(quick, counts):
+    run = quick.start(counts)
+    written_by_another(run)
+    with pytest.raises(tn.StateConflict):
+        next(iter(Following("BTCUSDT", "counts", lambda: (run, True))))
+    assert run.status == "running"  # it is still to be decided, here
+    run.keep_ours()
+    until(lambda: run.saved and not run.undecided, "the decision")
+
+
+def test_events_that_nobody_asks_for_begin_nothing(counts):
+    from tradenb.bus import bus
+    from tradenb.live.desk import desk
+
+    @tn.exchange("never")
+    def never(symbol, since, limit):
+        raise AssertionError("asked")
+
+    before = bus.wants("events", "live")
+    events = tn.live.run("BTCUSDT", strategy=counts, exchange=never)
+    assert bus.wants("events", "live") == before
+    assert not desk.is_running("BTCUSDT", counts)
+    assert "not begun" in repr(events)
+    with pytest.raises(tn.UsageError, match="rules must be"):
+        tn.live.run("BTCUSDT", strategy=counts, exchange=never, rules={"fee": 1})
