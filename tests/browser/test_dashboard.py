@@ -17,21 +17,37 @@ PATIENCE_S = 150
 ROW = ".tnbd-runs tbody tr"
 EVENTS = ".tnbd-log tbody tr"
 NOTE = ".tnbd-notes li"
+STILL = "[data-tnb-still]"
+DOCUMENT = "rehearsal/data/state/swing/BTCUSDT.json"
+STEADY = """
+@tn.strategy("swing", every="15m")
+def swing(ctx):
+    return tn.long(take_profit=1.2 * ctx.price, stop_loss=0.8 * ctx.price, minutes=1440)
+"""
+BUSY = """
+import time
+until = time.monotonic() + 120
+while not Path({go!r}).exists() and time.monotonic() < until:
+    time.sleep(0.05)
+"""
 
 pytestmark = pytest.mark.timeout(300)
 
 
-def prepared(server, name, *, last=None):
+def prepared(server, name, *, last=None, steady=False):
     """Copy notebook 3 under another name, perhaps only its first cells.
 
-    Its cell that waits for a person waits longer, and its run is slower.
+    Its cell that waits for a person waits longer, and its run is slower; a steady one holds
+    its position for a day, two candles a second.
     """
     notebook = json.loads((server.root / "03_live_rehearsal.ipynb").read_text())
     cells = {cell["id"]: cell for cell in notebook["cells"]}
     wait = "".join(cells["wait"]["source"])
     cells["wait"]["source"] = re.sub(r"PATIENCE = \d+", f"PATIENCE = {PATIENCE_S}", wait)
     start = "".join(cells["start"]["source"])
-    cells["start"]["source"] = start.replace("speed=3_000", "speed=2_000")
+    cells["start"]["source"] = start.replace("speed=3_000", f"speed={120 if steady else 2_000}")
+    if steady:
+        cells["strategy"]["source"] = STEADY
     market = "".join(cells["market"]["source"])
     cells["market"]["source"] = re.sub("home = .*", f"home = Path({name!r})", market)
     tidy = "".join(cells["tidy"]["source"])
@@ -53,6 +69,40 @@ def kernel_is(page, status):
 def run_all(page):
     """Not awaited: it lasts as long as the cells do."""
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+
+
+def save(page):
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+
+def busy(page, go):
+    """Keep the kernel busy until a file is there."""
+    code = BUSY.format(go=str(go))
+    page.evaluate(
+        """code => {
+            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            kernel.requestExecute({ code });
+        }""",
+        code,
+    )
+    kernel_is(page, "busy")
+
+
+def position(page):
+    """Return what makes the position of the one run itself, and no other."""
+    return page.eval_on_selector(
+        f"{ROW}:visible",
+        """row => ({
+            signal: row.dataset.signal,
+            position: row.cells[2].textContent,
+            since: row.cells[2].title,
+            levels: [...row.querySelectorAll('.tnbd-levels span')].map(one => one.textContent),
+        })""",
+    )
+
+
+def note_is(page, state):
+    page.wait_for_selector(f"{NOTE}[data-state={state}]")
 
 
 def opened(page, server, notebook):
@@ -123,17 +173,47 @@ def test_fault_65_in_lab_a_run_is_followed_and_stopped_while_a_cell_is_busy(serv
     assert page.wrong == []
 
 
-def test_after_a_reload_the_same_dashboard_is_there_without_running_a_cell(server, page):
-    opened(page, server, prepared(server, "again", last="dashboard"))
+@pytest.mark.parametrize("where", ["lab/tree", "notebooks"])
+def test_after_a_reload_the_same_position_is_there_even_while_a_cell_is_busy(server, page, where):
+    name = f"again-{where.split('/')[0]}"
+    notebook = prepared(server, name, last="dashboard", steady=True)
+    go = server.root / f"{name}.go"
+    page.goto(server.url(where, notebook))
+    kernel_is(page, "idle")
+    run_all(page)
     until_position(page)
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    before = position(page)
+    document = json.loads((server.root / name / DOCUMENT).read_text())["body"]["state"]
+    assert before["signal"] == document["signal"]["id"]
+    assert before["since"].startswith("since 2024-01-0")
+    save(page)
+
     page.reload()
     row_is(page, "running")
-    until_position(page)
-    before = number_of_events(page)
-    assert before > 0
-    until(lambda: number_of_events(page) > before, "another event")
-    stopped(page)
+    assert position(page) == before
+    until(lambda: not page.is_visible(STILL), "the widget in the place of the picture")
+
+    busy(page, go)
+    save(page)
+    page.reload()
+    page.wait_for_selector(f"{STILL} {ROW}")
+    assert position(page) == before
+    told = int(page.get_attribute(f"{STILL} {ROW}", "data-tick"))
+    until(lambda: int(page.get_attribute(f"{STILL} {ROW}", "data-tick")) > told, "a newer tick")
+    page.click("button[aria-label='Stop swing on BTCUSDT']")
+    note_is(page, "server")
+    row_is(page, "stopping")
+    assert position(page) == before  # followed to its close
+    flatten = page.locator("button[aria-label^='Flatten swing on BTCUSDT']")
+    flatten.click()
+    flatten.click()
+    row_is(page, "done")
+    assert position(page)["signal"] == ""
+    assert not go.exists()  # all that while the cell was busy
+
+    go.touch()
+    until(lambda: not page.is_visible(STILL), "the widget in the place of the picture")
+    row_is(page, "done")
     assert page.wrong == []
 
 

@@ -143,11 +143,12 @@ def _market(facts: Facts, story: Story) -> tuple[float | None, str]:
 def _position(facts: Facts, market: float | None) -> Row:
     signal = None if facts.state is None else facts.state.signal
     if facts.state is None or signal is None:
-        empty = ("position", "entry", "target", "stop", "pnl", "since")
+        empty = ("position", "signal", "entry", "target", "stop", "pnl", "since")
         return {**dict.fromkeys(empty, ""), "scheduled": False, "progress": None, "tone": "even"}
     opened = facts.state.opened_at
     row: Row = {
         "position": signal.position,
+        "signal": signal.id,
         "scheduled": opened is None,
         "entry": price(signal.entry),
         "target": price(signal.take_profit),
