@@ -46,7 +46,9 @@ def _table(rows: list[Row]) -> str:
 def _line(row: Row) -> str:
     name = escaped(f"{row['strategy']} on {row['symbol']}", 90)
     held = f"{row['position']}{', scheduled' if row['scheduled'] else ''}"
-    cells = [row["status"], held, row["entry"], row["target"], row["stop"], row["price"]]
+    as_of = f" ({row['as_of']})" if row["as_of"] else ""
+    market = f"{row['price']}{as_of}"
+    cells = [row["status"], held, row["entry"], row["target"], row["stop"], market]
     plain = "".join(f"<td>{escaped(cell, 40)}</td>" for cell in cells)
     gain = f'<td class="tnb-{row["tone"]}">{escaped(row["pnl"], 20)}</td>'
     return f'<tr><th scope="row">{name}</th>{plain}{gain}</tr>'

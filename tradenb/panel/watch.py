@@ -55,6 +55,7 @@ class Seen:
 
     story: Story = field(default_factory=Story)
     state: State | None = None
+    price: float | None = None
     last_event_seq: int = 0
     document: Stamp = None
     journal: Stamp = None
@@ -176,6 +177,7 @@ class Watch:
             seen.status,
             held_by=seen.held_by,
             state=seen.state,
+            price=seen.price,
             age_s=None if saved is None else max(0.0, time() - saved[0] / 1e9),
             error=seen.error,
             last_event_seq=seen.last_event_seq,
@@ -205,6 +207,7 @@ class Watch:
         if found is not None:
             seen.state = from_record(found.body["state"])
             seen.last_event_seq = int(found.body["last_event_seq"])
+            seen.price = found.body.get("price")
 
     def _read_journal(self, place: Place, seen: Seen) -> None:
         path = place.home.journal(place.key)

@@ -32,6 +32,14 @@ function ago(ms) {
   return `${Math.round(s / 86_400)} d`;
 }
 
+// What does the same from a terminal; there a flatten ends the run, too.
+function command(kind, row) {
+  const home = row.control?.home ?? "…";
+  const quoted = /^[\w./-]+$/.test(home) ? home : `'${home}'`;
+  const flatten = kind === "flatten" ? " --flatten" : "";
+  return `tradenb stop ${row.symbol_name}:${row.strategy_name}${flatten} --home ${quoted}`;
+}
+
 function newId() {
   return [...crypto.getRandomValues(new Uint8Array(6))]
     .map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -242,7 +250,8 @@ class View {
     line.entryAt = make("span", {});
     line.targetAt = make("span", {});
     line.levels = make("div", { class: "tnbd-levels" }, line.stopAt, line.entryAt, line.targetAt);
-    line.price = make("td", { class: "tnbd-number" });
+    line.price = make("span", {});
+    line.asOf = make("span", { class: "tnbd-as-of" });
     line.pnl = make("td", { class: "tnbd-number" });
     line.age = make("td", { class: "tnbd-number" });
     line.stop = make("button", { type: "button", title: `Stop ${name}: no new signals, an open ` +
@@ -254,7 +263,8 @@ class View {
     line.node = make("tr", { "data-run": row.key },
       make("th", { scope: "row" }, make("div", { class: "tnbd-who" }, line.pick, line.badges)),
       line.status, line.position,
-      make("td", {}, line.bar, line.levels), line.price, line.pnl, line.age,
+      make("td", {}, line.bar, line.levels),
+      make("td", { class: "tnbd-number" }, line.price, line.asOf), line.pnl, line.age,
       make("td", { class: "tnbd-actions" }, line.stop, line.flatten));
     line.pick.append(make("b", {}, row.symbol), make("span", {}, row.strategy));
     return line;
@@ -282,7 +292,7 @@ class View {
     this.showWay(line, row);
     say(line.price, row.price);
     line.price.title = row.as_of ? `as of ${row.as_of}` : row.cursor && `candle of ${row.cursor}`;
-    line.price.classList.toggle("tnbd-old", Boolean(row.as_of));
+    say(line.asOf, row.as_of.replace(" UTC", ""));
     say(line.pnl, row.pnl);
     line.pnl.className = `tnbd-number tnbd-${row.tone}`;
     line.stop.disabled = this.frozen() || !row.running || row.status === "stopping";
@@ -439,7 +449,7 @@ class View {
     if (!folder) {
       if (this.waiting.has(id)) {
         this.note(id, `${name}: the kernel is busy and will take it when its cell is over; at once ` +
-          `from a terminal: tradenb stop ${row.strategy} --home ${where?.home ?? "…"}`, "asked");
+          `from a terminal: ${command(kind, row)}`, "asked");
       }
       return;
     }
