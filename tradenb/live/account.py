@@ -12,7 +12,7 @@ from tradenb.core.state import State
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
-from tradenb.live.listing import holding, is_locked
+from tradenb.live.listing import holding, is_locked, mode_of
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import Journal
 from tradenb.store.paths import Home, Key
@@ -111,8 +111,11 @@ def account_of(home: Home, key: Key) -> Account:
         symbol=key.symbol,
         strategy=key.strategy,
         exchange=body["exchange"],
+        mode=mode_of(home.root),
         status="running" if running else "done" if state.done else "idle",
         state=holding(state),
+        signal=state.signal,
+        market=body.get("price"),
         started=body["start"],
         cursor=state.cursor,
         ticks=0,

@@ -14,6 +14,7 @@ from tradenb.live.run import LiveRun
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import REHEARSAL, Home, Key, find_home
 from tradenb.store.reading import read_document
+from tradenb.view.words import price
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,7 @@ def rows_of(runs: Sequence[LiveRun], home: Home) -> list[dict[str, Any]]:
 def _row_of_run(run: LiveRun) -> dict[str, Any]:
     return {
         "id": run.id,
-        "mode": _mode_of(run.shelf.home),
+        "mode": mode_of(run.shelf.home),
         "symbol": run.symbol,
         "strategy": run.strategy,
         "status": run.status,
@@ -87,7 +88,7 @@ def _rows_on_disk(home: Home) -> Iterator[dict[str, Any]]:
 
 def _row_of_document(disk: DiskFilesystem, home: Home, key: Key) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    row |= {"id": f"{key.symbol}:{key.strategy}", "mode": _mode_of(home.root)}
+    row |= {"id": f"{key.symbol}:{key.strategy}", "mode": mode_of(home.root)}
     row |= {"symbol": key.symbol, "strategy": key.strategy}
     row |= {"status": "idle", "stopping": False, "stale": False, "saved": True}
     try:
@@ -114,10 +115,11 @@ def holding(state: State) -> str:
     if signal is None:
         return "nothing open"
     what = "scheduled" if state.opened_at is None else "open"
-    return f"{signal.position} {what} at {signal.entry:g}"
+    return f"{signal.position} {what} at {price(signal.entry)}"
 
 
-def _mode_of(root: Path) -> str:
+def mode_of(root: Path) -> str:
+    """Tell what a run is by the folder of its state: live or rehearsal."""
     return "rehearsal" if root.name == REHEARSAL else "live"
 
 

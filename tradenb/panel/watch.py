@@ -247,7 +247,7 @@ def _newest(journal: Journal, story: Story) -> list[dict[str, Any]]:
         rows = journal.tail(count)
         if len(rows) < count or rows[0]["seq"] <= story.last_seq + 1:
             return rows
-        count *= _TAIL
+        count *= 4
 
 
 def place_of(run: LiveRun) -> Place:

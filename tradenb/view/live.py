@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
 from tradenb.view.html import asset
 from tradenb.view.words import escaped, number, percent, plural, price
+
+if TYPE_CHECKING:
+    from tradenb.core.signal import Signal
 
 LISTED: Final = 250
 _COLUMNS: Final = (
@@ -28,9 +31,15 @@ class Standing:
     Attributes
     ----------
     symbol, strategy, exchange : str
+    mode : str
+        live or rehearsal.
     status : str
     state : str
         What it holds, in words.
+    signal : Signal or None
+        The same.
+    market : float or None
+        Market price of the last tick.
     started, cursor : int or None
         When it began and the newest candle consumed, ms UTC.
     ticks : int
@@ -42,8 +51,11 @@ class Standing:
     symbol: str
     strategy: str
     exchange: str
+    mode: str
     status: str
     state: str
+    signal: Signal | None
+    market: float | None
     started: int | None
     cursor: int | None
     ticks: int
@@ -68,11 +80,21 @@ def standing_html(standing: Standing) -> str:
     return (
         f'<div class="tnb-summary" role="region" aria-label="Live run">'
         f"<style>{asset('summary.css')}</style>"
-        f'<p class="tnb-head">{name}, live</p>'
+        f'<p class="tnb-head">{name}, {standing.mode}</p>'
         f'<p class="tnb-sub">{" · ".join(escaped(fact, 80) for fact in facts)}</p>'
-        f"<p>{escaped(standing.state, 200)}</p>{alarm}"
+        f"<p>{escaped(_held(standing), 200)}</p>{alarm}"
         f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in hints)}</p></div>'
     )
+
+
+def _held(standing: Standing) -> str:
+    """Say what a run holds, and how far the market is from its levels."""
+    signal = standing.signal
+    if signal is None:
+        return standing.state
+    levels = f"target {price(signal.take_profit)} · stop {price(signal.stop_loss)}"
+    market = "" if standing.market is None else f" · price {price(standing.market)}"
+    return f"{standing.state} · {levels}{market}"
 
 
 def live_markdown(standing: Standing, events: Sequence[Event]) -> str:
@@ -89,7 +111,7 @@ def live_markdown(standing: Standing, events: Sequence[Event]) -> str:
     str
         Markdown; words of users cannot break its tables.
     """
-    lines = [f"# {_cell(standing.strategy)} on {_cell(standing.symbol)}, live", ""]
+    lines = [f"# {_cell(standing.strategy)} on {_cell(standing.symbol)}, {standing.mode}", ""]
     lines += [f"- {words}" for words in _facts(standing)]
     lines += ["", *_figures(events), ""]
     shown = events[-LISTED:]
