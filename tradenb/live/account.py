@@ -99,6 +99,20 @@ def account_of(home: Home, key: Key) -> Account:
     StateError
         When its document cannot be read; `tradenb doctor` says what to do.
     """
+    standing, state = standing_on_disk(home, key)
+    disk = DiskFilesystem(durable=False)
+    events = [row_to_event(row) for row in Journal(disk, home.journal(key)).read()]
+    return Account(standing, state, events, trades_of(events))
+
+
+def standing_on_disk(home: Home, key: Key) -> tuple[Standing, State]:
+    """Read where a run stands.
+
+    Raises
+    ------
+    StateError
+        When its document cannot be read, or there is none.
+    """
     disk = DiskFilesystem(durable=False)
     found = read_document(disk, home.document(key))
     if found is None:
@@ -106,7 +120,6 @@ def account_of(home: Home, key: Key) -> Account:
     body = found.body
     state = from_record(body["state"])
     running = is_locked(disk, home.lock(key))
-    events = [row_to_event(row) for row in Journal(disk, home.journal(key)).read()]
     standing = Standing(
         symbol=key.symbol,
         strategy=key.strategy,
@@ -118,13 +131,13 @@ def account_of(home: Home, key: Key) -> Account:
         market=body.get("price"),
         started=body["start"],
         cursor=state.cursor,
-        ticks=0,
+        ticks=None,
         saved=True,
         stopping=state.stopping,
         error=None,
         home=str(home.root),
     )
-    return Account(standing, state, events, trades_of(events))
+    return standing, state
 
 
 def trades_of(events: Iterable[Event]) -> list[Trade]:

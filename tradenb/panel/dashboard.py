@@ -117,6 +117,7 @@ class Dashboard(anywidget.AnyWidget):
         pump.remove(self)
         with self._feeding:
             if not self.frozen:
+                self.board.watch.look_anew()
                 self._look()
                 self.frozen = True
                 self._still.finish(self.board)

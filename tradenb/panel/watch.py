@@ -113,6 +113,11 @@ class Watch:
         found += [self._other(place) for place in self._places() if place not in own]
         return found
 
+    def look_anew(self) -> None:
+        """Ask the next time who holds the runs, however short ago that was asked."""
+        for seen in self._seen.values():
+            seen.looked = float("-inf")
+
     def run(self, place: Place) -> LiveRun | None:
         """Return the run of this process at a place."""
         return self._own_runs().get(place)

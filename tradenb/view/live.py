@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tradenb.core.signal import Signal
 
 LISTED: Final = 250
+HINTS: Final = (".position", ".events()", ".ticks()", ".report()", ".stop()")
 _COLUMNS: Final = (
     "time", "event", "signal", "position", "price", "entry", "take_profit", "stop_loss",
     "pnl_percent", "reason", "note",
@@ -42,7 +43,8 @@ class Standing:
         Market price of the last tick.
     started, cursor : int or None
         When it began and the newest candle consumed, ms UTC.
-    ticks : int
+    ticks : int or None
+        None where they are not known.
     saved, stopping : bool
     error : str or None
     home : str
@@ -58,25 +60,25 @@ class Standing:
     market: float | None
     started: int | None
     cursor: int | None
-    ticks: int
+    ticks: int | None
     saved: bool
     stopping: bool
     error: str | None
     home: str
 
 
-def standing_html(standing: Standing) -> str:
+def standing_html(standing: Standing, *, hints: Sequence[str] = HINTS) -> str:
     """Render a live run for a notebook cell: inert whatever names and errors contain."""
     facts = [standing.status + (", stopping" if standing.stopping else ""), standing.exchange]
     if standing.cursor:
         facts.append(f"candles up to {iso(standing.cursor)} UTC")
-    facts.append(plural(standing.ticks, "tick"))
+    if standing.ticks is not None:
+        facts.append(plural(standing.ticks, "tick"))
     troubles = [] if standing.saved else ["The last state is not on disk yet."]
     troubles += [standing.error] if standing.error else []
     items = "".join(f"<li>{escaped(words, 400)}</li>" for words in troubles)
     alarm = f'<div class="tnb-warnings" role="alert"><ul>{items}</ul></div>' if items else ""
     name = f"{escaped(standing.strategy, 60)} on {escaped(standing.symbol, 60)}"
-    hints = (".position", ".events()", ".ticks()", ".report()", ".stop()")
     return (
         f'<div class="tnb-summary" role="region" aria-label="Live run">'
         f"<style>{asset('summary.css')}</style>"
