@@ -177,7 +177,7 @@ def test_fault_65_in_lab_a_run_is_followed_and_stopped_while_a_cell_is_busy(serv
     assert page.wrong == []
 
 
-def test_after_a_reload_the_same_position_is_there_even_while_a_cell_is_busy(server, page):
+def test_fault_65_after_a_reload_the_same_position_is_there_even_while_a_cell_is_busy(server, page):
     notebook = prepared(server, "again", last="dashboard", steady=True)
     opened(page, server, notebook)
     until_position(page)
