@@ -54,7 +54,7 @@ def test_an_open_position_shows_its_levels_and_what_it_would_bring():
 
 
 def test_a_scheduled_signal_has_levels_and_no_result():
-    state = dataclasses.replace(facts().state, opened_at=None)
+    state = facts().state._replace(opened_at=None)
     shown = row(state=state)
     assert (shown["scheduled"], shown["progress"], shown["pnl"]) == (True, None, "")
     assert shown["entry"] == "100.00"
@@ -93,7 +93,7 @@ def test_the_status_says_when_a_run_is_in_trouble(known, status, trouble):
 
 
 def test_a_run_that_is_being_stopped_says_so():
-    state = dataclasses.replace(facts().state, stopping=True)
+    state = facts().state._replace(stopping=True)
     assert row(state=state)["status"] == "stopping"
 
 
