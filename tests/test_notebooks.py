@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -125,7 +126,13 @@ def test_the_first_cell_of_the_readme_runs_as_printed(tmp_path):
     cell = re.search(r"```python\n(.*?)```", README, flags=re.DOTALL)[1]
     command = [sys.executable, "-W", "error", "-c", RUN_A_CELL]
     ran = subprocess.run(
-        command, input=cell, cwd=tmp_path, capture_output=True, text=True, check=False
+        command,
+        input=cell,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TQDM_DISABLE": "1"},  # a slow machine would see the progress bar
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith("Result(dip on BTCUSDT, 2024-01-01 00:00 to 2024-03-31 00:00: ")

@@ -15,7 +15,8 @@ from typing import Any
 from make import THEMES, chromium
 
 import tradenb as tn
-from tradenb.panel import dashboard as widget
+from tradenb.panel.dashboard import Dashboard
+from tradenb.panel.still import script_of_view, style
 
 HERE = Path(__file__).resolve().parent
 WIDTH, HEIGHT = 980, 900
@@ -56,7 +57,7 @@ def state(folder: str) -> dict[str, object]:
     run.wait(120)
     run.status = "running"  # as it was a moment ago
     run.ticked = time.monotonic()
-    shown = widget.Dashboard(folder)
+    shown = Dashboard(folder)
     sent = {name: getattr(shown, name) for name in SHOWN}
     sent["events"] = {"total": shown.board.total, "rows": list(shown.board.events)}
     shown.close()
@@ -65,15 +66,13 @@ def state(folder: str) -> dict[str, object]:
 
 def main() -> None:
     """Write a picture for each theme beside this file."""
-    assets = Path(widget.__file__).parent / "assets"
-    script = (assets / "dashboard.js").read_text("utf-8")
-    script = script.replace("export default", "const dashboard =")
+    script = script_of_view().replace("export default", "const dashboard =")
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
         found = json.dumps(state(folder)).replace("</", "<\\/")
         for theme, colours in THEMES.items():
             styled = PAGE.replace("THEME", colours).replace("SCHEME", theme)
-            styled = styled.replace("CSS", (assets / "dashboard.css").read_text("utf-8"))
+            styled = styled.replace("CSS", style())
             page.write_text(styled.replace("ESM", script).replace("STATE", found), "utf-8")
             chromium(
                 page,

@@ -44,6 +44,7 @@ class Server:
             f"--IdentityProvider.token={self.token}", "--LabApp.news_url=None",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             "--LabApp.expose_app_in_browser=True",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
         ]  # fmt: skip
         self.runtime = scratch / "runtime"
         with self.log.open("wb") as log:

@@ -9,7 +9,6 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Error as PlaywrightError
 
 from tests.live.fast import until
 
@@ -17,21 +16,39 @@ PATIENCE_S = 150
 ROW = ".tnbd-runs tbody tr"
 EVENTS = ".tnbd-log tbody tr"
 NOTE = ".tnbd-notes li"
+STILL = "[data-tnb-still]"
+DOCUMENT = "rehearsal/data/state/swing/BTCUSDT.json"
+STEADY = """
+@tn.strategy("swing", every="15m")
+def swing(ctx):
+    return tn.long(take_profit=1.2 * ctx.price, stop_loss=0.8 * ctx.price, minutes=1440)
+"""
+NAMES = "all => all.map(one => one.ariaLabel || one.textContent || one.labels?.length)"
+BUSY = """
+import time
+until = time.monotonic() + 240
+while not Path({go!r}).exists() and time.monotonic() < until:
+    time.sleep(0.05)
+Path({go!r} + ".over").touch()
+"""
 
 pytestmark = pytest.mark.timeout(300)
 
 
-def prepared(server, name, *, last=None):
+def prepared(server, name, *, last=None, steady=False):
     """Copy notebook 3 under another name, perhaps only its first cells.
 
-    Its cell that waits for a person waits longer, and its run is slower.
+    Its cell that waits for a person waits longer, and its run is slower; a steady one holds
+    its position for a day, two candles a second.
     """
     notebook = json.loads((server.root / "03_live_rehearsal.ipynb").read_text())
     cells = {cell["id"]: cell for cell in notebook["cells"]}
     wait = "".join(cells["wait"]["source"])
     cells["wait"]["source"] = re.sub(r"PATIENCE = \d+", f"PATIENCE = {PATIENCE_S}", wait)
     start = "".join(cells["start"]["source"])
-    cells["start"]["source"] = start.replace("speed=3_000", "speed=2_000")
+    cells["start"]["source"] = start.replace("speed=3_000", f"speed={120 if steady else 2_000}")
+    if steady:
+        cells["strategy"]["source"] = STEADY
     market = "".join(cells["market"]["source"])
     cells["market"]["source"] = re.sub("home = .*", f"home = Path({name!r})", market)
     tidy = "".join(cells["tidy"]["source"])
@@ -55,22 +72,58 @@ def run_all(page):
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
 
 
+def save(page):
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+
+def busy(page, go):
+    """Keep the kernel busy until a file is there."""
+    code = BUSY.format(go=str(go))
+    page.evaluate(
+        """code => {
+            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            kernel.requestExecute({ code });
+        }""",
+        code,
+    )
+    kernel_is(page, "busy")
+
+
+def let_go(go):
+    """End what keeps the kernel busy, which has been all the time."""
+    assert not go.with_name(f"{go.name}.over").exists()
+    go.touch()
+
+
+def position(page):
+    """Return what makes the position of the one run itself, and no other."""
+    return page.eval_on_selector(
+        f"{ROW}:visible",
+        """row => ({
+            signal: row.dataset.signal,
+            position: row.cells[2].textContent,
+            since: row.cells[2].title,
+            levels: [...row.querySelectorAll('.tnbd-levels span')].map(one => one.textContent),
+        })""",
+    )
+
+
+def press(page, what, *, times=1):
+    """Press a button of the one run by the keyboard, as often as it wants to be pressed."""
+    page.focus(f"button[aria-label^='{what} swing on BTCUSDT']:visible")
+    for _ in range(times):
+        page.keyboard.press("Enter")
+
+
+def note_is(page, state):
+    page.wait_for_selector(f"{NOTE}[data-state={state}]")
+
+
 def opened(page, server, notebook):
     page.goto(server.url("lab/tree", notebook))
     kernel_is(page, "idle")
     run_all(page)
     row_is(page, "running")
-
-
-def begun(page):
-    """Run all cells by the menu; before the kernel is there, that does nothing."""
-    page.click(".lm-MenuBar-itemLabel:text-is('Run')")
-    page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
-    try:
-        page.wait_for_selector(".jp-InputPrompt:text-matches('[0-9*]')", timeout=5_000)
-    except PlaywrightError:
-        return False
-    return True
 
 
 def row_is(page, status):
@@ -93,14 +146,14 @@ def until_position(page):
 
 def stopped(page):
     """Press Stop; return what the view said on the way, until the run is done."""
-    page.click("button[aria-label='Stop swing on BTCUSDT']")
+    press(page, "Stop")
     said = [page.inner_text(NOTE)]
     page.wait_for_function(
         f"""() => ['kernel', 'server'].includes(document.querySelector('{NOTE}').dataset.state)"""
     )
     said.append(page.inner_text(NOTE))
     row_is(page, "done")
-    return said, page.get_attribute(NOTE, "data-state")
+    return said
 
 
 def test_fault_65_in_lab_a_run_is_followed_and_stopped_while_a_cell_is_busy(server, page):
@@ -109,9 +162,10 @@ def test_fault_65_in_lab_a_run_is_followed_and_stopped_while_a_cell_is_busy(serv
     before = number_of_events(page)
     until(lambda: number_of_events(page) > before, "another event")
     page.wait_for_selector(".jp-InputPrompt:text-is('[*]:')")  # the cell that waits
-    said, _ = stopped(page)
+    said = stopped(page)
     assert said[0].startswith("Stop swing on BTCUSDT: ")
     assert "taken by" in said[1]
+    assert all(page.eval_on_selector_all(".tnbd button, .tnbd select", NAMES))
     frozen = "a picture of one moment"
     until(lambda: page.inner_text(".tnbd-fresh") == frozen, "the end of the notebook", 60)
     assert page.inner_text(".tnbd-words").startswith("0 of 1 run running")
@@ -123,40 +177,60 @@ def test_fault_65_in_lab_a_run_is_followed_and_stopped_while_a_cell_is_busy(serv
     assert page.wrong == []
 
 
-def test_after_a_reload_the_same_dashboard_is_there_without_running_a_cell(server, page):
-    opened(page, server, prepared(server, "again", last="dashboard"))
+def test_fault_65_after_a_reload_the_same_position_is_there_even_while_a_cell_is_busy(server, page):
+    notebook = prepared(server, "again", last="dashboard", steady=True)
+    opened(page, server, notebook)
     until_position(page)
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    before = position(page)
+    document = json.loads((server.root / "again" / DOCUMENT).read_text())["body"]["state"]
+    assert before["signal"] == document["signal"]["id"]
+    assert before["since"].startswith("since 2024-01-0")
+    assert all(before["levels"])
+    save(page)
     page.reload()
     row_is(page, "running")
-    until_position(page)
-    before = number_of_events(page)
-    assert before > 0
-    until(lambda: number_of_events(page) > before, "another event")
-    stopped(page)
+    assert position(page) == before
+    number_of_events(page)
+    until(lambda: not page.is_visible(STILL), "the widget in the place of the picture")
+
+    go = server.root / "again.go"
+    busy(page, go)
+    page.reload()
+    page.wait_for_selector(f"{STILL} {ROW}")
+    assert position(page) == before
+    told = int(page.get_attribute(f"{STILL} {ROW}", "data-tick"))
+    until(lambda: int(page.get_attribute(f"{STILL} {ROW}", "data-tick")) > told, "a newer tick")
+    press(page, "Stop")
+    note_is(page, "server")
+    row_is(page, "stopping")
+    assert position(page) == before  # followed to its close
+    press(page, "Flatten", times=2)  # it asks once more
+    row_is(page, "done")
+    assert position(page)["signal"] == ""
+    let_go(go)
+    until(lambda: not page.is_visible(STILL), "the widget in the place of the picture")
+    row_is(page, "done")
     assert page.wrong == []
 
 
 def test_fault_65_in_notebook_7_a_run_is_stopped_while_a_cell_is_busy(server, page):
-    notebook = prepared(server, "seven")
+    notebook = prepared(server, "seven", last="dashboard", steady=True)
     page.goto(server.url("notebooks", notebook))
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
-    until(lambda: begun(page), "the first cell", 60)
+    kernel_is(page, "idle")
+    run_all(page)
     row_is(page, "running")
     until_position(page)
-    said, _ = stopped(page)
-    assert "taken by" in said[1]
-    assert page.wrong == []
-
-
-def test_the_keyboard_alone_is_enough(server, page):
-    opened(page, server, prepared(server, "keys"))
-    page.focus("button[aria-label='Stop swing on BTCUSDT']")
-    page.keyboard.press("Enter")
+    before = position(page)
+    save(page)
+    go = server.root / "seven.go"
+    busy(page, go)
+    press(page, "Stop")
+    page.wait_for_selector(f"{NOTE}:is([data-state=kernel], [data-state=server])")
+    row_is(page, "stopping")
+    page.reload()
+    row_is(page, "stopping")
+    assert position(page) == before
+    press(page, "Flatten", times=2)
     row_is(page, "done")
-    named = page.eval_on_selector_all(
-        ".tnbd button, .tnbd select",
-        "all => all.map(one => one.ariaLabel || one.textContent || one.labels?.length)",
-    )
-    assert all(named)
+    let_go(go)
     assert page.wrong == []

@@ -100,3 +100,10 @@ def test_rules_are_frozen_and_can_be_copied():
     with pytest.raises(ValueError, match="frozen"):
         rules.fee_percent = 1.0
     assert rules == copy.deepcopy(rules) == pickle.loads(pickle.dumps(rules))
+
+
+def test_a_cell_shows_what_was_changed_first():
+    page = Rules(touch="average_price")._repr_html_()
+    assert "<b>touch average_price</b> · price close" in page
+    assert "<b>" not in Rules()._repr_html_().partition("<br>")[2]
+    assert all(name in page for name in Rules.model_fields)

@@ -38,6 +38,13 @@ def test_exchanges_and_rules_show_themselves(thing):
     assert "<b>" in made["text/html"]
 
 
+def test_a_ready_made_rule_under_another_name_says_what_it_does():
+    page = tn.risks.max_open(5, name="mine-alone")._repr_html_()
+    assert "<b>risk rule mine-alone</b>" in page
+    assert "max_open(5)" in page
+    assert tn.risks.max_open(5)._repr_html_().count("max_open(5)") == 1
+
+
 def test_names_cannot_do_anything_in_a_cell():
     @tn.strategy("<script>alert(1)</script>", every="1h")
     def odd(ctx):

@@ -274,10 +274,14 @@ def test_a_rehearsal_that_goes_on_is_returned_and_another_is_refused_in_words(tm
         (row,) = tn.live.list(tmp_path).to_dict("records")
         assert (row["id"], row["mode"], row["status"]) == (run.id, "rehearsal", "running")
         (handle,) = tn.live.attach(tmp_path)
-        assert "rehearsal BTCUSDT:calm" in repr(handle)
+        assert "rehearsal BTCUSDT:calm running, held by process" in repr(handle)
+        assert "calm on BTCUSDT, rehearsal" in handle._repr_html_()
+        assert "calm on BTCUSDT, rehearsal" in run._repr_html_()
     finally:
         run.release()
         assert run.wait(20)
+    assert repr(handle) == "<attached rehearsal BTCUSDT:calm idle>"
+    assert "idle" in handle._repr_html_()
 
 
 def test_a_run_without_candles_is_listed_and_can_be_stopped_from_outside(quick, tmp_path):
@@ -290,6 +294,7 @@ def test_a_run_without_candles_is_listed_and_can_be_stopped_from_outside(quick, 
     (row,) = tn.live.list(tmp_path).to_dict("records")
     assert (row["id"], row["status"]) == (run.id, "running")
     (handle,) = tn.live.attach(tmp_path)
+    assert handle._repr_html_() is None  # it has no document yet
     handle.stop()
     assert handle.wait(20)
     assert run.status == "idle"

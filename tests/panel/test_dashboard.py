@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from weakref import WeakSet
 
 import comm
 import pytest
@@ -18,6 +19,7 @@ from tests.live.fast import until
 from tradenb.core.events import Event
 from tradenb.core.signal import Signal
 from tradenb.engine.record import event_to_row
+from tradenb.live import living
 from tradenb.panel.asking import marker_of
 from tradenb.panel.pump import pump
 from tradenb.panel.watch import place_of
@@ -243,6 +245,20 @@ def test_a_frozen_dashboard_keeps_its_last_picture_and_its_thread_ends(rehearse,
     assert "tradenb-panel" not in [thread.name for thread in threading.enumerate()]
     assert (shown.frozen, shown.rows[0]["status"]) == (True, "idle")
     assert shown.comm is not None
+
+
+def test_a_frozen_dashboard_does_not_show_a_run_that_ended_elsewhere_as_running(
+    rehearse, dashboards, monkeypatch
+):
+    assert rehearse(end=SHORT).wait(60)
+    monkeypatch.setattr(living, "_runs", WeakSet())  # as if it were another process's
+    held = True
+    monkeypatch.setattr("tradenb.panel.watch.is_locked", lambda *_: held)
+    shown = dashboards()
+    assert shown.rows[0]["status"] == "running"
+    held = False
+    shown.freeze()
+    assert shown.rows[0]["status"] == "idle"
 
 
 def test_closing_twice_is_closing_once(dashboards):

@@ -54,7 +54,7 @@ def test_an_open_position_shows_its_levels_and_what_it_would_bring():
 
 
 def test_a_scheduled_signal_has_levels_and_no_result():
-    state = dataclasses.replace(facts().state, opened_at=None)
+    state = facts().state._replace(opened_at=None)
     shown = row(state=state)
     assert (shown["scheduled"], shown["progress"], shown["pnl"]) == (True, None, "")
     assert shown["entry"] == "100.00"
@@ -65,11 +65,16 @@ def test_a_run_without_a_position_shows_none():
     assert (shown["position"], shown["entry"], shown["progress"]) == ("", "", None)
 
 
-def test_the_price_of_a_run_elsewhere_is_that_of_its_last_event_and_says_so():
+def test_where_no_price_was_saved_it_is_that_of_the_last_event_and_says_so():
     story = Story()
     story.fold([Event(1, 5 * MINUTE, "BTCUSDT", "dip", "opened", LONG, 100.5, mode="live")])
     shown = row_of(facts(price=None), story)
     assert (shown["price"], shown["as_of"]) == ("100.50", "1970-01-01 00:05 UTC")
+
+
+@pytest.mark.parametrize(("status", "as_of"), [("running", ""), ("idle", "1970-01-01 00:30 UTC")])
+def test_the_price_of_a_run_that_is_not_followed_says_how_old_it_is(status, as_of):
+    assert (row(status=status)["price"], row(status=status)["as_of"]) == ("101.00", as_of)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +93,7 @@ def test_the_status_says_when_a_run_is_in_trouble(known, status, trouble):
 
 
 def test_a_run_that_is_being_stopped_says_so():
-    state = dataclasses.replace(facts().state, stopping=True)
+    state = facts().state._replace(stopping=True)
     assert row(state=state)["status"] == "stopping"
 
 

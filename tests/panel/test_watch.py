@@ -67,6 +67,15 @@ def test_the_position_is_the_same_for_a_dashboard_that_is_made_anew(rehearse):
     assert boards[0].events
 
 
+def test_the_price_of_a_run_elsewhere_is_that_of_its_last_candle(rehearse):
+    run = rehearse(end=SHORT)
+    assert run.wait(60)
+    facts = one(watch(runs=nobody).look()).facts
+    newest = run.ticks().iloc[-1]
+    assert facts.price == newest.price
+    assert facts.state.cursor == run.committed.cursor
+
+
 def test_files_that_have_not_changed_are_not_read_again(rehearse, monkeypatch):
     assert rehearse(end=SHORT).wait(60)
     seen = watch(runs=nobody)

@@ -87,6 +87,20 @@ class Rules(BaseModel, frozen=True):
             except ValidationError as error:
                 raise SpecError(_all_problems(error)) from None
 
+    def _repr_html_(self) -> str:
+        """Show all settings in a cell, those that are not the default first and in bold."""
+        changed, others = [], []
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if value == field.default:
+                others.append(f"{name} {value}")
+            else:
+                changed.append(f"<b>{name} {value}</b>")
+        settings = " \N{MIDDLE DOT} ".join([*changed, *others])
+        row = f'<span style="font-size:12.5px;opacity:0.8">{settings}</span>'
+        box = "max-width:760px;padding:2px 0 2px 10px;border-left:2px solid #3b82c4"
+        return f'<div style="{box}"><b>Rules</b><br>{row}</div>'
+
     @classmethod
     def reference(cls, **values: Any) -> Self:
         """Return the rules of the reference system: average price, target before stop.

@@ -94,5 +94,6 @@ def daily_loss(percent: float, *, name: str | None = None) -> RiskSpec:
 
 
 def _made(terms: str, name: str | None, rule: risk.RiskFunction) -> RiskSpec:
+    rule.__doc__ = "" if name is None else terms  # under another name a cell shows the terms
     spec = _ReadyMade(name=terms if name is None else name, function=rule, terms=terms)
     return registry.register("risk rule", spec)

@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 

@@ -15,7 +15,7 @@ from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
 from tradenb.live.listing import holding, is_locked, status_of
-from tradenb.live.standing import standing_of
+from tradenb.live.standing import mode_of, standing_of
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import Journal
 from tradenb.store.paths import Home, Key
@@ -141,6 +141,20 @@ def account_of(home: Home, key: Key) -> Account:
     StateError
         When its document cannot be read; `tradenb doctor` says what to do.
     """
+    standing, state = standing_on_disk(home, key)
+    disk = DiskFilesystem(durable=False)
+    events = [row_to_event(row) for row in Journal(disk, home.journal(key)).read()]
+    return Account(standing, state, events, trades_of(events))
+
+
+def standing_on_disk(home: Home, key: Key) -> tuple[Standing, State]:
+    """Read where a run stands.
+
+    Raises
+    ------
+    StateError
+        When its document cannot be read, or there is none.
+    """
     disk = DiskFilesystem(durable=False)
     found = read_document(disk, home.document(key))
     if found is None:
@@ -148,22 +162,24 @@ def account_of(home: Home, key: Key) -> Account:
     body = found.body
     state = from_record(body["state"])
     running = is_locked(disk, home.lock(key))
-    events = [row_to_event(row) for row in Journal(disk, home.journal(key)).read()]
     standing = Standing(
         symbol=key.symbol,
         strategy=key.strategy,
         exchange=body["exchange"],
+        mode=mode_of(home.root),
         status=status_of(home, state, locked=running),
         state=holding(state),
+        signal=state.signal,
+        market=body.get("price"),
         started=body["start"],
         cursor=state.cursor,
-        ticks=0,
+        ticks=None,
         saved=True,
         stopping=state.stopping,
         error=None,
         home=str(home.root),
     )
-    return Account(standing, state, events, trades_of(events))
+    return standing, state
 
 
 def trades_of(events: Iterable[Event]) -> list[Trade]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tradenb.live.run import Status
 
 _LOOK_EVERY_S: Final = 0.1
+_HINTS: Final = (".position", ".events()", ".stop()", ".flatten()", ".release()")
 
 
 class AttachedRun(Reported):
@@ -46,9 +47,20 @@ class AttachedRun(Reported):
         self._disk = DiskFilesystem()
 
     def __repr__(self) -> str:
-        holder = holder_of(self._disk, self._home.lock(self._key))
         what = "rehearsal " if self.home.name == REHEARSAL else ""
-        return f"<attached {what}{self.id} {self.status}, held by {holder}>"
+        status = self.status
+        by = holder_of(self._disk, self._home.lock(self._key)) if status == "running" else None
+        return f"<attached {what}{self.id} {status}{'' if by is None else f', held by {by}'}>"
+
+    def _repr_html_(self) -> str | None:
+        from tradenb.live.account import standing_on_disk
+        from tradenb.view.live import standing_html
+
+        try:
+            standing, _ = standing_on_disk(self._home, self._key)
+        except StateError:
+            return None  # the plain form is all there is to show
+        return standing_html(standing, hints=_HINTS)
 
     @property
     def id(self) -> str:

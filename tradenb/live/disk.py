@@ -294,4 +294,5 @@ class DiskShelf:
             "user_state": kept.user_state,
             "taken": list(self._taken),
             "saved_at": self.now(),
+            "price": kept.price,
         }

@@ -12,13 +12,14 @@ from tradenb.engine.record import from_record
 from tradenb.engine.registry import registry
 from tradenb.errors import StateError
 from tradenb.live.run import LiveRun, Status
-from tradenb.live.standing import LOOKED_AT, last_error_of
+from tradenb.live.standing import LOOKED_AT, last_error_of, mode_of
 from tradenb.store.conflict import ours_of
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import Journal
-from tradenb.store.paths import REHEARSAL, Home, Key, find_home
+from tradenb.store.paths import Home, Key, find_home
 from tradenb.store.reading import read_document
 from tradenb.store.writer import how_to_decide
+from tradenb.view.words import price
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +64,7 @@ def rows_of(runs: Sequence[LiveRun], home: Home) -> list[dict[str, Any]]:
 def _row_of_run(run: LiveRun) -> dict[str, Any]:
     return {
         "id": run.id,
-        "mode": _mode_of(run.shelf.home),
+        "mode": mode_of(run.shelf.home),
         "symbol": run.symbol,
         "strategy": run.strategy,
         "status": run.status,
@@ -92,7 +93,7 @@ def _rows_on_disk(home: Home) -> Iterator[dict[str, Any]]:
 
 def _row_of_document(disk: DiskFilesystem, home: Home, key: Key) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    row |= {"id": f"{key.symbol}:{key.strategy}", "mode": _mode_of(home.root)}
+    row |= {"id": f"{key.symbol}:{key.strategy}", "mode": mode_of(home.root)}
     row |= {"symbol": key.symbol, "strategy": key.strategy}
     row |= {"status": "idle", "stopping": False, "stale": False, "saved": True}
     try:
@@ -116,7 +117,7 @@ def status_of(home: Home, state: State, *, locked: bool) -> Status:
     """Say how a run on disk stands; a rehearsal that nobody lives through has ended."""
     if locked:
         return "running"
-    return "done" if state.done or home.root.name == REHEARSAL else "idle"
+    return "done" if state.done or mode_of(home.root) == "rehearsal" else "idle"
 
 
 def _last_error(disk: DiskFilesystem, home: Home, key: Key, *, since: int) -> str | None:
@@ -135,11 +136,7 @@ def holding(state: State) -> str:
     if signal is None:
         return "nothing open"
     what = "scheduled" if state.opened_at is None else "open"
-    return f"{signal.position} {what} at {signal.entry:g}"
-
-
-def _mode_of(root: Path) -> str:
-    return "rehearsal" if root.name == REHEARSAL else "live"
+    return f"{signal.position} {what} at {price(signal.entry)}"
 
 
 def is_locked(disk: DiskFilesystem, path: Path) -> bool:

@@ -49,6 +49,7 @@ def kept_of(run: LiveRun, outbox: Sequence[Event]) -> Kept:
         history_start=run.history_start,
         outbox=tuple(outbox),
         place=run.place,
+        price=_price_of(run),
     )
 
 
@@ -67,6 +68,14 @@ def tick_of(run: LiveRun, events: Sequence[Event], wall: int, duration: float, f
     return Tick(
         state.cursor, wall, run.symbol, run.strategy, action, price, signal_id, duration, fed
     )
+
+
+def _price_of(run: LiveRun) -> float | None:
+    """Return the market price at the cursor; None where no candle was fed yet."""
+    instance = instance_of(run)
+    candles = instance.candles
+    row = candles.index(instance.state.cursor)
+    return touch.market_price(candles, row, run.rules) if 0 <= row < len(candles) else None
 
 
 def instance_of(run: LiveRun) -> Instance:

@@ -23,6 +23,7 @@ from tradenb.errors import StateError, UsageError
 from tradenb.live.outcome import Tick, tick_frame
 from tradenb.live.reported import Reported
 from tradenb.live.shelf import Decision, Kept, Shelf
+from tradenb.view.words import price
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,7 @@ class LiveRun(Reported):
 
     def __repr__(self) -> str:
         held = self.position or self.scheduled
-        what = "" if held is None else f", {held.position} at {held.entry:g}"
+        what = "" if held is None else f", {held.position} at {price(held.entry)}"
         saved = "" if self.saved else ", UNSAVED"
         failed = "" if self.error is None else f", error: {self.error}"
         return f"<live {self.id} {self.status}{what}{saved}{failed}>"
@@ -243,8 +244,8 @@ class LiveRun(Reported):
         if held is None:
             return "nothing open"
         if held.opened_at is None:
-            return f"{held.position} scheduled at {held.entry:g}"
-        return f"{held.position} since {iso(held.opened_at)} at {held.entry:g}"
+            return f"{held.position} scheduled at {price(held.entry)}"
+        return f"{held.position} since {iso(held.opened_at)} at {price(held.entry)}"
 
     def _account(self, *, charted: bool) -> Account:
         from tradenb.live.account import account_of_run

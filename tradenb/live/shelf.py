@@ -30,6 +30,8 @@ class Kept(NamedTuple):
         Events that the journal has not confirmed.
     place : int
         Its place among the runs that it shares risk rules with.
+    price : float or None
+        Market price at the cursor, for those who look on.
     """
 
     state: State
@@ -39,6 +41,7 @@ class Kept(NamedTuple):
     history_start: int
     outbox: tuple[Event, ...]
     place: int
+    price: float | None = None
 
 
 class Request(NamedTuple):

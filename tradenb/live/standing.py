@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from tradenb.core.timeframe import iso
 from tradenb.errors import StateError
 from tradenb.live.run import LiveRun
+from tradenb.store.paths import REHEARSAL
 from tradenb.view.gaps import gap_words, is_many
 from tradenb.view.live import Standing
 
@@ -17,12 +19,16 @@ LOOKED_AT: Final = 250
 def standing_of(run: LiveRun) -> Standing:
     """Return the facts of a run now."""
     instance = run.instance
+    held = run.position or run.scheduled
     return Standing(
         symbol=run.symbol,
         strategy=run.strategy,
         exchange=run.source.name,
+        mode=mode_of(run.shelf.home),
         status=run.status,
         state=run.describe(),
+        signal=None if held is None else held.signal,
+        market=run.history[-1].price if run.history else None,
         started=run.start or None,
         cursor=None if instance is None else instance.state.cursor,
         ticks=len(run.history),
@@ -32,6 +38,11 @@ def standing_of(run: LiveRun) -> Standing:
         home=str(run.shelf.home),
         gaps=_gaps(run),
     )
+
+
+def mode_of(root: Path) -> str:
+    """Tell what a run is by the folder of its state: live or rehearsal."""
+    return "rehearsal" if root.name == REHEARSAL else "live"
 
 
 def _gaps(run: LiveRun) -> str:

@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 from time import monotonic, time_ns
 from typing import Any, ClassVar, Final
+from uuid import uuid4
 
 import anywidget
 import traitlets
@@ -23,11 +24,15 @@ from tradenb.panel.asking import marker_of, prepare, take
 from tradenb.panel.attention import Attention
 from tradenb.panel.board import Board
 from tradenb.panel.pump import pump
+from tradenb.panel.sheet import Sheet
 from tradenb.panel.static import dashboard_html
+from tradenb.panel.still import Still, publish, script_of_view, style
 from tradenb.panel.watch import Watch
 
-_ASSETS: Final = Path(__file__).parent / "assets"
 _PROBE_S: Final = 2.0
+_SHOWN: Final = ("rows", "more", "health", "pictures")
+# The picture comes beside it, as an output of its own.
+_NO_PAGE: Final = "<!-- the picture is below -->"
 
 
 def _current_events(_: object, widget: Dashboard) -> dict[str, Any]:
@@ -39,8 +44,8 @@ def _current_events(_: object, widget: Dashboard) -> dict[str, Any]:
 class Dashboard(anywidget.AnyWidget):
     """A live view of runs, wherever they run; see `tn.dashboard`."""
 
-    _esm: ClassVar[Path] = _ASSETS / "dashboard.js"
-    _css: ClassVar[Path] = _ASSETS / "dashboard.css"
+    _esm: ClassVar[str] = script_of_view()
+    _css: ClassVar[str] = style()
 
     rows: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     more = traitlets.Int(0).tag(sync=True)
@@ -50,15 +55,19 @@ class Dashboard(anywidget.AnyWidget):
     chosen = traitlets.Unicode("").tag(sync=True)
     beat = traitlets.Int(0).tag(sync=True)
     frozen = traitlets.Bool(False).tag(sync=True)
+    still = traitlets.Unicode("").tag(sync=True)
     events = traitlets.Int(0).tag(sync=True, to_json=_current_events)
 
     def __init__(self, home: str | Path | None = None) -> None:
         self.board = Board(Watch(home))
+        self._still = Still(uuid4().hex)
+        self._sheet = Sheet(self.board.watch.home, self._still.id)
+        self._folder = str(self.board.watch.home.root)
         self._free = _Free()
         self._attention = Attention(monotonic())
         self._feeding = threading.RLock()
         self.board.look()
-        super().__init__(events=1)
+        super().__init__(events=1, still=self._still.id)
         self._show()
         self.on_msg(self._hear)
         self.observe(self._choose, "chosen")
@@ -77,32 +86,61 @@ class Dashboard(anywidget.AnyWidget):
         page = dashboard_html(self.board)
         return {**data, "text/html": page, "text/plain": repr(self)}, metadata
 
+    def _ipython_display_(self) -> None:
+        """Show the widget, and below it the picture for where it is not."""
+        made = self._repr_mimebundle_()
+        if made is None:
+            return
+        data, metadata = made
+        publish({**data, "text/html": _NO_PAGE}, metadata)
+        with self._feeding:
+            self._still.display(self.board, self._folder, _beside(self._folder))
+            if self.frozen:
+                self._still.finish(self.board)
+
     def feed(self) -> None:
         """Look at the runs and send what has changed, if anybody looks; any thread."""
         with self._feeding:
             now = monotonic()
-            due = self._attention.due(now, free=self._free.now(now))
+            free = self._free.now(now)
+            due = self._attention.due(now, free=free)
             if due == "all":
                 self._attention.looked(now, self._look())
+                self._still.renew(self.board, self._folder, _beside(self._folder), now)
             if due != "nothing" and now - self._attention.beat >= 1.0:
                 self.beat = time_ns() // 1_000_000
                 self._attention.beaten(now)
+            self._leave(now, free=free)
 
     def freeze(self) -> None:
         """Show this moment from now on, without buttons; the runs go on."""
         pump.remove(self)
         with self._feeding:
             if not self.frozen:
+                self.board.watch.look_anew()
                 self._look()
                 self.frozen = True
+                self._still.finish(self.board)
+            self._sheet.remove()
         self.board.watch.close()
 
     def close(self) -> None:
         """Remove the widget from the page; the runs go on."""
         pump.remove(self)
-        if hasattr(self, "board"):  # a widget that could not be made is closed as well
+        if hasattr(self, "_feeding"):  # a widget that could not be made is closed as well
+            with self._feeding:
+                self._sheet.remove()
             self.board.watch.close()
         super().close()
+
+    def _leave(self, now: float, *, free: bool) -> None:
+        """Leave what is shown as a file while the kernel cannot be asked for it."""
+        if free or not self.board.rows:
+            self._sheet.remove()
+            return
+        shown = {name: getattr(self.board, name) for name in _SHOWN}
+        events = _current_events(None, self)
+        self._sheet.write({**shown, "homes": self.homes, "events": events}, now)
 
     def _look(self) -> int:
         """Send what has changed; return how many bytes that was, about."""
@@ -118,7 +156,7 @@ class Dashboard(anywidget.AnyWidget):
         board = self.board
         self._prepare()
         size = 0
-        for name in ("rows", "more", "health", "pictures"):
+        for name in _SHOWN:
             value = getattr(board, name)
             if value != getattr(self, name):
                 size += len(json.dumps(value))

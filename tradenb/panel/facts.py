@@ -36,7 +36,7 @@ class Facts:
     saved, stale : bool
         The last state is on disk; the strategy was registered again with other code.
     price : float or None
-        Market price of the newest candle.
+        Market price at the cursor of the state.
     age_s : float or None
         Seconds since a tick ended or a state was saved.
     lateness_s : tuple of float

@@ -132,9 +132,11 @@ def event_row(event: Event, mode: str, number: int) -> list[Any]:
 
 
 def _market(facts: Facts, story: Story) -> tuple[float | None, str]:
-    """Return the market price, and when it was if it is not that of the newest candle."""
+    """Return the market price, and when it was if it is not that of a running run's candle."""
     if facts.price is not None:
-        return facts.price, ""
+        if facts.state is None or facts.status == "running":
+            return facts.price, ""
+        return facts.price, f"{iso(facts.state.cursor)} UTC"
     if story.price is None or story.priced_at is None:
         return None, ""
     return story.price, f"{iso(story.priced_at)} UTC"
@@ -143,11 +145,12 @@ def _market(facts: Facts, story: Story) -> tuple[float | None, str]:
 def _position(facts: Facts, market: float | None) -> Row:
     signal = None if facts.state is None else facts.state.signal
     if facts.state is None or signal is None:
-        empty = ("position", "entry", "target", "stop", "pnl", "since")
+        empty = ("position", "signal", "entry", "target", "stop", "pnl", "since")
         return {**dict.fromkeys(empty, ""), "scheduled": False, "progress": None, "tone": "even"}
     opened = facts.state.opened_at
     row: Row = {
         "position": signal.position,
+        "signal": signal.id,
         "scheduled": opened is None,
         "entry": price(signal.entry),
         "target": price(signal.take_profit),

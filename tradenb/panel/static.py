@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from tradenb.panel.board import Board
     from tradenb.panel.rows import Row
 
-_HEADS = ("run", "status", "position", "entry", "target", "stop", "price", "unrealised")
+_HEADS = ("run", "status", "position", "stop", "entry", "target", "price", "unrealised")
+_WORDS = 3  # columns of words; those of numbers come after
+_RIGHT = ' class="tnb-right"'
 _EVENTS = 12
 
 
@@ -27,7 +29,7 @@ def dashboard_html(board: Board) -> str:
         f"<style>{asset('summary.css')}</style>",
         f'<p class="tnb-head">Live runs</p><p class="tnb-sub">{subline}</p>',
         _table(board.rows) if board.rows else _nothing(board),
-        *(board.pictures.get(name, "") for name in ("price", "equity")),
+        *_pictures(board),
         _events(board),
         '<p class="tnb-note">A picture of one moment. Run the cell to see it move.</p></div>',
     ]
@@ -35,7 +37,10 @@ def dashboard_html(board: Board) -> str:
 
 
 def _table(rows: list[Row]) -> str:
-    heads = "".join(f'<th scope="col">{name}</th>' for name in _HEADS)
+    heads = "".join(
+        f'<th scope="col"{_RIGHT if place >= _WORDS else ""}>{name}</th>'
+        for place, name in enumerate(_HEADS)
+    )
     lines = "".join(_line(row) for row in rows)
     return (
         f'<div class="tnb-scroll"><table class="tnb-table"><thead><tr>{heads}</tr></thead>'
@@ -46,10 +51,27 @@ def _table(rows: list[Row]) -> str:
 def _line(row: Row) -> str:
     name = escaped(f"{row['strategy']} on {row['symbol']}", 90)
     held = f"{row['position']}{', scheduled' if row['scheduled'] else ''}"
-    cells = [row["status"], held, row["entry"], row["target"], row["stop"], row["price"]]
-    plain = "".join(f"<td>{escaped(cell, 40)}</td>" for cell in cells)
-    gain = f'<td class="tnb-{row["tone"]}">{escaped(row["pnl"], 20)}</td>'
-    return f'<tr><th scope="row">{name}</th>{plain}{gain}</tr>'
+    words = "".join(f"<td>{escaped(cell, 40)}</td>" for cell in (row["status"], held))
+    levels = (escaped(row[name], 40) for name in ("stop", "entry", "target"))
+    as_of = f'<br><span class="tnb-as-of">{row["as_of"]}</span>' if row["as_of"] else ""
+    numbers = "".join(
+        f"<td{_RIGHT}>{cell}</td>" for cell in (*levels, escaped(row["price"], 40) + as_of)
+    )
+    gain = f'<td class="tnb-right tnb-{row["tone"]}">{escaped(row["pnl"], 20)}</td>'
+    return f'<tr><th scope="row">{name}</th>{words}{numbers}{gain}</tr>'
+
+
+def _pictures(board: Board) -> list[str]:
+    """Return the pictures of the run that is drawn, under captions."""
+    key = board.pictures.get("key")
+    row = next((row for row in board.rows if row["key"] == key), None)
+    name = "" if row is None else escaped(f", {row['strategy']} on {row['symbol']}", 90)
+    drawn = ((f"Price{name}", "price"), (f"Equity{name}", "equity"))
+    return [
+        f'<p class="tnb-caption">{caption}</p>{board.pictures[kind]}'
+        for caption, kind in drawn
+        if board.pictures.get(kind)
+    ]
 
 
 def _events(board: Board) -> str:
@@ -57,7 +79,7 @@ def _events(board: Board) -> str:
     if not newest:
         return ""
     lines = "".join(
-        f"<tr><td>{when}</td><td>{escaped(key.split(':', 1)[1], 60)}</td><td>{kind}</td>"
+        f"<tr><td>{when}</td><td>{_name(key)}</td><td>{kind}</td>"
         f'<td class="tnb-{colour}">{escaped(words, 160)}</td></tr>'
         for _, key, when, kind, words, colour in newest
     )
@@ -65,6 +87,13 @@ def _events(board: Board) -> str:
         '<p class="tnb-caption">Newest events</p><div class="tnb-scroll">'
         f'<table class="tnb-table"><tbody>{lines}</tbody></table></div>'
     )
+
+
+def _name(key: str) -> str:
+    """Return who an event is of: its key is mode, symbol and strategy."""
+    _, rest = key.split(":", 1)
+    symbol, strategy = rest.rsplit(":", 1)
+    return escaped(f"{strategy} on {symbol}", 60)
 
 
 def _nothing(board: Board) -> str:

@@ -55,6 +55,7 @@ class Seen:
 
     story: Story = field(default_factory=Story)
     state: State | None = None
+    price: float | None = None
     last_event_seq: int = 0
     document: Stamp = None
     journal: Stamp = None
@@ -111,6 +112,11 @@ class Watch:
         found = [self._own(place, run) for place, run in list(own.items())]
         found += [self._other(place) for place in self._places() if place not in own]
         return found
+
+    def look_anew(self) -> None:
+        """Ask the next time who holds the runs, however short ago that was asked."""
+        for seen in self._seen.values():
+            seen.looked = float("-inf")
 
     def run(self, place: Place) -> LiveRun | None:
         """Return the run of this process at a place."""
@@ -176,6 +182,7 @@ class Watch:
             seen.status,
             held_by=seen.held_by,
             state=seen.state,
+            price=seen.price,
             age_s=None if saved is None else max(0.0, time() - saved[0] / 1e9),
             error=seen.error,
             last_event_seq=seen.last_event_seq,
@@ -205,6 +212,7 @@ class Watch:
         if found is not None:
             seen.state = from_record(found.body["state"])
             seen.last_event_seq = int(found.body["last_event_seq"])
+            seen.price = found.body.get("price")
 
     def _read_journal(self, place: Place, seen: Seen) -> None:
         path = place.home.journal(place.key)
@@ -244,7 +252,7 @@ def _newest(journal: Journal, story: Story) -> list[dict[str, Any]]:
         rows = journal.tail(count)
         if len(rows) < count or rows[0]["seq"] <= story.last_seq + 1:
             return rows
-        count *= _TAIL
+        count *= 4
 
 
 def place_of(run: LiveRun) -> Place:

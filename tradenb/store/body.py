@@ -185,6 +185,8 @@ class Body(Plain):
         Ids of control requests that were obeyed; their files may still be there.
     saved_at : int
         Wall-clock time, ms UTC.
+    price : float or None
+        Market price at the cursor: for those who look on, nothing is decided by it.
     """
 
     account: str
@@ -202,6 +204,7 @@ class Body(Plain):
     user_state: str
     taken: Annotated[list[str], Field(max_length=REMEMBERED)]
     saved_at: Moment
+    price: Price | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Body:

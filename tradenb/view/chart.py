@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tradenb.core.signal import Trade
 
 STILL: Final = 700
+STILL_MARKED: Final = 200
 
 
 def equity_figure(
@@ -199,7 +200,7 @@ def _still(
 ) -> str:
     """Draw the same as inline pictures."""
     own = [trade for trade in trades if trade.symbol == symbol]
-    price = price_svg(coarser(candles, STILL), own, None, None)
+    price = price_svg(coarser(candles, STILL), own, None, None, marked=STILL_MARKED)
     equity = equity_svg(trades, start=start, end=_last(trades, start, end))
     return (
         f'<div class="tnb-summary"><style>{asset("summary.css")}</style>'

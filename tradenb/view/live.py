@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
 from tradenb.view.html import asset
 from tradenb.view.words import escaped, number, percent, plural, price
 
+if TYPE_CHECKING:
+    from tradenb.core.signal import Signal
+
 LISTED: Final = 250
+HINTS: Final = (".position", ".events()", ".ticks()", ".report()", ".stop()")
 _COLUMNS: Final = (
     "time", "event", "signal", "position", "price", "entry", "take_profit", "stop_loss",
     "pnl_percent", "reason", "note",
@@ -28,12 +32,19 @@ class Standing:
     Attributes
     ----------
     symbol, strategy, exchange : str
+    mode : str
+        live or rehearsal.
     status : str
     state : str
         What it holds, in words.
+    signal : Signal or None
+        The same.
+    market : float or None
+        Market price of the last tick.
     started, cursor : int or None
         When it began and the newest candle consumed, ms UTC.
-    ticks : int
+    ticks : int or None
+        None where they are not known.
     saved, stopping : bool
     error : str or None
     home : str
@@ -44,11 +55,14 @@ class Standing:
     symbol: str
     strategy: str
     exchange: str
+    mode: str
     status: str
     state: str
+    signal: Signal | None
+    market: float | None
     started: int | None
     cursor: int | None
-    ticks: int
+    ticks: int | None
     saved: bool
     stopping: bool
     error: str | None
@@ -56,26 +70,36 @@ class Standing:
     gaps: str = ""
 
 
-def standing_html(standing: Standing) -> str:
+def standing_html(standing: Standing, *, hints: Sequence[str] = HINTS) -> str:
     """Render a live run for a notebook cell: inert whatever names and errors contain."""
     facts = [standing.status + (", stopping" if standing.stopping else ""), standing.exchange]
     if standing.cursor:
         facts.append(f"candles up to {iso(standing.cursor)} UTC")
-    facts.append(plural(standing.ticks, "tick"))
+    if standing.ticks is not None:
+        facts.append(plural(standing.ticks, "tick"))
     troubles = [] if standing.saved else ["The last state is not on disk yet."]
     troubles += [words for words in (standing.error, standing.gaps) if words]
     items = "".join(f"<li>{escaped(words, 400)}</li>" for words in troubles)
     alarm = f'<div class="tnb-warnings" role="alert"><ul>{items}</ul></div>' if items else ""
     name = f"{escaped(standing.strategy, 60)} on {escaped(standing.symbol, 60)}"
-    hints = (".position", ".events()", ".ticks()", ".report()", ".stop()")
     return (
         f'<div class="tnb-summary" role="region" aria-label="Live run">'
         f"<style>{asset('summary.css')}</style>"
-        f'<p class="tnb-head">{name}, live</p>'
+        f'<p class="tnb-head">{name}, {standing.mode}</p>'
         f'<p class="tnb-sub">{" · ".join(escaped(fact, 80) for fact in facts)}</p>'
-        f"<p>{escaped(standing.state, 200)}</p>{alarm}"
+        f"<p>{escaped(_held(standing), 200)}</p>{alarm}"
         f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in hints)}</p></div>'
     )
+
+
+def _held(standing: Standing) -> str:
+    """Say what a run holds, and how far the market is from its levels."""
+    signal = standing.signal
+    if signal is None:
+        return standing.state
+    levels = f"target {price(signal.take_profit)} · stop {price(signal.stop_loss)}"
+    market = "" if standing.market is None else f" · price {price(standing.market)}"
+    return f"{standing.state} · {levels}{market}"
 
 
 def live_markdown(standing: Standing, events: Sequence[Event], *, newest: int = LISTED) -> str:
@@ -94,7 +118,7 @@ def live_markdown(standing: Standing, events: Sequence[Event], *, newest: int = 
     str
         Markdown; words of users cannot break its tables.
     """
-    lines = [f"# {_cell(standing.strategy)} on {_cell(standing.symbol)}, live", ""]
+    lines = [f"# {_cell(standing.strategy)} on {_cell(standing.symbol)}, {standing.mode}", ""]
     lines += [f"- {words}" for words in _facts(standing)]
     lines += ["", *_figures(events), ""]
     shown = events[-newest:]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tradenb.core.timeframe import iso
+from tradenb.view.marks import COLORS, ENTRY, entry_mark, exit_mark, legend
 from tradenb.view.plane import LETTER, Plane, Vertices, axes, left_of, path_of, short
 from tradenb.view.ticks import digits_of
 from tradenb.view.words import escaped, number, percent, price, tone
@@ -21,9 +22,9 @@ WIDTH: Final = 760
 HEIGHT: Final = 250
 MARKED: Final = 60
 _TOP: Final = 14
+_LEGEND: Final = 16
 _BOTTOM: Final = HEIGHT - 26
 _FAR: Final = 4.0  # a level further away than so many times the range of prices is not drawn
-_COLORS: Final = {"up": "#169c75", "down": "#d9632e", "even": "#7f8896"}
 
 
 class _Level(NamedTuple):
@@ -36,7 +37,12 @@ class _Level(NamedTuple):
 
 
 def price_svg(
-    candles: Candles, trades: Sequence[Trade], signal: Signal | None, opened_at: int | None
+    candles: Candles,
+    trades: Sequence[Trade],
+    signal: Signal | None,
+    opened_at: int | None,
+    *,
+    marked: int = MARKED,
 ) -> str:
     """Draw the newest prices of a run.
 
@@ -45,11 +51,13 @@ def price_svg(
     candles : Candles
         At least one; each is drawn at its close time.
     trades : sequence of Trade
-        Those that began or ended within the candles are marked, at most `MARKED` of them.
+        Those that ended within the candles are marked, the newest of very many.
     signal : Signal or None
         What is open or scheduled: its levels are drawn.
     opened_at : int or None
         When it was opened, ms UTC; None while it is scheduled.
+    marked : int, default 60
+        How many trades are marked at most; the picture says so when there are more.
 
     Returns
     -------
@@ -61,7 +69,13 @@ def price_svg(
     levels = _levels(signal, opened_at, low, high)
     low = min([low, *(level.at for level in levels)])
     high = max([high, *(level.at for level in levels)])
-    plane = _plane(first, last, low, high, levels)
+    within = [trade for trade in trades if first <= trade.closed_at <= last]
+    drawn_trades = within[-marked:]
+    entries = [trade.position for trade in drawn_trades if trade.opened_at >= first]
+    if signal is not None and opened_at is not None and opened_at >= first:
+        entries.append(signal.position)
+    explained = bool(entries or drawn_trades)
+    plane = _plane(first, last, low, high, levels, top=_TOP + _LEGEND * explained)
     times = candles.time + (last - first) // len(candles)
     closes: Vertices = [
         (plane.x(int(at)), plane.y(float(close)))
@@ -77,10 +91,14 @@ def price_svg(
         '<path class="tnb-closes" fill="none" stroke="#7f8896" stroke-width="1.3" '
         f'stroke-linejoin="round" d="{path_of(closes)}"/>'
     )
-    marks = [_trade(plane, trade) for trade in _within(trades, first, last)]
-    opening = _opening(plane, signal, opened_at, first)
+    size = 1.0 if len(drawn_trades) <= MARKED else 0.7
+    marks = [_trade(plane, trade, size) for trade in drawn_trades]
+    marks.append(_opening(plane, signal, opened_at, first))
     drawn = [_level(plane, level, y) for level, y in _spread(plane, levels)]
-    return "".join([head, *axes(plane, _labels), *drawn, line, *marks, opening, "</svg>"])
+    left_out = len(within) > len(drawn_trades)
+    more = f"the newest {marked:,} of {len(within):,} trades" if left_out else ""
+    words = legend(plane.left, _TOP - 4, entries, drawn_trades, more)
+    return "".join([head, *axes(plane, _labels), *drawn, line, *marks, words, "</svg>"])
 
 
 def _levels(signal: Signal | None, opened_at: int | None, low: float, high: float) -> list[_Level]:
@@ -89,20 +107,22 @@ def _levels(signal: Signal | None, opened_at: int | None, low: float, high: floa
     room = _FAR * max(high - low, high * 1e-4)
     entry = "entry" if opened_at is not None else "waits at"
     found = [
-        _Level("target", signal.take_profit, "tnb-target", _COLORS["up"]),
-        _Level(entry, signal.entry, "tnb-entry", "#3b82c4"),
-        _Level("stop", signal.stop_loss, "tnb-stop", _COLORS["down"]),
+        _Level("target", signal.take_profit, "tnb-target", COLORS["up"]),
+        _Level(entry, signal.entry, "tnb-entry", ENTRY),
+        _Level("stop", signal.stop_loss, "tnb-stop", COLORS["down"]),
     ]
     return [level for level in found if low - room <= level.at <= high + room]
 
 
-def _plane(first: int, last: int, low: float, high: float, levels: Sequence[_Level]) -> Plane:
+def _plane(
+    first: int, last: int, low: float, high: float, levels: Sequence[_Level], *, top: float
+) -> Plane:
     room = max((high - low) * 0.06, high * 1e-5)
     low, high = low - room, high + room
     widest = max((len(_said(level)) for level in levels), default=0)
     right = WIDTH - (14 + LETTER * 0.92 * widest if widest else 68)
     left = left_of(low, high, _labels)
-    return Plane(first, last, low, high, left, right, _TOP, _BOTTOM, HEIGHT)
+    return Plane(first, last, low, high, left, right, top, _BOTTOM, HEIGHT)
 
 
 def _labels(ticks: list[float]) -> list[str]:
@@ -131,27 +151,22 @@ def _level(plane: Plane, level: _Level, words_y: float) -> str:
     )
 
 
-def _within(trades: Sequence[Trade], first: int, last: int) -> list[Trade]:
-    return [trade for trade in trades if first <= trade.closed_at <= last][-MARKED:]
-
-
-def _trade(plane: Plane, trade: Trade) -> str:
+def _trade(plane: Plane, trade: Trade, size: float) -> str:
     """Draw a closed trade: entry, exit, and what it brought."""
     style = tone(trade.pnl_percent)
-    color = _COLORS[style]
+    color = COLORS[style]
     end = plane.x(trade.closed_at), plane.y(trade.exit)
     begin = plane.x(max(trade.opened_at, plane.first)), plane.y(trade.entry)
     words = escaped(
         f"{trade.position}, {trade.exit_reason.replace('_', ' ')} "
         f"{percent(trade.pnl_percent, plus=True)} at {iso(trade.closed_at)} UTC"
     )
-    entry = "" if trade.opened_at < plane.first else _arrow(*begin, trade.position)
+    within = trade.opened_at >= plane.first
+    entry = entry_mark(*begin, trade.position, size=size) if within else ""
     return (
         f'<g class="tnb-trade"><title>{words}</title>'
         f'<path class="tnb-held tnb-{style}" fill="none" stroke="{color}" stroke-width="1.4" '
-        f'd="{path_of([begin, end])}"/>{entry}'
-        f'<circle class="tnb-exit tnb-{style}" fill="{color}" cx="{short(end[0])}" '
-        f'cy="{short(end[1])}" r="3.6"/></g>'
+        f'd="{path_of([begin, end])}"/>{entry}{exit_mark(*end, style, size=size)}</g>'
     )
 
 
@@ -159,15 +174,8 @@ def _opening(plane: Plane, signal: Signal | None, opened_at: int | None, first: 
     if signal is None or opened_at is None or opened_at < first:
         return ""
     words = escaped(f"{signal.position} since {iso(opened_at)} UTC at {price(signal.entry)}")
-    arrow = _arrow(plane.x(opened_at), plane.y(signal.entry), signal.position)
+    arrow = entry_mark(plane.x(opened_at), plane.y(signal.entry), signal.position)
     return f"<g><title>{words}</title>{arrow}</g>"
-
-
-def _arrow(x: float, y: float, position: str) -> str:
-    """Draw an entry: a triangle that points where the position wants to go."""
-    up = -1 if position == "long" else 1
-    corners = f"M{short(x)} {short(y + 5 * up)}l4.5 {-9 * up}h-9z"
-    return f'<path class="tnb-mark" fill="#3b82c4" d="{corners}"/>'
 
 
 def _description(candles: Candles, signal: Signal | None) -> str:

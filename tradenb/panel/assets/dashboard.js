@@ -1,6 +1,6 @@
 // The view of a dashboard. It shows what the kernel sends and never works anything out but times:
 // how long ago a tick was, and how long the kernel has been silent. Requests go two ways, to the
-// kernel and, when that does not answer at once, as a file through the server's contents API.
+// kernel and, when that does not answer at once, as a file through the server (`server.js`).
 
 const ANSWER_MS = 300;      // how long the kernel may take before the file is left as well
 const LOOK_MS = 500;        // how often it is looked whether the file was taken
@@ -32,92 +32,18 @@ function ago(ms) {
   return `${Math.round(s / 86_400)} d`;
 }
 
+// What does the same from a terminal; there a flatten ends the run, too.
+function command(kind, row) {
+  const home = row.control?.home ?? "…";
+  const quoted = /^[\w./-]+$/.test(home) ? home : `'${home}'`;
+  const flatten = kind === "flatten" ? " --flatten" : "";
+  return `tradenb stop ${row.symbol_name}:${row.strategy_name}${flatten} --home ${quoted}`;
+}
+
 function newId() {
   return [...crypto.getRandomValues(new Uint8Array(6))]
     .map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
-
-// --- the server's contents API --------------------------------------------------------------------
-
-function baseUrl() {
-  const config = document.getElementById("jupyter-config-data");
-  try {
-    return config ? JSON.parse(config.textContent).baseUrl ?? null : null;
-  } catch {
-    return null;
-  }
-}
-
-function cookie(name) {
-  const found = document.cookie.split("; ").find((part) => part.startsWith(`${name}=`));
-  return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
-}
-
-function contents(path, method = "GET", body = undefined, query = "") {
-  const url = `${baseUrl()}api/contents/${path.split("/").map(encodeURIComponent).join("/")}`;
-  return fetch(url + query, {
-    method,
-    credentials: "same-origin",
-    cache: "no-store",
-    headers: { "Content-Type": "application/json", "X-XSRFToken": cookie("_xsrf") },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-}
-
-// Folders that a home may have on the server: beside the notebook first, then every end of its path.
-function candidates(home, beside) {
-  const found = [];
-  const page = decodeURIComponent(location.pathname);
-  const at = page.match(/\/(?:tree|notebooks|edit)\/(.*)$/);
-  if (beside && at) found.push([...at[1].split("/").slice(0, -1), beside].join("/"));
-  const parts = home.split("/").filter(Boolean);
-  for (let n = 1; n <= parts.length; n += 1) found.push(parts.slice(-n).join("/"));
-  return [...new Set(found)].filter((path) => !path.split("/").some((part) => part.startsWith(".")));
-}
-
-const homes = new Map();
-
-async function lookForHome(home, { id, beside }) {
-  if (baseUrl() === null) return null;
-  for (const folder of candidates(home, beside)) {
-    try {
-      const query = "?type=file&format=text&content=1";
-      const answer = await contents(`${folder}/data/control/HOME`, "GET", undefined, query);
-      if (answer.ok && (await answer.json()).content.trim() === id) return folder;
-    } catch { /* the next one */ }
-  }
-  return null;
-}
-
-function findHome(home, marker) {
-  if (!marker) return Promise.resolve(null);
-  if (!homes.has(marker.id)) homes.set(marker.id, lookForHome(home, marker));
-  return homes.get(marker.id);
-}
-
-// Written under another name first: a reader must never see half a request.
-async function leave(folder, request) {
-  const name = `${String(request.wall).padStart(15, "0")}-${request.id}.json`;
-  const target = `${folder}/${name}`;
-  const text = JSON.stringify(request);
-  const written = await contents(`${target}.new`, "PUT",
-    { type: "file", format: "text", content: text });
-  if (!written.ok) throw new Error(`the server answered ${written.status}`);
-  const renamed = await contents(`${target}.new`, "PATCH", { path: target });
-  if (!renamed.ok) {
-    await contents(`${target}.new`, "DELETE");
-    if (renamed.status !== 409) throw new Error(`the server answered ${renamed.status}`);
-  }
-  return target;
-}
-
-async function isThere(path) {
-  const [, folder, name] = path.match(/^(.*)\/(.*)$/);
-  const answer = await contents(folder);
-  return answer.ok && (await answer.json()).content.some((file) => file.name === name);
-}
-
-// --- the view -------------------------------------------------------------------------------------
 
 class View {
   constructor(model, el) {
@@ -197,6 +123,8 @@ class View {
       this.alarms,
       make("div", { class: "tnbd-wide" }, this.table), this.empty, this.more, this.notes,
       this.pictures, this.eventsBox);
+    const still = this.model.get("still");   // the picture for where this view is not
+    if (still) this.root.append(make("style", {}, `[data-tnb-still="${still}"] { display: none; }`));
     el.replaceChildren(this.root);
   }
 
@@ -322,7 +250,8 @@ class View {
     line.entryAt = make("span", {});
     line.targetAt = make("span", {});
     line.levels = make("div", { class: "tnbd-levels" }, line.stopAt, line.entryAt, line.targetAt);
-    line.price = make("td", { class: "tnbd-number" });
+    line.price = make("span", {});
+    line.asOf = make("span", { class: "tnbd-as-of" });
     line.pnl = make("td", { class: "tnbd-number" });
     line.age = make("td", { class: "tnbd-number" });
     line.stop = make("button", { type: "button", title: `Stop ${name}: no new signals, an open ` +
@@ -334,7 +263,8 @@ class View {
     line.node = make("tr", { "data-run": row.key },
       make("th", { scope: "row" }, make("div", { class: "tnbd-who" }, line.pick, line.badges)),
       line.status, line.position,
-      make("td", {}, line.bar, line.levels), line.price, line.pnl, line.age,
+      make("td", {}, line.bar, line.levels),
+      make("td", { class: "tnbd-number" }, line.price, line.asOf), line.pnl, line.age,
       make("td", { class: "tnbd-actions" }, line.stop, line.flatten));
     line.pick.append(make("b", {}, row.symbol), make("span", {}, row.strategy));
     return line;
@@ -352,6 +282,8 @@ class View {
         make("span", { class: `tnbd-badge${text === "unsaved" ? " tnbd-warn" : ""}`,
           title: text === "elsewhere" ? row.held_by : row.doubt }, text)));
     }
+    line.node.dataset.signal = row.signal;
+    line.node.dataset.tick = row.tick_ms ?? 0;
     say(line.status, row.status);
     line.status.dataset.status = row.status;
     line.status.title = row.trouble || row.doubt;
@@ -360,7 +292,7 @@ class View {
     this.showWay(line, row);
     say(line.price, row.price);
     line.price.title = row.as_of ? `as of ${row.as_of}` : row.cursor && `candle of ${row.cursor}`;
-    line.price.classList.toggle("tnbd-old", Boolean(row.as_of));
+    say(line.asOf, row.as_of.replace(" UTC", ""));
     say(line.pnl, row.pnl);
     line.pnl.className = `tnbd-number tnbd-${row.tone}`;
     line.stop.disabled = this.frozen() || !row.running || row.status === "stopping";
@@ -422,7 +354,8 @@ class View {
         `${this.offset > 0 ? "ahead of" : "behind"} yours` : "";
     say(this.fresh, silent > SILENT_MS
       ? `no data for ${ago(silent)}: the kernel was restarted, or the connection is gone. ` +
-        "Run the cell again; the runs may well go on." : this.frozen() ? "a picture of one moment" : skew);
+        "Run the cell again; the runs may well go on." : this.frozen() ? "a picture of one moment"
+        : skew || this.model.from || "");
     this.root.classList.toggle("tnbd-silent", silent > SILENT_MS);
     for (const line of this.lines.values()) {
       say(line.age, line.tick ? ago(now + this.offset - line.tick) : "");
@@ -516,7 +449,7 @@ class View {
     if (!folder) {
       if (this.waiting.has(id)) {
         this.note(id, `${name}: the kernel is busy and will take it when its cell is over; at once ` +
-          `from a terminal: tradenb stop ${row.strategy} --home ${where?.home ?? "…"}`, "asked");
+          `from a terminal: ${command(kind, row)}`, "asked");
       }
       return;
     }

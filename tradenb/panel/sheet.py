@@ -1,0 +1,81 @@
+"""What a dashboard shows, as a file: a page reads it while the kernel has no time to answer.
+
+It is written only while a cell keeps the kernel busy, and gone when the kernel has time again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from tradenb.errors import StateError
+from tradenb.store.atomic import forget, replace_whole
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.paths import Home
+
+log = logging.getLogger("tradenb")
+
+FOLDER: Final = "panel"
+PACE_S: Final = 2.0
+BEAT_S: Final = 10.0
+_OLD_S: Final = 86_400.0
+
+
+class Sheet:
+    """The file of one dashboard.
+
+    Parameters
+    ----------
+    home : Home
+    id : str
+    """
+
+    def __init__(self, home: Home, id: str) -> None:
+        self.path = home.data / FOLDER / f"{id}.json"
+        self._disk = DiskFilesystem(durable=False)
+        self._written: dict[str, Any] | None = None
+        self._at = float("-inf")
+
+    def write(self, shown: dict[str, Any], now: float) -> None:
+        """Replace the file when something has changed, or to say that nothing has.
+
+        Parameters
+        ----------
+        shown : dict
+            JSON-plain.
+        now : float
+            Seconds of a clock that never goes back.
+        """
+        pace = PACE_S if shown != self._written else BEAT_S
+        if now - self._at < pace * 0.99:
+            return
+        self._at = now
+        text = json.dumps({**shown, "beat": time.time_ns() // 1_000_000})
+        try:
+            if self._written is None:
+                self._remove_old()
+            replace_whole(self._disk, self.path, text.encode())
+        except (OSError, StateError) as error:
+            log.debug("%s cannot be written: %s", self.path, error)
+        else:
+            self._written = shown
+
+    def remove(self) -> None:
+        """Remove the file, if there is one."""
+        if self._written is None:
+            return
+        self._written, self._at = None, float("-inf")
+        with contextlib.suppress(OSError):
+            forget(self._disk, self.path)
+
+    def _remove_old(self) -> None:
+        """Remove the sheets of kernels that died while they were busy."""
+        folder: Path = self.path.parent
+        for path in folder.glob("*.json") if folder.is_dir() else ():
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _OLD_S:
+                    forget(self._disk, path)
