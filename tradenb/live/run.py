@@ -23,6 +23,7 @@ from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StateError, UsageError
 from tradenb.live.outcome import Tick
 from tradenb.live.shelf import Kept, Shelf
+from tradenb.live.witness import Witness
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +65,7 @@ class LiveRun:
         self.source = source
         self.rules = rules
         self.shelf = shelf
+        self.witness = Witness(shelf)
         self.status: Status = "idle"
         self.saved = True
         self.error: BaseException | None = None

@@ -1,0 +1,239 @@
+"""What is on disk about a live run: its document, its journal, and the record of what it saw.
+
+It is read in the same way for a run of this process, of another one, and for one that ended long
+ago. What a run saw of a minute may depend on when it looked: a restart loads the history anew.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradenb.core.candles import NAMES, Candles, candles_of
+from tradenb.core.events import Event
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import MINUTE
+from tradenb.engine.record import row_to_event
+from tradenb.engine.specs import StrategySpec
+from tradenb.errors import UsageError
+from tradenb.live.attached import AttachedRun, attached
+from tradenb.live.run import LiveRun
+
+Run = LiveRun | AttachedRun
+Lines = Iterable[list[Any] | dict[str, Any]]
+
+
+class View(NamedTuple):
+    """The candles as a run saw them from a moment (close time, ms UTC) on."""
+
+    since: int
+    candles: Candles
+
+
+class Missed(NamedTuple):
+    """Asks that were left out, from one close time to another, ms UTC, and why."""
+
+    first: int
+    last: int
+    why: str
+
+
+@dataclass
+class Evidence:
+    """What is known of a run.
+
+    Attributes
+    ----------
+    id, symbol, strategy, exchange : str
+    start, history_start, end : int
+        First close time that counts, first candle that was seen, last candle consumed, ms UTC.
+    rules : Rules
+    code, python : str
+        Fingerprint of the strategy as it ran, and the version of Python that made it.
+    spec : StrategySpec or None
+        The code as it ran; None if that was in another process.
+    events : list of Event
+        Of the journal, since the start.
+    commands : list of dict
+        What the user asked for, each once.
+    missed : list of Missed
+    seen : (n, 7) float64
+        Rows of open time, open, high, low, close, volume, and the moment as of which it was so.
+    notes : list of str
+        What could not be known.
+    """
+
+    id: str
+    symbol: str
+    strategy: str
+    exchange: str
+    start: int
+    history_start: int
+    end: int
+    rules: Rules
+    code: str
+    python: str
+    spec: StrategySpec | None
+    events: list[Event]
+    commands: list[dict[str, Any]]
+    missed: list[Missed]
+    seen: NDArray[np.float64]
+    notes: list[str] = field(default_factory=list)
+
+
+def run_of(given: Any, home: str | Path | None) -> Run:
+    """Return the run that is meant: a handle, a list with one in it, or an id."""
+    if isinstance(given, list | tuple) and all(isinstance(item, AttachedRun) for item in given):
+        if len(given) == 1:
+            return given[0]  # type: ignore[no-any-return]
+        there = ", ".join(item.id for item in given) or "none"
+        raise UsageError(f"parity compares one run, was given {len(given)}: {there}")
+    if isinstance(given, LiveRun | AttachedRun):
+        return given
+    known = attached(home, ended=True) if isinstance(given, str) else []
+    for run in known:
+        if run.id == given:
+            return run
+    there = f"; there are {', '.join(run.id for run in known) or 'none'}" * isinstance(given, str)
+    raise UsageError(
+        "parity needs a run: what tn.live.background, rehearse or attach return, or an id such as "
+        f'"BTCUSDT:dip", was {given!r:.80}{there}'
+    )
+
+
+def evidence_of(run: Run) -> Evidence:
+    """Read what is known of a run.
+
+    Raises
+    ------
+    UsageError
+        When it has not fed a candle yet, or no record of what it saw is there.
+    """
+    body, events, lines = _files_of(run)
+    if not body or body["state"]["cursor"] <= body["start"]:
+        raise UsageError(f"{run.id} has not fed a candle yet; there is nothing to compare")
+    last = max((event.seq for event in events), default=0)
+    events += [row_to_event(row) for row in body["outbox"] if row["seq"] > last]
+    start, history_start = body["start"], body["history_start"] or body["start"]
+    record = _Record(lines, start, history_start)
+    if record.begun is None:
+        raise UsageError(
+            f"{run.id}: what it saw is not on disk ({run.strategy} began before that was kept, or "
+            "its file under data/lived was moved away); parity has nothing to compare with"
+        )
+    found = Evidence(
+        id=run.id, symbol=run.symbol, strategy=run.strategy, exchange=body["exchange"],
+        start=start, history_start=history_start, end=body["state"]["cursor"],
+        rules=Rules(**record.begun["rules"]), code=record.begun["code"],
+        python=record.begun["python"], spec=run.spec if isinstance(run, LiveRun) else None,
+        events=[event for event in events if event.at > start],
+        commands=record.commands, missed=record.missed, seen=record.rows(),
+        notes=record.notes,
+    )  # fmt: skip
+    return found
+
+
+def views_of(found: Evidence, fresh: Candles) -> tuple[list[View], Candles]:
+    """Return the candles as they were seen, from each start on, and as they are now.
+
+    Where one side does not have a minute it is taken from the other; a note says how many.
+    """
+    count = (found.end - found.history_start) // MINUTE
+    now = np.full((count, len(NAMES)), np.nan)
+    fresh = fresh.between(found.history_start, found.end)
+    first = (fresh.start - found.history_start) // MINUTE
+    now[first : first + len(fresh)] = np.stack([getattr(fresh, name) for name in NAMES], axis=1)
+    times, as_of = found.seen[:, 0].astype(np.int64), found.seen[:, 6].astype(np.int64)
+    rows, values = (times - found.history_start) // MINUTE, found.seen[:, 1:6]
+    inside = (rows >= 0) & (rows < count)
+    base = np.full_like(now, np.nan)
+    on_time = inside & ((as_of <= found.start) | (as_of == times))
+    base[rows[on_time]] = values[on_time]
+    later = inside & ~on_time
+    unknown = np.isnan(base).any(axis=1)
+    base[rows[later & unknown[rows.clip(0, count - 1)]]] = values[
+        later & unknown[rows.clip(0, count - 1)]
+    ]
+    _note(found, unknown, "of the minutes that it saw are not on disk; they count as they are now")
+    gone = np.isnan(now).any(axis=1)
+    _note(found, gone, f"of the minutes that it saw {found.exchange} does not have any more")
+    empty = np.isnan(base).any(axis=1)
+    base[empty], now[gone] = now[empty], base[gone]
+    if np.isnan(base).any():
+        raise UsageError(f"{found.id}: minutes are neither on disk nor at the exchange any more")
+    views = [View(found.start, _candles(base, found.history_start))]
+    for since in np.unique(as_of[later]).tolist():
+        anew = later & (as_of == since)
+        if (base[rows[anew]] != values[anew]).any():
+            base = base.copy()
+            base[rows[anew]] = values[anew]
+            views.append(View(since, _candles(base, found.history_start)))
+    return views, _candles(now, found.history_start)
+
+
+def _note(found: Evidence, which: NDArray[np.bool_], words: str) -> None:
+    if which.any():
+        found.notes.append(f"{np.count_nonzero(which):,} {words}")
+
+
+def _candles(rows: NDArray[np.float64], first: int) -> Candles:
+    opened, high, low, close, volume = (np.ascontiguousarray(column) for column in rows.T)
+    return candles_of((opened, high, low, close, volume), first)
+
+
+def _files_of(run: Run) -> tuple[dict[str, Any], list[Event], Lines]:
+    if isinstance(run, AttachedRun):
+        return run.body, run.event_list(), run.lived()
+    return run.shelf.generation.body, run.shelf.events(), run.shelf.lived()
+
+
+class _Record:
+    """The lines of one run, sorted; a file may hold those of earlier runs before them."""
+
+    def __init__(self, lines: Lines, start: int, history_start: int) -> None:
+        self.begun: dict[str, Any] | None = None
+        self.commands: list[dict[str, Any]] = []
+        self.missed: list[Missed] = []
+        self.notes: list[str] = []
+        self._rows = array("d")
+        for line in lines:
+            if isinstance(line, dict):
+                self._take(line, start)
+            elif line[0] >= history_start:
+                self._rows.extend(line if len(line) == 7 else [*line, line[0]])
+
+    def rows(self) -> NDArray[np.float64]:
+        """Return all candles, (n, 7)."""
+        return np.array(self._rows).reshape(-1, 7)
+
+    def _take(self, line: dict[str, Any], start: int) -> None:
+        if "begun" in line:
+            before, self.begun = self.begun, line if line["start"] == start else None
+            if self.begun is None or before is None:
+                self.commands, self.missed, self.notes = [], [], []
+            else:
+                self._compare(before, self.begun)
+        elif "command" in line and line["command"] not in self.commands:
+            self.commands.append(line["command"])
+        elif "left_out" in line:
+            self.missed.append(Missed(*line["left_out"], line["why"]))
+
+    def _compare(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Note what a restart changed; the newest counts for the whole run."""
+        changed = [name for name in ("rules", "code") if before[name] != after[name]]
+        words = f"it was restarted with other {' and other '.join(changed)}; the newest count"
+        if changed and words not in self.notes:
+            self.notes.append(words)
+
+
+def missed_asks(missed: Iterable[Missed], every: int, why: str) -> Iterator[int]:
+    """Yield the close times of asks that were left out for a reason."""
+    for item in missed:
+        if item.why == why:
+            yield from range(item.first + -item.first % every, item.last + 1, every)
