@@ -109,9 +109,10 @@ class Planted:
 
         with monkeypatch.context() as patch:
             patch.setattr(SteppedClock, "wait", suspended)
+            exchange = tn.frame_exchange(frame_of(self.seen))
             self.run = tn.live.rehearse(
-                "BTCUSDT", strategy=self.strategy(), exchange=tn.frame_exchange(frame_of(self.seen)),
-                start=minute(START), end=minute(END), speed=None, home=home,
+                "BTCUSDT", strategy=self.strategy(), exchange=exchange, start=minute(START),
+                end=minute(END), speed=None, home=home,
             )  # fmt: skip
             self.started.set()
             assert self.run.wait(60)

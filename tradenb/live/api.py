@@ -151,9 +151,7 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
     return listing(desk.runs(), home)
 
 
-def attach(
-    home: str | Path | None = None, *, ended: bool = False
-) -> builtins.list[AttachedRun]:
+def attach(home: str | Path | None = None, *, ended: bool = False) -> builtins.list[AttachedRun]:
     """Return handles on the runs and rehearsals under a home that kernels and scripts hold.
 
     They are read from their files; stop, flatten, cancel and release go through control files, so

@@ -27,6 +27,7 @@ from tradenb.live.run import LiveRun
 
 Run = LiveRun | AttachedRun
 Lines = Iterable[list[Any] | dict[str, Any]]
+Rows = NDArray[np.float64]
 
 
 class View(NamedTuple):
@@ -83,7 +84,7 @@ class Evidence:
     events: list[Event]
     commands: list[dict[str, Any]]
     missed: list[Missed]
-    seen: NDArray[np.float64]
+    seen: Rows
     notes: list[str] = field(default_factory=list)
 
 
@@ -127,7 +128,7 @@ def evidence_of(run: Run) -> Evidence:
             f"{run.id}: what it saw is not on disk ({run.strategy} began before that was kept, or "
             "its file under data/lived was moved away); parity has nothing to compare with"
         )
-    found = Evidence(
+    return Evidence(
         id=run.id, symbol=run.symbol, strategy=run.strategy, exchange=body["exchange"],
         start=start, history_start=history_start, end=body["state"]["cursor"],
         rules=Rules(**record.begun["rules"]), code=record.begun["code"],
@@ -136,7 +137,6 @@ def evidence_of(run: Run) -> Evidence:
         commands=record.commands, missed=record.missed, seen=record.rows(),
         notes=record.notes,
     )  # fmt: skip
-    return found
 
 
 def views_of(found: Evidence, fresh: Candles) -> tuple[list[View], Candles]:
@@ -144,32 +144,20 @@ def views_of(found: Evidence, fresh: Candles) -> tuple[list[View], Candles]:
 
     Where one side does not have a minute it is taken from the other; a note says how many.
     """
-    count = (found.end - found.history_start) // MINUTE
-    now = np.full((count, len(NAMES)), np.nan)
-    fresh = fresh.between(found.history_start, found.end)
-    first = (fresh.start - found.history_start) // MINUTE
-    now[first : first + len(fresh)] = np.stack([getattr(fresh, name) for name in NAMES], axis=1)
-    times, as_of = found.seen[:, 0].astype(np.int64), found.seen[:, 6].astype(np.int64)
-    rows, values = (times - found.history_start) // MINUTE, found.seen[:, 1:6]
-    inside = (rows >= 0) & (rows < count)
-    base = np.full_like(now, np.nan)
-    on_time = inside & ((as_of <= found.start) | (as_of == times))
+    inside = (found.seen[:, 0] >= found.history_start) & (found.seen[:, 0] < found.end)
+    seen = found.seen[inside]
+    times, as_of = seen[:, 0].astype(np.int64), seen[:, 6].astype(np.int64)
+    rows, values = (times - found.history_start) // MINUTE, seen[:, 1:6]
+    base = np.full(((found.end - found.history_start) // MINUTE, len(NAMES)), np.nan)
+    on_time = (as_of <= found.start) | (as_of == times)
     base[rows[on_time]] = values[on_time]
-    later = inside & ~on_time
-    unknown = np.isnan(base).any(axis=1)
-    base[rows[later & unknown[rows.clip(0, count - 1)]]] = values[
-        later & unknown[rows.clip(0, count - 1)]
-    ]
-    _note(found, unknown, "of the minutes that it saw are not on disk; they count as they are now")
-    gone = np.isnan(now).any(axis=1)
-    _note(found, gone, f"of the minutes that it saw {found.exchange} does not have any more")
-    empty = np.isnan(base).any(axis=1)
-    base[empty], now[gone] = now[empty], base[gone]
-    if np.isnan(base).any():
-        raise UsageError(f"{found.id}: minutes are neither on disk nor at the exchange any more")
+    unknown = _holes(base)
+    late = ~on_time & unknown[rows]  # seen by a later start only
+    base[rows[late]] = values[late]
+    now = _complete(found, base, unknown, fresh)
     views = [View(found.start, _candles(base, found.history_start))]
-    for since in np.unique(as_of[later]).tolist():
-        anew = later & (as_of == since)
+    for since in np.unique(as_of[~on_time]).tolist():
+        anew = ~on_time & (as_of == since)
         if (base[rows[anew]] != values[anew]).any():
             base = base.copy()
             base[rows[anew]] = values[anew]
@@ -177,12 +165,30 @@ def views_of(found: Evidence, fresh: Candles) -> tuple[list[View], Candles]:
     return views, _candles(now, found.history_start)
 
 
-def _note(found: Evidence, which: NDArray[np.bool_], words: str) -> None:
-    if which.any():
-        found.notes.append(f"{np.count_nonzero(which):,} {words}")
+def _complete(found: Evidence, base: Rows, unknown: NDArray[np.bool_], fresh: Candles) -> Rows:
+    """Fill what was seen and what is there now from each other; return what is there now."""
+    now = np.full_like(base, np.nan)
+    fresh = fresh.between(found.history_start, found.end)
+    first = (fresh.start - found.history_start) // MINUTE
+    now[first : first + len(fresh)] = np.stack([getattr(fresh, name) for name in NAMES], axis=1)
+    gone, empty = _holes(now), _holes(base)
+    base[empty], now[gone] = now[empty], base[gone]
+    if unknown.any():
+        count = f"{np.count_nonzero(unknown):,} of the minutes that it saw"
+        found.notes.append(f"{count} are not on disk; they count as they are now")
+    if gone.any():
+        count = f"{np.count_nonzero(gone):,} of the minutes that it saw"
+        found.notes.append(f"{count} {found.exchange} does not have any more")
+    if (empty & gone).any():
+        raise UsageError(f"{found.id}: minutes are neither on disk nor at the exchange any more")
+    return now
 
 
-def _candles(rows: NDArray[np.float64], first: int) -> Candles:
+def _holes(rows: Rows) -> NDArray[np.bool_]:
+    return np.asarray(np.isnan(rows[:, 0]))
+
+
+def _candles(rows: Rows, first: int) -> Candles:
     opened, high, low, close, volume = (np.ascontiguousarray(column) for column in rows.T)
     return candles_of((opened, high, low, close, volume), first)
 
@@ -208,7 +214,7 @@ class _Record:
             elif line[0] >= history_start:
                 self._rows.extend(line if len(line) == 7 else [*line, line[0]])
 
-    def rows(self) -> NDArray[np.float64]:
+    def rows(self) -> Rows:
         """Return all candles, (n, 7)."""
         return np.array(self._rows).reshape(-1, 7)
 
@@ -222,7 +228,8 @@ class _Record:
         elif "command" in line and line["command"] not in self.commands:
             self.commands.append(line["command"])
         elif "left_out" in line:
-            self.missed.append(Missed(*line["left_out"], line["why"]))
+            first, last = line["left_out"]
+            self.missed.append(Missed(first, last, line["why"]))
 
     def _compare(self, before: dict[str, Any], after: dict[str, Any]) -> None:
         """Note what a restart changed; the newest counts for the whole run."""

@@ -37,6 +37,7 @@ class LivedFile:
         self._filesystem = filesystem
         # The size after the last append; None where it may end within a line.
         self._size: int | None = None
+        self._is_named = False
 
     def append(self, lines: Sequence[object], *, sync: bool) -> None:
         """Write lines; with `sync` they and those before them survive a power loss.
@@ -47,6 +48,7 @@ class LivedFile:
             When they could not be written, or only in part.
         """
         size = self._size_on_disk()
+        self._is_named = self._is_named and size >= 0
         data = b"".join(dump(line) + b"\n" for line in lines)
         if size != self._size and size > 0 and not self._ends_a_line(size):
             data = b"\n" + data
@@ -60,8 +62,9 @@ class LivedFile:
                 self._filesystem.sync(handle)
         finally:
             self._filesystem.close(handle)
-        if size < 0 and sync:
+        if sync and not self._is_named:
             self._filesystem.sync_folder(self.path.parent)
+            self._is_named = True
         self._size = max(size, 0) + len(data)
 
     def read(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
@@ -99,7 +102,7 @@ class LivedFile:
         except OSError as error:
             words = f"{self.path} cannot be set aside ({error.strerror or error})"
             raise StateError(f"{words}; mend the disk, or choose another home") from error
-        self._size = None
+        self._size, self._is_named = None, False
 
     def _size_on_disk(self) -> int:
         """Return the size of the file, -1 if there is none."""
