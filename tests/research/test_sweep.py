@@ -147,6 +147,61 @@ def test_errors_are_rows(sweep):
     assert table.total_pnl[3] == 0
 
 
+def test_what_failed_is_said_and_tried_again(sweep, caplog):
+    broken = {"when": True}
+
+    def moody(gain):
+        if broken["when"] and gain > 1.01:
+            raise LookupError("not now")
+        return factory(gain, 0.99)
+
+    grid = {"gain": [1.01, 1.02, 1.03]}
+    again = partial(
+        sweep.func, moody, grid=grid, symbols="BTCUSDT", exchange=WALK, progress=False,
+        home=sweep.keywords["home"],
+    )  # fmt: skip
+    assert again().error.tolist() == [None, "LookupError: not now", "LookupError: not now"]
+    assert caplog.messages == [
+        "2 of 3 combinations failed, see the column error; the first: LookupError: not now"
+    ]
+    broken["when"] = False
+    assert again()["error"].isna().all()
+
+
+def test_a_sweep_in_which_all_fail_raises(sweep):
+    def never(gain):
+        raise LookupError(f"no {gain}")
+
+    words = r"all 2 combinations failed, the first: LookupError: no 1\.01"
+    with pytest.raises(tn.StrategyError, match=words):
+        tn.sweep(
+            never, grid={"gain": [1.01, 1.02]}, symbols="BTCUSDT", exchange=WALK, progress=False
+        )
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        ({"gian": [1.01], "loss": [0.99]}, "unknown parameter of the strategy factory 'gian'; did"),
+        ({"gain": [1.01]}, "the strategy factory takes gain, loss; the grid lacks loss"),
+        ({"gain": [1.01], "loss": [0.99], "x": [1]}, "unknown parameter of the strategy factory"),
+    ],
+)
+def test_parameters_that_the_factory_does_not_take_are_refused_at_once(sweep, grid, words):
+    with pytest.raises(UsageError, match=words):
+        sweep(grid=grid)
+    assert made == []
+
+
+def test_a_factory_that_takes_anything_is_taken(sweep):
+    def anything(**given):
+        return factory(**given)
+
+    expected = sweep()
+    table = tn.sweep(anything, grid=GRID, symbols="BTCUSDT", exchange=WALK, progress=False)
+    pd.testing.assert_frame_equal(table, expected, check_exact=True)
+
+
 def test_threads_make_the_same_table(sweep, tmp_path):
     expected = sweep()
     with ThreadPoolExecutor(2) as pool:

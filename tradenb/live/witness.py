@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tradenb.core.candles import NAMES, Candles
-from tradenb.core.machine import Command
+from tradenb.core.state import Command
 from tradenb.core.timeframe import MINUTE, ceil_to, floor_to
 from tradenb.errors import StateError
 from tradenb.live.shelf import Kept, Shelf
