@@ -215,6 +215,7 @@ def with_indicators():
     def means(ctx):
         if ctx.indicators["slow"] > 0:
             return tn.long(take_profit=2 * ctx.price, stop_loss=0.9 * ctx.price, minutes=60)
+        return None
 
     @means.indicators("1h")
     def hourly(df):

@@ -1,4 +1,4 @@
-"""Which line of a function first saw the future: two calls followed line by line and compared.
+"""Which line of the user's code first saw the future: two calls followed line by line and compared.
 
 Tables and arrays are compared only as far as they were known, so that a frame which holds the
 future is no difference, and a value computed from it is.
@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tradenb.research.noise import future_rows
+from tradenb.research.noise import Spoiler
+from tradenb.research.reached import is_users_file
 
 _LONGEST = 20_000
 
@@ -37,7 +38,7 @@ class Moment(NamedTuple):
 
 
 class Follower:
-    """Notes what a function and those beside it in its file do in its calls.
+    """Notes what a function, and what it calls of the user's code, do in its calls.
 
     Parameters
     ----------
@@ -58,8 +59,6 @@ class Follower:
         self._function = function
         self._known = known
         self._wanted = wanted
-        code = getattr(function, "__code__", None) or getattr(function, "func", function).__code__
-        self._file = code.co_filename
 
     def __call__(self, *args: Any) -> Any:
         """Call the function, followed."""
@@ -75,7 +74,7 @@ class Follower:
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> Any:
         del event, arg
-        return self._line if frame.f_code.co_filename == self._file else None
+        return self._line if is_users_file(frame.f_code.co_filename) else None
 
     def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
         if event in ("line", "return") and len(self.moments) < _LONGEST:
@@ -102,26 +101,28 @@ def first_difference(before: list[Moment], after: list[Moment]) -> Line | None:
     return None
 
 
-def known_until(after: int, rows: int) -> Callable[[Any], str]:
+def known_until(spoiler: Spoiler, rows: int) -> Callable[[Any], str]:
     """Return a function that writes down what of a value was known at a moment.
 
     Parameters
     ----------
-    after : int
-        The moment, ms UTC.
+    spoiler : Spoiler
+        Knows which rows of tables and arrays were not known.
     rows : int
-        How many rows of the function's frame were known by then.
+        How many rows were known of an array that the spoiler knows nothing about.
     """
     import pandas as pd
 
     def known(value: Any) -> str:
         if isinstance(value, pd.DataFrame | pd.Series):
-            future = future_rows(value, after)
-            whole = future is None or future.all()
-            table = value if whole else value[~future]
+            future = spoiler.future(value)
+            table = value if future is None or future.all() else value[~future]
             return str(int(pd.util.hash_pandas_object(table).sum()))
         if isinstance(value, np.ndarray):
-            return str(hash(np.ascontiguousarray(value[:rows] if value.ndim else value).tobytes()))
+            future = spoiler.future(value)
+            part = value[:rows] if future is None and value.ndim else value
+            part = part if future is None else part[~future]
+            return repr(part.tolist()) if part.dtype.hasobject else _hashed(part)
         if isinstance(value, Mapping) and type(value) is dict:
             return repr({name: known(item) for name, item in value.items()})
         if isinstance(value, list | tuple):
@@ -131,6 +132,10 @@ def known_until(after: int, rows: int) -> Callable[[Any], str]:
         return type(value).__name__
 
     return known
+
+
+def _hashed(array: Any) -> str:
+    return str(hash(np.ascontiguousarray(array).tobytes()))
 
 
 def line_of(code: CodeType) -> Line:
