@@ -8,7 +8,7 @@ changes when a circumstance is left out has that circumstance for its cause.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
@@ -19,6 +19,7 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import UsageError
+from tradenb.live.attached import AttachedRun
 from tradenb.live.run import LiveRun
 from tradenb.research.evidence import (
     Evidence,
@@ -127,7 +128,11 @@ class Parity:
 
 
 def parity(
-    run: Any, *, exchange: Any = None, strategy: Any = None, home: str | Path | None = None
+    run: Run | Sequence[AttachedRun] | str,
+    *,
+    exchange: Any = None,
+    strategy: Any = None,
+    home: str | Path | None = None,
 ) -> Parity:
     """Compare a live or rehearsed run with the backtest of its period.
 
