@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ import pytest
 import tradenb as tn
 from tradenb.engine.registry import registry
 from tradenb.errors import UsageError
+from tradenb.research.identity import sweep_key
+from tradenb.research.task import Settings
 
 SCRIPT = Path(__file__).with_name("cluster.py")
 WALK = tn.testing.random_walk(seed=5, days=16)
@@ -112,6 +115,42 @@ def test_another_value_that_the_factory_names_is_another_sweep(sweep, monkeypatc
     before = sweep()
     monkeypatch.setitem(globals(), "FACTOR", 1.01)
     assert not sweep().equals(before)
+
+
+class Costs:
+    def __init__(self, factor):
+        self.factor = factor
+
+
+LATE = 1_500
+TABLE = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Costs(1.0), Costs(1.01)),
+        ([1.0] * 2_000, [1.0] * LATE + [1.01] + [1.0] * (1_999 - LATE)),
+        ({"a": [np.arange(5)]}, {"a": [np.arange(5) + 1]}),
+        (TABLE, TABLE.rename(columns={"a": "b", "b": "a"})),
+        (TABLE.a, TABLE.a[::-1]),
+        ({1, 2}, {1, 3}),
+    ],
+)
+def test_whatever_is_in_a_value_that_the_factory_names_counts(monkeypatch, before, after):
+    def reading(gain):
+        return factory(gain, 0.99 * LOOKED_AT[0])
+
+    found = []
+    for value in (before, before, after):
+        monkeypatch.setitem(globals(), "LOOKED_AT", value)
+        found.append(sweep_key(reading, "candles", "walk", SETTINGS))
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+LOOKED_AT: Any = None
+SETTINGS = Settings(("BTCUSDT",), None, None, tn.Rules())
 
 
 def test_errors_are_rows(sweep):
