@@ -5,11 +5,14 @@ A line that leaks ends with the comment `# leak`.
 
 from __future__ import annotations
 
+import abc
 import collections
+import dataclasses
 import functools
 import random
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -306,7 +309,61 @@ def start_decided_by_the_future():
     return made
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Book:
+    closes: np.ndarray
+    ahead: int = 20
+
+    def best(self, minute):
+        return self.closes[minute : minute + self.ahead].max(initial=0.0)  # leak
+
+
+def slotted_dataclass():
+    book = Book(CLOSES)
+
+    @tn.strategy("slotted", every="15m")
+    def made(ctx):
+        return buy(ctx) if book.best(minute_of(ctx)) > ctx.price * 1.003 else None
+
+    return made
+
+
+class Pair(NamedTuple):
+    closes: pd.Series
+    ahead: int
+
+
+def named_tuple():
+    pair = Pair(FRAME.close, 15)
+
+    @tn.strategy("pair", every="15m")
+    def made(ctx):
+        coming = pair.closes[pair.closes.index >= ctx.when].head(pair.ahead)  # leak
+        return buy(ctx) if coming.max() > ctx.price * 1.003 else None
+
+    return made
+
+
+class Base(abc.ABC):
+    @abc.abstractmethod
+    def level(self, ctx):
+        """A price."""
+
+    def get_signal(self, ctx):
+        return buy(ctx) if self.level(ctx) > ctx.price * 1.003 else None
+
+
+class Child(Base):
+    def level(self, ctx):
+        return CLOSES[minute_of(ctx) :][:20].max(initial=0.0)  # leak
+
+
+def abstract_base():
+    return tn.strategy("child", every="15m")(Child().get_signal)
+
+
 LEAKING = [
+    slotted_dataclass, named_tuple, abstract_base,
     class_attribute, strategy_class, default_argument, keyword_default, cached_lookup, other_module,
     attribute_of_a_module, imported_inside, loaded_file, file_read_when_asked,
     archive_read_when_asked, csv_read_by_the_indicator, zero_phase, fourier, rank_of_the_whole,
@@ -490,7 +547,28 @@ def clean_rule():
     return made
 
 
+@dataclasses.dataclass
+class Memory:
+    prices: list = dataclasses.field(default_factory=list)
+
+    def note(self, price):
+        self.prices = [*self.prices, price][-6:]
+        assert [item.name for item in dataclasses.fields(self)] == ["prices"]
+        return price == min(self.prices)
+
+
+def dataclass_that_remembers():
+    memory = Memory()
+
+    @tn.strategy("memory", every="15m")
+    def made(ctx):
+        return buy(ctx) if memory.note(ctx.price) else None
+
+    return made
+
+
 CLEAN = [
+    dataclass_that_remembers,
     seeded_generator, seeded_random, time_of_day, static_file, static_table, file_read_up_to_now,
     other_module_up_to_now, counting_in_the_class, cached_on_the_object, deque_of_prices,
     causal_filter, joined_backwards, rank_in_a_window, split_by_the_clock, clean_rule,

@@ -30,11 +30,12 @@ class Line(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What a function was at before it ran a line (or returned)."""
+    """What a function was at before it ran a line, or when it returned."""
 
     code: CodeType
     line: int
     seen: str
+    ended: bool
 
 
 class Follower:
@@ -81,23 +82,26 @@ class Follower:
             values = {name: self._known(value) for name, value in frame.f_locals.items()}
             if event == "return":
                 values["return"] = self._known(arg)
-            self.moments.append(Moment(frame.f_code, frame.f_lineno, repr(values)))
+            ended = event == "return"
+            self.moments.append(Moment(frame.f_code, frame.f_lineno, repr(values), ended))
         return self._line
 
 
 def first_difference(before: list[Moment], after: list[Moment]) -> Line | None:
     """Return the line after which two calls first differ, or None."""
-    last: dict[CodeType, int] = {}
+    running: dict[CodeType, int] = {}
     newest: Moment | None = None
     for one, other in zip_longest(before, after):
+        current = one or other
         if one is None or other is None or one[1:] != other[1:]:
-            current = one or other
-            at = newest if newest is not None else current
-            if current is not None and current.code in last and current.line != last[current.code]:
-                return _of(current.code, last[current.code])
+            if current is not None and current.code in running:
+                return _of(current.code, running[current.code])
+            at = newest or current  # it was entered with something else
             return None if at is None else _of(at.code, at.line)
         newest = one
-        last[one.code] = one.line
+        running[one.code] = one.line
+        if one.ended:
+            del running[one.code]
     return None
 
 

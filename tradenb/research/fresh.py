@@ -7,12 +7,13 @@ using, are not touched. Modules and the reading of files are in `reached.py`.
 
 from __future__ import annotations
 
+import abc
 import copy
 import enum
 import functools
 import inspect
 from collections.abc import Callable
-from types import CellType, CodeType, FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any, Final
 
 from tradenb.engine.ports import CandleSource
@@ -24,7 +25,7 @@ Space = dict[str, Any]
 _DEPTH: Final = 4
 _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), CodeType)
 # Of a class these are made anew with it.
-_OF_CLASS: Final = frozenset({"__dict__", "__weakref__"})
+_OF_CLASS: Final = frozenset({"__dict__", "__weakref__", "_abc_impl"})
 
 
 class Copier:
@@ -107,20 +108,23 @@ class Copier:
             return value
         if type(value) in (list, tuple, set, frozenset):
             return type(value)(self.value(item, depth + 1) for item in value)
+        if isinstance(value, tuple) and hasattr(value, "_make"):  # a named one
+            return value._make(self.value(item, depth + 1) for item in value)
         if isinstance(value, dict):
             found = copy.copy(value)
             for key, item in value.items():
                 found[key] = self.value(item, depth + 1)
             return found
-        if hasattr(value, "__dict__") and is_users(type(value)):
+        if is_users(type(value)) and (hasattr(value, "__dict__") or _slots(type(value))):
             return self._object(value, depth)
         return _copied(value)
 
     def _object(self, value: Any, depth: int) -> Any:
         found = copy.copy(value)
         self._made[id(value)] = found  # before what it holds: it may hold itself
-        for name, item in vars(value).items():
-            object.__setattr__(found, name, self.value(item, depth + 1))
+        for name in [*getattr(value, "__dict__", ()), *_slots(type(value))]:
+            if hasattr(value, name):
+                object.__setattr__(found, name, self.value(getattr(value, name), depth + 1))
         kind = self.value(type(value))
         if kind is not type(value):
             object.__setattr__(found, "__class__", kind)
@@ -129,17 +133,23 @@ class Copier:
     def _class(self, kind: type) -> type:
         """Copy a class that a user wrote: its functions see the copies, its tables are spoiled."""
         self._made[id(kind)] = kind
-        special = type(kind) is not type or "__slots__" in vars(kind) or issubclass(kind, enum.Enum)
+        special = type(kind) not in (type, abc.ABCMeta) or issubclass(kind, enum.Enum | tuple)
         if special or not is_users(kind):
             return kind
-        space = {name: item for name, item in vars(kind).items() if name not in _OF_CLASS}
+        space = {
+            name: item
+            for name, item in vars(kind).items()
+            if name not in _OF_CLASS and not isinstance(item, MemberDescriptorType)
+        }
         try:
-            made = type(kind.__name__, tuple(map(self.value, kind.__bases__)), dict(space))
+            made = type(kind)(kind.__name__, tuple(map(self.value, kind.__bases__)), dict(space))
         except Exception:  # noqa: BLE001 - a class that cannot be made twice is shared
             return kind
         self._made[id(kind)] = made
         for name, item in space.items():
-            changed = self._member(item)
+            # What a class keeps of itself (fields of a dataclass) is compared by identity.
+            own = name.startswith("__") and not callable(item)
+            changed = item if own else self._member(item)
             if changed is not item:
                 setattr(made, name, changed)
         return made
@@ -234,6 +244,16 @@ def reached_by(function: Callable[..., Any]) -> dict[str, Any]:
     given = plain.__defaults__ or ()
     named = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
     return found | dict(zip(named, given, strict=True)) | (plain.__kwdefaults__ or {})
+
+
+def _slots(kind: type) -> list[str]:
+    """Return the names of the slots of a class and of those above it."""
+    return [
+        name
+        for owner in kind.__mro__
+        for name, item in vars(owner).items()
+        if isinstance(item, MemberDescriptorType)
+    ]
 
 
 def _copied(value: Any) -> Any:
