@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+import numpy as np
 import pytest
 
 import tradenb as tn
@@ -46,17 +47,43 @@ def moving(never=False):
     return moving
 
 
-def world_of(rows):
-    return World({"BTCUSDT": candles(rows)}, start=minute(200), runs=[("BTCUSDT", moving())])
+def indicated():
+    @tn.strategy("indicated", every="5m", history="2h")
+    def indicated(ctx):
+        side = tn.long if ctx.indicators["mean"] < ctx.price else tn.short
+        up = 1 if side is tn.long else -1
+        sides = {
+            "take_profit": ctx.price * (1 + 0.02 * up),
+            "stop_loss": ctx.price * (1 - 0.02 * up),
+        }
+        return side(**sides, minutes=30)
+
+    @indicated.indicators("5m")
+    def means(df):
+        return {"mean": df.close.ewm(span=40).mean()}
+
+    return indicated
+
+
+def columns():
+    @tn.strategy("columns", every="5m", history="2h", vectorised=True)
+    def columns(df):
+        up = np.where(df.close.ewm(span=40).mean() < df.close, 1, -1)
+        sides = {"take_profit": df.close * (1 + 0.02 * up), "stop_loss": df.close * (1 - 0.02 * up)}
+        return {"position": up, "minutes": 30, **sides}
+
+    return columns
+
+
+def world_of(rows, make=moving):
+    return World({"BTCUSDT": candles(rows)}, start=minute(200), runs=[("BTCUSDT", make())])
 
 
 class Restarted:
     """A run whose process is killed in the middle, and whose exchange may change its mind."""
 
-    def __init__(self, rows=ROWS, **deed):
-        self.world = World(
-            {"BTCUSDT": candles(rows)}, start=minute(200), runs=[("BTCUSDT", moving())]
-        )
+    def __init__(self, make=moving):
+        self.world = world_of(ROWS, make)
         self.process = self.world.process()
         kill = Deed(minute(500) + 30_000, lambda process: process.kill())
         assert not self.process.live(minute(900), [kill])
@@ -91,8 +118,9 @@ def test_a_run_that_was_killed_and_restarted_is_compared_as_a_whole():
     assert found.live[-1].opened_at > minute(800)
 
 
-def test_candles_that_changed_while_nobody_ran_are_taken_as_each_process_saw_them():
-    restarted = Restarted()
+@pytest.mark.parametrize("make", [moving, indicated, columns])
+def test_candles_that_changed_while_nobody_ran_are_taken_as_each_process_saw_them(make):
+    restarted = Restarted(make)
     now = other(ROWS, *range(480, 496))
     run = restarted.go_on(now)
     evidence = evidence_of(run)
