@@ -362,7 +362,17 @@ def abstract_base():
     return tn.strategy("child", every="15m")(Child().get_signal)
 
 
+def asked_in_a_coroutine():
+    @tn.strategy("awaited", every="15m")
+    async def made(ctx):
+        coming = FRAME.close[FRAME.index >= ctx.when].head(15)  # leak
+        return buy(ctx) if coming.max() > ctx.price * 1.003 else None
+
+    return made
+
+
 LEAKING = [
+    asked_in_a_coroutine,
     slotted_dataclass, named_tuple, abstract_base,
     class_attribute, strategy_class, default_argument, keyword_default, cached_lookup, other_module,
     attribute_of_a_module, imported_inside, loaded_file, file_read_when_asked,

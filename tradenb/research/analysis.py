@@ -11,9 +11,16 @@ from tradenb.backtest.plan import Plan, make_plan
 from tradenb.backtest.trial import Market
 from tradenb.core.candles import Candles
 from tradenb.core.timeframe import floor_to, timeframe_ms
-from tradenb.engine.specs import StrategySpec
+from tradenb.engine.specs import StrategySpec, is_async
 from tradenb.errors import TradenbError
-from tradenb.research.culprit import Follower, Line, first_difference, known_until, line_of
+from tradenb.research.culprit import (
+    AsyncFollower,
+    Follower,
+    Line,
+    first_difference,
+    known_until,
+    line_of,
+)
 from tradenb.research.fresh import Copier, reached_by
 from tradenb.research.noise import Noise, Spoiler, noisy_candles
 from tradenb.research.reached import OUTSIDE
@@ -217,7 +224,8 @@ class _Follow:
 
     def _of_moment(self, function: Any) -> Follower:
         known = known_until(Spoiler(self.at, None, self.candles), 1 << 40)
-        made = Follower(function, known, lambda asked, *_: asked.now == self.at)
+        form = AsyncFollower if is_async(function) else Follower
+        made = form(function, known, lambda asked, *_: asked.now == self.at)
         self.followers.append(made)
         return made
 

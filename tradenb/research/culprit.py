@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import zip_longest
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
@@ -65,11 +66,16 @@ class Follower:
         """Call the function, followed."""
         if not self._wanted(*args):
             return self._function(*args)
+        with self._following():
+            return self._function(*args)
+
+    @contextmanager
+    def _following(self) -> Iterator[None]:
         self.moments.clear()
         before = sys.gettrace()
         sys.settrace(self._enter)
         try:
-            return self._function(*args)
+            yield
         finally:
             sys.settrace(before)
 
@@ -85,6 +91,17 @@ class Follower:
             ended = event == "return"
             self.moments.append(Moment(frame.f_code, frame.f_lineno, repr(values), ended))
         return self._line
+
+
+class AsyncFollower(Follower):
+    """The same for an async function; what it waits for is not followed."""
+
+    async def __call__(self, *args: Any) -> Any:
+        """Call the function, followed."""
+        if not self._wanted(*args):
+            return await self._function(*args)
+        with self._following():
+            return await self._function(*args)
 
 
 def first_difference(before: list[Moment], after: list[Moment]) -> Line | None:
