@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import signal
 
 import numpy as np
@@ -203,6 +204,25 @@ def test_a_rehearsal_of_a_process_that_was_killed_is_compared_from_here(tmp_path
     assert tn.parity(tn.live.attach(ended=True), exchange=exchange_of(ROWS)).clean
     changed = tn.parity(handle, strategy=moving(never=True), exchange=exchange_of(ROWS))
     assert set(changed.causes) == {"code changed"}
+    assert changed.notes == []
+    path = home.lived(key)
+    version = f'"python":"{platform.python_version()}"'
+    path.write_text(path.read_text().replace(version, '"python":"3.9.1"'))
+    (note,) = tn.parity(handle, strategy=moving(never=True), exchange=exchange_of(ROWS)).notes
+    assert note.startswith("it ran on Python 3.9.1, this is 3.")
+
+
+def test_a_run_that_goes_on_is_compared_up_to_its_last_commit(tmp_path):
+    run = tn.live.rehearse(
+        "BTCUSDT", strategy=moving(), exchange=exchange_of(ROWS), speed=None, home=tmp_path
+    )
+    until(lambda: run.committed is not None and run.committed.cursor > minute(60), "an hour")
+    early = tn.parity(run)
+    assert run.wait(60)
+    late = tn.parity(run)
+    assert early.clean
+    assert late.clean
+    assert 0 < len(early.live) <= len(late.live)
 
 
 def test_a_run_begun_anew_is_compared_without_the_one_before_it():

@@ -89,7 +89,7 @@ class Evidence:
 
 
 def run_of(given: Any, home: str | Path | None) -> Run:
-    """Return the run that is meant: a handle, a list with one in it, or an id."""
+    """Return the run that is meant: a handle, a list with one in it, or an id (live runs first)."""
     if isinstance(given, list | tuple) and all(isinstance(item, AttachedRun) for item in given):
         if len(given) == 1:
             return given[0]  # type: ignore[no-any-return]
@@ -122,6 +122,7 @@ def evidence_of(run: Run) -> Evidence:
     last = max((event.seq for event in events), default=0)
     events += [row_to_event(row) for row in body["outbox"] if row["seq"] > last]
     start, history_start = body["start"], body["history_start"] or body["start"]
+    end = body["state"]["cursor"]  # a run that goes on has written more by now
     record = _Record(lines, start, history_start)
     if record.begun is None:
         raise UsageError(
@@ -130,10 +131,10 @@ def evidence_of(run: Run) -> Evidence:
         )
     return Evidence(
         id=run.id, symbol=run.symbol, strategy=run.strategy, exchange=body["exchange"],
-        start=start, history_start=history_start, end=body["state"]["cursor"],
+        start=start, history_start=history_start, end=end,
         rules=Rules(**record.begun["rules"]), code=record.begun["code"],
         python=record.begun["python"], spec=run.spec if isinstance(run, LiveRun) else None,
-        events=[event for event in events if event.at > start],
+        events=[event for event in events if start < event.at <= end],
         commands=record.commands, missed=record.missed, seen=record.rows(),
         notes=record.notes,
     )  # fmt: skip

@@ -8,6 +8,7 @@ changes when a circumstance is left out has that circumstance for its cause.
 from __future__ import annotations
 
 import html
+import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -185,6 +186,9 @@ def parity(
         if trade.closed_at in late
     ]
     notes = [*evidence.notes]
+    python = platform.python_version()
+    if "code changed" in (item.cause for item in found) and evidence.python != python:
+        notes.append(f"it ran on Python {evidence.python}, this is {python}: code may look changed")
     if any(item.cause == "unexplained" for item in found):
         notes.append("if the strategy sees the future, live differs: tn.lookahead tells")
     return Parity(evidence.id, sorted(found, key=_when), live, before, notes)
