@@ -6,10 +6,12 @@ A line that leaks ends with the comment `# leak`.
 from __future__ import annotations
 
 import abc
+import atexit
 import collections
 import dataclasses
 import functools
 import random
+import shutil
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +24,7 @@ from tests.research import corpus, elsewhere
 from tests.research.corpus import CLOSES, FRAME, GRID, buy, read
 
 FOLDER = Path(tempfile.mkdtemp())
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 ROWS = np.column_stack((GRID.time, GRID.open, GRID.high, GRID.low, GRID.close, GRID.volume))
 np.save(FOLDER / "rows.npy", ROWS)
 np.savez(FOLDER / "columns.npz", close=CLOSES)
