@@ -1,16 +1,22 @@
 """Sweeps and indicators: a strategy written as callback, with indicators, and vectorised.
 
 Work W with ten fast and ten slow means: 100 combinations over a year of 1m candles, trials of one
-process. Callback and columns make the same trades, which is checked. The means are made with a
-running sum, as somebody would who wants them quickly.
+process, then of one and of two worker processes. Callback and columns make the same trades, which
+is checked. The means are made with a running sum, as somebody would who wants them quickly.
 """
 
 from __future__ import annotations
 
+import importlib
+import multiprocessing
+import os
+import resource
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,12 +47,59 @@ def measure(times: int, *, quick: bool) -> Iterator[Line | Heading]:
     for words, make, aim in (("vectorised", vectorised, 1.0), ("callbacks", callback, 8.0)):
         (seconds,) = fastest(partial(sweep, market, make, grid), times=1 if quick else 2)
         yield Line(f"100 combinations, {words}", seconds * share, "s", aim)
+    yield Heading("The same with callbacks in worker processes (needs free cores)")
+    one, two = in_processes(market, grid, times=1 if quick else 3)
+    free = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores before the workers' own"
+    yield Line("wall clock, two workers to one", two.wall / one.wall, "", 1 / 1.7, free)
+    yield Line("CPU of all workers, two to one", two.cpu / one.cpu, "", 1.25)
 
 
-def sweep(market: work.Memory, make: Any, grid: dict[str, list[int]]) -> None:
+class Used(NamedTuple):
+    """Seconds."""
+
+    wall: float
+    cpu: float
+
+
+def sweep(market: work.Memory, make: Any, grid: dict[str, list[int]], executor: Any = None) -> None:
     with tempfile.TemporaryDirectory() as home:
-        table = tn.sweep(make, grid=grid, symbols="S00", exchange=market, home=home, progress=False)
+        table = tn.sweep(
+            make, grid=grid, symbols="S00", exchange=market, home=home, executor=executor,
+            progress=False,
+        )  # fmt: skip
     assert table["error"].isna().all()
+
+
+def in_processes(market: work.Memory, grid: dict[str, list[int]], *, times: int) -> list[Used]:
+    """Sweep with one worker and with two, in turns; the least of each, without their start."""
+    least = [Used(float("inf"), float("inf"))] * 2
+    for _ in range(times):
+        for place in (0, 1):
+            idle = _in_pool(place + 1, lambda _pool: None)
+            busy = _in_pool(place + 1, partial(sweep, market, callback, grid))
+            wall, cpu = least[place]
+            least[place] = Used(min(wall, busy.wall), min(cpu, busy.cpu - idle.cpu))
+    return least
+
+
+def _in_pool(workers: int, what: Callable[[ProcessPoolExecutor], object]) -> Used:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+        for started in [pool.submit(start) for _ in range(4 * workers)]:
+            started.result()
+        began = time.perf_counter()
+        what(pool)
+        wall = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Used(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def start() -> None:
+    """Have everything imported that a trial needs, and leave time for the other workers."""
+    importlib.import_module("tradenb.research.task")
+    importlib.import_module("pandas")
+    time.sleep(0.2)
 
 
 def callback(fast: int, slow: int) -> StrategySpec:

@@ -208,3 +208,62 @@ def test_the_candles_of_the_user_do_not_change_the_result_later():
     data.loc[:, "close"] = 1.0
     second = tn.backtest.run("BTCUSDT", strategy=strategy, exchange=source, progress=False)
     assert second.event_list == first.event_list
+
+
+def with_indicators():
+    @tn.strategy("means", every="1h")
+    def means(ctx):
+        if ctx.indicators["slow"] > 0:
+            return tn.long(take_profit=2 * ctx.price, stop_loss=0.9 * ctx.price, minutes=60)
+        return None
+
+    @means.indicators("1h")
+    def hourly(df):
+        return {"fast": df.close.rolling(3).mean(), "slow": df.close.rolling(5_000).mean()}
+
+    @means.indicators("15m")
+    def quarterly(df):
+        return {"close": df.close}
+
+    walk = tn.testing.random_walk(seed=2, days=5)
+    return tn.backtest.run(
+        "BTCUSDT", strategy=means, exchange=walk, start="2024-01-02", progress=False
+    )
+
+
+def test_an_indicator_that_never_has_a_value_is_named():
+    result = with_indicators()
+    (warning,) = [line for line in result.warnings if "indicator" in line]
+    assert warning.startswith(
+        "indicator 'slow' (1h) of means has no value in the whole run on BTCUSDT: 97 candles seen"
+    )
+    assert "has no value in the whole run" in result._repr_html_()
+
+
+def test_the_indicators_of_a_run_are_listed_with_their_first_value(tmp_path):
+    result = with_indicators()
+    found = result.indicators.set_index("name")
+    assert found.loc["fast", ["strategy", "symbol", "timeframe"]].tolist() == [
+        "means", "BTCUSDT", "1h",
+    ]  # fmt: skip
+    assert found["candles"].to_dict() == {"fast": 97, "slow": 97, "close": 4 * 96 + 1}
+    assert found["values"].to_dict() == {"fast": 97, "slow": 0, "close": 4 * 96 + 1}
+    assert str(found["first"]["close"]) == "2024-01-02 00:00:00+00:00"
+    assert found["first"].isna().to_dict() == {"fast": False, "slow": True, "close": False}
+    page = result.report(tmp_path / "report.html").read_text()
+    assert "<h2>Indicators</h2>" in page
+    assert "0 of 97" in page
+
+
+def test_a_run_without_indicators_lists_none(tmp_path):
+    @tn.strategy("plain", every="1h")
+    def plain(ctx):
+        return None
+
+    walk = tn.testing.random_walk(seed=2, days=2)
+    result = tn.backtest.run("BTCUSDT", strategy=plain, exchange=walk, progress=False)
+    assert result.indicators.empty
+    assert list(result.indicators.dtypes.astype(str)) == [
+        "str", "str", "str", "str", "int64", "int64", "datetime64[ms, UTC]",
+    ]  # fmt: skip
+    assert "<h2>Indicators" not in result.report(tmp_path / "report.html").read_text()

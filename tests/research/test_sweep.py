@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ import pytest
 import tradenb as tn
 from tradenb.engine.registry import registry
 from tradenb.errors import UsageError
+from tradenb.research.identity import sweep_key
+from tradenb.research.task import Settings
 
 SCRIPT = Path(__file__).with_name("cluster.py")
 WALK = tn.testing.random_walk(seed=5, days=16)
@@ -114,6 +117,42 @@ def test_another_value_that_the_factory_names_is_another_sweep(sweep, monkeypatc
     assert not sweep().equals(before)
 
 
+class Costs:
+    def __init__(self, factor):
+        self.factor = factor
+
+
+LATE = 1_500
+TABLE = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Costs(1.0), Costs(1.01)),
+        ([1.0] * 2_000, [1.0] * LATE + [1.01] + [1.0] * (1_999 - LATE)),
+        ({"a": [np.arange(5)]}, {"a": [np.arange(5) + 1]}),
+        (TABLE, TABLE.rename(columns={"a": "b", "b": "a"})),
+        (TABLE.a, TABLE.a[::-1]),
+        ({1, 2}, {1, 3}),
+    ],
+)
+def test_whatever_is_in_a_value_that_the_factory_names_counts(monkeypatch, before, after):
+    def reading(gain):
+        return factory(gain, 0.99 * LOOKED_AT[0])
+
+    found = []
+    for value in (before, before, after):
+        monkeypatch.setitem(globals(), "LOOKED_AT", value)
+        found.append(sweep_key(reading, "candles", "walk", SETTINGS))
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+LOOKED_AT: Any = None
+SETTINGS = Settings(("BTCUSDT",), None, None, tn.Rules())
+
+
 def test_errors_are_rows(sweep):
     def broken(what):
         if what == "factory":
@@ -145,6 +184,61 @@ def test_errors_are_rows(sweep):
     assert table.errors.tolist() == [0, 0, 0, 16 * 24]
     assert math.isnan(table.total_pnl[0])
     assert table.total_pnl[3] == 0
+
+
+def test_what_failed_is_said_and_tried_again(sweep, caplog):
+    broken = {"when": True}
+
+    def moody(gain):
+        if broken["when"] and gain > 1.01:
+            raise LookupError("not now")
+        return factory(gain, 0.99)
+
+    grid = {"gain": [1.01, 1.02, 1.03]}
+    again = partial(
+        sweep.func, moody, grid=grid, symbols="BTCUSDT", exchange=WALK, progress=False,
+        home=sweep.keywords["home"],
+    )  # fmt: skip
+    assert again().error.tolist() == [None, "LookupError: not now", "LookupError: not now"]
+    assert caplog.messages == [
+        "2 of 3 combinations failed, see the column error; the first: LookupError: not now"
+    ]
+    broken["when"] = False
+    assert again()["error"].isna().all()
+
+
+def test_a_sweep_in_which_all_fail_raises(sweep):
+    def never(gain):
+        raise LookupError(f"no {gain}")
+
+    words = r"all 2 combinations failed, the first: LookupError: no 1\.01"
+    with pytest.raises(tn.StrategyError, match=words):
+        tn.sweep(
+            never, grid={"gain": [1.01, 1.02]}, symbols="BTCUSDT", exchange=WALK, progress=False
+        )
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        ({"gian": [1.01], "loss": [0.99]}, "unknown parameter of the strategy factory 'gian'; did"),
+        ({"gain": [1.01]}, "the strategy factory takes gain, loss; the grid lacks loss"),
+        ({"gain": [1.01], "loss": [0.99], "x": [1]}, "unknown parameter of the strategy factory"),
+    ],
+)
+def test_parameters_that_the_factory_does_not_take_are_refused_at_once(sweep, grid, words):
+    with pytest.raises(UsageError, match=words):
+        sweep(grid=grid)
+    assert made == []
+
+
+def test_a_factory_that_takes_anything_is_taken(sweep):
+    def anything(**given):
+        return factory(**given)
+
+    expected = sweep()
+    table = tn.sweep(anything, grid=GRID, symbols="BTCUSDT", exchange=WALK, progress=False)
+    pd.testing.assert_frame_equal(table, expected, check_exact=True)
 
 
 def test_threads_make_the_same_table(sweep, tmp_path):

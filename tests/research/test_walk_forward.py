@@ -13,6 +13,7 @@ import tradenb as tn
 from tests.sources import T0
 from tradenb.core.candles import candles_of
 from tradenb.errors import UnknownName, UsageError
+from tradenb.research.deflated import deflated_sharpe
 from tradenb.research.walk_forward import WalkForward
 
 RANKED = (
@@ -125,19 +126,62 @@ def test_the_sign_test(better, p):
     assert WalkForward(table, "sharpe", 4).p_value == p
 
 
+def rare(dice):
+    @tn.strategy("rare", every="12h", vectorised=True)
+    def made(df):
+        return sides(df, (df.index.day % 5 == dice).astype(int) * (df.index.hour == 12))
+
+    return made
+
+
 def test_without_figures_nothing_is_said():
-    found = walk(noise, grid={"dice": [1, 2]}, exchange=market(6), metric="sharpe")
+    long = {"train": "20d", "test": "20d"}
+    found = walk(rare, grid={"dice": [1, 2]}, exchange=market(6), metric="sharpe", **long)
     assert found.folds == 0
     assert not found.holds
-    assert found.verdict.startswith("nothing can be said: sharpe is N/A in every fold")
+    assert found.verdict == (
+        "nothing can be said: sharpe is N/A in every fold (it needs 10 trades in each part); "
+        "make them longer"
+    )
     assert "N/A" in found._repr_html_()
     assert "nothing can be said" in repr(found)
+
+
+def failing(dice):
+    raise LookupError("no such thing")
+
+
+def test_of_a_drawdown_the_smallest_is_chosen():
+    exchange = market(5)
+    found = walk(noise, grid={"dice": [1, 2, 3]}, exchange=exchange, metric="max_drawdown").table
+    fold = found.iloc[0]
+    inside = tn.sweep(
+        noise, grid={"dice": [1, 2, 3]}, symbols="BTCUSDT", exchange=exchange, progress=False,
+        start=fold.in_start, end=fold.out_start,
+    )  # fmt: skip
+    assert fold.in_sample == inside.max_drawdown.min()
+    assert fold.better == (fold.out_of_sample < fold["median"])
+
+
+def test_one_bar_is_shown_and_taken_away(capsys):
+    walk(noise, grid={"dice": [1, 2]}, exchange=market(5), progress=True)
+    shown = capsys.readouterr().err
+    assert "walk-forward" in shown
+    assert "sweep" not in shown
+    assert shown.rsplit("\r", 1)[-1].strip() == ""
 
 
 def test_what_cannot_work_is_refused():
     grid = {"dice": [1, 2]}
     with pytest.raises(UnknownName, match="unknown figure 'sharp'; did you mean 'sharpe'"):
         walk(noise, grid=grid, exchange=market(6), metric="sharp")
+    words = "sharpe is N/A below 14 days and 10 trades; train is 6 days and test 3: make both 14d"
+    with pytest.raises(UsageError, match=words):
+        walk(failing, grid=grid, exchange=market(6), metric="sharpe")
+    with pytest.raises(tn.StrategyError, match=r"all 72 combinations failed, the first: Lookup"):
+        walk(failing, grid=grid, exchange=market(6))
+    with pytest.raises(UnknownName, match="unknown parameter of the strategy factory 'dise'"):
+        walk(failing, grid={"dise": [1, 2]}, exchange=market(6))
     with pytest.raises(UsageError, match="the grid has one only"):
         walk(noise, grid={"dice": [1]}, exchange=market(6))
     with pytest.raises(UsageError, match=r"no fold of train \+ test fits"):
@@ -194,9 +238,23 @@ def test_the_best_of_a_sweep(table):
     assert best["rank"].tolist() == [1, 2, 3]
     assert best.sharpe.tolist() == [0.3, 0.2, 0.2]
     assert best.side.tolist() == ["short", "long", "short"]
+    assert 0.95 > best.deflated_sharpe[0] > best.deflated_sharpe[2]
+    assert math.isnan(best.deflated_sharpe[1])  # of one trade
     assert tn.research.ranking(table, "max_drawdown").max_drawdown.tolist() == list(range(8))
     with pytest.raises(UnknownName):
         tn.research.ranking(table, "luck")
+
+
+def test_the_best_of_many_worthless_ones_is_not_believed():
+    random = np.random.default_rng(2)
+    for _ in range(10):
+        trades = random.normal(0, 1, (200, 100))
+        sharpes = (trades.mean(axis=1) / trades.std(axis=1, ddof=1)).tolist()
+        assert max(sharpes) > 0.2  # which alone would be two standard errors
+        assert max(deflated_sharpe(sharpes, [100] * 200)) < 0.95
+        sharpes[7] = 0.8
+        assert deflated_sharpe(sharpes, [100] * 200)[7] > 0.99
+    assert np.isnan(deflated_sharpe([0.1, math.nan], [20, 0])).all()
 
 
 def test_the_pictures_of_a_sweep(table):

@@ -9,6 +9,7 @@ from tests.store.samples import BAK, DOCUMENT, HOME, KEY, T0, body, row
 from tradenb.store.check import GOOD, check_home
 from tradenb.store.codec import encode, framed
 from tradenb.store.control import send
+from tradenb.store.lived import LivedFile
 from tradenb.store.migrations import VERSION
 from tradenb.store.paths import Key
 from tradenb.store.strict import dump
@@ -45,6 +46,14 @@ def test_all_is_well():
     assert found["state/dip/BTCUSDT.json.bak"][1] == "generation 1 of BTCUSDT:dip"
     assert found["journal/dip/BTCUSDT.jsonl"][1] == "up to event 2"
     assert "last locked by process" in found["state/dip/BTCUSDT.json.lock"][1]
+
+
+def test_what_a_run_went_through_is_known():
+    disk = home_of_two_ticks()
+    LivedFile(disk, HOME.lived(KEY)).append([[T0, 1.0, 1.0, 1.0, 1.0, 0.0]], sync=True)
+    verdict, words = verdicts(disk)["lived/dip/BTCUSDT.jsonl"]
+    assert verdict in GOOD
+    assert words.endswith("bytes of what the run went through, for tn.parity")
 
 
 def test_everything_that_can_be_wrong_is_said():

@@ -188,6 +188,10 @@ assert_type(exported.warnings, tuple[str, ...])
 lived = tn.parity(tn.live.background("BTCUSDT", strategy=dip, exchange=source))
 assert_type(lived.causes, dict[str, int])
 assert_type(lived.table, pd.DataFrame)
+assert_type(lived.notes, list[str])
+tn.parity(tn.live.attach(ended=True), exchange=source)
+tn.parity("BTCUSDT:dip", home="dump")
+tn.parity(dip)  # type: ignore[arg-type]
 
 with tn.subscribe(note, kinds={"opened", "closed"}, mode="backtest") as subscription:
     assert_type(subscription, Subscription)

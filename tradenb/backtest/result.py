@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from tradenb.backtest.caveats import caveats
 from tradenb.backtest.work import Work
 from tradenb.core import touch
 from tradenb.core.pnl import pnl_percent
@@ -48,6 +49,8 @@ class Result:
         What you should know before you believe the figures.
     asks_lost : int
         Asks of strategies that found too little history (`NotEnoughCandles`).
+    coverage : dict of (strategy, symbol) to list of Coverage
+        In how much of the run each indicator had a value; see `indicators`.
     intake : dict of str to Intake
         Duplicates dropped and minutes filled, by symbol.
     elapsed_s : float
@@ -68,12 +71,18 @@ class Result:
         self.asks_lost_by = {
             (item.state.strategy, item.state.symbol): item.asks_lost for item in session.instances
         }
+        self.coverage = {
+            (item.state.strategy, item.state.symbol): item.context.indicators.coverage(
+                work.spans[item.state.symbol].start, work.spans[item.state.symbol].end
+            )
+            for item in session.instances
+        }
         self.asks_lost = sum(self.asks_lost_by.values())
         self._candles: dict[str, Candles] = work.candles
         self._events: list[Event] = work.events
         self._trades: list[Trade] = session.trades
         self._open = _open_rows(session, plan.rules)
-        self.warnings = [*work.warnings, *_run_warnings(self, session)]
+        self.warnings = [*work.warnings, *caveats(self, session)]
 
     def __repr__(self) -> str:
         figures = self.figures
@@ -100,6 +109,11 @@ class Result:
         return self._trades
 
     @property
+    def open_count(self) -> int:
+        """How many signals are still open or scheduled at the end."""
+        return len(self._open)
+
+    @property
     def event_list(self) -> list[Event]:
         """The events as records, in their order; no pandas needed."""
         return self._events
@@ -124,6 +138,11 @@ class Result:
     def open(self) -> pd.DataFrame:
         """What is still open or scheduled at the end; not in `trades`, not in `stats`."""
         return frames.open_frame(self._open)
+
+    @cached_property
+    def indicators(self) -> pd.DataFrame:
+        """One row an indicator: strategy, symbol, name, timeframe, candles, values, first value."""
+        return frames.coverage_frame(self.coverage)
 
     @cached_property
     def stats(self) -> pd.Series[float]:
@@ -158,6 +177,7 @@ class Result:
             exchange=self.exchange,
             rules=self.rules.model_dump(),
             strategy_notes=self._notes,
+            coverage=self.coverage,
         )
 
     def heatmap(
@@ -262,51 +282,3 @@ def _open_rows(session: Session, rules: Rules) -> list[OpenRow]:
         unrealised = pnl_percent(signal.position, signal.entry, price, rules)
         rows.append((state.symbol, state.strategy, signal.id, "open", price, unrealised))
     return rows
-
-
-def _run_warnings(result: Result, session: Session) -> list[str]:
-    found = []
-    if result._open:
-        count = len(result._open)
-        found.append(
-            f"{count} still open or scheduled at the end, not in the trades; see result.open"
-        )
-    if session.timeouts:
-        calls = plural(session.timeouts, "call")
-        found.append(f"not reproducible: {calls} of your functions timed out; see result.events")
-    troubled = [event for event in result._events if event.kind in ("error", "rejected")]
-    errors = [event.note for event in troubled if event.kind == "error"]
-    if errors:
-        times = plural(len(errors), "error")
-        found.append(f"{times} in your functions, see result.events; the first: {errors[0]}")
-    if result.asks_lost:
-        lost = plural(result.asks_lost, "ask")
-        found.append(
-            f"{lost} found too little history (warm-up); give a later start=, so that there is "
-            "history before it"
-        )
-    found += _invalid_candidates(troubled)
-    if _overlap(result._trades):
-        found.append(
-            "positions overlap in time: equity compounds every trade at full size, as if each "
-            "had the whole account"
-        )
-    return found
-
-
-def _invalid_candidates(events: list[Event]) -> list[str]:
-    """Say that candidates broke the rules; a run where all do looks like one without signals."""
-    notes = [event.note for event in events if event.exit_reason == "invalid"]
-    if not notes:
-        return []
-    count = plural(len(notes), "candidate")
-    return [f"{count} broke the rules and were rejected, the first by {notes[0]}"]
-
-
-def _overlap(trades: list[Trade]) -> bool:
-    latest = 0
-    for opened, closed in sorted((trade.opened_at, trade.closed_at) for trade in trades):
-        if opened < latest:
-            return True
-        latest = max(latest, closed)
-    return False

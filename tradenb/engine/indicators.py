@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles import Candles, Floats
+from tradenb.core.candles import Candles
 from tradenb.core.timeframe import iso
+from tradenb.engine.columns import floats_of, table_of
 from tradenb.engine.fingerprint import fingerprint, identity_of
 from tradenb.engine.history import Histories
 from tradenb.errors import NotEnoughCandles, SpecError, UsageError, unknown
@@ -84,6 +85,27 @@ class Closed(NamedTuple):
     def frame(self, candles: Candles) -> pd.DataFrame:
         """Return such candles as a frame that may be changed."""
         return self.histories.of(self.symbol).frame(candles)
+
+
+class Coverage(NamedTuple):
+    """In how much of a run an indicator had a value.
+
+    Attributes
+    ----------
+    name, timeframe : str
+    candles : int
+        Candles of the timeframe whose value could be read in the run.
+    values : int
+        Those of them with a value.
+    first : int or None
+        Close time of the first of these, ms UTC.
+    """
+
+    name: str
+    timeframe: str
+    candles: int
+    values: int
+    first: int | None
 
 
 class _Column(NamedTuple):
@@ -175,6 +197,18 @@ class Indicators(Mapping[str, float]):
             columns |= own
         self._made, self._columns, self._until = made, columns, until
 
+    def coverage(self, start: int, end: int) -> list[Coverage]:
+        """Say in how much of a period (close times, ms UTC) each indicator computed had a value."""
+        found = []
+        for item, (_, columns) in self._made.items():
+            for name, (values, first, step) in columns.items():
+                since = max(0, (start - first) // step - 1)
+                seen = np.asarray(values)[since : max(0, (end - first) // step)]
+                there = np.flatnonzero(~np.isnan(seen))
+                at = first + (since + int(there[0]) + 1) * step if len(there) else None
+                found.append(Coverage(name, item.timeframe, len(seen), len(there), at))
+        return found
+
     def _columns_of(self, item: Indicator, candles: Candles) -> dict[str, _Column]:
         if not self._closed.windowed or item.window is None or len(candles) <= item.window:
             return self._made_of(item, candles)
@@ -199,55 +233,6 @@ class Indicators(Mapping[str, float]):
                 'with @name_of_the_strategy.indicators("15m")'
             )
         return unknown("indicator", name, self._columns)
-
-
-def table_of(result: object, frame: pd.DataFrame, what: str) -> dict[str, Any]:
-    """Return the columns that a user's function made of a frame, by name, unconverted.
-
-    Raises
-    ------
-    SpecError
-        When it is no table, or a column belongs to other rows.
-    """
-    import pandas as pd
-
-    if isinstance(result, pd.DataFrame):
-        result = {name: result[name] for name in result.columns}
-    if not isinstance(result, Mapping):
-        raise SpecError(
-            f"{what} must return a dict of columns or a DataFrame, returned {type(result).__name__}"
-        )
-    for name, column in result.items():
-        if not isinstance(name, str):
-            raise SpecError(f"{what}: names must be strings, one was {name!r}")
-        if isinstance(column, pd.Series) and not column.index.equals(frame.index):
-            raise SpecError(
-                f"{what}: {name!r} must have the rows of the frame it was given "
-                f"({len(frame)} candles), had {len(column)} rows of its own; use reindex"
-            )
-    return dict(result)
-
-
-def floats_of(column: object, rows: int, what: str) -> Floats:
-    """Return one number a row, float64; what is missing is NaN.
-
-    Raises
-    ------
-    SpecError
-        When they are no numbers, or as many as there are rows.
-    """
-    import pandas as pd
-
-    try:
-        if isinstance(column, pd.Series):
-            found = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        else:
-            found = np.asarray(column, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise SpecError(f"{what} must hold numbers; {error}") from None
-    if found.shape != (rows,):
-        raise SpecError(f"{what} must hold one number a candle ({rows}), had shape {found.shape}")
-    return found
 
 
 def _check_window(item: Indicator, windowed: dict[str, _Column], whole: dict[str, _Column]) -> None:

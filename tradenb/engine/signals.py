@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from tradenb.core.candles import Floats
 from tradenb.core.problems import FIELDS
 from tradenb.core.signal import Candidate
+from tradenb.engine.columns import floats_of, table_of
 from tradenb.engine.context import Context
-from tradenb.engine.indicators import Closed, floats_of, table_of
+from tradenb.engine.indicators import Closed
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import SpecError, unknown
 

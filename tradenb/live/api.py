@@ -184,12 +184,12 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
 
 
 @explained("tn.live.attach")
-def attach(home: str | Path | None = None) -> builtins.list[AttachedRun]:
+def attach(home: str | Path | None = None, *, ended: bool = False) -> builtins.list[AttachedRun]:
     """Return handles on the runs and rehearsals under a home that kernels and scripts hold.
 
     They are read from their files; stop, flatten, cancel and release go through control files, so
-    they work while the other kernel is busy.
+    they work while the other kernel is busy. With `ended` also those that nobody holds now.
     """
     from tradenb.live.attached import attached
 
-    return attached(home)
+    return attached(home, ended=ended)

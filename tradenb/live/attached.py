@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tradenb.core.events import Event
 from tradenb.core.risk import Held
 from tradenb.core.state import State
 from tradenb.engine.arguments import label_of
@@ -16,6 +18,7 @@ from tradenb.live.reported import Reported
 from tradenb.store.control import RequestKind, send
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import Journal
+from tradenb.store.lived import LivedFile
 from tradenb.store.lock import holder_of
 from tradenb.store.paths import REHEARSAL, Home, Key, find_home
 from tradenb.store.reading import read_document
@@ -31,7 +34,7 @@ _HINTS: Final = (".position", ".events()", ".stop()", ".flatten()", ".release()"
 
 
 class AttachedRun(Reported):
-    """A live run that another process holds.
+    """A live run that another process holds, or held.
 
     Attributes
     ----------
@@ -125,9 +128,17 @@ class AttachedRun(Reported):
         """Return the events of the journal, oldest first; the newest `limit` of them."""
         from tradenb.view.frames import event_frame
 
+        return event_frame(self.event_list(limit))
+
+    def event_list(self, limit: int | None = None) -> list[Event]:
+        """Return the same as records; no pandas needed."""
         journal = Journal(self._disk, self._home.journal(self._key))
         rows = journal.read() if limit is None else journal.tail(limit)
-        return event_frame([row_to_event(row) for row in rows])
+        return [row_to_event(row) for row in rows]
+
+    def lived(self) -> Iterator[list[Any] | dict[str, Any]]:
+        """Read the record of what it went through; for `tn.parity`."""
+        return LivedFile(self._disk, self._home.lived(self._key)).read()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nobody runs it, at most `timeout` seconds; tell whether that came."""
@@ -160,12 +171,12 @@ class AttachedRun(Reported):
         send(self._disk, self._home, self._key, kind, wall=now, signal_id=id, cancel_id=cancel_id)
 
 
-def attached(home: str | Path | None = None) -> list[AttachedRun]:
-    """Return the runs and rehearsals under a home that somebody holds now."""
+def attached(home: str | Path | None = None, *, ended: bool = False) -> list[AttachedRun]:
+    """Return the runs and rehearsals under a home that somebody holds now; or all there are."""
     disk, place = DiskFilesystem(), find_home(home)
     runs = [
         AttachedRun(each, key)
         for each in (place, place.rehearsal)
         for key in each.keys(disk, locks=True)
     ]
-    return [run for run in runs if run.status == "running"]
+    return [run for run in runs if run.status == "running" or (ended and run.body)]

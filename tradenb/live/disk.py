@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, cast
 
 from tradenb.core.events import Event
@@ -20,6 +20,7 @@ from tradenb.store.codec import Generation
 from tradenb.store.document import DocumentStore
 from tradenb.store.filesystem import DiskFilesystem, Filesystem
 from tradenb.store.journal import Journal
+from tradenb.store.lived import LivedFile
 from tradenb.store.loading import Found
 from tradenb.store.lock import FileLock
 from tradenb.store.migrations import VERSION
@@ -83,6 +84,7 @@ class DiskShelf:
         self._lock = FileLock(disk, home.lock(self._key), started=now(), what=what)
         self._document = DocumentStore(disk, home.document(self._key), guard=self._lock.assure)
         self._journal = Journal(disk, home.journal(self._key))
+        self._lived = LivedFile(disk, home.lived(self._key))
         self._taken: list[str] = []
         self._kill: str | None = None
         self._shown: tuple[Any, ...] | None = None
@@ -153,6 +155,15 @@ class DiskShelf:
         """Append events to the journal; those it has already are passed over."""
         self._journal.append([event_to_row(event) for event in events])
 
+    def witness(self, lines: Sequence[object], *, sync: bool) -> None:
+        """Append lines to the record of what the run went through."""
+        self._lock.assure()
+        self._lived.append(lines, sync=sync)
+
+    def lived(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
+        """Read that record, without the candles that open before a moment."""
+        return self._lived.read(since)
+
     def show(self) -> None:
         """Write the views of the last commit; they are never read as truth."""
         state = self._body["state"]
@@ -214,7 +225,9 @@ class DiskShelf:
 
     def begin_anew(self) -> None:
         """Set the journal aside: what happens from now on is another story."""
+        last = self.last_seq()
         self._journal.set_aside()
+        self._lived.set_aside(f"before-{last}")
 
     def is_asked(self) -> bool:
         """Tell whether requests wait, or the kill switch was turned since the last look."""

@@ -53,6 +53,12 @@ def kept_of(run: LiveRun, outbox: Sequence[Event]) -> Kept:
     )
 
 
+def saved(run: LiveRun, kept: Kept, since: int) -> bool:
+    """Commit what a run has come to since a cursor; what it went through is written down first."""
+    run.witness.note(run, kept, since)
+    return run.shelf.commit(kept)
+
+
 def tick_of(run: LiveRun, events: Sequence[Event], wall: int, duration: float, fed: int) -> Tick:
     """Say what a tick came to."""
     instance = instance_of(run)
@@ -85,11 +91,13 @@ def instance_of(run: LiveRun) -> Instance:
     return run.instance
 
 
-def obeyed(state: State, command: Command) -> State:
+def obey(run: LiveRun, command: Command) -> None:
     """Take a command; a stop ends an idle run at once, if no earlier candle is to be fed first."""
-    if command.kind == "stop" and state.cursor >= floor_to(command.at):
-        return stop(state, command.at)
-    return give(state, command)
+    instance = instance_of(run)
+    state = instance.state
+    at_once = command.kind == "stop" and state.cursor >= floor_to(command.at)
+    instance.state = stop(state, command.at) if at_once else give(state, command)
+    run.witness.hear((command,))
 
 
 def ended_if_idle(state: State) -> State:

@@ -23,6 +23,7 @@ from tradenb.errors import StateError, UsageError
 from tradenb.live.outcome import Tick, tick_frame
 from tradenb.live.reported import Reported
 from tradenb.live.shelf import Decision, Kept, Shelf
+from tradenb.live.witness import Witness
 from tradenb.view.words import price
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class LiveRun(Reported):
         self.source = source
         self.rules = rules
         self.shelf = shelf
+        self.witness = Witness(shelf)
         self.status: Status = "idle"
         self.saved = True
         self.error: BaseException | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -139,6 +139,12 @@ class Shelf(Protocol):
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events to the journal; those it has already are passed over."""
+
+    def witness(self, lines: Sequence[object], *, sync: bool) -> None:
+        """Append lines to the record of what the run went through; raises OSError, StateError."""
+
+    def lived(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
+        """Read that record, without the candles that open before a moment, ms UTC."""
 
     def show(self) -> None:
         """Write the views of the last commit."""

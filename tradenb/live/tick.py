@@ -27,8 +27,9 @@ from tradenb.live.moment import (
     instance_of,
     kept_of,
     killed,
-    obeyed,
+    obey,
     remembered,
+    saved,
     tick_of,
 )
 from tradenb.live.run import LiveRun
@@ -89,7 +90,7 @@ class Pass:
         """Put what the user asked for, here or in another process, into the state."""
         instance = instance_of(run)
         while run.commands:
-            instance.state = obeyed(instance.state, run.commands.popleft())
+            obey(run, run.commands.popleft())
         asked: Asked = await self._ticker.workers.call(run.shelf.look, seconds=None)
         found = asked.requests
         self._requests[run.id] = found
@@ -97,11 +98,13 @@ class Pass:
             if request.command is None:
                 run.leaving = True
             else:
-                instance.state = obeyed(instance.state, request.command)
+                obey(run, request.command)
         run.shelf.take(found)
         instance.halted = asked.kill is not None
         if asked.kill is not None:
-            instance.state = killed(instance.state, asked.kill, self._ticker.clock.now())
+            before = instance.state
+            instance.state = killed(before, asked.kill, self._ticker.clock.now())
+            run.witness.hear(instance.state.commands[len(before.commands) :])
         self._befores[run.id] = remembered(instance)
 
     async def _bring(self) -> None:
@@ -136,6 +139,8 @@ class Pass:
         age = self._ticker.clock.now() - self._newest
         fresh = age < min(run.rules.late_entry_seconds for run in self._runs) * 1000
         session.fresh_from = self._newest if fresh else self._newest + 1
+        for run in self._runs:
+            run.witness.miss(run, session.fresh_from, self._newest)
         return session
 
     async def _drive(self, session: Session, pump: Pump) -> None:
@@ -222,10 +227,9 @@ class Pass:
             return False
         wall = self._ticker.clock.now()
         outbox = [*run.outbox, *(event._replace(wall=wall) for event in events)]
+        kept, since = kept_of(run, outbox), self._cursors[run.id]
         try:
-            synced = await self._ticker.workers.call(
-                run.shelf.commit, kept_of(run, outbox), seconds=None
-            )
+            synced = await self._ticker.workers.call(saved, run, kept, since, seconds=None)
         except StateConflict as error:
             run.error, run.saved, run.undecided = error, False, True
             raise

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -12,12 +11,22 @@ from tradenb.backtest.plan import Plan, make_plan
 from tradenb.backtest.trial import Market
 from tradenb.core.candles import Candles
 from tradenb.core.timeframe import floor_to, timeframe_ms
-from tradenb.engine.specs import StrategySpec
+from tradenb.engine.specs import StrategySpec, is_async
 from tradenb.errors import TradenbError
-from tradenb.research.culprit import Follower, Line, first_difference, known_until, line_of
-from tradenb.research.fresh import Copier, names_of
-from tradenb.research.noise import Noise, Spoiler, future_rows, noisy_candles
+from tradenb.research.culprit import (
+    AsyncFollower,
+    Follower,
+    Line,
+    first_difference,
+    known_until,
+    line_of,
+)
+from tradenb.research.fresh import Copier, reached_by
+from tradenb.research.noise import Noise, Spoiler, noisy_candles
+from tradenb.research.reached import OUTSIDE
 from tradenb.research.replay import Noted, answer_of, differing, replay
+
+_MANY: Final = 100
 
 
 class Leak(NamedTuple):
@@ -28,6 +37,7 @@ class Leak(NamedTuple):
     at : int
         Close time as of which it was taken, ms UTC.
     symbol, strategy : str
+        Whose it was; of a risk rule "risk rule" and its name.
     field : str
         What changed: a field of the candidate, or "answer" where there was one and then none.
     known, noisy : object
@@ -63,6 +73,8 @@ class Analysis:
         self.spec = spec
         self.plan = plan
         self.seed = seed
+        self.opened: set[str] = set()
+        self.names: frozenset[str] = frozenset()
         self.candles: dict[str, Candles] = {
             symbol: plan.source.load(
                 symbol, start=plan.start, end=plan.end, history=plan.history_ms, rules=plan.rules
@@ -79,7 +91,8 @@ class Analysis:
                 for symbol, own in candles.items()
             }
         market = Market(self.plan.source.name, candles)
-        spec = Copier(Spoiler(after or 0, noise, self.candles), market).spec(self.spec)
+        copier = Copier(Spoiler(after or 0, noise, self.candles), market)
+        spec = copier.spec(self.spec)
         if follow is not None:
             spec = follow.attached(spec)
 
@@ -87,7 +100,11 @@ class Analysis:
             plan = self.plan
             return make_plan(plan.symbols, spec, on, plan.start, plan.end, plan.rules, ())
 
-        return replay(planned, market, until=until)
+        try:
+            return replay(planned, market, until=until)
+        finally:
+            self.opened |= copier.readers.opened
+            self.names |= copier.names
 
     def moments(self, base: Noted, samples: int, events: int | None) -> list[int]:
         """Choose after which moments all is to be noise."""
@@ -104,59 +121,86 @@ class Analysis:
         return sorted({*sampled, *answered})
 
     def leak(self, base: Noted, after: int, noise: Noise) -> Leak | None:
-        """Return the first decision up to a moment that noise after it changes."""
+        """Return the first decision up to a moment that noise after it changes; see `line`."""
         try:
             noisy = self.run(after, noise).replies
         except TradenbError as error:
+            if noise == "cut":
+                return None  # so few candles may be too few, as they would be in a live run
             # It cannot even be computed without the true future.
             noisy = dict.fromkeys(base.replies, answer_of(error))
         for key in sorted({*base.replies, *noisy}):
-            at, symbol, strategy = key
+            at, symbol, name = key
             if at > after:
                 break
             changed = differing(base.replies.get(key), noisy.get(key))
             if changed:
-                name, known, became = changed[0]
-                line = self._line(at, after, noise)
-                return Leak(at, symbol, strategy, name, known, became, after, line)
+                field, known, became = changed[0]
+                return Leak(at, symbol, name, field, known, became, after, self._beginning)
         return None
 
-    def _line(self, at: int, after: int, noise: Noise) -> Line:
+    def line(self, leak: Leak, noise: Noise) -> Line:
         """Follow the functions in both runs, and return the first line that differs."""
         runs = []
         for shown in (None, noise):
-            follow = _Follow(at, after, self.candles)
+            follow = _Follow(leak.at, Spoiler(leak.after, None, self.candles), self.candles)
             with suppress(TradenbError):
-                self.run(after, shown, follow)
+                self.run(leak.after, shown, follow)
             runs.append(follow)
         for one, other in zip(*(run.followers for run in runs), strict=True):
             found = first_difference(one.moments, other.moments)
             if found is not None:
                 return found
+        return self._beginning
+
+    @property
+    def _beginning(self) -> Line:
         function: Any = self.spec.function
         return line_of(getattr(function, "__code__", None) or function.func.__code__)
 
-    def frames_with_a_future(self) -> list[str]:
-        """Name the tables that the functions reach and that know more than the first moment."""
+    def notes(self) -> list[str]:
+        """Name what the functions reach that knows more than the first moment, or may."""
         start = self.plan.start
         first = min(own.start for own in self.candles.values()) if start is None else start
-        return sorted(
-            {
-                f"it reaches the table {name!r}, which has rows later than its clock; the future "
-                "of that table was replaced by noise as well"
-                for function in (self.spec.function, *(i.function for i in self.spec.declared))
-                for name, value in _tables(function)
-                if (future := future_rows(value, first)) is not None and future.any()
-            }
+        spoiler = Spoiler(first, None, self.candles)
+        functions = [self.spec.function, *(item.function for item in self.spec.declared)]
+        functions += [rule.function for rule in self.spec.risk]
+        found = set()
+        for function in functions:
+            for name, value in reached_by(function).items():
+                words = _words(name, value, spoiler.future(value))
+                found |= {words} if words else set()
+        asks = ", ".join(sorted(self.names & OUTSIDE))
+        if asks:
+            found.add(f"it reads by itself ({asks}); what comes from there was not replaced")
+        return sorted(found) + [
+            f"it opens the file {name!r} by itself; what is in it was not replaced"
+            for name in sorted(self.opened)
+        ]
+
+
+def _words(name: str, value: Any, future: Any) -> str:
+    import pandas as pd
+
+    if isinstance(value, pd.DataFrame | pd.Series) and future is not None and future.any():
+        return (
+            f"it reaches the table {name!r}, which has rows later than its clock; the future of "
+            "that table was replaced by noise as well"
         )
+    if isinstance(value, np.ndarray) and future is None and value.size > _MANY:
+        return (
+            f"it reaches the array {name!r} ({value.shape[0]:,} rows), whose times are not known; "
+            "it was not replaced"
+        )
+    return ""
 
 
 class _Follow:
     """Followers of the functions of a strategy, in the order in which they are called."""
 
-    def __init__(self, at: int, after: int, candles: dict[str, Candles]) -> None:
+    def __init__(self, at: int, spoiler: Spoiler, candles: dict[str, Candles]) -> None:
         self.at = at
-        self.after = after
+        self.spoiler = spoiler
         self.candles = candles
         self.followers: list[Follower] = []
 
@@ -169,35 +213,25 @@ class _Follow:
         if spec.vectorised:
             function: Any = self._of_frame(spec.function, spec.every)
         else:
-            known = known_until(self.at, 1 << 40)
-            function = Follower(spec.function, known, lambda ctx: ctx.now == self.at)
-            self.followers.append(function)
-        found = spec.model_copy(update={"function": function})
+            function = self._of_moment(spec.function)
+        risk = tuple(
+            rule.model_copy(update={"function": self._of_moment(rule.function)})
+            for rule in spec.risk
+        )
+        found = spec.model_copy(update={"function": function, "risk": risk})
         found._indicators = indicators
         return found
 
-    def _of_frame(self, function: Any, timeframe: str) -> Follower:
-        first = min(own.start for own in self.candles.values())
-        rows = (self.after - first) // timeframe_ms(timeframe)
-        made = Follower(function, known_until(self.after, rows), lambda _df: True)
+    def _of_moment(self, function: Any) -> Follower:
+        known = known_until(Spoiler(self.at, None, self.candles), 1 << 40)
+        form = AsyncFollower if is_async(function) else Follower
+        made = form(function, known, lambda asked, *_: asked.now == self.at)
         self.followers.append(made)
         return made
 
-
-def _tables(function: Any) -> Iterator[tuple[str, Any]]:
-    import pandas as pd
-
-    function = getattr(function, "__func__", getattr(function, "func", function))
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return
-    closed = zip(code.co_freevars, function.__closure__ or (), strict=True)
-    reached = {name: function.__globals__.get(name) for name in names_of(code)}
-    for name, cell in closed:
-        try:
-            reached[name] = cell.cell_contents
-        except ValueError:  # not filled yet
-            continue
-    for name, value in reached.items():
-        if isinstance(value, pd.DataFrame | pd.Series):
-            yield name, value
+    def _of_frame(self, function: Any, timeframe: str) -> Follower:
+        first = min(own.start for own in self.candles.values())
+        rows = (self.spoiler.after - first) // timeframe_ms(timeframe)
+        made = Follower(function, known_until(self.spoiler, rows), lambda _df: True)
+        self.followers.append(made)
+        return made

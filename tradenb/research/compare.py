@@ -87,11 +87,11 @@ def compare(
     return table
 
 
-_SMALL_IS_GOOD: Final = frozenset(
+SMALL_IS_GOOD: Final = frozenset(
     {"max_drawdown", "max_drawdown_simple", "longest_losses", "losses"}
 )
 
 
 def ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """Return the rows of a table of figures, the best first, N/A last; equals keep their order."""
-    return table.sort_values(by, ascending=by in _SMALL_IS_GOOD, na_position="last", kind="stable")
+    return table.sort_values(by, ascending=by in SMALL_IS_GOOD, na_position="last", kind="stable")

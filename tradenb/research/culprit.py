@@ -1,4 +1,4 @@
-"""Which line of a function first saw the future: two calls followed line by line and compared.
+"""Which line of the user's code first saw the future: two calls followed line by line and compared.
 
 Tables and arrays are compared only as far as they were known, so that a frame which holds the
 future is no difference, and a value computed from it is.
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import zip_longest
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tradenb.research.noise import future_rows
+from tradenb.research.noise import Spoiler
+from tradenb.research.reached import is_users_file
 
 _LONGEST = 20_000
 
@@ -29,15 +31,16 @@ class Line(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What a function was at before it ran a line (or returned)."""
+    """What a function was at before it ran a line, or when it returned."""
 
     code: CodeType
     line: int
     seen: str
+    ended: bool
 
 
 class Follower:
-    """Notes what a function and those beside it in its file do in its calls.
+    """Notes what a function, and what it calls of the user's code, do in its calls.
 
     Parameters
     ----------
@@ -58,70 +61,89 @@ class Follower:
         self._function = function
         self._known = known
         self._wanted = wanted
-        code = getattr(function, "__code__", None) or getattr(function, "func", function).__code__
-        self._file = code.co_filename
 
     def __call__(self, *args: Any) -> Any:
         """Call the function, followed."""
         if not self._wanted(*args):
             return self._function(*args)
+        with self._following():
+            return self._function(*args)
+
+    @contextmanager
+    def _following(self) -> Iterator[None]:
         self.moments.clear()
         before = sys.gettrace()
         sys.settrace(self._enter)
         try:
-            return self._function(*args)
+            yield
         finally:
             sys.settrace(before)
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> Any:
         del event, arg
-        return self._line if frame.f_code.co_filename == self._file else None
+        return self._line if is_users_file(frame.f_code.co_filename) else None
 
     def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
         if event in ("line", "return") and len(self.moments) < _LONGEST:
             values = {name: self._known(value) for name, value in frame.f_locals.items()}
             if event == "return":
                 values["return"] = self._known(arg)
-            self.moments.append(Moment(frame.f_code, frame.f_lineno, repr(values)))
+            ended = event == "return"
+            self.moments.append(Moment(frame.f_code, frame.f_lineno, repr(values), ended))
         return self._line
+
+
+class AsyncFollower(Follower):
+    """The same for an async function; what it waits for is not followed."""
+
+    async def __call__(self, *args: Any) -> Any:
+        """Call the function, followed."""
+        if not self._wanted(*args):
+            return await self._function(*args)
+        with self._following():
+            return await self._function(*args)
 
 
 def first_difference(before: list[Moment], after: list[Moment]) -> Line | None:
     """Return the line after which two calls first differ, or None."""
-    last: dict[CodeType, int] = {}
+    running: dict[CodeType, int] = {}
     newest: Moment | None = None
     for one, other in zip_longest(before, after):
+        current = one or other
         if one is None or other is None or one[1:] != other[1:]:
-            current = one or other
-            at = newest if newest is not None else current
-            if current is not None and current.code in last and current.line != last[current.code]:
-                return _of(current.code, last[current.code])
+            if current is not None and current.code in running:
+                return _of(current.code, running[current.code])
+            at = newest or current  # it was entered with something else
             return None if at is None else _of(at.code, at.line)
         newest = one
-        last[one.code] = one.line
+        running[one.code] = one.line
+        if one.ended:
+            del running[one.code]
     return None
 
 
-def known_until(after: int, rows: int) -> Callable[[Any], str]:
+def known_until(spoiler: Spoiler, rows: int) -> Callable[[Any], str]:
     """Return a function that writes down what of a value was known at a moment.
 
     Parameters
     ----------
-    after : int
-        The moment, ms UTC.
+    spoiler : Spoiler
+        Knows which rows of tables and arrays were not known.
     rows : int
-        How many rows of the function's frame were known by then.
+        How many rows were known of an array that the spoiler knows nothing about.
     """
     import pandas as pd
 
     def known(value: Any) -> str:
         if isinstance(value, pd.DataFrame | pd.Series):
-            future = future_rows(value, after)
-            whole = future is None or future.all()
-            table = value if whole else value[~future]
+            future = spoiler.future(value)
+            table = value if future is None or future.all() else value[~future]
             return str(int(pd.util.hash_pandas_object(table).sum()))
         if isinstance(value, np.ndarray):
-            return str(hash(np.ascontiguousarray(value[:rows] if value.ndim else value).tobytes()))
+            future = spoiler.future(value)
+            part = value[:rows] if future is None and value.ndim else value
+            part = part if future is None else part[~future]
+            return repr(part.tolist()) if part.dtype.hasobject else _hashed(part)
         if isinstance(value, Mapping) and type(value) is dict:
             return repr({name: known(item) for name, item in value.items()})
         if isinstance(value, list | tuple):
@@ -131,6 +153,10 @@ def known_until(after: int, rows: int) -> Callable[[Any], str]:
         return type(value).__name__
 
     return known
+
+
+def _hashed(array: Any) -> str:
+    return str(hash(np.ascontiguousarray(array).tobytes()))
 
 
 def line_of(code: CodeType) -> Line:

@@ -1,22 +1,31 @@
-"""A strategy as if it had just been declared: copies of its functions and of what they close over.
+"""A strategy as if it had just been declared: copies of its functions and of all that they reach.
 
-A function may keep things in lists and frames outside itself. Each run of an analysis gets copies
-of them, with noise for a future; the originals, which a live run may be using, are not touched.
+A function may keep things in lists, frames, objects, classes and modules outside itself. Each run
+of an analysis gets copies of them, with noise for a future; the originals, which a live run may be
+using, are not touched. Modules and the reading of files are in `reached.py`.
 """
 
 from __future__ import annotations
 
+import abc
 import copy
+import enum
 import functools
 import inspect
-from types import CellType, CodeType, FunctionType
-from typing import Any
+from collections.abc import Callable
+from types import CellType, CodeType, FunctionType, MemberDescriptorType, ModuleType
+from typing import Any, Final
 
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs import StrategySpec
 from tradenb.research.noise import Spoiler
+from tradenb.research.reached import Readers, is_users
 
-_DEPTH = 4
+Space = dict[str, Any]
+_DEPTH: Final = 4
+_PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), CodeType)
+# Of a class these are made anew with it.
+_OF_CLASS: Final = frozenset({"__dict__", "__weakref__", "_abc_impl"})
 
 
 class Copier:
@@ -28,13 +37,23 @@ class Copier:
         What becomes of tables and arrays.
     market : object
         In place of every exchange.
+
+    Attributes
+    ----------
+    readers : Readers
+        What the functions read by themselves.
+    names : frozenset of str
+        What all functions copied so far name.
     """
 
     def __init__(self, spoiler: Spoiler, market: Any) -> None:
+        self.readers = Readers(spoiler, self._imported)
         self._spoiler = spoiler
         self._market = market
         self._made: dict[int, Any] = {}
         self._kept: list[Any] = []  # keeps what was copied alive: its id must not be given again
+        self._reached: set[tuple[int, int]] = set()
+        self.names: frozenset[str] = frozenset()
 
     def spec(self, spec: StrategySpec) -> StrategySpec:
         """Copy a strategy with its indicators and risk rules."""
@@ -50,101 +69,202 @@ class Copier:
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """Copy a value; what cannot be changed or is none of the user's stays itself."""
+        if isinstance(value, _PLAIN):
+            return value
         if id(value) in self._made:
             return self._made[id(value)]
         self._kept.append(value)
-        spoiled = self._spoiler.value(value)
-        if spoiled is not None:
-            found = spoiled
-        elif isinstance(value, FunctionType) and _is_users(value):
+        if inspect.ismodule(value):
+            return self._module(value)
+        if inspect.isclass(value):
+            return self._class(value)
+        if isinstance(value, FunctionType) and is_users(value):
             return self._function(value)
-        elif inspect.ismethod(value):
-            owner = self.value(value.__self__, depth)
-            found = getattr(owner, value.__name__)
-        elif isinstance(value, functools.partial):
-            args = [self.value(item, depth + 1) for item in value.args]
-            keywords = {key: self.value(item, depth + 1) for key, item in value.keywords.items()}
-            found = functools.partial(self.value(value.func), *args, **keywords)
-        elif hasattr(value, "cache_clear") and hasattr(value, "__wrapped__"):
-            found = self.value(value.__wrapped__)
-        elif isinstance(value, CandleSource) and not inspect.isclass(value):
-            found = self._market
-        else:
-            found = self._container(value, depth)
+        found = self.readers.of(value)
+        if found is None:
+            found = self._other(value, depth)
         self._made[id(value)] = found
         return found
 
+    def _other(self, value: Any, depth: int) -> Any:
+        spoiled = self._spoiler.value(value)
+        if spoiled is not None:
+            return spoiled
+        if inspect.ismethod(value):
+            owner = self.value(value.__self__, depth)
+            return getattr(owner, value.__name__)
+        if isinstance(value, functools.partial):
+            args = [self.value(item, depth + 1) for item in value.args]
+            keywords = {key: self.value(item, depth + 1) for key, item in value.keywords.items()}
+            return functools.partial(self.value(value.func), *args, **keywords)
+        if hasattr(value, "cache_clear") and hasattr(value, "__wrapped__"):
+            return functools.cache(self.value(value.__wrapped__))
+        if isinstance(value, CandleSource):
+            return self._market
+        return self._container(value, depth)
+
     def _container(self, value: Any, depth: int) -> Any:
-        if depth >= _DEPTH or inspect.isclass(value) or inspect.ismodule(value):
+        if depth >= _DEPTH:
             return value
         if type(value) in (list, tuple, set, frozenset):
             return type(value)(self.value(item, depth + 1) for item in value)
-        if type(value) is dict:
-            return {key: self.value(item, depth + 1) for key, item in value.items()}
-        if not hasattr(value, "__dict__") and not hasattr(value, "__deepcopy__"):
-            try:
-                return copy.deepcopy(value)
-            except Exception:  # noqa: BLE001 - a user's object that cannot be copied is shared
-                return value
-        if _module(type(value)) in _FOREIGN or not _is_users(type(value)):
-            return value
+        if isinstance(value, tuple) and hasattr(value, "_make"):  # a named one
+            return value._make(self.value(item, depth + 1) for item in value)
+        if isinstance(value, dict):
+            found = copy.copy(value)
+            for key, item in value.items():
+                found[key] = self.value(item, depth + 1)
+            return found
+        if is_users(type(value)) and (hasattr(value, "__dict__") or _slots(type(value))):
+            return self._object(value, depth)
+        return _copied(value)
+
+    def _object(self, value: Any, depth: int) -> Any:
         found = copy.copy(value)
-        for name, item in vars(value).items():
-            object.__setattr__(found, name, self.value(item, depth + 1))
+        self._made[id(value)] = found  # before what it holds: it may hold itself
+        for name in [*getattr(value, "__dict__", ()), *_slots(type(value))]:
+            if hasattr(value, name):
+                object.__setattr__(found, name, self.value(getattr(value, name), depth + 1))
+        kind = self.value(type(value))
+        if kind is not type(value):
+            object.__setattr__(found, "__class__", kind)
+        return found
+
+    def _class(self, kind: type) -> type:
+        """Copy a class that a user wrote: its functions see the copies, its tables are spoiled."""
+        self._made[id(kind)] = kind
+        special = type(kind) not in (type, abc.ABCMeta) or issubclass(kind, enum.Enum | tuple)
+        if special or not is_users(kind):
+            return kind
+        space = {
+            name: item
+            for name, item in vars(kind).items()
+            if name not in _OF_CLASS and not isinstance(item, MemberDescriptorType)
+        }
+        try:
+            made = type(kind)(kind.__name__, tuple(map(self.value, kind.__bases__)), dict(space))
+        except Exception:  # noqa: BLE001 - a class that cannot be made twice is shared
+            return kind
+        self._made[id(kind)] = made
+        for name, item in space.items():
+            # What a class keeps of itself (fields of a dataclass) is compared by identity.
+            own = name.startswith("__") and not callable(item)
+            changed = item if own else self._member(item)
+            if changed is not item:
+                setattr(made, name, changed)
+        return made
+
+    def _member(self, item: Any) -> Any:
+        if isinstance(item, staticmethod | classmethod):
+            return type(item)(self.value(item.__func__))
+        if isinstance(item, property):
+            get, put, drop = map(self.value, (item.fget, item.fset, item.fdel))
+            return property(get, put, drop, item.__doc__)
+        return self.value(item)
+
+    def _module(self, module: ModuleType) -> ModuleType:
+        """Copy a module of the user's; what is named of it is copied by those who name it."""
+        if is_users(module):
+            return self._space(vars(module), module.__name__)
+        return self.readers.of(module) or module
+
+    def _imported(self, module: ModuleType) -> ModuleType:
+        """Copy a module that a function imports when it is called."""
+        found = self._module(module)
+        if is_users(module):
+            self._reach(self.names, vars(module), vars(found))
+        return found
+
+    def _space(self, original: dict[str, Any], name: str) -> ModuleType:
+        """Return the copy of a module by its globals."""
+        found: ModuleType | None = self._made.get(id(original))
+        if found is None:
+            found = self._made[id(original)] = ModuleType(name)
+            found.__dict__.update(original)
+            found.__dict__["__builtins__"] = self.readers.builtins
+            self._kept.append(original)
         return found
 
     def _function(self, function: FunctionType) -> FunctionType:
-        globals_ = self._made.get(id(function.__globals__))
-        if globals_ is None:
-            globals_ = self._made[id(function.__globals__)] = dict(function.__globals__)
+        space = self._space(function.__globals__, str(function.__module__))
         cells = tuple(CellType() for _ in function.__closure__ or ())
-        made = FunctionType(
-            function.__code__, globals_, function.__name__, function.__defaults__, cells or None
-        )
-        made.__kwdefaults__ = function.__kwdefaults__
+        made = FunctionType(function.__code__, vars(space), function.__name__, None, cells or None)
         made.__qualname__, made.__module__ = function.__qualname__, function.__module__
         made.__dict__.update(function.__dict__)
         self._made[id(function)] = made  # before what it names: it may name itself
-        made.__defaults__ = self._defaults(function.__defaults__)
+        made.__defaults__ = self.value(function.__defaults__)
+        made.__kwdefaults__ = self.value(function.__kwdefaults__)
         for cell, original in zip(cells, function.__closure__ or (), strict=True):
             try:
                 cell.cell_contents = self.value(original.cell_contents)
             except ValueError:  # not filled yet
                 continue
-        for name in names_of(function.__code__):
-            if name in function.__globals__:
-                globals_[name] = self.value(function.__globals__[name])
+        names = names_of(function.__code__)
+        self.names |= names
+        self._reach(names, function.__globals__, vars(space))
         return made
 
-    def _defaults(self, values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-        return None if values is None else tuple(self.value(item) for item in values)
+    def _reach(
+        self, names: frozenset[str], original: dict[str, Any], found: dict[str, Any]
+    ) -> None:
+        """Copy what is named of a module, and of the modules that are named there."""
+        if (id(original), hash(names)) in self._reached:
+            return
+        self._reached.add((id(original), hash(names)))
+        for name in names & original.keys():
+            item = original[name]
+            found[name] = self.value(item)
+            if inspect.ismodule(item) and is_users(item):
+                self._reach(names, vars(item), vars(found[name]))
 
 
-def names_of(code: CodeType) -> set[str]:
-    """Return the names of globals and attributes in a code and in those inside it."""
+@functools.cache
+def names_of(code: CodeType) -> frozenset[str]:
+    """Return the names of globals and attributes in a code and in those inside it.
+
+    Words are taken for names as well: `getattr(module, "TABLE")` reaches it.
+    """
     inner = [const for const in code.co_consts if isinstance(const, CodeType)]
-    return set(code.co_names).union(*(names_of(own) for own in inner))
+    words = [const for const in code.co_consts if isinstance(const, str) and const.isidentifier()]
+    return frozenset(code.co_names).union(words, *(names_of(own) for own in inner))
 
 
-_FOREIGN = frozenset({"tradenb", "numpy", "pandas", "builtins", "pyarrow", "plotly"})
+def reached_by(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return what a function closes over, has for defaults, or names, by name."""
+    plain: Any = getattr(function, "__func__", getattr(function, "func", function))
+    code = getattr(plain, "__code__", None)
+    if code is None:
+        return {}
+    found = {name: plain.__globals__.get(name) for name in names_of(code)}
+    for name, cell in zip(code.co_freevars, plain.__closure__ or (), strict=True):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+    given = plain.__defaults__ or ()
+    named = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
+    return found | dict(zip(named, given, strict=True)) | (plain.__kwdefaults__ or {})
 
 
-def _module(value: Any) -> str:
-    return str(getattr(value, "__module__", "")).partition(".")[0]
+def _slots(kind: type) -> list[str]:
+    """Return the names of the slots of a class and of those above it."""
+    return [
+        name
+        for owner in kind.__mro__
+        for name, item in vars(owner).items()
+        if isinstance(item, MemberDescriptorType)
+    ]
 
 
-def _is_users(value: Any) -> bool:
-    """Tell whether the user wrote it: neither a package that was installed nor the library."""
-    if _module(value) in _FOREIGN:
-        return False
+def _copied(value: Any) -> Any:
+    """Copy an object of a library, such as a generator of random numbers, if it can be copied."""
+    module = str(getattr(type(value), "__module__", "")).partition(".")[0]
+    if callable(value) or (module in _SHARED and hasattr(value, "__dict__")):
+        return value
     try:
-        file = inspect.getfile(value)
-    except (TypeError, OSError):
-        return True
-    return "site-packages" not in file and not _is_library(file)
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - an object that cannot be copied is shared
+        return value
 
 
-def _is_library(file: str) -> bool:
-    import sysconfig
-
-    return file.startswith(sysconfig.get_paths()["stdlib"])
+_SHARED: Final = frozenset({"tradenb", "numpy", "pandas", "pyarrow", "plotly", "logging"})

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, unknown
 
 Value: TypeAlias = "str | int | float | bool | None"
 Combination: TypeAlias = dict[str, Value]
 Grid: TypeAlias = "Mapping[str, Iterable[Any]] | Sequence[Mapping[str, Any]]"
+
+_BY_NAME: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def combinations(grid: Grid) -> list[Combination]:
@@ -48,6 +51,32 @@ def combinations(grid: Grid) -> list[Combination]:
             raise UsageError(f"each combination may come once, {item} came twice")
         seen.add(name_of(item))
     return found
+
+
+def check_factory(factory: Callable[..., Any], combination: Combination) -> None:
+    """Refuse a factory that cannot be called with the parameters of a grid.
+
+    Raises
+    ------
+    UsageError
+        Naming the parameters that it does not take, or those that the grid lacks.
+    """
+    try:
+        taken = inspect.signature(factory).parameters
+    except (TypeError, ValueError):  # some builtins have none
+        return
+    forms = {item.kind for item in taken.values()}
+    named = [name for name, item in taken.items() if item.kind in _BY_NAME]
+    if inspect.Parameter.VAR_KEYWORD not in forms:
+        for name in combination:
+            if name not in named:
+                raise unknown("parameter of the strategy factory", name, named)
+    needed = [name for name in named if taken[name].default is inspect.Parameter.empty]
+    lacking = [name for name in needed if name not in combination]
+    if lacking:
+        raise UsageError(
+            f"the strategy factory takes {', '.join(named)}; the grid lacks {', '.join(lacking)}"
+        )
 
 
 def name_of(combination: Combination) -> str:

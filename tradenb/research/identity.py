@@ -1,8 +1,8 @@
 """Whether two sweeps are the same: factory, what it reads, candles, period and rules.
 
 Finished combinations are kept under this key. It follows the factory's code into the functions and
-values of its module that it names, frames and arrays included: where one of them changed, nothing
-stale is taken from disk.
+values of its module that it names, frames, arrays and objects included: where one of them changed,
+or tradenb did, nothing stale is taken from disk.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+import tradenb
 from tradenb.engine.fingerprint import digest, fingerprint
 from tradenb.research.task import Place, Settings
 
@@ -35,6 +36,7 @@ def sweep_key(factory: Any, candles: str, exchange: str, settings: Settings) -> 
     period = f"{settings.symbols} {settings.start} {settings.end}"
     parts = [
         _FORM,
+        tradenb.__version__,
         fingerprint(factory),
         candles,
         exchange,
@@ -84,13 +86,26 @@ def _is_users(value: Any) -> bool:
     )
 
 
-def _described(value: Any) -> str:
+def _described(value: Any, seen: tuple[int, ...] = ()) -> str:
+    """Hash a value by all that is in it, however much that is."""
     import pandas as pd
 
+    if id(value) in seen:
+        return "itself"
+    seen = (*seen, id(value))
     if isinstance(value, np.ndarray):
         return digest(
             repr(value.dtype) + hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
         )
     if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
-        return digest(repr(pd.util.hash_pandas_object(value).sum()))
+        rows = pd.util.hash_pandas_object(value).to_numpy().tobytes()
+        return digest(f"{getattr(value, 'columns', None)!r}" + hashlib.sha256(rows).hexdigest())
+    if isinstance(value, dict):
+        return digest(repr([(repr(key), _described(item, seen)) for key, item in value.items()]))
+    if isinstance(value, list | tuple):
+        return digest(repr([_described(item, seen) for item in value]))
+    if isinstance(value, set | frozenset):
+        return digest(repr(sorted(_described(item, seen) for item in value)))
+    if hasattr(value, "__dict__") and not callable(value) and not isinstance(value, ModuleType):
+        return digest(fingerprint(type(value)) + _described(vars(value), seen))
     return fingerprint(value)

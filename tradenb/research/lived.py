@@ -26,7 +26,8 @@ from tradenb.engine.call import Pump
 from tradenb.engine.history import Histories
 from tradenb.engine.indicators import Closed
 from tradenb.engine.session import Session
-from tradenb.engine.specs import RiskSpec, StrategySpec
+from tradenb.engine.specs import RiskSpec, StrategySpec, is_async
+from tradenb.research.evidence import View
 
 
 class Lived(NamedTuple):
@@ -48,7 +49,8 @@ class Circumstances:
     Attributes
     ----------
     spec : StrategySpec
-    candles : Candles
+    views : tuple of View
+        The candles, as they were seen from each moment on.
     windowed : bool
         Indicators with a window see their window only, as in a live run.
     muted : frozenset of int
@@ -60,7 +62,7 @@ class Circumstances:
     """
 
     spec: StrategySpec
-    candles: Candles
+    views: tuple[View, ...]
     windowed: bool
     muted: frozenset[int]
     commands: tuple[dict[str, Any], ...]
@@ -90,11 +92,11 @@ def late_exits(events: Iterable[Event]) -> set[int]:
     return {event.at for event in events if event.kind == "closed" and event.late}
 
 
-def skipped_asks(events: Iterable[Event], every: int) -> frozenset[int]:
-    """Return the moments of asks that were left out."""
+def busy_asks(events: Iterable[Event], every: int) -> frozenset[int]:
+    """Return the moments of asks that were left out because the strategy had not come back."""
     found: set[int] = set()
     for event in events:
-        if event.kind == "skipped" and event.exit_reason in ("late", "halted", "busy"):
+        if event.kind == "skipped" and event.exit_reason == "busy":
             count = int((event.note or "1").split(" ", 1)[0].replace(",", ""))
             found.update(range(event.at, event.at + count * every, every))
     return frozenset(found)
@@ -115,16 +117,6 @@ def refused_by_risk(events: Iterable[Event]) -> frozenset[int]:
     return frozenset(event.at for event in events if event.exit_reason == "risk")
 
 
-def user_actions(events: Iterable[Event]) -> tuple[dict[str, Any], ...]:
-    """Return what the user did, as commands that a backtest takes."""
-    kinds = {"flattened": "flatten", "user": "cancel"}
-    return tuple(
-        {"at": event.at - 1, "kind": kinds[str(event.exit_reason)]}
-        for event in events
-        if event.exit_reason in kinds
-    )
-
-
 def gone_through(
     given: Circumstances, symbol: str, start: int, end: int, rules: Rules
 ) -> list[Lived]:
@@ -138,9 +130,9 @@ def gone_through(
 
         rule = RiskSpec(name="as lived", function=scripted)
         spec = spec.model_copy(update={"risk": (rule,)})
-    market = Market("lived", {symbol: given.candles})
+    market = Market("lived", {symbol: given.views[0].candles})
     plan = make_plan(symbol, spec, market, start, end, rules, given.commands)
-    work = _Again(plan, Bus(), windowed=given.windowed)
+    work = _Again(plan, Bus(), given)
     job = Job(plan, work)
     job.supervise()
     job.raise_if_failed()
@@ -148,16 +140,39 @@ def gone_through(
 
 
 class _Again(Work):
-    def __init__(self, plan: Any, bus: Bus, *, windowed: bool) -> None:
+    """A backtest whose candles change when the run was started anew, as they did for it."""
+
+    def __init__(self, plan: Any, bus: Bus, given: Circumstances) -> None:
         super().__init__(plan, bus)
-        self._windowed = windowed
+        self._given = given
+        self._seen: Histories | None = None
+
+    def pump(self) -> Pump:
+        """Let everything happen, from one start of the run to the next."""
+        (symbol,) = self.plan.symbols
+        self._load(symbol)
+        end, views = self.end, self._given.views
+        session = self.session = self._session()
+        for view, until in zip(views, (*(later.since for later in views[1:]), end), strict=True):
+            self._see(session, symbol, view.candles)
+            self.spans[symbol].end = until
+            if not self._given.windowed:
+                yield from self._prepare(session)
+            yield from session.pump(until)
+        self.events = session.events
+
+    def _see(self, session: Session, symbol: str, candles: Candles) -> None:
+        if self._seen is not None:
+            self._seen.of(symbol).renew(candles)
+        for instance in session.instances:
+            instance.candles = candles
+
+    def _histories(self) -> Histories:
+        self._seen = super()._histories()
+        return self._seen
 
     def _closed(self, histories: Histories, symbol: str) -> Closed:
-        return Closed(histories, symbol, windowed=self._windowed)
-
-    def _prepare(self, session: Session) -> Pump:
-        if not self._windowed:
-            yield from super()._prepare(session)
+        return Closed(histories, symbol, windowed=self._given.windowed)
 
 
 def _muted(spec: StrategySpec, moments: frozenset[int]) -> StrategySpec:
@@ -175,23 +190,21 @@ def _muted(spec: StrategySpec, moments: frozenset[int]) -> StrategySpec:
             found["position"] = position
             return found
 
+    elif is_async(function):
+
+        async def quiet(ctx: Any) -> Any:
+            return None if ctx.now in moments else await function(ctx)
+
     else:
 
         def quiet(ctx: Any) -> Any:
-            reply = function(ctx)
-            return None if ctx.now in moments else reply
+            return None if ctx.now in moments else function(ctx)
 
     if not moments:
         quiet = function
     found = spec.model_copy(update={"function": quiet, "callbacks": {}})
     found._indicators = spec.declared
     return found
-
-
-def aligned(seen: Candles, fresh: Candles) -> tuple[Candles, Candles]:
-    """Cut the candles of then and of now to the period that both have."""
-    start, end = max(seen.start, fresh.start), min(seen.end, fresh.end)
-    return seen.between(start, end), fresh.between(start, end)
 
 
 def changed(seen: Candles, fresh: Candles) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

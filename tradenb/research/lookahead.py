@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _ENOUGH: Final = 10
+_DELAY_S: Final = 0.5
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Lookahead:
     found : list of Leak
         In order of time.
     moments : int
-        How many moments were tried, each with two sorts of noise.
+        How many moments were tried, each with noise far above, far below, and without candles.
     decisions : int
         Decisions that were compared.
     warnings : list of str
@@ -113,6 +114,7 @@ def lookahead(
     samples: int = 20,
     events: int | None = None,
     seed: int = 0,
+    progress: bool = True,
 ) -> Lookahead:
     """Look for decisions that depend on what was not known yet.
 
@@ -127,6 +129,8 @@ def lookahead(
         How many of the moments at which it had an answer are tried, evenly spread; default all.
     seed : int, default 0
         Of the moments and the noise.
+    progress : bool, default True
+        Show a progress bar if it takes a while.
 
     Returns
     -------
@@ -140,9 +144,14 @@ def lookahead(
 
     Notes
     -----
-    The analysis proves leaks, not their absence: it sees candles, and frames, arrays and exchanges
-    that the functions name or close over. A file that a function reads by itself stays as it is.
+    The analysis proves leaks, not their absence. It replaces candles and exchanges; tables and
+    arrays that the functions name, close over, keep in classes and modules of yours, or read with
+    numpy and pandas. What it cannot replace is named in the warnings: files that are opened by
+    hand, arrays without times. A single number that was computed of all data beforehand looks like
+    any other constant.
     """
+    from tqdm.auto import tqdm
+
     _check_count("samples", samples)
     if events is not None:
         _check_count("events", events)
@@ -154,17 +163,22 @@ def lookahead(
         return Lookahead(spec.name, [], 0, len(base.replies), reproducible=False)
     moments = analysis.moments(base, samples, events)
     found: dict[tuple[int, str], Leak] = {}
-    for after in moments:
-        for noise in NOISES:
-            leak = analysis.leak(base, after, noise)
-            if leak is not None:
-                found.setdefault((leak.at, leak.symbol), leak)
-        if len(found) >= _ENOUGH:
-            break
+    tried = leaking = 0
+    with tqdm(moments, desc="look-ahead", leave=False, delay=_DELAY_S, disable=not progress) as bar:
+        for after in bar:
+            tried += 1
+            for noise in NOISES:
+                leak = analysis.leak(base, after, noise)
+                if leak is None:
+                    continue
+                leaking += 1
+                if (leak.at, leak.symbol) not in found:
+                    line = analysis.line(leak, noise)
+                    found[leak.at, leak.symbol] = leak._replace(line=line)
+            if leaking >= _ENOUGH:
+                break
     leaks = sorted(found.values(), key=_when)
-    return Lookahead(
-        spec.name, leaks, len(moments), len(base.replies), warnings=analysis.frames_with_a_future()
-    )
+    return Lookahead(spec.name, leaks, tried, len(base.replies), warnings=analysis.notes())
 
 
 def _check_count(name: str, count: object) -> None:

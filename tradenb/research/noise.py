@@ -1,7 +1,8 @@
 """The future replaced by noise: candles, frames and arrays after a moment, wilder than any market.
 
 There are two noises, far above and far below what is known. Whatever a strategy compares the future
-with, one of them turns the comparison over.
+with, one of them turns the comparison over. And the candles may be cut off at the moment: how much
+of the future there is must not be known either.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tradenb.core.candles import Candles, Floats, candles_of
 from tradenb.core.timeframe import MINUTE, TIMEFRAMES, ceil_to, timeframe_ms
 
-Noise = Literal["up", "down"]
-NOISES: Final[tuple[Noise, Noise]] = ("up", "down")
+Noise = Literal["up", "down", "cut"]
+NOISES: Final[tuple[Noise, Noise, Noise]] = ("up", "down", "cut")
+# Milliseconds, seconds and nanoseconds of times between 2001 and 2286.
+_TIMES: Final = ((1e12, 1e13, 1.0), (1e9, 1e10, 1e3), (1e18, 1e19, 1e-6))
 
 
 def noisy_candles(candles: Candles, after: int, noise: Noise, seed: int) -> Candles:
@@ -27,11 +31,13 @@ def noisy_candles(candles: Candles, after: int, noise: Noise, seed: int) -> Cand
         1m candles.
     after : int
         Close time of the last candle that stays, ms UTC.
-    noise : {"up", "down"}
+    noise : {"up", "down", "cut"}
     seed : int
     """
     kept = max(0, min(len(candles), candles.index(after) + 1))
     count = len(candles) - kept
+    if noise == "cut":
+        return candles.rows(0, kept)
     if count == 0:
         return candles
     random = np.random.default_rng([seed, after // MINUTE, noise == "up"])
@@ -59,7 +65,7 @@ class Spoiler:
     after : int
         The moment after which all is noise, ms UTC.
     noise : {"up", "down"} or None
-        None: nothing is replaced, values are copied only.
+        Else nothing is replaced, values are copied only.
     candles : dict of str to Candles
         Of the run, to recognise arrays as long as they are.
     """
@@ -75,19 +81,50 @@ class Spoiler:
 
         if isinstance(value, pd.DataFrame | pd.Series):
             return self._table(value)
-        if isinstance(value, np.ndarray) and value.ndim >= 1 and len(value) in self._known:
-            return self._rows(value.copy(), self._known[len(value)])
+        if isinstance(value, np.ndarray) and value.ndim:
+            future = self.future(value)
+            return value.copy() if future is None else self._array(value, future)
         is_column = isinstance(value, list) and len(value) in self._known
         if is_column and all(isinstance(item, int | float) for item in value):
-            return self._rows(np.array(value), self._known[len(value)]).tolist()
+            return self._spoil(np.array(value), self._rows(len(value))).tolist()
         return None
+
+    def future(self, value: Any) -> NDArray[np.bool_] | None:
+        """Tell which rows of a table or an array were not known; None if that cannot be told."""
+        import pandas as pd
+
+        if isinstance(value, pd.DataFrame | pd.Series):
+            found: NDArray[np.bool_] | None = future_rows(value, self.after)
+            return found
+        if not isinstance(value, np.ndarray) or not value.ndim:
+            return None
+        times = _times_of(value)
+        if times is not None:
+            return _not_known(times, self.after)
+        return self._rows(len(value)) if len(value) in self._known else None
+
+    def _rows(self, count: int) -> NDArray[np.bool_]:
+        return np.arange(count) >= self._known[count]
+
+    def _array(self, value: Any, future: NDArray[np.bool_]) -> Any:
+        times = _times_of(value)
+        if value.dtype.names:
+            found = value.copy()
+            for name in value.dtype.names:
+                if times is None or not np.array_equal(value[name], value[value.dtype.names[0]]):
+                    found[name] = self._spoil(value[name].copy(), future)
+            return found
+        found = self._spoil(value.copy(), future)
+        if times is not None:
+            found[:, 0] = value[:, 0]
+        return found
 
     def _table(self, table: Any) -> Any:
         import pandas as pd
 
         table = table.copy()
         future = future_rows(table, self.after)
-        if self.noise is None or future is None or not future.any():
+        if self.noise in (None, "cut") or future is None or not future.any():
             return table
         if isinstance(table, pd.Series):
             return pd.Series(self._column(table, future), index=table.index, name=table.name)
@@ -102,17 +139,14 @@ class Spoiler:
         values = column.to_numpy(copy=True)
         return self._spoil(values, future)
 
-    def _rows(self, values: Any, known: int) -> Any:
-        return self._spoil(values, np.arange(len(values)) >= known)
-
     def _spoil(self, values: Any, future: Any) -> Any:
         up = self.noise == "up"
-        if self.noise is None:
+        if self.noise in (None, "cut"):
             return values
         if values.dtype.kind == "b":
             values[future] = up
         elif values.dtype.kind in "iuf":
-            values = values.astype(np.float64)
+            values = values.astype(np.float64, copy=False)
             wild: Floats = np.abs(values[future])
             values[future] = wild * 1.6 + 1 if up else -wild * 0.6 - 1
         elif values.dtype.kind == "O":
@@ -136,10 +170,33 @@ def future_rows(table: Any, after: int) -> Any:
     if not isinstance(index, pd.DatetimeIndex) or len(index) == 0:
         return None
     index = index.tz_localize("UTC") if index.tz is None else index
-    at = index.as_unit("ms").asi8
+    return _not_known(index.as_unit("ms").asi8, after)
+
+
+def _not_known(at: Any, after: int) -> NDArray[np.bool_]:
     gaps = np.unique(np.diff(at)) if len(at) > 2 else np.array([0])
     step = int(gaps[0]) if len(gaps) == 1 and gaps[0] > 0 else 0
-    return at + step > after if step else at >= after
+    return np.asarray(at + step > after if step else at >= after)
+
+
+def _times_of(array: Any) -> Any:
+    """Return the times (ms UTC) of rows that begin with one; None if they do not."""
+    if array.dtype.names:
+        first = array[array.dtype.names[0]]
+    elif array.ndim == 2 and array.shape[1] > 1:
+        first = array[:, 0]
+    else:
+        return None
+    if first.ndim != 1 or len(first) < 2:
+        return None
+    if first.dtype.kind == "M":
+        return first.astype("datetime64[ms]").astype(np.int64)
+    if first.dtype.kind not in "iuf" or not (np.diff(first) > 0).all():
+        return None
+    for low, high, scale in _TIMES:
+        if low <= first[0] and first[-1] < high:
+            return (first * scale).astype(np.int64)
+    return None
 
 
 def _rows_known(candles: Mapping[str, Candles], after: int) -> dict[int, int]:

@@ -8,33 +8,30 @@ changes when a circumstance is left out has that circumstance for its cause.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from tradenb.core.candles import Candles
-from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
+from tradenb.engine.ports import CandleSource
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.exchanges.given import candle_source
+from tradenb.live.attached import AttachedRun
 from tradenb.live.run import LiveRun
-from tradenb.research.lived import (
-    Circumstances,
-    Lived,
-    aligned,
-    changed,
-    failed_asks,
-    gone_through,
-    late_exits,
-    lived_trades,
-    refused_by_risk,
-    skipped_asks,
-    user_actions,
-    with_rows,
-    without,
+from tradenb.research.evidence import (
+    Evidence,
+    Run,
+    evidence_of,
+    run_of,
+    views_of,
 )
+from tradenb.research.ladder import steps
+from tradenb.research.lived import Lived, gone_through, late_exits, lived_trades
 from tradenb.view.words import plural
 
 if TYPE_CHECKING:
@@ -76,12 +73,15 @@ class Parity:
         In order of time.
     live, backtest : list of Lived
         All trades of both.
+    notes : list of str
+        What could not be known.
     """
 
     run: str
     found: list[Difference]
     live: list[Lived]
     backtest: list[Lived]
+    notes: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
@@ -119,148 +119,114 @@ class Parity:
         both = f"{plural(len(self.live), 'trade')} live, {len(self.backtest)} in the backtest"
         if self.clean:
             yield f"{self.run}: live and backtest agree ({both})"
-            return
-        yield f"{self.run}: {plural(len(self.found), 'difference')} ({both})"
+        else:
+            yield f"{self.run}: {plural(len(self.found), 'difference')} ({both})"
         for item in self.found:
             yield (
                 f"  {iso(item.at)} {item.cause}: {_words(item.live)} live, "
                 f"{_words(item.backtest)} in the backtest"
             )
+        yield from (f"  note: {words}" for words in self.notes)
 
 
-def parity(run: LiveRun, *, exchange: Any = None, strategy: Any = None) -> Parity:
+def parity(
+    run: Run | Sequence[AttachedRun] | str,
+    *,
+    exchange: Any = None,
+    strategy: Any = None,
+    home: str | Path | None = None,
+) -> Parity:
     """Compare a live or rehearsed run with the backtest of its period.
 
     Parameters
     ----------
-    run : LiveRun
-        Of this process: it has the candles as they were seen live.
+    run : LiveRun, AttachedRun or str
+        What `tn.live.background`, `rehearse` or `attach` return (the only one in a list as well),
+        or an id such as "BTCUSDT:dip". It may go on, have ended, or be of another process: what it
+        saw is read from its files.
     exchange : exchange or str, optional
-        Where the candles are fetched anew; default that of the run.
+        Where the candles are fetched anew; default that of the run, by its name if the run is of
+        another process.
     strategy : StrategySpec or str, optional
         The code of today; default what is registered under the strategy's name.
+    home : path, optional
+        Where an id is looked for, default `TRADENB_HOME` or ./dump.
 
     Returns
     -------
     Parity
-        `.clean`, `.table`, `.causes`.
+        `.clean`, `.table`, `.causes`, `.notes`.
 
     Raises
     ------
     UsageError
-        When the run is none of this process, or has not fed a candle yet.
+        When there is no such run, it has not fed a candle yet, or its strategy or exchange is not
+        known here.
     CandleError, ExchangeError
         When the candles cannot be fetched anew.
 
     Notes
     -----
-    A stop by the user leaves no trace in the journal: what the backtest did after the last event of
-    a stopped run counts as `user action`. Of asks left out in a row that lasted over several ticks
-    only those of the first are known.
+    The code of a run of another process is not on disk: where its fingerprint is not that of today,
+    what cannot be explained otherwise has `code changed` for its cause.
     """
-    given: Any = run
-    instance = given.instance if isinstance(given, LiveRun) else None
-    if instance is None or instance.state.cursor <= run.start:
-        raise UsageError(
-            f"parity needs a live or rehearsed run of this process that has lived, was {run!r:.80}"
-        )
-    events = [event for event in run.shelf.events() if event.at > run.start]
-    ladder = _Ladder(run, events, exchange, _code_of_today(run, strategy))
-    found, before = [], lived_trades(events)
+    meant = run_of(run, home)
+    evidence = evidence_of(meant)
+    today = _code_of_today(evidence, strategy)
+    views, fresh = views_of(evidence, _fetched(evidence, meant, exchange))
+    found, before = [], lived_trades(evidence.events)
     live = before
-    for cause, given in ladder.steps():
-        after = gone_through(given, run.symbol, run.start, ladder.end, run.rules)
+    for cause, given in steps(evidence, views, fresh, today):
+        after = gone_through(given, evidence.symbol, evidence.start, evidence.end, evidence.rules)
         found += _differences(before, after, cause)
         before = after
-    late = late_exits(events)
+    late = late_exits(evidence.events)
     found += [
         Difference(trade.opened_at, "late exit", (trade,), (trade,))
         for trade in live
         if trade.closed_at in late
     ]
-    found = [ladder.explained(item) for item in found]
-    return Parity(run.id, sorted(found, key=_when), live, before)
+    notes = [*evidence.notes]
+    python = platform.python_version()
+    if "code changed" in (item.cause for item in found) and evidence.python != python:
+        notes.append(f"it ran on Python {evidence.python}, this is {python}: code may look changed")
+    if any(item.cause == "unexplained" for item in found):
+        notes.append("if the strategy sees the future, live differs: tn.lookahead tells")
+    return Parity(evidence.id, sorted(found, key=_when), live, before, notes)
 
 
-class _Ladder:
-    """From the live run to the plain backtest, one circumstance at a time."""
-
-    def __init__(
-        self, run: LiveRun, events: list[Event], exchange: Any, today: StrategySpec
-    ) -> None:
-        if run.instance is None:
-            raise UsageError(f"{run.id} has not lived yet")
-        self.run = run
-        self.events = events
-        self.today = today
-        self.end = run.instance.state.cursor
-        self.stopped = run.instance.state.stopping or run.instance.state.done
-        candles = run.instance.candles.between(run.history_start, self.end)
-        self.seen, self.fresh = aligned(candles, self._fetched(exchange))
-
-    def _fetched(self, exchange: Any) -> Candles:
-        run = self.run
-        source = run.source if exchange is None else candle_source(exchange)
-        loaded = source.load(
-            run.symbol,
-            start=run.start,
-            end=self.end,
-            history=run.start - run.history_start,
-            rules=run.rules,
+def _fetched(lived: Evidence, run: Run, exchange: Any) -> Candles:
+    source: Any
+    if exchange is not None:
+        source = candle_source(exchange)
+    elif isinstance(run, LiveRun):
+        source = run.source
+    else:
+        source = registry.known("exchange", lived.exchange)
+    if not isinstance(source, CandleSource):
+        raise UsageError(
+            f"{lived.id} ran on the exchange {lived.exchange!r}, which is not known here; pass "
+            "exchange= to say where its candles are fetched anew"
         )
-        candles: Candles = loaded.candles
-        return candles
-
-    def steps(self) -> Iterator[tuple[str, Circumstances]]:
-        """Yield what is left out at each step, and the circumstances that remain."""
-        run, events = self.run, self.events
-        late = skipped_asks(events, run.spec.every_ms)
-        failed = failed_asks(events, run.strategy)
-        windows = any(item.window is not None for item in run.spec.declared)
-        given = Circumstances(
-            spec=run.spec,
-            candles=self.seen,
-            windowed=windows,
-            muted=late | failed,
-            commands=user_actions(events),
-            refusals=refused_by_risk(events),
-        )
-        yield "unexplained", given
-        if windows:
-            given = without(given, windowed=False)
-            yield "indicator window", given
-        missing, revised = changed(self.seen, self.fresh)
-        if missing.any():
-            given = without(given, candles=with_rows(self.seen, self.fresh, missing))
-            yield "candle missing", given
-        if revised.any():
-            given = without(given, candles=self.fresh)
-            yield "candle revised", given
-        if late:
-            given = without(given, muted=failed)
-            yield "late tick", given
-        if given.commands:
-            given = without(given, commands=())
-            yield "user action", given
-        if failed:
-            given = without(given, muted=frozenset())
-            yield "error", given
-        yield "refused by risk", without(given, refusals=None)
-        if self.today.fingerprint != run.spec.fingerprint:
-            yield "code changed", without(given, refusals=None, spec=self.today)
-
-    def explained(self, item: Difference) -> Difference:
-        """Give what came after the last event of a stopped run its cause."""
-        last = max((event.at for event in self.events), default=self.run.start)
-        if item.cause == "unexplained" and self.stopped and item.at >= last:
-            return item._replace(cause="user action")
-        return item
+    return source.load(
+        lived.symbol,
+        start=lived.start,
+        end=lived.end,
+        history=lived.start - lived.history_start,
+        rules=lived.rules,
+    ).candles
 
 
-def _code_of_today(run: LiveRun, strategy: Any) -> StrategySpec:
+def _code_of_today(lived: Evidence, strategy: Any) -> StrategySpec:
     if strategy is not None:
         return registry.find("strategy", strategy, form=StrategySpec)
-    return registry.known("strategy", run.strategy) or run.spec
+    found = registry.known("strategy", lived.strategy) or lived.spec
+    if found is None:
+        raise UsageError(
+            f"the strategy {lived.strategy!r} is not defined here; run the cell that defines it, "
+            "or pass strategy="
+        )
+    return cast(StrategySpec, found)
 
 
 def _differences(before: list[Lived], after: list[Lived], cause: str) -> list[Difference]:

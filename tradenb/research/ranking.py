@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradenb.errors import UsageError, unknown
 from tradenb.research.compare import METRICS, ordered
+from tradenb.research.deflated import deflated_sharpe
 from tradenb.research.sweep import parameters
 from tradenb.view.sweep_chart import sweep_heatmap, sweep_parallel
 
@@ -27,12 +28,15 @@ def ranking(table: pd.DataFrame, by: str = "sharpe", *, top: int = 20) -> pd.Dat
     Returns
     -------
     DataFrame
-        rank, the parameters, count, and the figures a strategy is usually ranked by.
+        rank, the parameters, count, the figures a strategy is usually ranked by, and
+        deflated_sharpe: how sure it is (0 to 1) that the Sharpe ratio is more than the luck of
+        the best of so many combinations. Below 0.95 a first place says nothing.
     """
     if by not in table.columns:
         raise unknown("column of the sweep", by, list(table.columns))
     names = dict.fromkeys([*parameters(table), by, "count", *METRICS, "max_drawdown"])
-    found = ordered(table, by)[list(names)].head(top)
+    sure = deflated_sharpe(table["sharpe"].tolist(), table["count"].tolist())
+    found = ordered(table.assign(deflated_sharpe=sure), by)[[*names, "deflated_sharpe"]].head(top)
     found.insert(0, "rank", range(1, len(found) + 1))
     return found.reset_index(drop=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tradenb.backtest.job import Job
 from tradenb.backtest.plan import Plan
@@ -16,6 +16,7 @@ from tradenb.core.events import Event
 from tradenb.engine.call import Call, Pump
 from tradenb.engine.signals import Table
 
+RISK: Final = "risk rule "
 Replies = dict[tuple[int, str, str], Any]
 
 
@@ -24,8 +25,9 @@ class Noted(NamedTuple):
 
     Attributes
     ----------
-    replies : dict of (at, symbol, strategy) to the strategy's answer
-        In the order of asks; a vectorised strategy answers for every candle.
+    replies : dict of (at, symbol, who) to the answer
+        In the order of asks; who is a strategy, or "risk rule" and its name. A vectorised strategy
+        answers for every candle.
     events : list of Event
     """
 
@@ -66,13 +68,13 @@ class _Replay(Work):
                 reply = yield call
             except Exception as error:  # noqa: BLE001 - the user's code; it is an answer too
                 failure = error
-            if call.asks:
+            if call.asks or call.what.startswith(RISK):
                 self._note(call, failure or reply)
 
     def _note(self, call: Call, reply: Any) -> None:
-        context = call.args[0]
-        strategy = call.what.removeprefix("strategy ")
-        self.replies.setdefault((context.now, call.symbol, strategy), answer_of(reply))
+        asked = call.args[0]  # a context, or a book: both know the moment
+        name = call.what.removeprefix("strategy ")
+        self.replies.setdefault((asked.now, call.symbol, name), answer_of(reply))
 
     def _note_table(self, table: Table, key: tuple[str, str], start: int, until: int) -> None:
         for row in range(len(table.position)):

@@ -34,7 +34,7 @@ class Shelf:
         self.path = folder / f"sweep-{key}.jsonl"
 
     def read(self) -> dict[str, Row]:
-        """Return the finished rows by the name of their combination."""
+        """Return the finished rows by the name of their combination, without those that failed."""
         found: dict[str, Row] = {}
         if not self.path.exists():
             return found
@@ -42,7 +42,8 @@ class Shelf:
             try:
                 record = json.loads(line)
                 row = {name: _number(record["row"][name], name) for name in COLUMNS}
-                found[name_of(record["of"])] = row
+                if row["error"] is None:
+                    found[name_of(record["of"])] = row
             except (ValueError, KeyError, TypeError):
                 continue  # it was cut off
         return found

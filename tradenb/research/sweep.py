@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +12,19 @@ from tradenb.backtest.plan import Plan, make_plan
 from tradenb.core.rules import Rules
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
-from tradenb.errors import UsageError
-from tradenb.research.grid import Combination, Grid, combinations, name_of
+from tradenb.errors import StrategyError, UsageError
+from tradenb.research.grid import Combination, Grid, check_factory, combinations, name_of
 from tradenb.research.identity import candles_key, sweep_key
 from tradenb.research.runners import Work, rows_of
 from tradenb.research.shelf import Shelf
 from tradenb.research.task import COLUMNS, COUNTS, Place, Row, Settings, columns_of
 from tradenb.store.paths import find_home
+from tradenb.view.words import plural
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger("tradenb")
 
 
 def sweep(
@@ -55,7 +60,7 @@ def sweep(
         Finished combinations are kept in `research` under it.
     resume : bool, default True
         Take finished combinations of the same sweep (factory and what it names, candles, period,
-        rules) from disk.
+        rules) from disk. Those that failed are tried again.
     progress : bool, default True
         Show a progress bar.
 
@@ -69,7 +74,9 @@ def sweep(
     Raises
     ------
     UsageError, CandleError, ExchangeError
-        As `tn.backtest.run`, and for a grid or an executor that cannot work.
+        As `tn.backtest.run`, and for a grid, a factory or an executor that cannot work.
+    StrategyError
+        When every combination failed; the words are those of the first.
     StateError
         When worker processes died; what was finished is kept.
     """
@@ -77,18 +84,15 @@ def sweep(
     clash = sorted(set(wanted[0]) & set(COLUMNS))
     if clash:
         raise UsageError(f"parameters must not have the names of figures, {clash} do")
-    given: Any = strategy_factory
-    if not callable(given) or isinstance(given, StrategySpec):
-        raise UsageError(
-            "strategy_factory must be a function that makes the strategy of a combination, "
-            f"was {strategy_factory!r:.80}"
-        )
     plan, places = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
     settings = Settings(plan.symbols, plan.start, plan.end, plan.rules)
-    return swept(
-        strategy_factory, wanted, settings, places,
-        exchange=plan.source.name, executor=executor, home=home, resume=resume, progress=progress,
-    )  # fmt: skip
+    with bar("sweep", len(wanted), shown=progress) as note:
+        table = swept(
+            strategy_factory, wanted, settings, places,
+            exchange=plan.source.name, executor=executor, home=home, resume=resume, note=note,
+        )  # fmt: skip
+    tell_failures(table)
+    return table
 
 
 def loaded(
@@ -100,11 +104,18 @@ def loaded(
     end: Any,
     rules: Rules | None,
 ) -> tuple[Plan, list[Place]]:
-    """Check the arguments, and load all candles once.
+    """Check the arguments, and load all candles once; nothing has been run yet.
 
     The first combination says how much history is fetched where a source has more than it holds in
     memory; a factory that cannot make it fails here only if it fails for all.
     """
+    given: Any = factory
+    if not callable(given) or isinstance(given, StrategySpec):
+        raise UsageError(
+            "strategy_factory must be a function that makes the strategy of a combination, "
+            f"was {factory!r:.80}"
+        )
+    check_factory(factory, combination)
     plan = make_plan(symbols, _any_strategy(), exchange, start, end, rules, ())
     history = plan.history_ms
     try:
@@ -131,11 +142,9 @@ def swept(
     executor: Any = None,
     home: str | Path | None = None,
     resume: bool = True,
-    progress: bool = True,
+    note: Callable[[int], object],
 ) -> pd.DataFrame:
-    """Run what is not on disk yet, and make the table."""
-    from tqdm.auto import tqdm
-
+    """Run what is not on disk yet, and make the table; `note` hears how many rows came."""
     key = candles_key(places)
     shelf = Shelf(find_home(home).root / "research", sweep_key(factory, key, exchange, settings))
     known = shelf.read() if resume else {}
@@ -144,12 +153,40 @@ def swept(
     }
     waiting = [(place, item) for place, item in enumerate(wanted) if place not in rows]
     work = Work(factory, places, key, settings, waiting, shelf)
-    with tqdm(total=len(wanted), initial=len(rows), desc="sweep", disable=not progress) as bar:
-        for at, found in rows_of(work, executor) if waiting else ():
-            shelf.add([(wanted[place], row) for place, row in zip(at, found, strict=True)])
-            rows.update(zip(at, found, strict=True))
-            bar.update(len(at))
+    note(len(rows))
+    for at, found in rows_of(work, executor) if waiting else ():
+        shelf.add([(wanted[place], row) for place, row in zip(at, found, strict=True)])
+        rows.update(zip(at, found, strict=True))
+        note(len(at))
     return _table(wanted, [rows[place] for place in range(len(wanted))])
+
+
+@contextmanager
+def bar(words: str, total: int, *, shown: bool) -> Iterator[Callable[[int], object]]:
+    """Show a progress bar for as long as it lasts; give what it is moved with."""
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, desc=words, disable=not shown, leave=False) as found:
+        yield found.update
+
+
+def tell_failures(*tables: pd.DataFrame) -> None:
+    """Say how many combinations failed; raise if none is left.
+
+    Raises
+    ------
+    StrategyError
+    """
+    errors = [error for table in tables for error in table["error"] if error is not None]
+    if not errors:
+        return
+    total = sum(map(len, tables))
+    if len(errors) == total:
+        raise StrategyError(f"all {plural(total, 'combination')} failed, the first: {errors[0]}")
+    log.warning(
+        "%s of %s failed, see the column error; the first: %s",
+        f"{len(errors):,}", plural(total, "combination"), errors[0],
+    )  # fmt: skip
 
 
 def parameters(table: pd.DataFrame) -> list[str]:

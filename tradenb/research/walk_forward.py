@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import duration_ms, iso
+from tradenb.core.timeframe import DAY, duration_ms, iso
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import UsageError, unknown
+from tradenb.research.compare import SMALL_IS_GOOD
 from tradenb.research.grid import Grid, combinations
-from tradenb.research.sweep import loaded, parameters, swept
+from tradenb.research.sweep import bar, loaded, parameters, swept, tell_failures
 from tradenb.research.task import Settings
-from tradenb.view.figures import UNITS
+from tradenb.view.figures import MIN_DAYS, MIN_TRADES, NEEDS_MORE, UNITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +79,8 @@ class WalkForward:
     def verdict(self) -> str:
         """What the table says, in a sentence."""
         if not self.folds:
-            return f"nothing can be said: {self.metric} is N/A in every fold; make them longer"
+            few = f" (it needs {MIN_TRADES} trades in each part)" * (self.metric in NEEDS_MORE)
+            return f"nothing can be said: {self.metric} is N/A in every fold{few}; make them longer"
         told = (
             f"the in-sample best of {self.combinations} beat the out-of-sample median in "
             f"{self.better} of {self.folds} folds and {self.rank:.0f} % of the others on average"
@@ -122,7 +124,9 @@ def walk_forward(
         Length of the in-sample and of the out-of-sample part, such as "60d" and "20d". Each fold
         begins `test` later than the one before.
     metric : str, default "sharpe"
-        The figure that is to be as large as possible, of docs/statistics.md.
+        The figure to choose by, of docs/statistics.md: the largest (of drawdowns and losing streaks
+        the smallest). Ratios need 14 days
+        and 10 trades in each part; sums and means (`total_pnl`, `avg_pnl`) do not.
 
     Returns
     -------
@@ -132,36 +136,47 @@ def walk_forward(
     Raises
     ------
     UsageError
-        As `tn.sweep`; when there is one combination only, an unknown metric, or no whole fold.
+        As `tn.sweep`; when there is one combination only, an unknown metric, one that parts as
+        short as these never have, or no whole fold. All before anything is run.
     """
     if metric not in UNITS:
         raise unknown("figure", metric, UNITS)
     wanted = combinations(grid)
     if len(wanted) < 2:
         raise UsageError("walk-forward chooses among combinations; the grid has one only")
+    lengths = duration_ms(train), duration_ms(test)
+    _check_lengths(metric, *lengths)
     plan, places = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
     first = max(place[1] for place in places) if plan.start is None else plan.start
     ends = [
         begin + place.shape[1] * 60_000 for _, begin, place in places if not isinstance(place, str)
     ]
     last = min(ends) if plan.end is None else min(plan.end, *ends)
-    rows = []
-    for fold in _folds(first, last, duration_ms(train), duration_ms(test)):
-        tables = [
-            swept(
-                strategy_factory,
-                wanted,
-                Settings(plan.symbols, begin, finish, plan.rules),
-                places,
-                exchange=plan.source.name,
-                executor=executor,
-                home=home,
-                progress=progress,
-            )
-            for begin, finish in (fold[:2], fold[1:])
-        ]
-        rows.append(_row(fold, tables[0], tables[1], metric))
+    folds = _folds(first, last, *lengths)
+    rows, tables = [], []
+    with bar("walk-forward", 2 * len(folds) * len(wanted), shown=progress) as note:
+        for fold in folds:
+            inside, outside = (
+                swept(
+                    strategy_factory, wanted, Settings(plan.symbols, begin, finish, plan.rules),
+                    places, exchange=plan.source.name, executor=executor, home=home, note=note,
+                )
+                for begin, finish in (fold[:2], fold[1:])
+            )  # fmt: skip
+            tables += [inside, outside]
+            rows.append(_row(fold, inside, outside, metric))
+    tell_failures(*tables)
     return WalkForward(_table(rows, list(wanted[0])), metric, len(wanted))
+
+
+def _check_lengths(metric: str, train: int, test: int) -> None:
+    """Refuse a figure that the parts of a fold are too short for."""
+    if metric in NEEDS_MORE and min(train, test) < MIN_DAYS * DAY:
+        raise UsageError(
+            f"{metric} is N/A below {MIN_DAYS} days and {MIN_TRADES} trades; train is "
+            f"{train / DAY:g} days and test {test / DAY:g}: make both {MIN_DAYS}d or longer, or "
+            'choose metric="avg_pnl" or "total_pnl"'
+        )
 
 
 def _folds(first: int, last: int, train: int, test: int) -> list[tuple[int, int, int]]:
@@ -181,19 +196,20 @@ def _row(
     """Choose the best in sample (the first of equals) and compare it out of sample."""
     row: dict[str, Any] = dict(zip(("in_start", "out_start", "out_end"), fold, strict=True))
     names = parameters(inside)
+    good = -1.0 if metric in SMALL_IS_GOOD else 1.0
     if inside[metric].notna().sum() == 0:
         return row | dict.fromkeys(
             [*names, "in_sample", "out_of_sample", "median", "rank", "better"]
         )
-    best: Any = inside[metric].idxmax()
+    best: Any = (good * inside[metric]).idxmax()
     row |= {name: inside[name][best] for name in names}
     found, others = outside[metric][best], outside[metric].drop(best).dropna()
     row |= {"in_sample": inside[metric][best], "out_of_sample": found}
     if math.isnan(found) or others.empty:
         return row | {"median": outside[metric].median(), "rank": None, "better": None}
-    rank = 100 * ((others < found).mean() + (others == found).mean() / 2)
+    rank = 100 * ((good * others < good * found).mean() + (others == found).mean() / 2)
     median = outside[metric].median()
-    return row | {"median": median, "rank": rank, "better": bool(found > median)}
+    return row | {"median": median, "rank": rank, "better": bool(good * found > good * median)}
 
 
 def _table(rows: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:

@@ -130,6 +130,8 @@ def _look_at_rest(filesystem: Filesystem, home: Home, path: Path, kind: str) -> 
         return Finding(path, "leftover", "of a writer that died")
     if kind == "journal" and (".jsonl.torn-" in path.name):
         return Finding(path, "kept", f"{size} bytes cut off after a crash")
+    if kind == "lived":
+        return Finding(path, "ok", f"{size} bytes of what the run went through, for tn.parity")
     if kind == "journal":
         return _look_at_journal(filesystem, path, size)
     if kind in ("signal", "schedule", "partial", "risk", "control"):

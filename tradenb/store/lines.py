@@ -27,15 +27,21 @@ class Line(NamedTuple):
 
 def forwards(filesystem: Filesystem, path: Path) -> Iterator[Line]:
     """Read the rows of a file from its beginning."""
+    for line, end in whole_lines(filesystem, path):
+        found = _line(line, end)
+        if found is not None:
+            yield found
+
+
+def whole_lines(filesystem: Filesystem, path: Path) -> Iterator[tuple[bytes, int]]:
+    """Read the lines of a file that end, and the offset of the byte after each."""
     start, rest = 0, b""
     while True:
         piece = filesystem.read(path, limit=CHUNK, start=start + len(rest))
         *lines, rest_after = (rest + piece).split(b"\n")
         for line in lines:
             start += len(line) + 1
-            found = _line(line, start)
-            if found is not None:
-                yield found
+            yield line, start
         rest = rest_after
         if not piece or len(rest) > _LONGEST:
             return

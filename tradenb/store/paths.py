@@ -135,6 +135,10 @@ class Home:
         """Return the file of what happened in a run."""
         return self._file("journal", key, ".jsonl")
 
+    def lived(self, key: Key) -> Path:
+        """Return the file of what a run went through."""
+        return self._file("lived", key, ".jsonl")
+
     def view(self, kind: View, key: Key) -> Path:
         """Return a file that people and tools look at."""
         return self._file(kind, key, ".json")

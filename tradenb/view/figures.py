@@ -32,6 +32,15 @@ UNITS: Final[dict[str, str]] = {
 }  # fmt: skip
 """Names of all figures, in the order of `result.stats`, with their units (pp: percent points)."""
 
+NEEDS_MORE: Final = frozenset(
+    {
+        "sharpe", "sharpe_annual", "sortino", "profit_factor", "certainty_ratio", "trades_per_year",
+        "expected_yearly_return", "annual_return", "calmar",
+    }
+)  # fmt: skip
+"""Figures that are N/A below `MIN_TRADES` trades or `MIN_DAYS` days: they would be guesses."""
+MIN_TRADES: Final = 10
+MIN_DAYS: Final = 14
 _NOT_AVAILABLE: Final = math.nan
 _MINUTE: Final = 60_000
 _DAY: Final = 86_400_000
@@ -62,8 +71,8 @@ def figures(
     start: int,
     end: int,
     instances: int = 1,
-    min_trades: int = 10,
-    min_days: float = 14,
+    min_trades: int = MIN_TRADES,
+    min_days: float = MIN_DAYS,
 ) -> dict[str, float]:
     """Compute all statistics of closed trades.
 

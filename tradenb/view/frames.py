@@ -17,6 +17,10 @@ from tradenb.core.signal import Trade
 if TYPE_CHECKING:
     import pandas
 
+    from tradenb.engine.indicators import Coverage
+
+Coverages: TypeAlias = "Mapping[tuple[str, str], Sequence[Coverage]]"
+"""In how much of a run each indicator had a value, by (strategy, symbol)."""
 OpenRow: TypeAlias = tuple[str, str, str, str, float, float | None]
 """What is open at the end of a run: the values of `OPEN_COLUMNS`; no pnl_percent if scheduled."""
 
@@ -79,6 +83,30 @@ def trade_frame(trades: Sequence[Trade]) -> pandas.DataFrame:
     """
     columns = {name: list(map(attrgetter(name), trades)) for name in TRADE_COLUMNS}
     return _frame(TRADE_COLUMNS, columns)
+
+
+def coverage_frame(coverage: Coverages) -> pandas.DataFrame:
+    """Tabulate in how much of a run each indicator had a value.
+
+    Returns
+    -------
+    DataFrame
+        strategy, symbol, name, timeframe (str), candles, values (int64), first
+        (datetime64[ms, UTC], NaT without a value).
+    """
+    import pandas as pd
+
+    rows = [
+        (strategy, symbol, *item)
+        for (strategy, symbol), found in coverage.items()
+        for item in found
+    ]
+    columns = ["strategy", "symbol", "name", "timeframe", "candles", "values", "first"]
+    frame = pd.DataFrame(rows, columns=columns)
+    times = pd.to_datetime(frame["first"].astype("Int64"), unit="ms", utc=True)
+    frame["first"] = times.astype("datetime64[ms, UTC]")
+    words = dict.fromkeys(columns[:4], "str")
+    return frame.astype({**words, "candles": "int64", "values": "int64"})
 
 
 def open_frame(rows: Sequence[OpenRow]) -> pandas.DataFrame:

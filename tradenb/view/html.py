@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from tradenb.view.figures import MIN_DAYS, MIN_TRADES
 from tradenb.view.svg import equity_svg
 from tradenb.view.words import (
     NOT_AVAILABLE,
@@ -114,8 +115,8 @@ def too_few(summary: Summary) -> str:
     if NOT_AVAILABLE not in shown:
         return ""
     return (
-        f"{NOT_AVAILABLE}: not enough to tell. Ratios need 10 trades over 14 days, "
-        "and differing results with a loss among them."
+        f"{NOT_AVAILABLE}: not enough to tell. Ratios need {MIN_TRADES} trades over {MIN_DAYS} "
+        "days, and differing results with a loss among them."
     )
 
 

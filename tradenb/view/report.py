@@ -18,6 +18,7 @@ from tradenb.view.html import asset, headline, headline_figures, subline, too_fe
 from tradenb.view.stats import heatmap
 from tradenb.view.svg import equity_svg
 from tradenb.view.tables import (
+    coverage_table,
     group_table,
     heatmap_table,
     monthly_table,
@@ -86,11 +87,13 @@ def _parts(summary: Summary, drawn: Sequence[str]) -> list[str]:
         _section("Statistics", statistics_table(summary.figures)),
         _section("Open at the end", open_table(summary.open), _OPEN) if summary.open else "",
         _trades(trades),
+        _indicators(summary),
         _settings(summary),
     ]
 
 
 _COMPOUNDED: Final = "Percent, compounded, by the month in which trades were closed, UTC."
+_COMPUTED: Final = "Times UTC. Read at the last closed candle; before the first value they are NaN."
 _OPEN: Final = "Neither in the trades nor in the figures."
 _OVERALL: Final = "The last row is computed from all trades together; it is no sum of the others."
 
@@ -175,6 +178,12 @@ def _trades(trades: Sequence[Trade]) -> str:
     words += f", the newest {LISTED:,} listed, {left:,} left out." if left > 0 else "."
     printed = '<p class="muted printed">On paper the first 100 rows; the page holds the rest.</p>'
     return _section("Trades", trade_table(trades[-LISTED:]) + printed, words)
+
+
+def _indicators(summary: Summary) -> str:
+    if not any(summary.coverage.values()):
+        return ""
+    return _section("Indicators", coverage_table(summary.coverage), _COMPUTED)
 
 
 def _settings(summary: Summary) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tradenb.core.signal import Trade
-    from tradenb.view.frames import OpenRow
+    from tradenb.view.frames import Coverages, OpenRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,8 @@ class Summary:
         Settings as `Rules.model_dump()` gives them; shown by the report.
     strategy_notes : mapping of str to str
         What each strategy was asked with, for the report: "every 5m, risk one-at-a-time".
+    coverage : mapping of (strategy, symbol) to sequence of Coverage
+        In how much of the run each indicator had a value; shown by the report.
     """
 
     title: str = "Backtest"
@@ -57,6 +59,7 @@ class Summary:
     elapsed_seconds: float | None = None
     rules: Mapping[str, object] = field(default_factory=dict)
     strategy_notes: Mapping[str, str] = field(default_factory=dict)
+    coverage: Coverages = field(default_factory=dict)
 
     @property
     def instances(self) -> int:

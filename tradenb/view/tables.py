@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tradenb.core.timeframe import iso
 from tradenb.view.breakdown import Group, monthly_returns
 from tradenb.view.definitions import DEFINITIONS
-from tradenb.view.words import MONTHS, escaped, figure, held, number, percent, price, tone
+from tradenb.view.words import (
+    MONTHS,
+    NOT_AVAILABLE,
+    escaped,
+    figure,
+    held,
+    number,
+    percent,
+    price,
+    tone,
+)
 
 if TYPE_CHECKING:
     import pandas
 
     from tradenb.core.signal import Trade
-    from tradenb.view.frames import OpenRow
+    from tradenb.view.frames import Coverages, OpenRow
 
 _STRONGEST: Final = 42  # percent of colour in the cell with the largest value
 _COLOURED: Final = ("total_pnl", "expectancy", "sharpe")
@@ -175,6 +185,25 @@ def settings_table(settings: Mapping[str, object], name: str) -> str:
     """List names and values."""
     rows = [[Cell(escaped(key, 80)), Cell(escaped(settings[key], 300), "wrap")] for key in settings]
     return table([(name, ""), ("", "")], rows, name=name, kind="narrow")
+
+
+def coverage_table(coverage: Coverages) -> str:
+    """List the indicators of a run: when they first had a value, and how often."""
+    rows = [
+        [
+            Cell(escaped(item.name, 60)),
+            Cell(item.timeframe),
+            Cell(escaped(strategy, 60)),
+            Cell(escaped(symbol, 60)),
+            Cell(NOT_AVAILABLE if item.first is None else iso(item.first)),
+            Cell(f"{item.values:,} of {item.candles:,}", "right"),
+        ]
+        for (strategy, symbol), found in coverage.items()
+        for item in found
+    ]
+    heads = [("Indicator", ""), ("Timeframe", ""), ("Strategy", ""), ("Symbol", "")]
+    heads += [("First value", ""), ("Candles with a value", "right")]
+    return table(heads, rows, name="Indicators")
 
 
 def _trade_row(trade: Trade) -> list[Cell]:

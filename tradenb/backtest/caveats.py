@@ -1,0 +1,75 @@
+"""What somebody should know before he believes the figures of a backtest, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tradenb.engine.session import Session
+from tradenb.view.words import plural
+
+if TYPE_CHECKING:
+    from tradenb.backtest.result import Result
+    from tradenb.core.events import Event
+    from tradenb.core.signal import Trade
+
+
+def caveats(result: Result, session: Session) -> list[str]:
+    """Return the sentences, the most important first."""
+    found = []
+    if result.open_count:
+        found.append(
+            f"{result.open_count} still open or scheduled at the end, not in the trades; see "
+            "result.open"
+        )
+    if session.timeouts:
+        calls = plural(session.timeouts, "call")
+        found.append(f"not reproducible: {calls} of your functions timed out; see result.events")
+    troubled = [event for event in result.event_list if event.kind in ("error", "rejected")]
+    errors = [event.note for event in troubled if event.kind == "error"]
+    if errors:
+        times = plural(len(errors), "error")
+        found.append(f"{times} in your functions, see result.events; the first: {errors[0]}")
+    if result.asks_lost:
+        lost = plural(result.asks_lost, "ask")
+        found.append(
+            f"{lost} found too little history (warm-up); give a later start=, so that there is "
+            "history before it"
+        )
+    found += _silent_indicators(result)
+    found += _invalid_candidates(troubled)
+    if _overlap(result.trade_list):
+        found.append(
+            "positions overlap in time: equity compounds every trade at full size, as if each "
+            "had the whole account"
+        )
+    return found
+
+
+def _invalid_candidates(events: list[Event]) -> list[str]:
+    """Say that candidates broke the rules; a run where all do looks like one without signals."""
+    notes = [event.note for event in events if event.exit_reason == "invalid"]
+    if not notes:
+        return []
+    count = plural(len(notes), "candidate")
+    return [f"{count} broke the rules and were rejected, the first by {notes[0]}"]
+
+
+def _silent_indicators(result: Result) -> list[str]:
+    """Name the indicators that never had a value: a strategy that compares with NaN is silent."""
+    return [
+        f"indicator {item.name!r} ({item.timeframe}) of {strategy} has no value in the whole run "
+        f"on {symbol}: {plural(item.candles, 'candle')} seen; give it more history (a later "
+        "start=) or look at what it computes"
+        for (strategy, symbol), found in result.coverage.items()
+        for item in found
+        if not item.values
+    ]
+
+
+def _overlap(trades: list[Trade]) -> bool:
+    latest = 0
+    for opened, closed in sorted((trade.opened_at, trade.closed_at) for trade in trades):
+        if opened < latest:
+            return True
+        latest = max(latest, closed)
+    return False
