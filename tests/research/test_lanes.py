@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from functools import partial
 from random import Random
 
@@ -29,9 +30,7 @@ def figures(spec, rules=None, symbols=(SYMBOL,), **period):
     # What an earlier trial looked up must not change a later one.
     first, found = run_trial(plan, own), run_trial(plan, own)
     assert same(first, found)
-    result = tn.backtest.run(
-        symbols, strategy=spec, exchange=own, rules=rules, progress=False, **period
-    )
+    result = by_the_machine(symbols, spec, own, rules, **period)
     kinds = [event.kind for event in result.event_list]
     expected = result.figures | {
         "open": len(result.open),
@@ -40,6 +39,14 @@ def figures(spec, rules=None, symbols=(SYMBOL,), **period):
         "asks_lost": result.asks_lost,
     }
     return found, expected
+
+
+def by_the_machine(symbols, spec, exchange, rules=None, **period):
+    """A backtest that takes no jumps, since somebody hears of its events."""
+    with tn.subscribe(lambda event: None, mode="backtest"):
+        return tn.backtest.run(
+            symbols, strategy=spec, exchange=exchange, rules=rules, progress=False, **period
+        )
 
 
 def same(found, expected):
@@ -134,3 +141,51 @@ def test_what_ends_a_backtest_ends_a_trial():
     run = partial(run_trial, make_plan(SYMBOL, made, own, None, None, None, ()), own)
     with pytest.raises(tn.StrategyError, match="signals of broken failed: ZeroDivisionError: oh"):
         run()
+
+
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 10_000),
+    every=st.sampled_from(["1m", "5m", "15m"]),
+    broken=st.booleans(),
+    start=st.sampled_from([None, minute(700)]),
+    end=st.sampled_from([None, minute(1_999)]),
+    rules=st.sampled_from([None, Rules(fee_percent=0.02, slippage_percent=0.2)]),
+)
+def test_a_backtest_that_jumps_is_that_of_the_machine(seed, every, broken, start, end, rules):
+    @tn.strategy(f"j{seed}", every=every, vectorised=True)
+    def made(df):
+        close = df.close.to_numpy()
+        found = random_candidates(seed, len(df), close)
+        if not broken:
+            found |= {
+                "take_profit": close * (1 + found["position"] * 0.01),
+                "stop_loss": close * (1 - found["position"] * 0.01),
+                "minutes": 240,
+            }
+        return found
+
+    own = Market("m", {SYMBOL: GRID})
+    period = {"start": start, "end": end}
+    plain = by_the_machine(SYMBOL, made, own, rules, **period)
+    jumped = tn.backtest.run(
+        SYMBOL, strategy=made, exchange=own, rules=rules, progress=False, **period
+    )
+    assert jumped._chase is not None
+    assert jumped.warnings == plain.warnings
+    assert jumped.trade_list == plain.trade_list
+    assert jumped.event_list == plain.event_list
+    assert jumped.open.equals(plain.open)
+    assert repr(jumped) == repr(plain)
+
+
+def test_what_jumped_can_be_pickled_with_its_events():
+    @tn.strategy("pickled", every="5m", vectorised=True)
+    def made(df):
+        return random_candidates(5, len(df), df.close.to_numpy())
+
+    own = Market("m", {SYMBOL: GRID})
+    result = tn.backtest.run(SYMBOL, strategy=made, exchange=own, progress=False)
+    kept = pickle.loads(pickle.dumps(result))
+    assert kept.event_list == by_the_machine(SYMBOL, made, own).event_list
+    assert kept.trade_list == result.trade_list

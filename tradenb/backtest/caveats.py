@@ -24,7 +24,7 @@ def caveats(result: Result, session: Session) -> list[str]:
     if session.timeouts:
         calls = plural(session.timeouts, "call")
         found.append(f"not reproducible: {calls} of your functions timed out; see result.events")
-    troubled = [event for event in result.event_list if event.kind in ("error", "rejected")]
+    troubled = result.troubled
     errors = [event.note for event in troubled if event.kind == "error"]
     if errors:
         times = plural(len(errors), "error")

@@ -31,7 +31,7 @@ class Job:
     """
 
     def __init__(self, plan: Plan, work: Work | None = None) -> None:
-        self._work = Work(plan, bus) if work is None else work
+        self._work = Work(plan, bus, jumps=True) if work is None else work
         self._pump: Pump = self._work.pump()
         self._finished = threading.Event()
         self._closed = threading.Event()

@@ -12,7 +12,7 @@ from tradenb.core import touch
 from tradenb.core.candles import Candles
 from tradenb.core.machine import exit_of
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Position, Signal
+from tradenb.core.signal import ExitReason, Position, Signal
 from tradenb.core.timeframe import MINUTE
 
 _LARGEST: Final = 1_000_000
@@ -20,10 +20,11 @@ Key = tuple[int, bool, float, float, int]
 
 
 class Exit(NamedTuple):
-    """Row of the candle that ends a position, and the price."""
+    """Row of the candle that ends a position, the price, and why."""
 
     row: int
     price: float
+    reason: ExitReason
 
 
 class Closed(NamedTuple):
@@ -76,8 +77,7 @@ class Outcomes:
             position: Position = "long" if long else "short"
             at = candles.start + (row + 1) * MINUTE
             signal = Signal("", "", "", position, 0.0, target, stop, minutes, None, None, at)
-            price, _ = exit_of(signal, touch.extremes(candles, touched, rules), rules)
-            return Exit(touched, price)
+            return Exit(touched, *exit_of(signal, touch.extremes(candles, touched, rules), rules))
         if row + minutes > last:
             return None
-        return Exit(last, touch.market_price(candles, last, rules))
+        return Exit(last, touch.market_price(candles, last, rules), "time_expired")

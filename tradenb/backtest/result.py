@@ -80,6 +80,7 @@ class Result:
         self.asks_lost = sum(self.asks_lost_by.values())
         self._candles: dict[str, Candles] = work.candles
         self._events: list[Event] = work.events
+        self._chase = work.chase
         self._trades: list[Trade] = session.trades
         self._open = _open_rows(session, plan.rules)
         self.warnings = [*work.warnings, *caveats(self, session)]
@@ -113,10 +114,21 @@ class Result:
         """How many signals are still open or scheduled at the end."""
         return len(self._open)
 
-    @property
+    @cached_property
     def event_list(self) -> list[Event]:
         """The events as records, in their order; no pandas needed."""
-        return self._events
+        return self._events if self._chase is None else self._chase.events()
+
+    @property
+    def troubled(self) -> list[Event]:
+        """The errors and rejected candidates among the events."""
+        if self._chase is not None and not self._chase.refused:
+            return []
+        return [event for event in self.event_list if event.kind in ("error", "rejected")]
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.event_list  # noqa: B018 - made now: what makes them cannot be pickled
+        return {**self.__dict__, "_chase": None}
 
     @cached_property
     def figures(self) -> dict[str, float]:
@@ -127,7 +139,7 @@ class Result:
     @cached_property
     def events(self) -> pd.DataFrame:
         """One row an event, in order."""
-        return frames.event_frame(self._events)
+        return frames.event_frame(self.event_list)
 
     @cached_property
     def trades(self) -> pd.DataFrame:

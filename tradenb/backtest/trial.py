@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tradenb.backtest.chase import chased, suits_table
 from tradenb.backtest.job import Job
-from tradenb.backtest.lane import Tally, asked, chased, suits_asks, suits_table
+from tradenb.backtest.lane import Tally, asked, suits_asks
 from tradenb.backtest.outcome import Closed, Outcomes
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.work import BLOCK, Work
@@ -109,7 +110,10 @@ class _Trial(Work):
 
     def _chase(self, instance: Instance) -> None:
         if instance.signals is not None:
-            chased(instance, instance.signals.table, self._outcomes(instance), self.tally)
+            chase = chased(instance, instance.signals.table, self._outcomes(instance))
+            self.tally.trades += chase.closed()
+            self.tally.rejected += chase.refused
+            self.tally.open += chase.open
 
     def _all_events(self, session: Session) -> Pump:
         for until in [*range(self.start + BLOCK, self.end, BLOCK), self.end]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tradenb.backtest.chase import Chase, chased, suits_table
+from tradenb.backtest.outcome import Outcomes
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.worker import timed
 from tradenb.bus import Bus, Performance, Subscription
@@ -55,13 +57,19 @@ class Work:
         None until the candles are loaded.
     stage : str
         What is being done, for people.
+    jumps : bool
+        Whether a vectorised strategy that is alone may be run by jumps.
+    chase : Chase or None
+        Those jumps, which make the events when they are wanted; `events` is empty then.
     """
 
     plan: Plan
     bus: Bus
     stage: str = "loading"
     loaded: float = 0.0
+    jumps: bool = False
     events: list[Event] = field(default_factory=list)
+    chase: Chase | None = None
     candles: dict[str, Candles] = field(default_factory=dict)
     intake: dict[str, Intake] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
@@ -95,7 +103,8 @@ class Work:
         session = self.session = self._session()
         yield from self._prepare(session)
         self.stage = "running"
-        for until in _blocks(self.start, self.end):
+        self._jump(session)
+        for until in _blocks(self.start, self.end) if self.chase is None else ():
             block_began = time.perf_counter()
             yield from session.pump(until)
             fresh, session.events = session.events, []
@@ -105,6 +114,22 @@ class Work:
         yield from self._measure("backtest_total", began)
         self.elapsed_s = time.perf_counter() - began
         self.stage = "done"
+
+    def _jump(self, session: Session) -> None:
+        """Run a vectorised strategy by jumps, if nobody is to be told of anything on the way."""
+        wants = self.bus.wants
+        heard = wants("events", "backtest") or wants("errors", "backtest")
+        if not self.jumps or heard or wants("performance", "backtest"):
+            return
+        instance, *others = session.instances
+        signals = instance.signals
+        if others or signals is None or not suits_table(instance, signals.table):
+            return
+        outcomes = Outcomes(instance.candles, instance.rules)
+        self.chase = chased(instance, signals.table, outcomes)
+        session.trades = self.chase.trades()
+        instance.state = self.chase.last_state()
+        session.now = instance.state.cursor
 
     def _load(self, symbol: str) -> None:
         plan, before = self.plan, self.loaded
