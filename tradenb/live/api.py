@@ -177,10 +177,11 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
         state, last_tick, saved, last_error.
     """
     from tradenb.live.listing import listing
+    from tradenb.live.standing import mode_of
 
-    runs = desk.runs()
-    rehearsed = [run for run in living() if run.status == "running" and run not in runs]
-    return listing([*runs, *rehearsed], home)
+    running = [run for run in living() if run.status == "running"]
+    rehearsed = [run for run in running if mode_of(run.shelf.home) == "rehearsal"]
+    return listing([*desk.runs(), *rehearsed], home)
 
 
 @explained("tn.live.attach")

@@ -13,7 +13,7 @@ from tradenb.core.state import State
 from tradenb.engine.arguments import label_of
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
-from tradenb.live.listing import is_locked
+from tradenb.live.listing import is_locked, status_of
 from tradenb.live.reported import Reported
 from tradenb.store.control import RequestKind, send
 from tradenb.store.filesystem import DiskFilesystem
@@ -72,11 +72,12 @@ class AttachedRun(Reported):
 
     @property
     def status(self) -> Status:
-        """Running while somebody holds the lock; done when it was ended by stop; else idle."""
-        if is_locked(self._disk, self._home.lock(self._key)):
-            return "running"
-        state = self._state()
-        return "done" if state is not None and state.done else "idle"
+        """Running while somebody holds the lock; done when it was ended by stop; else idle.
+
+        A rehearsal that nobody lives through is done.
+        """
+        locked = is_locked(self._disk, self._home.lock(self._key))
+        return status_of(self._home, self._state(), locked=locked)
 
     @property
     def position(self) -> Held | None:

@@ -113,10 +113,12 @@ def _row_of_document(disk: DiskFilesystem, home: Home, key: Key) -> dict[str, An
     return row | {"last_error": _last_error(disk, home, key, since=body["start"])}
 
 
-def status_of(home: Home, state: State, *, locked: bool) -> Status:
+def status_of(home: Home, state: State | None, *, locked: bool) -> Status:
     """Say how a run on disk stands; a rehearsal that nobody lives through has ended."""
     if locked:
         return "running"
+    if state is None:
+        return "idle"
     return "done" if state.done or mode_of(home.root) == "rehearsal" else "idle"
 
 
