@@ -33,7 +33,7 @@ SLOW = range(40, 90, 5)
 
 def measure(times: int, *, quick: bool) -> Iterator[Line | Heading]:
     market = work.market(1, work.YEAR)
-    yield Heading("Work W with indicators, and vectorised: whole runs with all events")
+    yield Heading("Work W with indicators, and vectorised: whole runs")
     specs = [callback(10, 50), vectorised(10, 50)]
     trades = [work.run(market, spec).trade_list for spec in specs]
     assert _plain(trades[0]) == _plain(trades[1])

@@ -213,7 +213,7 @@ class _Asks:
         places, self.at = places[within], at[within]
         self.first = first
         self.table_row = places
-        self.row = (self.at - first) // MINUTE - 1
+        self.row = (table.first - first) // MINUTE - 1 + places * (table.step // MINUTE)
         self.long = table.position[places] == LONG
         names = ("take_profit", "stop_loss", "minutes")
         self.numbers = {name: table.numbers[name][places] for name in names}
@@ -221,10 +221,10 @@ class _Asks:
         # Place of the first candidate at or after each slot of the grid of asks.
         self._step = table.step
         self._origin = int(self.at[0]) if len(self.at) else 0
-        slots = (self.at - self._origin) // table.step
-        taken = np.zeros(int(slots[-1]) + 1 if len(slots) else 0, dtype=np.intp)
+        slots = places - places[0] if len(places) else places
+        taken = np.zeros(int(slots[-1]) + 1 if len(slots) else 0, dtype=np.int32)
         taken[slots] = 1
-        self._place = _quick(np.cumsum(taken) - taken)
+        self._place = _quick(np.cumsum(taken, dtype=np.int32) - taken)
 
     def place_from(self, row: int) -> int:
         """Return the place of the first candidate asked for at the close of a row or later."""

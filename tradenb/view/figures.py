@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import accumulate, groupby
-from operator import add
+from operator import add, le, mul, sub
 from typing import Final, Protocol
 
 from tradenb.errors import UsageError
@@ -114,10 +114,8 @@ def figures(
     60.0
     """
     _check_bounds(start, end, instances=instances, min_trades=min_trades, min_days=min_days)
-    _check_trades(trades)
+    returns, held = _columns(trades)
     period = end - end % _MINUTE - (start - start % _MINUTE)
-    returns = [float(trade.pnl_percent) for trade in trades]
-    held = _total(float(trade.closed_at - trade.opened_at) for trade in trades)
     equity, sums = _curves(returns)
     found = _path(returns, equity, sums)
     found["exposure"] = _ratio(held, float(period * instances)) if returns else 0.0
@@ -139,21 +137,19 @@ def _ratio(above: float, below: float) -> float:
 
 def _curves(returns: Sequence[float]) -> tuple[list[float], list[float]]:
     """Return equity and plain sum after each trade, from 1 and from 0."""
-    equity, sums = [1.0], [0.0]
-    for change in returns:
-        equity.append(equity[-1] * (1 + change / 100))
-        sums.append(sums[-1] + change)
-    return equity, sums
+    factors = [1 + change / 100 for change in returns]
+    return [*accumulate(factors, mul, initial=1.0)], [*accumulate(returns, initial=0.0)]
 
 
 def _relative_fall(curve: Sequence[float]) -> float:
-    return max(
-        (peak - value) / peak for peak, value in zip(accumulate(curve, max), curve, strict=True)
-    )
+    peaks: Iterable[float] = accumulate(curve, max)
+    return max([(peak - value) / peak for peak, value in zip(peaks, curve, strict=True)])
 
 
 def _plain_fall(curve: Sequence[float]) -> float:
-    return max(peak - value for peak, value in zip(accumulate(curve, max), curve, strict=True))
+    peaks: Iterable[float] = accumulate(curve, max)
+    falls: Iterable[float] = map(sub, peaks, curve)
+    return max(falls)
 
 
 def _path(
@@ -252,7 +248,18 @@ def _check_bounds(
         raise UsageError(f"min_days must be 0 or more, was {min_days!r}")
 
 
-def _check_trades(trades: Iterable[ClosedTrade]) -> None:
+def _columns(trades: Sequence[ClosedTrade]) -> tuple[list[float], float]:
+    """Return the results of the trades, and how long they were held in all, ms."""
+    returns = [trade.pnl_percent for trade in trades]
+    opened = [trade.opened_at for trade in trades]
+    closed = [trade.closed_at for trade in trades]
+    if not all(map(math.isfinite, returns)) or not all(map(le, opened, closed)):
+        _refuse(trades)
+    return [*map(float, returns)], _total(map(float, map(sub, closed, opened)))
+
+
+def _refuse(trades: Sequence[ClosedTrade]) -> None:
+    """Name the first trade that cannot be."""
     for index, trade in enumerate(trades):
         if not math.isfinite(trade.pnl_percent):
             raise UsageError(
