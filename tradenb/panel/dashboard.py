@@ -19,6 +19,7 @@ from uuid import uuid4
 import anywidget
 import traitlets
 
+from tradenb.calls import explained
 from tradenb.errors import StateError, TradenbError
 from tradenb.panel.asking import marker_of, prepare, take
 from tradenb.panel.attention import Attention
@@ -231,6 +232,7 @@ def _beside(root: str) -> str:
     return "" if found.startswith("..") else found.replace(os.sep, "/")
 
 
+@explained("tn.dashboard")
 def dashboard(home: str | Path | None = None) -> Dashboard:
     """Show all live runs: positions, prices, equity, events, and buttons that stop them.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.backtest.plan import make_plan
 from tradenb.backtest.trial import Market, run_trial
+from tradenb.calls import explained
 from tradenb.core.rules import Rules
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
@@ -22,6 +23,7 @@ METRICS: Final = (
 )  # fmt: skip
 
 
+@explained("tn.compare")
 def compare(
     strategies: Sequence[Any],
     *,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.backtest.plan import make_plan
+from tradenb.calls import explained
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import iso
 from tradenb.engine.registry import registry
@@ -103,6 +104,7 @@ class Lookahead:
             yield f"  note: {words}"
 
 
+@explained("tn.lookahead")
 def lookahead(
     strategy: Any,
     *,

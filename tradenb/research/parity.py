@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from tradenb.calls import explained
 from tradenb.core.candles import Candles
 from tradenb.core.timeframe import iso
 from tradenb.engine.ports import CandleSource
@@ -129,6 +130,7 @@ class Parity:
         yield from (f"  note: {words}" for words in self.notes)
 
 
+@explained("tn.parity")
 def parity(
     run: Run | Sequence[AttachedRun] | str,
     *,

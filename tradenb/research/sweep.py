@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradenb.backtest.plan import Plan, make_plan
+from tradenb.calls import explained
 from tradenb.core.rules import Rules
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("tradenb")
 
 
+@explained("tn.sweep")
 def sweep(
     strategy_factory: Callable[..., StrategySpec],
     *,

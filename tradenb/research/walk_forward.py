@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tradenb.calls import explained
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, duration_ms, iso
 from tradenb.engine.specs import StrategySpec
@@ -98,6 +99,7 @@ class WalkForward:
         return walk_html(self.table, html.escape(self.verdict), holds=self.holds)
 
 
+@explained("tn.walk_forward")
 def walk_forward(
     strategy_factory: Callable[..., StrategySpec],
     *,
