@@ -189,7 +189,8 @@ def _copy_state(home: Path, to: Path) -> int:
     """Copy the documents and the kill switch of a home; return how many documents there are."""
     data = home / "data"
     found = [path for path in data.glob("state/*/*.json") if path.is_file()]
-    for path in [*found, *data.glob("KILL")]:
+    undecided = data.glob("state/*/*.json.ours-*")
+    for path in [*found, *undecided, *data.glob("KILL")]:
         target = to / path.relative_to(home)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())

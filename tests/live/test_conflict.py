@@ -161,3 +161,110 @@ def test_events_that_nobody_asks_for_begin_nothing(counts):
     assert "not begun" in repr(events)
     with pytest.raises(tn.UsageError, match="rules must be"):
         tn.live.run("BTCUSDT", strategy=counts, exchange=never, rules={"fee": 1})
+
+
+# ---------------------------------------------------------- nothing that ours holds is forgotten
+
+
+@pytest.fixture
+def holds():
+    """It opens at once and holds on; its rule lets one in."""
+
+    @tn.strategy("counts", every="1m", risk=tn.risks.max_open(1, name="one"))
+    def counts(ctx):
+        price = ctx.price
+        return tn.long(take_profit=1.5 * price, stop_loss=0.9 * price, minutes=1_000)
+
+    return counts
+
+
+def emptied_by_another(run):
+    """Let the document say that nothing is held."""
+    until(lambda: run.position, "a position")
+    until(document().exists, "a commit")
+    found = read_document(DiskFilesystem(), document())
+    state = {**found.body["state"], "signal": None, "scheduled": None, "opened_at": None}
+    state["milestones"] = {"gained": 0, "lost": 0}
+    document().write_bytes(encode(found.seq + 70, {**found.body, "state": state}))
+
+
+def test_both_states_count_in_the_risk_books_until_it_is_decided(quick, holds):
+    asking = []
+
+    @tn.strategy("beside", every="1m", risk=tn.risks.max_open(1, name="one"))
+    def beside(ctx):
+        price = ctx.price
+        return (
+            tn.long(take_profit=1.5 * price, stop_loss=0.9 * price, minutes=1_000)
+            if asking
+            else None
+        )
+
+    run = quick.start(holds)
+    emptied_by_another(run)
+    run.cancel()
+    until(lambda: run.undecided, "that somebody else wrote it")
+    other = quick.start(beside)
+    asking.append(True)
+    until(lambda: len(other.events()), "an answer")
+    assert set(other.events()["kind"]) == {"rejected"}
+    assert other.position is None
+
+
+def test_a_run_that_is_undecided_is_not_retired(quick, counts, capsys):
+    run = quick.start(counts)
+    written_by_another(run)
+    run.release()
+    assert run.wait(20)
+    assert main(["retire", "BTCUSDT:counts"]) == 4
+    assert "until you decide which one holds" in capsys.readouterr().err
+    assert document().exists()
+
+
+def test_what_was_asked_for_is_asked_of_the_state_that_holds(quick, holds):
+    run = quick.start(holds)
+    until(lambda: run.position, "a position")
+    found = read_document(DiskFilesystem(), document())
+    document().write_bytes(encode(found.seq + 70, found.body))
+    run.flatten()
+    run.stop()
+    until(lambda: run.undecided, "that somebody else wrote it")
+    run.take_theirs()
+    assert run.wait(20)
+    assert run.status == "done"
+    assert list(run.events()["exit_reason"])[-1] == "flattened"
+
+
+def test_a_document_that_has_gone_leaves_ours_to_be_decided_on(quick, counts, capsys):
+    run = quick.start(counts)
+    written_by_another(run)
+    run.release()
+    assert run.wait(20)
+    for path in document().parent.iterdir():
+        if path.name.endswith((".json", ".bak")):
+            path.unlink()
+    assert "somebody else wrote its state" in tn.live.list()["last_error"].iloc[-1]
+    assert main(["resolve", "BTCUSDT:counts", "--take-theirs"]) == 1
+    assert "there is no other state" in capsys.readouterr().err
+    assert main(["resolve", "BTCUSDT:counts", "--keep-ours"]) == 0
+    assert asked() < THEIRS
+
+
+def test_another_process_sees_that_it_is_undecided(quick, counts):
+    run = quick.start(counts)
+    written_by_another(run)
+    (handle,) = tn.live.attach()
+    assert "somebody else wrote its state" in handle._repr_html_()
+    assert "somebody else wrote its state" in handle.report()
+
+
+def test_a_damaged_document_leaves_its_run_and_the_others_within_reach(quick, counts, beside):
+    run, other = quick.start(counts), quick.start(beside)
+    until(lambda: run.history and other.history and document().exists(), "ticks")
+    other.release()
+    assert other.wait(20)
+    for path in (document(), find_home().document(Key("beside", "BTCUSDT"))):
+        path.write_bytes(b"garbage\n")
+        path.with_name(f"{path.name}.bak").unlink(missing_ok=True)
+    (handle,) = tn.live.attach(ended=True)
+    assert (handle.id, handle.status) == (run.id, "running")

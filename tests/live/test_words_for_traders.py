@@ -221,6 +221,9 @@ def test_an_ended_run_is_retired_and_may_come_back(quick, capsys):
     folder = json.loads(capsys.readouterr().out)["folder"]
     assert tn.live.list().empty
     assert not list(home.keys(DiskFilesystem()))
+    for kind in ("lived", "journal", "control"):
+        left = [path.name for path in home.data.glob(f"{kind}/opens/**/*") if path.is_file()]
+        assert [name for name in left if not name.endswith(".lock")] == []
     assert main(["retire", "BTCUSDT:opens"]) == 2
     for file in [path for path in home.root.glob("retired/**/*") if path.is_file()]:
         target = home.data / file.relative_to(folder)

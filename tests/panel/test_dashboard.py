@@ -258,7 +258,7 @@ def test_a_frozen_dashboard_does_not_show_a_run_that_ended_elsewhere_as_running(
     assert shown.rows[0]["status"] == "running"
     held = False
     shown.freeze()
-    assert shown.rows[0]["status"] == "idle"
+    assert shown.rows[0]["status"] == "done"
 
 
 def test_closing_twice_is_closing_once(dashboards):

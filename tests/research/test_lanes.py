@@ -67,7 +67,7 @@ def random_candidates(seed, rows, close, **columns):
         "position": side,
         "take_profit": close * (1 + side * far[0]),
         "stop_loss": close * (1 - side * far[1] * random.choice([1, 1, 1, -1], rows)),
-        "minutes": random.choice([1.0, 7.0, 90.0, 1440.0, 1441.0, 0.0, 2.5, np.nan], rows),
+        "minutes": random.choice([1.0, 7.0, 90.0, 1440.0, 1441.0, 0.0, 2.5, np.nan, np.inf], rows),
     }
     return found | {name: make(random, side, close) for name, make in columns.items()}
 

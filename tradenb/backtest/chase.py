@@ -183,7 +183,7 @@ def chased(instance: Instance, table: Table, outcomes: Outcomes) -> Chase:
     following = _next_of(good)
     rows, long = _quick(asks.row), _quick(asks.long)
     target, stop = _quick(asks.numbers["take_profit"]), _quick(asks.numbers["stop_loss"])
-    minutes = _quick(np.nan_to_num(asks.numbers["minutes"]).astype(np.int64))
+    minutes = _quick(np.where(good, asks.numbers["minutes"], 0).astype(np.int64))
     place, count = _first_of(following), len(good)
     of, place_from = outcomes.of, asks.place_from
     opened, exits, waited = chase.opened, chase.exits, chase._waited

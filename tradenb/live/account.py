@@ -16,6 +16,7 @@ from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
 from tradenb.live.listing import holding, is_locked, status_of
 from tradenb.live.standing import mode_of, standing_of
+from tradenb.store.conflict import words_if_undecided
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import Journal
 from tradenb.store.paths import Home, Key
@@ -162,6 +163,7 @@ def standing_on_disk(home: Home, key: Key) -> tuple[Standing, State]:
     body = found.body
     state = from_record(body["state"])
     running = is_locked(disk, home.lock(key))
+    undecided = words_if_undecided(disk, home.document(key))
     standing = Standing(
         symbol=key.symbol,
         strategy=key.strategy,
@@ -174,9 +176,9 @@ def standing_on_disk(home: Home, key: Key) -> tuple[Standing, State]:
         started=body["start"],
         cursor=state.cursor,
         ticks=None,
-        saved=True,
+        saved=not undecided,
         stopping=state.stopping,
-        error=None,
+        error=undecided or None,
         home=str(home.root),
     )
     return standing, state

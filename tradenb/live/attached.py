@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from tradenb.live.account import Account
     from tradenb.live.run import Status
+
+log = logging.getLogger("tradenb")
 
 _LOOK_EVERY_S: Final = 0.1
 _HINTS: Final = (".position", ".events()", ".stop()", ".flatten()", ".release()")
@@ -76,8 +79,9 @@ class AttachedRun(Reported):
 
         A rehearsal that nobody lives through is done.
         """
-        locked = is_locked(self._disk, self._home.lock(self._key))
-        return status_of(self._home, self._state(), locked=locked)
+        if is_locked(self._disk, self._home.lock(self._key)):
+            return "running"
+        return status_of(self._home, self._state(), locked=False)
 
     @property
     def position(self) -> Held | None:
@@ -180,4 +184,12 @@ def attached(home: str | Path | None = None, *, ended: bool = False) -> list[Att
         for each in (place, place.rehearsal)
         for key in each.keys(disk, locks=True)
     ]
-    return [run for run in runs if run.status == "running" or (ended and run.body)]
+    return [run for run in runs if _is_wanted(run, ended=ended)]
+
+
+def _is_wanted(run: AttachedRun, *, ended: bool) -> bool:
+    try:
+        return run.status == "running" or (ended and bool(run.body))
+    except StateError as error:  # nobody holds it; the others must stay within reach
+        log.warning("%s is left out: %s", run.id, error)
+        return False

@@ -9,6 +9,7 @@ from tradenb.engine.ports import Workers
 from tradenb.errors import StateError
 from tradenb.live.run import LiveRun
 from tradenb.live.telling import Ticker
+from tradenb.live.witness import Witness
 
 
 async def decide(run: LiveRun, workers: Workers, ticker: Ticker) -> None:
@@ -44,3 +45,7 @@ def _forget(run: LiveRun) -> None:
     """Forget what a run had in memory; it begins again from what it was given."""
     run.instance, run.feed, run.committed = None, None, None
     run.outbox, run.callbacks, run.saved = [], [], True
+    run.witness = Witness(run.shelf)
+    # What the user asked for meanwhile is asked of the state that holds.
+    run.commands.extendleft(reversed(run.uncommitted))
+    run.uncommitted = []

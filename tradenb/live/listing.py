@@ -13,12 +13,11 @@ from tradenb.engine.registry import registry
 from tradenb.errors import StateError
 from tradenb.live.run import LiveRun, Status
 from tradenb.live.standing import LOOKED_AT, last_error_of, mode_of
-from tradenb.store.conflict import ours_of
+from tradenb.store.conflict import words_if_undecided
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import Journal
 from tradenb.store.paths import Home, Key, find_home
 from tradenb.store.reading import read_document
-from tradenb.store.writer import how_to_decide
 from tradenb.view.words import price
 
 if TYPE_CHECKING:
@@ -101,15 +100,16 @@ def _row_of_document(disk: DiskFilesystem, home: Home, key: Key) -> dict[str, An
     except StateError as error:
         return row | {"last_error": str(error)}
     locked = is_locked(disk, home.lock(key))
+    undecided = words_if_undecided(disk, home.document(key))
     if found is None:
+        row |= {"saved": not undecided, "last_error": undecided or None}
         return row | {"status": "running" if locked else "idle"}
     body = found.body
     state = from_record(body["state"])
     row |= {"stopping": state.stopping and not state.done, "last_tick": body["saved_at"]}
     row |= {"status": status_of(home, state, locked=locked), "state": holding(state)}
-    if ours_of(disk, home.document(key)):
-        words = f"somebody else wrote its state; {how_to_decide(home.document(key))}"
-        return row | {"saved": False, "last_error": words}
+    if undecided:
+        return row | {"saved": False, "last_error": undecided}
     return row | {"last_error": _last_error(disk, home, key, since=body["start"])}
 
 

@@ -80,6 +80,7 @@ class LiveRun(Reported):
         self.histories = Histories(_unknown_symbol)
         self.history: deque[Tick] = deque(maxlen=KEPT_TICKS)
         self.commands: deque[Command] = deque()
+        self.uncommitted: list[Command] = []
         self.outbox: list[Event] = []
         self.callbacks: list[Callback] = []
         self.told_seq = 0

@@ -17,10 +17,12 @@ from tradenb.engine.book import Outsider
 from tradenb.engine.record import from_record
 from tradenb.errors import StateError
 from tradenb.store.codec import Generation
+from tradenb.store.conflict import ours_of
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.lock import risk_locks
+from tradenb.store.migrations import MIGRATIONS
 from tradenb.store.paths import Home, Key
-from tradenb.store.reading import Documents
+from tradenb.store.reading import Documents, read_one
 from tradenb.store.views import risk_view, write_views
 
 LOCK_S: Final = 10.0
@@ -151,8 +153,23 @@ class SharedBooks:
         for key in keys:
             path = self._home.document(key)
             generation = self._known.read(self._filesystem, path)
-            if generation is not None and set(self._rules) & set(generation.body["risk"]):
-                found.append((path, generation))
+            for file, each in ((path, generation), *self._undecided(path)):
+                if each is not None and set(self._rules) & set(each.body["risk"]):
+                    found.append((file, each))
+        return found
+
+    def _undecided(self, path: Path) -> list[tuple[Path, Generation]]:
+        """Return what a run had that lost its document: until it is decided, both states count."""
+        try:
+            kept = ours_of(self._filesystem, path)[-1:]
+        except OSError as error:
+            raise StateError(f"{path.parent} cannot be read ({error.strerror or error})") from error
+        found = []
+        for file in kept:
+            reading = read_one(self._filesystem, file, of=path, migrations=MIGRATIONS)
+            if reading.generation is None:
+                raise StateError(f"{file} cannot be read; it is not known what its run holds")
+            found.append((file, reading.generation))
         return found
 
 

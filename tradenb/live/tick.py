@@ -90,7 +90,8 @@ class Pass:
         """Put what the user asked for, here or in another process, into the state."""
         instance = instance_of(run)
         while run.commands:
-            obey(run, run.commands.popleft())
+            run.uncommitted.append(run.commands.popleft())
+            obey(run, run.uncommitted[-1])
         asked: Asked = await self._ticker.workers.call(run.shelf.look, seconds=None)
         found = asked.requests
         self._requests[run.id] = found
@@ -234,6 +235,7 @@ class Pass:
             run.error, run.saved, run.undecided = error, False, True
             raise
         run.outbox, run.committed, run.saved = outbox, instance.state, True
+        run.uncommitted = []
         self._befores[run.id] = remembered(instance)
         requests = self._requests.pop(run.id, [])
         if requests:

@@ -20,12 +20,13 @@ from tradenb.core.state import State
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
-from tradenb.live.listing import is_locked, is_stale
+from tradenb.live.listing import is_locked, is_stale, status_of
 from tradenb.live.living import living
 from tradenb.live.outcome import Tick
 from tradenb.live.run import LiveRun
 from tradenb.panel.facts import Facts, Mode
 from tradenb.panel.story import MOST_TRADES, Story
+from tradenb.store.conflict import words_if_undecided
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import Journal
 from tradenb.store.lock import holder_of
@@ -63,6 +64,7 @@ class Seen:
     held_by: str = ""
     looked: float = float("-inf")
     error: str = ""
+    undecided: str = ""
 
 
 class Look(NamedTuple):
@@ -184,7 +186,8 @@ class Watch:
             state=seen.state,
             price=seen.price,
             age_s=None if saved is None else max(0.0, time() - saved[0] / 1e9),
-            error=seen.error,
+            saved=not seen.undecided,
+            error=seen.undecided or seen.error,
             last_event_seq=seen.last_event_seq,
         )
         return Look(facts, seen.story, place)
@@ -192,11 +195,10 @@ class Watch:
     def _look_who(self, place: Place, seen: Seen) -> None:
         seen.looked = monotonic()
         lock = place.home.lock(place.key)
-        seen.status, seen.held_by = "idle", ""
-        if is_locked(self._disk, lock):
-            seen.status, seen.held_by = "running", str(holder_of(self._disk, lock))
-        elif seen.state is not None and seen.state.done:
-            seen.status = "done"
+        locked = is_locked(self._disk, lock)
+        seen.status = status_of(place.home, seen.state, locked=locked)
+        seen.held_by = str(holder_of(self._disk, lock)) if locked else ""
+        seen.undecided = words_if_undecided(self._disk, place.home.document(place.key))
 
     def _read_document(self, place: Place, seen: Seen) -> None:
         path = place.home.document(place.key)

@@ -71,6 +71,15 @@ def refuse_undecided(filesystem: Filesystem, path: Path) -> None:
         )
 
 
+def words_if_undecided(filesystem: Filesystem, path: Path) -> str:
+    """Say that it is still to be decided which state of a run holds; else nothing."""
+    try:
+        undecided = ours_of(filesystem, path)
+    except OSError:
+        return ""  # said by who reads the document
+    return f"somebody else wrote its state; {how_to_decide(path)}" if undecided else ""
+
+
 def give_up_ours(filesystem: Filesystem, path: Path) -> None:
     """Let theirs hold: what we had gets a name that decides nothing; it is not deleted."""
     for file in ours_of(filesystem, path):

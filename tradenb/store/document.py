@@ -167,6 +167,9 @@ class DocumentStore:
     def take_theirs(self) -> Found:
         """Let what is on disk win; what this run held is kept beside it. Raises as `load` does."""
         found = self.load(decided=True)
+        if found.generation is None:
+            self._begun = False
+            raise StateError(f"{self.path} has gone, there is no other state; keep ours")
         try:
             give_up_ours(self._filesystem, self.path)
         except OSError as error:

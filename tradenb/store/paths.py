@@ -216,4 +216,5 @@ def key_of(document: Path) -> Key | None:
 
 
 def _is_generation(name: str) -> bool:
-    return ".json.corrupt-" in name or name.endswith((".json", ".json.bak"))
+    aside = ".json.corrupt-" in name or ".json.ours-" in name
+    return aside or name.endswith((".json", ".json.bak"))

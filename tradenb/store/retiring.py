@@ -7,6 +7,7 @@ from typing import Final
 
 from tradenb.errors import StateError
 from tradenb.store.atomic import make_folders
+from tradenb.store.conflict import refuse_undecided
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.paths import VIEWS, Home, Key
 from tradenb.store.reading import read_document
@@ -17,8 +18,7 @@ FOLDER: Final = "retired"
 def retire(filesystem: Filesystem, home: Home, key: Key, *, now: int) -> Path:
     """Move the files of a run that holds nothing; the caller has its lock.
 
-    What stands beside the document goes before it, journal and views after it: whoever dies in
-    between leaves a run that is whole, or one that has gone.
+    The document goes last: whoever dies in between leaves a run that can be retired again.
 
     Parameters
     ----------
@@ -37,8 +37,11 @@ def retire(filesystem: Filesystem, home: Home, key: Key, *, now: int) -> Path:
     ------
     StateError
         When it has no state, has not ended or holds a signal, or a file cannot be moved.
+    StateConflict
+        When it is still to be decided which of two states is its own.
     """
     name = f"{key.symbol}:{key.strategy}"
+    refuse_undecided(filesystem, home.document(key))
     found = read_document(filesystem, home.document(key))
     if found is None:
         raise StateError(f"{name} has no state under {home.root}")
@@ -65,9 +68,18 @@ def _files(filesystem: Filesystem, home: Home, key: Key) -> list[Path]:
     beside = [
         file for file in _named(filesystem, document) if file not in (document, home.lock(key))
     ]
-    views = [home.view(kind, key) for kind in VIEWS]
-    after = [*_named(filesystem, journal), *(view for view in views if filesystem.exists(view))]
-    return [*beside, *([document] if filesystem.exists(document) else []), *after]
+    views = [view for kind in VIEWS if filesystem.exists(view := home.view(kind, key))]
+    requests = _inside(filesystem, home.control(key))
+    lived = _named(filesystem, home.lived(key))
+    last = [document] if filesystem.exists(document) else []
+    return [*_named(filesystem, journal), *lived, *views, *requests, *beside, *last]
+
+
+def _inside(filesystem: Filesystem, folder: Path) -> list[Path]:
+    try:
+        return [folder / name for name in sorted(filesystem.names(folder))]
+    except FileNotFoundError:
+        return []
 
 
 def _named(filesystem: Filesystem, path: Path) -> list[Path]:
