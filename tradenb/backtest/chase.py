@@ -8,6 +8,7 @@ made by the machine, when somebody looks at them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class Chase:
     def closed(self) -> Iterator[Closed]:
         """Make what figures are made of."""
         columns: Any = (self._percent().tolist(), *(times.tolist() for times in self._times()))
-        return map(Closed._make, zip(*columns, strict=True))
+        return map(partial(tuple.__new__, Closed), zip(*columns, strict=True))
 
     def trades(self) -> list[Trade]:
         """Make the closed trades."""
@@ -185,7 +186,8 @@ def chased(instance: Instance, table: Table, outcomes: Outcomes) -> Chase:
     target, stop = _quick(asks.numbers["take_profit"]), _quick(asks.numbers["stop_loss"])
     minutes = _quick(np.where(good, asks.numbers["minutes"], 0).astype(np.int64))
     place, count = _first_of(following), len(good)
-    of, place_from = outcomes.of, asks.place_from
+    of, (slots, size, shift) = outcomes.of, asks.slots()
+    last = len(slots) - 1
     opened, exits, waited = chase.opened, chase.exits, chase._waited
     while place >= 0:
         found = of((rows[place], long[place], target[place], stop[place], minutes[place]))
@@ -194,7 +196,7 @@ def chased(instance: Instance, table: Table, outcomes: Outcomes) -> Chase:
             waited.append(count)
             break
         exits.append(found)
-        idle_from = place_from(found[0])
+        idle_from = slots[min((found[0] + shift) // size, last)]
         waited.append(idle_from)
         place = following[idle_from] if idle_from < count else -1
     return chase
@@ -211,26 +213,32 @@ class _Asks:
         at = table.first + places * table.step
         within = (at > cursor) & (at <= end)
         places, self.at = places[within], at[within]
-        self.first = first
+        self.first, self.step = first, table.step
         self.table_row = places
         self.row = (table.first - first) // MINUTE - 1 + places * (table.step // MINUTE)
         self.long = table.position[places] == LONG
         names = ("take_profit", "stop_loss", "minutes")
         self.numbers = {name: table.numbers[name][places] for name in names}
         self.price = close[self.row]
-        # Place of the first candidate at or after each slot of the grid of asks.
-        self._step = table.step
-        self._origin = int(self.at[0]) if len(self.at) else 0
-        slots = places - places[0] if len(places) else places
-        taken = np.zeros(int(slots[-1]) + 1 if len(slots) else 0, dtype=np.int32)
-        taken[slots] = 1
-        self._place = _quick(np.cumsum(taken, dtype=np.int32) - taken)
 
-    def place_from(self, row: int) -> int:
-        """Return the place of the first candidate asked for at the close of a row or later."""
-        at = self.first + (row + 1) * MINUTE
-        slot = max(0, -((self._origin - at) // self._step))
-        return self._place[slot] if slot < len(self._place) else len(self.row)
+    def slots(self) -> tuple[Sequence[int], int, int]:
+        """Say where the first candidate from a row on is: `at[min((row + shift) // size, last)]`.
+
+        Returns
+        -------
+        at : sequence of int
+            Place of the first candidate at or after each slot of the grid of asks, from the first
+            candidate on; behind the last of them the number of candidates.
+        size, shift : int
+        """
+        size = self.step // MINUTE
+        if not len(self.row):
+            return [0], size, 0
+        slots = self.table_row - self.table_row[0]
+        taken = np.zeros(int(slots[-1]) + 2, dtype=np.int32)
+        taken[slots] = 1
+        at = np.cumsum(taken, dtype=np.int32) - taken
+        return _quick(at), size, size - 1 - int(self.row[0])
 
     def good(self, rules: Rules) -> NDArray[np.bool_]:
         """Tell which candidates break no rule; the same as `core.signal.problems` finds."""
