@@ -26,7 +26,7 @@ def candles_key(places: list[Place]) -> str:
     found = hashlib.sha256()
     for symbol, first, columns in places:
         found.update(f"{symbol}:{first}".encode())
-        found.update(np.ascontiguousarray(columns).tobytes())
+        found.update(np.ascontiguousarray(columns).reshape(-1).data)  # no copy
     return found.hexdigest()[:16]
 
 
