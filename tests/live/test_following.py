@@ -75,11 +75,13 @@ def test_two_may_follow_one_run_and_each_sees_all(pair):
     run = tn.live.background("BTCUSDT", **pair)
     one, two = (iter(tn.live.run("BTCUSDT", **pair)) for _ in range(2))
     first, second = next(one), next(two)
-    seen = {first.seq: first}
-    while max(seen) < second.seq:
-        event = next(one)
-        seen[event.seq] = event
-    assert seen.get(second.seq, second) == second
+    while first.seq != second.seq:
+        if first.seq < second.seq:
+            first = next(one)
+        else:
+            second = next(two)
+    assert first == second
+    assert [next(one) for _ in range(3)] == [next(two) for _ in range(3)]
     assert run.status == "running"
 
 

@@ -77,7 +77,7 @@ class AttachedRun(Reported):
     def status(self) -> Status:
         """Running while somebody holds the lock; done when it was ended by stop; else idle.
 
-        A rehearsal that nobody lives through is done.
+        A rehearsal that nobody lives through is called done, also if a start would go on with it.
         """
         if is_locked(self._disk, self._home.lock(self._key)):
             return "running"

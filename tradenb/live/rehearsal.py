@@ -86,21 +86,7 @@ def rehearse(
     if running is not None:
         _check_same(running, spec, exchange, settings, first)
         return running
-    revision = registry.revision("strategy", spec.name)
-    shelf = DiskShelf(
-        files,
-        name,
-        spec,
-        exchange.name,
-        revision=revision,
-        now=lambda: 0,
-        durable=False,
-        alone=True,
-    )
-    kept = shelf.open()
-    if kept is None or kept.start != first or not _is_unfinished(kept.state, last):
-        shelf.begin_anew()
-        kept = Kept(State(name, spec.name, spec.every_ms, first), "{}", 0, first, 0, (), 0)
+    shelf, kept = _shelf_of(files, name, spec, exchange, first, last)
     clock = SteppedClock(kept.state.cursor, speed)
     shelf.now = clock.now
     source = Recorded(exchange, clock)
@@ -110,6 +96,27 @@ def rehearse(
     run.kept = kept
     engine.add(run)
     return run
+
+
+def _shelf_of(
+    files: Home, name: str, spec: StrategySpec, exchange: Any, first: int, last: int
+) -> tuple[DiskShelf, Kept]:
+    """Return what was kept of an unfinished rehearsal of the same period, else a new beginning."""
+    shelf = DiskShelf(
+        files,
+        name,
+        spec,
+        exchange.name,
+        revision=registry.revision("strategy", spec.name),
+        now=lambda: 0,
+        durable=False,
+        alone=True,
+    )
+    kept = shelf.open()
+    if kept is None or kept.start != first or not _is_unfinished(kept.state, last):
+        shelf.begin_anew()
+        kept = Kept(State(name, spec.name, spec.every_ms, first), "{}", 0, first, 0, (), 0)
+    return shelf, kept
 
 
 def _check_speed(speed: object) -> None:
