@@ -37,13 +37,13 @@ def test_a_numbered_event_differs_in_its_number_alone():
         "closed", signal=SIGNAL, price=98.0, exit_reason="take_profit", pnl_percent=1.7, note="top"
     )
     level = before._replace(kind="milestone", level=-10)
-    assert numbered([before, level], 9) == [before._replace(seq=9), level._replace(seq=10)]
+    assert numbered([before, level], [9, 10]) == [before._replace(seq=9), level._replace(seq=10)]
 
 
 def test_a_late_event_of_a_live_run_says_so():
     before = event()
     for fresh_from, late in ((before.at, False), (before.at + 1, True)):
-        (placed,) = numbered([before], 1, fresh_from=fresh_from, mode="live")
+        (placed,) = numbered([before], [1], fresh_from=fresh_from, mode="live")
         assert placed == before._replace(seq=1, late=late, mode="live")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 
 import pytest
 
@@ -126,7 +125,7 @@ def test_a_good_candidate_needs_clearance_and_then_opens():
 
 
 def test_a_candidate_with_a_limit_entry_is_scheduled_under_its_own_id():
-    wait = replace(BUY, entry=99.9, id="mine", note="dip", size=2)
+    wait = BUY._replace(entry=99.9, id="mine", note="dip", size=2)
     held = signal(id="mine", entry=99.9, note="dip", size=2.0)
     state = IDLE._replace(cursor=minute(5), signal=held, ids=("mine",))
     scheduled = event(minute(5), "scheduled", held, 100.0, note="dip")
@@ -134,7 +133,7 @@ def test_a_candidate_with_a_limit_entry_is_scheduled_under_its_own_id():
 
 
 def test_a_candidate_that_risk_refuses_is_forgotten_but_for_its_event():
-    step = entered(replace(BUY, id="mine"), Refusal("portfolio", "full"))
+    step = entered(BUY._replace(id="mine"), Refusal("portfolio", "full"))
     rejected = event(
         minute(5), "rejected", signal(id="mine"), 100.0, "risk", note="portfolio | full"
     )
@@ -143,10 +142,10 @@ def test_a_candidate_that_risk_refuses_is_forgotten_but_for_its_event():
 
 def test_an_id_is_used_up_and_the_last_thousand_are_known():
     known = IDLE._replace(ids=tuple(f"id-{number}" for number in range(1_000)))
-    assert replied(replace(BUY, id="id-0"), known).events[0].note.startswith("id_used | ")
-    opened = entered(replace(BUY, id="mine"), state=known).state
+    assert replied(BUY._replace(id="id-0"), known).events[0].note.startswith("id_used | ")
+    opened = entered(BUY._replace(id="mine"), state=known).state
     assert opened.ids == (*known.ids[1:], "mine")
-    again = replied(replace(BUY, id="id-0"), opened._replace(signal=None, cursor=minute(5)))
+    again = replied(BUY._replace(id="id-0"), opened._replace(signal=None, cursor=minute(5)))
     assert again.need.signal.id == "id-0"
 
 

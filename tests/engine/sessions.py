@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from tests.sources import Row, candles, minute
@@ -27,13 +26,13 @@ Script = Mapping[int, Any]
 def buy(**changes: Any) -> Candidate:
     """A long at 100 with a wide target and stop."""
     made = long(take_profit=104.0, stop_loss=98.0, minutes=600)
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 def sell(**changes: Any) -> Candidate:
     """A short at 100 with a wide target and stop."""
     made = short(take_profit=96.0, stop_loss=102.0, minutes=600)
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 def scripted(script: Mapping[str, Script] | Script, log: list[Any] | None = None) -> Any:

@@ -206,12 +206,12 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant(
         "asked on the candle of a user's cancel",
         "core.machine:_obey",
-        rewritten("step.state._replace(cursor=at)", "step.state"),
+        rewritten("step.state.moved(at)", "step.state"),
     ),
     Mutant(
         "asked on the candle of a flatten",
         "core.machine:_flatten",
-        rewritten("step._replace(state=step.state._replace(cursor=at))", "step"),
+        rewritten("step._replace(state=step.state.moved(at))", "step"),
     ),
     Mutant(
         "flatten before the stop",
@@ -261,7 +261,7 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "an entry reached already pays the entry",
-        "core.machine:signal_of",
+        "core.judge:signal_of",
         rewritten("entry = price", "entry = entry or price"),
     ),
     Mutant(
@@ -271,7 +271,7 @@ CAUGHT_BY_THE_REFERENCE = (
             lambda position, entry, price: price < entry if position == "long" else price > entry
         ),
     ),
-    Mutant("only the first broken rule is named", "core.machine:problems", without_words),
+    Mutant("only the first broken rule is named", "core.judge:problems", without_words),
     Mutant("no tolerance for rounding", "core.problems:TOLERANCE", always(0.0)),
     Mutant("ids are forgotten", "core.machine:_remember", always(lambda ids, id: ids)),
     Mutant(
@@ -297,7 +297,7 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant(
         "a signal's own slot refuses its activation",
         "engine.book:Book.at",
-        rewritten(" and member is not asking", ""),
+        rewritten("asking.state.signal is not None", "False"),
     ),
     Mutant("asks before entries", "core.machine:ENTRIES", always(4)),
     Mutant(
@@ -367,7 +367,7 @@ CAUGHT_BY_CHUNKS = (
     Mutant(
         "commands are lost at the end of a block",
         "core.machine:_next_ask",
-        rewritten("state._replace(cursor=end)", "state._replace(cursor=end, commands=())"),
+        rewritten("state.moved(end)", "state._replace(cursor=end, commands=())"),
     ),
     Mutant(
         "higher timeframes do not grow",
@@ -382,7 +382,7 @@ CAUGHT_BY_CHUNKS = (
     Mutant(
         "a row of warm-ups is broken by the end of a block",
         "core.machine:_next_ask",
-        rewritten("state._replace(cursor=end)", "state._replace(cursor=end, warming=False)"),
+        rewritten("state.moved(end)", "state._replace(cursor=end, warming=False)"),
     ),
 )
 

@@ -57,17 +57,14 @@ def entries_in_the_past(patch: pytest.MonkeyPatch) -> None:
 
 
 def late_exits_at_the_latest_price(patch: pytest.MonkeyPatch) -> None:
-    right = Session._emit
+    right = Session._note
 
-    def wrong(self: Any, instance: Any, event: Any) -> Any:
-        if event.kind != "closed" or event.at >= self.fresh_from:
-            return event
-        return event._replace(price=float(instance.candles.close[-1]))
+    def note(self: Any, instance: Any, event: Any) -> None:
+        if event.kind == "closed" and event.at < self.fresh_from:
+            event = event._replace(price=float(instance.candles.close[-1]))
+        right(self, instance, event)
 
-    def emit(self: Any, instance: Any, *events: Any) -> None:
-        right(self, instance, *(wrong(self, instance, event) for event in events))
-
-    patch.setattr(Session, "_emit", emit)
+    patch.setattr(Session, "_note", note)
 
 
 def cursor_not_saved(patch: pytest.MonkeyPatch) -> None:

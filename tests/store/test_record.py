@@ -184,13 +184,13 @@ def test_whatever_the_machine_does_the_store_accepts(monkeypatch):
     monkeypatch.setattr(session, "advance", advanced)
     monkeypatch.setattr(session, "answer", answered)
     events: list[Event] = []
-    emit = session.Session._emit
+    settle = session.Session.settle
 
-    def emitted(self, instance, *given):
-        emit(self, instance, *given)
-        events.extend(self.events[len(self.events) - len(given) :])
+    def settled(self):
+        settle(self)
+        events.extend(self.events)
 
-    monkeypatch.setattr(session.Session, "_emit", emitted)
+    monkeypatch.setattr(session.Session, "settle", settled)
     for scenario in fixed_scenarios(40):
         on_tradenb(scenario)
     assert len(seen) > 1_000

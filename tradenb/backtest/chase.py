@@ -7,6 +7,7 @@ made by the machine, when somebody looks at them.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -129,7 +130,7 @@ class Chase:
         found: list[Event] = []
         for place in sorted([*self.opened, *self._refused_places()]):
             found += self._lived(place)[1]
-        return numbered(found, 1)
+        return numbered(found, itertools.count(1))
 
     def last_state(self) -> State:
         """Return the state at the end of the candles."""

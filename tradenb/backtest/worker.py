@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from tradenb.engine.call import Call, Pump, harmless
 
@@ -148,20 +148,21 @@ class Worker:
             if self._abandoned:
                 return None  # the pump belongs to another worker now
             self.call = None
-        self._check_cancelled()
+        if self._cancelled:
+            self._close()
         try:
             call = self._pump.throw(harmless(failure)) if failure else self._pump.send(reply)
         except StopIteration:
             return None
-        self._check_cancelled()
+        if self._cancelled:
+            self._close()
         self.served += 1
         self.call = call
         return call
 
-    def _check_cancelled(self) -> None:
-        if self._cancelled:
-            self._pump.close()
-            raise Cancelled
+    def _close(self) -> NoReturn:
+        self._pump.close()
+        raise Cancelled
 
 
 def timed(function: Callable[..., Any], note: Callable[[float], None]) -> Callable[..., Any]:

@@ -168,7 +168,11 @@ OPEN_COLUMNS: Final[dict[str, str]] = {
 
 
 def numbered(
-    events: Iterable[Event], first: int, *, fresh_from: int = 0, mode: str = "backtest"
+    events: Iterable[Event],
+    numbers: Iterable[int],
+    *,
+    fresh_from: int = 0,
+    mode: str = "backtest",
 ) -> list[Event]:
     """Return events with their places in the run; those before `fresh_from` are late."""
     make = tuple.__new__  # half of what Event(...) costs
@@ -183,5 +187,5 @@ def numbered(
         for seq, (
             _, at, symbol, strategy, kind, signal, price, exit_reason, pnl_percent, level,
             _, note, _, _,
-        ) in enumerate(events, first)
+        ) in zip(numbers, events)  # noqa: B905 - the numbers may go on for ever
     ]  # fmt: skip

@@ -44,18 +44,10 @@ from typing import TypeVar
 from tradenb.core import touch
 from tradenb.core.candles import Candles
 from tradenb.core.events import Event, Kind
+from tradenb.core.judge import judge
 from tradenb.core.pnl import pnl_percent
-from tradenb.core.problems import Problem, as_candidate, problems
 from tradenb.core.rules import Rules
-from tradenb.core.signal import (
-    ExitReason,
-    Position,
-    Refused,
-    Signal,
-    Trade,
-    is_position,
-    signal_of,
-)
+from tradenb.core.signal import ExitReason, Refused, Signal, Trade
 from tradenb.core.state import (
     ASKS,
     ENTRIES,
@@ -98,7 +90,7 @@ def advance(state: State, candles: Candles, rules: Rules, until: int | None = No
     if first > end:
         return Step(state.cursor, EXITS, state, (), NEED_CANDLES)
     if state.done:
-        return Step(end, EXITS, state._replace(cursor=end), (), NEED_CANDLES)
+        return Step(end, EXITS, state.moved(end), (), NEED_CANDLES)
     beyond: Need | None = NEED_CANDLES
     if state.commands:
         acting = _acts_at(state.commands[0], first)
@@ -178,16 +170,16 @@ def _acts_at(command: Command, first: int) -> int:
 def _next_ask(state: State, first: int, end: int, beyond: Need | None) -> Step:
     at = first + -first % state.every
     if at > end:
-        return Step(end, EXITS, state._replace(cursor=end), (), beyond)
+        return Step(end, EXITS, state.moved(end), (), beyond)
     last = floor_to(end, state.every)
-    return Step(at, ASKS, state._replace(cursor=at - MINUTE), (), NeedCandidate(at, last))
+    return Step(at, ASKS, state.moved(at - MINUTE), (), NeedCandidate(at, last))
 
 
 def _ask_again(state: State, need: NeedCandidate) -> Step:
     at = need.at + state.every
     if at <= need.last:
         return Step(at, ASKS, state, (), NeedCandidate(at, need.last))
-    return Step(need.at, ASKS, state._replace(cursor=need.at), (), None)
+    return Step(need.at, ASKS, state.moved(need.at), (), None)
 
 
 def _judge(
@@ -203,37 +195,14 @@ def _judge(
     if reply is None:
         return _ask_again(state, need)
     price = touch.market_price(candles, candles.index(at), rules)
-    candidate, found = as_candidate(reply)
-    if not found or found[0].name != "candidate_type":
-        found += problems(candidate, price=price, rules=rules, used=state.ids)
-    named = isinstance(candidate.id, str) and candidate.id
-    id = str(candidate.id) if named else f"{state.strategy}-{state.symbol}-{at}"
-    if found:
-        return _refuse_invalid(state, need, id, candidate.position, price, found)
-    signal = signal_of(
-        candidate, id=id, symbol=state.symbol, strategy=state.strategy, price=price, at=at
-    )
-    return Step(at, ASKS, state, (), NeedClearance(at, signal, activation=False))
-
-
-def _refuse_invalid(
-    state: State, need: NeedCandidate, id: str, position: object, price: float, found: list[Problem]
-) -> Step:
-    side: Position | None = None
-    if is_position(position):
-        side = "long" if position == "long" else "short"
-    names = ",".join(problem.name for problem in found)
-    note = f"{names} | " + "; ".join(problem.words for problem in found)
+    symbol, strategy = state.symbol, state.strategy
+    found = judge(reply, symbol, strategy, at, price=price, rules=rules, used=state.ids)
+    if isinstance(found, Signal):
+        return Step(at, ASKS, state, (), NeedClearance(at, found, activation=False))
     event = _event(
-        state,
-        need.at,
-        "rejected",
-        Refused(id, side),
-        price=price,
-        exit_reason="invalid",
-        note=note,
+        state, at, "rejected", found.signal, price=price, exit_reason="invalid", note=found.note
     )
-    return Step(need.at, ASKS, state._replace(cursor=need.at), (event,), None)
+    return Step(at, ASKS, state.moved(at), (event,), None)
 
 
 def _enter(
@@ -244,7 +213,7 @@ def _enter(
     price = touch.market_price(candles, candles.index(at), rules)
     if isinstance(reply, Refusal):
         event = _refused_by_risk(state, at, signal, price, reply)
-        return Step(at, ASKS, state._replace(cursor=at), (event,), None)
+        return Step(at, ASKS, state.moved(at), (event,), None)
     ids = _remember(state.ids, signal.id)
     # The entry of a signal that opens at once is the market price itself.
     if signal.entry == price:
@@ -281,11 +250,11 @@ def _wait(
             void = void or touch.stop_touched(signal, prices)
         if void:
             return _cancel(state, signal, candles, rules, at, "price_reject")
-        before = state._replace(cursor=at - MINUTE)
+        before = state.moved(at - MINUTE)
         return Step(at, ENTRIES, before, (), NeedClearance(at, signal, activation=True))
     if timeout <= end:
         return _cancel(state, signal, candles, rules, timeout, "timeout")
-    return Step(end, EXITS, state._replace(cursor=end), (), beyond)
+    return Step(end, EXITS, state.moved(end), (), beyond)
 
 
 def _activate(
@@ -350,7 +319,7 @@ def _follow(
         price = touch.market_price(candles, row, rules)
         return _close(state, signal, opened_at, expiry, price, "time_expired", rules, passed)
     state, passed = _pass_milestones(state, signal, candles, rules, start, stop)
-    return Step(end, EXITS, state._replace(cursor=end), passed, beyond)
+    return Step(end, EXITS, state.moved(end), passed, beyond)
 
 
 def exit_of(signal: Signal, prices: touch.Extremes, rules: Rules) -> tuple[float, ExitReason]:
@@ -452,7 +421,7 @@ def _obey(state: State, candles: Candles, rules: Rules, at: int) -> Step:
         elif _ends_scheduled(command, state.signal):
             note = command.cancel_id
             step = _cancel(state, state.signal, candles, rules, at, "user", note)
-            state, events = step.state._replace(cursor=at), step.events
+            state, events = step.state.moved(at), step.events
     if flatten and state.signal is not None and state.opened_at is not None:
         return _flatten(state, state.signal, state.opened_at, candles, rules, at)
     return Step(at, EXITS, state, events, None)
@@ -475,7 +444,7 @@ def _flatten(
         return _close(state, signal, opened_at, at, price, reason, rules)
     price = touch.market_price(candles, row, rules)
     step = _close(state, signal, opened_at, at, price, "flattened", rules)
-    return step._replace(state=step.state._replace(cursor=at))
+    return step._replace(state=step.state.moved(at))
 
 
 # --- shared

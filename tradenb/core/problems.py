@@ -72,8 +72,6 @@ def problems(
         Empty if the candidate is good. A test that has no meaning because its input is refused
         already is left out.
     """
-    if _is_plain_and_good(candidate, price, rules):
-        return []
     position = candidate.position if is_position(candidate.position) else None
     target, stop = _number(candidate.take_profit), _number(candidate.stop_loss)
     entry = None if candidate.entry is None else _number(candidate.entry)
@@ -94,30 +92,6 @@ def problems(
         found += _distance_problems(target, stop, paid, rules)
     found += _minutes_problems(candidate.minutes, rules)
     return found + _label_problems(candidate, used)
-
-
-def _is_plain_and_good(candidate: Candidate, price: float, rules: Rules) -> bool:
-    """Tell of the candidate that nearly all are, of plain numbers and at market, that it is good.
-
-    Of all others nothing is said.
-    """
-    target, stop, minutes = candidate.take_profit, candidate.stop_loss, candidate.minutes
-    if type(target) is not float or type(stop) is not float or type(minutes) is not int:
-        return False
-    if not (candidate.entry is candidate.id is candidate.note is candidate.size is None):
-        return False
-    if candidate.position == "long":
-        ordered = 0 < stop < price < target < math.inf
-    else:
-        ordered = candidate.position == "short" and 0 < target < price < stop < math.inf
-    loss = abs(price - stop) / price * 100
-    return (
-        ordered
-        and abs(target - price) / price * 100 >= rules.min_take_profit_percent - TOLERANCE
-        and rules.min_stop_loss_percent - TOLERANCE <= loss
-        and loss <= rules.max_stop_loss_percent + TOLERANCE
-        and 1 <= minutes <= rules.max_signal_minutes
-    )
 
 
 def _number(value: object) -> float | None:

@@ -8,7 +8,6 @@ refuses with a non-empty string. Rules block entries, never exits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -84,6 +83,9 @@ class Ledger:
         return peak - total
 
 
+EMPTY: Final = Ledger()
+
+
 def earned_by(trades: Iterable[Trade], before: Earned = NOTHING, *, since: int = 0) -> Earned:
     """Add trades up that closed after `since`, one by one, oldest first."""
     total, peak = before
@@ -94,8 +96,7 @@ def earned_by(trades: Iterable[Trade], before: Earned = NOTHING, *, since: int =
     return Earned(total, peak)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class RiskBook:
+class RiskBook(NamedTuple):
     """What a risk rule sees.
 
     Attributes
@@ -108,7 +109,7 @@ class RiskBook:
 
     now: int
     signals: tuple[Held, ...] = ()
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger = EMPTY
 
     def __repr__(self) -> str:
         held = f"{self.open_count} open, {self.scheduled_count} scheduled"

@@ -6,7 +6,6 @@ Nothing here knows time series, risk or users' functions. What is wrong with a c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from tradenb.core.timeframe import MINUTE
@@ -17,8 +16,7 @@ ExitReason = Literal["take_profit", "stop_loss", "time_expired", "flattened"]
 ENTRY_REACHED: Final = "entry already reached"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A proposal of a strategy, not checked yet; made by `long` and `short`."""
 
     position: object = None

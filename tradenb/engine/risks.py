@@ -6,6 +6,8 @@ allows five positions together.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tradenb.calls import explained
 from tradenb.core import risk
 from tradenb.core.signal import ExitReason
@@ -15,6 +17,8 @@ from tradenb.engine.specs import RiskSpec
 
 class _ReadyMade(RiskSpec):
     """A rule of the house; it may replace, and be replaced by, any other under its name."""
+
+    at_once: ClassVar[bool] = True
 
     terms: str
 

@@ -6,29 +6,41 @@ in). So it knows no threads, no deadlines and no event loop; the driver has thos
 
 Steps of all instances wait in one heap and take effect in the order of (at, phase, place), however
 far ahead each was computed. A risk book is read when a step takes effect, so it shows what was
-true at that moment.
+true at that moment. Events come out in the same order, through the timeline.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, Final
 
 from tradenb.core import touch
-from tradenb.core.events import Event, Kind, numbered
+from tradenb.core.events import Event, Kind
 from tradenb.core.machine import advance, answer
 from tradenb.core.signal import Trade
-from tradenb.core.state import NOT_ASKED, WARM_UP, NeedCandidate, NeedClearance, Refusal, Step
+from tradenb.core.state import (
+    ASKS,
+    EXITS,
+    NOT_ASKED,
+    WARM_UP,
+    NeedCandidate,
+    NeedClearance,
+    Refusal,
+    State,
+    Step,
+)
 from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.book import Company
 from tradenb.engine.call import Call, Pump, StrategyTimeout, words_of
 from tradenb.engine.context import begin_ask, keep_state, saved_state
 from tradenb.engine.instance import Instance, share_books
 from tradenb.engine.specs import CALLBACKS
+from tradenb.engine.timeline import Timeline
+from tradenb.engine.turns import Turns
 from tradenb.errors import NotEnoughCandles, UsageError
 
 BOOK: Final = "the book of the risk rules"
+_CALLBACKS: Final = 4  # after the three phases of the machine
 _NOTE_LIMIT: Final = 500
 _LEFT_OUT: Final = {
     "late": "no new decisions in the past",
@@ -36,7 +48,6 @@ _LEFT_OUT: Final = {
     "busy": "the strategy has not come back from an earlier ask",
 }
 Callback = tuple[Callable[[Event], Any], Event]
-Waiting = tuple[int, int, int, int, "Step | Event"]
 
 
 class Session:
@@ -54,7 +65,8 @@ class Session:
     Attributes
     ----------
     events : list of Event
-        What has happened; the driver takes them from here.
+        What had happened when it was settled last, at the latest at the end of a pump; the driver
+        takes them from here.
     trades : list of Trade
     now : int
         Close time that has been reached.
@@ -75,12 +87,14 @@ class Session:
         self.now = 0
         self.fresh_from = 0
         self.timeouts = 0
-        self._defers = defer_callbacks
         self._consult = consult
+        self._instances = {(item.state.symbol, item.state.strategy): item for item in instances}
+        self._heeded = any(item.callbacks for item in instances)
+        self._calls_back = self._heeded and not defer_callbacks
         self._pending: list[Callback] = []
-        self._heap: list[Waiting] = []
-        # Nobody else's events come between those of one step, and nobody is called about them.
-        self._alone = len(instances) == 1 and not instances[0].callbacks
+        self._turns = Turns()
+        self._phase: int = EXITS
+        self._timeline = Timeline(instances)
         share_books(instances)
 
     def pump(self, until: int) -> Pump:
@@ -96,56 +110,71 @@ class Session:
         Call
             A user function; send its result, or throw what it raised.
         """
-        heap, instances = self._heap, self.instances
-        for instance in instances:
-            self._look(instance, until)
-        heapify(heap)
-        while heap:
-            at, _, place, _, item = heap[0]
-            if self._pending and at > self.now and not self._defers:
-                yield from self.call_back()
-            self.now = at
-            instance = instances[place]
-            if isinstance(item, Event):
-                heappop(heap)
-                self._emit(instance, item)
-            elif type(item.need) is NeedCandidate:
-                need, instance.state = item.need, item.state
-                reason = self._left_out(instance, at)
-                if reason is not None:
-                    self._skip(instance, need, reason)
-                    reply: object = NOT_ASKED
-                else:
-                    need, reply = yield from self._ask(instance, need)
-                step = answer(instance.state, need, reply, instance.candles, instance.rules)
-                heapreplace(heap, (step.at, step.phase, place, 0, step))
-            else:
-                heappop(heap)
-                self._take_effect(instance, item)
-                if type(item.need) is NeedClearance:
-                    reply = yield from self._clear(instance, item.need)
-                    step = answer(
-                        instance.state, item.need, reply, instance.candles, instance.rules
-                    )
-                    self._take_effect(instance, step)  # at once: at, phase and place are the same
-                self._look(instance, until)
-        if not self._defers:
-            yield from self.call_back()
+        for instance in self.instances:
+            step = self._look(instance, until)
+            if step is not None:
+                self._turns.wait(step.at, step.phase, instance.place, step)
+        while self._turns:
+            at, phase, waiting = self._turns.take()
+            if self._calls_back and at > self.now:
+                yield from self._call_back_before(at)
+            self.now, self._phase = at, phase
+            alone = len(waiting) == 1 and not (self._calls_back and self._timeline)
+            for place, step in waiting:
+                instance = self.instances[place]
+                following: Step | None = step
+                if type(step.need) is NeedCandidate:
+                    following = yield from self._ask(instance, step, step.need, alone=alone)
+                while following is not None:
+                    self._take_effect(instance, following)
+                    need = following.need
+                    if type(need) is NeedClearance:
+                        reply = yield from self._clear(instance, need)
+                        state, candles, rules = instance.state, instance.candles, instance.rules
+                        self._take_effect(instance, answer(state, need, reply, candles, rules))
+                    following = self._look(instance, until)
+                    if following is not None and not self._is_now(following):
+                        self._turns.wait(following.at, following.phase, place, following)
+                        following = None
+        if self._calls_back:
+            yield from self._call_back_before(self.now + 1)
+        self.settle()
+
+    def _is_now(self, step: Step) -> bool:
+        return step.at == self.now and step.phase == self._phase
+
+    def settle(self) -> None:
+        """Give numbers to what has taken effect by now, and let `events` show it."""
+        taken = self._timeline.take(self.now, self._phase, fresh_from=self.fresh_from)
+        if self._heeded:
+            self._pending += self._callbacks_of(taken)
+            taken = [event for event in taken if event.kind != "ping"]
+        self.events += taken
+
+    def _callbacks_of(self, events: Sequence[Event]) -> list[Callback]:
+        found = [(self._instance_of(event).callbacks.get(event.kind), event) for event in events]
+        return [(callback, event) for callback, event in found if callback is not None]
 
     def _ask(
-        self, instance: Instance, need: NeedCandidate
-    ) -> Generator[Call, Any, tuple[NeedCandidate, object]]:
-        """Ask a strategy, again and again while it has nothing and nobody else's turn comes."""
-        at, every, context = need.at, instance.state.every, instance.context
-        alone_until = self._alone_until(need)
+        self, instance: Instance, step: Step, need: NeedCandidate, *, alone: bool
+    ) -> Generator[Call, Any, Step | None]:
+        """Ask a strategy, if it may be asked; return what follows now, if anything does.
+
+        While it has nothing and nobody else's turn comes, it is asked again and again.
+        """
+        state = instance.state = step.state
+        at, every, last, context = self.now, state.every, need.last, instance.context
+        reason = self._left_out(instance, at)
+        if reason is not None:
+            self._skip(instance, NeedCandidate(at, last), reason)
+            return self._answered(instance, step, at, last, NOT_ASKED)
         instance.skipping = False
         if instance.signals is not None:
-            first = instance.signals.first(at) or at
-            last = at + max(0, -((at - alone_until) // every)) * every
-            if first > last:
-                self.now = last
-                return NeedCandidate(last, need.last), None
-            at = max(at, first)
+            sought = min(instance.signals.first(at) or at, last)
+            if sought > at:
+                self._turns.wait(sought, ASKS, instance.place, step)
+                return None
+        alone_until = self._alone_until(state, last) if alone else at
         while True:
             begin_ask(context, at)
             try:
@@ -159,46 +188,55 @@ class Session:
                 break
             at += every  # None leaves no trace
             self.now = at
-        return need if at == need.at else NeedCandidate(at, need.last), reply
+        return self._answered(instance, step, at, last, reply)
 
-    def _alone_until(self, need: NeedCandidate) -> int:
+    def _answered(
+        self, instance: Instance, step: Step, at: int, last: int, reply: object
+    ) -> Step | None:
+        """Return what follows now from an answer; what follows later waits for its turn."""
+        state = step.state
+        if reply is None and not state.warming and at + state.every <= last:
+            self._turns.wait(at + state.every, ASKS, instance.place, step)
+            return None
+        need = NeedCandidate(at, last)
+        following = answer(state, need, reply, instance.candles, instance.rules)
+        if following.at > at:
+            self._turns.wait(following.at, ASKS, instance.place, following)
+            return None
+        return following
+
+    def _alone_until(self, state: State, last: int) -> int:
         """Return the last moment before which asks may follow each other without a look around."""
-        heap = self._heap
-        state = self.instances[heap[0][2]].state
-        if self._pending or state.warming:
-            return need.at
-        last = need.last
-        for item in heap[1:3]:  # one of these two is the next after the first
-            last = min(last, item[0] - 1)
-        return last - state.every + 1
+        following = self._turns.first()
+        if state.warming:
+            return self.now
+        return (last if following is None else min(last, following - 1)) - state.every + 1
 
-    def _look(self, instance: Instance, until: int) -> None:
-        """Find what happens next to an instance, and let it wait for its turn."""
-        if instance.state.cursor >= min(until, instance.candles.end):
-            return
-        bound = until
-        if self._pings(instance):
-            bound = min(until, instance.state.cursor + MINUTE)
-        self._wait(instance.place, advance(instance.state, instance.candles, instance.rules, bound))
-
-    def _wait(self, place: int, step: Step) -> None:
-        order = 0
-        if step.events and not self._alone:
-            for event in step.events:
-                if event.at < step.at:
-                    heappush(self._heap, (event.at, step.phase, place, order, event))
-                    order += 1
-        heappush(self._heap, (step.at, step.phase, place, order, step))
+    def _look(self, instance: Instance, until: int) -> Step | None:
+        """Find what happens next to an instance, and note what happens to it on the way."""
+        state = instance.state
+        if state.cursor >= min(until, instance.candles.end):
+            return None
+        bound = min(until, state.cursor + MINUTE) if self._pings(instance) else until
+        step = advance(state, instance.candles, instance.rules, bound)
+        for event in step.events:
+            if event.at < step.at:
+                self._timeline.note(event.at, step.phase, instance.place, event)
+        return step
 
     def _take_effect(self, instance: Instance, step: Step) -> None:
-        before, instance.state = instance.state, step.state
-        if step.events:
-            now = [event for event in step.events if event.at == step.at or self._alone]
-            self._emit(instance, *now)
-        if step.state.trades is not before.trades and step.state.trades:
-            self._enter_trade(instance, step.state.trades[-1])
+        before, state = instance.state, step.state
+        instance.state = state
+        for event in step.events:
+            if event.at == step.at:
+                self._note(instance, event)
+        if state.signal is not before.signal or state.opened_at != before.opened_at:
+            for book in instance.books:
+                book.forget_held()
+        if state.trades is not before.trades and state.trades:
+            self._enter_trade(instance, state.trades[-1])
         if self._pings(instance):
-            waited = before.signal is step.state.signal and step.state.cursor > before.cursor
+            waited = before.signal is state.signal and state.cursor > before.cursor
             if waited:
                 self._ping(instance, step.at)
 
@@ -220,21 +258,10 @@ class Session:
         state, candles = instance.state, instance.candles
         price = touch.market_price(candles, candles.index(at), instance.rules)
         event = Event(0, at, state.symbol, state.strategy, "ping", state.signal, price)
-        mode = instance.context.mode
-        (event,) = numbered((event,), 0, fresh_from=self.fresh_from, mode=mode)
-        self._pending.append((instance.callbacks["ping"], event))
+        self._note(instance, event)
 
-    def _emit(self, instance: Instance, *events: Event) -> None:
-        first = instance.numbering.last + 1
-        instance.numbering.last += len(events)
-        mode = instance.context.mode
-        placed = numbered(events, first, fresh_from=self.fresh_from, mode=mode)
-        self.events += placed
-        if instance.callbacks:
-            for event in placed:
-                callback = instance.callbacks.get(event.kind)
-                if callback is not None:
-                    self._pending.append((callback, event))
+    def _note(self, instance: Instance, event: Event) -> None:
+        self._timeline.note(self.now, self._phase, instance.place, event)
 
     def _left_out(self, instance: Instance, at: int) -> str | None:
         """Say why an ask is left out, or None: too late, halted, or its strategy is still busy."""
@@ -255,7 +282,7 @@ class Session:
         count = (last - need.at) // instance.state.every + 1
         note = f"{count} left out, {iso(need.at)} to {iso(last)}: {_LEFT_OUT[reason]}"
         event = self._event(instance, need.at, "skipped", note)
-        self._emit(instance, event._replace(exit_reason=reason))
+        self._note(instance, event._replace(exit_reason=reason))
 
     def _failed_ask(self, instance: Instance, at: int, error: Exception) -> object:
         if isinstance(error, NotEnoughCandles):
@@ -273,22 +300,24 @@ class Session:
             if refusal is not None:
                 return refusal
         for rule, book in zip(instance.spec.risk, instance.books, strict=True):
-            name = rule.name
-            seen = book.at(need.at, instance)
-            what = f"risk rule {name}"
-            call = Call(rule.function, (seen, need.signal), what, instance.state.symbol)
+            function, given = rule.function, (book.at(need.at, instance), need.signal)
             try:
-                verdict = yield call
+                if rule.at_once:
+                    verdict = function(*given)
+                else:
+                    verdict = yield Call(
+                        function, given, f"risk rule {rule.name}", instance.state.symbol
+                    )
                 if verdict is None:
                     continue
                 if isinstance(verdict, str) and verdict:
-                    return Refusal(name, verdict)
+                    return Refusal(rule.name, verdict)
                 raise UsageError(
                     f"a risk rule must return None or a non-empty string, was {verdict!r:.80}"
                 )
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-                self._fail(instance, need.at, what, error)
-                return Refusal(name, f"failed: {words_of(error)}")
+                self._fail(instance, need.at, f"risk rule {rule.name}", error)
+                return Refusal(rule.name, f"failed: {words_of(error)}")
         return None
 
     def _admit(
@@ -309,22 +338,26 @@ class Session:
         pending, self._pending = self._pending, []
         return pending
 
-    def call_back(self, callbacks: Sequence[Callback] | None = None) -> Pump:
-        """Call callbacks: those given, or those of what happened at the last moment."""
-        for function, event in self.take_callbacks() if callbacks is None else callbacks:
+    def call_back(self, callbacks: Sequence[Callback]) -> Pump:
+        """Call the given callbacks."""
+        self._phase = _CALLBACKS
+        for function, event in callbacks:
             what = f"callback {CALLBACKS[event.kind]} of {event.strategy}"
             try:
                 yield Call(function, (event,), what, event.symbol)
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-                instance = self._instance_of(event)
-                self._fail(instance, event.at, what, error)
+                self._fail(self._instance_of(event), event.at, what, error)
+        self.settle()
+
+    def _call_back_before(self, at: int) -> Pump:
+        """Call back for all that takes effect before a moment, one moment after the other."""
+        while (moment := self._timeline.first()) is not None and moment < at:
+            self.now, self._phase = moment, _CALLBACKS
+            self.settle()
+            yield from self.call_back(self.take_callbacks())
 
     def _instance_of(self, event: Event) -> Instance:
-        return next(
-            instance
-            for instance in self.instances
-            if (instance.state.symbol, instance.state.strategy) == (event.symbol, event.strategy)
-        )
+        return self._instances[event.symbol, event.strategy]
 
     def _fail(self, instance: Instance, at: int, what: str, error: Exception) -> None:
         """Make the `error` event of a user function that raised or hung."""
@@ -332,7 +365,7 @@ class Session:
             self.timeouts += 1
             instance.renew(saved_state(instance.context))
             instance.busy = error.busy
-        self._emit(instance, self._event(instance, at, "error", f"{what}: {words_of(error)}"))
+        self._note(instance, self._event(instance, at, "error", f"{what}: {words_of(error)}"))
 
     def _event(self, instance: Instance, at: int, kind: Kind, note: str) -> Event:
         state = instance.state

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
 
@@ -90,7 +90,17 @@ class _Spec(Shown, BaseModel):
 
 
 class RiskSpec(_Spec):
-    """A risk rule: `function(book, candidate)` returns None, or a sentence that refuses."""
+    """A risk rule: `function(book, candidate)` returns None, or a sentence that refuses.
+
+    Attributes
+    ----------
+    name : str
+    function : callable
+    at_once : bool
+        It is known to take no time: it may be called without a deadline.
+    """
+
+    at_once: ClassVar[bool] = False
 
     def __call__(self, book: RiskBook, candidate: Signal) -> str | None:
         """Ask the rule, as the plain function that it still is."""

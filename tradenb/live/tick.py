@@ -158,8 +158,10 @@ class Pass:
             except StopIteration:
                 return
             failure, reply = None, None
-            if call.asks and session.events:
-                await self._settle(session)
+            if call.asks:
+                session.settle()
+                if session.events:
+                    await self._settle(session)
             seconds = self._deadline()
             try:
                 reply = await self._ticker.workers.call(call.function, *call.args, seconds=seconds)
