@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from tests.core.steps import BUY, GRID, IDLE, RULES, asked, entered, event, replied, signal
