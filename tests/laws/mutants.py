@@ -179,9 +179,9 @@ CAUGHT_BY_THE_REFERENCE = (
         "milestones on the candle of the expiry",
         "core.machine:_follow",
         rewritten(
-            "row = stop - 1\n        state, passed = _pass_milestones("
+            "row = stop - 1\n        passed = _milestones("
             "state, signal, candles, rules, start, row)",
-            "row = stop - 1\n        state, passed = _pass_milestones("
+            "row = stop - 1\n        passed = _milestones("
             "state, signal, candles, rules, start, stop)",
         ),
     ),
@@ -345,8 +345,8 @@ CAUGHT_BY_THE_REFERENCE = (
 CAUGHT_BY_CHUNKS = (
     Mutant(
         "milestones repeated",
-        "core.machine:_pass_milestones",
-        rewritten("state._replace(gained=gained, lost=lost), tuple", "state, tuple"),
+        "core.machine:_follow",
+        rewritten("state = state._replace(gained=gained, lost=lost)", "pass"),
     ),
     Mutant("average price from prefix sums", "core.touch:_trailing_sum", always(from_prefix_sums)),
     Mutant(

@@ -310,15 +310,19 @@ def _follow(
     row = touch.first_exit(candles, signal, rules, start, stop)
     if row >= 0:
         at = first + (row - start) * MINUTE
-        state, passed = _pass_milestones(state, signal, candles, rules, start, row)
+        passed = _milestones(state, signal, candles, rules, start, row)
         price, reason = exit_of(signal, touch.extremes(candles, row, rules), rules)
         return _close(state, signal, opened_at, at, price, reason, rules, passed)
     if expiry <= end:
         row = stop - 1
-        state, passed = _pass_milestones(state, signal, candles, rules, start, row)
+        passed = _milestones(state, signal, candles, rules, start, row)
         price = touch.market_price(candles, row, rules)
         return _close(state, signal, opened_at, expiry, price, "time_expired", rules, passed)
-    state, passed = _pass_milestones(state, signal, candles, rules, start, stop)
+    passed = _milestones(state, signal, candles, rules, start, stop)
+    if passed:
+        levels = [event.level or 0 for event in passed]
+        gained, lost = max(state.gained, *levels), max(state.lost, -min(levels))
+        state = state._replace(gained=gained, lost=lost)
     return Step(end, EXITS, state.moved(end), passed, beyond)
 
 
@@ -333,33 +337,30 @@ def exit_of(signal: Signal, prices: touch.Extremes, rules: Rules) -> tuple[float
     return signal.take_profit, "take_profit"
 
 
-def _pass_milestones(
+def _milestones(
     state: State, signal: Signal, candles: Candles, rules: Rules, start: int, stop: int
-) -> tuple[State, tuple[Event, ...]]:
+) -> tuple[Event, ...]:
     prices = touch.market_prices(candles, start, stop, rules)
     found = touch.milestones(prices, signal, gained=state.gained, lost=state.lost)
-    if not found:
-        return state, ()
     first, price_at = candles.start + (start + 1) * MINUTE, prices.item
     symbol, strategy = state.symbol, state.strategy
-    events = [
-        Event(
-            0,
-            first + offset * MINUTE,
-            symbol,
-            strategy,
-            "milestone",
-            signal,
-            price_at(offset),
-            None,
-            None,
-            level,
-        )
-        for offset, level in found
-    ]
-    levels = [level for _, level in found]
-    gained, lost = max(state.gained, *levels), max(state.lost, -min(levels))
-    return state._replace(gained=gained, lost=lost), tuple(events)
+    return tuple(
+        [
+            Event(
+                0,
+                first + offset * MINUTE,
+                symbol,
+                strategy,
+                "milestone",
+                signal,
+                price_at(offset),
+                None,
+                None,
+                level,
+            )
+            for offset, level in found
+        ]
+    )
 
 
 def _close(
