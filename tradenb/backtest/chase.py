@@ -8,15 +8,14 @@ made by the machine, when somebody looks at them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.backtest.lane import suits_asks
-from tradenb.backtest.outcome import Closed, Exit, Outcomes
+from tradenb.backtest.outcome import Exit, Outcomes
 from tradenb.core.candles import Floats
 from tradenb.core.events import Event, numbered
 from tradenb.core.machine import advance, answer
@@ -27,6 +26,7 @@ from tradenb.core.state import NeedCandidate, NeedClearance, State
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.instance import Instance
 from tradenb.engine.signals import LONG, Table
+from tradenb.view.figures import Columns
 
 
 def suits_table(instance: Instance, table: Table) -> bool:
@@ -83,10 +83,9 @@ class Chase:
             for place in np.flatnonzero(broken[first:last])
         ]
 
-    def closed(self) -> Iterator[Closed]:
+    def closed(self) -> Columns:
         """Make what figures are made of."""
-        columns: Any = (self._percent().tolist(), *(times.tolist() for times in self._times()))
-        return map(partial(tuple.__new__, Closed), zip(*columns, strict=True))
+        return Columns(self._percent(), *self._times())
 
     def trades(self) -> list[Trade]:
         """Make the closed trades."""

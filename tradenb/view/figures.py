@@ -2,19 +2,20 @@
 
 Everything is computed from pnl_percent, opened_at and closed_at of trades in order of closing; this
 file knows no candles, rules or runs. Sums are added one by one, oldest first, so that the last bits
-depend neither on the Python version nor on how the trades were gathered. N/A is NaN.
+depend neither on the versions of Python and numpy nor on how the trades were gathered. N/A is NaN.
 Every name is defined once more, with its unit, in docs/statistics.md.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from functools import reduce
-from itertools import accumulate, groupby
-from operator import add, le, mul, sub
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tradenb.core.candles import Floats, Times
 from tradenb.errors import UsageError
 
 UNITS: Final[dict[str, str]] = {
@@ -65,8 +66,16 @@ class ClosedTrade(Protocol):
         """Close time of the candle that closed it."""
 
 
+class Columns(NamedTuple):
+    """Closed trades as arrays: percent, and times in ms UTC; (n,) float64 and int64."""
+
+    pnl_percent: Floats
+    opened_at: Times
+    closed_at: Times
+
+
 def figures(
-    trades: Sequence[ClosedTrade],
+    trades: Sequence[ClosedTrade] | Columns,
     *,
     start: int,
     end: int,
@@ -78,7 +87,7 @@ def figures(
 
     Parameters
     ----------
-    trades : sequence of ClosedTrade
+    trades : sequence of ClosedTrade, or Columns
         In order of closing; pnl_percent in percent, net of costs.
     start, end : int
         Bounds of the run, ms UTC, ``start <= end``; floored to the minute, as a run does.
@@ -114,98 +123,85 @@ def figures(
     60.0
     """
     _check_bounds(start, end, instances=instances, min_trades=min_trades, min_days=min_days)
-    returns, held = _columns(trades)
+    columns = trades if isinstance(trades, Columns) else _columns(trades)
+    _check_trades(columns)
+    returns = columns.pnl_percent
+    held = _total((columns.closed_at - columns.opened_at).astype(np.float64))
     period = end - end % _MINUTE - (start - start % _MINUTE)
-    equity, sums = _curves(returns)
-    found = _path(returns, equity, sums)
-    found["exposure"] = _ratio(held, float(period * instances)) if returns else 0.0
-    if returns:
-        found |= _averages(returns)
-        found["avg_minutes"] = held / _MINUTE / len(returns)
-        if len(returns) >= min_trades and period >= min_days * _DAY:
-            found |= _ratios(returns, found, equity=equity[-1], years=period / _YEAR)
+    with np.errstate(over="ignore", invalid="ignore"):
+        equity = np.multiply.accumulate(np.concatenate(([1.0], 1 + returns / 100)))
+        found = _path(returns, equity)
+        found["exposure"] = _ratio(held, float(period * instances)) if len(returns) else 0.0
+        if len(returns):
+            found |= _averages(returns)
+            found["avg_minutes"] = held / _MINUTE / len(returns)
+            if len(returns) >= min_trades and period >= min_days * _DAY:
+                found |= _ratios(returns, found, equity=float(equity[-1]), years=period / _YEAR)
     return {name: found.get(name, _NOT_AVAILABLE) for name in UNITS}
 
 
-def _total(values: Iterable[float]) -> float:
-    return reduce(add, values, 0.0)  # sum() is compensated since Python 3.12
+def _sums(values: Floats) -> Floats:
+    """Return the sums from 0 on, added one by one; np.sum adds in pairs."""
+    return np.add.accumulate(np.concatenate(([0.0], values)))
+
+
+def _total(values: Floats) -> float:
+    return float(_sums(values)[-1])
 
 
 def _ratio(above: float, below: float) -> float:
     return above / below if below else _NOT_AVAILABLE
 
 
-def _curves(returns: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Return equity and plain sum after each trade, from 1 and from 0."""
-    factors = [1 + change / 100 for change in returns]
-    return [*accumulate(factors, mul, initial=1.0)], [*accumulate(returns, initial=0.0)]
-
-
-def _relative_fall(curve: Sequence[float]) -> float:
-    peaks: Iterable[float] = accumulate(curve, max)
-    return max([(peak - value) / peak for peak, value in zip(peaks, curve, strict=True)])
-
-
-def _plain_fall(curve: Sequence[float]) -> float:
-    peaks: Iterable[float] = accumulate(curve, max)
-    falls: Iterable[float] = map(sub, peaks, curve)
-    return max(falls)
-
-
-def _path(
-    returns: Sequence[float], equity: Sequence[float], sums: Sequence[float]
-) -> dict[str, float]:
+def _path(returns: Floats, equity: Floats) -> dict[str, float]:
     """Count, sums, drawdowns and streaks: these are 0 without trades."""
+    sums, peaks = _sums(returns), np.fmax.accumulate(equity)
+    wins, losses = returns > 0, returns < 0
     return {
         "count": float(len(returns)),
-        "wins": float(sum(change > 0 for change in returns)),
-        "losses": float(sum(change < 0 for change in returns)),
-        "total_pnl": sums[-1],
-        "compounded_return": (equity[-1] - 1) * 100,
-        "max_drawdown": _relative_fall(equity) * 100,
-        "max_drawdown_simple": _plain_fall(sums),
-        "longest_wins": float(_longest(change > 0 for change in returns)),
-        "longest_losses": float(_longest(change < 0 for change in returns)),
+        "wins": float(np.count_nonzero(wins)),
+        "losses": float(np.count_nonzero(losses)),
+        "total_pnl": float(sums[-1]),
+        "compounded_return": (float(equity[-1]) - 1) * 100,
+        "max_drawdown": float(np.fmax.reduce((peaks - equity) / peaks)) * 100,
+        "max_drawdown_simple": float(np.fmax.reduce(np.fmax.accumulate(sums) - sums)),
+        "longest_wins": _longest(wins),
+        "longest_losses": _longest(losses),
     }
 
 
-def _longest(flags: Iterable[bool]) -> int:
-    return max((sum(1 for _ in row) for flag, row in groupby(flags) if flag), default=0)
+def _longest(flags: NDArray[np.bool_]) -> float:
+    """Return the length of the longest row of flags that are set."""
+    ends = np.concatenate(([-1], np.flatnonzero(~flags), [len(flags)]))
+    return float(np.diff(ends).max() - 1)
 
 
-def _averages(returns: Sequence[float]) -> dict[str, float]:
-    wins = [change for change in returns if change > 0]
-    losses = [change for change in returns if change < 0]
+def _averages(returns: Floats) -> dict[str, float]:
+    wins, losses = returns[returns > 0], returns[returns < 0]
     mean = _total(returns) / len(returns)
+    best, worst = float(returns[returns.argmax()]), float(returns[returns.argmin()])
+    # The mean of equal numbers may differ from them in the last bit.
+    squares = 0.0 if best == worst else _total((returns - mean) * (returns - mean))
     return {
         "win_rate": len(wins) / len(returns) * 100,
         "avg_pnl": mean,
         "expectancy": mean,
         "avg_win": _ratio(_total(wins), len(wins)),
         "avg_loss": _ratio(_total(losses), len(losses)),
-        "best": max(returns),
-        "worst": min(returns),
-        "std": _deviation(returns, mean, len(returns) - 1),
-        "std_population": _deviation(returns, mean, len(returns)),
+        "best": best,
+        "worst": worst,
+        "std": math.sqrt(squares / (len(returns) - 1)) if len(returns) > 1 else _NOT_AVAILABLE,
+        "std_population": math.sqrt(squares / len(returns)),
     }
 
 
-def _deviation(returns: Sequence[float], mean: float, divisor: int) -> float:
-    if divisor < 1:
-        return _NOT_AVAILABLE
-    # The mean of equal numbers may differ from them in the last bit.
-    if min(returns) == max(returns):
-        return 0.0
-    return math.sqrt(_total([(change - mean) * (change - mean) for change in returns]) / divisor)
-
-
 def _ratios(
-    returns: Sequence[float], found: dict[str, float], *, equity: float, years: float
+    returns: Floats, found: dict[str, float], *, equity: float, years: float
 ) -> dict[str, float]:
     mean = found["avg_pnl"]
-    falls = [change for change in returns if change < 0]
-    wins, losses = _total([change for change in returns if change > 0]), _total(falls)
-    squares = _total([change * change for change in falls])
+    falls = returns[returns < 0]
+    wins, losses = _total(returns[returns > 0]), _total(falls)
+    squares = _total(falls * falls)
     per_year = _ratio(len(returns), years)
     sharpe = _sharpe(mean, found["std"])
     annual = _annual_return(equity, years)
@@ -248,25 +244,26 @@ def _check_bounds(
         raise UsageError(f"min_days must be 0 or more, was {min_days!r}")
 
 
-def _columns(trades: Sequence[ClosedTrade]) -> tuple[list[float], float]:
-    """Return the results of the trades, and how long they were held in all, ms."""
-    returns = [trade.pnl_percent for trade in trades]
-    opened = [trade.opened_at for trade in trades]
-    closed = [trade.closed_at for trade in trades]
-    if not all(map(math.isfinite, returns)) or not all(map(le, opened, closed)):
-        _refuse(trades)
-    return [*map(float, returns)], _total(map(float, map(sub, closed, opened)))
+def _columns(trades: Sequence[ClosedTrade]) -> Columns:
+    return Columns(
+        np.array([trade.pnl_percent for trade in trades], dtype=np.float64),
+        np.array([trade.opened_at for trade in trades], dtype=np.int64),
+        np.array([trade.closed_at for trade in trades], dtype=np.int64),
+    )
 
 
-def _refuse(trades: Sequence[ClosedTrade]) -> None:
-    """Name the first trade that cannot be."""
-    for index, trade in enumerate(trades):
-        if not math.isfinite(trade.pnl_percent):
-            raise UsageError(
-                f"pnl_percent must be finite, was {trade.pnl_percent!r} in trade {index}; drop it"
-            )
-        if trade.closed_at < trade.opened_at:
-            raise UsageError(
-                f"closed_at must not lie before opened_at ({trade.opened_at} ms), "
-                f"was {trade.closed_at} ms in trade {index}; are the columns swapped?"
-            )
+def _check_trades(columns: Columns) -> None:
+    """Name the first trade that cannot be, if there is one."""
+    returns, opened, closed = columns
+    broken = ~np.isfinite(returns) | (closed < opened)
+    if not broken.any():
+        return
+    index = int(broken.argmax())
+    if not math.isfinite(returns[index]):
+        raise UsageError(
+            f"pnl_percent must be finite, was {float(returns[index])!r} in trade {index}; drop it"
+        )
+    raise UsageError(
+        f"closed_at must not lie before opened_at ({opened[index]} ms), "
+        f"was {closed[index]} ms in trade {index}; are the columns swapped?"
+    )
