@@ -28,7 +28,8 @@ from tradenb.engine.ports import Loaded, Progress
 from tradenb.engine.session import Session
 from tradenb.engine.signals import Table
 from tradenb.errors import unknown
-from tradenb.view.figures import Columns, figures
+from tradenb.view.closed import Columns
+from tradenb.view.figures import figures
 
 
 class Market:
