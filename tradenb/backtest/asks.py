@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.core.candles import Floats
+from tradenb.core.candles import Floats, Times
 from tradenb.core.problems import TOLERANCE
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.instance import Instance
 from tradenb.engine.signals import LONG, Table
 
-Places = Sequence[int] | NDArray[np.intp]
+Places = NDArray[np.intp]
+Rows = NDArray[np.int64]
 NAMES: Final = ("take_profit", "stop_loss", "minutes")
 
 
@@ -40,20 +40,20 @@ class Asks:
         self._close = candles.close
         self._rules = instance.rules
 
-    def at(self, places: Places) -> NDArray[np.int64]:
+    def at(self, places: Places) -> Times:
         """Return when it is asked there, ms UTC."""
-        return self.table.first + np.asarray(places, dtype=np.int64) * self.table.step
+        return self.table.first + places * self.table.step
 
     def price(self, places: Places) -> Floats:
         """Return the market price there."""
-        return self._close[self.first_row + np.asarray(places, dtype=np.intp) * self.size]
+        return self._close[self.first_row + places * self.size]
 
     def long(self, places: Places) -> NDArray[np.bool_]:
         """Tell which candidates there are long."""
         found: NDArray[np.bool_] = self.table.position[places] == LONG
         return found
 
-    def there(self) -> NDArray[np.intp]:
+    def there(self) -> Places:
         """Return the places with a candidate at which it may be asked."""
         return self.start + np.flatnonzero(self.table.position[self.start : self.stop])
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.backtest.asks import NAMES, Asks
+from tradenb.backtest.asks import NAMES, Asks, Places, Rows
 from tradenb.backtest.lane import suits_asks
 from tradenb.backtest.outcome import Exit, Outcomes
-from tradenb.core.candles import Floats, Times
+from tradenb.core.candles import Floats
 from tradenb.core.events import Event, numbered
 from tradenb.core.machine import advance, answer
 from tradenb.core.signal import Trade
@@ -50,7 +50,7 @@ class Chase:
     def __init__(self, instance: Instance, asks: Asks) -> None:
         self.opened: list[int] = []
         self.exits: list[Exit] = []
-        self._broken = np.zeros(0, dtype=np.intp)
+        self._places = self._broken = np.zeros(0, dtype=np.intp)
         self._asks = asks
         self._begun = instance.state
         self._candles = instance.candles
@@ -60,7 +60,7 @@ class Chase:
         """Go from each exit to the next candidate; first as if none broke a rule, as is usual."""
         asks = self._asks
         self._jump(outcomes, asks.table.position != 0)
-        if asks.good(self.opened).all():
+        if asks.good(self._places).all():
             return
         there = asks.there()
         good = asks.good(there)
@@ -82,9 +82,10 @@ class Chase:
             row, long = first + place * size, code[place] == LONG
             found = of((row, long, target[place], stop_loss[place], minutes[place]))
             if found is None:
-                return
+                break
             exits.append(found)
             place = find(1, (found[0] - first + size - 1) // size, stop)
+        self._places = np.array(opened, dtype=np.intp)
 
     @property
     def open(self) -> int:
@@ -97,8 +98,7 @@ class Chase:
         return len(self._refused_places()) if len(self._broken) else 0
 
     def _refused_places(self) -> list[int]:
-        asks, broken = self._asks, self._broken
-        rows = np.array([exit.row for exit in self.exits], dtype=np.int64)
+        asks, broken, (rows, _) = self._asks, self._broken, self._ends()
         idle = [asks.start, *(-((asks.first_row - rows) // asks.size)).tolist()]
         until = [*self.opened, asks.stop]
         spans = zip(broken.searchsorted(idle), broken.searchsorted(until), strict=False)
@@ -106,24 +106,26 @@ class Chase:
 
     def closed(self) -> Columns:
         """Make what figures are made of."""
-        return Columns(self._percent(), *self._times())
+        rows, prices = self._ends()
+        opened = self._places[: len(rows)]
+        at, ended = self._asks.at(opened), self._candles.start + (rows + 1) * MINUTE
+        return Columns(self._percent(opened, prices), at, ended)
 
     def trades(self) -> list[Trade]:
         """Make the closed trades."""
-        asks, places = self._asks, self._ended()
+        asks, places = self._asks, self._places[: len(self.exits)]
         symbol, strategy = self._begun.symbol, self._begun.strategy
-        opened_at, closed_at = (times.tolist() for times in self._times())
-        rows = zip(
+        percent, opened_at, closed_at = self.closed()
+        columns: list[Any] = [
             opened_at,
             closed_at,
-            asks.long(places).tolist(),
-            asks.price(places).tolist(),
-            asks.table.numbers["take_profit"][places].tolist(),
-            asks.table.numbers["stop_loss"][places].tolist(),
-            self._percent().tolist(),
-            self.exits,
-            strict=True,
-        )
+            asks.long(places),
+            asks.price(places),
+            asks.table.numbers["take_profit"][places],
+            asks.table.numbers["stop_loss"][places],
+            percent,
+        ]
+        rows = zip(*(column.tolist() for column in columns), self.exits, strict=True)
         return [
             Trade(
                 f"{strategy}-{symbol}-{at}",
@@ -177,18 +179,15 @@ class Chase:
             events += step.events
         return state, events
 
-    def _ended(self) -> list[int]:
-        return self.opened[: len(self.exits)]
+    def _ends(self) -> tuple[Rows, Floats]:
+        """Return rows and prices of the exits."""
+        rows, prices, _ = zip(*self.exits, strict=True) if self.exits else ((), (), ())
+        return np.array(rows, dtype=np.int64), np.array(prices, dtype=np.float64)
 
-    def _times(self) -> tuple[Times, Times]:
-        rows = np.array([row for row, _, _ in self.exits], dtype=np.int64)
-        return self._asks.at(self._ended()), self._candles.start + (rows + 1) * MINUTE
-
-    def _percent(self) -> Floats:
+    def _percent(self, opened: Places, exit: Floats) -> Floats:
         """Return the pnl_percent; the formula of `core.pnl`, in its order of operations."""
-        rules, places = self._rules, self._ended()
-        entry, long = self._asks.price(places), self._asks.long(places)
-        exit = np.array([price for _, price, _ in self.exits], dtype=np.float64)
+        rules = self._rules
+        entry, long = self._asks.price(opened), self._asks.long(opened)
         slip, fee = rules.slippage_percent / 100, 2 * rules.fee_percent
         paid = np.where(long, entry * (1 + slip), entry * (1 - slip))
         got = np.where(long, exit * (1 - slip), exit * (1 + slip))

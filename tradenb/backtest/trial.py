@@ -48,6 +48,11 @@ class Market:
         self.histories = {symbol: History(symbol, own) for symbol, own in candles.items()}
         self._outcomes: dict[tuple[str, int, Rules], Outcomes] = {}
 
+    @property
+    def candles(self) -> dict[str, Candles]:
+        """1m candles by canonical symbol."""
+        return {symbol: history.candles for symbol, history in self.histories.items()}
+
     def load(
         self,
         symbol: str,
