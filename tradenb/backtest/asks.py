@@ -15,7 +15,7 @@ from tradenb.engine.signals import LONG, Table
 
 Places = NDArray[np.intp]
 Rows = NDArray[np.int64]
-NAMES: Final = ("take_profit", "stop_loss", "minutes")
+NUMBERS: Final = ("take_profit", "stop_loss", "minutes")
 
 
 class Asks:
@@ -61,7 +61,7 @@ class Asks:
         """Tell which candidates break no rule; the same as `core.problems` finds."""
         rules, price = self._rules, self.price(places)
         side = np.where(self.long(places), 1.0, -1.0)
-        target, stop, minutes = (self.table.numbers[name][places] for name in NAMES)
+        target, stop, minutes = (self.table.numbers[name][places] for name in NUMBERS)
         with np.errstate(invalid="ignore", over="ignore"):
             good = np.isfinite(target) & (target > 0) & np.isfinite(stop) & (stop > 0)
             good &= (side * (target - price) > 0) & (side * (price - stop) > 0)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.backtest.asks import NAMES, Asks, Places, Rows
+from tradenb.backtest.asks import NUMBERS, Asks, Places, Rows
 from tradenb.backtest.lane import suits_asks
 from tradenb.backtest.outcome import Exit, Outcomes
 from tradenb.core.candles import Floats
@@ -73,7 +73,7 @@ class Chase:
         asks, table = self._asks, self._asks.table
         first, size, stop = asks.first_row, asks.size, asks.stop
         code = _quick(table.position)
-        target, stop_loss, minutes = (_quick(table.numbers[name]) for name in NAMES)
+        target, stop_loss, minutes = (_quick(table.numbers[name]) for name in NUMBERS)
         of, find = outcomes.of, wanted.tobytes().find
         self.opened, self.exits = opened, exits = [], []
         place = find(1, asks.start, stop)
