@@ -103,6 +103,7 @@ class _Trial(Work):
             yield from asked(instances[0], self._outcomes(instances[0]), self.tally)
         else:
             yield from self._all_events(session)
+        self.session = None  # it leads back here: what it holds is given up without a search
         self.stage = "done"
 
     def _histories(self) -> Histories:
