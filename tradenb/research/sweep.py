@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tradenb.backtest.plan import Plan, make_plan
 from tradenb.backtest.trial import Market
 from tradenb.calls import explained
+from tradenb.core.candles import NAMES, Candles, candles_of
 from tradenb.core.rules import Rules
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
@@ -126,12 +129,12 @@ def loaded(
             history = max(history, factory(**combination).history_ms)
     except Exception:  # noqa: BLE001, S110 - it is a row of the table
         pass
-    candles = {
-        symbol: plan.source.load(
+    candles = {}
+    for symbol in plan.symbols:
+        found = plan.source.load(
             symbol, start=plan.start, end=plan.end, history=history, rules=plan.rules
-        ).candles
-        for symbol in plan.symbols
-    }
+        )
+        candles[symbol] = _lined_up(found.candles)
     return plan, Market("sweep", candles)
 
 
@@ -205,6 +208,12 @@ def _table(wanted: list[Combination], rows: list[Row]) -> pd.DataFrame:
     figures = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COUNTS, "int64"))
     figures["error"] = figures["error"].astype(object).where(figures["error"].notna(), None)
     return pd.concat([given, figures], axis=1)
+
+
+def _lined_up(candles: Candles) -> Candles:
+    """Return candles that lie in memory as they do in other processes, mostly these themselves."""
+    columns: Any = tuple(np.ascontiguousarray(getattr(candles, name)) for name in NAMES)
+    return candles_of(columns, candles.start)
 
 
 def _any_strategy() -> StrategySpec:
