@@ -65,7 +65,9 @@ def random_candidates(seed, rows, close, **columns):
     far = random.choice([0.004, 0.005, 0.01, 0.03, 0.25], (2, rows))
     found = {
         "position": side,
-        "take_profit": close * (1 + side * far[0]),
+        "take_profit": close
+        * (1 + side * far[0])
+        * random.choice([1.0] * 40 + [np.nan, np.inf, -1.0, 0.0], rows),
         "stop_loss": close * (1 - side * far[1] * random.choice([1, 1, 1, -1], rows)),
         "minutes": random.choice([1.0, 7.0, 90.0, 1440.0, 1441.0, 0.0, 2.5, np.nan, np.inf], rows),
     }

@@ -12,12 +12,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tradenb.errors import UsageError
+from tradenb.view.closed import Columns
 from tradenb.view.figure_text import markdown, text
 from tradenb.view.figures import UNITS, figures
 from tradenb.view.stats import HEATMAP_COLUMNS, heatmap, stats
@@ -167,6 +169,28 @@ def test_negation_swaps_wins_and_losses(returns: list[float]) -> None:
     assert (other["wins"], other["longest_wins"]) == (found["losses"], found["longest_losses"])
     assert other["avg_win"] == pytest.approx(-found["avg_loss"], nan_ok=True)
     assert other["sharpe"] == pytest.approx(-found["sharpe"], nan_ok=True)
+
+
+@given(samples)
+def test_columns_have_the_figures_of_their_trades(returns: list[float]) -> None:
+    trades = trades_of(returns)
+    columns = Columns(
+        np.array(returns, dtype=np.float64),
+        np.array([trade.opened_at for trade in trades], dtype=np.int64),
+        np.array([trade.closed_at for trade in trades], dtype=np.int64),
+    )
+    found = figures(columns, start=T0, end=YEAR_END, **ALL)
+    assert repr(found) == repr(over_a_year(returns))
+
+
+@given(st.lists(st.sampled_from([1e308, -1e308, 1e200, -1e200, -100.0, 0.1]), max_size=12))
+def test_what_no_double_holds_is_infinite_or_not_available(returns: list[float]) -> None:
+    found = over_a_year(returns)
+    total = 0.0
+    for change in returns:
+        total += change
+    assert repr(found["total_pnl"]) == repr(total)
+    assert found["max_drawdown"] >= 0
 
 
 def test_a_zero_trade_ends_both_streaks() -> None:

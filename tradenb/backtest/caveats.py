@@ -37,7 +37,7 @@ def caveats(result: Result, session: Session) -> list[str]:
         )
     found += _silent_indicators(result)
     found += _invalid_candidates(troubled)
-    if _overlap(result.trade_list):
+    if len(session.instances) > 1 and _overlap(result.trade_list):
         found.append(
             "positions overlap in time: equity compounds every trade at full size, as if each "
             "had the whole account"

@@ -16,7 +16,7 @@ from tradenb.core.signal import ExitReason, Position, Signal
 from tradenb.core.timeframe import MINUTE
 
 _LARGEST: Final = 1_000_000
-Key = tuple[int, bool, float, float, int]
+Key = tuple[int, bool, float, float, float]
 
 
 class Exit(NamedTuple):
@@ -57,7 +57,7 @@ class Outcomes:
         ----------
         key : (row, long, target, stop, minutes)
             Row of the candle at whose close it opens, whether it is long, prices of target and
-            stop, and its longest life.
+            stop, and its longest life. Where they break a rule, the answer means nothing.
         """
         try:
             return self._known[key]
@@ -68,8 +68,9 @@ class Outcomes:
         found = self._known[key] = self._find(*key)
         return found
 
-    def _find(self, row: int, long: bool, target: float, stop: float, minutes: int) -> Exit | None:
+    def _find(self, row: int, long: bool, target: float, stop: float, life: float) -> Exit | None:
         candles, rules = self.candles, self.rules
+        minutes = int(life) if 1 <= life <= rules.max_signal_minutes else 1
         last = min(row + minutes, len(candles) - 1)
         low, high = (stop, target) if long else (target, stop)
         touched = touch.first_beyond(candles, rules, row + 1, last + 1, low=low, high=high)

@@ -6,8 +6,10 @@ told of its events.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from tradenb.backtest.chase import chased, suits_table
 from tradenb.backtest.job import Job
@@ -24,7 +26,9 @@ from tradenb.engine.history import Histories, History
 from tradenb.engine.instance import Instance
 from tradenb.engine.ports import Loaded, Progress
 from tradenb.engine.session import Session
+from tradenb.engine.signals import Table
 from tradenb.errors import unknown
+from tradenb.view.closed import Columns
 from tradenb.view.figures import figures
 
 
@@ -43,6 +47,11 @@ class Market:
         self.name = name
         self.histories = {symbol: History(symbol, own) for symbol, own in candles.items()}
         self._outcomes: dict[tuple[str, int, Rules], Outcomes] = {}
+
+    @property
+    def candles(self) -> dict[str, Candles]:
+        """1m candles by canonical symbol."""
+        return {symbol: history.candles for symbol, history in self.histories.items()}
 
     def load(
         self,
@@ -77,6 +86,7 @@ class _Trial(Work):
         super().__init__(plan, Bus())
         self.market = market
         self.tally = Tally()
+        self.jumped: Columns | None = None  # trades of tables
 
     def pump(self) -> Pump:
         """Run by the shortest lane that gives the machine's trades."""
@@ -86,14 +96,14 @@ class _Trial(Work):
         yield from self._prepare(session)
         self.stage = "running"
         instances = session.instances
-        if all(self._is_table(instance) for instance in instances):
-            for instance in instances:
-                self._chase(instance)
-            self.tally.trades.sort(key=_closing)
+        tables = [table for table in map(_table_of, instances) if table is not None]
+        if len(tables) == len(instances):
+            self._chase(instances, tables)
         elif len(instances) == 1 and instances[0].signals is None and suits_asks(instances[0]):
             yield from asked(instances[0], self._outcomes(instances[0]), self.tally)
         else:
             yield from self._all_events(session)
+        self.session = None  # it leads back here: what it holds is given up without a search
         self.stage = "done"
 
     def _histories(self) -> Histories:
@@ -105,15 +115,14 @@ class _Trial(Work):
     def _outcomes(self, instance: Instance) -> Outcomes:
         return self.market.outcomes(instance.state.symbol, instance.candles, instance.rules)
 
-    def _is_table(self, instance: Instance) -> bool:
-        return instance.signals is not None and suits_table(instance, instance.signals.table)
-
-    def _chase(self, instance: Instance) -> None:
-        if instance.signals is not None:
-            chase = chased(instance, instance.signals.table, self._outcomes(instance))
-            self.tally.trades += chase.closed()
-            self.tally.rejected += chase.refused
-            self.tally.open += chase.open
+    def _chase(self, instances: Sequence[Instance], tables: Sequence[Table]) -> None:
+        chases = [
+            chased(instance, table, self._outcomes(instance))
+            for instance, table in zip(instances, tables, strict=True)
+        ]
+        self.jumped = _in_order([chase.closed() for chase in chases])
+        self.tally.rejected = sum(chase.refused for chase in chases)
+        self.tally.open = sum(chase.open for chase in chases)
 
     def _all_events(self, session: Session) -> Pump:
         for until in [*range(self.start + BLOCK, self.end, BLOCK), self.end]:
@@ -154,12 +163,25 @@ def run_trial(plan: Plan, market: Market) -> dict[str, Any]:
     job.raise_if_failed()
     tally = trial.tally
     instances = len(plan.symbols) * len(plan.strategies)
+    trades = tally.trades if trial.jumped is None else trial.jumped
     found: dict[str, Any] = dict(
-        figures(tally.trades, start=trial.start, end=trial.end, instances=instances)
+        figures(trades, start=trial.start, end=trial.end, instances=instances)
     )
     counts = ("open", "rejected", "errors", "asks_lost")
     return found | {name: getattr(tally, name) for name in counts}
 
 
-def _closing(trade: Closed) -> tuple[int, bool]:
-    return trade.closed_at, trade.opened_at == trade.closed_at
+def _table_of(instance: Instance) -> Table | None:
+    """Return the candidates of an instance that jumps."""
+    if instance.signals is None or not suits_table(instance, instance.signals.table):
+        return None
+    return instance.signals.table
+
+
+def _in_order(several: Sequence[Columns]) -> Columns:
+    """Merge trades in order of closing."""
+    if len(several) == 1:
+        return several[0]
+    percent, opened, closed = map(np.concatenate, zip(*several, strict=True))
+    order = np.lexsort((opened == closed, closed))
+    return Columns(percent[order], opened[order], closed[order])

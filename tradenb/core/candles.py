@@ -121,6 +121,12 @@ class Candles:
         """Return the close of a row from 0 on, sooner than `close[row]` does."""
         return self._columns[CLOSE].item(self._start + row)
 
+    def extremes_at(self, row: int) -> tuple[float, float, float]:
+        """Return open, high and low of a row from 0 on, as soon."""
+        opened, high, low, _, _ = self._columns
+        place = self._start + row
+        return opened.item(place), high.item(place), low.item(place)
+
     def index(self, close_time: int) -> int:
         """Return the row of the candle that closes at `close_time`; may lie outside."""
         return (close_time - self._first) // self.step - self._start - 1

@@ -23,7 +23,7 @@ from tradenb.core.signal import Signal
 LEVELS: Final = np.arange(10.0, 101.0, 10.0)
 GAINED: Final = tuple(range(10, 101, 10))
 LOST: Final = tuple(range(-10, -101, -10))
-_FIRST_WINDOW: Final = 256
+_FIRST_WINDOW: Final = 512
 _LARGEST_WINDOW: Final = 4096
 
 
@@ -106,9 +106,7 @@ class Extremes(NamedTuple):
 def extremes(candles: Candles, index: int, rules: Rules) -> Extremes:
     """Return open, high and low of a candle, or thrice its average price (`touch`)."""
     if rules.touch == "candle":
-        return Extremes(
-            float(candles.open[index]), float(candles.high[index]), float(candles.low[index])
-        )
+        return Extremes(*candles.extremes_at(index))
     price = average_price(candles, index, rules.average_price_candles)
     return Extremes(price, price, price)
 

@@ -86,7 +86,8 @@ class Signals:
         self._function = function
         self._every = every
         self._closed = closed
-        self._made: tuple[int, Table, NDArray[np.intp]] | None = None
+        self._made: tuple[int, Table] | None = None
+        self._rows: NDArray[np.intp] | None = None
 
     def __call__(self, context: Context) -> Candidate | None:
         """Answer for the moment of a context."""
@@ -117,13 +118,16 @@ class Signals:
         what = "a vectorised strategy"
         found = table_of(self._function(frame), frame, what)
         made = _table(found, len(candles), candles.start + candles.step, candles.step, what)
-        self._made = until, made, np.flatnonzero(made.position)
+        self._made, self._rows = (until, made), None
 
     def first(self, at: int) -> int | None:
         """Return the first moment from `at` on at which there is an answer; None: ask and see."""
         if self._made is None or at > self._made[0]:
             return None
-        until, table, rows = self._made
+        until, table = self._made
+        if self._rows is None:
+            self._rows = np.flatnonzero(table.position)
+        rows = self._rows
         place = int(rows.searchsorted(-((table.first - at) // table.step)))
         return table.first + int(rows[place]) * table.step if place < len(rows) else until + 1
 
@@ -164,13 +168,11 @@ def _spread(column: Any, rows: int) -> Any:
 def _positions(column: Any, rows: int, what: str) -> NDArray[np.int8]:
     """Read the words long and short, or the signs of numbers; all else is refused."""
     values = np.asarray(column)
-    codes = np.zeros(rows, dtype=np.int8)
     if values.shape != (rows,):
         raise SpecError(f"{what}: 'position' must have one value a candle ({rows})")
     if values.dtype.kind in "biuf":
-        codes[values > 0] = LONG
-        codes[values < 0] = SHORT
-        return codes
+        return (values > 0) * np.int8(LONG) + (values < 0) * np.int8(SHORT)
+    codes = np.zeros(rows, dtype=np.int8)
     codes[values == "long"] = LONG
     codes[values == "short"] = SHORT
     others = {str(value) for value in values[codes == 0] if not _is_missing(value)}

@@ -8,25 +8,27 @@ or tradenb did, nothing stale is taken from disk.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
 
 import tradenb
+from tradenb.core.candles import NAMES, Candles
 from tradenb.engine.fingerprint import digest, fingerprint
-from tradenb.research.task import Place, Settings
+from tradenb.research.task import Settings
 
 _FORM = "1"
 
 
-def candles_key(places: list[Place]) -> str:
-    """Hash candles, to the last bit."""
+def candles_key(candles: Mapping[str, Candles]) -> str:
+    """Hash candles by symbol, to the last bit."""
     found = hashlib.sha256()
-    for symbol, first, columns in places:
-        found.update(f"{symbol}:{first}".encode())
-        found.update(np.ascontiguousarray(columns).reshape(-1).data)  # no copy
+    for symbol, own in candles.items():
+        found.update(f"{symbol}:{own.start}".encode())
+        for name in NAMES:
+            found.update(np.ascontiguousarray(getattr(own, name)).data)  # no copy
     return found.hexdigest()[:16]
 
 

@@ -10,10 +10,14 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import numpy as np
+
+from tradenb.backtest.trial import Market
+from tradenb.core.candles import NAMES, Floats
 from tradenb.errors import StateError, UsageError
 from tradenb.research.grid import Combination
 from tradenb.research.shelf import Shelf
-from tradenb.research.task import Place, Row, Settings, failed, market_of, run_task, trial
+from tradenb.research.task import Place, Row, Settings, failed, run_task, trial
 
 Done = tuple[list[int], list[Row]]
 Waiting = list[tuple[int, Combination]]
@@ -26,8 +30,8 @@ class Work:
     Parameters
     ----------
     factory : callable
-    places : list of Place
-        The candles, as arrays.
+    market : Market
+        The candles, and what trials of this process have in common.
     key : str
         Of the candles.
     settings : Settings
@@ -39,14 +43,14 @@ class Work:
     def __init__(
         self,
         factory: Any,
-        places: list[Place],
+        market: Market,
         key: str,
         settings: Settings,
         waiting: Waiting,
         shelf: Shelf,
     ) -> None:
         self.factory = factory
-        self.places = places
+        self.market = market
         self.key = key
         self.settings = settings
         self.waiting = waiting
@@ -58,6 +62,13 @@ class Work:
         for first in range(0, len(self.waiting), size):
             piece = self.waiting[first : first + size]
             yield [place for place, _ in piece], [item for _, item in piece]
+
+    def places(self) -> list[tuple[str, int, Floats]]:
+        """Return the candles as arrays, which can travel."""
+        return [
+            (symbol, own.start, np.stack([getattr(own, name) for name in NAMES]))
+            for symbol, own in self.market.candles.items()
+        ]
 
     def packed(self) -> tuple[bytes, str]:
         """Return the factory by value, and a key for it and the candles."""
@@ -88,9 +99,8 @@ def rows_of(work: Work, executor: Any) -> Iterator[Done]:
 
 
 def _here(work: Work) -> Iterator[Done]:
-    market = market_of(work.places)
     for place, combination in work.waiting:
-        yield [place], [trial(work.factory, combination, market, work.settings)]
+        yield [place], [trial(work.factory, combination, work.market, work.settings)]
 
 
 def _in_pool(work: Work, executor: Any) -> Iterator[Done]:
@@ -118,7 +128,7 @@ def _on_dask(work: Work, client: Any) -> Iterator[Done]:
 
     as_completed: Any = distributed.as_completed
     factory, key = work.packed()
-    held = client.scatter([work.places], broadcast=True, hash=False)[0]
+    held = client.scatter([work.places()], broadcast=True, hash=False)[0]
     futures = {}
     try:
         for at, chunk in work.chunks():
@@ -141,8 +151,7 @@ def _in_files(work: Work) -> Sequence[Place]:
     """Put the candles where other processes of this machine can map them."""
     return [
         (symbol, first, work.shelf.keep_candles(f"{work.key}-{number}", columns))
-        for number, (symbol, first, columns) in enumerate(work.places)
-        if not isinstance(columns, str)
+        for number, (symbol, first, columns) in enumerate(work.places())
     ]
 
 

@@ -8,8 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tradenb.backtest.plan import Plan, make_plan
+from tradenb.backtest.trial import Market
 from tradenb.calls import explained
+from tradenb.core.candles import NAMES, Candles, candles_of
 from tradenb.core.rules import Rules
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
@@ -18,7 +22,7 @@ from tradenb.research.grid import Combination, Grid, check_factory, combinations
 from tradenb.research.identity import candles_key, sweep_key
 from tradenb.research.runners import Work, rows_of
 from tradenb.research.shelf import Shelf
-from tradenb.research.task import COLUMNS, COUNTS, Place, Row, Settings, columns_of
+from tradenb.research.task import COLUMNS, COUNTS, Row, Settings
 from tradenb.store.paths import find_home
 from tradenb.view.words import plural
 
@@ -86,11 +90,11 @@ def sweep(
     clash = sorted(set(wanted[0]) & set(COLUMNS))
     if clash:
         raise UsageError(f"parameters must not have the names of figures, {clash} do")
-    plan, places = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
+    plan, market = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
     settings = Settings(plan.symbols, plan.start, plan.end, plan.rules)
     with bar("sweep", len(wanted), shown=progress) as note:
         table = swept(
-            strategy_factory, wanted, settings, places,
+            strategy_factory, wanted, settings, market,
             exchange=plan.source.name, executor=executor, home=home, resume=resume, note=note,
         )  # fmt: skip
     tell_failures(table)
@@ -105,7 +109,7 @@ def loaded(
     start: Any,
     end: Any,
     rules: Rules | None,
-) -> tuple[Plan, list[Place]]:
+) -> tuple[Plan, Market]:
     """Check the arguments, and load all candles once; nothing has been run yet.
 
     The first combination says how much history is fetched where a source has more than it holds in
@@ -125,20 +129,20 @@ def loaded(
             history = max(history, factory(**combination).history_ms)
     except Exception:  # noqa: BLE001, S110 - it is a row of the table
         pass
-    places: list[Place] = []
+    candles = {}
     for symbol in plan.symbols:
         found = plan.source.load(
             symbol, start=plan.start, end=plan.end, history=history, rules=plan.rules
         )
-        places.append((symbol, found.candles.start, columns_of(found.candles)))
-    return plan, places
+        candles[symbol] = _lined_up(found.candles)
+    return plan, Market("sweep", candles)
 
 
 def swept(
     factory: Callable[..., StrategySpec],
     wanted: list[Combination],
     settings: Settings,
-    places: list[Place],
+    market: Market,
     *,
     exchange: str,
     executor: Any = None,
@@ -147,14 +151,14 @@ def swept(
     note: Callable[[int], object],
 ) -> pd.DataFrame:
     """Run what is not on disk yet, and make the table; `note` hears how many rows came."""
-    key = candles_key(places)
+    key = candles_key(market.candles)
     shelf = Shelf(find_home(home).root / "research", sweep_key(factory, key, exchange, settings))
     known = shelf.read() if resume else {}
     rows: dict[int, Row] = {
         place: known[name_of(item)] for place, item in enumerate(wanted) if name_of(item) in known
     }
     waiting = [(place, item) for place, item in enumerate(wanted) if place not in rows]
-    work = Work(factory, places, key, settings, waiting, shelf)
+    work = Work(factory, market, key, settings, waiting, shelf)
     note(len(rows))
     for at, found in rows_of(work, executor) if waiting else ():
         shelf.add([(wanted[place], row) for place, row in zip(at, found, strict=True)])
@@ -204,6 +208,12 @@ def _table(wanted: list[Combination], rows: list[Row]) -> pd.DataFrame:
     figures = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COUNTS, "int64"))
     figures["error"] = figures["error"].astype(object).where(figures["error"].notna(), None)
     return pd.concat([given, figures], axis=1)
+
+
+def _lined_up(candles: Candles) -> Candles:
+    """Return candles that lie in memory as they do in other processes, mostly these themselves."""
+    columns: Any = tuple(np.ascontiguousarray(getattr(candles, name)) for name in NAMES)
+    return candles_of(columns, candles.start)
 
 
 def _any_strategy() -> StrategySpec:

@@ -17,7 +17,7 @@ import numpy as np
 
 from tradenb.backtest.plan import make_plan
 from tradenb.backtest.trial import Market, run_trial
-from tradenb.core.candles import NAMES, Candles, Floats, candles_of
+from tradenb.core.candles import Candles, Floats, candles_of
 from tradenb.core.rules import Rules
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
@@ -71,11 +71,6 @@ def run_task(
 def market_of(places: Sequence[Place]) -> Market:
     """Unpack candles; files are mapped, not read."""
     return Market("sweep", {symbol: _candles(first, where) for symbol, first, where in places})
-
-
-def columns_of(candles: Candles) -> Floats:
-    """Return candles as one array, (5, n) float64."""
-    return np.stack([getattr(candles, name) for name in NAMES])
 
 
 def trial(make: Any, combination: Combination, market: Market, settings: Settings) -> Row:

@@ -148,11 +148,10 @@ def walk_forward(
         raise UsageError("walk-forward chooses among combinations; the grid has one only")
     lengths = duration_ms(train), duration_ms(test)
     _check_lengths(metric, *lengths)
-    plan, places = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
-    first = max(place[1] for place in places) if plan.start is None else plan.start
-    ends = [
-        begin + place.shape[1] * 60_000 for _, begin, place in places if not isinstance(place, str)
-    ]
+    plan, market = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
+    several = market.candles.values()
+    first = max(candles.start for candles in several) if plan.start is None else plan.start
+    ends = [candles.end for candles in several]
     last = min(ends) if plan.end is None else min(plan.end, *ends)
     folds = _folds(first, last, *lengths)
     rows, tables = [], []
@@ -161,7 +160,7 @@ def walk_forward(
             inside, outside = (
                 swept(
                     strategy_factory, wanted, Settings(plan.symbols, begin, finish, plan.rules),
-                    places, exchange=plan.source.name, executor=executor, home=home, note=note,
+                    market, exchange=plan.source.name, executor=executor, home=home, note=note,
                 )
                 for begin, finish in (fold[:2], fold[1:])
             )  # fmt: skip

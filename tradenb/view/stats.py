@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from tradenb.calls import explained
 from tradenb.errors import UsageError
-from tradenb.view.figures import UNITS, ClosedTrade, figures
+from tradenb.view.closed import ClosedTrade
+from tradenb.view.figures import UNITS, figures
 
 if TYPE_CHECKING:
     import pandas
