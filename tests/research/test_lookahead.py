@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import tradenb as tn
-from tests.research import corpus, nasty
+from tests.research import corpus, kept, nasty
 from tradenb.core.timeframe import MINUTE
 from tradenb.research.noise import noisy_candles
 
@@ -59,6 +59,30 @@ def test_a_clean_strategy_is_not_flagged(make):
     assert len(result.event_list) > 4  # there was something to be changed
 
 
+@pytest.mark.parametrize("name", kept.LEAKING)
+def test_candles_of_the_future_are_seen_in_whatever_they_are_kept(name):
+    found = lookahead(kept.leaking(name), samples=0, events=2)
+    assert found.found
+    for leak in found.found:
+        source = Path(kept.__file__).read_text().splitlines()
+        assert source[leak.line.number - 1].endswith("# leak"), leak.line
+
+
+@pytest.mark.parametrize("decides", kept.CLEAN, ids=named)
+def test_tables_that_are_no_candles_are_no_leaks(decides):
+    found = lookahead(kept.clean(decides), events=12)
+    assert found.clean
+    assert found.moments > 12
+
+
+def test_answers_that_cannot_be_compared_are_no_leaks():
+    @tn.strategy("odd", every="1h")
+    def made(ctx):
+        return None if ctx.when.hour % 3 else np.array([1.0, ctx.price])
+
+    assert lookahead(made).clean
+
+
 def test_the_corpus_is_large_enough():
     assert min(len(corpus.LEAKING), len(corpus.CLEAN), len(nasty.LEAKING), len(nasty.CLEAN)) >= 12
 
@@ -92,6 +116,9 @@ def test_what_cannot_be_replaced_is_named():
     assert note == (
         "it reaches the array 'odd' (5,000 rows), whose times are not known; it was not replaced"
     )
+    odd = odd.tolist()  # type: ignore[assignment]
+    (note,) = lookahead(made).warnings
+    assert note.startswith("it reaches the list 'odd' (5,000 rows)")
 
 
 def test_a_leak_is_found_quickly_and_the_bar_goes_away(capsys):

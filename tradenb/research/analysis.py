@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -168,7 +169,7 @@ class Analysis:
         found = set()
         for function in functions:
             for name, value in reached_by(function).items():
-                words = _words(name, value, spoiler.future(value))
+                words = _words(name, value, spoiler)
                 found |= {words} if words else set()
         asks = ", ".join(sorted(self.names & OUTSIDE))
         if asks:
@@ -179,19 +180,33 @@ class Analysis:
         ]
 
 
-def _words(name: str, value: Any, future: Any) -> str:
+def _words(name: str, value: Any, spoiler: Spoiler) -> str:
     import pandas as pd
 
-    if isinstance(value, pd.DataFrame | pd.Series) and future is not None and future.any():
+    future = spoiler.future(value)
+    table = isinstance(value, pd.DataFrame | pd.Series)
+    if table and future is not None and future.any():
         return (
             f"it reaches the table {name!r}, which has rows later than its clock; the future of "
             "that table was replaced by noise as well"
         )
-    if isinstance(value, np.ndarray) and future is None and value.size > _MANY:
+    kind = "table" if table else _kind(value)
+    known = future if kind in ("table", "array") else kind and spoiler.value(value)
+    if kind and known is None and len(value) > _MANY:
         return (
-            f"it reaches the array {name!r} ({value.shape[0]:,} rows), whose times are not known; "
+            f"it reaches the {kind} {name!r} ({len(value):,} rows), whose times are not known; "
             "it was not replaced"
         )
+    return ""
+
+
+def _kind(value: Any) -> str:
+    """Name what may hold rows; a list of words or of objects does not."""
+    if isinstance(value, np.ndarray):
+        return "array" if value.ndim else ""
+    if isinstance(value, list | tuple | deque) and value:
+        rows = isinstance(value[0], int | float | list | tuple | dict)
+        return type(value).__name__ if rows else ""
     return ""
 
 

@@ -12,17 +12,27 @@ import copy
 import enum
 import functools
 import inspect
+import re
 from collections.abc import Callable
-from types import CellType, CodeType, FunctionType, MemberDescriptorType, ModuleType
+from types import (
+    CellType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    ModuleType,
+    SimpleNamespace,
+)  # fmt: skip
 from typing import Any, Final
 
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs import StrategySpec
 from tradenb.research.noise import Spoiler
 from tradenb.research.reached import Readers, is_users
+from tradenb.research.streams import copied_stream
 
 Space = dict[str, Any]
 _DEPTH: Final = 4
+_WORD: Final = re.compile(r"[^\W\d]\w*")
 _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), CodeType)
 # Of a class these are made anew with it.
 _OF_CLASS: Final = frozenset({"__dict__", "__weakref__", "_abc_impl"})
@@ -90,9 +100,12 @@ class Copier:
         spoiled = self._spoiler.value(value)
         if spoiled is not None:
             return spoiled
-        if inspect.ismethod(value):
+        if inspect.ismethod(value) or _is_bound(value):
             owner = self.value(value.__self__, depth)
             return getattr(owner, value.__name__)
+        stream = copied_stream(value, self.value)
+        if stream is not None:
+            return stream
         if isinstance(value, functools.partial):
             args = [self.value(item, depth + 1) for item in value.args]
             keywords = {key: self.value(item, depth + 1) for key, item in value.keywords.items()}
@@ -115,7 +128,8 @@ class Copier:
             for key, item in value.items():
                 found[key] = self.value(item, depth + 1)
             return found
-        if is_users(type(value)) and (hasattr(value, "__dict__") or _slots(type(value))):
+        users = is_users(type(value)) or type(value) is SimpleNamespace
+        if users and (hasattr(value, "__dict__") or _slots(type(value))):
             return self._object(value, depth)
         return _copied(value)
 
@@ -225,7 +239,9 @@ def names_of(code: CodeType) -> frozenset[str]:
     Words are taken for names as well: `getattr(module, "TABLE")` reaches it.
     """
     inner = [const for const in code.co_consts if isinstance(const, CodeType)]
-    words = [const for const in code.co_consts if isinstance(const, str) and const.isidentifier()]
+    words = [
+        word for const in code.co_consts if isinstance(const, str) for word in _WORD.findall(const)
+    ]
     return frozenset(code.co_names).union(words, *(names_of(own) for own in inner))
 
 
@@ -246,13 +262,19 @@ def reached_by(function: Callable[..., Any]) -> dict[str, Any]:
     return found | dict(zip(named, given, strict=True)) | (plain.__kwdefaults__ or {})
 
 
+def _is_bound(value: Any) -> bool:
+    """Tell whether it is a method of what is built in, such as `get` of a dict."""
+    owner = getattr(value, "__self__", None)
+    return inspect.isbuiltin(value) and not (owner is None or inspect.ismodule(owner))
+
+
 def _slots(kind: type) -> list[str]:
     """Return the names of the slots of a class and of those above it."""
     return [
         name
         for owner in kind.__mro__
         for name, item in vars(owner).items()
-        if isinstance(item, MemberDescriptorType)
+        if isinstance(item, MemberDescriptorType) and name not in _OF_CLASS
     ]
 
 

@@ -7,6 +7,9 @@ of the future there is must not be known either.
 
 from __future__ import annotations
 
+import array
+import copy
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -14,12 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.core.candles import Candles, Floats, candles_of
-from tradenb.core.timeframe import MINUTE, TIMEFRAMES, ceil_to, timeframe_ms
+from tradenb.core.timeframe import MINUTE
+from tradenb.research.dated import (
+    array_times,
+    label_times,
+    not_known,
+    row_times,
+    rows_known,
+    table_times,
+)
 
 Noise = Literal["up", "down", "cut"]
 NOISES: Final[tuple[Noise, Noise, Noise]] = ("up", "down", "cut")
-# Milliseconds, seconds and nanoseconds of times between 2001 and 2286.
-_TIMES: Final = ((1e12, 1e13, 1.0), (1e9, 1e10, 1e3), (1e18, 1e19, 1e-6))
 
 
 def noisy_candles(candles: Candles, after: int, noise: Noise, seed: int) -> Candles:
@@ -73,10 +82,13 @@ class Spoiler:
     def __init__(self, after: int, noise: Noise | None, candles: Mapping[str, Candles]) -> None:
         self.after = after
         self.noise = noise
-        self._known = _rows_known(candles, after)
+        self._known = rows_known(candles, after)
 
     def value(self, value: Any) -> Any:
-        """Return a table or an array with noise for a future; None if it is neither."""
+        """Return what holds rows, with noise for a future; None if it is nothing of that kind.
+
+        Tables, arrays, dicts by time, and sequences of numbers or rows.
+        """
         import pandas as pd
 
         if isinstance(value, pd.DataFrame | pd.Series):
@@ -84,9 +96,18 @@ class Spoiler:
         if isinstance(value, np.ndarray) and value.ndim:
             future = self.future(value)
             return value.copy() if future is None else self._array(value, future)
-        is_column = isinstance(value, list) and len(value) in self._known
-        if is_column and all(isinstance(item, int | float) for item in value):
-            return self._spoil(np.array(value), self._rows(len(value))).tolist()
+        if isinstance(value, dict) and value:
+            return self._by_time(value)
+        held = getattr(value, "__dict__", {}).get("obj")
+        if isinstance(held, pd.DataFrame | pd.Series):  # rolling, groupby, resample
+            found = copy.copy(value)
+            found.__dict__["obj"] = self._table(held)
+            return found
+        if isinstance(value, list | tuple | deque) and value:
+            return self._sequence(value)
+        if isinstance(value, array.array) and len(value) in self._known:
+            spoiled = self._spoil(np.array(value), self._rows(len(value)))
+            return array.array(value.typecode, spoiled.astype(value.typecode).tolist())
         return None
 
     def future(self, value: Any) -> NDArray[np.bool_] | None:
@@ -94,20 +115,20 @@ class Spoiler:
         import pandas as pd
 
         if isinstance(value, pd.DataFrame | pd.Series):
-            found: NDArray[np.bool_] | None = future_rows(value, self.after)
-            return found
-        if not isinstance(value, np.ndarray) or not value.ndim:
+            times, _ = table_times(value)
+        elif isinstance(value, np.ndarray) and value.ndim:
+            times = array_times(value)
+        else:
             return None
-        times = _times_of(value)
         if times is not None:
-            return _not_known(times, self.after)
+            return not_known(times, self.after)
         return self._rows(len(value)) if len(value) in self._known else None
 
     def _rows(self, count: int) -> NDArray[np.bool_]:
         return np.arange(count) >= self._known[count]
 
     def _array(self, value: Any, future: NDArray[np.bool_]) -> Any:
-        times = _times_of(value)
+        times = array_times(value)
         if value.dtype.names:
             found = value.copy()
             for name in value.dtype.names:
@@ -119,17 +140,63 @@ class Spoiler:
             found[:, 0] = value[:, 0]
         return found
 
+    def _by_time(self, value: dict[Any, Any]) -> Any:
+        import pandas as pd
+
+        times = label_times(pd.Index(list(value), tupleize_cols=False))
+        if times is None:
+            return None
+        found = copy.copy(value)
+        for (key, item), later in zip(value.items(), not_known(times, self.after), strict=True):
+            found[key] = self._wild(item) if later else _copy(item)
+        return found
+
+    def _sequence(self, value: Any) -> Any:
+        first, place, times = value[0], None, None
+        if isinstance(first, list | tuple | dict):
+            times, place = row_times(value)
+        elif not isinstance(first, int | float):
+            return None
+        if times is None and len(value) not in self._known:
+            return None
+        future = self._rows(len(value)) if times is None else not_known(times, self.after)
+        pairs = zip(value, future.tolist(), strict=True)
+        made = [self._wild(item, place) if later else _copy(item) for item, later in pairs]
+        return deque(made, value.maxlen) if isinstance(value, deque) else _as(value, made)
+
+    def _wild(self, value: Any, place: Any = None) -> Any:
+        """Return noise for a value of the future; what is at a place of it says when, and stays."""
+        if self.noise in (None, "cut"):
+            return _copy(value)
+        if isinstance(value, bool | np.bool_):
+            return self.noise == "up"
+        if isinstance(value, int | float | np.number):
+            wild = abs(float(value))
+            return wild * 1.6 + 1 if self.noise == "up" else -wild * 0.6 - 1
+        if type(value) is dict:
+            return {key: item if key == place else self._wild(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            items = enumerate(value)
+            return _as(value, [item if at == place else self._wild(item) for at, item in items])
+        if isinstance(value, np.ndarray) and value.ndim:
+            return self._spoil(value.copy(), np.ones(len(value), dtype=bool))
+        return value
+
     def _table(self, table: Any) -> Any:
         import pandas as pd
 
+        future = self.future(table)
         table = table.copy()
-        future = future_rows(table, self.after)
         if self.noise in (None, "cut") or future is None or not future.any():
             return table
         if isinstance(table, pd.Series):
             return pd.Series(self._column(table, future), index=table.index, name=table.name)
+        _, dated = table_times(table)
         columns = {
-            place: self._column(table.iloc[:, place], future) for place in range(table.shape[1])
+            place: table.iloc[:, place]
+            if dated is not None and name == dated
+            else self._column(table.iloc[:, place], future)
+            for place, name in enumerate(table.columns)
         }
         found = pd.DataFrame(columns, index=table.index)
         found.columns = table.columns
@@ -154,59 +221,11 @@ class Spoiler:
         return values
 
 
-def future_rows(table: Any, after: int) -> Any:
-    """Tell which rows of a table were not known at a moment; None if its rows have no times.
-
-    Rows at a fixed distance are candles by their open time: known once the next one opens.
-    """
-    import pandas as pd
-
-    index = table.index
-    if isinstance(table, pd.DataFrame) and not isinstance(index, pd.DatetimeIndex):
-        named = [name for name in table.columns if str(name).lower() in ("timestamp", "time")]
-        index = pd.Index(table[named[0]]) if named else index
-        if named and index.dtype.kind in "iu":
-            index = pd.to_datetime(index, unit="ms", utc=True)
-    if not isinstance(index, pd.DatetimeIndex) or len(index) == 0:
-        return None
-    index = index.tz_localize("UTC") if index.tz is None else index
-    return _not_known(index.as_unit("ms").asi8, after)
+def _copy(value: Any) -> Any:
+    return value.copy() if isinstance(value, list | dict | np.ndarray) else value
 
 
-def _not_known(at: Any, after: int) -> NDArray[np.bool_]:
-    gaps = np.unique(np.diff(at)) if len(at) > 2 else np.array([0])
-    step = int(gaps[0]) if len(gaps) == 1 and gaps[0] > 0 else 0
-    return np.asarray(at + step > after if step else at >= after)
-
-
-def _times_of(array: Any) -> Any:
-    """Return the times (ms UTC) of rows that begin with one; None if they do not."""
-    if array.dtype.names:
-        first = array[array.dtype.names[0]]
-    elif array.ndim == 2 and array.shape[1] > 1:
-        first = array[:, 0]
-    else:
-        return None
-    if first.ndim != 1 or len(first) < 2:
-        return None
-    if first.dtype.kind == "M":
-        return first.astype("datetime64[ms]").astype(np.int64)
-    if first.dtype.kind not in "iuf" or not (np.diff(first) > 0).all():
-        return None
-    for low, high, scale in _TIMES:
-        if low <= first[0] and first[-1] < high:
-            return (first * scale).astype(np.int64)
-    return None
-
-
-def _rows_known(candles: Mapping[str, Candles], after: int) -> dict[int, int]:
-    """Return for each length a column of candles may have, how many rows were known."""
-    found: dict[int, int] = {}
-    for own in candles.values():
-        for timeframe in reversed(list(TIMEFRAMES)):
-            step = timeframe_ms(timeframe)
-            first = ceil_to(own.start, step)
-            count = (own.end - first) // step
-            if count > 2:
-                found[count] = max(0, min(count, (after - first) // step))
-    return found
+def _as(value: Any, made: list[Any]) -> Any:
+    """Return items as the list, tuple or named tuple that they were in."""
+    make = getattr(value, "_make", None)
+    return make(made) if make else type(value)(made)

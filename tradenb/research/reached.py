@@ -128,7 +128,7 @@ def is_users_file(file: str) -> bool:
     return not (
         "site-packages" in file
         or "dist-packages" in file
-        or file.startswith((_LIBRARY, "<frozen"))
+        or file.startswith((_LIBRARY, "<frozen", "<string>"))
         or _is_ours(file)
     )
 

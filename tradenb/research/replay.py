@@ -141,4 +141,7 @@ def _short(answer: Any) -> Any:
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b):
         return True
-    return bool(a == b)
+    try:
+        return bool(a == b)
+    except Exception:  # noqa: BLE001 - arrays and tables have no truth, and are no answers
+        return repr(a) == repr(b)
