@@ -6,10 +6,10 @@ import pytest
 
 import tradenb as tn
 from tests.research.planted import BUYS, PLANTS, Planted, frame_of
-from tests.sources import market, minute
+from tests.sources import candles, market, minute, through
 from tradenb.errors import UsageError
 from tradenb.research.parity import CAUSES, parity
-from tradenb.testing.world import Deed
+from tradenb.testing.world import Deed, World
 
 FIVE = [
     ("user action", "error", "refused by risk", "candle revised", "late tick"),
@@ -109,6 +109,26 @@ def test_a_clean_rehearsal_has_none_and_one_whose_rule_was_moody_has_that(tmp_pa
     run = rehearse(tmp_path / "refused")
     refusing.clear()
     assert set(tn.parity(run).causes) == {"refused by risk"}
+
+
+def test_a_refusal_hits_the_signal_that_was_refused_and_not_the_next_on_the_same_candle():
+    rows = through(*[100.0] * 624, *[98.9] * 80)
+
+    @tn.risk("fresh")
+    def fresh(book, candidate):
+        return None if candidate.at == book.now else "too old by now"
+
+    @tn.strategy("stubborn", every="5m", risk=[fresh])
+    def stubborn(ctx):
+        entry = 99.0 if ctx.price > 99 else None
+        return tn.long(take_profit=110.0, stop_loss=90.0, minutes=30, entry=entry)
+
+    world = World({"BTCUSDT": candles(rows)}, start=minute(600), runs=[("BTCUSDT", stubborn)])
+    process = world.process()
+    assert process.live(minute(690) + 5_000)
+    found = parity(process.runs[0], exchange=tn.frame_exchange(frame_of(rows)))
+    assert len(found.live) > 1
+    assert found.clean
 
 
 def test_a_run_that_was_stopped_is_followed_to_its_stop():

@@ -57,8 +57,8 @@ class Circumstances:
         Close times at which the strategy is taken to have answered nothing.
     commands : tuple of dict
         What the user did.
-    refusals : frozenset of int or None
-        Close times at which risk refused; None: ask the rules themselves.
+    refusals : frozenset of (int, str) or None
+        When risk refused which signal; None: ask the rules themselves.
     """
 
     spec: StrategySpec
@@ -66,7 +66,7 @@ class Circumstances:
     windowed: bool
     muted: frozenset[int]
     commands: tuple[dict[str, Any], ...]
-    refusals: frozenset[int] | None
+    refusals: frozenset[tuple[int, str]] | None
 
 
 def lived_trades(events: Iterable[Event]) -> list[Lived]:
@@ -112,9 +112,13 @@ def failed_asks(events: Iterable[Event], strategy: str) -> frozenset[int]:
     )
 
 
-def refused_by_risk(events: Iterable[Event]) -> frozenset[int]:
-    """Return the moments at which risk refused."""
-    return frozenset(event.at for event in events if event.exit_reason == "risk")
+def refused_by_risk(events: Iterable[Event]) -> frozenset[tuple[int, str]]:
+    """Return when risk refused which signal: one can go and another come on the same candle."""
+    return frozenset(
+        (event.at, event.signal.id)
+        for event in events
+        if event.exit_reason == "risk" and isinstance(event.signal, Signal)
+    )
 
 
 def gone_through(
@@ -125,8 +129,8 @@ def gone_through(
     if given.refusals is not None:
         refuses = given.refusals
 
-        def scripted(book: Any, _candidate: Any) -> str | None:
-            return "as in the live run" if book.now in refuses else None
+        def scripted(book: Any, candidate: Any) -> str | None:
+            return "as in the live run" if (book.now, candidate.id) in refuses else None
 
         rule = RiskSpec(name="as lived", function=scripted)
         spec = spec.model_copy(update={"risk": (rule,)})
