@@ -6,8 +6,9 @@ import math
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,51 @@ def test_whatever_is_in_a_value_that_the_factory_names_counts(monkeypatch, befor
         found.append(sweep_key(reading, "candles", "walk", SETTINGS))
     assert found[0] == found[1]
     assert found[0] != found[2]
+
+
+def closing_over(value):
+    def reading(gain):
+        return factory(gain, 0.99 * value.g.max())
+
+    return reading
+
+
+def in_another_module(value):
+    module = ModuleType("another")
+    exec("def g():\n    return G", vars(module))  # noqa: S102 - a module without a file
+    module.G = value  # type: ignore[attr-defined]
+
+    def reading(gain):
+        return factory(gain, 0.99 * module.g())
+
+    return reading
+
+
+def cached(value):
+    @cache
+    def looked_up():
+        return value
+
+    def reading(gain):
+        return factory(gain, 0.99 * looked_up())
+
+    return reading
+
+
+@pytest.mark.parametrize(
+    ("reading", "before", "after"),
+    [
+        (closing_over, pd.DataFrame({"g": [1.0]}), pd.DataFrame({"g": [1.01]})),
+        (in_another_module, 1.0, 1.01),
+        (cached, 1.0, 1.01),
+    ],
+)
+def test_whatever_the_factory_reaches_counts(reading, before, after):
+    keys = [
+        sweep_key(reading(value), "candles", "walk", SETTINGS) for value in (before, before, after)
+    ]
+    assert keys[0] == keys[1]
+    assert keys[0] != keys[2]
 
 
 LOOKED_AT: Any = None

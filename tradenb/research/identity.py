@@ -1,13 +1,15 @@
 """Whether two sweeps are the same: factory, what it reads, candles, period and rules.
 
 Finished combinations are kept under this key. It follows the factory's code into the functions and
-values of its module that it names, frames, arrays and objects included: where one of them changed,
-or tradenb did, nothing stale is taken from disk.
+values that it closes over and names, of its module and of other modules of the user's, frames,
+arrays and objects included: where one of them changed, or tradenb did, nothing stale is taken from
+disk.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping
 from types import CodeType, ModuleType
 from typing import Any
@@ -17,6 +19,7 @@ import numpy as np
 import tradenb
 from tradenb.core.candles import NAMES, Candles
 from tradenb.engine.fingerprint import digest, fingerprint
+from tradenb.research.reached import is_users
 from tradenb.research.task import Settings
 
 _FORM = "1"
@@ -49,29 +52,53 @@ def sweep_key(factory: Any, candles: str, exchange: str, settings: Settings) -> 
 
 
 def named(function: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the values of its module that a function names, and those that they name."""
+    """Yield what a function closes over and names, of its module and of the user's others.
+
+    What those functions close over and name follows.
+    """
     seen: set[int] = set()
     waiting = [function]
     while waiting:
-        current = waiting.pop()
-        current = getattr(current, "__func__", getattr(current, "func", current))
-        code = getattr(current, "__code__", None)
-        if code is None or id(current) in seen:
+        current = _plain_function(waiting.pop())
+        if not hasattr(current, "__code__") or id(current) in seen:
             continue
         seen.add(id(current))
-        for cell in current.__closure__ or ():
-            try:
-                waiting.append(cell.cell_contents)
-            except ValueError:  # not filled yet
-                continue
-        for name in sorted(_names(code)):
-            if name in current.__globals__ and not isinstance(
-                current.__globals__[name], ModuleType
-            ):
-                value = current.__globals__[name]
-                yield name, value
-                if _is_users(value):
-                    waiting.append(value)
+        for name, value in _reached(current):
+            yield name, value
+            if _is_users(value):
+                waiting.append(value)
+
+
+def _plain_function(value: Any) -> Any:
+    """Return what is behind a method, a partial or a cache."""
+    for name in ("__func__", "func", "__wrapped__"):
+        value = value if hasattr(value, "__code__") else getattr(value, name, value)
+    return value
+
+
+def _cells(function: Any) -> Iterator[tuple[str, Any]]:
+    cells = function.__closure__ or ()
+    for name, cell in zip(function.__code__.co_freevars, cells, strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+
+
+def _reached(function: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the values of cells, of globals, and of the user's modules, by name."""
+    names = _names(function.__code__)
+    known = function.__globals__
+    found = [*_cells(function), *((name, known[name]) for name in sorted(names & known.keys()))]
+    found += [
+        (name, sys.modules[name]) for name in sorted(names & sys.modules.keys() - known.keys())
+    ]
+    for name, value in found:
+        if not isinstance(value, ModuleType):
+            yield name, value
+        elif is_users(value):
+            inner = sorted(names & vars(value).keys())
+            yield from ((f"{name}.{own}", vars(value)[own]) for own in inner)
 
 
 def _names(code: CodeType) -> set[str]:
@@ -81,7 +108,7 @@ def _names(code: CodeType) -> set[str]:
 
 def _is_users(value: Any) -> bool:
     module = str(getattr(value, "__module__", ""))
-    return hasattr(value, "__code__") and module.partition(".")[0] not in (
+    return hasattr(_plain_function(value), "__code__") and module.partition(".")[0] not in (
         "tradenb",
         "numpy",
         "pandas",
