@@ -195,6 +195,18 @@ def test_whatever_the_factory_reaches_counts(reading, before, after):
     assert keys[0] != keys[2]
 
 
+def test_what_the_factory_counts_for_itself_is_no_other_sweep(sweep):
+    calls = []
+
+    def counting(gain, loss):
+        calls.append(gain)
+        return factory(gain, loss)
+
+    again = partial(sweep.func, counting, **sweep.keywords)
+    pd.testing.assert_frame_equal(again(), again(), check_exact=True)
+    assert len(calls) == 4 + 2  # each sweep asks once how much history is wanted
+
+
 LOOKED_AT: Any = None
 SETTINGS = Settings(("BTCUSDT",), None, None, tn.Rules())
 
@@ -251,6 +263,46 @@ def test_what_failed_is_said_and_tried_again(sweep, caplog):
     ]
     broken["when"] = False
     assert again()["error"].isna().all()
+
+
+def test_functions_that_fail_in_every_ask_are_said(caplog):
+    def failing(gain):
+        @tn.strategy("failing", every="1h")
+        def asked(ctx):
+            return gain / 0
+
+        return asked
+
+    tn.sweep(failing, grid={"gain": [1, 2]}, symbols="BTCUSDT", exchange=WALK, progress=False)
+    (words,) = caplog.messages
+    assert words.startswith("functions failed in 2 of 2 combinations, see the column errors")
+
+
+def test_none_and_numbers_stay_what_they_were(sweep):
+    def optional(limit):
+        return factory(1.01, 0.99 if limit is None else 1 - limit / 100)
+
+    table = tn.sweep(
+        optional, grid={"limit": [None, 1, 2]}, symbols="BTCUSDT", exchange=WALK, progress=False
+    )
+    assert table.limit.tolist() == [None, 1, 2]
+    assert [type(value) for value in table.limit] == [type(None), int, int]
+
+
+def test_a_sweep_says_of_its_candles_what_a_backtest_says(sweep, caplog):
+    with pytest.raises(tn.CandleError, match="no candles in the period asked for"):
+        sweep(start="2029-01-01")
+    sweep(end="2029-01-01")
+    assert "there are candles from 2024-01-01 00:00 to 2024-01-17 00:00 only" in caplog.messages[0]
+    tn.compare([factory(1.01, 0.99)], symbols="BTCUSDT", exchange=WALK, end="2029-01-01")
+    assert caplog.messages[1] == caplog.messages[0]
+
+
+def test_a_home_that_cannot_be_written_is_named(sweep, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(tn.StateError, match="research could not be written .*home="):
+        sweep(home=file)
 
 
 def test_a_sweep_in_which_all_fail_raises(sweep):
@@ -331,6 +383,12 @@ def test_numpy_numbers_and_lists_of_combinations_are_taken(sweep):
 def test_arguments_that_cannot_work_are_refused(sweep):
     with pytest.raises(UsageError, match="executor must be None, an executor"):
         sweep(executor=5)
+    with pytest.raises(UsageError, match="executor must be None, an executor"):
+        sweep(executor=ThreadPoolExecutor)
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(UsageError, match="the executor takes no work: cannot schedule"):
+        sweep(executor=pool)
     with pytest.raises(UsageError, match="strategy_factory must be a function"):
         tn.sweep(factory(1.01, 0.99), grid=GRID, symbols="BTCUSDT", exchange=WALK)
 

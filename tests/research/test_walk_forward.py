@@ -267,6 +267,19 @@ def test_the_pictures_of_a_sweep(table):
     assert labels == ["fast", "slow", "side", "count", "win_rate", "sharpe"]
     assert lines.data[0].dimensions[2].ticktext == ("long", "short")
     assert len(lines.data[0].line.color) == 6
+    turned = tn.research.heatmap(table, y="fast").data[0]
+    assert (turned.x, turned.y) == (("5", "6"), ("1", "2"))
+    table["slow"] = table.slow.astype(object).where(table.slow > 5, None)
+    assert tn.research.heatmap(table).data[0].y == ("6", "None")
+    table["sharpe"] = np.nan
+    for draw in (tn.research.heatmap, tn.research.parallel):
+        assert "sharpe is N/A in all combinations" in draw(table).layout.title.text
+        with pytest.raises(UsageError, match="'error' is no figure"):
+            draw(table.assign(error=None), value="error")
+        with pytest.raises(UsageError, match="table must be what tn.sweep returns, was 5"):
+            draw(5)
+    with pytest.raises(UsageError, match="top must be a whole number of at least 1, was 0"):
+        tn.research.ranking(table, top=0)
     with pytest.raises(UsageError, match="needs two parameters"):
         tn.research.heatmap(table.drop(columns=["fast", "side"]))
     with pytest.raises(UnknownName):

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from tradenb.backtest.chase import Chase, chased, suits_table
 from tradenb.backtest.outcome import Outcomes
+from tradenb.backtest.period import Span, intake_warnings, span_of
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.worker import timed
 from tradenb.bus import Bus, Performance, Subscription
@@ -19,7 +20,7 @@ from tradenb.core.events import Event
 from tradenb.core.intake import Intake
 from tradenb.core.machine import give
 from tradenb.core.state import State
-from tradenb.core.timeframe import DAY, iso
+from tradenb.core.timeframe import DAY
 from tradenb.engine.call import Call, Pump, StrategyTimeout
 from tradenb.engine.context import Context
 from tradenb.engine.history import Histories
@@ -28,21 +29,11 @@ from tradenb.engine.instance import Instance, Numbering
 from tradenb.engine.session import Session
 from tradenb.engine.signals import signals_of
 from tradenb.engine.specs import StrategySpec
-from tradenb.errors import CandleError, StrategyError, TradenbError
-from tradenb.view.gaps import gap_words
-from tradenb.view.words import plural
+from tradenb.errors import StrategyError, TradenbError
 
 log = logging.getLogger("tradenb")
 
 BLOCK: Final = 7 * DAY
-
-
-@dataclass(slots=True)
-class Span:
-    """The part of one symbol's candles that is consumed, ms UTC."""
-
-    start: int
-    end: int
 
 
 @dataclass
@@ -145,24 +136,8 @@ class Work:
             rules=plan.rules,
             progress=note,
         )
-        start = candles.start if plan.start is None else plan.start
-        end = candles.end if plan.end is None else plan.end
-        span = Span(max(start, candles.start), min(end, candles.end))
-        there = f"{iso(candles.start)} to {iso(candles.end)}"
-        if span.start >= span.end:
-            asked = "all" if plan.start is None else f"from {iso(plan.start)}"
-            asked += "" if plan.end is None else f" to {iso(plan.end)}"
-            raise CandleError(
-                f"{symbol}: no candles in the period asked for ({asked}); there are candles from "
-                f"{there}",
-                code="range",
-            )
-        if (span.start, span.end) != (start, end):
-            self.warnings.append(
-                f"{symbol}: asked for {iso(start)} to {iso(end)}, "
-                f"there are candles from {there} only"
-            )
-        self.warnings += _intake_warnings(symbol, intake)
+        span, clipped = span_of(symbol, candles, plan.start, plan.end)
+        self.warnings += [*clipped, *intake_warnings(symbol, intake)]
         self.candles[symbol], self.intake[symbol], self.spans[symbol] = candles, intake, span
         self.loaded = before + 1
 
@@ -302,14 +277,3 @@ def _blocks(start: int, end: int) -> Iterator[int]:
     """Cut a run into weeks; the events do not depend on it."""
     yield from range(start + BLOCK, end, BLOCK)
     yield end
-
-
-def _intake_warnings(symbol: str, intake: Intake) -> list[str]:
-    found = []
-    if intake.duplicates_same or intake.duplicates_replaced:
-        rows = plural(intake.duplicates_same + intake.duplicates_replaced, "duplicate row")
-        differing = f"{intake.duplicates_replaced:,} of them differing from the next"
-        found.append(f"{symbol}: {rows} dropped, {differing}; the last one counts")
-    if intake.filled:
-        found.append(gap_words(symbol, intake))
-    return found

@@ -12,6 +12,7 @@ from tradenb.core.rules import Rules
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import UsageError, unknown
+from tradenb.research.candles import candles_of_plan
 from tradenb.view.figures import UNITS
 
 if TYPE_CHECKING:
@@ -66,15 +67,7 @@ def compare(
         raise UsageError(f"strategies must be a list of them, was {strategies!r:.80}")
     specs = [registry.find("strategy", item, form=StrategySpec) for item in strategies]
     plan = make_plan(symbols, specs, exchange, start, end, rules, ())
-    market = Market(
-        plan.source.name,
-        {
-            symbol: plan.source.load(
-                symbol, start=plan.start, end=plan.end, history=plan.history_ms, rules=plan.rules
-            ).candles
-            for symbol in plan.symbols
-        },
-    )
+    market = Market(plan.source.name, dict(candles_of_plan(plan, plan.history_ms)))
     rows = [
         run_trial(
             make_plan(plan.symbols, spec, market, plan.start, plan.end, plan.rules, ()), market

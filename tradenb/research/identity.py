@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from tradenb.engine.fingerprint import digest, fingerprint
 from tradenb.research.reached import is_users
 from tradenb.research.task import Settings
 
-_FORM = "1"
+_FORM = "2"
 
 
 def candles_key(candles: Mapping[str, Candles]) -> str:
@@ -35,20 +35,41 @@ def candles_key(candles: Mapping[str, Candles]) -> str:
     return found.hexdigest()[:16]
 
 
-def sweep_key(factory: Any, candles: str, exchange: str, settings: Settings) -> str:
-    """Hash all that the figures of a combination depend on."""
-    read = sorted(f"{name}={_described(value)}" for name, value in named(factory))
+def sweep_key(
+    factory: Any,
+    candles: str,
+    exchange: str,
+    settings: Settings,
+    memory: frozenset[str] = frozenset(),
+) -> str:
+    """Hash all that the figures of a combination depend on.
+
+    Parameters
+    ----------
+    factory : callable
+    candles : str
+        Their key.
+    exchange : str
+    settings : Settings
+    memory : frozenset of str
+        What the factory itself changes when it makes a strategy, such as a list of its calls: it
+        is no input of it.
+    """
+    read = {name: words for name, words in inputs(factory).items() if name not in memory}
     period = f"{settings.symbols} {settings.start} {settings.end}"
     parts = [
-        _FORM,
-        tradenb.__version__,
-        fingerprint(factory),
-        candles,
-        exchange,
-        period,
-        settings.rules.model_dump_json(),
-    ]
-    return digest("\n".join([*parts, *read]))
+        _FORM, tradenb.__version__, candles, exchange, period, settings.rules.model_dump_json(),
+        *(f"{name}={read[name]}" for name in sorted(read)),
+    ]  # fmt: skip
+    return digest("\n".join(parts))
+
+
+def inputs(factory: Any) -> dict[str, str]:
+    """Return the hash of the factory's code and of each value that it reaches, by name."""
+    found: dict[str, list[str]] = {"": [_described(factory)]}
+    for name, value in named(factory):
+        found.setdefault(name, []).append(_described(value))
+    return {name: digest("\n".join(words)) for name, words in found.items()}
 
 
 def named(function: Any) -> Iterator[tuple[str, Any]]:
@@ -121,6 +142,8 @@ def _described(value: Any, seen: tuple[int, ...] = ()) -> str:
 
     if id(value) in seen:
         return "itself"
+    if not seen and isinstance(value, FunctionType):  # what it closes over comes by its name
+        return fingerprint((value.__code__, value.__defaults__, value.__kwdefaults__))
     seen = (*seen, id(value))
     if isinstance(value, np.ndarray):
         return digest(

@@ -32,8 +32,9 @@ def ranking(table: pd.DataFrame, by: str = "sharpe", *, top: int = 20) -> pd.Dat
         deflated_sharpe: how sure it is (0 to 1) that the Sharpe ratio is more than the luck of
         the best of so many combinations. Below 0.95 a first place says nothing.
     """
-    if by not in table.columns:
-        raise unknown("column of the sweep", by, list(table.columns))
+    _check(table, by)
+    if type(top) is not int or top < 1:
+        raise UsageError(f"top must be a whole number of at least 1, was {top!r:.80}")
     names = dict.fromkeys([*parameters(table), by, "count", *METRICS, "max_drawdown"])
     sure = deflated_sharpe(table["sharpe"].tolist(), table["count"].tolist())
     found = ordered(table.assign(deflated_sharpe=sure), by)[[*names, "deflated_sharpe"]].head(top)
@@ -52,11 +53,13 @@ def heatmap(
     -------
     plotly.graph_objects.Figure
     """
+    _check(table, value)
     names = parameters(table)
     if x is None or y is None:
         if len(names) < 2:
             raise UsageError(f"a heatmap needs two parameters, the sweep has {names}")
-        x, y = x or names[0], y or names[1]
+        others = (name for name in names if name not in (x, y))
+        x, y = x or next(others), y or next(others)
     return sweep_heatmap(table, x, y, value=value)
 
 
@@ -67,5 +70,17 @@ def parallel(table: pd.DataFrame, *, value: str = "sharpe") -> Any:
     -------
     plotly.graph_objects.Figure
     """
+    _check(table, value)
     figures = [name for name in ("count", "win_rate") if name != value]
     return sweep_parallel(table, [*parameters(table), *figures], value=value)
+
+
+def _check(table: Any, figure: str) -> None:
+    """Refuse what is no table of a sweep, and a column that is no figure of it."""
+    known = list(getattr(table, "columns", ()))
+    if not known:
+        raise UsageError(f"table must be what tn.sweep returns, was {table!r:.80}")
+    if figure not in known:
+        raise unknown("column of the sweep", figure, known)
+    if figure == "error":
+        raise UsageError("'error' is no figure; choose another column, such as 'total_pnl'")

@@ -88,10 +88,8 @@ def rows_of(work: Work, executor: Any) -> Iterator[Done]:
     """
     if executor is None:
         return _here(work)
-    if hasattr(executor, "submit") and hasattr(executor, "scatter"):
-        return _on_dask(work, executor)
-    if hasattr(executor, "submit"):
-        return _in_pool(work, executor)
+    if hasattr(executor, "submit") and not isinstance(executor, type):
+        return (_on_dask if hasattr(executor, "scatter") else _in_pool)(work, executor)
     raise UsageError(
         "executor must be None, an executor of concurrent.futures or a dask.distributed Client, "
         f"was {executor!r:.80}"
@@ -109,7 +107,12 @@ def _in_pool(work: Work, executor: Any) -> Iterator[Done]:
     futures = {}
     try:
         for at, chunk in work.chunks():
-            future = executor.submit(run_task, factory, places, key, work.settings, chunk)
+            try:
+                future = executor.submit(run_task, factory, places, key, work.settings, chunk)
+            except RuntimeError as error:
+                if isinstance(error, concurrent.futures.BrokenExecutor):
+                    raise
+                raise UsageError(f"the executor takes no work: {error}") from error
             futures[future] = at
         for future in concurrent.futures.as_completed(futures):
             yield futures[future], future.result()

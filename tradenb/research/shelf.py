@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from tradenb.core.candles import Floats
+from tradenb.errors import StateWriteError
 from tradenb.research.grid import Combination, name_of
 from tradenb.research.task import COLUMNS, Row
 
@@ -36,7 +39,7 @@ class Shelf:
     def read(self) -> dict[str, Row]:
         """Return the finished rows by the name of their combination, without those that failed."""
         found: dict[str, Row] = {}
-        if not self.path.exists():
+        if not self.path.is_file():
             return found
         for line in self.path.read_text(encoding="utf-8").splitlines():
             try:
@@ -54,22 +57,32 @@ class Shelf:
             json.dumps({"of": combination, "row": {k: _plain(v) for k, v in row.items()}}) + "\n"
             for combination, row in rows
         )
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _private(self.path, os.O_APPEND) as file:
+        with self._writing(), _private(self.path, os.O_APPEND) as file:
             if not _ends_a_line(self.path):
                 text = "\n" + text
             file.write(text.encode())
 
     def keep_candles(self, key: str, columns: Floats) -> str:
         """Write candles to a file that other processes map, unless it is there; return its path."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.folder / f"candles-{key}.npy"
-        if not path.exists():
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
-            with _private(temporary, os.O_TRUNC) as file:
-                np.save(file, columns)
-            temporary.replace(path)
+        with self._writing():
+            if not path.exists():
+                temporary = path.with_suffix(f".{os.getpid()}.tmp")
+                with _private(temporary, os.O_TRUNC) as file:
+                    np.save(file, columns)
+                temporary.replace(path)
         return str(path)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            yield
+        except OSError as error:
+            raise StateWriteError(
+                f"{self.folder} could not be written ({error.strerror or error}); make room there, "
+                "or name another folder with home="
+            ) from error
 
 
 def _ends_a_line(path: Path) -> bool:

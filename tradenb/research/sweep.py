@@ -18,8 +18,9 @@ from tradenb.core.rules import Rules
 from tradenb.engine.registry import registry
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StrategyError, UsageError
+from tradenb.research.candles import candles_of_plan
 from tradenb.research.grid import Combination, Grid, check_factory, combinations, name_of
-from tradenb.research.identity import candles_key, sweep_key
+from tradenb.research.identity import candles_key, inputs, sweep_key
 from tradenb.research.runners import Work, rows_of
 from tradenb.research.shelf import Shelf
 from tradenb.research.task import COLUMNS, COUNTS, Row, Settings
@@ -84,18 +85,19 @@ def sweep(
     StrategyError
         When every combination failed; the words are those of the first.
     StateError
-        When worker processes died; what was finished is kept.
+        When worker processes died, or home cannot be written; what was finished is kept.
     """
     wanted = combinations(grid)
     clash = sorted(set(wanted[0]) & set(COLUMNS))
     if clash:
         raise UsageError(f"parameters must not have the names of figures, {clash} do")
-    plan, market = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
+    plan, market, memory = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
     settings = Settings(plan.symbols, plan.start, plan.end, plan.rules)
     with bar("sweep", len(wanted), shown=progress) as note:
         table = swept(
             strategy_factory, wanted, settings, market,
-            exchange=plan.source.name, executor=executor, home=home, resume=resume, note=note,
+            exchange=plan.source.name, memory=memory, executor=executor, home=home, resume=resume,
+            note=note,
         )  # fmt: skip
     tell_failures(table)
     return table
@@ -109,9 +111,10 @@ def loaded(
     start: Any,
     end: Any,
     rules: Rules | None,
-) -> tuple[Plan, Market]:
+) -> tuple[Plan, Market, frozenset[str]]:
     """Check the arguments, and load all candles once; nothing has been run yet.
 
+    Returned with plan and candles is what the factory itself changes; see `identity.sweep_key`.
     The first combination says how much history is fetched where a source has more than it holds in
     memory; a factory that cannot make it fails here only if it fails for all.
     """
@@ -123,19 +126,16 @@ def loaded(
         )
     check_factory(factory, combination)
     plan = make_plan(symbols, _any_strategy(), exchange, start, end, rules, ())
-    history = plan.history_ms
+    history, before = plan.history_ms, inputs(factory)
     try:
         with registry.aside():
             history = max(history, factory(**combination).history_ms)
     except Exception:  # noqa: BLE001, S110 - it is a row of the table
         pass
-    candles = {}
-    for symbol in plan.symbols:
-        found = plan.source.load(
-            symbol, start=plan.start, end=plan.end, history=history, rules=plan.rules
-        )
-        candles[symbol] = _lined_up(found.candles)
-    return plan, Market("sweep", candles)
+    memory = frozenset(name for name, _ in before.items() ^ inputs(factory).items())
+    found = candles_of_plan(plan, history)
+    market = Market("sweep", {symbol: _lined_up(own) for symbol, own in found})
+    return plan, market, memory
 
 
 def swept(
@@ -145,6 +145,7 @@ def swept(
     market: Market,
     *,
     exchange: str,
+    memory: frozenset[str],
     executor: Any = None,
     home: str | Path | None = None,
     resume: bool = True,
@@ -152,7 +153,8 @@ def swept(
 ) -> pd.DataFrame:
     """Run what is not on disk yet, and make the table; `note` hears how many rows came."""
     key = candles_key(market.candles)
-    shelf = Shelf(find_home(home).root / "research", sweep_key(factory, key, exchange, settings))
+    name = sweep_key(factory, key, exchange, settings, memory)
+    shelf = Shelf(find_home(home).root / "research", name)
     known = shelf.read() if resume else {}
     rows: dict[int, Row] = {
         place: known[name_of(item)] for place, item in enumerate(wanted) if name_of(item) in known
@@ -184,11 +186,19 @@ def tell_failures(*tables: pd.DataFrame) -> None:
     StrategyError
     """
     errors = [error for table in tables for error in table["error"] if error is not None]
+    total = sum(map(len, tables))
+    failing = sum(int((table["errors"] > 0).sum()) for table in tables)
+    if failing:
+        log.warning(
+            "functions failed in %s of %s, see the column errors; tn.backtest.run of one of them "
+            "tells why",
+            f"{failing:,}", plural(total, "combination"),
+        )  # fmt: skip
     if not errors:
         return
-    total = sum(map(len, tables))
     if len(errors) == total:
-        raise StrategyError(f"all {plural(total, 'combination')} failed, the first: {errors[0]}")
+        all_ = f"all {total:,} combinations" if total > 1 else "the combination"
+        raise StrategyError(f"{all_} failed, the first: {errors[0]}")
     log.warning(
         "%s of %s failed, see the column error; the first: %s",
         f"{len(errors):,}", plural(total, "combination"), errors[0],
@@ -204,7 +214,7 @@ def _table(wanted: list[Combination], rows: list[Row]) -> pd.DataFrame:
     import pandas as pd
 
     names = list(wanted[0])
-    given = pd.DataFrame(wanted, columns=names)
+    given = pd.DataFrame({name: _column([item[name] for item in wanted]) for name in names})
     figures = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COUNTS, "int64"))
     figures["error"] = figures["error"].astype(object).where(figures["error"].notna(), None)
     return pd.concat([given, figures], axis=1)
@@ -214,6 +224,13 @@ def _lined_up(candles: Candles) -> Candles:
     """Return candles that lie in memory as they do in other processes, mostly these themselves."""
     columns: Any = tuple(np.ascontiguousarray(getattr(candles, name)) for name in NAMES)
     return candles_of(columns, candles.start)
+
+
+def _column(values: list[Any]) -> Any:
+    """Return the values of a parameter as they were given: None is no number."""
+    import pandas as pd
+
+    return pd.Series(values, dtype=object if None in values else None)
 
 
 def _any_strategy() -> StrategySpec:

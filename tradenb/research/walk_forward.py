@@ -148,7 +148,7 @@ def walk_forward(
         raise UsageError("walk-forward chooses among combinations; the grid has one only")
     lengths = duration_ms(train), duration_ms(test)
     _check_lengths(metric, *lengths)
-    plan, market = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
+    plan, market, memory = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
     several = market.candles.values()
     first = max(candles.start for candles in several) if plan.start is None else plan.start
     ends = [candles.end for candles in several]
@@ -160,7 +160,8 @@ def walk_forward(
             inside, outside = (
                 swept(
                     strategy_factory, wanted, Settings(plan.symbols, begin, finish, plan.rules),
-                    market, exchange=plan.source.name, executor=executor, home=home, note=note,
+                    market, exchange=plan.source.name, memory=memory, executor=executor, home=home,
+                    note=note,
                 )
                 for begin, finish in (fold[:2], fold[1:])
             )  # fmt: skip

@@ -49,6 +49,8 @@ def sweep_heatmap(
         _check(table, name)
     if x == y:
         raise UsageError(f"x and y must be two parameters, both were {x!r}")
+    words = [name for name in (x, y) if table[name].dtype.kind not in "iuf"]
+    table = table.assign(**{name: table[name].map(str) for name in words})
     grid = table.pivot_table(index=y, columns=x, values=value, aggfunc="median", dropna=False)
     few = grid.size <= _MOST_WORDS
     trace = {
@@ -71,6 +73,7 @@ def sweep_heatmap(
         "xaxis": {**axis, "title": {"text": x}},
         "yaxis": {**axis, "title": {"text": y}},
     }
+    layout |= _nothing_known(table, value)
     return go.Figure(data=[go.Heatmap(trace)], layout={**layout, "template": TEMPLATE})
 
 
@@ -115,6 +118,7 @@ def sweep_parallel(
         "unselected": {"line": {"opacity": 0.05}},
     }
     layout = {"height": 420, "margin": {"l": 60, "r": 40, "t": 60, "b": 30}, "template": TEMPLATE}
+    layout |= _nothing_known(table, value)
     return go.Figure(data=[go.Parcoords(trace)], layout=layout)
 
 
@@ -128,6 +132,13 @@ def _dimension(table: pandas.DataFrame, name: str) -> dict[str, Any]:
     words = sorted({str(item) for item in column})
     places = [words.index(str(item)) for item in column]
     return {"label": name, "values": places, "tickvals": list(range(len(words))), "ticktext": words}
+
+
+def _nothing_known(table: pandas.DataFrame, value: str) -> dict[str, Any]:
+    """Return a title for an empty picture."""
+    if table[value].notna().any():
+        return {}
+    return {"title": {"text": f"{value} is N/A in all combinations: too few trades or days"}}
 
 
 def _check(table: pandas.DataFrame, name: str) -> None:
