@@ -159,7 +159,7 @@ def closing_over(value):
 
 def in_another_module(value):
     module = ModuleType("another")
-    exec("def g():\n    return G", vars(module))  # noqa: S102 - a module without a file
+    exec("def g():\n    return G", vars(module))
     module.G = value  # type: ignore[attr-defined]
 
     def reading(gain):
@@ -301,7 +301,7 @@ def test_a_sweep_says_of_its_candles_what_a_backtest_says(sweep, caplog):
 def test_a_home_that_cannot_be_written_is_named(sweep, tmp_path):
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(tn.StateError, match="research could not be written .*home="):
+    with pytest.raises(tn.StateError, match=r"research could not be written .*home="):
         sweep(home=file)
 
 

@@ -134,6 +134,13 @@ def rare(dice):
     return made
 
 
+def test_folds_begin_where_there_are_candles():
+    exchange = tn.testing.random_walk(seed=3, days=10)
+    asked = partial(walk, rare, grid={"dice": [1, 2]}, exchange=exchange)
+    assert len(asked(start="2023-12-01").table) == 1
+    assert asked(start="2023-12-01").table.equals(asked().table)
+
+
 def test_without_figures_nothing_is_said():
     long = {"train": "20d", "test": "20d"}
     found = walk(rare, grid={"dice": [1, 2]}, exchange=market(6), metric="sharpe", **long)
@@ -184,6 +191,10 @@ def test_what_cannot_work_is_refused():
         walk(failing, grid={"dise": [1, 2]}, exchange=market(6))
     with pytest.raises(UsageError, match="the grid has one only"):
         walk(noise, grid={"dice": [1]}, exchange=market(6))
+    with pytest.raises(UsageError, match=r"train must look like '90m', '36h', .* was '0d'"):
+        walk(noise, grid=grid, exchange=market(6), train="0d")
+    with pytest.raises(UsageError, match=r"test must look like '90m', '36h', .* was 3"):
+        walk(noise, grid=grid, exchange=market(6), test=3)
     with pytest.raises(UsageError, match=r"no fold of train \+ test fits"):
         walk(noise, grid=grid, exchange=market(6), train="90d")
 
@@ -276,7 +287,7 @@ def test_the_pictures_of_a_sweep(table):
         assert "sharpe is N/A in all combinations" in draw(table).layout.title.text
         with pytest.raises(UsageError, match="'error' is no figure"):
             draw(table.assign(error=None), value="error")
-        with pytest.raises(UsageError, match="table must be what tn.sweep returns, was 5"):
+        with pytest.raises(UsageError, match=r"table must be what tn\.sweep returns, was 5"):
             draw(5)
     with pytest.raises(UsageError, match="top must be a whole number of at least 1, was 0"):
         tn.research.ranking(table, top=0)

@@ -146,11 +146,11 @@ def walk_forward(
     wanted = combinations(grid)
     if len(wanted) < 2:
         raise UsageError("walk-forward chooses among combinations; the grid has one only")
-    lengths = duration_ms(train), duration_ms(test)
+    lengths = duration_ms(train, "train"), duration_ms(test, "test")
     _check_lengths(metric, *lengths)
     plan, market, memory = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
     several = market.candles.values()
-    first = max(candles.start for candles in several) if plan.start is None else plan.start
+    first = max(plan.start or 0, *(candles.start for candles in several))
     ends = [candles.end for candles in several]
     last = min(ends) if plan.end is None else min(plan.end, *ends)
     folds = _folds(first, last, *lengths)
