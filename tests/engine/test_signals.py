@@ -111,6 +111,9 @@ def test_a_live_run_makes_the_events_of_the_backtest():
         lambda up: up,
         lambda up: pd.Series(up, FRAME.resample("15min").close.last().index).map({True: "long"}),
         lambda up: pd.Categorical(np.where(up, "long", None)),
+        lambda up: pd.array(np.where(up, "long", None), dtype="string"),
+        lambda up: pd.array(np.where(up, True, None), dtype="boolean"),
+        lambda up: [1 if item else None for item in up],
     ],
 )
 def test_a_position_is_a_word_or_a_sign(position):
@@ -130,6 +133,8 @@ def test_a_position_is_a_word_or_a_sign(position):
         ({"position": "buy"}, "'position' must be 'long', 'short' or None, .* had 'buy'"),
         ({"position": np.ones(5)}, "'position' must have one value a candle"),
         ({"minutes": "soon"}, "'minutes' must hold numbers"),
+        ({"minutes": np.full(480, np.timedelta64(1, "h"))}, "must hold numbers, was timed"),
+        ({"entry": np.full(480, 1j)}, "'entry' must hold numbers, was complex128"),
     ],
 )
 def test_columns_that_cannot_be_read_are_refused(changes, words):

@@ -36,7 +36,8 @@ def table_of(result: object, frame: pd.DataFrame, what: str) -> dict[str, Any]:
         if isinstance(column, pd.Series) and not column.index.equals(frame.index):
             raise SpecError(
                 f"{what}: {name!r} must have the rows of the frame it was given "
-                f"({len(frame)} candles), had {len(column)} rows of its own; use reindex"
+                f"({len(frame)} candles), had {len(column)} of its own; keep the index of the "
+                "frame and its order, reindex(df.index) brings it back"
             )
     return dict(result)
 
@@ -51,6 +52,9 @@ def floats_of(column: object, rows: int, what: str) -> Floats:
     """
     import pandas as pd
 
+    kind: Any = getattr(column, "dtype", None)
+    if kind is not None and not _may_be_numbers(kind):
+        raise SpecError(f"{what} must hold numbers, was {kind}")
     try:
         if isinstance(column, pd.Series):
             found = column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -58,6 +62,17 @@ def floats_of(column: object, rows: int, what: str) -> Floats:
             found = np.asarray(column, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise SpecError(f"{what} must hold numbers; {error}") from None
+    if not found.ndim:
+        raise SpecError(f"{what} must hold one number a candle ({rows}), was {column!r:.60}")
     if found.shape != (rows,):
         raise SpecError(f"{what} must hold one number a candle ({rows}), had shape {found.shape}")
     return found
+
+
+def _may_be_numbers(kind: Any) -> bool:
+    """Tell whether a dtype holds real numbers or switches; what is in objects is seen later."""
+    import pandas as pd
+
+    types = pd.api.types
+    real = types.is_any_real_numeric_dtype(kind) or types.is_bool_dtype(kind)
+    return bool(real or types.is_object_dtype(kind))

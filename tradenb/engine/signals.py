@@ -170,6 +170,8 @@ def _positions(column: Any, rows: int, what: str) -> NDArray[np.int8]:
     values = np.asarray(column)
     if values.shape != (rows,):
         raise SpecError(f"{what}: 'position' must have one value a candle ({rows})")
+    if values.dtype.kind == "O":
+        values = _without_missing(values)
     if values.dtype.kind in "biuf":
         return (values > 0) * np.int8(LONG) + (values < 0) * np.int8(SHORT)
     codes = np.zeros(rows, dtype=np.int8)
@@ -182,6 +184,17 @@ def _positions(column: Any, rows: int, what: str) -> NDArray[np.int8]:
             f"had {min(others)!r:.60}"
         )
     return codes
+
+
+def _without_missing(values: Any) -> Any:
+    """Return numbers and None, of whatever kind, as numbers and NaN; words and None as they are."""
+    import pandas as pd
+
+    found = values.copy()
+    found[np.asarray(pd.isna(values))] = None
+    if all(item is None or isinstance(item, int | float | np.number | np.bool_) for item in found):
+        return found.astype(np.float64)
+    return found
 
 
 def _is_missing(value: Any) -> bool:
