@@ -170,14 +170,14 @@ def _positions(column: Any, rows: int, what: str) -> NDArray[np.int8]:
     values = np.asarray(column)
     if values.shape != (rows,):
         raise SpecError(f"{what}: 'position' must have one value a candle ({rows})")
-    if values.dtype.kind == "O":
-        values = _without_missing(values)
+    if values.dtype.kind not in "biuf":
+        values = _without_missing(values.astype(object))
     if values.dtype.kind in "biuf":
         return (values > 0) * np.int8(LONG) + (values < 0) * np.int8(SHORT)
     codes = np.zeros(rows, dtype=np.int8)
     codes[values == "long"] = LONG
     codes[values == "short"] = SHORT
-    others = {str(value) for value in values[codes == 0] if not _is_missing(value)}
+    others = {str(value) for value in values[codes == 0] if value is not None and value != ""}
     if others:
         raise SpecError(
             f"{what}: 'position' must be 'long', 'short' or None, or a number whose sign says so; "
@@ -190,11 +190,11 @@ def _without_missing(values: Any) -> Any:
     """Return numbers and None, of whatever kind, as numbers and NaN; words and None as they are."""
     import pandas as pd
 
-    found = values.copy()
-    found[np.asarray(pd.isna(values))] = None
-    if all(item is None or isinstance(item, int | float | np.number | np.bool_) for item in found):
-        return found.astype(np.float64)
-    return found
+    values[np.asarray(pd.isna(values))] = None
+    numbers = int | float | np.number | np.bool_
+    if all(item is None or isinstance(item, numbers) for item in values):
+        return values.astype(np.float64)
+    return values
 
 
 def _is_missing(value: Any) -> bool:
