@@ -163,6 +163,27 @@ def test_a_strategy_that_is_not_reproducible_proves_nothing():
         found.raise_if_leaking()
 
 
+def test_where_nothing_was_tried_nothing_is_proved():
+    made = corpus.rolling()
+    for found in (lookahead(made, samples=0, events=0), lookahead(made, end="2024-01-03 00:10")):
+        assert not found.clean
+        assert "nothing was tried (0 moments, " in repr(found)
+        with pytest.raises(tn.LookaheadError):
+            found.raise_if_leaking()
+
+
+def test_a_strategy_without_candidates_is_said_to_have_none():
+    @tn.strategy("fails", every="1h")
+    def fails(ctx):
+        raise LookupError("no such thing")
+
+    (note,) = lookahead(fails).warnings
+    assert note == (
+        "it had no candidate in this period (48 asks failed, the first: LookupError: no such "
+        "thing), so little could be compared"
+    )
+
+
 def test_the_report_is_a_frame_and_a_text():
     found = lookahead(corpus.shifted())
     first = found.leaks.iloc[0]

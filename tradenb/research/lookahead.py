@@ -57,8 +57,8 @@ class Lookahead:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was found, and there was something to be found."""
-        return not self.found and self.reproducible
+        """Whether nothing was found, and something was tried."""
+        return not self.found and self.reproducible and self.moments > 0
 
     @property
     def leaks(self) -> pd.DataFrame:
@@ -90,6 +90,8 @@ class Lookahead:
         tried = f"{plural(self.moments, 'moment')}, {plural(self.decisions, 'decision')} compared"
         if not self.reproducible:
             yield f"{self.strategy}: two runs on the same candles differ; nothing can be proved"
+        elif not self.found and not self.moments:
+            yield f"{self.strategy}: nothing was tried ({tried}); take a longer period"
         elif self.clean:
             yield f"{self.strategy}: no look-ahead found ({tried})"
         else:
@@ -180,7 +182,18 @@ def lookahead(
             if leaking >= _ENOUGH:
                 break
     leaks = sorted(found.values(), key=_when)
-    return Lookahead(spec.name, leaks, tried, len(base.replies), warnings=analysis.notes())
+    notes = [*_silence(base.replies), *analysis.notes()]
+    return Lookahead(spec.name, leaks, tried, len(base.replies), warnings=notes)
+
+
+def _silence(replies: Replies) -> list[str]:
+    """Say that there was hardly anything to be compared, if so."""
+    answers = [reply for reply in replies.values() if reply is not None]
+    errors = [reply["error"] for reply in answers if set(reply) == {"error"}]
+    if len(errors) < len(answers) or not replies:
+        return []
+    why = f"{plural(len(errors), 'ask')} failed, the first: {errors[0]}" if errors else "all None"
+    return [f"it had no candidate in this period ({why}), so little could be compared"]
 
 
 def _check_count(name: str, count: object) -> None:
