@@ -75,10 +75,24 @@ def test_tables_that_are_no_candles_are_no_leaks(decides):
     assert found.moments > 12
 
 
+@pytest.mark.parametrize("field", ["take_profit", "stop_loss", "minutes", "size"])
+def test_the_field_that_saw_the_future_is_named(field):
+    @tn.strategy("one", every="1h")
+    def made(ctx):
+        given = {"take_profit": 1.05 * ctx.price, "stop_loss": 0.9 * ctx.price, "minutes": 60}
+        up = corpus.FRAME.close.asof(ctx.when + kept.AHEAD) > ctx.price
+        return tn.long(**{**given, "size": 1.0, field: given.get(field, 1.0) + up})
+
+    found = lookahead(made, samples=0, events=2)
+    assert {leak.field for leak in found.found} == {field}
+
+
 def test_answers_that_cannot_be_compared_are_no_leaks():
     @tn.strategy("odd", every="1h")
     def made(ctx):
-        return None if ctx.when.hour % 3 else np.array([1.0, ctx.price])
+        if ctx.when.hour % 3:
+            return tn.long(take_profit=float("nan"), stop_loss=1.0, minutes=60)
+        return np.array([1.0, ctx.price])
 
     assert lookahead(made).clean
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, is_dataclass
 from typing import Any, Final, NamedTuple
 
 from tradenb.backtest.job import Job
@@ -13,6 +12,7 @@ from tradenb.backtest.trial import Market
 from tradenb.backtest.work import Work
 from tradenb.bus import Bus
 from tradenb.core.events import Event
+from tradenb.core.signal import Candidate
 from tradenb.engine.call import Call, Pump
 from tradenb.engine.signals import Table
 
@@ -115,8 +115,8 @@ def answer_of(reply: Any) -> Any:
         return None
     if isinstance(reply, Exception):
         return {"error": f"{type(reply).__name__}: {reply}"}
-    if is_dataclass(reply) and not isinstance(reply, type):
-        return {name: value for name, value in asdict(reply).items() if value is not None}
+    if isinstance(reply, Candidate):
+        return {name: value for name, value in reply._asdict().items() if value is not None}
     if isinstance(reply, Mapping):
         return {str(name): value for name, value in reply.items() if value is not None}
     return {"answer": reply}
