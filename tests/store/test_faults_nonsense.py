@@ -72,6 +72,7 @@ NONSENSE = {
     "time is text": (("saved_at",), "2024-01-01"),
     "seconds too large": (("saved_at",), 10**16),
     "a price below nothing": (("price",), -1.0),
+    "an end before its start": (("end",), T0),
     "unknown field": (("colour",), "red"),
     "missing field": (("account",), KeyError),
     "outbox ahead": (("last_event_seq",), 2),

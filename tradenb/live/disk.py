@@ -56,6 +56,8 @@ class DiskShelf:
         Wait for the drive; without, only the views that change are written.
     alone : bool
         Its risk books are those of its group alone: for rehearsals, each with a time of its own.
+    end : int, optional
+        Close time at which a rehearsal ends, ms UTC.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class DiskShelf:
         filesystem: Filesystem | None = None,
         durable: bool = True,
         alone: bool = False,
+        end: int | None = None,
     ) -> None:
         self.home = home.root
         self.now = now
@@ -90,6 +93,7 @@ class DiskShelf:
         self._shown: tuple[Any, ...] | None = None
         self._durable = durable
         self._alone = alone
+        self._end = end
         self._body: dict[str, Any] = {}
         self._trades = TradeRecords()
         self._others = Neighbours()
@@ -308,4 +312,5 @@ class DiskShelf:
             "taken": list(self._taken),
             "saved_at": self.now(),
             "price": kept.price,
+            "end": self._end,
         }

@@ -108,6 +108,8 @@ def body_problems(body: Body) -> Iterator[str]:
         yield f"cursor must not lie before start {body.start}, was {body.state.cursor}"
     if body.history_start is not None and body.history_start > body.start:
         yield f"history_start must not lie after start {body.start}, was {body.history_start}"
+    if body.end is not None and body.end <= body.start:
+        yield f"end must lie after start {body.start}, was {body.end}"
     seq = 0
     for row in body.outbox:
         if row.seq <= seq:
