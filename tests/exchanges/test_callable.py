@@ -102,6 +102,11 @@ def test_it_needs_a_name(name):
         exchange(name)
 
 
+def test_its_name_has_a_bound():
+    with pytest.raises(SpecError, match="at most 128 characters, was 1,000,000: 'mmm"):
+        exchange("m" * 1_000_000)
+
+
 def rows_by_yield(symbol, since, limit):
     yield since
 

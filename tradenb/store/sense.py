@@ -27,6 +27,10 @@ _ANY_DISTANCE: Final = Rules(
     max_stop_loss_percent=1e300,
     max_signal_minutes=_LONGEST,
 )
+# With the market price at the entry the sides are tested on it; once is enough. A position is not
+# given up for a long note, and one whose entry was reached at once has some words more than it was
+# given.
+_NOT_ASKED: Final = frozenset({"market_price_outside", "id_length", "note_length"})
 
 
 def signal_problems(signal: SignalRecord) -> Iterator[str]:
@@ -41,9 +45,8 @@ def signal_problems(signal: SignalRecord) -> Iterator[str]:
         signal.note,
         signal.size,
     )
-    # With the market price at the entry the sides are tested on it; once is enough.
     for problem in problems(candidate, price=signal.entry, rules=_ANY_DISTANCE):
-        if problem.name != "market_price_outside":
+        if problem.name not in _NOT_ASKED:
             yield problem.words
 
 
