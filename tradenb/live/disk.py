@@ -103,12 +103,21 @@ class DiskShelf:
         """The last commit."""
         return Generation(self._document.seq, self._body, VERSION)
 
-    def books(self, rules: Iterable[str], own: Iterable[tuple[str, str]]) -> SharedBooks:
+    @property
+    def unkept(self) -> Generation | None:
+        """What the run had when somebody else wrote its document, while that is in no file."""
+        return self._document.unkept
+
+    def books(
+        self,
+        rules: Iterable[str],
+        own: Iterable[tuple[str, str]],
+        unkept: Sequence[Generation] = (),
+    ) -> SharedBooks:
         """Return the books of a group of runs under this home."""
         keys = [Key(strategy, symbol) for symbol, strategy in own]
-        return SharedBooks(
-            self._filesystem, self._home, rules, keys, self._others, alone=self._alone
-        )
+        disk, others, alone = self._filesystem, self._others, self._alone
+        return SharedBooks(disk, self._home, rules, keys, others, unkept, alone=alone)
 
     def open(self) -> Kept | None:
         """Lock, load the newest valid document, and bring journal and views in order.
@@ -139,6 +148,8 @@ class DiskShelf:
 
     def decision(self) -> Decision | None:
         """Return what was decided from outside about a document that somebody else wrote."""
+        with contextlib.suppress(OSError):  # there may be room again
+            self._document.keep_aside()
         found = control.receive(self._filesystem, self._home, self._key).waiting
         decisions = [item for item in found if item.request.kind in control.DECISIONS]
         control.remove(self._filesystem, decisions)
