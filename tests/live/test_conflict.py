@@ -105,6 +105,23 @@ def test_fault_29_take_theirs_goes_on_from_what_is_on_disk(quick, counts):
     assert len(files(".replaced-")) == 1
 
 
+def test_a_decision_that_comes_while_one_is_looked_for_is_not_lost(quick, counts):
+    run = quick.start(counts)
+    right, said = run.shelf.decision, []
+
+    def looking():
+        found = right()
+        if not said:
+            said.append(run.take_theirs())
+        return found
+
+    run.shelf.decision = looking
+    written_by_another(run)
+    until(lambda: run.saved and not run.undecided, "the decision")
+    assert said
+    assert asked() >= THEIRS
+
+
 @pytest.mark.parametrize(("flag", "theirs"), [("--keep-ours", False), ("--take-theirs", True)])
 def test_fault_29_a_terminal_decides_for_a_run_that_goes_on(quick, counts, flag, theirs, capsys):
     run = quick.start(counts)
