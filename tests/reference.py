@@ -21,6 +21,8 @@ MINUTE = 60_000
 DAY = 24 * 60 * MINUTE
 REMEMBERED = 1_000
 TOLERANCE = 1e-9
+ID_LIMIT = 300
+NOTE_LIMIT = 2_000
 LEVELS = (10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 TIMEFRAMES = {
     "1m": 1,
@@ -501,8 +503,11 @@ def problems(answer: object, *, market: float, rules: Rules, used_ids: Sequence[
         broken += distance_problems(answer, market, rules)
     broken += minutes_problems(answer.get("minutes"), rules)
     broken += id_problems(answer.get("id"), used_ids)
-    if answer.get("note") is not None and not isinstance(answer["note"], str):
+    note = answer.get("note")
+    if note is not None and not isinstance(note, str):
         broken.append("note_string")
+    elif note is not None and len(note) > NOTE_LIMIT:
+        broken.append("note_length")
     if answer.get("size") is not None and not is_number(answer["size"]):
         broken.append("size_number")
     return broken
@@ -555,6 +560,8 @@ def id_problems(signal_id: Any, used_ids: Sequence[str]) -> list[str]:
         return []
     if not isinstance(signal_id, str) or signal_id == "":
         return ["id_string"]
+    if len(signal_id) > ID_LIMIT:
+        return ["id_length"]
     return ["id_used"] if signal_id in used_ids else []
 
 
@@ -912,7 +919,8 @@ class Machine:
     def reject_invalid(
         self, instance: Instance, now: int, answer: Any, broken: list[str], market: float
     ) -> None:
-        """Only signal_id (as given if a non-empty string, else generated) and a valid position."""
+        """Only signal_id (as given if a non-empty string of at most 300, else generated) and a
+        valid position."""
         given = answer if isinstance(answer, Mapping) else {}
         signal_id, position = given.get("id"), given.get("position")
         self.outcome.events.append(
@@ -922,7 +930,7 @@ class Machine:
                 strategy=instance.strategy.name,
                 kind="rejected",
                 signal_id=signal_id
-                if isinstance(signal_id, str) and signal_id
+                if isinstance(signal_id, str) and 0 < len(signal_id) <= ID_LIMIT
                 else self.made_id(instance, now),
                 position=position if position in ("long", "short") else None,
                 price=market,

@@ -141,7 +141,10 @@ def subscribe(
     kinds: Iterable[str] | None = None,
     channel: Channel = "events",
 ) -> Subscription:
-    """Be told what happens.
+    """Be told what happens from now on.
+
+    Of a backtest that is going on, a subscriber hears what it has yet to tell; of one that is about
+    to return that may be nothing. Subscribe first to hear everything.
 
     Parameters
     ----------

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 
+import pandas as pd
 import pytest
 
 import tradenb as tn
 from tests.sources import DAY, MINUTE, exchange, flat, minute
+from tradenb.backtest.work import chased
 from tradenb.bus import Performance, Subscription
 
 
@@ -52,6 +54,28 @@ def test_a_subscriber_hears_the_kinds_mode_and_channel_it_asked_for(wanted, kind
         result = run()
     assert told == [event for event in result.event_list if event.kind in kinds]
     assert len({event.kind for event in told}) == len(kinds)
+
+
+def test_who_joins_while_a_vectorised_run_jumps_is_told_of_everything(monkeypatch):
+    @tn.strategy("dip", every="5m", vectorised=True)
+    def dip(df):
+        return pd.DataFrame(
+            {"position": "long", "take_profit": 102.0, "stop_loss": 98.0, "minutes": 5},
+            index=df.index,
+        )
+
+    told, joined = [], []
+
+    def joining(*given):
+        joined.append(tn.subscribe(told.append))
+        return chased(*given)
+
+    monkeypatch.setattr("tradenb.backtest.work.chased", joining)
+    result = tn.backtest.run("BTCUSDT", strategy=dip, exchange=exchange(flat(20)))
+    (subscription,) = joined
+    subscription.close()
+    assert [event.kind for event in told] == ["opened", "closed"] * 3 + ["opened"]
+    assert told == result.event_list
 
 
 def test_nobody_is_told_after_close():

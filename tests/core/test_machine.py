@@ -99,6 +99,7 @@ def test_any_outcome_ends_the_row_but_an_ask_that_was_left_out_does_not(left_out
         ({"id": "mine", "position": "buy"}, Refused("mine", None), "position,take_profit_number"),
         ({"id": 7, "position": "short"}, Refused(f"dip-BTCUSDT-{minute(5)}", "short"), "take_pro"),
         ({"id": "", "position": "long"}, Refused(f"dip-BTCUSDT-{minute(5)}", "long"), "take_prof"),
+        ({"id": "i" * 9_999}, Refused(f"dip-BTCUSDT-{minute(5)}", None), "position,take_profit"),
     ],
 )
 def test_what_is_no_candidate_is_rejected_and_the_next_ask_comes_as_ever(reply, refused, names):
@@ -137,6 +138,13 @@ def test_a_candidate_that_risk_refuses_is_forgotten_but_for_its_event():
         minute(5), "rejected", signal(id="mine"), 100.0, "risk", note="portfolio | full"
     )
     assert step == Step(minute(5), ASKS, IDLE._replace(cursor=minute(5)), (rejected,), None)
+
+
+def test_endless_words_of_a_risk_rule_are_cut():
+    (rejected,) = entered(BUY, Refusal("portfolio", "full " * 1_000_000)).events
+    assert rejected.note.startswith("portfolio | full full ")
+    assert rejected.note.endswith(" fu...")
+    assert len(rejected.note) < 2_100
 
 
 def test_an_id_is_used_up_and_the_last_thousand_are_known():

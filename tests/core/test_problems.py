@@ -11,7 +11,7 @@ from numbers import Real
 import numpy as np
 import pytest
 
-from tradenb.core.problems import as_candidate, problems
+from tradenb.core.problems import ID_LIMIT, NOTE_LIMIT, as_candidate, problems
 from tradenb.core.rules import Rules
 from tradenb.core.signal import long, short
 
@@ -68,7 +68,9 @@ def test_unknown_fields_are_named_with_the_known_ones_and_the_rest_is_checked_to
         ({"id": ["a"]}, ["id_string"]),
         ({"id": "a\ud800"}, ["id_string"]),
         ({"id": "taken"}, ["id_used"]),
+        ({"id": "i" * (ID_LIMIT + 1)}, ["id_length"]),
         ({"note": 7}, ["note_string"]),
+        ({"note": "n" * (NOTE_LIMIT + 1)}, ["note_length"]),
         ({"size": 0}, ["size_number"]),
         ({"size": math.nan}, ["size_number"]),
         ({"size": True}, ["size_number"]),
@@ -191,10 +193,22 @@ def test_problems_come_in_the_order_of_the_rule_book_all_at_once():
         ({"minutes": 1.5}, "minutes must be a whole number, was 1.5"),
         ({"id": "taken"}, "id 'taken' was used by an earlier signal; choose another"),
         ({"note": 5}, "note must be a string, was 5"),
+        (
+            {"id": "i" * 301},
+            f"id must be at most 300 characters, was 301: '{'i' * 76}...",
+        ),
+        (
+            {"note": "n" * 1_000_000},
+            f"note must be at most 2,000 characters, was 1,000,000: '{'n' * 76}...",
+        ),
     ],
 )
 def test_words_give_the_value_and_the_bound(broken, sentence):
     assert words(LONG, **broken).startswith(sentence)
+
+
+def test_ids_and_notes_may_be_as_long_as_their_bounds():
+    assert names(LONG, id="i" * ID_LIMIT, note="n" * NOTE_LIMIT) == []
 
 
 def test_no_value_of_a_user_breaks_or_floods_a_message():
@@ -205,3 +219,17 @@ def test_no_value_of_a_user_breaks_or_floods_a_message():
     assert words(LONG, note=Rude()).endswith("was <Rude whose repr raised ValueError>")
     assert words(LONG, note=["x"] * 999).endswith("...")
     assert len(words(LONG, note=["x"] * 999)) < 120
+
+
+def test_many_unknown_fields_and_an_endless_error_are_shown_in_part():
+    class Endless(dict):
+        def __getitem__(self, key):
+            raise KeyError("x" * 1_000_000)
+
+    many = words(LONG, **{f"field_{number}": 1 for number in range(100_000)})
+    assert "'field_0', 'field_1'" in many
+    assert "and 99,995 more; the fields are position" in many
+    assert len(many) < 300
+    (problem,) = as_candidate(Endless(LONG))[1]
+    assert problem.words.startswith("the mapping could not be read: KeyError: 'xxx")
+    assert len(problem.words) < 150

@@ -30,6 +30,15 @@ def test_an_empty_or_blank_symbol_is_refused_and_shown(given):
     assert repr(given) in str(caught.value)
 
 
+def test_an_endless_symbol_is_refused_and_shown_in_part():
+    assert canonical("B" * 128) == "B" * 128
+    with pytest.raises(
+        UsageError, match="symbol must be at most 128 characters, was 129"
+    ) as caught:
+        canonical("B" * 129)
+    assert len(str(caught.value)) < 150
+
+
 @pytest.mark.parametrize("given", [None, 7, b"BTCUSDT", ["BTCUSDT"]])
 def test_a_symbol_is_a_string(given):
     with pytest.raises(UsageError, match="symbol must be a string"):

@@ -102,6 +102,11 @@ def test_it_needs_a_name(name):
         exchange(name)
 
 
+def test_its_name_has_a_bound():
+    with pytest.raises(SpecError, match="at most 128 characters, was 1,000,000: 'mmm"):
+        exchange("m" * 1_000_000)
+
+
 def rows_by_yield(symbol, since, limit):
     yield since
 
@@ -383,6 +388,16 @@ def test_a_failure_is_tried_again_after_a_wait(failure):
     assert load(market.source()).intake == Intake(rows=100)
     assert market.asked == [(0, 1000)] * 3
     assert market.slept == [5.0, 5.0]
+
+
+def test_a_failure_that_brings_a_page_along_is_shown_in_part():
+    page = ValueError(f"no JSON: <html>{'x' * 1_000_000}")
+    with pytest.raises(ExchangeError, match="with ValueError: no JSON: a page of HTML; try again"):
+        load(Market(range(100), failures=[page] * 4).source())
+    endless = ValueError("x" * 1_000_000)
+    with pytest.raises(ExchangeError) as caught:
+        load(Market(range(100), failures=[endless] * 4).source())
+    assert len(str(caught.value)) < 500
 
 
 def test_after_the_retries_the_last_failure_is_the_cause():

@@ -13,6 +13,7 @@ import tradenb as tn
 from tests.exchanges.wire import END, RULES, as_frame, connected, loaded, same, served
 from tests.sources import DAY, MINUTE, T0, frame, market
 from tradenb.exchanges import ccxt as client
+from tradenb.exchanges.options import ORDINARY
 from tradenb.exchanges.portal import Portal
 
 
@@ -267,3 +268,52 @@ def test_candles_of_tn_come_from_any_source_and_the_bar_is_shown_when_it_takes_l
         tn.candles("BTCUSDT", exchange=5)
     with pytest.raises(tn.CandleError, match="there are candles from"):
         tn.candles("BTCUSDT", exchange=walk, start="2030-01-01")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"optoins": {}}, "binance has no option 'optoins'; did you mean 'options'"),
+        ({"timout": 5_000}, "binance has no option 'timout'; did you mean 'timeout'"),
+        ({"ratelimit": 50}, "binance has no option 'ratelimit'; did you mean 'rateLimit'"),
+        ({"httpproxy": "http://x"}, "'httpproxy'; did you mean 'httpProxy'"),
+        ({"defaultType": "future"}, r"'defaultType'; give options={'defaultType': \.\.\.}$"),
+        ({"zzzz": 1}, "binance has no option 'zzzz'; usual ones are enableRateLimit, headers, "),
+    ],
+)
+def test_a_mistyped_option_is_refused_with_the_nearest_one(given, words):
+    with pytest.raises(tn.UnknownName, match=words):
+        tn.ccxt_exchange("binance", **given)
+
+
+@pytest.mark.parametrize("name", ["apikey", "api_key", "APIKEY", "apiKeey", "Secret", "passwort"])
+def test_a_mistyped_secret_is_refused_and_not_shown(name):
+    with pytest.raises(tn.UnknownName, match=rf"no option '{name}'; did you mean '\w") as caught:
+        tn.ccxt_exchange("binance", **{name: "s3cr3t-of-mine"})
+    assert "s3cr3t" not in str(caught.value)
+    assert "s3cr3t" not in repr(caught.value.__cause__)
+
+
+def test_what_ccxt_leaves_free_is_free_and_what_it_knows_is_taken():
+    ex = tn.ccxt_exchange("binance", options={"anything": 1}, httpProxy="http://p", hostname="h")
+    assert repr(ex) == "ccxt_exchange('binance')"
+    assert tn.ccxt_exchange("binance", asyncio_loop=None, nonce=lambda: 1)
+
+
+@pytest.mark.parametrize("name", ["sandbox", "testnet"])
+def test_a_test_market_is_given_where_this_version_of_ccxt_looks_for_it(name):
+    import ccxt.async_support
+
+    assert tn.ccxt_exchange("binance", options={name: True})
+    if "testnet" in ccxt.async_support.binance({name: True}).urls["api"]["public"]:
+        assert tn.ccxt_exchange("binance", **{name: True})
+    else:
+        with pytest.raises(tn.UnknownName, match=f"give options={{'{name}': ...}}"):
+            tn.ccxt_exchange("binance", **{name: True})
+
+
+def test_the_ordinary_options_are_those_of_every_exchange_of_ccxt():
+    import ccxt.async_support
+
+    made = [getattr(ccxt.async_support, name)() for name in ("binance", "kraken", "bybit", "okx")]
+    assert [name for name in ORDINARY for it in made if not hasattr(it, name)] == []

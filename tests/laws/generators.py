@@ -369,9 +369,9 @@ def make_invalid(random: Random, candidate: dict[str, Any]) -> None:
             case 4:
                 candidate["minutes"] = random.choice((0, -1, 1.5, True, "5", None, 5_000))
             case 5:
-                candidate["id"] = random.choice(("", 5, ["a"]))
+                candidate["id"] = random.choice(("", 5, "i" * 301))
             case 6:
-                candidate["note"] = 1
+                candidate["note"] = "n" * 2_001
             case 7:
                 candidate["size"] = random.choice((0, -1, "1", True, {"$": "NaN"}))
             case 8:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import tradenb as tn
+from tests.live.fast import until
 from tests.sources import exchange, flat, minute
 
 
@@ -84,3 +85,50 @@ def test_a_done_run_that_is_stopped_again_stays_done(tmp_path: Path) -> None:
     assert run.status == "done"
     with pytest.raises(tn.StateError, match="only a running run takes flatten"):
         run.flatten()
+
+
+def test_endless_ids_of_a_cancel_are_refused_where_they_are_given(tmp_path: Path) -> None:
+    given = {"strategy": strategy(), "exchange": exchange(flat(2_000)), "home": tmp_path}
+    run = tn.live.rehearse("BTCUSDT", speed=60, **given)
+    until(lambda: run.committed, "a commit")
+    (elsewhere,) = tn.live.attach(tmp_path)
+    endless = "c" * 1_000_000
+    for handle in (run, elsewhere):
+        with pytest.raises(tn.UsageError, match="id must be at most 300 characters, was 1,0"):
+            handle.cancel(endless)
+        with pytest.raises(tn.UsageError, match="cancel_id must be at most 300 characters"):
+            handle.cancel(cancel_id=endless)
+    run.release()
+    assert run.wait(60)
+    with pytest.raises(tn.UsageError, match="cancel_id of a command must be at most 300"):
+        tn.backtest.run(
+            "BTCUSDT",
+            strategy=given["strategy"],
+            exchange=given["exchange"],
+            commands=[{"at": minute(5), "kind": "cancel", "cancel_id": endless}],
+        )
+
+
+def test_a_rehearsal_with_endless_notes_and_ids_has_a_small_document_and_journal(tmp_path):
+    def wordy(ctx):
+        if ctx.now == minute(30):
+            long = {"id": "i" * 300, "note": "n" * 2_000}
+            return tn.long(take_profit=105, stop_loss=95, entry=101.0, minutes=60, **long)
+        endless = {"id": "i" * 1_000_000} if ctx.now % 600_000 else {"note": "n" * 1_000_000}
+        return tn.long(take_profit=105, stop_loss=95, minutes=60, **endless)
+
+    spec = tn.strategy("wordy", every="5m")(wordy)
+    given = {"strategy": spec, "exchange": exchange(flat(120)), "home": tmp_path}
+    first = tn.live.rehearse("BTCUSDT", speed=600, **given)
+    until(lambda: first.position, "a position")
+    first.release()
+    assert first.wait(60)
+    run = tn.live.rehearse("BTCUSDT", speed=None, **given)
+    assert run.wait(60)
+    events = run.events()
+    refused = events[events.kind == "rejected"]
+    assert set(refused.note.str.split(" | ").str[0]) == {"id_length", "note_length"}
+    (opened,) = events[events.kind == "opened"].note
+    assert opened == f"{'n' * 2_000}; entry already reached"
+    assert "closed" in set(events.kind)
+    assert sum(file.stat().st_size for file in tmp_path.rglob("*.json*")) < 100_000

@@ -280,8 +280,8 @@ def test_a_rehearsal_that_goes_on_is_returned_and_another_is_refused_in_words(tm
     finally:
         run.release()
         assert run.wait(20)
-    assert repr(handle) == "<attached rehearsal BTCUSDT:calm done>"
-    assert "done" in handle._repr_html_()
+    assert repr(handle) == "<attached rehearsal BTCUSDT:calm idle>"
+    assert "idle" in handle._repr_html_()
 
 
 def test_a_run_without_candles_is_listed_and_can_be_stopped_from_outside(quick, tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import threading
 
 import pytest
 
@@ -10,6 +12,7 @@ import tradenb as tn
 from tests.live.fast import until
 from tradenb.cli import main
 from tradenb.live.following import Following
+from tradenb.store import document as document_store
 from tradenb.store.codec import encode
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home
@@ -102,6 +105,23 @@ def test_fault_29_take_theirs_goes_on_from_what_is_on_disk(quick, counts):
     assert len(files(".replaced-")) == 1
 
 
+def test_a_decision_that_comes_while_one_is_looked_for_is_not_lost(quick, counts):
+    run = quick.start(counts)
+    right, said = run.shelf.decision, []
+
+    def looking():
+        found = right()
+        if not said:
+            said.append(run.take_theirs())
+        return found
+
+    run.shelf.decision = looking
+    written_by_another(run)
+    until(lambda: run.saved and not run.undecided, "the decision")
+    assert said
+    assert asked() >= THEIRS
+
+
 @pytest.mark.parametrize(("flag", "theirs"), [("--keep-ours", False), ("--take-theirs", True)])
 def test_fault_29_a_terminal_decides_for_a_run_that_goes_on(quick, counts, flag, theirs, capsys):
     run = quick.start(counts)
@@ -188,27 +208,76 @@ def emptied_by_another(run):
     document().write_bytes(encode(found.seq + 70, {**found.body, "state": state}))
 
 
-def test_both_states_count_in_the_risk_books_until_it_is_decided(quick, holds):
-    asking = []
+@pytest.fixture
+def wants():
+    """It wants the place that another holds."""
 
     @tn.strategy("beside", every="1m", risk=tn.risks.max_open(1, name="one"))
     def beside(ctx):
         price = ctx.price
-        return (
-            tn.long(take_profit=1.5 * price, stop_loss=0.9 * price, minutes=1_000)
-            if asking
-            else None
-        )
+        return tn.long(take_profit=1.5 * price, stop_loss=0.9 * price, minutes=1_000)
 
+    return beside
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """A disk that is full when what a run had is to be kept, until it is cleared."""
+    right, full = document_store.keep_ours_aside, threading.Event()
+    full.set()
+
+    def keep(*given, **more):
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return right(*given, **more)
+
+    monkeypatch.setattr(document_store, "keep_ours_aside", keep)
+    return full
+
+
+def test_both_states_count_in_the_risk_books_until_it_is_decided(quick, holds, wants):
     run = quick.start(holds)
     emptied_by_another(run)
     run.cancel()
     until(lambda: run.undecided, "that somebody else wrote it")
-    other = quick.start(beside)
-    asking.append(True)
+    assert len(files(".ours-")) == 1
+    other = quick.start(wants)
     until(lambda: len(other.events()), "an answer")
     assert set(other.events()["kind"]) == {"rejected"}
     assert other.position is None
+
+
+def test_both_states_count_though_ours_could_not_be_kept_on_a_full_disk(quick, holds, wants, full):
+    run = quick.start(holds)
+    emptied_by_another(run)
+    run.cancel()
+    until(lambda: run.undecided, "that somebody else wrote it")
+    assert files(".ours-") == []
+    other = quick.start(wants)
+    until(lambda: len(other.events()) > 2, "answers")
+    assert set(other.events()["kind"]) == {"rejected"}
+    view = json.loads(find_home().risk_view("one").read_text())
+    assert "counts" in json.dumps(view)
+    full.clear()
+    until(lambda: files(".ours-"), "that ours is kept")
+    run.take_theirs()
+    until(lambda: run.saved and not run.undecided, "the decision")
+    assert len(files(".replaced-")) == 1
+    until(lambda: run.position or other.position, "that the place is taken")
+
+
+def test_theirs_is_not_taken_while_ours_would_be_lost(quick, holds, full):
+    run = quick.start(holds)
+    emptied_by_another(run)
+    run.cancel()
+    until(lambda: run.undecided, "that somebody else wrote it")
+    run.take_theirs()
+    until(lambda: "decide again" in str(run.error), "a refusal")
+    assert run.undecided
+    assert run.position
+    run.keep_ours()
+    until(lambda: run.saved and not run.undecided, "the decision")
+    assert run.position
 
 
 def test_a_run_that_is_undecided_is_not_retired(quick, counts, capsys):

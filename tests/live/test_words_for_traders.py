@@ -205,7 +205,7 @@ def test_an_ended_run_is_retired_and_may_come_back(quick, capsys):
 
     home, key = find_home(), Key("opens", "BTCUSDT")
     run = quick.start(opens)
-    until(lambda: run.position, "a position")
+    until(lambda: run.committed and run.position, "a position on disk")
     assert main(["retire", "BTCUSDT:opens"]) == 3
     assert "held by process" in capsys.readouterr().err
     run.release()

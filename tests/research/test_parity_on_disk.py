@@ -192,7 +192,7 @@ def test_a_rehearsal_of_a_process_that_was_killed_is_compared_from_here(tmp_path
         dying.process.wait()
     assert tn.live.attach() == []
     (handle,) = tn.live.attach(ended=True)
-    assert repr(handle) == "<attached rehearsal BTCUSDT:moving done>"
+    assert repr(handle) == "<attached rehearsal BTCUSDT:moving idle>"
     with pytest.raises(UsageError, match="the strategy 'moving' is not defined here; run the cell"):
         tn.parity(handle)
     moving()

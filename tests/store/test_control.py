@@ -15,6 +15,7 @@ from tradenb.store.paths import Home, Key
 from tradenb.testing.disk import Crash, FakeDisk
 
 FOLDER = HOME.control(KEY)
+BY_HAND = {"id": "x", "wall": 5, "kind": "stop", "strategy": "dip", "symbol": "BTCUSDT"}
 
 
 def test_requests_are_received_in_the_order_in_which_they_were_given():
@@ -89,6 +90,7 @@ def test_a_request_is_there_whole_or_not_at_all():
         b'{"id":"a","wall":1,"kind":"stop","strategy":"dip","symbol":"BTCUSDT","x":1}',
         b"[" * 60_000,
         b" " * 70_000,
+        json.dumps(BY_HAND | {"kind": "cancel", "cancel_id": "c" * 301}).encode(),
     ],
 )
 def test_what_is_no_request_is_moved_aside_and_reported(text):
@@ -107,8 +109,7 @@ def test_what_is_no_request_is_moved_aside_and_reported(text):
 
 def test_a_request_may_be_written_by_hand():
     disk = FakeDisk()
-    by_hand = {"id": "x", "wall": 5, "kind": "stop", "strategy": "dip", "symbol": "BTCUSDT"}
-    disk.plant(FOLDER / "anything.json", json.dumps(by_hand, indent=2).encode())
+    disk.plant(FOLDER / "anything.json", json.dumps(BY_HAND, indent=2).encode())
     (waiting,) = receive(disk, HOME, KEY).waiting
     assert (waiting.request.kind, waiting.request.signal_id) == ("stop", None)
     remove(disk, [waiting])
@@ -151,6 +152,8 @@ def test_requests_that_make_no_sense_are_refused_at_once():
         send(disk, HOME, KEY, "stopp", wall=1)
     with pytest.raises(UsageError, match="wall"):
         send(disk, HOME, KEY, "stop", wall=-1)
+    with pytest.raises(UsageError, match="at most 300 characters"):
+        send(disk, HOME, KEY, "cancel", wall=1, cancel_id="c" * 301)
     with pytest.raises(UsageError, match="id"):
         send(disk, HOME, KEY, "stop", wall=1, id="../x")
     disk.fail(0, errno.EROFS, forever=True)

@@ -72,6 +72,7 @@ NONSENSE = {
     "time is text": (("saved_at",), "2024-01-01"),
     "seconds too large": (("saved_at",), 10**16),
     "a price below nothing": (("price",), -1.0),
+    "an end before its start": (("end",), T0),
     "unknown field": (("colour",), "red"),
     "missing field": (("account",), KeyError),
     "outbox ahead": (("last_event_seq",), 2),
@@ -96,6 +97,14 @@ def test_fault_12_valid_json_that_makes_no_sense_is_refused(path, value):
 
 def test_fault_12_the_body_of_the_table_is_a_good_one():
     assert decode(framed(VERSION, 1, dump(body(3)))).body == body(3)
+
+
+def test_a_position_is_not_given_up_for_a_long_name_or_note():
+    found = body(3)
+    found["state"]["signal"]["id"] = "i" * 9_999
+    found["state"]["signal"]["note"] = "n" * 9_999
+    found["state"]["ids"].append("i" * 9_999)
+    assert decode(framed(VERSION, 1, dump(found))).body == found
 
 
 def test_all_problems_are_named_at_once():

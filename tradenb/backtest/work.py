@@ -14,7 +14,7 @@ from tradenb.backtest.outcome import Outcomes
 from tradenb.backtest.period import Span, intake_warnings, span_of
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.worker import timed
-from tradenb.bus import Bus, Performance, Subscription
+from tradenb.bus import Bus, Channel, Performance, Subscription
 from tradenb.core.candles import Candles
 from tradenb.core.events import Event
 from tradenb.core.intake import Intake
@@ -108,19 +108,25 @@ class Work:
 
     def _jump(self, session: Session) -> None:
         """Run a vectorised strategy by jumps, if nobody is to be told of anything on the way."""
-        wants = self.bus.wants
-        heard = wants("events", "backtest") or wants("errors", "backtest")
-        if not self.jumps or heard or wants("performance", "backtest"):
+        if not self.jumps or self._is_heard():
             return
         instance, *others = session.instances
         signals = instance.signals
         if others or signals is None or not suits_table(instance, signals.table):
             return
         outcomes = Outcomes(instance.candles, instance.rules)
-        self.chase = chased(instance, signals.table, outcomes)
+        chase = chased(instance, signals.table, outcomes)
+        if self._is_heard():
+            return  # somebody came meanwhile: the machine tells it all
+        self.chase = chase
         session.trades = self.chase.trades()
         instance.state = self.chase.last_state()
         session.now = instance.state.cursor
+
+    def _is_heard(self) -> bool:
+        """Tell whether anybody listens to what happens on the way."""
+        channels: tuple[Channel, ...] = ("events", "errors", "performance")
+        return any(self.bus.wants(channel, "backtest") for channel in channels)
 
     def _load(self, symbol: str) -> None:
         plan, before = self.plan, self.loaded

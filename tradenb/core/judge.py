@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection
 from typing import NamedTuple
 
-from tradenb.core.problems import TOLERANCE, as_candidate, problems
+from tradenb.core.problems import ID_LIMIT, TOLERANCE, as_candidate, problems
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Candidate, Position, Refused, Signal, is_position, signal_of
 
@@ -51,7 +51,7 @@ def judge(
     candidate, found = as_candidate(reply)
     if not found or found[0].name != "candidate_type":
         found += problems(candidate, price=price, rules=rules, used=used)
-    if isinstance(candidate.id, str) and candidate.id:
+    if isinstance(candidate.id, str) and 0 < len(candidate.id) <= ID_LIMIT:
         id = str(candidate.id)
     if not found:
         return signal_of(candidate, id=id, symbol=symbol, strategy=strategy, price=price, at=at)

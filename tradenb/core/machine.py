@@ -46,6 +46,7 @@ from tradenb.core.candles import Candles
 from tradenb.core.events import Event, Kind
 from tradenb.core.judge import judge
 from tradenb.core.pnl import pnl_percent
+from tradenb.core.problems import NOTE_LIMIT
 from tradenb.core.rules import Rules
 from tradenb.core.signal import ExitReason, Refused, Signal, Trade
 from tradenb.core.state import (
@@ -467,7 +468,10 @@ def _idle(state: State, at: int, trades: tuple[Trade, ...]) -> State:
 def _refused_by_risk(
     state: State, at: int, signal: Signal, price: float, refusal: Refusal
 ) -> Event:
-    note = f"{refusal.name} | {refusal.words}"
+    words = refusal.words
+    if len(words) > NOTE_LIMIT:
+        words = words[: NOTE_LIMIT - 3] + "..."
+    note = f"{refusal.name} | {words}"
     return _event(state, at, "rejected", signal, price=price, exit_reason="risk", note=note)
 
 

@@ -23,6 +23,10 @@ FIELDS: Final = (
 )
 # What a person calls half a percent passes, although 1.005 x price is mostly a hair below it.
 TOLERANCE: Final = 1e-9
+# Ids and notes are in the document, the journal and the log, again with every event.
+ID_LIMIT: Final = 300
+NOTE_LIMIT: Final = 2_000
+_UNKNOWN_SHOWN: Final = 5
 _ADDRESS: Final = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
@@ -44,12 +48,14 @@ def as_candidate(reply: object) -> tuple[Candidate, list[Problem]]:
         unknown = [key for key in reply if key not in FIELDS]
         found = Candidate(**{key: reply[key] for key in FIELDS if key in reply})
     except Exception as error:  # noqa: BLE001 - a user's mapping
-        words = f"the mapping could not be read: {type(error).__name__}: {error}"
+        words = f"the mapping could not be read: {type(error).__name__}: {error!s:.80}"
         return Candidate(), [Problem("candidate_type", words)]
     if not unknown:
         return found, []
-    words = f"unknown field {', '.join(_shown(key) for key in unknown)}; the fields are "
-    return found, [Problem("unknown_field", words + ", ".join(FIELDS))]
+    words = f"unknown field {', '.join(_shown(key) for key in unknown[:_UNKNOWN_SHOWN])}"
+    if len(unknown) > _UNKNOWN_SHOWN:
+        words += f" and {len(unknown) - _UNKNOWN_SHOWN:,} more"
+    return found, [Problem("unknown_field", f"{words}; the fields are {', '.join(FIELDS)}")]
 
 
 def problems(
@@ -183,14 +189,23 @@ def _label_problems(candidate: Candidate, used: Collection[str]) -> list[Problem
     if id is not None:
         if not isinstance(id, str) or not id or _half(id):
             found.append(Problem("id_string", f"id must be a non-empty string, was {_shown(id)}"))
+        elif len(id) > ID_LIMIT:
+            found.append(_length_problem("id", id, ID_LIMIT))
         elif id in used:
             words = f"id {_shown(id)} was used by an earlier signal; choose another"
             found.append(Problem("id_used", words))
     if note is not None and not isinstance(note, str):
         found.append(Problem("note_string", f"note must be a string, was {_shown(note)}"))
+    elif note is not None and len(note) > NOTE_LIMIT:
+        found.append(_length_problem("note", note, NOTE_LIMIT))
     if size is not None and _number(size) is None:
         found.append(_number_problem("size", size))
     return found
+
+
+def _length_problem(name: str, text: str, limit: int) -> Problem:
+    words = f"{name} must be at most {limit:,} characters, was {len(text):,}: {_shown(text)}"
+    return Problem(f"{name}_length", words)
 
 
 def _half(text: str) -> bool:

@@ -135,9 +135,9 @@ def long(
     entry : float, optional
         Limit price: buy here or better. Without it, buy at the market price.
     id : str, optional
-        Your own name for the signal; used once.
+        Your own name for the signal, at most 300 characters; used once.
     note : str, optional
-        Words carried along on the events and the trade.
+        Words carried along on the events and the trade, at most 2,000 characters.
     size : float, optional
         Quantity, carried along on the events and the trade.
 

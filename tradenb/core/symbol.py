@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tradenb.errors import UsageError
+
+_LIMIT: Final = 128
 
 
 def canonical(symbol: str) -> str:
@@ -16,7 +20,8 @@ def canonical(symbol: str) -> str:
     Raises
     ------
     UsageError
-        When it is not a string, is empty, or holds white space or control characters.
+        When it is not a string, is empty or above 128 characters, or holds white space or control
+        characters.
 
     Examples
     --------
@@ -26,7 +31,10 @@ def canonical(symbol: str) -> str:
     'BTCUSDT:USDT'
     """
     if not isinstance(symbol, str):
-        raise UsageError(f"symbol must be a string such as 'BTCUSDT', was {symbol!r}")
+        raise UsageError(f"symbol must be a string such as 'BTCUSDT', was {symbol!r:.80}")
+    if len(symbol) > _LIMIT:
+        words = f"symbol must be at most {_LIMIT} characters, was {len(symbol):,}"
+        raise UsageError(f"{words}: {symbol!r:.60}")
     bad = next((char for char in symbol if char.isspace() or not char.isprintable()), None)
     if bad is not None:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradenb.core.problems import ID_LIMIT
 from tradenb.core.timeframe import floor_to, iso, to_ms
 from tradenb.errors import UsageError
 
@@ -12,11 +13,15 @@ def label_of(given: object, what: str) -> str | None:
     Raises
     ------
     UsageError
-        When it is neither.
+        When it is neither, or longer than an id may be.
     """
-    if given is None or isinstance(given, str):
-        return given
-    raise UsageError(f"{what} must be a string, was {given!r:.80}")
+    if given is not None and not isinstance(given, str):
+        raise UsageError(f"{what} must be a string, was {given!r:.80}")
+    if given is not None and len(given) > ID_LIMIT:
+        raise UsageError(
+            f"{what} must be at most {ID_LIMIT} characters, was {len(given):,}: {given!r:.60}"
+        )
+    return given
 
 
 def period_of(start: object, end: object) -> tuple[int | None, int | None]:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 from tradenb.calls import explained
 from tradenb.core.intake import accept
@@ -29,6 +29,8 @@ from tradenb.engine.specs import is_async
 from tradenb.errors import CandleError, ExchangeError, SpecError, UsageError
 from tradenb.exchanges.answers import rows_of_answer
 from tradenb.exchanges.paging import Patience, fetch
+
+_NAME_LIMIT: Final = 128
 
 
 def wall_ms() -> int:
@@ -218,7 +220,10 @@ async def _awaited(answer: Awaitable[Any]) -> Rows:
 
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name.strip():
-        raise SpecError(f'an exchange needs a name, as in @tn.exchange("mine"); was {name!r}')
+        raise SpecError(f'an exchange needs a name, as in @tn.exchange("mine"); was {name!r:.80}')
+    if len(name) > _NAME_LIMIT:
+        words = f"the name of an exchange must be at most {_NAME_LIMIT} characters"
+        raise SpecError(f"{words}, was {len(name):,}: {name!r:.60}")
 
 
 def _check_function(function: object, name: str) -> None:

@@ -56,6 +56,13 @@ def names() -> list[str]:
     return sorted(name for name in files if not name.startswith("_"))
 
 
+def kind_of(name: str) -> Any:
+    """Return ccxt's class of an exchange."""
+    import ccxt.async_support
+
+    return getattr(ccxt.async_support, name)
+
+
 class Client:
     """An exchange, its markets and its clock.
 
@@ -240,9 +247,7 @@ class Client:
         return self._client
 
     def _make(self) -> Any:
-        import ccxt.async_support
-
-        kind = getattr(ccxt.async_support, self.name)
+        kind = kind_of(self.name)
         # No local name holds the secrets, so that no traceback shows them.
         self._secrets = tuple(resolved(self._options).values())
         hush.secrets.update(self._secrets)

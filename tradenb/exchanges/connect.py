@@ -12,6 +12,7 @@ from tradenb.engine.registry import registry
 from tradenb.errors import unknown
 from tradenb.exchanges import ccxt, credentials
 from tradenb.exchanges.connected import ELSEWHERE, CcxtExchange, spelled
+from tradenb.exchanges.options import check as check_names
 
 
 @explained("tn.ccxt_exchange")
@@ -32,8 +33,10 @@ def ccxt_exchange(
     home : path, optional
         Default `TRADENB_HOME` or ./dump.
     **options
-        For ccxt's constructor: urls, options, timeout (ms), proxies and so on. Secrets (apiKey,
-        secret, password, ...) are given as "env:NAME" or "keyring:SERVICE/USER".
+        For ccxt's constructor: urls, options, timeout (ms), httpProxy and so on. Secrets (apiKey,
+        secret, password, ...) are given as "env:NAME" or "keyring:SERVICE/USER". What is inside
+        `options={...}` is the exchange's own, and ccxt takes it as it is: a name that is mistyped
+        there changes nothing, and nobody says so.
 
     Returns
     -------
@@ -42,7 +45,7 @@ def ccxt_exchange(
     Raises
     ------
     UnknownName
-        When ccxt has no such exchange; the nearest are named.
+        When ccxt has no such exchange, or its constructor no such option; the nearest are named.
     UsageError
         When a secret is given as it is.
 
@@ -56,6 +59,7 @@ def ccxt_exchange(
     credentials.check(options)
     if name not in ccxt.names():
         raise unknown("exchange", name, ccxt.names(), hint="(of ccxt)")
+    check_names(name, options)
     key = (name, cache, None if home is None else str(home), spelled(options))
     with _lock:
         if key not in _made:

@@ -22,6 +22,7 @@ from tradenb.core.rows import Rows, check_rows
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.ports import Progress
 from tradenb.errors import CandleError, ExchangeError, TradenbError, UsageError
+from tradenb.exchanges.refusals import shown
 
 LIMIT: Final = 1000
 """Most candles that are asked for at once."""
@@ -164,8 +165,7 @@ def _page(ask: Ask, asked: _Asked, patience: Patience, *, retry_empty: bool) -> 
 
 
 def _words(failure: Exception) -> str:
-    ours = isinstance(failure, TradenbError)
-    return str(failure) if ours else f"{type(failure).__name__}: {failure}"
+    return str(failure) if isinstance(failure, TradenbError) else shown(failure)
 
 
 def _within(rows: Rows, asked: _Asked) -> Rows:

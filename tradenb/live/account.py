@@ -14,7 +14,7 @@ from tradenb.core.state import State
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
-from tradenb.live.listing import holding, is_locked, status_of
+from tradenb.live.listing import has_ended, holding, is_locked, status_of
 from tradenb.live.standing import mode_of, standing_of
 from tradenb.store.conflict import words_if_undecided
 from tradenb.store.filesystem import DiskFilesystem
@@ -169,7 +169,7 @@ def standing_on_disk(home: Home, key: Key) -> tuple[Standing, State]:
         strategy=key.strategy,
         exchange=body["exchange"],
         mode=mode_of(home.root),
-        status=status_of(home, state, locked=running),
+        status=status_of(has_ended(body), locked=running),
         state=holding(state),
         signal=state.signal,
         market=body.get("price"),

@@ -14,7 +14,7 @@ from tradenb.core.state import State
 from tradenb.engine.arguments import label_of
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
-from tradenb.live.listing import is_locked, status_of
+from tradenb.live.listing import has_ended, is_locked, status_of
 from tradenb.live.reported import Reported
 from tradenb.store.control import RequestKind, send
 from tradenb.store.filesystem import DiskFilesystem
@@ -75,13 +75,13 @@ class AttachedRun(Reported):
 
     @property
     def status(self) -> Status:
-        """Running while somebody holds the lock; done when it was ended by stop; else idle.
+        """Running while somebody holds the lock; idle while a start goes on with it; else done.
 
-        A rehearsal that nobody lives through is called done, also if a start would go on with it.
+        A run is done when it was ended by `stop`, a rehearsal also when it came to its end.
         """
         if is_locked(self._disk, self._home.lock(self._key)):
             return "running"
-        return status_of(self._home, self._state(), locked=False)
+        return status_of(has_ended(self.body), locked=False)
 
     @property
     def position(self) -> Held | None:

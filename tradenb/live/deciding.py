@@ -15,8 +15,9 @@ from tradenb.live.witness import Witness
 async def decide(run: LiveRun, workers: Workers, ticker: Ticker) -> None:
     """Do what was decided about a run, here or through a control file, if anything was."""
     try:
-        decision = run.decision or await workers.call(run.shelf.decision, seconds=None)
-        run.decision = None
+        decision, run.decision = run.decision, None
+        if decision is None:  # one that is given meanwhile, here, is obeyed by the next pass
+            decision = await workers.call(run.shelf.decision, seconds=None)
         if decision == "keep_ours":
             await workers.call(run.shelf.keep_ours, seconds=None)
         elif decision == "take_theirs":
@@ -28,7 +29,7 @@ async def decide(run: LiveRun, workers: Workers, ticker: Ticker) -> None:
     except (StateError, OSError) as error:
         await ticker.fail(run, error)
     else:
-        run.undecided, run.error = False, None
+        run.undecided, run.error, run.decision = False, None, None
         run.next_at = 0  # what closed meanwhile is fed at once
 
 

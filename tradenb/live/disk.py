@@ -56,6 +56,8 @@ class DiskShelf:
         Wait for the drive; without, only the views that change are written.
     alone : bool
         Its risk books are those of its group alone: for rehearsals, each with a time of its own.
+    end : int, optional
+        Close time at which a rehearsal ends, ms UTC.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class DiskShelf:
         filesystem: Filesystem | None = None,
         durable: bool = True,
         alone: bool = False,
+        end: int | None = None,
     ) -> None:
         self.home = home.root
         self.now = now
@@ -90,6 +93,7 @@ class DiskShelf:
         self._shown: tuple[Any, ...] | None = None
         self._durable = durable
         self._alone = alone
+        self._end = end
         self._body: dict[str, Any] = {}
         self._trades = TradeRecords()
         self._others = Neighbours()
@@ -99,12 +103,21 @@ class DiskShelf:
         """The last commit."""
         return Generation(self._document.seq, self._body, VERSION)
 
-    def books(self, rules: Iterable[str], own: Iterable[tuple[str, str]]) -> SharedBooks:
+    @property
+    def unkept(self) -> Generation | None:
+        """What the run had when somebody else wrote its document, while that is in no file."""
+        return self._document.unkept
+
+    def books(
+        self,
+        rules: Iterable[str],
+        own: Iterable[tuple[str, str]],
+        unkept: Sequence[Generation] = (),
+    ) -> SharedBooks:
         """Return the books of a group of runs under this home."""
         keys = [Key(strategy, symbol) for symbol, strategy in own]
-        return SharedBooks(
-            self._filesystem, self._home, rules, keys, self._others, alone=self._alone
-        )
+        disk, others, alone = self._filesystem, self._others, self._alone
+        return SharedBooks(disk, self._home, rules, keys, others, unkept, alone=alone)
 
     def open(self) -> Kept | None:
         """Lock, load the newest valid document, and bring journal and views in order.
@@ -135,6 +148,8 @@ class DiskShelf:
 
     def decision(self) -> Decision | None:
         """Return what was decided from outside about a document that somebody else wrote."""
+        with contextlib.suppress(OSError):  # there may be room again
+            self._document.keep_aside()
         found = control.receive(self._filesystem, self._home, self._key).waiting
         decisions = [item for item in found if item.request.kind in control.DECISIONS]
         control.remove(self._filesystem, decisions)
@@ -308,4 +323,5 @@ class DiskShelf:
             "taken": list(self._taken),
             "saved_at": self.now(),
             "price": kept.price,
+            "end": self._end,
         }

@@ -229,7 +229,8 @@ class Engine:
             await self._beginners.prepare(decided)
             ready = [run for run in decided if run.feed is not None]
             if ready:
-                await Pass(self._ticker, ready, self._end).go()
+                still = [run for run in group if run.undecided]
+                await Pass(self._ticker, ready, self._end, still=still).go()
         except Exception as error:
             log.exception("a tick failed")
             for run in group:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -107,19 +107,25 @@ def _row_of_document(disk: DiskFilesystem, home: Home, key: Key) -> dict[str, An
     body = found.body
     state = from_record(body["state"])
     row |= {"stopping": state.stopping and not state.done, "last_tick": body["saved_at"]}
-    row |= {"status": status_of(home, state, locked=locked), "state": holding(state)}
+    row |= {"status": status_of(has_ended(body), locked=locked), "state": holding(state)}
     if undecided:
         return row | {"saved": False, "last_error": undecided}
     return row | {"last_error": _last_error(disk, home, key, since=body["start"])}
 
 
-def status_of(home: Home, state: State | None, *, locked: bool) -> Status:
-    """Say how a run on disk stands; a rehearsal that nobody lives through has ended."""
+def has_ended(body: Mapping[str, Any] | None) -> bool:
+    """Tell from a document whether its run was ended by a stop, or rehearsed to its end."""
+    if not body:
+        return False
+    state, end = body["state"], body.get("end")
+    return bool(state["done"]) or (end is not None and state["cursor"] >= end)
+
+
+def status_of(ended: bool, *, locked: bool) -> Status:
+    """Say how a run on disk stands."""
     if locked:
         return "running"
-    if state is None:
-        return "idle"
-    return "done" if state.done or mode_of(home.root) == "rehearsal" else "idle"
+    return "done" if ended else "idle"
 
 
 def _last_error(disk: DiskFilesystem, home: Home, key: Key, *, since: int) -> str | None:

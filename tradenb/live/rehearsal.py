@@ -111,6 +111,7 @@ def _shelf_of(
         now=lambda: 0,
         durable=False,
         alone=True,
+        end=last,
     )
     kept = shelf.open()
     if kept is None or kept.start != first or not _is_unfinished(kept.state, last):

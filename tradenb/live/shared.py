@@ -63,6 +63,8 @@ class SharedBooks:
         The runs of the group itself.
     known : Neighbours
         What has been read before.
+    unkept : sequence of Generation
+        States that count as well and are in no file.
     alone : bool
         Nobody else takes part: rehearsals, each of which has a time of its own.
     """
@@ -74,6 +76,7 @@ class SharedBooks:
         rules: Iterable[str],
         own: Iterable[Key],
         known: Neighbours,
+        unkept: Sequence[Generation] = (),
         *,
         alone: bool = False,
     ) -> None:
@@ -82,6 +85,7 @@ class SharedBooks:
         self._rules = sorted(set(rules))
         self._own = frozenset(own)
         self._known = known
+        self._unkept = [each for each in unkept if set(self._rules) & set(each.body["risk"])]
         self._alone = alone
         self._guard = threading.Lock()
         self._locks: ExitStack | None = None
@@ -109,6 +113,7 @@ class SharedBooks:
         rules = [] if locked else self._rules
         with risk_locks(self._filesystem, self._home, rules, timeout_seconds=LOCK_S) as locks:
             found = [self._known.outsider(*item) for item in self._others()]
+            found += map(_outsider, self._unkept)
             with self._guard:
                 if times_left != self._times_left:
                     raise StateError("the risk rules were given up while their books were read")
@@ -132,7 +137,7 @@ class SharedBooks:
         StateError
             When a document cannot be read or a view not be written.
         """
-        generations = [*own, *(generation for _, generation in self._others())]
+        generations = [*own, *(generation for _, generation in self._others()), *self._unkept]
         views: dict[Path, bytes] = {}
         for rule in self._rules:
             views |= risk_view(self._home, rule, generations)

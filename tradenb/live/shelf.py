@@ -106,7 +106,16 @@ class Shelf(Protocol):
     def generation(self) -> Generation:
         """The last commit."""
 
-    def books(self, rules: Iterable[str], own: Iterable[tuple[str, str]]) -> Books:
+    @property
+    def unkept(self) -> Generation | None:
+        """What the run had when somebody else wrote its document, while that is in no file."""
+
+    def books(
+        self,
+        rules: Iterable[str],
+        own: Iterable[tuple[str, str]],
+        unkept: Sequence[Generation] = (),
+    ) -> Books:
         """Return the books of a group of runs under this home.
 
         Parameters
@@ -114,6 +123,8 @@ class Shelf(Protocol):
         rules : iterable of str
         own : iterable of (symbol, strategy)
             The runs of the group.
+        unkept : sequence of Generation
+            What counts as well and is in no file.
         """
 
     def open(self) -> Kept | None:
@@ -129,7 +140,10 @@ class Shelf(Protocol):
         """
 
     def decision(self) -> Decision | None:
-        """Return what was decided from outside about a document that somebody else wrote."""
+        """Return what was decided from outside about a document that somebody else wrote.
+
+        What the run had is written beside it meanwhile, if it could not be before.
+        """
 
     def keep_ours(self) -> None:
         """Let the next commit replace what somebody else wrote, which is kept."""

@@ -43,10 +43,18 @@ log = logging.getLogger("tradenb")
 class Pass:
     """One tick of a group: what it began with, and how far it has come.
 
-    No candle that closes after `end` is fed.
+    No candle that closes after `end` is fed. Those of the group that stand still take part in its
+    books.
     """
 
-    def __init__(self, ticker: Ticker, runs: Sequence[LiveRun], end: int | None = None) -> None:
+    def __init__(
+        self,
+        ticker: Ticker,
+        runs: Sequence[LiveRun],
+        end: int | None = None,
+        *,
+        still: Sequence[LiveRun] = (),
+    ) -> None:
         self._ticker = ticker
         self._runs = runs
         self._began = ticker.clock.monotonic()
@@ -58,7 +66,8 @@ class Pass:
         self._told: dict[str, list[Event]] = {run.id: [] for run in runs}
         rules = {rule.name for run in runs for rule in run.spec.risk}
         own = [(run.symbol, run.strategy) for run in runs]
-        self._books = runs[0].shelf.books(rules, own) if rules else None
+        unkept = [each for run in still if (each := run.shelf.unkept) is not None]
+        self._books = runs[0].shelf.books(rules, own, unkept) if rules else None
 
     async def go(self) -> None:
         """Do all of it."""

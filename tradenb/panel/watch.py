@@ -20,7 +20,7 @@ from tradenb.core.state import State
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.record import from_record, row_to_event
 from tradenb.errors import StateError
-from tradenb.live.listing import is_locked, is_stale, status_of
+from tradenb.live.listing import has_ended, is_locked, is_stale, status_of
 from tradenb.live.living import living
 from tradenb.live.outcome import Tick
 from tradenb.live.run import LiveRun
@@ -56,6 +56,7 @@ class Seen:
 
     story: Story = field(default_factory=Story)
     state: State | None = None
+    ended: bool = False
     price: float | None = None
     last_event_seq: int = 0
     document: Stamp = None
@@ -196,7 +197,7 @@ class Watch:
         seen.looked = monotonic()
         lock = place.home.lock(place.key)
         locked = is_locked(self._disk, lock)
-        seen.status = status_of(place.home, seen.state, locked=locked)
+        seen.status = status_of(seen.ended, locked=locked)
         seen.held_by = str(holder_of(self._disk, lock)) if locked else ""
         seen.undecided = words_if_undecided(self._disk, place.home.document(place.key))
 
@@ -213,6 +214,7 @@ class Watch:
         seen.document, seen.error = stamp, ""
         if found is not None:
             seen.state = from_record(found.body["state"])
+            seen.ended = has_ended(found.body)
             seen.last_event_seq = int(found.body["last_event_seq"])
             seen.price = found.body.get("price")
 

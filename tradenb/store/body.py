@@ -187,6 +187,9 @@ class Body(Plain):
         Wall-clock time, ms UTC.
     price : float or None
         Market price at the cursor: for those who look on, nothing is decided by it.
+    end : int or None
+        Close time at which a rehearsal ends, ms UTC; None for a live run. For those who look on, as
+        well: a start brings its own.
     """
 
     account: str
@@ -205,6 +208,7 @@ class Body(Plain):
     taken: Annotated[list[str], Field(max_length=REMEMBERED)]
     saved_at: Moment
     price: Price | None = None
+    end: Close | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Body:

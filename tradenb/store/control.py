@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from pydantic import Field, ValidationError
 
+from tradenb.core.problems import ID_LIMIT
 from tradenb.errors import StateWriteError, UsageError, unknown
 from tradenb.store.atomic import forget, make_folders, move_aside, write_copy
 from tradenb.store.body import Moment, Plain
@@ -28,6 +29,8 @@ DECISIONS: Final = frozenset({"keep_ours", "take_theirs"})
 _LIMIT: Final = 1 << 16
 _AT_A_TIME: Final = 1_000
 _WALL_DIGITS: Final = 15
+
+Label = Annotated[str, Field(max_length=ID_LIMIT)]
 
 
 class Request(Plain):
@@ -52,8 +55,8 @@ class Request(Plain):
     kind: RequestKind
     strategy: str
     symbol: str
-    signal_id: str | None = None
-    cancel_id: str | None = None
+    signal_id: Label | None = None
+    cancel_id: Label | None = None
 
 
 class Waiting(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any
 
 from tradenb.errors import StateConflict, StateError, StateWriteError
 from tradenb.store.atomic import free_name, keep_copy
-from tradenb.store.codec import LIMIT, decode_by_hand, seq_of
+from tradenb.store.codec import LIMIT, Generation, decode_by_hand, seq_of
 from tradenb.store.conflict import (
     forget_ours,
     give_up_ours,
@@ -24,7 +24,7 @@ from tradenb.store.conflict import (
 )
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.loading import Found, load
-from tradenb.store.migrations import MIGRATIONS, Migrations
+from tradenb.store.migrations import MIGRATIONS, VERSION, Migrations
 from tradenb.store.reading import bak_of, content, fingerprint, misplacement, read_one
 from tradenb.store.strict import Damaged
 from tradenb.store.writer import Committed, Writer
@@ -65,11 +65,17 @@ class DocumentStore:
         self._begun = False
         self._decided = False
         self._body: Mapping[str, Any] | None = None
+        self._unkept: Generation | None = None
 
     @property
     def seq(self) -> int:
         """Number of the generation in force, 0 before the first."""
         return self._writer.seq
+
+    @property
+    def unkept(self) -> Generation | None:
+        """What the run had when somebody else wrote the document, while that is in no file."""
+        return self._unkept
 
     def load(self, *, decided: bool = False) -> Found:
         """Find the generation in force; what is damaged is moved aside, never deleted.
@@ -102,6 +108,7 @@ class DocumentStore:
         self._writer.begin_at(found.seq, found.on_disk, keeps_bak=found.from_document)
         self._begun = True
         self._body = None if found.generation is None else found.generation.body
+        self._unkept = None
         return found
 
     def commit(self, body: Mapping[str, Any]) -> Committed:
@@ -152,6 +159,19 @@ class DocumentStore:
                 self._decided = False
         return committed
 
+    def keep_aside(self) -> None:
+        """Write what the run had beside the document that somebody else wrote, once.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written; it is in memory only, then, and may be tried again.
+        """
+        if self._unkept is not None:
+            seq, body = self._unkept.seq, self._unkept.body
+            keep_ours_aside(self._filesystem, self.path, seq, body, pid=self._pid)
+            self._unkept = None
+
     def keep_ours(self) -> Path | None:
         """Let what this run holds win over a document that somebody else wrote.
 
@@ -161,11 +181,15 @@ class DocumentStore:
             Where the other one is kept as well; the next commit replaces the document.
         """
         kept = self._go_on_from(self.seq, "foreign")
-        self._decided = True
+        self._decided, self._unkept = True, None
         return kept
 
     def take_theirs(self) -> Found:
         """Let what is on disk win; what this run held is kept beside it. Raises as `load` does."""
+        try:
+            self.keep_aside()
+        except OSError as error:
+            raise self._to_be_mended(error) from error
         found = self.load(decided=True)
         if found.generation is None:
             self._begun = False
@@ -174,9 +198,7 @@ class DocumentStore:
             give_up_ours(self._filesystem, self.path)
         except OSError as error:
             self._begun = False
-            raise StateError(
-                f"{self.path.parent}: {error.strerror or error}; mend the disk and decide again"
-            ) from error
+            raise self._to_be_mended(error) from error
         return found
 
     def accept(self, file: Path) -> Committed:
@@ -218,9 +240,9 @@ class DocumentStore:
                 self._go_on_from(self.seq, "corrupt")
                 return self._writer.commit(body)._replace(renewed=True)
             if self._body is not None:
+                self._unkept = Generation(self.seq, dict(self._body), VERSION)
                 with contextlib.suppress(OSError):  # a full disk leaves it in memory
-                    kept = self._body
-                    keep_ours_aside(self._filesystem, self.path, self.seq, kept, pid=self._pid)
+                    self.keep_aside()
             raise
 
     def _is_damaged(self) -> bool:
@@ -239,6 +261,10 @@ class DocumentStore:
                 f"{self.path.parent} cannot be read ({error.strerror or error}); nothing was "
                 "changed. Mend the disk or the rights, and start again"
             ) from error
+
+    def _to_be_mended(self, error: OSError) -> StateError:
+        words = f"{self.path.parent}: {error.strerror or error}"
+        return StateError(f"{words}; mend the disk and decide again")
 
     def _go_on_from(self, seq: int, word: str) -> Path | None:
         """Let the next commit replace whatever is there, which keeps a second name.

@@ -27,6 +27,10 @@ _ANY_DISTANCE: Final = Rules(
     max_stop_loss_percent=1e300,
     max_signal_minutes=_LONGEST,
 )
+# With the market price at the entry the sides are tested on it; once is enough. A position is not
+# given up for a long note, and one whose entry was reached at once has some words more than it was
+# given.
+_NOT_ASKED: Final = frozenset({"market_price_outside", "id_length", "note_length"})
 
 
 def signal_problems(signal: SignalRecord) -> Iterator[str]:
@@ -41,9 +45,8 @@ def signal_problems(signal: SignalRecord) -> Iterator[str]:
         signal.note,
         signal.size,
     )
-    # With the market price at the entry the sides are tested on it; once is enough.
     for problem in problems(candidate, price=signal.entry, rules=_ANY_DISTANCE):
-        if problem.name != "market_price_outside":
+        if problem.name not in _NOT_ASKED:
             yield problem.words
 
 
@@ -108,6 +111,8 @@ def body_problems(body: Body) -> Iterator[str]:
         yield f"cursor must not lie before start {body.start}, was {body.state.cursor}"
     if body.history_start is not None and body.history_start > body.start:
         yield f"history_start must not lie after start {body.start}, was {body.history_start}"
+    if body.end is not None and body.end <= body.start:
+        yield f"end must lie after start {body.start}, was {body.end}"
     seq = 0
     for row in body.outbox:
         if row.seq <= seq:

@@ -1,0 +1,98 @@
+"""When a rehearsal is done, and when it only waits for somebody who goes on with it."""
+
+from __future__ import annotations
+
+import pytest
+
+import tradenb as tn
+from tests.live.fast import until
+from tests.sources import exchange, flat, minute
+from tradenb.cli import main
+from tradenb.live.account import standing_on_disk
+from tradenb.live.listing import has_ended
+from tradenb.panel.watch import Watch
+from tradenb.store.paths import Home, Key
+
+LONG, SHORT = minute(600), minute(30)
+
+
+@tn.strategy("calm", every="1m")
+def calm(ctx):
+    return None
+
+
+@pytest.fixture
+def rehearse(tmp_path):
+    source = exchange(flat(600))
+
+    def start(**more):
+        return tn.live.rehearse("BTCUSDT", strategy=calm, exchange=source, home=tmp_path, **more)
+
+    return start
+
+
+@pytest.fixture
+def statuses(tmp_path, capsys):
+    """Tell what everybody says who looks at the files."""
+
+    def look():
+        (handle,) = tn.live.attach(tmp_path, ended=True)
+        (row,) = tn.live.list(tmp_path).to_dict("records")
+        standing, _ = standing_on_disk(Home(tmp_path).rehearsal, Key("calm", "BTCUSDT"))
+        watch = Watch(tmp_path, runs=list)
+        (seen,) = watch.look()
+        watch.close()
+        assert main(["status", "--home", str(tmp_path)]) == 0
+        listed = capsys.readouterr().out.splitlines()[1].split()[2]
+        return {handle.status, row["status"], standing.status, seen.facts.status, listed}
+
+    return look
+
+
+def test_a_rehearsal_that_a_start_goes_on_with_is_idle_until_it_comes_to_its_end(
+    rehearse, statuses
+):
+    run = rehearse(speed=60)
+    until(lambda: run.committed, "a commit")
+    assert statuses() == {"running"}
+    run.release()
+    assert run.wait(20)
+    left = run.committed.cursor
+    assert run.status == "idle"
+    assert statuses() == {"idle"}
+    (handle,) = tn.live.attach(run.shelf.home.parent, ended=True)
+    with pytest.raises(tn.StateError, match="BTCUSDT:calm is idle; only a running run takes stop"):
+        handle.stop()
+
+    again = rehearse(speed=None)
+    assert again.wait(20)
+    assert again.history[0].at > left
+    assert again.status == "done"
+    assert statuses() == {"done"}
+    handle.stop()  # twice is once
+
+
+def test_a_rehearsal_that_was_stopped_is_done_before_its_end(rehearse, statuses):
+    run = rehearse(speed=60)
+    until(lambda: run.committed, "a commit")
+    run.stop()
+    assert run.wait(20)
+    assert run.committed.cursor < LONG
+    assert run.status == "done"
+    assert statuses() == {"done"}
+
+
+def test_the_end_is_that_of_the_last_start(rehearse, statuses):
+    assert rehearse(speed=None, end=SHORT).wait(20)
+    assert statuses() == {"done"}
+    longer = rehearse(speed=60)
+    until(lambda: longer.committed and longer.committed.cursor > SHORT, "a commit")
+    longer.release()
+    assert longer.wait(20)
+    assert statuses() == {"idle"}
+
+
+@pytest.mark.parametrize("body", [None, {"state": {"done": False, "cursor": LONG}}])
+def test_what_names_no_end_has_ended_only_if_it_was_stopped(body):
+    assert not has_ended(body)
+    assert has_ended({"state": {"done": True, "cursor": SHORT}})
