@@ -500,7 +500,7 @@ def accepted_candles(scenario: Scenario, symbol: str, rules: Any) -> Any:
 
 def first_states(scenario: Scenario, specs: Sequence[Any], candles: Mapping[str, Any]) -> list[Any]:
     """The states of all instances before the first candle, and what their strategies remember."""
-    from tradenb.core.machine import give
+    from tradenb.core.commands import give
     from tradenb.core.state import Command, State
 
     start = scenario["start"] - scenario["start"] % reference.MINUTE

@@ -6,7 +6,8 @@ import pytest
 
 from tests.core.steps import BUY, GRID, IDLE, RULES, entered, event
 from tests.sources import MINUTE, T0, candles, flat, minute
-from tradenb.core.machine import advance, give, stop
+from tradenb.core.commands import give, stop
+from tradenb.core.machine import advance
 from tradenb.core.pnl import pnl_percent
 from tradenb.core.rules import Rules
 from tradenb.core.signal import short

@@ -6,7 +6,8 @@ import pytest
 
 from tests.core.steps import IDLE, RULES, event, signal
 from tests.sources import MINUTE, candles, flat, minute
-from tradenb.core.machine import advance, answer, give
+from tradenb.core.commands import give
+from tradenb.core.machine import advance, answer
 from tradenb.core.pnl import pnl_percent
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal, Trade

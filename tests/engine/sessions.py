@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tests.sources import Row, candles, minute
+from tradenb.core.commands import give
 from tradenb.core.events import Event
-from tradenb.core.machine import give
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Candidate, long, short
 from tradenb.core.state import Command, State

@@ -164,10 +164,10 @@ def without_words(right: Function) -> Function:
 # ------------------------------------------------------------------------------------ the mutants
 
 CAUGHT_BY_THE_REFERENCE = (
-    Mutant("stop and target in the other order", "core.machine:exit_of", in_the_other_order),
+    Mutant("stop and target in the other order", "core.opened:exit_of", in_the_other_order),
     Mutant(
         "expiry a minute late",
-        "core.machine:_follow",
+        "core.machine:follow",
         rewritten("signal.minutes * MINUTE", "(signal.minutes + 1) * MINUTE"),
     ),
     Mutant(
@@ -177,7 +177,7 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "milestones on the candle of the expiry",
-        "core.machine:_follow",
+        "core.machine:follow",
         rewritten(
             "row = stop - 1\n        passed = _milestones("
             "state, signal, candles, rules, start, row)",
@@ -205,37 +205,37 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant("asked at the start", "backtest.work:State", a_minute_early),
     Mutant(
         "asked on the candle of a user's cancel",
-        "core.machine:_obey",
+        "core.machine:obey",
         rewritten("step.state.moved(at)", "step.state"),
     ),
     Mutant(
         "asked on the candle of a flatten",
-        "core.machine:_flatten",
+        "core.commands:flatten",
         rewritten("step._replace(state=step.state.moved(at))", "step"),
     ),
     Mutant(
         "flatten before the stop",
-        "core.machine:_flatten",
+        "core.commands:flatten",
         rewritten("touched = touch.stop_touched(signal, prices)", "touched = False"),
     ),
     Mutant(
         "a graceful stop is forgotten with the signal",
-        "core.machine:_idle",
+        "core.opened:idle_after",
         rewritten("done=state.stopping", "done=False"),
     ),
     Mutant(
         "a command acts on the candle that closes when it is given",
-        "core.machine:next_after",
+        "core.commands:next_after",
         always(lambda at, step: at + -at % step),
     ),
     Mutant(
         "a cancel of another signal's id hits",
-        "core.machine:_ends_scheduled",
+        "core.commands:_ends_scheduled",
         always(lambda command, signal: True),
     ),
     Mutant(
         "the stop on the candle of the entry is forgotten",
-        "core.machine:_activate",
+        "core.machine:activate",
         rewritten("if not touch.stop_touched(signal, prices):", "if True:"),
     ),
     Mutant(
@@ -251,12 +251,12 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "with target_first a touched stop does not reject",
-        "core.machine:_wait",
+        "core.machine:wait",
         rewritten('rules.same_candle == "target_first"', "False"),
     ),
     Mutant(
         "the last candle of the wait cannot fill",
-        "core.machine:_wait",
+        "core.machine:wait",
         rewritten("candles.index(min(end, timeout)) + 1", "candles.index(min(end, timeout))"),
     ),
     Mutant(
@@ -273,10 +273,10 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant("only the first broken rule is named", "core.judge:problems", without_words),
     Mutant("no tolerance for rounding", "core.problems:TOLERANCE", always(0.0)),
-    Mutant("ids are forgotten", "core.machine:_remember", always(lambda ids, id: ids)),
+    Mutant("ids are forgotten", "core.idle:remember", always(lambda ids, id: ids)),
     Mutant(
         "a row of warm-ups is never broken",
-        "core.machine:_judge",
+        "core.machine:judged",
         rewritten("state = state._replace(warming=False)", "pass"),
     ),
     Mutant(
@@ -284,10 +284,10 @@ CAUGHT_BY_THE_REFERENCE = (
         "engine.session:begin_ask",
         rewritten("context.remembers = False", "pass"),
     ),
-    Mutant("one more fee", "core.machine:pnl_percent", with_more_costs),
+    Mutant("one more fee", "core.opened:pnl_percent", with_more_costs),
     Mutant(
         "a short's slippage in his favour",
-        "core.machine:pnl_percent",
+        "core.opened:pnl_percent",
         rewritten(
             "entry * (1 - slippage), exit * (1 + slippage)",
             "entry * (1 + slippage), exit * (1 - slippage)",
@@ -299,7 +299,7 @@ CAUGHT_BY_THE_REFERENCE = (
         "engine.book:Book.at",
         rewritten("asking.state.signal is not None", "False"),
     ),
-    Mutant("asks before entries", "core.machine:ENTRIES", always(4)),
+    Mutant("asks before entries", "core.scheduled:ENTRIES", always(4)),
     Mutant(
         "max_open does not count scheduled signals",
         "engine.risks:risk.max_open",
@@ -345,28 +345,28 @@ CAUGHT_BY_THE_REFERENCE = (
 CAUGHT_BY_CHUNKS = (
     Mutant(
         "milestones repeated",
-        "core.machine:_follow",
+        "core.machine:follow",
         rewritten("state = state._replace(gained=gained, lost=lost)", "pass"),
     ),
     Mutant("average price from prefix sums", "core.touch:_trailing_sum", always(from_prefix_sums)),
     Mutant(
         "expiry counted from the block",
-        "core.machine:_follow",
+        "core.machine:follow",
         rewritten("opened_at + signal.minutes", "state.cursor + signal.minutes"),
     ),
     Mutant(
         "wait counted from the block",
-        "core.machine:_wait",
+        "core.machine:wait",
         rewritten("signal.at + rules", "state.cursor + rules"),
     ),
     Mutant(
         "the gate of the asks is state",
-        "core.machine:_next_ask",
+        "core.machine:next_ask",
         rewritten("first + -first % state.every", "first + state.every - MINUTE"),
     ),
     Mutant(
         "commands are lost at the end of a block",
-        "core.machine:_next_ask",
+        "core.machine:next_ask",
         rewritten("state.moved(end)", "state._replace(cursor=end, commands=())"),
     ),
     Mutant(
@@ -381,7 +381,7 @@ CAUGHT_BY_CHUNKS = (
     ),
     Mutant(
         "a row of warm-ups is broken by the end of a block",
-        "core.machine:_next_ask",
+        "core.machine:next_ask",
         rewritten("state.moved(end)", "state._replace(cursor=end, warming=False)"),
     ),
 )

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from tradenb.core import touch
 from tradenb.core.candles import Candles
-from tradenb.core.machine import exit_of
+from tradenb.core.opened import exit_of
 from tradenb.core.rules import Rules
 from tradenb.core.signal import ExitReason, Position, Signal
 from tradenb.core.timeframe import MINUTE

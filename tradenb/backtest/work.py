@@ -16,9 +16,9 @@ from tradenb.backtest.plan import Plan
 from tradenb.backtest.worker import timed
 from tradenb.bus import Bus, Channel, Performance, Subscription
 from tradenb.core.candles import Candles
+from tradenb.core.commands import give
 from tradenb.core.events import Event
 from tradenb.core.intake import Intake
-from tradenb.core.machine import give
 from tradenb.core.state import State
 from tradenb.core.timeframe import DAY
 from tradenb.engine.call import Call, Pump, StrategyTimeout

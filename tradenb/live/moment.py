@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tradenb.core import touch
+from tradenb.core.commands import give, stop
 from tradenb.core.events import Event
-from tradenb.core.machine import give, stop
 from tradenb.core.state import Command, State
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.context import saved_state
