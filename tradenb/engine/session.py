@@ -25,21 +25,20 @@ from tradenb.core.state import (
     WARM_UP,
     NeedCandidate,
     NeedClearance,
-    Refusal,
     State,
     Step,
 )
 from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.book import Company
 from tradenb.engine.call import Call, Pump, StrategyTimeout, words_of
+from tradenb.engine.clearance import Clearance
 from tradenb.engine.context import begin_ask, keep_state, saved_state
 from tradenb.engine.instance import Instance, share_books
 from tradenb.engine.specs import CALLBACKS
 from tradenb.engine.timeline import Timeline
 from tradenb.engine.turns import Turns
-from tradenb.errors import NotEnoughCandles, UsageError
+from tradenb.errors import NotEnoughCandles
 
-BOOK: Final = "the book of the risk rules"
 _CALLBACKS: Final = 4  # after the three phases of the machine
 _NOTE_LIMIT: Final = 500
 _LEFT_OUT: Final = {
@@ -87,7 +86,7 @@ class Session:
         self.now = 0
         self.fresh_from = 0
         self.timeouts = 0
-        self._consult = consult
+        self._clearance = Clearance(consult, self._fail)
         self._instances = {(item.state.symbol, item.state.strategy): item for item in instances}
         self._heeded = any(item.callbacks for item in instances)
         self._calls_back = self._heeded and not defer_callbacks
@@ -129,7 +128,7 @@ class Session:
                     self._take_effect(instance, following)
                     need = following.need
                     if type(need) is NeedClearance:
-                        reply = yield from self._clear(instance, need)
+                        reply = yield from self._clearance.of(instance, need)
                         state, candles, rules = instance.state, instance.candles, instance.rules
                         self._take_effect(instance, answer(state, need, reply, candles, rules))
                     following = self._look(instance, until)
@@ -289,48 +288,6 @@ class Session:
             instance.asks_lost += 1
             return WARM_UP
         self._fail(instance, at, instance.ask.what, error)
-        return None
-
-    def _clear(
-        self, instance: Instance, need: NeedClearance
-    ) -> Generator[Call, Any, Refusal | None]:
-        """Ask the risk rules; the first refusal ends it. What is no clear answer refuses."""
-        if instance.books and self._consult is not None:
-            refusal = yield from self._admit(instance, need, self._consult)
-            if refusal is not None:
-                return refusal
-        for rule, book in zip(instance.spec.risk, instance.books, strict=True):
-            function, given = rule.function, (book.at(need.at, instance), need.signal)
-            try:
-                if rule.at_once:
-                    verdict = function(*given)
-                else:
-                    verdict = yield Call(
-                        function, given, f"risk rule {rule.name}", instance.state.symbol
-                    )
-                if verdict is None:
-                    continue
-                if isinstance(verdict, str) and verdict:
-                    return Refusal(rule.name, verdict)
-                raise UsageError(
-                    f"a risk rule must return None or a non-empty string, was {verdict!r:.80}"
-                )
-            except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-                self._fail(instance, need.at, f"risk rule {rule.name}", error)
-                return Refusal(rule.name, f"failed: {words_of(error)}")
-        return None
-
-    def _admit(
-        self, instance: Instance, need: NeedClearance, consult: Callable[[], Company]
-    ) -> Generator[Call, Any, Refusal | None]:
-        """Let others take part in the books; while it is not known who does, nothing is opened."""
-        try:
-            company = yield Call(consult, (), BOOK, instance.state.symbol)
-        except Exception as error:  # noqa: BLE001 - becomes an event
-            self._fail(instance, need.at, BOOK, error)
-            return Refusal(instance.books[0].name, f"failed: {words_of(error)}")
-        for book in instance.books:
-            book.admit(company.outsiders, since=company.since[book.name])
         return None
 
     def take_callbacks(self) -> list[Callback]:

@@ -15,9 +15,9 @@ from tradenb.core.events import EVENT_COLUMNS, Event
 from tradenb.core.intake import Intake
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import floor_to, iso
+from tradenb.engine.clearance import BOOK
 from tradenb.engine.ports import Loaded, Progress
 from tradenb.engine.record import event_to_row
-from tradenb.engine.session import BOOK
 from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StateError, StrategyError
 from tradenb.live.disk import DiskShelf
