@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -84,11 +85,18 @@ def source_named(name: str) -> Any:
     raise unknown("exchange", name, [*registry.names("exchange"), *ccxt.names()])
 
 
-def unpickled(
+def _unpickled(
     name: str, cache: bool, home: str | Path | None, options: Mapping[str, Any]
 ) -> CcxtExchange:
     """Find, or make, the exchange that was pickled."""
     return ccxt_exchange(name, cache=cache, home=home, **options)
+
+
+def _reduced(exchange: CcxtExchange) -> tuple[Any, ...]:
+    return _unpickled, exchange.made_of
+
+
+copyreg.pickle(CcxtExchange, _reduced)
 
 
 _lock: Final = threading.Lock()

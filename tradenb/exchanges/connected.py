@@ -101,10 +101,10 @@ class CcxtExchange:
         words = f"{abs(ahead) / 1000:.1f} s {'ahead' if ahead > 0 else 'behind'}"
         return f"ccxt_exchange({self.name!r}: this machine's clock is {words})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        from tradenb.exchanges.connect import unpickled
-
-        return unpickled, (self.name, self._cached, self._home, self._options)
+    @property
+    def made_of(self) -> tuple[str, bool, str | Path | None, dict[str, Any]]:
+        """What it was made of: name, whether candles are kept, home, options."""
+        return self.name, self._cached, self._home, self._options
 
     def load(
         self,

@@ -84,7 +84,7 @@ class Collector:
 
     def _connection(self, exchange: CcxtExchange, kind: str) -> str:
         """Write down an exchange of ccxt that has no name of its own; secrets are references."""
-        _, (name, cache, home, options) = exchange.__reduce__()
+        name, cache, home, options = exchange.made_of
         if not is_plain(options):
             raise ExportError(
                 f"{kind} {name!r} has options that are no plain values; leave them out"

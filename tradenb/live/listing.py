@@ -11,7 +11,6 @@ from tradenb.core.timeframe import iso
 from tradenb.engine.record import from_record
 from tradenb.engine.registry import registry
 from tradenb.errors import StateError
-from tradenb.live.run import LiveRun, Status
 from tradenb.live.standing import LOOKED_AT, last_error_of, mode_of
 from tradenb.store.conflict import words_if_undecided
 from tradenb.store.filesystem import DiskFilesystem
@@ -22,6 +21,8 @@ from tradenb.view.words import price
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tradenb.live.run import LiveRun, Status
 
 COLUMNS: Final = (
     "id",

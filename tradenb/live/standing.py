@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tradenb.core.timeframe import iso
 from tradenb.errors import StateError
-from tradenb.live.run import LiveRun
 from tradenb.store.paths import REHEARSAL
 from tradenb.view.gaps import gap_words, is_many
 from tradenb.view.live import Standing
+
+if TYPE_CHECKING:
+    from tradenb.live.run import LiveRun
 
 # An error that so many events have followed is over.
 LOOKED_AT: Final = 250
