@@ -8,7 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -205,6 +205,51 @@ def test_what_the_factory_counts_for_itself_is_no_other_sweep(sweep):
     again = partial(sweep.func, counting, **sweep.keywords)
     pd.testing.assert_frame_equal(again(), again(), check_exact=True)
     assert len(calls) == 4 + 2  # each sweep asks once how much history is wanted
+
+
+@pytest.mark.parametrize(
+    ("keep", "look"),
+    [
+        (lambda table: table, lambda held: held),
+        (lambda table: {"BTCUSDT": [table]}, lambda held: held["BTCUSDT"][0]),
+        (lambda table: SimpleNamespace(table=table), lambda held: held.table),
+    ],
+)
+def test_a_table_that_the_factory_adds_to_is_an_input_of_it(sweep, keep, look):
+    def totals(stop):
+        held = keep(pd.DataFrame({"stop": [stop]}))
+
+        def adding(gain, loss):
+            table = look(held)
+            if "tight" not in table:
+                table["tight"] = table.stop * loss
+            return factory(gain, float(table.tight.iloc[0]))
+
+        return sweep.func(adding, **sweep.keywords)["total_pnl"].tolist()
+
+    first, other = totals(1.0), totals(0.995)
+    assert first != other
+    made.clear()
+    assert totals(0.995) == other
+    assert len(made) == 1  # how much history is wanted
+
+
+@pytest.mark.parametrize(
+    ("unloaded", "load"),
+    [(None, lambda stop: [stop]), ({}, lambda stop: {0: np.array(stop)})],
+)
+def test_what_the_factory_loads_when_it_is_first_called_is_an_input_of_it(sweep, unloaded, load):
+    def totals(stop):
+        held = unloaded
+
+        def loading(gain, loss):
+            nonlocal held
+            held = held or load(stop)
+            return factory(gain, loss * float(held[0]))
+
+        return sweep.func(loading, **sweep.keywords)["total_pnl"].tolist()
+
+    assert totals(1.0) != totals(0.995)
 
 
 LOOKED_AT: Any = None

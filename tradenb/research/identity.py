@@ -72,6 +72,16 @@ def inputs(factory: Any) -> dict[str, str]:
     return {name: digest("\n".join(words)) for name, words in found.items()}
 
 
+def data(factory: Any) -> frozenset[str]:
+    """Return the names of what is an input of the factory, also where the factory changes it.
+
+    Tables and arrays, what holds one, and None, in whose place something is often loaded.
+    """
+    return frozenset(
+        name for name, value in named(factory) if value is None or _holds_table(value)
+    )
+
+
 def named(function: Any) -> Iterator[tuple[str, Any]]:
     """Yield what a function closes over and names, of its module and of the user's others.
 
@@ -161,3 +171,15 @@ def _described(value: Any, seen: tuple[int, ...] = ()) -> str:
     if hasattr(value, "__dict__") and not callable(value) and not isinstance(value, ModuleType):
         return digest(fingerprint(type(value)) + _described(vars(value), seen))
     return fingerprint(value)
+
+
+def _holds_table(value: Any, seen: tuple[int, ...] = ()) -> bool:
+    import pandas as pd
+
+    if isinstance(value, np.ndarray | pd.DataFrame | pd.Series | pd.Index):
+        return True
+    if id(value) in seen or isinstance(value, ModuleType) or callable(value):
+        return False
+    inner = value if isinstance(value, list | tuple | dict) else getattr(value, "__dict__", ())
+    items = inner.values() if isinstance(inner, dict) else inner
+    return any(_holds_table(item, (*seen, id(value))) for item in items)

@@ -20,7 +20,7 @@ from tradenb.engine.specs import StrategySpec
 from tradenb.errors import StrategyError, UsageError
 from tradenb.research.candles import candles_of_plan
 from tradenb.research.grid import Combination, Grid, check_factory, combinations, name_of
-from tradenb.research.identity import candles_key, inputs, sweep_key
+from tradenb.research.identity import candles_key, data, inputs, sweep_key
 from tradenb.research.runners import Work, rows_of
 from tradenb.research.shelf import Shelf
 from tradenb.research.task import COLUMNS, COUNTS, Row, Settings
@@ -126,16 +126,16 @@ def loaded(
         )
     check_factory(factory, combination)
     plan = make_plan(symbols, _any_strategy(), exchange, start, end, rules, ())
-    history, before = plan.history_ms, inputs(factory)
+    history, before, kept = plan.history_ms, inputs(factory), data(factory)
     try:
         with registry.aside():
             history = max(history, factory(**combination).history_ms)
     except Exception:  # noqa: BLE001, S110 - it is a row of the table
         pass
-    memory = frozenset(name for name, _ in before.items() ^ inputs(factory).items())
+    changed = {name for name, _ in before.items() ^ inputs(factory).items()}
     found = candles_of_plan(plan, history)
     market = Market("sweep", {symbol: _lined_up(own) for symbol, own in found})
-    return plan, market, memory
+    return plan, market, frozenset(changed - kept - data(factory))
 
 
 def swept(
