@@ -4,9 +4,9 @@ The only loop over the machine's needs, for backtest and live alike. It is a gen
 function has to be called it yields a `Call` and gets the result sent back (or the exception thrown
 in). So it knows no threads, no deadlines and no event loop; the driver has those.
 
-Steps of all instances wait in one heap and take effect in the order of (at, phase, place), however
-far ahead each was computed. A risk book is read when a step takes effect, so it shows what was
-true at that moment. Events come out in the same order, through the timeline.
+Steps of all instances wait for their turn and take effect in the order of (at, phase, place),
+however far ahead each was computed. A risk book is read when a step takes effect, so it shows what
+was true at that moment. Events come out in the same order, through the timeline.
 """
 
 from __future__ import annotations

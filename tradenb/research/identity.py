@@ -77,9 +77,7 @@ def data(factory: Any) -> frozenset[str]:
 
     Tables and arrays, what holds one, and None, in whose place something is often loaded.
     """
-    return frozenset(
-        name for name, value in named(factory) if value is None or _holds_table(value)
-    )
+    return frozenset(name for name, value in named(factory) if value is None or _holds_table(value))
 
 
 def named(function: Any) -> Iterator[tuple[str, Any]]:
