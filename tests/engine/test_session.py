@@ -134,6 +134,22 @@ def test_a_callback_that_raises_is_an_error_event_and_the_others_are_called():
     assert [event.strategy for event in seen] == ["b"]
 
 
+def test_callbacks_that_raise_are_numbered_in_the_order_in_which_they_were_called():
+    rows, first, second = busy_minute()
+    called = []
+
+    def fails(event):
+        called.append((event.at, event.symbol, event.strategy))
+        raise KeyError("left")
+
+    kinds = dict.fromkeys(("opened", "closed", "milestone", "scheduled"), fails)
+    specs = [spec("a", scripted(first), **kinds), spec("b", scripted(second), **kinds)]
+    played = pumped(session(specs, rows))
+    errors = [event for event in played.events if event.kind == "error"]
+    assert [(event.at, event.symbol, event.strategy) for event in errors] == called
+    assert [event.seq for event in played.events] == [*range(1, len(played.events) + 1)]
+
+
 def test_a_driver_may_call_the_callbacks_itself():
     seen = []
     deferred = spec("a", scripted({2: buy()}), opened=seen.append)

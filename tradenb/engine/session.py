@@ -304,7 +304,7 @@ class Session:
                 yield Call(function, (event,), what, event.symbol)
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
                 self._fail(self._instance_of(event), event.at, what, error)
-        self.settle()
+                self.settle()  # the next to fail may have an earlier place
 
     def _call_back_before(self, at: int) -> Pump:
         """Call back for all that takes effect before a moment, one moment after the other."""
