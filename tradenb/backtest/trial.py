@@ -183,5 +183,5 @@ def _in_order(several: Sequence[Columns]) -> Columns:
     if len(several) == 1:
         return several[0]
     percent, opened, closed = map(np.concatenate, zip(*several, strict=True))
-    order = np.lexsort((opened == closed, closed))
+    order = np.argsort(closed, kind="stable")
     return Columns(percent[order], opened[order], closed[order])

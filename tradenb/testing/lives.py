@@ -37,7 +37,6 @@ TROUBLES: Final[tuple[TroubleKind, ...]] = (
     "short",
 )
 OrderKind = Literal["flatten", "cancel", "stop"]
-ORDERS: Final[tuple[OrderKind, ...]] = ("flatten", "flatten", "cancel")
 Ending = Literal["release", "kill", "crash", "power"]
 
 
