@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
+import tradenb as tn
 from tests.engine.sessions import buy, pumped, scripted, sell, session, shown, spec
 from tests.sources import flat, minute
 from tradenb.core.events import Event
@@ -158,6 +162,18 @@ def test_a_driver_may_call_the_callbacks_itself():
     for call in played.call_back(played.take_callbacks()):
         call.function(*call.args)
     assert seen == played.events
+
+
+def test_a_session_that_nobody_holds_is_given_up_without_a_search():
+    rules = [tn.risks.max_open(1)]
+    gc.disable()
+    try:
+        played = pumped(session(spec("a", scripted({3: buy()}), risk=rules), flat(10)))
+        gone = weakref.ref(played)
+        del played
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 # ------------------------------------------------------------------------------------- pings

@@ -22,18 +22,25 @@ class Clearance:
     ----------
     consult : callable or None
         Called before rules are asked; says who else takes part in their books.
-    fail : callable
-        Told of a rule that raised: the instance, when, what it was, and the exception.
     """
 
-    def __init__(self, consult: Callable[[], Company] | None, fail: Fail) -> None:
+    def __init__(self, consult: Callable[[], Company] | None) -> None:
         self._consult = consult
-        self._fail = fail
 
-    def of(self, instance: Instance, need: NeedClearance) -> Generator[Call, Any, Refusal | None]:
-        """Ask the risk rules; the first refusal ends it. What is no clear answer refuses."""
+    def of(
+        self, instance: Instance, need: NeedClearance, fail: Fail
+    ) -> Generator[Call, Any, Refusal | None]:
+        """Ask the risk rules; the first refusal ends it. What is no clear answer refuses.
+
+        Parameters
+        ----------
+        instance : Instance
+        need : NeedClearance
+        fail : callable
+            Told of a rule that raised: the instance, when, what it was, and the exception.
+        """
         if instance.books and self._consult is not None:
-            refusal = yield from self._admit(instance, need, self._consult)
+            refusal = yield from self._admit(instance, need, self._consult, fail)
             if refusal is not None:
                 return refusal
         for rule, book in zip(instance.spec.risk, instance.books, strict=True):
@@ -53,18 +60,18 @@ class Clearance:
                     f"a risk rule must return None or a non-empty string, was {verdict!r:.80}"
                 )
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-                self._fail(instance, need.at, f"risk rule {rule.name}", error)
+                fail(instance, need.at, f"risk rule {rule.name}", error)
                 return Refusal(rule.name, f"failed: {words_of(error)}")
         return None
 
     def _admit(
-        self, instance: Instance, need: NeedClearance, consult: Callable[[], Company]
+        self, instance: Instance, need: NeedClearance, consult: Callable[[], Company], fail: Fail
     ) -> Generator[Call, Any, Refusal | None]:
         """Let others take part in the books; while it is not known who does, nothing is opened."""
         try:
             company = yield Call(consult, (), BOOK, instance.state.symbol)
         except Exception as error:  # noqa: BLE001 - becomes an event
-            self._fail(instance, need.at, BOOK, error)
+            fail(instance, need.at, BOOK, error)
             return Refusal(instance.books[0].name, f"failed: {words_of(error)}")
         for book in instance.books:
             book.admit(company.outsiders, since=company.since[book.name])

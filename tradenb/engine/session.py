@@ -86,7 +86,7 @@ class Session:
         self.now = 0
         self.fresh_from = 0
         self.timeouts = 0
-        self._clearance = Clearance(consult, self._fail)
+        self._clearance = Clearance(consult)
         self._instances = {(item.state.symbol, item.state.strategy): item for item in instances}
         self._heeded = any(item.callbacks for item in instances)
         self._calls_back = self._heeded and not defer_callbacks
@@ -128,7 +128,7 @@ class Session:
                     self._take_effect(instance, following)
                     need = following.need
                     if type(need) is NeedClearance:
-                        reply = yield from self._clearance.of(instance, need)
+                        reply = yield from self._clearance.of(instance, need, self._fail)
                         state, candles, rules = instance.state, instance.candles, instance.rules
                         self._take_effect(instance, answer(state, need, reply, candles, rules))
                     following = self._look(instance, until)
