@@ -150,3 +150,11 @@ def test_the_newer_generation_wins_wherever_it_stands():
         assert begun(trial).seq >= 4
     store.commit(body(5))
     assert begun(disk).seq == 5
+
+
+def test_what_had_come_furthest_is_the_last_however_many_digits_its_number_has():
+    disk = FakeDisk()
+    for name in (".ours-10-7", ".ours-9-8", ".ours-x", ".replaced-11-7"):
+        disk.plant(DOCUMENT.with_name(DOCUMENT.name + name), b"{}")
+    found = [path.name.removeprefix(DOCUMENT.name) for path in ours_of(disk, DOCUMENT)]
+    assert found == [".ours-x", ".ours-9-8", ".ours-10-7"]

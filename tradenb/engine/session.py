@@ -40,7 +40,7 @@ from tradenb.engine.turns import Turns
 from tradenb.errors import NotEnoughCandles
 
 _CALLBACKS: Final = 4  # after the three phases of the machine
-_NOTE_LIMIT: Final = 500
+_ERROR_LIMIT: Final = 500
 _LEFT_OUT: Final = {
     "late": "no new decisions in the past",
     "halted": "the kill switch is on",
@@ -326,4 +326,4 @@ class Session:
 
     def _event(self, instance: Instance, at: int, kind: Kind, note: str) -> Event:
         state = instance.state
-        return Event(0, at, state.symbol, state.strategy, kind, note=note[:_NOTE_LIMIT])
+        return Event(0, at, state.symbol, state.strategy, kind, note=note[:_ERROR_LIMIT])

@@ -10,7 +10,7 @@ from tradenb.core.events import Event, numbered
 from tradenb.engine.instance import Instance
 
 # One number says when, in which phase and where; numbers are compared faster than tuples.
-_PHASES: Final = 8
+_STRIDE: Final = 8
 _PLACES: Final = 1 << 20
 
 
@@ -36,12 +36,12 @@ class Timeline:
 
     def note(self, at: int, phase: int, place: int, event: Event) -> None:
         """Keep an event until its turn comes."""
-        self._keys.append((at * _PHASES + phase) * _PLACES + place)
+        self._keys.append((at * _STRIDE + phase) * _PLACES + place)
         self._events.append(event)
 
     def first(self) -> int | None:
         """Return when the first of them takes effect."""
-        return min(self._keys) // (_PHASES * _PLACES) if self._keys else None
+        return min(self._keys) // (_STRIDE * _PLACES) if self._keys else None
 
     def take(self, at: int, phase: int, *, fresh_from: int) -> list[Event]:
         """Take what takes effect by a moment and phase, numbered; a ping has no number.
@@ -50,7 +50,7 @@ class Timeline:
         """
         keys, events, instances = self._keys, self._events, self._instances
         order = sorted(range(len(keys)), key=keys.__getitem__)
-        until = (at * _PHASES + phase + 1) * _PLACES
+        until = (at * _STRIDE + phase + 1) * _PLACES
         end = bisect_left(order, until, key=keys.__getitem__)
         due, later = order[:end], order[end:]
         self._keys, self._events = [keys[i] for i in later], [events[i] for i in later]

@@ -20,7 +20,7 @@ _OURS: Final = ".ours-"
 
 
 def ours_of(filesystem: Filesystem, path: Path) -> list[Path]:
-    """Return what runs had when they lost this document, in the order of names.
+    """Return what runs had when they lost this document, the one that had come furthest last.
 
     Raises
     ------
@@ -32,7 +32,13 @@ def ours_of(filesystem: Filesystem, path: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     wanted = f"{path.name}{_OURS}"
-    return [path.with_name(name) for name in sorted(names) if name.startswith(wanted)]
+
+    def seq(name: str) -> tuple[int, str]:
+        number = name.removeprefix(wanted).partition("-")[0]
+        return int(number) if number.isdecimal() else 0, name
+
+    found = sorted((name for name in names if name.startswith(wanted)), key=seq)
+    return [path.with_name(name) for name in found]
 
 
 def keep_ours_aside(
