@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tradenb.calls import explained
 from tradenb.errors import UsageError, unknown
 from tradenb.research.compare import METRICS, ordered
 from tradenb.research.deflated import deflated_sharpe
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@explained("tn.research.ranking")
 def ranking(table: pd.DataFrame, by: str = "sharpe", *, top: int = 20) -> pd.DataFrame:
     """Return the best combinations of a sweep.
 
@@ -42,6 +44,7 @@ def ranking(table: pd.DataFrame, by: str = "sharpe", *, top: int = 20) -> pd.Dat
     return found.reset_index(drop=True)
 
 
+@explained("tn.research.heatmap")
 def heatmap(
     table: pd.DataFrame, x: str | None = None, y: str | None = None, *, value: str = "sharpe"
 ) -> Any:
@@ -63,6 +66,7 @@ def heatmap(
     return sweep_heatmap(table, x, y, value=value)
 
 
+@explained("tn.research.parallel")
 def parallel(table: pd.DataFrame, *, value: str = "sharpe") -> Any:
     """Draw each combination as a line through its parameters, count, win rate and a figure.
 
