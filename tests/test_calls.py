@@ -10,6 +10,7 @@ import pytest
 import tradenb as tn
 from tradenb.calls import explained
 from tradenb.engine.registry import registry
+from tradenb.errors import near
 
 WALK = tn.testing.random_walk(seed=7, days=1)
 FRAME = pd.DataFrame({"open": [1.0]})
@@ -127,6 +128,21 @@ def test_an_explained_function_is_shown_as_it_was_written():
         return sum(numbers, *more.values())
 
     assert added(1, 2, start=3) == 6
+
+
+def test_what_reads_the_table_of_a_sweep_names_its_arguments():
+    table = pd.DataFrame()
+    with pytest.raises(tn.UsageError, match=r"tn.research.heatmap has no argument 'metric'"):
+        tn.research.heatmap(table, metric="sharpe")
+    with pytest.raises(tn.UsageError, match=r"tn.research.ranking has no argument 'to'"):
+        tn.research.ranking(table, to=3)
+    with pytest.raises(tn.UsageError, match=r"tn.research.parallel needs table"):
+        tn.research.parallel()
+
+
+def test_a_name_in_another_case_is_near():
+    assert near("adausdt", ["ADAUSDT", "XRPETH"]) == "; did you mean 'ADAUSDT'?"
+    assert near("Dip", ["dip", "top"]) == "; did you mean 'dip'?"
 
 
 def test_errors_of_the_function_itself_are_its_own():

@@ -161,6 +161,7 @@ def unknown(kind: str, name: object, known: Iterable[str], *, hint: str = "") ->
 def near(name: object, known: Iterable[str]) -> str:
     """Say which known names are near to one, or nothing."""
     names = sorted(known)
+    same = [item for item in names if item.casefold() == str(name).casefold()]
     holding = [item for item in names if len(str(name)) > 2 and str(name) in item][:3]
-    found = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5) or holding
+    found = same or difflib.get_close_matches(str(name), names, n=3, cutoff=0.5) or holding
     return "; did you mean " + " or ".join(repr(item) for item in found) + "?" if found else ""
