@@ -144,16 +144,16 @@ class StrategySpec(_Spec):
     # What is declared after the function; whoever runs the spec takes what is there by then.
     _indicators: tuple[Indicator, ...] = PrivateAttr(())
 
-    @field_validator("every")
+    @field_validator("every", mode="before")
     @classmethod
-    def _check_every(cls, every: str) -> str:
-        if every not in TIMEFRAMES:
+    def _check_every(cls, every: object) -> object:
+        if not isinstance(every, str) or every not in TIMEFRAMES:
             raise ValueError(f"must be one of {' '.join(TIMEFRAMES)}")
         return every
 
-    @field_validator("history")
+    @field_validator("history", mode="before")
     @classmethod
-    def _check_history(cls, history: str | None) -> str | None:
+    def _check_history(cls, history: Any) -> Any:
         if history is None:
             return None
         try:
