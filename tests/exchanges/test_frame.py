@@ -153,7 +153,8 @@ def test_missing_columns_are_named_together_with_those_found():
     error = refusal(frame().drop(columns=["volume", "timestamp"]).rename(columns={"low": "lo"}))
     assert (error.code, error.index) == ("columns", None)
     assert str(error) == (
-        "columns are missing: low, volume, timestamp; found: 'open', 'high', 'lo', 'close'"
+        "columns are missing: low, volume, timestamp; found: 'open', 'high', 'lo', 'close'; "
+        "the times go into a column timestamp, in ms, or into the index as dates"
     )
 
 

@@ -24,6 +24,7 @@ NAMES: Final = ("open", "high", "low", "close", "volume")
 TIME_NAMES: Final = ("timestamp", "time", "datetime", "date", "open_time")
 _SHORT: Final = dict(zip("tohlcv", ("timestamp", *NAMES), strict=True))
 _BLOCK: Final = 4096
+_TIMES_GO: Final = "; the times go into a column timestamp, in ms, or into the index as dates"
 
 Raw = NDArray[Any]
 
@@ -57,8 +58,9 @@ def find(names: Sequence[object], *, timed_index: bool = False) -> Places:
     missing += [] if time or timed_index else ["timestamp"]
     if missing:
         found = ", ".join(repr(name) for name in names) or "none"
+        times = "" if time or timed_index else _TIMES_GO
         raise CandleError(
-            f"columns are missing: {', '.join(missing)}; found: {found}", code="columns"
+            f"columns are missing: {', '.join(missing)}; found: {found}{times}", code="columns"
         )
     for name in (*NAMES, *([time] if time else [])):
         alike = [repr(given) for given, low in zip(names, lower, strict=True) if low == name]
