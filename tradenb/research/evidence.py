@@ -24,6 +24,7 @@ from tradenb.engine.specs import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.live.attached import AttachedRun, attached
 from tradenb.live.run import LiveRun
+from tradenb.store.paths import find_home
 
 Run = LiveRun | AttachedRun
 Lines = Iterable[list[Any] | dict[str, Any]]
@@ -101,7 +102,10 @@ def run_of(given: Any, home: str | Path | None) -> Run:
     for run in known:
         if run.id == given:
             return run
-    there = f"; there are {', '.join(run.id for run in known) or 'none'}" * isinstance(given, str)
+    there = ""
+    if isinstance(given, str):
+        ids = ", ".join(run.id for run in known) or "none"
+        there = f"; there are {ids} under {find_home(home).root}: give home= if it is another"
     raise UsageError(
         "parity needs a run: what tn.live.background, rehearse or attach return, or an id such as "
         f'"BTCUSDT:dip", was {given!r:.80}{there}'
