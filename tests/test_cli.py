@@ -60,9 +60,9 @@ def test_broken_candles_are_one_line_and_exit_1(demo, tmp_path):
 
 
 def test_a_report_that_cannot_be_written_is_one_line_and_exit_1(demo, tmp_path):
-    code, _, err = demo("--days", "2", "--report", str(tmp_path / "nowhere" / "report.html"))
+    code, _, err = demo("--days", "2", "--report", str(tmp_path))
     assert (code, err.count("\n")) == (1, 1)
-    assert err.startswith("tradenb: [Errno 2] No such file or directory: ")
+    assert err.startswith("tradenb: [Errno 21] Is a directory: ")
 
 
 def test_a_file_that_is_not_there_is_a_wrong_call(demo, tmp_path):

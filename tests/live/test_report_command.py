@@ -33,8 +33,27 @@ def test_the_reports_tell_what_the_backtest_tells(tmp_path, capsys):
     page = (folder / "BTCUSDT-busy.html").read_text()
     assert f"| closed signals | {len(result.trade_list)} |" in text
     assert "busy on BTCUSDT" in page
-    assert "live" in page.partition("<title>")[2].partition("</title>")[0]
+    assert ", rehearsal</title>" in page
+    assert "<p>Rehearsal · " in page
     assert f"{result.figures['win_rate']:.1f}" in page
+
+
+def test_a_rehearsal_is_pointed_at_where_the_home_has_no_live_run(tmp_path, capsys):
+    run = tn.live.rehearse(**rehearsed(), home=tmp_path)
+    assert run.wait(60)
+    words = f"rehearsals are under --home {tmp_path / 'rehearsal'}"
+    assert main(["report", "--home", str(tmp_path), "-o", str(tmp_path / "out")]) == 1
+    assert words in capsys.readouterr().out
+    assert main(["retire", "BTCUSDT:busy", "--home", str(tmp_path)]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_page_makes_the_folder_that_it_goes_to(tmp_path):
+    result = ran(tmp_path)
+    run = tn.live.attach(tmp_path, ended=True)[0]
+    for told in (result, run):
+        page = told.report(tmp_path / type(told).__name__ / "deep" / "page.html")
+        assert page.read_text().startswith("<!doctype html>")
 
 
 def test_trades_are_those_of_the_events(tmp_path):

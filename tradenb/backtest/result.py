@@ -258,6 +258,7 @@ class Result:
         from tradenb.view.report import report_html
 
         target = Path(path).resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(report_html(self.summary, self._shown_candles()), encoding="utf-8")
         return target
 

@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.words import add_home, add_json, printable, show_json
+from tradenb.cli.words import add_home, add_json, printable, rehearsals, show_json
 from tradenb.errors import StateError
 
 if TYPE_CHECKING:
     from tradenb.live.account import Account
+    from tradenb.store.paths import Home
 
 
 def add(commands: Any) -> None:
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         show_json({"home": str(home.root), "written": written, "failed": failed})
     else:
-        _say(str(home.root), written, failed)
+        _say(home, written, failed)
     return 0 if written and not failed else 1
 
 
@@ -80,11 +81,11 @@ def _write(account: Account, folder: Path, document: Path) -> list[Path]:
     return [text, account.write(folder / f"{name}.html")]
 
 
-def _say(home: str, written: list[dict[str, Any]], failed: list[dict[str, Any]]) -> None:
+def _say(home: Home, written: list[dict[str, Any]], failed: list[dict[str, Any]]) -> None:
     for item in written:
         notes = "".join(f"\n  {printable(note)}" for note in item["notes"])
         print(printable(f"{item['id']}: {', '.join(item['reports'])}") + notes)
     for item in failed:
         print(printable(f"{item['id']}: {item['error']}"))
     if not written and not failed:
-        print(f"no runs to report under {home}")
+        print(f"no runs to report under {home.root}{rehearsals(home)}")

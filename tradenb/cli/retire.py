@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.words import add_home, add_json, printable, show_json
+from tradenb.cli.words import add_home, add_json, printable, rehearsals, show_json
 from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,5 +51,6 @@ def _key(name: str, home: Home) -> Key:
 
     known = {f"{key.symbol}:{key.strategy}": key for key in home.keys(DiskFilesystem())}
     if name not in known:
-        raise UsageError(f"no run {name} under {home.root}; there are {', '.join(known) or 'none'}")
+        there = ", ".join(known) or "none"
+        raise UsageError(f"no run {name} under {home.root}; there are {there}{rehearsals(home)}")
     return known[name]

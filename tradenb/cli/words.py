@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tradenb.store.paths import Home
 
 
 def add_home(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +26,14 @@ def add_json(parser: argparse.ArgumentParser, words: str = "print JSON") -> None
 def show_json(value: Any) -> None:
     """Print JSON for a program: one line, nothing that is no JSON."""
     print(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str), flush=True)
+
+
+def rehearsals(home: Home) -> str:
+    """Say where the rehearsals of a home are, or nothing where there are none."""
+    from tradenb.store.filesystem import DiskFilesystem
+
+    there = home.rehearsal.keys(DiskFilesystem(durable=False))
+    return f"; rehearsals are under --home {home.rehearsal.root}" if any(there) else ""
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

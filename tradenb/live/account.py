@@ -78,6 +78,7 @@ class Account(NamedTuple):
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write the page; a file that is there already is replaced."""
         target = Path(path).resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(self.html(), encoding="utf-8")
         return target
 
@@ -89,7 +90,7 @@ class Account(NamedTuple):
 
         start, end = self.start, self.state.cursor
         return Summary(
-            title="Live",
+            title=self.standing.mode.capitalize(),
             strategies=(self.standing.strategy,),
             symbols=(self.standing.symbol,),
             start=start,
