@@ -14,6 +14,21 @@ def dip(ctx):
     if ctx.price > ctx.candles("15m", 8).close.mean():
         return None{ANSWER}"""
 
+MAKER = """
+def make(span):
+    @tn.strategy("dip", every="15m")
+    def strategy(ctx):
+        if ctx.price > ctx.indicators["mean"]:
+            return None
+        return tn.long(take_profit=1.01 * ctx.price, stop_loss=0.99 * ctx.price, minutes=90)
+
+    @strategy.indicators("15m")
+    def means(df):
+        return {"mean": df.close.rolling(span).mean()}
+
+    return strategy
+"""
+
 
 class Good(NamedTuple):
     """Cells, what is exported, and what its script must hold."""
@@ -409,6 +424,15 @@ def means(df):
 """,
         ),
         holds=("SPAN = 8\n", '@dip.indicators("15m")\ndef means(df):'),
+    ),
+    "indicators_inside_a_function": Good(
+        (IMPORT, MAKER, "dip = make(8)"),
+        holds=("dip = make(8)",),
+    ),
+    "indicators_of_a_strategy_that_has_no_name": Good(
+        (IMPORT, MAKER, "dip = None", "made = [make(span) for span in (8,)]"),
+        ("made[0]",),
+        holds=("span = 8\n", '@strategy.indicators("15m")\ndef means(df):'),
     ),
     "vectorised": Good(
         (

@@ -29,7 +29,7 @@ from tradenb.exporting.judge import (
     same_code,
     written,
 )
-from tradenb.exporting.lift import Piece, lifted
+from tradenb.exporting.lift import Piece, lifted, made_together
 from tradenb.exporting.parts import Part
 from tradenb.exporting.space import Script, Space, name_in, original, space_of
 from tradenb.exporting.values import described, is_data, is_plain, literal
@@ -232,13 +232,14 @@ class Collector:
         declared = value.declared if isinstance(value, StrategySpec) else ()
         for item in declared:
             own = name_in(space, item.function)
-            if own is None:
+            if own is not None:
+                self.need(own, space, f"`{name}`")
+            elif not made_together(value, item.function):
                 raise ExportError(
                     f"indicators of `{name}` have no name in a cell any more; run their cell again"
                 )
-            self.need(own, space, f"`{name}`")
 
-    def _lift(self, name: str, value: Any) -> None:
+    def _lift(self, name: str, value: Any, beside: str = "") -> None:
         """Take a function out of the function that made it, with what it closes over."""
         piece = lifted(name, value)
         self.script.found.lifted.add(name)
@@ -249,7 +250,7 @@ class Collector:
             self.script.add(Part((name,), line, piece.place, is_block=False), [piece.name])
             return
         self.script.found.values.setdefault(name, value)
-        for used in sorted(piece.uses - {name}):
+        for used in sorted(piece.uses - {name, beside}):
             if used in piece.closed:
                 self._close_over(used, piece.closed[used], piece, name)
             elif used not in piece.space and not is_builtin(used):
@@ -261,6 +262,9 @@ class Collector:
             else:
                 self.need(used, piece.space, f"`{name}`")
         self.script.add(Part((name,), piece.text, piece.place, is_block=True), piece.uses)
+        for item in value.declared if isinstance(value, StrategySpec) else ():
+            if self.script.is_new(item.function.__name__, item.function, f"`{name}`"):
+                self._lift(item.function.__name__, item.function, beside=name)
 
     def _close_over(self, used: str, inner: Any, piece: Piece, name: str) -> None:
         """Write down a value that a function closes over."""

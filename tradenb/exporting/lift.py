@@ -63,6 +63,14 @@ def lifted(name: str, value: Any) -> Piece:
     return Piece(code.co_name, own, statement.uses, closure, function.__globals__, place, maker)
 
 
+def made_together(one: Any, other: Any) -> bool:
+    """Tell whether both were defined inside the same function: a call of it makes both again."""
+    owners = {
+        getattr(function_of(it), "__qualname__", "").rpartition(".")[0] for it in (one, other)
+    }
+    return len(owners) == 1 and owners.pop().endswith("<locals>")
+
+
 def _node_of(text: str, line: int, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     try:
         tree = ast.parse(text)

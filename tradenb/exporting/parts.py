@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradenb.exporting.values import CLOSED_OVER, facts
+from tradenb.exporting.values import CLOSED_OVER, OF_INDICATORS, facts
 
 Place = tuple[int, int, int]
 
@@ -66,8 +66,9 @@ class Collection:
     def facts(self) -> dict[str, dict[str, str]]:
         """Return what each definition was made with, for the proof."""
         found = {name: facts(value) for name, value in self.values.items()}
+        gone = (CLOSED_OVER, OF_INDICATORS + CLOSED_OVER)
         for name in self.lifted & set(found):
-            found[name] = {k: v for k, v in found[name].items() if not k.startswith(CLOSED_OVER)}
+            found[name] = {k: v for k, v in found[name].items() if not k.startswith(gone)}
         return found
 
     def ordered(self) -> list[Part]:

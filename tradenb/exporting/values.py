@@ -17,6 +17,7 @@ from tradenb.exporting.isolated import is_installed
 LARGEST: Final = 1_000
 """Items of a collection, or of an array, that is still a setting and no data."""
 CLOSED_OVER: Final = "closed-over"
+OF_INDICATORS: Final = "indicators: "
 _SHOWN: Final = 120
 _ATOMS: Final = (str, bytes, int, float, complex, bool, type(None), type(...))
 
@@ -126,7 +127,7 @@ def _strategy_facts(spec: StrategySpec, label: str) -> Iterator[tuple[str, str]]
         yield from _facts(rule, f"{label}risk rule {rule.name!r}: ")
     for item in spec.declared:
         yield f"{label}indicators", f"{item.timeframe}, window={item.window}"
-        yield from _facts(item.function, f"{label}indicators: ")
+        yield from _facts(item.function, label + OF_INDICATORS)
     yield from _facts(spec.function, label)
 
 
