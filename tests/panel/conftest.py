@@ -46,8 +46,8 @@ def rehearse(swing, market):
     runs = []
 
     def start(**more):
-        given = {"start": START, "end": END, "speed": None} | more
-        runs.append(tn.live.rehearse("BTCUSDT", strategy=swing, exchange=market, **given))
+        given = {"start": START, "end": END, "speed": None, "strategy": swing} | more
+        runs.append(tn.live.rehearse("BTCUSDT", exchange=market, **given))
         return runs[-1]
 
     yield start

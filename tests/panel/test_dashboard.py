@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import sys
 import threading
 import time
@@ -92,6 +93,19 @@ def test_a_dashboard_shows_a_run_and_follows_it(rehearse, dashboards):
     numbers = [row[0] for message in appended for row in message["rows"]]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert shown.pictures["price"].startswith("<svg")
+
+
+def test_before_the_first_trade_the_equity_line_has_the_span_of_the_price(rehearse, dashboards):
+    @tn.strategy("idle", every="15m")
+    def idle(ctx):
+        return None
+
+    run = rehearse(strategy=idle)
+    assert run.wait(60)
+    drawn = dashboards().pictures
+    price, equity = (re.findall(r">(\d\d):00<", drawn[name]) for name in ("price", "equity"))
+    assert len(equity) > 1
+    assert set(equity) <= {*price, f"{int(price[0]) - 1:02}", "12"}
 
 
 def test_stop_ends_a_run_gracefully_and_says_who_took_it(rehearse, dashboards):

@@ -141,9 +141,10 @@ def _price(look: Look) -> str:
 
 
 def _equity(look: Look) -> str:
-    story, state = look.story, look.facts.state
+    story, state, candles = look.story, look.facts.state, look.facts.candles
     if state is None:
         return ""
     trades = list(story.trades)
-    first = trades[0].opened_at if trades else state.cursor - MINUTE
+    first = state.cursor - MINUTE if candles is None else candles.start
+    first = trades[0].opened_at if trades else first
     return equity_svg(trades, start=first, end=max(state.cursor, first + MINUTE))
