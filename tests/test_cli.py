@@ -60,9 +60,17 @@ def test_broken_candles_are_one_line_and_exit_1(demo, tmp_path):
 
 
 def test_a_report_that_cannot_be_written_is_one_line_and_exit_1(demo, tmp_path):
-    code, _, err = demo("--days", "2", "--report", str(tmp_path))
+    folder = tmp_path / "folder.html"
+    folder.mkdir()
+    code, _, err = demo("--days", "2", "--report", str(folder))
     assert (code, err.count("\n")) == (1, 1)
     assert err.startswith("tradenb: [Errno 21] Is a directory: ")
+
+
+def test_a_report_that_is_no_page_is_a_wrong_call_before_anything_takes_time(demo, tmp_path):
+    code, out, err = demo("--report", str(tmp_path / "report.pdf"))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "report.pdf" in err
 
 
 def test_a_file_that_is_not_there_is_a_wrong_call(demo, tmp_path):

@@ -186,6 +186,13 @@ def test_the_report_is_one_page_that_escapes_what_users_write(busy, tmp_path):
     assert busy.report(path) == path
 
 
+@pytest.mark.parametrize("name", ["report.pdf", "report", "report.md"])
+def test_a_page_under_the_name_of_another_sort_of_file_is_refused(busy, tmp_path, name):
+    with pytest.raises(tn.UsageError, match=rf"report\.html.*{name}"):
+        busy.report(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_plot_shows_the_price_of_a_symbol(busy):
     figure = busy.plot()
     assert len(figure.data) >= 3

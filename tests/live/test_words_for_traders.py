@@ -73,6 +73,8 @@ def test_a_report_is_short_markdown_or_a_page_with_a_price_chart(tmp_path):
     page = run.report(tmp_path / "live.html")
     assert page.parent == tmp_path
     assert 'id="price"' in page.read_text()
+    with pytest.raises(tn.UsageError, match=r"live\.pdf"):
+        run.report("live.pdf")
     what = rehearsed()
     result = tn.backtest.run(
         "BTCUSDT", strategy=what["strategy"], exchange=what["exchange"], progress=False

@@ -252,15 +252,19 @@ class Result:
         -------
         str or pathlib.Path
             Without a path the markdown of `to_markdown`.
+
+        Raises
+        ------
+        UsageError
+            When the path is not that of an HTML page.
         """
         if path is None:
             return self.to_markdown()
+        from tradenb.view.page import page_path, write_page
         from tradenb.view.report import report_html
 
-        target = Path(path).resolve()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(report_html(self.summary, self._shown_candles()), encoding="utf-8")
-        return target
+        target = page_path(path)
+        return write_page(target, report_html(self.summary, self._shown_candles()))
 
     def _shown_candles(self) -> dict[str, Candles]:
         return {

@@ -38,11 +38,13 @@ def run(options: argparse.Namespace) -> int:
     """Show the demo; 1 if the rehearsed trades are not those of the backtest."""
     from tradenb.demo import run_demo
     from tradenb.demo.origin import origin_of
+    from tradenb.view.page import page_path
 
+    page = page_path(options.report)  # before anything takes time
     origin = origin_of(options.data, options.exchange, options.days)
     if origin.note:
         print(f"note: {origin.note}", flush=True)
-    words, result = run_demo(origin, report=options.report)
+    words, result = run_demo(origin, report=page)
     print(words, flush=True)
     if options.no_rehearsal:
         return 0

@@ -77,10 +77,10 @@ class Account(NamedTuple):
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write the page; a file that is there already is replaced."""
-        target = Path(path).resolve()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(self.html(), encoding="utf-8")
-        return target
+        from tradenb.view.page import page_path, write_page
+
+        target = page_path(path)
+        return write_page(target, self.html())
 
     @property
     def summary(self) -> Summary:

@@ -1,0 +1,32 @@
+"""A page as a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from tradenb.errors import UsageError
+
+_SUFFIXES: Final = (".html", ".htm")
+
+
+def page_path(path: str | os.PathLike[str]) -> Path:
+    """Return where a page goes, as a whole path.
+
+    Raises
+    ------
+    UsageError
+        When the name is that of another sort of file.
+    """
+    target = Path(path).resolve()
+    if target.suffix.lower() not in _SUFFIXES:
+        raise UsageError(f"a report is an HTML page: give a name like 'report.html', was {path!r}")
+    return target
+
+
+def write_page(target: Path, html: str) -> Path:
+    """Write a page, with the folders that it lies in; a file that is there already is replaced."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(html, encoding="utf-8")
+    return target
