@@ -84,6 +84,16 @@ def test_an_instance_whose_candles_begin_later_joins_later():
     assert played.now == minute(6)
 
 
+def test_what_is_opened_and_stopped_on_the_last_candle_is_told():
+    rows = [*flat(6), (100.0, 100.0, 97.0, 97.5, 1.0)]
+    played = session(spec("a", scripted({5: buy(entry=99.5)}), every="5m"), rows)
+    assert shown(pumped(played).events) == [
+        (5, "scheduled", "BTCUSDT", "a"),
+        (7, "opened", "BTCUSDT", "a"),
+        (7, "closed", "BTCUSDT", "a"),
+    ]
+
+
 # ------------------------------------------------------------------------------------- callbacks
 
 

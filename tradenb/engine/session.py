@@ -137,6 +137,9 @@ class Session:
                         following = None
         if self._calls_back:
             yield from self._call_back_before(self.now + 1)
+        self._phase = (
+            _CALLBACKS  # the last turn may have been of an earlier phase than the one before
+        )
         self.settle()
 
     def _is_now(self, step: Step) -> bool:
