@@ -137,9 +137,8 @@ class Session:
                         following = None
         if self._calls_back:
             yield from self._call_back_before(self.now + 1)
-        self._phase = (
-            _CALLBACKS  # the last turn may have been of an earlier phase than the one before
-        )
+        # Behind all phases: the last turn may be of an earlier one than the turn before it.
+        self._phase = _CALLBACKS
         self.settle()
 
     def _is_now(self, step: Step) -> bool:
