@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.lines import Heading, Line
-from tradenb.core.state import State
+from tradenb.core.lifecycle.state import State
 from tradenb.core.timeframe import MINUTE
-from tradenb.engine.specs import StrategySpec
-from tradenb.exchanges.walk import random_walk
-from tradenb.live.disk import DiskShelf
-from tradenb.live.shelf import Kept
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.exchanges.random_walk import random_walk
+from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.live.state.storage import Kept
 from tradenb.store.paths import Home
-from tradenb.testing.world import World
+from tradenb.testing.world.small_world import World
 
 SYMBOLS, STRATEGIES = 50, 4
 START = 1_704_067_200_000

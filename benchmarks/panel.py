@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from benchmarks.lines import Heading, Line
 from tradenb.core.events import Event
 from tradenb.core.signal import Signal
-from tradenb.engine.record import event_to_row
+from tradenb.engine.serialise import event_to_row
 from tradenb.panel.dashboard import Dashboard
-from tradenb.panel.pump import pump
-from tradenb.panel.still import follow, still_html
+from tradenb.panel.refresh_thread import pump
+from tradenb.panel.static_fallback import follow, still_html
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Key, find_home
 
 EVENTS = 20_000

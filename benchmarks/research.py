@@ -25,7 +25,7 @@ from benchmarks import work
 from benchmarks.clock import fastest
 from benchmarks.lines import Heading, Line
 from tradenb.engine.context import Context
-from tradenb.engine.specs import StrategySpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 
 FAST = range(5, 15)
 SLOW = range(40, 90, 5)
@@ -99,7 +99,7 @@ def _in_pool(workers: int, what: Callable[[ProcessPoolExecutor], object]) -> Use
 
 def start() -> None:
     """Have everything imported that a trial needs, and leave time for the other workers."""
-    importlib.import_module("tradenb.research.task")
+    importlib.import_module("tradenb.research.sweep.sweep_trial")
     importlib.import_module("pandas")
     time.sleep(0.2)
 

@@ -15,13 +15,13 @@ import numpy as np
 
 import tradenb as tn
 from tradenb.backtest.result import Result
-from tradenb.core.candles import Candles, candles_of
-from tradenb.core.intake import Intake
+from tradenb.core.candles.arrays import Candles, candles_of
+from tradenb.core.candles.intake import Intake
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Candidate
 from tradenb.engine.context import Context
 from tradenb.engine.ports import Loaded, Progress
-from tradenb.engine.specs import RiskSpec, StrategySpec
+from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 
 START = 1_672_531_200_000  # 2023-01-01
 DAY = 1440

@@ -427,8 +427,8 @@ def run_in_blocks(scenario: Scenario, cuts: Sequence[int]) -> tuple[Played, list
     At each cut (a close time) everything but the states is thrown away, as a restart does: the next
     session knows nothing but them and the candles up to the next cut.
     """
-    from tradenb.engine.history import Histories
-    from tradenb.engine.session import Session
+    from tradenb.engine.history.windows import Histories
+    from tradenb.engine.session.pump import Session
 
     played = Played()
     specs, rules, candles = prepared(scenario, played)
@@ -446,8 +446,8 @@ def run_in_blocks(scenario: Scenario, cuts: Sequence[int]) -> tuple[Played, list
 
 def run_in_one_session(scenario: Scenario, cuts: Sequence[int]) -> tuple[Played, list[Any]]:
     """The same with one session, whose histories grow at each cut, as in a live run."""
-    from tradenb.engine.history import Histories
-    from tradenb.engine.session import Session
+    from tradenb.engine.history.windows import Histories
+    from tradenb.engine.session.pump import Session
 
     played = Played()
     specs, rules, candles = prepared(scenario, played)
@@ -487,8 +487,8 @@ def last_close(scenario: Scenario) -> int:
 def accepted_candles(scenario: Scenario, symbol: str, rules: Any) -> Any:
     import numpy
 
-    from tradenb.core.intake import accept
-    from tradenb.core.rows import Rows
+    from tradenb.core.candles.intake import accept
+    from tradenb.core.candles.raw_rows import Rows
 
     time, *columns = zip(*rows_of(scenario, symbol), strict=True)
     rows = Rows(
@@ -500,8 +500,8 @@ def accepted_candles(scenario: Scenario, symbol: str, rules: Any) -> Any:
 
 def first_states(scenario: Scenario, specs: Sequence[Any], candles: Mapping[str, Any]) -> list[Any]:
     """The states of all instances before the first candle, and what their strategies remember."""
-    from tradenb.core.commands import give
-    from tradenb.core.state import Command, State
+    from tradenb.core.lifecycle.commands import give
+    from tradenb.core.lifecycle.state import Command, State
 
     start = scenario["start"] - scenario["start"] % reference.MINUTE
     states = []
@@ -523,7 +523,7 @@ def instances_of(
 ) -> list[Any]:
     """Instances that know what the histories hold, and nothing later."""
     from tradenb.engine.context import Context
-    from tradenb.engine.instance import Instance, Numbering
+    from tradenb.engine.session.instance import Instance, Numbering
 
     numbering = Numbering(seq)
     by_name = {spec.name: spec for spec in specs}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tradenb.core.candles import Candles, candles_of
+from tradenb.core.candles.arrays import Candles, candles_of
 
 T0 = 1_704_067_200_000  # 2024-01-01 00:00 UTC
 MINUTE = 60_000

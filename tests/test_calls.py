@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import tradenb as tn
-from tradenb.calls import explained
-from tradenb.engine.registry import registry
+from tradenb.call_errors import explained
+from tradenb.engine.specs.registry import registry
 from tradenb.errors import near
 
 WALK = tn.testing.random_walk(seed=7, days=1)
@@ -98,7 +98,7 @@ def test_rules_that_do_not_exist_are_answered_with_the_near_one_and_all(dip):
 def test_a_name_of_an_exchange_means_the_same_everywhere(dip, monkeypatch):
     made = []
     monkeypatch.setattr(
-        "tradenb.exchanges.connect.ccxt_exchange", lambda name: made.append(name) or WALK
+        "tradenb.exchanges.ccxt.ccxt_factory.ccxt_exchange", lambda name: made.append(name) or WALK
     )
     tn.backtest.run("BTCUSDT", strategy=dip, exchange="binance")
     tn.candles("BTCUSDT", exchange="kraken")
@@ -121,7 +121,7 @@ def test_a_rehearsal_refuses_what_is_no_speed_and_no_period(dip):
 
 def test_an_explained_function_is_shown_as_it_was_written():
     assert list(inspect.signature(tn.backtest.run).parameters)[:2] == ["symbols", "strategy"]
-    assert tn.backtest.run.__module__ == "tradenb.backtest.run"
+    assert tn.backtest.run.__module__ == "tradenb.backtest.api"
 
     @explained("tn.sum")
     def added(*numbers, **more):

@@ -9,9 +9,9 @@ import pytest
 
 from tests.sources import DAY, MINUTE, T0, frame, market
 from tradenb.cli import main
-from tradenb.exchanges import connect
-from tradenb.testing.server import ExchangeServer
-from tradenb.testing.server_candles import ServerClock
+from tradenb.exchanges.ccxt import ccxt_factory as connect
+from tradenb.testing.server.exchange_server import ExchangeServer
+from tradenb.testing.server.server_candles import ServerClock
 
 DAYS = 8
 ROWS = market(4, DAYS * 1_440)

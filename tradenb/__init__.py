@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from tradenb.core.rules import Rules as Rules
     from tradenb.core.signal import long as long
     from tradenb.core.signal import short as short
-    from tradenb.engine import risks as risks
-    from tradenb.engine.declare import risk as risk
-    from tradenb.engine.declare import strategy as strategy
-    from tradenb.engine.specs import Strategy as Strategy
+    from tradenb.engine.specs import risks as risks
+    from tradenb.engine.specs.decorators import risk as risk
+    from tradenb.engine.specs.decorators import strategy as strategy
+    from tradenb.engine.specs.strategy_spec import Strategy as Strategy
     from tradenb.errors import AlreadyRunning as AlreadyRunning
     from tradenb.errors import CandidateError as CandidateError
     from tradenb.errors import CandleError as CandleError
@@ -42,51 +42,51 @@ if TYPE_CHECKING:
     from tradenb.errors import TradenbError as TradenbError
     from tradenb.errors import UnknownName as UnknownName
     from tradenb.errors import UsageError as UsageError
-    from tradenb.exchanges.callable import exchange as exchange
-    from tradenb.exchanges.candles import candles as candles
-    from tradenb.exchanges.connect import ccxt_exchange as ccxt_exchange
-    from tradenb.exchanges.files import file_exchange as file_exchange
-    from tradenb.exchanges.frame import frame_exchange as frame_exchange
+    from tradenb.exchanges.candles_function import candles as candles
+    from tradenb.exchanges.ccxt.ccxt_factory import ccxt_exchange as ccxt_exchange
+    from tradenb.exchanges.function_source import exchange as exchange
+    from tradenb.exchanges.tables.file_source import file_exchange as file_exchange
+    from tradenb.exchanges.tables.frame_source import frame_exchange as frame_exchange
     from tradenb.exporting import export as export
     from tradenb.nested import allow_nested as allow_nested
     from tradenb.panel.dashboard import dashboard as dashboard
-    from tradenb.research.compare import compare as compare
-    from tradenb.research.lookahead import lookahead as lookahead
-    from tradenb.research.parity import parity as parity
-    from tradenb.research.sweep import sweep as sweep
-    from tradenb.research.walk_forward import walk_forward as walk_forward
+    from tradenb.research.lookahead.api import lookahead as lookahead
+    from tradenb.research.parity.api import parity as parity
+    from tradenb.research.sweep.api import sweep as sweep
+    from tradenb.research.sweep.compare import compare as compare
+    from tradenb.research.sweep.walk_forward import walk_forward as walk_forward
     from tradenb.sizing import size_atr as size_atr
     from tradenb.sizing import size_fixed as size_fixed
     from tradenb.sizing import size_kelly as size_kelly
-    from tradenb.view.stats import stats as stats
+    from tradenb.statistics.stats_tables import stats as stats
 
 __version__ = "0.1.0"
 
 _HOMES: Final[dict[str, str]] = {
     "Rules": "tradenb.core.rules",
-    "Strategy": "tradenb.engine.specs",
+    "Strategy": "tradenb.engine.specs.strategy_spec",
     "allow_nested": "tradenb.nested",
-    "candles": "tradenb.exchanges.candles",
-    "ccxt_exchange": "tradenb.exchanges.connect",
-    "compare": "tradenb.research.compare",
+    "candles": "tradenb.exchanges.candles_function",
+    "ccxt_exchange": "tradenb.exchanges.ccxt.ccxt_factory",
+    "compare": "tradenb.research.sweep.compare",
     "dashboard": "tradenb.panel.dashboard",
-    "exchange": "tradenb.exchanges.callable",
+    "exchange": "tradenb.exchanges.function_source",
     "export": "tradenb.exporting",
-    "file_exchange": "tradenb.exchanges.files",
-    "frame_exchange": "tradenb.exchanges.frame",
+    "file_exchange": "tradenb.exchanges.tables.file_source",
+    "frame_exchange": "tradenb.exchanges.tables.frame_source",
     "long": "tradenb.core.signal",
-    "lookahead": "tradenb.research.lookahead",
-    "parity": "tradenb.research.parity",
-    "risk": "tradenb.engine.declare",
+    "lookahead": "tradenb.research.lookahead.api",
+    "parity": "tradenb.research.parity.api",
+    "risk": "tradenb.engine.specs.decorators",
     "short": "tradenb.core.signal",
     "size_atr": "tradenb.sizing",
     "size_fixed": "tradenb.sizing",
     "size_kelly": "tradenb.sizing",
-    "stats": "tradenb.view.stats",
-    "strategy": "tradenb.engine.declare",
+    "stats": "tradenb.statistics.stats_tables",
+    "strategy": "tradenb.engine.specs.decorators",
     "subscribe": "tradenb.bus",
-    "sweep": "tradenb.research.sweep",
-    "walk_forward": "tradenb.research.walk_forward",
+    "sweep": "tradenb.research.sweep.api",
+    "walk_forward": "tradenb.research.sweep.walk_forward",
 }
 _ERRORS: Final = (
     "AlreadyRunning",
@@ -115,7 +115,7 @@ _MODULES: Final = {
     "errors": "tradenb.errors",
     "live": "tradenb.live",
     "research": "tradenb.research",
-    "risks": "tradenb.engine.risks",
+    "risks": "tradenb.engine.specs.risks",
     "testing": "tradenb.testing",
 }
 

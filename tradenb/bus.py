@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from tradenb.calls import explained
+from tradenb.call_errors import explained
 from tradenb.core.events import KINDS, Event
 from tradenb.errors import UsageError, unknown
 

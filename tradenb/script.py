@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.cli import EXIT_CODES, code_of
-from tradenb.cli.leaving import Leave, leaving
-from tradenb.cli.logs import logging_to_stderr
-from tradenb.cli.reader import Reader
-from tradenb.cli.words import add_json
+from tradenb.cli.bot_log import logging_to_stderr
+from tradenb.cli.bot_output import Reader
+from tradenb.cli.leave_signals import Leave, leaving
+from tradenb.cli.options import add_json
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.errors import StateError, TradenbError, UsageError
-from tradenb.live.deadline import due_after
+from tradenb.live.loop.deadline import due_after
 
 if TYPE_CHECKING:
     from tradenb.core.rules import Rules
-    from tradenb.engine.specs import StrategySpec
-    from tradenb.live.run import LiveRun
+    from tradenb.engine.specs.strategy_spec import StrategySpec
+    from tradenb.live.live_run import LiveRun
 
 _LOOK_EVERY_S: Final = 0.02
 
@@ -93,7 +93,7 @@ class _Job:
 
     def run(self, home: Path, *, once: bool = False) -> int:
         """Run, and return the exit code."""
-        from tradenb.live.living import leave_all
+        from tradenb.live.loop.active_runs import leave_all
 
         os.environ["TRADENB_HOME"] = str(home)  # where exchanges keep candles, and strategies look
         runs: list[LiveRun] = []
@@ -145,7 +145,7 @@ class _Job:
         print(words, file=sys.stderr, flush=True)
 
     def _started(self, home: Path) -> list[LiveRun]:
-        from tradenb.exchanges.given import candle_source
+        from tradenb.exchanges.resolve_exchange import candle_source
         from tradenb.live import background
 
         if self._exchange is None:

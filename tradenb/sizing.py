@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from numbers import Real
 
-from tradenb.calls import explained
+from tradenb.call_errors import explained
 from tradenb.errors import UsageError
 
 

@@ -16,7 +16,7 @@ from make import THEMES, chromium
 
 import tradenb as tn
 from tradenb.panel.dashboard import Dashboard
-from tradenb.panel.still import script_of_view, style
+from tradenb.panel.static_fallback import script_of_view, style
 
 HERE = Path(__file__).resolve().parent
 WIDTH, HEIGHT = 980, 900

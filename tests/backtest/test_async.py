@@ -36,7 +36,7 @@ def of_sync(monkeypatch):
     """What happens with sync functions; their names are free again."""
     events = played(buy)
     assert {event.kind for event in events} >= {"opened", "closed", "rejected", "scheduled"}
-    monkeypatch.setattr("tradenb.engine.registry.registry._named", {})
+    monkeypatch.setattr("tradenb.engine.specs.registry.registry._named", {})
     return events
 
 

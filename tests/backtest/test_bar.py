@@ -9,11 +9,11 @@ import pytest
 
 import tradenb as tn
 from tests.sources import exchange, flat
-from tradenb.backtest.bar import Bar
+from tradenb.backtest.progress import Bar
 
 
 def shown(monkeypatch, capsys, steps: list[Any], *, delay: float, enabled: bool = True) -> str:
-    monkeypatch.setattr("tradenb.backtest.bar._DELAY_S", delay)
+    monkeypatch.setattr("tradenb.backtest.progress._DELAY_S", delay)
     with Bar(enabled=enabled) as bar:
         for stage, progress in steps:
             bar.show(SimpleNamespace(stage=stage, progress=progress, loading=progress))

@@ -98,7 +98,7 @@ def test_the_blocks_of_a_run_do_not_show_in_its_events(monkeypatch, block):
 
     source = exchange(market(3, 3 * DAY // MINUTE))
     whole = run(strategy=near, exchange=source)
-    monkeypatch.setattr("tradenb.backtest.work.BLOCK", block)
+    monkeypatch.setattr("tradenb.backtest.assembly.BLOCK", block)
     assert run(strategy=near, exchange=source).event_list == whole.event_list
     assert len(whole.trade_list) > 10
 

@@ -9,7 +9,7 @@ import pytest
 
 import tradenb as tn
 from tests.sources import DAY, MINUTE, exchange, flat, minute
-from tradenb.backtest.work import chased
+from tradenb.backtest.assembly import chased
 from tradenb.bus import Performance, Subscription
 
 
@@ -70,7 +70,7 @@ def test_who_joins_while_a_vectorised_run_jumps_is_told_of_everything(monkeypatc
         joined.append(tn.subscribe(told.append))
         return chased(*given)
 
-    monkeypatch.setattr("tradenb.backtest.work.chased", joining)
+    monkeypatch.setattr("tradenb.backtest.assembly.chased", joining)
     result = tn.backtest.run("BTCUSDT", strategy=dip, exchange=exchange(flat(20)))
     (subscription,) = joined
     subscription.close()

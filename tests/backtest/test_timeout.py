@@ -118,7 +118,7 @@ def test_only_a_thread_that_uses_the_processor_is_told_to_end(monkeypatch, relea
         while not released.is_set():
             pass
 
-    monkeypatch.setattr("tradenb.backtest.worker._raise_in", noted)
+    monkeypatch.setattr("tradenb.backtest.watched_worker._raise_in", noted)
     assert shown(run(asked)) == [(minute(5), "error", f"strategy dip: {SAID}")]
     assert told == ([] if hangs else [SystemExit])
 

@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
-from tradenb.panel.still import script_of_view, style
+from tradenb.panel.static_fallback import script_of_view, style
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import reference
-from tradenb.core.candles import NAMES, GrowingCandles, candles_of, resample
+from tradenb.core.candles.arrays import NAMES, GrowingCandles, candles_of, resample
 from tradenb.core.timeframe import MINUTE, TIMEFRAMES
 
 NEW_YEAR = 1_704_067_200_000

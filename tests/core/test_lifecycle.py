@@ -6,12 +6,9 @@ import pytest
 
 from tests.core.steps import IDLE, RULES, event, signal
 from tests.sources import MINUTE, candles, flat, minute
-from tradenb.core.commands import give
-from tradenb.core.machine import advance, answer
-from tradenb.core.pnl import pnl_percent
-from tradenb.core.rules import Rules
-from tradenb.core.signal import Signal, Trade
-from tradenb.core.state import (
+from tradenb.core.lifecycle.commands import give
+from tradenb.core.lifecycle.machine import advance, answer
+from tradenb.core.lifecycle.state import (
     ENTRIES,
     EXITS,
     NEED_CANDLES,
@@ -21,6 +18,9 @@ from tradenb.core.state import (
     State,
     Step,
 )
+from tradenb.core.pnl import pnl_percent
+from tradenb.core.rules import Rules
+from tradenb.core.signal import Signal, Trade
 
 TARGET_FIRST = Rules(same_candle="target_first")
 STILL = (100.0, 100.0, 100.0, 100.0, 1.0)

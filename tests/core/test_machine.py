@@ -6,9 +6,8 @@ import pytest
 
 from tests.core.steps import BUY, GRID, IDLE, RULES, asked, entered, event, replied, signal
 from tests.sources import minute
-from tradenb.core.machine import advance, answer
-from tradenb.core.signal import Refused
-from tradenb.core.state import (
+from tradenb.core.lifecycle.machine import advance, answer
+from tradenb.core.lifecycle.state import (
     ASKS,
     EXITS,
     NEED_CANDLES,
@@ -20,6 +19,7 @@ from tradenb.core.state import (
     Refusal,
     Step,
 )
+from tradenb.core.signal import Refused
 
 # ------------------------------------------------------------------------------------- the gate
 

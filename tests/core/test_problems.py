@@ -11,7 +11,7 @@ from numbers import Real
 import numpy as np
 import pytest
 
-from tradenb.core.problems import ID_LIMIT, NOTE_LIMIT, as_candidate, problems
+from tradenb.core.lifecycle.validation import ID_LIMIT, NOTE_LIMIT, as_candidate, problems
 from tradenb.core.rules import Rules
 from tradenb.core.signal import long, short
 

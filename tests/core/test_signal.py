@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tradenb.core.problems import as_candidate
+from tradenb.core.lifecycle.validation import as_candidate
 from tradenb.core.signal import (
     Candidate,
     Signal,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradenb.engine.registry import registry
+from tradenb.engine.specs.registry import registry
 
 
 @pytest.fixture(autouse=True)

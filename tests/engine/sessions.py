@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tests.sources import Row, candles, minute
-from tradenb.core.commands import give
 from tradenb.core.events import Event
+from tradenb.core.lifecycle.commands import give
+from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Candidate, long, short
-from tradenb.core.state import Command, State
 from tradenb.engine.call import Call, Pump
 from tradenb.engine.context import Context
-from tradenb.engine.history import Histories
-from tradenb.engine.instance import Instance, Numbering
-from tradenb.engine.session import Session
-from tradenb.engine.specs import RiskSpec, StrategySpec
+from tradenb.engine.history.windows import Histories
+from tradenb.engine.session.instance import Instance, Numbering
+from tradenb.engine.session.pump import Session
+from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 
 Script = Mapping[int, Any]
 """Minute -> what is answered then; something callable is called with ctx."""

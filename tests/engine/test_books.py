@@ -8,8 +8,8 @@ from tests.engine.sessions import buy, pumped, scripted, sell, session, shown, s
 from tests.sources import DAY, MINUTE, flat, minute
 from tradenb.core import risk
 from tradenb.core.signal import Trade
-from tradenb.engine.book import Book
-from tradenb.engine.specs import RiskSpec
+from tradenb.engine.session.session_book import Book
+from tradenb.engine.specs.strategy_spec import RiskSpec
 
 
 def rule(name: str, function) -> RiskSpec:

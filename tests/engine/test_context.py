@@ -9,7 +9,7 @@ import pytest
 from tests.sources import MINUTE, candles, market, minute
 from tradenb.core.rules import Rules
 from tradenb.engine.context import Context, begin_ask
-from tradenb.engine.history import Histories
+from tradenb.engine.history.windows import Histories
 from tradenb.errors import NotEnoughCandles, UnknownName, UsageError, unknown
 
 ROWS = market(11, 180)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import tradenb as tn
-from tradenb.engine.specs import RiskSpec, StrategySpec
+from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 
 
 def declare(target, name: str = "dip", **more) -> StrategySpec:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.sources import MINUTE, candles, market, minute
 from tradenb.core.timeframe import TIMEFRAMES
-from tradenb.engine.history import Histories, History
+from tradenb.engine.history.windows import Histories, History
 from tradenb.errors import LookaheadError, NotEnoughCandles
 
 ROWS = market(21, 3 * 24 * 60)

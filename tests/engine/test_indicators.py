@@ -11,11 +11,11 @@ import pytest
 import tradenb as tn
 from tests.sources import candles, market, minute
 from tradenb.core.rules import Rules
-from tradenb.engine.history import Histories
-from tradenb.engine.indicators import Closed, Indicators
-from tradenb.engine.registry import registry
+from tradenb.engine.history.indicators import Closed, Indicators
+from tradenb.engine.history.windows import Histories
+from tradenb.engine.specs.registry import registry
 from tradenb.errors import NotEnoughCandles, SpecError, UnknownName, UsageError
-from tradenb.testing.world import Deed, World
+from tradenb.testing.world.small_world import Deed, World
 
 GRID = candles(market(3, 1_200))
 

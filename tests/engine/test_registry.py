@@ -7,8 +7,8 @@ import threading
 import pytest
 
 import tradenb as tn
-from tradenb.engine.registry import Registry, registry
-from tradenb.engine.specs import RiskSpec, StrategySpec
+from tradenb.engine.specs.registry import Registry, registry
+from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 from tradenb.errors import SpecError, UnknownName
 
 

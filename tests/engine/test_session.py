@@ -12,7 +12,7 @@ from tests.engine.sessions import buy, pumped, scripted, sell, session, shown, s
 from tests.sources import flat, minute
 from tradenb.core.events import Event
 from tradenb.core.rules import Rules
-from tradenb.engine.session import Session
+from tradenb.engine.session.pump import Session
 
 
 def busy_minute():

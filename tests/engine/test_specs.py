@@ -9,7 +9,13 @@ import pytest
 
 from tests.sources import T0
 from tradenb.core.risk import RiskBook
-from tradenb.engine.specs import RiskSpec, Strategy, StrategySpec, function_of, is_async
+from tradenb.engine.specs.strategy_spec import (
+    RiskSpec,
+    Strategy,
+    StrategySpec,
+    function_of,
+    is_async,
+)
 from tradenb.errors import SpecError
 
 

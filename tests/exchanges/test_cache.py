@@ -13,12 +13,12 @@ import pytest
 import tradenb as tn
 from tests.exchanges.wire import END, as_frame, connected, loaded, same, served
 from tests.sources import DAY, MINUTE, T0, frame, market
-from tradenb.core.rows import Rows
-from tradenb.exchanges import cache as cache_module
-from tradenb.exchanges.cache import CandleCache
-from tradenb.exchanges.filling import BELIEVED_MS, SETTLED_MS
-from tradenb.exchanges.months import Damaged, Month, decode, encode
-from tradenb.exchanges.spans import month_of
+from tradenb.core.candles.raw_rows import Rows
+from tradenb.exchanges.cache import candle_cache as cache_module
+from tradenb.exchanges.cache.candle_cache import CandleCache
+from tradenb.exchanges.cache.filling import BELIEVED_MS, SETTLED_MS
+from tradenb.exchanges.cache.months import Damaged, Month, decode, encode
+from tradenb.exchanges.cache.spans import month_of
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradenb.core.intake import Intake
+from tradenb.core.candles.intake import Intake
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import CandleSource
-from tradenb.engine.registry import registry
+from tradenb.engine.specs.registry import registry
 from tradenb.errors import CandleError, ExchangeError, SpecError, UnknownName, UsageError
-from tradenb.exchanges.callable import CallableExchange, exchange, wall_ms
+from tradenb.exchanges.function_source import CallableExchange, exchange, wall_ms
 from tradenb.exchanges.paging import LIMIT
 
 NEW_YEAR = 1_704_067_200_000
@@ -632,7 +632,7 @@ def test_who_is_interrupted_while_waiting_stops_the_asking(monkeypatch):
         raise KeyboardInterrupt
 
     source = CallableExchange(endless, name="fake", now=lambda: LATE)
-    monkeypatch.setattr("tradenb.exchanges.callable.Future.result", interrupted)
+    monkeypatch.setattr("tradenb.exchanges.function_source.Future.result", interrupted)
 
     async def cell():
         return load(source, 0, 5000)

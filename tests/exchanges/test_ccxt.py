@@ -12,9 +12,9 @@ import pytest
 import tradenb as tn
 from tests.exchanges.wire import END, RULES, as_frame, connected, loaded, same, served
 from tests.sources import DAY, MINUTE, T0, frame, market
-from tradenb.exchanges import ccxt as client
-from tradenb.exchanges.options import ORDINARY
-from tradenb.exchanges.portal import Portal
+from tradenb.exchanges.ccxt import ccxt_client as client
+from tradenb.exchanges.ccxt.ccxt_options import ORDINARY
+from tradenb.exchanges.ccxt.portal import Portal
 
 
 def test_candles_are_those_of_the_exchange_to_the_last_bit():
@@ -61,8 +61,8 @@ def test_a_symbol_that_is_several_markets_is_refused_and_they_are_listed():
 
 
 def _apart(frames):
-    from tradenb.exchanges.frame import rows_of_frame
-    from tradenb.testing.binance import market_of
+    from tradenb.exchanges.tables.frame_source import rows_of_frame
+    from tradenb.testing.server.binance_api import market_of
 
     made = [market_of(name, rows_of_frame(rows)) for name, rows in frames.items()]
     return [item._replace(symbol=f"{item.base}-{item.quote}") for item in made]
@@ -200,7 +200,7 @@ def test_a_portal_closes_what_is_idle_and_opens_it_again():
 
 
 def test_a_session_that_was_closed_for_being_idle_is_opened_by_the_next_call(monkeypatch):
-    from tradenb.exchanges import connected as module
+    from tradenb.exchanges.ccxt import ccxt_source as module
 
     portal = Portal(idle_s=0.0)
     monkeypatch.setattr(module, "portal", portal)
@@ -260,7 +260,7 @@ def test_candles_of_tn_come_from_any_source_and_the_bar_is_shown_when_it_takes_l
     walk = tn.testing.random_walk(seed=1, days=3)
     assert len(tn.candles("BTCUSDT", exchange=walk)) == 3 * 1_440
     assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr("tradenb.exchanges.candles._DELAY_S", 0.0)
+    monkeypatch.setattr("tradenb.exchanges.candles_function._DELAY_S", 0.0)
     with served() as server:
         tn.candles("BTCUSDT", exchange=connected(server), start=T0, end=END)
     assert "BTCUSDT" in capsys.readouterr().err

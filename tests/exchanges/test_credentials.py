@@ -18,8 +18,8 @@ import pytest
 import tradenb as tn
 from tests.exchanges.wire import END, RULES, connected, loaded, served
 from tests.sources import MINUTE, T0
-from tradenb.exchanges.credentials import check, redacted, resolved
-from tradenb.exchanges.portal import portal
+from tradenb.exchanges.ccxt.credentials import check, redacted, resolved
+from tradenb.exchanges.ccxt.portal import portal
 
 CANARY = "Kan+ari/q7Xw2Zp9=Lr4Tb8Nc6Vj3Hd5Gf1Ks0YmQa"
 SECRET = "Geh&eim-u3Wz8Rk1Fp6Jt9Bx4Dn7Sq2Lv5Mh0Cg-Yo"

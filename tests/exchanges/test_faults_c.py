@@ -10,7 +10,7 @@ import pytest
 import tradenb as tn
 from tests.exchanges.wire import END, ROWS, as_frame, connected, loaded, same, served
 from tests.sources import MINUTE, T0, frame
-from tradenb.testing.server_candles import ServerClock
+from tradenb.testing.server.server_candles import ServerClock
 
 NONE = tn.Rules(candle_retries=0)
 
@@ -41,7 +41,7 @@ def test_fault_34_an_exchange_that_does_not_answer_is_given_up():
 
 
 def test_fault_34_also_where_ccxt_itself_would_wait_for_ever(monkeypatch):
-    monkeypatch.setattr("tradenb.exchanges.ccxt.CALL_S", 0.3)
+    monkeypatch.setattr("tradenb.exchanges.ccxt.ccxt_client.CALL_S", 0.3)
     with served() as server:
         ex = connected(server, timeout=600_000)
         server.trouble("silence")
@@ -228,7 +228,7 @@ def test_fault_50_a_candle_that_closes_while_the_answer_comes_is_not_taken():
 
         ex._client.candles = slow
         assert loaded(ex, end=T0 + 100 * MINUTE - MINUTE).candles.end == T0 + 99 * MINUTE
-        from tradenb.exchanges.portal import portal
+        from tradenb.exchanges.ccxt.portal import portal
 
         answer = portal.call(lambda: candles("BTCUSDT", T0 + 98 * MINUTE, 10))
         assert answer.rows.time[-1] + MINUTE <= answer.at

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tradenb.core.intake import Intake
+from tradenb.core.candles.intake import Intake
 from tradenb.core.rules import Rules
 from tradenb.engine.ports import CandleSource
 from tradenb.errors import CandleError, UnknownName, UsageError
-from tradenb.exchanges.files import file_exchange
-from tradenb.exchanges.frame import frame_exchange
+from tradenb.exchanges.tables.file_source import file_exchange
+from tradenb.exchanges.tables.frame_source import frame_exchange
 
 NEW_YEAR = 1_704_067_200_000
 MINUTE = 60_000
@@ -573,7 +573,7 @@ def test_reading_files_imports_no_pandas(tmp_path, repository):
     write(tmp_path / "BTCUSDT-4.npy", frame(5, first=15))
     code = (
         "import sys; from tradenb.core.rules import Rules\n"
-        "from tradenb.exchanges.files import file_exchange\n"
+        "from tradenb.exchanges.tables.file_source import file_exchange\n"
         "assert 'pyarrow' not in sys.modules\n"
         f"source = file_exchange({str(tmp_path)!r})\n"
         "loaded = source.load('BTCUSDT', start=None, end=None, history=0, rules=Rules())\n"

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from tests import reference
-from tradenb.core.intake import Intake
+from tradenb.core.candles.intake import Intake
 from tradenb.core.rules import Rules
 from tradenb.engine.ports import CandleSource
 from tradenb.errors import CandleError, UnknownName, UsageError
-from tradenb.exchanges.frame import frame_exchange, rows_of_frame
+from tradenb.exchanges.tables.frame_source import frame_exchange, rows_of_frame
 
 NEW_YEAR = 1_704_067_200_000
 MINUTE = 60_000
@@ -363,7 +363,7 @@ def test_threads_that_ask_at_once_get_one_object():
 
 
 def test_importing_it_does_not_import_pandas(repository):
-    code = "import sys, tradenb.exchanges.frame; sys.exit('pandas' in sys.modules)"
+    code = "import sys, tradenb.exchanges.tables.frame_source; sys.exit('pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=repository, check=False)
     assert done.returncode == 0
 

@@ -9,8 +9,8 @@ import pytest
 import tradenb as tn
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, floor_to
-from tradenb.testing.clock import FakeClock
-from tradenb.testing.exchange import FakeExchange
+from tradenb.testing.world.fake_clock import FakeClock
+from tradenb.testing.world.fake_exchange import FakeExchange
 
 WALK = tn.testing.random_walk(seed=7, days=3)
 

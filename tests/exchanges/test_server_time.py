@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradenb.exchanges.server_time import JUMP_MS, MEASURE_EVERY_S, ServerTime
+from tradenb.exchanges.ccxt.server_time import JUMP_MS, MEASURE_EVERY_S, ServerTime
 
 
 class Clocks:

@@ -10,7 +10,7 @@ import tradenb as tn
 from tests.exchanges.shapes import KRAKEN_MOST, Shaped
 from tests.exchanges.wire import FAST, RULES, as_frame, same
 from tests.sources import MINUTE, T0, market
-from tradenb.exchanges.connected import CcxtExchange
+from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
 
 COUNT = 2_500
 WALK = market(21, COUNT)

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradenb.exchanges.spans import joined, month_name, month_of, months, within, without
+from tradenb.exchanges.cache.spans import joined, month_name, month_of, months, within, without
 
 spans = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=6)
 

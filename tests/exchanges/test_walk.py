@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import tradenb.testing
-from tradenb.core.intake import Intake, accept
-from tradenb.core.rows import Rows
+from tradenb.core.candles.intake import Intake, accept
+from tradenb.core.candles.raw_rows import Rows
 from tradenb.core.rules import Rules
 from tradenb.engine.ports import CandleSource
 from tradenb.errors import UnknownName, UsageError

@@ -7,9 +7,9 @@ from typing import Any
 import tradenb as tn
 from tests.sources import DAY, MINUTE, T0, frame, market
 from tradenb.core.rules import Rules
-from tradenb.exchanges.connected import CcxtExchange
-from tradenb.testing.server import ExchangeServer
-from tradenb.testing.server_candles import ServerClock
+from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
+from tradenb.testing.server.exchange_server import ExchangeServer
+from tradenb.testing.server.server_candles import ServerClock
 
 ROWS = market(11, 3_000)
 END = T0 + 3_000 * MINUTE

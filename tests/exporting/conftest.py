@@ -9,7 +9,7 @@ import pytest
 
 from tests.exporting.live import CELL, begin
 from tests.exporting.notebook import Notebook
-from tradenb.engine.registry import registry
+from tradenb.engine.specs.registry import registry
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tradenb.core.state import State
-from tradenb.engine.specs import StrategySpec
-from tradenb.live.disk import DiskShelf
-from tradenb.live.shelf import Kept
+from tradenb.core.lifecycle.state import State
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.live.state.storage import Kept
 from tradenb.store.paths import find_home
 
 MINUTE = 60_000

@@ -11,9 +11,9 @@ import tradenb as tn
 from tests.exporting.corpus import BAD, GOOD
 from tests.exporting.live import CELL
 from tests.exporting.notebook import EXCHANGE, Notebook
-from tradenb.engine.registry import registry
+from tradenb.engine.specs.registry import registry
 from tradenb.exporting.api import collected, subject_of
-from tradenb.exporting.script import is_ours, script_text
+from tradenb.exporting.script_text import is_ours, script_text
 
 FEWEST = 5
 

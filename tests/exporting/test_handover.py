@@ -14,11 +14,11 @@ from tests.exporting.notebook import Notebook
 from tests.live.fast import until
 from tests.live.processes import child
 from tests.live.test_kernel import Kernel
-from tradenb.engine.record import row_to_event
-from tradenb.exporting import process
+from tradenb.engine.serialise import row_to_event
+from tradenb.exporting import bot_process as process
 from tradenb.live import handover
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock, holder_of
 from tradenb.store.paths import Key, find_home
 

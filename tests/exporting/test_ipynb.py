@@ -8,7 +8,7 @@ import pytest
 
 from tests.exporting.corpus import IMPORT, PLAIN
 from tradenb.cli import main
-from tradenb.exporting.script import is_ours
+from tradenb.exporting.script_text import is_ours
 
 pytestmark = pytest.mark.usefixtures("fresh", "inside")
 MARKET = "ex = tn.testing.random_walk(seed=7, days=4)"

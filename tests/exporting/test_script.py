@@ -14,9 +14,9 @@ import tradenb as tn
 from tests.exporting.live import begin
 from tests.live.fast import until
 from tests.live.processes import child
+from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home
-from tradenb.store.reading import read_document
 
 KEY = Key("hold", "BTCUSDT")
 

@@ -21,10 +21,10 @@ from tests.scenarios import (
     tradenb_rules,
     tradenb_strategies,
 )
-from tradenb.core.state import Command
-from tradenb.engine.record import event_to_row
+from tradenb.core.lifecycle.state import Command
+from tradenb.engine.serialise import event_to_row
 from tradenb.errors import CandleError
-from tradenb.testing.world import Deed, World
+from tradenb.testing.world.small_world import Deed, World
 
 MINUTE = 60_000
 AT, SYMBOL, STRATEGY, KIND = (EVENT.index(n) for n in ("at", "symbol", "strategy", "kind"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.live.fast import Quick
-from tradenb.engine.registry import registry
+from tradenb.engine.specs.registry import registry
 
 
 @pytest.fixture(autouse=True)

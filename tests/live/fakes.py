@@ -7,9 +7,9 @@ from typing import Any
 
 import tradenb as tn
 from tests.sources import T0, Row, candles, flat, minute
-from tradenb.engine.specs import StrategySpec
-from tradenb.testing.verdict import COMPARED, comparable
-from tradenb.testing.world import World
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.testing.world.small_world import World
+from tradenb.testing.world.verdict import COMPARED, comparable
 
 SYMBOL = "BTCUSDT"
 HISTORY = 5

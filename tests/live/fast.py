@@ -12,10 +12,10 @@ import tradenb as tn
 from tradenb.bus import bus
 from tradenb.clock import SystemClock
 from tradenb.core.rules import Rules
-from tradenb.exchanges.callable import CallableExchange
-from tradenb.live.desk import Desk
-from tradenb.live.engine import Engine
-from tradenb.live.workers import ThreadWorkers
+from tradenb.exchanges.function_source import CallableExchange
+from tradenb.live.loop.supervisor import Engine
+from tradenb.live.loop.worker_threads import ThreadWorkers
+from tradenb.live.run_registry import Desk
 
 MINUTE = 60_000
 FACTOR = 60.0

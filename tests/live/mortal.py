@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tradenb.core.events import Event
-from tradenb.core.state import State
-from tradenb.engine.declare import strategy
-from tradenb.live.disk import DiskShelf
-from tradenb.live.shelf import Kept
+from tradenb.core.lifecycle.state import State
+from tradenb.engine.specs.decorators import strategy
+from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.live.state.storage import Kept
 from tradenb.store.paths import Home
 
 WHEN = 400

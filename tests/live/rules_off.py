@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from tradenb.core.timeframe import floor_to
-from tradenb.engine.session import Session
-from tradenb.live import beginners, beginning, engine
-from tradenb.live.disk import DiskShelf
-from tradenb.live.shared import SharedBooks
-from tradenb.live.tick import Pass, instance_of
-from tradenb.store.writer import Writer
-from tradenb.testing.disk import FakeDisk
+from tradenb.engine.session.pump import Session
+from tradenb.live.loop import first_state as beginning
+from tradenb.live.loop import startup as beginners
+from tradenb.live.loop import supervisor as engine
+from tradenb.live.loop.tick import Pass, instance_of
+from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.live.state.shared_books import SharedBooks
+from tradenb.store.document.commit import Writer
+from tradenb.testing.world.fake_disk import FakeDisk
 
 Off = Callable[[pytest.MonkeyPatch], None]
 

@@ -12,8 +12,8 @@ from tests.live.fakes import until as at_minute
 from tests.live.fast import rows, until
 from tests.sources import T0, candles, flat, minute
 from tradenb.core import risk
-from tradenb.engine.specs import RiskSpec, StrategySpec
-from tradenb.testing.world import Deed, World
+from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.testing.world.small_world import Deed, World
 
 
 def never(ctx):
@@ -208,7 +208,7 @@ def test_a_rehearsal_is_not_heard_by_those_who_listen_to_live_runs(tmp_path):
 
 def test_a_rehearsal_that_cannot_save_its_last_state_ends_at_its_end_and_says_so(monkeypatch):
     from tests.sources import exchange
-    from tradenb.live.disk import DiskShelf
+    from tradenb.live.state.disk_storage import DiskShelf
 
     right, last = DiskShelf.commit, []
 

@@ -14,7 +14,7 @@ from tests.live.fast import until
 from tests.live.mortal import event, kept, mortal
 from tests.live.processes import BOT, bot, child
 from tradenb.cli import main
-from tradenb.live.disk import DiskShelf
+from tradenb.live.state.disk_storage import DiskShelf
 from tradenb.store.paths import Key, find_home
 
 KEY = Key("mortal", "BTCUSDT")
@@ -118,7 +118,7 @@ def test_the_doctor_sees_the_kill_switch_the_clock_and_what_patches_kernels(
     )
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(jupyter))
-    monkeypatch.setattr("tradenb.cli.checks.time.time_ns", lambda: 10**18)  # 2001
+    monkeypatch.setattr("tradenb.cli.doctor_checks.time.time_ns", lambda: 10**18)  # 2001
     code, found = checks(capsys)
     assert code == 1
     wrong = {name for name, item in found.items() if item["verdict"] == "wrong"}

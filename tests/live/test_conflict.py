@@ -12,11 +12,11 @@ import tradenb as tn
 from tests.live.fast import until
 from tradenb.cli import main
 from tradenb.live.following import Following
-from tradenb.store import document as document_store
-from tradenb.store.codec import encode
+from tradenb.store.document import document_store
+from tradenb.store.document.envelope import encode
+from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home
-from tradenb.store.reading import read_document
 
 THEIRS = 1_000_000
 KEY = Key("counts", "BTCUSDT")
@@ -168,7 +168,7 @@ def test_a_loop_over_events_does_not_wait_for_a_decision(quick, counts):
 
 def test_events_that_nobody_asks_for_begin_nothing(counts):
     from tradenb.bus import bus
-    from tradenb.live.desk import desk
+    from tradenb.live.run_registry import desk
 
     @tn.exchange("never")
     def never(symbol, since, limit):

@@ -9,7 +9,7 @@ import pytest
 import tradenb as tn
 from tests.live.fast import RULES, market, until
 from tradenb.cli import main
-from tradenb.live.disk import DiskShelf
+from tradenb.live.state.disk_storage import DiskShelf
 from tradenb.store.control import send
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home

@@ -9,9 +9,9 @@ import pytest
 
 from tests.live.fakes import as_undisturbed, kinds, once, told, until, world_of
 from tests.sources import flat, market, minute, through
-from tradenb.engine.risks import max_open
-from tradenb.testing.exchange import Trouble
-from tradenb.testing.world import Deed
+from tradenb.engine.specs.risks import max_open
+from tradenb.testing.world.fake_exchange import Trouble
+from tradenb.testing.world.small_world import Deed
 
 ROWS = market(4, 40)
 

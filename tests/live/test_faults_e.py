@@ -10,11 +10,11 @@ import pytest
 
 from tests.live.fakes import as_undisturbed, kinds, once, told, until, world_of
 from tests.sources import T0, flat, market, minute, through
-from tradenb.engine.specs import StrategySpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.store.paths import Key
-from tradenb.testing.exchange import Trouble
-from tradenb.testing.workers import Hang, InlineWorkers
-from tradenb.testing.world import Deed, World
+from tradenb.testing.world.fake_exchange import Trouble
+from tradenb.testing.world.inline_workers import Hang, InlineWorkers
+from tradenb.testing.world.small_world import Deed, World
 
 STOPPED = [*flat(5), *through(100, 97), *flat(60)]
 CLOSED = (7, "closed", 98.0, "stop_loss")

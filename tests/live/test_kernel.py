@@ -15,10 +15,10 @@ import tradenb as tn
 from tests.live.fast import until
 from tests.live.processes import REPOSITORY
 from tradenb.cli import main
+from tradenb.core.lifecycle.state import State
 from tradenb.core.signal import Signal
-from tradenb.core.state import State
-from tradenb.live.disk import DiskShelf
-from tradenb.live.shelf import Kept
+from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.live.state.storage import Kept
 from tradenb.store.paths import find_home
 
 jupyter_client = pytest.importorskip("jupyter_client")

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from tests.sources import candles, market, minute
-from tradenb.engine.specs import StrategySpec
-from tradenb.live import disk
-from tradenb.store.journal import Journal
-from tradenb.testing.world import Deed, World
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.live.state import disk_storage as disk
+from tradenb.store.journal.event_journal import Journal
+from tradenb.testing.world.small_world import Deed, World
 
 SYMBOLS, STRATEGIES, TICKS = 50, 4, 2
 

@@ -16,16 +16,16 @@ from tests.live.fast import until
 from tests.sources import MINUTE, T0, frame, market, minute
 from tradenb.bus import bus
 from tradenb.core.rules import Rules
-from tradenb.engine.specs import StrategySpec
-from tradenb.exchanges.connected import CcxtExchange
-from tradenb.live.disk import DiskShelf
-from tradenb.live.engine import Engine
-from tradenb.live.run import LiveRun
-from tradenb.live.stepped import SteppedClock
-from tradenb.live.workers import ThreadWorkers
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
+from tradenb.live.live_run import LiveRun
+from tradenb.live.loop.stepped_clock import SteppedClock
+from tradenb.live.loop.supervisor import Engine
+from tradenb.live.loop.worker_threads import ThreadWorkers
+from tradenb.live.state.disk_storage import DiskShelf
 from tradenb.store.paths import find_home
-from tradenb.testing.server import ExchangeServer
-from tradenb.testing.verdict import comparable
+from tradenb.testing.server.exchange_server import ExchangeServer
+from tradenb.testing.world.verdict import comparable
 
 RULES = Rules(candle_retries=2, candle_retry_seconds=1)
 WAIT_S = 100

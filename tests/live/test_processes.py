@@ -12,14 +12,14 @@ import pytest
 import tradenb as tn
 from tests.live.fast import until
 from tests.live.processes import BOT, REHEARSAL, bot, child, rehearsed
-from tradenb.demo.rehearsal import alike
-from tradenb.engine.record import row_to_event
-from tradenb.live.attached import AttachedRun
+from tradenb.demo.killed_rehearsal import alike
+from tradenb.engine.serialise import row_to_event
+from tradenb.live.attached_run import AttachedRun
+from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key, find_home
-from tradenb.store.reading import read_document
 
 KEY = Key("calm", "BTCUSDT")
 FORKS = """

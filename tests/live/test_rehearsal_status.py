@@ -8,9 +8,9 @@ import tradenb as tn
 from tests.live.fast import until
 from tests.sources import exchange, flat, minute
 from tradenb.cli import main
-from tradenb.live.account import standing_on_disk
-from tradenb.live.listing import has_ended
-from tradenb.panel.watch import Watch
+from tradenb.live.status.listing import has_ended
+from tradenb.live.status.run_files import standing_on_disk
+from tradenb.panel.watch_runs import Watch
 from tradenb.store.paths import Home, Key
 
 LONG, SHORT = minute(600), minute(30)

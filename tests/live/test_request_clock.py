@@ -6,7 +6,7 @@ import time
 
 import tradenb as tn
 from tests.live.fast import until
-from tradenb.live.attached import attached
+from tradenb.live.attached_run import attached
 from tradenb.store.paths import find_home
 
 

@@ -12,7 +12,7 @@ from tests.live.fast import until
 from tests.sources import T0
 from tradenb.bus import bus
 from tradenb.core.rules import Rules
-from tradenb.live.deadline import due_after, longest_call
+from tradenb.live.loop.deadline import due_after, longest_call
 
 
 @pytest.fixture

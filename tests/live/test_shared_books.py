@@ -11,11 +11,11 @@ from tests.live.fast import RULES, Quick
 from tests.live.fast import until as waited
 from tests.sources import T0, candles, flat, minute
 from tradenb.core import risk
-from tradenb.engine.specs import RiskSpec, StrategySpec
-from tradenb.live import shared
+from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.live.state import shared_books as shared
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key
-from tradenb.testing.world import Deed, World
+from tradenb.testing.world.small_world import Deed, World
 
 LOSS = (100.0, 100.0, 97.0, 98.0, 1.0)
 

@@ -6,11 +6,11 @@ import errno
 
 from tests.live.fakes import HISTORY, once, until
 from tests.sources import T0, candles, flat, minute
-from tradenb.engine.specs import StrategySpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.store.control import send
 from tradenb.store.paths import Key
-from tradenb.testing.disk import FakeDisk
-from tradenb.testing.world import Deed, World
+from tradenb.testing.world.fake_disk import FakeDisk
+from tradenb.testing.world.small_world import Deed, World
 
 DIP = (100.0, 100.0, 98.5, 99.0, 1.0)
 

@@ -12,15 +12,16 @@ from tests.live.fast import rows, until
 from tests.live.processes import bot, child, rehearsed
 from tests.sources import exchange
 from tests.sources import market as wild
-from tradenb.cli import checks, main
-from tradenb.engine.registry import registry
+from tradenb.cli import doctor_checks as checks
+from tradenb.cli import main
+from tradenb.engine.specs.registry import registry
 from tradenb.errors import ExchangeError, StateLocked
-from tradenb.exchanges.refusals import refusal
-from tradenb.store.codec import encode
+from tradenb.exchanges.exchange_errors import refusal
+from tradenb.store.document.envelope import encode
+from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key, find_home
-from tradenb.store.reading import read_document
 
 BROKEN = """
 import time
@@ -158,7 +159,9 @@ def test_who_comes_second_is_told_in_one_piece(tmp_path):
 )
 def test_the_doctor_compares_the_clock_with_the_exchange(monkeypatch, ahead, verdict, words):
     asked = SimpleNamespace(measure_clock=lambda: ahead)
-    monkeypatch.setattr("tradenb.exchanges.connect.ccxt_exchange", lambda name, home: asked)
+    monkeypatch.setattr(
+        "tradenb.exchanges.ccxt.ccxt_factory.ccxt_exchange", lambda name, home: asked
+    )
     (found,) = [check for check in checks.look(find_home(), "binance") if "binance" in check.name]
     assert (found.verdict, words in found.words) == (verdict, True)
 
@@ -168,7 +171,9 @@ def test_the_doctor_is_quiet_about_an_exchange_that_cannot_be_asked(monkeypatch,
         raise ExchangeError("binance: its time could not be had: the exchange cannot be reached")
 
     asked = SimpleNamespace(measure_clock=away)
-    monkeypatch.setattr("tradenb.exchanges.connect.ccxt_exchange", lambda name, home: asked)
+    monkeypatch.setattr(
+        "tradenb.exchanges.ccxt.ccxt_factory.ccxt_exchange", lambda name, home: asked
+    )
     assert main(["doctor", "--exchange", "binance"]) == 0
     assert "- clock against binance: not known: binance" in capsys.readouterr().out
 

@@ -7,8 +7,8 @@ from weakref import WeakSet
 import pytest
 
 import tradenb as tn
-from tradenb.engine.registry import registry
-from tradenb.live import living
+from tradenb.engine.specs.registry import registry
+from tradenb.live.loop import active_runs as living
 
 START, END = "2024-01-02", "2024-01-02T12:00"
 

@@ -19,13 +19,13 @@ import tradenb as tn
 from tests.live.fast import until
 from tradenb.core.events import Event
 from tradenb.core.signal import Signal
-from tradenb.engine.record import event_to_row
-from tradenb.live import living
-from tradenb.panel.asking import marker_of
-from tradenb.panel.pump import pump
-from tradenb.panel.watch import place_of
+from tradenb.engine.serialise import event_to_row
+from tradenb.live.loop import active_runs as living
+from tradenb.panel.button_requests import marker_of
+from tradenb.panel.refresh_thread import pump
+from tradenb.panel.watch_runs import place_of
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Key, find_home
 
 MINUTE = 60_000
@@ -267,7 +267,7 @@ def test_a_frozen_dashboard_does_not_show_a_run_that_ended_elsewhere_as_running(
     assert rehearse(end=SHORT).wait(60)
     monkeypatch.setattr(living, "_runs", WeakSet())  # as if it were another process's
     held = True
-    monkeypatch.setattr("tradenb.panel.watch.is_locked", lambda *_: held)
+    monkeypatch.setattr("tradenb.panel.watch_runs.is_locked", lambda *_: held)
     shown = dashboards()
     assert shown.rows[0]["status"] == "running"
     held = False
@@ -307,7 +307,7 @@ def test_a_stop_goes_through_when_no_file_can_be_written(rehearse, dashboards, m
     def full(*args, **keys):
         raise tn.StateWriteError("no space left on device")
 
-    monkeypatch.setattr("tradenb.panel.asking.send", full)
+    monkeypatch.setattr("tradenb.panel.button_requests.send", full)
     assert ask(shown, "stop")["channel"] == "kernel"
     assert run.wait(60)
     assert run.status == "done"

@@ -8,12 +8,12 @@ import json
 import pytest
 
 from tradenb.core.events import Event
+from tradenb.core.lifecycle.state import State
 from tradenb.core.signal import Signal
-from tradenb.core.state import State
+from tradenb.panel.dashboard_rows import event_row, progress_of, row_of
 from tradenb.panel.facts import Facts
 from tradenb.panel.health import health_of
-from tradenb.panel.rows import event_row, progress_of, row_of
-from tradenb.panel.story import Story
+from tradenb.panel.replica import Story
 
 MINUTE = 60_000
 LONG = Signal("s1", "BTCUSDT", "dip", "long", 100.0, 104.0, 98.0, 60, None, None, 0)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tradenb.panel.sheet import BEAT_S, PACE_S, Sheet
+from tradenb.panel.offline_file import BEAT_S, PACE_S, Sheet
 from tradenb.store.paths import Home
 
 

@@ -6,8 +6,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from tests.live.fast import until
-from tradenb.panel.pump import pump
-from tradenb.panel.still import EVERY_S, follow
+from tradenb.panel.refresh_thread import pump
+from tradenb.panel.static_fallback import EVERY_S, follow
 
 SHORT = "2024-01-02T03:00"
 

@@ -7,7 +7,7 @@ import pytest
 import tradenb as tn
 from tradenb.core.events import Event
 from tradenb.core.signal import Signal
-from tradenb.panel.story import MOST_EVENTS, MOST_TRADES, Story
+from tradenb.panel.replica import MOST_EVENTS, MOST_TRADES, Story
 
 MINUTE = 60_000
 

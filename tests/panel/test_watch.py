@@ -8,11 +8,11 @@ from pathlib import Path
 
 import tradenb as tn
 from tests.live.fast import until
-from tradenb.engine.record import event_to_row
-from tradenb.panel.board import Board
-from tradenb.panel.watch import Watch
+from tradenb.engine.serialise import event_to_row
+from tradenb.panel.dashboard_model import Board
+from tradenb.panel.watch_runs import Watch
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Key, find_home
 
 KEY = Key("swing", "BTCUSDT")
@@ -84,7 +84,7 @@ def test_files_that_have_not_changed_are_not_read_again(rehearse, monkeypatch):
     def forbidden(*args):
         raise AssertionError("it was read again")
 
-    monkeypatch.setattr("tradenb.panel.watch.read_document", forbidden)
+    monkeypatch.setattr("tradenb.panel.watch_runs.read_document", forbidden)
     monkeypatch.setattr(Journal, "read", forbidden)
     monkeypatch.setattr(Journal, "tail", forbidden)
     assert one(seen.look()).facts.state == before.facts.state

@@ -14,9 +14,9 @@ import pandas as pd
 
 import tradenb as tn
 from tests.sources import candles, minute
-from tradenb.live.stepped import SteppedClock
-from tradenb.research.parity import parity
-from tradenb.testing.world import Deed, World
+from tradenb.live.loop.stepped_clock import SteppedClock
+from tradenb.research.parity.api import parity
+from tradenb.testing.world.small_world import Deed, World
 
 START, END = 600, 1_000
 BUYS = (610, 650, 690, 730, 770, 810, 850, 890)

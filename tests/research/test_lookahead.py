@@ -14,7 +14,7 @@ import pytest
 import tradenb as tn
 from tests.research import corpus, kept, nasty
 from tradenb.core.timeframe import MINUTE
-from tradenb.research.noise import noisy_candles
+from tradenb.research.lookahead.noise import noisy_candles
 
 lookahead = partial(
     tn.lookahead,

@@ -10,8 +10,8 @@ import tradenb as tn
 from tests.research.planted import BUYS, PLANTS, Planted, frame_of
 from tests.sources import candles, market, minute, through
 from tradenb.errors import UsageError
-from tradenb.research.parity import CAUSES, parity
-from tradenb.testing.world import Deed, World
+from tradenb.research.parity.api import CAUSES, parity
+from tradenb.testing.world.small_world import Deed, World
 
 FIVE = [
     ("user action", "error", "refused by risk", "candle revised", "late tick"),

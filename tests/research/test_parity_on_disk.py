@@ -14,12 +14,12 @@ from tests.live.processes import bot, child
 from tests.research.planted import BUYS, Planted, frame_of
 from tests.sources import candles, market, minute
 from tradenb.errors import UsageError
-from tradenb.research.evidence import evidence_of, views_of
+from tradenb.research.parity.evidence import evidence_of, views_of
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.lived import LivedFile
+from tradenb.store.journal.recording import LivedFile
 from tradenb.store.paths import Key, find_home
-from tradenb.testing.exchange import FakeExchange
-from tradenb.testing.world import Deed, World
+from tradenb.testing.world.fake_exchange import FakeExchange
+from tradenb.testing.world.small_world import Deed, World
 
 ROWS = market(8, 900)
 LINES = """

@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 
 import tradenb as tn
-from tradenb.engine.registry import registry
+from tradenb.engine.specs.registry import registry
 from tradenb.errors import UsageError
-from tradenb.research.identity import sweep_key
-from tradenb.research.task import Settings
+from tradenb.research.sweep.cache_key import sweep_key
+from tradenb.research.sweep.sweep_trial import Settings
 
 SCRIPT = Path(__file__).with_name("cluster.py")
 WALK = tn.testing.random_walk(seed=5, days=16)

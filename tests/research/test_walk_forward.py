@@ -11,10 +11,10 @@ import pytest
 
 import tradenb as tn
 from tests.sources import T0
-from tradenb.core.candles import candles_of
+from tradenb.core.candles.arrays import candles_of
 from tradenb.errors import UnknownName, UsageError
-from tradenb.research.deflated import deflated_sharpe
-from tradenb.research.walk_forward import WalkForward
+from tradenb.research.sweep.walk_forward import WalkForward
+from tradenb.statistics.deflated_sharpe import deflated_sharpe
 
 RANKED = (
     "count", "win_rate", "total_pnl", "avg_pnl", "certainty_ratio", "sharpe_annual",

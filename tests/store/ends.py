@@ -7,8 +7,8 @@ import random
 
 from tests.store.life import Memory, check, live
 from tests.store.samples import BAK
-from tradenb.store.codec import decode
-from tradenb.testing.disk import FakeDisk
+from tradenb.store.document.envelope import decode
+from tradenb.testing.world.fake_disk import FakeDisk
 
 TICKS = 3
 QUIET = {"read", "exists", "size", "names", "same", "close"}  # change nothing on the disk

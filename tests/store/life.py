@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from tests.store.samples import DOCUMENT, HOME, KEY, body, row
 from tradenb.errors import StateError, StateWriteError
-from tradenb.store.document import DocumentStore
-from tradenb.store.journal import Journal
+from tradenb.store.document.document_store import DocumentStore
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock
-from tradenb.store.views import behind, run_views, write_views
-from tradenb.testing.disk import Crash, FakeDisk
+from tradenb.store.view_files import behind, run_views, write_views
+from tradenb.testing.world.fake_disk import Crash, FakeDisk
 
 SMALL = 600  # bytes; the journal is rotated every second event
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.store.samples import DOCUMENT, KEY, body
-from tradenb.store.document import DocumentStore
+from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.paths import Home
-from tradenb.testing.disk import FakeDisk
+from tradenb.testing.world.fake_disk import FakeDisk
 
 
 def begun(disk: FakeDisk, *, pid: int = 1) -> DocumentStore:

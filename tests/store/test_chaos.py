@@ -8,7 +8,7 @@ import random
 import pytest
 
 from tests.store.life import Memory, check, live
-from tradenb.testing.disk import FakeDisk
+from tradenb.testing.world.fake_disk import FakeDisk
 
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EMFILE)
 

@@ -6,14 +6,14 @@ import errno
 
 from tests.store.life import Life, Memory
 from tests.store.samples import BAK, DOCUMENT, HOME, KEY, T0, body, row
-from tradenb.store.check import GOOD, check_home
-from tradenb.store.codec import encode, framed
 from tradenb.store.control import send
-from tradenb.store.lived import LivedFile
-from tradenb.store.migrations import VERSION
+from tradenb.store.document.envelope import encode, framed
+from tradenb.store.document.migrations import VERSION
+from tradenb.store.home_check import GOOD, check_home
+from tradenb.store.journal.recording import LivedFile
 from tradenb.store.paths import Key
-from tradenb.store.strict import dump
-from tradenb.testing.disk import FakeDisk
+from tradenb.store.strict_json import dump
+from tradenb.testing.world.fake_disk import FakeDisk
 
 
 def home_of_two_ticks() -> FakeDisk:
@@ -129,5 +129,5 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read():
 
 
 def test_the_list_has_an_end(monkeypatch):
-    monkeypatch.setattr("tradenb.store.check._MOST", 3)
+    monkeypatch.setattr("tradenb.store.home_check._MOST", 3)
     assert len(check_home(home_of_two_ticks(), HOME)) == 3

@@ -12,7 +12,7 @@ from tradenb.errors import StateWriteError, UnknownName, UsageError
 from tradenb.store.control import is_waiting, kill_switch, receive, remove, send
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home, Key
-from tradenb.testing.disk import Crash, FakeDisk
+from tradenb.testing.world.fake_disk import Crash, FakeDisk
 
 FOLDER = HOME.control(KEY)
 BY_HAND = {"id": "x", "wall": 5, "kind": "stop", "strategy": "dip", "symbol": "BTCUSDT"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tradenb.testing.disk import Crash, FakeDisk, Operation
+from tradenb.testing.world.fake_disk import Crash, FakeDisk, Operation
 
 TOP = Path("/disk")
 A, B = TOP / "a", TOP / "b"

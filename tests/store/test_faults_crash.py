@@ -16,8 +16,8 @@ from tests.store.ends import (
 )
 from tests.store.life import Life, Memory, check, live
 from tests.store.samples import BAK, DOCUMENT
-from tradenb.store.codec import decode
-from tradenb.testing.disk import FakeDisk
+from tradenb.store.document.envelope import decode
+from tradenb.testing.world.fake_disk import FakeDisk
 
 
 def test_a_life_has_more_than_a_hundred_operations():

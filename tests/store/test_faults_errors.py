@@ -11,8 +11,8 @@ from tests.store.life import Life, Memory, check, live
 from tests.store.samples import DOCUMENT, HOME, KEY, body
 from tests.store.stores import begun
 from tradenb.errors import StateCorrupt, StateError, StateWriteError
-from tradenb.store.codec import decode
-from tradenb.testing.disk import FakeDisk
+from tradenb.store.document.envelope import decode
+from tradenb.testing.world.fake_disk import FakeDisk
 
 
 def started(disk: FakeDisk, memory: Memory) -> Life:

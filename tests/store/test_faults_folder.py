@@ -10,12 +10,12 @@ from tests.store.life import Life, Memory
 from tests.store.samples import BAK, DOCUMENT, HOME, KEY, body, row
 from tests.store.stores import begun
 from tradenb.errors import StateLocked, StateWriteError
-from tradenb.store.codec import decode
-from tradenb.store.document import DocumentStore
-from tradenb.store.journal import Journal
+from tradenb.store.document.document_store import DocumentStore
+from tradenb.store.document.envelope import decode
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock
-from tradenb.store.views import behind, run_views
-from tradenb.testing.disk import FakeDisk
+from tradenb.store.view_files import behind, run_views
+from tradenb.testing.world.fake_disk import FakeDisk
 
 
 def test_fault_17_a_folder_that_was_deleted_is_made_again():
@@ -87,7 +87,7 @@ def test_fault_18_ten_thousand_leftovers_are_swept_and_nobody_elses():
 
 
 def test_fault_18_a_sweep_has_a_bound(monkeypatch):
-    monkeypatch.setattr("tradenb.store.loading._MOST_LEFTOVERS", 10)
+    monkeypatch.setattr("tradenb.store.document.load._MOST_LEFTOVERS", 10)
     disk = FakeDisk()
     begun(disk).commit(body(1))
     for i in range(25):

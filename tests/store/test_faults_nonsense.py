@@ -20,11 +20,11 @@ from tests.store.samples import (
 )
 from tests.store.stores import begun
 from tradenb.errors import StateCorrupt, StateError
-from tradenb.store.codec import LIMIT, decode, encode, framed
-from tradenb.store.migrations import VERSION
-from tradenb.store.reading import read_document
-from tradenb.store.strict import Damaged, dump
-from tradenb.testing.disk import FakeDisk
+from tradenb.store.document.envelope import LIMIT, decode, encode, framed
+from tradenb.store.document.migrations import VERSION
+from tradenb.store.document.read import read_document
+from tradenb.store.strict_json import Damaged, dump
+from tradenb.testing.world.fake_disk import FakeDisk
 
 NONSENSE = {
     "stop is null": (("state", "signal", "stop_loss"), None),

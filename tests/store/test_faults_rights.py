@@ -8,14 +8,14 @@ import stat
 import pytest
 
 from tests.store.samples import KEY, body, row
-from tradenb.store.codec import Generation
 from tradenb.store.control import send
-from tradenb.store.document import DocumentStore
+from tradenb.store.document.document_store import DocumentStore
+from tradenb.store.document.envelope import Generation
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home
-from tradenb.store.views import run_views, write_views
+from tradenb.store.view_files import run_views, write_views
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])

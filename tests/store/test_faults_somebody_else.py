@@ -16,11 +16,11 @@ from tests.store.samples import (
 )
 from tests.store.stores import begun, two_generations
 from tradenb.errors import StateConflict, StateCorrupt, StateError
-from tradenb.store.codec import decode, encode
-from tradenb.store.conflict import ours_of
-from tradenb.store.document import DocumentStore
+from tradenb.store.document.document_store import DocumentStore
+from tradenb.store.document.envelope import decode, encode
+from tradenb.store.document.state_conflict import ours_of
 from tradenb.store.paths import Key
-from tradenb.testing.disk import Crash, FakeDisk
+from tradenb.testing.world.fake_disk import Crash, FakeDisk
 
 
 def test_fault_29_a_document_that_somebody_else_wrote_is_not_written_over():

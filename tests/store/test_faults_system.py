@@ -11,10 +11,10 @@ import pytest
 from tests.store.samples import BAK, DOCUMENT, body
 from tests.store.stores import begun, document_in
 from tradenb.errors import StateError, StateWriteError
-from tradenb.store.codec import decode
-from tradenb.store.document import DocumentStore
+from tradenb.store.document.document_store import DocumentStore
+from tradenb.store.document.envelope import decode
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.testing.disk import FakeDisk
+from tradenb.testing.world.fake_disk import FakeDisk
 
 
 def test_fault_09_short_writes_are_continued(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 
 from tradenb.store.atomic import keep_copy, make_folders, move_aside, replace_whole
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.testing.disk import FakeDisk
+from tradenb.testing.world.fake_disk import FakeDisk
 
 
 @pytest.fixture(params=["fake", "real", "not durable"])

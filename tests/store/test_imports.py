@@ -10,8 +10,8 @@ import importlib, pkgutil, sys
 import tradenb.store
 for module in pkgutil.iter_modules(tradenb.store.__path__):
     importlib.import_module(f"tradenb.store.{module.name}")
-import tradenb.testing.disk
-heavy = {"numpy", "pandas", "asyncio", "ccxt", "tradenb.engine", "tradenb.core.machine"}
+import tradenb.testing.world.fake_disk
+heavy = {"numpy", "pandas", "asyncio", "ccxt", "tradenb.engine", "tradenb.core.lifecycle.machine"}
 print(sorted(heavy & set(sys.modules)))
 """
 

@@ -10,9 +10,9 @@ import pytest
 from tests.store.samples import HOME, KEY, row
 from tradenb.errors import StateWriteError
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal import Journal
-from tradenb.store.strict import dump
-from tradenb.testing.disk import FakeDisk
+from tradenb.store.journal.event_journal import Journal
+from tradenb.store.strict_json import dump
+from tradenb.testing.world.fake_disk import FakeDisk
 
 PATH = HOME.journal(KEY)
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.store.samples import HOME, KEY
-from tradenb.store.lines import CHUNK, backwards, forwards
-from tradenb.store.strict import dump
-from tradenb.testing.disk import FakeDisk
+from tradenb.store.journal.lines import CHUNK, backwards, forwards
+from tradenb.store.strict_json import dump
+from tradenb.testing.world.fake_disk import FakeDisk
 
 PATH = HOME.journal(KEY)
 LINES = st.lists(
@@ -20,7 +20,7 @@ LINES = st.lists(
 
 @given(LINES, st.booleans(), st.sampled_from([7, 64, 4096]))
 def test_forwards_and_backwards_find_the_same_rows(found, ends, chunk):
-    import tradenb.store.lines as lines
+    import tradenb.store.journal.lines as lines
 
     before, lines.CHUNK = lines.CHUNK, chunk
     try:
@@ -39,7 +39,7 @@ def test_forwards_and_backwards_find_the_same_rows(found, ends, chunk):
 
 
 def test_a_file_without_line_ends_is_not_read_into_memory(monkeypatch):
-    monkeypatch.setattr("tradenb.store.lines._LONGEST", 4 * CHUNK)
+    monkeypatch.setattr("tradenb.store.journal.lines._LONGEST", 4 * CHUNK)
     disk = FakeDisk()
     disk.plant(PATH, b"x" * (40 * CHUNK))
     assert list(forwards(disk, PATH)) == []

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from tradenb.store.lived import LivedFile
-from tradenb.testing.disk import Crash, FakeDisk
+from tradenb.store.journal.recording import LivedFile
+from tradenb.testing.world.fake_disk import Crash, FakeDisk
 
 PATH = Path("/trader/dump/data/lived/dip/BTCUSDT.jsonl")
 T0 = 1_704_067_200_000

@@ -14,7 +14,7 @@ from tradenb.errors import StateError, StateLocked
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock, Holder, holder_of
 from tradenb.store.paths import Home
-from tradenb.testing.disk import FakeDisk
+from tradenb.testing.world.fake_disk import FakeDisk
 
 HOLDS = """
 import os, sys

@@ -16,9 +16,11 @@ from tests.store.ends import (
 from tests.store.life import Life, Memory, check, live
 from tests.store.samples import BAK, DOCUMENT, KEY
 from tradenb.errors import StateCorrupt
-from tradenb.store import atomic, journal, lock, writer
-from tradenb.store.strict import Damaged
-from tradenb.testing.disk import FakeDisk
+from tradenb.store import atomic, lock
+from tradenb.store.document import commit as writer
+from tradenb.store.journal import event_journal as journal
+from tradenb.store.strict_json import Damaged
+from tradenb.testing.world.fake_disk import FakeDisk
 
 NOTICED = (AssertionError, Damaged, StateCorrupt)
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.store.samples import DOCUMENT, HOME, KEY, body
 from tradenb.errors import UsageError
-from tradenb.store.codec import encode
+from tradenb.store.document.envelope import encode
 from tradenb.store.paths import Home, Key, decoded, encoded, find_home, key_of
-from tradenb.testing.disk import FakeDisk
+from tradenb.testing.world.fake_disk import FakeDisk
 
 SORTS = ["symbol", "strategy", "risk rule"]
 NASTY = [

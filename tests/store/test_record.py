@@ -14,12 +14,12 @@ from tests.laws.generators import fixed_scenarios
 from tests.scenarios import on_tradenb
 from tests.store.samples import MINUTE, T0, body, state
 from tradenb.core.events import EVENT_COLUMNS, Event
+from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.signal import Refused, Signal, Trade
-from tradenb.core.state import Command, State
-from tradenb.engine import session
-from tradenb.engine.record import event_to_row, from_record, row_to_event, to_record
-from tradenb.store.body import EventRow, StateRecord, body_problems
-from tradenb.store.strict import dump, parse
+from tradenb.engine.serialise import event_to_row, from_record, row_to_event, to_record
+from tradenb.engine.session import pump as session
+from tradenb.store.document.schema import EventRow, StateRecord, body_problems
+from tradenb.store.strict_json import dump, parse
 
 TIMES = st.integers(0, 7_000_000_000_000)
 PRICES = st.floats(allow_nan=False, allow_infinity=False)

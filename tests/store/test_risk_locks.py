@@ -7,7 +7,7 @@ import pytest
 from tests.store.samples import HOME
 from tradenb.errors import StateLocked
 from tradenb.store.lock import FileLock, risk_locks
-from tradenb.testing.disk import FakeDisk
+from tradenb.testing.world.fake_disk import FakeDisk
 
 
 def test_risk_locks_are_taken_in_the_order_of_names_and_given_back():

@@ -6,9 +6,9 @@ import pytest
 
 from tests.store.samples import body
 from tradenb.core.signal import Trade
-from tradenb.store.codec import decode, encode
-from tradenb.store.sealed import Sealed, TradeRecords, text_of
-from tradenb.store.strict import dump
+from tradenb.store.document.envelope import decode, encode
+from tradenb.store.document.trade_cache import Sealed, TradeRecords, text_of
+from tradenb.store.strict_json import dump
 
 
 def with_trades(records):

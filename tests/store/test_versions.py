@@ -11,12 +11,12 @@ from tests.store.samples import (
 )
 from tests.store.stores import begun, two_generations
 from tradenb.errors import StateVersionError
-from tradenb.store.codec import Generation, decode, encode, framed
-from tradenb.store.document import DocumentStore
-from tradenb.store.migrations import VERSION
-from tradenb.store.reading import read_document
-from tradenb.store.strict import Damaged, dump
-from tradenb.testing.disk import Crash, FakeDisk
+from tradenb.store.document.document_store import DocumentStore
+from tradenb.store.document.envelope import Generation, decode, encode, framed
+from tradenb.store.document.migrations import VERSION
+from tradenb.store.document.read import read_document
+from tradenb.store.strict_json import Damaged, dump
+from tradenb.testing.world.fake_disk import Crash, FakeDisk
 
 
 def released(body_: dict) -> dict:

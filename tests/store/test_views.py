@@ -9,10 +9,10 @@ import pytest
 
 from tests.store.samples import HOME, KEY, body, changed, signal, trade
 from tradenb.errors import StateWriteError
-from tradenb.store.codec import Generation
+from tradenb.store.document.envelope import Generation
 from tradenb.store.paths import Key
-from tradenb.store.views import behind, risk_view, run_views, write_views
-from tradenb.testing.disk import FakeDisk
+from tradenb.store.view_files import behind, risk_view, run_views, write_views
+from tradenb.testing.world.fake_disk import FakeDisk
 
 SIGNAL, SCHEDULE, PARTIAL = (HOME.view(kind, KEY) for kind in ("signal", "schedule", "partial"))
 

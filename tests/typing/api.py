@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 import tradenb as tn
 from tradenb.backtest import Job, Result
 from tradenb.bus import Subscription
-from tradenb.core.candles import Candles
+from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event
 from tradenb.core.risk import Held, RiskBook
 from tradenb.core.signal import Candidate, Signal, Trade
 from tradenb.engine.context import Context
-from tradenb.engine.specs import RiskSpec, StrategySpec
+from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 from tradenb.exporting import Exported
 from tradenb.live import AttachedRun
 

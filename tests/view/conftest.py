@@ -7,9 +7,9 @@ import random
 import numpy as np
 import pytest
 
-from tradenb.core.candles import candles_of
+from tradenb.core.candles.arrays import candles_of
 from tradenb.core.signal import Trade
-from tradenb.view.figures import figures
+from tradenb.statistics.figures import figures
 from tradenb.view.summary import Summary
 
 START = 1_709_251_200_000  # 2024-03-01

@@ -7,14 +7,14 @@ import pytest
 
 import tradenb as tn
 from tradenb.errors import UnknownName, UsageError
-from tradenb.view.chart import (
+from tradenb.view.charts.traces import MARKED, POINTS, coarser, shown
+from tradenb.view.charts.trade_charts import (
     equity_figure,
     figure_json,
     plotly_script,
     price_figure,
     result_figure,
 )
-from tradenb.view.traces import MARKED, POINTS, coarser, shown
 
 DAY = 86_400_000
 

@@ -5,9 +5,9 @@ import random
 import pandas as pd
 import pytest
 
-from tradenb.view.breakdown import grouped, monthly_returns
-from tradenb.view.equity import equity_curve, equity_series, thinned
-from tradenb.view.figures import figures
+from tradenb.statistics.breakdown import grouped, monthly_returns
+from tradenb.statistics.equity_curve import equity_curve, equity_series, thinned
+from tradenb.statistics.figures import figures
 
 
 def test_equity_is_compounded_at_each_close(make_trades):

@@ -5,10 +5,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tradenb.view import words
+from tradenb.view import formatting as words
 from tradenb.view.html import asset, summary_html
-from tradenb.view.svg import POINTS, equity_svg
-from tradenb.view.ticks import time_ticks, value_ticks
+from tradenb.view.svg.axis_ticks import time_ticks, value_ticks
+from tradenb.view.svg.equity_svg import POINTS, equity_svg
 
 DAY = 86_400_000
 VOID = {"br", "img", "meta", "link", "input"}

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tradenb.view.price_svg import MARKED, price_svg
+from tradenb.view.svg.price_svg import MARKED, price_svg
 
 LEGEND = re.compile(r'<g class="tnb-legend">(.*?)</g>')
 

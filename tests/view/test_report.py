@@ -8,8 +8,8 @@ import re
 import pytest
 
 from tradenb.core.rules import Rules
-from tradenb.view.chart import plotly_script
-from tradenb.view.report import LISTED, report_html
+from tradenb.view.charts.trade_charts import plotly_script
+from tradenb.view.pages.report_page import LISTED, report_html
 
 
 def without_plotly(page):

@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradenb.errors import UsageError
-from tradenb.view.closed import Columns
+from tradenb.statistics.closed_trades import Columns
+from tradenb.statistics.figures import UNITS, figures
+from tradenb.statistics.stats_tables import HEATMAP_COLUMNS, heatmap, stats
 from tradenb.view.figure_text import markdown, text
-from tradenb.view.figures import UNITS, figures
-from tradenb.view.stats import HEATMAP_COLUMNS, heatmap, stats
 
 TESTS = Path(__file__).parents[1]
 MINUTE, DAY = 60_000, 86_400_000
@@ -496,7 +496,7 @@ def test_the_page_names_every_figure_with_its_unit() -> None:
 
 
 def test_importing_the_module_imports_neither_numpy_nor_pandas() -> None:
-    imports = "import sys, tradenb.view.figure_text, tradenb.view.stats; "
+    imports = "import sys, tradenb.view.figure_text, tradenb.statistics.stats_tables; "
     code = imports + "print({'numpy', 'pandas'} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=TESTS.parent, capture_output=True, text=True, check=True

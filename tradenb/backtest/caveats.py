@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tradenb.engine.session import Session
-from tradenb.view.words import plural
+from tradenb.engine.session.pump import Session
+from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:
     from tradenb.backtest.result import Result

@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 
+from tradenb.backtest.assembly import Work
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.result import Result, result_of
-from tradenb.backtest.work import Work
-from tradenb.backtest.worker import Cancelled, Worker
+from tradenb.backtest.watched_worker import Cancelled, Worker
 from tradenb.bus import bus
 from tradenb.core.timeframe import iso
 from tradenb.engine.call import Pump, StrategyTimeout

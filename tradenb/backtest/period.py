@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tradenb.core.candles import Candles
-from tradenb.core.intake import Intake
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.intake import Intake
 from tradenb.core.timeframe import iso
 from tradenb.errors import CandleError
-from tradenb.view.gaps import gap_words
-from tradenb.view.words import plural
+from tradenb.view.formatting import plural
+from tradenb.view.gap_words import gap_words
 
 
 @dataclass(slots=True)

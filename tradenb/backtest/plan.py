@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from tradenb.core.lifecycle.state import Command, CommandKind
 from tradenb.core.rules import Rules, checked_rules
-from tradenb.core.state import Command, CommandKind
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import to_ms
 from tradenb.engine.arguments import label_of, period_of
 from tradenb.engine.ports import CandleSource
-from tradenb.engine.registry import registry
-from tradenb.engine.specs import StrategySpec
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError, unknown
-from tradenb.exchanges.given import candle_source
+from tradenb.exchanges.resolve_exchange import candle_source
 
 _COMMAND_FIELDS: Final = ("at", "kind", "symbol", "strategy", "id", "cancel_id")
 _LABELS: Final = ("id", "cancel_id")

@@ -6,29 +6,29 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from tradenb.backtest.assembly import Work
 from tradenb.backtest.caveats import caveats
-from tradenb.backtest.work import Work
 from tradenb.core import touch
 from tradenb.core.pnl import pnl_percent
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
-from tradenb.engine.session import Session
+from tradenb.engine.session.pump import Session
+from tradenb.statistics import stats_tables as tables
+from tradenb.statistics.figures import figures
 from tradenb.view import figure_text, frames
-from tradenb.view import stats as tables
-from tradenb.view.figures import figures
-from tradenb.view.words import plural
+from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:
     import os
 
     import pandas as pd
 
-    from tradenb.core.candles import Candles
+    from tradenb.core.candles.arrays import Candles
+    from tradenb.core.candles.intake import Intake
     from tradenb.core.events import Event
-    from tradenb.core.intake import Intake
     from tradenb.core.signal import Trade
-    from tradenb.engine.specs import StrategySpec
+    from tradenb.engine.specs.strategy_spec import StrategySpec
     from tradenb.view.summary import Summary
 
 OpenRow = tuple[str, str, str, str, float, float | None]
@@ -166,7 +166,7 @@ class Result:
     @cached_property
     def equity(self) -> pd.Series[float]:
         """Compounded equity after each close, beginning at 1."""
-        from tradenb.view.equity import equity_series
+        from tradenb.statistics.equity_curve import equity_series
 
         return equity_series(self._trades, self.start)
 
@@ -228,7 +228,7 @@ class Result:
         -------
         plotly.graph_objects.Figure
         """
-        from tradenb.view.chart import result_figure
+        from tradenb.view.charts.trade_charts import result_figure
 
         shown = None if symbol is None else canonical(symbol)
         return result_figure(
@@ -260,8 +260,8 @@ class Result:
         """
         if path is None:
             return self.to_markdown()
-        from tradenb.view.page import page_path, write_page
-        from tradenb.view.report import report_html
+        from tradenb.view.page_file import page_path, write_page
+        from tradenb.view.pages.report_page import report_html
 
         target = page_path(path)
         return write_page(target, report_html(self.summary, self._shown_candles()))

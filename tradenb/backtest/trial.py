@@ -11,25 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from tradenb.backtest.chase import chased, suits_table
+from tradenb.backtest.assembly import BLOCK, Work
+from tradenb.backtest.fast.exits import Closed, Outcomes
+from tradenb.backtest.fast.fast_callback import Tally, asked, suits_asks
+from tradenb.backtest.fast.fast_vectorised import chased, suits_table
 from tradenb.backtest.job import Job
-from tradenb.backtest.lane import Tally, asked, suits_asks
-from tradenb.backtest.outcome import Closed, Outcomes
 from tradenb.backtest.plan import Plan
-from tradenb.backtest.work import BLOCK, Work
 from tradenb.bus import Bus
-from tradenb.core.candles import Candles
-from tradenb.core.intake import Intake
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.intake import Intake
 from tradenb.core.rules import Rules
 from tradenb.engine.call import Pump
-from tradenb.engine.history import Histories, History
-from tradenb.engine.instance import Instance
+from tradenb.engine.history.windows import Histories, History
 from tradenb.engine.ports import Loaded, Progress
-from tradenb.engine.session import Session
-from tradenb.engine.signals import Table
+from tradenb.engine.session.instance import Instance
+from tradenb.engine.session.pump import Session
+from tradenb.engine.session.vectorised import Table
 from tradenb.errors import unknown
-from tradenb.view.closed import Columns
-from tradenb.view.figures import figures
+from tradenb.statistics.closed_trades import Columns
+from tradenb.statistics.figures import figures
 
 
 class Market:

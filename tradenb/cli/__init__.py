@@ -14,7 +14,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb import __version__
-from tradenb.cli import demo, doctor, export, fetch, report, resolve, retire, run, status, stop
+from tradenb.cli.verbs import doctor
+from tradenb.cli.verbs import export_notebook as export
+from tradenb.cli.verbs import fetch_candles as fetch
+from tradenb.cli.verbs import make_report as report
+from tradenb.cli.verbs import resolve_run as resolve
+from tradenb.cli.verbs import retire_run as retire
+from tradenb.cli.verbs import run_bot as run
+from tradenb.cli.verbs import run_demo as demo
+from tradenb.cli.verbs import show_status as status
+from tradenb.cli.verbs import stop_run as stop
 from tradenb.errors import (
     StateConflict,
     StateCorrupt,

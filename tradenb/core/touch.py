@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.core.candles import Candles, Floats
+from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tradenb.core.signal import Candidate, long, short
-from tradenb.engine.declare import strategy
-from tradenb.engine.risks import cooldown
-from tradenb.engine.specs import StrategySpec
+from tradenb.engine.specs.decorators import strategy
+from tradenb.engine.specs.risks import cooldown
+from tradenb.engine.specs.strategy_spec import StrategySpec
 
 if TYPE_CHECKING:
     from tradenb.backtest.result import Result
-    from tradenb.demo.origin import Origin
+    from tradenb.demo.candle_origin import Origin
     from tradenb.engine.context import Context
 
 

@@ -6,7 +6,7 @@ import json
 import sys
 
 from tradenb.demo import demo_strategy
-from tradenb.demo.origin import Origin
+from tradenb.demo.candle_origin import Origin
 from tradenb.live import rehearse
 
 

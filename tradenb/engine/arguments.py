@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradenb.core.problems import ID_LIMIT
+from tradenb.core.lifecycle.validation import ID_LIMIT
 from tradenb.core.timeframe import floor_to, iso, to_ms
 from tradenb.errors import UsageError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
-from tradenb.core.problems import without_addresses
+from tradenb.core.lifecycle.validation import without_addresses
 from tradenb.errors import StrategyError, TradenbError
 
 

@@ -7,12 +7,12 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.core import touch
-from tradenb.core.candles import Candles
+from tradenb.core.candles.arrays import Candles
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
-from tradenb.engine.frame import frame_of
-from tradenb.engine.history import Histories
-from tradenb.engine.indicators import Closed, Indicators
+from tradenb.engine.history.candle_frame import frame_of
+from tradenb.engine.history.indicators import Closed, Indicators
+from tradenb.engine.history.windows import Histories
 from tradenb.errors import UsageError
 
 if TYPE_CHECKING:

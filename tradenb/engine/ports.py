@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from tradenb.core.candles import Candles
-from tradenb.core.intake import Intake
-from tradenb.core.rows import Rows
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.intake import Intake
+from tradenb.core.candles.raw_rows import Rows
 from tradenb.core.rules import Rules
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles import Times
-from tradenb.core.intake import check_step
-from tradenb.core.rows import Rows, check_rows
+from tradenb.core.candles.arrays import Times
+from tradenb.core.candles.intake import check_step
+from tradenb.core.candles.raw_rows import Rows, check_rows
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.ports import Progress
 from tradenb.errors import CandleError, ExchangeError, TradenbError, UsageError
-from tradenb.exchanges.refusals import shown
+from tradenb.exchanges.exchange_errors import shown
 
 LIMIT: Final = 1000
 """Most candles that are asked for at once."""

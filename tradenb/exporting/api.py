@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tradenb.calls import explained
+from tradenb.call_errors import explained
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
 from tradenb.engine.ports import CandleSource, LiveSource
-from tradenb.engine.registry import registry
-from tradenb.engine.specs import StrategySpec
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError, MarketError, UsageError
-from tradenb.exchanges.given import candle_source
-from tradenb.exporting.collect import Collector
-from tradenb.exporting.proof import Sample, prove, sampled
-from tradenb.exporting.script import Job, is_ours, script_text
-from tradenb.exporting.space import Space, space_of
-from tradenb.live.run import LiveRun
+from tradenb.exchanges.resolve_exchange import candle_source
+from tradenb.exporting.collect.dependencies import Collector
+from tradenb.exporting.collect.script_namespace import Space, space_of
+from tradenb.exporting.proof.compare_runs import Sample, prove, sampled
+from tradenb.exporting.script_text import Job, is_ours, script_text
+from tradenb.live.live_run import LiveRun
 from tradenb.store.paths import find_home
-from tradenb.view.words import plural
+from tradenb.view.formatting import plural
 
 FEW_TRADES: Final = 1
 _RECORDED: Final = (

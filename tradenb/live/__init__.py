@@ -1,10 +1,10 @@
 """Live runs: the same strategies and the same machine, in the background, with state on disk."""
 
 from tradenb.live.api import attach, background, list, pending, run, scheduled, stop  # noqa: A004
-from tradenb.live.attached import AttachedRun
-from tradenb.live.outcome import Tick
-from tradenb.live.rehearsal import rehearse
-from tradenb.live.run import LiveRun
+from tradenb.live.attached_run import AttachedRun
+from tradenb.live.live_run import LiveRun
+from tradenb.live.loop.tick_result import Tick
+from tradenb.live.rehearse_run import rehearse
 
 __all__ = [
     "AttachedRun",

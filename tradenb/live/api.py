@@ -7,22 +7,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from tradenb.calls import explained
+from tradenb.call_errors import explained
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
-from tradenb.engine.registry import registry
-from tradenb.engine.specs import StrategySpec
-from tradenb.live.desk import desk, live_source
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.following import Following
 from tradenb.live.handover import take_over as ask_for
-from tradenb.live.living import living
-from tradenb.live.run import LiveRun
+from tradenb.live.live_run import LiveRun
+from tradenb.live.loop.active_runs import living
+from tradenb.live.run_registry import desk, live_source
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tradenb.live.attached import AttachedRun
+    from tradenb.live.attached_run import AttachedRun
 
 
 @overload
@@ -94,7 +94,7 @@ def background(
         With `process`, when the script would not give the same trades.
     """
     if process:
-        from tradenb.exporting.process import start_process
+        from tradenb.exporting.bot_process import start_process
 
         return start_process(
             symbol,
@@ -176,8 +176,8 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
         id, mode (live, rehearsal), symbol, strategy, status (idle, running, done), stopping, stale,
         state, last_tick, saved, last_error.
     """
-    from tradenb.live.listing import listing
-    from tradenb.live.standing import mode_of
+    from tradenb.live.status.listing import listing
+    from tradenb.live.status.run_status import mode_of
 
     running = [run for run in living() if run.status == "running"]
     rehearsed = [run for run in running if mode_of(run.shelf.home) == "rehearsal"]
@@ -191,6 +191,6 @@ def attach(home: str | Path | None = None, *, ended: bool = False) -> builtins.l
     They are read from their files; stop, flatten, cancel and release go through control files, so
     they work while the other kernel is busy. With `ended` also those that nobody holds now.
     """
-    from tradenb.live.attached import attached
+    from tradenb.live.attached_run import attached
 
     return attached(home, ended=ended)

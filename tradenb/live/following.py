@@ -11,7 +11,7 @@ from typing import Final
 from tradenb.bus import bus
 from tradenb.core.events import Event
 from tradenb.errors import StateError
-from tradenb.live.run import LiveRun
+from tradenb.live.live_run import LiveRun
 
 YIELDED: Final = frozenset({"opened", "closed", "cancelled"})
 _LOOK_EVERY_S: Final = 0.05

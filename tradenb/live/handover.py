@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from tradenb.core.symbol import canonical
-from tradenb.engine.registry import registry
-from tradenb.engine.specs import StrategySpec
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, StateLocked
-from tradenb.live.attached import AttachedRun
+from tradenb.live.attached_run import AttachedRun
 from tradenb.store.paths import Key, find_home
 
 HANDOVER_S: Final = 30.0

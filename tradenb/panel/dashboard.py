@@ -19,16 +19,16 @@ from uuid import uuid4
 import anywidget
 import traitlets
 
-from tradenb.calls import explained
+from tradenb.call_errors import explained
 from tradenb.errors import StateError, TradenbError
-from tradenb.panel.asking import marker_of, prepare, take
 from tradenb.panel.attention import Attention
-from tradenb.panel.board import Board
-from tradenb.panel.pump import pump
-from tradenb.panel.sheet import Sheet
-from tradenb.panel.static import dashboard_html
-from tradenb.panel.still import Still, publish, script_of_view, style
-from tradenb.panel.watch import Watch
+from tradenb.panel.button_requests import marker_of, prepare, take
+from tradenb.panel.dashboard_model import Board
+from tradenb.panel.offline_file import Sheet
+from tradenb.panel.refresh_thread import pump
+from tradenb.panel.static_fallback import Still, publish, script_of_view, style
+from tradenb.panel.static_html import dashboard_html
+from tradenb.panel.watch_runs import Watch
 
 _PROBE_S: Final = 2.0
 _SHOWN: Final = ("rows", "more", "health", "pictures")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from tradenb.core.rules import Rules
 
 if TYPE_CHECKING:
-    from tradenb.core.candles import Candles
-    from tradenb.core.state import State
+    from tradenb.core.candles.arrays import Candles
+    from tradenb.core.lifecycle.state import State
 
 Mode = Literal["live", "rehearsal"]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any, Final
 
+from tradenb.panel.dashboard_rows import Row
 from tradenb.panel.facts import Facts
-from tradenb.panel.rows import Row
-from tradenb.view.words import plural
+from tradenb.view.formatting import plural
 
 # As much is no trouble for anybody.
 CLOCK_MS: Final = 1_000

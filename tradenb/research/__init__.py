@@ -5,6 +5,6 @@ Above `backtest`, `live` and `view`: it runs strategies many times and judges wh
 
 from __future__ import annotations
 
-from tradenb.research.ranking import heatmap, parallel, ranking
+from tradenb.research.sweep.rank import heatmap, parallel, ranking
 
 __all__ = ["heatmap", "parallel", "ranking"]

@@ -14,13 +14,13 @@ from uuid import uuid4
 
 from pydantic import Field, ValidationError
 
-from tradenb.core.problems import ID_LIMIT
+from tradenb.core.lifecycle.validation import ID_LIMIT
 from tradenb.errors import StateWriteError, UsageError, unknown
 from tradenb.store.atomic import forget, make_folders, move_aside, write_copy
-from tradenb.store.body import Moment, Plain
+from tradenb.store.document.schema import Moment, Plain
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.paths import Home, Key
-from tradenb.store.strict import Damaged, dump, parse
+from tradenb.store.strict_json import Damaged, dump, parse
 
 RequestKind = Literal["stop", "flatten", "cancel", "release", "keep_ours", "take_theirs"]
 KillKind = Literal["halt", "flatten"]

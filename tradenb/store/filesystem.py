@@ -1,8 +1,8 @@
 """The disk as a port, and the real disk behind it.
 
 Each operation is one step that can fail or be the last one before a crash, so that a fake
-(`tradenb.testing.disk.FakeDisk`) can stop a commit at every one of them. What is made of several
-steps is in `atomic.py`. Errors are plain `OSError`s; the callers say what they mean.
+(`tradenb.testing.world.fake_disk.FakeDisk`) can stop a commit at every one of them. What is made of
+several steps is in `atomic.py`. Errors are plain `OSError`s; the callers say what they mean.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from tradenb.errors import StateError, StateLocked
 from tradenb.store.atomic import make_folders
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.paths import Home
-from tradenb.store.strict import Damaged, dump, parse
+from tradenb.store.strict_json import Damaged, dump, parse
 
 _TEXT_LIMIT: Final = 4_096
 _TRIES: Final = 10

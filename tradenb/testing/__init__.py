@@ -11,33 +11,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from tradenb.exchanges.walk import random_walk as random_walk
-    from tradenb.testing.clock import FakeClock as FakeClock
+    from tradenb.exchanges.random_walk import random_walk as random_walk
     from tradenb.testing.crashes import crash_test as crash_test
-    from tradenb.testing.disk import FakeDisk as FakeDisk
-    from tradenb.testing.exchange import FakeExchange as FakeExchange
-    from tradenb.testing.exchange import Trouble as Trouble
-    from tradenb.testing.server import ExchangeServer as ExchangeServer
-    from tradenb.testing.server_candles import ServerClock as ServerClock
+    from tradenb.testing.server.exchange_server import ExchangeServer as ExchangeServer
+    from tradenb.testing.server.server_candles import ServerClock as ServerClock
+    from tradenb.testing.server.troubles import ServerTrouble as ServerTrouble
     from tradenb.testing.simulation import simulate as simulate
-    from tradenb.testing.troubles import ServerTrouble as ServerTrouble
-    from tradenb.testing.workers import Hang as Hang
-    from tradenb.testing.workers import InlineWorkers as InlineWorkers
-    from tradenb.testing.world import World as World
+    from tradenb.testing.world.fake_clock import FakeClock as FakeClock
+    from tradenb.testing.world.fake_disk import FakeDisk as FakeDisk
+    from tradenb.testing.world.fake_exchange import FakeExchange as FakeExchange
+    from tradenb.testing.world.fake_exchange import Trouble as Trouble
+    from tradenb.testing.world.inline_workers import Hang as Hang
+    from tradenb.testing.world.inline_workers import InlineWorkers as InlineWorkers
+    from tradenb.testing.world.small_world import World as World
 
 _HOMES: Final = {
-    "ExchangeServer": "tradenb.testing.server",
-    "FakeClock": "tradenb.testing.clock",
-    "FakeDisk": "tradenb.testing.disk",
-    "FakeExchange": "tradenb.testing.exchange",
-    "Hang": "tradenb.testing.workers",
-    "InlineWorkers": "tradenb.testing.workers",
-    "ServerClock": "tradenb.testing.server_candles",
-    "ServerTrouble": "tradenb.testing.troubles",
-    "Trouble": "tradenb.testing.exchange",
-    "World": "tradenb.testing.world",
+    "ExchangeServer": "tradenb.testing.server.exchange_server",
+    "FakeClock": "tradenb.testing.world.fake_clock",
+    "FakeDisk": "tradenb.testing.world.fake_disk",
+    "FakeExchange": "tradenb.testing.world.fake_exchange",
+    "Hang": "tradenb.testing.world.inline_workers",
+    "InlineWorkers": "tradenb.testing.world.inline_workers",
+    "ServerClock": "tradenb.testing.server.server_candles",
+    "ServerTrouble": "tradenb.testing.server.troubles",
+    "Trouble": "tradenb.testing.world.fake_exchange",
+    "World": "tradenb.testing.world.small_world",
     "crash_test": "tradenb.testing.crashes",
-    "random_walk": "tradenb.exchanges.walk",
+    "random_walk": "tradenb.exchanges.random_walk",
     "simulate": "tradenb.testing.simulation",
 }
 

@@ -11,12 +11,12 @@ from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import MINUTE, floor_to, iso, to_ms
 from tradenb.engine.ports import CandleSource
-from tradenb.engine.registry import registry
-from tradenb.engine.specs import StrategySpec
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
-from tradenb.exchanges.given import candle_source
-from tradenb.testing.verdict import comparable, first_difference
-from tradenb.testing.world import World
+from tradenb.exchanges.resolve_exchange import candle_source
+from tradenb.testing.world.small_world import World
+from tradenb.testing.world.verdict import comparable, first_difference
 
 _AFTER_MS = 3_000
 

@@ -23,14 +23,14 @@ from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 
-from tradenb.engine.specs import StrategySpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, TradenbError
 from tradenb.store.control import Request
 from tradenb.store.paths import Key
-from tradenb.store.strict import dump
-from tradenb.testing.disk import Crash, FakeDisk
-from tradenb.testing.ledger import Ledger, watched
-from tradenb.testing.lives import (
+from tradenb.store.strict_json import dump
+from tradenb.testing.world.ask_ledger import Ledger, watched
+from tradenb.testing.world.fake_disk import Crash, FakeDisk
+from tradenb.testing.world.simulated_lives import (
     SYMBOL,
     Life,
     Order,
@@ -40,8 +40,8 @@ from tradenb.testing.lives import (
     strategies_of,
     troubles_of,
 )
-from tradenb.testing.verdict import problems_of
-from tradenb.testing.world import Deed, Process, World
+from tradenb.testing.world.small_world import Deed, Process, World
+from tradenb.testing.world.verdict import problems_of
 
 _SIGNS: Final = 16
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tradenb.view.figures import UNITS
+from tradenb.statistics.figures import UNITS
 
 if TYPE_CHECKING:
     import pandas

@@ -17,7 +17,7 @@ from tradenb.core.signal import Trade
 if TYPE_CHECKING:
     import pandas
 
-    from tradenb.engine.indicators import Coverage
+    from tradenb.engine.history.indicators import Coverage
 
 Coverages: TypeAlias = "Mapping[tuple[str, str], Sequence[Coverage]]"
 """In how much of a run each indicator had a value, by (strategy, symbol)."""

@@ -13,9 +13,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from tradenb.view.figures import MIN_DAYS, MIN_TRADES
-from tradenb.view.svg import equity_svg
-from tradenb.view.words import (
+from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES
+from tradenb.view.formatting import (
     NOT_AVAILABLE,
     escaped,
     figure,
@@ -28,6 +27,7 @@ from tradenb.view.words import (
     price,
     tone,
 )
+from tradenb.view.svg.equity_svg import equity_svg
 
 if TYPE_CHECKING:
     from tradenb.view.frames import OpenRow

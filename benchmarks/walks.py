@@ -1,0 +1,195 @@
+"""How many files and functions of tradenb one thing takes: `python -m benchmarks.walks [--list]`.
+
+A walk is counted while the code runs: every distinct function of the package that is entered
+between two moments, on any thread. It says how much of the house somebody has to read to follow
+one candle, one click or one stop. Nothing is timed; the counts are those of CPython 3.11 to 3.13.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import tradenb as tn
+
+PACKAGE: Final = str(Path(tn.__file__).parent) + "/"
+AIMS: Final = {"tick": (32, 180), "stop": (30, None), "click": (40, None), "sweep": (35, None)}
+NAMES: Final = {
+    "tick": "a live tick to disk, with an opening and a closing",
+    "stop": "run.stop() until the run is done",
+    "click": "a click on Stop in the dashboard until the run is done",
+    "sweep": "one combination of a sweep",
+}
+_SELDOM: Final = ("<module>", "<lambda>", "<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>")
+
+
+class Walk:
+    """The functions that were entered while it was on.
+
+    Attributes
+    ----------
+    seen : set of (str, str)
+        File below the package, and qualified name.
+    """
+
+    def __init__(self) -> None:
+        self.seen: set[tuple[str, str]] = set()
+        self.on = False
+        threading.setprofile(self._entered)
+        sys.setprofile(self._entered)
+
+    def _entered(self, frame: FrameType, event: str, _argument: Any) -> None:
+        if not self.on or event != "call":
+            return
+        code = frame.f_code
+        if code.co_filename.startswith(PACKAGE) and code.co_name not in _SELDOM:
+            self.seen.add((code.co_filename.removeprefix(PACKAGE), code.co_qualname))
+
+    def end(self) -> set[tuple[str, str]]:
+        """Stop counting and return what was seen."""
+        self.on = False
+        threading.setprofile(None)
+        sys.setprofile(None)
+        return self.seen
+
+
+def tick() -> set[tuple[str, str]]:
+    """Walk from one ask of a live strategy to another; a position opens and closes in between."""
+    walk = Walk()
+    asked: list[int] = []
+
+    @tn.strategy("walked", every="1m")
+    def walked(ctx):  # type: ignore[no-untyped-def]
+        asked.append(ctx.now)
+        if len(asked) == 10:
+            walk.on = True
+            return tn.long(take_profit=ctx.price * 1.01, stop_loss=ctx.price * 0.99, minutes=2)
+        walk.on = False
+        return None
+
+    run = _rehearsal(walked, days=1, end="2024-01-01T02:00")
+    _until(lambda: len(asked) > 12)
+    run.release()
+    run.wait(30)
+    return walk.end()
+
+
+def stop() -> set[tuple[str, str]]:
+    """Walk from `run.stop()` until the run is done."""
+    walk = Walk()
+    run = _rehearsal(_never(), days=20, speed=6_000)
+    _until(lambda: len(run.ticks()) > 2)
+    walk.on = True
+    run.stop()
+    run.wait(30)
+    return walk.end()
+
+
+def click() -> set[tuple[str, str]]:
+    """Walk from the message of the Stop button until the run is done."""
+    walk = Walk()
+    run = _rehearsal(_never(), days=20, speed=6_000)
+    dashboard = tn.dashboard()
+    _until(lambda: len(run.ticks()) > 2)
+    key = f"rehearsal:{run.symbol}:{run.strategy}"
+    wall = time.time_ns() // 1_000_000
+    walk.on = True
+    dashboard._handle_custom_msg(
+        {"type": "ask", "id": "0123456789ab", "kind": "stop", "key": key, "wall": wall}, []
+    )
+    run.wait(30)
+    seen = walk.end()
+    dashboard.close()
+    return seen
+
+
+def sweep() -> set[tuple[str, str]]:
+    """Walk from the making of one combination's strategy to that of the next."""
+    walk = Walk()
+    made: list[int] = []
+
+    def make(length: int) -> Any:
+        made.append(length)
+        walk.on = len(made) == 2
+
+        @tn.strategy("swept", every="1h")
+        def swept(ctx):  # type: ignore[no-untyped-def]
+            close = ctx.candles("1h", length).close
+            if ctx.price < close.mean():
+                price = ctx.price
+                return tn.long(take_profit=price * 1.02, stop_loss=price * 0.98, minutes=600)
+            return None
+
+        return swept
+
+    market = tn.testing.random_walk(seed=7, days=10)
+    tn.sweep(make, grid={"length": [3, 4, 5]}, symbols=["BTCUSDT"], exchange=market)
+    return walk.end()
+
+
+def main() -> None:
+    """Print the counts of all walks, or of those that are named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("walks", nargs="*", choices=[[], *AIMS], default=[])
+    parser.add_argument("--list", action="store_true", help="name the files and functions")
+    given = parser.parse_args()
+    for name in given.walks or AIMS:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["TRADENB_HOME"] = folder
+            seen = WALKS[name]()
+        files = sorted({file for file, _ in seen})
+        print(f"{NAMES[name]}: {_judged(len(files), AIMS[name][0])} files,", end=" ")
+        print(f"{_judged(len(seen), AIMS[name][1])} functions")
+        if given.list:
+            for file in files:
+                inside = sorted(function for other, function in seen if other == file)
+                print(f"    {file}: {', '.join(inside)}")
+
+
+WALKS: Final[dict[str, Callable[[], set[tuple[str, str]]]]] = {
+    "tick": tick,
+    "stop": stop,
+    "click": click,
+    "sweep": sweep,
+}
+
+
+def _rehearsal(strategy: Any, *, days: int, **more: Any) -> Any:
+    market = tn.testing.random_walk(seed=7, days=days)
+    start = "2024-01-01T01:00"
+    return tn.live.rehearse(
+        "BTCUSDT", strategy=strategy, exchange=market, start=start, **({"speed": None} | more)
+    )
+
+
+def _never() -> Any:
+    @tn.strategy("never", every="5m")
+    def never(_ctx):  # type: ignore[no-untyped-def]
+        return None
+
+    return never
+
+
+def _until(ready: Callable[[], bool], seconds: float = 60.0) -> None:
+    pause = threading.Event()
+    for _ in range(int(seconds * 100)):
+        if ready():
+            return
+        pause.wait(0.01)
+    raise RuntimeError(f"the walk was not ready within {seconds:g} s")
+
+
+def _judged(count: int, aim: int | None) -> str:
+    return str(count) if aim is None else f"{count} (aim {aim}{', over' if count > aim else ''})"
+
+
+if __name__ == "__main__":
+    main()

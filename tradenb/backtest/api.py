@@ -1,0 +1,91 @@
+"""`tn.backtest.run` and `tn.backtest.background`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tradenb.backtest.job import Job
+from tradenb.backtest.plan import make_plan
+from tradenb.backtest.progress import Bar
+from tradenb.backtest.result import Result
+from tradenb.call_errors import explained
+from tradenb.core.rules import Rules
+
+
+@explained("tn.backtest.run")
+def run(
+    symbols: str | Iterable[str],
+    *,
+    strategy: Any,
+    exchange: Any,
+    start: Any = None,
+    end: Any = None,
+    rules: Rules | None = None,
+    commands: Iterable[Mapping[str, Any]] = (),
+    progress: bool = True,
+) -> Result:
+    """Run strategies over recorded candles.
+
+    Parameters
+    ----------
+    symbols : str or several
+        Such as "BTCUSDT" or "BTC/USDT". Every strategy runs on every symbol, on one merged
+        timeline; strategies that name the same risk rule share its book.
+    strategy : StrategySpec, str or a list of them
+        In this order within one close time.
+    exchange : exchange or str
+        Where the candles come from.
+    start, end : int, str, datetime or Timestamp, optional
+        The period, `end` exclusive; UTC where no zone is given; default all there is. Candles
+        before `start` are history: seen, never traded.
+    rules : Rules, optional
+    commands : iterable of mappings, optional
+        What a user did during the run: {"at": time, "kind": "cancel" | "stop" | "flatten",
+        "symbol", "strategy", "id", "cancel_id"}.
+    progress : bool, default True
+        Show a progress bar if it takes longer than half a second.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    UsageError
+        When an argument cannot work; the message names it and the nearest right one.
+    CandleError
+        When candles are refused, or none lie in the period.
+    ExchangeError
+        When candles cannot be fetched.
+    """
+    job = Job(make_plan(symbols, strategy, exchange, start, end, rules, commands))
+    with Bar(enabled=progress) as bar:
+        job.supervise(bar.show)
+    return job.result()
+
+
+@explained("tn.backtest.background")
+def background(
+    symbols: str | Iterable[str],
+    *,
+    strategy: Any,
+    exchange: Any,
+    start: Any = None,
+    end: Any = None,
+    rules: Rules | None = None,
+    commands: Iterable[Mapping[str, Any]] = (),
+) -> Job:
+    """Run a backtest on a thread of its own and return at once.
+
+    The parameters are those of `run`.
+
+    Returns
+    -------
+    Job
+        `job.progress`, `job.cancel()`, `job.result()`.
+    """
+    job = Job(make_plan(symbols, strategy, exchange, start, end, rules, commands))
+    threading.Thread(target=job.supervise, name="tradenb-backtest-watch", daemon=True).start()
+    return job

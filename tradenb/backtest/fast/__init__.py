@@ -1,0 +1,1 @@
+"""The fast ways to the same trades, for strategies that need no machine."""

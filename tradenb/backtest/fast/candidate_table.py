@@ -1,0 +1,75 @@
+"""The candidates of a table that may be asked for in a run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradenb.core.candles.arrays import Floats, Times
+from tradenb.core.lifecycle.validation import TOLERANCE
+from tradenb.core.timeframe import MINUTE
+from tradenb.engine.session.instance import Instance
+from tradenb.engine.session.vectorised import LONG, Table
+
+Places = NDArray[np.intp]
+Rows = NDArray[np.int64]
+NUMBERS: Final = ("take_profit", "stop_loss", "minutes")
+
+
+class Asks:
+    """The asks of a vectorised strategy in a run, each at a place of its table.
+
+    Attributes
+    ----------
+    table : Table
+    start, stop : int
+        Places at which it may be asked, `stop` exclusive.
+    first_row, size : int
+        At place p it is asked at the close of 1m candle ``first_row + p * size``.
+    """
+
+    def __init__(self, instance: Instance, table: Table) -> None:
+        candles, cursor = instance.candles, instance.state.cursor
+        self.table = table
+        self.start = max(0, (cursor - table.first) // table.step + 1)
+        self.stop = max(0, min(len(table.position), (candles.end - table.first) // table.step + 1))
+        self.first_row = (table.first - candles.start) // MINUTE - 1
+        self.size = table.step // MINUTE
+        self._close = candles.close
+        self._rules = instance.rules
+
+    def at(self, places: Places) -> Times:
+        """Return when it is asked there, ms UTC."""
+        return self.table.first + places * self.table.step
+
+    def price(self, places: Places) -> Floats:
+        """Return the market price there."""
+        return self._close[self.first_row + places * self.size]
+
+    def long(self, places: Places) -> NDArray[np.bool_]:
+        """Tell which candidates there are long."""
+        found: NDArray[np.bool_] = self.table.position[places] == LONG
+        return found
+
+    def there(self) -> Places:
+        """Return the places with a candidate at which it may be asked."""
+        return self.start + np.flatnonzero(self.table.position[self.start : self.stop])
+
+    def good(self, places: Places) -> NDArray[np.bool_]:
+        """Tell which candidates break no rule; the same as `core.problems` finds."""
+        rules, price = self._rules, self.price(places)
+        side = np.where(self.long(places), 1.0, -1.0)
+        target, stop, minutes = (self.table.numbers[name][places] for name in NUMBERS)
+        with np.errstate(invalid="ignore", over="ignore"):
+            good = np.isfinite(target) & (target > 0) & np.isfinite(stop) & (stop > 0)
+            good &= (side * (target - price) > 0) & (side * (price - stop) > 0)
+            gain = np.abs(target - price) / price * 100
+            loss = np.abs(price - stop) / price * 100
+            good &= gain >= rules.min_take_profit_percent - TOLERANCE
+            good &= loss >= rules.min_stop_loss_percent - TOLERANCE
+            good &= loss <= rules.max_stop_loss_percent + TOLERANCE
+            good &= (minutes >= 1) & (minutes <= rules.max_signal_minutes)
+            good &= np.floor(minutes) == minutes
+        return good

@@ -1,0 +1,126 @@
+"""A lane of its own for one instance with which nobody shares anything: trades, and no events.
+
+A sweep runs a strategy a thousand times and wants figures. Where no risk rule, callback or command
+is at work and nobody else's turn can come between, the session's order of steps is that of time,
+and a position can be followed to its end at once. The checks of candidates and the ends of
+positions are the machine's; that both lanes make its trades is a property test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tradenb.backtest.fast.exits import Closed, Outcomes
+from tradenb.core.lifecycle.machine import advance, answer
+from tradenb.core.lifecycle.state import NeedCandidate, NeedCandles, NeedClearance, State
+from tradenb.core.pnl import pnl_percent
+from tradenb.core.rules import Rules
+from tradenb.core.signal import Signal
+from tradenb.core.timeframe import MINUTE
+from tradenb.engine.call import Pump, StrategyTimeout
+from tradenb.engine.context import begin_ask, keep_state, saved_state
+from tradenb.engine.session.instance import Instance
+from tradenb.errors import NotEnoughCandles
+
+
+@dataclass
+class Tally:
+    """What came of a trial.
+
+    Attributes
+    ----------
+    trades : list of Closed
+        In order of closing.
+    rejected, errors, asks_lost, open : int
+        Candidates that were refused; user functions that failed; asks that found too little
+        history; signals still open or scheduled at the end.
+    """
+
+    trades: list[Closed] = field(default_factory=list)
+    rejected: int = 0
+    errors: int = 0
+    asks_lost: int = 0
+    open: int = 0
+
+
+def suits_asks(instance: Instance) -> bool:
+    """Tell whether `asked` may run an instance that is alone in its run."""
+    spec = instance.spec
+    return not (spec.risk or spec.callbacks or instance.state.commands)
+
+
+def asked(instance: Instance, outcomes: Outcomes, tally: Tally) -> Pump:
+    """Run a strategy that is asked; yields its calls."""
+    state, candles, rules = instance.state, instance.candles, instance.rules
+    every, end = state.every, candles.end
+    at = state.cursor + every - state.cursor % every
+    while at <= end:
+        context = instance.context
+        begin_ask(context, at)
+        try:
+            reply = yield instance.ask
+            if context.remembers:
+                keep_state(context)
+        except NotEnoughCandles:
+            tally.asks_lost += 1
+            reply = None
+        except Exception as error:  # noqa: BLE001 - the user's code; it is counted
+            if isinstance(error, StrategyTimeout):
+                instance.renew(saved_state(context))
+            tally.errors += 1
+            reply = None
+        if reply is None:
+            at += every
+            continue
+        step = answer(state, NeedCandidate(at, at), reply, candles, rules)
+        if not isinstance(step.need, NeedClearance):
+            tally.rejected += 1
+            at += every
+            continue
+        state, until = _follow(
+            answer(state, step.need, None, candles, rules).state, outcomes, tally
+        )
+        at = until + -until % every
+    instance.state = state._replace(cursor=end)
+
+
+def _follow(state: State, outcomes: Outcomes, tally: Tally) -> tuple[State, int]:
+    """Follow a signal to its end; return the idle state and when it may be asked again."""
+    candles, rules = outcomes.candles, outcomes.rules
+    if state.opened_at is None:
+        state = _activated(state, outcomes, tally)
+    signal, opened_at = state.signal, state.opened_at
+    if signal is None:
+        return state, state.cursor + MINUTE
+    if opened_at is None:
+        tally.open += 1
+        return state, candles.end + MINUTE
+    row, long = candles.index(opened_at), signal.position == "long"
+    found = outcomes.of((row, long, signal.take_profit, signal.stop_loss, signal.minutes))
+    if found is None:
+        tally.open += 1
+        return state, candles.end + MINUTE
+    at = candles.start + (found.row + 1) * MINUTE
+    tally.trades.append(_closed(signal, opened_at, at, found.price, rules))
+    return state._replace(signal=None, opened_at=None), at
+
+
+def _activated(state: State, outcomes: Outcomes, tally: Tally) -> State:
+    """Let the machine wait for an entry: opened, gone, opened and closed, or waiting at the end."""
+    candles, rules = outcomes.candles, outcomes.rules
+    while state.signal is not None and state.opened_at is None:
+        step = advance(state, candles, rules)
+        if isinstance(step.need, NeedClearance):
+            step = answer(step.state, step.need, None, candles, rules)
+        elif isinstance(step.need, NeedCandles):
+            return step.state
+        for event in step.events:
+            if event.kind == "closed" and isinstance(event.signal, Signal):
+                price = float(event.price or 0.0)
+                tally.trades.append(_closed(event.signal, event.at, event.at, price, rules))
+        state = step.state
+    return state
+
+
+def _closed(signal: Signal, opened_at: int, at: int, price: float, rules: Rules) -> Closed:
+    return Closed(pnl_percent(signal.position, signal.entry, price, rules), opened_at, at)

@@ -1,0 +1,46 @@
+"""The log of a bot: to stderr, as lines or as JSON, without what its reader was told already."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tradenb.cli.bot_output import Reader
+
+
+@contextlib.contextmanager
+def logging_to_stderr(reader: Reader, *, json_lines: bool) -> Iterator[None]:
+    """Let the log of tradenb go to stderr.
+
+    An error that is an event as well is left to the reader, as long as he is there.
+    """
+    handler = logging.StreamHandler()
+    words = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    handler.setFormatter(_JsonLines() if json_lines else logging.Formatter(words))
+    handler.addFilter(lambda record: reader.gone or not getattr(record, "told", False))
+    logger = logging.getLogger("tradenb")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record; times are ms UTC."""
+        facts: dict[str, Any] = {
+            "wall": round(record.created * 1_000),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            facts["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(facts, ensure_ascii=False)

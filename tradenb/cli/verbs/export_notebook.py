@@ -1,0 +1,134 @@
+"""`tradenb export NOTEBOOK`: a notebook file to a verified script, without opening it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradenb.cli.options import add_home, add_json, show_json
+from tradenb.errors import ExportError, UsageError
+
+if TYPE_CHECKING:
+    from tradenb.exporting.collect.slicing import Notebook, Wanted
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "export",
+        help="write the strategies of a notebook to a verified script",
+        description="Write what a notebook runs to a script of its own, once the script was proven "
+        "to give the same trades. What it runs is said by its last tn.live.background(...), else "
+        "by its last backtest; only the cells needed for it are executed, and nothing goes live.",
+    )
+    parser.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="an .ipynb file")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="the script (default NOTEBOOK with .py)"
+    )
+    parser.add_argument(
+        "--strategy", action="append", metavar="NAME", help="its name in Python; may be repeated"
+    )
+    parser.add_argument("--symbol", action="append", metavar="SYMBOL", help="may be repeated")
+    parser.add_argument("--exchange", metavar="NAME", help="its name in Python")
+    parser.add_argument(
+        "--candles", metavar="FILES", help="candles of the sample, such as 'data/*.parquet'"
+    )
+    parser.add_argument("--start", metavar="TIME", help="begin of the sample")
+    parser.add_argument("--end", metavar="TIME", help="end of the sample, exclusive")
+    add_home(parser)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Export; what was compared is said."""
+    from tradenb import exporting
+    from tradenb.exchanges.tables.file_source import file_exchange
+    from tradenb.exporting.collect.ipynb import cells_of_file
+    from tradenb.exporting.collect.slicing import Notebook
+
+    file: Path = options.notebook
+    if not file.is_file():
+        raise UsageError(f"{file} is no file")
+    target = (options.output or file.with_suffix(".py")).absolute()
+    candles = None if options.candles is None else file_exchange(Path(options.candles).absolute())
+    home = None if options.home is None else Path(options.home).absolute()
+    notebook = Notebook(cells_of_file(file))
+    # What cells print goes to stderr: stdout is the answer's.
+    with _beside(file), contextlib.redirect_stdout(sys.stderr):
+        given = _given(notebook, options)
+        home = home or given.pop("home", None)
+        done = exporting.export(
+            target,
+            given.pop("strategy"),
+            **given,
+            home=home,
+            candles=candles,
+            start=options.start,
+            end=options.end,
+        )
+    if options.json:
+        facts = {name: getattr(done, name) for name in done.__slots__}
+        show_json(facts)
+    else:
+        print(repr(done)[1:-1])
+    return 0
+
+
+def _given(notebook: Notebook, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of the export: the command's, else those of the notebook's call."""
+    wanted = _wanted(notebook, options.strategy)
+    found: dict[str, Any] = {}
+    if options.strategy:
+        found["strategy"] = [notebook.value(name) for name in options.strategy]
+    elif wanted is not None:
+        found["strategy"] = notebook.value(wanted.arguments["strategy"])
+    else:
+        names = notebook.strategies()
+        if len(names) != 1:
+            known = ", ".join(names) or "none"
+            raise ExportError(
+                f"the notebook runs nothing, and its strategies are {known}; say --strategy NAME"
+            )
+        found["strategy"] = notebook.value(names[0])
+    if options.symbol:
+        found["symbol"] = options.symbol
+    elif wanted is not None:
+        found["symbol"] = notebook.value(wanted.symbol)
+    if options.exchange:
+        found["exchange"] = notebook.value(options.exchange)
+    elif wanted is not None:
+        found["exchange"] = notebook.value(wanted.arguments["exchange"])
+    for name in ("rules", "home"):
+        if wanted is not None and name in wanted.arguments:
+            found[name] = notebook.value(wanted.arguments[name])
+    return found
+
+
+def _wanted(notebook: Notebook, names: list[str] | None) -> Wanted | None:
+    """Return the call that says most: of these strategies, or of any."""
+    import ast
+
+    for call in notebook.calls():
+        words = ast.unparse(call.arguments["strategy"])
+        if not names or any(name in words for name in names):
+            return call
+    return None
+
+
+@contextlib.contextmanager
+def _beside(file: Path) -> Iterator[None]:
+    """Work where a kernel of the notebook would: in its folder, with the modules there."""
+    before, folder = Path.cwd(), file.parent.absolute()
+    sys.path.insert(0, str(folder))
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        sys.path.remove(str(folder))

@@ -1,0 +1,95 @@
+"""`tradenb fetch SYMBOL ...`: candles of an exchange into the cache, and into a file if wanted."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.cli.options import add_home, add_json, printable, show_json
+from tradenb.errors import UsageError
+
+if TYPE_CHECKING:
+    from tradenb.engine.ports import Loaded
+
+_FORMS: Final = (".parquet", ".csv")
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "fetch",
+        help="fetch one-minute candles of an exchange, once",
+        description="Fetch closed one-minute candles and keep them under the home; what is there "
+        "already is not asked for again.",
+    )
+    parser.add_argument("symbols", nargs="+", metavar="SYMBOL", help="such as BTC/USDT")
+    parser.add_argument("--exchange", required=True, metavar="NAME", help="such as binance")
+    parser.add_argument("--start", required=True, metavar="TIME", help="ISO 8601, UTC")
+    parser.add_argument("--end", metavar="TIME", help="not included; default now")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write them to a .parquet or .csv file as well"
+    )
+    add_home(parser)
+    add_json(parser, "print one JSON object a symbol")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fetch, symbol by symbol."""
+    _check_out(options)
+    from tradenb.exchanges.candles_function import fetched
+    from tradenb.exchanges.ccxt.ccxt_factory import ccxt_exchange
+
+    exchange = ccxt_exchange(options.exchange, home=options.home)
+    for symbol in options.symbols:
+        found = fetched(
+            symbol,
+            exchange=exchange,
+            start=options.start,
+            end=options.end,
+            progress=sys.stderr.isatty(),
+        )
+        _say(symbol, found, options)
+        if options.out is not None:
+            _write(options.out, found)
+    return 0
+
+
+def _check_out(options: argparse.Namespace) -> None:
+    if options.out is None:
+        return
+    if options.out.suffix not in _FORMS:
+        raise UsageError(f"--out must end in .parquet or .csv, was {options.out}")
+    if len(options.symbols) > 1:
+        raise UsageError("--out takes the candles of one symbol; fetch the others by themselves")
+
+
+def _say(symbol: str, found: Loaded, options: argparse.Namespace) -> None:
+    from tradenb.core.symbol import canonical
+    from tradenb.core.timeframe import iso
+    from tradenb.view.gap_words import gap_words, is_many
+
+    candles = found.candles
+    start, end = iso(candles.start), iso(candles.end)
+    if options.json:
+        facts = {"symbol": canonical(symbol), "exchange": options.exchange}
+        facts |= {"candles": len(candles), "filled": found.intake.filled}
+        show_json({**facts, "start": start, "end": end})
+        return
+    words = f"{canonical(symbol)} of {options.exchange}: {len(candles):,} candles, "
+    words += f"{start} to {end}, {found.intake.filled:,} of them missing minutes filled flat"
+    if is_many(found.intake):
+        words += f"\nnote: {gap_words(canonical(symbol), found.intake)}"
+    print("\n".join(map(printable, words.split("\n"))), flush=True)
+
+
+def _write(file: Path, found: Loaded) -> None:
+    from tradenb.exchanges.candles_function import frame_of
+
+    frame = frame_of(found.candles)
+    if file.suffix == ".csv":
+        frame.to_csv(file)
+    else:
+        frame.to_parquet(file)

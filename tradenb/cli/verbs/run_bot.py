@@ -1,0 +1,124 @@
+"""`tradenb run FILE`: a bot file, until its runs have ended or somebody wants the process to go.
+
+SIGTERM, SIGHUP and Ctrl-C release: the loop ends after the commit that is under way, position and
+cursor stay, the next start resumes. A second signal ends the process at once, which loses nothing
+either.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import inspect
+import os
+import runpy
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradenb.cli.bot_log import logging_to_stderr
+from tradenb.cli.bot_output import Reader
+from tradenb.cli.leave_signals import Leave, leaving
+from tradenb.cli.options import add_home, add_json
+from tradenb.errors import StateError, TradenbError, UsageError
+
+if TYPE_CHECKING:
+    from tradenb.live.live_run import LiveRun
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "run",
+        help="run a bot file until its runs have ended",
+        description="Run a Python file that calls tn.live.background(...), at its top or in "
+        "main(), and wait until its runs have ended. SIGTERM and Ctrl-C release them: positions "
+        "stay, the next start resumes.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    add_home(parser)
+    add_json(parser, "print one JSON object a line: started, each event, ended")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the file; 1 if it raised or the state could not be saved."""
+    file: Path = options.file
+    if not file.is_file():
+        raise UsageError(f"{file} is no file")
+    if options.home:
+        os.environ["TRADENB_HOME"] = str(Path(options.home).absolute())
+    from tradenb.live.loop.active_runs import leave_all, living
+
+    reader = Reader(json=options.json)
+    with (
+        logging_to_stderr(reader, json_lines=options.json),
+        reader.listening(),
+        leaving(),
+    ):
+        try:
+            _execute(file)
+            _wait(file, reader)
+        except Leave as asked:
+            reader.say({"signal": str(asked)}, f"{asked}: leaving, positions stay")
+        except TradenbError:
+            raise
+        except Exception:  # noqa: BLE001 - the user's file
+            _show_traceback()
+            return 1
+        finally:
+            left = leave_all()
+    reader.end(living())
+    return 0 if left and not any(map(_failed, living())) else 1
+
+
+def _execute(file: Path) -> None:
+    """Run a bot file as Python would; a `main()` that nobody called is called."""
+    from tradenb.live.loop.active_runs import living
+
+    sys.argv = [str(file)]
+    sys.path.insert(0, str(file.parent.absolute()))
+    try:
+        names = runpy.run_path(str(file), run_name="__main__")
+    except SystemExit as ended:
+        if ended.code not in (None, 0):
+            raise
+        return
+    main = names.get("main")
+    if not living() and callable(main):
+        found = main()
+        if inspect.iscoroutine(found):
+            asyncio.run(found)
+
+
+def _wait(file: Path, reader: Reader) -> None:
+    from tradenb.live.loop.active_runs import living
+
+    runs = living()
+    if not runs:
+        raise UsageError(f"{file} started no live run; it has to call tn.live.background(...)")
+    reader.say({"started": [item.id for item in runs]}, f"running {', '.join(map(_resumed, runs))}")
+    while running := [item for item in living() if item.status == "running"]:
+        running[0].wait(1.0)
+
+
+def _resumed(run: LiveRun) -> str:
+    """Say which run it is, and what it goes on with."""
+    from tradenb.live.status.listing import holding
+
+    kept = None if run.kept is None or run.kept.state.done else run.kept.state
+    return run.id if kept is None else f"{run.id} (goes on: {holding(kept)})"
+
+
+def _failed(run: LiveRun) -> bool:
+    return not run.saved or isinstance(run.error, StateError)
+
+
+def _show_traceback() -> None:
+    """Show what the bot file raised, from its own lines on."""
+    kind, error, trace = sys.exc_info()
+    ours = (str(Path(__file__)), runpy.__file__, "<frozen runpy>")
+    while trace is not None and trace.tb_frame.f_code.co_filename in ours:
+        trace = trace.tb_next
+    traceback.print_exception(kind, error, trace)

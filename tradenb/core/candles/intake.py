@@ -1,0 +1,192 @@
+"""Candles that come in from outside: refused, repaired or accepted, in one function for both modes.
+
+In this order: every row by itself, times that go back, rows with one time, a step that is too
+coarse, prices that cannot be, and last the missing minutes, which are filled flat and counted.
+Nothing else in tradenb looks at raw candles; the machine only ever sees a gap-free grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradenb.core.candles.arrays import Candles, Floats, Times, candles_of
+from tradenb.core.candles.raw_rows import Rows, check_rows, when
+from tradenb.core.timeframe import DAY, MINUTE
+from tradenb.errors import CandleError
+
+MEDIAN_WINDOW: Final = 60
+_CHUNK: Final = 4096
+
+Kept = NDArray[np.int64] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What was found in the rows of one source.
+
+    Attributes
+    ----------
+    rows : int
+        Rows that came in.
+    duplicates_same, duplicates_replaced : int
+        Rows dropped because the next one has the same time: equal to it, or different from it.
+    filled : int
+        Missing minutes that were filled flat.
+    """
+
+    rows: int = 0
+    duplicates_same: int = 0
+    duplicates_replaced: int = 0
+    filled: int = 0
+
+
+def accept(rows: Rows, *, factor: float = 1000.0) -> tuple[Candles, Intake]:
+    """Check rows and put them on the gap-free 1m grid.
+
+    Parameters
+    ----------
+    rows : Rows
+        1m candles, oldest first, at least one.
+    factor : float, default 1000
+        A price below median/factor or above median x factor is an anomaly; the median is the upper
+        one of the closes of the up to 60 candles before it (of the first 60 for the first candle).
+
+    Returns
+    -------
+    candles : Candles
+        Views of the columns of `rows` where nothing had to be dropped, filled or made contiguous.
+    intake : Intake
+
+    Raises
+    ------
+    CandleError
+        When a row, the order, the step or a price is refused; `code` and `index` say which. Of
+        several bad rows the first one is named.
+    """
+    count = len(rows.time)
+    if count == 0:
+        raise CandleError("no candles at all; the source is empty", code="empty")
+    check_rows(rows)
+    _check_order(rows.time)
+    kept, same, replaced = _keep_last_of_equal_times(rows)
+    if kept is not None:
+        rows = rows.take(kept)  # the name is used again so that the larger columns can go
+    check_step(rows.time)
+    _check_anomalies(rows, kept, factor)
+    candles, filled = _fill(rows)
+    return candles, Intake(count, same, replaced, filled)
+
+
+def _check_order(time: Times) -> None:
+    back = time[1:] < time[:-1]
+    if back.any():
+        index = int(back.argmax()) + 1
+        raise CandleError(
+            f"candle in row {index}: time {when(time[index])} comes after "
+            f"{when(time[index - 1])}; sort the candles by time, oldest first",
+            code="order",
+            index=index,
+        )
+
+
+def _keep_last_of_equal_times(rows: Rows) -> tuple[Kept, int, int]:
+    """Return the rows that stay (None: all), and how many dropped ones equal their successor."""
+    dropped = rows.time[:-1] == rows.time[1:]
+    if not dropped.any():
+        return None, 0, 0
+    differs = np.zeros(len(dropped), dtype=np.bool_)
+    for column in rows[1:]:
+        differs |= column[:-1] != column[1:]
+    replaced = int(np.count_nonzero(dropped & differs))
+    kept = np.flatnonzero(np.append(~dropped, True))
+    return kept, int(np.count_nonzero(dropped)) - replaced, replaced
+
+
+def check_step(time: Times) -> None:
+    """Refuse candles whose commonest step is above one minute.
+
+    Raises
+    ------
+    CandleError
+        With code "step".
+    """
+    steps = np.diff(time)
+    # One minute is the shortest step there can be: with half of them it is the commonest.
+    if 2 * np.count_nonzero(steps == MINUTE) >= len(steps):
+        return
+    lengths, counts = np.unique(steps, return_counts=True)
+    commonest = int(lengths[counts.argmax()])
+    if commonest > MINUTE:
+        raise CandleError(
+            f"candles look like {_step_name(commonest)}; tradenb needs 1m "
+            "(higher timeframes are built from them)",
+            code="step",
+        )
+
+
+def _step_name(step: int) -> str:
+    length, unit = next(
+        (length, unit)
+        for length, unit in ((DAY, "d"), (60 * MINUTE, "h"), (MINUTE, "m"))
+        if step % length == 0
+    )
+    return f"{step // length}{unit}"
+
+
+def _check_anomalies(rows: Rows, kept: Kept, factor: float) -> None:
+    count = len(rows.time)
+    for start in range(0, count, _CHUNK):
+        stop = min(start + _CHUNK, count)
+        # The median lies between the lowest and the highest close: most chunks need no median.
+        closes = rows.close[max(0, start - MEDIAN_WINDOW) : stop]
+        lowest, highest = rows.low[start:stop].min(), rows.high[start:stop].max()
+        if lowest >= closes.max() / factor and highest <= closes.min() * factor:
+            continue
+        for place in range(start, stop):
+            _check_anomaly(rows, place, kept, factor)
+
+
+def _check_anomaly(rows: Rows, place: int, kept: Kept, factor: float) -> None:
+    before = slice(max(0, place - MEDIAN_WINDOW), place) if place else slice(0, MEDIAN_WINDOW)
+    closes = np.sort(rows.close[before])
+    median = float(closes[len(closes) // 2])
+    low, high = float(rows.low[place]), float(rows.high[place])
+    if low >= median / factor and high <= median * factor:
+        return
+    index = place if kept is None else int(kept[place])
+    if low < median / factor:
+        words = f"low {low!r} is below {median / factor!r}, the median of the closes before it"
+        words += f" ({median!r}) / {factor:g}"
+    else:
+        words = f"high {high!r} is above {median * factor!r}, the median of the closes before it"
+        words += f" ({median!r}) x {factor:g}"
+    raise CandleError(
+        f"candle in row {index} ({when(rows.time[place])}): {words}; mend or drop the row, "
+        "or raise price_anomaly_factor",
+        code="anomaly",
+        index=index,
+    )
+
+
+def _fill(rows: Rows) -> tuple[Candles, int]:
+    first = int(rows.time[0])
+    count = (int(rows.time[-1]) - first) // MINUTE + 1
+    missing = count - len(rows.time)
+    if not missing:
+        open_, high, low, close, volume = (_contiguous(column) for column in rows[1:])
+        return candles_of((open_, high, low, close, volume), first), 0
+    place = (rows.time - first) // MINUTE
+    flat = np.repeat(rows.close, np.diff(place, append=count))
+    open_, high, low = flat.copy(), flat.copy(), flat.copy()
+    open_[place], high[place], low[place] = rows.open, rows.high, rows.low
+    volume = np.zeros(count)
+    volume[place] = rows.volume
+    return candles_of((open_, high, low, flat, volume), first), missing
+
+
+def _contiguous(column: Floats) -> Floats:
+    return np.ascontiguousarray(column, dtype=np.float64)

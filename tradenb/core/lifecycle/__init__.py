@@ -1,0 +1,1 @@
+"""The lifecycle of one signal: a pure machine, one file for each state it can be in."""

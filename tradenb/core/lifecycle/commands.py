@@ -1,0 +1,72 @@
+"""What the user told a run: kept in its state, and obeyed on the next candle that closes."""
+
+from __future__ import annotations
+
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.events import Event
+from tradenb.core.lifecycle.opened import flatten
+from tradenb.core.lifecycle.scheduled import cancel
+from tradenb.core.lifecycle.state import EXITS, Command, State, Step
+from tradenb.core.rules import Rules
+from tradenb.core.signal import Signal
+from tradenb.core.timeframe import MINUTE, next_after
+
+
+def stop(state: State, at: int) -> State:
+    """Begin the graceful end at a moment: at once if nothing is open or scheduled.
+
+    Parameters
+    ----------
+    state : State
+    at : int
+        When it was asked for, ms UTC.
+    """
+    if state.signal is None:
+        return state._replace(stopping=True, done=True, commands=())
+    return give(state, Command(at, "stop"))
+
+
+def give(state: State, command: Command) -> State:
+    """Add a command; it acts on the first candle that closes after it was given."""
+    ordered = sorted((*state.commands, command), key=_given_at)
+    return state._replace(commands=tuple(ordered))
+
+
+def _given_at(command: Command) -> int:
+    return command.at
+
+
+def acts_at(command: Command, first: int) -> int:
+    """Return the close of the candle on which a command acts, at the earliest `first`."""
+    return max(next_after(command.at, MINUTE), first)
+
+
+def obey(state: State, candles: Candles, rules: Rules, at: int) -> Step:
+    """Let the commands act that were given before the candle closed.
+
+    cancel and flatten end a scheduled signal; stop does too, and ends the run where nothing is
+    open. On an open signal stop forbids further asks, and flatten closes it at the market price,
+    unless the test that stands before it finds the stop (or, with target_first, either) touched.
+    """
+    due = [command for command in state.commands if acts_at(command, at) == at]
+    state = state._replace(commands=state.commands[len(due) :])
+    events: tuple[Event, ...] = ()
+    flattened = False
+    for command in due:
+        if command.kind == "stop":
+            state = state._replace(stopping=True, done=state.signal is None)
+        if state.signal is None:
+            continue
+        if state.opened_at is not None:
+            flattened = flattened or command.kind == "flatten"
+        elif _ends_scheduled(command, state.signal):
+            note = command.cancel_id
+            step = cancel(state, state.signal, candles, rules, at, "user", note)
+            state, events = step.state.moved(at), step.events
+    if flattened and state.signal is not None and state.opened_at is not None:
+        return flatten(state, state.signal, state.opened_at, candles, rules, at)
+    return Step(at, EXITS, state, events, None)
+
+
+def _ends_scheduled(command: Command, signal: Signal) -> bool:
+    return command.kind != "cancel" or command.id is None or command.id == signal.id

@@ -1,0 +1,127 @@
+"""The lifecycle of one signal at a time, as a pure machine that is fed closed candles.
+
+The machine never reads, sleeps, calls back or looks at a clock. It says what happens next and what
+it lacks; the session (engine/session/pump.py) gives it that. One instance is one `State`, frozen;
+there is no other memory. `state.cursor` is the close time of the last candle that is done with.
+
+    advance(state, candles, rules, until)        what happens next, at most until then
+    answer(state, need, reply, candles, rules)   what follows from a reply
+
+Each returns a `Step`: *when* something takes effect (`at`, `phase`), the state and the events that
+it leads to, and what is needed then. Nothing has happened until the session lets the step take
+effect. It does so in the order of (at, phase, place in the run), so that several instances which
+share a risk book see one order of events, however far ahead each of them was computed.
+
+Each state has a file of its own: opened.py, scheduled.py, idle.py.
+
+State       looks for, in the candles after the cursor       takes effect in, leads to
+---------   ----------------------------------------------   ---------------------------------------
+any         commands given before the candle closed          EXITS    see commands.py
+open        stop, target (first touch of either)             EXITS    closed -> idle
+            expiry                                           EXITS    closed -> idle
+            levels on the way there                          EXITS    milestone
+scheduled   opened beyond the stop                           EXITS    cancelled price_reject -> idle
+            entry touched                                    ENTRIES  NeedClearance -> opened, or
+                                                                      opened and closed at the stop,
+                                                                      or rejected -> idle
+            waited too long                                  EXITS    cancelled timeout -> idle
+idle        next multiple of the interval                    ASKS     NeedCandidate -> rejected, or
+                                                                      NeedClearance -> opened,
+                                                                      scheduled, or rejected
+done        nothing                                                   NeedCandles
+
+An idle instance may be asked on the very candle on which it became idle. So a close at `c` leaves
+the cursor one candle *before* `c`: the candle is done with when it has been asked about. Only where
+a user's command ended something is the cursor put on `c` itself, and nobody is asked there.
+
+A `None` leaves no trace: the state is the same object and only `need.at` moves on. The gate of the
+asks is arithmetic (`c % every == 0`), so it cannot be shifted by a restart.
+"""
+
+from __future__ import annotations
+
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.lifecycle.commands import acts_at, obey
+from tradenb.core.lifecycle.idle import ask_again, enter, judged, next_ask
+from tradenb.core.lifecycle.opened import follow
+from tradenb.core.lifecycle.scheduled import activate, wait
+from tradenb.core.lifecycle.state import (
+    EXITS,
+    NEED_CANDLES,
+    NOT_ASKED,
+    WARM_UP,
+    Need,
+    NeedCandidate,
+    NeedClearance,
+    State,
+    Step,
+)
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import MINUTE
+
+
+def advance(state: State, candles: Candles, rules: Rules, until: int | None = None) -> Step:
+    """Find what happens next.
+
+    Parameters
+    ----------
+    state : State
+    candles : Candles
+        Gap-free 1m candles: history, and at least those after the cursor that are to be looked at.
+    rules : Rules
+    until : int, optional
+        Close time of the last candle to look at, ms UTC; default all.
+
+    Returns
+    -------
+    Step
+    """
+    end = candles.end if until is None else min(until, candles.end)
+    first = state.cursor + MINUTE
+    if first > end:
+        return Step(state.cursor, EXITS, state, (), NEED_CANDLES)
+    if state.done:
+        return Step(end, EXITS, state.moved(end), (), NEED_CANDLES)
+    beyond: Need | None = NEED_CANDLES
+    if state.commands:
+        acting = acts_at(state.commands[0], first)
+        if acting == first:
+            return obey(state, candles, rules, first)
+        if acting <= end:
+            end, beyond = acting - MINUTE, None
+    if state.signal is None:
+        return next_ask(state, first, end, beyond)
+    if state.opened_at is None:
+        return wait(state, state.signal, candles, rules, end, beyond)
+    return follow(state, state.signal, state.opened_at, candles, rules, end, beyond)
+
+
+def answer(state: State, need: Need, reply: object, candles: Candles, rules: Rules) -> Step:
+    """Say what follows from a reply.
+
+    Parameters
+    ----------
+    state : State
+        As it was when the need arose.
+    need : NeedCandidate or NeedClearance
+    reply : object
+        To NeedCandidate the strategy's answer (None, a `Candidate`, a mapping; anything else is
+        rejected), `WARM_UP` or `NOT_ASKED`; to NeedClearance None or a `Refusal`.
+    candles, rules
+        As for `advance`.
+
+    Returns
+    -------
+    Step
+    """
+    if isinstance(need, NeedCandidate):
+        # Nothing new: None as ever, or too little history once more.
+        nothing_new = WARM_UP if state.warming else None
+        if reply is nothing_new or reply is NOT_ASKED:
+            return ask_again(state, need)
+        return judged(state, need, reply, candles, rules)
+    if isinstance(need, NeedClearance):
+        if need.activation:
+            return activate(state, need, reply, candles, rules)
+        return enter(state, need, reply, candles, rules)
+    raise TypeError(f"only a candidate or a clearance can be answered, not {need!r}")

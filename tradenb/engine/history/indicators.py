@@ -1,0 +1,269 @@
+"""Indicators: columns that a user's function makes of all candles of a timeframe.
+
+In a backtest they are computed once over all candles of the run, in a live run anew whenever a
+candle of their timeframe has closed, always from the same first candle. What looks backwards only
+has the same bits in both. The strategy sees the row of the last closed candle, whatever the
+function has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.timeframe import iso
+from tradenb.engine.fingerprint import fingerprint, identity_of
+from tradenb.engine.history.user_columns import floats_of, table_of
+from tradenb.engine.history.windows import Histories
+from tradenb.errors import NotEnoughCandles, SpecError, UsageError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Function = Callable[..., Any]
+_ALL: Final = 1 << 40
+
+
+class Indicator(NamedTuple):
+    """A function that makes indicators of the candles of one timeframe.
+
+    Attributes
+    ----------
+    timeframe : str
+    function : callable
+        From a DataFrame of closed candles to a dict of columns, or a DataFrame.
+    window : int or None
+        In a live run only the last so many candles are given to it; None: all since the start of
+        the history.
+    tolerance : float
+        By how much a windowed value may differ from the whole one, relative to it (to 1 if it is
+        smaller).
+    """
+
+    timeframe: str
+    function: Function
+    window: int | None = None
+    tolerance: float = 0.0
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Its timeframe, module and qualified name; declared again, it replaces itself."""
+        return self.timeframe, *identity_of(self.function)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what it does, and on what."""
+        return f"{self.timeframe}:{fingerprint(self.function)}:{self.window}:{self.tolerance}"
+
+
+class Closed(NamedTuple):
+    """The candles that indicators may be computed from.
+
+    Attributes
+    ----------
+    histories : Histories
+    symbol : str
+    since : int
+        Open time of the first 1m candle that counts, ms UTC.
+    windowed : bool
+        Whether windows hold: in a live run.
+    """
+
+    histories: Histories
+    symbol: str
+    since: int = 0
+    windowed: bool = False
+
+    def until(self, timeframe: str, now: int) -> Candles:
+        """Return the candles of a timeframe that had closed at `now`, oldest first."""
+        found = self.histories.of(self.symbol).window(timeframe, _ALL, now, allow_fewer=True)
+        return found.between(max(self.since, found.start), now)
+
+    def frame(self, candles: Candles) -> pd.DataFrame:
+        """Return such candles as a frame that may be changed."""
+        return self.histories.of(self.symbol).frame(candles)
+
+
+class Coverage(NamedTuple):
+    """In how much of a run an indicator had a value.
+
+    Attributes
+    ----------
+    name, timeframe : str
+    candles : int
+        Candles of the timeframe whose value could be read in the run.
+    values : int
+        Those of them with a value.
+    first : int or None
+        Close time of the first of these, ms UTC.
+    """
+
+    name: str
+    timeframe: str
+    candles: int
+    values: int
+    first: int | None
+
+
+class _Column(NamedTuple):
+    values: Sequence[float]
+    first: int
+    step: int
+
+
+class Indicators(Mapping[str, float]):
+    """`ctx.indicators`: the value of each indicator at the last closed candle of its timeframe.
+
+    Parameters
+    ----------
+    declared : sequence of Indicator
+    closed : Closed
+        Where the candles are.
+
+    Attributes
+    ----------
+    now : int
+        The moment as of which values are given, ms UTC.
+    """
+
+    __slots__ = ("_closed", "_columns", "_declared", "_made", "_until", "now")
+
+    def __init__(self, declared: Sequence[Indicator], closed: Closed) -> None:
+        self.now = 0
+        self._declared = declared
+        self._closed = closed
+        self._until = -1
+        self._columns: dict[str, _Column] = {}
+        self._made: dict[Indicator, tuple[int, dict[str, _Column]]] = {}
+
+    def __getitem__(self, name: str) -> float:
+        """Return the value at the last candle that had closed, NaN where the function says so.
+
+        Raises
+        ------
+        UnknownName
+            When no function makes an indicator of that name.
+        NotEnoughCandles
+            When no candle of its timeframe had closed.
+        """
+        if self.now > self._until:
+            self.compute(self.now)
+        found = self._columns.get(name)
+        if found is None:
+            raise self._unknown(name)
+        values, first, step = found
+        row = (self.now - first) // step - 1
+        if row < 0:
+            raise NotEnoughCandles(f"no candle of indicator {name!r} closed by {iso(self.now)}")
+        return values[row]
+
+    def __iter__(self) -> Iterator[str]:
+        if self.now > self._until:
+            self.compute(self.now)
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"Indicators({', '.join(self)})"
+
+    def compute(self, until: int) -> None:
+        """Have the values of all moments up to `until`.
+
+        Raises
+        ------
+        SpecError
+            When a function returns no columns, or a name in two places.
+        UsageError
+            When a window gives other values than its tolerance allows.
+        """
+        made: dict[Indicator, tuple[int, dict[str, _Column]]] = {}
+        columns: dict[str, _Column] = {}
+        for item in self._declared:
+            candles = self._closed.until(item.timeframe, until)
+            known = self._made.get(item)
+            own = known[1] if known and known[0] == candles.end else self._columns_of(item, candles)
+            made[item] = (candles.end, own)
+            for name in own:
+                if name in columns:
+                    raise SpecError(
+                        f"indicator {name!r} is made twice, the second time on {item.timeframe}; "
+                        "give it another name there"
+                    )
+            columns |= own
+        self._made, self._columns, self._until = made, columns, until
+
+    def coverage(self, start: int, end: int) -> list[Coverage]:
+        """Say in how much of a period (close times, ms UTC) each indicator computed had a value."""
+        found = []
+        for item, (_, columns) in self._made.items():
+            for name, (values, first, step) in columns.items():
+                since = max(0, (start - first) // step - 1)
+                seen = np.asarray(values)[since : max(0, (end - first) // step)]
+                there = np.flatnonzero(~np.isnan(seen))
+                at = first + (since + int(there[0]) + 1) * step if len(there) else None
+                found.append(Coverage(name, item.timeframe, len(seen), len(there), at))
+        return found
+
+    def _columns_of(self, item: Indicator, candles: Candles) -> dict[str, _Column]:
+        if not self._closed.windowed or item.window is None or len(candles) <= item.window:
+            return self._made_of(item, candles)
+        own = self._made_of(item, candles.rows(len(candles) - item.window, len(candles)))
+        if item not in self._made:
+            _check_window(item, own, self._made_of(item, candles))
+        return own
+
+    def _made_of(self, item: Indicator, candles: Candles) -> dict[str, _Column]:
+        frame = self._closed.frame(candles)
+        what = f"indicators on {item.timeframe}"
+        columns = {}
+        for name, column in table_of(item.function(frame), frame, what).items():
+            floats: Any = floats_of(column, len(candles), f"{what}: {name!r}")
+            columns[name] = _Column(memoryview(floats), candles.start, candles.step)
+        return columns
+
+    def _unknown(self, name: object) -> Exception:
+        if not self._declared:
+            return UsageError(
+                f"there is no indicator {name!r}: this strategy declares none; decorate a function "
+                'with @name_of_the_strategy.indicators("15m")'
+            )
+        return unknown("indicator", name, self._columns)
+
+
+def _check_window(item: Indicator, windowed: dict[str, _Column], whole: dict[str, _Column]) -> None:
+    for name, column in whole.items():
+        right = column.values[-1]
+        found = windowed[name].values[-1] if name in windowed else np.nan
+        same = found == right or (np.isnan(found) and np.isnan(right))
+        if not same and not abs(found - right) <= item.tolerance * max(1.0, abs(right)):
+            raise UsageError(
+                f"indicator {name!r} is {found!r} over a window of {item.window} candles and "
+                f"{right!r} over all {len(column.values)}: more apart than tolerance = "
+                f"{item.tolerance:g}; widen the window or state a larger tolerance"
+            )
+
+
+def nothing(_df: object) -> dict[str, object]:
+    """Make no indicators."""
+    return {}
+
+
+def checked_window(
+    name: str, window: int | None, tolerance: float | None
+) -> tuple[int | None, float]:
+    """Refuse a window without a tolerance, and either that is no sensible number."""
+    what = f"{name!r}: indicators with window={window!r}, tolerance={tolerance!r}"
+    if (window is None) != (tolerance is None):
+        raise SpecError(f"{what}: give both or neither; a window changes values")
+    if window is None or tolerance is None:
+        return None, 0.0
+    if type(window) is not int or window < 1:
+        raise SpecError(f"{what}: window must be a whole number of candles, at least 1")
+    if not 0 <= tolerance < 1:
+        raise SpecError(f"{what}: tolerance must be at least 0 and below 1")
+    return window, float(tolerance)

@@ -1,0 +1,153 @@
+"""The machine's state and events as plain dicts, and back: what the store keeps.
+
+Pure functions. The dicts hold int, float, str, bool, None, lists and dicts only, so JSON gives them
+back exactly: a float is written with the digits that lead to the same double. What is read has been
+checked by the store (`store.body`), which knows these forms and not the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tradenb.core.events import EVENT_COLUMNS, Event
+from tradenb.core.lifecycle.state import Command, State
+from tradenb.core.signal import Refused, Signal, Trade
+
+Record = dict[str, Any]
+
+_PRICES: Final = frozenset(
+    {"price", "entry", "exit", "take_profit", "stop_loss", "size", "pnl_percent"}
+)
+_WHOLE: Final = {"int", "time", "whole"}
+_DECIMAL: Final = {"float", "decimal"}
+
+
+def to_record(state: State) -> Record:
+    """Return a state as a plain dict.
+
+    Parameters
+    ----------
+    state : State
+
+    Returns
+    -------
+    dict
+        An open signal is under "signal", a scheduled one under "scheduled".
+    """
+    held = None if state.signal is None else state.signal._asdict()
+    is_open = state.opened_at is not None
+    return {
+        "symbol": state.symbol,
+        "strategy": state.strategy,
+        "every": state.every,
+        "cursor": state.cursor,
+        "signal": held if is_open else None,
+        "scheduled": None if is_open else held,
+        "opened_at": state.opened_at,
+        "milestones": {"gained": state.gained, "lost": state.lost},
+        "warming": state.warming,
+        "stopping": state.stopping,
+        "done": state.done,
+        "commands": [_command_record(command) for command in state.commands],
+        "ids": list(state.ids),
+        "trades": [trade._asdict() for trade in state.trades],
+    }
+
+
+def from_record(record: Mapping[str, Any]) -> State:
+    """Return the state of a dict that `to_record` made and the store has checked."""
+    held = record["signal"] or record["scheduled"]
+    return State(
+        symbol=record["symbol"],
+        strategy=record["strategy"],
+        every=record["every"],
+        cursor=record["cursor"],
+        signal=None if held is None else Signal(**_exact(held)),
+        opened_at=record["opened_at"],
+        gained=record["milestones"]["gained"],
+        lost=record["milestones"]["lost"],
+        warming=record["warming"],
+        stopping=record["stopping"],
+        done=record["done"],
+        commands=tuple(Command(**command) for command in record["commands"]),
+        ids=tuple(record["ids"]),
+        trades=tuple(Trade(**_exact(trade)) for trade in record["trades"]),
+    )
+
+
+def event_to_row(event: Event) -> Record:
+    """Return an event as a plain dict with the columns of `EVENT_COLUMNS`."""
+    return {name: _plain(getattr(event, name), sort) for name, sort in EVENT_COLUMNS.items()}
+
+
+def row_to_event(row: Mapping[str, Any]) -> Event:
+    """Return the event of a row; it equals the one that was written in every column.
+
+    Notes
+    -----
+    A signal's own note and the moment of its decision are no columns. The signal of the event
+    returned has the event's note and moment instead.
+    """
+    row = _exact(row)
+    return Event(
+        seq=row["seq"],
+        at=row["at"],
+        symbol=row["symbol"],
+        strategy=row["strategy"],
+        kind=row["kind"],
+        signal=_signal_of_row(row),
+        price=row["price"],
+        exit_reason=row["exit_reason"],
+        pnl_percent=row["pnl_percent"],
+        level=row["level"],
+        late=row["late"],
+        note=row["note"],
+        mode=row["mode"],
+        wall=row["wall"],
+    )
+
+
+def _signal_of_row(row: Mapping[str, Any]) -> Signal | Refused | None:
+    if row["signal_id"] is None:
+        return None
+    if row["entry"] is None:
+        return Refused(row["signal_id"], row["position"])
+    return Signal(
+        id=row["signal_id"],
+        symbol=row["symbol"],
+        strategy=row["strategy"],
+        position=row["position"],
+        entry=row["entry"],
+        take_profit=row["take_profit"],
+        stop_loss=row["stop_loss"],
+        minutes=row["minutes"],
+        size=row["size"],
+        note=row["note"],
+        at=row["at"],
+    )
+
+
+def _command_record(command: Command) -> Record:
+    return {
+        "at": command.at,
+        "kind": command.kind,
+        "id": command.id,
+        "cancel_id": command.cancel_id,
+    }
+
+
+def _exact(record: Mapping[str, Any]) -> Record:
+    """Undo what other tools do to JSON: they write 100.0 as 100."""
+    return {
+        name: float(value) if name in _PRICES and value is not None else value
+        for name, value in record.items()
+    }
+
+
+def _plain(value: Any, sort: str) -> Any:
+    if value is None:
+        return None
+    if sort in _WHOLE:
+        return int(value)
+    return float(value) if sort in _DECIMAL else value

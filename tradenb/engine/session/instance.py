@@ -1,0 +1,103 @@
+"""One symbol and strategy in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.lifecycle.state import State
+from tradenb.core.rules import Rules
+from tradenb.engine.call import Call
+from tradenb.engine.context import Context
+from tradenb.engine.session.session_book import Book
+from tradenb.engine.session.vectorised import Signals
+from tradenb.engine.specs.strategy_spec import StrategySpec
+
+
+class Numbering:
+    """Numbers events; in a backtest all instances share one, a live run has its own."""
+
+    def __init__(self, last: int = 0) -> None:
+        self.last = last
+
+    def next(self) -> int:
+        """Return the next number."""
+        self.last += 1
+        return self.last
+
+
+class Instance:
+    """One symbol and strategy in one run: the state that moves, and what it is fed with.
+
+    Attributes
+    ----------
+    spec : StrategySpec
+    state : State
+    candles : Candles
+        History and the candles to be consumed.
+    place : int
+        Its place in the run: strategies in their order, within one the symbols.
+    asks_lost : int
+        Asks that ended in `NotEnoughCandles`.
+    rules : Rules
+    numbering : Numbering
+        Counts its events.
+    skipping : bool
+        The last ask was left out because it came too late: the row of such asks is unbroken.
+    halted : bool
+        The kill switch is on: nobody is asked.
+    busy : callable or None
+        Tells whether an ask that was left behind still runs; until it ends nobody is asked.
+    signals : Signals or None
+        The answers of a vectorised strategy.
+    """
+
+    def __init__(
+        self,
+        spec: StrategySpec,
+        state: State,
+        candles: Candles,
+        place: int,
+        make_context: Callable[[str], Context],
+        *,
+        rules: Rules,
+        numbering: Numbering,
+        saved: str = "{}",
+        signals: Signals | None = None,
+    ) -> None:
+        self.spec = spec
+        self.state = state
+        self.candles = candles
+        self.place = place
+        self.books: tuple[Book, ...] = ()
+        self.asks_lost = 0
+        self.rules = rules
+        self.numbering = numbering
+        self.callbacks = spec.callbacks
+        self.skipping = False
+        self.halted = False
+        self.busy: Callable[[], bool] | None = None
+        self.signals = signals
+        self._make_context = make_context
+        self.renew(saved)
+
+    def renew(self, saved: str) -> None:
+        """Make a new context with a saved user state; the old one may be in use by what hangs."""
+        self.context = self._make_context(saved)
+        what = f"strategy {self.spec.name}"
+        function = self.signals or self.spec.function
+        self.ask = Call(function, (self.context,), what, self.state.symbol, asks=True)
+
+
+def share_books(instances: Iterable[Instance]) -> None:
+    """Give the instances that name one rule one book."""
+    members: dict[str, list[Instance]] = {}
+    for instance in instances:
+        for rule in instance.spec.risk:
+            members.setdefault(rule.name, []).append(instance)
+    books: dict[str, Book] = {}
+    for instance in instances:
+        for rule in instance.spec.risk:
+            if rule.name not in books:
+                books[rule.name] = Book(rule.name, members[rule.name])
+        instance.books = tuple(books[rule.name] for rule in instance.spec.risk)

@@ -1,0 +1,162 @@
+"""The risk book of one rule while a session runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from tradenb.core.lifecycle.state import REMEMBERED, State
+from tradenb.core.risk import Earned, Held, Ledger, RiskBook, earned_by, in_order_of_closing
+from tradenb.core.signal import Signal, Trade
+
+
+class Member(Protocol):
+    """Who takes part in a book: an instance of the session, or somebody outside of it."""
+
+    @property
+    def place(self) -> float:
+        """Who comes first when two close at the same time."""
+
+    @property
+    def state(self) -> State:
+        """What it holds now, and what it closed."""
+
+
+class Outsider(NamedTuple):
+    """A run that shares rules with a session without being pumped by it.
+
+    Attributes
+    ----------
+    place : float
+        Where it stands among the instances, which count from 0.
+    state : State
+        As far as it is known.
+    rules : tuple of str
+        Names of its risk rules.
+    start : int
+        Close time from which its candles count, ms UTC.
+    """
+
+    place: float
+    state: State
+    rules: tuple[str, ...]
+    start: int
+
+
+class Company(NamedTuple):
+    """Who else takes part in the books of a session.
+
+    Attributes
+    ----------
+    outsiders : tuple of Outsider
+    since : dict of str to int
+        For each rule: the drawdown is that of trades that closed later, ms UTC.
+    """
+
+    outsiders: tuple[Outsider, ...]
+    since: Mapping[str, int]
+
+
+class Book:
+    """The risk book of one rule: who takes part, and what they closed.
+
+    Parameters
+    ----------
+    name : str
+        Of the rule; each instance asks its own function by this name.
+    insiders : sequence of Member
+        The instances of the session that name the rule.
+    """
+
+    def __init__(self, name: str, insiders: Sequence[Member]) -> None:
+        self.name = name
+        self._insiders = insiders
+        self.admit((), since=0)
+
+    def admit(self, outsiders: Sequence[Outsider], *, since: int) -> None:
+        """Make the book anew, with what others hold and closed.
+
+        Parameters
+        ----------
+        outsiders : sequence of Outsider
+            Those that do not name the rule are left out.
+        since : int
+            The drawdown is that of trades that closed later, ms UTC.
+        """
+        sharing = [item for item in outsiders if self.name in item.rules]
+        self._since = since
+        self._members: Sequence[Member] = [*self._insiders, *sharing]
+        closed = ((item.place, trade) for item in self._members for trade in item.state.trades)
+        self._closed: list[Trade] = list(in_order_of_closing(closed))
+        self._counts = Counter(map(_whose, self._closed))
+        self._earned: Earned | None = earned_by(self._closed, since=since)
+        self._ledger: Ledger | None = None
+        self.forget_held()
+
+    def forget_held(self) -> None:
+        """Look anew at who holds what: a member has begun or ended a signal, or opened it."""
+        self._holding: list[Member] | None = None
+        self._held: tuple[Held, ...] = ()
+
+    def add(self, trade: Trade) -> None:
+        """Enter a closed trade; of each instance the last 1,000 are kept."""
+        self._closed.append(trade)
+        self._earned = self._earned and earned_by((trade,), self._earned)
+        self._ledger = None
+        whose = _whose(trade)
+        self._counts[whose] += 1
+        if self._counts[whose] > REMEMBERED:
+            self._counts[whose] -= 1
+            self._closed.remove(next(kept for kept in self._closed if _whose(kept) == whose))
+            self._earned = None  # a sum of floats cannot lose its first term: it is made anew
+
+    def at(self, now: int, asking: Member) -> RiskBook:
+        """Return the book as it is now, without the signal of the one who asks.
+
+        A position that closed later, of somebody who is ahead, is shown as open.
+        """
+        if self._ledger is None:
+            self._ledger = Ledger(tuple(self._closed), self._earned, since=self._since)
+        if self._holding is None:
+            self._holding = [item for item in self._members if item.state.signal is not None]
+            self._held = _held_by(self._holding)
+        held = self._held
+        if asking.state.signal is not None:
+            held = _held_by(item for item in self._holding if item is not asking)
+        if self._closed and self._closed[-1].closed_at > now:
+            return self._earlier(now, held)
+        return RiskBook(now, held, self._ledger)
+
+    def _earlier(self, now: int, held: tuple[Held, ...]) -> RiskBook:
+        ahead = [trade for trade in self._closed if trade.opened_at <= now < trade.closed_at]
+        closed = tuple(trade for trade in self._closed if trade.closed_at <= now)
+        ledger = Ledger(closed, since=self._since)
+        return RiskBook(now, (*held, *map(_held_again, ahead)), ledger)
+
+
+def _held_by(members: Iterable[Member]) -> tuple[Held, ...]:
+    states = [member.state for member in members]
+    return tuple(Held(state.signal, state.opened_at) for state in states if state.signal)
+
+
+def _held_again(trade: Trade) -> Held:
+    """Return a closed position as it was held; its minutes are those that it lasted."""
+    signal = Signal(
+        id=trade.signal_id,
+        symbol=trade.symbol,
+        strategy=trade.strategy,
+        position=trade.position,
+        entry=trade.entry,
+        take_profit=trade.take_profit,
+        stop_loss=trade.stop_loss,
+        minutes=trade.minutes_held,
+        size=trade.size,
+        note=trade.note,
+        at=trade.opened_at,
+    )
+    return Held(signal, trade.opened_at)
+
+
+def _whose(trade: Trade) -> tuple[str, str]:
+    return trade.symbol, trade.strategy

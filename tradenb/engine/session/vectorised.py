@@ -1,0 +1,203 @@
+"""Vectorised signals: one candidate a candle, made by a user's function of the whole frame.
+
+The row of a candle is what the strategy answers when it is asked at that candle's close. From there
+on a candidate goes the way of all candidates: checks, risk rules, the machine. As with indicators
+the function gets all candles of a backtest at once, and in a live run those closed so far.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradenb.core.candles.arrays import Floats
+from tradenb.core.lifecycle.validation import FIELDS
+from tradenb.core.signal import Candidate
+from tradenb.engine.context import Context
+from tradenb.engine.history.indicators import Closed
+from tradenb.engine.history.user_columns import floats_of, table_of
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import SpecError, unknown
+
+LONG: Final = 1
+SHORT: Final = 2
+_PRICES: Final = ("take_profit", "stop_loss", "minutes", "entry", "size")
+_NEEDED: Final = ("position", "take_profit", "stop_loss", "minutes")
+_WORDS: Final = {LONG: "long", SHORT: "short"}
+
+
+class Table(NamedTuple):
+    """Candidates by candle.
+
+    Attributes
+    ----------
+    first : int
+        Close time of the candle of row 0, ms UTC.
+    step : int
+        Length of a candle, ms.
+    position : (n,) int8
+        0: no candidate, 1: long, 2: short.
+    numbers : dict of str to (n,) float64
+        take_profit, stop_loss, minutes, and entry and size if given; NaN where not given.
+    words : dict of str to (n,) object
+        id and note, if given.
+    """
+
+    first: int
+    step: int
+    position: NDArray[np.int8]
+    numbers: dict[str, Floats]
+    words: dict[str, NDArray[np.object_]]
+
+    def candidate(self, row: int) -> Candidate | None:
+        """Return the candidate of a row, or None."""
+        code = int(self.position[row])
+        if not code:
+            return None
+        values: dict[str, Any] = {name: float(column[row]) for name, column in self.numbers.items()}
+        if values["minutes"].is_integer():
+            values["minutes"] = int(values["minutes"])
+        for name in ("entry", "size"):
+            if math.isnan(values.get(name, 0.0)):
+                values[name] = None
+        for name, column in self.words.items():
+            values[name] = None if _is_missing(column[row]) else column[row]
+        return Candidate(position=_WORDS[code], **values)
+
+
+class Signals:
+    """The answers of a vectorised strategy in one run; called like any strategy.
+
+    Parameters
+    ----------
+    function : callable
+        The user's, from a frame to a frame of candidates.
+    every : str
+        Timeframe of the frame, and interval of the asks.
+    closed : Closed
+        Where the candles are.
+    """
+
+    def __init__(self, function: Callable[..., Any], every: str, closed: Closed) -> None:
+        self._function = function
+        self._every = every
+        self._closed = closed
+        self._made: tuple[int, Table] | None = None
+        self._rows: NDArray[np.intp] | None = None
+
+    def __call__(self, context: Context) -> Candidate | None:
+        """Answer for the moment of a context."""
+        now = context.now
+        if self._made is None or now > self._made[0]:
+            self.compute(now)
+        table = self.table
+        row = (now - table.first) // table.step
+        return table.candidate(row) if 0 <= row < len(table.position) else None
+
+    @property
+    def table(self) -> Table:
+        """The candidates of all candles so far."""
+        if self._made is None:
+            raise RuntimeError("compute first")
+        return self._made[1]
+
+    def compute(self, until: int) -> None:
+        """Have the answers of all moments up to `until`.
+
+        Raises
+        ------
+        SpecError
+            When the function returns no table of candidates.
+        """
+        candles = self._closed.until(self._every, until)
+        frame = self._closed.frame(candles)
+        what = "a vectorised strategy"
+        found = table_of(self._function(frame), frame, what)
+        made = _table(found, len(candles), candles.start + candles.step, candles.step, what)
+        self._made, self._rows = (until, made), None
+
+    def first(self, at: int) -> int | None:
+        """Return the first moment from `at` on at which there is an answer; None: ask and see."""
+        if self._made is None or at > self._made[0]:
+            return None
+        until, table = self._made
+        if self._rows is None:
+            self._rows = np.flatnonzero(table.position)
+        rows = self._rows
+        place = int(rows.searchsorted(-((table.first - at) // table.step)))
+        return table.first + int(rows[place]) * table.step if place < len(rows) else until + 1
+
+
+def signals_of(spec: StrategySpec, closed: Closed) -> Signals | None:
+    """Return the answers of a vectorised strategy; None of one that is asked."""
+    return Signals(spec.function, spec.every, closed) if spec.vectorised else None
+
+
+def _table(found: Mapping[str, Any], rows: int, first: int, step: int, what: str) -> Table:
+    for name in found:
+        if name not in FIELDS:
+            raise unknown("column of candidates", name, FIELDS)
+    missing = [name for name in _NEEDED if name not in found]
+    if missing:
+        raise SpecError(f"{what} must return the columns {', '.join(_NEEDED)}, lacks {missing}")
+    numbers = {
+        name: floats_of(_spread(found[name], rows), rows, f"{what}: {name!r}")
+        for name in _PRICES
+        if name in found
+    }
+    words = {
+        name: np.asarray(_spread(found[name], rows), dtype=object)
+        for name in ("id", "note")
+        if name in found
+    }
+    position = _positions(_spread(found["position"], rows), rows, what)
+    return Table(first, step, position, numbers, words)
+
+
+def _spread(column: Any, rows: int) -> Any:
+    """Repeat a single value for every row."""
+    if column is None or isinstance(column, str | int | float | np.number):
+        return np.full(rows, column, dtype=None if isinstance(column, int | float) else object)
+    return column
+
+
+def _positions(column: Any, rows: int, what: str) -> NDArray[np.int8]:
+    """Read the words long and short, or the signs of numbers; all else is refused."""
+    values = np.asarray(column)
+    if values.shape != (rows,):
+        raise SpecError(f"{what}: 'position' must have one value a candle ({rows})")
+    if values.dtype.kind not in "biuf":
+        values = _without_missing(values.astype(object))
+    if values.dtype.kind in "biuf":
+        return (values > 0) * np.int8(LONG) + (values < 0) * np.int8(SHORT)
+    codes = np.zeros(rows, dtype=np.int8)
+    codes[values == "long"] = LONG
+    codes[values == "short"] = SHORT
+    others = {str(value) for value in values[codes == 0] if value is not None and value != ""}
+    if others:
+        raise SpecError(
+            f"{what}: 'position' must be 'long', 'short' or None, or a number whose sign says so; "
+            f"had {min(others)!r:.60}"
+        )
+    return codes
+
+
+def _without_missing(values: Any) -> Any:
+    """Return numbers and None, of whatever kind, as numbers and NaN; words and None as they are."""
+    import pandas as pd
+
+    values[np.asarray(pd.isna(values))] = None
+    numbers = int | float | np.number | np.bool_
+    if all(item is None or isinstance(item, numbers) for item in values):
+        return values.astype(np.float64)
+    return values
+
+
+def _is_missing(value: Any) -> bool:
+    import pandas as pd
+
+    return value == "" or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))

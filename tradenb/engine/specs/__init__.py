@@ -1,0 +1,1 @@
+"""Strategies, risk rules and their names: declared by decorators, checked, and registered."""

@@ -1,0 +1,184 @@
+"""`@tn.strategy` and `@tn.risk`: how functions become specs with a name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, Final, cast
+
+from tradenb.call_errors import explained
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import (
+    CALLBACKS,
+    RiskSpec,
+    Strategy,
+    StrategySpec,
+    function_of,
+    is_async,
+)
+from tradenb.errors import SpecError
+
+_TAKES: Final = ("book", "candidate")
+
+
+@explained("tn.strategy")
+def strategy(
+    name: str,
+    *,
+    every: str,
+    risk: RiskSpec | str | Iterable[RiskSpec | str] = (),
+    history: str | None = None,
+    vectorised: bool = False,
+    on_schedule: Callable[[Any], Any] | None = None,
+    on_open: Callable[[Any], Any] | None = None,
+    on_milestone: Callable[[Any], Any] | None = None,
+    on_close: Callable[[Any], Any] | None = None,
+    on_cancel: Callable[[Any], Any] | None = None,
+    on_ping: Callable[[Any], Any] | None = None,
+) -> Callable[[Any], StrategySpec]:
+    """Register a function (or a `Strategy` class) as a strategy.
+
+    Parameters
+    ----------
+    name : str
+        How it is called in events, files and by other cells.
+    every : str
+        Interval at which it is asked: "1m", "5m", ... "1d".
+    risk : RiskSpec, str or several
+        Rules that every candidate must pass, asked in this order.
+    history : str, optional
+        How much history a run fetches before its start, such as "3d".
+    vectorised : bool, default False
+        The function is no callback: it gets a DataFrame of all candles of the timeframe `every`
+        (UTC index of open times) and returns a DataFrame, or a dict of columns, with the same rows:
+        position ("long", "short" or None; or a number whose sign says so), take_profit, stop_loss,
+        minutes, and if you like entry, size, id, note. Each row is the answer at its candle's
+        close. A value in place of a column counts for all rows.
+    on_schedule, on_open, on_milestone, on_close, on_cancel, on_ping : callable, optional
+        Called with the event; in a live run after it is on disk, and at most once: who dies in
+        between does not make the call after the restart. on_ping: each minute that a limit entry
+        waits.
+
+    Returns
+    -------
+    callable
+        A decorator; what it returns can still be called as the function.
+
+    Raises
+    ------
+    SpecError
+        When a name, an interval or a function cannot work, or the name is another function's.
+
+    Examples
+    --------
+    >>> @strategy("quiet", every="5m")
+    ... def quiet(ctx):
+    ...     return None
+    >>> quiet
+    <strategy quiet: every 5m>
+    """
+    given = {
+        "scheduled": on_schedule,
+        "opened": on_open,
+        "milestone": on_milestone,
+        "closed": on_close,
+        "cancelled": on_cancel,
+        "ping": on_ping,
+    }
+
+    def decorate(target: Any) -> StrategySpec:
+        owner = _owner(name, target)
+        callbacks = {kind: function for kind, function in given.items() if function is not None}
+        function = target if owner is None else owner.get_signal
+        spec = StrategySpec(
+            name=name,
+            function=_function(function, name, vectorised=vectorised),
+            every=every,
+            risk=_rules(risk),
+            history=history,
+            vectorised=vectorised,
+            callbacks={
+                kind: function_of(callback, f"{CALLBACKS[kind]} of {name!r}", "event")
+                for kind, callback in {**_methods(owner), **callbacks}.items()
+            },
+        )
+        return registry.register("strategy", spec)
+
+    if not isinstance(name, str):
+        raise SpecError(f'a strategy needs a name: @tn.strategy("dip", every="5m"), was {name!r}')
+    return decorate
+
+
+@explained("tn.risk")
+def risk(name: str) -> Callable[[Callable[..., Any]], RiskSpec]:
+    """Register a function as a risk rule.
+
+    Parameters
+    ----------
+    name : str
+        The rule's name; strategies that name the same rule share one book.
+
+    Returns
+    -------
+    callable
+        A decorator for `function(book, candidate)`, which lets pass with None and refuses with a
+        sentence. Any other answer, and an exception, refuses too and makes an `error` event.
+
+    Examples
+    --------
+    >>> @risk("one-at-a-time")
+    ... def one_at_a_time(book, candidate):
+    ...     return "one position at a time" if book.open_count else None
+    >>> one_at_a_time
+    <risk one-at-a-time>
+    """
+    if not isinstance(name, str):
+        raise SpecError(f'a risk rule needs a name: @tn.risk("my-rule"), was {name!r}')
+
+    def decorate(function: Callable[..., Any]) -> RiskSpec:
+        spec = RiskSpec(name=name, function=function_of(function, f"risk rule {name!r}", *_TAKES))
+        return registry.register("risk rule", spec)
+
+    return decorate
+
+
+def _function(function: Any, name: str, *, vectorised: bool) -> Callable[..., Any]:
+    found = function_of(function, f"strategy {name!r}", "df" if vectorised else "ctx")
+    if vectorised and is_async(found):
+        raise SpecError(f"strategy {name!r} is vectorised; it must be a plain function")
+    return found
+
+
+def _owner(name: str, target: Any) -> Strategy | None:
+    """Return the object of a strategy that is written as a class."""
+    if not inspect.isclass(target) and not isinstance(target, Strategy):
+        return None
+    kind = target if inspect.isclass(target) else type(target)
+    if not issubclass(kind, Strategy):
+        raise SpecError(f"{name!r}: a class must derive from tn.Strategy, was {kind.__name__}")
+    if kind.get_signal is Strategy.get_signal:
+        raise SpecError(f"{name!r}: {kind.__name__} must define get_signal(self, ctx)")
+    if isinstance(target, Strategy):
+        return target
+    try:
+        return kind()
+    except TypeError as error:
+        words = f"{kind.__name__} needs arguments, register an object of it; {error}"
+        raise SpecError(f"{name!r}: {words}") from None
+
+
+def _methods(owner: Strategy | None) -> dict[str, Callable[[Any], Any]]:
+    if owner is None:
+        return {}
+    found = {kind: getattr(owner, method, None) for kind, method in CALLBACKS.items()}
+    return {kind: method for kind, method in found.items() if method is not None}
+
+
+def _rules(given: RiskSpec | str | Iterable[RiskSpec | str]) -> tuple[RiskSpec, ...]:
+    one = isinstance(given, str) or callable(given) or not isinstance(given, Iterable)
+    several = cast("tuple[RiskSpec | str, ...]", (given,) if one else tuple(given))
+    rules = tuple(registry.find("risk rule", item, form=RiskSpec) for item in several)
+    names = [rule.name for rule in rules]
+    if len(set(names)) < len(names):
+        raise SpecError(f"each risk rule may be named once, were {names}")
+    return rules

@@ -1,0 +1,103 @@
+"""`tn.risks`: risk rules that are ready to use, registered under a name.
+
+Strategies that name the same rule share one book: `max_open(5, name="portfolio")` in two strategies
+allows five positions together.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tradenb.call_errors import explained
+from tradenb.core import risk
+from tradenb.core.signal import ExitReason
+from tradenb.engine.specs.registry import READY_MADE, registry
+from tradenb.engine.specs.strategy_spec import RiskSpec
+
+
+class _ReadyMade(RiskSpec):
+    """A rule of the house; it may replace, and be replaced by, any other under its name."""
+
+    at_once: ClassVar[bool] = True
+
+    terms: str
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The same for all of them."""
+        return READY_MADE
+
+    @property
+    def fingerprint(self) -> str:
+        """Its terms say what it does."""
+        return self.terms
+
+
+@explained("tn.risks.max_open")
+def max_open(count: int, *, name: str | None = None) -> RiskSpec:
+    """Allow at most `count` signals, open and scheduled together.
+
+    Parameters
+    ----------
+    count : int
+        At least 1.
+    name : str, optional
+        Name of the book; default made from the terms.
+    """
+    return _made(f"max_open({count})", name, risk.max_open(count))
+
+
+@explained("tn.risks.cooldown")
+def cooldown(
+    minutes: float, after: ExitReason | None = None, *, name: str | None = None
+) -> RiskSpec:
+    """Wait some minutes after a trade closed.
+
+    Parameters
+    ----------
+    minutes : float
+        Above 0.
+    after : {"take_profit", "stop_loss", "time_expired", "flattened"}, optional
+        Only after trades closed for this reason; default any.
+    name : str, optional
+        Name of the book; default made from the terms.
+    """
+    rule = risk.cooldown(minutes, after)
+    terms = f"cooldown({minutes:g}m)" if after is None else f"cooldown({minutes:g}m after {after})"
+    return _made(terms, name, rule)
+
+
+@explained("tn.risks.max_drawdown")
+def max_drawdown(percent: float, *, name: str | None = None) -> RiskSpec:
+    """Stop entering once the sum of pnl_percent has fallen this far below its peak.
+
+    Parameters
+    ----------
+    percent : float
+        Percent points, above 0. Once reached it stays; a new run starts afresh.
+    name : str, optional
+        Name of the book; default made from the terms.
+    """
+    rule = risk.max_drawdown(percent)
+    return _made(f"max_drawdown({percent:g}%)", name, rule)
+
+
+@explained("tn.risks.daily_loss")
+def daily_loss(percent: float, *, name: str | None = None) -> RiskSpec:
+    """Stop entering for the day (UTC) once its trades have lost this much together.
+
+    Parameters
+    ----------
+    percent : float
+        Percent points, above 0.
+    name : str, optional
+        Name of the book; default made from the terms.
+    """
+    rule = risk.daily_loss(percent)
+    return _made(f"daily_loss({percent:g}%)", name, rule)
+
+
+def _made(terms: str, name: str | None, rule: risk.RiskFunction) -> RiskSpec:
+    rule.__doc__ = "" if name is None else terms  # under another name a cell shows the terms
+    spec = _ReadyMade(name=terms if name is None else name, function=rule, terms=terms)
+    return registry.register("risk rule", spec)

@@ -1,0 +1,321 @@
+"""Declarations of strategies and risk rules: frozen, checked when they are made.
+
+A spec is shared by every run; whatever moves lives in an instance (engine/session/pump.py).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
+
+from tradenb.core.risk import RiskBook
+from tradenb.core.signal import Signal
+from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
+from tradenb.engine.context import Context
+from tradenb.engine.fingerprint import digest, fingerprint, identity_of
+from tradenb.engine.history.indicators import Indicator, checked_window, nothing
+from tradenb.engine.specs.repr_card import Shown
+from tradenb.errors import SpecError, UsageError
+
+CALLBACKS: Final[dict[str, str]] = {
+    "scheduled": "on_schedule",
+    "opened": "on_open",
+    "milestone": "on_milestone",
+    "closed": "on_close",
+    "cancelled": "on_cancel",
+    "ping": "on_ping",
+}
+"""Kind of event (and the waiting minute of a scheduled signal) and the callback it goes to."""
+
+_NAME_LIMIT: Final = 128
+Function = Callable[..., Any]
+
+
+class Strategy:
+    """Base of strategies written as classes: override `get_signal`.
+
+    Methods named on_open, on_close, on_schedule, on_milestone, on_cancel and on_ping are used as
+    callbacks. Register the class, or an object of it, with `tn.strategy`.
+
+    Examples
+    --------
+    >>> class Quiet(Strategy):
+    ...     def get_signal(self, ctx):
+    ...         return None
+    """
+
+    def get_signal(self, ctx: Context) -> object:  # noqa: ARG002 - to be overridden
+        """Return None, `tn.long(...)`, `tn.short(...)` or a mapping."""
+        raise SpecError(f"{type(self).__name__} must define get_signal(self, ctx)")
+
+
+class _Spec(Shown, BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    name: str
+    function: Callable[..., Any]
+
+    # As it was declared: what the function closes over may change while it runs.
+    _does: str = PrivateAttr("")
+
+    def __init__(self, **values: object) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SpecError(_all_problems(values.get("name"), error)) from None
+        self._does = fingerprint(self.function)
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        printable = name.isprintable() and name.strip() == name
+        if not name or not printable or len(name) > _NAME_LIMIT:
+            raise ValueError(
+                f"must be 1 to {_NAME_LIMIT} printable characters without spaces around them"
+            )
+        return name
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Module and qualified name of the function; the same identity may register again."""
+        return identity_of(self.function)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what the function does; unchanged by comments, moves and re-runs of a cell."""
+        return self._does
+
+
+class RiskSpec(_Spec):
+    """A risk rule: `function(book, candidate)` returns None, or a sentence that refuses.
+
+    Attributes
+    ----------
+    name : str
+    function : callable
+    at_once : bool
+        It is known to take no time: it may be called without a deadline.
+    """
+
+    at_once: ClassVar[bool] = False
+
+    def __call__(self, book: RiskBook, candidate: Signal) -> str | None:
+        """Ask the rule, as the plain function that it still is."""
+        return self.function(book, candidate)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<risk {self.name}>"
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        return f"risk rule {self.name}", [("", _first_line(self.function))]
+
+    __str__ = __repr__
+
+
+class StrategySpec(_Spec):
+    """A strategy: a function of one `Context`, asked at every multiple of an interval.
+
+    Attributes
+    ----------
+    name : str
+    function : callable
+    every : str
+        Interval of the asks, a timeframe.
+    risk : tuple of RiskSpec
+        Rules that are asked in this order.
+    history : str or None
+        How much history a run loads before its start, such as "3d"; None: all that the source
+        has in memory, else two days.
+    callbacks : dict
+        Kind of event -> function of the event.
+    vectorised : bool
+        The function makes a frame of candidates of a frame of candles.
+    """
+
+    every: str
+    risk: tuple[RiskSpec, ...] = ()
+    history: str | None = None
+    callbacks: dict[str, Callable[[Any], Any]] = {}
+    vectorised: bool = False
+
+    # What is declared after the function; whoever runs the spec takes what is there by then.
+    _indicators: tuple[Indicator, ...] = PrivateAttr(())
+
+    @field_validator("every", mode="before")
+    @classmethod
+    def _check_every(cls, every: object) -> object:
+        if not isinstance(every, str) or every not in TIMEFRAMES:
+            raise ValueError(f"must be one of {' '.join(TIMEFRAMES)}")
+        return every
+
+    @field_validator("history", mode="before")
+    @classmethod
+    def _check_history(cls, history: Any) -> Any:
+        if history is None:
+            return None
+        try:
+            duration_ms(history)
+        except UsageError:
+            raise ValueError("must look like '90m', '36h', '3d' or '2w'") from None
+        return history
+
+    def __call__(self, ctx: Any) -> Any:
+        """Ask the strategy, or give it a frame, as the plain function that it still is."""
+        return self.function(ctx)
+
+    def __repr__(self) -> str:
+        risk = f", risk={[rule.name for rule in self.risk]}" if self.risk else ""
+        return f"<strategy {self.name}: every {self.every}{risk}>"
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        return f"strategy {self.name}", [
+            ("every", self.every),
+            ("risk", ", ".join(rule.name for rule in self.risk)),
+            ("history", self.history or ""),
+            ("callbacks", ", ".join(self.callbacks)),
+            ("", _first_line(self.function)),
+        ]
+
+    __str__ = __repr__
+
+    def indicators(
+        self, timeframe: str, *, window: int | None = None, tolerance: float | None = None
+    ) -> Callable[[Function], Function]:
+        """Declare a function that makes indicators of the candles of a timeframe.
+
+        In a backtest it is called once with all candles, in a live run with all that have closed
+        since the run's history began. The strategy reads `ctx.indicators["name"]`: the value at the
+        last closed candle.
+
+        Parameters
+        ----------
+        timeframe : str
+            "1m" to "1d".
+        window : int, optional
+            In a live run give it only the last so many candles. What depends on all of them (an
+            exponential mean, a running sum) then differs in its last bits, or by more.
+        tolerance : float, optional
+            Needed with `window`: the largest difference to the value over all candles, relative to
+            that value (to 1 if it is smaller). Checked when a run starts.
+
+        Returns
+        -------
+        callable
+            A decorator for a function from a DataFrame (UTC index of open times; open, high, low,
+            close, volume) to a dict of columns or a DataFrame with the same rows.
+
+        Raises
+        ------
+        SpecError
+            When an argument cannot work, or the function takes something else than one frame.
+
+        Examples
+        --------
+        >>> import tradenb as tn
+        >>> @tn.strategy("above", every="5m")
+        ... def above(ctx):
+        ...     if ctx.price > ctx.indicators["mean"]:
+        ...         return tn.long(
+        ...             take_profit=1.02 * ctx.price, stop_loss=0.98 * ctx.price, minutes=60
+        ...         )
+        >>> @above.indicators("15m")
+        ... def means(df):
+        ...     return {"mean": df.close.rolling(96).mean()}
+        """
+        if self.vectorised:
+            raise SpecError(
+                f"{self.name!r} is vectorised and sees the whole frame; compute the columns there"
+            )
+        item = Indicator(timeframe, nothing, *checked_window(self.name, window, tolerance))
+        if timeframe not in TIMEFRAMES:
+            raise SpecError(
+                f"{self.name!r}: timeframe of indicators must be one of {' '.join(TIMEFRAMES)}, "
+                f"was {timeframe!r}"
+            )
+
+        def decorate(function: Function) -> Function:
+            what = f"indicators of {self.name!r}"
+            made = item._replace(function=function_of(function, what, "df"))
+            if is_async(function):
+                raise SpecError(f"{what} must be a plain function, not an async one")
+            others = [own for own in self._indicators if own.identity != made.identity]
+            self._indicators = (*others, made)
+            return function
+
+        return decorate
+
+    @property
+    def declared(self) -> tuple[Indicator, ...]:
+        """The indicators declared so far."""
+        return self._indicators
+
+    @property
+    def counts_from_start(self) -> bool:
+        """Whether what it computes depends on where its history starts."""
+        return self.vectorised or bool(self._indicators)
+
+    @property
+    def every_ms(self) -> int:
+        """Interval of the asks, ms."""
+        return timeframe_ms(self.every)
+
+    @property
+    def history_ms(self) -> int:
+        """History loaded from a source that is not in memory, ms."""
+        return duration_ms(self.history or "2d")
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the function, its interval, its indicators and its risk rules."""
+        parts = [self._does, self.every, str(self.history)]
+        parts += [f"{rule.name}:{rule.fingerprint}" for rule in self.risk]
+        parts += ["vectorised"] * self.vectorised
+        parts += [item.fingerprint for item in self._indicators]
+        return digest("\n".join(parts))
+
+
+def function_of(target: object, kind: str, *parameters: str) -> Callable[..., Any]:
+    """Return a user's function, having checked that it takes these parameters.
+
+    Raises
+    ------
+    SpecError
+        When it cannot be called with that many arguments, or yields what it should return.
+    """
+    if not callable(target):
+        raise SpecError(f"{kind} must be a function, was {target!r:.80}")
+    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+        raise SpecError(f"{kind} must return its answer, not yield it")
+    try:
+        inspect.signature(target).bind(*parameters)
+    except ValueError:
+        return target  # a builtin without a signature
+    except TypeError as error:
+        count = "one argument" if len(parameters) == 1 else f"{len(parameters)} arguments"
+        words = f"{count} ({', '.join(parameters)})"
+        raise SpecError(f"{kind} must take {words}; {error}") from None
+    return target
+
+
+def is_async(function: object) -> bool:
+    """Tell whether calling the function gives a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - an object with an async __call__
+    )
+
+
+def _all_problems(name: object, error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        field = ".".join(str(part) for part in item["loc"])
+        words = item["msg"].removeprefix("Value error, ")
+        field += " " if item["type"] == "value_error" else ": "
+        lines.append(f"{field}{words}, was {item['input']!r:.80}")
+    return f"{name!r:.80}: " + "; ".join(lines)
+
+
+def _first_line(function: Callable[..., Any]) -> str:
+    return (function.__doc__ or "").strip().partition("\n")[0]

@@ -1,0 +1,1 @@
+"""Candles of exchanges, kept on disk by the month."""

@@ -1,0 +1,139 @@
+"""`tn.candles`: candles as a DataFrame, from any source, with a progress bar if it takes long."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.call_errors import explained
+from tradenb.core.candles.arrays import NAMES, Candles, resample
+from tradenb.core.rules import Rules
+from tradenb.core.symbol import canonical
+from tradenb.core.timeframe import iso, timeframe_ms, to_ms
+from tradenb.engine.ports import Loaded
+from tradenb.errors import CandleError
+from tradenb.exchanges.resolve_exchange import candle_source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DELAY_S: Final = 0.5
+
+
+@explained("tn.candles")
+def candles(
+    symbol: str,
+    *,
+    exchange: Any,
+    start: Any = None,
+    end: Any = None,
+    timeframe: str = "1m",
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Return closed candles as a DataFrame.
+
+    Candles of an exchange are kept on disk: what was fetched once is not fetched again.
+
+    Parameters
+    ----------
+    symbol : str
+        Such as "BTC/USDT" or "BTCUSDT".
+    exchange : exchange or str
+        An exchange, a registered name, or the name of an exchange that ccxt knows.
+    start, end : int, str, datetime or Timestamp, optional
+        The period, `end` exclusive; UTC where no zone is given. Default all there is; a real
+        exchange needs `start`, and its `end` is now by default.
+    timeframe : str, default "1m"
+        Higher ones are built from 1m candles; a candle that is cut off at an end is left out.
+    progress : bool, default True
+        Show a progress bar if it takes longer than half a second.
+
+    Returns
+    -------
+    DataFrame
+        Columns open, high, low, close (quote currency) and volume (base currency), float64; a UTC
+        index `time` of open times. Missing minutes are filled flat, with volume 0.
+
+    Raises
+    ------
+    UsageError
+        When an argument cannot work.
+    CandleError
+        When candles are refused, or none lie in the period.
+    ExchangeError
+        When candles cannot be fetched.
+    """
+    step = timeframe_ms(timeframe)
+    loaded = fetched(symbol, exchange=exchange, start=start, end=end, progress=progress)
+    return frame_of(resample(loaded.candles, step))
+
+
+def fetched(
+    symbol: str, *, exchange: Any, start: Any = None, end: Any = None, progress: bool = True
+) -> Loaded:
+    """Return closed 1m candles, and what was found in them; the parameters are those of `candles`.
+
+    The counts are those of all that the source looked at.
+    """
+    source = candle_source(exchange)
+    first = None if start is None else to_ms(start, "start")
+    last = None if end is None else to_ms(end, "end")
+    with _Bar(canonical(symbol), enabled=progress) as bar:
+        candles, intake = source.load(
+            symbol, start=first, end=last, history=0, rules=Rules(), progress=bar.show
+        )
+    begin = candles.start if first is None else first
+    found = candles.between(begin, candles.end if last is None else last)
+    if not len(found):
+        raise CandleError(
+            f"{canonical(symbol)} of {source.name}: no candles from {_when(first)} to "
+            f"{_when(last)}; there are candles from {iso(candles.start)} to {iso(candles.end)}",
+            code="range",
+        )
+    return Loaded(found, intake)
+
+
+def frame_of(found: Candles) -> pd.DataFrame:
+    """Return candles as a DataFrame with a UTC index of open times."""
+    import pandas as pd
+
+    times = pd.DatetimeIndex(found.time.astype("datetime64[ms]"), name="time")
+    columns = {name: getattr(found, name) for name in NAMES}
+    return pd.DataFrame(columns, index=times.tz_localize("UTC"))
+
+
+def _when(at: int | None) -> str:
+    return "the beginning" if at is None else iso(at)
+
+
+class _Bar:
+    """A tqdm bar that appears when the work takes a while."""
+
+    def __init__(self, words: str, *, enabled: bool) -> None:
+        self._words = words
+        self._enabled = enabled
+        self._began = time.monotonic()
+        self._tqdm: Any = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._tqdm is not None:
+            self._tqdm.close()
+
+    def show(self, done: int, all_: int) -> None:
+        if self._tqdm is None:
+            if not self._enabled or time.monotonic() - self._began < _DELAY_S:
+                return
+            from tqdm.auto import tqdm
+
+            self._tqdm = tqdm(total=all_, desc=self._words, unit=" candles", leave=False)
+        self._tqdm.n = done
+        self._tqdm.refresh()

@@ -1,0 +1,45 @@
+"""What a call was given as its exchange: an object, or the name of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tradenb.engine.ports import CandleSource
+from tradenb.errors import UsageError
+
+
+def candle_source(given: object) -> CandleSource:
+    """Return a source of candles.
+
+    Parameters
+    ----------
+    given : exchange or str
+        An object, the name of one that is registered, or of an exchange that ccxt knows.
+
+    Raises
+    ------
+    UnknownName
+        When no exchange has the name; the nearest are named.
+    UsageError
+        When it is something else.
+    """
+    found: Any = given
+    if isinstance(given, str):
+        from tradenb.exchanges.ccxt.ccxt_factory import source_named
+
+        found = source_named(given)
+    if not isinstance(found, CandleSource):
+        raise UsageError(
+            "exchange must be an exchange such as tn.frame_exchange(df), or the name of one such "
+            f"as 'binance', was {_described(given)}"
+        )
+    return found
+
+
+def _described(given: object) -> str:
+    kind = type(given).__name__
+    return (
+        f"a {kind}: wrap it, exchange=tn.frame_exchange(df)"
+        if kind == "DataFrame"
+        else (f"{given!r:.80}")
+    )

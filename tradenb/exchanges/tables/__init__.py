@@ -1,0 +1,1 @@
+"""Candles from tables: DataFrames, files, and what functions of the user return."""

@@ -1,0 +1,157 @@
+"""Raw columns, whatever they are called and typed, as `Rows`.
+
+Every source that reads tables (DataFrame, Parquet, CSV, npy) finds its columns and converts them
+here, so that the same table gives the same candles from everywhere. Nothing is judged here but
+names and types; prices and times are judged in `core.intake`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from numbers import Real
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradenb.core.candles.arrays import Floats, Times
+from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.timeframe import to_ms
+from tradenb.errors import CandleError, UsageError
+
+NAMES: Final = ("open", "high", "low", "close", "volume")
+TIME_NAMES: Final = ("timestamp", "time", "datetime", "date", "open_time")
+_SHORT: Final = dict(zip("tohlcv", ("timestamp", *NAMES), strict=True))
+_BLOCK: Final = 4096
+_TIMES_GO: Final = "; the times go into a column timestamp, in ms, or into the index as dates"
+
+Raw = NDArray[Any]
+
+
+class Places(NamedTuple):
+    """Where the columns are; `time` is None if the index holds the times."""
+
+    time: int | None
+    values: tuple[int, ...]
+
+
+def find(names: Sequence[object], *, timed_index: bool = False) -> Places:
+    """Find the columns that make candles; upper and lower case do not matter.
+
+    Parameters
+    ----------
+    names : sequence
+        Names of all columns; those that are not needed are passed over.
+    timed_index : bool, default False
+        Whether there is an index of times, which only a column named "timestamp" supersedes.
+
+    Raises
+    ------
+    CandleError
+        When columns are missing, or two have one name; code "columns".
+    """
+    lower = [str(name).strip().lower() for name in names]
+    wanted = TIME_NAMES[:1] if timed_index else TIME_NAMES
+    time = next((name for name in wanted if name in lower), None)
+    missing = [name for name in NAMES if name not in lower]
+    missing += [] if time or timed_index else ["timestamp"]
+    if missing:
+        found = ", ".join(repr(name) for name in names) or "none"
+        times = "" if time or timed_index else _TIMES_GO
+        raise CandleError(
+            f"columns are missing: {', '.join(missing)}; found: {found}{times}", code="columns"
+        )
+    for name in (*NAMES, *([time] if time else [])):
+        alike = [repr(given) for given, low in zip(names, lower, strict=True) if low == name]
+        if len(alike) > 1:
+            raise CandleError(
+                f"column {name} is ambiguous: {' and '.join(alike)}; drop or rename one",
+                code="columns",
+            )
+    return Places(lower.index(time) if time else None, tuple(lower.index(n) for n in NAMES))
+
+
+def rows_of(time: Raw, values: Sequence[Raw]) -> Rows:
+    """Convert a column of times and the five others, in the order of `NAMES`."""
+    columns = (_floats(column, name) for column, name in zip(values, NAMES, strict=True))
+    return Rows(_times(time), *columns)
+
+
+def rows_of_array(array: Raw) -> Rows:
+    """Convert an (n, 6) array of numbers, or an (n,) array with named fields, always copying."""
+    names = array.dtype.names
+    if array.ndim == 1 and names is not None:
+        places = find([_SHORT.get(name, name) for name in names])
+        fields = [np.ascontiguousarray(array[names[place]]) for place in places.values]
+        return rows_of(array[names[places.time or 0]], fields)
+    if array.ndim != 2 or array.shape[1] != 6 or array.dtype.kind not in "iuf":
+        raise CandleError(
+            "an array of candles must be of shape (n, 6), [t_ms, open, high, low, close, volume], "
+            f"or have fields of these names; was {array.dtype} of shape {array.shape}",
+            code="columns",
+        )
+    columns = [np.empty(len(array)) for _ in range(6)]
+    for start in range(0, len(array), _BLOCK):  # in blocks that stay in the processor's cache
+        block = array[start : start + _BLOCK]
+        for place, column in enumerate(columns):
+            column[start : start + _BLOCK] = block[:, place]
+    return rows_of(columns[0], columns[1:])
+
+
+def _times(column: Raw) -> Times:
+    match column.dtype.kind:
+        case "i" | "u":
+            return column.astype(np.int64, copy=False)
+        case "M":
+            return _exact_ms(column)
+        case "f":
+            return _whole_ms(column)
+    times = np.empty(len(column), dtype=np.int64)
+    for index, value in enumerate(column):
+        times[index] = _time(index, value)
+    return times
+
+
+def _exact_ms(column: Raw) -> Times:
+    times = column.astype("datetime64[ms]")
+    cut = (times != column) & ~np.isnat(times)
+    if cut.any():
+        index = int(cut.argmax())
+        raise _bad(index, "grid", f"time must be whole ms, was {column[index]}")
+    return times.view(np.int64)
+
+
+def _whole_ms(column: Raw) -> Times:
+    whole = np.isfinite(column) & (np.floor(column) == column) & (np.abs(column) < 2.0**53)
+    if not whole.all():
+        index = int(whole.argmin())
+        value = float(column[index])
+        raise _bad(index, "grid", f"time must be whole ms since the epoch, was {value!r}")
+    return column.astype(np.int64)
+
+
+def _time(index: int, value: object) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is int and abs(value) < 2**53:
+        return value  # judged with all other whole numbers, in `core.rows`
+    try:
+        return to_ms(value)
+    except UsageError as error:
+        raise _bad(index, "grid", str(error)) from None
+
+
+def _floats(column: Raw, name: str) -> Floats:
+    if column.dtype.kind in "iuf":
+        return np.asarray(column, dtype=np.float64)
+    numbers = np.empty(len(column))
+    for index, value in enumerate(column):
+        if type(value) is bool or not isinstance(value, Real | Decimal):
+            raise _bad(index, "not_finite", f"{name} must be a number, was {value!r}")
+        numbers[index] = value
+    return numbers
+
+
+def _bad(index: int, code: str, words: str) -> CandleError:
+    return CandleError(f"candle in row {index}: {words}", code=code, index=index)

@@ -1,0 +1,237 @@
+"""Candles from files on disk, each symbol read when it is first asked for."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence, Set
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tradenb.call_errors import explained
+from tradenb.core.candles.intake import accept
+from tradenb.core.candles.raw_rows import Rows, when
+from tradenb.core.rules import Rules
+from tradenb.core.symbol import canonical
+from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.specs.repr_card import Shown
+from tradenb.errors import CandleError, UsageError, unknown
+from tradenb.exchanges.memo import Kept
+from tradenb.exchanges.tables.file_readers import READERS, read
+
+_LISTED: Final = 12
+
+
+class FileExchange(Shown):
+    """A source of candles in files; made by `file_exchange`."""
+
+    def __init__(self, patterns: tuple[Path, ...], *, name: str) -> None:
+        self._patterns = patterns
+        self._kept = Kept()
+        self._name = name
+        self._files()  # says now, not at the first load, if there are none
+
+    @property
+    def name(self) -> str:
+        """Name under which it is registered."""
+        return self._name
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Canonical symbols of which there are files now, sorted."""
+        return tuple(sorted(self._files()))
+
+    def __repr__(self) -> str:
+        return f"file_exchange({', '.join(str(pattern) for pattern in self._patterns)})"
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        return "file_exchange", [("", ", ".join(str(pattern) for pattern in self._patterns))]
+
+    def load(
+        self,
+        symbol: str,
+        *,
+        start: int | None,  # noqa: ARG002 - whole files are read, the caller cuts
+        end: int | None,  # noqa: ARG002
+        history: int,  # noqa: ARG002
+        rules: Rules,
+        progress: Progress | None = None,
+    ) -> Loaded:
+        """Return all candles of a symbol; see `engine.ports.CandleSource`.
+
+        Files that have changed since, or have come or gone, are read anew.
+        """
+        key, files = canonical(symbol), self._files()
+        if key not in files:
+            raise unknown("symbol", key, files, hint=f"(in {self!r})")
+        factor = rules.price_anomaly_factor
+        stamp = (factor, *(_stamp(path) for path in files[key]))
+        return self._kept.get(key, stamp, lambda: _loaded(files[key], factor, progress))
+
+    def _files(self) -> dict[str, list[Path]]:
+        """Return the files of each symbol, each file once."""
+        files: dict[str, list[Path]] = {}
+        for path in dict.fromkeys(path for pattern in self._patterns for path in _match(pattern)):
+            files.setdefault(_symbol(path), []).append(path)
+        return files
+
+
+@explained("tn.file_exchange")
+def file_exchange(
+    pattern: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, name: str = "files"
+) -> FileExchange:
+    """Take candles from Parquet, CSV or npy files.
+
+    Parameters
+    ----------
+    pattern : str or path, or a list of them
+        Files, folders, or patterns such as "data/*.parquet". The symbol is the file's name up to
+        the first "-"; files of one symbol are joined in order of their first candles. Parquet and
+        CSV have the columns that `frame_exchange` takes (CSV names them in its first line); npy is
+        an (n, 6) array [t_ms, open, high, low, close, volume], or has fields of these names.
+    name : str, default "files"
+        Name of the exchange.
+
+    Returns
+    -------
+    FileExchange
+
+    Raises
+    ------
+    UsageError
+        When nothing matches, or a file is of no kind that can be read. What is wrong with the
+        candles themselves is a CandleError when they are first used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/BTCUSDT-1m.npy", [[1704067200000, 1, 2, 1, 2, 5]])
+    ...     file_exchange(f"{folder}/*.npy").symbols
+    ('BTCUSDT',)
+    """
+    given = _several(pattern)
+    if not given:
+        raise UsageError("pattern must name at least one file, was an empty list")
+    return FileExchange(tuple(Path(one).expanduser().absolute() for one in given), name=name)
+
+
+def _several(pattern: object) -> list[str | os.PathLike[str]]:
+    if isinstance(pattern, str | os.PathLike):
+        return [pattern]
+    # A DataFrame can be iterated too, and gives strings.
+    given: list[Any] = [*pattern] if isinstance(pattern, Sequence | Set | Iterator) else [None]
+    if not all(isinstance(item, str | os.PathLike) for item in given):
+        raise UsageError(
+            "pattern must be a file, a folder or a pattern such as 'data/*.parquet', or a list of "
+            f"them, was {pattern!r:.80}"
+        )
+    return given
+
+
+def _match(pattern: Path) -> list[Path]:
+    """Return the readable files that a pattern stands for, at least one."""
+    if pattern.is_dir():
+        found = [path for path in pattern.iterdir() if path.suffix.lower() in READERS]
+    elif pattern.exists():
+        found = [pattern]
+    else:
+        folder, rest = _split(pattern)
+        found = [path for path in folder.glob(rest) if path.is_file()] if rest else []
+    found = sorted(path for path in found if not path.name.startswith("."))
+    if not found:
+        raise UsageError(f"no file matches {str(pattern)!r}; {_contents(pattern)}")
+    for path in found:
+        if path.suffix.lower() not in READERS:
+            raise UsageError(
+                f"{str(path)!r} is of no kind that can be read ({', '.join(READERS)}); "
+                "give a narrower pattern such as 'data/*.parquet'"
+            )
+    return found
+
+
+def _split(pattern: Path) -> tuple[Path, str]:
+    """Split a pattern into the folder before its first wildcard, and the rest."""
+    plain = 0
+    while plain < len(pattern.parts) and not set("*?[") & set(pattern.parts[plain]):
+        plain += 1
+    return Path(*pattern.parts[:plain]), "/".join(pattern.parts[plain:])
+
+
+def _contents(pattern: Path) -> str:
+    folder = _split(pattern)[0]
+    while not folder.is_dir():
+        folder = folder.parent
+    names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{str(folder)!r} holds {', '.join(names[:_LISTED]) or 'nothing'}{more}"
+
+
+def _symbol(path: Path) -> str:
+    try:
+        return canonical(path.stem.split("-")[0])
+    except UsageError as error:
+        raise UsageError(f"{path.name!r} must begin with a symbol and '-': {error}") from None
+
+
+def _stamp(path: Path) -> tuple[Path, int, int]:
+    status = path.stat()
+    return path, status.st_mtime_ns, status.st_size
+
+
+def _loaded(paths: list[Path], factor: float, progress: Progress | None) -> Loaded:
+    # No name here holds the raw columns: what is dropped inside `accept` is freed at once.
+    lengths: list[tuple[str, int]] = []
+    try:
+        return Loaded(*accept(_joined(_read_all(paths, progress), lengths), factor=factor))
+    except CandleError as error:
+        if not lengths:  # refused while reading, and the file is named already
+            raise
+        raise _in_its_file(error, lengths) from None
+
+
+def _read_all(paths: list[Path], progress: Progress | None) -> Iterator[tuple[str, Rows]]:
+    for done, path in enumerate(paths, start=1):
+        yield path.name, read(path)
+        if progress:
+            progress(done, len(paths))
+
+
+def _joined(files: Iterable[tuple[str, Rows]], lengths: list[tuple[str, int]]) -> Rows:
+    """Return the rows of all files in order of their first times; note how long each is."""
+    parts = sorted(
+        ((name, rows) for name, rows in files), key=lambda part: part[1].time[:1].tolist()
+    )
+    full = [part for part in parts if len(part[1].time)] or parts[:1]
+    for (before, earlier), (name, later) in itertools.pairwise(full):
+        if later.time[0] < earlier.time[-1]:
+            raise CandleError(
+                f"{name} begins at {when(later.time[0])}, before {before} ends "
+                f"({when(earlier.time[-1])}); files of one symbol must not overlap by more than "
+                "one candle: drop or cut one",
+                code="order",
+                index=0,
+            )
+    lengths.extend((name, len(rows.time)) for name, rows in full)
+    if len(full) == 1:
+        return full[0][1]
+    columns = [list(column) for column in zip(*(rows for _, rows in full), strict=True)]
+    del parts, full, earlier, later  # each column's parts go when they are joined
+    return Rows(*(np.concatenate(columns.pop(0)) for _ in range(6)))
+
+
+def _in_its_file(error: CandleError, lengths: list[tuple[str, int]]) -> CandleError:
+    """Say the same of the row in its own file."""
+    if error.index is None:
+        names = ", ".join(name for name, _ in lengths)
+        return CandleError(f"{names}: {error}", code=error.code)
+    ends = list(itertools.accumulate(length for _, length in lengths))
+    place = bisect.bisect_right(ends, error.index)
+    name, length = lengths[place]
+    row = error.index - ends[place] + length
+    words = str(error).replace(f"row {error.index}", f"row {row}", 1)
+    return CandleError(f"{name}: {words}", code=error.code, index=row)

@@ -1,0 +1,182 @@
+"""Candles from DataFrames that a notebook has already.
+
+pandas is imported only inside functions: whoever holds a DataFrame has imported it. Columns are
+not copied where their type fits; pandas' copy-on-write keeps them from changing under us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tradenb.call_errors import explained
+from tradenb.core.candles.intake import accept
+from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.rules import Rules
+from tradenb.core.symbol import canonical
+from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.specs.repr_card import Shown
+from tradenb.errors import CandleError, UsageError, unknown
+from tradenb.exchanges.memo import Kept
+from tradenb.exchanges.tables.column_detection import TIME_NAMES, Raw, find, rows_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ANY = ""  # stands for every symbol; no canonical symbol is empty
+
+
+class FrameExchange(Shown):
+    """A source of candles that are in memory; made by `frame_exchange`."""
+
+    def __init__(self, frames: Mapping[str, pd.DataFrame], *, name: str) -> None:
+        # A shallow copy shares its data with the user's frame until one of the two is written to.
+        self._frames = {symbol: frame.copy(deep=False) for symbol, frame in frames.items()}
+        self._kept = Kept()
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """Name under which it is registered."""
+        return self._name
+
+    def __repr__(self) -> str:
+        symbols = ", ".join(symbol or "any symbol" for symbol in self._frames)
+        return f"frame_exchange({self._name!r}: {symbols})"
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        return f"frame_exchange {self._name}", [
+            ("symbols", ", ".join(symbol or "any symbol" for symbol in self._frames))
+        ]
+
+    def load(
+        self,
+        symbol: str,
+        *,
+        start: int | None,  # noqa: ARG002 - all candles are in memory, the caller cuts
+        end: int | None,  # noqa: ARG002
+        history: int,  # noqa: ARG002
+        rules: Rules,
+        progress: Progress | None = None,
+    ) -> Loaded:
+        """Return all candles of a symbol; see `engine.ports.CandleSource`."""
+        key = _ANY if _ANY in self._frames else canonical(symbol)
+        if key not in self._frames:
+            raise unknown("symbol", key, self._frames, hint=f"(in {self!r})")
+        factor = rules.price_anomaly_factor
+        loaded = self._kept.get(key, factor, lambda: self._accepted(key, factor))
+        if progress:
+            progress(1, 1)
+        return loaded
+
+    def _accepted(self, key: str, factor: float) -> Loaded:
+        try:
+            return Loaded(*accept(rows_of_frame(self._frames[key]), factor=factor))
+        except CandleError as error:
+            words = f"{key}: {error}" if key else str(error)
+            raise CandleError(words, code=error.code, index=error.index) from None
+
+
+@explained("tn.frame_exchange")
+def frame_exchange(
+    frames: pd.DataFrame | Mapping[str, pd.DataFrame], *, name: str = "frame"
+) -> FrameExchange:
+    """Take candles from a DataFrame, or from one for each symbol.
+
+    Parameters
+    ----------
+    frames : DataFrame or dict of str to DataFrame
+        1m candles, oldest first. One frame answers for any symbol. Columns open, high, low, close,
+        volume, in upper or lower case; further ones are passed over. The open times: a column
+        `timestamp`, else a DatetimeIndex, else a column (or named index) time, datetime, date or
+        open_time; int ms since the epoch, datetime or ISO string; without a time zone it is UTC.
+        Later changes of the frame do not change the candles.
+    name : str, default "frame"
+        Name of the exchange.
+
+    Returns
+    -------
+    FrameExchange
+
+    Raises
+    ------
+    UsageError
+        When it is given something else, or two symbols that are the same without "/". What is
+        wrong with the candles themselves is a CandleError when they are first used.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> times = pd.date_range("2024-01-01", periods=3, freq="min")
+    >>> prices = pd.DataFrame({"open": 1, "high": 2, "low": 1, "close": 2, "volume": 5}, times)
+    >>> frame_exchange({"BTC/USDT": prices})
+    frame_exchange('frame': BTCUSDT)
+    """
+    given = frames if isinstance(frames, Mapping) else {_ANY: frames}
+    if not given:
+        raise UsageError("frames must hold at least one DataFrame, was an empty dict")
+    checked: dict[str, pd.DataFrame] = {}
+    for symbol, frame in given.items():
+        short = symbol if symbol is _ANY else canonical(symbol)
+        if short in checked:
+            raise UsageError(f"frames must hold a symbol once; {short!r} is in it twice")
+        checked[short] = _frame(frame)
+    return FrameExchange(checked, name=name)
+
+
+def rows_of_frame(frame: pd.DataFrame) -> Rows:
+    """Convert a DataFrame of candles; columns are views where their type allows it.
+
+    Raises
+    ------
+    CandleError
+        When columns are missing or ambiguous, or a value is no number or time.
+    """
+    import pandas as pd
+
+    index = frame.index
+    named = str(index.name).strip().lower() in TIME_NAMES
+    timed = isinstance(index, pd.DatetimeIndex) or named
+    places = find(list(frame.columns), timed_index=timed)
+    time = index.to_series() if places.time is None else frame.iloc[:, places.time]
+    rows = rows_of(_array(time), [_array(frame.iloc[:, place]) for place in places.values])
+    return Rows(*(_holding(column, frame) for column in rows))
+
+
+def _frame(value: object) -> pd.DataFrame:
+    import pandas as pd
+
+    if not isinstance(value, pd.DataFrame):
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise UsageError(f"frames must be a pandas DataFrame or a dict of them, was {kind}")
+    return value
+
+
+def _array(series: pd.Series[Any]) -> Raw:
+    """Return a column as numpy: numbers as they are, times in UTC, all else as objects."""
+    dtype: Any = series.dtype
+    if isinstance(dtype, np.dtype):
+        return series.to_numpy()
+    match dtype.kind:
+        case "M":
+            return series.to_numpy(dtype="datetime64[ns]")
+        case "i" | "u" | "f" if series.hasnans:
+            return series.to_numpy(dtype=np.float64, na_value=np.nan)
+        case "i" | "u" | "f":
+            return series.to_numpy(dtype=dtype.numpy_dtype)
+    return series.astype(object).to_numpy()
+
+
+class _Holding:
+    """A column that keeps its frame alive: copy-on-write protects only frames that are."""
+
+    def __init__(self, column: Raw, frame: pd.DataFrame) -> None:
+        described = column.__array_interface__
+        self.__array_interface__ = {**described, "data": (described["data"][0], True)}
+        self._alive = (column, frame)
+
+
+def _holding(column: Raw, frame: pd.DataFrame) -> Raw:
+    return np.asarray(_Holding(column, frame))

@@ -1,0 +1,72 @@
+"""What a user's function may answer with, as `Rows`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tradenb.core.candles.raw_rows import Rows
+from tradenb.errors import CandleError, SpecError
+from tradenb.exchanges.tables.column_detection import Raw, rows_of, rows_of_array
+
+_ROW = "[t_ms, open, high, low, close, volume]"
+
+
+def rows_of_answer(answer: Any) -> Rows:
+    """Convert one answer.
+
+    Parameters
+    ----------
+    answer : list or tuple of rows, (n, 6) array, or DataFrame
+        1m candles.
+
+    Raises
+    ------
+    CandleError
+        When it is something else, or a row is; the row is named.
+    SpecError
+        When it is a coroutine, so the function should have been declared `async def`.
+    """
+    if isinstance(answer, list | tuple):
+        return _rows_of_list(answer)
+    if isinstance(answer, np.ndarray):
+        return rows_of_array(answer)
+    if type(answer).__module__.startswith("pandas") and hasattr(answer, "columns"):
+        from tradenb.exchanges.tables.frame_source import rows_of_frame
+
+        return rows_of_frame(answer)
+    if inspect.iscoroutine(answer):
+        answer.close()
+        raise SpecError("the function answered with a coroutine; declare it with async def")
+    raise CandleError(
+        f"the answer must be a list of rows {_ROW}, an (n, 6) array or a DataFrame, was "
+        f"{_short(answer)}",
+        code="columns",
+    )
+
+
+def _rows_of_list(rows: Sequence[Any]) -> Rows:
+    for index, row in enumerate(rows):
+        if not isinstance(row, list | tuple | np.ndarray) or len(row) != 6:
+            raise CandleError(
+                f"row {index} of the answer must be {_ROW}, was {_short(row)}",
+                code="columns",
+                index=index,
+            )
+    time, *values = (_column(rows, place) for place in range(6))
+    return rows_of(time, values)
+
+
+def _column(rows: Sequence[Any], place: int) -> Raw:
+    column = np.empty(len(rows), dtype=object)
+    for index, row in enumerate(rows):
+        column[index] = row[place]
+    return column
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else text[:117] + "..."

@@ -1,0 +1,1 @@
+"""Collecting what a strategy needs from a notebook: definitions, imports and values."""

@@ -1,0 +1,84 @@
+"""A function that was defined inside another one, as a definition of its own."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tradenb.errors import ExportError
+from tradenb.exporting.collect.cells import Cell
+from tradenb.exporting.collect.parts import Place
+from tradenb.exporting.collect.statements import check_statement, function_of
+
+
+class Piece(NamedTuple):
+    """A function taken out: its text, the names it looks up, and where they are found."""
+
+    name: str
+    text: str
+    uses: frozenset[str]
+    closed: Mapping[str, Any]
+    space: Mapping[str, Any]
+    place: Place
+    maker: str
+
+
+def lifted(name: str, value: Any) -> Piece:
+    """Take the function of a value out of where it was defined.
+
+    Raises
+    ------
+    ExportError
+        When its text is not to be had.
+    """
+    function = function_of(value)
+    assert function is not None  # noqa: S101 - who calls has looked
+    code = function.__code__
+    owner = function.__qualname__.rpartition(".")[0]
+    if owner and not owner.endswith("<locals>"):
+        raise ExportError(
+            f"`{name}` belongs to the class {owner.rpartition('.')[2]}, which no cell defines at "
+            "its top; define the class there"
+        )
+    text = "".join(linecache.getlines(code.co_filename))
+    node = _node_of(text, code.co_firstlineno, code.co_name)
+    if node is None:
+        raise ExportError(
+            f"the text of `{name}` is gone ({Path(code.co_filename).name}); define it in a cell or "
+            "in a file"
+        )
+    whole = Cell(0, Path(code.co_filename).name, text)
+    own = textwrap.dedent(whole.lines_of(node))
+    statement = Cell(0, whole.label, own).statements[0]
+    check_statement(name, statement, function.__globals__)
+    closure = {}
+    for free, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        closure[free] = cell.cell_contents
+    place = (1, 0, code.co_firstlineno)
+    maker = function.__qualname__.partition(".<locals>")[0]
+    return Piece(code.co_name, own, statement.uses, closure, function.__globals__, place, maker)
+
+
+def made_together(one: Any, other: Any) -> bool:
+    """Tell whether both were defined inside the same function: a call of it makes both again."""
+    owners = {
+        getattr(function_of(it), "__qualname__", "").rpartition(".")[0] for it in (one, other)
+    }
+    return len(owners) == 1 and owners.pop().endswith("<locals>")
+
+
+def _node_of(text: str, line: int, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+            first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
+            if first == line:
+                return node
+    return None

@@ -1,0 +1,93 @@
+"""The one namespace of a script while it is collected, and the cells that its parts come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import ExportError
+from tradenb.exporting.collect.cells import Book
+from tradenb.exporting.collect.parts import Collection, Part
+from tradenb.exporting.collect.statements import function_of
+from tradenb.exporting.collect.values import described, is_plain, literal
+
+Space = Mapping[str, Any]
+
+
+class Script:
+    """What was collected so far.
+
+    Attributes
+    ----------
+    found : Collection
+    """
+
+    def __init__(self) -> None:
+        self.found = Collection()
+        self._books: dict[int, tuple[int, Book]] = {}
+        self._spaces: list[Space] = []
+        self._part_of: dict[str, int] = {}
+
+    def is_new(self, name: str, value: Any, user: str) -> bool:
+        """Note that a name is needed; tell whether it was not.
+
+        Raises
+        ------
+        ExportError
+            When the script has another value under the name.
+        """
+        known = self.found.values
+        if name not in known:
+            known[name] = value
+            return True
+        same = known[name] is value or (
+            is_plain(value) and is_plain(known[name]) and literal(value) == literal(known[name])
+        )
+        if not same:
+            raise ExportError(
+                f"{user} needs another `{name}` than the rest of the script ({described(value)} "
+                f"and {described(known[name])}); a script has one namespace: rename one of them"
+            )
+        return False
+
+    def add(self, part: Part, uses: Iterable[str]) -> None:
+        """Add a part, which comes after those that define what it uses."""
+        needs = {self._part_of[used] for used in uses if used in self._part_of}
+        number = self.found.add(part, needs)
+        self._part_of.update(dict.fromkeys(part.names, number))
+
+    def book(self, space: Space) -> Book:
+        """Return the statements of a namespace."""
+        if id(space) not in self._books:
+            self._spaces.append(space)  # kept, so that no other gets its id
+            self._books[id(space)] = (len(self._books), Book(space))
+        return self._books[id(space)][1]
+
+    def rank(self, space: Space) -> int:
+        """Return where the definitions of a namespace stand: modules first, the notebook last."""
+        self.book(space)
+        return -self._books[id(space)][0]
+
+
+def space_of(value: Any) -> Space | None:
+    """Return the namespace in which the user's function of a value was defined, if it has one."""
+    function = function_of(value)
+    if function is None or function.__module__.startswith("tradenb."):
+        return None
+    return function.__globals__
+
+
+def original(space: Space, value: Any) -> Any:
+    """Return the strategy of a cell of which a run holds a copy."""
+    if not isinstance(value, StrategySpec):
+        return value
+    specs = [item for item in list(space.values()) if isinstance(item, StrategySpec)]
+    same = [item for item in specs if item.function is value.function]
+    return next((item for item in same if item.fingerprint == value.fingerprint), value)
+
+
+def name_in(space: Space, value: Any) -> str | None:
+    """Return a name of a value in a namespace; the shortest, without those IPython makes."""
+    found = [name for name, item in space.items() if item is value and not name.startswith("_")]
+    return min(found, key=lambda name: (len(name), name), default=None)

@@ -1,0 +1,186 @@
+"""What a notebook file runs, and the part of its cells that is needed for it, executed.
+
+The last call of `tn.live.background`, `tn.live.run` or `tn.live.rehearse` says it, else the last
+backtest. Calls themselves are never executed: nothing goes live.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import builtins
+import inspect
+import linecache
+import os
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from tradenb.errors import ExportError
+from tradenb.exporting.collect.cells import Book, Statement
+from tradenb.exporting.collect.statements import BLOCKS, check_notebook, reads_environment
+
+_CALLS: Final = (
+    ("live.background", "live.run", "live.rehearse"),
+    ("backtest.run", "backtest.background"),
+)
+"""The more telling ones first."""
+_IMPORTS: Final = (ast.Import, ast.ImportFrom)
+_AWAIT: Final = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+
+class Wanted(NamedTuple):
+    """A call in a notebook: the expressions of its arguments."""
+
+    symbol: ast.expr
+    arguments: dict[str, ast.expr]
+    is_live: bool
+
+
+class Notebook:
+    """The cells of a file, of which only what is needed is executed.
+
+    Parameters
+    ----------
+    texts : list of str
+        As `cells_of_file` gives them.
+
+    Attributes
+    ----------
+    names : dict
+        The names that were made.
+    """
+
+    def __init__(self, texts: list[str]) -> None:
+        self.names: dict[str, Any] = {"__name__": "__main__", "In": texts}
+        self._book = Book(self.names)
+        self._done: set[int] = set()
+        self._wanted: set[str] = set()
+        imports = (item for item in self._book if isinstance(item.node, _IMPORTS))
+        self._imported = {name for item in imports for name in item.binds}
+
+    def calls(self) -> Iterator[Wanted]:
+        """Give what the notebook runs, the most telling call first, then the latest."""
+        for suffixes in _CALLS:
+            for statement in reversed(list(self._book)):
+                for node in reversed(list(ast.walk(statement.node))):
+                    if isinstance(node, ast.Call) and _dotted(node.func).endswith(suffixes):
+                        given = {item.arg: item.value for item in node.keywords if item.arg}
+                        symbol = node.args[0] if node.args else given.get("symbol")
+                        if symbol is not None and {"strategy", "exchange"} <= set(given):
+                            yield Wanted(symbol, given, is_live=suffixes is _CALLS[0])
+
+    def strategies(self) -> list[str]:
+        """Return the names of functions and classes that are marked as strategies."""
+        return [
+            statement.node.name
+            for statement in self._book
+            if isinstance(statement.node, BLOCKS)
+            for item in statement.node.decorator_list
+            if isinstance(item, ast.Call) and _dotted(item.func).endswith("strategy")
+        ]
+
+    def value(self, expression: ast.expr | str) -> Any:
+        """Execute what an expression needs, and then the expression."""
+        node = (
+            ast.parse(expression, mode="eval").body if isinstance(expression, str) else expression
+        )
+        self._need({item.id for item in ast.walk(node) if isinstance(item, ast.Name)})
+        code = compile(ast.Expression(node), "<export>", "eval", dont_inherit=True)
+        try:
+            return eval(code, self.names)  # noqa: S307 - the user's own cell
+        except Exception as error:
+            words = f"{type(error).__name__}: {error}"
+            raise ExportError(f"`{ast.unparse(node)}` of the notebook raised {words}") from error
+
+    def _need(self, names: set[str]) -> None:
+        """Execute the statements that make some names, in their order."""
+        self._wanted |= names
+        wanted = self._closure()
+        for place, statement in enumerate(self._book):
+            if place in wanted and place not in self._done:
+                self._done.add(place)
+                self._execute(statement)
+
+    def _closure(self) -> set[int]:
+        found: set[int] = set()
+        while True:
+            more = {
+                place
+                for place, statement in enumerate(self._book)
+                if place not in found and _makes(statement, self._wanted, self._imported)
+            }
+            if not more:
+                return found
+            found |= more
+            for place, statement in enumerate(self._book):
+                if place in more:
+                    self._wanted |= statement.uses | statement.binds
+
+    def _execute(self, statement: Statement) -> None:
+        name = min(statement.binds, default="a statement")
+        check_notebook(name, statement)
+        _check_environment(statement)
+        cell = statement.cell
+        file = f"<{cell.label} of the notebook>"
+        lines = cell.text.splitlines(keepends=True)
+        linecache.cache[file] = (len(cell.text), None, lines, file)
+        module = ast.Module([statement.node], [])
+        try:
+            code = compile(module, file, "exec", _AWAIT, dont_inherit=True)
+            made = eval(code, self.names)  # noqa: S307 - the user's own cell
+            if inspect.iscoroutine(made):
+                asyncio.run(made)
+        except NameError as error:
+            if error.name and not hasattr(builtins, error.name):
+                raise ExportError(
+                    f"{cell.label} uses `{error.name}`, which no cell before it defines: its cell "
+                    "was deleted, or stands below (hidden state). Write it above, and try Run All"
+                ) from error
+            raise
+        except Exception as error:
+            words = f"{type(error).__name__}: {error}"
+            raise ExportError(f"{cell.label} raised {words}; try Run All in Jupyter") from error
+
+
+def _makes(statement: Statement, wanted: set[str], imported: set[str]) -> bool:
+    """Tell whether a statement makes a wanted name, or changes what it stands for.
+
+    A function that a module is asked to call does neither; it may send, or go live.
+    """
+    node = statement.node
+    if statement.binds & wanted:
+        return True
+    if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+        return True
+    targets: list[ast.expr] = []
+    match node:
+        case ast.Assign():
+            targets = node.targets
+        case ast.AugAssign() | ast.AnnAssign():
+            targets = [node.target]
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner))):
+            return _base(owner) in wanted - imported or ".risks." in f".{_dotted(owner)}."
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            calls = [item for item in node.decorator_list if isinstance(item, ast.Call)]
+            return any(_base(item.func) in wanted - imported for item in calls)
+    return any(_base(target) in wanted for target in targets)
+
+
+def _check_environment(statement: Statement) -> None:
+    for name in reads_environment(statement.node):
+        if name not in os.environ and "environ[" in ast.unparse(statement.node):
+            raise ExportError(
+                f"{statement.cell.label} reads {name} from the environment, and it is not there; "
+                f"set it and try again: {name}=... tradenb export ..."
+            )
+
+
+def _base(node: ast.expr) -> str:
+    """Return the name with which an expression begins: that of `a.b[c].d` is `a`."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _dotted(node: ast.expr) -> str:
+    return ast.unparse(node) if isinstance(node, ast.Attribute | ast.Name) else ""

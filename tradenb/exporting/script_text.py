@@ -1,0 +1,187 @@
+"""The text of a script: imports on top, definitions in order, one `main`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from tradenb import __version__
+from tradenb.core.rules import Rules
+from tradenb.errors import ExportError
+from tradenb.exporting.collect.parts import Collection, Part
+from tradenb.exporting.collect.values import literal
+
+WIDTH: Final = 88
+_MARK: Final = re.compile(r"(?s)\A(.*\n)# written by tn\.export, sha256 ([0-9a-f]{64})\n\Z")
+_RUN_SCRIPT: Final = "from tradenb.script import run_script"
+
+
+class Job(NamedTuple):
+    """What a script runs.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+    strategies : tuple of str
+        Their names in the registry.
+    strategy_names : tuple of str
+        Their names in Python.
+    exchange_name : str
+        In Python.
+    rules : Rules
+    home : Path
+    """
+
+    symbols: tuple[str, ...]
+    strategies: tuple[str, ...]
+    strategy_names: tuple[str, ...]
+    exchange_name: str
+    rules: Rules
+    home: Path
+
+
+def script_text(found: Collection, job: Job, *, file: str, verified: str) -> str:
+    """Write the script.
+
+    Parameters
+    ----------
+    found : Collection
+    job : Job
+    file : str
+        Its name, for the examples in its docstring.
+    verified : str
+        What was compared, in a sentence.
+
+    Returns
+    -------
+    str
+        Its last line says what the text was when it was written.
+    """
+    head = [_docstring(job, found.secrets, file, verified), ""]
+    if found.futures:
+        head += ["from __future__ import annotations", ""]
+    head += _import_lines(found.imports | _own_imports(found, job))
+    body = "\n".join(head) + "\n" + _definitions(found.ordered()) + _main(job)
+    text = re.sub(r"[ \t]+\n", "\n", body)
+    return f"{text}# written by tn.export, sha256 {_digest(text)}\n"
+
+
+def _own_imports(found: Collection, job: Job) -> set[str]:
+    """Return what `main` needs; refuse names of the user that it would hide.
+
+    Raises
+    ------
+    ExportError
+        When a definition has a name that the script needs for itself.
+    """
+    taken = {"main", "run_script"} & set(found.values)
+    has_rules = bool(_rules_lines(job.rules))
+    if has_rules and getattr(found.values.get("tn"), "__name__", "tradenb") != "tradenb":
+        taken.add("tn")
+    if taken:
+        raise ExportError(f"the script needs the name {min(taken)} for itself; rename yours")
+    return {_RUN_SCRIPT} | ({"import tradenb as tn"} if has_rules else set())
+
+
+def is_ours(text: str) -> bool:
+    """Tell whether a file was written by an export, and not changed since."""
+    found = _MARK.match(text)
+    return found is not None and found[2] == _digest(found[1])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _docstring(job: Job, secrets: Iterable[str], file: str, verified: str) -> str:
+    what = f"{', '.join(job.strategies)} on {', '.join(job.symbols)}"
+    lines = [
+        f'"""{what}, exported from a notebook by tradenb {__version__}.',
+        "",
+        f"    python {file}              trade on paper until it is stopped",
+        f"    python {file} --take-over  take the run over from who has it, position and all",
+        f"    python {file} --dry-run    show what it would do now; changes nothing",
+        f"    python {file} --help       all settings and exit codes",
+        "",
+        *textwrap.wrap(verified, WIDTH),
+    ]
+    names = sorted(secrets)
+    if names:
+        lines += ["", *textwrap.wrap(f"It reads {', '.join(names)} from the environment.", WIDTH)]
+    first, *others = [line.replace("\\", "\\\\") for line in lines]
+    safe = [first[:3] + first[3:].replace('"', "'"), *(line.replace('"', "'") for line in others)]
+    return "\n".join([*safe, '"""'])
+
+
+def _import_lines(lines: Iterable[str]) -> list[str]:
+    """Return imports in the usual order: the standard library, packages, ours among them."""
+
+    def top(line: str) -> str:
+        return line.split()[1].partition(".")[0]
+
+    known = sys.stdlib_module_names
+    standard = sorted((line for line in lines if top(line) in known), key=_order)
+    others = sorted((line for line in lines if top(line) not in known), key=_order)
+    return [*standard, *([""] if standard and others else []), *others]
+
+
+def _order(line: str) -> tuple[bool, str]:
+    return line.startswith("from"), line.lower()
+
+
+def _definitions(parts: list[Part]) -> str:
+    """Return the definitions with the empty lines that Python's style guide wants."""
+    text, before = "", None
+    for part in parts:
+        apart = part.is_block or (before is not None and before.is_block)
+        gap = "\n\n" if apart else "\n" if before is None or "\n" in part.text else ""
+        text += f"{gap}{part.text.strip(chr(10))}\n"
+        before = part
+    return text
+
+
+def _main(job: Job) -> str:
+    several = len(job.strategy_names) > 1
+    strategies = ", ".join(job.strategy_names)
+    lines = [
+        "",
+        "",
+        "def main() -> int:",
+        '    """Run until it is stopped; the exit code says how it ended."""',
+        "    return run_script(",
+        f"        {_listed(job.symbols)},",
+        f"        strategy={f'[{strategies}]' if several else strategies},",
+        f"        exchange={job.exchange_name},",
+        *_rules_lines(job.rules),
+        f"        home={literal(str(job.home))},",
+        "    )",
+        "",
+        "",
+        'if __name__ == "__main__":',
+        "    raise SystemExit(main())",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _listed(symbols: tuple[str, ...]) -> str:
+    return literal(symbols[0]) if len(symbols) == 1 else literal(list(symbols))
+
+
+def _rules_lines(rules: Rules) -> list[str]:
+    changed: Mapping[str, Any] = rules.model_dump(exclude_defaults=True)
+    if not changed:
+        return []
+    items = [f"{name}={literal(value)}" for name, value in changed.items()]
+    line = f"        rules=tn.Rules({', '.join(items)}),"
+    if len(line) <= WIDTH:
+        return [line]
+    inside = ", ".join(items)
+    if len(inside) + 12 <= WIDTH:
+        return ["        rules=tn.Rules(", f"            {inside}", "        ),"]
+    return ["        rules=tn.Rules(", *(f"            {item}," for item in items), "        ),"]

@@ -1,0 +1,108 @@
+"""How a run begins: the history before its first tick, and the state that it goes on from."""
+
+from __future__ import annotations
+
+import logging
+
+from tradenb.core.lifecycle.state import Command, State
+from tradenb.core.timeframe import iso
+from tradenb.engine.context import Context
+from tradenb.engine.history.indicators import Closed, Indicators
+from tradenb.engine.history.windows import History
+from tradenb.engine.session.instance import Instance, Numbering
+from tradenb.engine.session.vectorised import signals_of
+from tradenb.live.live_run import LiveRun
+from tradenb.live.state.storage import Kept
+
+log = logging.getLogger("tradenb")
+
+
+def kept_or_new(run: LiveRun, now: int) -> Kept:
+    """Return what a run goes on from; one that was ended by `stop` begins anew at `now`."""
+    fresh = State(run.symbol, run.strategy, run.spec.every_ms, now)
+    if run.kept is None:
+        return Kept(fresh, "{}", run.shelf.last_seq(), now, 0, (), run.place)
+    state = run.kept.state
+    if not state.done:
+        # How often it is asked may have been changed since.
+        return run.kept._replace(state=state._replace(every=run.spec.every_ms))
+    # Cooldown and daily loss go on counting what was lost; the drawdown begins at `start`. What
+    # closed later than now did so by a clock that was wrong.
+    trades = tuple(trade for trade in state.trades if trade.closed_at <= now)
+    return begun_anew(run.kept, fresh._replace(trades=trades))
+
+
+def ends_unbegun(run: LiveRun, command: Command | None) -> bool:
+    """Tell whether a run without candles can end: it is left (None), or holds nothing to follow."""
+    if command is None:
+        return True
+    return command.kind == "stop" and (run.kept is None or run.kept.state.signal is None)
+
+
+def begun_anew(kept: Kept, state: State) -> Kept:
+    """Begin a new run on an old document: numbers, ids and the journal go on."""
+    fresh = state._replace(ids=kept.state.ids)
+    return kept._replace(state=fresh, user_state="{}", start=state.cursor, history_start=0)
+
+
+def begin(run: LiveRun, kept: Kept, history: History) -> None:
+    """Give a run its instance."""
+    run.start = kept.start
+    # After a restart less of the past is loaded than the run has seen.
+    run.history_start = kept.history_start or min(history.candles.start, kept.start)
+    first = _first_of_history(run, history)
+    run.outbox = [*kept.outbox]
+    run.told_seq = _last_told(kept)
+    run.histories.put(history)
+
+    closed = Closed(run.histories, run.symbol, first, windowed=True)
+
+    def make_context(saved: str) -> Context:
+        indicators = Indicators(run.spec.declared, closed)
+        return Context(run.symbol, "live", run.rules, run.histories, saved, indicators)
+
+    run.instance = Instance(
+        run.spec,
+        kept.state,
+        history.candles,
+        run.place,
+        make_context,
+        rules=run.rules,
+        numbering=Numbering(kept.last_seq),
+        saved=kept.user_state,
+        signals=signals_of(run.spec, closed),
+    )
+
+
+def history_span(run: LiveRun, kept: Kept, cursor: int) -> int:
+    """Return how much history a run wants before its cursor, ms.
+
+    Indicators are computed from the candle that they were computed from when the run began: else
+    a restart would change their last bits.
+    """
+    wanted = run.spec.history_ms
+    if run.spec.counts_from_start and kept.history_start:
+        wanted = max(wanted, cursor - kept.history_start)
+    return wanted
+
+
+def _first_of_history(run: LiveRun, history: History) -> int:
+    """Return the first candle that indicators are computed from, ms UTC."""
+    first, known = history.candles.start, run.history_start
+    if run.spec.counts_from_start and first > known:
+        log.warning(
+            "%s: candles begin at %s now, its indicators began at %s; their last bits may change",
+            run.id,
+            iso(first),
+            iso(known),
+        )
+    return max(first, known)
+
+
+def _last_told(kept: Kept) -> int:
+    """Return the number of the last event that subscribers were told for certain.
+
+    What is in the outbox may or may not have been told before the process ended; the journal has
+    it by now, and it is told again: at least once, never lost.
+    """
+    return kept.outbox[0].seq - 1 if kept.outbox else kept.last_seq

@@ -1,0 +1,129 @@
+"""Telling the world what a tick came to: subscribers, the log, and alarms.
+
+Everything told here is on disk already, or is an error. A subscriber that raises or hangs disturbs
+nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+from tradenb.bus import Bus, Performance, Subscription
+from tradenb.core.events import Event
+from tradenb.core.timeframe import floor_to
+from tradenb.engine.call import StrategyTimeout
+from tradenb.engine.ports import Clock, Workers
+from tradenb.engine.specs.strategy_spec import is_async
+from tradenb.errors import TradenbError
+
+if TYPE_CHECKING:
+    from tradenb.live.live_run import LiveRun
+    from tradenb.live.loop.tick_result import Tick
+
+log = logging.getLogger("tradenb")
+
+# A subscriber has ten seconds a minute; a tick waits for him no longer than that.
+SUBSCRIBER_S: Final = 10.0
+WINDOW_S: Final = 60.0
+SHORTEST_S: Final = 1.0
+# Subscribers get it as an event; whoever shows both shows it once.
+_TOLD: Final = {"told": True}
+
+
+class Ticker:
+    """Makes ticks and tells the world of them; the tools are parameters."""
+
+    def __init__(self, clock: Clock, workers: Workers, bus: Bus) -> None:
+        self.clock = clock
+        self.workers = workers
+        self._bus = bus
+        self._mode = "rehearsal" if clock.stepped else "live"
+        self._previous: dict[str, int] = {}
+        self._spent: WeakKeyDictionary[Subscription, tuple[float, float]] = WeakKeyDictionary()
+        self._left: dict[Subscription, Callable[[], bool]] = {}
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        """Tell the subscribers of events that are on disk."""
+        for event in events:
+            for subscription in self._bus.for_event(event, self._mode):
+                await self._call(subscription, event)
+
+    async def report(self, run: LiveRun, tick: Tick | None, duration_ms: float) -> None:
+        """Tell the result of a tick and how long it took."""
+        if tick is not None:
+            run.history.append(tick)
+            for subscription in self._bus.wants("ticks", self._mode):
+                await self._call(subscription, tick)
+        now = self.clock.now()
+        measured = Performance(
+            timestamp=now,
+            previous_timestamp=self._previous.get(run.id),
+            metric_type="live_tick",
+            duration_ms=duration_ms,
+            strategy=run.strategy,
+            exchange=run.source.name,
+            symbol=run.symbol,
+            backtest=False,
+        )
+        self._previous[run.id] = now
+        for subscription in self._bus.wants("performance", self._mode):
+            await self._call(subscription, measured)
+
+    async def fail(self, run: LiveRun, error: BaseException) -> None:
+        """Note what went wrong; the loop goes on."""
+        run.error = error
+        log.warning("%s: %s", run.id, error, extra=_TOLD)
+        await self.tell([self._event(run, error)])
+
+    def alarm(self, run: LiveRun, error: Exception) -> None:
+        """Say what went wrong without the loop, which may stand still; from any thread."""
+        run.error = error
+        log.error("%s: %s", run.id, error, extra=_TOLD)
+        event = self._event(run, error)
+        for subscription in self._bus.for_event(event, self._mode):
+            threading.Thread(
+                target=_told, args=(subscription.function, event), name="tradenb-alarm", daemon=True
+            ).start()
+
+    def _event(self, run: LiveRun, error: BaseException) -> Event:
+        now = self.clock.now()
+        words = str(error) if isinstance(error, TradenbError) else repr(error)
+        at, note = floor_to(now), words[:500]
+        return Event(0, at, run.symbol, run.strategy, "error", note=note, mode="live", wall=now)
+
+    async def _call(self, subscription: Subscription, what: Any) -> None:
+        """Tell one subscriber; one that hangs is not told again until it has come back."""
+        busy = self._left.get(subscription)
+        if busy is not None and busy():
+            return
+        self._left.pop(subscription, None)
+        began = self.clock.monotonic()
+        since, spent = self._spent.get(subscription, (began, 0.0))
+        if began - since >= WINDOW_S:
+            since, spent = began, 0.0
+        seconds = max(SHORTEST_S, SUBSCRIBER_S - spent)
+        try:
+            await self.workers.call(subscription.function, what, seconds=seconds)
+        except StrategyTimeout as error:
+            if error.busy is not None:
+                self._left[subscription] = error.busy
+            log.warning("a subscriber %s; it is told nothing until it returns", error)
+        except Exception:
+            log.exception("a subscriber failed on %s", what)
+        finally:
+            self._spent[subscription] = since, spent + self.clock.monotonic() - began
+
+
+def _told(function: Callable[[Any], Any], event: Event) -> None:
+    try:
+        if is_async(function):
+            asyncio.run(function(event))
+        else:
+            function(event)
+    except Exception:
+        log.exception("a subscriber failed on %s", event)

@@ -1,0 +1,98 @@
+"""Recorded candles as if they closed now: a clock that is stepped, and a source that follows it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import MINUTE
+from tradenb.engine.ports import CandleSource, Clock, Loaded, Progress
+
+
+class SteppedClock:
+    """A clock that moves only when the loop waits for it.
+
+    Parameters
+    ----------
+    start : int
+        First moment, ms UTC.
+    speed : float or None
+        Seconds of candles in one second; None: no waiting at all.
+    """
+
+    stepped = True
+
+    def __init__(self, start: int, speed: float | None = None) -> None:
+        self._now = start
+        self._speed = speed
+
+    def now(self) -> int:
+        """Return the moment that has been reached, ms UTC."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Return seconds of the real clock, to measure how long things take."""
+        return time.monotonic()
+
+    async def wait(self, woken: asyncio.Event, until: int | None) -> None:
+        """Move to `until`, unless the event is set first."""
+        if until is None:
+            await woken.wait()
+            return
+        ahead = max(0, until - self._now)
+        pause = 0.0 if self._speed is None else ahead / 1000 / self._speed
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await woken.wait()
+        if not woken.is_set():
+            self._now = max(self._now, until)
+
+
+class Recorded:
+    """A source of recorded candles that shows what had closed at the clock's moment."""
+
+    def __init__(self, source: CandleSource, clock: Clock) -> None:
+        self.origin = source
+        self._clock = clock
+        self._loaded: dict[str, Loaded] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the recorded source."""
+        return self.origin.name
+
+    def record(self, symbol: str, loaded: Loaded) -> None:
+        """Keep the candles of a symbol."""
+        self._loaded[symbol] = loaded
+
+    def load(
+        self,
+        symbol: str,
+        *,
+        start: int | None,
+        end: int | None,
+        history: int,
+        rules: Rules,
+        progress: Progress | None = None,
+    ) -> Loaded:
+        """Return what had closed at the clock's moment, all the history included."""
+        del start, end, history, rules, progress  # what was recorded is cut by the clock alone
+        candles, intake = self._loaded[symbol]
+        return Loaded(candles.between(candles.start, self._clock.now()), intake)
+
+    def recent(self, symbol: str, since: int, limit: int) -> Rows:
+        """Return the next candles as rows, at most `limit`."""
+        candles = self._loaded[symbol].candles
+        closed = min(self._clock.now(), candles.end, since + limit * MINUTE)
+        return rows_of(candles.between(since, closed))
+
+
+def rows_of(candles: Candles) -> Rows:
+    """Return candles as the rows of an answer."""
+    return Rows(
+        candles.time, candles.open, candles.high, candles.low, candles.close, candles.volume
+    )

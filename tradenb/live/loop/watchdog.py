@@ -1,0 +1,80 @@
+"""The watchdog: says so when no tick of a run has finished for minutes.
+
+On a thread of its own, because what it looks for may stand in the way of the loop itself: a call
+that blocks it, or a thread that died.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from tradenb.errors import TradenbError
+
+if TYPE_CHECKING:
+    from tradenb.live.live_run import LiveRun
+
+SILENT_S: Final = 180.0
+LOADING_S: Final = 600.0
+_LOOKS: Final = 12
+
+
+class Watchdog:
+    """Looks at runs from time to time.
+
+    Parameters
+    ----------
+    runs : callable
+        Returns those that should be ticking.
+    alarm : callable
+        Told of a run and what is wrong with it, once until it ticks again.
+    monotonic : callable
+        Seconds that never go back.
+    silent_s : float
+        How long no tick may finish; while a run loads its history `LOADING_S` more.
+    """
+
+    def __init__(
+        self,
+        runs: Callable[[], Sequence[LiveRun]],
+        alarm: Callable[[LiveRun, Exception], None],
+        monotonic: Callable[[], float],
+        *,
+        silent_s: float = SILENT_S,
+    ) -> None:
+        self._runs = runs
+        self._alarm = alarm
+        self._monotonic = monotonic
+        self._silent_s = silent_s
+        self._ended = threading.Event()
+        self._told: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Begin to look."""
+        threading.Thread(target=self._serve, name="tradenb-watchdog", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no longer."""
+        self._ended.set()
+
+    def look(self) -> None:
+        """Look once."""
+        now = self._monotonic()
+        for run in self._runs():
+            allowed = self._silent_s + (LOADING_S if run.instance is None else 0.0)
+            silent = now - run.ticked
+            if silent >= allowed and self._told.get(run.id) != run.ticked:
+                self._told[run.id] = run.ticked
+                self._alarm(run, TradenbError(_words(silent)))
+
+    def _serve(self) -> None:
+        while not self._ended.wait(self._silent_s / _LOOKS):
+            self.look()
+
+
+def _words(silent: float) -> str:
+    return (
+        f"no tick has finished for {silent:.0f} s: something blocks the loop or its thread; exits "
+        "are not being watched. Close or restart this process; the run resumes where it was"
+    )

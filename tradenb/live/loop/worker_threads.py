@@ -1,0 +1,140 @@
+"""Daemon threads of our own for whatever may block: strategies, callbacks, disks.
+
+Not a ThreadPoolExecutor: its threads are joined when the interpreter exits, for ever if one hangs.
+A call that takes too long is left behind on its thread, and another thread takes its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from tradenb.engine.call import StrategyTimeout, harmless
+from tradenb.engine.specs.strategy_spec import is_async
+
+
+class ThreadWorkers:
+    """Calls functions on daemon threads, as many as there are calls at one time."""
+
+    def __init__(self) -> None:
+        self._idle: list[_Worker] = []
+
+    async def call(self, function: Callable[..., Any], *args: Any, seconds: float | None) -> Any:
+        """Call a function and return its result; an async one runs on the caller's loop.
+
+        Raises
+        ------
+        StrategyTimeout
+            When it takes longer than `seconds`.
+        """
+        if is_async(function):
+            task = asyncio.ensure_future(_guarded(function, args))
+            return await _within(seconds, task, lambda: not task.done())
+        returned = threading.Event()
+        future = self._on_thread(function, args, returned)
+        return await _within(seconds, future, lambda: not returned.is_set())
+
+    def close(self) -> None:
+        """End the threads that have nothing to do; the others end with their function."""
+        while self._idle:
+            self._idle.pop().end()
+
+    def _on_thread(
+        self, function: Callable[..., Any], args: tuple[Any, ...], returned: threading.Event
+    ) -> asyncio.Future[Any]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        worker = self._idle.pop() if self._idle else _Worker()
+        worker.work(lambda: self._done(loop, future, worker, returned, lambda: function(*args)))
+        return future
+
+    def _done(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        future: asyncio.Future[Any],
+        worker: _Worker,
+        returned: threading.Event,
+        job: Callable[[], Any],
+    ) -> None:
+        result, error = None, None
+        try:
+            result = job()
+        except BaseException as raised:  # noqa: BLE001 - handed to the one who waits
+            error = raised
+        returned.set()
+        try:
+            loop.call_soon_threadsafe(self._settle, future, worker, result, error)
+        except RuntimeError:
+            worker.end()  # the loop is closed; nobody waits
+
+    def _settle(
+        self,
+        future: asyncio.Future[Any],
+        worker: _Worker,
+        result: object,
+        error: BaseException | None,
+    ) -> None:
+        self._idle.append(worker)
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(harmless(error))
+
+
+class _Worker:
+    """One daemon thread with a queue of length one."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._serve, name="tradenb-worker", daemon=True).start()
+
+    def work(self, job: Callable[[], None]) -> None:
+        """Do a job."""
+        self._jobs.put(job)
+
+    def end(self) -> None:
+        """End the thread after its job."""
+        self._jobs.put(None)
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+
+async def _guarded(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """Call an async function of the user's on the loop; nothing it raises ends the loop."""
+    try:
+        return await function(*args)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise harmless(error) from error
+    except BaseException as error:
+        raise harmless(error) from error
+
+
+async def _within(
+    seconds: float | None, future: asyncio.Future[Any], busy: Callable[[], bool]
+) -> Any:
+    """Wait for a call; one that takes too long is left behind, and can be asked about."""
+    done, _ = await asyncio.wait({future}, timeout=seconds)
+    if done:
+        return future.result()
+    late = StrategyTimeout(f"took longer than {seconds:g} s and was left behind")
+    late.busy = busy
+    future.add_done_callback(_unheard)
+    if isinstance(future, asyncio.Task):
+        future.cancel()
+    raise late
+
+
+def _unheard(future: asyncio.Future[Any]) -> None:
+    """Take what a call that was left behind raised, so that asyncio does not complain of it."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,173 @@
+"""`tn.live.rehearse`: the real loop and files over recorded candles, on a stepped clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from tradenb.bus import bus
+from tradenb.call_errors import explained
+from tradenb.core.lifecycle.state import State
+from tradenb.core.rules import Rules, checked_rules
+from tradenb.core.symbol import canonical
+from tradenb.core.timeframe import iso
+from tradenb.engine.arguments import period_of
+from tradenb.engine.ports import CandleSource, Loaded
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import AlreadyRunning, CandleError, UsageError
+from tradenb.exchanges.resolve_exchange import candle_source
+from tradenb.live.live_run import LiveRun
+from tradenb.live.loop.active_runs import living
+from tradenb.live.loop.stepped_clock import Recorded, SteppedClock
+from tradenb.live.loop.supervisor import Engine
+from tradenb.live.loop.worker_threads import ThreadWorkers
+from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.live.state.storage import Kept
+from tradenb.store.paths import Home, find_home
+
+END_S: Final = 10.0
+
+
+@explained("tn.live.rehearse")
+def rehearse(
+    symbol: str,
+    *,
+    strategy: Any,
+    exchange: Any,
+    start: Any = None,
+    end: Any = None,
+    speed: float | None = 600,
+    rules: Rules | None = None,
+    home: str | Path | None = None,
+) -> LiveRun:
+    """Live through recorded candles with the real loop and real files; return at once.
+
+    The next tick begins when the commit of the one before it is done; `speed` only adds waiting.
+    A rehearsal that was interrupted goes on where it was, a finished one is begun anew.
+
+    Parameters
+    ----------
+    symbol : str
+    strategy : StrategySpec or str
+    exchange : exchange or str
+        One that has recorded candles.
+    start, end : int, str, datetime or Timestamp, optional
+        The period; default all there is.
+    speed : float or None, default 600
+        Seconds of candles in one second; None: no waiting at all.
+    rules : Rules, optional
+    home : path, optional
+        The state is under `rehearsal` in it, apart from that of live runs.
+
+    Returns
+    -------
+    LiveRun
+        `run.wait()` waits for its end.
+
+    Raises
+    ------
+    UsageError, CandleError
+        As `tn.backtest.run`.
+    AlreadyRunning
+        When it goes on in this process already with other code, another exchange, other rules or
+        another start. Otherwise the same object is returned.
+    StateLocked
+        When another process rehearses the same pair.
+    """
+    _check_speed(speed)
+    name = canonical(symbol)
+    spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
+    settings = checked_rules(rules)
+    exchange = candle_source(exchange)
+    first, last, loaded = _period(name, spec, exchange, start, end, settings)
+    files = find_home(home).rehearsal
+    running = _running(name, spec, files)
+    if running is not None:
+        _check_same(running, spec, exchange, settings, first)
+        return running
+    shelf, kept = _shelf_of(files, name, spec, exchange, first, last)
+    clock = SteppedClock(kept.state.cursor, speed)
+    shelf.now = clock.now
+    source = Recorded(exchange, clock)
+    source.record(name, loaded)
+    engine = Engine(clock, ThreadWorkers(), bus, end=last)
+    run = LiveRun(name, spec, source, settings, shelf, clock, engine.wake)
+    run.kept = kept
+    engine.add(run)
+    return run
+
+
+def _shelf_of(
+    files: Home, name: str, spec: StrategySpec, exchange: Any, first: int, last: int
+) -> tuple[DiskShelf, Kept]:
+    """Return what was kept of an unfinished rehearsal of the same period, else a new beginning."""
+    shelf = DiskShelf(
+        files,
+        name,
+        spec,
+        exchange.name,
+        revision=registry.revision("strategy", spec.name),
+        now=lambda: 0,
+        durable=False,
+        alone=True,
+        end=last,
+    )
+    kept = shelf.open()
+    if kept is None or kept.start != first or not _is_unfinished(kept.state, last):
+        shelf.begin_anew()
+        kept = Kept(State(name, spec.name, spec.every_ms, first), "{}", 0, first, 0, (), 0)
+    return shelf, kept
+
+
+def _check_speed(speed: object) -> None:
+    if speed is not None and not (isinstance(speed, int | float) and speed > 0):
+        raise UsageError(f"speed must be a number above 0, or None for no waiting, was {speed!r}")
+
+
+def _running(name: str, spec: StrategySpec, files: Home) -> LiveRun | None:
+    """Return the rehearsal of a pair that goes on in this process."""
+    for run in living():
+        same = (run.symbol, run.strategy, run.shelf.home) == (name, spec.name, files.root)
+        if same and run.ending:
+            run.wait(END_S)
+        if same and run.status == "running":
+            return run
+    return None
+
+
+def _check_same(run: LiveRun, spec: StrategySpec, exchange: Any, rules: Rules, first: int) -> None:
+    """Refuse to return a rehearsal that is not what was asked for."""
+    origin = run.source.origin if isinstance(run.source, Recorded) else None
+    differences = {
+        "other code": run.spec.fingerprint != spec.fingerprint,
+        "another exchange": origin is not exchange,
+        "other rules": run.rules != rules,
+        "another start": run.kept is not None and run.kept.start != first,
+    }
+    other = [name for name, differs in differences.items() if differs]
+    if other:
+        what = " and ".join(other)
+        raise AlreadyRunning(
+            f"{run.id} is being rehearsed in this process with {what}; run.stop() or "
+            "run.release() ends that"
+        )
+
+
+def _period(
+    name: str, spec: StrategySpec, exchange: CandleSource, start: Any, end: Any, rules: Rules
+) -> tuple[int, int, Loaded]:
+    """Load the candles, and cut the period to what there is."""
+    first, last = period_of(start, end)
+    loaded = exchange.load(name, start=first, end=last, history=spec.history_ms, rules=rules)
+    candles = loaded.candles
+    begin = candles.start if first is None else max(candles.start, first)
+    finish = candles.end if last is None else min(candles.end, last)
+    if begin >= finish:
+        there = f"{iso(candles.start)} to {iso(candles.end)}"
+        raise CandleError(f"{name}: no candles to rehearse; there are {there}", code="range")
+    return begin, finish, loaded
+
+
+def _is_unfinished(state: State, last: int) -> bool:
+    return state.cursor < last and not state.done

@@ -1,0 +1,175 @@
+"""The live runs of this process: one per symbol and strategy, and the engine that they live on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Final
+
+from tradenb.bus import bus
+from tradenb.clock import SystemClock
+from tradenb.core.rules import Rules, checked_rules
+from tradenb.core.symbol import canonical
+from tradenb.engine.ports import LiveSource
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import AlreadyRunning, UsageError
+from tradenb.exchanges.resolve_exchange import candle_source
+from tradenb.live.live_run import LiveRun
+from tradenb.live.loop.supervisor import Engine
+from tradenb.live.loop.worker_threads import ThreadWorkers
+from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.home_check import GOOD, check_home
+from tradenb.store.paths import Home, find_home
+
+log = logging.getLogger("tradenb")
+
+END_S: Final = 10.0
+
+
+class Desk:
+    """Starts runs and remembers them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._engine: Engine | None = None
+        self._checked: set[Home] = set()
+        self._runs: dict[tuple[str, str], LiveRun] = {}
+
+    def start(
+        self,
+        symbol: str,
+        *,
+        strategy: object,
+        exchange: object,
+        rules: Rules | None,
+        home: str | Path | None,
+    ) -> tuple[LiveRun, bool]:
+        """Start a run, or return the one that is running.
+
+        Returns
+        -------
+        run : LiveRun
+        started : bool
+            Whether this call started it.
+        """
+        name = canonical(symbol)
+        spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
+        source = live_source(exchange)
+        settings = checked_rules(rules)
+        with self._lock:
+            running = self._runs.get((name, spec.name))
+            if running is not None and running.ending:
+                _wait_for_end(running)
+            if running is not None and running.status == "running":
+                given = None if home is None else find_home(home).root
+                _check_same(running, source, settings, given)
+                return running, False
+            engine = self._started_engine()
+            folder = find_home(home)
+            self._check(folder)
+            revision = registry.revision("strategy", spec.name)
+            shelf = DiskShelf(
+                folder, name, spec, source.name, revision=revision, now=engine.clock.now
+            )
+            run = LiveRun(name, spec, source, settings, shelf, engine.clock, engine.wake)
+            run.kept = shelf.open()
+            last = max((other.place for other in self._runs.values()), default=-1)
+            run.place = last + 1 if run.kept is None else run.kept.place
+            self._runs[name, spec.name] = run
+            engine.add(run)
+        return run, True
+
+    def find(self, symbol: str, strategy: object) -> LiveRun:
+        """Return the run of a symbol and strategy.
+
+        Raises
+        ------
+        UsageError
+            When this process has none.
+        """
+        name = canonical(symbol)
+        spec = strategy.name if isinstance(strategy, StrategySpec) else strategy
+        with self._lock:
+            known = {f"{run.symbol}:{run.strategy}" for run in self._runs.values()}
+            for run in self._runs.values():
+                if (run.symbol, run.strategy) == (name, spec):
+                    return run
+        raise UsageError(
+            f"no live run {name}:{spec} in this process; there are {sorted(known) or 'none'}. "
+            "tn.live.attach() finds those of other processes"
+        )
+
+    def is_running(self, symbol: str, strategy: object) -> bool:
+        """Tell whether this process runs a symbol and strategy now."""
+        name = strategy.name if isinstance(strategy, StrategySpec) else strategy
+        return any(
+            run.status == "running"
+            for run in self.runs()
+            if (run.symbol, run.strategy) == (canonical(symbol), name)
+        )
+
+    def runs(self) -> list[LiveRun]:
+        """Return the runs of this process, in the order of first start."""
+        with self._lock:
+            return list(self._runs.values())
+
+    def _check(self, home: Home) -> None:
+        """Look at every file of a home when its first run starts, and say in the log what is."""
+        if home in self._checked:
+            return
+        self._checked.add(home)
+        for finding in check_home(DiskFilesystem(), home):
+            heals = finding.verdict in GOOD or finding.verdict == "stale"
+            level = logging.INFO if heals else logging.WARNING
+            log.log(level, "%s: %s, %s", finding.path, finding.verdict, finding.words)
+
+    def _started_engine(self) -> Engine:
+        if self._engine is None:
+            self._engine = Engine(SystemClock(), ThreadWorkers(), bus)
+        return self._engine
+
+
+def live_source(given: object) -> LiveSource:
+    """Return an exchange that has new candles.
+
+    Raises
+    ------
+    UsageError
+        When it only has recorded ones.
+    """
+    found = candle_source(given)
+    if isinstance(found, LiveSource):
+        return found
+    raise UsageError(
+        f"a live run needs an exchange that goes on having new candles, was {found!r:.80}; "
+        "recorded candles can be lived through with tn.live.rehearse(...)"
+    )
+
+
+def _wait_for_end(run: LiveRun) -> None:
+    """Wait for the last commit of a run that was left or stopped, so that it can begin again."""
+    if not run.wait(END_S):
+        raise AlreadyRunning(f"{run.id} has not ended {END_S:g} s after it was told to; try again")
+
+
+def _check_same(run: LiveRun, source: LiveSource, rules: Rules, home: Path | None) -> None:
+    """Refuse to return a run that is not what was asked for; no home means the one it has."""
+    differences = []
+    if source is not run.source:
+        differences.append(f"another exchange (runs on {run.source.name!r})")
+    if rules != run.rules:
+        changed = [k for k, v in run.rules.model_dump().items() if getattr(rules, k) != v]
+        differences.append(f"other rules ({', '.join(changed)})")
+    if home is not None and home != run.shelf.home:
+        differences.append(f"another home (runs under {run.shelf.home})")
+    if differences:
+        raise AlreadyRunning(
+            f"{run.id} runs already with {' and '.join(differences)}; stop or release it first"
+        )
+
+
+desk: Desk = globals().get("desk") or Desk()
+"""The runs of this process; a reload of this module keeps them."""

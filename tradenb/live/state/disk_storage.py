@@ -1,0 +1,327 @@
+"""The disk of one live run: lock, document, journal, views and requests behind one object."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, cast
+
+from tradenb.core.events import Event
+from tradenb.engine.serialise import event_to_row, from_record, row_to_event, to_record
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import StateError, StateLocked
+from tradenb.live.state.control_requests import as_request
+from tradenb.live.state.shared_books import Neighbours, SharedBooks
+from tradenb.live.state.storage import Asked, Decision, Kept, Request
+from tradenb.store import control
+from tradenb.store.document.document_store import DocumentStore
+from tradenb.store.document.envelope import Generation
+from tradenb.store.document.load import Found
+from tradenb.store.document.migrations import VERSION
+from tradenb.store.document.trade_cache import TradeRecords
+from tradenb.store.filesystem import DiskFilesystem, Filesystem
+from tradenb.store.journal.event_journal import Journal
+from tradenb.store.journal.recording import LivedFile
+from tradenb.store.lock import FileLock
+from tradenb.store.paths import Home, Key
+from tradenb.store.view_files import behind, run_views, write_views
+
+log = logging.getLogger("tradenb")
+
+ACCOUNT: Final = "paper"
+_REMEMBERED: Final = 1_000
+_LOCK_TRIES: Final = 3
+_LOCK_PAUSE_S: Final = 0.02
+_ALL: Final = 1 << 31
+
+
+class DiskShelf:
+    """What a run keeps under a home.
+
+    Parameters
+    ----------
+    home : Home
+    symbol : str
+    spec : StrategySpec
+    exchange : str
+        Its name, for the document.
+    revision : int
+        How many versions of the strategy this process has seen; 0 if it was never registered.
+    now : callable
+        Wall clock, ms UTC.
+    filesystem : Filesystem, optional
+    durable : bool
+        Wait for the drive; without, only the views that change are written.
+    alone : bool
+        Its risk books are those of its group alone: for rehearsals, each with a time of its own.
+    end : int, optional
+        Close time at which a rehearsal ends, ms UTC.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        symbol: str,
+        spec: StrategySpec,
+        exchange: str,
+        *,
+        revision: int = 1,
+        now: Callable[[], int],
+        filesystem: Filesystem | None = None,
+        durable: bool = True,
+        alone: bool = False,
+        end: int | None = None,
+    ) -> None:
+        self.home = home.root
+        self.now = now
+        self._home = home
+        self._key = Key(spec.name, symbol)
+        self._spec = spec
+        self._exchange = exchange
+        self._revision = revision
+        disk = filesystem or DiskFilesystem(durable=durable)
+        self._filesystem = disk
+        what = f"{symbol}:{spec.name}"
+        self._lock = FileLock(disk, home.lock(self._key), started=now(), what=what)
+        self._document = DocumentStore(disk, home.document(self._key), guard=self._lock.assure)
+        self._journal = Journal(disk, home.journal(self._key))
+        self._lived = LivedFile(disk, home.lived(self._key))
+        self._taken: list[str] = []
+        self._kill: str | None = None
+        self._shown: tuple[Any, ...] | None = None
+        self._durable = durable
+        self._alone = alone
+        self._end = end
+        self._body: dict[str, Any] = {}
+        self._trades = TradeRecords()
+        self._others = Neighbours()
+
+    @property
+    def generation(self) -> Generation:
+        """The last commit."""
+        return Generation(self._document.seq, self._body, VERSION)
+
+    @property
+    def unkept(self) -> Generation | None:
+        """What the run had when somebody else wrote its document, while that is in no file."""
+        return self._document.unkept
+
+    def books(
+        self,
+        rules: Iterable[str],
+        own: Iterable[tuple[str, str]],
+        unkept: Sequence[Generation] = (),
+    ) -> SharedBooks:
+        """Return the books of a group of runs under this home."""
+        keys = [Key(strategy, symbol) for symbol, strategy in own]
+        disk, others, alone = self._filesystem, self._others, self._alone
+        return SharedBooks(disk, self._home, rules, keys, others, unkept, alone=alone)
+
+    def open(self) -> Kept | None:
+        """Lock, load the newest valid document, and bring journal and views in order.
+
+        Raises
+        ------
+        StateLocked
+            When another process holds the run.
+        StateError
+            When what is there cannot be used; see `DocumentStore.load`.
+        """
+        self._acquire()
+        try:
+            return self._begun_with(self._document.load())
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def commit(self, kept: Kept) -> bool:
+        """Replace the document; tell whether it survives a power loss."""
+        body = self._body_of(kept)
+        committed = self._document.commit(body)
+        if committed.renewed:
+            words = "%s had gone or was damaged; it was written anew from memory"
+            log.error(words, self._document.path)
+        self._body = body
+        return committed.synced
+
+    def decision(self) -> Decision | None:
+        """Return what was decided from outside about a document that somebody else wrote."""
+        with contextlib.suppress(OSError):  # there may be room again
+            self._document.keep_aside()
+        found = control.receive(self._filesystem, self._home, self._key).waiting
+        decisions = [item for item in found if item.request.kind in control.DECISIONS]
+        control.remove(self._filesystem, decisions)
+        return cast(Decision, decisions[-1].request.kind) if decisions else None
+
+    def keep_ours(self) -> None:
+        """Let the next commit replace what somebody else wrote, which is kept."""
+        kept = self._document.keep_ours()
+        log.warning("%s: ours holds; the other state is kept as %s", self._document.path, kept)
+
+    def take_theirs(self) -> Kept | None:
+        """Load what somebody else wrote, as `open` does."""
+        found = self._document.take_theirs()
+        log.warning("%s: theirs holds; ours is kept beside it", self._document.path)
+        return self._begun_with(found)
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Append events to the journal; those it has already are passed over."""
+        self._journal.append([event_to_row(event) for event in events])
+
+    def witness(self, lines: Sequence[object], *, sync: bool) -> None:
+        """Append lines to the record of what the run went through."""
+        self._lock.assure()
+        self._lived.append(lines, sync=sync)
+
+    def lived(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
+        """Read that record, without the candles that open before a moment."""
+        return self._lived.read(since)
+
+    def show(self) -> None:
+        """Write the views of the last commit; they are never read as truth."""
+        state = self._body["state"]
+        shown = (state["signal"], state["scheduled"], state["milestones"])
+        if shown == self._shown and not self._durable:
+            return  # a rehearsal has ten thousand commits a week
+        self._shown = shown
+        views = run_views(self._home, self.generation)
+        try:
+            write_views(self._filesystem, views)
+        except StateError as error:
+            log.warning("%s", error)
+
+    def look(self) -> Asked:
+        """Return what is asked for from outside, in order.
+
+        Raises
+        ------
+        StateError
+            When that cannot be read.
+        """
+        self._kill = control.kill_switch(self._filesystem, self._home)
+        try:
+            received = control.receive(self._filesystem, self._home, self._key)
+        except OSError as error:
+            # An entry that the user has cancelled must not be made: the tick is tried again.
+            what = f"the requests to {self._key.symbol}:{self._key.strategy} cannot be read"
+            raise StateError(f"{what}: {error.strerror or error}; mend the disk") from error
+        # Those that were taken but are not on disk yet keep their file: it is all there is.
+        on_disk = self._body.get("taken", [])
+        old = [item for item in received.waiting if item.request.id in on_disk]
+        with contextlib.suppress(OSError):
+            control.remove(self._filesystem, old)
+        for path, words in received.refused:
+            log.warning("%s is no request: %s", path, words)
+        pointless = [item for item in received.waiting if item.request.kind in control.DECISIONS]
+        if pointless:
+            log.warning("%s: there is nothing to decide", self._document.path)
+        with contextlib.suppress(OSError):
+            control.remove(self._filesystem, pointless)
+        known = {*self._taken, *(item.request.id for item in pointless)}
+        fresh = [item for item in received.waiting if item.request.id not in known]
+        now = self.now()
+        return Asked([as_request(item, now) for item in fresh], self._kill)
+
+    def last_seq(self) -> int:
+        """Return the number of the last event in the journal; numbers go on after it.
+
+        Raises
+        ------
+        StateError
+            When the journal cannot be read.
+        """
+        try:
+            return self._journal.last_seq()
+        except OSError as error:
+            words = f"{self._journal.path} cannot be read ({error.strerror or error})"
+            raise StateError(f"{words}; mend the disk and start again") from error
+
+    def begin_anew(self) -> None:
+        """Set the journal aside: what happens from now on is another story."""
+        last = self.last_seq()
+        self._journal.set_aside()
+        self._lived.set_aside(f"before-{last}")
+
+    def is_asked(self) -> bool:
+        """Tell whether requests wait, or the kill switch was turned since the last look."""
+        if control.kill_switch(self._filesystem, self._home) != self._kill:
+            return True
+        return control.is_waiting(self._filesystem, self._home, self._key)
+
+    def take(self, requests: Sequence[Request]) -> None:
+        """Note that requests are obeyed by the state that is committed next."""
+        self._taken = [*self._taken, *(item.token.request.id for item in requests)][-_REMEMBERED:]
+
+    def done(self, requests: Sequence[Request]) -> None:
+        """Remove requests that are in the document now."""
+        control.remove(self._filesystem, [item.token for item in requests])
+
+    def events(self, limit: int | None = None) -> list[Event]:
+        """Return the newest events of the journal, oldest first."""
+        rows = self._journal.read() if limit is None else self._journal.tail(limit)
+        return [row_to_event(row) for row in rows]
+
+    def close(self) -> None:
+        """Bring the views up to date, and give the lock back."""
+        self._shown = None
+        if self._body:
+            self.show()
+        self._lock.release()
+
+    def _acquire(self) -> None:
+        """Take the lock; who only looks whether it is held has it for a moment."""
+        for _ in range(_LOCK_TRIES):
+            with contextlib.suppress(StateLocked):
+                return self._lock.acquire()
+            time.sleep(_LOCK_PAUSE_S)
+        return self._lock.acquire()
+
+    def _begun_with(self, found: Found) -> Kept | None:
+        """Bring journal and views in order with what was loaded."""
+        for moved in found.moved:
+            log.error("%s was damaged (%s) and is kept as %s", moved.path, moved.words, moved.to)
+        if found.generation is None:
+            return None
+        self._body = body = found.generation.body
+        self._taken = list(body["taken"])
+        self._journal.append(body["outbox"])
+        write_views(
+            self._filesystem,
+            behind(self._filesystem, run_views(self._home, found.generation)),
+        )
+        return Kept(
+            state=from_record(body["state"]),
+            user_state=body["user_state"],
+            # An older generation that a user chose goes on after what the journal has.
+            last_seq=max(body["last_event_seq"], self.last_seq()),
+            start=body["start"],
+            history_start=body["history_start"] or 0,
+            outbox=tuple(row_to_event(row) for row in body["outbox"]),
+            place=body["order"],
+        )
+
+    def _body_of(self, kept: Kept) -> dict[str, Any]:
+        return {
+            "account": ACCOUNT,
+            "exchange": self._exchange,
+            "symbol": self._key.symbol,
+            "strategy": self._key.strategy,
+            "revision": self._revision,
+            "order": kept.place,
+            "risk": [rule.name for rule in self._spec.risk],
+            "start": kept.start,
+            "history_start": kept.history_start,
+            "state": {
+                **to_record(kept.state._replace(trades=())),
+                "trades": self._trades.of(kept.state.trades),
+            },
+            "last_event_seq": kept.last_seq,
+            "outbox": [event_to_row(event) for event in kept.outbox],
+            "user_state": kept.user_state,
+            "taken": list(self._taken),
+            "saved_at": self.now(),
+            "price": kept.price,
+            "end": self._end,
+        }

@@ -1,0 +1,122 @@
+"""`Witness`: writes down what a run goes through, before it acts on it.
+
+The candles as it sees them, what was asked of it, asks that were left out, with which code and
+rules it began: what `tn.parity` needs later, perhaps in another process. It stands beside the
+commit and never in its way. Decision 43 in docs/adr.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tradenb.core.candles.arrays import NAMES, Candles
+from tradenb.core.lifecycle.state import Command
+from tradenb.core.timeframe import MINUTE, ceil_to, floor_to
+from tradenb.errors import StateError
+from tradenb.live.state.storage import Kept, Shelf
+
+if TYPE_CHECKING:
+    from tradenb.live.live_run import LiveRun
+
+log = logging.getLogger("tradenb")
+
+# Lines that a power loss may cost where nothing happened; with events they are synced at once.
+_UNSYNCED: Final = 60
+
+
+class Witness:
+    """Notes for one run.
+
+    Parameters
+    ----------
+    shelf : Shelf
+        Where the notes go.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._heard: list[object] = []
+        self._first: int | None = None
+        self._until = 0
+        self._unsynced = 0
+        self._failed = False
+
+    def hear(self, commands: Iterable[Command]) -> None:
+        """Hear what the run was asked for."""
+        self._heard += [{"command": asdict(command)} for command in commands]
+
+    def miss(self, run: LiveRun, fresh_from: int, newest: int) -> None:
+        """Hear from when on asks are made in this tick, as of `newest` at the latest."""
+        instance = run.instance
+        if instance is None:
+            return
+        first = instance.state.cursor + MINUTE
+        last = newest if instance.halted else floor_to(fresh_from - 1)
+        if ceil_to(first, instance.state.every) <= last:
+            why = "halted" if instance.halted else "late"
+            self._heard.append({"left_out": [first, last], "why": why})
+
+    def note(self, run: LiveRun, kept: Kept, since: int) -> None:
+        """Write down what a run was given up to the cursor that is committed next.
+
+        Parameters
+        ----------
+        run : LiveRun
+        kept : Kept
+            What is committed next.
+        since : int
+            Cursor at the beginning of the tick, ms UTC.
+        """
+        if run.instance is None:
+            return
+        candles = run.instance.candles.between(run.history_start, kept.state.cursor)
+        try:
+            began = candles.start != self._first
+            lines = [*self._beginning(run, candles, since)] if began else []
+            fresh = candles.between(since if began else self._until, candles.end)
+            lines += [*self._heard, *_rows(fresh)]
+            if lines:
+                sync = bool(kept.outbox) or self._unsynced + len(lines) >= _UNSYNCED
+                self._shelf.witness(lines, sync=sync)
+                self._unsynced = 0 if sync else self._unsynced + len(lines)
+        except (OSError, StateError) as error:
+            if not self._failed:
+                log.warning("%s: tn.parity will miss a part of it: %s", run.id, error)
+            self._failed = True
+        else:
+            self._heard, self._failed = [], False
+            self._first, self._until = candles.start, candles.end
+
+    def _beginning(self, run: LiveRun, candles: Candles, since: int) -> Iterable[object]:
+        """Say with what a run begins, and which candles of its history were not noted like that."""
+        yield {
+            "begun": since,
+            "start": run.start,
+            "history_start": run.history_start,
+            "exchange": run.source.name,
+            "rules": run.rules.model_dump(mode="json"),
+            "code": run.spec.fingerprint,
+            "python": platform.python_version(),
+        }
+        history = candles.between(candles.start, since)
+        known = np.full((len(history), len(NAMES)), np.nan)
+        for line in self._shelf.lived(history.start):
+            if isinstance(line, list) and line[0] < history.end:
+                known[(line[0] - history.start) // MINUTE] = line[1:6]
+        differs = np.zeros(len(history), dtype=bool)
+        for column, name in enumerate(NAMES):
+            differs |= known[:, column] != getattr(history, name)
+        rows = _rows(history)
+        yield from ([*rows[place], since] for place in np.flatnonzero(differs).tolist())
+
+
+def _rows(candles: Candles) -> list[list[Any]]:
+    """Return candles as plain rows: open time, open, high, low, close, volume."""
+    columns = (getattr(candles, name).tolist() for name in NAMES)
+    return [list(row) for row in zip(candles.time.tolist(), *columns, strict=True)]

@@ -1,0 +1,185 @@
+"""The risk books of a group, as far as they are on disk: what runs outside of it hold and closed.
+
+A book is derived, never stored. While rules are asked and until their answer is committed the
+rules are locked, so that two processes cannot take the last slot both; what others hold is read
+from their documents. Decision 14 in docs/adr.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from tradenb.engine.serialise import from_record
+from tradenb.engine.session.session_book import Outsider
+from tradenb.errors import StateError
+from tradenb.store.document.envelope import Generation
+from tradenb.store.document.migrations import MIGRATIONS
+from tradenb.store.document.read import Documents, read_one
+from tradenb.store.document.state_conflict import ours_of
+from tradenb.store.filesystem import Filesystem
+from tradenb.store.lock import risk_locks
+from tradenb.store.paths import Home, Key
+from tradenb.store.view_files import risk_view, write_views
+
+LOCK_S: Final = 10.0
+
+
+class Neighbours:
+    """What was read of the runs that a group shares rules with, kept until it changes.
+
+    Runs that ended long ago never do: they cost a look at the head of their document.
+    """
+
+    def __init__(self) -> None:
+        self._documents = Documents()
+        self._outsiders: dict[Path, tuple[Generation, Outsider]] = {}
+
+    def read(self, filesystem: Filesystem, path: Path) -> Generation | None:
+        """Return a document; see `Documents.read`."""
+        return self._documents.read(filesystem, path)
+
+    def outsider(self, path: Path, generation: Generation) -> Outsider:
+        """Return who takes part in the books by a document."""
+        known = self._outsiders.get(path)
+        if known is None or known[0] is not generation:
+            known = self._outsiders[path] = generation, _outsider(generation)
+        return known[1]
+
+
+class SharedBooks:
+    """Reads and locks what a group shares with the other runs under its home.
+
+    Parameters
+    ----------
+    filesystem : Filesystem
+    home : Home
+    rules : iterable of str
+        Names of the group's risk rules.
+    own : iterable of Key
+        The runs of the group itself.
+    known : Neighbours
+        What has been read before.
+    unkept : sequence of Generation
+        States that count as well and are in no file.
+    alone : bool
+        Nobody else takes part: rehearsals, each of which has a time of its own.
+    """
+
+    def __init__(
+        self,
+        filesystem: Filesystem,
+        home: Home,
+        rules: Iterable[str],
+        own: Iterable[Key],
+        known: Neighbours,
+        unkept: Sequence[Generation] = (),
+        *,
+        alone: bool = False,
+    ) -> None:
+        self._filesystem = filesystem
+        self._home = home
+        self._rules = sorted(set(rules))
+        self._own = frozenset(own)
+        self._known = known
+        self._unkept = [each for each in unkept if set(self._rules) & set(each.body["risk"])]
+        self._alone = alone
+        self._guard = threading.Lock()
+        self._locks: ExitStack | None = None
+        self._times_left = 0
+
+    def enter(self) -> list[Outsider]:
+        """Lock the rules, unless they are, and read who else takes part in their books.
+
+        Returns
+        -------
+        list of Outsider
+            In the order of their places, as their documents have them.
+
+        Raises
+        ------
+        StateLocked
+            When another process has a rule for longer than 10 s.
+        StateError
+            When a document cannot be read: what it holds may fill the book.
+        """
+        if self._alone:
+            return []
+        with self._guard:
+            locked, times_left = self._locks is not None, self._times_left
+        rules = [] if locked else self._rules
+        with risk_locks(self._filesystem, self._home, rules, timeout_seconds=LOCK_S) as locks:
+            found = [self._known.outsider(*item) for item in self._others()]
+            found += map(_outsider, self._unkept)
+            with self._guard:
+                if times_left != self._times_left:
+                    raise StateError("the risk rules were given up while their books were read")
+                if not locked:
+                    self._locks = locks.pop_all()
+        return sorted(found, key=lambda item: item.place)
+
+    def leave(self) -> None:
+        """Unlock the rules, also for who is still on the way in; leaving twice is leaving once."""
+        with self._guard:
+            locks, self._locks = self._locks, None
+            self._times_left += 1
+        if locks is not None:
+            locks.close()
+
+    def show(self, own: Sequence[Generation]) -> None:
+        """Write the views of the rules; `own` are the documents of the group.
+
+        Raises
+        ------
+        StateError
+            When a document cannot be read or a view not be written.
+        """
+        generations = [*own, *(generation for _, generation in self._others()), *self._unkept]
+        views: dict[Path, bytes] = {}
+        for rule in self._rules:
+            views |= risk_view(self._home, rule, generations)
+        write_views(self._filesystem, views)
+
+    def _others(self) -> list[tuple[Path, Generation]]:
+        """Return the documents of other runs that name one of the rules."""
+        if self._alone:
+            return []
+        found = []
+        try:
+            keys = [key for key in self._home.keys(self._filesystem) if key not in self._own]
+        except OSError as error:
+            raise StateError(
+                f"{self._home.state} cannot be read ({error.strerror or error}); it is not known "
+                "what other runs hold"
+            ) from error
+        for key in keys:
+            path = self._home.document(key)
+            generation = self._known.read(self._filesystem, path)
+            for file, each in ((path, generation), *self._undecided(path)):
+                if each is not None and set(self._rules) & set(each.body["risk"]):
+                    found.append((file, each))
+        return found
+
+    def _undecided(self, path: Path) -> list[tuple[Path, Generation]]:
+        """Return what a run had that lost its document: until it is decided, both states count."""
+        try:
+            kept = ours_of(self._filesystem, path)[-1:]
+        except OSError as error:
+            raise StateError(f"{path.parent} cannot be read ({error.strerror or error})") from error
+        found = []
+        for file in kept:
+            reading = read_one(self._filesystem, file, of=path, migrations=MIGRATIONS)
+            if reading.generation is None:
+                raise StateError(f"{file} cannot be read; it is not known what its run holds")
+            found.append((file, reading.generation))
+        return found
+
+
+def _outsider(generation: Generation) -> Outsider:
+    body = generation.body
+    return Outsider(
+        body["order"], from_record(body["state"]), tuple(body["risk"]), int(body["start"])
+    )

@@ -1,0 +1,191 @@
+"""What a live run keeps on disk, behind one object: document, journal, views, lock, requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+from tradenb.core.events import Event
+from tradenb.core.lifecycle.state import Command, State
+from tradenb.engine.session.session_book import Outsider
+from tradenb.store.document.envelope import Generation
+
+
+class Kept(NamedTuple):
+    """What a document remembers of a run.
+
+    Attributes
+    ----------
+    state : State
+    user_state : str
+        `ctx.state` as JSON.
+    last_seq : int
+        Number of the run's last event.
+    start : int
+        Cursor with which the run began, ms UTC.
+    history_start : int
+        First candle that the strategies saw, ms UTC.
+    outbox : tuple of Event
+        Events that the journal has not confirmed.
+    place : int
+        Its place among the runs that it shares risk rules with.
+    price : float or None
+        Market price at the cursor, for those who look on.
+    """
+
+    state: State
+    user_state: str
+    last_seq: int
+    start: int
+    history_start: int
+    outbox: tuple[Event, ...]
+    place: int
+    price: float | None = None
+
+
+class Request(NamedTuple):
+    """A request of another process, from a control file.
+
+    Attributes
+    ----------
+    command : Command or None
+        None asks to release the run.
+    token : object
+        Names the request to the shelf.
+    """
+
+    command: Command | None
+    token: Any
+
+
+class Asked(NamedTuple):
+    """What is asked for from outside.
+
+    Attributes
+    ----------
+    requests : list of Request
+        In order, without those that were obeyed.
+    kill : str or None
+        What the kill switch of the home says: halt, flatten, or None.
+    """
+
+    requests: list[Request]
+    kill: str | None
+
+
+Decision = Literal["keep_ours", "take_theirs"]
+"""Which state holds when somebody else wrote the document of a run."""
+
+
+class Books(Protocol):
+    """The risk books of a group, as far as they are on disk."""
+
+    def enter(self) -> list[Outsider]:
+        """Lock the rules, unless they are, and read who else takes part in their books."""
+
+    def leave(self) -> None:
+        """Unlock the rules."""
+
+    def show(self, own: Sequence[Generation]) -> None:
+        """Write the views of the rules; `own` are the documents of the group."""
+
+
+class Shelf(Protocol):
+    """The disk of one run.
+
+    Attributes
+    ----------
+    home : Path
+        The folder that everything is under.
+    """
+
+    home: Path
+
+    @property
+    def generation(self) -> Generation:
+        """The last commit."""
+
+    @property
+    def unkept(self) -> Generation | None:
+        """What the run had when somebody else wrote its document, while that is in no file."""
+
+    def books(
+        self,
+        rules: Iterable[str],
+        own: Iterable[tuple[str, str]],
+        unkept: Sequence[Generation] = (),
+    ) -> Books:
+        """Return the books of a group of runs under this home.
+
+        Parameters
+        ----------
+        rules : iterable of str
+        own : iterable of (symbol, strategy)
+            The runs of the group.
+        unkept : sequence of Generation
+            What counts as well and is in no file.
+        """
+
+    def open(self) -> Kept | None:
+        """Lock, load the newest valid document, and bring journal and views in order."""
+
+    def commit(self, kept: Kept) -> bool:
+        """Replace the document; tell whether it survives a power loss.
+
+        Raises
+        ------
+        StateWriteError
+            When the old one is in force.
+        """
+
+    def decision(self) -> Decision | None:
+        """Return what was decided from outside about a document that somebody else wrote.
+
+        What the run had is written beside it meanwhile, if it could not be before.
+        """
+
+    def keep_ours(self) -> None:
+        """Let the next commit replace what somebody else wrote, which is kept."""
+
+    def take_theirs(self) -> Kept | None:
+        """Load what somebody else wrote, as `open` does."""
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Append events to the journal; those it has already are passed over."""
+
+    def witness(self, lines: Sequence[object], *, sync: bool) -> None:
+        """Append lines to the record of what the run went through; raises OSError, StateError."""
+
+    def lived(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
+        """Read that record, without the candles that open before a moment, ms UTC."""
+
+    def show(self) -> None:
+        """Write the views of the last commit."""
+
+    def look(self) -> Asked:
+        """Return what is asked for from outside, in order.
+
+        Raises
+        ------
+        StateError
+            When that cannot be read.
+        """
+
+    def last_seq(self) -> int:
+        """Return the number of the last event in the journal; numbers go on after it."""
+
+    def is_asked(self) -> bool:
+        """Tell whether requests wait, or the kill switch was turned since the last look."""
+
+    def take(self, requests: Sequence[Request]) -> None:
+        """Note that requests are obeyed by the state that is committed next."""
+
+    def done(self, requests: Sequence[Request]) -> None:
+        """Remove requests that are in the document now."""
+
+    def events(self, limit: int | None = None) -> list[Event]:
+        """Return the newest events of the journal, oldest first."""
+
+    def close(self) -> None:
+        """Give the lock back."""

@@ -1,0 +1,108 @@
+"""The picture beside a displayed dashboard, for where the widget itself is not.
+
+Saved pages, GitHub and editors without widgets show it as it is. A page of Jupyter that is loaded
+anew while a cell keeps the kernel busy gets no widget before that cell is over: there the script in
+the picture makes a working dashboard of it, from the sheet (`sheet.py`). Where the widget is, it
+hides the picture.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from tradenb.panel.dashboard_model import Board
+from tradenb.panel.static_html import dashboard_html
+
+_ASSETS: Final = Path(__file__).parent / "assets"
+EVERY_S: Final = 60.0
+
+
+class Still:
+    """A picture in the outputs of a notebook, replaced where it stands.
+
+    Parameters
+    ----------
+    id : str
+        By which the widget and the script find it.
+    """
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self._shown: tuple[Any, ...] | None = None
+        self._at = float("-inf")
+
+    def display(self, board: Board, folder: str, beside: str) -> None:
+        """Put the picture below what the cell shows."""
+        self._shown = _told(board)
+        self._publish(still_html(board, self.id, follow(self.id, folder, beside)), update=False)
+
+    def renew(self, board: Board, folder: str, beside: str, now: float) -> None:
+        """Replace the picture if what it tells has changed, at most once a minute."""
+        told = _told(board)
+        if self._shown is None or told == self._shown or now - self._at < EVERY_S:
+            return
+        self._shown, self._at = told, now
+        self._publish(still_html(board, self.id, follow(self.id, folder, beside)), update=True)
+
+    def finish(self, board: Board) -> None:
+        """Replace the picture by the last one, which nothing follows any more."""
+        if self._shown is not None:
+            self._publish(still_html(board, self.id), update=True)
+
+    def _publish(self, page: str, *, update: bool) -> None:
+        publish({"text/html": page}, transient={"display_id": self.id}, update=update)
+
+
+def publish(data: dict[str, Any], metadata: dict[str, Any] | None = None, **more: Any) -> None:
+    """Send an output; where nobody takes outputs, do nothing."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    if InteractiveShell.initialized():
+        shell = InteractiveShell.instance()
+        shell.display_pub.publish(data=data, metadata=metadata or {}, **more)
+
+
+def still_html(board: Board, id: str, script: str = "") -> str:
+    """Render the picture, with the script that makes a dashboard of it."""
+    return f'<div data-tnb-still="{id}">{dashboard_html(board)}</div>{script}'
+
+
+def follow(id: str, folder: str, beside: str) -> str:
+    """Return the script element that looks for the sheet of a dashboard.
+
+    Parameters
+    ----------
+    id : str
+    folder : str
+        The home, under which the sheet is.
+    beside : str
+        The same as seen from the notebook; empty if it is not below it.
+    """
+    told = json.dumps({"id": id, "home": folder, "beside": beside, "style": style()})
+    source = f"{script_of_view()}\n{_asset('follow.js')}\nfollow({told});"
+    inert = source.replace("</", "<\\/")
+    return f'<script type="module">{inert}</script>'
+
+
+def script_of_view() -> str:
+    """Return the script of the widget: the view, and how it talks to the server."""
+    return f"{_asset('server.js')}\n{_asset('dashboard.js')}"
+
+
+def style() -> str:
+    """Return the style sheet of the view."""
+    return _asset("dashboard.css")
+
+
+@functools.cache
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text("utf-8")
+
+
+def _told(board: Board) -> tuple[Any, ...]:
+    """Return what a picture must not be wrong about for long."""
+    names = ("key", "status", "signal", "scheduled")
+    return tuple(tuple(row[name] for name in names) for row in board.rows)

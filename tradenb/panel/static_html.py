@@ -1,0 +1,100 @@
+"""A dashboard where no widgets are: the same rows and pictures as inert HTML, of one moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tradenb.view.formatting import escaped
+from tradenb.view.html import asset
+
+if TYPE_CHECKING:
+    from tradenb.panel.dashboard_model import Board
+    from tradenb.panel.dashboard_rows import Row
+
+_HEADS = ("run", "status", "position", "stop", "entry", "target", "price", "unrealised")
+_WORDS = 3  # columns of words; those of numbers come after
+_RIGHT = ' class="tnb-right"'
+_EVENTS = 12
+
+
+def dashboard_html(board: Board) -> str:
+    """Render what a dashboard shows now, without buttons and without script."""
+    now = datetime.now(UTC)
+    words = [*board.health.get("words", ()), board.health.get("lateness") or ""]
+    said = " · ".join(escaped(word, 120) for word in words if word)
+    subline = f"{said} · as of {now:%Y-%m-%d %H:%M} UTC"
+    parts = [
+        '<div class="tnb-summary" role="region" aria-label="Live runs">',
+        f"<style>{asset('summary.css')}</style>",
+        f'<p class="tnb-head">Live runs</p><p class="tnb-sub">{subline}</p>',
+        _table(board.rows) if board.rows else _nothing(board),
+        *_pictures(board),
+        _events(board),
+        '<p class="tnb-note">A picture of one moment. Run the cell to see it move.</p></div>',
+    ]
+    return "".join(parts)
+
+
+def _table(rows: list[Row]) -> str:
+    heads = "".join(
+        f'<th scope="col"{_RIGHT if place >= _WORDS else ""}>{name}</th>'
+        for place, name in enumerate(_HEADS)
+    )
+    lines = "".join(_line(row) for row in rows)
+    return (
+        f'<div class="tnb-scroll"><table class="tnb-table"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _line(row: Row) -> str:
+    name = escaped(f"{row['strategy']} on {row['symbol']}", 90)
+    held = f"{row['position']}{', scheduled' if row['scheduled'] else ''}"
+    words = "".join(f"<td>{escaped(cell, 40)}</td>" for cell in (row["status"], held))
+    levels = (escaped(row[name], 40) for name in ("stop", "entry", "target"))
+    as_of = f'<br><span class="tnb-as-of">{row["as_of"]}</span>' if row["as_of"] else ""
+    numbers = "".join(
+        f"<td{_RIGHT}>{cell}</td>" for cell in (*levels, escaped(row["price"], 40) + as_of)
+    )
+    gain = f'<td class="tnb-right tnb-{row["tone"]}">{escaped(row["pnl"], 20)}</td>'
+    return f'<tr><th scope="row">{name}</th>{words}{numbers}{gain}</tr>'
+
+
+def _pictures(board: Board) -> list[str]:
+    """Return the pictures of the run that is drawn, under captions."""
+    key = board.pictures.get("key")
+    row = next((row for row in board.rows if row["key"] == key), None)
+    name = "" if row is None else escaped(f", {row['strategy']} on {row['symbol']}", 90)
+    drawn = ((f"Price{name}", "price"), (f"Equity{name}", "equity"))
+    return [
+        f'<p class="tnb-caption">{caption}</p>{board.pictures[kind]}'
+        for caption, kind in drawn
+        if board.pictures.get(kind)
+    ]
+
+
+def _events(board: Board) -> str:
+    newest = list(board.events)[-_EVENTS:][::-1]
+    if not newest:
+        return ""
+    lines = "".join(
+        f"<tr><td>{when}</td><td>{_name(key)}</td><td>{kind}</td>"
+        f'<td class="tnb-{colour}">{escaped(words, 160)}</td></tr>'
+        for _, key, when, kind, words, colour in newest
+    )
+    return (
+        '<p class="tnb-caption">Newest events</p><div class="tnb-scroll">'
+        f'<table class="tnb-table"><tbody>{lines}</tbody></table></div>'
+    )
+
+
+def _name(key: str) -> str:
+    """Return who an event is of: its key is mode, symbol and strategy."""
+    _, rest = key.split(":", 1)
+    symbol, strategy = rest.rsplit(":", 1)
+    return escaped(f"{strategy} on {symbol}", 60)
+
+
+def _nothing(board: Board) -> str:
+    return f"<p>No runs under {escaped(board.watch.home.root, 200)}.</p>"

@@ -1,0 +1,1 @@
+"""`tn.lookahead`: whether a strategy decides by what it could not know yet."""

@@ -1,0 +1,209 @@
+"""`tn.lookahead`: whether a strategy decides by what it could not know yet.
+
+The backtest is repeated with everything after a moment replaced by noise: candles, and the frames
+and arrays that the strategy's functions close over. What was decided up to that moment must not
+change. A decision that does is shown with its time, its field, and the line that saw the future.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.backtest.plan import make_plan
+from tradenb.call_errors import explained
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import iso
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import LookaheadError, UsageError
+from tradenb.research.lookahead.analysis import Analysis, Leak
+from tradenb.research.lookahead.decisions import Replies, differing
+from tradenb.research.lookahead.noise import NOISES
+from tradenb.view.formatting import plural
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_ENOUGH: Final = 10
+_DELAY_S: Final = 0.5
+
+
+@dataclass
+class Lookahead:
+    """What a look-ahead analysis found.
+
+    Attributes
+    ----------
+    strategy : str
+    found : list of Leak
+        In order of time.
+    moments : int
+        How many moments were tried, each with noise far above, far below, and without candles.
+    decisions : int
+        Decisions that were compared.
+    warnings : list of str
+    """
+
+    strategy: str
+    found: list[Leak]
+    moments: int
+    decisions: int
+    reproducible: bool = True
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found, and something was tried."""
+        return not self.found and self.reproducible and self.moments > 0
+
+    @property
+    def leaks(self) -> pd.DataFrame:
+        """One row a decision that changed."""
+        import pandas as pd
+
+        rows = [
+            (*leak[:7], leak.line.number, leak.line.file, leak.line.text) for leak in self.found
+        ]
+        columns = [*Leak._fields[:7], "line", "file", "source"]
+        frame = pd.DataFrame(rows, columns=columns)
+        for name in ("at", "after"):
+            times = pd.to_datetime(frame[name].astype("int64"), unit="ms", utc=True)
+            frame[name] = times.astype("datetime64[ms, UTC]")
+        return frame
+
+    def raise_if_leaking(self) -> None:
+        """Raise LookaheadError if a decision changed, or nothing could be proved."""
+        if not self.clean:
+            raise LookaheadError(repr(self))
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<div>{html.escape(line)}</div>" for line in self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        tried = f"{plural(self.moments, 'moment')}, {plural(self.decisions, 'decision')} compared"
+        if not self.reproducible:
+            yield f"{self.strategy}: two runs on the same candles differ; nothing can be proved"
+        elif not self.found and not self.moments:
+            yield f"{self.strategy}: nothing was tried ({tried}); take a longer period"
+        elif self.clean:
+            yield f"{self.strategy}: no look-ahead found ({tried})"
+        else:
+            yield f"{self.strategy}: sees the future ({tried})"
+        for leak in self.found:
+            yield (
+                f"  {iso(leak.at)} {leak.symbol} {leak.field}: {leak.known!r} became "
+                f"{leak.noisy!r} with noise after {iso(leak.after)}; line {leak.line.number}: "
+                f"{leak.line.text}"
+            )
+        for words in self.warnings:
+            yield f"  note: {words}"
+
+
+@explained("tn.lookahead")
+def lookahead(
+    strategy: Any,
+    *,
+    symbols: str | Iterable[str],
+    exchange: Any,
+    start: Any = None,
+    end: Any = None,
+    rules: Rules | None = None,
+    samples: int = 20,
+    events: int | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Lookahead:
+    """Look for decisions that depend on what was not known yet.
+
+    Parameters
+    ----------
+    strategy : StrategySpec or str
+    symbols, exchange, start, end, rules
+        As in `tn.backtest.run`. A week or two is enough to find a leak.
+    samples : int, default 20
+        Moments spread by chance over the period, on and off the strategy's interval.
+    events : int, optional
+        How many of the moments at which it had an answer are tried, evenly spread; default all.
+    seed : int, default 0
+        Of the moments and the noise.
+    progress : bool, default True
+        Show a progress bar if it takes a while.
+
+    Returns
+    -------
+    Lookahead
+        `.clean`, `.leaks` (a DataFrame), `.raise_if_leaking()`.
+
+    Raises
+    ------
+    UsageError, CandleError, ExchangeError, StrategyError
+        As `tn.backtest.run`; and when samples or events are no whole number of at least 0.
+
+    Notes
+    -----
+    The analysis proves leaks, not their absence. It replaces candles and exchanges; tables and
+    arrays that the functions name, close over, keep in classes and modules of yours, or read with
+    numpy and pandas. What it cannot replace is named in the warnings: files that are opened by
+    hand, arrays without times. A single number that was computed of all data beforehand looks like
+    any other constant.
+    """
+    from tqdm.auto import tqdm
+
+    _check_count("samples", samples)
+    if events is not None:
+        _check_count("events", events)
+    spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
+    plan = make_plan(symbols, spec, exchange, start, end, rules, ())
+    analysis = Analysis(spec, plan, seed)
+    base = analysis.run(None, None)
+    if not _alike(base.replies, analysis.run(None, None).replies):
+        return Lookahead(spec.name, [], 0, len(base.replies), reproducible=False)
+    moments = analysis.moments(base, samples, events)
+    found: dict[tuple[int, str], Leak] = {}
+    tried = leaking = 0
+    with tqdm(moments, desc="look-ahead", leave=False, delay=_DELAY_S, disable=not progress) as bar:
+        for after in bar:
+            tried += 1
+            for noise in NOISES:
+                leak = analysis.leak(base, after, noise)
+                if leak is None:
+                    continue
+                leaking += 1
+                if (leak.at, leak.symbol) not in found:
+                    line = analysis.line(leak, noise)
+                    found[leak.at, leak.symbol] = leak._replace(line=line)
+            if leaking >= _ENOUGH:
+                break
+    leaks = sorted(found.values(), key=_when)
+    notes = [*_silence(base.replies), *analysis.notes()]
+    return Lookahead(spec.name, leaks, tried, len(base.replies), warnings=notes)
+
+
+def _silence(replies: Replies) -> list[str]:
+    """Say that there was hardly anything to be compared, if so."""
+    answers = [reply for reply in replies.values() if reply is not None]
+    errors = [reply["error"] for reply in answers if set(reply) == {"error"}]
+    if len(errors) < len(answers) or not replies:
+        return []
+    why = f"{plural(len(errors), 'ask')} failed, the first: {errors[0]}" if errors else "all None"
+    return [f"it had no candidate in this period ({why}), so little could be compared"]
+
+
+def _check_count(name: str, count: object) -> None:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise UsageError(f"{name} must be a whole number of at least 0, was {count!r:.80}")
+
+
+def _alike(one: Replies, other: Replies) -> bool:
+    return one.keys() == other.keys() and not any(differing(one[key], other[key]) for key in one)
+
+
+def _when(leak: Leak) -> tuple[int, str]:
+    return leak.at, leak.symbol

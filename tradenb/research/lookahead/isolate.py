@@ -1,0 +1,292 @@
+"""A strategy as if it had just been declared: copies of its functions and of all that they reach.
+
+A function may keep things in lists, frames, objects, classes and modules outside itself. Each run
+of an analysis gets copies of them, with noise for a future; the originals, which a live run may be
+using, are not touched. Modules and the reading of files are in `reached.py`.
+"""
+
+from __future__ import annotations
+
+import abc
+import copy
+import enum
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from types import (
+    CellType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    ModuleType,
+    SimpleNamespace,
+)  # fmt: skip
+from typing import Any, Final
+
+from tradenb.engine.ports import CandleSource
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.research.lookahead.iterators import copied_stream
+from tradenb.research.lookahead.noise import Spoiler
+from tradenb.research.lookahead.readers import Readers, is_users
+
+Space = dict[str, Any]
+_DEPTH: Final = 4
+_WORD: Final = re.compile(r"[^\W\d]\w*")
+_PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), CodeType)
+# Of a class these are made anew with it.
+_OF_CLASS: Final = frozenset({"__dict__", "__weakref__", "_abc_impl"})
+
+
+class Copier:
+    """Copies functions with all that they reach, once each.
+
+    Parameters
+    ----------
+    spoiler : Spoiler
+        What becomes of tables and arrays.
+    market : object
+        In place of every exchange.
+
+    Attributes
+    ----------
+    readers : Readers
+        What the functions read by themselves.
+    names : frozenset of str
+        What all functions copied so far name.
+    """
+
+    def __init__(self, spoiler: Spoiler, market: Any) -> None:
+        self.readers = Readers(spoiler, self._imported)
+        self._spoiler = spoiler
+        self._market = market
+        self._made: dict[int, Any] = {}
+        self._kept: list[Any] = []  # keeps what was copied alive: its id must not be given again
+        self._reached: set[tuple[int, int]] = set()
+        self.names: frozenset[str] = frozenset()
+
+    def spec(self, spec: StrategySpec) -> StrategySpec:
+        """Copy a strategy with its indicators and risk rules."""
+        risk = tuple(
+            rule.model_copy(update={"function": self.value(rule.function)}) for rule in spec.risk
+        )
+        changes = {"function": self.value(spec.function), "risk": risk, "callbacks": {}}
+        found = spec.model_copy(update=changes)
+        found._indicators = tuple(
+            item._replace(function=self.value(item.function)) for item in spec.declared
+        )
+        return found
+
+    def value(self, value: Any, depth: int = 0) -> Any:
+        """Copy a value; what cannot be changed or is none of the user's stays itself."""
+        if isinstance(value, _PLAIN):
+            return value
+        if id(value) in self._made:
+            return self._made[id(value)]
+        self._kept.append(value)
+        if inspect.ismodule(value):
+            return self._module(value)
+        if inspect.isclass(value):
+            return self._class(value)
+        if isinstance(value, FunctionType) and is_users(value):
+            return self._function(value)
+        found = self.readers.of(value)
+        if found is None:
+            found = self._other(value, depth)
+        self._made[id(value)] = found
+        return found
+
+    def _other(self, value: Any, depth: int) -> Any:
+        spoiled = self._spoiler.value(value)
+        if spoiled is not None:
+            return spoiled
+        if inspect.ismethod(value) or _is_bound(value):
+            owner = self.value(value.__self__, depth)
+            return getattr(owner, value.__name__)
+        stream = copied_stream(value, self.value)
+        if stream is not None:
+            return stream
+        if isinstance(value, functools.partial):
+            args = [self.value(item, depth + 1) for item in value.args]
+            keywords = {key: self.value(item, depth + 1) for key, item in value.keywords.items()}
+            return functools.partial(self.value(value.func), *args, **keywords)
+        if hasattr(value, "cache_clear") and hasattr(value, "__wrapped__"):
+            return functools.cache(self.value(value.__wrapped__))
+        if isinstance(value, CandleSource):
+            return self._market
+        return self._container(value, depth)
+
+    def _container(self, value: Any, depth: int) -> Any:
+        if depth >= _DEPTH:
+            return value
+        if type(value) in (list, tuple, set, frozenset):
+            return type(value)(self.value(item, depth + 1) for item in value)
+        if isinstance(value, tuple) and hasattr(value, "_make"):  # a named one
+            return value._make(self.value(item, depth + 1) for item in value)
+        if isinstance(value, dict):
+            found = copy.copy(value)
+            for key, item in value.items():
+                found[key] = self.value(item, depth + 1)
+            return found
+        users = is_users(type(value)) or type(value) is SimpleNamespace
+        if users and (hasattr(value, "__dict__") or _slots(type(value))):
+            return self._object(value, depth)
+        return _copied(value)
+
+    def _object(self, value: Any, depth: int) -> Any:
+        found = copy.copy(value)
+        self._made[id(value)] = found  # before what it holds: it may hold itself
+        for name in [*getattr(value, "__dict__", ()), *_slots(type(value))]:
+            if hasattr(value, name):
+                object.__setattr__(found, name, self.value(getattr(value, name), depth + 1))
+        kind = self.value(type(value))
+        if kind is not type(value):
+            object.__setattr__(found, "__class__", kind)
+        return found
+
+    def _class(self, kind: type) -> type:
+        """Copy a class that a user wrote: its functions see the copies, its tables are spoiled."""
+        self._made[id(kind)] = kind
+        special = type(kind) not in (type, abc.ABCMeta) or issubclass(kind, enum.Enum | tuple)
+        if special or not is_users(kind):
+            return kind
+        space = {
+            name: item
+            for name, item in vars(kind).items()
+            if name not in _OF_CLASS and not isinstance(item, MemberDescriptorType)
+        }
+        try:
+            made = type(kind)(kind.__name__, tuple(map(self.value, kind.__bases__)), dict(space))
+        except Exception:  # noqa: BLE001 - a class that cannot be made twice is shared
+            return kind
+        self._made[id(kind)] = made
+        for name, item in space.items():
+            # What a class keeps of itself (fields of a dataclass) is compared by identity.
+            own = name.startswith("__") and not callable(item)
+            changed = item if own else self._member(item)
+            if changed is not item:
+                setattr(made, name, changed)
+        return made
+
+    def _member(self, item: Any) -> Any:
+        if isinstance(item, staticmethod | classmethod):
+            return type(item)(self.value(item.__func__))
+        if isinstance(item, property):
+            get, put, drop = map(self.value, (item.fget, item.fset, item.fdel))
+            return property(get, put, drop, item.__doc__)
+        return self.value(item)
+
+    def _module(self, module: ModuleType) -> ModuleType:
+        """Copy a module of the user's; what is named of it is copied by those who name it."""
+        if is_users(module):
+            return self._space(vars(module), module.__name__)
+        return self.readers.of(module) or module
+
+    def _imported(self, module: ModuleType) -> ModuleType:
+        """Copy a module that a function imports when it is called."""
+        found = self._module(module)
+        if is_users(module):
+            self._reach(self.names, vars(module), vars(found))
+        return found
+
+    def _space(self, original: dict[str, Any], name: str) -> ModuleType:
+        """Return the copy of a module by its globals."""
+        found: ModuleType | None = self._made.get(id(original))
+        if found is None:
+            found = self._made[id(original)] = ModuleType(name)
+            found.__dict__.update(original)
+            found.__dict__["__builtins__"] = self.readers.builtins
+            self._kept.append(original)
+        return found
+
+    def _function(self, function: FunctionType) -> FunctionType:
+        space = self._space(function.__globals__, str(function.__module__))
+        cells = tuple(CellType() for _ in function.__closure__ or ())
+        made = FunctionType(function.__code__, vars(space), function.__name__, None, cells or None)
+        made.__qualname__, made.__module__ = function.__qualname__, function.__module__
+        made.__dict__.update(function.__dict__)
+        self._made[id(function)] = made  # before what it names: it may name itself
+        made.__defaults__ = self.value(function.__defaults__)
+        made.__kwdefaults__ = self.value(function.__kwdefaults__)
+        for cell, original in zip(cells, function.__closure__ or (), strict=True):
+            try:
+                cell.cell_contents = self.value(original.cell_contents)
+            except ValueError:  # not filled yet
+                continue
+        names = names_of(function.__code__)
+        self.names |= names
+        self._reach(names, function.__globals__, vars(space))
+        return made
+
+    def _reach(
+        self, names: frozenset[str], original: dict[str, Any], found: dict[str, Any]
+    ) -> None:
+        """Copy what is named of a module, and of the modules that are named there."""
+        if (id(original), hash(names)) in self._reached:
+            return
+        self._reached.add((id(original), hash(names)))
+        for name in names & original.keys():
+            item = original[name]
+            found[name] = self.value(item)
+            if inspect.ismodule(item) and is_users(item):
+                self._reach(names, vars(item), vars(found[name]))
+
+
+@functools.cache
+def names_of(code: CodeType) -> frozenset[str]:
+    """Return the names of globals and attributes in a code and in those inside it.
+
+    Words are taken for names as well: `getattr(module, "TABLE")` reaches it.
+    """
+    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
+    words = [
+        word for const in code.co_consts if isinstance(const, str) for word in _WORD.findall(const)
+    ]
+    return frozenset(code.co_names).union(words, *(names_of(own) for own in inner))
+
+
+def reached_by(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return what a function closes over, has for defaults, or names, by name."""
+    plain: Any = getattr(function, "__func__", getattr(function, "func", function))
+    code = getattr(plain, "__code__", None)
+    if code is None:
+        return {}
+    found = {name: plain.__globals__.get(name) for name in names_of(code)}
+    for name, cell in zip(code.co_freevars, plain.__closure__ or (), strict=True):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+    given = plain.__defaults__ or ()
+    named = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
+    return found | dict(zip(named, given, strict=True)) | (plain.__kwdefaults__ or {})
+
+
+def _is_bound(value: Any) -> bool:
+    """Tell whether it is a method of what is built in, such as `get` of a dict."""
+    owner = getattr(value, "__self__", None)
+    return inspect.isbuiltin(value) and not (owner is None or inspect.ismodule(owner))
+
+
+def _slots(kind: type) -> list[str]:
+    """Return the names of the slots of a class and of those above it."""
+    return [
+        name
+        for owner in kind.__mro__
+        for name, item in vars(owner).items()
+        if isinstance(item, MemberDescriptorType) and name not in _OF_CLASS
+    ]
+
+
+def _copied(value: Any) -> Any:
+    """Copy an object of a library, such as a generator of random numbers, if it can be copied."""
+    module = str(getattr(type(value), "__module__", "")).partition(".")[0]
+    if callable(value) or (module in _SHARED and hasattr(value, "__dict__")):
+        return value
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - an object that cannot be copied is shared
+        return value
+
+
+_SHARED: Final = frozenset({"tradenb", "numpy", "pandas", "pyarrow", "plotly", "logging"})

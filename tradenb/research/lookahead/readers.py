@@ -1,0 +1,139 @@
+"""What a strategy reaches outside of itself: modules, and files that it reads with known functions.
+
+In an analysis a strategy imports stand-ins of the libraries that read tables and arrays: what they
+give has noise for a future. Nothing is patched; the stand-ins are seen by the copies alone.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import inspect
+import sys
+import sysconfig
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, Final
+
+from tradenb.research.lookahead.noise import Spoiler
+
+READERS: Final[dict[str, tuple[str, ...]]] = {
+    "numpy": ("load", "loadtxt", "genfromtxt", "fromfile", "memmap"),
+    "pandas": (
+        "read_csv", "read_table", "read_parquet", "read_feather", "read_pickle", "read_json",
+        "read_hdf", "read_excel", "read_sql", "read_orc",
+    ),
+    "pickle": ("load", "loads"),
+    "joblib": ("load",),
+}  # fmt: skip
+# What reads from where nothing can be replaced.
+OUTSIDE: Final = frozenset({"read_text", "read_bytes", "urlopen", "requests", "httpx", "sqlite3"})
+_FOREIGN: Final = frozenset({"tradenb", "numpy", "pandas", "builtins", "pyarrow", "plotly"})
+_LIBRARY: Final = sysconfig.get_paths()["stdlib"]
+
+
+class Readers:
+    """Stand-ins for the libraries that read files.
+
+    Parameters
+    ----------
+    spoiler : Spoiler
+    copied : callable
+        Makes the copy of any other module.
+
+    Attributes
+    ----------
+    opened : set of str
+        Files that were opened by hand: what is in them stays as it is.
+    builtins : dict
+        For the globals of the copies: `import` gives the stand-ins.
+    """
+
+    def __init__(self, spoiler: Spoiler, copied: Callable[[Any], Any]) -> None:
+        self.opened: set[str] = set()
+        self._spoiler = spoiler
+        self._copied = copied
+        self._made: dict[int, Any] = {}
+        for name, readers in READERS.items():
+            if name in sys.modules:
+                self._stand_in(sys.modules[name], readers)
+        self.builtins = vars(builtins) | {"__import__": self._import, "open": self._open}
+
+    def of(self, value: object) -> Any:
+        """Return what stands for a library or for one of its readers; None for all else."""
+        return self._made.get(id(value))
+
+    def _stand_in(self, module: ModuleType, readers: tuple[str, ...]) -> None:
+        made = self._made[id(module)] = _StandIn(module)
+        for name in readers:
+            read = getattr(module, name, None)
+            # What is used as a class as well (np.memmap) stays one.
+            if read is not None and not inspect.isclass(read):
+                reader = self._made[id(read)] = self._reader(read)
+                setattr(made, name, reader)
+
+    def _reader(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(read)
+        def reader(*args: Any, **keywords: Any) -> Any:
+            return self._spoiled(read(*args, **keywords))
+
+        return reader
+
+    def _spoiled(self, value: Any) -> Any:
+        found = self._spoiler.value(value)
+        if found is not None:
+            return found
+        if isinstance(value, Mapping):  # np.load of an npz file gives one
+            return {key: self._spoiled(item) for key, item in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(map(self._spoiled, value))
+        return value
+
+    def _import(self, name: str, *given: Any, **more: Any) -> Any:
+        return self._copied(builtins.__import__(name, *given, **more))
+
+    def _open(self, file: Any, *given: Any, **more: Any) -> Any:
+        self.opened.add(str(file))
+        return open(file, *given, **more)  # noqa: PTH123 - the strategy closes it
+
+
+class _StandIn(ModuleType):
+    """A library with some of its functions replaced."""
+
+    def __init__(self, module: ModuleType) -> None:
+        super().__init__(module.__name__)
+        self.__dict__.update(vars(module))
+        self.__dict__["_stands_for"] = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_stands_for"], name)
+
+
+def is_users(value: Any) -> bool:
+    """Tell whether the user wrote it: neither a package that was installed nor the library."""
+    named = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "")
+    if str(named).partition(".")[0] in _FOREIGN:
+        return False
+    try:
+        file = inspect.getfile(value)
+    except (TypeError, OSError):
+        # A cell of a notebook has no file, what is built in has none either.
+        return not (inspect.ismodule(value) and value.__name__ in sys.builtin_module_names)
+    return is_users_file(file)
+
+
+@functools.cache
+def is_users_file(file: str) -> bool:
+    """Tell whether a file is of the user's own code."""
+    return not (
+        "site-packages" in file
+        or "dist-packages" in file
+        or file.startswith((_LIBRARY, "<frozen", "<string>"))
+        or _is_ours(file)
+    )
+
+
+def _is_ours(file: str) -> bool:
+    import tradenb
+
+    return file.startswith(tradenb.__path__[0])

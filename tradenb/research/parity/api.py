@@ -1,0 +1,276 @@
+"""`tn.parity`: why a live run and the backtest of the same period differ, trade by trade.
+
+The period is gone through again, first under all circumstances of the live run, then with one
+after the other left out, until it is the plain backtest on today's candles with today's code. What
+changes when a circumstance is left out has that circumstance for its cause.
+"""
+
+from __future__ import annotations
+
+import html
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from tradenb.call_errors import explained
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.timeframe import iso
+from tradenb.engine.ports import CandleSource
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import UsageError
+from tradenb.exchanges.resolve_exchange import candle_source
+from tradenb.live.attached_run import AttachedRun
+from tradenb.live.live_run import LiveRun
+from tradenb.research.parity.evidence import (
+    Evidence,
+    Run,
+    evidence_of,
+    run_of,
+    views_of,
+)
+from tradenb.research.parity.replay import Lived, gone_through, late_exits, lived_trades
+from tradenb.research.parity.steps import steps
+from tradenb.view.formatting import plural
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CAUSES: Final = (
+    "indicator window", "candle missing", "candle revised", "late tick", "late exit",
+    "user action", "error", "refused by risk", "code changed", "unexplained",
+)  # fmt: skip
+
+
+class Difference(NamedTuple):
+    """Trades of the live run that the backtest does not have, or the other way round.
+
+    Attributes
+    ----------
+    at : int
+        When the first of them was opened, ms UTC.
+    cause : str
+        One of `CAUSES`.
+    live, backtest : tuple of Lived
+        Trades until both are in step again.
+    """
+
+    at: int
+    cause: str
+    live: tuple[Lived, ...]
+    backtest: tuple[Lived, ...]
+
+
+@dataclass(frozen=True)
+class Parity:
+    """A live run beside the backtest of its period.
+
+    Attributes
+    ----------
+    run : str
+    found : list of Difference
+        In order of time.
+    live, backtest : list of Lived
+        All trades of both.
+    notes : list of str
+        What could not be known.
+    """
+
+    run: str
+    found: list[Difference]
+    live: list[Lived]
+    backtest: list[Lived]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing differs."""
+        return not self.found
+
+    @property
+    def causes(self) -> dict[str, int]:
+        """How many differences each cause has made."""
+        named = [difference.cause for difference in self.found]
+        return {cause: named.count(cause) for cause in CAUSES if cause in named}
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a difference: at, cause, number of trades and sum of pnl_percent on each side."""
+        import pandas as pd
+
+        rows = [
+            (item.at, item.cause, len(item.live), len(item.backtest), _sum(item.live),
+             _sum(item.backtest))
+            for item in self.found
+        ]  # fmt: skip
+        columns = ["at", "cause", "live", "backtest", "live_pnl", "backtest_pnl"]
+        frame = pd.DataFrame(rows, columns=columns)
+        frame["at"] = pd.to_datetime(frame["at"].astype("int64"), unit="ms", utc=True)
+        return frame.astype({"at": "datetime64[ms, UTC]"})
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<div>{html.escape(line)}</div>" for line in self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        both = f"{plural(len(self.live), 'trade')} live, {len(self.backtest)} in the backtest"
+        if self.clean:
+            yield f"{self.run}: live and backtest agree ({both})"
+        else:
+            yield f"{self.run}: {plural(len(self.found), 'difference')} ({both})"
+        for item in self.found:
+            yield (
+                f"  {iso(item.at)} {item.cause}: {_words(item.live)} live, "
+                f"{_words(item.backtest)} in the backtest"
+            )
+        yield from (f"  note: {words}" for words in self.notes)
+
+
+@explained("tn.parity")
+def parity(
+    run: Run | Sequence[AttachedRun] | str,
+    *,
+    exchange: Any = None,
+    strategy: Any = None,
+    home: str | Path | None = None,
+) -> Parity:
+    """Compare a live or rehearsed run with the backtest of its period.
+
+    Parameters
+    ----------
+    run : LiveRun, AttachedRun or str
+        What `tn.live.background`, `rehearse` or `attach` return (the only one in a list as well),
+        or an id such as "BTCUSDT:dip". It may go on, have ended, or be of another process: what it
+        saw is read from its files.
+    exchange : exchange or str, optional
+        Where the candles are fetched anew; default that of the run, by its name if the run is of
+        another process.
+    strategy : StrategySpec or str, optional
+        The code of today; default what is registered under the strategy's name.
+    home : path, optional
+        Where an id is looked for, default `TRADENB_HOME` or ./dump.
+
+    Returns
+    -------
+    Parity
+        `.clean`, `.table`, `.causes`, `.notes`.
+
+    Raises
+    ------
+    UsageError
+        When there is no such run, it has not fed a candle yet, or its strategy or exchange is not
+        known here.
+    CandleError, ExchangeError
+        When the candles cannot be fetched anew.
+
+    Notes
+    -----
+    The code of a run of another process is not on disk: where its fingerprint is not that of today,
+    what cannot be explained otherwise has `code changed` for its cause.
+    """
+    meant = run_of(run, home)
+    evidence = evidence_of(meant)
+    today = _code_of_today(evidence, strategy)
+    views, fresh = views_of(evidence, _fetched(evidence, meant, exchange))
+    found, before = [], lived_trades(evidence.events)
+    live = before
+    for cause, given in steps(evidence, views, fresh, today):
+        after = gone_through(given, evidence.symbol, evidence.start, evidence.end, evidence.rules)
+        found += _differences(before, after, cause)
+        before = after
+    late = late_exits(evidence.events)
+    found += [
+        Difference(trade.opened_at, "late exit", (trade,), (trade,))
+        for trade in live
+        if trade.closed_at in late
+    ]
+    notes = [*evidence.notes]
+    python = platform.python_version()
+    if "code changed" in (item.cause for item in found) and evidence.python != python:
+        notes.append(f"it ran on Python {evidence.python}, this is {python}: code may look changed")
+    if any(item.cause == "unexplained" for item in found):
+        notes.append("if the strategy sees the future, live differs: tn.lookahead tells")
+    return Parity(evidence.id, sorted(found, key=_when), live, before, notes)
+
+
+def _fetched(lived: Evidence, run: Run, exchange: Any) -> Candles:
+    source: Any
+    if exchange is not None:
+        source = candle_source(exchange)
+    elif isinstance(run, LiveRun):
+        source = run.source
+    else:
+        source = registry.known("exchange", lived.exchange)
+    if not isinstance(source, CandleSource):
+        raise UsageError(
+            f"{lived.id} ran on the exchange {lived.exchange!r}, which is not known here; pass "
+            "exchange= to say where its candles are fetched anew"
+        )
+    return source.load(
+        lived.symbol,
+        start=lived.start,
+        end=lived.end,
+        history=lived.start - lived.history_start,
+        rules=lived.rules,
+    ).candles
+
+
+def _code_of_today(lived: Evidence, strategy: Any) -> StrategySpec:
+    if strategy is not None:
+        return registry.find("strategy", strategy, form=StrategySpec)
+    found = registry.known("strategy", lived.strategy) or lived.spec
+    if found is None:
+        raise UsageError(
+            f"the strategy {lived.strategy!r} is not defined here; run the cell that defines it, "
+            "or pass strategy="
+        )
+    return cast(StrategySpec, found)
+
+
+def _differences(before: list[Lived], after: list[Lived], cause: str) -> list[Difference]:
+    """Group trades that only one side has; a common trade ends a group."""
+    common = set(before) & set(after)
+    sides = [(trade, 0) for trade in before] + [(trade, 1) for trade in after]
+    groups: list[tuple[list[Lived], list[Lived]]] = []
+    together = False
+    for trade, side in sorted(sides, key=_order):
+        if trade in common:
+            together = False
+            continue
+        if not together:
+            groups.append(([], []))
+            together = True
+        groups[-1][side].append(trade)
+    return [
+        Difference(
+            min(trade.opened_at for trade in (*one, *other)), cause, tuple(one), tuple(other)
+        )
+        for one, other in groups
+    ]
+
+
+def _order(item: tuple[Lived, int]) -> tuple[int, int]:
+    return item[0].opened_at, item[1]
+
+
+def _when(item: Difference) -> tuple[int, int]:
+    return item.at, CAUSES.index(item.cause)
+
+
+def _sum(trades: tuple[Lived, ...]) -> float:
+    total = 0.0
+    for trade in trades:
+        total += trade.pnl_percent or 0.0
+    return total
+
+
+def _words(trades: tuple[Lived, ...]) -> str:
+    if len(trades) != 1:
+        return plural(len(trades), "trade")
+    trade = trades[0]
+    end = "open" if trade.exit is None else f"{trade.exit_reason} at {trade.exit:g}"
+    return f"{trade.position} at {trade.entry:g}, {end}"

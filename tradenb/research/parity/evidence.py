@@ -1,0 +1,251 @@
+"""What is on disk about a live run: its document, its journal, and the record of what it saw.
+
+It is read in the same way for a run of this process, of another one, and for one that ended long
+ago. What a run saw of a minute may depend on when it looked: a restart loads the history anew.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradenb.core.candles.arrays import NAMES, Candles, candles_of
+from tradenb.core.events import Event
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import MINUTE
+from tradenb.engine.serialise import row_to_event
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import UsageError
+from tradenb.live.attached_run import AttachedRun, attached
+from tradenb.live.live_run import LiveRun
+from tradenb.store.paths import find_home
+
+Run = LiveRun | AttachedRun
+Lines = Iterable[list[Any] | dict[str, Any]]
+Rows = NDArray[np.float64]
+
+
+class View(NamedTuple):
+    """The candles as a run saw them from a moment (close time, ms UTC) on."""
+
+    since: int
+    candles: Candles
+
+
+class Missed(NamedTuple):
+    """Asks that were left out, from one close time to another, ms UTC, and why."""
+
+    first: int
+    last: int
+    why: str
+
+
+@dataclass
+class Evidence:
+    """What is known of a run.
+
+    Attributes
+    ----------
+    id, symbol, strategy, exchange : str
+    start, history_start, end : int
+        First close time that counts, first candle that was seen, last candle consumed, ms UTC.
+    rules : Rules
+    code, python : str
+        Fingerprint of the strategy as it ran, and the version of Python that made it.
+    spec : StrategySpec or None
+        The code as it ran; None if that was in another process.
+    events : list of Event
+        Of the journal, since the start.
+    commands : list of dict
+        What the user asked for, each once.
+    missed : list of Missed
+    seen : (n, 7) float64
+        Rows of open time, open, high, low, close, volume, and the moment as of which it was so.
+    notes : list of str
+        What could not be known.
+    """
+
+    id: str
+    symbol: str
+    strategy: str
+    exchange: str
+    start: int
+    history_start: int
+    end: int
+    rules: Rules
+    code: str
+    python: str
+    spec: StrategySpec | None
+    events: list[Event]
+    commands: list[dict[str, Any]]
+    missed: list[Missed]
+    seen: Rows
+    notes: list[str] = field(default_factory=list)
+
+
+def run_of(given: Any, home: str | Path | None) -> Run:
+    """Return the run that is meant: a handle, a list with one in it, or an id (live runs first)."""
+    if isinstance(given, list | tuple) and all(isinstance(item, AttachedRun) for item in given):
+        if len(given) == 1:
+            return given[0]  # type: ignore[no-any-return]
+        there = ", ".join(item.id for item in given) or "none"
+        raise UsageError(f"parity compares one run, was given {len(given)}: {there}")
+    if isinstance(given, LiveRun | AttachedRun):
+        return given
+    known = attached(home, ended=True) if isinstance(given, str) else []
+    for run in known:
+        if run.id == given:
+            return run
+    there = ""
+    if isinstance(given, str):
+        ids = ", ".join(run.id for run in known) or "none"
+        there = f"; there are {ids} under {find_home(home).root}: give home= if it is another"
+    raise UsageError(
+        "parity needs a run: what tn.live.background, rehearse or attach return, or an id such as "
+        f'"BTCUSDT:dip", was {given!r:.80}{there}'
+    )
+
+
+def evidence_of(run: Run) -> Evidence:
+    """Read what is known of a run.
+
+    Raises
+    ------
+    UsageError
+        When it has not fed a candle yet, or no record of what it saw is there.
+    """
+    body, events, lines = _files_of(run)
+    if not body or body["state"]["cursor"] <= body["start"]:
+        raise UsageError(f"{run.id} has not fed a candle yet; there is nothing to compare")
+    last = max((event.seq for event in events), default=0)
+    events += [row_to_event(row) for row in body["outbox"] if row["seq"] > last]
+    start, history_start = body["start"], body["history_start"] or body["start"]
+    end = body["state"]["cursor"]  # a run that goes on has written more by now
+    record = _Record(lines, start, history_start)
+    if record.begun is None:
+        raise UsageError(
+            f"{run.id}: what it saw is not on disk ({run.strategy} began before that was kept, or "
+            "its file under data/lived was moved away); parity has nothing to compare with"
+        )
+    return Evidence(
+        id=run.id, symbol=run.symbol, strategy=run.strategy, exchange=body["exchange"],
+        start=start, history_start=history_start, end=end,
+        rules=Rules(**record.begun["rules"]), code=record.begun["code"],
+        python=record.begun["python"], spec=run.spec if isinstance(run, LiveRun) else None,
+        events=[event for event in events if start < event.at <= end],
+        commands=record.commands, missed=record.missed, seen=record.rows(),
+        notes=record.notes,
+    )  # fmt: skip
+
+
+def views_of(found: Evidence, fresh: Candles) -> tuple[list[View], Candles]:
+    """Return the candles as they were seen, from each start on, and as they are now.
+
+    Where one side does not have a minute it is taken from the other; a note says how many.
+    """
+    inside = (found.seen[:, 0] >= found.history_start) & (found.seen[:, 0] < found.end)
+    seen = found.seen[inside]
+    times, as_of = seen[:, 0].astype(np.int64), seen[:, 6].astype(np.int64)
+    rows, values = (times - found.history_start) // MINUTE, seen[:, 1:6]
+    base = np.full(((found.end - found.history_start) // MINUTE, len(NAMES)), np.nan)
+    on_time = (as_of <= found.start) | (as_of == times)
+    base[rows[on_time]] = values[on_time]
+    unknown = _holes(base)
+    late = ~on_time & unknown[rows]  # seen by a later start only
+    base[rows[late]] = values[late]
+    now = _complete(found, base, unknown, fresh)
+    views = [View(found.start, _candles(base, found.history_start))]
+    for since in np.unique(as_of[~on_time]).tolist():
+        anew = ~on_time & (as_of == since)
+        if (base[rows[anew]] != values[anew]).any():
+            base = base.copy()
+            base[rows[anew]] = values[anew]
+            views.append(View(since, _candles(base, found.history_start)))
+    return views, _candles(now, found.history_start)
+
+
+def _complete(found: Evidence, base: Rows, unknown: NDArray[np.bool_], fresh: Candles) -> Rows:
+    """Fill what was seen and what is there now from each other; return what is there now."""
+    now = np.full_like(base, np.nan)
+    fresh = fresh.between(found.history_start, found.end)
+    first = (fresh.start - found.history_start) // MINUTE
+    now[first : first + len(fresh)] = np.stack([getattr(fresh, name) for name in NAMES], axis=1)
+    gone, empty = _holes(now), _holes(base)
+    base[empty], now[gone] = now[empty], base[gone]
+    if unknown.any():
+        count = f"{np.count_nonzero(unknown):,} of the minutes that it saw"
+        found.notes.append(f"{count} are not on disk; they count as they are now")
+    if gone.any():
+        count = f"{np.count_nonzero(gone):,} of the minutes that it saw"
+        found.notes.append(f"{count} {found.exchange} does not have any more")
+    if (empty & gone).any():
+        raise UsageError(f"{found.id}: minutes are neither on disk nor at the exchange any more")
+    return now
+
+
+def _holes(rows: Rows) -> NDArray[np.bool_]:
+    return np.asarray(np.isnan(rows[:, 0]))
+
+
+def _candles(rows: Rows, first: int) -> Candles:
+    opened, high, low, close, volume = (np.ascontiguousarray(column) for column in rows.T)
+    return candles_of((opened, high, low, close, volume), first)
+
+
+def _files_of(run: Run) -> tuple[dict[str, Any], list[Event], Lines]:
+    if isinstance(run, AttachedRun):
+        return run.body, run.event_list(), run.lived()
+    return run.shelf.generation.body, run.shelf.events(), run.shelf.lived()
+
+
+class _Record:
+    """The lines of one run, sorted; a file may hold those of earlier runs before them."""
+
+    def __init__(self, lines: Lines, start: int, history_start: int) -> None:
+        self.begun: dict[str, Any] | None = None
+        self.commands: list[dict[str, Any]] = []
+        self.missed: list[Missed] = []
+        self.notes: list[str] = []
+        self._rows = array("d")
+        for line in lines:
+            if isinstance(line, dict):
+                self._take(line, start)
+            elif line[0] >= history_start:
+                self._rows.extend(line if len(line) == 7 else [*line, line[0]])
+
+    def rows(self) -> Rows:
+        """Return all candles, (n, 7)."""
+        return np.array(self._rows).reshape(-1, 7)
+
+    def _take(self, line: dict[str, Any], start: int) -> None:
+        if "begun" in line:
+            before, self.begun = self.begun, line if line["start"] == start else None
+            if self.begun is None or before is None:
+                self.commands, self.missed, self.notes = [], [], []
+            else:
+                self._compare(before, self.begun)
+        elif "command" in line and line["command"] not in self.commands:
+            self.commands.append(line["command"])
+        elif "left_out" in line:
+            first, last = line["left_out"]
+            self.missed.append(Missed(first, last, line["why"]))
+
+    def _compare(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Note what a restart changed; the newest counts for the whole run."""
+        changed = [name for name in ("rules", "code") if before[name] != after[name]]
+        words = f"it was restarted with other {' and other '.join(changed)}; the newest count"
+        if changed and words not in self.notes:
+            self.notes.append(words)
+
+
+def missed_asks(missed: Iterable[Missed], every: int, why: str) -> Iterator[int]:
+    """Yield the close times of asks that were left out for a reason."""
+    for item in missed:
+        if item.why == why:
+            yield from range(item.first + -item.first % every, item.last + 1, every)

@@ -1,0 +1,1 @@
+"""Many settings of one strategy: sweep, walk-forward, comparison and ranking."""

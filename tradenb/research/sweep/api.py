@@ -1,0 +1,241 @@
+"""`tn.sweep`: one strategy with many settings, and the figures of each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tradenb.backtest.plan import Plan, make_plan
+from tradenb.backtest.trial import Market
+from tradenb.call_errors import explained
+from tradenb.core.candles.arrays import NAMES, Candles, candles_of
+from tradenb.core.rules import Rules
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import StrategyError, UsageError
+from tradenb.research.sweep.cache_key import candles_key, data, inputs, sweep_key
+from tradenb.research.sweep.executors import Work, rows_of
+from tradenb.research.sweep.grid import Combination, Grid, check_factory, combinations, name_of
+from tradenb.research.sweep.sweep_cache import Shelf
+from tradenb.research.sweep.sweep_candles import candles_of_plan
+from tradenb.research.sweep.sweep_trial import COLUMNS, COUNTS, Row, Settings
+from tradenb.store.paths import find_home
+from tradenb.view.formatting import plural
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger("tradenb")
+
+
+@explained("tn.sweep")
+def sweep(
+    strategy_factory: Callable[..., StrategySpec],
+    *,
+    grid: Grid,
+    symbols: str | Iterable[str],
+    exchange: Any,
+    start: Any = None,
+    end: Any = None,
+    rules: Rules | None = None,
+    executor: Any = None,
+    home: str | Path | None = None,
+    resume: bool = True,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Backtest a strategy with every combination of parameters.
+
+    Parameters
+    ----------
+    strategy_factory : callable
+        Makes the strategy of one combination, whose parameters it gets by name. What it registers
+        is forgotten again.
+    grid : dict of str to list, or list of dict
+        The values of each parameter, or the combinations themselves. Strings, numbers, booleans
+        and None.
+    symbols, exchange, start, end, rules
+        As in `tn.backtest.run`. The candles are loaded once.
+    executor : Executor or dask.distributed.Client, optional
+        Where it runs; default in this process. Candles go to each worker once, the factory by
+        value. The table is the same wherever it is made.
+    home : path, optional
+        Finished combinations are kept in `research` under it.
+    resume : bool, default True
+        Take finished combinations of the same sweep (factory and what it names, candles, period,
+        rules) from disk. Those that failed are tried again.
+    progress : bool, default True
+        Show a progress bar.
+
+    Returns
+    -------
+    DataFrame
+        A row a combination in the order of the grid: its parameters, the figures of
+        docs/statistics.md, and open, rejected, errors (user functions that failed), asks_lost,
+        error (what ended it, else None; its figures are NaN then).
+
+    Raises
+    ------
+    UsageError, CandleError, ExchangeError
+        As `tn.backtest.run`, and for a grid, a factory or an executor that cannot work.
+    StrategyError
+        When every combination failed; the words are those of the first.
+    StateError
+        When worker processes died, or home cannot be written; what was finished is kept.
+    """
+    wanted = combinations(grid)
+    clash = sorted(set(wanted[0]) & set(COLUMNS))
+    if clash:
+        raise UsageError(f"parameters must not have the names of figures, {clash} do")
+    plan, market, memory = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
+    settings = Settings(plan.symbols, plan.start, plan.end, plan.rules)
+    with bar("sweep", len(wanted), shown=progress) as note:
+        table = swept(
+            strategy_factory, wanted, settings, market,
+            exchange=plan.source.name, memory=memory, executor=executor, home=home, resume=resume,
+            note=note,
+        )  # fmt: skip
+    tell_failures(table)
+    return table
+
+
+def loaded(
+    factory: Callable[..., StrategySpec],
+    combination: Combination,
+    symbols: Any,
+    exchange: Any,
+    start: Any,
+    end: Any,
+    rules: Rules | None,
+) -> tuple[Plan, Market, frozenset[str]]:
+    """Check the arguments, and load all candles once; nothing has been run yet.
+
+    Returned with plan and candles is what the factory itself changes; see `identity.sweep_key`.
+    The first combination says how much history is fetched where a source has more than it holds in
+    memory; a factory that cannot make it fails here only if it fails for all.
+    """
+    given: Any = factory
+    if not callable(given) or isinstance(given, StrategySpec):
+        raise UsageError(
+            "strategy_factory must be a function that makes the strategy of a combination, "
+            f"was {factory!r:.80}"
+        )
+    check_factory(factory, combination)
+    plan = make_plan(symbols, _any_strategy(), exchange, start, end, rules, ())
+    history, before, kept = plan.history_ms, inputs(factory), data(factory)
+    try:
+        with registry.aside():
+            history = max(history, factory(**combination).history_ms)
+    except Exception:  # noqa: BLE001, S110 - it is a row of the table
+        pass
+    changed = {name for name, _ in before.items() ^ inputs(factory).items()}
+    found = candles_of_plan(plan, history)
+    market = Market("sweep", {symbol: _lined_up(own) for symbol, own in found})
+    return plan, market, frozenset(changed - kept - data(factory))
+
+
+def swept(
+    factory: Callable[..., StrategySpec],
+    wanted: list[Combination],
+    settings: Settings,
+    market: Market,
+    *,
+    exchange: str,
+    memory: frozenset[str],
+    executor: Any = None,
+    home: str | Path | None = None,
+    resume: bool = True,
+    note: Callable[[int], object],
+) -> pd.DataFrame:
+    """Run what is not on disk yet, and make the table; `note` hears how many rows came."""
+    key = candles_key(market.candles)
+    name = sweep_key(factory, key, exchange, settings, memory)
+    shelf = Shelf(find_home(home).root / "research", name)
+    known = shelf.read() if resume else {}
+    rows: dict[int, Row] = {
+        place: known[name_of(item)] for place, item in enumerate(wanted) if name_of(item) in known
+    }
+    waiting = [(place, item) for place, item in enumerate(wanted) if place not in rows]
+    work = Work(factory, market, key, settings, waiting, shelf)
+    note(len(rows))
+    for at, found in rows_of(work, executor) if waiting else ():
+        shelf.add([(wanted[place], row) for place, row in zip(at, found, strict=True)])
+        rows.update(zip(at, found, strict=True))
+        note(len(at))
+    return _table(wanted, [rows[place] for place in range(len(wanted))])
+
+
+@contextmanager
+def bar(words: str, total: int, *, shown: bool) -> Iterator[Callable[[int], object]]:
+    """Show a progress bar for as long as it lasts; give what it is moved with."""
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, desc=words, disable=not shown, leave=False) as found:
+        yield found.update
+
+
+def tell_failures(*tables: pd.DataFrame) -> None:
+    """Say how many combinations failed; raise if none is left.
+
+    Raises
+    ------
+    StrategyError
+    """
+    errors = [error for table in tables for error in table["error"] if error is not None]
+    total = sum(map(len, tables))
+    failing = sum(int((table["errors"] > 0).sum()) for table in tables)
+    if failing:
+        log.warning(
+            "functions failed in %s of %s, see the column errors; tn.backtest.run of one of them "
+            "tells why",
+            f"{failing:,}", plural(total, "combination"),
+        )  # fmt: skip
+    if not errors:
+        return
+    if len(errors) == total:
+        all_ = f"all {total:,} combinations" if total > 1 else "the combination"
+        raise StrategyError(f"{all_} failed, the first: {errors[0]}")
+    log.warning(
+        "%s of %s failed, see the column error; the first: %s",
+        f"{len(errors):,}", plural(total, "combination"), errors[0],
+    )  # fmt: skip
+
+
+def parameters(table: pd.DataFrame) -> list[str]:
+    """Return the names of the parameters of a sweep's table."""
+    return [name for name in table.columns if name not in COLUMNS]
+
+
+def _table(wanted: list[Combination], rows: list[Row]) -> pd.DataFrame:
+    import pandas as pd
+
+    names = list(wanted[0])
+    given = pd.DataFrame({name: _column([item[name] for item in wanted]) for name in names})
+    figures = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COUNTS, "int64"))
+    figures["error"] = figures["error"].astype(object).where(figures["error"].notna(), None)
+    return pd.concat([given, figures], axis=1)
+
+
+def _lined_up(candles: Candles) -> Candles:
+    """Return candles that lie in memory as they do in other processes, mostly these themselves."""
+    columns: Any = tuple(np.ascontiguousarray(getattr(candles, name)) for name in NAMES)
+    return candles_of(columns, candles.start)
+
+
+def _column(values: list[Any]) -> Any:
+    """Return the values of a parameter as they were given: None is no number."""
+    import pandas as pd
+
+    return pd.Series(values, dtype=object if None in values else None)
+
+
+def _any_strategy() -> StrategySpec:
+    return StrategySpec(name="any", function=_nothing, every="1m", history="1m")
+
+
+def _nothing(_ctx: object) -> None:
+    return None

@@ -1,0 +1,92 @@
+"""`tn.compare`: several strategies on the same candles, ranked by one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.backtest.plan import make_plan
+from tradenb.backtest.trial import Market, run_trial
+from tradenb.call_errors import explained
+from tradenb.core.rules import Rules
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import UsageError, unknown
+from tradenb.research.sweep.sweep_candles import candles_of_plan
+from tradenb.statistics.figures import UNITS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRICS: Final = (
+    "sharpe", "sharpe_annual", "win_rate", "total_pnl", "certainty_ratio", "avg_pnl",
+    "expected_yearly_return",
+)  # fmt: skip
+
+
+@explained("tn.compare")
+def compare(
+    strategies: Sequence[Any],
+    *,
+    symbols: str | Iterable[str],
+    exchange: Any,
+    start: Any = None,
+    end: Any = None,
+    rules: Rules | None = None,
+    by: str = "sharpe",
+) -> pd.DataFrame:
+    """Run strategies one by one on the same candles and rank them.
+
+    Parameters
+    ----------
+    strategies : list of StrategySpec or str
+        Each runs alone: they share no risk book. To run them together, give the list to
+        `tn.backtest.run`.
+    symbols, exchange, start, end, rules
+        As in `tn.backtest.run`.
+    by : str, default "sharpe"
+        The figure to rank by, of docs/statistics.md; the largest first (of drawdowns and losing
+        streaks the smallest), N/A last.
+
+    Returns
+    -------
+    DataFrame
+        A row a strategy, the best first: rank, the figures a strategy is usually ranked by, then
+        all others of docs/statistics.md, open, rejected, errors, asks_lost.
+
+    Raises
+    ------
+    UsageError
+        As `tn.backtest.run`, and for an unknown figure.
+    """
+    import pandas as pd
+
+    if by not in UNITS:
+        raise unknown("figure", by, UNITS)
+    if isinstance(strategies, str | StrategySpec) or not isinstance(strategies, Iterable):
+        raise UsageError(f"strategies must be a list of them, was {strategies!r:.80}")
+    specs = [registry.find("strategy", item, form=StrategySpec) for item in strategies]
+    plan = make_plan(symbols, specs, exchange, start, end, rules, ())
+    market = Market(plan.source.name, dict(candles_of_plan(plan, plan.history_ms)))
+    rows = [
+        run_trial(
+            make_plan(plan.symbols, spec, market, plan.start, plan.end, plan.rules, ()), market
+        )
+        for spec in specs
+    ]
+    names = pd.Index([spec.name for spec in specs], name="strategy", dtype="str")
+    rest = [name for name in rows[0] if name not in METRICS]
+    table = pd.DataFrame(rows, index=names, columns=[*METRICS, *rest])
+    table = ordered(table, by)
+    table.insert(0, "rank", range(1, len(table) + 1))
+    return table
+
+
+SMALL_IS_GOOD: Final = frozenset(
+    {"max_drawdown", "max_drawdown_simple", "longest_losses", "losses"}
+)
+
+
+def ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return the rows of a table of figures, the best first, N/A last; equals keep their order."""
+    return table.sort_values(by, ascending=by in SMALL_IS_GOOD, na_position="last", kind="stable")

@@ -1,0 +1,170 @@
+"""Where the trials of a sweep run: here, in a pool of `concurrent.futures`, or on a Dask cluster.
+
+Each runner yields (places in the grid, rows) as they come; the caller puts them in order.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from tradenb.backtest.trial import Market
+from tradenb.core.candles.arrays import NAMES, Floats
+from tradenb.errors import StateError, UsageError
+from tradenb.research.sweep.grid import Combination
+from tradenb.research.sweep.sweep_cache import Shelf
+from tradenb.research.sweep.sweep_trial import Place, Row, Settings, failed, run_task, trial
+
+Done = tuple[list[int], list[Row]]
+Waiting = list[tuple[int, Combination]]
+_CHUNKS: Final = 32
+
+
+class Work:
+    """The trials that are to be run, and what they need.
+
+    Parameters
+    ----------
+    factory : callable
+    market : Market
+        The candles, and what trials of this process have in common.
+    key : str
+        Of the candles.
+    settings : Settings
+    waiting : list of (int, dict)
+        Combinations by their place in the grid.
+    shelf : Shelf
+    """
+
+    def __init__(
+        self,
+        factory: Any,
+        market: Market,
+        key: str,
+        settings: Settings,
+        waiting: Waiting,
+        shelf: Shelf,
+    ) -> None:
+        self.factory = factory
+        self.market = market
+        self.key = key
+        self.settings = settings
+        self.waiting = waiting
+        self.shelf = shelf
+
+    def chunks(self) -> Iterator[tuple[list[int], list[Combination]]]:
+        """Cut the trials into pieces that are worth a message."""
+        size = max(1, len(self.waiting) // _CHUNKS)
+        for first in range(0, len(self.waiting), size):
+            piece = self.waiting[first : first + size]
+            yield [place for place, _ in piece], [item for _, item in piece]
+
+    def places(self) -> list[tuple[str, int, Floats]]:
+        """Return the candles as arrays, which can travel."""
+        return [
+            (symbol, own.start, np.stack([getattr(own, name) for name in NAMES]))
+            for symbol, own in self.market.candles.items()
+        ]
+
+    def packed(self) -> tuple[bytes, str]:
+        """Return the factory by value, and a key for it and the candles."""
+        factory = _pickled(self.factory)
+        return factory, self.key + hashlib.sha256(factory).hexdigest()[:16]
+
+
+def rows_of(work: Work, executor: Any) -> Iterator[Done]:
+    """Run all trials.
+
+    Raises
+    ------
+    UsageError
+        When the executor is none, or the factory cannot travel.
+    StateError
+        When its workers died; what was finished is kept.
+    """
+    if executor is None:
+        return _here(work)
+    if hasattr(executor, "submit") and not isinstance(executor, type):
+        return (_on_dask if hasattr(executor, "scatter") else _in_pool)(work, executor)
+    raise UsageError(
+        "executor must be None, an executor of concurrent.futures or a dask.distributed Client, "
+        f"was {executor!r:.80}"
+    )
+
+
+def _here(work: Work) -> Iterator[Done]:
+    for place, combination in work.waiting:
+        yield [place], [trial(work.factory, combination, work.market, work.settings)]
+
+
+def _in_pool(work: Work, executor: Any) -> Iterator[Done]:
+    factory, key = work.packed()
+    places = _in_files(work)
+    futures = {}
+    try:
+        for at, chunk in work.chunks():
+            try:
+                future = executor.submit(run_task, factory, places, key, work.settings, chunk)
+            except RuntimeError as error:
+                if isinstance(error, concurrent.futures.BrokenExecutor):
+                    raise
+                raise UsageError(f"the executor takes no work: {error}") from error
+            futures[future] = at
+        for future in concurrent.futures.as_completed(futures):
+            yield futures[future], future.result()
+    except concurrent.futures.BrokenExecutor as error:
+        raise StateError(
+            f"a worker process died ({error}); what was finished is kept in {work.shelf.path}: "
+            "call the sweep again with a new executor and it goes on there"
+        ) from error
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _on_dask(work: Work, client: Any) -> Iterator[Done]:
+    import distributed
+
+    as_completed: Any = distributed.as_completed
+    factory, key = work.packed()
+    held = client.scatter([work.places()], broadcast=True, hash=False)[0]
+    futures = {}
+    try:
+        for at, chunk in work.chunks():
+            future = client.submit(
+                run_task, factory, held, key, work.settings, chunk, pure=False, retries=2
+            )
+            futures[future.key] = (future, at, chunk)
+        for future in as_completed([item[0] for item in futures.values()], raise_errors=False):
+            _, at, chunk = futures[future.key]
+            error = future.exception()
+            if error is None:
+                yield at, future.result()
+            else:
+                yield at, [failed(f"{type(error).__name__}: {error}") for _ in chunk]
+    finally:
+        client.cancel([item[0] for item in futures.values()])
+
+
+def _in_files(work: Work) -> Sequence[Place]:
+    """Put the candles where other processes of this machine can map them."""
+    return [
+        (symbol, first, work.shelf.keep_candles(f"{work.key}-{number}", columns))
+        for number, (symbol, first, columns) in enumerate(work.places())
+    ]
+
+
+def _pickled(factory: Any) -> bytes:
+    import cloudpickle
+
+    try:
+        return bytes(cloudpickle.dumps(factory))
+    except Exception as error:
+        raise UsageError(
+            f"the strategy factory cannot travel to another process: {error}; let it make what "
+            "cannot be copied (locks, connections, open files) inside itself"
+        ) from error

@@ -1,0 +1,90 @@
+"""What a sweep's table says: the best combinations, a heatmap, parallel coordinates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tradenb.call_errors import explained
+from tradenb.errors import UsageError, unknown
+from tradenb.research.sweep.api import parameters
+from tradenb.research.sweep.compare import METRICS, ordered
+from tradenb.statistics.deflated_sharpe import deflated_sharpe
+from tradenb.view.charts.sweep_charts import sweep_heatmap, sweep_parallel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@explained("tn.research.ranking")
+def ranking(table: pd.DataFrame, by: str = "sharpe", *, top: int = 20) -> pd.DataFrame:
+    """Return the best combinations of a sweep.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `tn.sweep`.
+    by : str, default "sharpe"
+        The figure to rank by; of drawdowns and losing streaks the smallest is best, N/A comes last.
+    top : int, default 20
+
+    Returns
+    -------
+    DataFrame
+        rank, the parameters, count, the figures a strategy is usually ranked by, and
+        deflated_sharpe: how sure it is (0 to 1) that the Sharpe ratio is more than the luck of
+        the best of so many combinations. Below 0.95 a first place says nothing.
+    """
+    _check(table, by)
+    if type(top) is not int or top < 1:
+        raise UsageError(f"top must be a whole number of at least 1, was {top!r:.80}")
+    names = dict.fromkeys([*parameters(table), by, "count", *METRICS, "max_drawdown"])
+    sure = deflated_sharpe(table["sharpe"].tolist(), table["count"].tolist())
+    found = ordered(table.assign(deflated_sharpe=sure), by)[[*names, "deflated_sharpe"]].head(top)
+    found.insert(0, "rank", range(1, len(found) + 1))
+    return found.reset_index(drop=True)
+
+
+@explained("tn.research.heatmap")
+def heatmap(
+    table: pd.DataFrame, x: str | None = None, y: str | None = None, *, value: str = "sharpe"
+) -> Any:
+    """Draw a figure over two parameters of a sweep, by default the first two.
+
+    Where the sweep had more parameters, the median over those is drawn.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    _check(table, value)
+    names = parameters(table)
+    if x is None or y is None:
+        if len(names) < 2:
+            raise UsageError(f"a heatmap needs two parameters, the sweep has {names}")
+        others = (name for name in names if name not in (x, y))
+        x, y = x or next(others), y or next(others)
+    return sweep_heatmap(table, x, y, value=value)
+
+
+@explained("tn.research.parallel")
+def parallel(table: pd.DataFrame, *, value: str = "sharpe") -> Any:
+    """Draw each combination as a line through its parameters, count, win rate and a figure.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    _check(table, value)
+    figures = [name for name in ("count", "win_rate") if name != value]
+    return sweep_parallel(table, [*parameters(table), *figures], value=value)
+
+
+def _check(table: Any, figure: str) -> None:
+    """Refuse what is no table of a sweep, and a column that is no figure of it."""
+    known = list(getattr(table, "columns", ()))
+    if not known:
+        raise UsageError(f"table must be what tn.sweep returns, was {table!r:.80}")
+    if figure not in known:
+        raise unknown("column of the sweep", figure, known)
+    if figure == "error":
+        raise UsageError("'error' is no figure; choose another column, such as 'total_pnl'")

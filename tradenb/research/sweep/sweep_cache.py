@@ -1,0 +1,105 @@
+"""The finished combinations of a sweep on disk, one line each; a sweep that was cut off goes on.
+
+A line that was being written when the process died is passed over. Nothing is ever removed here:
+the folder `research` under the home may be deleted by hand at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from tradenb.core.candles.arrays import Floats
+from tradenb.errors import StateWriteError
+from tradenb.research.sweep.grid import Combination, name_of
+from tradenb.research.sweep.sweep_trial import COLUMNS, Row
+
+
+class Shelf:
+    """The rows of one sweep.
+
+    Parameters
+    ----------
+    folder : path
+    key : str
+        What the figures depend on; see `identity`.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder = folder
+        self.path = folder / f"sweep-{key}.jsonl"
+
+    def read(self) -> dict[str, Row]:
+        """Return the finished rows by the name of their combination, without those that failed."""
+        found: dict[str, Row] = {}
+        if not self.path.is_file():
+            return found
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                record = json.loads(line)
+                row = {name: _number(record["row"][name], name) for name in COLUMNS}
+                if row["error"] is None:
+                    found[name_of(record["of"])] = row
+            except (ValueError, KeyError, TypeError):
+                continue  # it was cut off
+        return found
+
+    def add(self, rows: list[tuple[Combination, Row]]) -> None:
+        """Append rows in one write."""
+        text = "".join(
+            json.dumps({"of": combination, "row": {k: _plain(v) for k, v in row.items()}}) + "\n"
+            for combination, row in rows
+        )
+        with self._writing(), _private(self.path, os.O_APPEND) as file:
+            if not _ends_a_line(self.path):
+                text = "\n" + text
+            file.write(text.encode())
+
+    def keep_candles(self, key: str, columns: Floats) -> str:
+        """Write candles to a file that other processes map, unless it is there; return its path."""
+        path = self.folder / f"candles-{key}.npy"
+        with self._writing():
+            if not path.exists():
+                temporary = path.with_suffix(f".{os.getpid()}.tmp")
+                with _private(temporary, os.O_TRUNC) as file:
+                    np.save(file, columns)
+                temporary.replace(path)
+        return str(path)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            yield
+        except OSError as error:
+            raise StateWriteError(
+                f"{self.folder} could not be written ({error.strerror or error}); make room there, "
+                "or name another folder with home="
+            ) from error
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        return size == 0 or file.read(1) == b"\n"
+
+
+def _private(path: Path, how: int) -> BinaryIO:
+    """Open a file for writing that nobody else may read."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600), "wb")
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: object, name: str) -> object:
+    return float(value) if isinstance(value, str) and name != "error" else value

@@ -1,0 +1,102 @@
+"""What one process does of a sweep: trials of some combinations on candles that it holds once.
+
+A task names its candles by their key and says where they are: in this process, in files that are
+mapped into memory, or handed over once by a cluster. The factory travels by value, so that what was
+defined in a notebook's cell can be run anywhere.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tradenb.backtest.plan import make_plan
+from tradenb.backtest.trial import Market, run_trial
+from tradenb.core.candles.arrays import Candles, Floats, candles_of
+from tradenb.core.rules import Rules
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import UsageError
+from tradenb.research.sweep.grid import Combination
+from tradenb.statistics.figures import UNITS
+
+COUNTS: Final = ("open", "rejected", "errors", "asks_lost")
+COLUMNS: Final = (*UNITS, *COUNTS, "error")
+Row = dict[str, Any]
+Place = tuple[str, int, "Floats | str"]
+_HELD: Final[dict[str, Any]] = {}
+_LOCK: Final = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all trials of a sweep have in common; times in ms UTC."""
+
+    symbols: tuple[str, ...]
+    start: int | None
+    end: int | None
+    rules: Rules
+
+
+def run_task(
+    factory: bytes, places: Sequence[Place], key: str, settings: Settings, chunk: list[Combination]
+) -> list[Row]:
+    """Run the trials of some combinations in whatever process this is.
+
+    Parameters
+    ----------
+    factory : bytes
+        The pickled factory.
+    places : sequence of (symbol, first open time, columns or the file they are in)
+    key : str
+        Stands for factory and candles: what was unpacked once is kept.
+    settings : Settings
+    chunk : list of dict
+    """
+    with _LOCK:
+        if key not in _HELD:
+            import cloudpickle
+
+            _HELD.clear()  # one sweep at a time is worth its memory
+            _HELD[key] = cloudpickle.loads(factory), market_of(places)
+        make, market = _HELD[key]
+    return [trial(make, combination, market, settings) for combination in chunk]
+
+
+def market_of(places: Sequence[Place]) -> Market:
+    """Unpack candles; files are mapped, not read."""
+    return Market("sweep", {symbol: _candles(first, where) for symbol, first, where in places})
+
+
+def trial(make: Any, combination: Combination, market: Market, settings: Settings) -> Row:
+    """Run one combination; what goes wrong is a row as well."""
+    try:
+        with registry.aside():
+            spec = make(**combination)
+        if not isinstance(spec, StrategySpec):
+            raise UsageError(
+                "a strategy factory must return a strategy, made by @tn.strategy(...) inside it; "
+                f"returned {spec!r:.80}"
+            )
+        plan = make_plan(
+            settings.symbols, spec, market, settings.start, settings.end, settings.rules, ()
+        )
+        return {**run_trial(plan, market), "error": None}
+    except Exception as error:  # noqa: BLE001 - the user's code; the row says what it was
+        return failed(f"{type(error).__name__}: {error}")
+
+
+def failed(words: str) -> Row:
+    """Return the row of a combination that gave no figures."""
+    return {name: float("nan") for name in UNITS} | dict.fromkeys(COUNTS, 0) | {"error": words}
+
+
+def _candles(first: int, where: Floats | str) -> Candles:
+    columns = np.load(Path(where), mmap_mode="r") if isinstance(where, str) else where
+    opened, high, low, close, volume = (np.asarray(column) for column in columns)
+    return candles_of((opened, high, low, close, volume), first)

@@ -1,0 +1,225 @@
+"""`tn.walk_forward`: is the best of the past any better than the others afterwards.
+
+The period is cut into folds: an in-sample part, on which the best combination is chosen, and the
+out-of-sample part after it, on which all of them are run. If choosing means anything, the chosen
+one beats the median of all out of sample. Each part is a sweep, kept on disk like any other.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradenb.call_errors import explained
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import DAY, duration_ms, iso
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import UsageError, unknown
+from tradenb.research.sweep.api import bar, loaded, parameters, swept, tell_failures
+from tradenb.research.sweep.compare import SMALL_IS_GOOD
+from tradenb.research.sweep.grid import Grid, combinations
+from tradenb.research.sweep.sweep_trial import Settings
+from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES, NEEDS_MORE, UNITS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class WalkForward:
+    """Folds, and what they say together.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row a fold: in_start, out_start, out_end, the parameters chosen, in_sample (the metric of
+        the chosen one), out_of_sample, median (of all combinations out of sample), rank (percent of
+        the others that it beats out of sample, 50 by chance), better (than the median).
+    metric : str
+    combinations : int
+    """
+
+    table: pd.DataFrame
+    metric: str
+    combinations: int
+
+    @property
+    def folds(self) -> int:
+        """Folds in which the chosen one could be compared."""
+        return int(self.table["better"].notna().sum())
+
+    @property
+    def better(self) -> int:
+        """Folds in which the chosen one beat the median of all out of sample."""
+        return int((self.table["better"] == True).sum())  # noqa: E712 - it may be missing
+
+    @cached_property
+    def p_value(self) -> float:
+        """How likely chance alone beats the median in at least so many folds (sign test)."""
+        ways = sum(math.comb(self.folds, count) for count in range(self.better, self.folds + 1))
+        return ways / 2.0**self.folds
+
+    @property
+    def rank(self) -> float:
+        """Mean of `rank` over all folds, percent; NaN without any."""
+        return float(self.table["rank"].mean())
+
+    @property
+    def holds(self) -> bool:
+        """Whether choosing the best in sample was better than chance."""
+        return self.folds > 0 and self.p_value < _SIGNIFICANT and self.rank > 50
+
+    @property
+    def verdict(self) -> str:
+        """What the table says, in a sentence."""
+        if not self.folds:
+            few = f" (it needs {MIN_TRADES} trades in each part)" * (self.metric in NEEDS_MORE)
+            return f"nothing can be said: {self.metric} is N/A in every fold{few}; make them longer"
+        told = (
+            f"the in-sample best of {self.combinations} beat the out-of-sample median in "
+            f"{self.better} of {self.folds} folds and {self.rank:.0f} % of the others on average"
+        )
+        if self.holds:
+            return f"{told}: better than chance (p = {self.p_value:.2g})"
+        return f"{told}: no better than chance (p = {self.p_value:.2g})"
+
+    def __repr__(self) -> str:
+        return f"{self.verdict}\n{self.table.to_string()}"
+
+    def _repr_html_(self) -> str:
+        from tradenb.view.pages.walk_forward_html import walk_html
+
+        return walk_html(self.table, html.escape(self.verdict), holds=self.holds)
+
+
+@explained("tn.walk_forward")
+def walk_forward(
+    strategy_factory: Callable[..., StrategySpec],
+    *,
+    grid: Grid,
+    symbols: str | Iterable[str],
+    exchange: Any,
+    train: str,
+    test: str,
+    start: Any = None,
+    end: Any = None,
+    metric: str = "sharpe",
+    rules: Rules | None = None,
+    executor: Any = None,
+    home: str | Path | None = None,
+    progress: bool = True,
+) -> WalkForward:
+    """Choose the best combination again and again, and see how it does afterwards.
+
+    Parameters
+    ----------
+    strategy_factory, grid, symbols, exchange, start, end, rules, executor, home, progress
+        As in `tn.sweep`.
+    train, test : str
+        Length of the in-sample and of the out-of-sample part, such as "60d" and "20d". Each fold
+        begins `test` later than the one before.
+    metric : str, default "sharpe"
+        The figure to choose by, of docs/statistics.md: the largest (of drawdowns and losing streaks
+        the smallest). Ratios need 14 days
+        and 10 trades in each part; sums and means (`total_pnl`, `avg_pnl`) do not.
+
+    Returns
+    -------
+    WalkForward
+        `.table`, `.verdict`, `.holds`.
+
+    Raises
+    ------
+    UsageError
+        As `tn.sweep`; when there is one combination only, an unknown metric, one that parts as
+        short as these never have, or no whole fold. All before anything is run.
+    """
+    if metric not in UNITS:
+        raise unknown("figure", metric, UNITS)
+    wanted = combinations(grid)
+    if len(wanted) < 2:
+        raise UsageError("walk-forward chooses among combinations; the grid has one only")
+    lengths = duration_ms(train, "train"), duration_ms(test, "test")
+    _check_lengths(metric, *lengths)
+    plan, market, memory = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
+    several = market.candles.values()
+    first = max(plan.start or 0, *(candles.start for candles in several))
+    ends = [candles.end for candles in several]
+    last = min(ends) if plan.end is None else min(plan.end, *ends)
+    folds = _folds(first, last, *lengths)
+    rows, tables = [], []
+    with bar("walk-forward", 2 * len(folds) * len(wanted), shown=progress) as note:
+        for fold in folds:
+            inside, outside = (
+                swept(
+                    strategy_factory, wanted, Settings(plan.symbols, begin, finish, plan.rules),
+                    market, exchange=plan.source.name, memory=memory, executor=executor, home=home,
+                    note=note,
+                )
+                for begin, finish in (fold[:2], fold[1:])
+            )  # fmt: skip
+            tables += [inside, outside]
+            rows.append(_row(fold, inside, outside, metric))
+    tell_failures(*tables)
+    return WalkForward(_table(rows, list(wanted[0])), metric, len(wanted))
+
+
+def _check_lengths(metric: str, train: int, test: int) -> None:
+    """Refuse a figure that the parts of a fold are too short for."""
+    if metric in NEEDS_MORE and min(train, test) < MIN_DAYS * DAY:
+        raise UsageError(
+            f"{metric} is N/A below {MIN_DAYS} days and {MIN_TRADES} trades; train is "
+            f"{train / DAY:g} days and test {test / DAY:g}: make both {MIN_DAYS}d or longer, or "
+            'choose metric="avg_pnl" or "total_pnl"'
+        )
+
+
+def _folds(first: int, last: int, train: int, test: int) -> list[tuple[int, int, int]]:
+    """Return start, border and end of each fold, ms UTC."""
+    count = (last - first - train) // test
+    if count < 1:
+        raise UsageError(
+            f"no fold of train + test fits into {iso(first)} to {iso(last)}; shorten them"
+        )
+    borders = [first + train + number * test for number in range(count)]
+    return [(border - train, border, border + test) for border in borders]
+
+
+def _row(
+    fold: tuple[int, int, int], inside: pd.DataFrame, outside: pd.DataFrame, metric: str
+) -> dict[str, Any]:
+    """Choose the best in sample (the first of equals) and compare it out of sample."""
+    row: dict[str, Any] = dict(zip(("in_start", "out_start", "out_end"), fold, strict=True))
+    names = parameters(inside)
+    good = -1.0 if metric in SMALL_IS_GOOD else 1.0
+    if inside[metric].notna().sum() == 0:
+        return row | dict.fromkeys(
+            [*names, "in_sample", "out_of_sample", "median", "rank", "better"]
+        )
+    best: Any = (good * inside[metric]).idxmax()
+    row |= {name: inside[name][best] for name in names}
+    found, others = outside[metric][best], outside[metric].drop(best).dropna()
+    row |= {"in_sample": inside[metric][best], "out_of_sample": found}
+    if math.isnan(found) or others.empty:
+        return row | {"median": outside[metric].median(), "rank": None, "better": None}
+    rank = 100 * ((good * others < good * found).mean() + (others == found).mean() / 2)
+    median = outside[metric].median()
+    return row | {"median": median, "rank": rank, "better": bool(good * found > good * median)}
+
+
+def _table(rows: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    measured = ["in_sample", "out_of_sample", "median", "rank"]
+    times = ["in_start", "out_start", "out_end"]
+    frame = pd.DataFrame(rows, columns=[*times, *names, *measured, "better"])
+    for name in times:
+        frame[name] = pd.to_datetime(frame[name], unit="ms", utc=True).astype("datetime64[ms, UTC]")
+    return frame.astype({**dict.fromkeys(measured, "float64"), "better": "boolean"})

@@ -1,0 +1,1 @@
+"""The figures of closed trades: formulas, equity curve, breakdowns. No pictures."""

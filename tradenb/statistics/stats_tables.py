@@ -1,0 +1,182 @@
+"""The statistics as frames: `stats` for a set of trades, `heatmap` to compare several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from tradenb.call_errors import explained
+from tradenb.errors import UsageError
+from tradenb.statistics.closed_trades import ClosedTrade
+from tradenb.statistics.figures import UNITS, figures
+
+if TYPE_CHECKING:
+    import pandas
+
+
+HEATMAP_COLUMNS: Final = (
+    "count", "win_rate", "total_pnl", "avg_pnl", "expectancy", "sharpe", "profit_factor",
+    "max_drawdown", "avg_win", "avg_loss", "best", "worst", "longest_wins", "longest_losses",
+)  # fmt: skip
+
+
+class _Row(NamedTuple):
+    pnl_percent: float
+    opened_at: int
+    closed_at: int
+    label: str
+
+
+@explained("tn.stats")
+def stats(
+    trades: pandas.DataFrame | Sequence[ClosedTrade],
+    *,
+    start: object,
+    end: object,
+    instances: int = 1,
+    min_trades: int = 10,
+    min_days: float = 14,
+) -> pandas.Series[float]:
+    """Tabulate the statistics of trades, as `result.stats` does.
+
+    Parameters
+    ----------
+    trades : DataFrame or sequence of trade objects
+        `result.trades`, or a part of it; put in order of closing here.
+    start, end : int ms, datetime, Timestamp or ISO string
+        Bounds of the run; what has no time zone is UTC.
+    instances, min_trades, min_days
+        As in `figures`.
+
+    Returns
+    -------
+    Series of float64
+        The index is the names of `figures`; N/A is NaN.
+
+    Raises
+    ------
+    UsageError
+        As `figures`, and when a column is missing or a time cannot be read.
+    """
+    import pandas
+
+    from tradenb.core.timeframe import to_ms
+
+    bounds = {"start": to_ms(start, "start"), "end": to_ms(end, "end")}
+    found = figures(
+        _rows(trades), **bounds, instances=instances, min_trades=min_trades, min_days=min_days
+    )
+    return pandas.Series(found, dtype="float64", name="stats")
+
+
+def heatmap(
+    trades: pandas.DataFrame | Sequence[ClosedTrade],
+    *,
+    by: Literal["symbol", "strategy", "symbol:strategy"] = "symbol",
+    start: object = None,
+    end: object = None,
+    min_trades: int = 10,
+    min_days: float = 14,
+) -> pandas.DataFrame:
+    """Compare symbols, strategies or pairs of both, the best first.
+
+    Parameters
+    ----------
+    trades : DataFrame or sequence of trade objects
+        With symbol and strategy, as far as `by` names them.
+    by : {"symbol", "strategy", "symbol:strategy"}
+        What a row stands for.
+    start, end : int ms, datetime, Timestamp or ISO string, optional
+        Bounds of the run, for `min_days`; by default the first opening and the last close.
+    min_trades, min_days
+        As in `figures`, for each row by itself.
+
+    Returns
+    -------
+    DataFrame
+        Columns `HEATMAP_COLUMNS`; counts int64, else float64. Rows by sharpe, then total_pnl,
+        both falling, N/A last. The last row is `all`: every trade together, in order of closing;
+        it is no sum or mean of the rows above, and stands alone if there are no trades.
+
+    Raises
+    ------
+    UsageError
+        As `stats`, and when `by` is none of the three.
+    """
+    import pandas
+
+    from tradenb.core.timeframe import to_ms
+
+    if by not in ("symbol", "strategy", "symbol:strategy"):
+        raise UsageError(f"by must be 'symbol', 'strategy' or 'symbol:strategy', was {by!r}")
+    rows = _rows(trades, by.split(":"))
+    first = (
+        min((row.opened_at for row in rows), default=0) if start is None else to_ms(start, "start")
+    )
+    last = max((row.closed_at for row in rows), default=first) if end is None else to_ms(end, "end")
+    groups: dict[str, list[_Row]] = {}
+    for row in rows:
+        groups.setdefault(row.label, []).append(row)
+    bounds = {"start": first, "end": last}
+    lines = [
+        (label, figures(group, **bounds, min_trades=min_trades, min_days=min_days))
+        for label, group in [*groups.items(), ("all", rows)]
+    ]
+    lines[:-1] = sorted(lines[:-1], key=_rank)
+    frame = pandas.DataFrame(
+        [[line[name] for name in HEATMAP_COLUMNS] for _, line in lines],
+        index=pandas.Index([label for label, _ in lines], name=by, dtype="str"),
+        columns=list(HEATMAP_COLUMNS),
+    )
+    return frame.astype(
+        {name: "int64" if UNITS[name] == "count" else "float64" for name in HEATMAP_COLUMNS}
+    )
+
+
+def _rank(line: tuple[str, dict[str, float]]) -> tuple[bool, float, float, str]:
+    label, found = line
+    unknown = math.isnan(found["sharpe"])
+    return unknown, 0.0 if unknown else -found["sharpe"], -found["total_pnl"], label
+
+
+def _rows(trades: pandas.DataFrame | Sequence[ClosedTrade], by: Sequence[str] = ()) -> list[_Row]:
+    """Read a frame or objects into rows in order of closing; equal times keep their order."""
+    import pandas
+
+    from tradenb.core.timeframe import to_ms
+
+    names = ("pnl_percent", "opened_at", "closed_at", *by)
+    values: Iterable[Sequence[Any]]
+    if isinstance(trades, pandas.DataFrame):
+        missing = [name for name in names if name not in trades.columns]
+        if missing:
+            raise UsageError(f"trades must have the columns of result.trades, lacks {missing}")
+        values = zip(*(trades[name] for name in names), strict=True)
+    else:
+        values = _attributes(trades, names)
+    rows = [
+        _Row(
+            _number(pnl),
+            to_ms(opened, "opened_at"),
+            to_ms(closed, "closed_at"),
+            ":".join(map(str, labels)),
+        )
+        for pnl, opened, closed, *labels in values
+    ]
+    return sorted(rows, key=lambda row: row.closed_at)
+
+
+def _attributes(trades: object, names: Sequence[str]) -> list[list[Any]]:
+    try:
+        return [[getattr(trade, name) for name in names] for trade in trades]  # type: ignore[attr-defined]
+    except (AttributeError, TypeError) as error:
+        words = f"trades must be result.trades or trades with {', '.join(names)}: {error}"
+        raise UsageError(words) from None
+
+
+def _number(pnl: object) -> float:
+    try:
+        return float(pnl)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise UsageError(f"pnl_percent must be a finite number, was {pnl!r:.80}") from None

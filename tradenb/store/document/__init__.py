@@ -1,0 +1,1 @@
+"""The document of a run: read, checked, committed, and migrated from older versions."""

@@ -1,0 +1,1 @@
+"""`ExchangeServer`: an exchange on loopback, with everything that exchanges do wrong."""

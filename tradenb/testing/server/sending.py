@@ -1,0 +1,67 @@
+"""How an `ExchangeServer` sends what it answers: well, badly, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+
+from aiohttp import web
+
+from tradenb.testing.server.troubles import ServerTrouble
+
+_PAGE: Final = "<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"
+
+
+def refused(met: list[ServerTrouble], *, over_limit: bool) -> web.Response | None:
+    """Return the answer of an exchange that does not answer."""
+    kinds = {item.kind: item for item in met}
+    if "banned" in kinds:
+        return _too_many(418, kinds["banned"].seconds, "Way too much weight used; IP banned.")
+    if "rate_limit" in kinds or over_limit:
+        seconds = kinds["rate_limit"].seconds if "rate_limit" in kinds else 60
+        return _too_many(429, seconds, "Too much request weight used.")
+    if "unavailable" in kinds:
+        return web.Response(status=kinds["unavailable"].status, text="upstream error")
+    if "html" in kinds:
+        return web.Response(status=kinds["html"].status, text=_PAGE, content_type="text/html")
+    return web.Response() if "empty" in kinds else None
+
+
+def _too_many(status: int, seconds: float, words: str) -> web.Response:
+    headers = {"Retry-After": f"{seconds:.0f}"}
+    return web.json_response({"code": -1003, "msg": words}, status=status, headers=headers)
+
+
+async def send(
+    request: web.Request, response: web.Response, met: list[ServerTrouble]
+) -> web.StreamResponse:
+    """Send an answer as the troubles want it sent."""
+    kinds = {item.kind: item for item in met}
+    if "silence" in kinds:
+        await asyncio.Event().wait()
+    if "reset" in kinds:
+        _hang_up(request)
+        return response
+    body = response.body if isinstance(response.body, bytes) else b""
+    if "truncated" in kinds:
+        return web.Response(body=body[: len(body) // 2], content_type="application/json")
+    if "half_close" not in kinds and "drip" not in kinds:
+        return response
+    slow = web.StreamResponse(status=response.status, headers={"Content-Type": "application/json"})
+    slow.content_length = len(body)
+    await slow.prepare(request)
+    if "half_close" in kinds:
+        await slow.write(body[: len(body) // 2])
+        _hang_up(request)
+        return slow
+    with contextlib.suppress(ConnectionError):  # whoever asked has given up
+        for place in range(len(body)):
+            await slow.write(body[place : place + 1])
+            await asyncio.sleep(kinds["drip"].seconds)
+    return slow
+
+
+def _hang_up(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()

@@ -1,0 +1,95 @@
+"""What an `ExchangeServer` is made of: candles of every symbol, and the time there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import MINUTE, floor_to, to_ms
+from tradenb.engine.ports import CandleSource
+from tradenb.errors import UsageError
+
+
+class Moving(Protocol):
+    """Anything that says what time it is."""
+
+    def now(self) -> int:
+        """Return the time, ms UTC."""
+
+
+class ServerClock:
+    """The time on the exchange: standing still until it is stepped, or running.
+
+    Parameters
+    ----------
+    start : int, str, datetime or Timestamp
+        The first moment.
+    speed : float, default 0
+        Seconds in one second: 0 stands still, 1 is real, 60 makes a minute of a second.
+    """
+
+    def __init__(self, start: Any, *, speed: float = 0.0) -> None:
+        self._start = to_ms(start, "start")
+        self._speed = speed
+        self._began = time.monotonic()
+
+    def now(self) -> int:
+        """Return the time, ms UTC."""
+        return self._start + int((time.monotonic() - self._began) * 1000 * self._speed)
+
+    def step(self, minutes: float = 1) -> None:
+        """Let time pass at once."""
+        self._start += round(minutes * MINUTE)
+
+
+class WallClock:
+    """The time of this machine."""
+
+    def now(self) -> int:
+        """Return the time, ms UTC."""
+        return time.time_ns() // 1_000_000
+
+
+def moved_to_now(given: Iterable[tuple[str, Rows]], now: Any) -> list[tuple[str, Rows]]:
+    """Return candles as if a moment of theirs were now, moved by whole minutes.
+
+    Raises
+    ------
+    UsageError
+        When none of them comes after that moment.
+    """
+    moment = to_ms(now, "now")
+    by = floor_to(WallClock().now() - moment)
+    found = [(symbol, rows._replace(time=rows.time + by)) for symbol, rows in given]
+    if all(rows.time[-1] - by < moment for _, rows in found):
+        raise UsageError(f"no candle comes after now={now!r}; give an earlier moment")
+    return found
+
+
+def rows_of_all(candles: Any, symbols: list[str]) -> Iterable[tuple[str, Rows]]:
+    """Return the rows of every symbol, as they are given: gaps stay gaps."""
+    if isinstance(candles, CandleSource):
+        for symbol in symbols:
+            loaded = candles.load(symbol, start=None, end=None, history=0, rules=Rules()).candles
+            columns = (loaded.open, loaded.high, loaded.low, loaded.close, loaded.volume)
+            yield symbol, Rows(loaded.time, *columns)
+        return
+    from tradenb.exchanges.tables.frame_source import rows_of_frame
+
+    frames = candles if isinstance(candles, Mapping) else dict.fromkeys(symbols, candles)
+    if not all(hasattr(frame, "columns") for frame in frames.values()):
+        raise UsageError(
+            "candles must be a DataFrame, a dict of them or an exchange with recorded candles, was "
+            f"{candles!r:.80}"
+        )
+    if not frames:
+        raise UsageError("candles must hold at least one symbol, was an empty dict")
+    for symbol, frame in frames.items():
+        rows = rows_of_frame(frame)
+        last = np.append(np.diff(rows.time) != 0, True)[: len(rows.time)]
+        yield symbol, rows.take(np.flatnonzero(last))

@@ -1,0 +1,204 @@
+"""`FakeExchange`: recorded candles that close on a clock, and everything exchanges do wrong.
+
+What is wrong is said beforehand, by the time of the request: a `Trouble` has a beginning, an end,
+and perhaps a number of requests that it spoils.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.intake import Intake
+from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import MINUTE, floor_to
+from tradenb.engine.ports import CandleSource, Loaded, Progress
+from tradenb.errors import unknown
+from tradenb.testing.world.fake_clock import FakeClock
+from tradenb.testing.world.inline_workers import Hang
+
+TroubleKind = Literal[
+    "error",
+    "hang",
+    "empty",
+    "late",
+    "forming",
+    "duplicates",
+    "unsorted",
+    "gap",
+    "garbage",
+    "overlap",
+    "short",
+]
+KINDS: Final = TroubleKind.__args__  # type: ignore[attr-defined]
+
+
+@dataclass
+class Trouble:
+    """What an exchange does wrong for some time.
+
+    Attributes
+    ----------
+    kind : str
+        error: raises · hang: does not return · empty: no rows · late: the newest closed candle is
+        missing · forming: the candle that is not over is there, unmarked · duplicates: rows twice ·
+        unsorted: newest first · gap: the oldest new candle is missing · garbage: a price that is
+        none · overlap: candles that were not asked for · short: one candle at a time.
+    start, end : int
+        Requests from start until before end are spoiled, ms UTC.
+    times : int or None
+        At most so many of them.
+    symbol : str or None
+        Only this one; None: any.
+    """
+
+    kind: TroubleKind
+    start: int
+    end: int
+    times: int | None = None
+    symbol: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise unknown("trouble", self.kind, KINDS)
+
+    def meets(self, symbol: str, now: int) -> bool:
+        """Tell whether a request is spoiled, and count it."""
+        if not self.start <= now < self.end or self.symbol not in (None, symbol) or self.times == 0:
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+
+class Asked(NamedTuple):
+    """A request that came: when, and for which candles."""
+
+    at: int
+    symbol: str
+    since: int
+
+
+class FakeExchange:
+    """A live exchange over recorded candles.
+
+    Parameters
+    ----------
+    source : exchange or dict of str to Candles
+        Where the candles come from, such as `tn.frame_exchange(df)`.
+    clock : FakeClock
+        A candle is there when it has closed on this clock, by its true time.
+    troubles : iterable of Trouble
+
+    Attributes
+    ----------
+    troubles : list of Trouble
+    requests : list of Asked
+        What live loops asked for, oldest first.
+    """
+
+    def __init__(
+        self,
+        source: CandleSource | Mapping[str, Candles],
+        clock: FakeClock,
+        *,
+        troubles: Iterable[Trouble] = (),
+    ) -> None:
+        self._clock = clock
+        self._source = source
+        self._loaded: dict[str, Candles] = {}
+        self.troubles = list(troubles)
+        self.requests: list[Asked] = []
+
+    @property
+    def name(self) -> str:
+        """Name for documents."""
+        return "fake"
+
+    def candles(self, symbol: str) -> Candles:
+        """Return all candles of a symbol, those that are still to come included."""
+        if symbol not in self._loaded:
+            if isinstance(self._source, Mapping):
+                if symbol not in self._source:
+                    raise unknown("symbol", symbol, self._source)
+                self._loaded[symbol] = self._source[symbol]
+            else:
+                loaded = self._source.load(symbol, start=None, end=None, history=0, rules=Rules())
+                self._loaded[symbol] = loaded.candles
+        return self._loaded[symbol]
+
+    def load(
+        self,
+        symbol: str,
+        *,
+        start: int | None,
+        end: int | None,
+        history: int,
+        rules: Rules,
+        progress: Progress | None = None,
+    ) -> Loaded:
+        """Return what has closed of [start - history, end), as an exchange does."""
+        del rules, progress
+        if self._is_met(symbol, "error"):
+            raise ConnectionError("the fake exchange is down")
+        if self._is_met(symbol, "hang"):
+            raise Hang
+        candles, closed = self.candles(symbol), self._clock.true_now()
+        first = candles.start if start is None else max(candles.start, start - history)
+        return Loaded(candles.between(first, closed if end is None else min(end, closed)), Intake())
+
+    def recent(self, symbol: str, since: int, limit: int) -> Rows:
+        """Return the candles that have closed, spoiled by the troubles of this moment."""
+        now = self._clock.true_now()
+        self.requests.append(Asked(now, symbol, since))
+        met = [trouble.kind for trouble in self.troubles if trouble.meets(symbol, now)]
+        if "error" in met:
+            raise ConnectionError("the fake exchange is down")
+        if "hang" in met:
+            raise Hang
+        candles = self.candles(symbol)
+        first = since - 3 * MINUTE if "overlap" in met else since
+        last = min(floor_to(now) - MINUTE * ("late" in met), since + limit * MINUTE)
+        rows = candles.between(max(first, candles.start), min(last, candles.end))
+        return _spoiled(_rows(rows), candles, since, now, met)
+
+    def _is_met(self, symbol: str, kind: TroubleKind) -> bool:
+        now = self._clock.true_now()
+        fitting = (trouble for trouble in self.troubles if trouble.kind == kind)
+        return any(trouble.meets(symbol, now) for trouble in fitting)
+
+
+def _rows(candles: Candles) -> Rows:
+    return Rows(
+        candles.time, candles.open, candles.high, candles.low, candles.close, candles.volume
+    )
+
+
+def _spoiled(rows: Rows, candles: Candles, since: int, now: int, met: list[TroubleKind]) -> Rows:
+    """Return an answer as it would be in such troubles."""
+    columns: list[Any] = [np.array(column) for column in rows]
+    if "empty" in met:
+        return Rows(*(column[:0] for column in columns))
+    if "gap" in met:
+        kept = columns[0] != since
+        columns = [column[kept] for column in columns]
+    if "short" in met:
+        columns = [column[:1] for column in columns]
+    if "forming" in met and floor_to(now) < candles.end:
+        row = candles.index(floor_to(now) + MINUTE)
+        price = float(candles.open[row])
+        forming = (floor_to(now), price, price, price, price, 0.0)
+        columns = [np.append(column, value) for column, value in zip(columns, forming, strict=True)]
+        columns[0] = columns[0].astype(np.int64)
+    if "duplicates" in met:
+        columns = [np.repeat(column, 2) for column in columns]
+    if "unsorted" in met:
+        columns = [column[::-1] for column in columns]
+    if "garbage" in met and len(columns[0]):
+        columns[4][-1] = np.nan if now // 1000 % 2 else -1.0
+    return Rows(*columns)

@@ -1,0 +1,208 @@
+"""What the simulator draws from a seed: a market, strategies, and what goes wrong when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+
+from tradenb.core.candles.arrays import Candles, candles_of
+from tradenb.core.events import Event
+from tradenb.core.signal import Candidate, long, short
+from tradenb.core.timeframe import DAY, MINUTE
+from tradenb.engine.context import Context
+from tradenb.engine.specs import risks
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.testing.world.fake_exchange import Trouble, TroubleKind
+from tradenb.testing.world.inline_workers import Hang
+
+SYMBOL: Final = "SIMUSDT"
+START: Final = 1_704_067_200_000
+HISTORY: Final = 8
+QUIET: Final = 4 * MINUTE
+DOWNTIMES: Final = (0, 2, 40, 300, 4_000, 40_000, 2 * DAY // 1000)
+TROUBLES: Final[tuple[TroubleKind, ...]] = (
+    "error",
+    "hang",
+    "empty",
+    "late",
+    "forming",
+    "duplicates",
+    "unsorted",
+    "garbage",
+    "overlap",
+    "short",
+)
+OrderKind = Literal["flatten", "cancel", "stop"]
+Ending = Literal["release", "kill", "crash", "power"]
+
+
+class Order(NamedTuple):
+    """A request that another process leaves: when, what, for which strategy."""
+
+    at: int
+    kind: OrderKind
+    strategy: str
+
+
+@dataclass
+class Stretch:
+    """The life of one process, and how long nobody runs after it."""
+
+    minutes: int
+    ending: Ending
+    downtime_s: int
+    crash_at: int = 0
+    disk_error: str | None = None
+    error_at: int = 0
+    troubles: list[tuple[TroubleKind, int, int]] = field(default_factory=list)
+
+
+@dataclass
+class Life:
+    """All that a seed decides beforehand."""
+
+    seed: int
+    candles: Candles
+    shared: bool
+    stretches: list[Stretch]
+
+    @property
+    def start(self) -> int:
+        """When the first process starts, ms UTC."""
+        return START + HISTORY * MINUTE
+
+
+def life_of(seed: int) -> Life:
+    """Draw a life."""
+    random = Random(seed)
+    shared = random.random() < 0.3
+    stretches = [_stretch(random, faulty=True) for _ in range(random.choice((2, 3, 3, 4)))]
+    stretches.append(Stretch(QUIET // MINUTE + 3, "release", 0))
+    minutes = sum(item.minutes + item.downtime_s // 60 + 4 for item in stretches) + 60
+    return Life(seed, _market(random, HISTORY + minutes), shared, stretches)
+
+
+def _stretch(random: Random, *, faulty: bool) -> Stretch:
+    endings: tuple[Ending, ...] = ("release", "kill", "crash", "crash", "power", "power")
+    found = Stretch(
+        minutes=random.choice((3, 6, 10)),
+        ending=random.choice(endings) if faulty else "release",
+        downtime_s=random.choice(DOWNTIMES),
+        crash_at=random.randrange(350),
+    )
+    if faulty and random.random() < 0.5:
+        found.disk_error = random.choice(("full", "once"))
+        found.error_at = random.randrange(200)
+    for _ in range(random.choice((0, 0, 1, 2)) if faulty else 0):
+        begin = random.randrange(found.minutes * 60)
+        found.troubles.append((random.choice(TROUBLES), begin, random.choice((3, 20, 100))))
+    return found
+
+
+def troubles_of(stretch: Stretch, now: int) -> list[Trouble]:
+    """Return the troubles of a stretch that begins now."""
+    return [
+        Trouble(kind, now + begin * 1000, now + (begin + length) * 1000)
+        for kind, begin, length in stretch.troubles
+    ]
+
+
+def orders_of(life: Life, stretch: Stretch, now: int, *, last: bool) -> list[Order]:
+    """Return what is asked for from outside while a stretch lasts, and after it."""
+    random = Random(f"{life.seed}:{now}")
+    span = stretch.minutes * 60_000 + min(stretch.downtime_s, 3_600) * 1000
+    orders = []
+    for _ in range(random.choice((0, 0, 1, 2, 4))):
+        at = now + random.randrange(1, span)
+        orders.append(
+            Order(at, random.choice(("flatten", "flatten", "cancel")), random.choice("ab"))
+        )
+    if last and random.random() < 0.2:
+        orders.append(Order(now + random.randrange(1, QUIET // 2), "stop", "a"))
+    return sorted(orders)
+
+
+def strategies_of(life: Life, hear: Callable[[str, int], bool]) -> list[StrategySpec]:
+    """Make the strategies of a life.
+
+    Parameters
+    ----------
+    life : Life
+    hear : callable
+        Told of each ask (strategy, close time); False: the strategy is to say nothing.
+    """
+    shared = (risks.max_open(1, name="sim-one"),) if life.shared else ()
+    names = ("a", "b") if life.shared or life.seed % 3 == 0 else ("a",)
+    return [
+        StrategySpec(
+            name=name,
+            function=_Strategy(life, name, hear),
+            every="1m" if name == "a" else "3m",
+            risk=shared,
+            callbacks={"closed": _Callback(life)},
+        )
+        for name in names
+    ]
+
+
+class _Strategy:
+    """Answers by chance, the same at the same moment; counts its asks in `ctx.state`."""
+
+    def __init__(self, life: Life, name: str, hear: Callable[[str, int], bool]) -> None:
+        self._life, self._name, self._hear = life, name, hear
+
+    def __call__(self, ctx: Context) -> Any:
+        if not self._hear(self._name, ctx.now):
+            return None
+        random = Random(f"{self._life.seed}:{self._name}:{ctx.now}")
+        count = ctx.state["asks"] = ctx.state.get("asks", 0) + 1
+        chance = random.random()
+        if chance < 0.04:
+            raise ValueError("as the seed says")
+        if chance < 0.06:
+            raise Hang(200.0)
+        if chance < 0.3:
+            return None
+        return _candidate(random, ctx.price, f"ask {count}")
+
+
+class _Callback:
+    """Raises now and then."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    def __call__(self, event: Event) -> None:
+        if Random(f"{self._life.seed}:{event.at}").random() < 0.1:
+            raise KeyError("a callback, as the seed says")
+
+
+def _candidate(random: Random, price: float, note: str) -> Candidate:
+    make, sign = random.choice(((long, 1), (short, -1)))
+    entry = None
+    base = price
+    if random.random() < 0.5:
+        entry = base = price - sign * random.choice((0.25, 0.5, 1.0))
+    return make(
+        take_profit=base + sign * random.choice((1.0, 1.5, 2.5)),
+        stop_loss=base - sign * random.choice((1.0, 1.5, 2.5)),
+        minutes=random.choice((3, 10, 200)),
+        entry=entry,
+        note=note,
+    )
+
+
+def _market(random: Random, count: int) -> Candles:
+    """Draw a walk around 100 in steps of a quarter; moves are few, so that positions last."""
+    draw = np.random.default_rng(random.getrandbits(32))
+    moves = draw.integers(-2, 3, count)
+    close = 100.0 + 0.25 * np.abs((np.cumsum(moves) + 40) % 160 - 80) - 10.0
+    open_ = np.concatenate(([close[0]], close[:-1]))
+    high = np.maximum(open_, close) + 0.25 * draw.integers(0, 3, count)
+    low = np.minimum(open_, close) - 0.25 * draw.integers(0, 3, count)
+    volume = draw.integers(0, 4, count).astype(np.float64)
+    return candles_of((open_, high, low, close, volume), START)

@@ -1,0 +1,242 @@
+"""The lines and marks of the charts as plain dicts; `chart.py` makes plotly figures of them.
+
+Times are ISO strings without a zone: plotly shows those as they are, while it would move numbers
+into the reader's time zone. Words of users are escaped, because plotly reads texts as HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from tradenb.core.candles.arrays import Candles, resample
+from tradenb.core.timeframe import DAY, TIMEFRAMES, iso
+from tradenb.statistics.equity_curve import equity_curve, thinned
+from tradenb.view.formatting import escaped, held, percent, price
+
+if TYPE_CHECKING:
+    from tradenb.core.signal import Trade
+
+Trace = dict[str, Any]
+
+POINTS: Final = 5_000
+CANDLESTICKS: Final = 300
+MARKED: Final = 1_500
+
+# Of medium lightness: each has at least 3:1 against white and against #111111.
+PRICE: Final = "#7f8896"
+LONG: Final = "#3b82c4"
+SHORT: Final = "#9a6dd7"
+WIN: Final = "#169c75"
+LOSS: Final = "#d9632e"
+
+
+def shown(text: object, limit: int = 120) -> str:
+    """Make text that plotly shows as it is: no tags, no links, no TeX."""
+    return escaped(text, limit).replace("$", "&#36;").replace("\n", " ")
+
+
+def moments(times: Iterable[int]) -> list[str]:
+    """Write ms UTC as plotly wants them."""
+    at = np.fromiter(times, dtype=np.int64).view("datetime64[ms]")
+    return [str(text) for text in np.datetime_as_string(at, unit="s")]
+
+
+def coarser(candles: Candles, points: int = POINTS) -> Candles:
+    """Resample candles to the shortest timeframe that has at most `points` of them."""
+    steps = [*TIMEFRAMES.values(), *(DAY * days for days in (2, 5, 10, 50, 100))]
+    fitting = (
+        step
+        for step in steps
+        if step % candles.step == 0 and len(candles) * candles.step <= points * step
+    )
+    return resample(candles, next(fitting, steps[-1]))
+
+
+def price_traces(candles: Candles, *, points: int = POINTS) -> list[Trace]:
+    """Draw a few candles as candlesticks, many as a line of closes in the band from low to high."""
+    if len(candles) == 0:
+        return []
+    drawn = coarser(candles, points)
+    return [_candlesticks(drawn)] if len(drawn) <= CANDLESTICKS else _band(drawn)
+
+
+def trade_traces(trades: Sequence[Trade]) -> list[Trace]:
+    """Draw trades: a triangle where they begin, a circle (win) or a cross (loss) where they end."""
+    wins = [trade for trade in trades if trade.pnl_percent > 0]
+    others = [trade for trade in trades if not trade.pnl_percent > 0]
+    size = 10 if len(trades) <= 60 else 8 if len(trades) <= 200 else 6
+    found = [
+        _holds(wins, WIN),
+        _holds(others, LOSS),
+        _entries(trades, "long", {"symbol": "triangle-up", "size": size, "color": LONG}),
+        _entries(trades, "short", {"symbol": "triangle-down", "size": size, "color": SHORT}),
+        _exits(wins, "exit, win", {"symbol": "circle", "size": size - 1, "color": WIN}),
+        _exits(others, "exit, no win", {"symbol": "x", "size": size - 1, "color": LOSS}),
+    ]
+    return [trace for trace in found if len(trace["x"])]
+
+
+def equity_traces(
+    trades: Sequence[Trade], start: int, end: int | None, *, points: int = POINTS
+) -> tuple[Trace, Trace]:
+    """Draw the compounded return, and the distance to its peak below zero, both in percent."""
+    times, equity, drawdown = equity_curve(trades)
+    kept = sorted({*thinned(equity, points // 2), *thinned(drawdown, points // 2)})
+    at = [start, *(times[i] for i in kept)]
+    gains = [0.0, *((equity[i] - 1) * 100 for i in kept)]
+    falls = [0.0, *(0.0 - drawdown[i] for i in kept)]
+    if end is not None and end > at[-1]:
+        at, gains, falls = [*at, end], [*gains, gains[-1]], [*falls, falls[-1]]
+    x = moments(at)
+    line = {"shape": "hv", "width": 1.6}
+    rise: Trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "equity",
+        "x": x,
+        "y": np.array(gains),
+        "line": {**line, "color": LONG},
+        "hovertemplate": "%{y:,.2f} %<extra>equity</extra>",
+        "showlegend": False,
+    }
+    fall: Trace = {
+        **rise,
+        "name": "drawdown",
+        "y": np.array(falls),
+        "line": {**line, "width": 1.2, "color": LOSS},
+        "fill": "tozeroy",
+        "fillcolor": _faint(LOSS),
+        "hovertemplate": "%{y:,.2f} %<extra>drawdown</extra>",
+    }
+    return rise, fall
+
+
+def _candlesticks(candles: Candles) -> Trace:
+    return {
+        "type": "candlestick",
+        "name": "price",
+        "x": moments(candles.time),
+        "open": candles.open,
+        "high": candles.high,
+        "low": candles.low,
+        "close": candles.close,
+        "xperiod": candles.step,
+        "xperiodalignment": "middle",
+        "line": {"width": 1},
+        "increasing": {"line": {"color": PRICE}, "fillcolor": "rgba(0,0,0,0)"},
+        "decreasing": {"line": {"color": PRICE}, "fillcolor": PRICE},
+        "showlegend": False,
+    }
+
+
+def _band(candles: Candles) -> list[Trace]:
+    grid = {
+        "type": "scatter",
+        "mode": "lines",
+        "x0": moments([candles.start + candles.step])[0],
+        "dx": candles.step,
+        "showlegend": False,
+    }
+    edge = {**grid, "line": {"width": 0}, "hoverinfo": "skip"}
+    return [
+        {**edge, "name": "low", "y": candles.low},
+        {
+            **edge,
+            "name": "high",
+            "y": candles.high,
+            "fill": "tonexty",
+            "fillcolor": _faint(PRICE),
+        },
+        {
+            **grid,
+            "name": "close",
+            "y": candles.close,
+            "line": {"width": 1.1, "color": PRICE},
+            "hovertemplate": "%{x|%Y-%m-%d %H:%M}<br>%{y}<extra>close</extra>",
+        },
+    ]
+
+
+def _holds(trades: Sequence[Trade], color: str) -> Trace:
+    """Join entries and exits; a missing point after each pair lifts the pen."""
+    ends = moments(at for trade in trades for at in (trade.opened_at, trade.closed_at))
+    x: list[str | None] = []
+    y: list[float] = []
+    for row, trade in enumerate(trades):
+        x += [*ends[2 * row : 2 * row + 2], None]
+        y += [trade.entry, trade.exit, np.nan]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "held",
+        "x": x,
+        "y": np.array(y),
+        "line": {"width": 1.2, "color": _faint(color, 0.6)},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _entries(
+    trades: Sequence[Trade], position: Literal["long", "short"], marker: dict[str, object]
+) -> Trace:
+    rows = [trade for trade in trades if trade.position == position]
+    return _marks(
+        f"{position} entry",
+        [trade.opened_at for trade in rows],
+        [trade.entry for trade in rows],
+        [_entry_words(trade) for trade in rows],
+        marker,
+    )
+
+
+def _exits(trades: Sequence[Trade], name: str, marker: dict[str, object]) -> Trace:
+    return _marks(
+        name,
+        [trade.closed_at for trade in trades],
+        [trade.exit for trade in trades],
+        [_exit_words(trade) for trade in trades],
+        marker,
+    )
+
+
+def _marks(
+    name: str, times: list[int], prices: list[float], words: list[str], marker: dict[str, object]
+) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": moments(times),
+        "y": np.array(prices),
+        "marker": marker,
+        "hovertext": words,
+        "hoverinfo": "text",
+    }
+
+
+def _entry_words(trade: Trade) -> str:
+    lines = [
+        f"<b>{shown(trade.position)}</b> {shown(trade.strategy, 40)}",
+        f"opened {iso(trade.opened_at)} at {price(trade.entry)}",
+        f"target {price(trade.take_profit)}, stop {price(trade.stop_loss)}",
+    ]
+    return "<br>".join([*lines, *([shown(trade.note)] if trade.note else [])])
+
+
+def _exit_words(trade: Trade) -> str:
+    return "<br>".join(
+        [
+            f"<b>{percent(trade.pnl_percent, plus=True)}</b> {shown(trade.exit_reason)}",
+            f"closed {iso(trade.closed_at)} at {price(trade.exit)}",
+            f"{shown(trade.position)} {shown(trade.strategy, 40)}, held {held(trade.minutes_held)}",
+        ]
+    )
+
+
+def _faint(color: str, opacity: float = 0.18) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"

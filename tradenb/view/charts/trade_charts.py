@@ -1,0 +1,248 @@
+"""Interactive charts by plotly: equity, drawdown, and the price with the trades on it.
+
+The only file that imports plotly. Figures are transparent and use colours of medium lightness, so
+they read well on light and dark pages and in a static export; nothing in them depends on the
+default template of the session.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.errors import UsageError, unknown
+from tradenb.view.charts.theme import (
+    MARGIN,
+    TEMPLATE,
+    fall_axis,
+    percent_axis,
+    price_axis,
+    time_axis,
+)
+from tradenb.view.charts.traces import (
+    MARKED,
+    POINTS,
+    Trace,
+    coarser,
+    equity_traces,
+    price_traces,
+    trade_traces,
+)
+from tradenb.view.formatting import escaped
+from tradenb.view.html import asset
+from tradenb.view.svg.equity_svg import equity_svg
+from tradenb.view.svg.price_svg import price_svg
+
+if TYPE_CHECKING:
+    import plotly.graph_objects
+
+    from tradenb.core.candles.arrays import Candles
+    from tradenb.core.signal import Trade
+
+STILL: Final = 700
+STILL_MARKED: Final = 200
+
+
+def equity_figure(
+    trades: Sequence[Trade], start: int, *, end: int | None = None
+) -> plotly.graph_objects.Figure:
+    """Draw the compounded return and, below it, the drawdown.
+
+    Parameters
+    ----------
+    trades : sequence of Trade
+        In order of closing.
+    start : int
+        Beginning of the run, ms UTC.
+    end : int, optional
+        End of the run, ms UTC; by default the last close.
+
+    Returns
+    -------
+    plotly Figure
+        At most `POINTS` points, the extremes among them.
+    """
+    rise, fall = equity_traces(trades, start, end)
+    data = [{**rise, "yaxis": "y"}, {**fall, "yaxis": "y2"}]
+    layout = {
+        "height": 380,
+        "margin": {**MARGIN, "t": 12},
+        "hovermode": "x unified",
+        "hoversubplots": "axis",
+        "showlegend": False,
+        "xaxis": time_axis("y2", start, _last(trades, start, end)),
+        "yaxis": percent_axis("equity", (0.36, 1.0)),
+        "yaxis2": fall_axis((0.0, 0.3)),
+    }
+    return _figure(data, layout)
+
+
+def price_figure(
+    candles: Candles, trades: Sequence[Trade], *, symbol: str, points: int = POINTS
+) -> plotly.graph_objects.Figure:
+    """Draw the price of a symbol and the trades on it.
+
+    Parameters
+    ----------
+    candles : Candles
+        Of the symbol; resampled to at most `points`. Up to 300 are drawn as candlesticks, more as a
+        line of closes in the band from low to high.
+    trades : sequence of Trade
+        Those of other symbols are left out; of very many the newest are drawn, and the chart says
+        so.
+    symbol : str
+    points : int, default 5,000
+
+    Returns
+    -------
+    plotly Figure
+    """
+    data, notes = _priced(candles, trades, symbol, points)
+    layout = {
+        "height": 460,
+        "hovermode": "closest",
+        "xaxis": time_axis("y", candles.start, candles.end),
+        "yaxis": price_axis(symbol, (0.0, 1.0)),
+        "annotations": notes,
+    }
+    return _figure(data, layout)
+
+
+def result_figure(
+    candles_by_symbol: Mapping[str, Candles],
+    trades: Sequence[Trade],
+    start: int,
+    *,
+    end: int | None = None,
+    symbol: str | None = None,
+) -> plotly.graph_objects.Figure:
+    """Draw the price of one symbol with its trades, and below it equity and drawdown of the run.
+
+    Parameters
+    ----------
+    candles_by_symbol : mapping of str to Candles
+    trades : sequence of Trade
+        Of all symbols, in order of closing.
+    start, end : int
+        Bounds of the run, ms UTC; `end` is the last close by default.
+    symbol : str, optional
+        Which one to draw; the first by default.
+
+    Returns
+    -------
+    plotly Figure
+
+    Raises
+    ------
+    UsageError
+        When there are no candles.
+    UnknownName
+        When the symbol is none of the run.
+    """
+    if not candles_by_symbol:
+        raise UsageError("candles_by_symbol must hold at least one symbol, was empty")
+    drawn = next(iter(candles_by_symbol)) if symbol is None else symbol
+    if drawn not in candles_by_symbol:
+        raise unknown("symbol", drawn, candles_by_symbol)
+    data, notes = _priced(candles_by_symbol[drawn], trades, drawn, POINTS)
+    rise, fall = equity_traces(trades, start, end)
+    layout = {
+        "height": 680,
+        "hovermode": "closest",
+        "xaxis": time_axis("y3", start, _last(trades, start, end)),
+        "yaxis": price_axis(drawn, (0.46, 1.0)),
+        "yaxis2": percent_axis("equity", (0.17, 0.41)),
+        "yaxis3": fall_axis((0.0, 0.13)),
+        "annotations": notes,
+    }
+    figure = _charted([*data, {**rise, "yaxis": "y2"}, {**fall, "yaxis": "y3"}], layout)
+    figure.still = _still(candles_by_symbol[drawn], trades, drawn, start, end)
+    return figure
+
+
+def figure_json(figure: plotly.graph_objects.Figure) -> str:
+    """Write a figure as JSON; the same whatever JSON packages are installed."""
+    return str(figure.to_json(engine="json"))
+
+
+@functools.cache
+def plotly_script() -> str:
+    """Return plotly.js as it comes with the plotly package, fit for an inline script element."""
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs()).replace("\r", "").replace("</script", "<\\/script")
+
+
+def _charted(data: Sequence[Trace], layout: dict[str, Any]) -> Any:
+    return _chart_class()({"data": list(data), "layout": {"template": TEMPLATE, **layout}})
+
+
+@functools.cache
+def _chart_class() -> Any:
+    """Return a figure that also has a still picture, for where no script runs."""
+    import plotly.graph_objects as go
+
+    class Chart(go.Figure):  # type: ignore[misc]  # it has no types
+        """A plotly figure with a still picture of itself."""
+
+        _ipython_display_ = None  # it would send plotly's form alone
+
+        def _repr_mimebundle_(self, *args: Any, **options: Any) -> dict[str, Any]:
+            made = dict(super()._repr_mimebundle_(*args, **options) or {})
+            still = self.__dict__.get("still")
+            return made | {"text/plain": "chart", "text/html": made.get("text/html") or still}
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name == "still":  # plotly lets nothing be set that it does not draw
+                self.__dict__[name] = value
+            else:
+                super().__setattr__(name, value)
+
+    return Chart
+
+
+def _still(
+    candles: Candles, trades: Sequence[Trade], symbol: str, start: int, end: int | None
+) -> str:
+    """Draw the same as inline pictures."""
+    own = [trade for trade in trades if trade.symbol == symbol]
+    price = price_svg(coarser(candles, STILL), own, None, None, marked=STILL_MARKED)
+    equity = equity_svg(trades, start=start, end=_last(trades, start, end))
+    return (
+        f'<div class="tnb-summary"><style>{asset("summary.css")}</style>'
+        f'<p class="tnb-caption">{escaped(symbol, 60)}</p>{price}'
+        f'<p class="tnb-caption">Equity</p>{equity}</div>'
+    )
+
+
+def _figure(data: Sequence[Trace], layout: dict[str, Any]) -> plotly.graph_objects.Figure:
+    import plotly.graph_objects as go
+
+    return go.Figure({"data": list(data), "layout": {"template": TEMPLATE, **layout}})
+
+
+def _priced(
+    candles: Candles, trades: Sequence[Trade], symbol: str, points: int
+) -> tuple[list[Trace], list[dict[str, Any]]]:
+    """Return the traces of price and trades, and a note if not all trades are drawn."""
+    own = [trade for trade in trades if trade.symbol == symbol]
+    data = [*price_traces(candles, points=points), *trade_traces(own[-MARKED:])]
+    if len(own) <= MARKED:
+        return data, []
+    return data, [
+        {
+            "text": f"the newest {MARKED:,} of {len(own):,} trades are drawn",
+            "xref": "paper",
+            "yref": "paper",
+            "x": 1,
+            "y": 1,
+            "xanchor": "right",
+            "yanchor": "bottom",
+            "showarrow": False,
+        }
+    ]
+
+
+def _last(trades: Sequence[Trade], start: int, end: int | None) -> int:
+    return end if end is not None else trades[-1].closed_at if trades else start

@@ -1,0 +1,220 @@
+"""The report of a run: one HTML page that holds everything and loads nothing.
+
+The page brings plotly.js and its own small script along, and a content security policy that lets
+these two run and nothing else: no request can leave the page, and markup in a user's note would be
+inert even if it got past the escaping.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from tradenb.statistics.breakdown import grouped
+from tradenb.statistics.stats_tables import heatmap
+from tradenb.view.charts.trade_charts import equity_figure, figure_json, plotly_script, price_figure
+from tradenb.view.formatting import escaped, plural
+from tradenb.view.html import asset, headline, headline_figures, subline, too_few
+from tradenb.view.pages.html_tables import (
+    coverage_table,
+    group_table,
+    heatmap_table,
+    monthly_table,
+    open_table,
+    settings_table,
+    statistics_table,
+    trade_table,
+)
+from tradenb.view.svg.equity_svg import equity_svg
+
+if TYPE_CHECKING:
+    from tradenb.core.candles.arrays import Candles
+    from tradenb.core.signal import Trade
+    from tradenb.view.summary import Summary
+
+LISTED: Final = 2_000
+_PRICE_POINTS: Final = 40_000  # of all symbols together: about 2 MB
+_FEWEST_POINTS: Final = 500
+_MOST_POINTS: Final = 5_000
+
+
+def report_html(summary: Summary, candles_by_symbol: Mapping[str, Candles] | None = None) -> str:
+    """Write the report of a run as one self-contained page.
+
+    Parameters
+    ----------
+    summary : Summary
+    candles_by_symbol : mapping of str to Candles, optional
+        1m candles of the run; a price chart is made for each symbol given.
+
+    Returns
+    -------
+    str
+        A page of about 5 MB, nearly all of it plotly.js; the same for the same input. Of many
+        trades the newest `LISTED` are listed.
+    """
+    scripts = [plotly_script(), asset("report.js")]
+    charts = _charts(summary, candles_by_symbol or {})
+    name = f"{headline(summary)}, {escaped(summary.title, 60).lower()}"
+    return "".join(
+        [
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="color-scheme" content="light dark">',
+            f"<title>{name}</title><style>{asset('report.css')}</style></head><body><main>\n",
+            "\n".join(part for part in _parts(summary, list(candles_by_symbol or {})) if part),
+            f'\n</main><script type="application/json" id="charts">{charts}</script>\n',
+            *(f"<script>{script}</script>\n" for script in scripts),
+            "</body></html>\n",
+        ]
+    )
+
+
+def _parts(summary: Summary, drawn: Sequence[str]) -> list[str]:
+    trades = summary.trades
+    return [
+        f"<header><h1>{headline(summary)}</h1><p>{subline(summary)}</p></header>",
+        _warnings(summary.warnings),
+        _figures(summary),
+        _equity(summary),
+        _price(drawn),
+        _section("Monthly returns", monthly_table(trades), _COMPOUNDED) if trades else "",
+        _section("How trades ended", _endings(trades)) if trades else "",
+        _heatmaps(summary),
+        _section("Statistics", statistics_table(summary.figures)),
+        _section("Open at the end", open_table(summary.open), _OPEN) if summary.open else "",
+        _trades(trades),
+        _indicators(summary),
+        _settings(summary),
+    ]
+
+
+_COMPOUNDED: Final = "Percent, compounded, by the month in which trades were closed, UTC."
+_COMPUTED: Final = "Times UTC. Read at the last closed candle; before the first value they are NaN."
+_OPEN: Final = "Neither in the trades nor in the figures."
+_OVERALL: Final = "The last row is computed from all trades together; it is no sum of the others."
+
+
+def _section(title: str, body: str, words: str = "") -> str:
+    said = f'<p class="muted">{words}</p>' if words else ""
+    return f"<section><h2>{title}</h2>{said}{body}</section>"
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    if not warnings:
+        return ""
+    items = "".join(f"<li>{escaped(line, 1000)}</li>" for line in warnings[:100])
+    left = len(warnings) - 100
+    more = f"<li>{left:,} more in result.warnings</li>" if left > 0 else ""
+    return (
+        '<section class="warnings" role="note">'
+        f"<h2>{plural(len(warnings), 'warning')}</h2><ul>{items}{more}</ul></section>"
+    )
+
+
+def _figures(summary: Summary) -> str:
+    tiles = "".join(
+        f'<div><dt>{label}</dt><dd class="{colour}">{value}</dd></div>'
+        for label, value, colour in headline_figures(summary)
+    )
+    words = too_few(summary)
+    said = f'<p class="muted">{words}</p>' if words else ""
+    return (
+        f'<section><dl class="figures" aria-label="Headline figures">{tiles}</dl>{said}</section>'
+    )
+
+
+def _equity(summary: Summary) -> str:
+    still = equity_svg(summary.trades, start=summary.start, end=summary.end)
+    body = (
+        '<div class="chart" id="equity" role="img" '
+        f'aria-label="Equity and drawdown over time"></div><noscript>{still}</noscript>'
+    )
+    words = "Compounded at each close, every trade with the whole equity; costs are included."
+    return _section("Equity and drawdown", body, words)
+
+
+def _price(symbols: Sequence[str]) -> str:
+    if not symbols:
+        return ""
+    options = "".join(
+        f'<option value="{row}">{escaped(symbol, 60)}</option>'
+        for row, symbol in enumerate(symbols)
+    )
+    hidden = " hidden" if len(symbols) == 1 else ""
+    body = (
+        f'<p{hidden}><label>Symbol <select id="symbol">{options}</select></label></p>'
+        '<div class="chart" id="price" role="img" '
+        'aria-label="Price over time with entries and exits"></div>'
+        "<noscript><p>The price chart needs JavaScript.</p></noscript>"
+    )
+    return _section("Price and trades", body)
+
+
+def _endings(trades: Sequence[Trade]) -> str:
+    reasons = grouped(trades, lambda trade: trade.exit_reason)
+    positions = grouped(trades, lambda trade: trade.position)
+    return group_table(reasons, "Exit reason") + group_table(positions, "Position")
+
+
+def _heatmaps(summary: Summary) -> str:
+    bounds = {"start": summary.start, "end": summary.end}
+    found = []
+    if summary.trades and len(summary.symbols) > 1:
+        found.append(heatmap_table(heatmap(summary.trades, by="symbol", **bounds), "Symbol"))
+    if summary.trades and len(summary.strategies) > 1:
+        found.append(heatmap_table(heatmap(summary.trades, by="strategy", **bounds), "Strategy"))
+    return _section("Comparison", "".join(found), _OVERALL) if found else ""
+
+
+def _trades(trades: Sequence[Trade]) -> str:
+    if not trades:
+        return _section("Trades", '<p class="muted">No trade was closed.</p>')
+    left = len(trades) - LISTED
+    words = f"Newest first. A click on a title sorts by it. {plural(len(trades), 'trade')}"
+    words += f", the newest {LISTED:,} listed, {left:,} left out." if left > 0 else "."
+    printed = '<p class="muted printed">On paper the first 100 rows; the page holds the rest.</p>'
+    return _section("Trades", trade_table(trades[-LISTED:]) + printed, words)
+
+
+def _indicators(summary: Summary) -> str:
+    if not any(summary.coverage.values()):
+        return ""
+    return _section("Indicators", coverage_table(summary.coverage), _COMPUTED)
+
+
+def _settings(summary: Summary) -> str:
+    body = []
+    if summary.strategy_notes:
+        body.append(settings_table(summary.strategy_notes, "Strategies"))
+    if summary.rules:
+        body.append(settings_table(summary.rules, "Rules"))
+    return _section("Settings", "".join(body)) if body else ""
+
+
+def _charts(summary: Summary, candles_by_symbol: Mapping[str, Candles]) -> str:
+    """Return the figures as JSON that cannot end the script element around it."""
+    share = _PRICE_POINTS // max(len(candles_by_symbol), 1)
+    points = min(max(share, _FEWEST_POINTS), _MOST_POINTS)
+    equity = equity_figure(summary.trades, summary.start, end=summary.end)
+    prices = ",".join(
+        figure_json(price_figure(candles, summary.trades, symbol=symbol, points=points))
+        for symbol, candles in candles_by_symbol.items()
+    )
+    text = f'{{"equity":{figure_json(equity)},"prices":[{prices}]}}'
+    return text.replace("<", "\\u003c")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")

@@ -1,0 +1,67 @@
+"""The table of a walk-forward in a notebook cell: a verdict, and a row a fold; no script."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.view.formatting import NOT_AVAILABLE, escaped, number
+from tradenb.view.html import asset
+
+if TYPE_CHECKING:
+    import pandas
+
+_FIXED: Final = (
+    "in_start", "out_start", "out_end", "in_sample", "out_of_sample", "median", "rank", "better",
+)  # fmt: skip
+
+
+def walk_html(table: pandas.DataFrame, verdict: str, *, holds: bool) -> str:
+    """Render a walk-forward.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `research.walk_forward` makes it.
+    verdict : str
+        Escaped already.
+    holds : bool
+        Whether choosing was better than chance.
+    """
+    names = [name for name in table.columns if name not in _FIXED]
+    heads = ["out of sample", *names, "in sample", "out of sample", "median", "beats of the others"]
+    head = "".join(
+        f'<th{_left(place, len(names))} scope="col">{escaped(text, 40)}</th>'
+        for place, text in enumerate(heads)
+    )
+    rows = "".join(_row(row, names) for row in table.to_dict("records"))
+    tone = "tnb-up" if holds else "tnb-down"
+    word = "The choice holds" if holds else "The choice does not hold"
+    return (
+        '<div class="tnb-summary" role="region" aria-label="Walk-forward">'
+        f"<style>{asset('summary.css')}{asset('walk.css')}</style>"
+        f'<p class="tnb-head {tone}">{word}</p><p class="tnb-sub">{verdict}</p>'
+        '<div class="tnb-scroll"><table class="tnb-walk">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></div>"
+    )
+
+
+def _row(row: dict[Any, Any], names: list[str]) -> str:
+    span = f"{row['out_start']:%Y-%m-%d} to {row['out_end']:%Y-%m-%d}"
+    cells = [f'<td class="tnb-words">{span}</td>']
+    cells += [f'<td class="tnb-words">{escaped(row[name], 40)}</td>' for name in names]
+    cells += [
+        f"<td>{number(row[name], 3)}</td>" for name in ("in_sample", "out_of_sample", "median")
+    ]
+    return f"<tr>{''.join(cells)}<td>{_rank(row['rank'])}</td></tr>"
+
+
+def _rank(rank: float) -> str:
+    if rank != rank:  # noqa: PLR0124 - NaN
+        return NOT_AVAILABLE
+    tone = "tnb-good" if rank > 50 else "tnb-poor"
+    bar = f'<span class="tnb-bar {tone}"><i style="width:{rank:.0f}%"></i></span>'
+    return f"{rank:.0f} %{bar}"
+
+
+def _left(place: int, parameters: int) -> str:
+    return ' class="tnb-words"' if place <= parameters else ""

@@ -1,0 +1,91 @@
+"""The plane that the small inline pictures are drawn on: scales, axes and short paths.
+
+Colours are written twice: as attributes, which hold wherever style sheets are stripped, and as
+classes, which the style sheets adapt to light and dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from tradenb.view.formatting import escaped
+from tradenb.view.svg.axis_ticks import time_ticks, value_ticks
+
+Vertices = list[tuple[float, float]]
+Label = Callable[[list[float]], list[str]]
+LETTER = 6.8
+
+
+class Plane(NamedTuple):
+    """What a picture covers, ms UTC and values, and where its edges are, pixels."""
+
+    first: int
+    last: int
+    low: float
+    high: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+    height: int
+
+    def x(self, at: int) -> float:
+        """Return where a moment is."""
+        return self.left + (self.right - self.left) * (at - self.first) / (self.last - self.first)
+
+    def y(self, value: float) -> float:
+        """Return where a value is."""
+        share = (value - self.low) / (self.high - self.low)
+        return self.bottom - (self.bottom - self.top) * share
+
+
+def left_of(low: float, high: float, label: Label) -> float:
+    """Return how much room the labels of an axis need, pixels."""
+    return 14 + LETTER * max(map(len, label(value_ticks(low, high))))
+
+
+def axes(plane: Plane, label: Label) -> list[str]:
+    """Draw the lines of the values, and the marks of the times."""
+    ticks = value_ticks(plane.low, plane.high)
+    left = short(plane.left)
+    marks = []
+    for value, text in zip(ticks, label(ticks), strict=True):
+        y = short(plane.y(value))
+        solid = ' class="tnb-zero"' if value == 0 else ' class="tnb-grid"'
+        opacity = 0.45 if value == 0 else 0.13
+        marks.append(
+            f'<path{solid} stroke="currentColor" stroke-opacity="{opacity}" '
+            f'd="M{left} {y}H{short(plane.right)}"/>'
+            f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="end" dy="0.35em" '
+            f'x="{short(plane.left - 8)}" y="{y}">{text}</text>'
+        )
+    for at, text in time_ticks(plane.first, plane.last):
+        x = short(plane.x(at))
+        marks.append(
+            f'<path class="tnb-grid" stroke="currentColor" stroke-opacity="0.45" '
+            f'd="M{x} {short(plane.bottom)}v4"/>'
+            f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="middle" '
+            f'x="{x}" y="{plane.height - 8}">{escaped(text)}</text>'
+        )
+    return marks
+
+
+def path_of(corners: Sequence[tuple[float, float]]) -> str:
+    """Write corners with the shortest commands; straight runs along an axis become one."""
+    points = [(short(x), short(y)) for x, y in corners]
+    commands = [f"M{points[0][0]} {points[0][1]}"]
+    for (x, y), (next_x, next_y) in pairwise(points):
+        if (x, y) == (next_x, next_y):
+            continue
+        command = f"V{next_y}" if x == next_x else f"H{next_x}" if y == next_y else ""
+        if command and commands[-1][0] == command[0]:
+            commands.pop()
+        commands.append(command or f"L{next_x} {next_y}")
+    return "".join(commands)
+
+
+def short(value: float) -> str:
+    """Write a coordinate."""
+    return f"{value:.1f}".removesuffix(".0")

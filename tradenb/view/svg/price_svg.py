@@ -1,0 +1,185 @@
+"""The price of a live run as one inline SVG: closes, entries and exits, and where it would end.
+
+No script, no ids, a few kilobytes; `plane.py` says how colours are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tradenb.core.timeframe import iso
+from tradenb.view.formatting import escaped, number, percent, price, tone
+from tradenb.view.svg.axis_ticks import digits_of
+from tradenb.view.svg.marks import COLORS, ENTRY, entry_mark, exit_mark, legend
+from tradenb.view.svg.plane import LETTER, Plane, Vertices, axes, left_of, path_of, short
+
+if TYPE_CHECKING:
+    from tradenb.core.candles.arrays import Candles
+    from tradenb.core.signal import Signal, Trade
+
+WIDTH: Final = 760
+HEIGHT: Final = 250
+MARKED: Final = 60
+_TOP: Final = 14
+_LEGEND: Final = 16
+_BOTTOM: Final = HEIGHT - 26
+_FAR: Final = 4.0  # a level further away than so many times the range of prices is not drawn
+
+
+class _Level(NamedTuple):
+    """A price at which something happens."""
+
+    name: str
+    at: float
+    style: str
+    color: str
+
+
+def price_svg(
+    candles: Candles,
+    trades: Sequence[Trade],
+    signal: Signal | None,
+    opened_at: int | None,
+    *,
+    marked: int = MARKED,
+) -> str:
+    """Draw the newest prices of a run.
+
+    Parameters
+    ----------
+    candles : Candles
+        At least one; each is drawn at its close time.
+    trades : sequence of Trade
+        Those that ended within the candles are marked, the newest of very many.
+    signal : Signal or None
+        What is open or scheduled: its levels are drawn.
+    opened_at : int or None
+        When it was opened, ms UTC; None while it is scheduled.
+    marked : int, default 60
+        How many trades are marked at most; the picture says so when there are more.
+
+    Returns
+    -------
+    str
+        An svg element.
+    """
+    first, last = candles.start, candles.end
+    low, high = float(candles.low.min()), float(candles.high.max())
+    levels = _levels(signal, opened_at, low, high)
+    low = min([low, *(level.at for level in levels)])
+    high = max([high, *(level.at for level in levels)])
+    within = [trade for trade in trades if first <= trade.closed_at <= last]
+    drawn_trades = within[-marked:]
+    entries = [trade.position for trade in drawn_trades if trade.opened_at >= first]
+    if signal is not None and opened_at is not None and opened_at >= first:
+        entries.append(signal.position)
+    explained = bool(entries or drawn_trades)
+    plane = _plane(first, last, low, high, levels, top=_TOP + _LEGEND * explained)
+    times = candles.time + (last - first) // len(candles)
+    closes: Vertices = [
+        (plane.x(int(at)), plane.y(float(close)))
+        for at, close in zip(times, candles.close, strict=True)
+    ]
+    words = _description(candles, signal)
+    head = (
+        f'<svg class="tnb-price" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" '
+        f'aria-label="{words}" xmlns="http://www.w3.org/2000/svg" font-size="11" '
+        f'fill="currentColor"><title>{words}</title>'
+    )
+    line = (
+        '<path class="tnb-closes" fill="none" stroke="#7f8896" stroke-width="1.3" '
+        f'stroke-linejoin="round" d="{path_of(closes)}"/>'
+    )
+    size = 1.0 if len(drawn_trades) <= MARKED else 0.7
+    marks = [_trade(plane, trade, size) for trade in drawn_trades]
+    marks.append(_opening(plane, signal, opened_at, first))
+    drawn = [_level(plane, level, y) for level, y in _spread(plane, levels)]
+    left_out = len(within) > len(drawn_trades)
+    more = f"the newest {marked:,} of {len(within):,} trades" if left_out else ""
+    words = legend(plane.left, _TOP - 4, entries, drawn_trades, more)
+    return "".join([head, *axes(plane, _labels), *drawn, line, *marks, words, "</svg>"])
+
+
+def _levels(signal: Signal | None, opened_at: int | None, low: float, high: float) -> list[_Level]:
+    if signal is None:
+        return []
+    room = _FAR * max(high - low, high * 1e-4)
+    entry = "entry" if opened_at is not None else "waits at"
+    found = [
+        _Level("target", signal.take_profit, "tnb-target", COLORS["up"]),
+        _Level(entry, signal.entry, "tnb-entry", ENTRY),
+        _Level("stop", signal.stop_loss, "tnb-stop", COLORS["down"]),
+    ]
+    return [level for level in found if low - room <= level.at <= high + room]
+
+
+def _plane(
+    first: int, last: int, low: float, high: float, levels: Sequence[_Level], *, top: float
+) -> Plane:
+    room = max((high - low) * 0.06, high * 1e-5)
+    low, high = low - room, high + room
+    widest = max((len(_said(level)) for level in levels), default=0)
+    right = WIDTH - (14 + LETTER * 0.92 * widest if widest else 68)
+    left = left_of(low, high, _labels)
+    return Plane(first, last, low, high, left, right, top, _BOTTOM, HEIGHT)
+
+
+def _labels(ticks: list[float]) -> list[str]:
+    return [number(value, digits_of(ticks)) for value in ticks]
+
+
+def _said(level: _Level) -> str:
+    return f"{level.name} {price(level.at)}"
+
+
+def _spread(plane: Plane, levels: Sequence[_Level]) -> list[tuple[_Level, float]]:
+    """Return levels with the height of their words, 13 pixels apart at least."""
+    placed: list[tuple[_Level, float]] = []
+    for level in sorted(levels, key=lambda level: -level.at):
+        y = plane.y(level.at)
+        placed.append((level, y if not placed else max(y, placed[-1][1] + 13)))
+    return placed
+
+
+def _level(plane: Plane, level: _Level, words_y: float) -> str:
+    return (
+        f'<path class="{level.style}" stroke="{level.color}" stroke-dasharray="5 4" '
+        f'd="M{short(plane.left)} {short(plane.y(level.at))}H{short(plane.right)}"/>'
+        f'<text class="{level.style}" fill="{level.color}" dy="0.35em" '
+        f'x="{short(plane.right + 8)}" y="{short(words_y)}">{_said(level)}</text>'
+    )
+
+
+def _trade(plane: Plane, trade: Trade, size: float) -> str:
+    """Draw a closed trade: entry, exit, and what it brought."""
+    style = tone(trade.pnl_percent)
+    color = COLORS[style]
+    end = plane.x(trade.closed_at), plane.y(trade.exit)
+    begin = plane.x(max(trade.opened_at, plane.first)), plane.y(trade.entry)
+    words = escaped(
+        f"{trade.position}, {trade.exit_reason.replace('_', ' ')} "
+        f"{percent(trade.pnl_percent, plus=True)} at {iso(trade.closed_at)} UTC"
+    )
+    within = trade.opened_at >= plane.first
+    entry = entry_mark(*begin, trade.position, size=size) if within else ""
+    return (
+        f'<g class="tnb-trade"><title>{words}</title>'
+        f'<path class="tnb-held tnb-{style}" fill="none" stroke="{color}" stroke-width="1.4" '
+        f'd="{path_of([begin, end])}"/>{entry}{exit_mark(*end, style, size=size)}</g>'
+    )
+
+
+def _opening(plane: Plane, signal: Signal | None, opened_at: int | None, first: int) -> str:
+    if signal is None or opened_at is None or opened_at < first:
+        return ""
+    words = escaped(f"{signal.position} since {iso(opened_at)} UTC at {price(signal.entry)}")
+    arrow = entry_mark(plane.x(opened_at), plane.y(signal.entry), signal.position)
+    return f"<g><title>{words}</title>{arrow}</g>"
+
+
+def _description(candles: Candles, signal: Signal | None) -> str:
+    newest = price(float(candles.close[-1]))
+    held = "nothing open" if signal is None else f"{signal.position} at {price(signal.entry)}"
+    words = f"Price from {iso(candles.start)} to {iso(candles.end)} UTC, now {newest}, {held}"
+    return escaped(words)
