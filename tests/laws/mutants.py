@@ -37,7 +37,7 @@ class Mutant:
 def planted(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a mutant in the place of the right function."""
     module, _, path = mutant.place.partition(":")
-    owner: Any = import_module(f"tradenb.{module}")
+    owner: Any = import_module(module)
     *owners, attribute = path.split(".")
     for name in owners:
         owner = getattr(owner, name)
@@ -164,20 +164,24 @@ def without_words(right: Function) -> Function:
 # ------------------------------------------------------------------------------------ the mutants
 
 CAUGHT_BY_THE_REFERENCE = (
-    Mutant("stop and target in the other order", "core.opened:exit_of", in_the_other_order),
+    Mutant(
+        "stop and target in the other order",
+        "tradenb.core.lifecycle.opened:exit_of",
+        in_the_other_order,
+    ),
     Mutant(
         "expiry a minute late",
-        "core.machine:follow",
+        "tradenb.core.lifecycle.machine:follow",
         rewritten("signal.minutes * MINUTE", "(signal.minutes + 1) * MINUTE"),
     ),
     Mutant(
         "a stop that was gapped through is filled at the stop",
-        "core.touch:stop_fill",
+        "tradenb.core.touch:stop_fill",
         always(lambda signal, prices, rules: signal.stop_loss),
     ),
     Mutant(
         "milestones on the candle of the expiry",
-        "core.machine:follow",
+        "tradenb.core.lifecycle.machine:follow",
         rewritten(
             "row = stop - 1\n        passed = _milestones("
             "state, signal, candles, rules, start, row)",
@@ -187,60 +191,64 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "milestones of a candle in descending size",
-        "core.touch:_by_offset",
+        "tradenb.core.touch:_by_offset",
         always(lambda found: (found[0], -abs(found[1]))),
     ),
     Mutant(
         "a level that is reached exactly does not fire",
-        "core.touch:_levels_reached",
+        "tradenb.core.touch:_levels_reached",
         rewritten("LEVELS[-len(waiting) :]", 'LEVELS[-len(waiting) :], side="right"'),
     ),
-    Mutant("touching is no longer reaching", "core.touch:_reaches", always(beyond_only)),
-    Mutant("average price from prefix sums", "core.touch:_trailing_sum", always(from_prefix_sums)),
+    Mutant("touching is no longer reaching", "tradenb.core.touch:_reaches", always(beyond_only)),
+    Mutant(
+        "average price from prefix sums",
+        "tradenb.core.touch:_trailing_sum",
+        always(from_prefix_sums),
+    ),
     Mutant(
         "average price over one candle less",
-        "core.touch:average_price",
+        "tradenb.core.touch:average_price",
         rewritten("max(0, index - count + 1)", "max(0, index - max(count - 1, 1) + 1)"),
     ),
-    Mutant("asked at the start", "backtest.work:State", a_minute_early),
+    Mutant("asked at the start", "tradenb.backtest.assembly:State", a_minute_early),
     Mutant(
         "asked on the candle of a user's cancel",
-        "core.machine:obey",
+        "tradenb.core.lifecycle.machine:obey",
         rewritten("step.state.moved(at)", "step.state"),
     ),
     Mutant(
         "asked on the candle of a flatten",
-        "core.commands:flatten",
+        "tradenb.core.lifecycle.commands:flatten",
         rewritten("step._replace(state=step.state.moved(at))", "step"),
     ),
     Mutant(
         "flatten before the stop",
-        "core.commands:flatten",
+        "tradenb.core.lifecycle.commands:flatten",
         rewritten("touched = touch.stop_touched(signal, prices)", "touched = False"),
     ),
     Mutant(
         "a graceful stop is forgotten with the signal",
-        "core.opened:idle_after",
+        "tradenb.core.lifecycle.opened:idle_after",
         rewritten("done=state.stopping", "done=False"),
     ),
     Mutant(
         "a command acts on the candle that closes when it is given",
-        "core.commands:next_after",
+        "tradenb.core.lifecycle.commands:next_after",
         always(lambda at, step: at + -at % step),
     ),
     Mutant(
         "a cancel of another signal's id hits",
-        "core.commands:_ends_scheduled",
+        "tradenb.core.lifecycle.commands:_ends_scheduled",
         always(lambda command, signal: True),
     ),
     Mutant(
         "the stop on the candle of the entry is forgotten",
-        "core.machine:activate",
+        "tradenb.core.lifecycle.machine:activate",
         rewritten("if not touch.stop_touched(signal, prices):", "if True:"),
     ),
     Mutant(
         "opened exactly at the stop is no reason to reject",
-        "core.touch:opened_beyond_stop",
+        "tradenb.core.touch:opened_beyond_stop",
         always(
             lambda signal, prices: (
                 prices.open < signal.stop_loss
@@ -251,93 +259,99 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "with target_first a touched stop does not reject",
-        "core.machine:wait",
+        "tradenb.core.lifecycle.machine:wait",
         rewritten('rules.same_candle == "target_first"', "False"),
     ),
     Mutant(
         "the last candle of the wait cannot fill",
-        "core.machine:wait",
+        "tradenb.core.lifecycle.machine:wait",
         rewritten("candles.index(min(end, timeout)) + 1", "candles.index(min(end, timeout))"),
     ),
     Mutant(
         "an entry reached already pays the entry",
-        "core.judge:signal_of",
+        "tradenb.core.lifecycle.acceptance:signal_of",
         rewritten("entry = price", "entry = entry or price"),
     ),
     Mutant(
         "an entry equal to the market price waits",
-        "core.signal:reached",
+        "tradenb.core.signal:reached",
         always(
             lambda position, entry, price: price < entry if position == "long" else price > entry
         ),
     ),
-    Mutant("only the first broken rule is named", "core.judge:problems", without_words),
-    Mutant("no tolerance for rounding", "core.problems:TOLERANCE", always(0.0)),
-    Mutant("ids are forgotten", "core.idle:remember", always(lambda ids, id: ids)),
+    Mutant(
+        "only the first broken rule is named",
+        "tradenb.core.lifecycle.acceptance:problems",
+        without_words,
+    ),
+    Mutant("no tolerance for rounding", "tradenb.core.lifecycle.validation:TOLERANCE", always(0.0)),
+    Mutant(
+        "ids are forgotten", "tradenb.core.lifecycle.idle:remember", always(lambda ids, id: ids)
+    ),
     Mutant(
         "a row of warm-ups is never broken",
-        "core.machine:judged",
+        "tradenb.core.lifecycle.machine:judged",
         rewritten("state = state._replace(warming=False)", "pass"),
     ),
     Mutant(
         "ctx.state is kept although the ask raised",
-        "engine.session:begin_ask",
+        "tradenb.engine.session.pump:begin_ask",
         rewritten("context.remembers = False", "pass"),
     ),
-    Mutant("one more fee", "core.opened:pnl_percent", with_more_costs),
+    Mutant("one more fee", "tradenb.core.lifecycle.opened:pnl_percent", with_more_costs),
     Mutant(
         "a short's slippage in his favour",
-        "core.opened:pnl_percent",
+        "tradenb.core.lifecycle.opened:pnl_percent",
         rewritten(
             "entry * (1 - slippage), exit * (1 + slippage)",
             "entry * (1 + slippage), exit * (1 - slippage)",
         ),
     ),
-    Mutant("risk not shared", "engine.book:Book.at", alone),
+    Mutant("risk not shared", "tradenb.engine.session.session_book:Book.at", alone),
     Mutant(
         "a signal's own slot refuses its activation",
-        "engine.book:Book.at",
+        "tradenb.engine.session.session_book:Book.at",
         rewritten("asking.state.signal is not None", "False"),
     ),
-    Mutant("asks before entries", "core.scheduled:ENTRIES", always(4)),
+    Mutant("asks before entries", "tradenb.core.lifecycle.scheduled:ENTRIES", always(4)),
     Mutant(
         "max_open does not count scheduled signals",
-        "engine.risks:risk.max_open",
+        "tradenb.engine.specs.risks:risk.max_open",
         rewritten("held = len(book.signals)", "held = book.open_count"),
     ),
     Mutant(
         "cooldown a minute longer",
-        "engine.risks:risk.cooldown",
+        "tradenb.engine.specs.risks:risk.cooldown",
         rewritten("span = minutes * MINUTE", "span = (minutes + 1) * MINUTE"),
     ),
     Mutant(
         "cooldown after whatever reason",
-        "engine.risks:risk.cooldown",
+        "tradenb.engine.specs.risks:risk.cooldown",
         rewritten("after is None or trade.exit_reason == after", "True"),
     ),
     Mutant(
         "max_drawdown must be exceeded",
-        "engine.risks:risk.max_drawdown",
+        "tradenb.engine.specs.risks:risk.max_drawdown",
         rewritten("drawdown < percent", "drawdown <= percent"),
     ),
     Mutant(
         "daily_loss must be exceeded",
-        "engine.risks:risk.daily_loss",
+        "tradenb.engine.specs.risks:risk.daily_loss",
         rewritten("total > -percent", "total >= -percent"),
     ),
     Mutant(
         "yesterday counts for daily_loss",
-        "engine.risks:risk.daily_loss",
+        "tradenb.engine.specs.risks:risk.daily_loss",
         rewritten("trade.closed_at < midnight", "False"),
     ),
     Mutant(
         "of duplicates the first counts",
-        "core.intake:_keep_last_of_equal_times",
+        "tradenb.core.candles.intake:_keep_last_of_equal_times",
         rewritten("np.append(~dropped, True)", "np.append(True, ~dropped)"),
     ),
     Mutant(
         "buckets from the beginning of the data",
-        "engine.history:resample",
+        "tradenb.engine.history.windows:resample",
         rewritten("ceil_to(candles.start, step)", "candles.start"),
     ),
 )
@@ -345,56 +359,68 @@ CAUGHT_BY_THE_REFERENCE = (
 CAUGHT_BY_CHUNKS = (
     Mutant(
         "milestones repeated",
-        "core.machine:follow",
+        "tradenb.core.lifecycle.machine:follow",
         rewritten("state = state._replace(gained=gained, lost=lost)", "pass"),
     ),
-    Mutant("average price from prefix sums", "core.touch:_trailing_sum", always(from_prefix_sums)),
+    Mutant(
+        "average price from prefix sums",
+        "tradenb.core.touch:_trailing_sum",
+        always(from_prefix_sums),
+    ),
     Mutant(
         "expiry counted from the block",
-        "core.machine:follow",
+        "tradenb.core.lifecycle.machine:follow",
         rewritten("opened_at + signal.minutes", "state.cursor + signal.minutes"),
     ),
     Mutant(
         "wait counted from the block",
-        "core.machine:wait",
+        "tradenb.core.lifecycle.machine:wait",
         rewritten("signal.at + rules", "state.cursor + rules"),
     ),
     Mutant(
         "the gate of the asks is state",
-        "core.machine:next_ask",
+        "tradenb.core.lifecycle.machine:next_ask",
         rewritten("first + -first % state.every", "first + state.every - MINUTE"),
     ),
     Mutant(
         "commands are lost at the end of a block",
-        "core.machine:next_ask",
+        "tradenb.core.lifecycle.machine:next_ask",
         rewritten("state.moved(end)", "state._replace(cursor=end, commands=())"),
     ),
     Mutant(
         "higher timeframes do not grow",
-        "engine.history:History.add",
+        "tradenb.engine.history.windows:History.add",
         rewritten('if timeframe != "1m":', "if False:"),
     ),
     Mutant(
         "a book's trades are put together in the wrong order",
-        "engine.book:in_order_of_closing",
+        "tradenb.engine.session.session_book:in_order_of_closing",
         trades_reversed,
     ),
     Mutant(
         "a row of warm-ups is broken by the end of a block",
-        "core.machine:next_ask",
+        "tradenb.core.lifecycle.machine:next_ask",
         rewritten("state.moved(end)", "state._replace(cursor=end, warming=False)"),
     ),
 )
 
 CAUGHT_BY_NOISE = (
-    Mutant("the forming candle is shown", "engine.history:History.window", a_candle_ahead),
-    Mutant("the market price is the next close", "core.touch:market_price", at_the_next_close),
     Mutant(
-        "buckets show before they are complete", "engine.history:History.window", a_bucket_ahead
+        "the forming candle is shown",
+        "tradenb.engine.history.windows:History.window",
+        a_candle_ahead,
+    ),
+    Mutant(
+        "the market price is the next close", "tradenb.core.touch:market_price", at_the_next_close
+    ),
+    Mutant(
+        "buckets show before they are complete",
+        "tradenb.engine.history.windows:History.window",
+        a_bucket_ahead,
     ),
     Mutant(
         "gaps are filled with the close that follows",
-        "core.intake:_fill",
+        "tradenb.core.candles.intake:_fill",
         rewritten(
             "flat = np.repeat(rows.close, np.diff(place, append=count))",
             "flat = rows.close[np.searchsorted(place, np.arange(count))]",

@@ -110,9 +110,19 @@ def test_a_frame_reads_well_in_a_cell(events):
     assert "2024-03-01 00:05:00" in shown
 
 
-@pytest.mark.parametrize("name", ["frames", "equity", "html", "summary", "svg", "words"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "view.frames",
+        "statistics.equity_curve",
+        "view.html",
+        "view.summary",
+        "view.svg.equity_svg",
+        "view.formatting",
+    ],
+)
 def test_importing_the_views_of_a_cell_loads_no_pandas(name):
-    code = f"import sys, tradenb.view.{name}\nassert not {{'pandas', 'plotly'}} & set(sys.modules)"
+    code = f"import sys, tradenb.{name}\nassert not {{'pandas', 'plotly'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -2,7 +2,7 @@
 
 Pure functions. The dicts hold int, float, str, bool, None, lists and dicts only, so JSON gives them
 back exactly: a float is written with the digits that lead to the same double. What is read has been
-checked by the store (`store.body`), which knows these forms and not the machine.
+checked by the store (`store.document.schema`), which knows these forms and not the machine.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Asks:
         return self.start + np.flatnonzero(self.table.position[self.start : self.stop])
 
     def good(self, places: Places) -> NDArray[np.bool_]:
-        """Tell which candidates break no rule; the same as `core.problems` finds."""
+        """Tell which candidates break no rule; the same as `core.lifecycle.validation` finds."""
         rules, price = self._rules, self.price(places)
         side = np.where(self.long(places), 1.0, -1.0)
         target, stop, minutes = (self.table.numbers[name][places] for name in NUMBERS)

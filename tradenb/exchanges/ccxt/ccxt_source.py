@@ -78,7 +78,7 @@ class CcxtExchange:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """Made by the house; see `engine.registry`."""
+        """Made by the house; see `engine.specs.registry`."""
         return READY_MADE
 
     @property

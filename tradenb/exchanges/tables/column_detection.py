@@ -2,7 +2,7 @@
 
 Every source that reads tables (DataFrame, Parquet, CSV, npy) finds its columns and converts them
 here, so that the same table gives the same candles from everywhere. Nothing is judged here but
-names and types; prices and times are judged in `core.intake`.
+names and types; prices and times are judged in `core.candles.intake`.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _time(index: int, value: object) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is int and abs(value) < 2**53:
-        return value  # judged with all other whole numbers, in `core.rows`
+        return value  # judged with all other whole numbers, in `core.candles.raw_rows`
     try:
         return to_ms(value)
     except UsageError as error:

@@ -1,6 +1,6 @@
 """What a document says, as models: every field checked, all problems named at once.
 
-The state record is the plain form of the machine's state (`engine.record`). What no type can say is
+The state record is the plain form of the machine's state (`engine.serialise`). What no type can say is
 in `sense.py`.
 """
 

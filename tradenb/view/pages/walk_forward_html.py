@@ -21,7 +21,7 @@ def walk_html(table: pandas.DataFrame, verdict: str, *, holds: bool) -> str:
     Parameters
     ----------
     table : DataFrame
-        As `research.walk_forward` makes it.
+        As `research.sweep.walk_forward` makes it.
     verdict : str
         Escaped already.
     holds : bool
