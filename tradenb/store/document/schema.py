@@ -1,7 +1,7 @@
 """What a document says, as models: every field checked, all problems named at once.
 
-The state record is the plain form of the machine's state (`engine.serialise`). What no type can say is
-in `sense.py`.
+The state record is the plain form of the machine's state (`engine.serialise`). What no type
+can say is in `invariants.py`.
 """
 
 from __future__ import annotations
