@@ -113,12 +113,12 @@ def test_a_frame_reads_well_in_a_cell(events):
 @pytest.mark.parametrize(
     "name",
     [
-        "view.frames",
         "statistics.equity_curve",
-        "view.html",
+        "view.formatting",
+        "view.frames",
+        "view.pages.result_html",
         "view.summary",
         "view.svg.equity_svg",
-        "view.formatting",
     ],
 )
 def test_importing_the_views_of_a_cell_loads_no_pandas(name):

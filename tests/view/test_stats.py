@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradenb.errors import UsageError
-from tradenb.statistics.closed_trades import Columns
+from tradenb.statistics.closed_trades import TradeColumns
 from tradenb.statistics.figures import UNITS, figures
 from tradenb.statistics.stats_tables import HEATMAP_COLUMNS, heatmap, stats
 from tradenb.view.figure_text import markdown, text
@@ -174,7 +174,7 @@ def test_negation_swaps_wins_and_losses(returns: list[float]) -> None:
 @given(samples)
 def test_columns_have_the_figures_of_their_trades(returns: list[float]) -> None:
     trades = trades_of(returns)
-    columns = Columns(
+    columns = TradeColumns(
         np.array(returns, dtype=np.float64),
         np.array([trade.opened_at for trade in trades], dtype=np.int64),
         np.array([trade.closed_at for trade in trades], dtype=np.int64),

@@ -9,7 +9,7 @@ from tradenb.core.candles.intake import Intake
 from tradenb.core.timeframe import iso
 from tradenb.errors import CandleError
 from tradenb.view.formatting import plural
-from tradenb.view.gap_words import gap_words
+from tradenb.view.gap_warning import gap_warning
 
 
 @dataclass(slots=True)
@@ -56,5 +56,5 @@ def intake_warnings(symbol: str, intake: Intake) -> list[str]:
         differing = f"{intake.duplicates_replaced:,} of them differing from the next"
         found.append(f"{symbol}: {rows} dropped, {differing}; the last one counts")
     if intake.filled:
-        found.append(gap_words(symbol, intake))
+        found.append(gap_warning(symbol, intake))
     return found

@@ -94,7 +94,7 @@ class Result:
         )
 
     def _repr_html_(self) -> str:
-        from tradenb.view.html import summary_html
+        from tradenb.view.pages.result_html import summary_html
 
         return summary_html(self.summary)
 
@@ -228,10 +228,10 @@ class Result:
         -------
         plotly.graph_objects.Figure
         """
-        from tradenb.view.charts.trade_charts import result_figure
+        from tradenb.view.charts.trade_charts import result_chart
 
         shown = None if symbol is None else canonical(symbol)
-        return result_figure(
+        return result_chart(
             self._shown_candles(), self._trades, self.start, end=self.end, symbol=shown
         )
 

@@ -28,7 +28,7 @@ from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.pump import Session
 from tradenb.engine.session.vectorised import Table
 from tradenb.errors import unknown
-from tradenb.statistics.closed_trades import Columns
+from tradenb.statistics.closed_trades import TradeColumns
 from tradenb.statistics.figures import figures
 
 
@@ -86,7 +86,7 @@ class _Trial(Work):
         super().__init__(plan, Bus())
         self.market = market
         self.tally = Tally()
-        self.jumped: Columns | None = None  # trades of tables
+        self.jumped: TradeColumns | None = None  # trades of tables
 
     def pump(self) -> Pump:
         """Run by the shortest lane that gives the machine's trades."""
@@ -149,7 +149,7 @@ def run_trial(plan: Plan, market: Market) -> dict[str, Any]:
     Returns
     -------
     dict
-        All names of `view.figures.UNITS`; then open, rejected, errors and asks_lost as whole
+        All names of `statistics.figures.UNITS`; then open, rejected, errors and asks_lost as whole
         numbers.
 
     Raises
@@ -178,10 +178,10 @@ def _table_of(instance: Instance) -> Table | None:
     return instance.signals.table
 
 
-def _in_order(several: Sequence[Columns]) -> Columns:
+def _in_order(several: Sequence[TradeColumns]) -> TradeColumns:
     """Merge trades in order of closing."""
     if len(several) == 1:
         return several[0]
     percent, opened, closed = map(np.concatenate, zip(*several, strict=True))
     order = np.argsort(closed, kind="stable")
-    return Columns(percent[order], opened[order], closed[order])
+    return TradeColumns(percent[order], opened[order], closed[order])

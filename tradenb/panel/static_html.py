@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tradenb.view.asset_files import asset
 from tradenb.view.formatting import escaped
-from tradenb.view.html import asset
 
 if TYPE_CHECKING:
     from tradenb.panel.dashboard_model import Board

@@ -74,7 +74,7 @@ def grouped(trades: Sequence[Trade], by: Callable[[Trade], str]) -> list[Group]:
 def _group(name: str, members: Sequence[Trade], count: int) -> Group:
     size = len(members)
     total = 0.0
-    for trade in members:  # one by one, as view.figures adds
+    for trade in members:  # one by one, as `figures` adds
         total += trade.pnl_percent
     wins = sum(trade.pnl_percent > 0 for trade in members)
     return Group(

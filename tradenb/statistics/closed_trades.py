@@ -24,7 +24,7 @@ class ClosedTrade(Protocol):
         """Close time of the candle that closed it."""
 
 
-class Columns(NamedTuple):
+class TradeColumns(NamedTuple):
     """Closed trades as arrays: percent, and times in ms UTC; (n,) float64 and int64."""
 
     pnl_percent: Floats

@@ -44,4 +44,4 @@ DEFINITIONS: Final[dict[str, tuple[str, str]]] = {
     "avg_minutes": ("Average time held", "from opening to close"),
     "exposure": ("Exposure", "share of the time in a position, over all instances"),
 }
-"""Label and definition of each name in `view.figures.UNITS`; docs/statistics.md has formulas."""
+"""Label and definition of each name in `UNITS`; docs/statistics.md has the formulas."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb.errors import UsageError
-from tradenb.statistics.closed_trades import ClosedTrade, Columns
+from tradenb.statistics.closed_trades import ClosedTrade, TradeColumns
 
 UNITS: Final[dict[str, str]] = {
     "count": "count", "wins": "count", "losses": "count", "win_rate": "%",
@@ -44,7 +44,7 @@ _DAY: Final = 86_400_000
 
 
 def figures(
-    trades: Sequence[ClosedTrade] | Columns,
+    trades: Sequence[ClosedTrade] | TradeColumns,
     *,
     start: int,
     end: int,
@@ -56,7 +56,7 @@ def figures(
 
     Parameters
     ----------
-    trades : sequence of ClosedTrade, or Columns
+    trades : sequence of ClosedTrade, or TradeColumns
         In order of closing; pnl_percent in percent, net of costs.
     start, end : int
         Bounds of the run, ms UTC, ``start <= end``; floored to the minute, as a run does.
@@ -96,7 +96,7 @@ def figures(
     _check_bounds(start, end, instances=instances, min_trades=min_trades, min_days=min_days)
     period = end - end % _MINUTE - (start - start % _MINUTE)
     found = formulas(
-        trades if isinstance(trades, Columns) else columns_of(trades),
+        trades if isinstance(trades, TradeColumns) else columns_of(trades),
         period=period,
         instances=instances,
         min_trades=min_trades if period >= min_days * _DAY else math.inf,

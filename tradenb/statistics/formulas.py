@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Floats
 from tradenb.errors import UsageError
-from tradenb.statistics.closed_trades import ClosedTrade, Columns
+from tradenb.statistics.closed_trades import ClosedTrade, TradeColumns
 
 _NOT_AVAILABLE: Final = math.nan
 _MINUTE: Final = 60_000
@@ -23,9 +23,9 @@ _YEAR: Final = 365 * 86_400_000
 _LARGEST_SHARPE: Final = 1e7
 
 
-def columns_of(trades: Sequence[ClosedTrade]) -> Columns:
+def columns_of(trades: Sequence[ClosedTrade]) -> TradeColumns:
     """Gather what is read of trades."""
-    return Columns(
+    return TradeColumns(
         np.array([trade.pnl_percent for trade in trades], dtype=np.float64),
         np.array([trade.opened_at for trade in trades], dtype=np.int64),
         np.array([trade.closed_at for trade in trades], dtype=np.int64),
@@ -33,13 +33,13 @@ def columns_of(trades: Sequence[ClosedTrade]) -> Columns:
 
 
 def formulas(
-    columns: Columns, *, period: int, instances: int, min_trades: float
+    columns: TradeColumns, *, period: int, instances: int, min_trades: float
 ) -> dict[str, float]:
     """Compute the statistics that there are of so many trades.
 
     Parameters
     ----------
-    columns : Columns
+    columns : TradeColumns
     period : int
         Length of the run, ms.
     instances : int
@@ -159,7 +159,7 @@ def _annual_return(equity: float, years: float) -> float:
         return _NOT_AVAILABLE
 
 
-def _check(columns: Columns) -> None:
+def _check(columns: TradeColumns) -> None:
     """Name the first trade that cannot be, if there is one."""
     returns, opened, closed = columns
     broken = ~np.isfinite(returns) | (closed < opened)

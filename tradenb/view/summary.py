@@ -26,7 +26,7 @@ class Summary:
     candles : int
         1m candles that the run went through, over all symbols.
     figures : mapping of str to float
-        The answer of `view.figures.figures`; N/A is NaN.
+        The answer of `statistics.figures.figures`; N/A is NaN.
     trades : sequence of Trade
         In order of closing.
     open : sequence of tuple

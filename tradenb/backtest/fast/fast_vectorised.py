@@ -25,7 +25,7 @@ from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.vectorised import LONG, Table
-from tradenb.statistics.closed_trades import Columns
+from tradenb.statistics.closed_trades import TradeColumns
 
 
 def suits_table(instance: Instance, table: Table) -> bool:
@@ -104,12 +104,12 @@ class Chase:
         spans = zip(broken.searchsorted(idle), broken.searchsorted(until), strict=False)
         return [place for first, last in spans for place in broken[first:last].tolist()]
 
-    def closed(self) -> Columns:
+    def closed(self) -> TradeColumns:
         """Make what figures are made of."""
         rows, prices = self._ends()
         opened = self._places[: len(rows)]
         at, ended = self._asks.at(opened), self._candles.start + (rows + 1) * MINUTE
-        return Columns(self._percent(opened, prices), at, ended)
+        return TradeColumns(self._percent(opened, prices), at, ended)
 
     def trades(self) -> list[Trade]:
         """Make the closed trades."""

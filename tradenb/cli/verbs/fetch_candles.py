@@ -69,7 +69,7 @@ def _check_out(options: argparse.Namespace) -> None:
 def _say(symbol: str, found: Loaded, options: argparse.Namespace) -> None:
     from tradenb.core.symbol import canonical
     from tradenb.core.timeframe import iso
-    from tradenb.view.gap_words import gap_words, is_many
+    from tradenb.view.gap_warning import gap_warning, many_filled
 
     candles = found.candles
     start, end = iso(candles.start), iso(candles.end)
@@ -80,8 +80,8 @@ def _say(symbol: str, found: Loaded, options: argparse.Namespace) -> None:
         return
     words = f"{canonical(symbol)} of {options.exchange}: {len(candles):,} candles, "
     words += f"{start} to {end}, {found.intake.filled:,} of them missing minutes filled flat"
-    if is_many(found.intake):
-        words += f"\nnote: {gap_words(canonical(symbol), found.intake)}"
+    if many_filled(found.intake):
+        words += f"\nnote: {gap_warning(canonical(symbol), found.intake)}"
     print("\n".join(map(printable, words.split("\n"))), flush=True)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from tradenb.core.timeframe import iso
 from tradenb.errors import StateError
 from tradenb.store.paths import REHEARSAL
-from tradenb.view.gap_words import gap_words, is_many
+from tradenb.view.gap_warning import gap_warning, many_filled
 from tradenb.view.pages.live_html import Standing
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def mode_of(root: Path) -> str:
 def _gaps(run: LiveRun) -> str:
     """Say how much of what a run sees was never traded, if it is much."""
     intake = None if run.feed is None else run.feed.intake
-    if intake is None or not is_many(intake):
+    if intake is None or not many_filled(intake):
         return ""
-    return gap_words(run.symbol, intake)
+    return gap_warning(run.symbol, intake)
 
 
 def last_error_of(run: LiveRun) -> str | None:

@@ -94,9 +94,9 @@ class WalkForward:
         return f"{self.verdict}\n{self.table.to_string()}"
 
     def _repr_html_(self) -> str:
-        from tradenb.view.pages.walk_forward_html import walk_html
+        from tradenb.view.pages.walk_forward_html import walk_forward_html
 
-        return walk_html(self.table, html.escape(self.verdict), holds=self.holds)
+        return walk_forward_html(self.table, html.escape(self.verdict), holds=self.holds)
 
 
 @explained("tn.walk_forward")

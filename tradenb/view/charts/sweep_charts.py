@@ -1,6 +1,6 @@
-"""Pictures of a sweep by plotly: a heatmap of two parameters, and parallel coordinates of all.
+"""Charts of a sweep by plotly: a heatmap of two parameters, and parallel coordinates of all.
 
-As `chart.py` it draws on a clear ground in colours of medium lightness, for light and dark pages.
+As in `trade_charts.py`, the ground is transparent and the colours are of medium lightness.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.errors import UsageError, unknown
-from tradenb.view.charts.theme import MARGIN, TEMPLATE
+from tradenb.view.charts.chart_theme import MARGIN, TEMPLATE
 
 if TYPE_CHECKING:
     import pandas
@@ -135,7 +135,7 @@ def _dimension(table: pandas.DataFrame, name: str) -> dict[str, Any]:
 
 
 def _nothing_known(table: pandas.DataFrame, value: str) -> dict[str, Any]:
-    """Return a title for an empty picture."""
+    """Return a title for an empty chart."""
     if table[value].notna().any():
         return {}
     return {"title": {"text": f"{value} is N/A in all combinations: too few trades or days"}}

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.errors import UsageError, unknown
-from tradenb.view.charts.theme import (
+from tradenb.view.asset_files import asset
+from tradenb.view.charts.chart_theme import (
     MARGIN,
     TEMPLATE,
     fall_axis,
@@ -20,7 +21,7 @@ from tradenb.view.charts.theme import (
     price_axis,
     time_axis,
 )
-from tradenb.view.charts.traces import (
+from tradenb.view.charts.chart_traces import (
     MARKED,
     POINTS,
     Trace,
@@ -30,7 +31,6 @@ from tradenb.view.charts.traces import (
     trade_traces,
 )
 from tradenb.view.formatting import escaped
-from tradenb.view.html import asset
 from tradenb.view.svg.equity_svg import equity_svg
 from tradenb.view.svg.price_svg import price_svg
 
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
     from tradenb.core.signal import Trade
 
-STILL: Final = 700
-STILL_MARKED: Final = 200
+STATIC_POINTS: Final = 700
+STATIC_MARKED: Final = 200
 
 
-def equity_figure(
+def equity_chart(
     trades: Sequence[Trade], start: int, *, end: int | None = None
 ) -> plotly.graph_objects.Figure:
     """Draw the compounded return and, below it, the drawdown.
@@ -75,10 +75,10 @@ def equity_figure(
         "yaxis": percent_axis("equity", (0.36, 1.0)),
         "yaxis2": fall_axis((0.0, 0.3)),
     }
-    return _figure(data, layout)
+    return _plotly_figure(data, layout)
 
 
-def price_figure(
+def price_chart(
     candles: Candles, trades: Sequence[Trade], *, symbol: str, points: int = POINTS
 ) -> plotly.graph_objects.Figure:
     """Draw the price of a symbol and the trades on it.
@@ -106,10 +106,10 @@ def price_figure(
         "yaxis": price_axis(symbol, (0.0, 1.0)),
         "annotations": notes,
     }
-    return _figure(data, layout)
+    return _plotly_figure(data, layout)
 
 
-def result_figure(
+def result_chart(
     candles_by_symbol: Mapping[str, Candles],
     trades: Sequence[Trade],
     start: int,
@@ -156,14 +156,14 @@ def result_figure(
         "yaxis3": fall_axis((0.0, 0.13)),
         "annotations": notes,
     }
-    figure = _charted([*data, {**rise, "yaxis": "y2"}, {**fall, "yaxis": "y3"}], layout)
-    figure.still = _still(candles_by_symbol[drawn], trades, drawn, start, end)
-    return figure
+    chart = _chart([*data, {**rise, "yaxis": "y2"}, {**fall, "yaxis": "y3"}], layout)
+    chart.static_html = _static_html(candles_by_symbol[drawn], trades, drawn, start, end)
+    return chart
 
 
-def figure_json(figure: plotly.graph_objects.Figure) -> str:
-    """Write a figure as JSON; the same whatever JSON packages are installed."""
-    return str(figure.to_json(engine="json"))
+def chart_json(chart: plotly.graph_objects.Figure) -> str:
+    """Write a chart as JSON; the same whatever JSON packages are installed."""
+    return str(chart.to_json(engine="json"))
 
 
 @functools.cache
@@ -174,27 +174,27 @@ def plotly_script() -> str:
     return str(get_plotlyjs()).replace("\r", "").replace("</script", "<\\/script")
 
 
-def _charted(data: Sequence[Trace], layout: dict[str, Any]) -> Any:
+def _chart(data: Sequence[Trace], layout: dict[str, Any]) -> Any:
     return _chart_class()({"data": list(data), "layout": {"template": TEMPLATE, **layout}})
 
 
 @functools.cache
 def _chart_class() -> Any:
-    """Return a figure that also has a still picture, for where no script runs."""
+    """Return the class of a chart that has a static drawing too, for where no script runs."""
     import plotly.graph_objects as go
 
     class Chart(go.Figure):  # type: ignore[misc]  # it has no types
-        """A plotly figure with a still picture of itself."""
+        """A plotly chart with a static drawing of itself."""
 
         _ipython_display_ = None  # it would send plotly's form alone
 
         def _repr_mimebundle_(self, *args: Any, **options: Any) -> dict[str, Any]:
             made = dict(super()._repr_mimebundle_(*args, **options) or {})
-            still = self.__dict__.get("still")
-            return made | {"text/plain": "chart", "text/html": made.get("text/html") or still}
+            static = self.__dict__.get("static_html")
+            return made | {"text/plain": "chart", "text/html": made.get("text/html") or static}
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if name == "still":  # plotly lets nothing be set that it does not draw
+            if name == "static_html":  # plotly refuses attributes that it does not know
                 self.__dict__[name] = value
             else:
                 super().__setattr__(name, value)
@@ -202,12 +202,12 @@ def _chart_class() -> Any:
     return Chart
 
 
-def _still(
+def _static_html(
     candles: Candles, trades: Sequence[Trade], symbol: str, start: int, end: int | None
 ) -> str:
-    """Draw the same as inline pictures."""
+    """Draw the same as inline SVG."""
     own = [trade for trade in trades if trade.symbol == symbol]
-    price = price_svg(coarser(candles, STILL), own, None, None, marked=STILL_MARKED)
+    price = price_svg(coarser(candles, STATIC_POINTS), own, None, None, marked=STATIC_MARKED)
     equity = equity_svg(trades, start=start, end=_last(trades, start, end))
     return (
         f'<div class="tnb-summary"><style>{asset("summary.css")}</style>'
@@ -216,7 +216,7 @@ def _still(
     )
 
 
-def _figure(data: Sequence[Trace], layout: dict[str, Any]) -> plotly.graph_objects.Figure:
+def _plotly_figure(data: Sequence[Trace], layout: dict[str, Any]) -> plotly.graph_objects.Figure:
     import plotly.graph_objects as go
 
     return go.Figure({"data": list(data), "layout": {"template": TEMPLATE, **layout}})

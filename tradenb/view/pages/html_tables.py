@@ -130,7 +130,7 @@ def group_table(groups: Sequence[Group], title: str) -> str:
 
 
 def heatmap_table(heatmap: pandas.DataFrame, title: str) -> str:
-    """Show the frame of `view.stats.heatmap`; its last row is everything together."""
+    """Show the frame of `statistics.stats_tables.heatmap`; its last row is everything together."""
     names = [str(name) for name in heatmap.columns if name not in _LEFT_OUT]
     labels = [str(label) for label in heatmap.index]
     columns = {name: [float(value) for value in heatmap[name]] for name in names}

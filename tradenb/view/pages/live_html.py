@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
+from tradenb.view.asset_files import asset
 from tradenb.view.formatting import escaped, number, percent, plural, price
-from tradenb.view.html import asset
 
 if TYPE_CHECKING:
     from tradenb.core.signal import Signal

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from tradenb.statistics.breakdown import grouped
 from tradenb.statistics.stats_tables import heatmap
-from tradenb.view.charts.trade_charts import equity_figure, figure_json, plotly_script, price_figure
+from tradenb.view.asset_files import asset
+from tradenb.view.charts.trade_charts import chart_json, equity_chart, plotly_script, price_chart
 from tradenb.view.formatting import escaped, plural
-from tradenb.view.html import asset, headline, headline_figures, subline, too_few
 from tradenb.view.pages.html_tables import (
     coverage_table,
     group_table,
@@ -27,6 +27,7 @@ from tradenb.view.pages.html_tables import (
     statistics_table,
     trade_table,
 )
+from tradenb.view.pages.result_html import headline, headline_figures, subline, too_few
 from tradenb.view.svg.equity_svg import equity_svg
 
 if TYPE_CHECKING:
@@ -199,12 +200,12 @@ def _charts(summary: Summary, candles_by_symbol: Mapping[str, Candles]) -> str:
     """Return the figures as JSON that cannot end the script element around it."""
     share = _PRICE_POINTS // max(len(candles_by_symbol), 1)
     points = min(max(share, _FEWEST_POINTS), _MOST_POINTS)
-    equity = equity_figure(summary.trades, summary.start, end=summary.end)
+    equity = equity_chart(summary.trades, summary.start, end=summary.end)
     prices = ",".join(
-        figure_json(price_figure(candles, summary.trades, symbol=symbol, points=points))
+        chart_json(price_chart(candles, summary.trades, symbol=symbol, points=points))
         for symbol, candles in candles_by_symbol.items()
     )
-    text = f'{{"equity":{figure_json(equity)},"prices":[{prices}]}}'
+    text = f'{{"equity":{chart_json(equity)},"prices":[{prices}]}}'
     return text.replace("<", "\\u003c")
 
 

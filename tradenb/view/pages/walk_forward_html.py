@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tradenb.view.asset_files import asset
 from tradenb.view.formatting import NOT_AVAILABLE, escaped, number
-from tradenb.view.html import asset
 
 if TYPE_CHECKING:
     import pandas
@@ -15,7 +15,7 @@ _FIXED: Final = (
 )  # fmt: skip
 
 
-def walk_html(table: pandas.DataFrame, verdict: str, *, holds: bool) -> str:
+def walk_forward_html(table: pandas.DataFrame, verdict: str, *, holds: bool) -> str:
     """Render a walk-forward.
 
     Parameters
@@ -38,7 +38,7 @@ def walk_html(table: pandas.DataFrame, verdict: str, *, holds: bool) -> str:
     word = "The choice holds" if holds else "The choice does not hold"
     return (
         '<div class="tnb-summary" role="region" aria-label="Walk-forward">'
-        f"<style>{asset('summary.css')}{asset('walk.css')}</style>"
+        f"<style>{asset('summary.css')}{asset('walk_forward.css')}</style>"
         f'<p class="tnb-head {tone}">{word}</p><p class="tnb-sub">{verdict}</p>'
         '<div class="tnb-scroll"><table class="tnb-walk">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></div>"

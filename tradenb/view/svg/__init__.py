@@ -1,1 +1,1 @@
-"""Small pictures as inline SVG: the equity line and the price of a live run."""
+"""Small charts as inline SVG: the equity line and the price of a live run."""

@@ -1,6 +1,6 @@
 """The equity line of the notebook cell: one inline SVG, no script, no ids, a few kilobytes.
 
-`plane.py` has the scales and axes, `price_svg.py` the other picture.
+`plot_area.py` has the scales and axes, `price_svg.py` the other chart.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tradenb.statistics.equity_curve import equity_curve, thinned
 from tradenb.view.formatting import escaped, number, percent, period, plural
 from tradenb.view.svg.axis_ticks import digits_of
-from tradenb.view.svg.plane import Plane, Vertices, axes, left_of, path_of, short
+from tradenb.view.svg.plot_area import PlotArea, Vertices, axes, left_of, path_of, short
 
 if TYPE_CHECKING:
     from tradenb.core.signal import Trade
@@ -24,7 +24,7 @@ POINTS: Final = 700
 _RIGHT: Final = WIDTH - 68
 _TOP: Final = 10
 _BOTTOM: Final = HEIGHT - 26
-_LARGEST: Final = 1e12  # compounding may leave the range of doubles; a picture need not
+_LARGEST: Final = 1e12  # compounding may leave the range of doubles; a chart need not
 
 
 def equity_svg(trades: Sequence[Trade], *, start: int, end: int) -> str:
@@ -48,9 +48,9 @@ def equity_svg(trades: Sequence[Trade], *, start: int, end: int) -> str:
     at = [start, *(times[i] for i in kept)]
     line = [0.0, *(_gain(equity[i]) for i in kept)]
     peak = [0.0, *(_gain(peaks[i]) for i in kept)]
-    frame = _frame(min(start, at[0]), max(end, at[-1], start + 1), min(line), max(peak))
-    stepped = _staircase(frame, at, line)
-    shade = _staircase(frame, at, peak) + stepped[::-1]
+    area = _area(min(start, at[0]), max(end, at[-1], start + 1), min(line), max(peak))
+    stepped = _staircase(area, at, line)
+    shade = _staircase(area, at, peak) + stepped[::-1]
     words = _description(equity, drawdown, start, end)
     head = (
         f'<svg class="tnb-equity" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
@@ -62,8 +62,8 @@ def equity_svg(trades: Sequence[Trade], *, start: int, end: int) -> str:
         '<path class="tnb-line" fill="none" stroke="#3b82c4" stroke-width="1.6" '
         f'stroke-linejoin="round" d="{path_of(stepped)}"/>'
     )
-    mark = _end_mark(frame, line[-1]) if trades else _nothing()
-    return "".join([head, *axes(frame, _labels), fall, rise, mark, "</svg>"])
+    mark = _end_mark(area, line[-1]) if trades else _nothing()
+    return "".join([head, *axes(area, _labels), fall, rise, mark, "</svg>"])
 
 
 def _gain(equity: float) -> float:
@@ -79,22 +79,22 @@ def _deepest(equity: Sequence[float], drawdown: Sequence[float]) -> set[int]:
     return {max(range(bottom + 1), key=equity.__getitem__), bottom}
 
 
-def _frame(first: int, last: int, low: float, high: float) -> Plane:
+def _area(first: int, last: int, low: float, high: float) -> PlotArea:
     if high - low < 1e-6:
         low, high = low - 1.0, high + 1.0
     room = (high - low) * 0.06
     low, high = low - room, high + room
     left = left_of(low, high, _labels)
-    return Plane(first, last, low, high, left, _RIGHT, _TOP, _BOTTOM, HEIGHT)
+    return PlotArea(first, last, low, high, left, _RIGHT, _TOP, _BOTTOM, HEIGHT)
 
 
-def _staircase(frame: Plane, at: Sequence[int], values: Sequence[float]) -> Vertices:
-    """Return the corners of a line that is flat between the points, to the end of the frame."""
-    corners = [(frame.x(at[0]), frame.y(values[0]))]
+def _staircase(area: PlotArea, at: Sequence[int], values: Sequence[float]) -> Vertices:
+    """Return the corners of a line that is flat between the points, to the end of the area."""
+    corners = [(area.x(at[0]), area.y(values[0]))]
     for moment, value in zip(at[1:], values[1:], strict=True):
-        x, y = frame.x(moment), frame.y(value)
+        x, y = area.x(moment), area.y(value)
         corners += [(x, corners[-1][1]), (x, y)]
-    corners.append((frame.x(frame.last), corners[-1][1]))
+    corners.append((area.x(area.last), corners[-1][1]))
     return corners
 
 
@@ -102,8 +102,8 @@ def _labels(ticks: list[float]) -> list[str]:
     return [percent(value, digits_of(ticks), plus=True) for value in ticks]
 
 
-def _end_mark(frame: Plane, value: float) -> str:
-    y = short(frame.y(value))
+def _end_mark(area: PlotArea, value: float) -> str:
+    y = short(area.y(value))
     digits = 1 if abs(value) < 1000 else 0
     return (
         f'<circle class="tnb-dot" fill="#3b82c4" cx="{_RIGHT}" cy="{y}" r="3"/>'

@@ -1,6 +1,6 @@
 """The price of a live run as one inline SVG: closes, entries and exits, and where it would end.
 
-No script, no ids, a few kilobytes; `plane.py` says how colours are written.
+No script, no ids, a few kilobytes; `plot_area.py` says how colours are written.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tradenb.core.timeframe import iso
 from tradenb.view.formatting import escaped, number, percent, price, tone
 from tradenb.view.svg.axis_ticks import digits_of
-from tradenb.view.svg.marks import COLORS, ENTRY, entry_mark, exit_mark, legend
-from tradenb.view.svg.plane import LETTER, Plane, Vertices, axes, left_of, path_of, short
+from tradenb.view.svg.plot_area import LETTER, PlotArea, Vertices, axes, left_of, path_of, short
+from tradenb.view.svg.trade_markers import COLORS, ENTRY, entry_mark, exit_mark, legend
 
 if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
@@ -57,7 +57,7 @@ def price_svg(
     opened_at : int or None
         When it was opened, ms UTC; None while it is scheduled.
     marked : int, default 60
-        How many trades are marked at most; the picture says so when there are more.
+        How many trades are marked at most; the chart says so when there are more.
 
     Returns
     -------
@@ -75,10 +75,10 @@ def price_svg(
     if signal is not None and opened_at is not None and opened_at >= first:
         entries.append(signal.position)
     explained = bool(entries or drawn_trades)
-    plane = _plane(first, last, low, high, levels, top=_TOP + _LEGEND * explained)
+    area = _area(first, last, low, high, levels, top=_TOP + _LEGEND * explained)
     times = candles.time + (last - first) // len(candles)
     closes: Vertices = [
-        (plane.x(int(at)), plane.y(float(close)))
+        (area.x(int(at)), area.y(float(close)))
         for at, close in zip(times, candles.close, strict=True)
     ]
     words = _description(candles, signal)
@@ -92,13 +92,13 @@ def price_svg(
         f'stroke-linejoin="round" d="{path_of(closes)}"/>'
     )
     size = 1.0 if len(drawn_trades) <= MARKED else 0.7
-    marks = [_trade(plane, trade, size) for trade in drawn_trades]
-    marks.append(_opening(plane, signal, opened_at, first))
-    drawn = [_level(plane, level, y) for level, y in _spread(plane, levels)]
+    marks = [_trade(area, trade, size) for trade in drawn_trades]
+    marks.append(_opening(area, signal, opened_at, first))
+    drawn = [_level(area, level, y) for level, y in _spread(area, levels)]
     left_out = len(within) > len(drawn_trades)
     more = f"the newest {marked:,} of {len(within):,} trades" if left_out else ""
-    words = legend(plane.left, _TOP - 4, entries, drawn_trades, more)
-    return "".join([head, *axes(plane, _labels), *drawn, line, *marks, words, "</svg>"])
+    words = legend(area.left, _TOP - 4, entries, drawn_trades, more)
+    return "".join([head, *axes(area, _labels), *drawn, line, *marks, words, "</svg>"])
 
 
 def _levels(signal: Signal | None, opened_at: int | None, low: float, high: float) -> list[_Level]:
@@ -114,15 +114,15 @@ def _levels(signal: Signal | None, opened_at: int | None, low: float, high: floa
     return [level for level in found if low - room <= level.at <= high + room]
 
 
-def _plane(
+def _area(
     first: int, last: int, low: float, high: float, levels: Sequence[_Level], *, top: float
-) -> Plane:
+) -> PlotArea:
     room = max((high - low) * 0.06, high * 1e-5)
     low, high = low - room, high + room
     widest = max((len(_said(level)) for level in levels), default=0)
     right = WIDTH - (14 + LETTER * 0.92 * widest if widest else 68)
     left = left_of(low, high, _labels)
-    return Plane(first, last, low, high, left, right, top, _BOTTOM, HEIGHT)
+    return PlotArea(first, last, low, high, left, right, top, _BOTTOM, HEIGHT)
 
 
 def _labels(ticks: list[float]) -> list[str]:
@@ -133,35 +133,35 @@ def _said(level: _Level) -> str:
     return f"{level.name} {price(level.at)}"
 
 
-def _spread(plane: Plane, levels: Sequence[_Level]) -> list[tuple[_Level, float]]:
+def _spread(area: PlotArea, levels: Sequence[_Level]) -> list[tuple[_Level, float]]:
     """Return levels with the height of their words, 13 pixels apart at least."""
     placed: list[tuple[_Level, float]] = []
     for level in sorted(levels, key=lambda level: -level.at):
-        y = plane.y(level.at)
+        y = area.y(level.at)
         placed.append((level, y if not placed else max(y, placed[-1][1] + 13)))
     return placed
 
 
-def _level(plane: Plane, level: _Level, words_y: float) -> str:
+def _level(area: PlotArea, level: _Level, words_y: float) -> str:
     return (
         f'<path class="{level.style}" stroke="{level.color}" stroke-dasharray="5 4" '
-        f'd="M{short(plane.left)} {short(plane.y(level.at))}H{short(plane.right)}"/>'
+        f'd="M{short(area.left)} {short(area.y(level.at))}H{short(area.right)}"/>'
         f'<text class="{level.style}" fill="{level.color}" dy="0.35em" '
-        f'x="{short(plane.right + 8)}" y="{short(words_y)}">{_said(level)}</text>'
+        f'x="{short(area.right + 8)}" y="{short(words_y)}">{_said(level)}</text>'
     )
 
 
-def _trade(plane: Plane, trade: Trade, size: float) -> str:
+def _trade(area: PlotArea, trade: Trade, size: float) -> str:
     """Draw a closed trade: entry, exit, and what it brought."""
     style = tone(trade.pnl_percent)
     color = COLORS[style]
-    end = plane.x(trade.closed_at), plane.y(trade.exit)
-    begin = plane.x(max(trade.opened_at, plane.first)), plane.y(trade.entry)
+    end = area.x(trade.closed_at), area.y(trade.exit)
+    begin = area.x(max(trade.opened_at, area.first)), area.y(trade.entry)
     words = escaped(
         f"{trade.position}, {trade.exit_reason.replace('_', ' ')} "
         f"{percent(trade.pnl_percent, plus=True)} at {iso(trade.closed_at)} UTC"
     )
-    within = trade.opened_at >= plane.first
+    within = trade.opened_at >= area.first
     entry = entry_mark(*begin, trade.position, size=size) if within else ""
     return (
         f'<g class="tnb-trade"><title>{words}</title>'
@@ -170,11 +170,11 @@ def _trade(plane: Plane, trade: Trade, size: float) -> str:
     )
 
 
-def _opening(plane: Plane, signal: Signal | None, opened_at: int | None, first: int) -> str:
+def _opening(area: PlotArea, signal: Signal | None, opened_at: int | None, first: int) -> str:
     if signal is None or opened_at is None or opened_at < first:
         return ""
     words = escaped(f"{signal.position} since {iso(opened_at)} UTC at {price(signal.entry)}")
-    arrow = entry_mark(plane.x(opened_at), plane.y(signal.entry), signal.position)
+    arrow = entry_mark(area.x(opened_at), area.y(signal.entry), signal.position)
     return f"<g><title>{words}</title>{arrow}</g>"
 
 

@@ -7,13 +7,13 @@ import pytest
 
 import tradenb as tn
 from tradenb.errors import UnknownName, UsageError
-from tradenb.view.charts.traces import MARKED, POINTS, coarser, shown
+from tradenb.view.charts.chart_traces import MARKED, POINTS, coarser, shown
 from tradenb.view.charts.trade_charts import (
-    equity_figure,
-    figure_json,
+    chart_json,
+    equity_chart,
     plotly_script,
-    price_figure,
-    result_figure,
+    price_chart,
+    result_chart,
 )
 
 DAY = 86_400_000
@@ -24,7 +24,7 @@ def named(figure, name):
 
 
 def test_equity_and_drawdown_share_their_time(make_trades, start):
-    figure = equity_figure(make_trades([10.0, -50.0]), start, end=start + DAY)
+    figure = equity_chart(make_trades([10.0, -50.0]), start, end=start + DAY)
     rise, fall = figure.data
     assert list(rise.y) == pytest.approx([0.0, 10.0, -45.0, -45.0])
     assert list(fall.y) == pytest.approx([0.0, 0.0, -50.0, -50.0])
@@ -36,7 +36,7 @@ def test_equity_and_drawdown_share_their_time(make_trades, start):
 def test_a_long_equity_line_keeps_its_extremes(make_trades, make_returns, start):
     trades = make_trades(make_returns(20_000))
     everything = np.cumprod([1 + trade.pnl_percent / 100 for trade in trades])
-    rise, fall = equity_figure(trades, start).data
+    rise, fall = equity_chart(trades, start).data
     assert len(rise.x) <= POINTS + 2
     assert max(rise.y) == pytest.approx((everything.max() - 1) * 100)
     assert min(rise.y) == pytest.approx(min(0, (everything.min() - 1) * 100))
@@ -46,7 +46,7 @@ def test_a_long_equity_line_keeps_its_extremes(make_trades, make_returns, start)
 
 @pytest.mark.parametrize("count", [1, 299, 300])
 def test_few_candles_are_candlesticks(count, make_candles):
-    (trace,) = price_figure(make_candles(count), [], symbol="BTCUSDT").data
+    (trace,) = price_chart(make_candles(count), [], symbol="BTCUSDT").data
     assert trace.type == "candlestick"
     assert len(trace.x) == count
 
@@ -54,7 +54,7 @@ def test_few_candles_are_candlesticks(count, make_candles):
 @pytest.mark.parametrize("count", [301, 5_000, 5_001, 130_000])
 def test_many_candles_are_a_line_in_a_band(count, make_candles):
     candles = make_candles(count)
-    low, high, close = price_figure(candles, [], symbol="BTCUSDT").data
+    low, high, close = price_chart(candles, [], symbol="BTCUSDT").data
     assert len(close.y) <= POINTS
     drawn = coarser(candles)
     assert max(high.y) == drawn.high.max()
@@ -64,14 +64,14 @@ def test_many_candles_are_a_line_in_a_band(count, make_candles):
 
 
 def test_no_candles_and_no_trades_make_an_empty_figure(make_candles, start):
-    assert price_figure(make_candles(0), [], symbol="BTCUSDT").data == ()
-    rise, _ = equity_figure([], start).data
+    assert price_chart(make_candles(0), [], symbol="BTCUSDT").data == ()
+    rise, _ = equity_chart([], start).data
     assert list(rise.y) == [0.0]
 
 
 def test_marks_differ_by_shape_as_well_as_colour(make_candles, make_trades):
     trades = make_trades([1.0, -1.0, 2.0])
-    figure = price_figure(make_candles(600), trades, symbol="BTCUSDT")
+    figure = price_chart(make_candles(600), trades, symbol="BTCUSDT")
     marks = [trace.marker for trace in figure.data if trace.mode == "markers"]
     assert [mark.symbol for mark in marks] == ["triangle-up", "triangle-down", "circle", "x"]
     assert len({mark.color for mark in marks}) == 4
@@ -81,13 +81,13 @@ def test_marks_differ_by_shape_as_well_as_colour(make_candles, make_trades):
 
 def test_only_the_trades_of_the_symbol_are_drawn(make_candles, make_trades):
     trades = make_trades([1.0]) + make_trades([1.0], symbol="ETHUSDT")
-    figure = price_figure(make_candles(600), trades, symbol="ETHUSDT")
+    figure = price_chart(make_candles(600), trades, symbol="ETHUSDT")
     assert sum(len(trace.x) for trace in named(figure, "long entry")) == 1
 
 
 def test_of_very_many_trades_the_newest_are_drawn_and_it_says_so(make_candles, make_trades):
     trades = make_trades([1.0] * (MARKED + 10))
-    figure = price_figure(make_candles(600), trades, symbol="BTCUSDT")
+    figure = price_chart(make_candles(600), trades, symbol="BTCUSDT")
     (wins,) = named(figure, "exit, win")
     assert len(wins.x) == MARKED
     assert f"the newest {MARKED:,} of {MARKED + 10:,}" in figure.layout.annotations[0].text
@@ -95,7 +95,7 @@ def test_of_very_many_trades_the_newest_are_drawn_and_it_says_so(make_candles, m
 
 def test_words_of_users_are_inert_in_a_chart(make_candles, make_trades, hostile):
     trades = make_trades([1.0, -1.0], symbol=hostile, strategy=hostile, note=hostile)
-    figure = price_figure(make_candles(600), trades, symbol=hostile)
+    figure = price_chart(make_candles(600), trades, symbol=hostile)
     texts = [text for trace in figure.data for text in (trace.hovertext or ())]
     texts.append(figure.layout.yaxis.title.text)
     for text in texts:
@@ -109,22 +109,22 @@ def test_shown_text_has_neither_tags_nor_tex():
 
 def test_a_result_is_price_equity_and_drawdown_in_one(make_candles, make_trades, start):
     candles = {"BTCUSDT": make_candles(600), "ETHUSDT": make_candles(600, seed=2)}
-    figure = result_figure(candles, make_trades([1.0, -1.0]), start, end=start + DAY)
+    figure = result_chart(candles, make_trades([1.0, -1.0]), start, end=start + DAY)
     assert figure.layout.yaxis.title.text == "BTCUSDT"
     assert {trace.yaxis for trace in figure.data} == {None, "y2", "y3"}
-    other = result_figure(candles, [], start, symbol="ETHUSDT")
+    other = result_chart(candles, [], start, symbol="ETHUSDT")
     assert other.layout.yaxis.title.text == "ETHUSDT"
 
 
 def test_a_symbol_that_is_not_there_is_named(make_candles, start):
     with pytest.raises(UnknownName, match=r"'ETHUSD'.*'ETHUSDT'"):
-        result_figure({"ETHUSDT": make_candles(10)}, [], start, symbol="ETHUSD")
+        result_chart({"ETHUSDT": make_candles(10)}, [], start, symbol="ETHUSD")
     with pytest.raises(UsageError, match="was empty"):
-        result_figure({}, [], start)
+        result_chart({}, [], start)
 
 
 def test_figures_suit_light_and_dark_pages(make_trades, start):
-    layout = equity_figure(make_trades([1.0]), start).layout.template.layout
+    layout = equity_chart(make_trades([1.0]), start).layout.template.layout
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert layout.font.color == "#777f8a"
     assert "sendChartToCloud" in layout.modebar.remove
@@ -133,14 +133,14 @@ def test_figures_suit_light_and_dark_pages(make_trades, start):
 def test_the_same_trades_give_the_same_json(make_candles, make_trades, start):
     candles = {"BTCUSDT": make_candles(600)}
     one, other = (
-        figure_json(result_figure(candles, make_trades([1.0, -1.0]), start)) for _ in range(2)
+        chart_json(result_chart(candles, make_trades([1.0, -1.0]), start)) for _ in range(2)
     )
     assert one == other
     json.loads(one)
 
 
 def test_times_are_strings_because_numbers_would_move_with_the_time_zone(make_trades, start):
-    found = json.loads(figure_json(equity_figure(make_trades([1.0]), start)))
+    found = json.loads(chart_json(equity_chart(make_trades([1.0]), start)))
     assert found["data"][0]["x"] == ["2024-03-01T00:00:00", "2024-03-01T01:00:00"]
 
 

@@ -19,24 +19,24 @@ def share_filled(intake: Intake) -> float:
     return intake.filled / minutes if minutes else 0.0
 
 
-def is_many(intake: Intake) -> bool:
+def many_filled(intake: Intake) -> bool:
     """Tell whether so much was filled that figures and decisions are not those of a market."""
     return intake.filled >= FEWEST and share_filled(intake) >= MANY
 
 
-def gap_words(symbol: str, intake: Intake) -> str:
+def gap_warning(symbol: str, intake: Intake) -> str:
     """Say how many minutes were filled, and what that means if they are not few.
 
     Examples
     --------
-    >>> gap_words("BTCUSDT", Intake(rows=1_437, filled=3))
+    >>> gap_warning("BTCUSDT", Intake(rows=1_437, filled=3))
     'BTCUSDT: 3 missing minutes filled flat'
-    >>> gap_words("XRPETH", Intake(rows=1_900, filled=100))
+    >>> gap_warning("XRPETH", Intake(rows=1_900, filled=100))
     'XRPETH: 100 missing minutes filled flat, 5.0 % of all; no stop, target or entry is touched in \
 them'
     """
     share = share_filled(intake)
-    if not is_many(intake):
+    if not many_filled(intake):
         words = f"{symbol}: {plural(intake.filled, 'missing minute')} filled flat"
         more = f", {100 * share:.1f} % of all; no stop, target or entry is touched in them"
         return words + more if share >= SOME and intake.filled >= FEWEST else words

@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 import pytest
 
 from tradenb.view import formatting as words
-from tradenb.view.html import asset, summary_html
+from tradenb.view.asset_files import asset
+from tradenb.view.pages.result_html import summary_html
 from tradenb.view.svg.axis_ticks import time_ticks, value_ticks
 from tradenb.view.svg.equity_svg import POINTS, equity_svg
 

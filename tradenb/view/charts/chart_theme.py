@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tradenb.core.timeframe import MINUTE
-from tradenb.view.charts.traces import LONG, moments, shown
+from tradenb.view.charts.chart_traces import LONG, moments, shown
 
 _TEXT: Final = "#777f8a"  # about 4:1 against white as against #111111
 _GRID: Final = "rgba(127,136,150,0.2)"

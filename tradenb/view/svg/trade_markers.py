@@ -1,7 +1,7 @@
-"""The marks of trades in the small pictures, and the line that says what they mean.
+"""The marks of trades in the small charts, and the line that says what they mean.
 
 A triangle is an entry and points where the position wants to go; a dot is an exit with a win, a
-cross any other. The charts of plotly use the same forms (`traces.py`).
+cross any other. The charts of plotly use the same forms (`chart_traces.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from tradenb.view.formatting import tone
-from tradenb.view.svg.plane import LETTER, short
+from tradenb.view.svg.plot_area import LETTER, short
 
 if TYPE_CHECKING:
     from tradenb.core.signal import Trade

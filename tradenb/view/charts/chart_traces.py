@@ -1,4 +1,4 @@
-"""The lines and marks of the charts as plain dicts; `chart.py` makes plotly figures of them.
+"""The lines and marks of the charts as plain dicts; `trade_charts.py` makes plotly charts of them.
 
 Times are ISO strings without a zone: plotly shows those as they are, while it would move numbers
 into the reader's time zone. Words of users are escaped, because plotly reads texts as HTML.

@@ -1,19 +1,17 @@
 """What a result looks like in a notebook cell: one HTML fragment, no script, light and dark.
 
-All words that came from users are escaped, every list is cut at a length, and the picture has at
-most `svg.POINTS` points: the fragment stays below 60 kB for any result.
+All words that came from users are escaped, every list is cut at a length, and the chart has at
+most `equity_svg.POINTS` points: the fragment stays below 60 kB for any result.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.resources
 import math
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES
+from tradenb.view.asset_files import asset
 from tradenb.view.formatting import (
     NOT_AVAILABLE,
     escaped,
@@ -118,14 +116,6 @@ def too_few(summary: Summary) -> str:
         f"{NOT_AVAILABLE}: not enough to tell. Ratios need {MIN_TRADES} trades over {MIN_DAYS} "
         "days, and differing results with a loss among them."
     )
-
-
-@functools.cache
-def asset(name: str) -> str:
-    """Return a style sheet or script of this package, without its comments."""
-    path = importlib.resources.files("tradenb.view").joinpath("assets", name)
-    text = path.read_text(encoding="utf-8").replace("\r", "")
-    return re.sub(r"/\*.*?\*/\s*", "", text, flags=re.DOTALL).strip()
 
 
 def _figures(summary: Summary) -> str:

@@ -1,4 +1,4 @@
-"""The plane that the small inline pictures are drawn on: scales, axes and short paths.
+"""The area that the small inline charts are drawn on: scales, axes and short paths.
 
 Colours are written twice: as attributes, which hold wherever style sheets are stripped, and as
 classes, which the style sheets adapt to light and dark.
@@ -18,8 +18,8 @@ Label = Callable[[list[float]], list[str]]
 LETTER = 6.8
 
 
-class Plane(NamedTuple):
-    """What a picture covers, ms UTC and values, and where its edges are, pixels."""
+class PlotArea(NamedTuple):
+    """What a chart covers, ms UTC and values, and where its edges are, pixels."""
 
     first: int
     last: int
@@ -46,28 +46,28 @@ def left_of(low: float, high: float, label: Label) -> float:
     return 14 + LETTER * max(map(len, label(value_ticks(low, high))))
 
 
-def axes(plane: Plane, label: Label) -> list[str]:
+def axes(area: PlotArea, label: Label) -> list[str]:
     """Draw the lines of the values, and the marks of the times."""
-    ticks = value_ticks(plane.low, plane.high)
-    left = short(plane.left)
+    ticks = value_ticks(area.low, area.high)
+    left = short(area.left)
     marks = []
     for value, text in zip(ticks, label(ticks), strict=True):
-        y = short(plane.y(value))
+        y = short(area.y(value))
         solid = ' class="tnb-zero"' if value == 0 else ' class="tnb-grid"'
         opacity = 0.45 if value == 0 else 0.13
         marks.append(
             f'<path{solid} stroke="currentColor" stroke-opacity="{opacity}" '
-            f'd="M{left} {y}H{short(plane.right)}"/>'
+            f'd="M{left} {y}H{short(area.right)}"/>'
             f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="end" dy="0.35em" '
-            f'x="{short(plane.left - 8)}" y="{y}">{text}</text>'
+            f'x="{short(area.left - 8)}" y="{y}">{text}</text>'
         )
-    for at, text in time_ticks(plane.first, plane.last):
-        x = short(plane.x(at))
+    for at, text in time_ticks(area.first, area.last):
+        x = short(area.x(at))
         marks.append(
             f'<path class="tnb-grid" stroke="currentColor" stroke-opacity="0.45" '
-            f'd="M{x} {short(plane.bottom)}v4"/>'
+            f'd="M{x} {short(area.bottom)}v4"/>'
             f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="middle" '
-            f'x="{x}" y="{plane.height - 8}">{escaped(text)}</text>'
+            f'x="{x}" y="{area.height - 8}">{escaped(text)}</text>'
         )
     return marks
 
