@@ -2,7 +2,7 @@
 
 This is the judge of tradenb, not a part of it: it imports nothing from tradenb, knows no arrays and
 no speed, looks at every candle of every instance one after another, and reads as a transcription of
-the law (the design's lifecycle.md, whose sentences stand in the comments). `run` is the entrance;
+the law (docs/lifecycle.md, whose sentences stand in the comments). `run` is the entrance;
 `tests/scenarios.py` feeds it with scenarios; what tradenb and this file do not agree on is a fault
 in one of the two.
 """
