@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 import subprocess
 import sys
 
@@ -55,6 +57,53 @@ repr(result), result.figures, result.warnings, result.event_list
     assert loaded_after(source) & HEAVY == {"numpy", "pydantic"}
 
 
+LISTED = {
+    "backtest": ["Job", "Result", "background", "run"],
+    "live": [
+        "AttachedRun", "LiveRun", "Tick", "attach", "background", "list", "pending", "rehearse",
+        "run", "scheduled", "stop",
+    ],
+    "research": ["heatmap", "parallel", "ranking"],
+    "risks": ["cooldown", "daily_loss", "max_drawdown", "max_open"],
+    "testing": [
+        "ExchangeServer", "FakeClock", "FakeDisk", "FakeExchange", "Hang", "InlineWorkers",
+        "ServerClock", "ServerTrouble", "Trouble", "World", "crash_test", "random_walk", "simulate",
+    ],
+    "errors": [
+        "AlreadyRunning", "CandidateError", "CandleError", "ExchangeError", "ExportError",
+        "LookaheadError", "MarketError", "NotEnoughCandles", "SpecError", "StateConflict",
+        "StateCorrupt", "StateError", "StateLocked", "StateVersionError", "StateWriteError",
+        "StrategyError", "TradenbError", "UnknownName", "UsageError",
+    ],
+}  # fmt: skip
+"""What Tab shows after each public package."""
+
+
+@pytest.mark.parametrize("package", sorted(LISTED))
+def test_tab_shows_what_a_user_may_call_and_nothing_else(package):
+    found = getattr(tn, package)
+    assert dir(found) == LISTED[package] == sorted(found.__all__)
+    assert all(hasattr(found, name) for name in LISTED[package])
+
+
+def test_every_package_among_the_names_is_tested_for_what_tab_shows():
+    packages = {name for name in tn.__all__ if type(getattr(tn, name)) is type(tn)}
+    assert packages == set(LISTED)
+
+
+def test_no_public_name_hides_the_module_that_holds_it():
+    names = [item.name for item in pkgutil.walk_packages(tn.__path__, "tradenb.")]
+    found = {}
+    for name in names:
+        if not name.endswith("__main__"):  # it runs the command line
+            importlib.import_module(name)
+    for name in names:
+        if not name.endswith("__main__"):
+            exec(f"import {name} as module", found)
+            assert found["module"] is sys.modules[name], name
+    assert len(names) > 200
+
+
 @pytest.mark.parametrize("name", sorted(tn.__all__))
 def test_every_public_name_is_there(name):
     found = getattr(tn, name)
@@ -64,9 +113,8 @@ def test_every_public_name_is_there(name):
 
 def test_the_names_are_listed_once_and_in_order():
     assert dir(tn) == sorted(set(tn.__all__))
-    assert {"backtest", "long", "short", "strategy", "risk", "risks", "Rules", "subscribe"} <= set(
-        dir(tn)
-    )
+    assert {"Candidate", "Context", "Event", "LiveRun", "Result", "TimeLike", "Trade"} <= {*dir(tn)}
+    assert {"backtest", "long", "short", "strategy", "risk", "risks", "Rules"} <= {*dir(tn)}
 
 
 @pytest.mark.parametrize(

@@ -9,45 +9,53 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from tradenb import errors
+from tradenb.errors import AlreadyRunning as AlreadyRunning
+from tradenb.errors import CandidateError as CandidateError
+from tradenb.errors import CandleError as CandleError
+from tradenb.errors import ExchangeError as ExchangeError
+from tradenb.errors import ExportError as ExportError
+from tradenb.errors import LookaheadError as LookaheadError
+from tradenb.errors import MarketError as MarketError
+from tradenb.errors import NotEnoughCandles as NotEnoughCandles
+from tradenb.errors import SpecError as SpecError
+from tradenb.errors import StateConflict as StateConflict
+from tradenb.errors import StateCorrupt as StateCorrupt
+from tradenb.errors import StateError as StateError
+from tradenb.errors import StateLocked as StateLocked
+from tradenb.errors import StateVersionError as StateVersionError
+from tradenb.errors import StateWriteError as StateWriteError
+from tradenb.errors import StrategyError as StrategyError
+from tradenb.errors import TradenbError as TradenbError
+from tradenb.errors import UnknownName as UnknownName
+from tradenb.errors import UsageError as UsageError
+
 if TYPE_CHECKING:
     from tradenb import backtest as backtest
-    from tradenb import errors as errors
     from tradenb import live as live
     from tradenb import research as research
     from tradenb import testing as testing
+    from tradenb.backtest import Result as Result
     from tradenb.bus import subscribe as subscribe
+    from tradenb.core.events import Event as Event
     from tradenb.core.rules import Rules as Rules
+    from tradenb.core.signal import Candidate as Candidate
+    from tradenb.core.signal import Trade as Trade
     from tradenb.core.signal import long as long
     from tradenb.core.signal import short as short
+    from tradenb.core.timeframe import TimeLike as TimeLike
+    from tradenb.engine.context import Context as Context
     from tradenb.engine.specs import risks as risks
     from tradenb.engine.specs.decorators import risk as risk
     from tradenb.engine.specs.decorators import strategy as strategy
     from tradenb.engine.specs.strategy_spec import Strategy as Strategy
-    from tradenb.errors import AlreadyRunning as AlreadyRunning
-    from tradenb.errors import CandidateError as CandidateError
-    from tradenb.errors import CandleError as CandleError
-    from tradenb.errors import ExchangeError as ExchangeError
-    from tradenb.errors import ExportError as ExportError
-    from tradenb.errors import LookaheadError as LookaheadError
-    from tradenb.errors import MarketError as MarketError
-    from tradenb.errors import NotEnoughCandles as NotEnoughCandles
-    from tradenb.errors import SpecError as SpecError
-    from tradenb.errors import StateConflict as StateConflict
-    from tradenb.errors import StateCorrupt as StateCorrupt
-    from tradenb.errors import StateError as StateError
-    from tradenb.errors import StateLocked as StateLocked
-    from tradenb.errors import StateVersionError as StateVersionError
-    from tradenb.errors import StateWriteError as StateWriteError
-    from tradenb.errors import StrategyError as StrategyError
-    from tradenb.errors import TradenbError as TradenbError
-    from tradenb.errors import UnknownName as UnknownName
-    from tradenb.errors import UsageError as UsageError
     from tradenb.exchanges.candles_function import candles as candles
     from tradenb.exchanges.ccxt.ccxt_factory import ccxt_exchange as ccxt_exchange
     from tradenb.exchanges.function_source import exchange as exchange
     from tradenb.exchanges.tables.file_source import file_exchange as file_exchange
     from tradenb.exchanges.tables.frame_source import frame_exchange as frame_exchange
     from tradenb.exporting import export as export
+    from tradenb.live import LiveRun as LiveRun
     from tradenb.nested import allow_nested as allow_nested
     from tradenb.panel.dashboard import dashboard as dashboard
     from tradenb.research.lookahead.api import lookahead as lookahead
@@ -63,8 +71,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: Final[dict[str, str]] = {
+    "Candidate": "tradenb.core.signal",
+    "Context": "tradenb.engine.context",
+    "Event": "tradenb.core.events",
+    "LiveRun": "tradenb.live",
+    "Result": "tradenb.backtest",
     "Rules": "tradenb.core.rules",
     "Strategy": "tradenb.engine.specs.strategy_spec",
+    "TimeLike": "tradenb.core.timeframe",
+    "Trade": "tradenb.core.signal",
     "allow_nested": "tradenb.nested",
     "candles": "tradenb.exchanges.candles_function",
     "ccxt_exchange": "tradenb.exchanges.ccxt.ccxt_factory",
@@ -88,38 +103,17 @@ _HOMES: Final[dict[str, str]] = {
     "sweep": "tradenb.research.sweep.api",
     "walk_forward": "tradenb.research.sweep.walk_forward",
 }
-_ERRORS: Final = (
-    "AlreadyRunning",
-    "CandidateError",
-    "CandleError",
-    "ExchangeError",
-    "ExportError",
-    "LookaheadError",
-    "MarketError",
-    "NotEnoughCandles",
-    "SpecError",
-    "StateConflict",
-    "StateCorrupt",
-    "StateError",
-    "StateLocked",
-    "StateVersionError",
-    "StateWriteError",
-    "StrategyError",
-    "TradenbError",
-    "UnknownName",
-    "UsageError",
-)
-_HOMES.update(dict.fromkeys(_ERRORS, "tradenb.errors"))
 _MODULES: Final = {
     "backtest": "tradenb.backtest",
-    "errors": "tradenb.errors",
     "live": "tradenb.live",
     "research": "tradenb.research",
     "risks": "tradenb.engine.specs.risks",
     "testing": "tradenb.testing",
 }
 
-__all__ = ["__version__", *sorted(_HOMES), *sorted(_MODULES)]  # noqa: PLE0604 - made of the tables
+__all__ = [  # noqa: PLE0604 - made of the tables
+    "__version__", "errors", *errors.__all__, *sorted(_HOMES), *sorted(_MODULES),
+]  # fmt: skip
 
 
 if not TYPE_CHECKING:  # pragma: no branch - else every name would pass for one
@@ -130,9 +124,8 @@ if not TYPE_CHECKING:  # pragma: no branch - else every name would pass for one
         elif name in _MODULES:
             found = import_module(_MODULES[name])
         else:
-            from tradenb.errors import near
-
-            raise AttributeError(f"module 'tradenb' has no attribute {name!r}{near(name, __all__)}")
+            near = errors.near(name, __all__)
+            raise AttributeError(f"module 'tradenb' has no attribute {name!r}{near}")
         globals()[name] = found
         return found
 

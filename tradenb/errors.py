@@ -8,8 +8,29 @@ succeed later without anybody changing anything.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+__all__ = [
+    "AlreadyRunning",
+    "CandidateError",
+    "CandleError",
+    "ExchangeError",
+    "ExportError",
+    "LookaheadError",
+    "MarketError",
+    "NotEnoughCandles",
+    "SpecError",
+    "StateConflict",
+    "StateCorrupt",
+    "StateError",
+    "StateLocked",
+    "StateVersionError",
+    "StateWriteError",
+    "StrategyError",
+    "TradenbError",
+    "UnknownName",
+    "UsageError",
+]
 
 
 class TradenbError(Exception):
@@ -160,8 +181,14 @@ def unknown(kind: str, name: object, known: Iterable[str], *, hint: str = "") ->
 
 def near(name: object, known: Iterable[str]) -> str:
     """Say which known names are near to one, or nothing."""
+    import difflib
+
     names = sorted(known)
     same = [item for item in names if item.casefold() == str(name).casefold()]
     holding = [item for item in names if len(str(name)) > 2 and str(name) in item][:3]
     found = same or difflib.get_close_matches(str(name), names, n=3, cutoff=0.5) or holding
     return "; did you mean " + " or ".join(repr(item) for item in found) + "?" if found else ""
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -5,3 +5,7 @@ from tradenb.backtest.job import Job
 from tradenb.backtest.result import Result
 
 __all__ = ["Job", "Result", "background", "run"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

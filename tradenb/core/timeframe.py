@@ -9,9 +9,15 @@ from __future__ import annotations
 import datetime as dt
 import operator
 import re
-from typing import Final, SupportsIndex, cast
+from typing import TYPE_CHECKING, Final, SupportsIndex, TypeAlias, Union, cast
 
 from tradenb.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TimeLike: TypeAlias = Union[int, str, dt.datetime, dt.date, "np.datetime64"]
+"""A moment as people write it: ms, ISO 8601, datetime, Timestamp; UTC if it names no zone."""
 
 MINUTE: Final = 60_000
 DAY: Final = 86_400_000

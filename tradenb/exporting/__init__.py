@@ -3,3 +3,7 @@
 from tradenb.exporting.api import Exported, export
 
 __all__ = ["Exported", "export"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -19,3 +19,7 @@ __all__ = [
     "scheduled",
     "stop",
 ]
+
+
+def __dir__() -> tuple[str, ...]:  # `list` is a function of this package
+    return tuple(__all__)

@@ -8,3 +8,7 @@ from __future__ import annotations
 from tradenb.research.sweep.rank import heatmap, parallel, ranking
 
 __all__ = ["heatmap", "parallel", "ranking"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

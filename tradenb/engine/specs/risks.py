@@ -14,6 +14,8 @@ from tradenb.core.signal import ExitReason
 from tradenb.engine.specs.registry import READY_MADE, registry
 from tradenb.engine.specs.strategy_spec import RiskSpec
 
+__all__ = ["cooldown", "daily_loss", "max_drawdown", "max_open"]
+
 
 class _ReadyMade(RiskSpec):
     """A rule of the house; it may replace, and be replaced by, any other under its name."""
@@ -101,3 +103,7 @@ def _made(terms: str, name: str | None, rule: risk.RiskFunction) -> RiskSpec:
     rule.__doc__ = "" if name is None else terms  # under another name a cell shows the terms
     spec = _ReadyMade(name=terms if name is None else name, function=rule, terms=terms)
     return registry.register("risk rule", spec)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
