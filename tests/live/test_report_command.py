@@ -7,8 +7,8 @@ import json
 import tradenb as tn
 from tests.live.processes import rehearsed
 from tradenb.cli import main
+from tradenb.core.trades import trades_of
 from tradenb.engine.serialise import event_to_row, row_to_event
-from tradenb.live.status.run_files import trades_of
 from tradenb.store.paths import Key, find_home
 
 

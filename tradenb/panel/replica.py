@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Final, cast
+from typing import Final
 
 from tradenb.core.events import Event
-from tradenb.core.signal import ExitReason, Signal, Trade
+from tradenb.core.signal import Signal, Trade
+from tradenb.core.trades import trade_of
 
 MOST_EVENTS: Final = 300
 MOST_TRADES: Final = 2_000
@@ -32,8 +33,6 @@ class Story:
         The newest `MOST_TRADES`, in order of closing.
     held : Signal or None
         The signal that is scheduled or open after the last event.
-    opened_at : int or None
-        Close time of the candle that opened it, ms UTC; None while it is scheduled.
     price, priced_at : float, int or None
         Market price at the last event that had one, and its time.
     missing : str
@@ -48,7 +47,7 @@ class Story:
         self.events: deque[Event] = deque(maxlen=MOST_EVENTS)
         self.trades: deque[Trade] = deque(maxlen=MOST_TRADES)
         self.held: Signal | None = None
-        self.opened_at: int | None = None
+        self._opened: Event | None = None
         self.price: float | None = None
         self.priced_at: int | None = None
         self.missing = ""
@@ -98,37 +97,15 @@ class Story:
         signal = event.signal if isinstance(event.signal, Signal) else None
         match event.kind:
             case "scheduled":
-                self.held, self.opened_at = signal, None
+                self.held, self._opened = signal, None
             case "opened":
-                self.held, self.opened_at = signal, event.at
+                self.held, self._opened = signal, event
             case "closed":
-                self._close(event, signal)
+                trade = trade_of(self._opened, event)
+                self.held, self._opened = None, None
+                if trade is not None:
+                    self.trades.append(trade)
             case "milestone" if self.held is None:
                 self.held = signal  # it was opened before the first event that was read
             case "cancelled" | "rejected" if self._is_held(event):
-                self.held, self.opened_at = None, None
-
-    def _close(self, event: Event, signal: Signal | None) -> None:
-        opened = self.opened_at
-        self.held, self.opened_at = None, None
-        if signal is None or event.price is None or event.pnl_percent is None:
-            return
-        self.trades.append(
-            Trade(
-                signal.id,
-                event.symbol,
-                event.strategy,
-                signal.position,
-                event.at if opened is None else opened,
-                event.at,
-                signal.entry,
-                event.price,
-                signal.take_profit,
-                signal.stop_loss,
-                signal.size,
-                cast(ExitReason, event.exit_reason),
-                event.pnl_percent,
-                event.late,
-                signal.note,
-            )
-        )
+                self.held, self._opened = None, None

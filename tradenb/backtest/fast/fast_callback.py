@@ -114,10 +114,9 @@ def _activated(state: State, outcomes: Outcomes, tally: Tally) -> State:
             step = answer(step.state, step.need, None, candles, rules)
         elif isinstance(step.need, NeedCandles):
             return step.state
-        for event in step.events:
-            if event.kind == "closed" and isinstance(event.signal, Signal):
-                price = float(event.price or 0.0)
-                tally.trades.append(_closed(event.signal, event.at, event.at, price, rules))
+        if step.state.trades is not state.trades:  # opened and closed on one candle
+            trade = step.state.trades[-1]
+            tally.trades.append(Closed(trade.pnl_percent, trade.opened_at, trade.closed_at))
         state = step.state
     return state
 

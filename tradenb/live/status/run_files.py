@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
-from tradenb.core.signal import Signal, Trade
+from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, iso
+from tradenb.core.trades import trades_of
 from tradenb.engine.serialise import from_record, row_to_event
 from tradenb.errors import StateError
 from tradenb.live.status.listing import has_ended, holding, is_locked, status_of
@@ -183,39 +183,3 @@ def standing_on_disk(home: Home, key: Key) -> tuple[Standing, State]:
         home=str(home.root),
     )
     return standing, state
-
-
-def trades_of(events: Iterable[Event]) -> list[Trade]:
-    """Return the closed positions that events tell of, in order of closing."""
-    opened: dict[str, Event] = {}
-    found = []
-    for event in events:
-        signal = event.signal
-        if not isinstance(signal, Signal):
-            continue
-        if event.kind == "opened":
-            opened[signal.id] = event
-        elif event.kind == "closed" and signal.id in opened:
-            found.append(_trade(opened.pop(signal.id), event, signal))
-    return found
-
-
-def _trade(opened: Event, closed: Event, signal: Signal) -> Trade:
-    reason: Any = closed.exit_reason
-    return Trade(
-        signal_id=signal.id,
-        symbol=signal.symbol,
-        strategy=signal.strategy,
-        position=signal.position,
-        opened_at=opened.at,
-        closed_at=closed.at,
-        entry=signal.entry,
-        exit=math.nan if closed.price is None else closed.price,
-        take_profit=signal.take_profit,
-        stop_loss=signal.stop_loss,
-        size=signal.size,
-        exit_reason=reason,
-        pnl_percent=math.nan if closed.pnl_percent is None else closed.pnl_percent,
-        late=closed.late,
-        note=opened.note,
-    )

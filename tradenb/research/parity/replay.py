@@ -22,6 +22,7 @@ from tradenb.core.candles.arrays import NAMES, Candles, candles_of
 from tradenb.core.events import Event
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
+from tradenb.core.trades import trades_of
 from tradenb.engine.call import Pump
 from tradenb.engine.history.indicators import Closed
 from tradenb.engine.history.windows import Histories
@@ -71,20 +72,20 @@ class Circumstances:
 
 def lived_trades(events: Iterable[Event]) -> list[Lived]:
     """Return the trades of a journal, in order of opening."""
-    opened: dict[str, Lived] = {}
-    for event in events:
-        if event.kind == "opened" and isinstance(event.signal, Signal):
-            price = float(event.price or 0.0)
-            key = event.signal.id
-            opened[key] = Lived(event.signal.position, event.at, price, None, None, None, None)
-        elif event.kind == "closed" and event.signal_id in opened:
-            opened[event.signal_id] = opened[event.signal_id]._replace(
-                closed_at=event.at,
-                exit=event.price,
-                exit_reason=event.exit_reason,
-                pnl_percent=event.pnl_percent,
-            )
-    return sorted(opened.values(), key=_opening)
+    events = list(events)
+    found = [
+        Lived(trade.position, trade.opened_at, trade.entry, trade.closed_at, trade.exit,
+              trade.exit_reason, trade.pnl_percent)
+        for trade in trades_of(events)
+    ]  # fmt: skip
+    ended = {event.signal_id for event in events if event.kind == "closed"}
+    found += [
+        Lived(event.signal.position, event.at, event.signal.entry, None, None, None, None)
+        for event in events
+        if event.kind == "opened" and isinstance(event.signal, Signal)
+        if event.signal_id not in ended
+    ]
+    return sorted(found, key=_opening)
 
 
 def late_exits(events: Iterable[Event]) -> set[int]:

@@ -1,0 +1,63 @@
+"""Events to trades: the closed positions that the events of a run tell of.
+
+The machine makes a trade itself when it closes a position. Whatever reads events later (a journal,
+a replica, a report, a comparison) puts its trades together here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
+
+from tradenb.core.signal import Signal, Trade
+
+if TYPE_CHECKING:
+    from tradenb.core.events import Event
+    from tradenb.core.signal import ExitReason
+
+
+def trades_of(events: Iterable[Event]) -> list[Trade]:
+    """Return the closed positions of one run, in order of closing.
+
+    A position whose `opened` event is missing is left out.
+    """
+    opened: dict[str | None, Event] = {}
+    found = []
+    for event in events:
+        if event.kind == "opened":
+            opened[event.signal_id] = event
+        elif event.kind == "closed" and event.signal_id in opened:
+            found.append(trade_of(opened.pop(event.signal_id), event))
+    return [trade for trade in found if trade is not None]
+
+
+def trade_of(opened: Event | None, closed: Event) -> Trade | None:
+    """Return the trade of a `closed` event; None if it lacks its signal or a price.
+
+    Parameters
+    ----------
+    opened : Event or None
+        Of the same signal; where it is not known, the trade opens when it closes.
+    closed : Event
+    """
+    signal, exit, percent = closed.signal, closed.price, closed.pnl_percent
+    if not isinstance(signal, Signal) or exit is None or percent is None:
+        return None
+    return Trade(
+        signal_id=signal.id,
+        symbol=signal.symbol,
+        strategy=signal.strategy,
+        position=signal.position,
+        opened_at=closed.at if opened is None else opened.at,
+        closed_at=closed.at,
+        entry=signal.entry,
+        exit=exit,
+        take_profit=signal.take_profit,
+        stop_loss=signal.stop_loss,
+        size=signal.size,
+        exit_reason=cast("ExitReason", closed.exit_reason),
+        pnl_percent=percent,
+        late=closed.late,
+        # Events on disk have no column for the note of their signal; `opened` carries it.
+        note=signal.note if opened is None else opened.note,
+    )
