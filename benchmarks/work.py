@@ -17,10 +17,9 @@ import tradenb as tn
 from tradenb.backtest.result import Result
 from tradenb.core.candles.arrays import Candles, candles_of
 from tradenb.core.candles.intake import Intake
-from tradenb.core.rules import Rules
 from tradenb.core.signal import Candidate
 from tradenb.engine.context import Context
-from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 
 START = 1_672_531_200_000  # 2023-01-01
@@ -48,18 +47,9 @@ class Memory:
     def __init__(self, candles: dict[str, Candles]) -> None:
         self.candles = candles
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,  # noqa: ARG002 - all candles are in memory, the caller cuts
-        end: int | None,  # noqa: ARG002
-        history: int,  # noqa: ARG002
-        rules: Rules,  # noqa: ARG002
-        progress: Progress | None = None,  # noqa: ARG002
-    ) -> Loaded:
+    def load(self, request: CandleRequest) -> Loaded:
         """Return the candles of a symbol; see `engine.ports.CandleSource`."""
-        return Loaded(self.candles[symbol], Intake())
+        return Loaded(self.candles[request.symbol], Intake())
 
 
 def market(symbols: int, minutes: int) -> Memory:

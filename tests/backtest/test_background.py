@@ -119,10 +119,10 @@ def test_a_job_can_be_cancelled_while_candles_are_loaded():
     class Slow:
         name = "slow"
 
-        def load(self, symbol, **wanted):
+        def load(self, request):
             loading.set()
             assert opened.wait(PATIENCE_S)
-            return exchange(flat(20)).load(symbol, **wanted)
+            return exchange(flat(20)).load(request)
 
     strategy = tn.strategy("dip", every="5m")(lambda ctx: asked.append(ctx.now))
     job = tn.backtest.background("BTCUSDT", strategy=strategy, exchange=Slow())

@@ -14,6 +14,7 @@ import tradenb as tn
 from tests.exchanges.wire import END, as_frame, connected, loaded, same, served
 from tests.sources import DAY, MINUTE, T0, frame, market
 from tradenb.core.candles.raw_rows import Rows
+from tradenb.engine.ports import CandleRequest
 from tradenb.exchanges.cache import candle_cache as cache_module
 from tradenb.exchanges.cache.candle_cache import CandleCache
 from tradenb.exchanges.cache.filling import BELIEVED_MS, SETTLED_MS
@@ -72,9 +73,7 @@ def test_gaps_that_the_exchange_has_are_known_and_not_asked_for_again():
         asked = len(server.requests)
         second = loaded(connected(server), end=T0 + 600 * MINUTE)
         assert len(server.requests) == asked
-    expected = tn.frame_exchange(thin).load(
-        "BTCUSDT", start=None, end=None, history=0, rules=tn.Rules()
-    )
+    expected = tn.frame_exchange(thin).load(CandleRequest(symbol="BTCUSDT", rules=tn.Rules()))
     assert same(first.candles, expected.candles)
     assert same(second.candles, expected.candles)
     assert first.intake.filled == second.intake.filled == expected.intake.filled > 0
@@ -124,7 +123,7 @@ def test_a_year_loads_in_well_under_a_second(tmp_path):
 def test_files_are_private_and_lie_under_the_home_by_exchange_symbol_and_month(tmp_path):
     with served() as server:
         connected(server, home=tmp_path).load(
-            "BTC/USDT", start=T0, end=END, history=0, rules=tn.Rules()
+            CandleRequest(symbol="BTC/USDT", start=T0, end=END, rules=tn.Rules())
         )
     (file,) = files(tmp_path)
     parts = file.relative_to(tmp_path).parts
@@ -279,11 +278,12 @@ def test_the_progress_goes_from_what_is_known_to_all():
         ex = connected(server)
         loaded(ex, end=T0 + 1_000 * MINUTE)
         ex.load(
-            "BTCUSDT",
-            start=T0,
-            end=END,
-            history=0,
-            rules=tn.Rules(),
-            progress=lambda done, all_: seen.append((done, all_)),
+            CandleRequest(
+                symbol="BTCUSDT",
+                start=T0,
+                end=END,
+                rules=tn.Rules(),
+                progress=lambda done, all_: seen.append((done, all_)),
+            )
         )
     assert seen == [(2_000, 3_000), (3_000, 3_000)]

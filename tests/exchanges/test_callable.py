@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tradenb.core.candles.intake import Intake
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
-from tradenb.engine.ports import CandleSource
+from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import CandleError, ExchangeError, SpecError, UnknownName, UsageError
 from tradenb.exchanges.function_source import CallableExchange, exchange, wall_ms
@@ -61,7 +61,9 @@ class Market:
 def load(source, first=0, last=100, *, history=0, rules=RULES, progress=None, symbol="BTCUSDT"):
     start, end = NEW_YEAR + MINUTE * first, NEW_YEAR + MINUTE * last
     return source.load(
-        symbol, start=start, end=end, history=history, rules=rules, progress=progress
+        CandleRequest(
+            symbol=symbol, start=start, end=end, history=history, rules=rules, progress=progress
+        )
     )
 
 
@@ -168,7 +170,7 @@ def test_history_comes_before_the_start():
 def test_the_edges_of_the_range_are_floored_to_the_minute():
     source = Market(range(100)).source()
     start, end = NEW_YEAR + 3 * MINUTE + 1, NEW_YEAR + 9 * MINUTE + 59_999
-    loaded = source.load("X", start=start, end=end, history=0, rules=RULES)
+    loaded = source.load(CandleRequest(symbol="X", start=start, end=end, rules=RULES))
     assert minutes(loaded) == list(range(3, 9))
 
 
@@ -176,7 +178,7 @@ def test_the_edges_of_the_range_are_floored_to_the_minute():
 def test_start_and_end_must_be_given(start, end):
     first, last = ("None" if at is None else "2024-01-01 00:00" for at in (start, end))
     with pytest.raises(UsageError, match=f"must both be given; was start={first}, end={last}"):
-        Market([]).source().load("X", start=start, end=end, history=0, rules=RULES)
+        Market([]).source().load(CandleRequest(symbol="X", start=start, end=end, rules=RULES))
 
 
 def test_a_candle_that_is_not_closed_is_left_out():
@@ -703,7 +705,9 @@ def test_coarse_candles_counted_from_since_are_refused_and_not_mixed_from_many_m
     source = CallableExchange(coarse, name="coarse", now=lambda: LATE, sleep=lambda seconds: None)
     with pytest.raises(CandleError, match=r"candles look like .*; tradenb needs 1m") as caught:
         source.load(
-            "BTCUSDT", start=NEW_YEAR, end=NEW_YEAR + 3_000 * MINUTE, history=0, rules=RULES
+            CandleRequest(
+                symbol="BTCUSDT", start=NEW_YEAR, end=NEW_YEAR + 3_000 * MINUTE, rules=RULES
+            )
         )
     assert caught.value.code == "step"
     assert len(asked) == len(set(asked))

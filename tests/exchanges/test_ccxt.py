@@ -12,6 +12,7 @@ import pytest
 import tradenb as tn
 from tests.exchanges.wire import END, RULES, as_frame, connected, loaded, same, served
 from tests.sources import DAY, MINUTE, T0, frame, market
+from tradenb.engine.ports import CandleRequest
 from tradenb.exchanges.ccxt import ccxt_client as client
 from tradenb.exchanges.ccxt.ccxt_options import ORDINARY
 from tradenb.exchanges.ccxt.portal import Portal
@@ -22,7 +23,7 @@ def test_candles_are_those_of_the_exchange_to_the_last_bit():
     rows["volume"] = rows["volume"] * 1e-9 + 1 / 3  # no eight decimals
     with served({"BTC/USDT": rows}) as server:
         ours = loaded(connected(server), end=T0 + 1_500 * MINUTE).candles
-    theirs = tn.frame_exchange(rows).load("X", start=None, end=None, history=0, rules=RULES).candles
+    theirs = tn.frame_exchange(rows).load(CandleRequest(symbol="X", rules=RULES)).candles
     assert same(ours, theirs)
 
 
@@ -30,7 +31,7 @@ def test_candles_are_those_of_the_exchange_to_the_last_bit():
 def test_both_forms_of_a_symbol_are_one_market(symbol):
     with served() as server:
         ex = connected(server)
-        found = ex.load(symbol, start=T0, end=END, history=0, rules=RULES)
+        found = ex.load(CandleRequest(symbol=symbol, start=T0, end=END, rules=RULES))
         assert ex.format_price(symbol, 100.123) == "100.12"
     assert same(found.candles, as_frame())
 
@@ -111,17 +112,17 @@ def test_its_name_is_enough_where_an_exchange_is_wanted():
     def idle(ctx):
         return None
 
-    with pytest.raises(tn.UsageError, match="say from when on"):
+    with pytest.raises(tn.UsageError, match="pass start="):
         tn.backtest.run("BTCUSDT", strategy=idle, exchange="binance")
 
 
 def test_start_is_wanted_and_end_is_now_by_default():
     with served(at=END + 30_000) as server:
         ex = connected(server)
-        found = ex.load("BTCUSDT", start=T0, end=None, history=0, rules=RULES).candles
+        found = ex.load(CandleRequest(symbol="BTCUSDT", start=T0, rules=RULES)).candles
         assert found.end == END
-        with pytest.raises(tn.UsageError, match="say from when on"):
-            ex.load("BTCUSDT", start=None, end=None, history=0, rules=RULES)
+        with pytest.raises(tn.UsageError, match="pass start="):
+            ex.load(CandleRequest(symbol="BTCUSDT", rules=RULES))
         with pytest.raises(tn.CandleError, match="no candle has closed between"):
             loaded(ex, END + DAY, END + 2 * DAY)
 
@@ -160,8 +161,10 @@ import os, sys, warnings
 warnings.simplefilter("always")
 import tradenb as tn
 from tradenb.core.rules import Rules
+from tradenb.engine.ports import CandleRequest
+request = CandleRequest(symbol="BTCUSDT", start={T0}, end={END}, rules=Rules())
 ex = tn.ccxt_exchange("binance", cache=False, **eval(sys.argv[1]))
-ex.load("BTCUSDT", start={T0}, end={END}, history=0, rules=Rules())
+ex.load(request)
 print("loaded", flush=True)
 {leaving}
 """
@@ -221,8 +224,10 @@ import os, sys, warnings
 warnings.simplefilter("ignore")
 import tradenb as tn
 from tradenb.core.rules import Rules
+from tradenb.engine.ports import CandleRequest
+request = CandleRequest(symbol="BTCUSDT", start={T0}, end={END}, rules=Rules())
 ex = tn.ccxt_exchange("binance", cache=False, **eval(sys.argv[1]))
-def load(): return len(ex.load("BTCUSDT", start={T0}, end={END}, history=0, rules=Rules()).candles)
+def load(): return len(ex.load(request).candles)
 print(load(), flush=True)
 child = os.fork()
 if not child:

@@ -15,7 +15,7 @@ import pytest
 
 from tradenb.core.candles.intake import Intake
 from tradenb.core.rules import Rules
-from tradenb.engine.ports import CandleSource
+from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import CandleError, UnknownName, UsageError
 from tradenb.exchanges.tables.file_source import file_exchange
 from tradenb.exchanges.tables.frame_source import frame_exchange
@@ -46,7 +46,7 @@ def write(path: Path, data: pd.DataFrame) -> Path:
 
 
 def load(source, symbol="BTCUSDT", **keywords):
-    return source.load(symbol, start=None, end=None, history=0, rules=RULES, **keywords)
+    return source.load(CandleRequest(symbol=symbol, rules=RULES, **keywords))
 
 
 def table(candles):
@@ -573,10 +573,11 @@ def test_reading_files_imports_no_pandas(tmp_path, repository):
     write(tmp_path / "BTCUSDT-4.npy", frame(5, first=15))
     code = (
         "import sys; from tradenb.core.rules import Rules\n"
+        "from tradenb.engine.ports import CandleRequest\n"
         "from tradenb.exchanges.tables.file_source import file_exchange\n"
         "assert 'pyarrow' not in sys.modules\n"
         f"source = file_exchange({str(tmp_path)!r})\n"
-        "loaded = source.load('BTCUSDT', start=None, end=None, history=0, rules=Rules())\n"
+        "loaded = source.load(CandleRequest(symbol='BTCUSDT', rules=Rules()))\n"
         "assert len(loaded.candles) == 20, loaded\n"
         "assert 'pandas' not in sys.modules\n"
     )

@@ -14,7 +14,7 @@ import pytest
 from tests import reference
 from tradenb.core.candles.intake import Intake
 from tradenb.core.rules import Rules
-from tradenb.engine.ports import CandleSource
+from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import CandleError, UnknownName, UsageError
 from tradenb.exchanges.tables.frame_source import frame_exchange, rows_of_frame
 
@@ -38,7 +38,7 @@ def frame(count=5, **columns):
 
 
 def load(source, symbol="BTCUSDT", rules=RULES):
-    return source.load(symbol, start=None, end=None, history=0, rules=rules)
+    return source.load(CandleRequest(symbol=symbol, rules=rules))
 
 
 def table(candles):
@@ -102,7 +102,7 @@ def test_a_dict_answers_for_its_symbols_only():
 def test_progress_is_told_once():
     told = []
     frame_exchange(frame()).load(
-        "X", start=None, end=None, history=0, rules=RULES, progress=lambda *done: told.append(done)
+        CandleRequest(symbol="X", rules=RULES, progress=lambda *done: told.append(done))
     )
     assert told == [(1, 1)]
 

@@ -9,6 +9,7 @@ import pytest
 import tradenb as tn
 from tests.exchanges.wire import RULES, connected, served
 from tests.sources import MINUTE, T0, frame, market
+from tradenb.engine.ports import CandleRequest
 
 SYMBOLS = [f"C{number}USDT" for number in range(20)]
 ROWS = frame(market(1, 60))
@@ -25,7 +26,9 @@ def load_all(ex):
     def load(symbol):
         try:
             for start in (0, 10, 20):
-                ex.load(symbol, start=T0 + start * MINUTE, end=END, history=0, rules=RULES)
+                ex.load(
+                    CandleRequest(symbol=symbol, start=T0 + start * MINUTE, end=END, rules=RULES)
+                )
         except tn.MarketError as error:
             failures.append(error)
 
@@ -74,5 +77,5 @@ def test_the_heaviest_stretch_is_found(limit):
     with served(dict.fromkeys(SYMBOLS, ROWS)) as server:
         ex = connected(server, cache=False)
         for _ in range(limit):
-            ex.load(SYMBOLS[0], start=T0, end=END, history=0, rules=RULES)
+            ex.load(CandleRequest(symbol=SYMBOLS[0], start=T0, end=END, rules=RULES))
         assert server.heaviest(60) == 20 + 1 + 2 * limit

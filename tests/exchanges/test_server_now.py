@@ -9,6 +9,7 @@ import pytest
 import tradenb as tn
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, floor_to
+from tradenb.engine.ports import CandleRequest
 from tradenb.testing.world.fake_clock import FakeClock
 from tradenb.testing.world.fake_exchange import FakeExchange
 
@@ -19,7 +20,7 @@ def test_a_moment_of_the_candles_is_now_and_more_are_to_come():
     with tn.testing.ExchangeServer(WALK, now="2024-01-02") as server:
         ex = tn.ccxt_exchange("binance", **server.options)
         now = floor_to(time.time_ns() // 1_000_000)
-        found = ex.load("BTCUSDT", start=now - 10 * MINUTE, end=None, history=0, rules=Rules())
+        found = ex.load(CandleRequest(symbol="BTCUSDT", start=now - 10 * MINUTE, rules=Rules()))
         assert now <= found.candles.end <= now + 2 * MINUTE
         want = tn.candles("BTCUSDT", exchange=WALK, end="2024-01-02").close
         shared = found.candles.between(now - 10 * MINUTE, now).close
@@ -39,6 +40,8 @@ def test_the_fake_exchange_answers_with_what_was_asked_for():
     clock = FakeClock(start + 100 * MINUTE)
     fake = FakeExchange(WALK, clock)
     found = fake.load(
-        "BTCUSDT", start=start + 50 * MINUTE, end=None, history=5 * MINUTE, rules=Rules()
+        CandleRequest(
+            symbol="BTCUSDT", start=start + 50 * MINUTE, history=5 * MINUTE, rules=Rules()
+        )
     ).candles
     assert (found.start, found.end) == (start + 45 * MINUTE, start + 100 * MINUTE)

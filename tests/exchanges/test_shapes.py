@@ -10,6 +10,7 @@ import tradenb as tn
 from tests.exchanges.shapes import KRAKEN_MOST, Shaped
 from tests.exchanges.wire import FAST, RULES, as_frame, same
 from tests.sources import MINUTE, T0, market
+from tradenb.engine.ports import CandleRequest
 from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
 
 COUNT = 2_500
@@ -84,7 +85,7 @@ def _frame():
 def test_pages_of_bybit_are_joined():
     with Shaped("bybit", ROWS, NOW) as server:
         found = exchange_of("bybit", server).load(
-            "BTCUSDT", start=T0, end=END, history=0, rules=RULES
+            CandleRequest(symbol="BTCUSDT", start=T0, end=END, rules=RULES)
         )
         assert server.asked["kline"] >= 3
     assert same(found.candles, as_frame(WALK, end=END - MINUTE))
@@ -103,7 +104,7 @@ def test_what_kraken_does_not_keep_is_said_and_not_invented():
         assert any("there are candles from" in words for words in result.warnings)
         assert result.start == END - KRAKEN_MOST * MINUTE
         with pytest.raises(tn.CandleError, match="keep so many of them"):
-            ex.load("BTC/USD", start=T0, end=T0 + 60 * MINUTE, history=0, rules=RULES)
+            ex.load(CandleRequest(symbol="BTC/USD", start=T0, end=T0 + 60 * MINUTE, rules=RULES))
 
 
 def test_each_writes_prices_in_its_own_steps():

@@ -10,7 +10,7 @@ import tradenb.testing
 from tradenb.core.candles.intake import Intake, accept
 from tradenb.core.candles.raw_rows import Rows
 from tradenb.core.rules import Rules
-from tradenb.engine.ports import CandleSource
+from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import UnknownName, UsageError
 from tradenb.testing import random_walk
 
@@ -21,7 +21,7 @@ NAMES = ("time", "open", "high", "low", "close", "volume")
 
 
 def load(source, symbol="BTCUSDT"):
-    return source.load(symbol, start=None, end=None, history=0, rules=Rules())
+    return source.load(CandleRequest(symbol=symbol, rules=Rules()))
 
 
 def candles(*args, symbol="BTCUSDT", **keywords):
@@ -171,12 +171,11 @@ def test_only_the_symbols_given_are_there():
 def test_progress_is_told_once():
     told = []
     random_walk(days=1).load(
-        "X",
-        start=None,
-        end=None,
-        history=0,
-        rules=Rules(),
-        progress=lambda *done: told.append(done),
+        CandleRequest(
+            symbol="X",
+            rules=Rules(),
+            progress=lambda *done: told.append(done),
+        )
     )
     assert told == [(1, 1)]
 

@@ -7,6 +7,7 @@ from typing import Any
 import tradenb as tn
 from tests.sources import DAY, MINUTE, T0, frame, market
 from tradenb.core.rules import Rules
+from tradenb.engine.ports import CandleRequest
 from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
 from tradenb.testing.server.exchange_server import ExchangeServer
 from tradenb.testing.server.server_candles import ServerClock
@@ -33,13 +34,13 @@ def connected(server: ExchangeServer, **more: Any) -> CcxtExchange:
 
 
 def loaded(exchange: Any, start: int = T0, end: int = END, *, rules: Rules = RULES) -> Any:
-    return exchange.load("BTCUSDT", start=start, end=end, history=0, rules=rules)
+    return exchange.load(CandleRequest(symbol="BTCUSDT", start=start, end=end, rules=rules))
 
 
 def as_frame(rows: Any = None, start: int = T0, end: int = END) -> Any:
     """The same candles as a DataFrame gives them."""
     source = tn.frame_exchange(frame(ROWS if rows is None else rows))
-    candles = source.load("BTCUSDT", start=None, end=None, history=0, rules=RULES).candles
+    candles = source.load(CandleRequest(symbol="BTCUSDT", rules=RULES)).candles
     return candles.between(start, end)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.exporting.corpus import IMPORT, PLAIN
 from tradenb.cli import main
+from tradenb.engine.ports import CandleRequest
 from tradenb.exporting.script_text import is_ours
 
 pytestmark = pytest.mark.usefixtures("fresh", "inside")
@@ -85,7 +86,7 @@ def write_candles(path):
     import tradenb as tn
 
     walk = tn.testing.random_walk(seed=7, days=4)
-    candles = walk.load("ETHUSDT", start=None, end=None, history=0, rules=tn.Rules()).candles
+    candles = walk.load(CandleRequest(symbol="ETHUSDT", rules=tn.Rules())).candles
     names = ("time", "open", "high", "low", "close", "volume")
     np.save(path, np.stack([getattr(candles, name) for name in names], axis=1))
 

@@ -77,10 +77,10 @@ def test_what_an_unbegun_run_with_a_position_is_asked_waits_for_its_candles():
         def __getattr__(self, name):
             return getattr(world.exchange, name)
 
-        def load(self, *given, **more):
+        def load(self, request):
             if world.clock.now() < minute(12):
                 raise LookupError("down")
-            return world.exchange.load(*given, **more)
+            return world.exchange.load(request)
 
     process = world.process()
     process.runs[0].source = Down()

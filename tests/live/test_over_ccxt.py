@@ -16,6 +16,7 @@ from tests.live.fast import until
 from tests.sources import MINUTE, T0, frame, market, minute
 from tradenb.bus import bus
 from tradenb.core.rules import Rules
+from tradenb.engine.ports import CandleRequest
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
 from tradenb.live.live_run import LiveRun
@@ -124,7 +125,7 @@ def alike(ours, theirs):
 def assert_true(known, rows, end):
     """What a run knows is what the exchange had, to the last bit."""
     source = tn.frame_exchange(rows)
-    true = source.load("BTCUSDT", start=None, end=None, history=0, rules=RULES).candles
+    true = source.load(CandleRequest(symbol="BTCUSDT", rules=RULES)).candles
     wanted = true.between(known.start, known.end)
     assert known.end >= end
     for name in ("time", "open", "high", "low", "close", "volume"):

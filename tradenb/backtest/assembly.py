@@ -6,7 +6,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tradenb.backtest.fast.exits import Outcomes
@@ -134,14 +134,7 @@ class Work:
         def note(done: int, all_: int) -> None:
             self.loaded = before + done / max(1, all_)
 
-        candles, intake = plan.source.load(
-            symbol,
-            start=plan.start,
-            end=plan.end,
-            history=plan.history_ms,
-            rules=plan.rules,
-            progress=note,
-        )
+        candles, intake = plan.source.load(plan.request(symbol, note))
         span, clipped = span_of(symbol, candles, plan.start, plan.end)
         self.warnings += [*clipped, *intake_warnings(symbol, intake)]
         self.candles[symbol], self.intake[symbol], self.spans[symbol] = candles, intake, span
@@ -223,10 +216,8 @@ class Work:
 
     def _other(self, symbol: str) -> Candles:
         """Load a symbol that is not traded but looked at."""
-        plan = self.plan
-        return plan.source.load(
-            symbol, start=self.start, end=self.end, history=plan.history_ms, rules=plan.rules
-        ).candles
+        request = replace(self.plan.request(symbol), start=self.start, end=self.end)
+        return self.plan.source.load(request).candles
 
     def _publish(self, events: list[Event]) -> Pump:
         if not self.bus.wants("events", "backtest") and not self.bus.wants("errors", "backtest"):

@@ -11,7 +11,7 @@ from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import to_ms
 from tradenb.engine.arguments import label_of, period_of
-from tradenb.engine.ports import CandleSource
+from tradenb.engine.ports import CandleRequest, CandleSource, Progress
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError, unknown
@@ -59,6 +59,17 @@ class Plan:
     def history_ms(self) -> int:
         """How much history is wanted before the start, ms."""
         return max(spec.history_ms for spec in self.strategies)
+
+    def request(self, symbol: str, progress: Progress | None = None) -> CandleRequest:
+        """Return what the source is asked for of a symbol."""
+        return CandleRequest(
+            symbol=symbol,
+            start=self.start,
+            end=self.end,
+            history=self.history_ms,
+            rules=self.rules,
+            progress=progress,
+        )
 
 
 def make_plan(

@@ -23,7 +23,7 @@ from tradenb.core.candles.intake import Intake
 from tradenb.core.rules import Rules
 from tradenb.engine.call import Pump
 from tradenb.engine.history.windows import Histories, History
-from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.pump import Session
 from tradenb.engine.session.vectorised import Table
@@ -53,21 +53,11 @@ class Market:
         """1m candles by canonical symbol."""
         return {symbol: history.candles for symbol, history in self.histories.items()}
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,
-        end: int | None,
-        history: int,
-        rules: Rules,
-        progress: Progress | None = None,
-    ) -> Loaded:
+    def load(self, request: CandleRequest) -> Loaded:
         """Return all candles of a symbol; see `engine.ports.CandleSource`."""
-        del start, end, history, rules, progress  # all there are, as sources in memory do
-        if symbol not in self.histories:
-            raise unknown("symbol", symbol, self.histories)
-        return Loaded(self.histories[symbol].candles, Intake())
+        if request.symbol not in self.histories:
+            raise unknown("symbol", request.symbol, self.histories)
+        return Loaded(self.histories[request.symbol].candles, Intake())
 
     def outcomes(self, symbol: str, candles: Candles, rules: Rules) -> Outcomes:
         """Return the ends of positions that were looked up so far, in a run that ends like this."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from tradenb.core.candles.arrays import Candles
@@ -25,6 +26,31 @@ Progress = Callable[[int, int], None]
 """Called with (done, all) while something is loaded; the unit is the caller's."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandleRequest:
+    """Which candles a source is asked for.
+
+    Attributes
+    ----------
+    symbol : str
+        Canonical symbol.
+    start, end : int or None
+        Range wanted, ms UTC; None: all that the source has.
+    history : int
+        How much before `start` is wanted as well, ms.
+    rules : Rules
+        `price_anomaly_factor`, `candle_retries`, `candle_retry_seconds`.
+    progress : callable or None
+    """
+
+    symbol: str
+    rules: Rules
+    start: int | None = None
+    end: int | None = None
+    history: int = 0
+    progress: Progress | None = None
+
+
 @runtime_checkable
 class CandleSource(Protocol):
     """Where candles come from; only ever asked for 1m candles."""
@@ -33,30 +59,10 @@ class CandleSource(Protocol):
     def name(self) -> str:
         """Name under which it is registered."""
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,
-        end: int | None,
-        history: int,
-        rules: Rules,
-        progress: Progress | None = None,
-    ) -> Loaded:
-        """Return the closed candles of a symbol for a backtest.
+    def load(self, request: CandleRequest) -> Loaded:
+        """Return the closed candles of a symbol.
 
-        Parameters
-        ----------
-        symbol : str
-            Canonical symbol.
-        start, end : int or None
-            Range wanted, ms UTC; None: all that the source has. A source whose candles are in
-            memory answers with all of them; the caller cuts.
-        history : int
-            How much before `start` is wanted as well, ms.
-        rules : Rules
-            `price_anomaly_factor`, `candle_retries`, `candle_retry_seconds`.
-        progress : callable, optional
+        A source whose candles are in memory returns all of them; the caller cuts.
 
         Raises
         ------

@@ -11,7 +11,7 @@ from tradenb.core.candles.arrays import NAMES, Candles, resample
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso, timeframe_ms, to_ms
-from tradenb.engine.ports import Loaded
+from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.errors import CandleError
 from tradenb.exchanges.resolve_exchange import candle_source
 
@@ -81,7 +81,7 @@ def fetched(
     last = None if end is None else to_ms(end, "end")
     with _Bar(canonical(symbol), enabled=progress) as bar:
         candles, intake = source.load(
-            symbol, start=first, end=last, history=0, rules=Rules(), progress=bar.show
+            CandleRequest(symbol=symbol, start=first, end=last, rules=Rules(), progress=bar.show)
         )
     begin = candles.start if first is None else first
     found = candles.between(begin, candles.end if last is None else last)

@@ -18,11 +18,10 @@ from typing import Any, Final
 from tradenb.call_errors import explained
 from tradenb.core.candles.intake import accept
 from tradenb.core.candles.raw_rows import Rows
-from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.engine.fingerprint import fingerprint, identity_of
-from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.ports import CandleRequest, Loaded, Progress
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.repr_card import Shown
 from tradenb.engine.specs.strategy_spec import is_async
@@ -100,25 +99,17 @@ class CallableExchange(Shown):
             ("one-minute candles of", getattr(self._function, "__name__", "a function"))
         ]
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,
-        end: int | None,
-        history: int,
-        rules: Rules,
-        progress: Progress | None = None,
-    ) -> Loaded:
+    def load(self, request: CandleRequest) -> Loaded:
         """Return the closed candles of [start - history, end); see `engine.ports.CandleSource`."""
-        key = canonical(symbol)
+        key, rules = canonical(request.symbol), request.rules
+        start, end = request.start, request.end
         if start is None or end is None:
             given = f"start={_when(start)}, end={_when(end)}"
             raise UsageError(
                 f"exchange {self._name!r} asks a function, so start and end must both be given; "
                 f"was {given}"
             )
-        first, last = floor_to(start - history), floor_to(min(end, self._now()))
+        first, last = floor_to(start - request.history), floor_to(min(end, self._now()))
         if first >= last:
             raise CandleError(
                 f"no candle has closed between {iso(first)} and {iso(end)}; end must lie after "
@@ -127,7 +118,7 @@ class CallableExchange(Shown):
             )
         patience = Patience(rules.candle_retries, rules.candle_retry_seconds, self._sleep)
         try:
-            rows = self._fetched(key, first, last, patience, progress)
+            rows = self._fetched(key, first, last, patience, request.progress)
             return Loaded(*accept(rows, factor=rules.price_anomaly_factor))
         except CandleError as error:
             words = f"{key} of exchange {self._name!r}, {iso(first)} to {iso(last)}: {error}"

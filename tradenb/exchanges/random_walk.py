@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from tradenb.call_errors import explained
 from tradenb.core.candles.arrays import Candles, Floats, candles_of
 from tradenb.core.candles.intake import Intake
-from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import DAY, MINUTE, floor_to, to_ms
-from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.repr_card import Shown
 from tradenb.errors import UsageError, unknown
 from tradenb.exchanges.memo import Kept
@@ -78,23 +77,14 @@ class RandomWalk(Shown):
             ("days", f"{self._count / _DAY_MINUTES:g}"),
         ]
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,  # noqa: ARG002 - all candles are in memory, the caller cuts
-        end: int | None,  # noqa: ARG002
-        history: int,  # noqa: ARG002
-        rules: Rules,  # noqa: ARG002 - made candles have nothing to refuse
-        progress: Progress | None = None,
-    ) -> Loaded:
+    def load(self, request: CandleRequest) -> Loaded:
         """Return all candles of a symbol; see `engine.ports.CandleSource`."""
-        key = canonical(symbol)
+        key = canonical(request.symbol)
         if self._symbols is not None and key not in self._symbols:
             raise unknown("symbol", key, self._symbols, hint=f"(in {self!r})")
         loaded = self._kept.get(key, None, lambda: self._made(key))
-        if progress:
-            progress(1, 1)
+        if request.progress:
+            request.progress(1, 1)
         return loaded
 
     def _made(self, symbol: str) -> Loaded:
@@ -146,10 +136,10 @@ def random_walk(
 
     Examples
     --------
-    >>> from tradenb.core.rules import Rules
+    >>> import tradenb as tn
     >>> walk = random_walk(seed=7, days=1)
-    >>> walk.load("BTCUSDT", start=None, end=None, history=0, rules=Rules()).candles
-    Candles(1440 x 1m, 2024-01-01 00:00 to 2024-01-02 00:00)
+    >>> len(tn.candles("BTCUSDT", exchange=walk))
+    1440
     """
     _check("days", days, low=1 / _DAY_MINUTES, high=3_660)
     _check("volatility", volatility, low=0, high=1_000)

@@ -12,7 +12,7 @@ from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
 from tradenb.engine.arguments import period_of
-from tradenb.engine.ports import CandleSource, Loaded
+from tradenb.engine.ports import CandleRequest, CandleSource, Loaded
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import AlreadyRunning, CandleError, UsageError
@@ -159,7 +159,9 @@ def _period(
 ) -> tuple[int, int, Loaded]:
     """Load the candles, and cut the period to what there is."""
     first, last = period_of(start, end)
-    loaded = exchange.load(name, start=first, end=last, history=spec.history_ms, rules=rules)
+    loaded = exchange.load(
+        CandleRequest(symbol=name, start=first, end=last, history=spec.history_ms, rules=rules)
+    )
     candles = loaded.candles
     begin = candles.start if first is None else max(candles.start, first)
     finish = candles.end if last is None else min(candles.end, last)

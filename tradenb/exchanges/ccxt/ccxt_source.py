@@ -20,7 +20,7 @@ from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.engine.fingerprint import digest
-from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.registry import READY_MADE
 from tradenb.errors import CandleError, UsageError
 from tradenb.exchanges.cache.candle_cache import CandleCache
@@ -106,24 +106,16 @@ class CcxtExchange:
         """What it was made of: name, whether candles are kept, home, options."""
         return self.name, self._cached, self._home, self._options
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,
-        end: int | None,
-        history: int,
-        rules: Rules,
-        progress: Progress | None = None,
-    ) -> Loaded:
+    def load(self, request: CandleRequest) -> Loaded:
         """Return the closed candles of [start - history, end); see `engine.ports.CandleSource`.
 
         `end` None is now. What the cache has is not asked for.
         """
-        key = canonical(symbol)
+        key, rules = canonical(request.symbol), request.rules
+        start, end = request.start, request.end
         if start is None:
-            raise UsageError(f"{self.name} has years of candles; say from when on: start=...")
-        first = floor_to(start - history)
+            raise UsageError(f"{self.name} has years of candles; pass start='2024-01-01'")
+        first = floor_to(start - request.history)
         if end is not None and first >= floor_to(end):
             raise CandleError(
                 f"{key} of {self.name}: end must lie after start, was {iso(end)} with start "
@@ -142,9 +134,9 @@ class CcxtExchange:
                     f"{iso(end)}; end must lie after start, and start in the past",
                     code="range",
                 )
-            known = self._filling(key, cache, rules).fill((first, end), progress)
-        elif progress:
-            progress(1, 1)
+            known = self._filling(key, cache, rules).fill((first, end), request.progress)
+        elif request.progress:
+            request.progress(1, 1)
         return self._accepted(key, known.rows, (first, floor_to(end)), rules)
 
     def recent(self, symbol: str, since: int, limit: int) -> Awaitable[Rows]:

@@ -14,9 +14,8 @@ import numpy as np
 from tradenb.call_errors import explained
 from tradenb.core.candles.intake import accept
 from tradenb.core.candles.raw_rows import Rows, when
-from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
-from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.ports import CandleRequest, Loaded, Progress
 from tradenb.engine.specs.repr_card import Shown
 from tradenb.errors import CandleError, UsageError, unknown
 from tradenb.exchanges.memo import Kept
@@ -50,26 +49,17 @@ class FileExchange(Shown):
     def _card(self) -> tuple[str, list[tuple[str, str]]]:
         return "file_exchange", [("", ", ".join(str(pattern) for pattern in self._patterns))]
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,  # noqa: ARG002 - whole files are read, the caller cuts
-        end: int | None,  # noqa: ARG002
-        history: int,  # noqa: ARG002
-        rules: Rules,
-        progress: Progress | None = None,
-    ) -> Loaded:
+    def load(self, request: CandleRequest) -> Loaded:
         """Return all candles of a symbol; see `engine.ports.CandleSource`.
 
         Files that have changed since, or have come or gone, are read anew.
         """
-        key, files = canonical(symbol), self._files()
+        key, files = canonical(request.symbol), self._files()
         if key not in files:
             raise unknown("symbol", key, files, hint=f"(in {self!r})")
-        factor = rules.price_anomaly_factor
+        factor = request.rules.price_anomaly_factor
         stamp = (factor, *(_stamp(path) for path in files[key]))
-        return self._kept.get(key, stamp, lambda: _loaded(files[key], factor, progress))
+        return self._kept.get(key, stamp, lambda: _loaded(files[key], factor, request.progress))
 
     def _files(self) -> dict[str, list[Path]]:
         """Return the files of each symbol, each file once."""

@@ -14,9 +14,8 @@ import numpy as np
 from tradenb.call_errors import explained
 from tradenb.core.candles.intake import accept
 from tradenb.core.candles.raw_rows import Rows
-from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
-from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.repr_card import Shown
 from tradenb.errors import CandleError, UsageError, unknown
 from tradenb.exchanges.memo import Kept
@@ -51,24 +50,15 @@ class FrameExchange(Shown):
             ("symbols", ", ".join(symbol or "any symbol" for symbol in self._frames))
         ]
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,  # noqa: ARG002 - all candles are in memory, the caller cuts
-        end: int | None,  # noqa: ARG002
-        history: int,  # noqa: ARG002
-        rules: Rules,
-        progress: Progress | None = None,
-    ) -> Loaded:
+    def load(self, request: CandleRequest) -> Loaded:
         """Return all candles of a symbol; see `engine.ports.CandleSource`."""
-        key = _ANY if _ANY in self._frames else canonical(symbol)
+        key = _ANY if _ANY in self._frames else canonical(request.symbol)
         if key not in self._frames:
             raise unknown("symbol", key, self._frames, hint=f"(in {self!r})")
-        factor = rules.price_anomaly_factor
+        factor = request.rules.price_anomaly_factor
         loaded = self._kept.get(key, factor, lambda: self._accepted(key, factor))
-        if progress:
-            progress(1, 1)
+        if request.progress:
+            request.progress(1, 1)
         return loaded
 
     def _accepted(self, key: str, factor: float) -> Loaded:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from tradenb.backtest import run
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, floor_to, iso, to_ms
-from tradenb.engine.ports import CandleSource
+from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.engine.serialise import event_to_row
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError, UsageError
@@ -138,7 +138,7 @@ def _period(
     if start is not None and end is not None:
         return floor_to(to_ms(start, "start")), floor_to(to_ms(end, "end"))
     try:
-        loaded = source.load(symbol, start=None, end=None, history=0, rules=rules)
+        loaded = source.load(CandleRequest(symbol=symbol, rules=rules))
         first, last = loaded.candles.start, loaded.candles.end
     except UsageError:  # it asks somebody, who must be told what for
         first, last = 0, floor_to(time.time_ns() // 1_000_000)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Candles, candles_of
 from tradenb.core.candles.intake import Intake
-from tradenb.core.rules import Rules
-from tradenb.engine.ports import CandleSource, Loaded, Progress
+from tradenb.engine.ports import CandleRequest, CandleSource, Loaded
 from tradenb.errors import unknown
 
 FILE = "candles.npz"
@@ -36,21 +35,10 @@ class Recording:
         """Name of the source."""
         return self._source.name
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,
-        end: int | None,
-        history: int,
-        rules: Rules,
-        progress: Progress | None = None,
-    ) -> Loaded:
+    def load(self, request: CandleRequest) -> Loaded:
         """Return what the source answers; see `engine.ports.CandleSource`."""
-        found = self._source.load(
-            symbol, start=start, end=end, history=history, rules=rules, progress=progress
-        )
-        self.candles[symbol] = found.candles
+        found = self._source.load(request)
+        self.candles[request.symbol] = found.candles
         return found
 
     def save(self, folder: Path) -> None:
@@ -81,20 +69,11 @@ class Recorded:
         with np.load(folder / FILE) as columns:
             return cls(name, {symbol: _candles(columns[symbol]) for symbol in columns.files})
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,  # noqa: ARG002 - all there is, the caller cuts
-        end: int | None,  # noqa: ARG002
-        history: int,  # noqa: ARG002
-        rules: Rules,  # noqa: ARG002 - these were accepted before
-        progress: Progress | None = None,  # noqa: ARG002
-    ) -> Loaded:
+    def load(self, request: CandleRequest) -> Loaded:
         """Return the candles of a symbol; see `engine.ports.CandleSource`."""
-        if symbol not in self._candles:
-            raise unknown("symbol", symbol, self._candles)
-        candles = self._candles[symbol]
+        if request.symbol not in self._candles:
+            raise unknown("symbol", request.symbol, self._candles)
+        candles = self._candles[request.symbol]
         return Loaded(candles, Intake(rows=len(candles.time)))
 
 

@@ -21,7 +21,7 @@ from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.history.windows import History
-from tradenb.engine.ports import Clock, LiveSource, Workers
+from tradenb.engine.ports import CandleRequest, Clock, LiveSource, Workers
 from tradenb.errors import CandleError, ExchangeError, MarketError
 
 PAGE: Final = 1_000
@@ -106,7 +106,13 @@ class Feed:
     def _load_all(self, since: int, span: int) -> Candles:
         closed = self._clock.now() - self._clock.now() % MINUTE
         candles, self.intake = self._source.load(
-            self._symbol, start=since, end=max(closed, since), history=span, rules=self._rules
+            CandleRequest(
+                symbol=self._symbol,
+                start=since,
+                end=max(closed, since),
+                history=span,
+                rules=self._rules,
+            )
         )
         known = candles.between(candles.start, closed)
         if len(known) == 0 and not self._clock.stepped:

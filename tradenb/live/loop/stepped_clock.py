@@ -8,9 +8,8 @@ import time
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.raw_rows import Rows
-from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
-from tradenb.engine.ports import CandleSource, Clock, Loaded, Progress
+from tradenb.engine.ports import CandleRequest, CandleSource, Clock, Loaded
 
 
 class SteppedClock:
@@ -69,19 +68,9 @@ class Recorded:
         """Keep the candles of a symbol."""
         self._loaded[symbol] = loaded
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,
-        end: int | None,
-        history: int,
-        rules: Rules,
-        progress: Progress | None = None,
-    ) -> Loaded:
+    def load(self, request: CandleRequest) -> Loaded:
         """Return what had closed at the clock's moment, all the history included."""
-        del start, end, history, rules, progress  # what was recorded is cut by the clock alone
-        candles, intake = self._loaded[symbol]
+        candles, intake = self._loaded[request.symbol]
         return Loaded(candles.between(candles.start, self._clock.now()), intake)
 
     def recent(self, symbol: str, since: int, limit: int) -> Rows:

@@ -10,7 +10,7 @@ from tradenb.core.candles.arrays import Candles
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, iso
-from tradenb.engine.ports import CandleSource
+from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import CandleError, TradenbError, UsageError
 from tradenb.live.status.run_files import Account
 
@@ -34,7 +34,7 @@ def with_candles(account: Account, home: Path, files: str | None = None) -> Acco
     try:
         source = _source(account.standing.exchange, home, files)
         found = source.load(
-            symbol, start=account.start, end=end, history=0, rules=_ASKED_ONCE
+            CandleRequest(symbol=symbol, start=account.start, end=end, rules=_ASKED_ONCE)
         ).candles.between(account.start, end)
         _check_those(found, account.trades)
     except (TradenbError, OSError) as error:

@@ -77,10 +77,7 @@ class Analysis:
         self.opened: set[str] = set()
         self.names: frozenset[str] = frozenset()
         self.candles: dict[str, Candles] = {
-            symbol: plan.source.load(
-                symbol, start=plan.start, end=plan.end, history=plan.history_ms, rules=plan.rules
-            ).candles
-            for symbol in plan.symbols
+            symbol: plan.source.load(plan.request(symbol)).candles for symbol in plan.symbols
         }
 
     def run(self, after: int | None, noise: Noise | None, follow: _Follow | None = None) -> Noted:

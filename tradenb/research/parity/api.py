@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from tradenb.call_errors import explained
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.timeframe import iso
-from tradenb.engine.ports import CandleSource
+from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
@@ -211,11 +211,13 @@ def _fetched(lived: Evidence, run: Run, exchange: Any) -> Candles:
             "exchange= to say where its candles are fetched anew"
         )
     return source.load(
-        lived.symbol,
-        start=lived.start,
-        end=lived.end,
-        history=lived.start - lived.history_start,
-        rules=lived.rules,
+        CandleRequest(
+            symbol=lived.symbol,
+            start=lived.start,
+            end=lived.end,
+            history=lived.start - lived.history_start,
+            rules=lived.rules,
+        )
     ).candles
 
 

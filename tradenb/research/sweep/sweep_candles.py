@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tradenb.backtest.period import intake_warnings, span_of
 from tradenb.backtest.plan import Plan
@@ -27,9 +28,7 @@ def candles_of_plan(plan: Plan, history: int) -> Iterator[tuple[str, Candles]]:
         When there are none in the period.
     """
     for symbol in plan.symbols:
-        candles, intake = plan.source.load(
-            symbol, start=plan.start, end=plan.end, history=history, rules=plan.rules
-        )
+        candles, intake = plan.source.load(replace(plan.request(symbol), history=history))
         _, clipped = span_of(symbol, candles, plan.start, plan.end)
         for words in (*clipped, *intake_warnings(symbol, intake)):
             log.warning("%s", words)

@@ -11,7 +11,7 @@ import numpy as np
 from tradenb.core.candles.raw_rows import Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, floor_to, to_ms
-from tradenb.engine.ports import CandleSource
+from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import UsageError
 
 
@@ -75,7 +75,7 @@ def rows_of_all(candles: Any, symbols: list[str]) -> Iterable[tuple[str, Rows]]:
     """Return the rows of every symbol, as they are given: gaps stay gaps."""
     if isinstance(candles, CandleSource):
         for symbol in symbols:
-            loaded = candles.load(symbol, start=None, end=None, history=0, rules=Rules()).candles
+            loaded = candles.load(CandleRequest(symbol=symbol, rules=Rules())).candles
             columns = (loaded.open, loaded.high, loaded.low, loaded.close, loaded.volume)
             yield symbol, Rows(loaded.time, *columns)
         return

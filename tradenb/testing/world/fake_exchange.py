@@ -17,7 +17,7 @@ from tradenb.core.candles.intake import Intake
 from tradenb.core.candles.raw_rows import Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, floor_to
-from tradenb.engine.ports import CandleSource, Loaded, Progress
+from tradenb.engine.ports import CandleRequest, CandleSource, Loaded
 from tradenb.errors import unknown
 from tradenb.testing.world.fake_clock import FakeClock
 from tradenb.testing.world.inline_workers import Hang
@@ -128,28 +128,19 @@ class FakeExchange:
                     raise unknown("symbol", symbol, self._source)
                 self._loaded[symbol] = self._source[symbol]
             else:
-                loaded = self._source.load(symbol, start=None, end=None, history=0, rules=Rules())
+                loaded = self._source.load(CandleRequest(symbol=symbol, rules=Rules()))
                 self._loaded[symbol] = loaded.candles
         return self._loaded[symbol]
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,
-        end: int | None,
-        history: int,
-        rules: Rules,
-        progress: Progress | None = None,
-    ) -> Loaded:
+    def load(self, request: CandleRequest) -> Loaded:
         """Return what has closed of [start - history, end), as an exchange does."""
-        del rules, progress
-        if self._is_met(symbol, "error"):
+        if self._is_met(request.symbol, "error"):
             raise ConnectionError("the fake exchange is down")
-        if self._is_met(symbol, "hang"):
+        if self._is_met(request.symbol, "hang"):
             raise Hang
-        candles, closed = self.candles(symbol), self._clock.true_now()
-        first = candles.start if start is None else max(candles.start, start - history)
+        candles, closed = self.candles(request.symbol), self._clock.true_now()
+        start, end = request.start, request.end
+        first = candles.start if start is None else max(candles.start, start - request.history)
         return Loaded(candles.between(first, closed if end is None else min(end, closed)), Intake())
 
     def recent(self, symbol: str, since: int, limit: int) -> Rows:

@@ -13,9 +13,8 @@ from tradenb import backtest
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.intake import Intake
 from tradenb.core.events import EVENT_COLUMNS, Event
-from tradenb.core.rules import Rules
 from tradenb.core.timeframe import floor_to, iso
-from tradenb.engine.ports import Loaded, Progress
+from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.serialise import event_to_row
 from tradenb.engine.session.clearance import BOOK
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -207,18 +206,9 @@ class Lookup:
     def __init__(self, candles: Candles) -> None:
         self._candles = candles
 
-    def load(
-        self,
-        symbol: str,
-        *,
-        start: int | None,
-        end: int | None,
-        history: int,
-        rules: Rules,
-        progress: Progress | None = None,
-    ) -> Loaded:
+    def load(self, request: CandleRequest) -> Loaded:
         """Return all candles."""
-        del symbol, start, end, history, rules, progress
+        del request  # one symbol, whole
         return Loaded(self._candles, Intake(rows=len(self._candles)))
 
 
