@@ -79,7 +79,7 @@ class Bus:
 
     def subscribe(
         self,
-        function: Callable[[Any], Any],
+        function: Callable[[Any], object],
         *,
         mode: str | None = None,
         kinds: Iterable[str] | None = None,
@@ -135,7 +135,7 @@ bus = Bus()
 
 @explained("tn.subscribe")
 def subscribe(
-    function: Callable[[Any], Any],
+    function: Callable[[Any], object],
     *,
     mode: str | None = None,
     kinds: Iterable[str] | None = None,

@@ -43,6 +43,7 @@ as tn.twice(number), further: times
     """
 
     def decorate(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
+        readable(function)
         parameters = inspect.signature(function).parameters
 
         @functools.wraps(function)
@@ -57,6 +58,20 @@ as tn.twice(number), further: times
         return call
 
     return decorate
+
+
+def readable(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
+    """Let Shift-Tab show the types of a function without quotes, and return it."""
+    hints = function.__annotations__
+    hints.update((key, _Unquoted(text)) for key, text in hints.items() if isinstance(text, str))
+    return function
+
+
+class _Unquoted(str):
+    """An annotation as it was written: `inspect` shows other strings with their quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 def _misfit(

@@ -145,15 +145,15 @@ class _Job:
         print(words, file=sys.stderr, flush=True)
 
     def _started(self, home: Path) -> list[LiveRun]:
-        from tradenb.exchanges.resolve_exchange import candle_source
         from tradenb.live import background
+        from tradenb.live.run_registry import live_source
 
         if self._exchange is None:
             raise UsageError(
                 "this script was exported with recorded candles, which have no next one; say which "
                 "exchange it is to run on, such as --exchange binance"
             )
-        source = candle_source(self._exchange)
+        source = live_source(self._exchange)
         return [
             background(
                 symbol,

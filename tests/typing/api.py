@@ -14,13 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import tradenb as tn
-from tradenb.backtest import Job, Result
+from tradenb.backtest import Job
 from tradenb.bus import Subscription
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.events import Event
 from tradenb.core.risk import Held, RiskBook
-from tradenb.core.signal import Candidate, Signal, Trade
-from tradenb.engine.context import Context
+from tradenb.core.signal import Signal
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 from tradenb.exporting import Exported
 from tradenb.live import AttachedRun
@@ -31,20 +29,20 @@ def one_at_a_time(book: RiskBook, candidate: Signal) -> str | None:
     assert_type(book.open_count, int)
     assert_type(book.scheduled_count, int)
     assert_type(book.signals, tuple[Held, ...])
-    assert_type(book.trades, tuple[Trade, ...])
+    assert_type(book.trades, tuple[tn.Trade, ...])
     assert_type(book.now, int)
     assert_type(candidate.entry, float)
     return "one position at a time" if book.open_count else None
 
 
-def note(event: Event) -> None:
+def note(event: tn.Event) -> None:
     assert_type(event.at, int)
     assert_type(event.signal_id, str | None)
     assert_type(event.pnl_percent, float | None)
 
 
 @tn.strategy("dip", every="5m", risk=[one_at_a_time, "portfolio"], history="3d", on_open=note)
-def dip(ctx: Context) -> Candidate | None:
+def dip(ctx: tn.Context) -> tn.Candidate | None:
     candles = ctx.candles("15m", 96)
     assert_type(candles, Candles)
     assert_type(candles.close, NDArray[np.float64])
@@ -68,12 +66,12 @@ assert_type(dip, StrategySpec)
 
 
 @tn.strategy("later", every="1h", risk=tn.risks.max_open(5, name="portfolio"))
-async def later(ctx: Context) -> None:
+async def later(ctx: tn.Context) -> None:
     return None
 
 
 class Dip(tn.Strategy):
-    def get_signal(self, ctx: Context) -> Candidate | None:
+    def get_signal(self, ctx: tn.Context) -> tn.Candidate | None:
         return None
 
 
@@ -121,20 +119,23 @@ result = tn.backtest.run(
     commands=[{"at": 1_709_251_200_000, "kind": "stop"}],
     progress=False,
 )
-assert_type(result, Result)
+assert_type(result, tn.Result)
 assert_type(result.events, pd.DataFrame)
 assert_type(result.trades, pd.DataFrame)
 assert_type(result.open, pd.DataFrame)
 assert_type(result.stats, "pd.Series[float]")
 assert_type(result.equity, "pd.Series[float]")
 assert_type(result.warnings, list[str])
-assert_type(result.event_list, list[Event])
-assert_type(result.trade_list, list[Trade])
+assert_type(result.event_list, list[tn.Event])
+assert_type(result.trade_list, list[tn.Trade])
 assert_type(result.figures, dict[str, float])
 assert_type(result.heatmap(), pd.DataFrame)
 assert_type(result.to_markdown(), str)
 assert_type(result.report("report.html"), Path)
 assert_type(result.report(), str)
+tn.backtest.run("BTCUSDT", strategy=tn.long, exchange=source)  # type: ignore[arg-type]
+tn.backtest.run("BTCUSDT", strategy=dip, exchange=pd.DataFrame())  # type: ignore[arg-type]
+tn.backtest.run("BTCUSDT", strategy=dip, exchange=source, start=1.5)  # type: ignore[arg-type]
 tn.backtest.run("BTCUSDT", exchange=source)  # type: ignore[call-arg]
 tn.backtest.run("BTCUSDT", dip, source)  # type: ignore[call-arg]
 tn.backtest.run("BTCUSDT", strategy=dip, exchange=source, rules={})  # type: ignore[arg-type]
@@ -144,7 +145,7 @@ assert_type(job, Job)
 assert_type(job.progress, float)
 assert_type(job.done, bool)
 assert_type(job.wait(1.0), bool)
-assert_type(job.result(timeout=1.0), Result)
+assert_type(job.result(timeout=1.0), tn.Result)
 
 
 @dip.indicators("15m", window=500, tolerance=1e-9)
@@ -175,17 +176,24 @@ assert_type(seen.clean, bool)
 assert_type(seen.leaks, pd.DataFrame)
 tn.lookahead(dip, exchange=source)  # type: ignore[call-arg]
 assert_type(
-    tn.live.background("BTCUSDT", strategy=dip, exchange=source, process=True, take_over=True),
+    tn.live.background("BTCUSDT", strategy=dip, exchange=connected, process=True, take_over=True),
     AttachedRun,
 )
-run = tn.live.background("BTCUSDT", strategy=dip, exchange=source)
+tn.live.background("BTCUSDT", strategy=dip, exchange=source)  # type: ignore[call-overload]
+tn.live.run("BTCUSDT", strategy=dip, exchange=source)  # type: ignore[arg-type]
+tn.live.rehearse("BTCUSDT", strategy=[dip], exchange=source)  # type: ignore[arg-type]
+tn.live.stop("BTCUSDT", ["dip"])  # type: ignore[arg-type]
+moment: tn.TimeLike = np.datetime64("2024-03-01")
+tn.live.rehearse("BTCUSDT", strategy="dip", exchange="binance", start=moment)
+run = tn.live.background("BTCUSDT", strategy=dip, exchange=connected)
+assert_type(run, tn.LiveRun)
 assert_type(run.report(), str)
 assert_type(run.report("live.html"), Path)
 run.report(5)  # type: ignore[call-overload]
-exported = tn.export("dip_bot.py", tn.live.background("BTCUSDT", strategy=dip, exchange=source))
+exported = tn.export("dip_bot.py", run)
 assert_type(exported, Exported)
 assert_type(exported.warnings, tuple[str, ...])
-lived = tn.parity(tn.live.background("BTCUSDT", strategy=dip, exchange=source))
+lived = tn.parity(run)
 assert_type(lived.causes, dict[str, int])
 assert_type(lived.table, pd.DataFrame)
 assert_type(lived.notes, list[str])

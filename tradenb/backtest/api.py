@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from tradenb.backtest.job import Job
 from tradenb.backtest.plan import make_plan
@@ -12,18 +11,21 @@ from tradenb.backtest.progress import Bar
 from tradenb.backtest.result import Result
 from tradenb.call_errors import explained
 from tradenb.core.rules import Rules
+from tradenb.core.timeframe import TimeLike
+from tradenb.engine.ports import CandleSource
+from tradenb.engine.specs.strategy_spec import StrategySpec
 
 
 @explained("tn.backtest.run")
 def run(
     symbols: str | Iterable[str],
     *,
-    strategy: Any,
-    exchange: Any,
-    start: Any = None,
-    end: Any = None,
+    strategy: StrategySpec | str | Iterable[StrategySpec | str],
+    exchange: CandleSource | str,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
     rules: Rules | None = None,
-    commands: Iterable[Mapping[str, Any]] = (),
+    commands: Iterable[Mapping[str, object]] = (),
     progress: bool = True,
 ) -> Result:
     """Run strategies over recorded candles.
@@ -70,12 +72,12 @@ def run(
 def background(
     symbols: str | Iterable[str],
     *,
-    strategy: Any,
-    exchange: Any,
-    start: Any = None,
-    end: Any = None,
+    strategy: StrategySpec | str | Iterable[StrategySpec | str],
+    exchange: CandleSource | str,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
     rules: Rules | None = None,
-    commands: Iterable[Mapping[str, Any]] = (),
+    commands: Iterable[Mapping[str, object]] = (),
 ) -> Job:
     """Run a backtest on a thread of its own and return at once.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
+from tradenb.call_errors import readable
 from tradenb.core.timeframe import MINUTE
 
 Position = Literal["long", "short"]
@@ -112,6 +113,7 @@ class Trade(NamedTuple):
         return (self.closed_at - self.opened_at) // MINUTE
 
 
+@readable
 def long(
     *,
     take_profit: float,
@@ -154,6 +156,7 @@ def long(
     return Candidate("long", take_profit, stop_loss, minutes, entry, id, note, size)
 
 
+@readable
 def short(
     *,
     take_profit: float,

@@ -10,8 +10,8 @@ from tradenb.call_errors import explained
 from tradenb.core.candles.arrays import NAMES, Candles, resample
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
-from tradenb.core.timeframe import iso, timeframe_ms, to_ms
-from tradenb.engine.ports import CandleRequest, Loaded
+from tradenb.core.timeframe import TimeLike, iso, timeframe_ms, to_ms
+from tradenb.engine.ports import CandleRequest, CandleSource, Loaded
 from tradenb.errors import CandleError
 from tradenb.exchanges.resolve_exchange import candle_source
 
@@ -25,9 +25,9 @@ _DELAY_S: Final = 0.5
 def candles(
     symbol: str,
     *,
-    exchange: Any,
-    start: Any = None,
-    end: Any = None,
+    exchange: CandleSource | str,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
     timeframe: str = "1m",
     progress: bool = True,
 ) -> pd.DataFrame:

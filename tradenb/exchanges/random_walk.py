@@ -21,7 +21,7 @@ from tradenb.call_errors import explained
 from tradenb.core.candles.arrays import Candles, Floats, candles_of
 from tradenb.core.candles.intake import Intake
 from tradenb.core.symbol import canonical
-from tradenb.core.timeframe import DAY, MINUTE, floor_to, to_ms
+from tradenb.core.timeframe import DAY, MINUTE, TimeLike, floor_to, to_ms
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.repr_card import Shown
 from tradenb.errors import UsageError, unknown
@@ -100,7 +100,7 @@ def random_walk(
     *,
     days: float = 90,
     symbols: Iterable[str] | None = None,
-    start: object = "2024-01-01",
+    start: TimeLike = "2024-01-01",
     price: float | None = None,
     volatility: float = 60.0,
     name: str = "random_walk",

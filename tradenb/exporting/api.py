@@ -12,7 +12,7 @@ from typing import Any, Final
 from tradenb.call_errors import explained
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
-from tradenb.core.timeframe import iso
+from tradenb.core.timeframe import TimeLike, iso
 from tradenb.engine.ports import CandleSource, LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -80,15 +80,15 @@ class Subject:
 @explained("tn.export")
 def export(
     path: str | os.PathLike[str],
-    what: Any,
+    what: LiveRun | StrategySpec | str | Sequence[LiveRun | StrategySpec | str],
     *,
     symbol: str | Sequence[str] | None = None,
-    exchange: Any = None,
-    start: Any = None,
-    end: Any = None,
+    exchange: CandleSource | str | None = None,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
     rules: Rules | None = None,
     home: str | Path | None = None,
-    candles: Any = None,
+    candles: CandleSource | str | None = None,
 ) -> Exported:
     """Write strategies to a script of their own, and prove that it gives the same trades.
 

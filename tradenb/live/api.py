@@ -5,12 +5,13 @@ from __future__ import annotations
 import builtins
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from tradenb.call_errors import explained
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
+from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.following import Following
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 def background(
     symbol: str,
     *,
-    strategy: Any,
-    exchange: Any,
+    strategy: StrategySpec | str,
+    exchange: LiveSource | str,
     rules: Rules | None = None,
     home: str | Path | None = None,
     take_over: bool = False,
@@ -40,8 +41,8 @@ def background(
 def background(
     symbol: str,
     *,
-    strategy: Any,
-    exchange: Any,
+    strategy: StrategySpec | str,
+    exchange: LiveSource | str,
     rules: Rules | None = None,
     home: str | Path | None = None,
     take_over: bool = False,
@@ -51,8 +52,8 @@ def background(
 def background(
     symbol: str,
     *,
-    strategy: Any,
-    exchange: Any,
+    strategy: StrategySpec | str,
+    exchange: LiveSource | str,
     rules: Rules | None = None,
     home: str | Path | None = None,
     take_over: bool = False,
@@ -114,8 +115,8 @@ def background(
 def run(
     symbol: str,
     *,
-    strategy: Any,
-    exchange: Any,
+    strategy: StrategySpec | str,
+    exchange: LiveSource | str,
     rules: Rules | None = None,
     home: str | Path | None = None,
 ) -> Following:
@@ -149,19 +150,19 @@ def run(
 
 
 @explained("tn.live.stop")
-def stop(symbol: str, strategy: Any) -> None:
+def stop(symbol: str, strategy: StrategySpec | str) -> None:
     """End a run gracefully: no new signals, an open position is followed to its close."""
     desk.find(symbol, strategy).stop()
 
 
 @explained("tn.live.pending")
-def pending(symbol: str, strategy: Any) -> Held | None:
+def pending(symbol: str, strategy: StrategySpec | str) -> Held | None:
     """Return the open signal of a run, or None."""
     return desk.find(symbol, strategy).position
 
 
 @explained("tn.live.scheduled")
-def scheduled(symbol: str, strategy: Any) -> Held | None:
+def scheduled(symbol: str, strategy: StrategySpec | str) -> Held | None:
     """Return the signal of a run that waits for its entry, or None."""
     return desk.find(symbol, strategy).scheduled
 

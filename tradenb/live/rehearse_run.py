@@ -10,7 +10,7 @@ from tradenb.call_errors import explained
 from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
-from tradenb.core.timeframe import iso
+from tradenb.core.timeframe import TimeLike, iso
 from tradenb.engine.arguments import period_of
 from tradenb.engine.ports import CandleRequest, CandleSource, Loaded
 from tradenb.engine.specs.registry import registry
@@ -33,10 +33,10 @@ END_S: Final = 10.0
 def rehearse(
     symbol: str,
     *,
-    strategy: Any,
-    exchange: Any,
-    start: Any = None,
-    end: Any = None,
+    strategy: StrategySpec | str,
+    exchange: CandleSource | str,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
     speed: float | None = 600,
     rules: Rules | None = None,
     home: str | Path | None = None,

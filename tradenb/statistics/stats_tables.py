@@ -14,6 +14,8 @@ from tradenb.statistics.figures import UNITS, figures
 if TYPE_CHECKING:
     import pandas
 
+    from tradenb.core.timeframe import TimeLike
+
 
 HEATMAP_COLUMNS: Final = (
     "count", "win_rate", "total_pnl", "avg_pnl", "expectancy", "sharpe", "profit_factor",
@@ -32,8 +34,8 @@ class _Row(NamedTuple):
 def stats(
     trades: pandas.DataFrame | Sequence[ClosedTrade],
     *,
-    start: object,
-    end: object,
+    start: TimeLike,
+    end: TimeLike,
     instances: int = 1,
     min_trades: int = 10,
     min_days: float = 14,
@@ -74,8 +76,8 @@ def heatmap(
     trades: pandas.DataFrame | Sequence[ClosedTrade],
     *,
     by: Literal["symbol", "strategy", "symbol:strategy"] = "symbol",
-    start: object = None,
-    end: object = None,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
     min_trades: int = 10,
     min_days: float = 14,
 ) -> pandas.DataFrame:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from tradenb import backtest
+from tradenb.call_errors import readable
 from tradenb.core.events import Event
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
-from tradenb.core.timeframe import MINUTE, floor_to, iso, to_ms
+from tradenb.core.timeframe import MINUTE, TimeLike, floor_to, iso, to_ms
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -54,13 +54,14 @@ class CrashReport:
         )
 
 
+@readable
 def crash_test(
     strategy: StrategySpec | str,
     *,
     exchange: CandleSource,
     symbol: str = "BTCUSDT",
-    start: Any,
-    end: Any,
+    start: TimeLike,
+    end: TimeLike,
     kills: int | None = 20,
     rules: Rules | None = None,
 ) -> CrashReport:
@@ -116,8 +117,8 @@ class _Test:
         spec: StrategySpec,
         symbol: str,
         source: CandleSource,
-        start: Any,
-        end: Any,
+        start: TimeLike,
+        end: TimeLike,
         rules: Rules,
     ) -> None:
         self._spec, self._symbol, self._source, self._rules = spec, symbol, source, rules

@@ -23,6 +23,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 
+from tradenb.call_errors import readable
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, TradenbError
 from tradenb.store.control import Request
@@ -68,6 +69,7 @@ class Outcome(NamedTuple):
     signature: str
 
 
+@readable
 def simulate(seed: int) -> Outcome:
     """Live the life of a seed, and judge it."""
     return Simulation(life_of(seed)).run()

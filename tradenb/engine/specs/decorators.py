@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tradenb.call_errors import explained
 from tradenb.engine.specs.registry import registry
@@ -18,6 +18,9 @@ from tradenb.engine.specs.strategy_spec import (
 )
 from tradenb.errors import SpecError
 
+if TYPE_CHECKING:
+    from tradenb.core.events import Event
+
 _TAKES: Final = ("book", "candidate")
 
 
@@ -29,13 +32,13 @@ def strategy(
     risk: RiskSpec | str | Iterable[RiskSpec | str] = (),
     history: str | None = None,
     vectorised: bool = False,
-    on_schedule: Callable[[Any], Any] | None = None,
-    on_open: Callable[[Any], Any] | None = None,
-    on_milestone: Callable[[Any], Any] | None = None,
-    on_close: Callable[[Any], Any] | None = None,
-    on_cancel: Callable[[Any], Any] | None = None,
-    on_ping: Callable[[Any], Any] | None = None,
-) -> Callable[[Any], StrategySpec]:
+    on_schedule: Callable[[Event], object] | None = None,
+    on_open: Callable[[Event], object] | None = None,
+    on_milestone: Callable[[Event], object] | None = None,
+    on_close: Callable[[Event], object] | None = None,
+    on_cancel: Callable[[Event], object] | None = None,
+    on_ping: Callable[[Event], object] | None = None,
+) -> Callable[[Callable[..., object] | Strategy], StrategySpec]:
     """Register a function (or a `Strategy` class) as a strategy.
 
     Parameters

@@ -10,12 +10,13 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tradenb.backtest.plan import make_plan
 from tradenb.call_errors import explained
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import iso
+from tradenb.core.timeframe import TimeLike, iso
+from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import LookaheadError, UsageError
@@ -108,12 +109,12 @@ class Lookahead:
 
 @explained("tn.lookahead")
 def lookahead(
-    strategy: Any,
+    strategy: StrategySpec | str,
     *,
     symbols: str | Iterable[str],
-    exchange: Any,
-    start: Any = None,
-    end: Any = None,
+    exchange: CandleSource | str,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
     rules: Rules | None = None,
     samples: int = 20,
     events: int | None = None,

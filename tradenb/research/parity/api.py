@@ -134,8 +134,8 @@ class Parity:
 def parity(
     run: Run | Sequence[AttachedRun] | str,
     *,
-    exchange: Any = None,
-    strategy: Any = None,
+    exchange: CandleSource | str | None = None,
+    strategy: StrategySpec | str | None = None,
     home: str | Path | None = None,
 ) -> Parity:
     """Compare a live or rehearsed run with the backtest of its period.

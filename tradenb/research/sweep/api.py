@@ -15,6 +15,8 @@ from tradenb.backtest.trial import Market
 from tradenb.call_errors import explained
 from tradenb.core.candles.arrays import NAMES, Candles, candles_of
 from tradenb.core.rules import Rules
+from tradenb.core.timeframe import TimeLike
+from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StrategyError, UsageError
@@ -28,6 +30,9 @@ from tradenb.store.paths import find_home
 from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    import distributed
     import pandas as pd
 
 log = logging.getLogger("tradenb")
@@ -39,11 +44,11 @@ def sweep(
     *,
     grid: Grid,
     symbols: str | Iterable[str],
-    exchange: Any,
-    start: Any = None,
-    end: Any = None,
+    exchange: CandleSource | str,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
     rules: Rules | None = None,
-    executor: Any = None,
+    executor: Executor | distributed.Client | None = None,
     home: str | Path | None = None,
     resume: bool = True,
     progress: bool = True,
@@ -107,7 +112,7 @@ def loaded(
     factory: Callable[..., StrategySpec],
     combination: Combination,
     symbols: Any,
-    exchange: Any,
+    exchange: CandleSource | str,
     start: Any,
     end: Any,
     rules: Rules | None,
@@ -146,7 +151,7 @@ def swept(
     *,
     exchange: str,
     memory: frozenset[str],
-    executor: Any = None,
+    executor: Executor | distributed.Client | None = None,
     home: str | Path | None = None,
     resume: bool = True,
     note: Callable[[int], object],

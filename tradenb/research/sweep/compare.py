@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
 from tradenb.backtest.plan import make_plan
 from tradenb.backtest.trial import Market, run_trial
 from tradenb.call_errors import explained
 from tradenb.core.rules import Rules
+from tradenb.core.timeframe import TimeLike
+from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError, unknown
@@ -26,12 +28,12 @@ METRICS: Final = (
 
 @explained("tn.compare")
 def compare(
-    strategies: Sequence[Any],
+    strategies: Iterable[StrategySpec | str],
     *,
     symbols: str | Iterable[str],
-    exchange: Any,
-    start: Any = None,
-    end: Any = None,
+    exchange: CandleSource | str,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
     rules: Rules | None = None,
     by: str = "sharpe",
 ) -> pd.DataFrame:

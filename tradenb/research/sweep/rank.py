@@ -13,6 +13,7 @@ from tradenb.view.charts.sweep_charts import sweep_heatmap, sweep_parallel
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects
 
 
 @explained("tn.research.ranking")
@@ -47,7 +48,7 @@ def ranking(table: pd.DataFrame, by: str = "sharpe", *, top: int = 20) -> pd.Dat
 @explained("tn.research.heatmap")
 def heatmap(
     table: pd.DataFrame, x: str | None = None, y: str | None = None, *, value: str = "sharpe"
-) -> Any:
+) -> plotly.graph_objects.Figure:
     """Draw a figure over two parameters of a sweep, by default the first two.
 
     Where the sweep had more parameters, the median over those is drawn.
@@ -67,7 +68,7 @@ def heatmap(
 
 
 @explained("tn.research.parallel")
-def parallel(table: pd.DataFrame, *, value: str = "sharpe") -> Any:
+def parallel(table: pd.DataFrame, *, value: str = "sharpe") -> plotly.graph_objects.Figure:
     """Draw each combination as a line through its parameters, count, win rate and a figure.
 
     Returns

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from tradenb.call_errors import explained
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import DAY, duration_ms, iso
+from tradenb.core.timeframe import DAY, TimeLike, duration_ms, iso
+from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError, unknown
 from tradenb.research.sweep.api import bar, loaded, parameters, swept, tell_failures
@@ -27,6 +28,9 @@ from tradenb.research.sweep.sweep_trial import Settings
 from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES, NEEDS_MORE, UNITS
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    import distributed
     import pandas as pd
 
 _SIGNIFICANT = 0.05
@@ -105,14 +109,14 @@ def walk_forward(
     *,
     grid: Grid,
     symbols: str | Iterable[str],
-    exchange: Any,
+    exchange: CandleSource | str,
     train: str,
     test: str,
-    start: Any = None,
-    end: Any = None,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
     metric: str = "sharpe",
     rules: Rules | None = None,
-    executor: Any = None,
+    executor: Executor | distributed.Client | None = None,
     home: str | Path | None = None,
     progress: bool = True,
 ) -> WalkForward:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from aiohttp import web
 
-from tradenb.core.timeframe import MINUTE
+from tradenb.core.timeframe import MINUTE, TimeLike
 from tradenb.engine.ports import CandleSource
 from tradenb.errors import UsageError
 from tradenb.testing.server import binance_api as binance
@@ -98,7 +98,7 @@ class ExchangeServer:
         *,
         symbols: str | Iterable[str] = "BTCUSDT",
         clock: Moving | None = None,
-        now: Any = None,
+        now: TimeLike | None = None,
         port: int = 0,
         weight_limit: int = 6000,
         window_s: float = 60.0,

@@ -10,7 +10,7 @@ import numpy as np
 
 from tradenb.core.candles.raw_rows import Rows
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, floor_to, to_ms
+from tradenb.core.timeframe import MINUTE, TimeLike, floor_to, to_ms
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import UsageError
 
@@ -33,7 +33,7 @@ class ServerClock:
         Seconds in one second: 0 stands still, 1 is real, 60 makes a minute of a second.
     """
 
-    def __init__(self, start: Any, *, speed: float = 0.0) -> None:
+    def __init__(self, start: TimeLike, *, speed: float = 0.0) -> None:
         self._start = to_ms(start, "start")
         self._speed = speed
         self._began = time.monotonic()
@@ -55,7 +55,7 @@ class WallClock:
         return time.time_ns() // 1_000_000
 
 
-def moved_to_now(given: Iterable[tuple[str, Rows]], now: Any) -> list[tuple[str, Rows]]:
+def moved_to_now(given: Iterable[tuple[str, Rows]], now: TimeLike) -> list[tuple[str, Rows]]:
     """Return candles as if a moment of theirs were now, moved by whole minutes.
 
     Raises

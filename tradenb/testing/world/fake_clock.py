@@ -20,7 +20,7 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
-from tradenb.core.timeframe import to_ms
+from tradenb.core.timeframe import TimeLike, to_ms
 
 T = TypeVar("T")
 NEVER: Final = "everybody waits, and nothing will ever happen"
@@ -44,7 +44,7 @@ class FakeClock:
 
     stepped = False
 
-    def __init__(self, start: Any) -> None:
+    def __init__(self, start: TimeLike) -> None:
         self.start = to_ms(start, "start")
         self.offset = 0
         self._passed = 0.0

@@ -16,6 +16,7 @@ from tradenb.bus import Bus
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event
 from tradenb.core.rules import Rules
+from tradenb.core.timeframe import TimeLike
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.live_run import LiveRun
@@ -70,7 +71,7 @@ class World:
         self,
         source: CandleSource | Mapping[str, Candles],
         *,
-        start: Any,
+        start: TimeLike,
         runs: Sequence[Wanted],
         rules: Rules | None = None,
         shelf: Callable[..., DiskShelf] = DiskShelf,
