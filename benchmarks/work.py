@@ -15,9 +15,9 @@ import numpy as np
 
 import tradenb as tn
 from tradenb.backtest.result import Result
+from tradenb.core.candidate import Candidate
 from tradenb.core.candles.arrays import Candles, candles_of
 from tradenb.core.candles.intake import Intake
-from tradenb.core.signal import Candidate
 from tradenb.engine.context import Context
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec

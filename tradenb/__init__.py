@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from tradenb import testing as testing
     from tradenb.backtest import Result as Result
     from tradenb.bus import subscribe as subscribe
+    from tradenb.core.candidate import Candidate as Candidate
+    from tradenb.core.candidate import long as long
+    from tradenb.core.candidate import short as short
     from tradenb.core.events import Event as Event
     from tradenb.core.rules import Rules as Rules
-    from tradenb.core.signal import Candidate as Candidate
     from tradenb.core.signal import Trade as Trade
-    from tradenb.core.signal import long as long
-    from tradenb.core.signal import short as short
     from tradenb.core.timeframe import TimeLike as TimeLike
     from tradenb.engine.context import Context as Context
     from tradenb.engine.specs import risks as risks
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: Final[dict[str, str]] = {
-    "Candidate": "tradenb.core.signal",
+    "Candidate": "tradenb.core.candidate",
     "Context": "tradenb.engine.context",
     "Event": "tradenb.core.events",
     "LiveRun": "tradenb.live",
@@ -89,11 +89,11 @@ _HOMES: Final[dict[str, str]] = {
     "export": "tradenb.exporting",
     "file_exchange": "tradenb.exchanges.tables.file_source",
     "frame_exchange": "tradenb.exchanges.tables.frame_source",
-    "long": "tradenb.core.signal",
+    "long": "tradenb.core.candidate",
     "lookahead": "tradenb.research.lookahead.api",
     "parity": "tradenb.research.parity.api",
     "risk": "tradenb.engine.specs.decorators",
-    "short": "tradenb.core.signal",
+    "short": "tradenb.core.candidate",
     "size_atr": "tradenb.sizing",
     "size_fixed": "tradenb.sizing",
     "size_kelly": "tradenb.sizing",

@@ -10,7 +10,7 @@ import pytest
 
 import tradenb as tn
 from tests.sources import exchange, flat, frame, market, minute
-from tradenb.core.events import EVENT_COLUMNS, OPEN_COLUMNS, TRADE_COLUMNS
+from tradenb.core.columns import EVENT_COLUMNS, OPEN_COLUMNS, TRADE_COLUMNS
 from tradenb.core.pnl import pnl_percent
 
 TIME = "datetime64[ms, UTC]"

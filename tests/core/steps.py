@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tests.sources import MINUTE, T0, candles, flat, minute
+from tradenb.core.candidate import long
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import NeedCandidate, NeedClearance, Refusal, State, Step
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Signal, long
+from tradenb.core.signal import Signal
 
 RULES = Rules()
 GRID = candles(flat(30))

@@ -6,12 +6,12 @@ import pytest
 
 from tests.core.steps import BUY, GRID, IDLE, RULES, entered, event
 from tests.sources import MINUTE, T0, candles, flat, minute
+from tradenb.core.candidate import short
 from tradenb.core.lifecycle.commands import give, stop
 from tradenb.core.lifecycle.machine import advance
 from tradenb.core.lifecycle.state import EXITS, Command, NeedCandidate, State, Step
 from tradenb.core.pnl import pnl_percent
 from tradenb.core.rules import Rules
-from tradenb.core.signal import short
 
 
 def test_stop_ends_an_idle_instance_at_once_and_twice_is_once():

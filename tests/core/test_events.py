@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tradenb.core.events import EVENT_COLUMNS, KINDS, OPEN_COLUMNS, TRADE_COLUMNS, Event, numbered
+from tradenb.core.columns import EVENT_COLUMNS, OPEN_COLUMNS, TRADE_COLUMNS
+from tradenb.core.events import KINDS, Event, numbered
 from tradenb.core.signal import Refused, Signal, Trade
 
 SIGNAL = Signal("a", "BTCUSDT", "dip", "short", 100.0, 98.0, 101.0, 240, 2.0, "top", 60_000)

@@ -11,9 +11,9 @@ from numbers import Real
 import numpy as np
 import pytest
 
+from tradenb.core.candidate import long, short
 from tradenb.core.lifecycle.validation import ID_LIMIT, NOTE_LIMIT, as_candidate, problems
 from tradenb.core.rules import Rules
-from tradenb.core.signal import long, short
 
 LONG = {"position": "long", "take_profit": 102.0, "stop_loss": 99.0, "minutes": 60}
 SHORT = {"position": "short", "take_profit": 98.0, "stop_loss": 101.0, "minutes": 60}

@@ -5,16 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tradenb.core.candidate import Candidate, long, reached, short, signal_of
 from tradenb.core.lifecycle.validation import as_candidate
-from tradenb.core.signal import (
-    Candidate,
-    Signal,
-    Trade,
-    long,
-    reached,
-    short,
-    signal_of,
-)
+from tradenb.core.signal import Signal, Trade
 
 LONG = {"position": "long", "take_profit": 102.0, "stop_loss": 99.0, "minutes": 60}
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tests.sources import Row, candles, minute
+from tradenb.core.candidate import Candidate, long, short
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.commands import give
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Candidate, long, short
 from tradenb.engine.call import Call, Pump
 from tradenb.engine.context import Context
 from tradenb.engine.history.windows import Histories

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.laws.generators import fixed_scenarios
 from tests.scenarios import on_tradenb
 from tests.store.samples import MINUTE, T0, body, state
-from tradenb.core.events import EVENT_COLUMNS, Event
+from tradenb.core.columns import EVENT_COLUMNS
+from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.signal import Refused, Signal, Trade
 from tradenb.engine.serialise import event_to_row, from_record, row_to_event, to_record

@@ -6,7 +6,8 @@ import sys
 import pandas as pd
 import pytest
 
-from tradenb.core.events import EVENT_COLUMNS, OPEN_COLUMNS, TRADE_COLUMNS, Event
+from tradenb.core.columns import EVENT_COLUMNS, OPEN_COLUMNS, TRADE_COLUMNS
+from tradenb.core.events import Event
 from tradenb.core.signal import Refused, Signal
 from tradenb.view.frames import event_frame, open_frame, trade_frame
 

@@ -187,7 +187,7 @@ class Work:
         numbering: Numbering,
     ) -> Instance:
         span = self.spans[symbol]
-        state = State(symbol, spec.name, spec.every_ms, span.start)
+        state = State(symbol=symbol, strategy=spec.name, every=spec.every_ms, cursor=span.start)
         for order in self.plan.orders:
             if order.symbol in (None, symbol) and order.strategy in (None, spec.name):
                 state = give(state, order.command)

@@ -155,5 +155,5 @@ def _order(item: Any, symbols: tuple[str, ...], specs: tuple[StrategySpec, ...])
     if strategy is not None and strategy not in names:
         raise unknown("strategy of a command", strategy, names)
     at = to_ms(item.get("at"), "at of a command")
-    command = Command(at, cast(CommandKind, kind), id, cancel_id)
+    command = Command(at=at, kind=cast(CommandKind, kind), id=id, cancel_id=cancel_id)
     return Order(command, symbol, strategy)

@@ -293,7 +293,7 @@ def _open_rows(session: Session, rules: Rules) -> list[OpenRow]:
             continue
         candles = instance.candles
         price = touch.market_price(candles, candles.index(state.cursor), rules)
-        if state.opened_at is None:
+        if state.is_scheduled:
             rows.append((state.symbol, state.strategy, signal.id, "scheduled", price, None))
             continue
         unrealised = pnl_percent(signal.position, signal.entry, price, rules)

@@ -1,11 +1,15 @@
-"""What happens, one record for every kind, and the table that frames and files are made from."""
+"""The record of an event, one for every kind; `core.columns` has the columns that follow from it.
+
+All code names the fields. Only the functions below go by their order, because they make most of
+the events of a run and names cost twice the time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
-from tradenb.core.signal import Position, Refused, Signal
+from tradenb.core.signal import Position, Quantity, Refused, Signal, Time
 
 Kind = Literal[
     "scheduled",
@@ -62,7 +66,7 @@ class Event(NamedTuple):
     """
 
     seq: int
-    at: int
+    at: Time
     symbol: str
     strategy: str
     kind: Kind
@@ -74,7 +78,7 @@ class Event(NamedTuple):
     late: bool = False
     note: str | None = None
     mode: str = "backtest"
-    wall: int | None = None
+    wall: Time | None = None
 
     @property
     def signal_id(self) -> str | None:
@@ -107,64 +111,63 @@ class Event(NamedTuple):
         return None if self.signal is None else self.signal.minutes
 
     @property
-    def size(self) -> float | None:
+    def size(self) -> Quantity | None:
         """Quantity, as the strategy gave it."""
         return None if self.signal is None else self.signal.size
 
 
-EVENT_COLUMNS: Final[dict[str, str]] = {
-    "seq": "int",
-    "at": "time",
-    "wall": "time",
-    "mode": "text",
-    "symbol": "text",
-    "strategy": "text",
-    "kind": "text",
-    "signal_id": "text",
-    "position": "text",
-    "price": "float",
-    "entry": "float",
-    "take_profit": "float",
-    "stop_loss": "float",
-    "minutes": "whole",
-    "size": "decimal",
-    "exit_reason": "text",
-    "pnl_percent": "float",
-    "level": "whole",
-    "late": "bool",
-    "note": "text",
-}
-"""Columns of an event frame in their order, and the sort of each (see `view.frames`)."""
+class Owner(Protocol):
+    """Whom an event is about: anything with a symbol and a strategy, such as a state."""
 
-TRADE_COLUMNS: Final[dict[str, str]] = {
-    "signal_id": "text",
-    "symbol": "text",
-    "strategy": "text",
-    "position": "text",
-    "opened_at": "time",
-    "closed_at": "time",
-    "minutes_held": "int",
-    "entry": "float",
-    "exit": "float",
-    "take_profit": "float",
-    "stop_loss": "float",
-    "size": "decimal",
-    "exit_reason": "text",
-    "pnl_percent": "float",
-    "late": "bool",
-    "note": "text",
-}
-"""Columns of a trade frame in their order, and the sort of each."""
+    @property
+    def symbol(self) -> str:
+        """Canonical symbol."""
 
-OPEN_COLUMNS: Final[dict[str, str]] = {
-    "symbol": "text",
-    "strategy": "text",
-    "signal_id": "text",
-    "state": "text",
-    "price": "float",
-    "pnl_percent": "float",
-}
-"""Columns of the frame of what is still open or scheduled at the end of a run."""
+    @property
+    def strategy(self) -> str:
+        """Name of the strategy."""
+
+
+def event_of(
+    owner: Owner,
+    at: int,
+    kind: Kind,
+    signal: Signal | Refused | None = None,
+    *,
+    price: float | None = None,
+    exit_reason: str | None = None,
+    pnl_percent: float | None = None,
+    level: int | None = None,
+    note: str | None = None,
+) -> Event:
+    """Make an event without a number yet."""
+    return Event(
+        0,
+        at,
+        owner.symbol,
+        owner.strategy,
+        kind,
+        signal,
+        price,
+        exit_reason,
+        pnl_percent,
+        level,
+        False,
+        note,
+    )
+
+
+def milestones_of(
+    owner: Owner, signal: Signal, found: Iterable[tuple[int, float, int]]
+) -> tuple[Event, ...]:
+    """Make the events of milestones: when, at which market price, and which level."""
+    symbol, strategy = owner.symbol, owner.strategy
+    return tuple(
+        [
+            Event(0, at, symbol, strategy, "milestone", signal, price, None, None, level)
+            for at, price, level in found
+        ]
+    )
 
 
 def numbered(

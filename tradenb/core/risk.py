@@ -23,6 +23,11 @@ class Held(NamedTuple):
     opened_at: int | None
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is open, not scheduled."""
+        return self.opened_at is not None
+
+    @property
     def id(self) -> str:
         """The signal's id."""
         return self.signal.id
@@ -118,12 +123,12 @@ class RiskBook(NamedTuple):
     @property
     def open_count(self) -> int:
         """How many signals are open."""
-        return sum(held.opened_at is not None for held in self.signals)
+        return sum(held.is_open for held in self.signals)
 
     @property
     def scheduled_count(self) -> int:
         """How many signals wait for their entry."""
-        return sum(held.opened_at is None for held in self.signals)
+        return sum(not held.is_open for held in self.signals)
 
     @property
     def trades(self) -> tuple[Trade, ...]:

@@ -1,33 +1,25 @@
-"""What a strategy answers, and what becomes of it: Candidate, Signal, Trade.
+"""The records of a signal and of a trade; each field is written down here, once.
 
-Nothing here knows time series, risk or users' functions. What is wrong with a candidate is said in
-`problems.py`.
+Documents, journal, views and frames follow from the annotations (`core.columns`,
+`engine.serialise`, `store.document.schema`). A new field takes a default, so that files without it
+are still read; which files it touches is said in CONTRIBUTING.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from itertools import repeat
+from typing import Annotated, Any, Literal, NamedTuple
 
-from tradenb.call_errors import readable
 from tradenb.core.timeframe import MINUTE
 
 Position = Literal["long", "short"]
 ExitReason = Literal["take_profit", "stop_loss", "time_expired", "flattened"]
 
-ENTRY_REACHED: Final = "entry already reached"
-
-
-class Candidate(NamedTuple):
-    """A proposal of a strategy, not checked yet; made by `long` and `short`."""
-
-    position: object = None
-    take_profit: object = None
-    stop_loss: object = None
-    minutes: object = None
-    entry: object = None
-    id: object = None
-    note: object = None
-    size: object = None
+Time = Annotated[int, "time"]
+"""Milliseconds since 1970, UTC; a time in frames."""
+Quantity = Annotated[float, "decimal"]
+"""A number that is missing in frames, not NaN, where it is not given."""
 
 
 class Signal(NamedTuple):
@@ -58,9 +50,9 @@ class Signal(NamedTuple):
     take_profit: float
     stop_loss: float
     minutes: int
-    size: float | None
+    size: Quantity | None
     note: str | None
-    at: int
+    at: Time
 
 
 class Refused(NamedTuple):
@@ -95,13 +87,13 @@ class Trade(NamedTuple):
     symbol: str
     strategy: str
     position: Position
-    opened_at: int
-    closed_at: int
+    opened_at: Time
+    closed_at: Time
     entry: float
     exit: float
     take_profit: float
     stop_loss: float
-    size: float | None
+    size: Quantity | None
     exit_reason: ExitReason
     pnl_percent: float
     late: bool
@@ -113,104 +105,47 @@ class Trade(NamedTuple):
         return (self.closed_at - self.opened_at) // MINUTE
 
 
-@readable
-def long(
+def closed_trade(
+    signal: Signal,
+    opened_at: int,
+    closed_at: int,
+    exit: float,
+    exit_reason: ExitReason,
+    pnl_percent: float,
     *,
-    take_profit: float,
-    stop_loss: float,
-    minutes: int,
-    entry: float | None = None,
-    id: str | None = None,
-    note: str | None = None,
-    size: float | None = None,
-) -> Candidate:
-    """Propose to buy, expecting the price to rise.
-
-    Parameters
-    ----------
-    take_profit : float
-        Price above the entry at which to leave with a profit.
-    stop_loss : float
-        Price below the entry at which to leave with a loss.
-    minutes : int
-        Longest time to hold the position, 1 to `Rules.max_signal_minutes`.
-    entry : float, optional
-        Limit price: buy here or better. Without it, buy at the market price.
-    id : str, optional
-        Your own name for the signal, at most 300 characters; used once.
-    note : str, optional
-        Words carried along on the events and the trade, at most 2,000 characters.
-    size : float, optional
-        Quantity, carried along on the events and the trade.
-
-    Returns
-    -------
-    Candidate
-        It is checked when the strategy returns it; broken rules make a `rejected` event.
-
-    Examples
-    --------
-    >>> long(take_profit=102.0, stop_loss=99.0, minutes=240).position
-    'long'
-    """
-    return Candidate("long", take_profit, stop_loss, minutes, entry, id, note, size)
-
-
-@readable
-def short(
-    *,
-    take_profit: float,
-    stop_loss: float,
-    minutes: int,
-    entry: float | None = None,
-    id: str | None = None,
-    note: str | None = None,
-    size: float | None = None,
-) -> Candidate:
-    """Propose to sell, expecting the price to fall; `take_profit` is below, `stop_loss` above.
-
-    The parameters are those of `long`.
-
-    Examples
-    --------
-    >>> short(take_profit=98.0, stop_loss=101.0, minutes=240).position
-    'short'
-    """
-    return Candidate("short", take_profit, stop_loss, minutes, entry, id, note, size)
-
-
-def signal_of(
-    candidate: Candidate, *, id: str, symbol: str, strategy: str, price: float, at: int
-) -> Signal:
-    """Make the signal of a candidate without problems; its entry is the price it will get."""
-    position: Position = "long" if candidate.position == "long" else "short"
-    entry = None if candidate.entry is None else float(candidate.entry)  # type: ignore[arg-type]
-    note = candidate.note
-    if entry is None or reached(position, entry, price):
-        if entry is not None:
-            note = f"{note}; {ENTRY_REACHED}" if note else ENTRY_REACHED
-        entry = price
-    size = None if candidate.size is None else float(candidate.size)  # type: ignore[arg-type]
-    return Signal(
-        id,
-        symbol,
-        strategy,
-        position,
-        entry,
-        float(candidate.take_profit),  # type: ignore[arg-type]
-        float(candidate.stop_loss),  # type: ignore[arg-type]
-        int(candidate.minutes),  # type: ignore[call-overload]
-        size,
-        note,  # type: ignore[arg-type]
-        at,
+    late: bool = False,
+) -> Trade:
+    """Make the trade of a signal that was opened and closed."""
+    return Trade(
+        signal.id,
+        signal.symbol,
+        signal.strategy,
+        signal.position,
+        opened_at,
+        closed_at,
+        signal.entry,
+        exit,
+        signal.take_profit,
+        signal.stop_loss,
+        signal.size,
+        exit_reason,
+        pnl_percent,
+        late,
+        signal.note,
     )
 
 
-def reached(position: Position, entry: float, price: float) -> bool:
-    """Tell whether the market price is at the limit entry or better."""
-    return price <= entry if position == "long" else price >= entry
+def signal_of_trade(trade: Trade) -> Signal:
+    """Return the signal of a trade; its minutes are those that it lasted, its `at` the opening."""
+    known = trade._asdict() | {
+        "id": trade.signal_id,
+        "minutes": trade.minutes_held,
+        "at": trade.opened_at,
+    }
+    return Signal(**{name: known[name] for name in Signal._fields})
 
 
-def is_position(value: object) -> bool:
-    """Tell whether the value is one of the two position words."""
-    return isinstance(value, str) and value in ("long", "short")
+def trades_of_columns(columns: Mapping[str, Iterable[Any]]) -> list[Trade]:
+    """Make trades of columns, which are equally long or endless; what is missing has no value."""
+    given = (columns.get(name, repeat(Trade._field_defaults.get(name))) for name in Trade._fields)
+    return list(map(Trade._make, zip(*given, strict=False)))

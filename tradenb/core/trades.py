@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
-from tradenb.core.signal import Signal, Trade
+from tradenb.core.signal import Signal, Trade, closed_trade
 
 if TYPE_CHECKING:
     from tradenb.core.events import Event
@@ -43,21 +43,14 @@ def trade_of(opened: Event | None, closed: Event) -> Trade | None:
     signal, exit, percent = closed.signal, closed.price, closed.pnl_percent
     if not isinstance(signal, Signal) or exit is None or percent is None:
         return None
-    return Trade(
-        signal_id=signal.id,
-        symbol=signal.symbol,
-        strategy=signal.strategy,
-        position=signal.position,
-        opened_at=closed.at if opened is None else opened.at,
-        closed_at=closed.at,
-        entry=signal.entry,
-        exit=exit,
-        take_profit=signal.take_profit,
-        stop_loss=signal.stop_loss,
-        size=signal.size,
-        exit_reason=cast("ExitReason", closed.exit_reason),
-        pnl_percent=percent,
+    # Events on disk have no column for the note of their signal; `opened` carries it.
+    note = signal.note if opened is None else opened.note
+    return closed_trade(
+        signal._replace(note=note),
+        closed.at if opened is None else opened.at,
+        closed.at,
+        exit,
+        cast("ExitReason", closed.exit_reason),
+        percent,
         late=closed.late,
-        # Events on disk have no column for the note of their signal; `opened` carries it.
-        note=signal.note if opened is None else opened.note,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tradenb.core.signal import Candidate, long, short
+from tradenb.core.candidate import Candidate, long, short
 from tradenb.engine.specs.decorators import strategy
 from tradenb.engine.specs.risks import cooldown
 from tradenb.engine.specs.strategy_spec import StrategySpec

@@ -1,26 +1,33 @@
-"""The machine's state and events as plain dicts, and back: what the store keeps.
+"""The machine's state and events as plain dicts, and back: what the store writes to disk.
 
 Pure functions. The dicts hold int, float, str, bool, None, lists and dicts only, so JSON gives them
 back exactly: a float is written with the digits that lead to the same double. What is read has been
-checked by the store (`store.document.schema`), which knows these forms and not the machine.
+checked by the store (`store.document.schema`). A field that a file does not have yet gets the
+default of its record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import asdict
+from typing import Any, Final, get_args, get_type_hints
 
-from tradenb.core.events import EVENT_COLUMNS, Event
+from tradenb.core.columns import EVENT_COLUMNS, SIGNAL_COLUMNS
+from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.signal import Refused, Signal, Trade
 
 Record = dict[str, Any]
 
-_PRICES: Final = frozenset(
-    {"price", "entry", "exit", "take_profit", "stop_loss", "size", "pnl_percent"}
+_FLOATS: Final = frozenset(
+    name
+    for record in (Signal, Trade, Event)
+    for name, hint in get_type_hints(record).items()
+    if float in (hint, *get_args(hint))
 )
 _WHOLE: Final = {"int", "time", "whole"}
 _DECIMAL: Final = {"float", "decimal"}
+_COLUMN_OF: Final = {field: column for column, field in SIGNAL_COLUMNS.items()}
 
 
 def to_record(state: State) -> Record:
@@ -36,20 +43,19 @@ def to_record(state: State) -> Record:
         An open signal is under "signal", a scheduled one under "scheduled".
     """
     held = None if state.signal is None else state.signal._asdict()
-    is_open = state.opened_at is not None
     return {
         "symbol": state.symbol,
         "strategy": state.strategy,
         "every": state.every,
         "cursor": state.cursor,
-        "signal": held if is_open else None,
-        "scheduled": None if is_open else held,
+        "signal": held if state.is_open else None,
+        "scheduled": None if state.is_open else held,
         "opened_at": state.opened_at,
         "milestones": {"gained": state.gained, "lost": state.lost},
         "warming": state.warming,
         "stopping": state.stopping,
         "done": state.done,
-        "commands": [_command_record(command) for command in state.commands],
+        "commands": [asdict(command) for command in state.commands],
         "ids": list(state.ids),
         "trades": [trade._asdict() for trade in state.trades],
     }
@@ -90,57 +96,23 @@ def row_to_event(row: Mapping[str, Any]) -> Event:
     returned has the event's note and moment instead.
     """
     row = _exact(row)
-    return Event(
-        seq=row["seq"],
-        at=row["at"],
-        symbol=row["symbol"],
-        strategy=row["strategy"],
-        kind=row["kind"],
-        signal=_signal_of_row(row),
-        price=row["price"],
-        exit_reason=row["exit_reason"],
-        pnl_percent=row["pnl_percent"],
-        level=row["level"],
-        late=row["late"],
-        note=row["note"],
-        mode=row["mode"],
-        wall=row["wall"],
-    )
+    own = {name: row[name] for name in Event._fields if name != "signal"}
+    return Event(**own, signal=_signal_of_row(row))
 
 
 def _signal_of_row(row: Mapping[str, Any]) -> Signal | Refused | None:
     if row["signal_id"] is None:
         return None
     if row["entry"] is None:
-        return Refused(row["signal_id"], row["position"])
-    return Signal(
-        id=row["signal_id"],
-        symbol=row["symbol"],
-        strategy=row["strategy"],
-        position=row["position"],
-        entry=row["entry"],
-        take_profit=row["take_profit"],
-        stop_loss=row["stop_loss"],
-        minutes=row["minutes"],
-        size=row["size"],
-        note=row["note"],
-        at=row["at"],
-    )
-
-
-def _command_record(command: Command) -> Record:
-    return {
-        "at": command.at,
-        "kind": command.kind,
-        "id": command.id,
-        "cancel_id": command.cancel_id,
-    }
+        return Refused(id=row["signal_id"], position=row["position"])
+    columns = {name: _COLUMN_OF.get(name, name) for name in Signal._fields}
+    return Signal(**{name: row[column] for name, column in columns.items() if column in row})
 
 
 def _exact(record: Mapping[str, Any]) -> Record:
     """Undo what other tools do to JSON: they write 100.0 as 100."""
     return {
-        name: float(value) if name in _PRICES and value is not None else value
+        name: float(value) if name in _FLOATS and value is not None else value
         for name, value in record.items()
     }
 

@@ -87,17 +87,13 @@ class AttachedRun(Reported):
     def position(self) -> Held | None:
         """The open signal, or None."""
         state = self._state()
-        if state is None or state.signal is None or state.opened_at is None:
-            return None
-        return Held(state.signal, state.opened_at)
+        return state.held if state is not None and state.is_open else None
 
     @property
     def scheduled(self) -> Held | None:
         """The signal that waits for its entry, or None."""
         state = self._state()
-        if state is None or state.signal is None or state.opened_at is not None:
-            return None
-        return Held(state.signal, None)
+        return state.held if state is not None and state.is_scheduled else None
 
     @property
     def body(self) -> dict[str, Any]:

@@ -260,9 +260,7 @@ class LiveRun(Reported):
         state = self.committed  # what is on disk, once there was a commit
         if state is None and self.instance is not None:
             state = self.instance.state
-        if state is None or state.signal is None or (state.opened_at is not None) != opened:
-            return None
-        return Held(state.signal, state.opened_at)
+        return state.held if state is not None and state.is_open == opened else None
 
     def _decide(self, decision: Decision) -> None:
         if not self.undecided:
@@ -278,7 +276,7 @@ class LiveRun(Reported):
         if self.status != "running":
             raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
         id, cancel_id = label_of(id, "id"), label_of(cancel_id, "cancel_id")
-        self.take(Command(self._clock.now(), kind, id, cancel_id))
+        self.take(Command(at=self._clock.now(), kind=kind, id=id, cancel_id=cancel_id))
 
     async def _until_ended(self) -> None:
         while not self._ended.is_set():  # noqa: ASYNC110 - it is set on another thread

@@ -116,7 +116,15 @@ def _shelf_of(
     kept = shelf.open()
     if kept is None or kept.start != first or not _is_unfinished(kept.state, last):
         shelf.begin_anew()
-        kept = Kept(State(name, spec.name, spec.every_ms, first), "{}", 0, first, 0, (), 0)
+        kept = Kept(
+            State(symbol=name, strategy=spec.name, every=spec.every_ms, cursor=first),
+            "{}",
+            0,
+            first,
+            0,
+            (),
+            0,
+        )
     return shelf, kept
 
 

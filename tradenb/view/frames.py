@@ -1,6 +1,6 @@
 """Events, trades and open positions as DataFrames whose dtypes never depend on the rows.
 
-The column tables in `core/events.py` say which columns there are and of which sort; here each sort
+The column tables in `core/columns.py` say which columns there are and of which sort; here each sort
 gets its dtype. Frames are built column by column: 200,000 events take a fraction of a second.
 """
 
@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from tradenb.core.events import EVENT_COLUMNS, OPEN_COLUMNS, TRADE_COLUMNS, Event
+from tradenb.core.columns import EVENT_COLUMNS, OPEN_COLUMNS, SIGNAL_COLUMNS, TRADE_COLUMNS
+from tradenb.core.events import Event
 from tradenb.core.signal import Trade
 
 if TYPE_CHECKING:
@@ -23,16 +24,6 @@ Coverages: TypeAlias = "Mapping[tuple[str, str], Sequence[Coverage]]"
 """In how much of a run each indicator had a value, by (strategy, symbol)."""
 OpenRow: TypeAlias = tuple[str, str, str, str, float, float | None]
 """What is open at the end of a run: the values of `OPEN_COLUMNS`; no pnl_percent if scheduled."""
-
-_OF_SIGNAL: Final = {
-    "signal_id": "id",
-    "position": "position",
-    "entry": "entry",
-    "take_profit": "take_profit",
-    "stop_loss": "stop_loss",
-    "minutes": "minutes",
-    "size": "size",
-}
 
 
 def event_frame(events: Sequence[Event]) -> pandas.DataFrame:
@@ -56,8 +47,8 @@ def event_frame(events: Sequence[Event]) -> pandas.DataFrame:
     signals = [event.signal for event in events]
     columns: dict[str, list[Any]] = {}
     for name in EVENT_COLUMNS:
-        if name in _OF_SIGNAL:
-            read = attrgetter(_OF_SIGNAL[name])
+        if name in SIGNAL_COLUMNS:
+            read = attrgetter(SIGNAL_COLUMNS[name])
             columns[name] = [None if signal is None else read(signal) for signal in signals]
         else:
             columns[name] = list(map(attrgetter(name), events))

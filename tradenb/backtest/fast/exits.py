@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from tradenb.core import touch
+from tradenb.core.candidate import plain_signal
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.opened import exit_of
 from tradenb.core.rules import Rules
-from tradenb.core.signal import ExitReason, Position, Signal
+from tradenb.core.signal import ExitReason, Position
 from tradenb.core.timeframe import MINUTE
 
 _LARGEST: Final = 1_000_000
@@ -77,7 +78,7 @@ class Outcomes:
         if touched >= 0:
             position: Position = "long" if long else "short"
             at = candles.start + (row + 1) * MINUTE
-            signal = Signal("", "", "", position, 0.0, target, stop, minutes, None, None, at)
+            signal = plain_signal("", "", "", position, 0.0, target, stop, minutes, at)
             return Exit(touched, *exit_of(signal, touch.extremes(candles, touched, rules), rules))
         if row + minutes > last:
             return None

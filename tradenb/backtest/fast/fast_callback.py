@@ -87,7 +87,7 @@ def asked(instance: Instance, outcomes: Outcomes, tally: Tally) -> Pump:
 def _follow(state: State, outcomes: Outcomes, tally: Tally) -> tuple[State, int]:
     """Follow a signal to its end; return the idle state and when it may be asked again."""
     candles, rules = outcomes.candles, outcomes.rules
-    if state.opened_at is None:
+    if state.is_scheduled:
         state = _activated(state, outcomes, tally)
     signal, opened_at = state.signal, state.opened_at
     if signal is None:
@@ -108,7 +108,7 @@ def _follow(state: State, outcomes: Outcomes, tally: Tally) -> tuple[State, int]
 def _activated(state: State, outcomes: Outcomes, tally: Tally) -> State:
     """Let the machine wait for an entry: opened, gone, opened and closed, or waiting at the end."""
     candles, rules = outcomes.candles, outcomes.rules
-    while state.signal is not None and state.opened_at is None:
+    while state.is_scheduled:
         step = advance(state, candles, rules)
         if isinstance(step.need, NeedClearance):
             step = answer(step.state, step.need, None, candles, rules)

@@ -21,7 +21,7 @@ from tradenb.core.candles.arrays import Floats
 from tradenb.core.events import Event, numbered
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import NeedCandidate, NeedClearance, State
-from tradenb.core.signal import Trade
+from tradenb.core.signal import Trade, trades_of_columns
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.vectorised import LONG, Table
@@ -116,36 +116,23 @@ class Chase:
         asks, places = self._asks, self._places[: len(self.exits)]
         symbol, strategy = self._begun.symbol, self._begun.strategy
         percent, opened_at, closed_at = self.closed()
-        columns: list[Any] = [
-            opened_at,
-            closed_at,
-            asks.long(places),
-            asks.price(places),
-            asks.table.numbers["take_profit"][places],
-            asks.table.numbers["stop_loss"][places],
-            percent,
-        ]
-        rows = zip(*(column.tolist() for column in columns), self.exits, strict=True)
-        return [
-            Trade(
-                f"{strategy}-{symbol}-{at}",
-                symbol,
-                strategy,
-                "long" if long else "short",
-                at,
-                end,
-                entry,
-                exit.price,
-                target,
-                stop,
-                None,
-                exit.reason,
-                percent,
-                False,
-                None,
-            )
-            for at, end, long, entry, target, stop, percent, exit in rows
-        ]
+        at, table = opened_at.tolist(), asks.table
+        return trades_of_columns(
+            {
+                "signal_id": [f"{strategy}-{symbol}-{each}" for each in at],
+                "symbol": itertools.repeat(symbol),
+                "strategy": itertools.repeat(strategy),
+                "position": ["long" if long else "short" for long in asks.long(places).tolist()],
+                "opened_at": at,
+                "closed_at": closed_at.tolist(),
+                "entry": asks.price(places).tolist(),
+                "exit": [exit.price for exit in self.exits],
+                "take_profit": table.numbers["take_profit"][places].tolist(),
+                "stop_loss": table.numbers["stop_loss"][places].tolist(),
+                "exit_reason": [exit.reason for exit in self.exits],
+                "pnl_percent": percent.tolist(),
+            }
+        )
 
     def events(self) -> list[Event]:
         """Let the machine make the events."""

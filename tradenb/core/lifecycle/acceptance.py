@@ -6,9 +6,10 @@ import math
 from collections.abc import Collection
 from typing import NamedTuple
 
+from tradenb.core.candidate import Candidate, is_position, plain_signal, signal_of
 from tradenb.core.lifecycle.validation import ID_LIMIT, TOLERANCE, as_candidate, problems
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Candidate, Position, Refused, Signal, is_position, signal_of
+from tradenb.core.signal import Position, Refused, Signal
 
 
 class Invalid(NamedTuple):
@@ -69,10 +70,11 @@ def _plain(
 
     Of all others nothing is said.
     """
-    position, target, stop, minutes, entry, named, note, size = candidate
+    position, minutes = candidate.position, candidate.minutes
+    target, stop = candidate.take_profit, candidate.stop_loss
     if type(target) is not float or type(stop) is not float or type(minutes) is not int:
         return None
-    if not (entry is named is note is size is None):
+    if not candidate.is_plain:
         return None
     side: Position
     if position == "long":
@@ -87,5 +89,5 @@ def _plain(
         and loss <= rules.max_stop_loss_percent + TOLERANCE
         and 1 <= minutes <= rules.max_signal_minutes
     ):
-        return Signal(id, symbol, strategy, side, price, target, stop, minutes, None, None, at)
+        return plain_signal(id, symbol, strategy, side, price, target, stop, minutes, at)
     return None

@@ -23,7 +23,7 @@ def stop(state: State, at: int) -> State:
     """
     if state.signal is None:
         return state._replace(stopping=True, done=True, commands=())
-    return give(state, Command(at, "stop"))
+    return give(state, Command(at=at, kind="stop"))
 
 
 def give(state: State, command: Command) -> State:
@@ -57,7 +57,7 @@ def obey(state: State, candles: Candles, rules: Rules, at: int) -> Step:
             state = state._replace(stopping=True, done=state.signal is None)
         if state.signal is None:
             continue
-        if state.opened_at is not None:
+        if state.is_open:
             flattened = flattened or command.kind == "flatten"
         elif _ends_scheduled(command, state.signal):
             note = command.cancel_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tradenb.core import touch
 from tradenb.core.candles.arrays import Candles
+from tradenb.core.events import event_of
 from tradenb.core.lifecycle.acceptance import judge
 from tradenb.core.lifecycle.state import (
     ASKS,
@@ -16,7 +17,7 @@ from tradenb.core.lifecycle.state import (
     State,
     Step,
 )
-from tradenb.core.lifecycle.transitions import event_of, refused_by_risk, remember
+from tradenb.core.lifecycle.transitions import refused_by_risk, remember
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import MINUTE, floor_to

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tradenb.core import touch
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.events import Event
+from tradenb.core.events import Event, event_of, milestones_of
 from tradenb.core.lifecycle.state import EXITS, Need, State, Step
-from tradenb.core.lifecycle.transitions import event_of, idle_after, remember
+from tradenb.core.lifecycle.transitions import idle_after, remember
 from tradenb.core.pnl import pnl_percent
 from tradenb.core.rules import Rules
-from tradenb.core.signal import ExitReason, Signal, Trade
+from tradenb.core.signal import ExitReason, Signal, closed_trade
 from tradenb.core.timeframe import MINUTE
 
 
@@ -63,23 +63,10 @@ def _milestones(
     prices = touch.market_prices(candles, start, stop, rules)
     found = touch.milestones(prices, signal, gained=state.gained, lost=state.lost)
     first, price_at = candles.start + (start + 1) * MINUTE, prices.item
-    symbol, strategy = state.symbol, state.strategy
-    return tuple(
-        [
-            Event(
-                0,
-                first + offset * MINUTE,
-                symbol,
-                strategy,
-                "milestone",
-                signal,
-                price_at(offset),
-                None,
-                None,
-                level,
-            )
-            for offset, level in found
-        ]
+    return milestones_of(
+        state,
+        signal,
+        [(first + offset * MINUTE, price_at(offset), level) for offset, level in found],
     )
 
 
@@ -95,23 +82,7 @@ def close(
 ) -> Step:
     """Close a signal at a price, after the events on the way there."""
     percent = pnl_percent(signal.position, signal.entry, price, rules)
-    trade = Trade(
-        signal.id,
-        signal.symbol,
-        signal.strategy,
-        signal.position,
-        opened_at,
-        at,
-        signal.entry,
-        price,
-        signal.take_profit,
-        signal.stop_loss,
-        signal.size,
-        reason,
-        percent,
-        False,
-        signal.note,
-    )
+    trade = closed_trade(signal, opened_at, at, price, reason, percent)
     closed = event_of(
         state, at, "closed", signal, price=price, exit_reason=reason, pnl_percent=percent
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tradenb.core import touch
 from tradenb.core.candles.arrays import Candles
+from tradenb.core.events import event_of
 from tradenb.core.lifecycle.opened import close
 from tradenb.core.lifecycle.state import ENTRIES, EXITS, Need, NeedClearance, Refusal, State, Step
-from tradenb.core.lifecycle.transitions import event_of, idle_after, refused_by_risk
+from tradenb.core.lifecycle.transitions import idle_after, refused_by_risk
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import MINUTE

@@ -7,7 +7,8 @@ from enum import IntEnum
 from typing import Final, Literal, NamedTuple
 
 from tradenb.core.events import Event
-from tradenb.core.signal import Signal, Trade
+from tradenb.core.risk import Held
+from tradenb.core.signal import Signal, Time, Trade
 
 REMEMBERED: Final = 1_000
 CommandKind = Literal["cancel", "stop", "flatten"]
@@ -39,7 +40,7 @@ class Command:
         Comes back in the note of the cancelled event.
     """
 
-    at: int
+    at: Time
     kind: CommandKind
     id: str | None = None
     cancel_id: str | None = None
@@ -88,11 +89,29 @@ class State(NamedTuple):
     ids: tuple[str, ...] = ()
     trades: tuple[Trade, ...] = ()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds a position."""
+        return self.opened_at is not None
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether its signal waits for the entry."""
+        return self.signal is not None and self.opened_at is None
+
+    @property
+    def held(self) -> Held | None:
+        """What it holds, open or scheduled."""
+        return None if self.signal is None else Held(self.signal, self.opened_at)
+
     def moved(self, cursor: int) -> State:
         """Return the same with another cursor, in a fifth of the time `_replace` takes."""
         fields = list(self)
-        fields[3] = cursor
+        fields[_CURSOR] = cursor
         return tuple.__new__(State, fields)
+
+
+_CURSOR: Final = State._fields.index("cursor")
 
 
 class NeedCandles(NamedTuple):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from tradenb.core.events import Event, Kind
+from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.state import REMEMBERED, Refusal, State
 from tradenb.core.lifecycle.validation import NOTE_LIMIT
-from tradenb.core.signal import Refused, Signal, Trade
+from tradenb.core.signal import Signal, Trade
 from tradenb.core.timeframe import MINUTE
 
 Item = TypeVar("Item")
@@ -38,32 +38,3 @@ def refused_by_risk(state: State, at: int, signal: Signal, price: float, refusal
 def remember(items: tuple[Item, ...], item: Item) -> tuple[Item, ...]:
     """Add an item; the last 1,000 are kept."""
     return items[1 - REMEMBERED :] + (item,)  # noqa: RUF005 - (*items, item) copies twice
-
-
-def event_of(
-    state: State,
-    at: int,
-    kind: Kind,
-    signal: Signal | Refused | None = None,
-    *,
-    price: float | None = None,
-    exit_reason: str | None = None,
-    pnl_percent: float | None = None,
-    level: int | None = None,
-    note: str | None = None,
-) -> Event:
-    """Make an event of an instance, without a number yet."""
-    return Event(
-        0,
-        at,
-        state.symbol,
-        state.strategy,
-        kind,
-        signal,
-        price,
-        exit_reason,
-        pnl_percent,
-        level,
-        False,
-        note,
-    )

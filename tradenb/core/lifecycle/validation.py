@@ -8,19 +8,10 @@ from collections.abc import Collection, Mapping
 from numbers import Integral, Real
 from typing import Final, NamedTuple
 
+from tradenb.core.candidate import Candidate, is_position, reached
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Candidate, is_position, reached
 
-FIELDS: Final = (
-    "position",
-    "take_profit",
-    "stop_loss",
-    "minutes",
-    "entry",
-    "id",
-    "note",
-    "size",
-)
+FIELDS: Final = Candidate._fields
 # What a person calls half a percent passes, although 1.005 x price is mostly a hair below it.
 TOLERANCE: Final = 1e-9
 # Ids and notes are in the document, the journal and the log, again with every event.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final
 
 from tradenb.core import touch
-from tradenb.core.events import Event, Kind
+from tradenb.core.events import Event, Kind, event_of
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import (
     ASKS,
@@ -251,15 +251,12 @@ class Session:
             book.add(trade)
 
     def _pings(self, instance: Instance) -> bool:
-        state = instance.state
-        asked_for = "ping" in instance.callbacks
-        return asked_for and state.signal is not None and state.opened_at is None
+        return "ping" in instance.callbacks and instance.state.is_scheduled
 
     def _ping(self, instance: Instance, at: int) -> None:
         state, candles = instance.state, instance.candles
         price = touch.market_price(candles, candles.index(at), instance.rules)
-        event = Event(0, at, state.symbol, state.strategy, "ping", state.signal, price)
-        self._note(instance, event)
+        self._note(instance, event_of(state, at, "ping", state.signal, price=price))
 
     def _note(self, instance: Instance, event: Event) -> None:
         self._timeline.note(self.now, self._phase, instance.place, event)
@@ -327,5 +324,4 @@ class Session:
         self._note(instance, self._event(instance, at, "error", f"{what}: {words_of(error)}"))
 
     def _event(self, instance: Instance, at: int, kind: Kind, note: str) -> Event:
-        state = instance.state
-        return Event(0, at, state.symbol, state.strategy, kind, note=note[:_ERROR_LIMIT])
+        return event_of(instance.state, at, kind, note=note[:_ERROR_LIMIT])

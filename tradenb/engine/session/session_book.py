@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from tradenb.core.lifecycle.state import REMEMBERED, State
 from tradenb.core.risk import Earned, Held, Ledger, RiskBook, earned_by, in_order_of_closing
-from tradenb.core.signal import Signal, Trade
+from tradenb.core.signal import Trade, signal_of_trade
 
 
 class Member(Protocol):
@@ -136,26 +136,12 @@ class Book:
 
 
 def _held_by(members: Iterable[Member]) -> tuple[Held, ...]:
-    states = [member.state for member in members]
-    return tuple(Held(state.signal, state.opened_at) for state in states if state.signal)
+    return tuple(held for member in members if (held := member.state.held) is not None)
 
 
 def _held_again(trade: Trade) -> Held:
-    """Return a closed position as it was held; its minutes are those that it lasted."""
-    signal = Signal(
-        id=trade.signal_id,
-        symbol=trade.symbol,
-        strategy=trade.strategy,
-        position=trade.position,
-        entry=trade.entry,
-        take_profit=trade.take_profit,
-        stop_loss=trade.stop_loss,
-        minutes=trade.minutes_held,
-        size=trade.size,
-        note=trade.note,
-        at=trade.opened_at,
-    )
-    return Held(signal, trade.opened_at)
+    """Return a closed position as it was held."""
+    return Held(signal_of_trade(trade), trade.opened_at)
 
 
 def _whose(trade: Trade) -> tuple[str, str]:

@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tradenb.core.candidate import Candidate
 from tradenb.core.candles.arrays import Floats
 from tradenb.core.lifecycle.validation import FIELDS
-from tradenb.core.signal import Candidate
 from tradenb.engine.context import Context
 from tradenb.engine.history.indicators import Closed
 from tradenb.engine.history.user_columns import floats_of, table_of
@@ -25,7 +25,7 @@ from tradenb.errors import SpecError, unknown
 
 LONG: Final = 1
 SHORT: Final = 2
-_PRICES: Final = ("take_profit", "stop_loss", "minutes", "entry", "size")
+_NUMBERS: Final = ("take_profit", "stop_loss", "minutes", "entry", "size")
 _NEEDED: Final = ("position", "take_profit", "stop_loss", "minutes")
 _WORDS: Final = {LONG: "long", SHORT: "short"}
 
@@ -146,13 +146,13 @@ def _table(found: Mapping[str, Any], rows: int, first: int, step: int, what: str
         raise SpecError(f"{what} must return the columns {', '.join(_NEEDED)}, lacks {missing}")
     numbers = {
         name: floats_of(_spread(found[name], rows), rows, f"{what}: {name!r}")
-        for name in _PRICES
+        for name in _NUMBERS
         if name in found
     }
     words = {
         name: np.asarray(_spread(found[name], rows), dtype=object)
-        for name in ("id", "note")
-        if name in found
+        for name in found
+        if name not in (*_NUMBERS, "position")
     }
     position = _positions(_spread(found["position"], rows), rows, what)
     return Table(first, step, position, numbers, words)

@@ -19,7 +19,7 @@ log = logging.getLogger("tradenb")
 
 def kept_or_new(run: LiveRun, now: int) -> Kept:
     """Return what a run goes on from; one that was ended by `stop` begins anew at `now`."""
-    fresh = State(run.symbol, run.strategy, run.spec.every_ms, now)
+    fresh = State(symbol=run.symbol, strategy=run.strategy, every=run.spec.every_ms, cursor=now)
     if run.kept is None:
         return Kept(fresh, "{}", run.shelf.last_seq(), now, 0, (), run.place)
     state = run.kept.state

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from tradenb.bus import Bus, Performance, Subscription
-from tradenb.core.events import Event
+from tradenb.core.events import Event, event_of
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.ports import Clock, Workers
@@ -94,7 +94,7 @@ class Ticker:
         now = self.clock.now()
         words = str(error) if isinstance(error, TradenbError) else repr(error)
         at, note = floor_to(now), words[:500]
-        return Event(0, at, run.symbol, run.strategy, "error", note=note, mode="live", wall=now)
+        return event_of(run, at, "error", note=note)._replace(mode="live", wall=now)
 
     async def _call(self, subscription: Subscription, what: Any) -> None:
         """Tell one subscriber; one that hangs is not told again until it has come back."""

@@ -65,7 +65,7 @@ def tick_of(run: LiveRun, events: Sequence[Event], wall: int, duration: float, f
     state, candles = instance.state, instance.candles
     action = "idle"
     if state.signal is not None:
-        action = "scheduled" if state.opened_at is None else "active"
+        action = "active" if state.is_open else "scheduled"
     for event in events:
         if event.kind in ("opened", "closed", "cancelled"):
             action = event.kind
@@ -108,8 +108,7 @@ def ended_if_idle(state: State) -> State:
 
 def killed(state: State, kind: str, now: int) -> State:
     """Obey the kill switch: a waiting entry is cancelled; flatten closes what is open as well."""
-    scheduled = state.signal is not None and state.opened_at is None
-    opened = state.opened_at is not None and kind == "flatten"
-    if state.commands or not (scheduled or opened):
+    scheduled = state.is_scheduled
+    if state.commands or not (scheduled or (state.is_open and kind == "flatten")):
         return state
-    return give(state, Command(now, "cancel" if scheduled else "flatten"))
+    return give(state, Command(at=now, kind="cancel" if scheduled else "flatten"))

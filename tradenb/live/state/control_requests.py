@@ -15,5 +15,7 @@ def as_request(waiting: Waiting, now: int) -> Request:
     if item.kind == "release":
         return Request(None, waiting)
     kind = cast(CommandKind, item.kind)  # decisions were taken out
-    command = Command(min(item.wall, now), kind, item.signal_id, item.cancel_id)
+    command = Command(
+        at=min(item.wall, now), kind=kind, id=item.signal_id, cancel_id=item.cancel_id
+    )
     return Request(command, waiting)

@@ -144,7 +144,7 @@ def holding(state: State) -> str:
     signal = state.signal
     if signal is None:
         return "nothing open"
-    what = "scheduled" if state.opened_at is None else "open"
+    what = "open" if state.is_open else "scheduled"
     return f"{signal.position} {what} at {price(signal.entry)}"
 
 

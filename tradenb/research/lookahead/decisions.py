@@ -11,8 +11,8 @@ from tradenb.backtest.job import Job
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.trial import Market
 from tradenb.bus import Bus
+from tradenb.core.candidate import Candidate
 from tradenb.core.events import Event
-from tradenb.core.signal import Candidate
 from tradenb.engine.call import Call, Pump
 from tradenb.engine.session.vectorised import Table
 

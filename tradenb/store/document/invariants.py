@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from tradenb.core.candidate import Candidate
 from tradenb.core.lifecycle.validation import problems
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Candidate
 from tradenb.core.timeframe import DAY, MINUTE, TIMEFRAMES
 from tradenb.store.strict_json import USER_DIGITS, Damaged, parse
 

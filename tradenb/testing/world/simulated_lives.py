@@ -9,9 +9,9 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
+from tradenb.core.candidate import Candidate, long, short
 from tradenb.core.candles.arrays import Candles, candles_of
 from tradenb.core.events import Event
-from tradenb.core.signal import Candidate, long, short
 from tradenb.core.timeframe import DAY, MINUTE
 from tradenb.engine.context import Context
 from tradenb.engine.specs import risks

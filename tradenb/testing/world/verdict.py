@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tradenb import backtest
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.intake import Intake
-from tradenb.core.events import EVENT_COLUMNS, Event
+from tradenb.core.columns import EVENT_COLUMNS
+from tradenb.core.events import Event
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.serialise import event_to_row
