@@ -40,7 +40,7 @@ def said(call) -> str:
 def test_arguments_without_their_names_are_answered_with_the_names(dip):
     for function in (tn.backtest.run, tn.backtest.background, tn.live.run, tn.live.rehearse):
         words = said(lambda function=function: function("BTCUSDT", dip, WALK))
-        assert "was given 3 arguments without a name" in words
+        assert "got 3 arguments without a name" in words
         assert "strategy=..., exchange=..." in words
     assert "tn.live.background(symbol, strategy=..., exchange=...)" in said(
         lambda: tn.live.background("BTCUSDT", dip, WALK)
@@ -50,21 +50,21 @@ def test_arguments_without_their_names_are_answered_with_the_names(dip):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: tn.backtest.run("BTCUSDT", strategy="dip"), "tn.backtest.run needs exchange as"),
-        (lambda: tn.backtest.run("BTCUSDT"), "needs strategy and exchange as well"),
+        (lambda: tn.backtest.run("BTCUSDT", strategy="dip"), "tn.backtest.run also needs exchange"),
+        (lambda: tn.backtest.run("BTCUSDT"), "also needs strategy and exchange"),
         (lambda: tn.backtest.run(symbol="B", strategy=1, exchange=1), "did you mean 'symbols'"),
-        (lambda: tn.backtest.run("B", symbols="B", strategy=1, exchange=1), "given symbols twice"),
+        (lambda: tn.backtest.run("B", symbols="B", strategy=1, exchange=1), "got symbols twice"),
         (lambda: tn.candles("BTCUSDT", WALK), "tn.candles(symbol, exchange=...)"),
         (lambda: tn.candles("BTCUSDT", exchange=WALK, tf="1h"), "no argument 'tf'"),
         (lambda: tn.candles("BTCUSDT", exchange=FRAME), "exchange=tn.frame_exchange(df)"),
-        (tn.ccxt_exchange, "tn.ccxt_exchange needs name as well"),
-        (lambda: tn.sweep(1, grid={}, symbols="B"), "tn.sweep needs exchange as well"),
+        (tn.ccxt_exchange, "tn.ccxt_exchange also needs name"),
+        (lambda: tn.sweep(1, grid={}, symbols="B"), "tn.sweep also needs exchange"),
         (lambda: tn.walk_forward(1, param={}), "tn.walk_forward has no argument 'param'"),
         (lambda: tn.compare([1], symbol="B", exchange=1), "did you mean 'symbols'"),
-        (lambda: tn.lookahead("dip", "BTCUSDT"), "tn.lookahead was given 2 arguments"),
-        (tn.parity, "tn.parity needs run as well"),
+        (lambda: tn.lookahead("dip", "BTCUSDT"), "tn.lookahead got 2 arguments"),
+        (tn.parity, "tn.parity also needs run"),
         (lambda: tn.dashboard(homes="dump"), "did you mean 'home'"),
-        (lambda: tn.export("dip.py"), "tn.export needs what as well"),
+        (lambda: tn.export("dip.py"), "tn.export also needs what"),
         (lambda: tn.export("x", strategy=1), "tn.export(path, what)"),
         (lambda: tn.strategy("dip", "5m"), "tn.strategy(name, every=...)"),
         (lambda: tn.strategy("dip", every="5m", on_opened=print), "did you mean 'on_open'"),
@@ -74,7 +74,7 @@ def test_arguments_without_their_names_are_answered_with_the_names(dip):
         (lambda: tn.file_exchange(FRAME), "pattern must be a file"),
         (lambda: tn.testing.random_walk(7, 90), "tn.testing.random_walk()"),
         (lambda: tn.testing.ExchangeServer(5), "candles must be"),
-        (lambda: tn.size_fixed(100), "needs entry, stop_loss and risk_percent as well"),
+        (lambda: tn.size_fixed(100), "also needs entry, stop_loss and risk_percent"),
         (tn.stats, "tn.stats(trades, start=..., end=...)"),
         (lambda: tn.subscribe(print, "closed"), "tn.subscribe(function)"),
         (tn.risks.max_open, "tn.risks.max_open(count)"),
@@ -136,7 +136,7 @@ def test_what_reads_the_table_of_a_sweep_names_its_arguments():
         tn.research.heatmap(table, metric="sharpe")
     with pytest.raises(tn.UsageError, match=r"tn.research.ranking has no argument 'to'"):
         tn.research.ranking(table, to=3)
-    with pytest.raises(tn.UsageError, match=r"tn.research.parallel needs table"):
+    with pytest.raises(tn.UsageError, match=r"tn.research.parallel also needs table"):
         tn.research.parallel()
 
 

@@ -1,4 +1,4 @@
-"""Calls that do not fit a function: answered with its arguments, not with Python's own words."""
+"""Calls that do not fit a function: the error names the arguments and shows the right call."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def explained(name: str) -> Callable[[Callable[Given, Answer]], Callable[Given, 
     >>> twice(3, time=4)
     Traceback (most recent call last):
         ...
-    tradenb.errors.UsageError: tn.twice has no argument 'time'; did you mean 'times'? It is called \
-as tn.twice(number), further: times
+    tradenb.errors.UsageError: tn.twice has no argument 'time'; did you mean 'times'? Call it as \
+tn.twice(number); optional: times
     """
 
     def decorate(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
@@ -52,7 +52,7 @@ as tn.twice(number), further: times
             if wrong:
                 stop = "" if wrong.endswith("?") else "."
                 usage = _usage(name, parameters)
-                raise UsageError(f"{name} {wrong}{stop} It is called as {usage}")
+                raise UsageError(f"{name} {wrong}{stop} Call it as {usage}")
             return function(*args, **kwargs)
 
         return call
@@ -81,19 +81,19 @@ def _misfit(
     places = [key for key, item in parameters.items() if item.kind in _BY_PLACE]
     kinds = {item.kind for item in parameters.values()}
     if len(args) > len(places) and Parameter.VAR_POSITIONAL not in kinds:
-        words = f"the first {len(places)}" if len(places) > 1 else "the first alone"
-        words = words if places else "none"
-        return f"was given {len(args)} arguments without a name; {words} may go without one"
+        first = f"only the first {len(places)}" if len(places) > 1 else "only the first"
+        allowed = first if places else "none"
+        return f"got {len(args)} arguments without a name; {allowed} may go unnamed"
     known = [key for key, item in parameters.items() if item.kind not in _VARIABLE]
     for key in named:
         if key not in known and Parameter.VAR_KEYWORD not in kinds:
             return f"has no argument {key!r}" + near(key, known)
     twice = [key for key in places[: len(args)] if key in named]
     if twice:
-        return f"was given {twice[0]} twice, by its place and by its name"
+        return f"got {twice[0]} twice, by position and by name"
     given = {*places[: len(args)], *named}
     missing = [key for key in _needed(parameters) if key not in given]
-    return f"needs {_joined(missing)} as well" if missing else ""
+    return f"also needs {_joined(missing)}" if missing else ""
 
 
 def _usage(name: str, parameters: Mapping[str, Parameter]) -> str:
@@ -105,12 +105,12 @@ def _usage(name: str, parameters: Mapping[str, Parameter]) -> str:
         for key, item in parameters.items()
         if item.default is not Parameter.empty and item.kind not in _VARIABLE
     ]
-    further = f", further: {', '.join(others)}" if others else ""
-    return f"{name}({', '.join(needed)}){further}"
+    optional = f"; optional: {', '.join(others)}" if others else ""
+    return f"{name}({', '.join(needed)}){optional}"
 
 
-def _joined(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+def _joined(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _needed(parameters: Mapping[str, Parameter]) -> list[str]:

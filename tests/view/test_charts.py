@@ -7,7 +7,7 @@ import pytest
 
 import tradenb as tn
 from tradenb.errors import UnknownName, UsageError
-from tradenb.view.charts.chart_traces import MARKED, POINTS, coarser, shown
+from tradenb.view.charts.chart_traces import MARKED, POINTS, coarser, plot_text
 from tradenb.view.charts.trade_charts import (
     chart_json,
     equity_chart,
@@ -104,7 +104,7 @@ def test_words_of_users_are_inert_in_a_chart(make_candles, make_trades, hostile)
 
 
 def test_shown_text_has_neither_tags_nor_tex():
-    assert shown("$a$<b>\n%{x}") == "&#36;a&#36;&lt;b&gt; %{x}"
+    assert plot_text("$a$<b>\n%{x}") == "&#36;a&#36;&lt;b&gt; %{x}"
 
 
 def test_a_result_is_price_equity_and_drawdown_in_one(make_candles, make_trades, start):

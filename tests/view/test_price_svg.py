@@ -1,4 +1,4 @@
-"""The small picture of prices: what is marked, what the marks mean, what is left out."""
+"""The small chart of prices: what is marked, what the marks mean, what is left out."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_a_report_has_its_sections(report):
 def test_a_report_without_trades_or_candles_still_stands(make_summary):
     page = report_html(make_summary([]))
     assert titles(page) == ["Equity and drawdown", "Statistics", "Trades"]
-    assert "No trade was closed." in page
+    assert "No trade closed." in page
 
 
 def test_symbols_and_strategies_are_compared_when_there_are_several(make_summary, make_trades):
@@ -118,7 +118,7 @@ def test_the_data_of_the_charts_is_json(report):
 def test_of_many_trades_the_newest_are_listed_and_it_says_so(make_summary, make_trades):
     page = report_html(make_summary(make_trades([1.0] * (LISTED + 5), step=10)))
     assert page.count("<td>take profit</td>") == LISTED
-    assert f"the newest {LISTED:,} listed, 5 left out" in page
+    assert f"the newest {LISTED:,} are listed, 5 are not" in page
 
 
 def test_numbers_sort_by_their_value(report):

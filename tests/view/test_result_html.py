@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tradenb.view import formatting as words
+from tradenb.view import formatting
 from tradenb.view.asset_files import asset
 from tradenb.view.pages.result_html import summary_html
 from tradenb.view.svg.axis_ticks import time_ticks, value_ticks
@@ -107,7 +107,7 @@ def test_any_number_of_trades_makes_a_small_summary(count, make_summary, make_tr
 
 
 def test_ratios_that_are_not_available_are_explained(make_summary, make_trades):
-    assert "Ratios need 10 trades" in summary_html(make_summary(make_trades([1.0])))
+    assert "Ratios need at least 10 trades" in summary_html(make_summary(make_trades([1.0])))
     assert "Ratios need" not in summary_html(make_summary(make_trades([1.0, -0.5] * 10)))
 
 
@@ -167,16 +167,16 @@ def test_value_marks_are_few_and_inside(low, high):
 
 
 def test_words_for_numbers():
-    assert words.number(-0.001) == "0.00"
-    assert words.number(-1234.5) == "\N{MINUS SIGN}1,234.50"
-    assert words.number(0.001, plus=True) == "0.00"
-    assert words.number(float("nan")) == words.price(None) == "N/A"
-    assert words.number(float("inf")) == "∞"
-    assert words.price(0.00001234) == "0.00001234"
-    assert words.held(45) == "45\xa0min"
-    assert words.tone(None) == words.tone(0.0) == "even"
-    assert words.listed(["<b>"]) == "&lt;b&gt;"
+    assert formatting.number(-0.001) == "0.00"
+    assert formatting.number(-1234.5) == "\N{MINUS SIGN}1,234.50"
+    assert formatting.number(0.001, plus=True) == "0.00"
+    assert formatting.number(float("nan")) == formatting.price(None) == "N/A"
+    assert formatting.number(float("inf")) == "∞"
+    assert formatting.price(0.00001234) == "0.00001234"
+    assert formatting.duration(45) == "45\xa0min"
+    assert formatting.tone(None) == formatting.tone(0.0) == "even"
+    assert formatting.listed(["<b>"]) == "&lt;b&gt;"
 
 
 def test_control_characters_and_overrides_of_direction_are_replaced():
-    assert words.escaped("a\x00b\u202ec\ud83d") == "a\ufffdb\ufffdc?"
+    assert formatting.escaped("a\x00b\u202ec\ud83d") == "a\ufffdb\ufffdc?"

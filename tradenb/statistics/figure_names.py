@@ -1,4 +1,4 @@
-"""What each figure of the statistics is called, and what it means, in a few words."""
+"""The label of each figure of the statistics, and a short definition."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DEFINITIONS: Final[dict[str, tuple[str, str]]] = {
     "win_rate": ("Win rate", "wins of all trades"),
     "total_pnl": ("Total pnl", "sum of all trades, in percent points, not compounded"),
     "avg_pnl": ("Average pnl", "mean of all trades"),
-    "expectancy": ("Expectancy", "what a trade brings on average"),
+    "expectancy": ("Expectancy", "average result of a trade"),
     "avg_win": ("Average win", "mean of the wins"),
     "avg_loss": ("Average loss", "mean of the losses"),
     "best": ("Best trade", "largest result"),
@@ -21,12 +21,12 @@ DEFINITIONS: Final[dict[str, tuple[str, str]]] = {
     "sharpe": ("Sharpe, per trade", "mean over standard deviation, riskless rate 0"),
     "sharpe_annual": (
         "Sharpe, annual",
-        "per trade, times the root of trades per year; supposes independent trades",
+        "per trade, times the square root of trades per year; assumes independent trades",
     ),
     "sortino": ("Sortino", "mean over downside deviation below 0"),
     "profit_factor": ("Profit factor", "sum of wins over sum of losses"),
     "certainty_ratio": ("Certainty ratio", "average win over average loss"),
-    "compounded_return": ("Compounded return", "every trade with the whole equity"),
+    "compounded_return": ("Compounded return", "every trade uses the whole equity"),
     "annual_return": ("Annual return", "compounded return, scaled to 365 days"),
     "trades_per_year": ("Trades per year", "trades, scaled to 365 days"),
     "expected_yearly_return": (
@@ -39,8 +39,8 @@ DEFINITIONS: Final[dict[str, tuple[str, str]]] = {
         "largest fall of the plain sum from a peak, in percent points",
     ),
     "calmar": ("Calmar", "annual return over max drawdown"),
-    "longest_wins": ("Longest row of wins", "most wins one after another"),
-    "longest_losses": ("Longest row of losses", "most losses one after another"),
+    "longest_wins": ("Longest winning streak", "most wins in a row"),
+    "longest_losses": ("Longest losing streak", "most losses in a row"),
     "avg_minutes": ("Average time held", "from opening to close"),
     "exposure": ("Exposure", "share of the time in a position, over all instances"),
 }

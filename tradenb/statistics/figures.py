@@ -63,7 +63,7 @@ def figures(
     instances : int, default 1
         Strategies x symbols of the run, >= 1; only `exposure` depends on it.
     min_trades, min_days : int, float
-        Below either, ratios and yearly figures are N/A: they would be guesses.
+        Below either, ratios and yearly figures are N/A.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def figures(
     -----
     sharpe is the ex-post ratio without a riskless rate, per trade (Sharpe, W. F., "The Sharpe
     Ratio", Journal of Portfolio Management 21(1), 1994); sharpe_annual scales it by the root of the
-    trades per year, which supposes that trades are independent. sortino divides by the downside
+    trades per year, which assumes that trades are independent. sortino divides by the downside
     deviation below 0 over all trades (Sortino, F. and van der Meer, R., "Downside Risk", Journal of
     Portfolio Management 17(4), 1991). calmar is annual return over largest drawdown (Young, T. W.,
     "Calmar Ratio: A Smoother Tool", Futures, 1991), here over the whole run, not 36 months.
@@ -108,7 +108,7 @@ def _check_bounds(
     start: int, end: int, *, instances: int, min_trades: int, min_days: float
 ) -> None:
     if end < start:
-        raise UsageError(f"end must not lie before start ({start} ms), was {end} ms; swap them")
+        raise UsageError(f"end must not be before start ({start} ms), was {end} ms; swap them")
     if instances < 1:
         raise UsageError(f"instances must be strategies x symbols, at least 1, was {instances!r}")
     if not min_trades >= 0:

@@ -24,7 +24,7 @@ _LARGEST_SHARPE: Final = 1e7
 
 
 def columns_of(trades: Sequence[ClosedTrade]) -> TradeColumns:
-    """Gather what is read of trades."""
+    """Read the columns of trades."""
     return TradeColumns(
         np.array([trade.pnl_percent for trade in trades], dtype=np.float64),
         np.array([trade.opened_at for trade in trades], dtype=np.int64),
@@ -35,7 +35,7 @@ def columns_of(trades: Sequence[ClosedTrade]) -> TradeColumns:
 def formulas(
     columns: TradeColumns, *, period: int, instances: int, min_trades: float
 ) -> dict[str, float]:
-    """Compute the statistics that there are of so many trades.
+    """Compute the statistics that so many trades allow.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _annual_return(equity: float, years: float) -> float:
 
 
 def _check(columns: TradeColumns) -> None:
-    """Name the first trade that cannot be, if there is one."""
+    """Raise for the first impossible trade."""
     returns, opened, closed = columns
     broken = ~np.isfinite(returns) | (closed < opened)
     if not broken.any():
@@ -171,6 +171,6 @@ def _check(columns: TradeColumns) -> None:
             f"pnl_percent must be finite, was {float(returns[index])!r} in trade {index}; drop it"
         )
     raise UsageError(
-        f"closed_at must not lie before opened_at ({opened[index]} ms), "
+        f"closed_at must not be before opened_at ({opened[index]} ms), "
         f"was {closed[index]} ms in trade {index}; are the columns swapped?"
     )

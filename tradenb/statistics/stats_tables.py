@@ -99,7 +99,7 @@ def heatmap(
     DataFrame
         Columns `HEATMAP_COLUMNS`; counts int64, else float64. Rows by sharpe, then total_pnl,
         both falling, N/A last. The last row is `all`: every trade together, in order of closing;
-        it is no sum or mean of the rows above, and stands alone if there are no trades.
+        it is not the sum or mean of the rows above, and the only row if there are no trades.
 
     Raises
     ------
@@ -153,7 +153,9 @@ def _rows(trades: pandas.DataFrame | Sequence[ClosedTrade], by: Sequence[str] = 
     if isinstance(trades, pandas.DataFrame):
         missing = [name for name in names if name not in trades.columns]
         if missing:
-            raise UsageError(f"trades must have the columns of result.trades, lacks {missing}")
+            raise UsageError(
+                f"trades must have the columns of result.trades; missing: {', '.join(missing)}"
+            )
         values = zip(*(trades[name] for name in names), strict=True)
     else:
         values = _attributes(trades, names)
@@ -173,8 +175,8 @@ def _attributes(trades: object, names: Sequence[str]) -> list[list[Any]]:
     try:
         return [[getattr(trade, name) for name in names] for trade in trades]  # type: ignore[attr-defined]
     except (AttributeError, TypeError) as error:
-        words = f"trades must be result.trades or trades with {', '.join(names)}: {error}"
-        raise UsageError(words) from None
+        message = f"trades must be result.trades or trades with {', '.join(names)}: {error}"
+        raise UsageError(message) from None
 
 
 def _number(pnl: object) -> float:

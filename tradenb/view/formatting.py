@@ -1,7 +1,7 @@
 """How numbers, moments and names are written for people, in the notebook cell and in the report.
 
-Nothing depends on the locale: the same run gives the same page everywhere. Whatever users named
-themselves goes through `escaped` before it becomes HTML.
+Nothing depends on the locale: the same run gives the same page everywhere. Names and
+notes of users pass through `escaped` before they become HTML.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def percent(value: float | None, digits: int = 2, *, plus: bool = False) -> str:
 
 
 def price(value: float | None) -> str:
-    """Write a price with as many digits as its size asks for.
+    """Write a price with as many digits as its size needs.
 
     Examples
     --------
@@ -95,12 +95,12 @@ def price(value: float | None) -> str:
     return number(value, 2 if size >= 3 else min(max(3 - size, 2), 12))
 
 
-def held(minutes: float) -> str:
-    r"""Write a time in position.
+def duration(minutes: float) -> str:
+    r"""Write how long something took.
 
     Examples
     --------
-    >>> held(192.4), held(4320)
+    >>> duration(192.4), duration(4320)
     ('3\xa0h 12\xa0min', '3\xa0d 0\xa0h')
     """
     if math.isnan(minutes):
@@ -123,7 +123,7 @@ def figure(name: str, value: float) -> str:
         case "count":
             return number(value, 0)
         case "minutes":
-            return held(value)
+            return duration(value)
         case "ratio" | "fraction":
             return number(value, 3)
         case "per year":
@@ -169,4 +169,4 @@ def tone(value: float | None) -> str:
 def _span(ms: int) -> str:
     if ms >= 2 * DAY:
         return plural(round(ms / DAY), "day")
-    return held(ms / MINUTE)
+    return duration(ms / MINUTE)

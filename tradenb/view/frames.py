@@ -96,8 +96,8 @@ def coverage_frame(coverage: Coverages) -> pandas.DataFrame:
     frame = pd.DataFrame(rows, columns=columns)
     times = pd.to_datetime(frame["first"].astype("Int64"), unit="ms", utc=True)
     frame["first"] = times.astype("datetime64[ms, UTC]")
-    words = dict.fromkeys(columns[:4], "str")
-    return frame.astype({**words, "candles": "int64", "values": "int64"})
+    texts = dict.fromkeys(columns[:4], "str")
+    return frame.astype({**texts, "candles": "int64", "values": "int64"})
 
 
 def open_frame(rows: Sequence[OpenRow]) -> pandas.DataFrame:
@@ -107,7 +107,7 @@ def open_frame(rows: Sequence[OpenRow]) -> pandas.DataFrame:
     ----------
     rows : sequence of tuple
         Values in the order of `OPEN_COLUMNS`; state is "open" or "scheduled", price the market
-        price, pnl_percent unrealised and None for what is only scheduled.
+        price, pnl_percent unrealised, or None if it is only scheduled.
 
     Returns
     -------

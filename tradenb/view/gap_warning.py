@@ -1,4 +1,4 @@
-"""What is said of missing minutes: the more of them were filled, the more."""
+"""The warning about missing minutes: the more of them were filled, the stronger."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def share_filled(intake: Intake) -> float:
 
 
 def many_filled(intake: Intake) -> bool:
-    """Tell whether so much was filled that figures and decisions are not those of a market."""
+    """Tell whether so much was filled that figures and decisions no longer describe a market."""
     return intake.filled >= FEWEST and share_filled(intake) >= MANY
 
 
@@ -37,13 +37,12 @@ them'
     """
     share = share_filled(intake)
     if not many_filled(intake):
-        words = f"{symbol}: {plural(intake.filled, 'missing minute')} filled flat"
+        warning = f"{symbol}: {plural(intake.filled, 'missing minute')} filled flat"
         more = f", {100 * share:.1f} % of all; no stop, target or entry is touched in them"
-        return words + more if share >= SOME and intake.filled >= FEWEST else words
+        return warning + more if share >= SOME and intake.filled >= FEWEST else warning
     return (
         f"{symbol}: {100 * share:.0f} % of all minutes ({intake.filled:,}) have no candle and were "
         "filled flat with the close before them, volume 0. No stop, target or entry is touched in "
-        "them, so a price that jumps is met only when trading goes on; averages and indicators "
-        "count prices at which nobody traded. Do not believe the figures as those of a liquid "
-        "market"
+        "them, so a jump in price counts only once trading resumes; averages and indicators "
+        "include prices at which nobody traded. The figures are not those of a liquid market"
     )

@@ -1,4 +1,4 @@
-"""A page as a file."""
+"""Writing a report to a file."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ def page_path(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     UsageError
-        When the name is that of another sort of file.
+        When the name has the ending of another kind of file.
     """
     target = Path(path).resolve()
     if target.suffix.lower() not in _SUFFIXES:
-        raise UsageError(f"a report is an HTML page: give a name like 'report.html', was {path!r}")
+        raise UsageError(f"a report is an HTML page: name it like 'report.html', was {path!r}")
     return target
 
 
 def write_page(target: Path, html: str) -> Path:
-    """Write a page, with the folders that it lies in; a file that is there already is replaced."""
+    """Write a page and make its folders; a file of that name is replaced."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(html, encoding="utf-8")
     return target

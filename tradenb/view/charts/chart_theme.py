@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tradenb.core.timeframe import MINUTE
-from tradenb.view.charts.chart_traces import LONG, moments, shown
+from tradenb.view.charts.chart_traces import LONG, moments, plot_text
 
 _TEXT: Final = "#777f8a"  # about 4:1 against white as against #111111
 _GRID: Final = "rgba(127,136,150,0.2)"
@@ -69,7 +69,7 @@ def time_axis(anchor: str, first: int, last: int) -> dict[str, Any]:
 
 def price_axis(symbol: str, domain: tuple[float, float]) -> dict[str, Any]:
     """Return an axis of prices, named after the symbol."""
-    return {"domain": domain, "title": {"text": shown(symbol, 40)}, "tickformat": ",~r"}
+    return {"domain": domain, "title": {"text": plot_text(symbol, 40)}, "tickformat": ",~r"}
 
 
 def percent_axis(title: str, domain: tuple[float, float]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The lines and marks of the charts as plain dicts; `trade_charts.py` makes plotly charts of them.
+"""The lines and markers of the charts as plain dicts; `trade_charts.py` draws them.
 
 Times are ISO strings without a zone: plotly shows those as they are, while it would move numbers
-into the reader's time zone. Words of users are escaped, because plotly reads texts as HTML.
+into the reader's time zone. Texts of users are escaped, because plotly reads texts as HTML.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from tradenb.core.candles.arrays import Candles, resample
 from tradenb.core.timeframe import DAY, TIMEFRAMES, iso
 from tradenb.statistics.equity_curve import equity_curve, thinned
-from tradenb.view.formatting import escaped, held, percent, price
+from tradenb.view.formatting import duration, escaped, percent, price
 
 if TYPE_CHECKING:
     from tradenb.core.signal import Trade
@@ -33,13 +33,13 @@ WIN: Final = "#169c75"
 LOSS: Final = "#d9632e"
 
 
-def shown(text: object, limit: int = 120) -> str:
+def plot_text(text: object, limit: int = 120) -> str:
     """Make text that plotly shows as it is: no tags, no links, no TeX."""
     return escaped(text, limit).replace("$", "&#36;").replace("\n", " ")
 
 
 def moments(times: Iterable[int]) -> list[str]:
-    """Write ms UTC as plotly wants them."""
+    """Write ms UTC in the form that plotly reads."""
     at = np.fromiter(times, dtype=np.int64).view("datetime64[ms]")
     return [str(text) for text in np.datetime_as_string(at, unit="s")]
 
@@ -84,10 +84,11 @@ def equity_traces(
 ) -> tuple[Trace, Trace]:
     """Draw the compounded return, and the distance to its peak below zero, both in percent."""
     times, equity, drawdown = equity_curve(trades)
-    kept = sorted({*thinned(equity, points // 2), *thinned(drawdown, points // 2)})
-    at = [start, *(times[i] for i in kept)]
-    gains = [0.0, *((equity[i] - 1) * 100 for i in kept)]
-    falls = [0.0, *(0.0 - drawdown[i] for i in kept)]
+    # Thinned by both curves: the deepest drawdown need not be a low of the equity.
+    chosen = sorted({*thinned(equity, points // 2), *thinned(drawdown, points // 2)})
+    at = [start, *(times[i] for i in chosen)]
+    gains = [0.0, *((equity[i] - 1) * 100 for i in chosen)]
+    falls = [0.0, *(0.0 - drawdown[i] for i in chosen)]
     if end is not None and end > at[-1]:
         at, gains, falls = [*at, end], [*gains, gains[-1]], [*falls, falls[-1]]
     x = moments(at)
@@ -184,27 +185,31 @@ def _entries(
     trades: Sequence[Trade], position: Literal["long", "short"], marker: dict[str, object]
 ) -> Trace:
     rows = [trade for trade in trades if trade.position == position]
-    return _marks(
+    return _markers(
         f"{position} entry",
         [trade.opened_at for trade in rows],
         [trade.entry for trade in rows],
-        [_entry_words(trade) for trade in rows],
+        [_entry_text(trade) for trade in rows],
         marker,
     )
 
 
 def _exits(trades: Sequence[Trade], name: str, marker: dict[str, object]) -> Trace:
-    return _marks(
+    return _markers(
         name,
         [trade.closed_at for trade in trades],
         [trade.exit for trade in trades],
-        [_exit_words(trade) for trade in trades],
+        [_exit_text(trade) for trade in trades],
         marker,
     )
 
 
-def _marks(
-    name: str, times: list[int], prices: list[float], words: list[str], marker: dict[str, object]
+def _markers(
+    name: str,
+    times: list[int],
+    prices: list[float],
+    hover_texts: list[str],
+    marker: dict[str, object],
 ) -> Trace:
     return {
         "type": "scatter",
@@ -213,26 +218,27 @@ def _marks(
         "x": moments(times),
         "y": np.array(prices),
         "marker": marker,
-        "hovertext": words,
+        "hovertext": hover_texts,
         "hoverinfo": "text",
     }
 
 
-def _entry_words(trade: Trade) -> str:
+def _entry_text(trade: Trade) -> str:
     lines = [
-        f"<b>{shown(trade.position)}</b> {shown(trade.strategy, 40)}",
+        f"<b>{plot_text(trade.position)}</b> {plot_text(trade.strategy, 40)}",
         f"opened {iso(trade.opened_at)} at {price(trade.entry)}",
         f"target {price(trade.take_profit)}, stop {price(trade.stop_loss)}",
     ]
-    return "<br>".join([*lines, *([shown(trade.note)] if trade.note else [])])
+    return "<br>".join([*lines, *([plot_text(trade.note)] if trade.note else [])])
 
 
-def _exit_words(trade: Trade) -> str:
+def _exit_text(trade: Trade) -> str:
+    what = f"{plot_text(trade.position)} {plot_text(trade.strategy, 40)}"
     return "<br>".join(
         [
-            f"<b>{percent(trade.pnl_percent, plus=True)}</b> {shown(trade.exit_reason)}",
+            f"<b>{percent(trade.pnl_percent, plus=True)}</b> {plot_text(trade.exit_reason)}",
             f"closed {iso(trade.closed_at)} at {price(trade.exit)}",
-            f"{shown(trade.position)} {shown(trade.strategy, 40)}, held {held(trade.minutes_held)}",
+            f"{what}, held {duration(trade.minutes_held)}",
         ]
     )
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Low to high; the middle is neither good nor bad.
 _SCALE: Final = [[0.0, "#d9632e"], [0.5, "#8f959e"], [1.0, "#139a74"]]
-_MOST_WORDS: Final = 400
+_MOST_LABELS: Final = 400
 
 
 def sweep_heatmap(
@@ -48,11 +48,11 @@ def sweep_heatmap(
     for name in (x, y, value):
         _check(table, name)
     if x == y:
-        raise UsageError(f"x and y must be two parameters, both were {x!r}")
-    words = [name for name in (x, y) if table[name].dtype.kind not in "iuf"]
-    table = table.assign(**{name: table[name].map(str) for name in words})
+        raise UsageError(f"x and y must be two different parameters, both were {x!r}")
+    texts = [name for name in (x, y) if table[name].dtype.kind not in "iuf"]
+    table = table.assign(**{name: table[name].map(str) for name in texts})
     grid = table.pivot_table(index=y, columns=x, values=value, aggfunc="median", dropna=False)
-    few = grid.size <= _MOST_WORDS
+    few = grid.size <= _MOST_LABELS
     trace = {
         "z": grid.to_numpy(),
         "x": [str(item) for item in grid.columns],
@@ -123,15 +123,15 @@ def sweep_parallel(
 
 
 def _dimension(table: pandas.DataFrame, name: str) -> dict[str, Any]:
-    """Return one axis; words and switches get a place each."""
+    """Return one axis; texts and booleans get a place each."""
     column = table[name]
     if column.dtype.kind in "iuf":
         values = sorted(set(column.tolist()))
         ticks = {"tickvals": values} if len(values) <= 12 else {}
         return {"label": name, "values": column, **ticks}
-    words = sorted({str(item) for item in column})
-    places = [words.index(str(item)) for item in column]
-    return {"label": name, "values": places, "tickvals": list(range(len(words))), "ticktext": words}
+    texts = sorted({str(item) for item in column})
+    places = [texts.index(str(item)) for item in column]
+    return {"label": name, "values": places, "tickvals": list(range(len(texts))), "ticktext": texts}
 
 
 def _nothing_known(table: pandas.DataFrame, value: str) -> dict[str, Any]:

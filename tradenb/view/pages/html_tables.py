@@ -12,9 +12,9 @@ from tradenb.statistics.figure_names import DEFINITIONS
 from tradenb.view.formatting import (
     MONTHS,
     NOT_AVAILABLE,
+    duration,
     escaped,
     figure,
-    held,
     number,
     percent,
     price,
@@ -61,7 +61,7 @@ def table(
     kind : str
         "narrow": no wider than it has to be; "even": columns of one width.
     sortable : bool
-        Whether the titles are buttons; `report.js` gives them their meaning.
+        Whether the titles are buttons; `report.js` sorts by them.
     """
     titles = "".join(
         f'<th scope="col"{_class(kind)}>{_button(title) if sortable else title}</th>'
@@ -79,12 +79,12 @@ def statistics_table(figures: Mapping[str, float]) -> str:
     """List every figure with its name in `result.stats` and what it means."""
     rows = []
     for name, value in figures.items():
-        label, words = DEFINITIONS.get(name, (name, ""))
+        label, meaning = DEFINITIONS.get(name, (name, ""))
         rows.append(
             [
                 Cell(escaped(label)),
                 Cell(figure(name, value), "right strong"),
-                Cell(escaped(words), "muted wrap"),
+                Cell(escaped(meaning), "muted wrap"),
                 Cell(f"<code>{escaped(name)}</code>", "muted"),
             ]
         )
@@ -119,7 +119,7 @@ def group_table(groups: Sequence[Group], title: str) -> str:
             Cell(percent(group.win_rate_percent, 1), "right"),
             Cell(percent(group.mean_percent, plus=True), "right"),
             _warm(group.total_percent, largest, unit="\xa0pp"),
-            Cell(held(group.mean_minutes), "right"),
+            Cell(duration(group.mean_minutes), "right"),
         ]
         for group in groups
     ]
@@ -219,7 +219,7 @@ def _trade_row(trade: Trade) -> list[Cell]:
         Cell(price(trade.exit), "right", sort=trade.exit),
         Cell(pnl, f"right strong {tone(trade.pnl_percent)}", sort=trade.pnl_percent),
         Cell(reason),
-        Cell(held(trade.minutes_held), "right", sort=trade.minutes_held),
+        Cell(duration(trade.minutes_held), "right", sort=trade.minutes_held),
         Cell(escaped(trade.note or "", 160), "muted wrap"),
     ]
 

@@ -93,15 +93,21 @@ def _parts(summary: Summary, drawn: Sequence[str]) -> list[str]:
     ]
 
 
-_COMPOUNDED: Final = "Percent, compounded, by the month in which trades were closed, UTC."
-_COMPUTED: Final = "Times UTC. Read at the last closed candle; before the first value they are NaN."
-_OPEN: Final = "Neither in the trades nor in the figures."
-_OVERALL: Final = "The last row is computed from all trades together; it is no sum of the others."
+_EQUITY: Final = "Compounded at each close: every trade uses the whole equity. Costs are included."
+_COMPOUNDED: Final = "Percent, compounded, by the month in which a trade closed, UTC."
+_COMPUTED: Final = "Times are UTC. Before its first value an indicator is NaN."
+_OPEN: Final = "Not counted in the trades and the figures."
+_OVERALL: Final = (
+    "The last row is computed from all trades together; it is not the sum of the rows above."
+)
 
 
-def _section(title: str, body: str, words: str = "") -> str:
-    said = f'<p class="muted">{words}</p>' if words else ""
-    return f"<section><h2>{title}</h2>{said}{body}</section>"
+def _section(title: str, body: str, note: str = "") -> str:
+    return f"<section><h2>{title}</h2>{_note(note)}{body}</section>"
+
+
+def _note(text: str) -> str:
+    return f'<p class="muted">{text}</p>' if text else ""
 
 
 def _warnings(warnings: Sequence[str]) -> str:
@@ -121,21 +127,17 @@ def _figures(summary: Summary) -> str:
         f'<div><dt>{label}</dt><dd class="{colour}">{value}</dd></div>'
         for label, value, colour in headline_figures(summary)
     )
-    words = too_few(summary)
-    said = f'<p class="muted">{words}</p>' if words else ""
-    return (
-        f'<section><dl class="figures" aria-label="Headline figures">{tiles}</dl>{said}</section>'
-    )
+    figures = f'<dl class="figures" aria-label="Headline figures">{tiles}</dl>'
+    return f"<section>{figures}{_note(too_few(summary))}</section>"
 
 
 def _equity(summary: Summary) -> str:
-    still = equity_svg(summary.trades, start=summary.start, end=summary.end)
+    static = equity_svg(summary.trades, start=summary.start, end=summary.end)
     body = (
         '<div class="chart" id="equity" role="img" '
-        f'aria-label="Equity and drawdown over time"></div><noscript>{still}</noscript>'
+        f'aria-label="Equity and drawdown over time"></div><noscript>{static}</noscript>'
     )
-    words = "Compounded at each close, every trade with the whole equity; costs are included."
-    return _section("Equity and drawdown", body, words)
+    return _section("Equity and drawdown", body, _EQUITY)
 
 
 def _price(symbols: Sequence[str]) -> str:
@@ -173,12 +175,12 @@ def _heatmaps(summary: Summary) -> str:
 
 def _trades(trades: Sequence[Trade]) -> str:
     if not trades:
-        return _section("Trades", '<p class="muted">No trade was closed.</p>')
+        return _section("Trades", '<p class="muted">No trade closed.</p>')
     left = len(trades) - LISTED
-    words = f"Newest first. A click on a title sorts by it. {plural(len(trades), 'trade')}"
-    words += f", the newest {LISTED:,} listed, {left:,} left out." if left > 0 else "."
-    printed = '<p class="muted printed">On paper the first 100 rows; the page holds the rest.</p>'
-    return _section("Trades", trade_table(trades[-LISTED:]) + printed, words)
+    note = f"Newest first. Click a column title to sort by it. {plural(len(trades), 'trade')}"
+    note += f"; the newest {LISTED:,} are listed, {left:,} are not." if left > 0 else "."
+    printed = '<p class="muted printed">Printed: the first 100 rows. The page has the rest.</p>'
+    return _section("Trades", trade_table(trades[-LISTED:]) + printed, note)
 
 
 def _indicators(summary: Summary) -> str:
@@ -197,7 +199,7 @@ def _settings(summary: Summary) -> str:
 
 
 def _charts(summary: Summary, candles_by_symbol: Mapping[str, Candles]) -> str:
-    """Return the figures as JSON that cannot end the script element around it."""
+    """Return the charts as JSON that cannot end the script element around it."""
     share = _PRICE_POINTS // max(len(candles_by_symbol), 1)
     points = min(max(share, _FEWEST_POINTS), _MOST_POINTS)
     equity = equity_chart(summary.trades, summary.start, end=summary.end)

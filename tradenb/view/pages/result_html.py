@@ -1,6 +1,6 @@
 """What a result looks like in a notebook cell: one HTML fragment, no script, light and dark.
 
-All words that came from users are escaped, every list is cut at a length, and the chart has at
+All texts of users are escaped, every list has a longest length, and the chart has at
 most `equity_svg.POINTS` points: the fragment stays below 60 kB for any result.
 """
 
@@ -14,9 +14,9 @@ from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES
 from tradenb.view.asset_files import asset
 from tradenb.view.formatting import (
     NOT_AVAILABLE,
+    duration,
     escaped,
     figure,
-    held,
     listed,
     number,
     percent,
@@ -56,7 +56,7 @@ def summary_html(summary: Summary) -> str:
         f'<p class="tnb-sub">{subline(summary)}</p>',
         _figures(summary),
         equity_svg(summary.trades, start=summary.start, end=summary.end),
-        _few(summary),
+        _too_few_note(summary),
         _warnings(summary.warnings),
         _open(summary.open),
         _hint(),
@@ -102,7 +102,7 @@ def headline_figures(summary: Summary) -> list[tuple[str, str, str]]:
         ("Trades", figure("count", at("count")), "even"),
         ("Win rate", percent(at("win_rate"), 1), "even"),
         ("Average trade", percent(mean, plus=True), tone(mean)),
-        ("Average time held", held(at("avg_minutes")), "even"),
+        ("Average time held", duration(at("avg_minutes")), "even"),
         ("Exposure", percent(exposure * 100, 1), "even"),
     ]
 
@@ -113,8 +113,8 @@ def too_few(summary: Summary) -> str:
     if NOT_AVAILABLE not in shown:
         return ""
     return (
-        f"{NOT_AVAILABLE}: not enough to tell. Ratios need {MIN_TRADES} trades over {MIN_DAYS} "
-        "days, and differing results with a loss among them."
+        f"{NOT_AVAILABLE}: too little data. Ratios need at least {MIN_TRADES} trades over "
+        f"{MIN_DAYS} days, with different results and at least one loss."
     )
 
 
@@ -127,9 +127,9 @@ def _figures(summary: Summary) -> str:
     return f'<dl class="tnb-figures" aria-label="Headline figures">{"".join(tiles)}</dl>'
 
 
-def _few(summary: Summary) -> str:
-    words = too_few(summary)
-    return f'<p class="tnb-note">{words}</p>' if words else ""
+def _too_few_note(summary: Summary) -> str:
+    note = too_few(summary)
+    return f'<p class="tnb-note">{note}</p>' if note else ""
 
 
 def _warnings(warnings: Sequence[str]) -> str:
@@ -163,7 +163,7 @@ def _open(rows: Sequence[OpenRow]) -> str:
         )
     )
     return (
-        '<p class="tnb-caption">Still open at the end, not in the figures</p>'
+        '<p class="tnb-caption">Still open at the end; not counted in the figures</p>'
         f'<div class="tnb-scroll"><table class="tnb-table"><thead><tr>{heads}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>{more}"
     )

@@ -28,7 +28,7 @@ def walk_forward_html(table: pandas.DataFrame, verdict: str, *, holds: bool) -> 
         Whether choosing was better than chance.
     """
     names = [name for name in table.columns if name not in _FIXED]
-    heads = ["out of sample", *names, "in sample", "out of sample", "median", "beats of the others"]
+    heads = ["out of sample", *names, "in sample", "out of sample", "median", "others beaten"]
     head = "".join(
         f'<th{_left(place, len(names))} scope="col">{escaped(text, 40)}</th>'
         for place, text in enumerate(heads)
@@ -47,8 +47,8 @@ def walk_forward_html(table: pandas.DataFrame, verdict: str, *, holds: bool) -> 
 
 def _row(row: dict[Any, Any], names: list[str]) -> str:
     span = f"{row['out_start']:%Y-%m-%d} to {row['out_end']:%Y-%m-%d}"
-    cells = [f'<td class="tnb-words">{span}</td>']
-    cells += [f'<td class="tnb-words">{escaped(row[name], 40)}</td>' for name in names]
+    cells = [f'<td class="tnb-text">{span}</td>']
+    cells += [f'<td class="tnb-text">{escaped(row[name], 40)}</td>' for name in names]
     cells += [
         f"<td>{number(row[name], 3)}</td>" for name in ("in_sample", "out_of_sample", "median")
     ]
@@ -64,4 +64,4 @@ def _rank(rank: float) -> str:
 
 
 def _left(place: int, parameters: int) -> str:
-    return ' class="tnb-words"' if place <= parameters else ""
+    return ' class="tnb-text"' if place <= parameters else ""

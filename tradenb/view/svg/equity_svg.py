@@ -44,18 +44,19 @@ def equity_svg(trades: Sequence[Trade], *, start: int, end: int) -> str:
     """
     times, equity, drawdown = equity_curve(trades)
     peaks = list(accumulate(equity, max, initial=1.0))[1:]
-    kept = sorted({*thinned(equity, POINTS - 2), *_deepest(equity, drawdown)})
-    at = [start, *(times[i] for i in kept)]
-    line = [0.0, *(_gain(equity[i]) for i in kept)]
-    peak = [0.0, *(_gain(peaks[i]) for i in kept)]
+    # The deepest drawdown is drawn whatever is thinned out: the caption quotes it.
+    chosen = sorted({*thinned(equity, POINTS - 2), *_deepest(equity, drawdown)})
+    at = [start, *(times[i] for i in chosen)]
+    line = [0.0, *(_gain(equity[i]) for i in chosen)]
+    peak = [0.0, *(_gain(peaks[i]) for i in chosen)]
     area = _area(min(start, at[0]), max(end, at[-1], start + 1), min(line), max(peak))
     stepped = _staircase(area, at, line)
     shade = _staircase(area, at, peak) + stepped[::-1]
-    words = _description(equity, drawdown, start, end)
+    label = _description(equity, drawdown, start, end)
     head = (
         f'<svg class="tnb-equity" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
-        f'role="img" aria-label="{words}" xmlns="http://www.w3.org/2000/svg" '
-        f'font-size="11" fill="currentColor"><title>{words}</title>'
+        f'role="img" aria-label="{label}" xmlns="http://www.w3.org/2000/svg" '
+        f'font-size="11" fill="currentColor"><title>{label}</title>'
     )
     fall = f'<path class="tnb-fall" fill="#d9632e" fill-opacity="0.18" d="{path_of(shade)}Z"/>'
     rise = (
@@ -115,7 +116,7 @@ def _end_mark(area: PlotArea, value: float) -> str:
 def _nothing() -> str:
     return (
         f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="middle" '
-        f'x="{WIDTH / 2:.0f}" y="{_TOP + 40}">no trade was closed</text>'
+        f'x="{WIDTH / 2:.0f}" y="{_TOP + 40}">no trade closed</text>'
     )
 
 

@@ -74,18 +74,18 @@ def price_svg(
     entries = [trade.position for trade in drawn_trades if trade.opened_at >= first]
     if signal is not None and opened_at is not None and opened_at >= first:
         entries.append(signal.position)
-    explained = bool(entries or drawn_trades)
-    area = _area(first, last, low, high, levels, top=_TOP + _LEGEND * explained)
+    explains = bool(entries or drawn_trades)
+    area = _area(first, last, low, high, levels, top=_TOP + _LEGEND * explains)
     times = candles.time + (last - first) // len(candles)
     closes: Vertices = [
         (area.x(int(at)), area.y(float(close)))
         for at, close in zip(times, candles.close, strict=True)
     ]
-    words = _description(candles, signal)
+    label = _description(candles, signal)
     head = (
         f'<svg class="tnb-price" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" '
-        f'aria-label="{words}" xmlns="http://www.w3.org/2000/svg" font-size="11" '
-        f'fill="currentColor"><title>{words}</title>'
+        f'aria-label="{label}" xmlns="http://www.w3.org/2000/svg" font-size="11" '
+        f'fill="currentColor"><title>{label}</title>'
     )
     line = (
         '<path class="tnb-closes" fill="none" stroke="#7f8896" stroke-width="1.3" '
@@ -97,8 +97,8 @@ def price_svg(
     drawn = [_level(area, level, y) for level, y in _spread(area, levels)]
     left_out = len(within) > len(drawn_trades)
     more = f"the newest {marked:,} of {len(within):,} trades" if left_out else ""
-    words = legend(area.left, _TOP - 4, entries, drawn_trades, more)
-    return "".join([head, *axes(area, _labels), *drawn, line, *marks, words, "</svg>"])
+    explanation = legend(area.left, _TOP - 4, entries, drawn_trades, more)
+    return "".join([head, *axes(area, _labels), *drawn, line, *marks, explanation, "</svg>"])
 
 
 def _levels(signal: Signal | None, opened_at: int | None, low: float, high: float) -> list[_Level]:
@@ -119,7 +119,7 @@ def _area(
 ) -> PlotArea:
     room = max((high - low) * 0.06, high * 1e-5)
     low, high = low - room, high + room
-    widest = max((len(_said(level)) for level in levels), default=0)
+    widest = max((len(_label_of(level)) for level in levels), default=0)
     right = WIDTH - (14 + LETTER * 0.92 * widest if widest else 68)
     left = left_of(low, high, _labels)
     return PlotArea(first, last, low, high, left, right, top, _BOTTOM, HEIGHT)
@@ -129,12 +129,12 @@ def _labels(ticks: list[float]) -> list[str]:
     return [number(value, digits_of(ticks)) for value in ticks]
 
 
-def _said(level: _Level) -> str:
+def _label_of(level: _Level) -> str:
     return f"{level.name} {price(level.at)}"
 
 
 def _spread(area: PlotArea, levels: Sequence[_Level]) -> list[tuple[_Level, float]]:
-    """Return levels with the height of their words, 13 pixels apart at least."""
+    """Return levels with the height of their labels, 13 pixels apart at least."""
     placed: list[tuple[_Level, float]] = []
     for level in sorted(levels, key=lambda level: -level.at):
         y = area.y(level.at)
@@ -142,12 +142,12 @@ def _spread(area: PlotArea, levels: Sequence[_Level]) -> list[tuple[_Level, floa
     return placed
 
 
-def _level(area: PlotArea, level: _Level, words_y: float) -> str:
+def _level(area: PlotArea, level: _Level, label_y: float) -> str:
     return (
         f'<path class="{level.style}" stroke="{level.color}" stroke-dasharray="5 4" '
         f'd="M{short(area.left)} {short(area.y(level.at))}H{short(area.right)}"/>'
         f'<text class="{level.style}" fill="{level.color}" dy="0.35em" '
-        f'x="{short(area.right + 8)}" y="{short(words_y)}">{_said(level)}</text>'
+        f'x="{short(area.right + 8)}" y="{short(label_y)}">{_label_of(level)}</text>'
     )
 
 
@@ -157,14 +157,14 @@ def _trade(area: PlotArea, trade: Trade, size: float) -> str:
     color = COLORS[style]
     end = area.x(trade.closed_at), area.y(trade.exit)
     begin = area.x(max(trade.opened_at, area.first)), area.y(trade.entry)
-    words = escaped(
+    title = escaped(
         f"{trade.position}, {trade.exit_reason.replace('_', ' ')} "
         f"{percent(trade.pnl_percent, plus=True)} at {iso(trade.closed_at)} UTC"
     )
     within = trade.opened_at >= area.first
     entry = entry_mark(*begin, trade.position, size=size) if within else ""
     return (
-        f'<g class="tnb-trade"><title>{words}</title>'
+        f'<g class="tnb-trade"><title>{title}</title>'
         f'<path class="tnb-held tnb-{style}" fill="none" stroke="{color}" stroke-width="1.4" '
         f'd="{path_of([begin, end])}"/>{entry}{exit_mark(*end, style, size=size)}</g>'
     )
@@ -173,13 +173,13 @@ def _trade(area: PlotArea, trade: Trade, size: float) -> str:
 def _opening(area: PlotArea, signal: Signal | None, opened_at: int | None, first: int) -> str:
     if signal is None or opened_at is None or opened_at < first:
         return ""
-    words = escaped(f"{signal.position} since {iso(opened_at)} UTC at {price(signal.entry)}")
+    title = escaped(f"{signal.position} since {iso(opened_at)} UTC at {price(signal.entry)}")
     arrow = entry_mark(area.x(opened_at), area.y(signal.entry), signal.position)
-    return f"<g><title>{words}</title>{arrow}</g>"
+    return f"<g><title>{title}</title>{arrow}</g>"
 
 
 def _description(candles: Candles, signal: Signal | None) -> str:
     newest = price(float(candles.close[-1]))
     held = "nothing open" if signal is None else f"{signal.position} at {price(signal.entry)}"
-    words = f"Price from {iso(candles.start)} to {iso(candles.end)} UTC, now {newest}, {held}"
-    return escaped(words)
+    text = f"Price from {iso(candles.start)} to {iso(candles.end)} UTC, now {newest}, {held}"
+    return escaped(text)

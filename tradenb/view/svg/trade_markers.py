@@ -46,7 +46,7 @@ def exit_mark(x: float, y: float, style: str, *, size: float = 1.0) -> str:
 def legend(
     left: float, y: float, positions: Sequence[str], trades: Sequence[Trade], more: str
 ) -> str:
-    """Say what the marks mean, those that are drawn alone.
+    """Say what the marks mean; only those that are drawn.
 
     Parameters
     ----------
@@ -57,23 +57,23 @@ def legend(
     trades : sequence of Trade
         Whose exits are drawn.
     more : str
-        Words at the end, escaped.
+        Text at the end, escaped.
     """
     entries = [(f"{side} entry", side) for side in ("long", "short") if side in positions]
     tones = {tone(trade.pnl_percent) for trade in trades}
     wins = [("exit, win", "up")] if "up" in tones else []
     others = [("exit, no win", "down")] if tones - {"up"} else []
     parts, x = [], left + 5
-    for words, side in entries:
-        parts.append(entry_mark(x, y, side, size=0.85) + _words(words, x, y))
-        x += _GAP + 12 + LETTER * 0.9 * len(words)
-    for words, style in [*wins, *others]:
-        parts.append(exit_mark(x, y, style) + _words(words, x, y))
-        x += _GAP + 12 + LETTER * 0.9 * len(words)
+    for label, side in entries:
+        parts.append(entry_mark(x, y, side, size=0.85) + _label(label, x, y))
+        x += _GAP + 12 + LETTER * 0.9 * len(label)
+    for label, style in [*wins, *others]:
+        parts.append(exit_mark(x, y, style) + _label(label, x, y))
+        x += _GAP + 12 + LETTER * 0.9 * len(label)
     if more:
-        parts.append(_words(more, x - 10, y))
+        parts.append(_label(more, x - 10, y))
     return f'<g class="tnb-legend">{"".join(parts)}</g>' if parts else ""
 
 
-def _words(text: str, x: float, y: float) -> str:
+def _label(text: str, x: float, y: float) -> str:
     return f'<text x="{short(x + 9)}" y="{short(y)}" dy="0.35em" fill-opacity="0.75">{text}</text>'
