@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from tradenb.core.candidate import Candidate
+from tradenb.core.candidate import candidate_of
 from tradenb.core.lifecycle.validation import problems
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, MINUTE, TIMEFRAMES
 from tradenb.store.strict_json import USER_DIGITS, Damaged, parse
 
 if TYPE_CHECKING:
-    from tradenb.store.document.schema import Body, SignalRecord, StateRecord
+    from tradenb.core.signal import Signal
+    from tradenb.store.document.schema import Body, StateRecord
 
 _LONGEST: Final = 36_500 * DAY // MINUTE
 _ANY_DISTANCE: Final = Rules(
@@ -33,31 +34,15 @@ _ANY_DISTANCE: Final = Rules(
 _NOT_ASKED: Final = frozenset({"market_price_outside", "id_length", "note_length"})
 
 
-def signal_problems(signal: SignalRecord) -> Iterator[str]:
+def signal_problems(signal: Signal) -> Iterator[str]:
     """Name what the validator of new signals has against this one."""
-    candidate = Candidate(
-        signal.position,
-        signal.take_profit,
-        signal.stop_loss,
-        signal.minutes,
-        signal.entry,
-        signal.id,
-        signal.note,
-        signal.size,
-    )
-    for problem in problems(candidate, price=signal.entry, rules=_ANY_DISTANCE):
+    for problem in problems(candidate_of(signal), price=signal.entry, rules=_ANY_DISTANCE):
         if problem.name not in _NOT_ASKED:
             yield problem.words
 
 
-def state_problems(state: StateRecord) -> Iterator[str]:
-    """Name what in a state contradicts something else in it."""
-    yield from _held_problems(state)
-    yield from _course_problems(state)
-    yield from _trade_problems(state)
-
-
-def _held_problems(state: StateRecord) -> Iterator[str]:
+def held_problems(state: StateRecord) -> Iterator[str]:
+    """Name what contradicts the signal that a state holds."""
     signal, scheduled = state.signal, state.scheduled
     held = signal or scheduled
     if signal is not None and scheduled is not None:
@@ -76,7 +61,8 @@ def _held_problems(state: StateRecord) -> Iterator[str]:
         yield f"the run is done, but holds the signal {held.id}"
 
 
-def _course_problems(state: StateRecord) -> Iterator[str]:
+def course_problems(state: StateRecord) -> Iterator[str]:
+    """Name what cannot have come to be: cursor, milestones, commands, stopping."""
     if state.every not in TIMEFRAMES.values():
         yield f"every must be the length of a timeframe, was {state.every}"
     if state.opened_at is not None and state.opened_at > state.cursor:
@@ -89,7 +75,8 @@ def _course_problems(state: StateRecord) -> Iterator[str]:
         yield "commands must be in the order of time"
 
 
-def _trade_problems(state: StateRecord) -> Iterator[str]:
+def trade_problems(state: StateRecord) -> Iterator[str]:
+    """Name the trades that cannot be those of this state, in this order."""
     latest = 0
     for trade in state.trades:
         if not trade.opened_at <= trade.closed_at:

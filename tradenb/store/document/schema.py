@@ -1,13 +1,14 @@
 """What a document says, as models: every field checked, all problems named at once.
 
-The state record is the plain form of the machine's state (`engine.serialise`). What no type
-can say is in `invariants.py`.
+The models of signals, trades, commands and events follow from the records of the core: their fields
+and types are there, `_BOUNDS` has what a type cannot say about one field. What several fields must
+agree on is in `invariants.py`. A field of a record that has a default may be missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -16,19 +17,21 @@ from pydantic import (
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    create_model,
     model_validator,
 )
 
-from tradenb.core.events import Kind
-from tradenb.core.signal import ExitReason, Position
+from tradenb.core.columns import EVENT_HINTS
+from tradenb.core.lifecycle.state import REMEMBERED, Command
+from tradenb.core.signal import Signal, Trade
 from tradenb.core.timeframe import MINUTE
-from tradenb.store.document import invariants as sense
+from tradenb.store.document import invariants
 from tradenb.store.document.trade_cache import Sealed
 
-REMEMBERED: Final = 1_000
 LATEST: Final = 7_258_118_400_000  # the year 2200, ms
 
 Name = Annotated[str, Field(min_length=1, max_length=300)]
+Id = Annotated[str, Field(min_length=1)]
 Moment = Annotated[int, Field(ge=0, lt=LATEST)]
 Close = Annotated[int, Field(ge=0, lt=LATEST, multiple_of=MINUTE)]
 Price = Annotated[float, Field(gt=0)]
@@ -42,63 +45,80 @@ class Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class SignalRecord(Plain):
-    """A signal that is scheduled or open."""
+def _refusing(*checks: Callable[[Any], Iterable[str]]) -> Any:
+    """Make the validator that refuses a record in which a check finds problems."""
 
-    id: str
-    symbol: str
-    strategy: str
-    position: Position
-    entry: float
-    take_profit: float
-    stop_loss: float
-    minutes: int
-    size: float | None
-    note: str | None
-    at: Close
+    def refuse(record: Any) -> Any:
+        found = [words for check in checks for words in check(record)]
+        if found:
+            raise ValueError("; ".join(found))
+        return record
 
-    @model_validator(mode="after")
-    def _as_if_new(self) -> SignalRecord:
-        _refuse(sense.signal_problems(self))
-        return self
+    return model_validator(mode="after")(refuse)
 
 
-class TradeRecord(Plain):
-    """A closed position."""
+def _model(
+    name: str,
+    hints: Mapping[str, Any],
+    bounds: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    *checks: Callable[[Any], Iterable[str]],
+) -> Any:
+    """Make the model of a record from its annotations; a bound takes the place of one."""
+    fields = {
+        field: (bounds.get(field, hint), defaults.get(field, ...)) for field, hint in hints.items()
+    }
+    validators = {"_agrees": _refusing(*checks)} if checks else {}
+    make: Any = create_model  # what it makes is known at run time only
+    return make(name, __base__=Plain, __validators__=validators, **fields)
 
-    signal_id: Annotated[str, Field(min_length=1)]
-    symbol: str
-    strategy: str
-    position: Position
-    opened_at: Close
-    closed_at: Close
-    entry: Price
-    exit: Price
-    take_profit: Price
-    stop_loss: Price
-    size: Price | None
-    exit_reason: ExitReason
-    pnl_percent: float
-    late: bool
-    note: str | None
+
+if TYPE_CHECKING:  # what passed its model has the fields of the record
+    from tradenb.core.events import Event as EventRow
+    from tradenb.core.lifecycle.state import Command as CommandRecord
+    from tradenb.core.signal import Signal as SignalRecord
+    from tradenb.core.signal import Trade as TradeRecord
+else:
+    SignalRecord = _model(
+        "SignalRecord",
+        get_type_hints(Signal),
+        {"at": Close},
+        Signal._field_defaults,
+        invariants.signal_problems,
+    )
+    TradeRecord = _model(
+        "TradeRecord",
+        get_type_hints(Trade),
+        {
+            "signal_id": Id,
+            "opened_at": Close,
+            "closed_at": Close,
+            "size": Price | None,
+            **dict.fromkeys(("entry", "exit", "take_profit", "stop_loss"), Price),
+        },
+        Trade._field_defaults,
+    )
+    CommandRecord = _model("CommandRecord", get_type_hints(Command), {"at": Moment}, {})
+    EventRow = _model(
+        "EventRow",
+        EVENT_HINTS,
+        {
+            "seq": Annotated[int, Field(ge=1, lt=1 << 53)],
+            "at": Moment,
+            "wall": Moment | None,
+            "mode": Literal["backtest", "live"],
+        },
+        Signal._field_defaults,
+    )
 
 
 def _once(record: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    """Check a sealed record when it is seen first."""
+    """Check a trade when it is seen first: there may be 1,000 of them every minute."""
     if not isinstance(record, Sealed):
         return check(record)
     if record.checked is None:
         record.checked = check(record)
     return record.checked
-
-
-class CommandRecord(Plain):
-    """A command that has not acted yet."""
-
-    at: Moment
-    kind: Literal["cancel", "stop", "flatten"]
-    id: str | None
-    cancel_id: str | None
 
 
 class MilestonesRecord(Plain):
@@ -123,40 +143,14 @@ class StateRecord(Plain):
     stopping: bool
     done: bool
     commands: list[CommandRecord]
-    ids: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=REMEMBERED)]
+    ids: Annotated[list[Id], Field(max_length=REMEMBERED)]
     trades: Annotated[
         list[Annotated[TradeRecord, WrapValidator(_once)]], Field(max_length=REMEMBERED)
     ]
 
-    @model_validator(mode="after")
-    def _makes_sense(self) -> StateRecord:
-        _refuse(sense.state_problems(self))
-        return self
-
-
-class EventRow(Plain):
-    """An event: the columns of the journal."""
-
-    seq: Annotated[int, Field(ge=1, lt=1 << 53)]
-    at: Moment
-    wall: Moment | None
-    mode: Literal["backtest", "live"]
-    symbol: str
-    strategy: str
-    kind: Kind
-    signal_id: str | None
-    position: Position | None
-    price: float | None
-    entry: float | None
-    take_profit: float | None
-    stop_loss: float | None
-    minutes: int | None
-    size: float | None
-    exit_reason: str | None
-    pnl_percent: float | None
-    level: int | None
-    late: bool
-    note: str | None
+    _agrees = _refusing(
+        invariants.held_problems, invariants.course_problems, invariants.trade_problems
+    )
 
 
 class Body(Plain):
@@ -210,10 +204,7 @@ class Body(Plain):
     price: Price | None = None
     end: Close | None = None
 
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Body:
-        _refuse(sense.body_problems(self))
-        return self
+    _agrees = _refusing(invariants.body_problems)
 
 
 def body_problems(body: object) -> list[str]:
@@ -231,9 +222,3 @@ def _sentence(item: Any) -> str:
     if item["type"] == "value_error":
         return f"{where}: {words}" if where else words
     return f"{where or 'body'}: {words}, was {item['input']!r:.80}"
-
-
-def _refuse(found: Iterable[str]) -> None:
-    sentences = list(found)
-    if sentences:
-        raise ValueError("; ".join(sentences))
