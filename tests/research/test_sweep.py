@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -179,12 +180,91 @@ def cached(value):
     return reading
 
 
+def by_default(value):
+    def reading(gain, table=value):
+        return factory(gain, 0.99 * table.g.max())
+
+    return reading
+
+
+def in_a_partial(value):
+    return partial(lambda table, gain: factory(gain, table.g.max()), value)
+
+
+class Holder:
+    def __init__(self, value):
+        self.value = value
+
+    def __call__(self, gain):
+        return factory(gain, self.value.g.max())
+
+    def reading(self, gain):
+        return self(gain)
+
+
+@dataclass(slots=True)
+class Slotted:
+    value: Any
+
+
+def in_slots(value):
+    held = Slotted(value)
+    return lambda gain: factory(gain, held.value.g.max())
+
+
+def in_a_method(value):
+    class Helper:
+        def level(self):
+            return value
+
+    def reading(gain):
+        return factory(gain, Helper().level().g.max())
+
+    return reading
+
+
+def in_a_table_of_functions(value):
+    readers = {"g": lambda: value}
+    return lambda gain: factory(gain, readers["g"]().g.max())
+
+
+def in_a_module_of_a_module(value):
+    inner, outer = ModuleType("outer.inner"), ModuleType("outer")
+    inner.G, outer.inner = value, inner  # type: ignore[attr-defined]
+    return lambda gain: factory(gain, outer.inner.G.g.max())
+
+
+def by_its_name(value):
+    module = ModuleType("another")
+    module.G = value  # type: ignore[attr-defined]
+    return lambda gain: factory(gain, getattr(module, "G").g.max())  # noqa: B009 - by its name
+
+
+def in_a_list(value):
+    held = [value]
+    return lambda gain: factory(gain, len(held))
+
+
+FRAMES = (pd.DataFrame({"g": [1.0]}), pd.DataFrame({"g": [1.01]}))
+
+
 @pytest.mark.parametrize(
     ("reading", "before", "after"),
     [
-        (closing_over, pd.DataFrame({"g": [1.0]}), pd.DataFrame({"g": [1.01]})),
+        (closing_over, *FRAMES),
         (in_another_module, 1.0, 1.01),
         (cached, 1.0, 1.01),
+        (by_default, *FRAMES),
+        (in_a_partial, *FRAMES),
+        (Holder, *FRAMES),
+        (lambda value: Holder(value).reading, *FRAMES),
+        (in_slots, *FRAMES),
+        (in_a_method, *FRAMES),
+        (in_a_table_of_functions, *FRAMES),
+        (in_a_module_of_a_module, *FRAMES),
+        (by_its_name, *FRAMES),
+        (in_a_list, pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02")),
+        (in_a_list, np.int64(1), np.int64(2)),
     ],
 )
 def test_whatever_the_factory_reaches_counts(reading, before, after):

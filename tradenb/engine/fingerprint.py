@@ -12,6 +12,8 @@ import inspect
 from types import CellType, CodeType, ModuleType
 from typing import Any, Final
 
+from tradenb.engine.reach import package_of
+
 _LARGE: Final = 1_000  # a longer collection is data; it counts by its size
 _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), type(...))
 
@@ -105,7 +107,7 @@ def _cell(cell: CellType, seen: Seen) -> object:
 
 def _class(kind: type, seen: Seen) -> object:
     """Describe the classes that a user wrote: their functions, and plain values."""
-    own = [owner for owner in kind.__mro__ if owner.__module__.partition(".")[0] != "tradenb"]
+    own = [owner for owner in kind.__mro__ if package_of(owner) != "tradenb"]
     return [
         (name, _described(value, seen))
         for owner in own

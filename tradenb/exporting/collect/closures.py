@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tradenb.engine.reach import cells_of, function_of
 from tradenb.errors import ExportError
 from tradenb.exporting.collect.cells import Cell
 from tradenb.exporting.collect.parts import Place
-from tradenb.exporting.collect.statements import check_statement, function_of
+from tradenb.exporting.collect.statements import check_statement
 
 
 class Piece(NamedTuple):
@@ -55,9 +56,7 @@ def lifted(name: str, value: Any) -> Piece:
     own = textwrap.dedent(whole.lines_of(node))
     statement = Cell(0, whole.label, own).statements[0]
     check_statement(name, statement, function.__globals__)
-    closure = {}
-    for free, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        closure[free] = cell.cell_contents
+    closure = cells_of(function)
     place = (1, 0, code.co_firstlineno)
     maker = function.__qualname__.partition(".<locals>")[0]
     return Piece(code.co_name, own, statement.uses, closure, function.__globals__, place, maker)

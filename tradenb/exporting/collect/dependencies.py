@@ -11,6 +11,7 @@ import ast
 from types import ModuleType
 from typing import Any, Final
 
+from tradenb.engine.reach import function_of
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 from tradenb.errors import ExportError
 from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
@@ -26,7 +27,6 @@ from tradenb.exporting.collect.statements import (
     check_notebook,
     check_statement,
     code_of,
-    function_of,
     is_builtin,
     reads_environment,
     same_code,

@@ -9,9 +9,9 @@ from importlib.util import resolve_name
 from types import ModuleType
 from typing import Any, Final
 
+from tradenb.engine.reach import is_installed
 from tradenb.errors import ExportError
 from tradenb.exporting.collect.cells import Statement
-from tradenb.exporting.collect.installed import is_installed
 from tradenb.exporting.collect.parts import Part
 from tradenb.exporting.collect.script_namespace import Script, Space
 

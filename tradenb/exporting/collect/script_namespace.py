@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tradenb.engine.reach import function_of, package_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError
 from tradenb.exporting.collect.cells import Book
 from tradenb.exporting.collect.parts import Collection, Part
-from tradenb.exporting.collect.statements import function_of
 from tradenb.exporting.collect.values import described, is_plain, literal
 
 Space = Mapping[str, Any]
@@ -73,7 +73,7 @@ class Script:
 def space_of(value: Any) -> Space | None:
     """Return the namespace in which the user's function of a value was defined, if it has one."""
     function = function_of(value)
-    if function is None or function.__module__.startswith("tradenb."):
+    if function is None or package_of(function) == "tradenb":
         return None
     return function.__globals__
 

@@ -9,9 +9,10 @@ import ast
 import builtins
 import re
 from collections.abc import Mapping
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import Any, Final
 
+from tradenb.engine.reach import function_of
 from tradenb.errors import ExportError
 from tradenb.exporting.collect.cells import Statement
 from tradenb.exporting.collect.values import described, is_data, is_plain, literal
@@ -151,22 +152,6 @@ def code_of(value: object) -> CodeType | None:
     """Return the code of the user's function in a value."""
     function = function_of(value)
     return None if function is None else function.__code__
-
-
-def function_of(value: Any) -> FunctionType | None:
-    """Return the user's own function in a spec, an exchange, a method or a decorated function."""
-    seen = 0
-    while not isinstance(value, FunctionType) or hasattr(value, "__wrapped__"):
-        inner = (
-            getattr(value, "__wrapped__", None)
-            or getattr(value, "function", None)
-            or getattr(value, "__func__", None)
-        )
-        seen += 1
-        if inner is None or isinstance(value, type) or seen > 20:
-            return None
-        value = inner
-    return value
 
 
 def is_builtin(name: str) -> bool:

@@ -11,8 +11,8 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from tradenb.engine.fingerprint import digest
+from tradenb.engine.reach import cells_of, defaults_of, is_installed
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
-from tradenb.exporting.collect.installed import is_installed
 
 LARGEST: Final = 1_000
 """Items of a collection, or of an array, that is still a setting and no data."""
@@ -132,16 +132,10 @@ def _strategy_facts(spec: StrategySpec, label: str) -> Iterator[tuple[str, str]]
 
 
 def _function_facts(function: FunctionType, label: str) -> Iterator[tuple[str, str]]:
-    names = list(inspect.signature(function, follow_wrapped=False).parameters.values())
-    for item in names:
-        if item.default is not item.empty:
-            yield f"{label}default of {item.name}", _word(item.default)
-    cells = function.__closure__ or ()
-    for name, cell in zip(function.__code__.co_freevars, cells, strict=True):
-        try:
-            yield f"{label}{CLOSED_OVER} {name}", _word(cell.cell_contents)
-        except ValueError:
-            continue
+    for name, value in defaults_of(function).items():
+        yield f"{label}default of {name}", _word(value)
+    for name, value in cells_of(function).items():
+        yield f"{label}{CLOSED_OVER} {name}", _word(value)
     inner = getattr(function, "__wrapped__", None)
     if isinstance(inner, FunctionType):
         yield from _facts(inner, f"{label}wrapped ")

@@ -12,6 +12,7 @@ from tradenb.backtest.plan import Plan, make_plan
 from tradenb.backtest.trial import Market
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.timeframe import floor_to, timeframe_ms
+from tradenb.engine.reach import all_reached
 from tradenb.engine.specs.strategy_spec import StrategySpec, is_async
 from tradenb.errors import TradenbError
 from tradenb.research.lookahead.blame import (
@@ -23,7 +24,7 @@ from tradenb.research.lookahead.blame import (
     line_of,
 )
 from tradenb.research.lookahead.decisions import Noted, answer_of, differing, replay
-from tradenb.research.lookahead.isolate import Copier, reached_by
+from tradenb.research.lookahead.isolate import Copier
 from tradenb.research.lookahead.noise import Noise, Spoiler, noisy_candles
 from tradenb.research.lookahead.readers import OUTSIDE
 
@@ -165,7 +166,7 @@ class Analysis:
         functions += [rule.function for rule in self.spec.risk]
         found = set()
         for function in functions:
-            for name, value in reached_by(function).items():
+            for name, value in all_reached(function):
                 words = _words(name, value, spoiler)
                 found |= {words} if words else set()
         asks = ", ".join(sorted(self.names & OUTSIDE))

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tradenb.engine.reach import is_users_file
 from tradenb.research.lookahead.noise import Spoiler
-from tradenb.research.lookahead.readers import is_users_file
 
 _LONGEST = 20_000
 

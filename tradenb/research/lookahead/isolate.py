@@ -12,8 +12,6 @@ import copy
 import enum
 import functools
 import inspect
-import re
-from collections.abc import Callable
 from types import (
     CellType,
     CodeType,
@@ -25,14 +23,14 @@ from types import (
 from typing import Any, Final
 
 from tradenb.engine.ports import CandleSource
+from tradenb.engine.reach import attributes_of, is_users, names_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.research.lookahead.iterators import copied_stream
 from tradenb.research.lookahead.noise import Spoiler
-from tradenb.research.lookahead.readers import Readers, is_users
+from tradenb.research.lookahead.readers import Readers
 
 Space = dict[str, Any]
 _DEPTH: Final = 4
-_WORD: Final = re.compile(r"[^\W\d]\w*")
 _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), CodeType)
 # Of a class these are made anew with it.
 _OF_CLASS: Final = frozenset({"__dict__", "__weakref__", "_abc_impl"})
@@ -129,16 +127,15 @@ class Copier:
                 found[key] = self.value(item, depth + 1)
             return found
         users = is_users(type(value)) or type(value) is SimpleNamespace
-        if users and (hasattr(value, "__dict__") or _slots(type(value))):
+        if users and (hasattr(value, "__dict__") or attributes_of(value)):
             return self._object(value, depth)
         return _copied(value)
 
     def _object(self, value: Any, depth: int) -> Any:
         found = copy.copy(value)
         self._made[id(value)] = found  # before what it holds: it may hold itself
-        for name in [*getattr(value, "__dict__", ()), *_slots(type(value))]:
-            if hasattr(value, name):
-                object.__setattr__(found, name, self.value(getattr(value, name), depth + 1))
+        for name, item in attributes_of(value).items():
+            object.__setattr__(found, name, self.value(item, depth + 1))
         kind = self.value(type(value))
         if kind is not type(value):
             object.__setattr__(found, "__class__", kind)
@@ -232,50 +229,10 @@ class Copier:
                 self._reach(names, vars(item), vars(found[name]))
 
 
-@functools.cache
-def names_of(code: CodeType) -> frozenset[str]:
-    """Return the names of globals and attributes in a code and in those inside it.
-
-    Words are taken for names as well: `getattr(module, "TABLE")` reaches it.
-    """
-    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
-    words = [
-        word for const in code.co_consts if isinstance(const, str) for word in _WORD.findall(const)
-    ]
-    return frozenset(code.co_names).union(words, *(names_of(own) for own in inner))
-
-
-def reached_by(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return what a function closes over, has for defaults, or names, by name."""
-    plain: Any = getattr(function, "__func__", getattr(function, "func", function))
-    code = getattr(plain, "__code__", None)
-    if code is None:
-        return {}
-    found = {name: plain.__globals__.get(name) for name in names_of(code)}
-    for name, cell in zip(code.co_freevars, plain.__closure__ or (), strict=True):
-        try:
-            found[name] = cell.cell_contents
-        except ValueError:  # not filled yet
-            continue
-    given = plain.__defaults__ or ()
-    named = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
-    return found | dict(zip(named, given, strict=True)) | (plain.__kwdefaults__ or {})
-
-
 def _is_bound(value: Any) -> bool:
     """Tell whether it is a method of what is built in, such as `get` of a dict."""
     owner = getattr(value, "__self__", None)
     return inspect.isbuiltin(value) and not (owner is None or inspect.ismodule(owner))
-
-
-def _slots(kind: type) -> list[str]:
-    """Return the names of the slots of a class and of those above it."""
-    return [
-        name
-        for owner in kind.__mro__
-        for name, item in vars(owner).items()
-        if isinstance(item, MemberDescriptorType) and name not in _OF_CLASS
-    ]
 
 
 def _copied(value: Any) -> Any:

@@ -10,7 +10,6 @@ import builtins
 import functools
 import inspect
 import sys
-import sysconfig
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Final
@@ -28,8 +27,6 @@ READERS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 # What reads from where nothing can be replaced.
 OUTSIDE: Final = frozenset({"read_text", "read_bytes", "urlopen", "requests", "httpx", "sqlite3"})
-_FOREIGN: Final = frozenset({"tradenb", "numpy", "pandas", "builtins", "pyarrow", "plotly"})
-_LIBRARY: Final = sysconfig.get_paths()["stdlib"]
 
 
 class Readers:
@@ -107,33 +104,3 @@ class _StandIn(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_stands_for"], name)
-
-
-def is_users(value: Any) -> bool:
-    """Tell whether the user wrote it: neither a package that was installed nor the library."""
-    named = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "")
-    if str(named).partition(".")[0] in _FOREIGN:
-        return False
-    try:
-        file = inspect.getfile(value)
-    except (TypeError, OSError):
-        # A cell of a notebook has no file, what is built in has none either.
-        return not (inspect.ismodule(value) and value.__name__ in sys.builtin_module_names)
-    return is_users_file(file)
-
-
-@functools.cache
-def is_users_file(file: str) -> bool:
-    """Tell whether a file is of the user's own code."""
-    return not (
-        "site-packages" in file
-        or "dist-packages" in file
-        or file.startswith((_LIBRARY, "<frozen", "<string>"))
-        or _is_ours(file)
-    )
-
-
-def _is_ours(file: str) -> bool:
-    import tradenb
-
-    return file.startswith(tradenb.__path__[0])
