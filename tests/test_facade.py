@@ -86,6 +86,19 @@ def test_tab_shows_what_a_user_may_call_and_nothing_else(package):
     assert all(hasattr(found, name) for name in LISTED[package])
 
 
+def test_tab_shows_nothing_of_pydantic_after_a_strategy_a_risk_rule_and_rules():
+    dip = tn.strategy("shown-by-tab", every="1h", risk=tn.risks.max_open(2))(lambda ctx: None)
+    shown = ["fingerprint", "function", "identity", "name"]
+    assert dir(dip.risk[0]) == sorted(["at_once", "terms", *shown])
+    assert dir(dip) == sorted(
+        [
+            "callbacks", "counts_from_start", "declared", "every", "every_ms", "history",
+            "history_ms", "indicators", "risk", "vectorised", *shown,
+        ]
+    )  # fmt: skip
+    assert dir(tn.Rules()) == sorted([*tn.Rules.model_fields, "reference"])
+
+
 def test_every_package_among_the_names_is_tested_for_what_tab_shows():
     packages = {name for name in tn.__all__ if type(getattr(tn, name)) is type(tn)}
     assert packages == set(LISTED)

@@ -1,7 +1,7 @@
-"""Who wants to hear what: `tn.subscribe`.
+"""The subscribers of this process: `tn.subscribe`.
 
-The bus keeps the list of subscribers and answers who should be told; calling them is the driver's
-business, which has the deadlines and knows what to do with one that raises.
+The bus only keeps the list and selects the subscribers of an event. The backtest and the live loop
+call them, because they have the deadlines and know what to do with one that raises.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Performance(NamedTuple):
     previous_timestamp : int or None
         The same of the one before it.
     metric_type : {"live_tick", "backtest_signal", "backtest_block", "backtest_total"}
-        One pass of the live loop; one ask of a strategy; one stretch of candles; the whole run.
+        One tick of the live loop, one call of a strategy, one block of candles, or the whole run.
     duration_ms : float
     strategy, exchange, symbol : str
         Names, comma-separated where there are several.
@@ -58,7 +58,7 @@ class Subscription:
     _bus: Bus = field(repr=False)
 
     def close(self) -> None:
-        """Stop being told; closing twice is closing once."""
+        """End the subscription; a second call does nothing."""
         self._bus.remove(self)
 
     def __enter__(self) -> Subscription:
@@ -93,7 +93,7 @@ class Bus:
         if mode is not None and mode not in MODES:
             raise unknown("mode", mode, MODES)
         if kinds is not None and channel != "events":
-            raise UsageError(f"kinds select from the channel 'events', was channel {channel!r}")
+            raise UsageError(f"kinds apply to the channel 'events' only, was channel {channel!r}")
         wanted = None if kinds is None else _kinds(kinds)
         subscription = Subscription(function, channel, mode, wanted, self)
         with self._lock:
@@ -101,7 +101,7 @@ class Bus:
         return subscription
 
     def remove(self, subscription: Subscription) -> None:
-        """Take a subscriber away."""
+        """Remove a subscriber."""
         with self._lock:
             self._subscriptions = tuple(
                 kept for kept in self._subscriptions if kept is not subscription
@@ -116,7 +116,7 @@ class Bus:
         )
 
     def for_event(self, event: Event, mode: str | None = None) -> tuple[Subscription, ...]:
-        """Return who should be told of an event, on the channels events and errors.
+        """Return the subscribers of an event, on the channels events and errors.
 
         Parameters
         ----------
@@ -125,8 +125,9 @@ class Bus:
             Default that of the event; a rehearsal's events are those of a live run.
         """
         found = self.wants("events", mode or event.mode)
-        told = tuple(item for item in found if item.kinds is None or event.kind in item.kinds)
-        return told + self.wants("errors", mode or event.mode) if event.kind == "error" else told
+        chosen = tuple(item for item in found if item.kinds is None or event.kind in item.kinds)
+        errors = self.wants("errors", mode or event.mode) if event.kind == "error" else ()
+        return chosen + errors
 
 
 bus = Bus()
@@ -141,37 +142,36 @@ def subscribe(
     kinds: Iterable[str] | None = None,
     channel: Channel = "events",
 ) -> Subscription:
-    """Be told what happens from now on.
+    """Call a function with everything that happens from now on.
 
-    Of a backtest that is going on, a subscriber hears what it has yet to tell; of one that is about
-    to return that may be nothing. Subscribe first to hear everything.
+    During a backtest only later events are delivered. Subscribe before it starts to get them all.
 
     Parameters
     ----------
     function : callable
         Takes one argument: an `Event` on the channels "events" and "errors", a `Performance` on
-        "performance", a tick result on "ticks". What it raises is logged and disturbs nobody. An
-        event of a live run comes at least once: after a restart those of the last tick may come
-        again, with the same `seq`.
+        "performance", a tick result on "ticks". What it raises is logged and affects nothing else.
+        An event of a live run is delivered at least once: after a restart those of the last tick
+        may be delivered again, with the same `seq`.
     mode : {"backtest", "live", "rehearsal"}, optional
-        Only runs of this mode; default all. The events of a rehearsal say "live", as those of the
-        run that it rehearses would; this setting tells them apart.
+        Only runs of this mode; default all. The events of a rehearsal have the mode "live", like
+        those of a real run; this setting tells the two apart.
     kinds : iterable of str, optional
         Only these kinds of events, such as {"opened", "closed"}.
     channel : {"events", "ticks", "errors", "performance"}
-        "ticks" carries the result of every pass of a live loop.
+        "ticks" carries the result of every tick of a live loop.
 
     Returns
     -------
     Subscription
-        Call its `close()` to end it.
+        Call `close()` to end it.
 
     Raises
     ------
     UnknownName
         When the channel, the mode or a kind does not exist.
     UsageError
-        When the function is none, or kinds are given for another channel than "events".
+        When the function is not callable, or kinds are given for another channel than "events".
     """
     return bus.subscribe(function, mode=mode, kinds=kinds, channel=channel)
 

@@ -1,9 +1,9 @@
 """The whole error tree, sorted by whose fault it is.
 
-`UsageError`: the caller can mend it. `MarketError`: the exchange or its candles. `StateError`: the
-disk or another process. `StrategyError`: the user's own function; its cause is kept. Every message
-says what was wrong, which value it was and what to do. `retryable` says whether the same call may
-succeed later without anybody changing anything.
+`UsageError`: the caller can fix it. `MarketError`: the exchange or its candles. `StateError`: the
+disk or another process. `StrategyError`: the user's own function, with its error as the cause.
+Every message says what was wrong, which value it was and what to do. `retryable` tells whether the
+same call may succeed later although nothing was changed.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class ExchangeError(MarketError):
     Attributes
     ----------
     retry_after : float
-        Seconds that the exchange wants to be left alone; 0 if it did not say.
+        Seconds to wait before the next request; 0 if the exchange did not say.
     """
 
     def __init__(self, message: str, *, retryable: bool = False, retry_after: float = 0.0) -> None:
@@ -117,7 +117,7 @@ class StateError(TradenbError):
 
 
 class StateWriteError(StateError):
-    """State could not be written; the state before it is still in force."""
+    """State could not be written; the state before it is still valid."""
 
     retryable = True
 
@@ -132,7 +132,7 @@ class StateCorrupt(StateError):
 
 
 class StateConflict(StateError):
-    """Somebody else wrote the state of a run; nothing is saved until the user decides."""
+    """Another process wrote the state of a run; nothing is saved until the user decides."""
 
 
 class StateVersionError(StateError):
@@ -168,19 +168,19 @@ class StrategyError(TradenbError):
 
 
 def unknown(kind: str, name: object, known: Iterable[str], *, hint: str = "") -> UnknownName:
-    """Make the error for a name that is not there, with the nearest ones."""
+    """Make the error for an unknown name; it suggests the nearest ones."""
     names = sorted(known)
     advice = near(name, names)
     if not advice and names:
         advice = "; known: " + ", ".join(repr(item) for item in names[:12])
         advice += f" and {len(names) - 12} more" if len(names) > 12 else ""
     elif not advice:
-        advice = f"; no {kind} is known yet"
+        advice = f"; no {kind} is registered yet"
     return UnknownName(f"unknown {kind} {name!r}{advice}" + (f" {hint}" if hint else ""))
 
 
 def near(name: object, known: Iterable[str]) -> str:
-    """Say which known names are near to one, or nothing."""
+    """Suggest known names that are similar to one; empty if there are none."""
     import difflib
 
     names = sorted(known)

@@ -15,7 +15,7 @@ def allow_nested() -> None:
     """Let `asyncio.run` work where an event loop is running already, as in a notebook cell.
 
     Prefer `await` in the cell; tradenb itself never needs this. The patch is nest_asyncio's, which
-    is no longer developed, and it has its price:
+    is not developed any more. It has side effects:
 
     - it replaces `asyncio.run`, tasks and futures in the whole process, for every library in it,
       until the kernel is restarted;

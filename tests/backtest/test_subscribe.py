@@ -127,7 +127,7 @@ def test_a_subscriber_that_raises_is_logged_and_harmless(caplog):
         (
             {"kinds": {"opened"}, "channel": "errors"},
             tn.UsageError,
-            "kinds select from the channel 'events', was channel 'errors'",
+            "kinds apply to the channel 'events' only, was channel 'errors'",
         ),
     ],
 )

@@ -82,7 +82,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         registry.find("strategy", "dipp", form=StrategySpec)
     with pytest.raises(UnknownName, match="unknown strategy 'moon'; known: 'dip'"):
         registry.find("strategy", "moon", form=StrategySpec)
-    with pytest.raises(UnknownName, match="unknown risk rule 'r'; no risk rule is known yet"):
+    with pytest.raises(UnknownName, match="unknown risk rule 'r'; no risk rule is registered yet"):
         registry.find("risk rule", "r", form=RiskSpec)
 
 

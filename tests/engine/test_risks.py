@@ -60,5 +60,5 @@ def test_terms_out_of_range_are_refused_and_nothing_is_registered(make, words):
     with pytest.raises(tn.SpecError) as caught:
         make()
     assert str(caught.value).startswith(words)
-    with pytest.raises(tn.UnknownName, match="no risk rule is known yet"):
+    with pytest.raises(tn.UnknownName, match="no risk rule is registered yet"):
         registry.find("risk rule", "anything", form=RiskSpec)

@@ -1,4 +1,4 @@
-"""Backtests: the same strategies and the same machine over recorded candles."""
+"""Backtests: the same strategies and the same machine, over recorded candles."""
 
 from tradenb.backtest.api import background, run
 from tradenb.backtest.job import Job

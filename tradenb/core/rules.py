@@ -87,6 +87,10 @@ class Rules(BaseModel, frozen=True):
             except ValidationError as error:
                 raise SpecError(_all_problems(error)) from None
 
+    def __dir__(self) -> list[str]:
+        """Tab shows the rules, and nothing of pydantic."""
+        return [*type(self).model_fields, "reference"]
+
     def _repr_html_(self) -> str:
         """Show all settings in a cell, those that are not the default first and in bold."""
         changed, others = [], []

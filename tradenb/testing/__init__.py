@@ -1,8 +1,8 @@
-"""What tests need without a network, a disk or patience; public, for tests of your own strategies.
+"""Fakes of the network, the disk and the clock; public, for tests of your own strategies.
 
-`ExchangeServer` is an exchange on loopback that speaks Binance's public API, with everything that
-exchanges do wrong. `crash_test` kills a strategy again and again. `World` is the real live loop in
-virtual time, on a `FakeDisk` and a `FakeExchange`.
+`ExchangeServer` is an exchange on loopback with Binance's public API; it fails on request in the
+ways that exchanges fail. `crash_test` kills a strategy again and again. `World` is the real live
+loop in virtual time, on a `FakeDisk` and a `FakeExchange`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ __all__ = ["cooldown", "daily_loss", "max_drawdown", "max_open"]
 
 
 class _ReadyMade(RiskSpec):
-    """A rule of the house; it may replace, and be replaced by, any other under its name."""
+    """A rule that comes with tradenb; any other may replace it under its name, and the reverse."""
 
     at_once: ClassVar[bool] = True
 

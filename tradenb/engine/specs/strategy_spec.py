@@ -68,6 +68,11 @@ class _Spec(Shown, BaseModel):
             raise SpecError(_all_problems(values.get("name"), error)) from None
         self._does = fingerprint(self.function)
 
+    def __dir__(self) -> list[str]:
+        """Tab shows what a spec is, and nothing of pydantic."""
+        own = {*super().__dir__()} - {*dir(BaseModel)}
+        return sorted(name for name in own if not name.startswith("_"))
+
     @field_validator("name")
     @classmethod
     def _check_name(cls, name: str) -> str:
