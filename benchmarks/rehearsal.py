@@ -42,6 +42,7 @@ def measure(*, quick: bool) -> Iterator[Line | Heading]:
 def lived(ticks: int) -> list[dict[str, Any]]:
     """Rehearse, and look at a tenth and at the end."""
     import tradenb as tn
+    from tradenb.live.live_run import record_of
 
     @tn.strategy("hourly", every="1h", risk=[tn.risks.max_open(1)])
     def hourly(ctx: Any) -> object:
@@ -55,8 +56,10 @@ def lived(ticks: int) -> list[dict[str, Any]]:
         run = tn.live.rehearse(
             "BTCUSDT", strategy=hourly, exchange=walk, start=start, speed=None, home=folder
         )
+        record = record_of(run)
         while run.status == "running":
-            at = 0 if run.committed is None else (run.committed.cursor - run.start) // 60_000
+            state = record.committed
+            at = 0 if state is None else (state.cursor - record.start) // 60_000
             if not seen and at >= ticks // 10:
                 seen.append(_look(at, Path(folder)))
             if at >= ticks:

@@ -27,7 +27,7 @@ from tradenb.live.loop.deadline import due_after
 if TYPE_CHECKING:
     from tradenb.core.rules import Rules
     from tradenb.engine.specs.strategy_spec import StrategySpec
-    from tradenb.live.live_run import LiveRun
+    from tradenb.live.loop.record import RunRecord
 
 _LOOK_EVERY_S: Final = 0.02
 
@@ -96,7 +96,7 @@ class _Job:
         from tradenb.live.loop.active_runs import leave_all
 
         os.environ["TRADENB_HOME"] = str(home)  # where exchanges keep candles, and strategies look
-        runs: list[LiveRun] = []
+        runs: list[RunRecord] = []
         with self.reader.listening(), leaving():
             try:
                 runs = self._started(home)
@@ -130,7 +130,7 @@ class _Job:
             )
             return self.run(Path(name), once=True)
 
-    def _say_what_for(self, runs: Sequence[LiveRun]) -> None:
+    def _say_what_for(self, runs: Sequence[RunRecord]) -> None:
         """Say at once why the tick is not: the next candle has not closed."""
         now = time.time_ns() // 1_000_000
         due = {run.id: due_after(now, run.rules) for run in runs if _is_up_to_date(run, now)}
@@ -144,8 +144,9 @@ class _Job:
         words += f"{iso(floor_to(at))} UTC; waiting {max(0, at - now) / 1000:.0f} s for it"
         print(words, file=sys.stderr, flush=True)
 
-    def _started(self, home: Path) -> list[LiveRun]:
+    def _started(self, home: Path) -> list[RunRecord]:
         from tradenb.live import background
+        from tradenb.live.live_run import record_of
         from tradenb.live.run_registry import live_source
 
         if self._exchange is None:
@@ -155,31 +156,33 @@ class _Job:
             )
         source = live_source(self._exchange)
         return [
-            background(
-                symbol,
-                strategy=spec,
-                exchange=source,
-                rules=self._rules,
-                home=home,
-                take_over=self._options.take_over,
+            record_of(
+                background(
+                    symbol,
+                    strategy=spec,
+                    exchange=source,
+                    rules=self._rules,
+                    home=home,
+                    take_over=self._options.take_over,
+                )
             )
             for spec in self._strategies
             for symbol in self._symbols
         ]
 
 
-def _wait(runs: Sequence[LiveRun], *, once: bool) -> None:
+def _wait(runs: Sequence[RunRecord], *, once: bool) -> None:
     """Wait until the runs have ended, or each has had one tick."""
     while waiting := [run for run in runs if run.status == "running"]:
         if not once:
-            waiting[0].wait(1.0)
+            waiting[0].ended.wait(1.0)
         elif all(run.history or run.error is not None for run in waiting):
             return
         else:
             time.sleep(_LOOK_EVERY_S)
 
 
-def _is_up_to_date(run: LiveRun, now: int) -> bool:
+def _is_up_to_date(run: RunRecord, now: int) -> bool:
     """Tell whether a run has seen all candles: it is new, or its last tick was just now."""
     kept = run.kept
     return kept is None or kept.state.done or kept.state.cursor >= floor_to(now)

@@ -24,6 +24,7 @@ from tests.scenarios import (
 from tradenb.core.lifecycle.state import Command
 from tradenb.engine.serialise import event_to_row
 from tradenb.errors import CandleError
+from tradenb.live.live_run import record_of
 from tradenb.testing.world.small_world import Deed, World
 
 MINUTE = 60_000
@@ -99,7 +100,7 @@ class Lived:
             extra = (command.get("id"), command.get("cancel_id"))
             self.given = place + 1
             if run.status == "running":
-                run.take(Command(command["at"], command["kind"], *extra))
+                record_of(run).take(Command(command["at"], command["kind"], *extra))
 
         return give
 

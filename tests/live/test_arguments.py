@@ -10,6 +10,7 @@ import pytest
 import tradenb as tn
 from tests.live.fast import until
 from tests.sources import exchange, flat, minute
+from tradenb.live.live_run import record_of
 
 
 def strategy() -> object:
@@ -90,7 +91,7 @@ def test_a_done_run_that_is_stopped_again_stays_done(tmp_path: Path) -> None:
 def test_endless_ids_of_a_cancel_are_refused_where_they_are_given(tmp_path: Path) -> None:
     given = {"strategy": strategy(), "exchange": exchange(flat(2_000)), "home": tmp_path}
     run = tn.live.rehearse("BTCUSDT", speed=60, **given)
-    until(lambda: run.committed, "a commit")
+    until(lambda: record_of(run).committed, "a commit")
     (elsewhere,) = tn.live.attach(tmp_path)
     endless = "c" * 1_000_000
     for handle in (run, elsewhere):

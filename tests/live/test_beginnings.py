@@ -13,6 +13,7 @@ from tests.live.fast import rows, until
 from tests.sources import T0, candles, flat, minute
 from tradenb.core import risk
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.live.live_run import record_of
 from tradenb.testing.world.small_world import Deed, World
 
 
@@ -43,10 +44,12 @@ def test_a_run_that_cannot_begin_holds_up_no_run_that_shares_its_rule(quick, gat
     source = tn.exchange(f"bad-{trouble}", now=quick.clock.now)(bad)
     shared = tn.strategy("shared", every="1m", risk=tn.risks.max_open(3, name="p"))(never)
     good = quick.start(shared, exchange=source)
-    until(lambda: good.history, "a tick")
+    until(lambda: record_of(good).history, "a tick")
     quick.start(shared, symbol="BADUSDT", exchange=source)
-    before = len(good.history)
-    until(lambda: len(good.history) > before + 3, "ticks beside the one that cannot begin")
+    before = len(record_of(good).history)
+    until(
+        lambda: len(record_of(good).history) > before + 3, "ticks beside the one that cannot begin"
+    )
     assert good.error is None
 
 
@@ -83,7 +86,7 @@ def test_what_an_unbegun_run_with_a_position_is_asked_waits_for_its_candles():
             return world.exchange.load(request)
 
     process = world.process()
-    process.runs[0].source = Down()
+    record_of(process.runs[0]).source = Down()
     process.live(at_minute(20), [Deed(minute(8), lambda process: process.runs[0].stop())])
     run = process.runs[0]
     assert run.stopping
@@ -100,7 +103,7 @@ def test_a_run_that_is_being_left_is_begun_anew_by_the_next_start(quick):
     assert again is not run
     assert run.status == "idle"
     assert again.status == "running"
-    until(lambda: again.history, "a tick of the new one")
+    until(lambda: record_of(again).history, "a tick of the new one")
     again.flatten()
     until(lambda: "closed" in set(again.events().kind), "the close")
 
@@ -108,7 +111,7 @@ def test_a_run_that_is_being_left_is_begun_anew_by_the_next_start(quick):
 def test_a_run_that_was_stopped_with_nothing_open_is_begun_anew_by_the_next_start(quick):
     spec = tn.strategy("calm", every="1m")(never)
     run = quick.start(spec)
-    until(lambda: run.history, "a tick")
+    until(lambda: record_of(run).history, "a tick")
     run.stop()
     again = quick.start(spec)
     assert (run.status, again.status) == ("done", "running")
@@ -174,7 +177,7 @@ def test_callbacks_of_what_is_on_disk_are_called_though_a_later_commit_fails():
     grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
     world = World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)])
     process = world.process()
-    shelf = process.runs[0].shelf
+    shelf = record_of(process.runs[0]).shelf
     right, failed = shelf.commit, []
 
     def commit(kept):
@@ -232,7 +235,7 @@ def test_runs_of_one_process_have_places_of_their_own(quick, tmp_path):
     specs = [tn.strategy(name, every="1m")(never) for name in "abc"]
     first, second = (quick.start(spec, home=tmp_path) for spec in specs[:2])
     for run in (first, second):
-        until(lambda run=run: run.committed, "a commit")
+        until(lambda run=run: record_of(run).committed, "a commit")
         run.release()
         assert run.wait(20)
     quick.desk._runs.clear()  # as in the next process
@@ -270,7 +273,7 @@ def test_a_rehearsal_that_goes_on_is_returned_and_another_is_refused_in_words(tm
         assert tn.live.rehearse("BTCUSDT", **settings | {"speed": 600}) is run
         with pytest.raises(tn.AlreadyRunning, match=r"another exchange; run\.stop\(\) or"):
             tn.live.rehearse("BTCUSDT", **settings | {"exchange": exchange(flat(600))})
-        until(lambda: run.committed, "a commit")
+        until(lambda: record_of(run).committed, "a commit")
         (row,) = tn.live.list(tmp_path).to_dict("records")
         assert (row["id"], row["mode"], row["status"]) == (run.id, "rehearsal", "running")
         (handle,) = tn.live.attach(tmp_path)

@@ -12,6 +12,7 @@ import tradenb as tn
 from tests.live.fast import until
 from tradenb.cli import main
 from tradenb.live.following import Following
+from tradenb.live.live_run import record_of
 from tradenb.store.document import document_store
 from tradenb.store.document.envelope import encode
 from tradenb.store.document.read import read_document
@@ -51,7 +52,7 @@ def asked() -> int:
 
 def written_by_another(run):
     """Replace the document of a run, as a synchronised folder would; return when it is noticed."""
-    until(lambda: run.history and document().exists(), "a tick")
+    until(lambda: record_of(run).history and document().exists(), "a tick")
     found = read_document(DiskFilesystem(), document())
     body = {**found.body, "user_state": json.dumps({"asked": THEIRS})}
     document().write_bytes(encode(found.seq + 70, body))
@@ -77,8 +78,8 @@ def test_fault_29_it_is_said_what_decides_and_the_rest_of_the_group_goes_on(
     assert "tradenb resolve BTCUSDT:counts" in capsys.readouterr().out
     assert main(["doctor"]) == 1
     assert "tradenb resolve BTCUSDT:counts" in capsys.readouterr().out
-    ticks = len(other.history)
-    until(lambda: len(other.history) > ticks + 3, "ticks of the other run")
+    ticks = len(record_of(other).history)
+    until(lambda: len(record_of(other).history) > ticks + 3, "ticks of the other run")
     assert (other.saved, other.undecided) == (True, False)
     assert asked() == THEIRS  # nobody wrote over it
 
@@ -107,7 +108,7 @@ def test_fault_29_take_theirs_goes_on_from_what_is_on_disk(quick, counts):
 
 def test_a_decision_that_comes_while_one_is_looked_for_is_not_lost(quick, counts):
     run = quick.start(counts)
-    right, said = run.shelf.decision, []
+    right, said = record_of(run).shelf.decision, []
 
     def looking():
         found = right()
@@ -115,7 +116,7 @@ def test_a_decision_that_comes_while_one_is_looked_for_is_not_lost(quick, counts
             said.append(run.take_theirs())
         return found
 
-    run.shelf.decision = looking
+    record_of(run).shelf.decision = looking
     written_by_another(run)
     until(lambda: run.saved and not run.undecided, "the decision")
     assert said
@@ -150,7 +151,7 @@ def test_fault_29_the_decision_outlives_the_process(quick, counts, flag, theirs,
     assert json.loads(capsys.readouterr().out)["decided"] is not None
     assert (asked() >= THEIRS) == theirs
     again = quick.start(counts)
-    until(lambda: again.history, "a tick")
+    until(lambda: record_of(again).history, "a tick")
     assert (again.saved, again.undecided) == (True, False)
     assert (asked() >= THEIRS) == theirs
     assert files(".ours-") == []
@@ -329,7 +330,8 @@ def test_another_process_sees_that_it_is_undecided(quick, counts):
 
 def test_a_damaged_document_leaves_its_run_and_the_others_within_reach(quick, counts, beside):
     run, other = quick.start(counts), quick.start(beside)
-    until(lambda: run.history and other.history and document().exists(), "ticks")
+    until(lambda: record_of(run).history and document().exists(), "a tick")
+    until(lambda: record_of(other).history, "a tick of the other")
     other.release()
     assert other.wait(20)
     for path in (document(), find_home().document(Key("beside", "BTCUSDT"))):

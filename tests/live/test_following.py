@@ -11,6 +11,7 @@ import tradenb as tn
 from tests.live.fast import RULES, until
 from tradenb.bus import bus
 from tradenb.core.events import Event
+from tradenb.live.live_run import record_of
 
 
 @pytest.fixture
@@ -164,7 +165,8 @@ def test_a_state_that_was_not_saved_is_raised_at_the_end_unless_it_was_saved_aft
     run = the_run(quick)
     run.release()
     until(lambda: run.status == "idle", "the release")
-    run.error, run.status = tn.StateWriteError("the disk is full"), status
+    record = record_of(run)
+    record.error, record.status = tn.StateWriteError("the disk is full"), status
     if status == "idle":
         with pytest.raises(tn.StateWriteError, match="the disk is full"):
             list(events)

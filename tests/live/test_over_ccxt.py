@@ -19,7 +19,8 @@ from tradenb.core.rules import Rules
 from tradenb.engine.ports import CandleRequest
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
-from tradenb.live.live_run import LiveRun
+from tradenb.live.live_run import record_of
+from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.stepped_clock import SteppedClock
 from tradenb.live.loop.supervisor import Engine
 from tradenb.live.loop.worker_threads import ThreadWorkers
@@ -62,7 +63,7 @@ class Life:
         self.server = ExchangeServer(frames, clock=self.clock, weight_limit=10**9).start()
         self.specs: list[StrategySpec] = specs or [deciding()]
         self.exchange = self.connected(**options)
-        self.runs: list[LiveRun] = []
+        self.runs: list[RunRecord] = []
 
     def connected(self, **options):
         return CcxtExchange(
@@ -79,7 +80,7 @@ class Life:
 
     def __exit__(self, *reason):
         for run in self.runs:
-            run.release()
+            run.leave()
         self.server.close()
 
     def live(self, end, *, symbols=("BTCUSDT",), on_tick=None):
@@ -91,13 +92,13 @@ class Life:
                 shelf = DiskShelf(
                     find_home(self.home), symbol, spec, "binance", now=self.clock.now, durable=False
                 )
-                run = LiveRun(symbol, spec, self.exchange, RULES, shelf, self.clock, engine.wake)
+                run = RunRecord(symbol, spec, self.exchange, RULES, shelf, self.clock, engine.wake)
                 run.kept = shelf.open()
                 self.runs.append(run)
         for run in self.runs:
             engine.add(run)
         for run in self.runs:
-            run.wait(WAIT_S)
+            run.ended.wait(WAIT_S)
             assert run.status != "running"
         return self
 
@@ -190,7 +191,7 @@ def test_backtest_rehearsal_and_restart_over_ccxt_are_the_frame_on_real_candles(
         again = tn.live.rehearse(symbol, speed=None, home=tmp_path, **more)
         again.wait(WAIT_S)
         again.raise_if_failed()
-        alike(again.shelf.events(), expected)
+        alike(record_of(again).shelf.events(), expected)
         assert len(server.requests) == asked
 
 
@@ -324,4 +325,5 @@ def test_a_run_in_the_background_lives_on_candles_of_ccxt(quick):
         run.release()
         run.wait(WAIT_S)
         run.raise_if_failed()
-        assert_true(run.instance.candles, rows, run.instance.state.cursor)
+        instance = record_of(run).instance
+        assert_true(instance.candles, rows, instance.state.cursor)

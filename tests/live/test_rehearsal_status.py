@@ -8,6 +8,7 @@ import tradenb as tn
 from tests.live.fast import until
 from tests.sources import exchange, flat, minute
 from tradenb.cli import main
+from tradenb.live.live_run import record_of
 from tradenb.live.status.listing import has_ended
 from tradenb.live.status.run_files import standing_on_disk
 from tradenb.panel.watch_runs import Watch
@@ -53,20 +54,20 @@ def test_a_rehearsal_that_a_start_goes_on_with_is_idle_until_it_comes_to_its_end
     rehearse, statuses
 ):
     run = rehearse(speed=60)
-    until(lambda: run.committed, "a commit")
+    until(lambda: record_of(run).committed, "a commit")
     assert statuses() == {"running"}
     run.release()
     assert run.wait(20)
-    left = run.committed.cursor
+    left = record_of(run).committed.cursor
     assert run.status == "idle"
     assert statuses() == {"idle"}
-    (handle,) = tn.live.attach(run.shelf.home.parent, ended=True)
+    (handle,) = tn.live.attach(record_of(run).shelf.home.parent, ended=True)
     with pytest.raises(tn.StateError, match="BTCUSDT:calm is idle; only a running run takes stop"):
         handle.stop()
 
     again = rehearse(speed=None)
     assert again.wait(20)
-    assert again.history[0].at > left
+    assert record_of(again).history[0].at > left
     assert again.status == "done"
     assert statuses() == {"done"}
     handle.stop()  # twice is once
@@ -74,10 +75,10 @@ def test_a_rehearsal_that_a_start_goes_on_with_is_idle_until_it_comes_to_its_end
 
 def test_a_rehearsal_that_was_stopped_is_done_before_its_end(rehearse, statuses):
     run = rehearse(speed=60)
-    until(lambda: run.committed, "a commit")
+    until(lambda: record_of(run).committed, "a commit")
     run.stop()
     assert run.wait(20)
-    assert run.committed.cursor < LONG
+    assert record_of(run).committed.cursor < LONG
     assert run.status == "done"
     assert statuses() == {"done"}
 
@@ -86,7 +87,10 @@ def test_the_end_is_that_of_the_last_start(rehearse, statuses):
     assert rehearse(speed=None, end=SHORT).wait(20)
     assert statuses() == {"done"}
     longer = rehearse(speed=60)
-    until(lambda: longer.committed and longer.committed.cursor > SHORT, "a commit")
+    until(
+        lambda: record_of(longer).committed and record_of(longer).committed.cursor > SHORT,
+        "a commit",
+    )
     longer.release()
     assert longer.wait(20)
     assert statuses() == {"idle"}

@@ -12,6 +12,7 @@ from tests.live.fast import until
 from tests.sources import T0
 from tradenb.bus import bus
 from tradenb.core.rules import Rules
+from tradenb.live.live_run import record_of
 from tradenb.live.loop.deadline import due_after, longest_call
 
 
@@ -53,7 +54,7 @@ def test_fault_60_a_strategy_that_hangs_is_left_behind_and_not_asked_until_it_re
     assert len(asked) == 1
     # A busy machine may feed two candles at once, and then the older ask is late, not busy.
     assert set(run.events().exit_reason.dropna()) <= {"busy", "late"}
-    assert run.instance.busy()
+    assert record_of(run).instance.busy()
     gate.set()
     until(lambda: len(asked) >= 2, "the next ask")
 
@@ -62,9 +63,9 @@ def test_fault_60_a_strategy_that_hangs_delays_no_next_candle_and_no_other_run(q
     hangs = tn.strategy("hangs", every="1m")(lambda ctx: gate.wait() and None)
     other = tn.strategy("other", every="1m")(never)
     slow, fine = quick.start(hangs), quick.start(other, symbol="ETHUSDT")
-    until(lambda: len(fine.history) >= 2, "ticks of the other while the first hangs")
-    until(lambda: len(slow.history) >= 3, "further candles of the one that hangs")
-    assert slow.instance.busy()
+    until(lambda: len(record_of(fine).history) >= 2, "ticks of the other while the first hangs")
+    until(lambda: len(record_of(slow).history) >= 3, "further candles of the one that hangs")
+    assert record_of(slow).instance.busy()
 
 
 def test_an_ask_may_take_until_shortly_before_the_next_candle():
@@ -97,7 +98,7 @@ def test_fault_61_a_subscriber_that_hangs_is_told_nothing_until_it_returns(quick
 
     with bus.subscribe(hangs, channel="ticks"):
         run = quick.start(tn.strategy("calm", every="1m")(never))
-        until(lambda: len(run.history) >= 4, "four ticks")
+        until(lambda: len(record_of(run).history) >= 4, "four ticks")
     assert len(told) == 1
     assert "told nothing until it returns" in caplog.text
 
@@ -105,18 +106,18 @@ def test_fault_61_a_subscriber_that_hangs_is_told_nothing_until_it_returns(quick
 def test_fault_66_a_loop_that_died_is_started_again_and_says_so(make_quick, heard, caplog):
     quick = make_quick(pause_s=0.05)
     run = quick.start(tn.strategy("calm", every="1m")(never))
-    until(lambda: run.history, "a tick")
+    until(lambda: record_of(run).history, "a tick")
 
     def die():
         raise SystemExit("a defect in the loop")
 
     quick.engine._loop.call_soon_threadsafe(die)
     until(lambda: any("was started again" in event.note for event in heard), "the error event")
-    before = len(run.history)
-    until(lambda: len(run.history) > before + 1, "ticks after the death")
+    before = len(record_of(run).history)
+    until(lambda: len(record_of(run).history) > before + 1, "ticks after the death")
     assert run.status == "running"
     assert run.error is None
-    closes = [tick.at for tick in run.history]
+    closes = [tick.at for tick in record_of(run).history]
     assert closes == sorted(set(closes))
 
 
@@ -127,14 +128,15 @@ def test_fault_66_an_async_strategy_that_raises_system_exit_is_an_error_event(qu
 
     run = quick.start(exits)
     # A busy machine may lose whole minutes first, which are events of their own.
-    errors = until(lambda: [e for e in run.shelf.events() if e.kind == "error"], "an error")
+    shelf = record_of(run).shelf
+    errors = until(lambda: [e for e in shelf.events() if e.kind == "error"], "an error")
     assert "SystemExit" in errors[0].note
 
 
 def test_fault_69_the_watchdog_speaks_though_the_loop_itself_is_blocked(make_quick, gate, heard):
     quick = make_quick(silent_s=0.5)
     run = quick.start(tn.strategy("calm", every="1m")(never))
-    until(lambda: run.history, "a tick")
+    until(lambda: record_of(run).history, "a tick")
     quick.engine._loop.call_soon_threadsafe(gate.wait)
     until(lambda: run.error, "the alarm")
     assert "no tick has finished" in str(run.error)
@@ -147,7 +149,7 @@ def test_fault_69_the_watchdog_speaks_though_the_loop_itself_is_blocked(make_qui
 def test_the_watchdog_is_silent_while_runs_tick(make_quick, heard):
     quick = make_quick(silent_s=5.0)
     run = quick.start(tn.strategy("calm", every="1m")(never))
-    until(lambda: len(run.history) >= 3, "ticks")
+    until(lambda: len(record_of(run).history) >= 3, "ticks")
     quick.engine._watchdog.look()
     assert not heard
 
@@ -230,7 +232,7 @@ def test_the_report_and_the_cell_show_words_of_users_as_words(quick, tmp_path):
 
 def test_the_time_until_an_exit_is_not_spent_on_waiting(quick):
     run = quick.start(tn.strategy("calm", every="1m")(never))
-    until(lambda: run.history, "a tick")
+    until(lambda: record_of(run).history, "a tick")
     began = time.monotonic()
     quick.close()
     assert time.monotonic() - began < 2

@@ -12,6 +12,7 @@ from tests.live.fast import until as waited
 from tests.sources import T0, candles, flat, minute
 from tradenb.core import risk
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.live.live_run import record_of
 from tradenb.live.state import shared_books as shared
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key
@@ -200,6 +201,6 @@ def test_fault_28_two_processes_never_take_the_last_slot_both(tmp_path):
 
 def trades(run):
     """When positions were opened and closed."""
-    events = [event for event in run.shelf.events() if event.kind in ("opened", "closed")]
-    times = [event.at for event in events]
+    events = record_of(run).shelf.events()
+    times = [event.at for event in events if event.kind in ("opened", "closed")]
     return list(zip(times[::2], times[1::2], strict=False))

@@ -17,6 +17,7 @@ from tradenb.cli import main
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import ExchangeError, StateLocked
 from tradenb.exchanges.exchange_errors import refusal
+from tradenb.live.live_run import record_of
 from tradenb.store.document.envelope import encode
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
@@ -187,7 +188,7 @@ def test_a_run_of_many_missing_minutes_says_so_in_its_cell(quick):
 
     calm = tn.strategy("calm", every="1m", history="6h")(lambda ctx: None)
     run = quick.start(calm, exchange=holey)
-    until(lambda: run.history, "a tick")
+    until(lambda: record_of(run).history, "a tick")
     assert "of all minutes" in run._repr_html_()
     assert "have no candle" in run.report()
 
@@ -200,7 +201,7 @@ def test_the_document_says_which_version_of_the_strategy_ran(quick):
     assert registry.revision("strategy", "calm") == 1
     calm = tn.strategy("calm", every="5m")(dip)
     run = quick.start(calm)
-    until(lambda: run.history, "a tick")
+    until(lambda: record_of(run).history, "a tick")
     found = read_document(DiskFilesystem(), find_home().document(Key("calm", "BTCUSDT")))
     assert found.body["revision"] == 2
 
@@ -212,7 +213,7 @@ def test_an_ended_run_is_retired_and_may_come_back(quick, capsys):
 
     home, key = find_home(), Key("opens", "BTCUSDT")
     run = quick.start(opens)
-    until(lambda: run.committed and run.position, "a position on disk")
+    until(lambda: record_of(run).committed and run.position, "a position on disk")
     assert main(["retire", "BTCUSDT:opens"]) == 3
     assert "held by process" in capsys.readouterr().err
     run.release()
@@ -243,7 +244,7 @@ def test_an_ended_run_is_retired_and_may_come_back(quick, capsys):
 def test_a_run_that_saves_nothing_for_minutes_is_seen_in_the_status(quick, capsys):
     calm = tn.strategy("calm", every="1m")(lambda ctx: None)
     run = quick.start(calm)
-    until(lambda: run.history, "a tick")
+    until(lambda: record_of(run).history, "a tick")
     assert main(["status"]) == 0
     assert "nothing new" not in capsys.readouterr().out
     path = find_home().document(Key("calm", "BTCUSDT"))

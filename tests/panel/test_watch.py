@@ -9,6 +9,7 @@ from pathlib import Path
 import tradenb as tn
 from tests.live.fast import until
 from tradenb.engine.serialise import event_to_row
+from tradenb.live.live_run import record_of
 from tradenb.panel.dashboard_model import Board
 from tradenb.panel.watch_runs import Watch
 from tradenb.store.filesystem import DiskFilesystem
@@ -46,7 +47,10 @@ def test_a_run_of_this_process_is_seen_with_its_price_and_position(rehearse):
 def test_a_finished_run_is_the_same_seen_from_here_and_from_its_files(rehearse, swing, market):
     run = rehearse()
     assert run.wait(60)
-    here, elsewhere = one(watch(runs=lambda: [run]).look()), one(watch(runs=nobody).look())
+    here, elsewhere = (
+        one(watch(runs=lambda: [record_of(run)]).look()),
+        one(watch(runs=nobody).look()),
+    )
     assert vars(here.story) == vars(elsewhere.story)
     assert here.facts.state == elsewhere.facts.state
     wanted = tn.backtest.run(
@@ -73,7 +77,7 @@ def test_the_price_of_a_run_elsewhere_is_that_of_its_last_candle(rehearse):
     facts = one(watch(runs=nobody).look()).facts
     newest = run.ticks().iloc[-1]
     assert facts.price == newest.price
-    assert facts.state.cursor == run.committed.cursor
+    assert facts.state.cursor == record_of(run).committed.cursor
 
 
 def test_files_that_have_not_changed_are_not_read_again(rehearse, monkeypatch):
@@ -128,8 +132,8 @@ def test_an_error_of_the_loop_is_shown_with_its_traceback(rehearse):
     try:
         raise ValueError("a planted fault")
     except ValueError as error:
-        run.error = error
-    facts = one(watch(runs=lambda: [run]).look()).facts
+        record_of(run).error = error
+    facts = one(watch(runs=lambda: [record_of(run)]).look()).facts
     if run.error is not None:  # no good tick came between
         assert facts.error == "a planted fault"
         assert "raise ValueError" in facts.trace

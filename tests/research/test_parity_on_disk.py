@@ -14,6 +14,7 @@ from tests.live.processes import bot, child
 from tests.research.planted import BUYS, Planted, frame_of
 from tests.sources import candles, market, minute
 from tradenb.errors import UsageError
+from tradenb.live.live_run import record_of
 from tradenb.research.parity.evidence import evidence_of, views_of
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.recording import LivedFile
@@ -162,7 +163,7 @@ def test_a_disk_that_is_full_for_the_record_ends_no_tick(monkeypatch, caplog):
     with monkeypatch.context() as patch:
         patch.setattr(LivedFile, "append", full)
         assert process.live(minute(260) + 5_000)
-    assert process.runs[0].committed.cursor == minute(260)
+    assert record_of(process.runs[0]).committed.cursor == minute(260)
     assert sum("tn.parity will miss a part of it" in line for line in caplog.messages) == 1
     with pytest.raises(UsageError, match="what it saw is not on disk"):
         tn.parity(process.runs[0], exchange=exchange_of(ROWS))
@@ -216,7 +217,8 @@ def test_a_run_that_goes_on_is_compared_up_to_its_last_commit(tmp_path):
     run = tn.live.rehearse(
         "BTCUSDT", strategy=moving(), exchange=exchange_of(ROWS), speed=None, home=tmp_path
     )
-    until(lambda: run.committed is not None and run.committed.cursor > minute(60), "an hour")
+    record = record_of(run)
+    until(lambda: record.committed and record.committed.cursor > minute(60), "an hour")
     early = tn.parity(run)
     assert run.wait(60)
     late = tn.parity(run)

@@ -6,14 +6,14 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.cli.options import printable, show_json
 
 if TYPE_CHECKING:
     from tradenb.core.events import Event
-    from tradenb.live.live_run import LiveRun
+    from tradenb.live.loop.record import RunRecord
 
 _SHOWN: Final = frozenset({"scheduled", "opened", "closed", "cancelled", "rejected", "error"})
 
@@ -63,7 +63,7 @@ class Reader:
         facts |= {"exit_reason": event.exit_reason, "note": event.note, "again": again}
         self.say({"event": facts}, words)
 
-    def end(self, runs: list[LiveRun]) -> None:
+    def end(self, runs: Sequence[RunRecord]) -> None:
         """Say how the runs stand at the end."""
         facts = [
             {"id": run.id, "status": run.status, "state": run.describe(), "saved": run.saved}

@@ -22,7 +22,8 @@ from tradenb.exporting.collect.dependencies import Collector
 from tradenb.exporting.collect.script_namespace import Space, space_of
 from tradenb.exporting.proof.compare_runs import Sample, prove, sampled
 from tradenb.exporting.script_text import Job, is_ours, script_text
-from tradenb.live.live_run import LiveRun
+from tradenb.live.live_run import LiveRun, record_of
+from tradenb.live.loop.record import RunRecord
 from tradenb.store.paths import find_home
 from tradenb.view.formatting import plural
 
@@ -182,14 +183,17 @@ def subject_of(what: Any, settings: dict[str, Any]) -> Subject:
     )
 
 
-def _subject_of_runs(runs: list[Any], settings: dict[str, Any]) -> Subject:
+def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
     for name, value in settings.items():
         if value is not None:
             raise UsageError(f"a run is exported with its own {name}; leave {name}= out")
+    runs: list[RunRecord] = []
+    for item in given:
+        if not isinstance(item, LiveRun):
+            raise UsageError(f"give runs or strategies, not both, was {item!r:.80}")
+        runs.append(record_of(item))
     first = runs[0]
     for run in runs:
-        if not isinstance(run, LiveRun):
-            raise UsageError(f"give runs or strategies, not both, was {run!r:.80}")
         if (run.source, run.rules, run.shelf.home) != (first.source, first.rules, first.shelf.home):
             raise UsageError(
                 f"{run.id} runs with another exchange, other rules or another home than {first.id};"

@@ -16,7 +16,7 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.following import Following
 from tradenb.live.handover import take_over as ask_for
-from tradenb.live.live_run import LiveRun
+from tradenb.live.live_run import LiveRun, record_of
 from tradenb.live.loop.active_runs import living
 from tradenb.live.run_registry import desk, live_source
 
@@ -182,7 +182,7 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
 
     running = [run for run in living() if run.status == "running"]
     rehearsed = [run for run in running if mode_of(run.shelf.home) == "rehearsal"]
-    return listing([*desk.runs(), *rehearsed], home)
+    return listing([*map(record_of, desk.runs()), *rehearsed], home)
 
 
 @explained("tn.live.attach")

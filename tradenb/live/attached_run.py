@@ -27,7 +27,7 @@ from tradenb.store.paths import REHEARSAL, Home, Key, find_home
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tradenb.live.live_run import Status
+    from tradenb.live.loop.record import Status
     from tradenb.live.status.run_files import Account
 
 log = logging.getLogger("tradenb")

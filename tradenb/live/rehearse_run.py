@@ -17,8 +17,9 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import AlreadyRunning, CandleError, UsageError
 from tradenb.exchanges.resolve_exchange import candle_source
-from tradenb.live.live_run import LiveRun
-from tradenb.live.loop.active_runs import living
+from tradenb.live.live_run import LiveRun, handle_of
+from tradenb.live.loop import active_runs
+from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.stepped_clock import Recorded, SteppedClock
 from tradenb.live.loop.supervisor import Engine
 from tradenb.live.loop.worker_threads import ThreadWorkers
@@ -85,17 +86,17 @@ def rehearse(
     running = _running(name, spec, files)
     if running is not None:
         _check_same(running, spec, exchange, settings, first)
-        return running
+        return handle_of(running)
     shelf, kept = _shelf_of(files, name, spec, exchange, first, last)
     clock = SteppedClock(kept.state.cursor, speed)
     shelf.now = clock.now
     source = Recorded(exchange, clock)
     source.record(name, loaded)
     engine = Engine(clock, ThreadWorkers(), bus, end=last)
-    run = LiveRun(name, spec, source, settings, shelf, clock, engine.wake)
+    run = RunRecord(name, spec, source, settings, shelf, clock, engine.wake)
     run.kept = kept
-    engine.add(run)
-    return run
+    active_runs.start(engine, run)
+    return handle_of(run)
 
 
 def _shelf_of(
@@ -133,18 +134,20 @@ def _check_speed(speed: object) -> None:
         raise UsageError(f"speed must be a number above 0, or None for no waiting, was {speed!r}")
 
 
-def _running(name: str, spec: StrategySpec, files: Home) -> LiveRun | None:
+def _running(name: str, spec: StrategySpec, files: Home) -> RunRecord | None:
     """Return the rehearsal of a pair that goes on in this process."""
-    for run in living():
+    for run in active_runs.living():
         same = (run.symbol, run.strategy, run.shelf.home) == (name, spec.name, files.root)
         if same and run.ending:
-            run.wait(END_S)
+            handle_of(run).wait(END_S)
         if same and run.status == "running":
             return run
     return None
 
 
-def _check_same(run: LiveRun, spec: StrategySpec, exchange: Any, rules: Rules, first: int) -> None:
+def _check_same(
+    run: RunRecord, spec: StrategySpec, exchange: Any, rules: Rules, first: int
+) -> None:
     """Refuse to return a rehearsal that is not what was asked for."""
     origin = run.source.origin if isinstance(run.source, Recorded) else None
     differences = {

@@ -16,7 +16,9 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import AlreadyRunning, UsageError
 from tradenb.exchanges.resolve_exchange import candle_source
-from tradenb.live.live_run import LiveRun
+from tradenb.live.live_run import LiveRun, handle_of, record_of
+from tradenb.live.loop import active_runs
+from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.supervisor import Engine
 from tradenb.live.loop.worker_threads import ThreadWorkers
 from tradenb.live.state.disk_storage import DiskShelf
@@ -61,11 +63,11 @@ class Desk:
         settings = checked_rules(rules)
         with self._lock:
             running = self._runs.get((name, spec.name))
-            if running is not None and running.ending:
+            if running is not None and record_of(running).ending:
                 _wait_for_end(running)
             if running is not None and running.status == "running":
                 given = None if home is None else find_home(home).root
-                _check_same(running, source, settings, given)
+                _check_same(record_of(running), source, settings, given)
                 return running, False
             engine = self._started_engine()
             folder = find_home(home)
@@ -74,13 +76,13 @@ class Desk:
             shelf = DiskShelf(
                 folder, name, spec, source.name, revision=revision, now=engine.clock.now
             )
-            run = LiveRun(name, spec, source, settings, shelf, engine.clock, engine.wake)
+            run = RunRecord(name, spec, source, settings, shelf, engine.clock, engine.wake)
             run.kept = shelf.open()
-            last = max((other.place for other in self._runs.values()), default=-1)
+            last = max((record_of(other).place for other in self._runs.values()), default=-1)
             run.place = last + 1 if run.kept is None else run.kept.place
-            self._runs[name, spec.name] = run
-            engine.add(run)
-        return run, True
+            handle = self._runs[name, spec.name] = handle_of(run)
+            active_runs.start(engine, run)
+        return handle, True
 
     def find(self, symbol: str, strategy: object) -> LiveRun:
         """Return the run of a symbol and strategy.
@@ -155,7 +157,7 @@ def _wait_for_end(run: LiveRun) -> None:
         raise AlreadyRunning(f"{run.id} has not ended {END_S:g} s after it was told to; try again")
 
 
-def _check_same(run: LiveRun, source: LiveSource, rules: Rules, home: Path | None) -> None:
+def _check_same(run: RunRecord, source: LiveSource, rules: Rules, home: Path | None) -> None:
     """Refuse to return a run that is not what was asked for; no home means the one it has."""
     differences = []
     if source is not run.source:

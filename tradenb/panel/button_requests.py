@@ -13,6 +13,7 @@ from typing import Any, Final, TypeGuard, get_args
 from uuid import uuid4
 
 from tradenb.errors import StateError, StateWriteError, UsageError
+from tradenb.live.live_run import handle_of
 from tradenb.live.status.listing import is_locked
 from tradenb.panel.watch_runs import Place, Watch
 from tradenb.store.atomic import make_folders, replace_whole
@@ -55,7 +56,7 @@ def take(watch: Watch, places: Mapping[str, Place], message: Mapping[str, Any]) 
     except StateWriteError:
         if run is None or kind == "cancel":
             raise
-        getattr(run, kind)()  # the disk is full or gone; the run itself is here
+        getattr(handle_of(run), kind)()  # the disk is full or gone; the run itself is here
         return "kernel"
     if run is not None:
         run.look()

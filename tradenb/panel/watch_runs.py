@@ -20,8 +20,8 @@ from tradenb.core.lifecycle.state import State
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.serialise import from_record, row_to_event
 from tradenb.errors import StateError
-from tradenb.live.live_run import LiveRun
 from tradenb.live.loop.active_runs import living
+from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.tick_result import Tick
 from tradenb.live.status.listing import has_ended, is_locked, is_stale, status_of
 from tradenb.panel.facts import Facts, Mode
@@ -91,14 +91,14 @@ class Watch:
         self,
         home: str | Path | None = None,
         *,
-        runs: Callable[[], Sequence[LiveRun]] = living,
+        runs: Callable[[], Sequence[RunRecord]] = living,
     ) -> None:
         self.home = find_home(home)
         self.errors: deque[Event] = deque(maxlen=50)
         self.error_count = 0
         self._runs = runs
         self._seen: dict[Place, Seen] = {}
-        self._met: dict[Place, LiveRun] = {}
+        self._met: dict[Place, RunRecord] = {}
         self._disk = DiskFilesystem(durable=False)
         self._heard = [
             bus.subscribe(self._hear, mode=mode, channel="errors") for mode in ("live", "rehearsal")
@@ -121,11 +121,11 @@ class Watch:
         for seen in self._seen.values():
             seen.looked = float("-inf")
 
-    def run(self, place: Place) -> LiveRun | None:
+    def run(self, place: Place) -> RunRecord | None:
         """Return the run of this process at a place."""
         return self._own_runs().get(place)
 
-    def _own_runs(self) -> dict[Place, LiveRun]:
+    def _own_runs(self) -> dict[Place, RunRecord]:
         """Return the runs of this process: those that run, and those that did when last looked at.
 
         One that had ended before counts only under the home that is looked at.
@@ -137,10 +137,9 @@ class Watch:
                 self._met[place] = run
         return self._met
 
-    def _own(self, place: Place, run: LiveRun) -> Look:
+    def _own(self, place: Place, run: RunRecord) -> Look:
         seen = self._seen.setdefault(place, Seen())
         instance = run.instance
-        state = run.committed or (None if instance is None else instance.state)
         seen.last_event_seq = run.told_seq or seen.story.last_seq
         self._read_journal(place, seen)
         ticks = list(run.history)[-LATEST:]
@@ -153,7 +152,7 @@ class Watch:
             str(place.home.root),
             run.status,
             here=True,
-            state=state,
+            state=run.state,
             rules=run.rules,
             saved=run.saved,
             stale=is_stale(run),
@@ -259,12 +258,12 @@ def _newest(journal: Journal, story: Story) -> list[dict[str, Any]]:
         count *= 4
 
 
-def place_of(run: LiveRun) -> Place:
+def place_of(run: RunRecord) -> Place:
     """Return where the state of a run of this process is."""
     return Place(Home(run.shelf.home), Key(run.strategy, run.symbol))
 
 
-def _is_running(run: LiveRun) -> bool:
+def _is_running(run: RunRecord) -> bool:
     return run.status == "running"
 
 

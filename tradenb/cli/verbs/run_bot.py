@@ -24,7 +24,7 @@ from tradenb.cli.options import add_home, add_json
 from tradenb.errors import StateError, TradenbError, UsageError
 
 if TYPE_CHECKING:
-    from tradenb.live.live_run import LiveRun
+    from tradenb.live.loop.record import RunRecord
 
 
 def add(commands: Any) -> None:
@@ -100,10 +100,10 @@ def _wait(file: Path, reader: Reader) -> None:
         raise UsageError(f"{file} started no live run; it has to call tn.live.background(...)")
     reader.say({"started": [item.id for item in runs]}, f"running {', '.join(map(_resumed, runs))}")
     while running := [item for item in living() if item.status == "running"]:
-        running[0].wait(1.0)
+        running[0].ended.wait(1.0)
 
 
-def _resumed(run: LiveRun) -> str:
+def _resumed(run: RunRecord) -> str:
     """Say which run it is, and what it goes on with."""
     from tradenb.live.status.listing import holding
 
@@ -111,7 +111,7 @@ def _resumed(run: LiveRun) -> str:
     return run.id if kept is None else f"{run.id} (goes on: {holding(kept)})"
 
 
-def _failed(run: LiveRun) -> bool:
+def _failed(run: RunRecord) -> bool:
     return not run.saved or isinstance(run.error, StateError)
 
 

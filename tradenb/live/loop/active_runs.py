@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from weakref import WeakSet
 
-if TYPE_CHECKING:
-    from tradenb.live.live_run import LiveRun
-    from tradenb.live.loop.supervisor import Engine
+from tradenb.live.loop.record import RunRecord
+from tradenb.live.loop.supervisor import Engine
 
 LEAVE_S: Final = 1.5
 _engines: WeakSet[Engine] = WeakSet()
-_runs: WeakSet[LiveRun] = WeakSet()
+_runs: WeakSet[RunRecord] = WeakSet()
 
 
-def enter(engine: Engine, run: LiveRun) -> None:
-    """Note that a run lives on an engine."""
+def start(engine: Engine, run: RunRecord) -> None:
+    """Let a run live on an engine, and remember both."""
     _engines.add(engine)
     _runs.add(run)
+    engine.add(run)
 
 
-def living() -> list[LiveRun]:
+def living() -> list[RunRecord]:
     """Return the runs that were started in this process and are still known to somebody."""
     return sorted(_runs, key=lambda run: run.id)
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from tradenb.engine.ports import Workers
 from tradenb.errors import StateError
-from tradenb.live.live_run import LiveRun
 from tradenb.live.loop.notify import Ticker
+from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.recorder import Witness
 
 
-async def decide(run: LiveRun, workers: Workers, ticker: Ticker) -> None:
+async def decide(run: RunRecord, workers: Workers, ticker: Ticker) -> None:
     """Do what was decided about a run, here or through a control file, if anything was."""
     try:
         decision, run.decision = run.decision, None
@@ -33,7 +33,7 @@ async def decide(run: LiveRun, workers: Workers, ticker: Ticker) -> None:
         run.next_at = 0  # what closed meanwhile is fed at once
 
 
-async def _hear(run: LiveRun, workers: Workers) -> None:
+async def _hear(run: RunRecord, workers: Workers) -> None:
     """Let the run go if that is asked for; all else would have to be saved."""
     asked = await workers.call(run.shelf.look, seconds=None)
     going = [request for request in asked.requests if request.command is None]
@@ -42,11 +42,11 @@ async def _hear(run: LiveRun, workers: Workers) -> None:
         await workers.call(run.shelf.done, going, seconds=None)
 
 
-def _forget(run: LiveRun) -> None:
+def _forget(run: RunRecord) -> None:
     """Forget what a run had in memory; it begins again from what it was given."""
     run.instance, run.feed, run.committed = None, None, None
     run.outbox, run.callbacks, run.saved = [], [], True
-    run.witness = Witness(run.shelf)
+    run.witness = Witness(run.shelf, run.spec, run.source.name, run.rules)
     # What the user asked for meanwhile is asked of the state that holds.
     run.commands.extendleft(reversed(run.uncommitted))
     run.uncommitted = []

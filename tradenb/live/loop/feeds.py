@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tradenb.engine.ports import Clock, Workers
 from tradenb.live.loop.feed import Feed
-
-if TYPE_CHECKING:
-    from tradenb.live.live_run import LiveRun
+from tradenb.live.loop.record import RunRecord
 
 
 class Feeds:
@@ -20,7 +18,7 @@ class Feeds:
         self._workers = workers
         self._feeds: dict[tuple[Any, ...], Feed] = {}
 
-    def of(self, run: LiveRun) -> Feed:
+    def of(self, run: RunRecord) -> Feed:
         """Return the feed of a run; other rules for its candles make another feed."""
         rules = run.rules
         key = (
@@ -34,11 +32,11 @@ class Feeds:
             self._feeds[key] = Feed(run.source, run.symbol, rules, self._clock, self._workers)
         return self._feeds[key]
 
-    def has(self, run: LiveRun) -> bool:
+    def has(self, run: RunRecord) -> bool:
         """Tell whether the feed of a run has candles."""
         return self.of(run).history is not None
 
-    def keep_for(self, runs: Iterable[LiveRun]) -> None:
+    def keep_for(self, runs: Iterable[RunRecord]) -> None:
         """Forget the feeds that none of the runs follows."""
         followed = {id(run.feed) for run in runs}
         self._feeds = {key: feed for key, feed in self._feeds.items() if id(feed) in followed}

@@ -11,13 +11,13 @@ from tradenb.engine.history.indicators import Closed, Indicators
 from tradenb.engine.history.windows import History
 from tradenb.engine.session.instance import Instance, Numbering
 from tradenb.engine.session.vectorised import signals_of
-from tradenb.live.live_run import LiveRun
+from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.storage import Kept
 
 log = logging.getLogger("tradenb")
 
 
-def kept_or_new(run: LiveRun, now: int) -> Kept:
+def kept_or_new(run: RunRecord, now: int) -> Kept:
     """Return what a run goes on from; one that was ended by `stop` begins anew at `now`."""
     fresh = State(symbol=run.symbol, strategy=run.strategy, every=run.spec.every_ms, cursor=now)
     if run.kept is None:
@@ -32,7 +32,7 @@ def kept_or_new(run: LiveRun, now: int) -> Kept:
     return begun_anew(run.kept, fresh._replace(trades=trades))
 
 
-def ends_unbegun(run: LiveRun, command: Command | None) -> bool:
+def ends_unbegun(run: RunRecord, command: Command | None) -> bool:
     """Tell whether a run without candles can end: it is left (None), or holds nothing to follow."""
     if command is None:
         return True
@@ -45,7 +45,7 @@ def begun_anew(kept: Kept, state: State) -> Kept:
     return kept._replace(state=fresh, user_state="{}", start=state.cursor, history_start=0)
 
 
-def begin(run: LiveRun, kept: Kept, history: History) -> None:
+def begin(run: RunRecord, kept: Kept, history: History) -> None:
     """Give a run its instance."""
     run.start = kept.start
     # After a restart less of the past is loaded than the run has seen.
@@ -74,7 +74,7 @@ def begin(run: LiveRun, kept: Kept, history: History) -> None:
     )
 
 
-def history_span(run: LiveRun, kept: Kept, cursor: int) -> int:
+def history_span(run: RunRecord, kept: Kept, cursor: int) -> int:
     """Return how much history a run wants before its cursor, ms.
 
     Indicators are computed from the candle that they were computed from when the run began: else
@@ -86,7 +86,7 @@ def history_span(run: LiveRun, kept: Kept, cursor: int) -> int:
     return wanted
 
 
-def _first_of_history(run: LiveRun, history: History) -> int:
+def _first_of_history(run: RunRecord, history: History) -> int:
     """Return the first candle that indicators are computed from, ms UTC."""
     first, known = history.candles.start, run.history_start
     if run.spec.counts_from_start and first > known:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tradenb.live.live_run import LiveRun
+from tradenb.live.loop.record import RunRecord
 
 
-def grouped(runs: Iterable[LiveRun]) -> list[list[LiveRun]]:
+def grouped(runs: Iterable[RunRecord]) -> list[list[RunRecord]]:
     """Put runs that share a risk rule together, in the order in which they were started."""
-    groups: list[tuple[set[tuple[Path, str]], list[LiveRun]]] = []
+    groups: list[tuple[set[tuple[Path, str]], list[RunRecord]]] = []
     for run in runs:
         names = {(run.shelf.home, rule.name) for rule in run.spec.risk}
         sharing = [group for group in groups if group[0] & names]
@@ -22,5 +20,5 @@ def grouped(runs: Iterable[LiveRun]) -> list[list[LiveRun]]:
     return [sorted(members, key=lambda run: run.place) for _, members in groups]
 
 
-def _members(groups: Iterable[tuple[object, list[LiveRun]]]) -> list[LiveRun]:
+def _members(groups: Iterable[tuple[object, list[RunRecord]]]) -> list[RunRecord]:
     return [run for _, members in groups for run in members]

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from tradenb.bus import Bus, Performance, Subscription
@@ -20,10 +20,8 @@ from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.ports import Clock, Workers
 from tradenb.engine.specs.strategy_spec import is_async
 from tradenb.errors import TradenbError
-
-if TYPE_CHECKING:
-    from tradenb.live.live_run import LiveRun
-    from tradenb.live.loop.tick_result import Tick
+from tradenb.live.loop.record import RunRecord
+from tradenb.live.loop.tick_result import Tick
 
 log = logging.getLogger("tradenb")
 
@@ -53,7 +51,7 @@ class Ticker:
             for subscription in self._bus.for_event(event, self._mode):
                 await self._call(subscription, event)
 
-    async def report(self, run: LiveRun, tick: Tick | None, duration_ms: float) -> None:
+    async def report(self, run: RunRecord, tick: Tick | None, duration_ms: float) -> None:
         """Tell the result of a tick and how long it took."""
         if tick is not None:
             run.history.append(tick)
@@ -74,13 +72,13 @@ class Ticker:
         for subscription in self._bus.wants("performance", self._mode):
             await self._call(subscription, measured)
 
-    async def fail(self, run: LiveRun, error: BaseException) -> None:
+    async def fail(self, run: RunRecord, error: BaseException) -> None:
         """Note what went wrong; the loop goes on."""
         run.error = error
         log.warning("%s: %s", run.id, error, extra=_TOLD)
         await self.tell([self._event(run, error)])
 
-    def alarm(self, run: LiveRun, error: Exception) -> None:
+    def alarm(self, run: RunRecord, error: Exception) -> None:
         """Say what went wrong without the loop, which may stand still; from any thread."""
         run.error = error
         log.error("%s: %s", run.id, error, extra=_TOLD)
@@ -90,7 +88,7 @@ class Ticker:
                 target=_told, args=(subscription.function, event), name="tradenb-alarm", daemon=True
             ).start()
 
-    def _event(self, run: LiveRun, error: BaseException) -> Event:
+    def _event(self, run: RunRecord, error: BaseException) -> Event:
         now = self.clock.now()
         words = str(error) if isinstance(error, TradenbError) else repr(error)
         at, note = floor_to(now), words[:500]

@@ -12,7 +12,7 @@ from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.context import saved_state
 from tradenb.engine.session.instance import Instance
-from tradenb.live.live_run import LiveRun
+from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.tick_result import Tick
 from tradenb.live.state.storage import Kept
 
@@ -38,7 +38,7 @@ def remembered(instance: Instance) -> Before:
     )
 
 
-def kept_of(run: LiveRun, outbox: Sequence[Event]) -> Kept:
+def kept_of(run: RunRecord, outbox: Sequence[Event]) -> Kept:
     """Return what a document should remember of a run."""
     instance = instance_of(run)
     return Kept(
@@ -53,13 +53,13 @@ def kept_of(run: LiveRun, outbox: Sequence[Event]) -> Kept:
     )
 
 
-def saved(run: LiveRun, kept: Kept, since: int) -> bool:
+def saved(run: RunRecord, kept: Kept, since: int) -> bool:
     """Commit what a run has come to since a cursor; what it went through is written down first."""
-    run.witness.note(run, kept, since)
+    run.witness.note(instance_of(run).candles, kept, since)
     return run.shelf.commit(kept)
 
 
-def tick_of(run: LiveRun, events: Sequence[Event], wall: int, duration: float, fed: int) -> Tick:
+def tick_of(run: RunRecord, events: Sequence[Event], wall: int, duration: float, fed: int) -> Tick:
     """Say what a tick came to."""
     instance = instance_of(run)
     state, candles = instance.state, instance.candles
@@ -76,7 +76,7 @@ def tick_of(run: LiveRun, events: Sequence[Event], wall: int, duration: float, f
     )
 
 
-def _price_of(run: LiveRun) -> float | None:
+def _price_of(run: RunRecord) -> float | None:
     """Return the market price at the cursor; None where no candle was fed yet."""
     instance = instance_of(run)
     candles = instance.candles
@@ -84,14 +84,14 @@ def _price_of(run: LiveRun) -> float | None:
     return touch.market_price(candles, row, run.rules) if 0 <= row < len(candles) else None
 
 
-def instance_of(run: LiveRun) -> Instance:
+def instance_of(run: RunRecord) -> Instance:
     """Return the instance of a run that has been prepared."""
     if run.instance is None:
         raise RuntimeError(f"{run.id} has not been prepared")
     return run.instance
 
 
-def obey(run: LiveRun, command: Command) -> None:
+def obey(run: RunRecord, command: Command) -> None:
     """Take a command; a stop ends an idle run at once, if no earlier candle is to be fed first."""
     instance = instance_of(run)
     state = instance.state

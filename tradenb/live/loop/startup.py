@@ -7,11 +7,11 @@ import asyncio
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.ports import Clock, Workers
 from tradenb.errors import StateError
-from tradenb.live.live_run import LiveRun
 from tradenb.live.loop.feeds import Feeds
 from tradenb.live.loop.first_state import begin, ends_unbegun, history_span, kept_or_new
 from tradenb.live.loop.gather import TOGETHER_S, together
 from tradenb.live.loop.notify import Ticker
+from tradenb.live.loop.record import RunRecord
 
 
 class Beginners:
@@ -24,7 +24,7 @@ class Beginners:
         self._feeds = feeds
         self._preparing: dict[int, asyncio.Task[None]] = {}
 
-    def forget(self, run: LiveRun) -> None:
+    def forget(self, run: RunRecord) -> None:
         """Prepare a run no longer."""
         if id(run) in self._preparing:
             self._preparing.pop(id(run)).cancel()
@@ -33,7 +33,7 @@ class Beginners:
         """Forget all, whose tasks ended with their loop."""
         self._preparing = {}
 
-    async def prepare(self, group: list[LiveRun]) -> None:
+    async def prepare(self, group: list[RunRecord]) -> None:
         """Prepare runs side by side; those that can tick wait no longer than for a candle."""
         runs = [run for run in group if run.feed is None]
         now = self._clock.now()
@@ -53,7 +53,7 @@ class Beginners:
             if run.feed is None:
                 await self._hear_unbegun(run)
 
-    async def _prepare(self, run: LiveRun) -> None:
+    async def _prepare(self, run: RunRecord) -> None:
         """Fetch the history before the first tick, and make the instance."""
         try:
             kept = kept_or_new(run, floor_to(self._clock.now()))
@@ -68,7 +68,7 @@ class Beginners:
         finally:
             self._preparing.pop(id(run), None)
 
-    async def _hear_unbegun(self, run: LiveRun) -> None:
+    async def _hear_unbegun(self, run: RunRecord) -> None:
         """Let a run go that has no candles yet, if that is asked for and leaves no position."""
         try:
             asked = await self._workers.call(run.shelf.look, seconds=None)

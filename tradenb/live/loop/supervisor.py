@@ -18,13 +18,12 @@ from typing import Final
 from tradenb.bus import Bus
 from tradenb.engine.ports import Clock, Workers
 from tradenb.errors import StateError, TradenbError
-from tradenb.live.live_run import LiveRun
-from tradenb.live.loop import active_runs as living
 from tradenb.live.loop.conflict import decide
 from tradenb.live.loop.deadline import due_after
 from tradenb.live.loop.feeds import Feeds
 from tradenb.live.loop.groups import grouped
 from tradenb.live.loop.notify import Ticker
+from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.startup import Beginners
 from tradenb.live.loop.tick import Pass
 from tradenb.live.loop.watchdog import SILENT_S, Watchdog
@@ -76,7 +75,7 @@ class Engine:
         self._pause_s = pause_s
         self._look_s = look_s
         self._lock = threading.RLock()
-        self._runs: list[LiveRun] = []
+        self._runs: list[RunRecord] = []
         self._feeds = Feeds(clock, workers)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._beginners = Beginners(clock, workers, self._ticker, self._feeds)
@@ -88,17 +87,16 @@ class Engine:
         self._died: BaseException | None = None
         self._watchdog = Watchdog(self.runs, self._ticker.alarm, clock.monotonic, silent_s=silent_s)
 
-    def runs(self) -> list[LiveRun]:
+    def runs(self) -> list[RunRecord]:
         """Return the runs that live here now."""
         return [*self._runs]
 
-    def add(self, run: LiveRun) -> None:
+    def add(self, run: RunRecord) -> None:
         """Let a run live here; the thread is started with the first."""
         with self._lock:
             run.on_loop = self.on_loop
             run.ticked = self.clock.monotonic()
             run.enter("running")
-            living.enter(self, run)
             self._runs.append(run)
             if self._thread is None:
                 self._start()
@@ -219,7 +217,7 @@ class Engine:
                     run.asked = False
                     self._busy[run.id] = task
 
-    async def _pass(self, group: list[LiveRun]) -> None:
+    async def _pass(self, group: list[RunRecord]) -> None:
         """Make one tick of a group and say when the next is due."""
         try:
             for run in group:
@@ -254,7 +252,7 @@ class Engine:
             if done or over or run.leaving:
                 self._busy[run.id] = asyncio.create_task(self._leave(run, done=done))
 
-    async def _leave(self, run: LiveRun, *, done: bool) -> None:
+    async def _leave(self, run: RunRecord, *, done: bool) -> None:
         """Bring the files of a run in order, and give its lock back."""
         try:
             await self._workers.call(run.shelf.close, seconds=None)
@@ -269,7 +267,7 @@ class Engine:
         run.enter("done" if done or came_through else "idle")
         self.wake()
 
-    def _next_at(self, run: LiveRun) -> int:
+    def _next_at(self, run: RunRecord) -> int:
         """Return when a run is due: after the next minute has closed and settled, ms UTC.
 
         Shorter waits keep their beat: how long a tick takes is no part of the wait for the next.
@@ -287,11 +285,11 @@ class Engine:
         return min(due, default=None)
 
 
-def _is_wanted(run: LiveRun, now: int) -> bool:
+def _is_wanted(run: RunRecord, now: int) -> bool:
     ahead = run.next_at - now
     # Further ahead than anybody waits: the wall clock was put back meanwhile.
     return ahead <= 0 or ahead > run.rules.tick_ms or run.asked
 
 
-def _cursor(run: LiveRun) -> int:
+def _cursor(run: RunRecord) -> int:
     return 0 if run.instance is None else run.instance.state.cursor

@@ -19,11 +19,11 @@ from tradenb.engine.call import Pump
 from tradenb.engine.session.pump import Session
 from tradenb.engine.session.session_book import Company
 from tradenb.errors import StateConflict, StateError
-from tradenb.live.live_run import LiveRun
 from tradenb.live.loop.deadline import longest_call
 from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.gather import together
 from tradenb.live.loop.notify import Ticker
+from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.snapshot import (
     Before,
     ended_if_idle,
@@ -50,10 +50,10 @@ class Pass:
     def __init__(
         self,
         ticker: Ticker,
-        runs: Sequence[LiveRun],
+        runs: Sequence[RunRecord],
         end: int | None = None,
         *,
-        still: Sequence[LiveRun] = (),
+        still: Sequence[RunRecord] = (),
     ) -> None:
         self._ticker = ticker
         self._runs = runs
@@ -95,7 +95,7 @@ class Pass:
         for run in self._runs:
             await self._report(run)
 
-    async def _take_requests(self, run: LiveRun) -> None:
+    async def _take_requests(self, run: RunRecord) -> None:
         """Put what the user asked for, here or in another process, into the state."""
         instance = instance_of(run)
         while run.commands:
@@ -150,7 +150,7 @@ class Pass:
         fresh = age < min(run.rules.late_entry_seconds for run in self._runs) * 1000
         session.fresh_from = self._newest if fresh else self._newest + 1
         for run in self._runs:
-            run.witness.miss(run, session.fresh_from, self._newest)
+            run.witness.miss(instance_of(run), session.fresh_from, self._newest)
         return session
 
     async def _drive(self, session: Session, pump: Pump) -> None:
@@ -230,7 +230,7 @@ class Pass:
         except (StateError, OSError) as error:
             log.warning("%s", error)
 
-    async def _commit(self, run: LiveRun, events: list[Event]) -> bool:
+    async def _commit(self, run: RunRecord, events: list[Event]) -> bool:
         """Put the new state on disk; tell whether there was something to tell."""
         instance = instance_of(run)
         same = instance.state is run.committed and not events and not run.outbox
@@ -253,7 +253,7 @@ class Pass:
             await self._ticker.workers.call(run.shelf.done, requests, seconds=None)
         return bool(synced)
 
-    async def _announce(self, run: LiveRun) -> None:
+    async def _announce(self, run: RunRecord) -> None:
         """Bring the events to the journal, the subscribers and the views."""
         fresh = [event for event in run.outbox if event.seq > run.told_seq]
         self._told[run.id] += fresh
@@ -268,14 +268,14 @@ class Pass:
             await self._ticker.tell(fresh)
         await self._ticker.workers.call(run.shelf.show, seconds=None)
 
-    async def _report(self, run: LiveRun) -> None:
+    async def _report(self, run: RunRecord) -> None:
         fed = (instance_of(run).state.cursor - self._cursors[run.id]) // MINUTE
         duration = (self._ticker.clock.monotonic() - self._began) * 1000
         wall = self._ticker.clock.now()
         tick = tick_of(run, self._told[run.id], wall, duration, fed) if fed > 0 else None
         await self._ticker.report(run, tick, duration)
 
-    def _put_back(self, run: LiveRun) -> None:
+    def _put_back(self, run: RunRecord) -> None:
         before = self._befores.get(run.id)
         if before is None:
             return  # nothing has happened to it yet
@@ -303,11 +303,11 @@ def _moved(before: State | None, after: State | None) -> bool:
     )
 
 
-def _feed(run: LiveRun) -> Feed:
+def _feed(run: RunRecord) -> Feed:
     if run.feed is None:
         raise RuntimeError(f"{run.id} has not been prepared")
     return run.feed
 
 
-def _is_of(event: Event, run: LiveRun) -> bool:
+def _is_of(event: Event, run: RunRecord) -> bool:
     return (event.symbol, event.strategy) == (run.symbol, run.strategy)

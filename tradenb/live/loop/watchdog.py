@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tradenb.errors import TradenbError
-
-if TYPE_CHECKING:
-    from tradenb.live.live_run import LiveRun
+from tradenb.live.loop.record import RunRecord
 
 SILENT_S: Final = 180.0
 LOADING_S: Final = 600.0
@@ -37,8 +35,8 @@ class Watchdog:
 
     def __init__(
         self,
-        runs: Callable[[], Sequence[LiveRun]],
-        alarm: Callable[[LiveRun, Exception], None],
+        runs: Callable[[], Sequence[RunRecord]],
+        alarm: Callable[[RunRecord, Exception], None],
         monotonic: Callable[[], float],
         *,
         silent_s: float = SILENT_S,

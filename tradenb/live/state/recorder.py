@@ -11,18 +11,18 @@ import logging
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.lifecycle.state import Command
+from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, ceil_to, floor_to
+from tradenb.engine.session.instance import Instance
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError
 from tradenb.live.state.storage import Kept, Shelf
-
-if TYPE_CHECKING:
-    from tradenb.live.live_run import LiveRun
 
 log = logging.getLogger("tradenb")
 
@@ -37,10 +37,15 @@ class Witness:
     ----------
     shelf : Shelf
         Where the notes go.
+    spec, exchange, rules
+        What the run was begun with; the exchange by its name.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, spec: StrategySpec, exchange: str, rules: Rules) -> None:
         self._shelf = shelf
+        self._spec = spec
+        self._exchange = exchange
+        self._rules = rules
         self._heard: list[object] = []
         self._first: int | None = None
         self._until = 0
@@ -51,34 +56,30 @@ class Witness:
         """Hear what the run was asked for."""
         self._heard += [{"command": asdict(command)} for command in commands]
 
-    def miss(self, run: LiveRun, fresh_from: int, newest: int) -> None:
+    def miss(self, instance: Instance, fresh_from: int, newest: int) -> None:
         """Hear from when on asks are made in this tick, as of `newest` at the latest."""
-        instance = run.instance
-        if instance is None:
-            return
         first = instance.state.cursor + MINUTE
         last = newest if instance.halted else floor_to(fresh_from - 1)
         if ceil_to(first, instance.state.every) <= last:
             why = "halted" if instance.halted else "late"
             self._heard.append({"left_out": [first, last], "why": why})
 
-    def note(self, run: LiveRun, kept: Kept, since: int) -> None:
+    def note(self, seen: Candles, kept: Kept, since: int) -> None:
         """Write down what a run was given up to the cursor that is committed next.
 
         Parameters
         ----------
-        run : LiveRun
+        seen : Candles
+            All that the run has, and perhaps more.
         kept : Kept
             What is committed next.
         since : int
             Cursor at the beginning of the tick, ms UTC.
         """
-        if run.instance is None:
-            return
-        candles = run.instance.candles.between(run.history_start, kept.state.cursor)
+        candles = seen.between(kept.history_start, kept.state.cursor)
         try:
             began = candles.start != self._first
-            lines = [*self._beginning(run, candles, since)] if began else []
+            lines = [*self._beginning(kept, candles, since)] if began else []
             fresh = candles.between(since if began else self._until, candles.end)
             lines += [*self._heard, *_rows(fresh)]
             if lines:
@@ -87,21 +88,22 @@ class Witness:
                 self._unsynced = 0 if sync else self._unsynced + len(lines)
         except (OSError, StateError) as error:
             if not self._failed:
-                log.warning("%s: tn.parity will miss a part of it: %s", run.id, error)
+                what = f"{kept.state.symbol}:{self._spec.name}"
+                log.warning("%s: tn.parity will miss a part of it: %s", what, error)
             self._failed = True
         else:
             self._heard, self._failed = [], False
             self._first, self._until = candles.start, candles.end
 
-    def _beginning(self, run: LiveRun, candles: Candles, since: int) -> Iterable[object]:
+    def _beginning(self, kept: Kept, candles: Candles, since: int) -> Iterable[object]:
         """Say with what a run begins, and which candles of its history were not noted like that."""
         yield {
             "begun": since,
-            "start": run.start,
-            "history_start": run.history_start,
-            "exchange": run.source.name,
-            "rules": run.rules.model_dump(mode="json"),
-            "code": run.spec.fingerprint,
+            "start": kept.start,
+            "history_start": kept.history_start,
+            "exchange": self._exchange,
+            "rules": self._rules.model_dump(mode="json"),
+            "code": self._spec.fingerprint,
             "python": platform.python_version(),
         }
         history = candles.between(candles.start, since)

@@ -22,7 +22,7 @@ from tradenb.view.formatting import price
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tradenb.live.live_run import LiveRun, Status
+    from tradenb.live.loop.record import RunRecord, Status
 
 COLUMNS: Final = (
     "id",
@@ -39,7 +39,7 @@ COLUMNS: Final = (
 )
 
 
-def listing(runs: Sequence[LiveRun], home: str | Path | None) -> pd.DataFrame:
+def listing(runs: Sequence[RunRecord], home: str | Path | None) -> pd.DataFrame:
     """Return one row a run, those of this process first."""
     import pandas as pd
 
@@ -49,7 +49,7 @@ def listing(runs: Sequence[LiveRun], home: str | Path | None) -> pd.DataFrame:
     return frame.astype({"stopping": "bool", "stale": "bool", "saved": "bool"})
 
 
-def rows_of(runs: Sequence[LiveRun], home: Home) -> list[dict[str, Any]]:
+def rows_of(runs: Sequence[RunRecord], home: Home) -> list[dict[str, Any]]:
     """Return the same as plain rows, `last_tick` in ms UTC."""
     rows = [_row_of_run(run) for run in runs]
     known = {(run.id, run.shelf.home) for run in runs}
@@ -61,7 +61,7 @@ def rows_of(runs: Sequence[LiveRun], home: Home) -> list[dict[str, Any]]:
     ]
 
 
-def _row_of_run(run: LiveRun) -> dict[str, Any]:
+def _row_of_run(run: RunRecord) -> dict[str, Any]:
     return {
         "id": run.id,
         "mode": mode_of(run.shelf.home),
@@ -77,7 +77,7 @@ def _row_of_run(run: LiveRun) -> dict[str, Any]:
     }
 
 
-def is_stale(run: LiveRun) -> bool:
+def is_stale(run: RunRecord) -> bool:
     """Tell whether the strategy was registered again with other code since the run started."""
     current = registry.known("strategy", run.strategy)
     return current is not None and current.fingerprint != run.spec.fingerprint

@@ -26,7 +26,7 @@ from tradenb.view.pages.live_html import LISTED, Standing, live_markdown
 
 if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
-    from tradenb.live.live_run import LiveRun
+    from tradenb.live.loop.record import RunRecord
     from tradenb.view.summary import Summary
 
 
@@ -126,10 +126,9 @@ class Account(NamedTuple):
         return [*found, *self.notes]
 
 
-def account_of_run(run: LiveRun) -> Account:
+def account_of_run(run: RunRecord) -> Account:
     """Return what a run of this process has done, with the candles that it has seen."""
-    state = run.committed or (None if run.instance is None else run.instance.state)
-    state = state or State(run.symbol, run.strategy, run.spec.every_ms, run.start)
+    state = run.state or State(run.symbol, run.strategy, run.spec.every_ms, run.start)
     candles = None if run.instance is None else run.instance.candles
     events = run.shelf.events()
     return Account(standing_of(run), state, events, trades_of(events), candles)

@@ -12,16 +12,16 @@ from tradenb.view.gap_warning import gap_warning, many_filled
 from tradenb.view.pages.live_html import Standing
 
 if TYPE_CHECKING:
-    from tradenb.live.live_run import LiveRun
+    from tradenb.live.loop.record import RunRecord
 
 # An error that so many events have followed is over.
 LOOKED_AT: Final = 250
 
 
-def standing_of(run: LiveRun) -> Standing:
+def standing_of(run: RunRecord) -> Standing:
     """Return the facts of a run now."""
     instance = run.instance
-    held = run.position or run.scheduled
+    held = run.held()
     return Standing(
         symbol=run.symbol,
         strategy=run.strategy,
@@ -47,7 +47,7 @@ def mode_of(root: Path) -> str:
     return "rehearsal" if root.name == REHEARSAL else "live"
 
 
-def _gaps(run: LiveRun) -> str:
+def _gaps(run: RunRecord) -> str:
     """Say how much of what a run sees was never traded, if it is much."""
     intake = None if run.feed is None else run.feed.intake
     if intake is None or not many_filled(intake):
@@ -55,7 +55,7 @@ def _gaps(run: LiveRun) -> str:
     return gap_warning(run.symbol, intake)
 
 
-def last_error_of(run: LiveRun) -> str | None:
+def last_error_of(run: RunRecord) -> str | None:
     """Return what is wrong with a run now, else the last error that it went past."""
     if run.error is not None:
         return str(run.error) or repr(run.error)

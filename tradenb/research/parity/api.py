@@ -23,7 +23,7 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.exchanges.resolve_exchange import candle_source
 from tradenb.live.attached_run import AttachedRun
-from tradenb.live.live_run import LiveRun
+from tradenb.live.live_run import LiveRun, record_of
 from tradenb.research.parity.evidence import (
     Evidence,
     Run,
@@ -202,7 +202,7 @@ def _fetched(lived: Evidence, run: Run, exchange: Any) -> Candles:
     if exchange is not None:
         source = candle_source(exchange)
     elif isinstance(run, LiveRun):
-        source = run.source
+        source = record_of(run).source
     else:
         source = registry.known("exchange", lived.exchange)
     if not isinstance(source, CandleSource):

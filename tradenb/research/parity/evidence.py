@@ -23,7 +23,7 @@ from tradenb.engine.serialise import row_to_event
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.live.attached_run import AttachedRun, attached
-from tradenb.live.live_run import LiveRun
+from tradenb.live.live_run import LiveRun, record_of
 from tradenb.store.paths import find_home
 
 Run = LiveRun | AttachedRun
@@ -137,7 +137,8 @@ def evidence_of(run: Run) -> Evidence:
         id=run.id, symbol=run.symbol, strategy=run.strategy, exchange=body["exchange"],
         start=start, history_start=history_start, end=end,
         rules=Rules(**record.begun["rules"]), code=record.begun["code"],
-        python=record.begun["python"], spec=run.spec if isinstance(run, LiveRun) else None,
+        python=record.begun["python"],
+        spec=record_of(run).spec if isinstance(run, LiveRun) else None,
         events=[event for event in events if start < event.at <= end],
         commands=record.commands, missed=record.missed, seen=record.rows(),
         notes=record.notes,
@@ -201,7 +202,8 @@ def _candles(rows: Rows, first: int) -> Candles:
 def _files_of(run: Run) -> tuple[dict[str, Any], list[Event], Lines]:
     if isinstance(run, AttachedRun):
         return run.body, run.event_list(), run.lived()
-    return run.shelf.generation.body, run.shelf.events(), run.shelf.lived()
+    shelf = record_of(run).shelf
+    return shelf.generation.body, shelf.events(), shelf.lived()
 
 
 class _Record:

@@ -19,7 +19,8 @@ from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.live.live_run import LiveRun
+from tradenb.live.live_run import LiveRun, handle_of, record_of
+from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.supervisor import Engine
 from tradenb.live.state.disk_storage import DiskShelf
 from tradenb.live.state.storage import Kept
@@ -191,7 +192,7 @@ class Process:
             self.engine.wake()
         await self._until(until)
         for run in self.runs:
-            run.leaving = True
+            record_of(run).leaving = True
         self.engine.wake()
 
     async def _until(self, at: int) -> None:
@@ -207,10 +208,10 @@ class Process:
             now=world.clock.now,
             filesystem=world.disk,
         )
-        run = LiveRun(
+        run = RunRecord(
             symbol, spec, world.exchange, world.rules, shelf, world.clock, self.engine.wake
         )
-        self.runs.append(run)
+        self.runs.append(handle_of(run))
         run.kept = shelf.open()
         run.place = len(self.runs) - 1 if run.kept is None else run.kept.place
         self.engine.add(run)
@@ -220,7 +221,7 @@ class Process:
         self.world.disk.restart()
         for run in self.runs:
             with contextlib.suppress(OSError):
-                shelf: Any = run.shelf
+                shelf: Any = record_of(run).shelf
                 shelf._lock.release()
 
 

@@ -1,0 +1,163 @@
+"""`RunRecord`: what the loop knows of one live run, and what it works on.
+
+A user holds a `LiveRun` instead, which shows a part of it and passes commands on. Only the loop's
+thread changes a record; the methods for other threads say so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from tradenb.core.events import Event
+from tradenb.core.lifecycle.state import Command, State
+from tradenb.core.risk import Held
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import iso
+from tradenb.engine.history.windows import Histories
+from tradenb.engine.ports import Clock, LiveSource
+from tradenb.engine.session.instance import Instance
+from tradenb.engine.session.pump import Callback
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import UsageError
+from tradenb.live.loop.feed import Feed
+from tradenb.live.loop.tick_result import Tick
+from tradenb.live.state.recorder import Witness
+from tradenb.live.state.storage import Decision, Kept, Shelf
+from tradenb.view.formatting import price
+
+Status = Literal["idle", "running", "done"]
+KEPT_TICKS: Final = 10_000
+
+
+class RunRecord:
+    """One live run as the loop works on it."""
+
+    def __init__(
+        self,
+        symbol: str,
+        spec: StrategySpec,
+        source: LiveSource,
+        rules: Rules,
+        shelf: Shelf,
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        self.symbol = symbol
+        self.strategy = spec.name
+        self.id = f"{symbol}:{spec.name}"
+        self.spec = spec.model_copy()  # indicators declared later are those of the next start
+        self.source = source
+        self.rules = rules
+        self.shelf = shelf
+        self.clock = clock
+        self.wake = wake
+        self.on_loop: Callable[[], bool] = _nowhere
+        self.witness = Witness(shelf, self.spec, source.name, rules)
+        self.status: Status = "idle"
+        self.ended = threading.Event()
+        self.saved = True
+        self.error: BaseException | None = None
+        # What it consists of once it has begun.
+        self.instance: Instance | None = None
+        self.feed: Feed | None = None
+        self.histories = Histories(_unknown_symbol)
+        self.history: deque[Tick] = deque(maxlen=KEPT_TICKS)
+        self.start = 0
+        self.history_start = 0
+        self.next_at = 0
+        self.ticked = 0.0
+        # What it is asked for.
+        self.commands: deque[Command] = deque()
+        self.uncommitted: list[Command] = []
+        self.asked = False
+        self.leaving = False
+        self.undecided = False
+        self.decision: Decision | None = None
+        # What is on disk, and what follows from it.
+        self.kept: Kept | None = None
+        self.place = 0
+        self.committed: State | None = None
+        self.outbox: list[Event] = []
+        self.callbacks: list[Callback] = []
+        self.told_seq = 0
+
+    @property
+    def state(self) -> State | None:
+        """What is on disk, once there was a commit; before that what it began with."""
+        if self.committed is not None or self.instance is None:
+            return self.committed
+        return self.instance.state
+
+    def held(self, *, opened: bool | None = None) -> Held | None:
+        """Return the signal that is open, or scheduled, or (None) either."""
+        state = self.state
+        if state is None or state.signal is None:
+            return None
+        if opened is not None and (state.opened_at is not None) != opened:
+            return None
+        return Held(state.signal, state.opened_at)
+
+    def describe(self) -> str:
+        """Say in one line what the run holds."""
+        held = self.held()
+        if held is None:
+            return "nothing open"
+        if held.opened_at is None:
+            return f"{held.position} scheduled at {price(held.entry)}"
+        return f"{held.position} since {iso(held.opened_at)} at {price(held.entry)}"
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a graceful stop was taken and the position is being followed to its close."""
+        state = None if self.instance is None else self.instance.state
+        return state is not None and state.stopping and not state.done
+
+    @property
+    def ending(self) -> bool:
+        """Whether it is about to end: left, or told to stop with nothing to follow."""
+        if self.status != "running" or self.leaving:
+            return True
+        state = None if self.instance is None else self.instance.state
+        stops = any(command.kind == "stop" for command in [*self.commands])
+        if state is None:
+            return stops and (self.kept is None or self.kept.state.signal is None)
+        return state.done or ((stops or state.stopping) and state.signal is None)
+
+    def enter(self, status: Status) -> None:
+        """Change the status, and let those know who wait for the end."""
+        self.status = status
+        if status == "running":
+            self.ended.clear()
+        else:
+            self.ended.set()
+
+    def take(self, command: Command) -> None:
+        """Take a command, which is obeyed at a tick that is made now; from any thread."""
+        self.commands.append(command)
+        self.look()
+
+    def look(self) -> None:
+        """Tick at once, which also looks for requests that were left as files; any thread."""
+        self.asked = True
+        self.wake()
+
+    def leave(self) -> None:
+        """Let the loop give the run back; from any thread."""
+        self.leaving = True
+        self.wake()
+
+    def decide(self, decision: Decision) -> None:
+        """Say which state holds after a conflict; from any thread."""
+        self.decision = decision
+        self.look()
+
+
+def _unknown_symbol(symbol: str) -> Any:
+    raise UsageError(f"{symbol} is not followed by this run")
+
+
+def _nowhere() -> bool:
+    return False
