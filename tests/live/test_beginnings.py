@@ -239,8 +239,8 @@ def test_runs_of_one_process_have_places_of_their_own(quick, tmp_path):
         run.release()
         assert run.wait(20)
     quick.desk._runs.clear()  # as in the next process
-    places = [quick.start(specs[n], home=tmp_path).place for n in (1, 2, 0)]
-    assert sorted(places) == [0, 1, 2]
+    started = [quick.start(specs[n], home=tmp_path) for n in (1, 2, 0)]
+    assert sorted(record_of(run).place for run in started) == [0, 1, 2]
 
 
 def test_a_rehearsal_begun_anew_tells_its_own_story_and_the_old_one_is_kept(tmp_path):
