@@ -20,6 +20,7 @@ from tests.live.fast import until
 from tradenb.core.events import Event
 from tradenb.core.signal import Signal
 from tradenb.engine.serialise import event_to_row
+from tradenb.live.live_run import record_of
 from tradenb.live.loop import active_runs as living
 from tradenb.panel.button_requests import marker_of
 from tradenb.panel.refresh_thread import pump
@@ -311,7 +312,7 @@ def test_a_stop_goes_through_when_no_file_can_be_written(rehearse, dashboards, m
     assert ask(shown, "stop")["channel"] == "kernel"
     assert run.wait(60)
     assert run.status == "done"
-    assert place_of(run).key == Key("swing", "BTCUSDT")
+    assert place_of(record_of(run)).key == Key("swing", "BTCUSDT")
 
 
 def test_a_home_that_is_no_path_is_an_error_and_leaves_nothing_behind(monkeypatch):

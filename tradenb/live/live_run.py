@@ -32,7 +32,7 @@ class LiveRun(Reported):
         self._record = record
 
     def __repr__(self) -> str:
-        held = self._record.held()
+        held = self._record.held
         what = "" if held is None else f", {held.position} at {price(held.entry)}"
         saved = "" if self.saved else ", UNSAVED"
         failed = "" if self.error is None else f", error: {self.error}"
@@ -87,12 +87,14 @@ class LiveRun(Reported):
     @property
     def position(self) -> Held | None:
         """The open signal, or None."""
-        return self._record.held(opened=True)
+        state = self._record.state
+        return state.held if state is not None and state.is_open else None
 
     @property
     def scheduled(self) -> Held | None:
         """The signal that waits for its entry, or None."""
-        return self._record.held(opened=False)
+        state = self._record.state
+        return state.held if state is not None and state.is_scheduled else None
 
     @property
     def stopping(self) -> bool:

@@ -91,18 +91,14 @@ class RunRecord:
             return self.committed
         return self.instance.state
 
-    def held(self, *, opened: bool | None = None) -> Held | None:
-        """Return the signal that is open, or scheduled, or (None) either."""
-        state = self.state
-        if state is None or state.signal is None:
-            return None
-        if opened is not None and (state.opened_at is not None) != opened:
-            return None
-        return Held(state.signal, state.opened_at)
+    @property
+    def held(self) -> Held | None:
+        """The signal that is open or scheduled."""
+        return None if self.state is None else self.state.held
 
     def describe(self) -> str:
         """Say in one line what the run holds."""
-        held = self.held()
+        held = self.held
         if held is None:
             return "nothing open"
         if held.opened_at is None:

@@ -21,7 +21,7 @@ LOOKED_AT: Final = 250
 def standing_of(run: RunRecord) -> Standing:
     """Return the facts of a run now."""
     instance = run.instance
-    held = run.held()
+    held = run.held
     return Standing(
         symbol=run.symbol,
         strategy=run.strategy,
