@@ -15,10 +15,10 @@ from tests.exchanges.wire import END, as_frame, connected, loaded, same, served
 from tests.sources import DAY, MINUTE, T0, frame, market
 from tradenb.core.candles.raw_rows import Rows
 from tradenb.engine.ports import CandleRequest
-from tradenb.exchanges.cache import candle_cache as cache_module
+from tradenb.exchanges.cache import candle_cache
+from tradenb.exchanges.cache.cache_filler import GAP_FINAL_MS, SETTLE_MS
 from tradenb.exchanges.cache.candle_cache import CandleCache
-from tradenb.exchanges.cache.filling import BELIEVED_MS, SETTLED_MS
-from tradenb.exchanges.cache.months import Damaged, Month, decode, encode
+from tradenb.exchanges.cache.month_file import DamagedFile, KnownCandles, decode, encode
 from tradenb.exchanges.cache.spans import month_of
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock
@@ -26,13 +26,13 @@ from tradenb.store.lock import FileLock
 MARCH = 1_709_251_200_000
 
 
-def month(start: int, count: int, price: float = 100.0) -> Month:
+def month(start: int, count: int, price: float = 100.0) -> KnownCandles:
     time_ = start + MINUTE * np.arange(count)
     columns = (np.full(count, price + place) for place in (0.0, 2.0, -1.0, 1.0, 0.25))
-    return Month(Rows(time_, *columns), ((start, start + count * MINUTE),))
+    return KnownCandles(Rows(time_, *columns), ((start, start + count * MINUTE),))
 
 
-def equal(ours: Month, theirs: Month) -> bool:
+def equal(ours: KnownCandles, theirs: KnownCandles) -> bool:
     columns = zip(ours.rows, theirs.rows, strict=True)
     return ours.spans == theirs.spans and all(np.array_equal(a, b) for a, b in columns)
 
@@ -83,7 +83,7 @@ def test_the_newest_candles_and_fresh_gaps_are_not_believed_yet():
     rows = frame(market(5, 600))
     thin = rows[(rows.index < 590) | (rows.index > 592)]
     end = T0 + 600 * MINUTE
-    with served({"BTCUSDT": thin}, at=end + SETTLED_MS - 1) as server:
+    with served({"BTCUSDT": thin}, at=end + SETTLE_MS - 1) as server:
         loaded(connected(server), end=end)
         server.clock.step(60)
         trouble_free = served({"BTCUSDT": rows}, at=end + DAY)
@@ -92,7 +92,7 @@ def test_the_newest_candles_and_fresh_gaps_are_not_believed_yet():
         server.requests.clear()
         loaded(connected(server), end=end)
         assert server.requests == []
-    assert BELIEVED_MS < 2 * 3_600_000
+    assert GAP_FINAL_MS < 2 * 3_600_000
 
 
 def test_time_before_the_first_candle_costs_one_request_and_is_known_then():
@@ -166,7 +166,7 @@ def test_any_flipped_byte_is_noticed_or_changes_nothing(tmp_path, place):
     file.write_bytes(data)
     try:
         found = decode(file, month_of(MARCH))
-    except Damaged:
+    except DamagedFile:
         return
     assert equal(found, whole)
 
@@ -196,7 +196,7 @@ def test_a_damaged_month_is_moved_aside_and_fetched_again(tmp_path, damage, capl
 def test_a_file_of_another_month_is_damage(tmp_path):
     file = tmp_path / "2024-02.parquet"
     file.write_bytes(encode(month(MARCH, 10)))
-    with pytest.raises(Damaged, match="another month"):
+    with pytest.raises(DamagedFile, match="another month"):
         decode(file, month_of(MARCH - DAY))
 
 
@@ -215,17 +215,17 @@ def test_a_disk_that_takes_nothing_costs_the_cache_and_not_the_candles(
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache_module, "replace_whole", full)
+    monkeypatch.setattr(candle_cache, "replace_whole", full)
     with served() as server, caplog.at_level(logging.WARNING, "tradenb"):
         assert same(loaded(connected(server, home=tmp_path)).candles, as_frame())
-    assert "not kept" in caplog.text
+    assert "candles cannot be cached in" in caplog.text
     assert "No space left" in caplog.text
 
 
 def test_a_writer_that_does_not_end_costs_the_cache_and_not_the_candles(
     tmp_path, monkeypatch, caplog
 ):
-    monkeypatch.setattr(cache_module, "LOCK_WAIT_S", 0.05)
+    monkeypatch.setattr(candle_cache, "LOCK_WAIT_S", 0.05)
     with served() as server:
         ex = connected(server, home=tmp_path)
         loaded(ex, end=T0 + 10 * MINUTE)

@@ -16,8 +16,8 @@ from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import CandleError, ExchangeError, SpecError, UnknownName, UsageError
-from tradenb.exchanges.function_source import CallableExchange, exchange, wall_ms
-from tradenb.exchanges.paging import LIMIT
+from tradenb.exchanges.function_source import FunctionExchange, exchange, wall_ms
+from tradenb.exchanges.paging import PAGE_CANDLES
 
 NEW_YEAR = 1_704_067_200_000
 LATE = NEW_YEAR + 10_000 * MINUTE
@@ -31,7 +31,7 @@ def row(minute, price=100.0):
 class Market:
     """A fake exchange: it has some minutes, notes what it is asked, and may fail for a while."""
 
-    def __init__(self, minutes, *, at_most=LIMIT, failures=(), hidden=(), before=0):
+    def __init__(self, minutes, *, at_most=PAGE_CANDLES, failures=(), hidden=(), before=0):
         self.minutes = list(minutes)
         self.at_most = at_most
         self.failures = list(failures)
@@ -55,7 +55,7 @@ class Market:
         return left > 0
 
     def source(self, now=LATE):
-        return CallableExchange(self, name="fake", now=lambda: now, sleep=self.slept.append)
+        return FunctionExchange(self, name="fake", now=lambda: now, sleep=self.slept.append)
 
 
 def load(source, first=0, last=100, *, history=0, rules=RULES, progress=None, symbol="BTCUSDT"):
@@ -81,7 +81,7 @@ def test_a_declared_function_is_a_source_and_still_a_function():
         return [symbol, since, limit]
 
     assert isinstance(mine, CandleSource)
-    assert isinstance(mine, CallableExchange)
+    assert isinstance(mine, FunctionExchange)
     assert mine.name == "mine"
     assert mine("BTCUSDT", since=1, limit=2) == ["BTCUSDT", 1, 2]
     assert (mine.__name__, mine.__doc__, mine.__module__) == ("mine", "Tell nothing.", __name__)
@@ -177,7 +177,7 @@ def test_the_edges_of_the_range_are_floored_to_the_minute():
 @pytest.mark.parametrize(("start", "end"), [(None, NEW_YEAR), (NEW_YEAR, None), (None, None)])
 def test_start_and_end_must_be_given(start, end):
     first, last = ("None" if at is None else "2024-01-01 00:00" for at in (start, end))
-    with pytest.raises(UsageError, match=f"must both be given; was start={first}, end={last}"):
+    with pytest.raises(UsageError, match=f"pass both start and end; was start={first}, end={last}"):
         Market([]).source().load(CandleRequest(symbol="X", start=start, end=end, rules=RULES))
 
 
@@ -244,7 +244,7 @@ def test_duplicates_within_a_page_are_counted_as_the_sources_own():
 
 def test_more_than_was_asked_for_is_cut_to_the_range():
     market = Market(range(3000))
-    source = CallableExchange(
+    source = FunctionExchange(
         lambda symbol, since, limit: market(symbol, since, 3 * limit), name="x", now=lambda: LATE
     )
     market.at_most = 10_000
@@ -267,7 +267,7 @@ def test_an_empty_page_is_asked_for_again_and_then_passed():
         return [row(minute) for minute in range(first, first + limit) if minute >= 2900]
 
     asked, slept = [], []
-    source = CallableExchange(window, name="x", now=lambda: LATE, sleep=slept.append)
+    source = FunctionExchange(window, name="x", now=lambda: LATE, sleep=slept.append)
     loaded = load(source, 0, 3000)
     assert minutes(loaded) == list(range(2900, 3000))
     assert asked == [0, 0, 0, 0, 1000, 2000]  # a row of empty pages is doubted once
@@ -289,7 +289,7 @@ def test_a_function_that_never_has_anything_ends():
 
 
 def test_a_function_that_ignores_since_ends():
-    source = CallableExchange(
+    source = FunctionExchange(
         lambda *_: [row(minute) for minute in range(100)],
         name="stuck",
         now=lambda: LATE,
@@ -407,8 +407,8 @@ def test_after_the_retries_the_last_failure_is_the_cause():
     with pytest.raises(ExchangeError) as caught:
         load(market.source())
     assert str(caught.value) == (
-        "asking for candles of BTCUSDT of exchange 'fake' since 2024-01-01 00:00 failed 4 "
-        "times, the last time with ConnectionError: reset; try again later"
+        "fetching candles of BTCUSDT of exchange 'fake' since 2024-01-01 00:00 failed 4 "
+        "times, last with ConnectionError: reset; try again later"
     )
     assert isinstance(caught.value.__cause__, ConnectionError)
     assert caught.value.retryable
@@ -455,7 +455,7 @@ def answering(*answers):
     def function(symbol, since, limit):
         return waiting.pop(0) if len(waiting) > 1 else waiting[0]
 
-    source = CallableExchange(function, name="fake", now=lambda: LATE, sleep=slept.append)
+    source = FunctionExchange(function, name="fake", now=lambda: LATE, sleep=slept.append)
     source.slept = slept
     return source
 
@@ -508,21 +508,21 @@ def test_an_empty_answer_may_have_any_of_these_forms(empty):
 @pytest.mark.parametrize(
     ("answer", "code", "index", "words"),
     [
-        (None, "columns", None, "the answer must be a list of rows .* was None"),
-        ({"data": FIVE}, "columns", None, "the answer must be a list of rows .* was {'data'"),
+        (None, "columns", None, "the response must be a list of rows .* was None"),
+        ({"data": FIVE}, "columns", None, "the response must be a list of rows .* was {'data'"),
         ("BTC", "columns", None, "was 'BTC'"),
-        (["x" * 500], "columns", 0, r"row 0 of the answer must be .* was 'xxx.*\.\.\.$"),
+        (["x" * 500], "columns", 0, r"row 0 of the response must be .* was 'xxx.*\.\.\.$"),
         ([*FIVE[:2], FIVE[2][:5]], "columns", 2, r"row 2 .* must be \[t_ms, .* was \[17040673"),
-        ([*FIVE[:2], [*FIVE[2], 1]], "columns", 2, "row 2 of the answer"),
-        ([*FIVE[:2], None], "columns", 2, "row 2 of the answer .* was None"),
-        ([*FIVE[:2], 7], "columns", 2, "row 2 of the answer .* was 7"),
+        ([*FIVE[:2], [*FIVE[2], 1]], "columns", 2, "row 2 of the response"),
+        ([*FIVE[:2], None], "columns", 2, "row 2 of the response .* was None"),
+        ([*FIVE[:2], 7], "columns", 2, "row 2 of the response .* was 7"),
         ([FIVE[0], [FIVE[1][0], *[None] * 5]], "not_finite", 1, "row 1: open must be .* was None"),
         ([FIVE[0], [FIVE[1][0], "1", 2, 1, 1, 1]], "not_finite", 1, "row 1: open .* was '1'"),
         ([FIVE[0], [None, 1, 1, 1, 1, 1]], "grid", 1, "row 1: time must be .* was None"),
         ([FIVE[0], [1.5, 1, 1, 1, 1, 1]], "grid", 1, "row 1: time must be .* was 1.5"),
         (ARRAY[:, :5], "columns", None, r"shape \(n, 6\)"),
         (FRAME.drop(columns="low"), "columns", None, "columns are missing: low"),
-        (FIVE[::-1], "order", 1, "row 1 is older than the one before it; answer with the oldest"),
+        (FIVE[::-1], "order", 1, "row 1 is older than the one before it; return the oldest"),
     ],
 )
 def test_garbage_is_refused_at_once_and_named(answer, code, index, words):
@@ -560,7 +560,7 @@ def test_an_answer_that_waits_to_be_awaited_says_what_to_do():
     async def later():
         return FIVE
 
-    source = CallableExchange(lambda *_: later(), name="fake", now=lambda: LATE)
+    source = FunctionExchange(lambda *_: later(), name="fake", now=lambda: LATE)
     with pytest.raises(SpecError, match="declare it with async def"):
         load(source, 0, 5)
 
@@ -576,7 +576,7 @@ def awaiting(market):
         return market(symbol, since, limit)
 
     loops, threads = set(), set()
-    source = CallableExchange(function, name="fake", now=lambda: LATE, sleep=market.slept.append)
+    source = FunctionExchange(function, name="fake", now=lambda: LATE, sleep=market.slept.append)
     return source, loops, threads
 
 
@@ -633,7 +633,7 @@ def test_who_is_interrupted_while_waiting_stops_the_asking(monkeypatch):
         assert seen.wait(30)
         raise KeyboardInterrupt
 
-    source = CallableExchange(endless, name="fake", now=lambda: LATE)
+    source = FunctionExchange(endless, name="fake", now=lambda: LATE)
     monkeypatch.setattr("tradenb.exchanges.function_source.Future.result", interrupted)
 
     async def cell():
@@ -654,7 +654,7 @@ def test_a_declared_function_is_found_by_its_name():
     def found(symbol, since, limit):
         return []
 
-    assert registry.find("exchange", "found", form=CallableExchange) is found
+    assert registry.find("exchange", "found", form=FunctionExchange) is found
 
 
 def test_another_function_under_a_used_name_is_refused():
@@ -702,7 +702,7 @@ def test_coarse_candles_counted_from_since_are_refused_and_not_mixed_from_many_m
         asked.append(since)
         return [[since + index * step * MINUTE, *row(0)[1:]] for index in range(length)]
 
-    source = CallableExchange(coarse, name="coarse", now=lambda: LATE, sleep=lambda seconds: None)
+    source = FunctionExchange(coarse, name="coarse", now=lambda: LATE, sleep=lambda seconds: None)
     with pytest.raises(CandleError, match=r"candles look like .*; tradenb needs 1m") as caught:
         source.load(
             CandleRequest(

@@ -13,7 +13,7 @@ import tradenb as tn
 from tests.exchanges.wire import END, RULES, as_frame, connected, loaded, same, served
 from tests.sources import DAY, MINUTE, T0, frame, market
 from tradenb.engine.ports import CandleRequest
-from tradenb.exchanges.ccxt import ccxt_client as client
+from tradenb.exchanges.ccxt.ccxt_client import ccxt_names
 from tradenb.exchanges.ccxt.ccxt_options import ORDINARY
 from tradenb.exchanges.ccxt.portal import Portal
 
@@ -41,7 +41,9 @@ def test_prices_and_amounts_are_written_as_the_exchange_takes_them():
         ex = connected(server)
         assert ex.format_price("BTCUSDT", 101.238) == "101.24"
         assert ex.format_amount("BTCUSDT", 1.99) == "1.9"
-        with pytest.raises(tn.UsageError, match=r"no amount of 0.001 .*minimum amount precision"):
+        with pytest.raises(
+            tn.UsageError, match=r"does not accept amount 0.001 .*minimum amount precision"
+        ):
             ex.format_amount("BTCUSDT", 0.001)
         for bad in (float("nan"), 0, -1, "2", None):
             with pytest.raises(tn.UsageError, match="must be a finite number above 0"):
@@ -57,15 +59,15 @@ def test_a_symbol_that_is_several_markets_is_refused_and_they_are_listed():
     frames = {"A/BCUSDT": frame(market(1, 9)), "AB/CUSDT": frame(market(2, 9))}
     with served(frames) as server:
         server._markets = {item.base + "-" + item.quote: item for item in _apart(frames)}
-        with pytest.raises(tn.UsageError, match="several markets of binance"):
+        with pytest.raises(tn.UsageError, match="is ambiguous on binance; pass one of"):
             connected(server).format_price("ABCUSDT", 1.0)
 
 
 def _apart(frames):
-    from tradenb.exchanges.tables.frame_source import rows_of_frame
+    from tradenb.exchanges.tables.frame_source import rows_from_frame
     from tradenb.testing.server.binance_api import market_of
 
-    made = [market_of(name, rows_of_frame(rows)) for name, rows in frames.items()]
+    made = [market_of(name, rows_from_frame(rows)) for name, rows in frames.items()]
     return [item._replace(symbol=f"{item.base}-{item.quote}") for item in made]
 
 
@@ -89,10 +91,6 @@ def test_every_exchange_of_ccxt_is_known():
     import ccxt.async_support
 
     assert set(ccxt.async_support.exchanges) <= set(ccxt_names())
-
-
-def ccxt_names():
-    return client.names()
 
 
 def test_the_same_call_gives_the_same_object_and_a_pickle_finds_it():
@@ -133,7 +131,7 @@ def test_a_period_without_candles_is_said_so():
 
 
 def test_options_that_ccxt_does_not_take_are_a_usage_error():
-    with served() as server, pytest.raises(tn.UsageError, match="does not take these options"):
+    with served() as server, pytest.raises(tn.UsageError, match="rejects these options"):
         loaded(connected(server, rateLimit="soon", enableRateLimit=True))
 
 
@@ -282,7 +280,7 @@ def test_candles_of_tn_come_from_any_source_and_the_bar_is_shown_when_it_takes_l
         ({"timout": 5_000}, "binance has no option 'timout'; did you mean 'timeout'"),
         ({"ratelimit": 50}, "binance has no option 'ratelimit'; did you mean 'rateLimit'"),
         ({"httpproxy": "http://x"}, "'httpproxy'; did you mean 'httpProxy'"),
-        ({"defaultType": "future"}, r"'defaultType'; give options={'defaultType': \.\.\.}$"),
+        ({"defaultType": "future"}, r"'defaultType'; pass options={'defaultType': \.\.\.}$"),
         ({"zzzz": 1}, "binance has no option 'zzzz'; usual ones are enableRateLimit, headers, "),
     ],
 )
@@ -313,7 +311,7 @@ def test_a_test_market_is_given_where_this_version_of_ccxt_looks_for_it(name):
     if "testnet" in ccxt.async_support.binance({name: True}).urls["api"]["public"]:
         assert tn.ccxt_exchange("binance", **{name: True})
     else:
-        with pytest.raises(tn.UnknownName, match=f"give options={{'{name}': ...}}"):
+        with pytest.raises(tn.UnknownName, match=f"pass options={{'{name}': ...}}"):
             tn.ccxt_exchange("binance", **{name: True})
 
 

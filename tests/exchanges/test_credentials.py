@@ -18,7 +18,7 @@ import pytest
 import tradenb as tn
 from tests.exchanges.wire import END, RULES, connected, loaded, served
 from tests.sources import MINUTE, T0
-from tradenb.exchanges.ccxt.credentials import check, redacted, resolved
+from tradenb.exchanges.ccxt.credentials import check_secrets, read_secrets, redacted
 from tradenb.exchanges.ccxt.portal import portal
 
 CANARY = "Kan+ari/q7Xw2Zp9=Lr4Tb8Nc6Vj3Hd5Gf1Ks0YmQa"
@@ -71,20 +71,20 @@ def test_keys_come_from_the_environment_or_the_keyring(monkeypatch):
     keyring.get_password = lambda service, user: {("ex/change", "me"): SECRET}.get((service, user))
     monkeypatch.setitem(sys.modules, "keyring", keyring)
     options = {"apiKey": "env:CANARY_KEY", "secret": "keyring:ex/change/me", "timeout": 5}
-    assert resolved(options) == {"apiKey": CANARY, "secret": SECRET}
-    with pytest.raises(tn.UsageError, match="no password of 'you' for 'ex/change'"):
-        resolved({"secret": "keyring:ex/change/you"})
+    assert read_secrets(options) == {"apiKey": CANARY, "secret": SECRET}
+    with pytest.raises(tn.UsageError, match="no password for user 'you' of service 'ex/change'"):
+        read_secrets({"secret": "keyring:ex/change/you"})
     with pytest.raises(tn.UsageError, match="the environment variable 'NOT_THERE' is not set"):
-        resolved({"apiKey": "env:NOT_THERE"})
+        read_secrets({"apiKey": "env:NOT_THERE"})
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(tn.UsageError, match="needs the package keyring"):
-        resolved({"secret": "keyring:ex/change/me"})
+        read_secrets({"secret": "keyring:ex/change/me"})
 
 
 def test_verbose_and_a_key_do_not_go_together():
-    check({"verbose": True})
+    check_secrets({"verbose": True})
     with pytest.raises(tn.UsageError, match="verbose=True prints secrets"):
-        check({"verbose": True, **HIDDEN})
+        check_secrets({"verbose": True, **HIDDEN})
 
 
 def test_fault_72_a_key_is_in_no_repr_no_pickle_and_no_name_of_the_object():

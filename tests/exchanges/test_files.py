@@ -145,7 +145,7 @@ def test_no_match_names_the_pattern_and_what_the_folder_holds(tmp_path, pattern)
         file_exchange(tmp_path / pattern)
     words = str(caught.value)
     assert words.startswith(f"no file matches '{tmp_path / pattern}'; ")
-    holds = "empty' holds nothing" if pattern == "empty" else "holds BTCUSDT-1.npy, empty/"
+    holds = "empty' contains nothing" if pattern == "empty" else "contains BTCUSDT-1.npy, empty/"
     assert holds in words
 
 
@@ -159,7 +159,7 @@ def test_of_a_full_folder_a_dozen_names_are_listed(tmp_path):
 def test_a_file_of_another_kind_is_refused(tmp_path):
     write(tmp_path / "BTCUSDT-1.npy", frame())
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UsageError, match=r"notes.txt' is of no kind .*\(.csv, .npy, .parquet\)"):
+    with pytest.raises(UsageError, match=r"notes.txt' cannot be read, only .csv, .npy, .parquet"):
         file_exchange(tmp_path / "*")
 
 
@@ -210,7 +210,7 @@ def test_files_that_overlap_by_more_are_refused_by_name(tmp_path):
     assert (error.code, error.index) == ("order", 0)
     assert str(error) == (
         "BTCUSDT-b.npy begins at 2024-01-01 00:03, before BTCUSDT-a.npy ends (2024-01-01 00:04); "
-        "files of one symbol must not overlap by more than one candle: drop or cut one"
+        "files of one symbol may overlap by one candle at most: remove or cut one"
     )
 
 
@@ -459,13 +459,13 @@ def test_csv_without_a_header_is_refused_with_its_first_line(tmp_path):
     error = refusal(csv(tmp_path, ROW * 3))
     assert error.code == "columns"
     assert str(error) == (
-        "BTCUSDT-1.csv: it has no header: its first line must be like "
+        "BTCUSDT-1.csv: the header is missing: the first line must be "
         "timestamp,open,high,low,close,volume, was 1704067200000,100,102,99,101,5"
     )
 
 
 def test_csv_with_an_empty_first_line_is_refused(tmp_path):
-    assert "its first line is empty" in str(refusal(csv(tmp_path, "\n" + HEADER + ROW)))
+    assert "the first line is empty" in str(refusal(csv(tmp_path, "\n" + HEADER + ROW)))
 
 
 @pytest.mark.parametrize(

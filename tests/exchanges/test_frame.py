@@ -16,7 +16,7 @@ from tradenb.core.candles.intake import Intake
 from tradenb.core.rules import Rules
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import CandleError, UnknownName, UsageError
-from tradenb.exchanges.tables.frame_source import frame_exchange, rows_of_frame
+from tradenb.exchanges.tables.frame_source import frame_exchange, rows_from_frame
 
 NEW_YEAR = 1_704_067_200_000
 MINUTE = 60_000
@@ -115,7 +115,7 @@ def test_progress_is_told_once():
         ({"BTCUSDT": np.zeros((3, 6))}, "was numpy.ndarray"),
         (frame()["open"], "was pandas.*Series"),
         ({}, "at least one DataFrame"),
-        ({"BTCUSDT": frame(), "BTC/USDT": frame()}, "'BTCUSDT' is in it twice"),
+        ({"BTCUSDT": frame(), "BTC/USDT": frame()}, "duplicate symbol 'BTCUSDT' in frames"),
         ({" ": frame()}, "symbol must not hold white space"),
     ],
 )
@@ -135,18 +135,18 @@ def test_upper_and_lower_case_and_further_columns_do_not_matter():
 @pytest.mark.parametrize("name", ["timestamp", "Time", "DATETIME", "date", "open_time"])
 def test_the_times_may_have_one_of_five_names(name):
     given = frame().rename(columns={"timestamp": name})
-    assert rows_of_frame(given).time.tolist() == EXPECTED["time"]
+    assert rows_from_frame(given).time.tolist() == EXPECTED["time"]
     indexed = given.set_index(name)
-    assert rows_of_frame(indexed).time.tolist() == EXPECTED["time"]
+    assert rows_from_frame(indexed).time.tolist() == EXPECTED["time"]
 
 
 def test_a_timestamp_column_comes_before_the_index_and_the_index_before_other_names():
     wrong = pd.date_range("2020-01-01", periods=5, freq="min")
-    assert rows_of_frame(frame().set_index(wrong)).time.tolist() == EXPECTED["time"]
+    assert rows_from_frame(frame().set_index(wrong)).time.tolist() == EXPECTED["time"]
     right = pd.DatetimeIndex(moments())
     given = frame().rename(columns={"timestamp": "date"}).assign(date=wrong).set_index(right)
-    assert rows_of_frame(given).time.tolist() == EXPECTED["time"]
-    assert rows_of_frame(frame().assign(date=wrong)).time.tolist() == EXPECTED["time"]
+    assert rows_from_frame(given).time.tolist() == EXPECTED["time"]
+    assert rows_from_frame(frame().assign(date=wrong)).time.tolist() == EXPECTED["time"]
 
 
 def test_missing_columns_are_named_together_with_those_found():
@@ -154,7 +154,7 @@ def test_missing_columns_are_named_together_with_those_found():
     assert (error.code, error.index) == ("columns", None)
     assert str(error) == (
         "columns are missing: low, volume, timestamp; found: 'open', 'high', 'lo', 'close'; "
-        "the times go into a column timestamp, in ms, or into the index as dates"
+        "put the times into a column timestamp, in ms, or into the index as dates"
     )
 
 
@@ -200,7 +200,7 @@ def test_datetimes_of_any_unit_and_zone_are_converted_exactly(unit, zone, place)
         given = frame().assign(timestamp=times.astype(kind))
     else:
         given = frame().assign(timestamp=times)
-    assert rows_of_frame(given).time.tolist() == EXPECTED["time"]
+    assert rows_from_frame(given).time.tolist() == EXPECTED["time"]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_datetimes_of_any_unit_and_zone_are_converted_exactly(unit, zone, place)
 )
 def test_whole_ms_of_any_kind_are_times(kind):
     given = frame().assign(timestamp=frame()["timestamp"].astype(kind))
-    assert rows_of_frame(given).time.tolist() == EXPECTED["time"]
+    assert rows_from_frame(given).time.tolist() == EXPECTED["time"]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_whole_ms_of_any_kind_are_times(kind):
 )
 def test_iso_strings_and_objects_are_times(values):
     given = frame().assign(timestamp=pd.Series(values, dtype=getattr(values, "dtype", object)))
-    assert rows_of_frame(given).time.tolist() == EXPECTED["time"]
+    assert rows_from_frame(given).time.tolist() == EXPECTED["time"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_the_distance_is_measured_and_the_time_goes_on(ahead):
     clocks = Clocks()
     sent = clocks.wall
     clocks.pass_(0.2)
-    clocks.time.measured(sent + 100 - ahead, sent_ms=sent)
+    clocks.time.note_measurement(sent + 100 - ahead, sent_ms=sent)
     assert clocks.time.ahead_ms == ahead
     clocks.pass_(60)
     true = clocks.wall - ahead
@@ -33,7 +33,7 @@ def test_the_distance_is_measured_and_the_time_goes_on(ahead):
 
 def test_a_wall_clock_that_is_set_changes_nothing_and_is_measured_again():
     clocks = Clocks()
-    clocks.time.measured(900_000, sent_ms=clocks.wall)
+    clocks.time.note_measurement(900_000, sent_ms=clocks.wall)
     before = clocks.time.now()
     assert not clocks.time.is_due
     clocks.wall += 365 * 86_400_000
@@ -44,7 +44,7 @@ def test_a_wall_clock_that_is_set_changes_nothing_and_is_measured_again():
 def test_it_is_measured_again_after_a_while_and_after_a_sleep_of_the_machine():
     clocks = Clocks()
     assert clocks.time.is_due
-    clocks.time.measured(900_000, sent_ms=clocks.wall)
+    clocks.time.note_measurement(900_000, sent_ms=clocks.wall)
     clocks.pass_(MEASURE_EVERY_S)
     assert not clocks.time.is_due
     clocks.wall += JUMP_MS + 1  # the machine slept: only the wall clock went on

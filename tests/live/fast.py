@@ -12,7 +12,7 @@ import tradenb as tn
 from tradenb.bus import bus
 from tradenb.clock import SystemClock
 from tradenb.core.rules import Rules
-from tradenb.exchanges.function_source import CallableExchange
+from tradenb.exchanges.function_source import FunctionExchange
 from tradenb.live.loop.supervisor import Engine
 from tradenb.live.loop.worker_threads import ThreadWorkers
 from tradenb.live.run_registry import Desk
@@ -67,7 +67,7 @@ def rows(since: int, limit: int, now: int) -> list[list[float]]:
     return found[:limit]
 
 
-def market(clock: SystemClock, name: str = "quick") -> CallableExchange:
+def market(clock: SystemClock, name: str = "quick") -> FunctionExchange:
     """An exchange that makes candles from a clock."""
 
     @tn.exchange(name, now=clock.now)

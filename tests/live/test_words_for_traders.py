@@ -16,7 +16,7 @@ from tradenb.cli import doctor_checks as checks
 from tradenb.cli import main
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import ExchangeError, StateLocked
-from tradenb.exchanges.exchange_errors import refusal
+from tradenb.exchanges.exchange_errors import translate_error
 from tradenb.live.live_run import record_of
 from tradenb.store.document.envelope import encode
 from tradenb.store.document.read import read_document
@@ -126,7 +126,7 @@ def test_an_exchange_that_cannot_be_reached_is_said_so_without_addresses():
         pass
 
     def words(error):
-        found = refusal(error, what="binance: its markets", headers={}, now_ms=0)
+        found = translate_error(error, what="binance: list of markets", headers={}, now_ms=0)
         assert isinstance(found, ExchangeError)
         assert found.retryable
         return str(found)
@@ -134,12 +134,15 @@ def test_an_exchange_that_cannot_be_reached_is_said_so_without_addresses():
     away = ExchangeNotAvailable("binance GET https://api.binance.com/api/v3/exchangeInfo")
     away.__cause__ = ClientConnectorError()
     assert words(away) == (
-        "binance: its markets could not be had: the exchange cannot be reached; check the network"
+        "binance: list of markets: the exchange cannot be reached; check the network"
     )
-    assert "no answer came in time; check the network" in words(RequestTimeout("binance GET url"))
+    assert "the exchange did not respond in time; check the network" in words(
+        RequestTimeout("binance GET url")
+    )
     busy = ExchangeNotAvailable("binance GET https://api.binance.com/x 503 Service Unavailable")
     assert words(busy) == (
-        "binance: its markets could not be had (ExchangeNotAvailable: 503 Service Unavailable)"
+        "binance: list of markets: the request failed "
+        "(ExchangeNotAvailable: 503 Service Unavailable)"
     )
 
 

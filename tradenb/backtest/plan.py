@@ -15,7 +15,7 @@ from tradenb.engine.ports import CandleRequest, CandleSource, Progress
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError, unknown
-from tradenb.exchanges.resolve_exchange import candle_source
+from tradenb.exchanges.resolve_exchange import resolve_candle_source
 
 _COMMAND_FIELDS: Final = ("at", "kind", "symbol", "strategy", "id", "cancel_id")
 _LABELS: Final = ("id", "cancel_id")
@@ -97,7 +97,7 @@ def make_plan(
     settings = checked_rules(rules)
     given = _several(commands, "commands", "command")
     orders = tuple(_order(item, plain, specs) for item in given)
-    return Plan(plain, specs, candle_source(exchange), first, last, settings, orders)
+    return Plan(plain, specs, resolve_candle_source(exchange), first, last, settings, orders)
 
 
 def _several(given: object, plural: str, singular: str) -> tuple[Any, ...]:

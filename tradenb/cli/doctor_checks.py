@@ -118,9 +118,9 @@ def _clock(disk: DiskFilesystem, home: Home) -> Iterator[Check]:
 def _exchanges(disk: DiskFilesystem, home: Home, given: str | None) -> Iterator[Check]:
     """Compare the clock with those of the exchanges; one that cannot be asked is no trouble."""
     from tradenb.cli.exchange_clocks import SKEW_MS, exchange_clocks
-    from tradenb.exchanges.ccxt import ccxt_client as ccxt
+    from tradenb.exchanges.ccxt.ccxt_client import ccxt_names
 
-    used = {str(body["exchange"]) for body in _bodies(disk, home)} & {*ccxt.names()}
+    used = {str(body["exchange"]) for body in _bodies(disk, home)} & {*ccxt_names()}
     for name, ahead, why in exchange_clocks([given] if given else used, home.root):
         what = f"clock against {name}"
         if ahead is None:

@@ -1,4 +1,4 @@
-"""What the engine wants of the outside world, as protocols."""
+"""What the engine needs from the outside world, as protocols."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class Loaded(NamedTuple):
-    """Candles of one symbol as they were accepted, and what was found on the way."""
+    """Accepted candles of one symbol, and what was found wrong in them."""
 
     candles: Candles
     intake: Intake
 
 
 Progress = Callable[[int, int], None]
-"""Called with (done, all) while something is loaded; the unit is the caller's."""
+"""Called with (done, all) while candles are loaded, in any unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class CandleRequest:
 
 @runtime_checkable
 class CandleSource(Protocol):
-    """Where candles come from; only ever asked for 1m candles."""
+    """Where candles come from; always 1m candles."""
 
     @property
     def name(self) -> str:
@@ -77,13 +77,13 @@ class CandleSource(Protocol):
 
 @runtime_checkable
 class LiveSource(CandleSource, Protocol):
-    """A source that goes on having new candles."""
+    """A source that keeps delivering new candles."""
 
     def recent(self, symbol: str, since: int, limit: int) -> Rows | Awaitable[Rows]:
         """Return candles that open at `since` (ms UTC) or later, oldest first, at most `limit`.
 
-        The forming candle may be among them; the caller decides by its time. A plain function is
-        called on a worker, what it returns is awaited on the live loop if it can be.
+        The forming candle may be among them; the caller decides by its time. The method is called
+        on a worker thread; an awaitable that it returns is awaited on the live loop.
         """
 
 

@@ -13,7 +13,7 @@ from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import TimeLike, iso, timeframe_ms, to_ms
 from tradenb.engine.ports import CandleRequest, CandleSource, Loaded
 from tradenb.errors import CandleError
-from tradenb.exchanges.resolve_exchange import candle_source
+from tradenb.exchanges.resolve_exchange import resolve_candle_source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,16 +33,16 @@ def candles(
 ) -> pd.DataFrame:
     """Return closed candles as a DataFrame.
 
-    Candles of an exchange are kept on disk: what was fetched once is not fetched again.
+    Candles of an exchange are cached on disk: what was fetched once is not fetched again.
 
     Parameters
     ----------
     symbol : str
         Such as "BTC/USDT" or "BTCUSDT".
     exchange : exchange or str
-        An exchange, a registered name, or the name of an exchange that ccxt knows.
+        An exchange, a registered name, or the name of an exchange of ccxt.
     start, end : int, str, datetime or Timestamp, optional
-        The period, `end` exclusive; UTC where no zone is given. Default all there is; a real
+        The period, `end` exclusive; UTC where no zone is given. Default: all candles; a real
         exchange needs `start`, and its `end` is now by default.
     timeframe : str, default "1m"
         Higher ones are built from 1m candles; a candle that is cut off at an end is left out.
@@ -65,21 +65,21 @@ def candles(
         When candles cannot be fetched.
     """
     step = timeframe_ms(timeframe)
-    loaded = fetched(symbol, exchange=exchange, start=start, end=end, progress=progress)
-    return frame_of(resample(loaded.candles, step))
+    loaded = fetch_candles(symbol, exchange=exchange, start=start, end=end, progress=progress)
+    return candles_to_frame(resample(loaded.candles, step))
 
 
-def fetched(
+def fetch_candles(
     symbol: str, *, exchange: Any, start: Any = None, end: Any = None, progress: bool = True
 ) -> Loaded:
-    """Return closed 1m candles, and what was found in them; the parameters are those of `candles`.
+    """Return closed 1m candles, and what was wrong in them; the parameters are those of `candles`.
 
-    The counts are those of all that the source looked at.
+    The counts are of all candles that the source read.
     """
-    source = candle_source(exchange)
+    source = resolve_candle_source(exchange)
     first = None if start is None else to_ms(start, "start")
     last = None if end is None else to_ms(end, "end")
-    with _Bar(canonical(symbol), enabled=progress) as bar:
+    with _ProgressBar(canonical(symbol), enabled=progress) as bar:
         candles, intake = source.load(
             CandleRequest(symbol=symbol, start=first, end=last, rules=Rules(), progress=bar.show)
         )
@@ -94,7 +94,7 @@ def fetched(
     return Loaded(found, intake)
 
 
-def frame_of(found: Candles) -> pd.DataFrame:
+def candles_to_frame(found: Candles) -> pd.DataFrame:
     """Return candles as a DataFrame with a UTC index of open times."""
     import pandas as pd
 
@@ -107,8 +107,8 @@ def _when(at: int | None) -> str:
     return "the beginning" if at is None else iso(at)
 
 
-class _Bar:
-    """A tqdm bar that appears when the work takes a while."""
+class _ProgressBar:
+    """A tqdm bar that appears when loading takes a while."""
 
     def __init__(self, words: str, *, enabled: bool) -> None:
         self._words = words
@@ -116,7 +116,7 @@ class _Bar:
         self._began = time.monotonic()
         self._tqdm: Any = None
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> _ProgressBar:
         return self
 
     def __exit__(

@@ -1,16 +1,16 @@
-"""What an exchange refused, in our own errors: which of them are worth trying again, and when.
+"""Errors of ccxt as errors of ours: which of them are worth a retry, and when.
 
-ccxt's exceptions are told apart by the names of their classes, so nothing is imported here. The
-words are made anew: an exception of ccxt or aiohttp holds headers and requests, and what is shown
-of a traceback must not.
+ccxt's exceptions are recognised by the names of their classes, so nothing is imported here. The
+message is written anew: an exception of ccxt or aiohttp holds headers and requests, which no
+traceback may show.
 
-| ccxt | here | again? |
+| ccxt | here | retry? |
 |---|---|---|
 | RateLimitExceeded, DDoSProtection, 429, 418 | ExchangeError | yes, after `retry_after` |
-| no connection, time-outs | ExchangeError | yes |
-| NetworkError (5xx, maintenance), broken answers | ExchangeError | yes |
+| no connection, timeouts | ExchangeError | yes |
+| NetworkError (5xx, maintenance), broken responses | ExchangeError | yes |
 | BadSymbol | UnknownName | no |
-| all else (refused keys and requests, what is not supported) | ExchangeError | no |
+| everything else (refused keys and requests, unsupported calls) | ExchangeError | no |
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from typing import Final
 from tradenb.core.timeframe import iso
 from tradenb.errors import ExchangeError, TradenbError, UnknownName
 
-DEFAULT_PAUSE_S: Final = 10.0
-LONGEST_PAUSE_S: Final = 3 * 86_400.0
-_SHOWN: Final = 300
+DEFAULT_RETRY_S: Final = 10.0
+MAX_RETRY_S: Final = 3 * 86_400.0
+_MAX_CHARS: Final = 300
 
-_UNREACHED: Final = {"ClientConnectorError", "gaierror", "ConnectionRefusedError"}
-_SILENT: Final = {"TimeoutError", "RequestTimeout"}
-_LIMITED: Final = {"RateLimitExceeded", "DDoSProtection"}
-_PASSING: Final = {"OperationFailed", "NetworkError", "BadResponse", "ClientError"}
+_UNREACHABLE: Final = {"ClientConnectorError", "gaierror", "ConnectionRefusedError"}
+_TIMED_OUT: Final = {"TimeoutError", "RequestTimeout"}
+_RATE_LIMITED: Final = {"RateLimitExceeded", "DDoSProtection"}
+_TEMPORARY: Final = {"OperationFailed", "NetworkError", "BadResponse", "ClientError"}
 _HTML: Final = re.compile(r"<(!doctype|html|head|body)\b.*", re.IGNORECASE)
-# ccxt puts exchange, method and address before what was answered.
-_ASKED: Final = re.compile(r"\b\w+ (GET|POST|PUT|DELETE) https?://\S+ ?")
+# ccxt puts exchange, method and address before what the exchange said.
+_REQUEST_LINE: Final = re.compile(r"\b\w+ (GET|POST|PUT|DELETE) https?://\S+ ?")
 _BANNED: Final = re.compile(r"banned until (\d{13})")
-# What code that expects an answer in another form raises: HTML, half a JSON, an empty body.
+# What ccxt raises for a response in another form: HTML, half a JSON, an empty body.
 _UNREADABLE: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
-def refusal(
+def translate_error(
     error: BaseException, *, what: str, headers: Mapping[str, str], now_ms: int
 ) -> TradenbError:
     """Return the error to raise instead of one of ccxt's.
@@ -49,36 +49,36 @@ def refusal(
     ----------
     error : BaseException
     what : str
-        What was asked for, such as "binance: candles of BTCUSDT".
+        What was requested, such as "binance: candles of BTCUSDT".
     headers : mapping
-        Of the last answer.
+        Of the last response.
     now_ms : int
         The time of the exchange, ms UTC.
     """
     names = _names(error) | _names(error.__cause__)
-    if names & _UNREACHED:
-        words = "the exchange cannot be reached; check the network"
-        return ExchangeError(f"{what} could not be had: {words}", retryable=True)
-    if names & _SILENT:
-        words = "no answer came in time; check the network"
-        return ExchangeError(f"{what} could not be had: {words}", retryable=True)
-    said = shown(error)
-    if names & _LIMITED:
-        pause = pause_s(said, headers, now_ms)
+    if names & _UNREACHABLE:
+        words = f"{what}: the exchange cannot be reached; check the network"
+        return ExchangeError(words, retryable=True)
+    if names & _TIMED_OUT:
+        words = f"{what}: the exchange did not respond in time; check the network"
+        return ExchangeError(words, retryable=True)
+    said = describe_error(error)
+    if names & _RATE_LIMITED:
+        pause = retry_after_s(said, headers, now_ms)
         until = iso(now_ms + round(pause * 1000) // 1000 * 1000)
-        words = f"{what}: too many requests; it wants to be left alone until {until} ({said})"
+        words = f"{what}: rate limited; retry after {until} ({said})"
         return ExchangeError(words, retryable=True, retry_after=pause)
     if "BadSymbol" in names:
         return UnknownName(f"{what}: {said}")
-    if names & _PASSING:
-        return ExchangeError(f"{what} could not be had ({said})", retryable=True)
+    if names & _TEMPORARY:
+        return ExchangeError(f"{what}: the request failed ({said})", retryable=True)
     if isinstance(error, _UNREADABLE):
-        return ExchangeError(f"{what}: the answer cannot be read ({said})", retryable=True)
-    return ExchangeError(f"{what} was refused: {said}")
+        return ExchangeError(f"{what}: the response cannot be read ({said})", retryable=True)
+    return ExchangeError(f"{what}: the exchange refused the request ({said})")
 
 
-def pause_s(said: str, headers: Mapping[str, str], now_ms: int) -> float:
-    """Return how long an exchange wants to be left alone, s, as far as it says so."""
+def retry_after_s(said: str, headers: Mapping[str, str], now_ms: int) -> float:
+    """Return after how many seconds to retry: as the exchange says, or a default."""
     lower = {name.lower(): value for name, value in headers.items()}
     given = lower.get("retry-after", "").strip()
     banned = _BANNED.search(said)
@@ -89,14 +89,14 @@ def pause_s(said: str, headers: Mapping[str, str], now_ms: int) -> float:
     elif banned:
         pause = (int(banned[1]) - now_ms) / 1000
     else:
-        pause = DEFAULT_PAUSE_S
-    return min(max(pause, 0.0), LONGEST_PAUSE_S)
+        pause = DEFAULT_RETRY_S
+    return min(max(pause, 0.0), MAX_RETRY_S)
 
 
-def shown(error: BaseException) -> str:
-    """Return the words of an error: its kind, and one line of what it says."""
-    words = _HTML.sub("a page of HTML", _ASKED.sub("", " ".join(str(error).split())))
-    short = words if len(words) <= _SHOWN else words[: _SHOWN - 3] + "..."
+def describe_error(error: BaseException) -> str:
+    """Return an error in one line: its class, and what it says."""
+    words = _HTML.sub("a page of HTML", _REQUEST_LINE.sub("", " ".join(str(error).split())))
+    short = words if len(words) <= _MAX_CHARS else words[: _MAX_CHARS - 3] + "..."
     return f"{type(error).__name__}: {short}" if short else type(error).__name__
 
 
@@ -104,7 +104,7 @@ def _seconds_until(date: str) -> float:
     try:
         return parsedate_to_datetime(date).timestamp() - time.time()
     except ValueError:
-        return DEFAULT_PAUSE_S
+        return DEFAULT_RETRY_S
 
 
 def _names(error: BaseException | None) -> set[str]:

@@ -1,7 +1,9 @@
-"""Candles from a function of the user's own, sync or async.
+"""Candles from a function of the user, sync or async.
 
-The function is asked for pages (`paging.py`) and may answer with lists, an array or a DataFrame.
-An async one is driven on a loop of its own, never on the kernel's.
+The function is called for pages (`paging.py`) and may return lists, an array or a DataFrame. An
+async one runs on a loop of its own, never on the kernel's. It runs on the caller's thread where it
+can, so that an interrupt reaches it. There is no deadline here: a live run calls on a worker that
+has one.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.repr_card import Shown
 from tradenb.engine.specs.strategy_spec import is_async
 from tradenb.errors import CandleError, ExchangeError, SpecError, UsageError
-from tradenb.exchanges.paging import Patience, fetch
-from tradenb.exchanges.tables.responses import rows_of_answer
+from tradenb.exchanges.paging import RetryPolicy, fetch_range
+from tradenb.exchanges.tables.responses import rows_from_response
 
 _NAME_LIMIT: Final = 128
 
@@ -37,8 +39,8 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class CallableExchange(Shown):
-    """A function that is a source of candles, and still a function; made by `exchange`.
+class FunctionExchange(Shown):
+    """A source of candles that is still the user's function; made by `exchange`.
 
     Parameters
     ----------
@@ -106,19 +108,18 @@ class CallableExchange(Shown):
         if start is None or end is None:
             given = f"start={_when(start)}, end={_when(end)}"
             raise UsageError(
-                f"exchange {self._name!r} asks a function, so start and end must both be given; "
-                f"was {given}"
+                f"exchange {self._name!r} calls a function, so pass both start and end; was {given}"
             )
         first, last = floor_to(start - request.history), floor_to(min(end, self._now()))
         if first >= last:
             raise CandleError(
-                f"no candle has closed between {iso(first)} and {iso(end)}; end must lie after "
-                f"start, and start in the past (now {iso(self._now())})",
+                f"no candle has closed between {iso(first)} and {iso(end)}; start must be before "
+                f"end and in the past (now {iso(self._now())})",
                 code="range",
             )
-        patience = Patience(rules.candle_retries, rules.candle_retry_seconds, self._sleep)
+        retry = RetryPolicy(rules.candle_retries, rules.candle_retry_seconds, self._sleep)
         try:
-            rows = self._fetched(key, first, last, patience, request.progress)
+            rows = self._fetched(key, first, last, retry, request.progress)
             return Loaded(*accept(rows, factor=rules.price_anomaly_factor))
         except CandleError as error:
             words = f"{key} of exchange {self._name!r}, {iso(first)} to {iso(last)}: {error}"
@@ -126,33 +127,33 @@ class CallableExchange(Shown):
 
     def recent(self, symbol: str, since: int, limit: int) -> Rows | Awaitable[Rows]:
         """Return what the function has from `since` on; see `engine.ports.LiveSource`."""
-        answer = self._function(canonical(symbol), since, limit)
-        return _awaited(answer) if self._is_async else rows_of_answer(answer)
+        response = self._function(canonical(symbol), since, limit)
+        return _awaited(response) if self._is_async else rows_from_response(response)
 
     def _fetched(
-        self, symbol: str, first: int, last: int, patience: Patience, progress: Progress | None
+        self, symbol: str, first: int, last: int, retry: RetryPolicy, progress: Progress | None
     ) -> Rows:
         what = f"{symbol} of exchange {self._name!r}"
 
-        def pages(call: Callable[[int, int], Any]) -> Rows:
-            def ask(since: int, limit: int) -> Rows:
-                return rows_of_answer(call(since, limit))
+        def paged(call: Callable[[int, int], Any]) -> Rows:
+            def fetch_page(since: int, limit: int) -> Rows:
+                return rows_from_response(call(since, limit))
 
-            return fetch(ask, first, last, what=what, patience=patience, progress=progress)
+            return fetch_range(fetch_page, first, last, what=what, retry=retry, progress=progress)
 
         if not self._is_async:
-            return pages(lambda since, limit: self._function(symbol, since, limit))
+            return paged(lambda since, limit: self._function(symbol, since, limit))
 
-        def driven(check: Callable[[], None]) -> Rows:
+        def on_own_loop(check: Callable[[], None]) -> Rows:
             def call(since: int, limit: int) -> Any:
                 check()
                 return runner.run(self._function(symbol, since, limit))
 
-            # One loop for all pages: a session that the function opens lives on one loop.
+            # One loop for all pages: a session that the function opens belongs to its loop.
             with asyncio.Runner() as runner:
-                return pages(call)
+                return paged(call)
 
-        return _in_thread(driven) if _in_running_loop() else driven(lambda: None)
+        return _in_thread(on_own_loop) if _in_running_loop() else on_own_loop(lambda: None)
 
 
 @explained("tn.exchange")
@@ -161,7 +162,7 @@ def exchange(
     *,
     now: Callable[[], int] = wall_ms,
     sleep: Callable[[float], None] = time.sleep,
-) -> Callable[[Callable[..., Any]], CallableExchange]:
+) -> Callable[[Callable[..., Any]], FunctionExchange]:
     """Declare a function as a source of candles.
 
     Parameters
@@ -174,7 +175,7 @@ def exchange(
     Returns
     -------
     callable
-        Makes a `CallableExchange` of `function(symbol, since, limit)`. The function answers with
+        Makes a `FunctionExchange` of `function(symbol, since, limit)`. The function returns
         closed 1m candles that open at `since` (ms UTC) or later, oldest first, at most about
         `limit`: a list of rows [t_ms, open, high, low, close, volume], an (n, 6) array, or a
         DataFrame; with an empty list if there are none. For a symbol that it does not have it
@@ -197,16 +198,16 @@ def exchange(
     """
     _check_name(name)
 
-    def declare(function: Callable[..., Any]) -> CallableExchange:
+    def declare(function: Callable[..., Any]) -> FunctionExchange:
         _check_function(function, name)
-        made = CallableExchange(function, name=name, now=now, sleep=sleep)
+        made = FunctionExchange(function, name=name, now=now, sleep=sleep)
         return registry.register("exchange", made)
 
     return declare
 
 
-async def _awaited(answer: Awaitable[Any]) -> Rows:
-    return rows_of_answer(await answer)
+async def _awaited(response: Awaitable[Any]) -> Rows:
+    return rows_from_response(await response)
 
 
 def _check_name(name: object) -> None:
@@ -247,23 +248,23 @@ def _in_running_loop() -> bool:
 
 
 def _in_thread(work: Callable[[Callable[[], None]], Rows]) -> Rows:
-    """Do the work on a daemon thread; whoever is interrupted while waiting stops it."""
+    """Do the work on a daemon thread; an interrupt while waiting stops it at the next page."""
     result: Future[Rows] = Future()
-    abandoned = threading.Event()
+    interrupted = threading.Event()
 
     def check() -> None:
-        if abandoned.is_set():
-            raise ExchangeError("nobody waits for the candles any more")
+        if interrupted.is_set():
+            raise ExchangeError("the caller was interrupted; fetch cancelled")
 
     def run() -> None:
         try:
             result.set_result(work(check))
-        except BaseException as error:  # noqa: BLE001 - it is raised again where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller
             result.set_exception(error)
 
     threading.Thread(target=run, name="tradenb-fetch", daemon=True).start()
     try:
         return result.result()
     except BaseException:
-        abandoned.set()
+        interrupted.set()
         raise

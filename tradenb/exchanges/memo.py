@@ -1,4 +1,4 @@
-"""Candles that were loaded once and are kept for the next who asks."""
+"""Candles in memory that were loaded once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 from tradenb.engine.ports import Loaded
 
 
-class Kept:
-    """The newest candles of each key, made at first use and made anew when their stamp changes.
+class CandleMemo:
+    """The candles of each key, made at first use, and again when their stamp changes.
 
-    Safe to use from several threads: whoever comes while candles are being made waits for them.
+    Safe to use from several threads: one makes the candles, the others wait for them.
     """
 
     __slots__ = ("_lock", "_made")
@@ -21,7 +21,7 @@ class Kept:
         self._made: dict[str, tuple[object, Loaded]] = {}
 
     def get(self, key: str, stamp: object, make: Callable[[], Loaded]) -> Loaded:
-        """Return what is kept under a key, or make it if nothing is kept with this stamp."""
+        """Return the candles of a key; make them if there are none with this stamp."""
         with self._lock:
             known = self._made.get(key)
             if known is not None and known[0] == stamp:

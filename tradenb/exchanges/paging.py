@@ -1,11 +1,11 @@
-"""A range of candles in pages: what was asked for, minus what the source does not have.
+"""A range of candles, fetched page by page from a source that may have gaps, or fail.
 
-`ask(since, limit)` may answer with fewer rows, with earlier or later ones, with none, with a gap,
-or fail. It is always asked for the same number, so that a few earlier rows cannot fill a page. A
-page that fails, is refused or is empty is asked for again in its place; missing minutes between
-known candles are asked for again at the end, in rounds, so that a thin market with a gap in every
-page costs a few waits and not a few for each page. What is still missing then stays missing. A page
-that holds later candles only says that there are none in the range, which then is done.
+`fetch_page(since, limit)` may return fewer rows, earlier or later ones, none, a gap, or fail. The
+limit is always the same, so that a few earlier rows cannot fill a page. A page that fails, is
+refused or is empty is fetched again in its place. Missing minutes between known candles are fetched
+again at the end, in rounds: so a thin market with a gap in every page costs a few waits in all, not
+a few for each page. What is still missing then stays missing. A page with later candles only proves
+that the rest of the range has none, and ends it.
 """
 
 from __future__ import annotations
@@ -22,40 +22,47 @@ from tradenb.core.candles.raw_rows import Rows, check_rows
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.ports import Progress
 from tradenb.errors import CandleError, ExchangeError, TradenbError, UsageError
-from tradenb.exchanges.exchange_errors import shown
+from tradenb.exchanges.exchange_errors import describe_error
 
-LIMIT: Final = 1000
-"""Most candles that are asked for at once."""
+PAGE_CANDLES: Final = 1000
+"""How many candles are requested at once, at most."""
 
-LONGEST_WAIT_S: Final = 60.0
-"""A source that wants to be left alone for longer is not waited for."""
+MAX_WAIT_S: Final = 60.0
+"""If a source is rate limited for longer, its error is raised at once."""
 
-_ENOUGH: Final = 10
-"""So many rows of one page at even steps above a minute are no thin market. They are refused before
-anything is asked for again: a source that counts its hours from `since` would then answer with
-hours from another minute, and all together they would look like minutes."""
+_STEP_CHECK_ROWS: Final = 10
+"""So many rows at even steps above a minute are not a thin market, but another timeframe. They are
+refused before anything is fetched again: a source that counts its hours from `since` would then
+send hours from another minute, and all of them together would look like minutes."""
 
-Ask = Callable[[int, int], Rows]
+FetchPage = Callable[[int, int], Rows]
 """Called with (since, limit): about `limit` rows from `since` (ms UTC) on, oldest first."""
 
 
+class TimedRows(NamedTuple):
+    """Closed candles, and the time of the exchange when they were requested, ms UTC."""
+
+    rows: Rows
+    at: int
+
+
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How often, and how many seconds apart, what failed or is missing is asked for again."""
+class RetryPolicy:
+    """How often, and how many seconds apart, what failed or is missing is fetched again."""
 
     retries: int
     seconds: float
     sleep: Callable[[float], None]
 
 
-def fetch(
-    ask: Ask,
+def fetch_range(
+    fetch_page: FetchPage,
     start: int,
     end: int,
     *,
     what: str,
-    patience: Patience,
-    limit: int = LIMIT,
+    retry: RetryPolicy,
+    limit: int = PAGE_CANDLES,
     progress: Progress | None = None,
 ) -> Rows:
     """Fetch the rows of a range, page by page.
@@ -63,14 +70,14 @@ def fetch(
     Parameters
     ----------
     ask : callable
-        Asks the source once.
+        Calls the source once.
     start, end : int
         Open time of the first candle wanted, and close time of the last; whole minutes, ms UTC.
     what : str
-        What is asked for, for errors.
+        What is fetched, for errors.
     patience : Patience
     limit : int, default 1000
-        Candles that are asked for at once.
+        Candles that are requested at once.
     progress : callable, optional
         Called with (minutes done, minutes in all) after each page.
 
@@ -84,16 +91,16 @@ def fetch(
     ExchangeError
         When a page still fails after the retries, with the last failure as its cause.
     CandleError
-        When rows are no candles, after the retries; when they are not in order of time, or stand
-        at even steps above a minute, at once.
+        When rows are not candles, after the retries; when they are not in order of time, or are at
+        even steps above a minute, at once.
     UsageError, LookupError
-        Whatever `ask` raises of these, at once.
+        When `fetch_page` raises them, at once.
     """
     pages = []
     since, was_empty = start, False
     while since < end:
-        asked = _Asked(what, since, end, limit)
-        rows = _page(ask, asked, patience, retry_empty=not was_empty)
+        request = _PageRequest(what, since, end, limit)
+        rows = _page_with_retries(fetch_page, request, retry, retry_empty=not was_empty)
         if rows is None:
             since = end
         elif was_empty := len(rows.time) == 0:
@@ -103,18 +110,20 @@ def fetch(
             since = int(rows.time[-1]) + MINUTE
         if progress:
             progress((since - start) // MINUTE, (end - start) // MINUTE)
-    return _with_gaps_asked_again(ask, _Asked(what, start, end, limit), joined(pages), patience)
+    return _with_gaps_refetched(
+        fetch_page, _PageRequest(what, start, end, limit), concatenated(pages), retry
+    )
 
 
-def joined(pages: list[Rows]) -> Rows:
+def concatenated(pages: list[Rows]) -> Rows:
     """Return rows one after another."""
     if not pages:
         return Rows(np.empty(0, dtype=np.int64), *(np.empty(0) for _ in range(5)))
     return Rows(*(np.concatenate(columns) for columns in zip(*pages, strict=True)))
 
 
-class _Asked(NamedTuple):
-    """One request: rows from `since` on, of which those before `end` are wanted."""
+class _PageRequest(NamedTuple):
+    """One page: rows from `since` on, of which those before `end` are wanted."""
 
     what: str
     since: int
@@ -122,104 +131,107 @@ class _Asked(NamedTuple):
     limit: int
 
 
-def _page(ask: Ask, asked: _Asked, patience: Patience, *, retry_empty: bool) -> Rows | None:
-    """Ask until there are rows that can be candles, or patience ends.
+def _page_with_retries(
+    fetch_page: FetchPage, request: _PageRequest, retry: RetryPolicy, *, retry_empty: bool
+) -> Rows | None:
+    """Fetch until there are rows that can be candles, or the retries are used up.
 
     Returns
     -------
     Rows or None
-        None if the source only has later ones.
+        None if the source has later rows only.
     """
     failure: Exception | None = None
-    for attempt in range(patience.retries + 1):
+    for attempt in range(retry.retries + 1):
         if attempt:
-            patience.sleep(max(patience.seconds, getattr(failure, "retry_after", 0.0)))
+            retry.sleep(max(retry.seconds, getattr(failure, "retry_after", 0.0)))
         try:
-            raw = ask(asked.since, asked.limit)
-            if len(raw.time) >= _ENOUGH and len(set(np.diff(raw.time).tolist())) == 1:
+            raw = fetch_page(request.since, request.limit)
+            if len(raw.time) >= _STEP_CHECK_ROWS and len(set(np.diff(raw.time).tolist())) == 1:
                 check_step(raw.time)
-            rows = _within(raw, asked)
-            if not len(rows.time) and len(raw.time) and raw.time[0] >= asked.end:
+            rows = _checked(raw, request)
+            if not len(rows.time) and len(raw.time) and raw.time[0] >= request.end:
                 return None
             if len(rows.time) or not retry_empty:
                 return rows
             failure = None
         except (UsageError, LookupError):
             raise
-        except Exception as error:  # whatever a user's function or a network raises
+        except Exception as error:  # a user's function or a network raises anything
             if isinstance(error, TradenbError) and not error.retryable:
                 raise
-            if getattr(error, "retry_after", 0.0) > LONGEST_WAIT_S:
+            if getattr(error, "retry_after", 0.0) > MAX_WAIT_S:
                 raise
             failure = error
     if failure is None:
-        return joined([])
+        return concatenated([])
     if isinstance(failure, CandleError):
         raise failure
     raise ExchangeError(
-        f"asking for candles of {asked.what} since {iso(asked.since)} failed "
-        f"{patience.retries + 1} times, the last time with {_words(failure)}; "
-        "try again later",
+        f"fetching candles of {request.what} since {iso(request.since)} failed "
+        f"{retry.retries + 1} times, last with {_description(failure)}; try again later",
         retryable=True,
     ) from failure
 
 
-def _words(failure: Exception) -> str:
-    return str(failure) if isinstance(failure, TradenbError) else shown(failure)
+def _description(failure: Exception) -> str:
+    return str(failure) if isinstance(failure, TradenbError) else describe_error(failure)
 
 
-def _within(rows: Rows, asked: _Asked) -> Rows:
-    """Check a page and cut it to the range; a page that overlaps the one before loses its head."""
+def _checked(rows: Rows, request: _PageRequest) -> Rows:
+    """Check a page and cut it to the range; what overlaps the page before is cut off."""
     back = rows.time[1:] < rows.time[:-1]
     if back.any():
         index = int(back.argmax()) + 1
         raise CandleError(
-            f"answer since {iso(asked.since)}: candle in row {index} is older than the one before "
-            "it; answer with the oldest candle first",
+            f"response since {iso(request.since)}: candle in row {index} is older than the one "
+            "before it; return the oldest candle first",
             code="order",
             index=index,
         )
-    wanted = (rows.time >= asked.since) & (rows.time < asked.end)
+    wanted = (rows.time >= request.since) & (rows.time < request.end)
     if not wanted.all():
         rows = rows.take(np.flatnonzero(wanted))
     if len(rows.time):
-        _check(rows, asked.since)
+        _check_values(rows, request.since)
     return rows
 
 
-def _check(rows: Rows, since: int) -> None:
+def _check_values(rows: Rows, since: int) -> None:
     try:
         check_rows(rows)
     except CandleError as error:
-        words = f"answer since {iso(since)}: {error}"
+        words = f"response since {iso(since)}: {error}"
         refused = CandleError(words, code=error.code, index=error.index)
-        refused.retryable = True  # a source that can be asked again may answer better
+        refused.retryable = True  # the next response may be better
         raise refused from None
 
 
-def _with_gaps_asked_again(ask: Ask, asked: _Asked, rows: Rows, patience: Patience) -> Rows:
-    for _ in range(patience.retries):
-        holes = _holes(rows.time, asked.limit)
-        if not holes:
+def _with_gaps_refetched(
+    fetch_page: FetchPage, request: _PageRequest, rows: Rows, retry: RetryPolicy
+) -> Rows:
+    for _ in range(retry.retries):
+        pages = _gap_pages(rows.time, request.limit)
+        if not pages:
             break
-        patience.sleep(patience.seconds)
-        parts = [asked._replace(since=since, end=end) for since, end in holes]
-        found = [_page(ask, part, patience, retry_empty=False) for part in parts]
-        rows = _merged(rows, joined([page for page in found if page is not None]))
+        retry.sleep(retry.seconds)
+        parts = [request._replace(since=since, end=end) for since, end in pages]
+        found = [_page_with_retries(fetch_page, part, retry, retry_empty=False) for part in parts]
+        rows = _merged(rows, concatenated([page for page in found if page is not None]))
     return rows
 
 
-def _holes(time: Times, limit: int) -> list[tuple[int, int]]:
-    """Return (since, end) of as few pages as cover all missing minutes between known ones."""
+def _gap_pages(time: Times, limit: int) -> list[tuple[int, int]]:
+    """Return (since, end) of as few pages as cover all gaps between known minutes."""
     page = limit * MINUTE
     before = np.flatnonzero(np.diff(time) > MINUTE)
-    holes: list[tuple[int, int]] = []
+    pages: list[tuple[int, int]] = []
     for since, end in zip((time[before] + MINUTE).tolist(), time[before + 1].tolist(), strict=True):
-        if holes and end - holes[-1][0] <= page:
-            holes[-1] = (holes[-1][0], end)
+        if pages and end - pages[-1][0] <= page:
+            pages[-1] = (pages[-1][0], end)
         else:
-            holes += [(part, min(part + page, end)) for part in range(since, end, page)]
-    return holes
+            pages += [(part, min(part + page, end)) for part in range(since, end, page)]
+    return pages
 
 
 def _merged(rows: Rows, found: Rows) -> Rows:
@@ -227,5 +239,5 @@ def _merged(rows: Rows, found: Rows) -> Rows:
     new = np.flatnonzero(~np.isin(found.time, rows.time))
     if not len(new):
         return rows
-    both = joined([rows, found.take(new)])
+    both = concatenated([rows, found.take(new)])
     return both.take(np.argsort(both.time, kind="stable"))

@@ -25,16 +25,18 @@ from tradenb.core.timeframe import DAY, MINUTE, TimeLike, floor_to, to_ms
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.repr_card import Shown
 from tradenb.errors import UsageError, unknown
-from tradenb.exchanges.memo import Kept
+from tradenb.exchanges.memo import CandleMemo
 
 _YEAR_MINUTES: Final = 365 * 24 * 60
 _DAY_MINUTES: Final = 24 * 60
-_USUAL_PRICES: Final = {"BTC": 42_000.0, "ETH": 2_300.0}
-_TRADED_A_MINUTE: Final = 1_500_000.0  # in quote currency, on an ordinary minute
-# How busy each hour of the day is, UTC: quiet in the morning, most while New York trades.
+_KNOWN_PRICES: Final = {"BTC": 42_000.0, "ETH": 2_300.0}
+_VOLUME_PER_MINUTE: Final = 1_500_000.0  # in quote currency, on an ordinary minute
+# Activity in each hour of the day, UTC: low in the morning, high while New York trades.
 _NIGHT: Final = (1.0, 0.9, 0.8, 0.8, 0.7, 0.7, 0.7, 0.8, 0.9, 0.9, 0.9, 1.0)
-_HOURS: Final = np.array((*_NIGHT, 1.1, 1.3, 1.6, 1.6, 1.5, 1.3, 1.2, 1.1, 1.0, 0.9, 0.8, 0.9))
-_EVEN: Final = 1.22  # makes the mean square of `_busy` about 1
+_HOUR_ACTIVITY: Final = np.array(
+    (*_NIGHT, 1.1, 1.3, 1.6, 1.6, 1.5, 1.3, 1.2, 1.1, 1.0, 0.9, 0.8, 0.9)
+)
+_ACTIVITY_SCALE: Final = 1.22  # makes the mean square of `_activity` about 1
 
 
 class RandomWalk(Shown):
@@ -57,7 +59,7 @@ class RandomWalk(Shown):
         self._start = start
         self._price = price
         self._volatility = volatility
-        self._kept = Kept()
+        self._memo = CandleMemo()
         self._name = name
 
     @property
@@ -82,13 +84,13 @@ class RandomWalk(Shown):
         key = canonical(request.symbol)
         if self._symbols is not None and key not in self._symbols:
             raise unknown("symbol", key, self._symbols, hint=f"(in {self!r})")
-        loaded = self._kept.get(key, None, lambda: self._made(key))
+        loaded = self._memo.get(key, None, lambda: self._made(key))
         if request.progress:
             request.progress(1, 1)
         return loaded
 
     def _made(self, symbol: str) -> Loaded:
-        price = self._price or _usual_price(self._seed, symbol)
+        price = self._price or _default_price(self._seed, symbol)
         stream = f"{self._seed}:{symbol}"
         candles = _walk(stream, self._count, self._start, price, self._volatility)
         return Loaded(candles, Intake(rows=self._count))
@@ -114,7 +116,7 @@ def random_walk(
     days : float, default 90
         Length in days. A longer walk begins with the candles of the shorter one.
     symbols : iterable of str, optional
-        The symbols that there are; by default any.
+        The symbols of this market; by default any.
     start : moment, default "2024-01-01"
         Open time of the first candle: ms, datetime or ISO string, UTC.
     price : float, optional
@@ -127,12 +129,12 @@ def random_walk(
     Returns
     -------
     RandomWalk
-        Each symbol is made when it is first asked for; a year takes a tenth of a second.
+        Each symbol is made at its first use; a year takes a tenth of a second.
 
     Raises
     ------
     UsageError
-        When a number is out of range, or a symbol is none.
+        When a number is out of range, or a symbol is not valid.
 
     Examples
     --------
@@ -172,8 +174,8 @@ def _listed(symbols: Iterable[str]) -> Iterable[str]:
     return [symbols] if isinstance(symbols, str) else symbols
 
 
-def _usual_price(seed: int, symbol: str) -> float:
-    for base, price in _USUAL_PRICES.items():
+def _default_price(seed: int, symbol: str) -> float:
+    for base, price in _KNOWN_PRICES.items():
         if symbol.startswith(base):
             return price
     units = int(_raw(f"{seed}:{symbol}:price", 1)[0])
@@ -181,8 +183,8 @@ def _usual_price(seed: int, symbol: str) -> float:
 
 
 def _walk(stream: str, count: int, start: int, price: float, volatility: float) -> Candles:
-    busy = _busy(stream, count, start)
-    spread = volatility / 100 / math.sqrt(_YEAR_MINUTES) * busy  # of a minute's return
+    activity = _activity(stream, count, start)
+    spread = volatility / 100 / math.sqrt(_YEAR_MINUTES) * activity  # of a minute's return
     returns = spread * _bell(f"{stream}:return", count)
     scale = _scale(price)
     growth: Floats = np.multiply.accumulate(np.maximum(1 + returns, 0.5))
@@ -191,17 +193,17 @@ def _walk(stream: str, count: int, start: int, price: float, volatility: float) 
     above, below = (_uniform(f"{stream}:{side}", count) for side in ("above", "below"))
     high = _rounded(np.maximum(open_, close) * (1 + spread * above * above * 1.5), scale)
     low = _rounded(np.minimum(open_, close) * (1 - spread * below * below * 1.5), scale)
-    volume = _volume(stream, price, busy, np.abs(returns) / np.maximum(spread, 1e-300))
+    volume = _volume(stream, price, activity, np.abs(returns) / np.maximum(spread, 1e-300))
     return candles_of((open_, high, low, close, volume), start)
 
 
-def _busy(stream: str, count: int, start: int) -> Floats:
-    """Return how nervous each minute is: calm and stormy days, hours within them, time of day."""
+def _activity(stream: str, count: int, start: int) -> Floats:
+    """Return the activity of each minute: calm and wild days, hours within them, time of day."""
     days = _smooth(f"{stream}:days", count, _DAY_MINUTES)
     hours = _smooth(f"{stream}:hours", count, 60)
     minute = (start % DAY) // MINUTE + np.arange(count)
-    busy: Floats = _EVEN * days * hours * _HOURS[minute // 60 % 24]
-    return busy
+    activity: Floats = _ACTIVITY_SCALE * days * hours * _HOUR_ACTIVITY[minute // 60 % 24]
+    return activity
 
 
 def _smooth(stream: str, count: int, step: int) -> Floats:
@@ -213,10 +215,10 @@ def _smooth(stream: str, count: int, step: int) -> Floats:
     return lines.ravel()[:count]
 
 
-def _volume(stream: str, price: float, busy: Floats, moved: Floats) -> Floats:
-    chance = _uniform(f"{stream}:volume", len(busy))
-    usual = _TRADED_A_MINUTE / price
-    return _rounded(usual * busy * (0.3 + moved) * (0.1 + chance * chance), 1000.0, least=0.0)
+def _volume(stream: str, price: float, activity: Floats, moved: Floats) -> Floats:
+    chance = _uniform(f"{stream}:volume", len(activity))
+    usual = _VOLUME_PER_MINUTE / price
+    return _rounded(usual * activity * (0.3 + moved) * (0.1 + chance * chance), 1000.0, least=0.0)
 
 
 def _scale(price: float) -> float:

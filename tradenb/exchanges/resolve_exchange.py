@@ -1,4 +1,4 @@
-"""What a call was given as its exchange: an object, or the name of one."""
+"""The exchange of a call: an object, or the name of one."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from tradenb.engine.ports import CandleSource
 from tradenb.errors import UsageError
 
 
-def candle_source(given: object) -> CandleSource:
+def resolve_candle_source(given: object) -> CandleSource:
     """Return a source of candles.
 
     Parameters
     ----------
     given : exchange or str
-        An object, the name of one that is registered, or of an exchange that ccxt knows.
+        An object, a registered name, or the name of an exchange of ccxt.
 
     Raises
     ------
     UnknownName
-        When no exchange has the name; the nearest are named.
+        When no exchange has the name; near names are shown.
     UsageError
         When it is something else.
     """
     found: Any = given
     if isinstance(given, str):
-        from tradenb.exchanges.ccxt.ccxt_factory import source_named
+        from tradenb.exchanges.ccxt.ccxt_factory import resolve_by_name
 
-        found = source_named(given)
+        found = resolve_by_name(given)
     if not isinstance(found, CandleSource):
         raise UsageError(
             "exchange must be an exchange such as tn.frame_exchange(df), or the name of one such "

@@ -17,7 +17,7 @@ from tradenb.engine.ports import CandleSource, LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError, MarketError, UsageError
-from tradenb.exchanges.resolve_exchange import candle_source
+from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.exporting.collect.dependencies import Collector
 from tradenb.exporting.collect.script_namespace import Space, space_of
 from tradenb.exporting.proof.compare_runs import Sample, prove, sampled
@@ -134,7 +134,7 @@ def export(
     _check_target(target)
     found, job = collected(subject)
     before = found.facts()
-    source = subject.exchange if candles is None else candle_source(candles)
+    source = subject.exchange if candles is None else resolve_candle_source(candles)
     sample = _sampled(subject, source, (start, end))
     words = f"Over {iso(sample.start)} to {iso(sample.end)} UTC {_proven_of(sample)}."
     text = script_text(found, job, file=target.name, verified=words)
@@ -177,7 +177,7 @@ def subject_of(what: Any, settings: dict[str, Any]) -> Subject:
     return Subject(
         tuple(registry.find("strategy", item, form=StrategySpec) for item in several),
         tuple(canonical(symbol) for symbol in symbols),
-        candle_source(settings["exchange"]),
+        resolve_candle_source(settings["exchange"]),
         checked_rules(settings["rules"]),
         find_home(settings["home"]).root,
     )

@@ -66,7 +66,7 @@ def background(
     symbol : str
     strategy : StrategySpec or str
     exchange : exchange or str
-        One that goes on having new candles.
+        One that keeps delivering candles.
     rules : Rules, optional
     home : path, optional
         Folder of the state, default `TRADENB_HOME` or ./dump.

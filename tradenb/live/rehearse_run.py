@@ -16,7 +16,7 @@ from tradenb.engine.ports import CandleRequest, CandleSource, Loaded
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import AlreadyRunning, CandleError, UsageError
-from tradenb.exchanges.resolve_exchange import candle_source
+from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.live_run import LiveRun, handle_of
 from tradenb.live.loop import active_runs
 from tradenb.live.loop.record import RunRecord
@@ -80,7 +80,7 @@ def rehearse(
     name = canonical(symbol)
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
     settings = checked_rules(rules)
-    exchange = candle_source(exchange)
+    exchange = resolve_candle_source(exchange)
     first, last, loaded = _period(name, spec, exchange, start, end, settings)
     files = find_home(home).rehearsal
     running = _running(name, spec, files)

@@ -15,7 +15,7 @@ from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import AlreadyRunning, UsageError
-from tradenb.exchanges.resolve_exchange import candle_source
+from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.live_run import LiveRun, handle_of, record_of
 from tradenb.live.loop import active_runs
 from tradenb.live.loop.record import RunRecord
@@ -142,12 +142,12 @@ def live_source(given: object) -> LiveSource:
     UsageError
         When it only has recorded ones.
     """
-    found = candle_source(given)
+    found = resolve_candle_source(given)
     if isinstance(found, LiveSource):
         return found
     raise UsageError(
-        f"a live run needs an exchange that goes on having new candles, was {found!r:.80}; "
-        "recorded candles can be lived through with tn.live.rehearse(...)"
+        f"a live run needs an exchange that keeps delivering candles, was {found!r:.80}; "
+        "rehearse recorded candles with tn.live.rehearse(...)"
     )
 
 

@@ -14,7 +14,7 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
-from tradenb.exchanges.resolve_exchange import candle_source
+from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.testing.world.small_world import World
 from tradenb.testing.world.verdict import comparable, first_difference
 
@@ -107,7 +107,9 @@ def crash_test(
     <crash test of dip-twice on BTCUSDT, ...: killed at 2 of ... disk operations, ... events ...>
     """
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
-    test = _Test(spec, canonical(symbol), candle_source(exchange), start, end, checked_rules(rules))
+    test = _Test(
+        spec, canonical(symbol), resolve_candle_source(exchange), start, end, checked_rules(rules)
+    )
     return test.run(kills)
 
 

@@ -39,12 +39,12 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Fetch, symbol by symbol."""
     _check_out(options)
-    from tradenb.exchanges.candles_function import fetched
+    from tradenb.exchanges.candles_function import fetch_candles
     from tradenb.exchanges.ccxt.ccxt_factory import ccxt_exchange
 
     exchange = ccxt_exchange(options.exchange, home=options.home)
     for symbol in options.symbols:
-        found = fetched(
+        found = fetch_candles(
             symbol,
             exchange=exchange,
             start=options.start,
@@ -86,9 +86,9 @@ def _say(symbol: str, found: Loaded, options: argparse.Namespace) -> None:
 
 
 def _write(file: Path, found: Loaded) -> None:
-    from tradenb.exchanges.candles_function import frame_of
+    from tradenb.exchanges.candles_function import candles_to_frame
 
-    frame = frame_of(found.candles)
+    frame = candles_to_frame(found.candles)
     if file.suffix == ".csv":
         frame.to_csv(file)
     else:

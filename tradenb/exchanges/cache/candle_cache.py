@@ -1,8 +1,8 @@
-"""Candles that were fetched once, on disk: a Parquet file for each symbol and month.
+"""Fetched candles on disk: a Parquet file for each symbol and month.
 
-Closed candles do not change, so a file only ever gains rows. Readers take no lock, for files are
-replaced whole; writers of all processes take turns. The cache never stands in the way: what cannot
-be read is fetched again, what cannot be written is not kept, and the log says so.
+Closed candles do not change, so a file only ever gains rows. Readers take no lock, because files
+are replaced whole; writers of all processes take turns. The cache never makes a load fail: what
+cannot be read is fetched again, what cannot be written is not cached, and the log says so.
 """
 
 from __future__ import annotations
@@ -13,8 +13,15 @@ from pathlib import Path
 from typing import Final
 
 from tradenb.errors import StateError, StateLocked
-from tradenb.exchanges.cache.months import NOTHING, Damaged, Month, decode, encode, in_order
-from tradenb.exchanges.cache.spans import Span, month_name, month_of, months
+from tradenb.exchanges.cache.month_file import (
+    NO_CANDLES,
+    DamagedFile,
+    KnownCandles,
+    concatenated_months,
+    decode,
+    encode,
+)
+from tradenb.exchanges.cache.spans import Span, month_name, month_of, split_by_month
 from tradenb.store.atomic import make_folders, move_aside, replace_whole
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock
@@ -22,7 +29,7 @@ from tradenb.store.lock import FileLock
 log = logging.getLogger("tradenb")
 
 LOCK_WAIT_S: Final = 10.0
-_LOOK_EVERY_S: Final = 0.02
+_RETRY_LOCK_S: Final = 0.02
 
 
 class CandleCache:
@@ -39,49 +46,51 @@ class CandleCache:
         # A power loss may cost a file, which its checksum shows; it is fetched again then.
         self._disk = DiskFilesystem(durable=False)
 
-    def read(self, start: int, end: int) -> Month:
-        """Return what is known of [start, end)."""
-        return in_order([self._read(span).between(*span) for span in months((start, end))])
+    def read(self, start: int, end: int) -> KnownCandles:
+        """Return what is cached of [start, end)."""
+        return concatenated_months(
+            [self._read(span).between(*span) for span in split_by_month((start, end))]
+        )
 
-    def add(self, found: Month) -> None:
-        """Keep candles, and what was asked for; those that are here already stay as they are."""
+    def add(self, found: KnownCandles) -> None:
+        """Cache candles and the spans that were fetched; cached candles stay as they are."""
         if not found.spans:
             return
         try:
             self._wait_and_write(found)
         except (StateError, OSError) as error:
-            log.warning("candles are not kept in %s: %s", self._folder, error)
+            log.warning("candles cannot be cached in %s: %s", self._folder, error)
 
-    def _wait_and_write(self, found: Month) -> None:
+    def _wait_and_write(self, found: KnownCandles) -> None:
         if not self._disk.exists(self._folder):
             make_folders(self._disk, self._folder)
         lock = FileLock(self._disk, self._folder / ".lock", what=f"candle cache {self._folder}")
         _acquire(lock)
         try:
-            for span in months((found.spans[0][0], found.spans[-1][1])):
+            for span in split_by_month((found.spans[0][0], found.spans[-1][1])):
                 part = found.between(*span)
                 if part.spans:
                     self._write(span, part)
         finally:
             lock.release()
 
-    def _write(self, span: Span, part: Month) -> None:
+    def _write(self, span: Span, part: KnownCandles) -> None:
         known = self._read(span)
         more = known.plus(part)
         if len(more.rows.time) > len(known.rows.time) or more.spans != known.spans:
             replace_whole(self._disk, self._path(span), encode(more))
 
-    def _read(self, span: Span) -> Month:
+    def _read(self, span: Span) -> KnownCandles:
         path = self._path(span)
         try:
             return decode(path, month_of(span[0]))
         except FileNotFoundError:
-            return NOTHING
-        except Damaged as error:
+            return NO_CANDLES
+        except DamagedFile as error:
             self._move_aside(path, str(error))
         except OSError as error:
             log.warning("%s cannot be read (%s); its candles are fetched again", path, error)
-        return NOTHING
+        return NO_CANDLES
 
     def _move_aside(self, path: Path, why: str) -> None:
         try:
@@ -89,7 +98,9 @@ class CandleCache:
         except OSError as error:
             log.warning("%s is damaged (%s) and cannot be moved aside: %s", path, why, error)
             return
-        log.warning("%s is damaged (%s); moved to %s, fetched again", path, why, moved.name)
+        log.warning(
+            "%s is damaged (%s); moved to %s, its candles are fetched again", path, why, moved.name
+        )
 
     def _path(self, span: Span) -> Path:
         return self._folder / f"{month_name(span[0])}.parquet"
@@ -103,6 +114,6 @@ def _acquire(lock: FileLock) -> None:
         except StateLocked:
             if time.monotonic() >= deadline:
                 raise
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_RETRY_LOCK_S)
         else:
             return

@@ -1,4 +1,4 @@
-"""Stretches of time, as sorted pairs (start, end) of ms UTC that neither touch nor overlap."""
+"""Spans of time, as sorted pairs (start, end) of ms UTC that neither touch nor overlap."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Span = tuple[int, int]
 Spans = tuple[Span, ...]
 
 
-def joined(spans: Iterable[Span]) -> Spans:
-    """Return the same time in as few spans as it takes.
+def union(spans: Iterable[Span]) -> Spans:
+    """Return the union of spans, sorted and as few as possible.
 
     Examples
     --------
-    >>> joined([(3, 5), (0, 2), (2, 3), (9, 9)])
+    >>> union([(3, 5), (0, 2), (2, 3), (9, 9)])
     ((0, 5),)
     """
     found: list[Span] = []
@@ -28,37 +28,37 @@ def joined(spans: Iterable[Span]) -> Spans:
     return tuple(found)
 
 
-def without(span: Span, known: Iterable[Span]) -> Spans:
-    """Return the parts of a span that no known one covers.
+def subtract(span: Span, known: Iterable[Span]) -> Spans:
+    """Return the parts of a span that no known span covers.
 
     Examples
     --------
-    >>> without((0, 10), [(2, 3), (8, 12)])
+    >>> subtract((0, 10), [(2, 3), (8, 12)])
     ((0, 2), (3, 8))
     """
     missing = []
     since, last = span
-    for start, end in joined(known):
+    for start, end in union(known):
         if start > since:
             missing.append((since, min(start, last)))
         since = max(since, end)
         if since >= last:
             break
     missing.append((since, last))
-    return joined(missing)
+    return union(missing)
 
 
-def within(spans: Iterable[Span], start: int, end: int) -> Spans:
+def clip(spans: Iterable[Span], start: int, end: int) -> Spans:
     """Return the parts of spans that lie in [start, end)."""
-    return joined((max(start, first), min(end, last)) for first, last in spans)
+    return union((max(start, first), min(end, last)) for first, last in spans)
 
 
-def months(span: Span) -> list[Span]:
-    """Cut a span where months begin, UTC.
+def split_by_month(span: Span) -> list[Span]:
+    """Split a span at the starts of months, UTC.
 
     Examples
     --------
-    >>> months((1_709_164_800_000, 1_709_337_600_000))  # 29 February to 2 March 2024
+    >>> split_by_month((1_709_164_800_000, 1_709_337_600_000))  # 29 February to 2 March 2024
     [(1709164800000, 1709251200000), (1709251200000, 1709337600000)]
     """
     parts = []
@@ -71,7 +71,7 @@ def months(span: Span) -> list[Span]:
 
 
 def month_of(at: int) -> Span:
-    """Return the month that a moment lies in, UTC."""
+    """Return the month of a time, UTC."""
     moment = dt.datetime.fromtimestamp(at / 1000, dt.UTC)
     first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     after = (first + dt.timedelta(days=32)).replace(day=1)
@@ -79,5 +79,5 @@ def month_of(at: int) -> Span:
 
 
 def month_name(at: int) -> str:
-    """Return the month that a moment lies in as "2024-03", UTC."""
+    """Return the month of a time as "2024-03", UTC."""
     return dt.datetime.fromtimestamp(at / 1000, dt.UTC).strftime("%Y-%m")

@@ -1,4 +1,4 @@
-"""`tn.ccxt_exchange`: the exchanges of this process, one for each name and set of options."""
+"""`tn.ccxt_exchange`: one exchange object for each name and set of options in this process."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, Final
 from tradenb.call_errors import explained
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import unknown
-from tradenb.exchanges.ccxt import ccxt_client as ccxt
-from tradenb.exchanges.ccxt import credentials
-from tradenb.exchanges.ccxt.ccxt_options import check as check_names
-from tradenb.exchanges.ccxt.ccxt_source import ELSEWHERE, CcxtExchange, spelled
+from tradenb.exchanges.ccxt.ccxt_client import ccxt_names
+from tradenb.exchanges.ccxt.ccxt_options import check_options
+from tradenb.exchanges.ccxt.ccxt_source import OTHER_MARKET_OPTIONS, CcxtExchange, options_text
+from tradenb.exchanges.ccxt.credentials import check_secrets
 
 
 @explained("tn.ccxt_exchange")
@@ -31,14 +31,14 @@ def ccxt_exchange(
     name : str
         Any exchange of ccxt, such as "binance", "kraken" or "bybit".
     cache : bool, default True
-        Keep closed candles under {home}/data/candles, and ask for each once.
+        Keep closed candles under {home}/data/candles, and fetch each once.
     home : path, optional
         Default `TRADENB_HOME` or ./dump.
     **options
         For ccxt's constructor: urls, options, timeout (ms), httpProxy and so on. Secrets (apiKey,
         secret, password, ...) are given as "env:NAME" or "keyring:SERVICE/USER". What is inside
-        `options={...}` is the exchange's own, and ccxt takes it as it is: a name that is mistyped
-        there changes nothing, and nobody says so.
+        `options={...}` belongs to the exchange and is not checked: a mistyped name there is
+        ignored without a word.
 
     Returns
     -------
@@ -47,9 +47,9 @@ def ccxt_exchange(
     Raises
     ------
     UnknownName
-        When ccxt has no such exchange, or its constructor no such option; the nearest are named.
+        When ccxt does not have the exchange, or its constructor the option; near names are shown.
     UsageError
-        When a secret is given as it is.
+        When a secret is passed in plain text.
 
     Examples
     --------
@@ -58,38 +58,40 @@ def ccxt_exchange(
     >>> ccxt_exchange("binance") is ccxt_exchange("binance")
     True
     """
-    credentials.check(options)
-    if name not in ccxt.names():
-        raise unknown("exchange", name, ccxt.names(), hint="(of ccxt)")
-    check_names(name, options)
-    key = (name, cache, None if home is None else str(home), spelled(options))
+    check_secrets(options)
+    if name not in ccxt_names():
+        raise unknown("exchange", name, ccxt_names(), hint="(of ccxt)")
+    check_options(name, options)
+    key = (name, cache, None if home is None else str(home), options_text(options))
     with _lock:
         if key not in _made:
             _made[key] = CcxtExchange(name, options, cache=cache, home=home)
         made = _made[key]
-    return made if set(ELSEWHERE) & options.keys() else registry.register("exchange", made)
+    return (
+        made if set(OTHER_MARKET_OPTIONS) & options.keys() else registry.register("exchange", made)
+    )
 
 
-def source_named(name: str) -> Any:
-    """Return the exchange that is registered under a name, or the one that ccxt has.
+def resolve_by_name(name: str) -> Any:
+    """Return the exchange that is registered under a name, or the one of ccxt.
 
     Raises
     ------
     UnknownName
-        When there is neither; the nearest are named.
+        When there is neither; near names are shown.
     """
     registered = registry.known("exchange", name)
     if registered is not None:
         return registered
-    if name in ccxt.names():
+    if name in ccxt_names():
         return ccxt_exchange(name)
-    raise unknown("exchange", name, [*registry.names("exchange"), *ccxt.names()])
+    raise unknown("exchange", name, [*registry.names("exchange"), *ccxt_names()])
 
 
 def _unpickled(
     name: str, cache: bool, home: str | Path | None, options: Mapping[str, Any]
 ) -> CcxtExchange:
-    """Find, or make, the exchange that was pickled."""
+    """Return the exchange that was pickled, made again where it does not exist."""
     return ccxt_exchange(name, cache=cache, home=home, **options)
 
 

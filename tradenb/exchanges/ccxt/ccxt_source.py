@@ -1,7 +1,7 @@
-"""An exchange of ccxt as a source of candles, with a cache on disk; made in `connect.py`.
+"""An exchange of ccxt as a source of candles, with a cache on disk; made in `ccxt_factory.py`.
 
-A backtest reads from the cache first and asks only for what is missing; a live run asks the
-exchange. Both talk through `portal.py`, so one object may serve many runs at once.
+A backtest reads the cache first and fetches only what is missing; a live run asks the exchange.
+Both talk through `portal.py`, so one object may serve many runs at once.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from tradenb.engine.fingerprint import digest
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.registry import READY_MADE
 from tradenb.errors import CandleError, UsageError
+from tradenb.exchanges.cache.cache_filler import CacheFiller
 from tradenb.exchanges.cache.candle_cache import CandleCache
-from tradenb.exchanges.cache.filling import Filling
-from tradenb.exchanges.cache.months import NOTHING
-from tradenb.exchanges.cache.spans import without
-from tradenb.exchanges.ccxt import ccxt_client as ccxt
+from tradenb.exchanges.cache.month_file import NO_CANDLES
+from tradenb.exchanges.cache.spans import subtract
+from tradenb.exchanges.ccxt.ccxt_client import CcxtClient
 from tradenb.exchanges.ccxt.portal import portal
-from tradenb.exchanges.ccxt.server_time import SHOWN_MS
+from tradenb.exchanges.ccxt.server_time import NOTABLE_MS
 from tradenb.exchanges.function_source import wall_ms
-from tradenb.exchanges.paging import Patience
+from tradenb.exchanges.paging import RetryPolicy
 from tradenb.store.paths import find_home
 
-# Options that lead to another market than the real one; its candles are kept apart.
-ELSEWHERE: Final = ("urls", "hostname", "sandbox", "testnet")
+# Options that lead to another market than the real one. Its candles have a cache of their own.
+OTHER_MARKET_OPTIONS: Final = ("urls", "hostname", "sandbox", "testnet")
 
 
 class CcxtExchange:
@@ -50,7 +50,7 @@ class CcxtExchange:
     home : path or None
         Where the cache is, default `TRADENB_HOME` or ./dump.
     now, monotonic, sleep : callable, optional
-        The clocks, for tests: wall clock, ms UTC; seconds that never go back; waiting for seconds.
+        The clocks, for tests: wall clock, ms UTC; seconds that never go back; wait for seconds.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class CcxtExchange:
         self._cached = cache
         self._home = home
         self._sleep = sleep
-        self._client = ccxt.Client(name, self._options, now=now, monotonic=monotonic)
+        self._client = CcxtClient(name, self._options, now=now, monotonic=monotonic)
         portal.when_idle(self._client.close)
 
     @property
@@ -84,7 +84,7 @@ class CcxtExchange:
     @property
     def fingerprint(self) -> str:
         """Hash of name and options."""
-        return digest(f"{self.name} {spelled(self._options)}")
+        return digest(f"{self.name} {options_text(self._options)}")
 
     @property
     def clock_ahead_ms(self) -> int | None:
@@ -96,20 +96,20 @@ class CcxtExchange:
 
     def __repr__(self) -> str:
         ahead = self.clock_ahead_ms
-        if ahead is None or abs(ahead) <= SHOWN_MS:
+        if ahead is None or abs(ahead) <= NOTABLE_MS:
             return f"ccxt_exchange({self.name!r})"
         words = f"{abs(ahead) / 1000:.1f} s {'ahead' if ahead > 0 else 'behind'}"
         return f"ccxt_exchange({self.name!r}: this machine's clock is {words})"
 
     @property
     def made_of(self) -> tuple[str, bool, str | Path | None, dict[str, Any]]:
-        """What it was made of: name, whether candles are kept, home, options."""
+        """What it was made of: name, whether candles are cached, home, options."""
         return self.name, self._cached, self._home, self._options
 
     def load(self, request: CandleRequest) -> Loaded:
         """Return the closed candles of [start - history, end); see `engine.ports.CandleSource`.
 
-        `end` None is now. What the cache has is not asked for.
+        `end` None is now. Only what the cache does not have is fetched.
         """
         key, rules = canonical(request.symbol), request.rules
         start, end = request.start, request.end
@@ -118,20 +118,21 @@ class CcxtExchange:
         first = floor_to(start - request.history)
         if end is not None and first >= floor_to(end):
             raise CandleError(
-                f"{key} of {self.name}: end must lie after start, was {iso(end)} with start "
-                f"{iso(start)}",
+                f"{key} of {self.name}: end must be after start (start {iso(start)}, end was "
+                f"{iso(end)})",
                 code="range",
             )
         cache = self._cache(key)
-        known = NOTHING
+        known = NO_CANDLES
         if end is not None and cache is not None:
             known = cache.read(first, floor_to(end))
-        if end is None or without((first, floor_to(end)), known.spans):
+        # What the cache has whole needs no network, not even the server time.
+        if end is None or subtract((first, floor_to(end)), known.spans):
             end = self._until(key, end)
             if first >= end:
                 raise CandleError(
                     f"{key} of {self.name}: no candle has closed between {iso(first)} and "
-                    f"{iso(end)}; end must lie after start, and start in the past",
+                    f"{iso(end)}; start must be before end and in the past",
                     code="range",
                 )
             known = self._filling(key, cache, rules).fill((first, end), request.progress)
@@ -144,7 +145,7 @@ class CcxtExchange:
         return self._recent(canonical(symbol), since, limit)
 
     def format_price(self, symbol: str, price: float) -> str:
-        """Return a price as the exchange takes it, rounded to its steps.
+        """Return a price rounded to the steps of the exchange, as text.
 
         Parameters
         ----------
@@ -159,12 +160,12 @@ class CcxtExchange:
         UnknownName
             When there is no such market.
         ExchangeError
-            When the markets cannot be asked for.
+            When the markets cannot be fetched.
         """
         return self._text(symbol, "price", price)
 
     def format_amount(self, symbol: str, amount: float) -> str:
-        """Return an amount as the exchange takes it, cut down to its steps.
+        """Return an amount cut down to the steps of the exchange, as text.
 
         Parameters
         ----------
@@ -179,38 +180,38 @@ class CcxtExchange:
         UnknownName
             When there is no such market.
         ExchangeError
-            When the markets cannot be asked for.
+            When the markets cannot be fetched.
         """
         return self._text(symbol, "amount", amount)
 
     def server_now(self, symbol: str) -> int:
-        """Return the time of the exchange, ms UTC, having made sure that it has the symbol.
+        """Return the time of the exchange, ms UTC, after a check that it has the symbol.
 
         Raises
         ------
         UnknownName
             When there is no such market.
         ExchangeError
-            When it cannot be asked.
+            When it cannot be reached.
         """
         key = canonical(symbol)
 
-        async def asked() -> int:
+        async def measured() -> int:
             await self._client.market(key)
-            await self._client.measure()
+            await self._client.measure_clock()
             return self._client.clock.now()
 
-        return portal.call(asked)
+        return portal.call(measured)
 
     def measure_clock(self) -> int | None:
-        """Ask the exchange for its time, and return `clock_ahead_ms`; no market is asked for.
+        """Ask the exchange for its time, and return `clock_ahead_ms`; needs no market.
 
         Raises
         ------
         ExchangeError
-            When it cannot be asked.
+            When it cannot be reached.
         """
-        portal.call(self._client.measure)
+        portal.call(self._client.measure_clock)
         return self.clock_ahead_ms
 
     async def _recent(self, symbol: str, since: int, limit: int) -> Rows:
@@ -221,38 +222,40 @@ class CcxtExchange:
         if not isinstance(value, Real) or not 0 < float(value) < float("inf"):
             raise UsageError(f"{kind} must be a finite number above 0, was {value!r}")
         key = canonical(symbol)
-        return portal.call(lambda: self._client.text(key, kind, float(value)))
+        return portal.call(lambda: self._client.to_precision(key, kind, float(value)))
 
     def _until(self, symbol: str, end: int | None) -> int:
-        """Return the close of the last candle that can be had, by the exchange's clock."""
+        """Return when the last closed candle closed, by the exchange's clock; at most `end`."""
         closed = floor_to(self.server_now(symbol))
         return closed if end is None else min(floor_to(end), closed)
 
-    def _filling(self, symbol: str, cache: CandleCache | None, rules: Rules) -> Filling:
-        return Filling(
+    def _filling(self, symbol: str, cache: CandleCache | None, rules: Rules) -> CacheFiller:
+        return CacheFiller(
             lambda since, limit: portal.call(lambda: self._client.candles(symbol, since, limit)),
             cache,
             what=f"{symbol} of {self.name}",
-            page=portal.call(lambda: self._client.page(symbol)),
-            patience=Patience(rules.candle_retries, rules.candle_retry_seconds, self._sleep),
+            page=portal.call(lambda: self._client.page_candles(symbol)),
+            retry=RetryPolicy(rules.candle_retries, rules.candle_retry_seconds, self._sleep),
             factor=rules.price_anomaly_factor,
         )
 
     def _cache(self, symbol: str) -> CandleCache | None:
         if not self._cached:
             return None
-        elsewhere: dict[str, Any] = {
-            name: self._options[name] for name in ELSEWHERE if name in self._options
+        other_market: dict[str, Any] = {
+            name: self._options[name] for name in OTHER_MARKET_OPTIONS if name in self._options
         }
-        label = f"{self.name}@{digest(spelled(elsewhere))[:8]}" if elsewhere else self.name
+        label = (
+            f"{self.name}@{digest(options_text(other_market))[:8]}" if other_market else self.name
+        )
         return CandleCache(find_home(self._home).candles(label, symbol))
 
     def _accepted(self, symbol: str, rows: Rows, span: tuple[int, int], rules: Rules) -> Loaded:
         where = f"{symbol} of {self.name}, {iso(span[0])} to {iso(span[1])}"
         if not len(rows.time):
             raise CandleError(
-                f"{where}: the exchange has no candles; it may not have traded then, or keep so "
-                "many of them",
+                f"{where}: the exchange has no candles; the market may not have traded then, or "
+                "they are older than the exchange keeps; pass a later start",
                 code="empty",
             )
         try:
@@ -261,6 +264,6 @@ class CcxtExchange:
             raise CandleError(f"{where}: {error}", code=error.code, index=error.index) from None
 
 
-def spelled(options: Mapping[str, Any]) -> str:
+def options_text(options: Mapping[str, Any]) -> str:
     """Return options as text: equal text, equal options."""
     return json.dumps(options, sort_keys=True, default=repr)

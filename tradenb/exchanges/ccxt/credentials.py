@@ -1,7 +1,7 @@
-"""Keys by reference: where they are, never what they are.
+"""Secrets by reference: where they are, never what they are.
 
-An exchange is given `env:NAME` or `keyring:SERVICE/USER`. The value is read when the client is made
-and stays inside it; what is shown, pickled or written holds references only.
+An exchange gets `env:NAME` or `keyring:SERVICE/USER`. The value is read when the client is made and
+stays inside it. What is shown, pickled or written holds references only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from tradenb.errors import UsageError
 
-FIELDS: Final = frozenset(
+SECRET_FIELDS: Final = frozenset(
     {
         "apiKey",
         "secret",
@@ -30,45 +30,45 @@ FIELDS: Final = frozenset(
         "token",
     }
 )
-"""The keywords of ccxt's constructor that are secrets."""
+"""The options of ccxt's constructor that are secrets."""
 
 _SHORTEST: Final = 4
 _PART: Final = 8
 
 
-def check(options: Mapping[str, Any]) -> None:
-    """Refuse secrets that are given as they are; the value is never in the message.
+def check_secrets(options: Mapping[str, Any]) -> None:
+    """Refuse secrets in plain text; the value is never in the message.
 
     Raises
     ------
     UsageError
-        When a secret is no reference, or `verbose` would print it.
+        When a secret is not a reference, or `verbose` would print it.
     """
-    given = sorted(FIELDS & options.keys())
+    given = sorted(SECRET_FIELDS & options.keys())
     for field in given:
         value = options[field]
         if not (isinstance(value, str) and value.startswith(("env:", "keyring:"))):
             raise UsageError(
                 f"{field} must say where the secret is, as 'env:NAME' or 'keyring:SERVICE/USER'; "
-                "a secret that stands in a notebook is in its file, its history and its backups"
+                "a secret in a notebook ends up in its file, its history and its backups"
             )
     if given and options.get("verbose"):
-        raise UsageError("verbose=True prints secrets; leave it out, or leave out " + given[0])
+        raise UsageError(f"verbose=True prints secrets; remove verbose or {given[0]}")
 
 
-def resolved(options: Mapping[str, Any]) -> dict[str, str]:
+def read_secrets(options: Mapping[str, Any]) -> dict[str, str]:
     """Read the secrets that options refer to.
 
     Raises
     ------
     UsageError
-        When one is not there.
+        When one is missing.
     """
-    return {field: _read(field, options[field]) for field in FIELDS & options.keys()}
+    return {field: _read(field, options[field]) for field in SECRET_FIELDS & options.keys()}
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """Return a text without secrets, in the spellings that they leave a program in.
+    """Return a text without secrets, however they are encoded (URL, repr, hex, base64).
 
     Examples
     --------
@@ -81,8 +81,8 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-class Hush(logging.Filter):
-    """Takes secrets out of what ccxt logs: at the level DEBUG that is every request and header."""
+class RedactFilter(logging.Filter):
+    """Takes secrets out of what ccxt logs: at DEBUG, every request and header."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,8 +95,8 @@ class Hush(logging.Filter):
         return True
 
 
-hush: Final = Hush()
-"""The filter of this process; it knows every secret that was read."""
+redact_filter: Final = RedactFilter()
+"""The filter of this process, with every secret that was read."""
 
 
 def _spellings(secret: str) -> set[str]:
@@ -119,8 +119,12 @@ def _read(field: str, reference: str) -> str:
     try:
         keyring = import_module("keyring")
     except ImportError:
-        raise UsageError(f"{field}={reference!r} needs the package keyring; install it") from None
+        raise UsageError(
+            f"{field}={reference!r} needs the package keyring: pip install keyring"
+        ) from None
     value = keyring.get_password(service, user)
     if not value:
-        raise UsageError(f"{field}: the keyring has no password of {user!r} for {service!r}")
+        raise UsageError(
+            f"{field}: the keyring has no password for user {user!r} of service {service!r}"
+        )
     return str(value)

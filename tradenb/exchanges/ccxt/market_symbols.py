@@ -1,4 +1,4 @@
-"""The spellings of a symbol, and the markets of an exchange that they lead to."""
+"""Which markets of an exchange a symbol stands for, in any spelling."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tradenb.core.symbol import canonical
 from tradenb.errors import UsageError
 
 
-def symbols_of(client: Any) -> dict[str, list[str]]:
-    """Return the markets of a client of ccxt by every symbol that may be meant by them.
+def markets_by_symbol(client: Any) -> dict[str, list[str]]:
+    """Return the markets of a ccxt client by every symbol that stands for them.
 
     Parameters
     ----------
@@ -21,12 +21,12 @@ def symbols_of(client: Any) -> dict[str, list[str]]:
     Returns
     -------
     dict of str to list of str
-        Canonical symbols, and the names that the exchange itself uses where they are no canonical
-        symbol; each with the symbols of ccxt that it leads to.
+        By canonical symbol, or by the exchange's own name where that is not a canonical symbol: the
+        symbols of ccxt.
     """
     found: dict[str, list[str]] = defaultdict(list)
     for name in client.markets:
-        with contextlib.suppress(UsageError):  # a market that cannot be written down
+        with contextlib.suppress(UsageError):  # some markets have names that are not symbols
             found[canonical(name)].append(name)
     for name, markets in (client.markets_by_id or {}).items():
         if name not in found:

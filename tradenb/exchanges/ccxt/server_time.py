@@ -1,8 +1,8 @@
-"""What time it is on the exchange, measured; how far off our own clock is.
+"""The time on the exchange, measured, and how far our own clock is from it.
 
-The exchange's clock decides whether a candle has closed: a clock of ours that is ahead would take
-the forming one for closed. Between measurements the monotonic clock carries it on, so a wall clock
-that is set does not disturb it.
+The exchange's clock decides whether a candle has closed: if our clock were ahead, the forming
+candle would count as closed. Between two measurements our monotonic clock carries the time on, so
+setting the wall clock does not disturb it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ log = logging.getLogger("tradenb")
 
 MEASURE_EVERY_S: Final = 600.0
 JUMP_MS: Final = 1_000
-SHOWN_MS: Final = 1_000
+NOTABLE_MS: Final = 1_000
+"""Clock offsets up to this are harmless, and are not shown."""
 
 
 class ServerTime:
@@ -36,9 +37,9 @@ class ServerTime:
         self._monotonic = monotonic
         self._received_s: float | None = None
         self._server_ms = 0
-        self._apart_ms = 0.0
+        self._difference_then_ms = 0.0
         self._ahead_ms: int | None = None
-        self._told_ms = 0
+        self._warned_ms = 0
 
     @property
     def ahead_ms(self) -> int | None:
@@ -47,17 +48,17 @@ class ServerTime:
 
     @property
     def is_due(self) -> bool:
-        """Whether it should be measured: never was, long ago, or one of our clocks has jumped.
+        """Whether to measure: never done, long ago, or one of our clocks has jumped.
 
-        The monotonic clock stands still while a machine sleeps, and the wall clock can be set:
-        both show in the distance between the two.
+        The monotonic clock stops while a machine sleeps, and the wall clock can be set. Both change
+        the difference between the two.
         """
         if self._received_s is None:
             return True
         old = self._monotonic() - self._received_s > MEASURE_EVERY_S
-        return old or abs(self._apart() - self._apart_ms) > JUMP_MS
+        return old or abs(self._difference_ms() - self._difference_then_ms) > JUMP_MS
 
-    def measured(self, server_ms: int, *, sent_ms: int) -> None:
+    def note_measurement(self, server_ms: int, *, sent_ms: int) -> None:
         """Note a measurement.
 
         Parameters
@@ -65,37 +66,38 @@ class ServerTime:
         server_ms : int
             What the exchange said, ms UTC.
         sent_ms : int
-            Our wall clock when it was asked; it is taken to have answered half way.
+            Our wall clock when the request left; the answer is taken to be from half way.
         """
         received_ms = self._now()
         self._received_s = self._monotonic()
         self._server_ms = server_ms
-        self._apart_ms = self._apart()
+        self._difference_then_ms = self._difference_ms()
         self._ahead_ms = (sent_ms + received_ms) // 2 - server_ms
 
     def now(self) -> int:
-        """Return the time of the exchange, ms UTC: never later than it is there.
+        """Return the time of the exchange, ms UTC, never ahead of it; our own until measured.
 
-        Until it has been measured this is our own clock.
+        The answer counts from its arrival, so the way back makes this clock late, not early: late
+        costs a moment, early would take a forming candle for a closed one.
         """
         if self._received_s is None:
             return self._now()
         return self._server_ms + int((self._monotonic() - self._received_s) * 1000)
 
-    def tell(self, name: str, *, rehearsed: bool) -> None:
-        """Say so when our clock is wrong, once for each second that it gets worse.
+    def warn_if_off(self, name: str, *, rehearsed: bool) -> None:
+        """Log that our clock is wrong, again each time it is a second worse.
 
         Parameters
         ----------
         name : str
             Of the exchange.
         rehearsed : bool
-            Whether the exchange may live in another year.
+            Whether the exchange may replay another year.
         """
         ahead = self._ahead_ms or 0
-        if abs(ahead) <= SHOWN_MS or abs(ahead - self._told_ms) <= SHOWN_MS:
+        if abs(ahead) <= NOTABLE_MS or abs(ahead - self._warned_ms) <= NOTABLE_MS:
             return
-        self._told_ms = ahead
+        self._warned_ms = ahead
         log.log(
             logging.DEBUG if rehearsed and abs(ahead) > DAY else logging.WARNING,
             "the clock of this machine is %.1f s %s that of %s; candles count as closed by the "
@@ -105,5 +107,5 @@ class ServerTime:
             name,
         )
 
-    def _apart(self) -> float:
+    def _difference_ms(self) -> float:
         return self._now() - self._monotonic() * 1000

@@ -1,8 +1,8 @@
-"""Raw columns, whatever they are called and typed, as `Rows`.
+"""Raw columns of any name and type, as `Rows`.
 
-Every source that reads tables (DataFrame, Parquet, CSV, npy) finds its columns and converts them
-here, so that the same table gives the same candles from everywhere. Nothing is judged here but
-names and types; prices and times are judged in `core.candles.intake`.
+Every source that reads tables (DataFrame, Parquet, CSV, npy) finds and converts its columns here,
+so the same table gives the same candles from everywhere. Only names and types are checked here;
+prices and times are checked in `core.candles.intake`.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ NAMES: Final = ("open", "high", "low", "close", "volume")
 TIME_NAMES: Final = ("timestamp", "time", "datetime", "date", "open_time")
 _SHORT: Final = dict(zip("tohlcv", ("timestamp", *NAMES), strict=True))
 _BLOCK: Final = 4096
-_TIMES_GO: Final = "; the times go into a column timestamp, in ms, or into the index as dates"
+_TIMES_GO: Final = "; put the times into a column timestamp, in ms, or into the index as dates"
 
 Raw = NDArray[Any]
 
 
-class Places(NamedTuple):
+class ColumnPlaces(NamedTuple):
     """Where the columns are; `time` is None if the index holds the times."""
 
     time: int | None
     values: tuple[int, ...]
 
 
-def find(names: Sequence[object], *, timed_index: bool = False) -> Places:
-    """Find the columns that make candles; upper and lower case do not matter.
+def find_columns(names: Sequence[object], *, timed_index: bool = False) -> ColumnPlaces:
+    """Find the columns of candles; upper and lower case do not matter.
 
     Parameters
     ----------
     names : sequence
-        Names of all columns; those that are not needed are passed over.
+        Names of all columns; those that are not needed are ignored.
     timed_index : bool, default False
-        Whether there is an index of times, which only a column named "timestamp" supersedes.
+        Whether the index holds times; only a column named "timestamp" takes precedence.
 
     Raises
     ------
@@ -69,22 +69,22 @@ def find(names: Sequence[object], *, timed_index: bool = False) -> Places:
                 f"column {name} is ambiguous: {' and '.join(alike)}; drop or rename one",
                 code="columns",
             )
-    return Places(lower.index(time) if time else None, tuple(lower.index(n) for n in NAMES))
+    return ColumnPlaces(lower.index(time) if time else None, tuple(lower.index(n) for n in NAMES))
 
 
-def rows_of(time: Raw, values: Sequence[Raw]) -> Rows:
+def rows_from_columns(time: Raw, values: Sequence[Raw]) -> Rows:
     """Convert a column of times and the five others, in the order of `NAMES`."""
     columns = (_floats(column, name) for column, name in zip(values, NAMES, strict=True))
     return Rows(_times(time), *columns)
 
 
-def rows_of_array(array: Raw) -> Rows:
+def rows_from_array(array: Raw) -> Rows:
     """Convert an (n, 6) array of numbers, or an (n,) array with named fields, always copying."""
     names = array.dtype.names
     if array.ndim == 1 and names is not None:
-        places = find([_SHORT.get(name, name) for name in names])
+        places = find_columns([_SHORT.get(name, name) for name in names])
         fields = [np.ascontiguousarray(array[names[place]]) for place in places.values]
-        return rows_of(array[names[places.time or 0]], fields)
+        return rows_from_columns(array[names[places.time or 0]], fields)
     if array.ndim != 2 or array.shape[1] != 6 or array.dtype.kind not in "iuf":
         raise CandleError(
             "an array of candles must be of shape (n, 6), [t_ms, open, high, low, close, volume], "
@@ -96,7 +96,7 @@ def rows_of_array(array: Raw) -> Rows:
         block = array[start : start + _BLOCK]
         for place, column in enumerate(columns):
             column[start : start + _BLOCK] = block[:, place]
-    return rows_of(columns[0], columns[1:])
+    return rows_from_columns(columns[0], columns[1:])
 
 
 def _times(column: Raw) -> Times:
@@ -135,7 +135,7 @@ def _time(index: int, value: object) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is int and abs(value) < 2**53:
-        return value  # judged with all other whole numbers, in `core.candles.raw_rows`
+        return value  # checked with all other whole numbers, in `core.candles.raw_rows`
     try:
         return to_ms(value)
     except UsageError as error:

@@ -1,7 +1,7 @@
 """Raw candles out of one file: Parquet, CSV or npy. pandas is never imported.
 
 pyarrow's own `to_numpy` imports pandas (a second of CPU), so columns leave it by DLPack; only what
-is no plain number or time, or holds nulls, takes the slow way over Python objects.
+is not a plain number or time, or holds nulls, takes the slow way over Python objects.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from tradenb.exchanges.tables.column_detection import (
     NAMES,
     TIME_NAMES,
     Raw,
-    find,
-    rows_of,
-    rows_of_array,
+    find_columns,
+    rows_from_array,
+    rows_from_columns,
 )
 
 if TYPE_CHECKING:
@@ -58,11 +58,11 @@ def read_parquet(path: Path) -> Rows:
     with ParquetFile(path) as file:
         schema = file.schema_arrow
         index = _index_of_times(schema)
-        places = find(schema.names, timed_index=index is not None)
+        places = find_columns(schema.names, timed_index=index is not None)
 
-        # One at a time: what Parquet and arrow need for a column is gone before the next is read.
+        # One at a time: the memory that Parquet and arrow need is free before the next column.
         def column(name: str) -> Raw:
-            return array_of(file.read(columns=[name]).column(name).chunks)
+            return array_from_chunks(file.read(columns=[name]).column(name).chunks)
 
         if places.time is not None:
             times = column(schema.names[places.time])
@@ -70,7 +70,7 @@ def read_parquet(path: Path) -> Rows:
             times = np.arange(index.start, index.stop, index.step)
         else:
             times = column(str(index))
-        return rows_of(times, [column(schema.names[place]) for place in places.values])
+        return rows_from_columns(times, [column(schema.names[place]) for place in places.values])
 
 
 def read_csv(path: Path) -> Rows:
@@ -78,20 +78,20 @@ def read_csv(path: Path) -> Rows:
     import pyarrow as pa
 
     names = _header(path)
-    places = find(names)
+    places = find_columns(names)
     wanted = [names[place] for place in (places.time or 0, *places.values)]
     try:
         time, *values = _csv(path, names, wanted, text=False)
-    except pa.ArrowInvalid:  # says no row; so each value is looked at as it stands in the file
+    except pa.ArrowInvalid:  # names no row; read as text, a bad value is found with its row
         time, *values = (_numbers(column) for column in _csv(path, names, wanted, text=True))
-    return rows_of(_numbers(time), values)
+    return rows_from_columns(_numbers(time), values)
 
 
 def read_npy(path: Path) -> Rows:
     """Read an array [time, open, high, low, close, volume], memory-mapped and then copied."""
     if path.stat().st_size == 0:
         raise CandleError("the file is empty", code="empty")
-    return rows_of_array(np.lib.format.open_memmap(path, mode="r"))
+    return rows_from_array(np.lib.format.open_memmap(path, mode="r"))
 
 
 READERS: Final[dict[str, Callable[[Path], Rows]]] = {
@@ -116,7 +116,7 @@ def _index_of_times(schema: pa.Schema) -> str | range | None:
     return None
 
 
-def array_of(chunks: Iterable[pa.Array]) -> Raw:
+def array_from_chunks(chunks: Iterable[pa.Array]) -> Raw:
     """Return the chunks of a column as one array; a copy, since arrow frees its memory lazily."""
     return np.concatenate([_chunk(chunk) for chunk in chunks] or [np.empty(0)])
 
@@ -149,11 +149,13 @@ def _header(path: Path) -> list[str]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         names = next(csv.reader(file), [])
     if not names:
-        raise CandleError(f"its first line is empty; it must be like {_HEADER}", code="empty")
+        raise CandleError(
+            f"the first line is empty; it must be a header such as {_HEADER}", code="empty"
+        )
     known = {name.strip().lower() for name in names} & {*NAMES, *TIME_NAMES}
     if not known and any(not isinstance(_number(name), str) for name in names):
         raise CandleError(
-            f"it has no header: its first line must be like {_HEADER}, was {','.join(names)}",
+            f"the header is missing: the first line must be {_HEADER}, was {','.join(names)}",
             code="columns",
         )
     return names
@@ -179,7 +181,7 @@ def _csv(path: Path, names: list[str], wanted: list[str], *, text: bool) -> list
 
 
 def _numbers(column: Raw) -> Raw:
-    """Read the texts of a column as numbers where they are some."""
+    """Read the texts of a column as numbers, where they are numbers."""
     if column.dtype.kind != "O":
         return column
     return _objects([_number(value) if isinstance(value, str) else value for value in column])

@@ -1,4 +1,4 @@
-"""Candles from files on disk, each symbol read when it is first asked for."""
+"""Candles from files on disk; each symbol is read at its first use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tradenb.core.symbol import canonical
 from tradenb.engine.ports import CandleRequest, Loaded, Progress
 from tradenb.engine.specs.repr_card import Shown
 from tradenb.errors import CandleError, UsageError, unknown
-from tradenb.exchanges.memo import Kept
+from tradenb.exchanges.memo import CandleMemo
 from tradenb.exchanges.tables.file_readers import READERS, read
 
 _LISTED: Final = 12
@@ -29,9 +29,9 @@ class FileExchange(Shown):
 
     def __init__(self, patterns: tuple[Path, ...], *, name: str) -> None:
         self._patterns = patterns
-        self._kept = Kept()
+        self._memo = CandleMemo()
         self._name = name
-        self._files()  # says now, not at the first load, if there are none
+        self._files()  # raises now, not at the first load, if there are none
 
     @property
     def name(self) -> str:
@@ -40,7 +40,7 @@ class FileExchange(Shown):
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Canonical symbols of which there are files now, sorted."""
+        """Canonical symbols that have files now, sorted."""
         return tuple(sorted(self._files()))
 
     def __repr__(self) -> str:
@@ -52,14 +52,14 @@ class FileExchange(Shown):
     def load(self, request: CandleRequest) -> Loaded:
         """Return all candles of a symbol; see `engine.ports.CandleSource`.
 
-        Files that have changed since, or have come or gone, are read anew.
+        Files that were changed, added or removed since are read again.
         """
         key, files = canonical(request.symbol), self._files()
         if key not in files:
             raise unknown("symbol", key, files, hint=f"(in {self!r})")
         factor = request.rules.price_anomaly_factor
         stamp = (factor, *(_stamp(path) for path in files[key]))
-        return self._kept.get(key, stamp, lambda: _loaded(files[key], factor, request.progress))
+        return self._memo.get(key, stamp, lambda: _loaded(files[key], factor, request.progress))
 
     def _files(self) -> dict[str, list[Path]]:
         """Return the files of each symbol, each file once."""
@@ -92,8 +92,8 @@ def file_exchange(
     Raises
     ------
     UsageError
-        When nothing matches, or a file is of no kind that can be read. What is wrong with the
-        candles themselves is a CandleError when they are first used.
+        When nothing matches, or a file has another format. Bad candles raise a CandleError when
+        they are first used.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def file_exchange(
 def _several(pattern: object) -> list[str | os.PathLike[str]]:
     if isinstance(pattern, str | os.PathLike):
         return [pattern]
-    # A DataFrame can be iterated too, and gives strings.
+    # A DataFrame can be iterated too, and yields strings.
     given: list[Any] = [*pattern] if isinstance(pattern, Sequence | Set | Iterator) else [None]
     if not all(isinstance(item, str | os.PathLike) for item in given):
         raise UsageError(
@@ -124,7 +124,7 @@ def _several(pattern: object) -> list[str | os.PathLike[str]]:
 
 
 def _match(pattern: Path) -> list[Path]:
-    """Return the readable files that a pattern stands for, at least one."""
+    """Return the readable files that match a pattern, at least one."""
     if pattern.is_dir():
         found = [path for path in pattern.iterdir() if path.suffix.lower() in READERS]
     elif pattern.exists():
@@ -138,8 +138,8 @@ def _match(pattern: Path) -> list[Path]:
     for path in found:
         if path.suffix.lower() not in READERS:
             raise UsageError(
-                f"{str(path)!r} is of no kind that can be read ({', '.join(READERS)}); "
-                "give a narrower pattern such as 'data/*.parquet'"
+                f"{str(path)!r} cannot be read, only {', '.join(READERS)}; pass a narrower "
+                "pattern such as 'data/*.parquet'"
             )
     return found
 
@@ -158,7 +158,7 @@ def _contents(pattern: Path) -> str:
         folder = folder.parent
     names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"{str(folder)!r} holds {', '.join(names[:_LISTED]) or 'nothing'}{more}"
+    return f"{str(folder)!r} contains {', '.join(names[:_LISTED]) or 'nothing'}{more}"
 
 
 def _symbol(path: Path) -> str:
@@ -174,12 +174,12 @@ def _stamp(path: Path) -> tuple[Path, int, int]:
 
 
 def _loaded(paths: list[Path], factor: float, progress: Progress | None) -> Loaded:
-    # No name here holds the raw columns: what is dropped inside `accept` is freed at once.
+    # No name here holds the raw columns, so what `accept` drops is freed at once.
     lengths: list[tuple[str, int]] = []
     try:
         return Loaded(*accept(_joined(_read_all(paths, progress), lengths), factor=factor))
     except CandleError as error:
-        if not lengths:  # refused while reading, and the file is named already
+        if not lengths:  # refused while reading; the message names the file
             raise
         raise _in_its_file(error, lengths) from None
 
@@ -201,8 +201,8 @@ def _joined(files: Iterable[tuple[str, Rows]], lengths: list[tuple[str, int]]) -
         if later.time[0] < earlier.time[-1]:
             raise CandleError(
                 f"{name} begins at {when(later.time[0])}, before {before} ends "
-                f"({when(earlier.time[-1])}); files of one symbol must not overlap by more than "
-                "one candle: drop or cut one",
+                f"({when(earlier.time[-1])}); files of one symbol may overlap by one candle at "
+                "most: remove or cut one",
                 code="order",
                 index=0,
             )
@@ -210,12 +210,12 @@ def _joined(files: Iterable[tuple[str, Rows]], lengths: list[tuple[str, int]]) -
     if len(full) == 1:
         return full[0][1]
     columns = [list(column) for column in zip(*(rows for _, rows in full), strict=True)]
-    del parts, full, earlier, later  # each column's parts go when they are joined
+    del parts, full, earlier, later  # each column's parts are freed when they are joined
     return Rows(*(np.concatenate(columns.pop(0)) for _ in range(6)))
 
 
 def _in_its_file(error: CandleError, lengths: list[tuple[str, int]]) -> CandleError:
-    """Say the same of the row in its own file."""
+    """Return the same error with the row counted in its own file."""
     if error.index is None:
         names = ", ".join(name for name, _ in lengths)
         return CandleError(f"{names}: {error}", code=error.code)

@@ -1,7 +1,7 @@
-"""Candles from DataFrames that a notebook has already.
+"""Candles from DataFrames of a notebook.
 
-pandas is imported only inside functions: whoever holds a DataFrame has imported it. Columns are
-not copied where their type fits; pandas' copy-on-write keeps them from changing under us.
+pandas is imported only inside functions: a caller with a DataFrame has imported it. Columns are not
+copied where their type fits; pandas' copy-on-write protects them from later changes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,13 @@ from tradenb.core.symbol import canonical
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.repr_card import Shown
 from tradenb.errors import CandleError, UsageError, unknown
-from tradenb.exchanges.memo import Kept
-from tradenb.exchanges.tables.column_detection import TIME_NAMES, Raw, find, rows_of
+from tradenb.exchanges.memo import CandleMemo
+from tradenb.exchanges.tables.column_detection import (
+    TIME_NAMES,
+    Raw,
+    find_columns,
+    rows_from_columns,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,12 +33,12 @@ _ANY = ""  # stands for every symbol; no canonical symbol is empty
 
 
 class FrameExchange(Shown):
-    """A source of candles that are in memory; made by `frame_exchange`."""
+    """A source of candles in memory; made by `frame_exchange`."""
 
     def __init__(self, frames: Mapping[str, pd.DataFrame], *, name: str) -> None:
         # A shallow copy shares its data with the user's frame until one of the two is written to.
         self._frames = {symbol: frame.copy(deep=False) for symbol, frame in frames.items()}
-        self._kept = Kept()
+        self._memo = CandleMemo()
         self._name = name
 
     @property
@@ -56,14 +61,14 @@ class FrameExchange(Shown):
         if key not in self._frames:
             raise unknown("symbol", key, self._frames, hint=f"(in {self!r})")
         factor = request.rules.price_anomaly_factor
-        loaded = self._kept.get(key, factor, lambda: self._accepted(key, factor))
+        loaded = self._memo.get(key, factor, lambda: self._accepted(key, factor))
         if request.progress:
             request.progress(1, 1)
         return loaded
 
     def _accepted(self, key: str, factor: float) -> Loaded:
         try:
-            return Loaded(*accept(rows_of_frame(self._frames[key]), factor=factor))
+            return Loaded(*accept(rows_from_frame(self._frames[key]), factor=factor))
         except CandleError as error:
             words = f"{key}: {error}" if key else str(error)
             raise CandleError(words, code=error.code, index=error.index) from None
@@ -78,8 +83,8 @@ def frame_exchange(
     Parameters
     ----------
     frames : DataFrame or dict of str to DataFrame
-        1m candles, oldest first. One frame answers for any symbol. Columns open, high, low, close,
-        volume, in upper or lower case; further ones are passed over. The open times: a column
+        1m candles, oldest first. One frame serves any symbol. Columns open, high, low, close,
+        volume, in upper or lower case; others are ignored. The open times: a column
         `timestamp`, else a DatetimeIndex, else a column (or named index) time, datetime, date or
         open_time; int ms since the epoch, datetime or ISO string; without a time zone it is UTC.
         Later changes of the frame do not change the candles.
@@ -93,8 +98,8 @@ def frame_exchange(
     Raises
     ------
     UsageError
-        When it is given something else, or two symbols that are the same without "/". What is
-        wrong with the candles themselves is a CandleError when they are first used.
+        When it is given something else, or two symbols that are the same without "/". Bad candles
+        raise a CandleError when they are first used.
 
     Examples
     --------
@@ -111,27 +116,29 @@ def frame_exchange(
     for symbol, frame in given.items():
         short = symbol if symbol is _ANY else canonical(symbol)
         if short in checked:
-            raise UsageError(f"frames must hold a symbol once; {short!r} is in it twice")
+            raise UsageError(f"duplicate symbol {short!r} in frames; keep one of them")
         checked[short] = _frame(frame)
     return FrameExchange(checked, name=name)
 
 
-def rows_of_frame(frame: pd.DataFrame) -> Rows:
+def rows_from_frame(frame: pd.DataFrame) -> Rows:
     """Convert a DataFrame of candles; columns are views where their type allows it.
 
     Raises
     ------
     CandleError
-        When columns are missing or ambiguous, or a value is no number or time.
+        When columns are missing or ambiguous, or a value is not a number or time.
     """
     import pandas as pd
 
     index = frame.index
     named = str(index.name).strip().lower() in TIME_NAMES
     timed = isinstance(index, pd.DatetimeIndex) or named
-    places = find(list(frame.columns), timed_index=timed)
+    places = find_columns(list(frame.columns), timed_index=timed)
     time = index.to_series() if places.time is None else frame.iloc[:, places.time]
-    rows = rows_of(_array(time), [_array(frame.iloc[:, place]) for place in places.values])
+    rows = rows_from_columns(
+        _array(time), [_array(frame.iloc[:, place]) for place in places.values]
+    )
     return Rows(*(_holding(column, frame) for column in rows))
 
 
@@ -160,7 +167,7 @@ def _array(series: pd.Series[Any]) -> Raw:
 
 
 class _Holding:
-    """A column that keeps its frame alive: copy-on-write protects only frames that are."""
+    """A column that keeps its frame alive: copy-on-write protects living frames alone."""
 
     def __init__(self, column: Raw, frame: pd.DataFrame) -> None:
         described = column.__array_interface__

@@ -1,4 +1,4 @@
-"""What a user's function may answer with, as `Rows`."""
+"""What a user's function or ccxt may return, as `Rows`."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ import numpy as np
 
 from tradenb.core.candles.raw_rows import Rows
 from tradenb.errors import CandleError, SpecError
-from tradenb.exchanges.tables.column_detection import Raw, rows_of, rows_of_array
+from tradenb.exchanges.tables.column_detection import Raw, rows_from_array, rows_from_columns
 
 _ROW = "[t_ms, open, high, low, close, volume]"
 
 
-def rows_of_answer(answer: Any) -> Rows:
-    """Convert one answer.
+def rows_from_response(response: Any) -> Rows:
+    """Convert one response.
 
     Parameters
     ----------
-    answer : list or tuple of rows, (n, 6) array, or DataFrame
+    response : list or tuple of rows, (n, 6) array, or DataFrame
         1m candles.
 
     Raises
     ------
     CandleError
-        When it is something else, or a row is; the row is named.
+        When it, or a row of it, is something else; the row is named.
     SpecError
         When it is a coroutine, so the function should have been declared `async def`.
     """
-    if isinstance(answer, list | tuple):
-        return _rows_of_list(answer)
-    if isinstance(answer, np.ndarray):
-        return rows_of_array(answer)
-    if type(answer).__module__.startswith("pandas") and hasattr(answer, "columns"):
-        from tradenb.exchanges.tables.frame_source import rows_of_frame
+    if isinstance(response, list | tuple):
+        return _rows_of_list(response)
+    if isinstance(response, np.ndarray):
+        return rows_from_array(response)
+    if type(response).__module__.startswith("pandas") and hasattr(response, "columns"):
+        from tradenb.exchanges.tables.frame_source import rows_from_frame
 
-        return rows_of_frame(answer)
-    if inspect.iscoroutine(answer):
-        answer.close()
-        raise SpecError("the function answered with a coroutine; declare it with async def")
+        return rows_from_frame(response)
+    if inspect.iscoroutine(response):
+        response.close()
+        raise SpecError("the function returned a coroutine; declare it with async def")
     raise CandleError(
-        f"the answer must be a list of rows {_ROW}, an (n, 6) array or a DataFrame, was "
-        f"{_short(answer)}",
+        f"the response must be a list of rows {_ROW}, an (n, 6) array or a DataFrame, was "
+        f"{_short(response)}",
         code="columns",
     )
 
@@ -52,12 +52,12 @@ def _rows_of_list(rows: Sequence[Any]) -> Rows:
     for index, row in enumerate(rows):
         if not isinstance(row, list | tuple | np.ndarray) or len(row) != 6:
             raise CandleError(
-                f"row {index} of the answer must be {_ROW}, was {_short(row)}",
+                f"row {index} of the response must be {_ROW}, was {_short(row)}",
                 code="columns",
                 index=index,
             )
     time, *values = (_column(rows, place) for place in range(6))
-    return rows_of(time, values)
+    return rows_from_columns(time, values)
 
 
 def _column(rows: Sequence[Any], place: int) -> Raw:

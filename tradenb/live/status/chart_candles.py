@@ -47,10 +47,10 @@ def _source(exchange: str, home: Path, files: str | None) -> CandleSource:
         from tradenb.exchanges.tables.file_source import file_exchange
 
         return file_exchange(files)
-    from tradenb.exchanges.ccxt import ccxt_client as ccxt
+    from tradenb.exchanges.ccxt.ccxt_client import ccxt_names
     from tradenb.exchanges.ccxt.ccxt_factory import ccxt_exchange
 
-    if exchange not in ccxt.names():
+    if exchange not in ccxt_names():
         raise UsageError(
             f"the candles of exchange {exchange!r} are not to be had here; say in which files they "
             "are with --candles"

@@ -21,7 +21,7 @@ from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
-from tradenb.exchanges.resolve_exchange import candle_source
+from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.attached_run import AttachedRun
 from tradenb.live.live_run import LiveRun, record_of
 from tradenb.research.parity.evidence import (
@@ -200,7 +200,7 @@ def parity(
 def _fetched(lived: Evidence, run: Run, exchange: Any) -> Candles:
     source: Any
     if exchange is not None:
-        source = candle_source(exchange)
+        source = resolve_candle_source(exchange)
     elif isinstance(run, LiveRun):
         source = record_of(run).source
     else:

@@ -79,7 +79,7 @@ def rows_of_all(candles: Any, symbols: list[str]) -> Iterable[tuple[str, Rows]]:
             columns = (loaded.open, loaded.high, loaded.low, loaded.close, loaded.volume)
             yield symbol, Rows(loaded.time, *columns)
         return
-    from tradenb.exchanges.tables.frame_source import rows_of_frame
+    from tradenb.exchanges.tables.frame_source import rows_from_frame
 
     frames = candles if isinstance(candles, Mapping) else dict.fromkeys(symbols, candles)
     if not all(hasattr(frame, "columns") for frame in frames.values()):
@@ -90,6 +90,6 @@ def rows_of_all(candles: Any, symbols: list[str]) -> Iterable[tuple[str, Rows]]:
     if not frames:
         raise UsageError("candles must hold at least one symbol, was an empty dict")
     for symbol, frame in frames.items():
-        rows = rows_of_frame(frame)
+        rows = rows_from_frame(frame)
         last = np.append(np.diff(rows.time) != 0, True)[: len(rows.time)]
         yield symbol, rows.take(np.flatnonzero(last))

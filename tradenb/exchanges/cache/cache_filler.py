@@ -1,9 +1,9 @@
-"""Bring what is missing of a symbol from an exchange into the cache, month by month."""
+"""Fetches what the cache is missing of a symbol from an exchange, month by month."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
@@ -13,97 +13,85 @@ from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import Progress
 from tradenb.errors import CandleError
 from tradenb.exchanges.cache.candle_cache import CandleCache
-from tradenb.exchanges.cache.months import NOTHING, Month
-from tradenb.exchanges.cache.spans import Span, Spans, joined, months, within, without
-from tradenb.exchanges.paging import Patience, fetch
+from tradenb.exchanges.cache.month_file import NO_CANDLES, KnownCandles
+from tradenb.exchanges.cache.spans import Span, Spans, clip, split_by_month, subtract, union
+from tradenb.exchanges.paging import RetryPolicy, TimedRows, fetch_range
 
-SETTLED_MS: Final = 10_000
-"""A candle is kept once it has been closed for so long: some exchanges correct the newest one."""
-BELIEVED_MS: Final = 3_600_000
-"""A minute without a candle is a gap for good once it is so old; before, it may only be late."""
-
-
-class Answered(Protocol):
-    """Closed candles, and the time of the exchange when they were asked for."""
-
-    @property
-    def rows(self) -> Rows:
-        """Oldest first."""
-
-    @property
-    def at(self) -> int:
-        """Ms UTC."""
+SETTLE_MS: Final = 10_000
+"""A candle is cached once it has been closed for so long: some exchanges correct the newest one."""
+GAP_FINAL_MS: Final = 3_600_000
+"""A minute without a candle this old is cached as a gap. A younger one may only be late."""
 
 
-class Filling:
-    """Fetches what the cache does not know of one symbol.
+class CacheFiller:
+    """Fetches what the cache does not have of one symbol.
 
     Parameters
     ----------
-    ask : callable
+    fetch_page : callable
         Called with (since, limit).
     cache : CandleCache or None
     what : str
         What is fetched, for errors.
     page : int
-        How many candles it gives at once.
-    patience : Patience
+        How many candles are requested at once.
+    retry : RetryPolicy
     factor : float
-        `price_anomaly_factor` of the rules: an answer with a price that cannot be is not kept.
+        `price_anomaly_factor` of the rules: a response with an impossible price is not cached.
     """
 
     def __init__(
         self,
-        ask: Callable[[int, int], Answered],
+        fetch_page: Callable[[int, int], TimedRows],
         cache: CandleCache | None,
         *,
         what: str,
         page: int,
-        patience: Patience,
+        retry: RetryPolicy,
         factor: float,
     ) -> None:
-        self._ask = ask
+        self._fetch_page = fetch_page
         self._cache = cache
         self._what = what
         self._page = page
-        self._patience = patience
+        self._retry = retry
         self._factor = factor
 
-    def fill(self, span: Span, progress: Progress | None = None) -> Month:
-        """Return what there is in a span; what was missing is in the cache then.
+    def fill(self, span: Span, progress: Progress | None = None) -> KnownCandles:
+        """Return the candles of a span; what was missing is cached then.
 
         Raises
         ------
         MarketError
-            When it cannot be fetched, or is refused; whole months that came before are kept.
+            When it cannot be fetched, or is refused; the months before it are cached.
         """
-        known = NOTHING if self._cache is None else self._cache.read(*span)
-        missing = [part for gap in without(span, known.spans) for part in months(gap)]
+        known = NO_CANDLES if self._cache is None else self._cache.read(*span)
+        missing = [part for gap in subtract(span, known.spans) for part in split_by_month(gap)]
         all_, left = _length(span), sum(map(_length, missing))
         for part in missing:
             done, left = all_ - left, left - _length(part)
-            fetched, kept = self._fetched(part, _shifted(progress, done, all_))
+            fetched, settled = self._fetch(part, _shifted(progress, done, all_))
             if self._cache is not None:
-                self._cache.add(kept)
+                self._cache.add(settled)
             known = known.plus(fetched)
         return known.between(*span)
 
-    def _fetched(self, span: Span, progress: Progress | None) -> tuple[Month, Month]:
-        """Fetch a span; return what came, and what of it is worth keeping."""
+    def _fetch(self, span: Span, progress: Progress | None) -> tuple[KnownCandles, KnownCandles]:
+        """Fetch a span; return all of it, and the part that can no longer change."""
         asked_at = 0
 
-        def ask(since: int, limit: int) -> Rows:
+        def fetch_page(since: int, limit: int) -> Rows:
             nonlocal asked_at
-            answer = self._ask(since, limit)
-            asked_at = answer.at
-            return answer.rows
+            page = self._fetch_page(since, limit)
+            asked_at = page.at
+            return page.rows
 
-        for left in range(self._patience.retries, -1, -1):
-            rows = fetch(
-                ask,
+        for left in range(self._retry.retries, -1, -1):
+            rows = fetch_range(
+                fetch_page,
                 *span,
                 what=self._what,
-                patience=self._patience,
+                retry=self._retry,
                 limit=self._page,
                 progress=progress,
             )
@@ -116,19 +104,21 @@ class Filling:
                 if not left:
                     words = f"{self._what}: {error}"
                     raise CandleError(words, code=error.code, index=error.index) from None
-                self._patience.sleep(self._patience.seconds)
-        spans = joined(
+                self._retry.sleep(self._retry.seconds)
+        # A run of candles is settled soon, a gap much later; beyond that nothing is cached, so the
+        # next load asks again.
+        spans = union(
             [
-                *within(_runs(rows), span[0], asked_at - SETTLED_MS),
-                *within([span], span[0], asked_at - BELIEVED_MS),
+                *clip(_runs(rows), span[0], asked_at - SETTLE_MS),
+                *clip([span], span[0], asked_at - GAP_FINAL_MS),
             ]
         )
-        fetched = Month(rows, (span,))
+        fetched = KnownCandles(rows, (span,))
         return fetched, _of_spans(fetched, spans)
 
 
 def _runs(rows: Rows) -> Iterator[Span]:
-    """Return the stretches without a missing minute."""
+    """Yield the spans without a missing minute."""
     if len(rows.time):
         breaks = np.flatnonzero(np.diff(rows.time) > MINUTE)
         starts = rows.time[np.concatenate(([0], breaks + 1))]
@@ -136,13 +126,13 @@ def _runs(rows: Rows) -> Iterator[Span]:
         yield from zip(starts.tolist(), ends.tolist(), strict=True)
 
 
-def _of_spans(month: Month, spans: Spans) -> Month:
-    """Return what lies in some spans as a whole, candle by candle."""
+def _of_spans(month: KnownCandles, spans: Spans) -> KnownCandles:
+    """Return the part that lies in some spans, cut to whole minutes."""
     whole = tuple((start, end - (end - start) % MINUTE) for start, end in spans)
     inside = np.zeros(len(month.rows.time), dtype=np.bool_)
     for start, end in whole:
         inside |= (month.rows.time >= start) & (month.rows.time < end)
-    return Month(month.rows.take(np.flatnonzero(inside)), joined(whole))
+    return KnownCandles(month.rows.take(np.flatnonzero(inside)), union(whole))
 
 
 def _last_of_equal_times(rows: Rows) -> Rows:
