@@ -14,8 +14,8 @@ from tradenb.core.events import Event
 from tradenb.core.signal import Signal
 from tradenb.engine.serialise import event_to_row
 from tradenb.panel.dashboard import Dashboard
-from tradenb.panel.refresh_thread import pump
-from tradenb.panel.static_fallback import follow, still_html
+from tradenb.panel.refresh_thread import refresh_thread
+from tradenb.panel.static_fallback import fallback_html, follow
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Key, find_home
@@ -30,7 +30,7 @@ def measure() -> Iterator[Line | Heading]:
     with tempfile.TemporaryDirectory() as folder:
         seconds, shown = _pushed(folder)
         state = len(json.dumps(shown.get_state(), default=str))
-        page = len(still_html(shown.board, "0", follow("0", folder, "")))
+        page = len(fallback_html(shown.model, "0", follow("0", folder, "")))
         shown.close()
     with tempfile.TemporaryDirectory() as folder:
         tracemalloc.start()
@@ -55,15 +55,15 @@ def _pushed(folder: str) -> tuple[list[float], Dashboard]:
     journal = Journal(DiskFilesystem(durable=False), home.journal(key))
     journal.append(_rows(1, BLOCK))
     shown, seconds = Dashboard(folder), []
-    pump.remove(shown)
+    refresh_thread.remove(shown)
     for first in range(BLOCK + 1, EVENTS, BLOCK):
         journal.append(_rows(first, BLOCK))
-        total = shown.board.total
+        total = shown.model.total
         began = time.process_time()
-        shown.feed()
+        shown.refresh()
         seconds.append(time.process_time() - began)
         shown._attention.looked(float("-inf"), 0)  # the next one is due at once
-        assert shown.board.total == total + BLOCK
+        assert shown.model.total == total + BLOCK
     return seconds, shown
 
 

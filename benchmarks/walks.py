@@ -103,7 +103,7 @@ def click() -> set[tuple[str, str]]:
     wall = time.time_ns() // 1_000_000
     walk.on = True
     dashboard._handle_custom_msg(
-        {"type": "ask", "id": "0123456789ab", "kind": "stop", "key": key, "wall": wall}, []
+        {"type": "request", "id": "0123456789ab", "kind": "stop", "key": key, "wall": wall}, []
     )
     run.wait(30)
     seen = walk.end()

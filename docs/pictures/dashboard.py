@@ -59,7 +59,7 @@ def state(folder: str) -> dict[str, object]:
     run.ticked = time.monotonic()
     shown = Dashboard(folder)
     sent = {name: getattr(shown, name) for name in SHOWN}
-    sent["events"] = {"total": shown.board.total, "rows": list(shown.board.events)}
+    sent["events"] = {"total": shown.model.total, "rows": list(shown.model.events)}
     shown.close()
     return sent
 

@@ -16,7 +16,7 @@ PATIENCE_S = 150
 ROW = ".tnbd-runs tbody tr"
 EVENTS = ".tnbd-log tbody tr"
 NOTE = ".tnbd-notes li"
-STILL = "[data-tnb-still]"
+FALLBACK = "[data-tnb-fallback]"
 DOCUMENT = "rehearsal/data/state/swing/BTCUSDT.json"
 STEADY = """
 @tn.strategy("swing", every="15m")
@@ -164,7 +164,7 @@ def test_fault_65_in_lab_a_run_is_followed_and_stopped_while_a_cell_is_busy(serv
     page.wait_for_selector(".jp-InputPrompt:text-is('[*]:')")  # the cell that waits
     said = stopped(page)
     assert said[0].startswith("Stop swing on BTCUSDT: ")
-    assert "taken by" in said[1]
+    assert "accepted by" in said[1]
     assert all(page.eval_on_selector_all(".tnbd button, .tnbd select", NAMES))
     frozen = "a picture of one moment"
     until(lambda: page.inner_text(".tnbd-fresh") == frozen, "the end of the notebook", 60)
@@ -191,15 +191,15 @@ def test_fault_65_after_a_reload_the_same_position_is_there_even_while_a_cell_is
     row_is(page, "running")
     assert position(page) == before
     number_of_events(page)
-    until(lambda: not page.is_visible(STILL), "the widget in the place of the picture")
+    until(lambda: not page.is_visible(FALLBACK), "the widget in the place of the picture")
 
     go = server.root / "again.go"
     busy(page, go)
     page.reload()
-    page.wait_for_selector(f"{STILL} {ROW}")
+    page.wait_for_selector(f"{FALLBACK} {ROW}")
     assert position(page) == before
-    told = int(page.get_attribute(f"{STILL} {ROW}", "data-tick"))
-    until(lambda: int(page.get_attribute(f"{STILL} {ROW}", "data-tick")) > told, "a newer tick")
+    told = int(page.get_attribute(f"{FALLBACK} {ROW}", "data-tick"))
+    until(lambda: int(page.get_attribute(f"{FALLBACK} {ROW}", "data-tick")) > told, "a newer tick")
     press(page, "Stop")
     note_is(page, "server")
     row_is(page, "stopping")
@@ -208,7 +208,7 @@ def test_fault_65_after_a_reload_the_same_position_is_there_even_while_a_cell_is
     row_is(page, "done")
     assert position(page)["signal"] == ""
     let_go(go)
-    until(lambda: not page.is_visible(STILL), "the widget in the place of the picture")
+    until(lambda: not page.is_visible(FALLBACK), "the widget in the place of the picture")
     row_is(page, "done")
     assert page.wrong == []
 

@@ -70,12 +70,12 @@ def test_a_plain_export_shows_the_last_picture_once_and_without_a_network(export
 
 
 def test_a_page_that_takes_no_styles_pictures_or_scripts_still_says_all(executed):
-    (still,) = [
+    (picture,) = [
         output["data"]["text/html"]
         for output in executed.cells[1].outputs
         if "widget-view" not in str(output["data"].keys())
     ]
-    plain = re.sub(r"<(style|script|svg)\b.*?</\1>", "", still, flags=re.DOTALL)
+    plain = re.sub(r"<(style|script|svg)\b.*?</\1>", "", picture, flags=re.DOTALL)
     words = " ".join(re.sub(r"<[^>]*>", " ", plain).split())
     position = r"swing on BTCUSDT \w+ long [\d,.]+ [\d,.]+ [\d,.]+ [\d,.]+ 2024-01-02 03:00 UTC"
     assert re.search(position, words), words
@@ -105,13 +105,13 @@ def test_where_there_is_no_server_a_click_says_what_it_waits_for_and_what_does_n
     }  # fmt: skip
     state = {
         "rows": [row], "more": 0, "health": {"level": "good", "words": ["1 of 1 run running"]},
-        "pictures": {}, "homes": {}, "frozen": False, "beat": 0, "still": "",
+        "pictures": {}, "homes": {}, "frozen": False, "beat": 0, "fallback": "",
         "events": {"total": 0, "rows": []},
     }  # fmt: skip
     text = VIEW.replace("SCRIPT", script_of_view()).replace("STATE", json.dumps(state))
     page.set_content(f"<style>{style()}</style>{text}")
     page.click("button[aria-label='Stop swing on BTCUSDT']")
     said = page.locator(".tnbd-notes li")
-    said.filter(has_text="the kernel is busy and will take it").wait_for()
+    said.filter(has_text="the kernel is busy and will accept it").wait_for()
     assert "tradenb stop BTCUSDT:swing --home /srv/dump" in said.inner_text()
     assert page.wrong == []

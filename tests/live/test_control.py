@@ -151,7 +151,7 @@ def test_tradenb_status_lists_the_runs(quick, opens, capsys):
     found = json.loads(capsys.readouterr().out)["runs"]
     assert [(row["id"], row["status"]) for row in found] == [("BTCUSDT:opens", "running")]
     assert main(["status"]) == 0
-    assert "long open at" in capsys.readouterr().out
+    assert "long since" in capsys.readouterr().out
 
 
 def test_all_files_of_a_home_are_looked_at_when_its_first_run_starts(

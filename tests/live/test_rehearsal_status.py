@@ -9,8 +9,8 @@ from tests.live.fast import until
 from tests.sources import exchange, flat, minute
 from tradenb.cli import main
 from tradenb.live.live_run import record_of
-from tradenb.live.status.listing import has_ended
-from tradenb.live.status.run_files import standing_on_disk
+from tradenb.live.status.run_files import RunFiles
+from tradenb.live.status.run_status import status_of_document
 from tradenb.panel.watch_runs import Watch
 from tradenb.store.paths import Home, Key
 
@@ -39,13 +39,13 @@ def statuses(tmp_path, capsys):
     def look():
         (handle,) = tn.live.attach(tmp_path, ended=True)
         (row,) = tn.live.list(tmp_path).to_dict("records")
-        standing, _ = standing_on_disk(Home(tmp_path).rehearsal, Key("calm", "BTCUSDT"))
+        found = RunFiles(Home(tmp_path).rehearsal, Key("calm", "BTCUSDT")).required()
         watch = Watch(tmp_path, runs=list)
-        (seen,) = watch.look()
+        (seen,) = watch.poll()
         watch.close()
         assert main(["status", "--home", str(tmp_path)]) == 0
         listed = capsys.readouterr().out.splitlines()[1].split()[2]
-        return {handle.status, row["status"], standing.status, seen.facts.status, listed}
+        return {handle.status, row["status"], found.status, seen.status.status, listed}
 
     return look
 
@@ -98,5 +98,7 @@ def test_the_end_is_that_of_the_last_start(rehearse, statuses):
 
 @pytest.mark.parametrize("body", [None, {"state": {"done": False, "cursor": LONG}}])
 def test_what_names_no_end_has_ended_only_if_it_was_stopped(body):
-    assert not has_ended(body)
-    assert has_ended({"state": {"done": True, "cursor": SHORT}})
+    assert status_of_document(body, locked=False) == "idle"
+    ended = {"state": {"done": True, "cursor": SHORT}}
+    assert status_of_document(ended, locked=False) == "done"
+    assert status_of_document(ended, locked=True) == "running"

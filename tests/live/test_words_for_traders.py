@@ -98,7 +98,7 @@ def test_tradenb_report_draws_the_price_from_files_that_are_those_of_the_run(tmp
     assert 'id="price"' in page.read_text()
     assert main(given) == 0
     assert 'id="price"' not in page.read_text()
-    assert "no price chart: the candles of exchange" in page.read_text()
+    assert "no price chart: no candle source for exchange" in page.read_text()
     (files / "BTCUSDT.parquet").unlink()
     (files / "other.parquet").rename(files / "BTCUSDT.parquet")
     capsys.readouterr()

@@ -23,8 +23,8 @@ from tradenb.engine.serialise import event_to_row
 from tradenb.live.live_run import record_of
 from tradenb.live.loop import active_runs as living
 from tradenb.panel.button_requests import marker_of
-from tradenb.panel.refresh_thread import pump
-from tradenb.panel.watch_runs import place_of
+from tradenb.panel.refresh_thread import refresh_thread
+from tradenb.panel.watch_runs import location_of
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Key, find_home
@@ -49,19 +49,19 @@ def lines(monkeypatch):
     monkeypatch.setattr(comm, "create_comm", Line)
 
 
-def said(dashboard):
+def sent_by(dashboard):
     """The messages of our own that were sent."""
     sent = [data for data in dashboard.comm.sent if data.get("method") == "custom"]
     return [data["content"] for data in sent]
 
 
-def hear(dashboard, **message):
+def send_to(dashboard, **message):
     dashboard._handle_custom_msg(message, [])
 
 
 def ask(dashboard, kind, id="0123456789ab", key="rehearsal:BTCUSDT:swing"):
-    hear(dashboard, type="ask", id=id, kind=kind, key=key, wall=time.time_ns() // 1_000_000)
-    return said(dashboard)[-1]
+    send_to(dashboard, type="request", id=id, kind=kind, key=key, wall=time.time_ns() // 1_000_000)
+    return sent_by(dashboard)[-1]
 
 
 def state_size(dashboard):
@@ -71,8 +71,8 @@ def state_size(dashboard):
 
 def seen(dashboard):
     """The number of the last event that its thread has read."""
-    (found,) = dashboard.board.watch._seen.values()
-    return found.story.last_seq
+    (found,) = dashboard.model.watch._known.values()
+    return found.replica.last_seq
 
 
 def running(rehearse):
@@ -87,9 +87,9 @@ def test_a_dashboard_shows_a_run_and_follows_it(rehearse, dashboards):
     (row,) = shown.rows
     assert (row["symbol"], row["strategy"], row["status"]) == ("BTCUSDT", "swing", "running")
     assert row["control"] is not None
-    before = shown.board.total
-    until(lambda: shown.board.total > before, "another event")
-    appended = until(lambda: [m for m in said(shown) if m["type"] == "append"], "a message")
+    before = shown.model.total
+    until(lambda: shown.model.total > before, "another event")
+    appended = until(lambda: [m for m in sent_by(shown) if m["type"] == "append"], "a message")
     assert appended[0]["after"] <= before
     numbers = [row[0] for message in appended for row in message["rows"]]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
@@ -113,7 +113,7 @@ def test_stop_ends_a_run_gracefully_and_says_who_took_it(rehearse, dashboards):
     run = running(rehearse)
     shown = dashboards()
     assert ask(shown, "stop") == {
-        "type": "taken", "id": "0123456789ab", "channel": "kernel", "words": "",
+        "type": "accepted", "id": "0123456789ab", "channel": "kernel", "words": "",
     }  # fmt: skip
     assert run.wait(60)
     assert run.status == "done"
@@ -146,14 +146,14 @@ def test_what_is_no_request_is_refused_with_words(rehearse, dashboards, message)
     shown = dashboards()
     reply = ask(shown, **message)
     assert reply["channel"] == "none"
-    assert "no request" in reply["words"]
+    assert "not a request" in reply["words"]
 
 
 def test_a_request_to_a_run_that_ended_leaves_no_file_for_the_next(rehearse, dashboards):
     run = rehearse(end=SHORT)
     shown = dashboards()
     assert run.wait(60)
-    assert ask(shown, "stop")["words"] == "nobody runs it any more"
+    assert ask(shown, "stop")["words"] == "the run has ended"
     folder = find_home().rehearsal.control(Key("swing", "BTCUSDT"))
     assert list(folder.iterdir()) == []
 
@@ -161,26 +161,26 @@ def test_a_request_to_a_run_that_ended_leaves_no_file_for_the_next(rehearse, das
 def test_nonsense_from_a_view_is_passed_over(dashboards):
     shown = dashboards()
     for message in ({}, {"type": "???"}, {"type": None}):
-        hear(shown, **message)
+        send_to(shown, **message)
     shown._handle_custom_msg("text", [])
-    assert said(shown) == []
+    assert sent_by(shown) == []
 
 
 def test_a_view_that_missed_something_gets_all_events(rehearse, dashboards):
     run = rehearse(end=SHORT)
     assert run.wait(60)
     shown = dashboards()
-    hear(shown, type="events")
-    message = said(shown)[-1]
-    assert (message["type"], message["total"]) == ("events", shown.board.total)
-    assert message["rows"] == list(shown.board.events)
+    send_to(shown, type="events")
+    message = sent_by(shown)[-1]
+    assert (message["type"], message["total"]) == ("events", shown.model.total)
+    assert message["rows"] == list(shown.model.events)
 
 
 def test_the_state_that_a_reloaded_page_gets_has_the_newest_events(rehearse, dashboards):
     running(rehearse)
     shown = dashboards()
-    before = shown.board.total
-    until(lambda: shown.board.total > before, "another event")
+    before = shown.model.total
+    until(lambda: shown.model.total > before, "another event")
     state = shown.get_state()["events"]
     assert state["total"] > before
     assert state["rows"][-1][0] == state["total"]
@@ -215,7 +215,7 @@ def test_twenty_thousand_events_leave_the_state_small(dashboards):
         for seq in range(1, 20_001)
     ]  # fmt: skip
     journal.append(rows[:5_000])
-    until(lambda: shown.board.total >= 1, "the first events")
+    until(lambda: shown.model.total >= 1, "the first events")
     gc.collect()
     tracemalloc.start()
     for first in range(5_000, 20_000, 5_000):
@@ -225,17 +225,17 @@ def test_twenty_thousand_events_leave_the_state_small(dashboards):
     until(lambda: gc.collect() >= 0 and tracemalloc.get_traced_memory()[0] < 5_000_000, "the rest")
     tracemalloc.stop()
     assert state_size(shown) < 200_000
-    assert max(len(json.dumps(message)) for message in said(shown)) < 200_000
+    assert max(len(json.dumps(message)) for message in sent_by(shown)) < 200_000
 
 
 def test_where_nobody_looks_next_to_nothing_is_sent(rehearse, dashboards):
     running(rehearse)
     shown = dashboards()
-    shown._attention.heard = float("-inf")
+    shown._pace.answered = float("-inf")
     until(lambda: shown.comm.sent, "a message")
     sent = len(shown.comm.sent)
     for _ in range(50):
-        shown.feed()
+        shown.refresh()
     assert len(shown.comm.sent) - sent <= 2
 
 
@@ -247,7 +247,7 @@ def test_the_thread_ends_with_the_last_dashboard(dashboards):
     assert "tradenb-panel" in [thread.name for thread in threading.enumerate()]
     second.close()
     assert "tradenb-panel" not in [thread.name for thread in threading.enumerate()]
-    assert pump._fed == []
+    assert refresh_thread._dashboards == []
 
 
 def test_a_frozen_dashboard_keeps_its_last_picture_and_its_thread_ends(rehearse, dashboards):
@@ -268,7 +268,7 @@ def test_a_frozen_dashboard_does_not_show_a_run_that_ended_elsewhere_as_running(
     assert rehearse(end=SHORT).wait(60)
     monkeypatch.setattr(living, "_runs", WeakSet())  # as if it were another process's
     held = True
-    monkeypatch.setattr("tradenb.panel.watch_runs.is_locked", lambda *_: held)
+    monkeypatch.setattr("tradenb.live.status.run_files.is_locked", lambda *_: held)
     shown = dashboards()
     assert shown.rows[0]["status"] == "running"
     held = False
@@ -312,7 +312,7 @@ def test_a_stop_goes_through_when_no_file_can_be_written(rehearse, dashboards, m
     assert ask(shown, "stop")["channel"] == "kernel"
     assert run.wait(60)
     assert run.status == "done"
-    assert place_of(record_of(run)).key == Key("swing", "BTCUSDT")
+    assert location_of(record_of(run)).key == Key("swing", "BTCUSDT")
 
 
 def test_a_home_that_is_no_path_is_an_error_and_leaves_nothing_behind(monkeypatch):

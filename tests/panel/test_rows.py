@@ -10,24 +10,23 @@ import pytest
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
 from tradenb.core.signal import Signal
-from tradenb.panel.dashboard_rows import event_row, progress_of, row_of
-from tradenb.panel.facts import Facts
-from tradenb.panel.health import health_of
-from tradenb.panel.replica import Story
+from tradenb.live.status.run_status import RunStatus
+from tradenb.panel.dashboard_rows import event_row, health_of, progress_of, row_of
+from tradenb.panel.replica import Replica
 
 MINUTE = 60_000
 LONG = Signal("s1", "BTCUSDT", "dip", "long", 100.0, 104.0, 98.0, 60, None, None, 0)
 SHORT = LONG._replace(position="short", take_profit=96.0, stop_loss=102.0)
 
 
-def facts(**more):
+def status(**more):
     state = State("BTCUSDT", "dip", 15 * MINUTE, 30 * MINUTE, LONG, 20 * MINUTE)
     given = {"state": state, "price": 101.0, "age_s": 12.0} | more
-    return Facts("BTCUSDT", "dip", "live", "home", given.pop("status", "running"), **given)
+    return RunStatus("BTCUSDT", "dip", "live", "home", given.pop("status", "running"), **given)
 
 
 def row(**more):
-    return row_of(facts(**more), Story())
+    return row_of(status(**more), Replica())
 
 
 @pytest.mark.parametrize(
@@ -54,7 +53,7 @@ def test_an_open_position_shows_its_levels_and_what_it_would_bring():
 
 
 def test_a_scheduled_signal_has_levels_and_no_result():
-    state = facts().state._replace(opened_at=None)
+    state = status().state._replace(opened_at=None)
     shown = row(state=state)
     assert (shown["scheduled"], shown["progress"], shown["pnl"]) == (True, None, "")
     assert shown["entry"] == "100.00"
@@ -66,9 +65,9 @@ def test_a_run_without_a_position_shows_none():
 
 
 def test_where_no_price_was_saved_it_is_that_of_the_last_event_and_says_so():
-    story = Story()
-    story.fold([Event(1, 5 * MINUTE, "BTCUSDT", "dip", "opened", LONG, 100.5, mode="live")])
-    shown = row_of(facts(price=None), story)
+    replica = Replica()
+    replica.fold([Event(1, 5 * MINUTE, "BTCUSDT", "dip", "opened", LONG, 100.5, mode="live")])
+    shown = row_of(status(price=None), replica)
     assert (shown["price"], shown["as_of"]) == ("100.50", "1970-01-01 00:05 UTC")
 
 
@@ -93,17 +92,16 @@ def test_the_status_says_when_a_run_is_in_trouble(known, status, trouble):
 
 
 def test_a_run_that_is_being_stopped_says_so():
-    state = facts().state._replace(stopping=True)
-    assert row(state=state)["status"] == "stopping"
+    assert row(stopping=True)["status"] == "stopping"
 
 
 def test_events_that_do_not_end_with_the_position_are_doubted():
-    story = Story()
-    story.fold([Event(1, MINUTE, "BTCUSDT", "dip", "skipped", mode="live")])
-    known = facts(last_event_seq=1)
-    assert row_of(known, story)["doubt"] == "the events do not end with the position of the state"
+    replica = Replica()
+    replica.fold([Event(1, MINUTE, "BTCUSDT", "dip", "skipped", mode="live")])
+    known = status(last_event_seq=1)
+    assert row_of(known, replica)["doubt"] == "the events do not end with the position of the state"
     behind = dataclasses.replace(known, last_event_seq=2)
-    assert row_of(behind, story)["doubt"] == ""
+    assert row_of(behind, replica)["doubt"] == ""
 
 
 def test_what_is_not_saved_or_old_is_doubted():
@@ -122,13 +120,13 @@ def test_what_is_not_saved_or_old_is_doubted():
     ],
 )
 def test_the_health_line_is_as_red_as_the_worst_run(known, level):
-    found = [facts(**each) for each in known]
-    shown = health_of(found, [row_of(each, Story()) for each in found], errors=0)
+    found = [status(**each) for each in known]
+    shown = health_of(found, [row_of(each, Replica()) for each in found], errors=0)
     assert shown["level"] == level
 
 
 def test_the_health_line_counts_errors_and_measures_lateness():
-    found = [facts(lateness_s=(2.0, 3.0, 9.5))]
+    found = [status(lateness_s=(2.0, 3.0, 9.5))]
     shown = health_of(found, [row()], errors=3)
     assert shown["words"] == ["1 of 1 run running", "3 errors"]
     assert shown["lateness"] == "ticks 3.0 s after the close, at most 9.5 s"
@@ -145,7 +143,7 @@ def test_the_health_line_counts_errors_and_measures_lateness():
     ],
 )
 def test_fault_56_the_health_line_says_when_the_clock_is_off(ahead, words, level):
-    shown = health_of([facts(clock_ahead_ms=ahead), facts()], [row(), row()], errors=0)
+    shown = health_of([status(clock_ahead_ms=ahead), status()], [row(), row()], errors=0)
     assert shown["words"] == ["2 of 2 runs running", *words]
     assert shown["level"] == level
 
@@ -153,9 +151,9 @@ def test_fault_56_the_health_line_says_when_the_clock_is_off(ahead, words, level
 def test_words_of_users_are_cut_and_everything_is_json():
     long = Signal("s" * 500, "S" * 500, "<b>", "long", 1e-9, 2e-9, 5e-10, 1, None, "n" * 900, 0)
     state = State("S" * 500, "<b>", MINUTE, MINUTE, long, MINUTE)
-    known = Facts("S" * 500, "<b>", "live", "h", "running", state=state, error="e" * 9_000,
+    known = RunStatus("S" * 500, "<b>", "live", "h", "running", state=state, error="e" * 9_000,
                   trace="t" * 90_000, price=1e-9)  # fmt: skip
-    shown = row_of(known, Story())
+    shown = row_of(known, Replica())
     event = Event(1, MINUTE, "S" * 50, "<b>", "opened", long, 1.0, note="n" * 900, mode="live")
     assert len(json.dumps(shown, allow_nan=False)) < 6_000
     assert len(json.dumps(event_row(event, "live", 1), allow_nan=False)) < 600

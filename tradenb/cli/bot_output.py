@@ -64,12 +64,15 @@ class Reader:
         self.say({"event": facts}, words)
 
     def end(self, runs: Sequence[RunRecord]) -> None:
-        """Say how the runs stand at the end."""
+        """Say how the runs are at the end."""
+        from tradenb.live.status.run_status import status_of_run
+
+        found = [status_of_run(run) for run in runs]
         facts = [
-            {"id": run.id, "status": run.status, "state": run.describe(), "saved": run.saved}
-            for run in runs
+            {"id": each.id, "status": each.status, "state": each.holds, "saved": each.saved}
+            for each in found
         ]
-        words = "\n".join(f"{run.id}: {run.status}, {run.describe()}" for run in runs)
+        words = "\n".join(f"{each.id}: {each.status}, {each.holds}" for each in found)
         self.say({"ended": facts}, words)
 
     def say(self, facts: dict[str, Any], words: str) -> None:

@@ -156,7 +156,7 @@ def _kill(disk: DiskFilesystem, home: Home) -> Iterator[Check]:
 
 
 def _locks(disk: DiskFilesystem, home: Home) -> Iterator[Check]:
-    from tradenb.live.status.listing import is_locked
+    from tradenb.live.status.run_files import is_locked
 
     held = [key for key in _keys(disk, home) if is_locked(disk, home.lock(key))]
     for key in held:

@@ -9,34 +9,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.core.events import Event
-from tradenb.core.lifecycle.state import State
 from tradenb.core.risk import Held
 from tradenb.engine.arguments import label_of
-from tradenb.engine.serialise import from_record, row_to_event
 from tradenb.errors import StateError
-from tradenb.live.status.listing import has_ended, is_locked, status_of
-from tradenb.live.status.run_report import Reported
+from tradenb.live.status.report_methods import ReportMethods
+from tradenb.live.status.run_files import RunFiles
+from tradenb.live.status.run_status import RunStatus, with_last_error
 from tradenb.store.control import RequestKind, send
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.event_journal import Journal
 from tradenb.store.journal.recording import LivedFile
-from tradenb.store.lock import holder_of
-from tradenb.store.paths import REHEARSAL, Home, Key, find_home
+from tradenb.store.paths import Home, Key, find_home
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tradenb.live.loop.record import Status
-    from tradenb.live.status.run_files import Account
+    from tradenb.live.status.run_report import RunReport
 
 log = logging.getLogger("tradenb")
 
 _LOOK_EVERY_S: Final = 0.1
-_HINTS: Final = (".position", ".events()", ".stop()", ".flatten()", ".release()")
 
 
-class AttachedRun(Reported):
+class AttachedRun(ReportMethods):
     """A live run that another process holds, or held.
 
     Attributes
@@ -48,25 +44,23 @@ class AttachedRun(Reported):
     def __init__(self, home: Home, key: Key) -> None:
         self.symbol, self.strategy = key.symbol, key.strategy
         self.home = home.root
-        self._home = home
-        self._key = key
+        self._files = RunFiles(home, key)
         self._disk = DiskFilesystem()
 
     def __repr__(self) -> str:
-        what = "rehearsal " if self.home.name == REHEARSAL else ""
-        status = self.status
-        by = holder_of(self._disk, self._home.lock(self._key)) if status == "running" else None
-        return f"<attached {what}{self.id} {status}{'' if by is None else f', held by {by}'}>"
+        found = self._files.status()
+        what = "rehearsal " if found.mode == "rehearsal" else ""
+        by = f", held by {found.held_by}" if found.held_by else ""
+        return f"<attached {what}{self.id} {found.status}{by}>"
 
     def _repr_html_(self) -> str | None:
-        from tradenb.live.status.run_files import standing_on_disk
-        from tradenb.view.pages.live_html import standing_html
+        from tradenb.live.status.status_card import HINTS_ELSEWHERE, status_card
 
         try:
-            standing, _ = standing_on_disk(self._home, self._key)
+            found = self._files.required()
         except StateError:
             return None  # the plain form is all there is to show
-        return standing_html(standing, hints=_HINTS)
+        return status_card(with_last_error(found, self._files.events), hints=HINTS_ELSEWHERE)
 
     @property
     def id(self) -> str:
@@ -75,30 +69,28 @@ class AttachedRun(Reported):
 
     @property
     def status(self) -> Status:
-        """Running while somebody holds the lock; idle while a start goes on with it; else done.
+        """Running while a process holds the lock; idle if a start would resume it; else done.
 
         A run is done when it was ended by `stop`, a rehearsal also when it came to its end.
         """
-        if is_locked(self._disk, self._home.lock(self._key)):
-            return "running"
-        return status_of(has_ended(self.body), locked=False)
+        return self._status().status
 
     @property
     def position(self) -> Held | None:
         """The open signal, or None."""
-        state = self._state()
+        state = self._status().state
         return state.held if state is not None and state.is_open else None
 
     @property
     def scheduled(self) -> Held | None:
         """The signal that waits for its entry, or None."""
-        state = self._state()
+        state = self._status().state
         return state.held if state is not None and state.is_scheduled else None
 
     @property
     def body(self) -> dict[str, Any]:
         """The document as it is on disk."""
-        found = read_document(self._disk, self._home.document(self._key))
+        found = read_document(self._disk, self._files.home.document(self._files.key))
         return {} if found is None else found.body
 
     def stop(self) -> None:
@@ -133,13 +125,11 @@ class AttachedRun(Reported):
 
     def event_list(self, limit: int | None = None) -> list[Event]:
         """Return the same as records; no pandas needed."""
-        journal = Journal(self._disk, self._home.journal(self._key))
-        rows = journal.read() if limit is None else journal.tail(limit)
-        return [row_to_event(row) for row in rows]
+        return self._files.events(limit)
 
     def lived(self) -> Iterator[list[Any] | dict[str, Any]]:
         """Read the record of what it went through; for `tn.parity`."""
-        return LivedFile(self._disk, self._home.lived(self._key)).read()
+        return LivedFile(self._disk, self._files.home.lived(self._files.key)).read()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nobody runs it, at most `timeout` seconds; tell whether that came."""
@@ -150,17 +140,19 @@ class AttachedRun(Reported):
             time.sleep(_LOOK_EVERY_S)
         return True
 
-    def _account(self, *, charted: bool) -> Account:
+    def _run_report(self, *, with_candles: bool) -> RunReport:
         """Tell what the files say; candles are those of its exchange, kept or fetched."""
-        from tradenb.live.status.chart_candles import with_candles
-        from tradenb.live.status.run_files import account_of
+        from tradenb.live.status.chart_candles import add_candles
+        from tradenb.live.status.run_report import report_of_files
 
-        account = account_of(self._home, self._key)
-        return with_candles(account, self.home) if charted else account
+        report = report_of_files(self._files)
+        return add_candles(report, self.home) if with_candles else report
 
-    def _state(self) -> State | None:
-        body = self.body
-        return from_record(body["state"]) if body else None
+    def _status(self) -> RunStatus:
+        found = self._files.status()
+        if self._files.failure is not None and found.status != "running":
+            raise self._files.failure
+        return found
 
     def _send(self, kind: RequestKind, id: str | None = None, cancel_id: str | None = None) -> None:
         if kind == "stop" and self.status == "done":
@@ -169,7 +161,8 @@ class AttachedRun(Reported):
             raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
         id, cancel_id = label_of(id, "id"), label_of(cancel_id, "cancel_id")
         now = time.time_ns() // 1_000_000
-        send(self._disk, self._home, self._key, kind, wall=now, signal_id=id, cancel_id=cancel_id)
+        home, key = self._files.home, self._files.key
+        send(self._disk, home, key, kind, wall=now, signal_id=id, cancel_id=cancel_id)
 
 
 def attached(home: str | Path | None = None, *, ended: bool = False) -> list[AttachedRun]:
@@ -185,7 +178,7 @@ def attached(home: str | Path | None = None, *, ended: bool = False) -> list[Att
 
 def _is_wanted(run: AttachedRun, *, ended: bool) -> bool:
     try:
-        return run.status == "running" or (ended and bool(run.body))
-    except StateError as error:  # nobody holds it; the others must stay within reach
+        return run.status == "running" or (ended and run._status().state is not None)
+    except StateError as error:  # no process holds it; the others must stay within reach
         log.warning("%s is left out: %s", run.id, error)
         return False

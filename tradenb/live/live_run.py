@@ -14,18 +14,18 @@ from tradenb.errors import StateError, UsageError
 from tradenb.live.loop.record import RunRecord, Status
 from tradenb.live.loop.tick_result import tick_frame
 from tradenb.live.state.storage import Decision
-from tradenb.live.status.run_report import Reported
+from tradenb.live.status.report_methods import ReportMethods
 from tradenb.view.formatting import price
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tradenb.live.status.run_files import Account
+    from tradenb.live.status.run_report import RunReport
 
 _HEARTBEAT_S: Final = 0.1
 
 
-class LiveRun(Reported):
+class LiveRun(ReportMethods):
     """A live run of one strategy on one symbol; `tn.live.background` and `rehearse` return it."""
 
     def __init__(self, record: RunRecord) -> None:
@@ -39,10 +39,11 @@ class LiveRun(Reported):
         return f"<live {self.id} {self.status}{what}{saved}{failed}>"
 
     def _repr_html_(self) -> str:
-        from tradenb.live.status.run_status import standing_of
-        from tradenb.view.pages.live_html import standing_html
+        from tradenb.live.status.run_status import status_of_run, with_last_error
+        from tradenb.live.status.status_card import status_card
 
-        return standing_html(standing_of(self._record))
+        status = status_of_run(self._record)
+        return status_card(with_last_error(status, self._record.shelf.events))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return every form at once, for whoever shows it."""
@@ -167,11 +168,11 @@ class LiveRun(Reported):
         """Return the results of the last ticks, one row each."""
         return tick_frame([*self._record.history])
 
-    def _account(self, *, charted: bool) -> Account:
-        from tradenb.live.status.run_files import account_of_run
+    def _run_report(self, *, with_candles: bool) -> RunReport:
+        from tradenb.live.status.run_report import report_of_run
 
-        del charted  # its candles are here
-        return account_of_run(self._record)
+        del with_candles  # its candles are here
+        return report_of_run(self._record)
 
     def _decide(self, decision: Decision) -> None:
         if not self.undecided:

@@ -10,7 +10,8 @@ from tradenb.core.timeframe import iso
 from tradenb.engine.serialise import from_record
 from tradenb.errors import StateError
 from tradenb.live.state.storage import Decision
-from tradenb.live.status.listing import holding, is_locked
+from tradenb.live.status.run_files import is_locked
+from tradenb.live.status.run_status import holds
 from tradenb.store.control import send
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.document.envelope import Generation
@@ -61,7 +62,7 @@ def described(generation: Generation | None) -> str:
     body = generation.body
     state = from_record(body["state"])
     return (
-        f"{holding(state)}, candles up to {iso(state.cursor)} UTC, {len(state.trades)} closed "
+        f"{holds(state)}, candles up to {iso(state.cursor)} UTC, {len(state.trades)} closed "
         f"trades, generation {generation.seq} saved at {iso(body['saved_at'])} UTC"
     )
 

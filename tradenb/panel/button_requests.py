@@ -1,7 +1,7 @@
-"""Taking a request from the view: the same file that the view itself leaves through the server.
+"""Requests of the buttons: the same file that the view itself leaves through the server.
 
-Both channels leave one request under one number, so whichever comes first is obeyed and the other
-changes nothing. A request of this process's own run is looked for at once.
+Both channels leave one request under one number: the first to arrive is obeyed, the other changes
+nothing. A run of this process looks for the request at once.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from uuid import uuid4
 
 from tradenb.errors import StateError, StateWriteError, UsageError
 from tradenb.live.live_run import handle_of
-from tradenb.live.status.listing import is_locked
-from tradenb.panel.watch_runs import Place, Watch
+from tradenb.live.status.run_files import is_locked
+from tradenb.panel.watch_runs import Location, Watch
 from tradenb.store.atomic import make_folders, replace_whole
 from tradenb.store.control import RequestKind, send
 from tradenb.store.document.read import read_document
@@ -28,31 +28,33 @@ _MARKER: Final = "HOME"
 _LONGEST: Final = 64
 
 
-def take(watch: Watch, places: Mapping[str, Place], message: Mapping[str, Any]) -> str:
-    """Leave a request for a run; return who was first: "kernel", or "server" for the view itself.
+def accept(watch: Watch, locations: Mapping[str, Location], message: Mapping[str, Any]) -> str:
+    """Leave a request for a run; return which channel was first: "kernel", or "server".
 
     Raises
     ------
     UsageError
-        When the message is no request, or nobody runs what it is for.
+        When the message is not a request, or its run has ended.
     StateWriteError
         When it could not be written.
     """
-    place = places.get(str(message.get("key")))
+    location = locations.get(str(message.get("key")))
     kind, id = str(message.get("kind")), str(message.get("id"))
-    if place is None or not is_kind(kind) or not _ID.fullmatch(id):
-        raise UsageError("this is no request; reload the page")
+    if location is None or not is_kind(kind) or not _ID.fullmatch(id):
+        raise UsageError("this is not a request for a run; reload the page")
     disk = DiskFilesystem()
-    run = watch.run(place)
+    run = watch.own_run(location)
     wall = min(int(message.get("wall") or 0), time_ns() // 1_000_000)
-    if _is_known(disk, place, id):
+    if _is_known(disk, location, id):
         return "server"
     if not (
-        is_locked(disk, place.home.lock(place.key)) if run is None else run.status == "running"
+        is_locked(disk, location.home.lock(location.key))
+        if run is None
+        else run.status == "running"
     ):
-        raise UsageError("nobody runs it any more")
+        raise UsageError("the run has ended")
     try:
-        send(disk, place.home, place.key, kind, wall=wall, id=id)
+        send(disk, location.home, location.key, kind, wall=wall, id=id)
     except StateWriteError:
         if run is None or kind == "cancel":
             raise
@@ -68,17 +70,17 @@ def is_kind(kind: str) -> TypeGuard[RequestKind]:
     return kind in _KINDS
 
 
-def prepare(place: Place) -> None:
-    """Make the folder that requests to a run are left in: the server makes none."""
-    make_folders(DiskFilesystem(), place.home.control(place.key))
+def prepare(location: Location) -> None:
+    """Make the folder for requests to a run: the Jupyter server makes none."""
+    make_folders(DiskFilesystem(), location.home.control(location.key))
 
 
 def marker_of(home: Home) -> str:
-    """Return what stands in a file under a home, by which the view finds it on the server."""
+    """Return the text of a file under a home, by which the view finds the home on the server."""
     disk = DiskFilesystem()
     path = home.data / "control" / _MARKER
     try:
-        return disk.read(path, limit=_LONGEST).decode("ascii", "replace").strip()
+        return disk.read(path, limit=_LONGEST).decode("ascii", "relocation").strip()
     except FileNotFoundError:
         made = uuid4().hex
         make_folders(disk, path.parent)
@@ -86,13 +88,13 @@ def marker_of(home: Home) -> str:
         return made
 
 
-def _is_known(disk: DiskFilesystem, place: Place, id: str) -> bool:
+def _is_known(disk: DiskFilesystem, location: Location, id: str) -> bool:
     """Tell whether a request is there already, or was obeyed."""
-    folder = place.home.control(place.key)
+    folder = location.home.control(location.key)
     try:
         if any(name.endswith(f"-{id}.json") for name in disk.names(folder)):
             return True
-        found = read_document(disk, place.home.document(place.key))
+        found = read_document(disk, location.home.document(location.key))
     except (OSError, StateError):
         return False
     return found is not None and id in found.body["taken"]

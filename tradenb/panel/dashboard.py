@@ -1,12 +1,11 @@
-"""`tn.dashboard()`: the widget. Values only, sent by the pump's thread at a bounded rate and size.
+"""`tn.dashboard()`: the widget. Values only, sent by one thread at a bounded rate and size.
 
-Events are appended by messages; whoever opens the page later gets the newest of them with the
-state. Requests come as messages too, and as files that the view leaves through the server itself.
+Events are appended by messages; a page that is opened later gets the newest of them with the state.
+Requests come as messages too, and as files that the view leaves through the server itself.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -21,25 +20,23 @@ import traitlets
 
 from tradenb.call_errors import explained
 from tradenb.errors import StateError, TradenbError
-from tradenb.panel.attention import Attention
-from tradenb.panel.button_requests import marker_of, prepare, take
-from tradenb.panel.dashboard_model import Board
-from tradenb.panel.offline_file import Sheet
-from tradenb.panel.refresh_thread import pump
-from tradenb.panel.static_fallback import Still, publish, script_of_view, style
+from tradenb.panel.button_requests import accept, marker_of, prepare
+from tradenb.panel.dashboard_model import DashboardModel
+from tradenb.panel.offline_file import OfflineFile
+from tradenb.panel.refresh_thread import KernelProbe, RefreshPace, refresh_thread
+from tradenb.panel.static_fallback import StaticFallback, publish, script_of_view, style
 from tradenb.panel.static_html import dashboard_html
 from tradenb.panel.watch_runs import Watch
 
-_PROBE_S: Final = 2.0
-_SHOWN: Final = ("rows", "more", "health", "pictures")
+_VALUES: Final = ("rows", "more", "health", "pictures")
 # The picture comes beside it, as an output of its own.
 _NO_PAGE: Final = "<!-- the picture is below -->"
 
 
 def _current_events(_: object, widget: Dashboard) -> dict[str, Any]:
-    """Return the newest events, whatever the trait was set to: made when somebody asks."""
-    with widget._feeding:
-        return {"total": widget.board.total, "rows": [*widget.board.events]}
+    """Return the newest events, whatever the trait was set to: made when a page asks."""
+    with widget._refreshing:
+        return {"total": widget.model.total, "rows": [*widget.model.events]}
 
 
 class Dashboard(anywidget.AnyWidget):
@@ -56,27 +53,27 @@ class Dashboard(anywidget.AnyWidget):
     chosen = traitlets.Unicode("").tag(sync=True)
     beat = traitlets.Int(0).tag(sync=True)
     frozen = traitlets.Bool(False).tag(sync=True)
-    still = traitlets.Unicode("").tag(sync=True)
+    fallback = traitlets.Unicode("").tag(sync=True)
     events = traitlets.Int(0).tag(sync=True, to_json=_current_events)
 
     def __init__(self, home: str | Path | None = None) -> None:
-        self.board = Board(Watch(home))
-        self._still = Still(uuid4().hex)
-        self._sheet = Sheet(self.board.watch.home, self._still.id)
-        self._folder = str(self.board.watch.home.root)
-        self._free = _Free()
-        self._attention = Attention(monotonic())
-        self._feeding = threading.RLock()
-        self.board.look()
-        super().__init__(events=1, still=self._still.id)
+        self.model = DashboardModel(Watch(home))
+        self._fallback = StaticFallback(uuid4().hex)
+        self._offline = OfflineFile(self.model.watch.home, self._fallback.id)
+        self._folder = str(self.model.watch.home.root)
+        self._kernel = KernelProbe()
+        self._pace = RefreshPace(monotonic())
+        self._refreshing = threading.RLock()
+        self.model.poll()
+        super().__init__(events=1, fallback=self._fallback.id)
         self._show()
-        self.on_msg(self._hear)
+        self.on_msg(self._on_message)
         self.observe(self._choose, "chosen")
-        pump.add(self)
+        refresh_thread.add(self)
 
     def __repr__(self) -> str:
-        words = " · ".join(self.board.health.get("words", ()))
-        return f"<dashboard of {self.board.watch.home.root}: {words}>"
+        words = " · ".join(self.model.health.get("words", ()))
+        return f"<dashboard of {self.model.watch.home.root}: {words}>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Add a static picture for where no widgets are."""
@@ -84,7 +81,7 @@ class Dashboard(anywidget.AnyWidget):
         if made is None:
             return None
         data, metadata = made
-        page = dashboard_html(self.board)
+        page = dashboard_html(self.model)
         return {**data, "text/html": page, "text/plain": repr(self)}, metadata
 
     def _ipython_display_(self) -> None:
@@ -94,136 +91,121 @@ class Dashboard(anywidget.AnyWidget):
             return
         data, metadata = made
         publish({**data, "text/html": _NO_PAGE}, metadata)
-        with self._feeding:
-            self._still.display(self.board, self._folder, _beside(self._folder))
+        with self._refreshing:
+            self._fallback.display(self.model, self._folder, _beside(self._folder))
             if self.frozen:
-                self._still.finish(self.board)
+                self._fallback.finish(self.model)
 
-    def feed(self) -> None:
-        """Look at the runs and send what has changed, if anybody looks; any thread."""
-        with self._feeding:
+    def refresh(self) -> None:
+        """Poll the runs and send what has changed, if somebody looks; any thread."""
+        with self._refreshing:
             now = monotonic()
-            free = self._free.now(now)
-            due = self._attention.due(now, free=free)
+            free = self._kernel.is_free(now)
+            due = self._pace.due(now, free=free)
             if due == "all":
-                self._attention.looked(now, self._look())
-                self._still.renew(self.board, self._folder, _beside(self._folder), now)
-            if due != "nothing" and now - self._attention.beat >= 1.0:
+                self._pace.note_sent(now, self._send_changes())
+                if self._fallback.displayed:
+                    self._fallback.replace(self.model, self._folder, _beside(self._folder), now)
+            # A beat says that the kernel lives; a view that misses some calls it gone.
+            if due != "nothing" and now - self._pace.beat >= 1.0:
                 self.beat = time_ns() // 1_000_000
-                self._attention.beaten(now)
-            self._leave(now, free=free)
+                self._pace.note_beat(now)
+            self._keep_offline(now, free=free)
 
     def freeze(self) -> None:
         """Show this moment from now on, without buttons; the runs go on."""
-        pump.remove(self)
-        with self._feeding:
+        refresh_thread.remove(self)
+        with self._refreshing:
             if not self.frozen:
-                self.board.watch.look_anew()
-                self._look()
+                # The last picture stays: it must not show a run that ended a moment ago as running.
+                self.model.watch.forget_locks()
+                self._send_changes()
                 self.frozen = True
-                self._still.finish(self.board)
-            self._sheet.remove()
-        self.board.watch.close()
+                self._fallback.finish(self.model)
+            self._offline.remove()
+        self.model.watch.close()
 
     def close(self) -> None:
         """Remove the widget from the page; the runs go on."""
-        pump.remove(self)
-        if hasattr(self, "_feeding"):  # a widget that could not be made is closed as well
-            with self._feeding:
-                self._sheet.remove()
-            self.board.watch.close()
+        refresh_thread.remove(self)
+        if hasattr(self, "_refreshing"):  # a widget that could not be made is closed as well
+            with self._refreshing:
+                self._offline.remove()
+            self.model.watch.close()
         super().close()
 
-    def _leave(self, now: float, *, free: bool) -> None:
-        """Leave what is shown as a file while the kernel cannot be asked for it."""
-        if free or not self.board.rows:
-            self._sheet.remove()
+    def _keep_offline(self, now: float, *, free: bool) -> None:
+        """Keep what is shown in a file while a page cannot get it from the kernel."""
+        if free or not self.model.rows:
+            if self._offline.written is not None:
+                self._offline.remove()
             return
-        shown = {name: getattr(self.board, name) for name in _SHOWN}
+        shown = {name: getattr(self.model, name) for name in _VALUES}
         events = _current_events(None, self)
-        self._sheet.write({**shown, "homes": self.homes, "events": events}, now)
+        self._offline.write({**shown, "homes": self.homes, "events": events}, now)
 
-    def _look(self) -> int:
+    def _send_changes(self) -> int:
         """Send what has changed; return how many bytes that was, about."""
-        before = self.board.total
-        fresh = self.board.look()
+        before = self.model.total
+        fresh = self.model.poll()
         size = self._show()
         if fresh:
-            self.send({"type": "append", "after": before, "total": self.board.total, "rows": fresh})
+            self.send({"type": "append", "after": before, "total": self.model.total, "rows": fresh})
             size += len(json.dumps(fresh))
         return size
 
     def _show(self) -> int:
-        board = self.board
+        model = self.model
         self._prepare()
         size = 0
-        for name in _SHOWN:
-            value = getattr(board, name)
+        for name in _VALUES:
+            value = getattr(model, name)
             if value != getattr(self, name):
                 size += len(json.dumps(value))
                 setattr(self, name, value)
         return size
 
     def _prepare(self) -> None:
-        """Make the folders of requests to running runs, and say how their homes are found."""
-        places = self.board.places()
+        """Make the folders for requests to running runs, and say how their homes are found.
+
+        A view can leave a request only in a folder that is there: the Jupyter server makes none.
+        """
+        locations = self.model.locations()
         homes = dict(self.homes)
-        for row in self.board.rows:
-            place = places[row["key"]]
-            root = str(place.home.root)
+        for row in self.model.rows:
+            location = locations[row["key"]]
+            root = str(location.home.root)
             if row["control"] is None:
                 continue
             with contextlib.suppress(OSError, StateError):
-                prepare(place)
+                prepare(location)
                 if root not in homes:
-                    homes[root] = {"id": marker_of(place.home), "beside": _beside(root)}
+                    homes[root] = {"id": marker_of(location.home), "beside": _beside(root)}
         if homes != self.homes:
             self.homes = homes
 
     def _choose(self, change: dict[str, Any]) -> None:
-        self.board.chosen = change["new"]
-        pump.wake()
+        self.model.chosen = change["new"]
+        refresh_thread.wake()
 
-    def _hear(self, _: object, message: Any, __: object) -> None:
-        """Take a message of a view; on whichever thread the kernel hears it."""
-        self._attention.heard = monotonic()
+    def _on_message(self, _: object, message: Any, __: object) -> None:
+        """Handle a message of a view; on any thread of the kernel."""
+        self._pace.answered = monotonic()  # whatever it says: somebody looks
         match message.get("type") if isinstance(message, dict) else None:
-            case "ask":
+            case "request":
                 self._answer(message)
             case "events":
                 self.send({"type": "events", **_current_events(None, self)})
-        pump.wake()
+        refresh_thread.wake()
 
     def _answer(self, message: dict[str, Any]) -> None:
-        reply = {"type": "taken", "id": str(message.get("id"))}
+        reply = {"type": "accepted", "id": str(message.get("id"))}
         try:
-            channel = take(self.board.watch, self.board.places(), message)
+            channel = accept(self.model.watch, self.model.locations(), message)
         except TradenbError as error:
             self.send({**reply, "channel": "none", "words": str(error)})
         else:
             self.send({**reply, "channel": channel, "words": ""})
-
-
-class _Free:
-    """Whether the kernel's loop answers, or a cell keeps it busy."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        with contextlib.suppress(RuntimeError):
-            self._loop = asyncio.get_running_loop()
-        self._asked: float | None = None
-        self._answered = threading.Event()
-
-    def now(self, now: float) -> bool:
-        if self._loop is None:
-            return True
-        if self._asked is None or self._answered.is_set():
-            self._answered.clear()
-            self._asked = now
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._answered.set)
-            return True
-        return now - self._asked < _PROBE_S
 
 
 def _beside(root: str) -> str:

@@ -1,6 +1,6 @@
 """What a dashboard shows, as plain values: rows, health line, pictures and the newest events.
 
-Each look makes them anew from the replicas; the widget sends what has changed. All of it is
+Each poll makes them anew from the replicas; the widget sends what has changed. All of it is
 bounded, however many runs and events there are.
 """
 
@@ -14,17 +14,16 @@ from typing import Any
 
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE
-from tradenb.panel.dashboard_rows import Row, event_row, order_of, row_of
-from tradenb.panel.health import health_of
+from tradenb.panel.dashboard_rows import Row, event_row, health_of, order_of, row_of
 from tradenb.panel.replica import MOST_EVENTS
-from tradenb.panel.watch_runs import MOST_RUNS, Look, Place, Watch
+from tradenb.panel.watch_runs import MOST_RUNS, Location, Watch, WatchedRun
 from tradenb.store.paths import encoded
 from tradenb.view.svg.equity_svg import equity_svg
 from tradenb.view.svg.price_svg import price_svg
 
 
 @dataclass
-class Board:
+class DashboardModel:
     """What is shown, and where it comes from.
 
     Attributes
@@ -51,100 +50,99 @@ class Board:
     pictures: dict[str, str] = field(default_factory=dict)
     events: deque[list[Any]] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
     total: int = 0
-    _told: dict[Place, int] = field(default_factory=dict)
+    _sent: dict[Location, int] = field(default_factory=dict)
     _errors: int = 0
     _drawn: tuple[Any, ...] = ()
 
-    def look(self) -> list[list[Any]]:
-        """Look at all runs and return the events that are new, oldest first."""
-        looks = sorted(self.watch.look(), key=lambda look: order_of(look.facts))
-        shown = looks[:MOST_RUNS]
-        self.more = len(looks) - len(shown)
-        self.rows = [_row(look) for look in shown]
+    def poll(self) -> list[list[Any]]:
+        """Poll all runs and return the events that are new, oldest first."""
+        runs = sorted(self.watch.poll(), key=lambda run: order_of(run.status))
+        shown = runs[:MOST_RUNS]
+        self.more = len(runs) - len(shown)
+        self.rows = [_row(run) for run in shown]
         errors = self.watch.error_count
-        self.health = health_of([look.facts for look in shown], self.rows, errors)
+        self.health = health_of([run.status for run in shown], self.rows, errors)
         self._draw(shown)
-        return self._fresh(looks)
+        return self._fresh(runs)
 
-    def places(self) -> dict[str, Place]:
+    def locations(self) -> dict[str, Location]:
         """Return where the runs are, by key."""
-        return {
-            row["key"]: row_place for row, row_place in zip(self.rows, self._where, strict=True)
-        }
+        keys = (row["key"] for row in self.rows)
+        return dict(zip(keys, self._locations, strict=True))
 
-    def _draw(self, looks: Sequence[Look]) -> None:
-        self._where = [look.place for look in looks]
-        chosen = next((look for look in looks if look.facts.key == self.chosen), None)
-        drawable = (look for look in looks if look.facts.candles is not None)
-        look = chosen or next(drawable, next(iter(looks), None))
-        if look is None:
+    def _draw(self, runs: Sequence[WatchedRun]) -> None:
+        self._locations = [run.location for run in runs]
+        chosen = next((run for run in runs if run.status.key == self.chosen), None)
+        drawable = (run for run in runs if run.candles is not None)
+        run = chosen or next(drawable, next(iter(runs), None))
+        if run is None:
             self.pictures = {}
             return
-        facts, story = look.facts, look.story
-        state = facts.state
-        now = (facts.key, story.last_seq, None if state is None else (state.cursor, state.signal))
+        state, key = run.status.state, run.status.key
+        now = (key, run.replica.last_seq, None if state is None else (state.cursor, state.signal))
+        # Drawing costs more than all the rest: only when a candle or an event came.
         if now == self._drawn:
             return
         self._drawn = now
-        self.pictures = {"key": facts.key, "price": _price(look), "equity": _equity(look)}
+        self.pictures = {"key": key, "price": _price(run), "equity": _equity(run)}
 
-    def _fresh(self, looks: Sequence[Look]) -> list[list[Any]]:
+    def _fresh(self, runs: Sequence[WatchedRun]) -> list[list[Any]]:
         found: list[tuple[int, int, str, Event]] = []
-        for look in looks:
-            before = self._told.get(look.place, 0)
-            self._told[look.place] = look.story.last_seq
-            mode: str = look.facts.mode
+        for run in runs:
+            before = self._sent.get(run.location, 0)
+            self._sent[run.location] = run.replica.last_seq
+            mode: str = run.status.mode
             found += [
                 (event.wall or event.at, event.seq, mode, event)
-                for event in look.story.events
+                for event in run.replica.events
                 if event.seq > before
             ]
-        heard = self.watch.error_count - self._errors
+        # Errors of the loop are in no journal; they come from the bus, in the order of time.
+        count = self.watch.error_count - self._errors
         self._errors = self.watch.error_count
-        for event in list(self.watch.errors)[-heard:] if heard else []:
-            found.append((event.wall or event.at, 0, self._mode_of(event, looks), event))
+        for event in list(self.watch.errors)[-count:] if count else []:
+            found.append((event.wall or event.at, 0, self._mode_of(event, runs), event))
         found.sort(key=lambda item: item[:3])
         rows = []
-        for _, _, told_in, event in found:
+        for _, _, mode, event in found:
             self.total += 1
-            rows.append(event_row(event, told_in, self.total))
+            rows.append(event_row(event, mode, self.total))
         self.events.extend(rows)
         return rows[-MOST_EVENTS:]
 
     @staticmethod
-    def _mode_of(event: Event, looks: Sequence[Look]) -> str:
+    def _mode_of(event: Event, runs: Sequence[WatchedRun]) -> str:
         name = f"{event.symbol}:{event.strategy}"
-        return next((look.facts.mode for look in looks if look.facts.id == name), "live")
+        return next((run.status.mode for run in runs if run.status.id == name), "live")
 
 
-def _row(look: Look) -> Row:
-    facts, place = look.facts, look.place
-    row = row_of(facts, look.story)
+def _row(run: WatchedRun) -> Row:
+    status, (home, key) = run.status, run.location
+    row = row_of(status, run.replica)
     age = row.pop("age_s")
     row["tick_ms"] = None if age is None else round(time() - age) * 1000
-    row |= {"control": None, "strategy_name": facts.strategy, "symbol_name": facts.symbol}
-    if facts.status == "running":
-        folder = (encoded(place.key.strategy, "strategy"), encoded(place.key.symbol, "symbol"))
-        row["control"] = {"home": str(place.home.root), "folder": "/".join(folder)}
+    row |= {"control": None, "strategy_name": status.strategy, "symbol_name": status.symbol}
+    if status.status == "running":
+        folder = (encoded(key.strategy, "strategy"), encoded(key.symbol, "symbol"))
+        row["control"] = {"home": str(home.root), "folder": "/".join(folder)}
     return row
 
 
-def _price(look: Look) -> str:
-    facts, story = look.facts, look.story
-    candles, state = facts.candles, facts.state
+def _price(run: WatchedRun) -> str:
+    candles, state = run.candles, run.status.state
     if candles is None or len(candles) < 2 or state is None:
         return ""
     shown = candles.between(candles.start, state.cursor)
     if len(shown) < 2:
         return ""
-    return price_svg(shown, list(story.trades), state.signal, state.opened_at)
+    return price_svg(shown, list(run.replica.trades), state.signal, state.opened_at)
 
 
-def _equity(look: Look) -> str:
-    story, state, candles = look.story, look.facts.state, look.facts.candles
+def _equity(run: WatchedRun) -> str:
+    state, candles = run.status.state, run.candles
     if state is None:
         return ""
-    trades = list(story.trades)
+    trades = list(run.replica.trades)
     first = state.cursor - MINUTE if candles is None else candles.start
     first = trades[0].opened_at if trades else first
     return equity_svg(trades, start=first, end=max(state.cursor, first + MINUTE))

@@ -1,4 +1,4 @@
-"""A run as a row of the dashboard: plain values and words, ready for the view.
+"""Runs as rows of the dashboard, and the line above them: plain values and words for the view.
 
 Numbers are written here, so that the table in the browser, the static one and the tests say the
 same; the view measures only how much time has passed since.
@@ -6,25 +6,28 @@ same; the view measures only how much time has passed since.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median
 from typing import Any, Final
 
 from tradenb.core.events import Event
 from tradenb.core.pnl import pnl_percent
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import iso
-from tradenb.panel.facts import Facts
-from tradenb.panel.replica import Story
-from tradenb.view.formatting import percent, price, tone
+from tradenb.live.status.run_status import RunStatus
+from tradenb.panel.replica import Replica
+from tradenb.view.formatting import percent, plural, price, tone
 
 Row = dict[str, Any]
 
-QUIET_S: Final = 180.0
+# Clock offsets up to this are harmless.
+CLOCK_MS: Final = 1_000
 _LONGEST: Final = 300
 _TRACE: Final = 4_000
-_STATES: Final = {"running": 0, "idle": 1, "done": 2}
+_ORDER: Final = {"running": 0, "idle": 1, "done": 2}
 
 
-def row_of(facts: Facts, story: Story) -> Row:
+def row_of(status: RunStatus, replica: Replica) -> Row:
     """Return a run as the view shows it.
 
     Returns
@@ -34,67 +37,66 @@ def row_of(facts: Facts, story: Story) -> Row:
         the stop below; `tone` names its colour; `trouble` is why the run is red, `doubt` why it is
         amber; both are empty while all is well.
     """
-    market, as_of = _market(facts, story)
+    market, as_of = _market(status, replica)
     row: Row = {
-        "key": facts.key,
-        "symbol": _cut(facts.symbol, 40),
-        "strategy": _cut(facts.strategy, 40),
-        "mode": facts.mode,
-        "status": status_of(facts),
-        "running": facts.status == "running",
-        "stale": facts.stale,
-        "saved": facts.saved,
-        "held_by": facts.held_by,
-        "age_s": None if facts.age_s is None else round(facts.age_s, 1),
-        "cursor": "" if facts.state is None else f"{iso(facts.state.cursor)} UTC",
+        "key": status.key,
+        "symbol": _cut(status.symbol, 40),
+        "strategy": _cut(status.strategy, 40),
+        "mode": status.mode,
+        "status": label_of(status),
+        "running": status.status == "running",
+        "stale": status.stale,
+        "saved": status.saved,
+        "held_by": status.held_by,
+        "age_s": None if status.age_s is None else round(status.age_s, 1),
+        "cursor": "" if status.state is None else f"{iso(status.state.cursor)} UTC",
         "price": "" if market is None else price(market),
         "as_of": as_of,
-        "trouble": _cut(trouble_of(facts), _LONGEST),
-        "trace": facts.trace[-_TRACE:],
-        "doubt": _cut(doubt_of(facts, story), _LONGEST),
+        "trouble": _cut(trouble_of(status), _LONGEST),
+        "trace": status.trace[-_TRACE:],
+        "doubt": _cut(doubt_of(status, replica), _LONGEST),
     }
-    return row | _position(facts, market)
+    return row | _position(status, market)
 
 
-def status_of(facts: Facts) -> str:
+def label_of(status: RunStatus) -> str:
     """Say in one word how a run is: running, stopping, failing, silent, idle or done."""
-    if facts.status != "running":
-        return facts.status
-    if facts.error:
+    if status.status != "running":
+        return status.status
+    if status.error:
         return "failing"
-    if facts.age_s is not None and facts.age_s > QUIET_S:
+    if status.silent:
         return "silent"
-    state = facts.state
-    return "stopping" if state is not None and state.stopping else "running"
+    return "stopping" if status.stopping else "running"
 
 
-def trouble_of(facts: Facts) -> str:
+def trouble_of(status: RunStatus) -> str:
     """Say why a run is red, or nothing."""
-    if facts.error:
-        return facts.error
-    if facts.status == "running" and facts.age_s is not None and facts.age_s > QUIET_S:
-        return f"no tick for {facts.age_s:.0f} s: exits are not being watched"
+    if status.error:
+        return status.error
+    if status.silent:
+        return f"no tick for {status.age_s or 0:.0f} s: exits are not being watched"
     return ""
 
 
-def doubt_of(facts: Facts, story: Story) -> str:
+def doubt_of(status: RunStatus, replica: Replica) -> str:
     """Say what is not as it should be although the run goes on, or nothing."""
-    if not facts.saved:
+    if not status.saved:
         return "the last state is not on disk yet"
-    if story.missing:
-        return story.missing
-    state = facts.state
-    in_step = state is not None and story.last_seq == facts.last_event_seq
-    if state is not None and in_step and not story.agrees(state.signal):
+    if replica.missing:
+        return replica.missing
+    state = status.state
+    in_step = state is not None and replica.last_seq == status.last_event_seq
+    if state is not None and in_step and not replica.agrees(state.signal):
         return "the events do not end with the position of the state"
-    if facts.stale:
+    if status.stale:
         return "runs code from before the strategy was registered again"
     return ""
 
 
-def order_of(facts: Facts) -> tuple[int, str, str, str]:
+def order_of(status: RunStatus) -> tuple[int, str, str, str]:
     """Return what rows are sorted by: what runs comes first."""
-    return _STATES.get(facts.status, 3), facts.mode, facts.symbol, facts.strategy
+    return _ORDER.get(status.status, 3), status.mode, status.symbol, status.strategy
 
 
 def progress_of(signal: Signal, market: float) -> float:
@@ -131,23 +133,60 @@ def event_row(event: Event, mode: str, number: int) -> list[Any]:
     return [number, key, when, event.kind, _cut(words, _LONGEST), colour]
 
 
-def _market(facts: Facts, story: Story) -> tuple[float | None, str]:
+def health_of(statuses: Sequence[RunStatus], rows: Sequence[Row], errors: int) -> dict[str, Any]:
+    """Return the health line.
+
+    Parameters
+    ----------
+    statuses : sequence of RunStatus
+    rows : sequence of dict
+        Of the same runs, see `row_of`.
+    errors : int
+        Error events of this process since the dashboard was made.
+
+    Returns
+    -------
+    dict
+        `level` is good, doubt, bad or empty; `words` a list of short phrases; `lateness` how long
+        after the close of their candle ticks end, in words.
+    """
+    running = [row for row in rows if row["running"]]
+    bad = [row for row in running if row["trouble"]]
+    doubt = [row for row in running if row["doubt"]]
+    level = "bad" if bad else "doubt" if doubt else "good" if running else "empty"
+    words = [f"{len(running)} of {plural(len(rows), 'run')} running" if rows else "no runs"]
+    if bad:
+        words.append(f"{len(bad)} in trouble")
+    unsaved = sum(not row["saved"] for row in rows)
+    if unsaved:
+        words.append(f"{unsaved} not saved")
+    if errors:
+        words.append(plural(errors, "error"))
+    ahead = max((item.clock_ahead_ms or 0 for item in statuses), key=abs, default=0)
+    if abs(ahead) > CLOCK_MS:
+        side = "ahead of" if ahead > 0 else "behind"
+        words.append(f"clock {abs(ahead) / 1000:.1f} s {side} the exchange")
+        level = "doubt" if level == "good" else level
+    return {"level": level, "words": words, "lateness": _lateness(statuses)}
+
+
+def _market(status: RunStatus, replica: Replica) -> tuple[float | None, str]:
     """Return the market price, and when it was if it is not that of a running run's candle."""
-    if facts.price is not None:
-        if facts.state is None or facts.status == "running":
-            return facts.price, ""
-        return facts.price, f"{iso(facts.state.cursor)} UTC"
-    if story.price is None or story.priced_at is None:
+    if status.price is not None:
+        if status.state is None or status.status == "running":
+            return status.price, ""
+        return status.price, f"{iso(status.state.cursor)} UTC"
+    if replica.price is None or replica.priced_at is None:
         return None, ""
-    return story.price, f"{iso(story.priced_at)} UTC"
+    return replica.price, f"{iso(replica.priced_at)} UTC"
 
 
-def _position(facts: Facts, market: float | None) -> Row:
-    signal = None if facts.state is None else facts.state.signal
-    if facts.state is None or signal is None:
+def _position(status: RunStatus, market: float | None) -> Row:
+    signal = None if status.state is None else status.state.signal
+    if status.state is None or signal is None:
         empty = ("position", "signal", "entry", "target", "stop", "pnl", "since")
         return {**dict.fromkeys(empty, ""), "scheduled": False, "progress": None, "tone": "even"}
-    opened = facts.state.opened_at
+    opened = status.state.opened_at
     row: Row = {
         "position": signal.position,
         "signal": signal.id,
@@ -162,10 +201,17 @@ def _position(facts: Facts, market: float | None) -> Row:
     }
     if market is None or opened is None:
         return row
-    gain = pnl_percent(signal.position, signal.entry, market, facts.rules)
+    gain = pnl_percent(signal.position, signal.entry, market, status.rules)
     found = round(progress_of(signal, market), 1)
     return row | {"progress": found, "pnl": percent(gain, plus=True), "tone": tone(gain)}
 
 
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _lateness(statuses: Sequence[RunStatus]) -> str:
+    late = [seconds for item in statuses for seconds in item.lateness_s]
+    if not late:
+        return ""
+    return f"ticks {median(late):.1f} s after the close, at most {max(late):.1f} s"

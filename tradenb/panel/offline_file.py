@@ -1,6 +1,6 @@
-"""What a dashboard shows, as a file: a page reads it while the kernel has no time to answer.
+"""What a dashboard shows, as a file that a page reads while the kernel cannot answer.
 
-It is written only while a cell keeps the kernel busy, and gone when the kernel has time again.
+It is written only while a cell keeps the kernel busy, and removed when the kernel is free again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BEAT_S: Final = 10.0
 _OLD_S: Final = 86_400.0
 
 
-class Sheet:
+class OfflineFile:
     """The file of one dashboard.
 
     Parameters
@@ -37,7 +37,7 @@ class Sheet:
     def __init__(self, home: Home, id: str) -> None:
         self.path = home.data / FOLDER / f"{id}.json"
         self._disk = DiskFilesystem(durable=False)
-        self._written: dict[str, Any] | None = None
+        self.written: dict[str, Any] | None = None
         self._at = float("-inf")
 
     def write(self, shown: dict[str, Any], now: float) -> None:
@@ -50,30 +50,30 @@ class Sheet:
         now : float
             Seconds of a clock that never goes back.
         """
-        pace = PACE_S if shown != self._written else BEAT_S
+        pace = PACE_S if shown != self.written else BEAT_S
         if now - self._at < pace * 0.99:
             return
         self._at = now
         text = json.dumps({**shown, "beat": time.time_ns() // 1_000_000})
         try:
-            if self._written is None:
+            if self.written is None:
                 self._remove_old()
             replace_whole(self._disk, self.path, text.encode())
         except (OSError, StateError) as error:
             log.debug("%s cannot be written: %s", self.path, error)
         else:
-            self._written = shown
+            self.written = shown
 
     def remove(self) -> None:
         """Remove the file, if there is one."""
-        if self._written is None:
+        if self.written is None:
             return
-        self._written, self._at = None, float("-inf")
+        self.written, self._at = None, float("-inf")
         with contextlib.suppress(OSError):
             forget(self._disk, self.path)
 
     def _remove_old(self) -> None:
-        """Remove the sheets of kernels that died while they were busy."""
+        """Remove the files of kernels that died while they were busy."""
         folder: Path = self.path.parent
         for path in folder.glob("*.json") if folder.is_dir() else ():
             with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 """A replica of one run: its events folded into what they came to, with their numbers checked.
 
 Everything kept is bounded. The numbers of events rise by one; where one is missing nothing is
-folded and `fold` says so, and whoever feeds the replica reads the journal again from its end.
+folded and `fold` says so, and its owner reads the journal again from its end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MOST_EVENTS: Final = 300
 MOST_TRADES: Final = 2_000
 
 
-class Story:
+class Replica:
     """What the events of a run came to.
 
     Attributes
@@ -36,7 +36,7 @@ class Story:
     price, priced_at : float, int or None
         Market price at the last event that had one, and its time.
     missing : str
-        Which events are nowhere to be found; empty where none is.
+        Which events the journal lacks; empty if it lacks none.
     whole : bool
         Whether the first event of the run is among those folded.
     """
@@ -54,7 +54,7 @@ class Story:
         self.whole = False
 
     def fold(self, events: Iterable[Event]) -> bool:
-        """Take what has happened, oldest first; events known already are passed over.
+        """Fold events in, oldest first; those known already are left out.
 
         Returns
         -------
@@ -66,7 +66,7 @@ class Story:
                 continue
             if self.last_seq and event.seq != self.last_seq + 1:
                 return False
-            self._take(event)
+            self._fold_one(event)
         return True
 
     def skip_to(self, seq: int) -> None:
@@ -87,7 +87,7 @@ class Story:
     def _is_held(self, event: Event) -> bool:
         return self.held is not None and event.signal_id == self.held.id
 
-    def _take(self, event: Event) -> None:
+    def _fold_one(self, event: Event) -> None:
         self.whole = self.whole or event.seq == 1
         self.last_seq = event.seq
         self.count += 1

@@ -2,8 +2,8 @@
 
 Saved pages, GitHub and editors without widgets show it as it is. A page of Jupyter that is loaded
 anew while a cell keeps the kernel busy gets no widget before that cell is over: there the script in
-the picture makes a working dashboard of it, from the sheet (`sheet.py`). Where the widget is, it
-hides the picture.
+the picture makes a working dashboard of it, from the offline file (`offline_file.py`). Where the
+widget is, it hides the picture.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from tradenb.panel.dashboard_model import Board
+from tradenb.panel.dashboard_model import DashboardModel
 from tradenb.panel.static_html import dashboard_html
 
 _ASSETS: Final = Path(__file__).parent / "assets"
 EVERY_S: Final = 60.0
 
 
-class Still:
+class StaticFallback:
     """A picture in the outputs of a notebook, replaced where it stands.
 
     Parameters
@@ -31,33 +31,34 @@ class Still:
 
     def __init__(self, id: str) -> None:
         self.id = id
-        self._shown: tuple[Any, ...] | None = None
+        self.displayed = False
+        self._shown: tuple[Any, ...] = ()
         self._at = float("-inf")
 
-    def display(self, board: Board, folder: str, beside: str) -> None:
+    def display(self, model: DashboardModel, folder: str, beside: str) -> None:
         """Put the picture below what the cell shows."""
-        self._shown = _told(board)
-        self._publish(still_html(board, self.id, follow(self.id, folder, beside)), update=False)
+        self.displayed, self._shown = True, _facts_of(model)
+        self._publish(fallback_html(model, self.id, follow(self.id, folder, beside)), update=False)
 
-    def renew(self, board: Board, folder: str, beside: str, now: float) -> None:
-        """Replace the picture if what it tells has changed, at most once a minute."""
-        told = _told(board)
-        if self._shown is None or told == self._shown or now - self._at < EVERY_S:
+    def replace(self, model: DashboardModel, folder: str, beside: str, now: float) -> None:
+        """Replace the picture if what it shows has changed, at most once a minute."""
+        shown = _facts_of(model)
+        if not self.displayed or shown == self._shown or now - self._at < EVERY_S:
             return
-        self._shown, self._at = told, now
-        self._publish(still_html(board, self.id, follow(self.id, folder, beside)), update=True)
+        self._shown, self._at = shown, now
+        self._publish(fallback_html(model, self.id, follow(self.id, folder, beside)), update=True)
 
-    def finish(self, board: Board) -> None:
+    def finish(self, model: DashboardModel) -> None:
         """Replace the picture by the last one, which nothing follows any more."""
-        if self._shown is not None:
-            self._publish(still_html(board, self.id), update=True)
+        if self.displayed:
+            self._publish(fallback_html(model, self.id), update=True)
 
     def _publish(self, page: str, *, update: bool) -> None:
         publish({"text/html": page}, transient={"display_id": self.id}, update=update)
 
 
 def publish(data: dict[str, Any], metadata: dict[str, Any] | None = None, **more: Any) -> None:
-    """Send an output; where nobody takes outputs, do nothing."""
+    """Send an output; where there is no notebook, do nothing."""
     from IPython.core.interactiveshell import InteractiveShell
 
     if InteractiveShell.initialized():
@@ -65,24 +66,24 @@ def publish(data: dict[str, Any], metadata: dict[str, Any] | None = None, **more
         shell.display_pub.publish(data=data, metadata=metadata or {}, **more)
 
 
-def still_html(board: Board, id: str, script: str = "") -> str:
+def fallback_html(model: DashboardModel, id: str, script: str = "") -> str:
     """Render the picture, with the script that makes a dashboard of it."""
-    return f'<div data-tnb-still="{id}">{dashboard_html(board)}</div>{script}'
+    return f'<div data-tnb-fallback="{id}">{dashboard_html(model)}</div>{script}'
 
 
 def follow(id: str, folder: str, beside: str) -> str:
-    """Return the script element that looks for the sheet of a dashboard.
+    """Return the script element that looks for the offline file of a dashboard.
 
     Parameters
     ----------
     id : str
     folder : str
-        The home, under which the sheet is.
+        Folder of the home, under which the file is.
     beside : str
         The same as seen from the notebook; empty if it is not below it.
     """
-    told = json.dumps({"id": id, "home": folder, "beside": beside, "style": style()})
-    source = f"{script_of_view()}\n{_asset('follow.js')}\nfollow({told});"
+    given = json.dumps({"id": id, "home": folder, "beside": beside, "style": style()})
+    source = f"{script_of_view()}\n{_asset('follow.js')}\nfollow({given});"
     inert = source.replace("</", "<\\/")
     return f'<script type="module">{inert}</script>'
 
@@ -102,7 +103,7 @@ def _asset(name: str) -> str:
     return (_ASSETS / name).read_text("utf-8")
 
 
-def _told(board: Board) -> tuple[Any, ...]:
+def _facts_of(model: DashboardModel) -> tuple[Any, ...]:
     """Return what a picture must not be wrong about for long."""
     names = ("key", "status", "signal", "scheduled")
-    return tuple(tuple(row[name] for name in names) for row in board.rows)
+    return tuple(tuple(row[name] for name in names) for row in model.rows)

@@ -9,7 +9,7 @@ from tradenb.view.asset_files import asset
 from tradenb.view.formatting import escaped
 
 if TYPE_CHECKING:
-    from tradenb.panel.dashboard_model import Board
+    from tradenb.panel.dashboard_model import DashboardModel
     from tradenb.panel.dashboard_rows import Row
 
 _HEADS = ("run", "status", "position", "stop", "entry", "target", "price", "unrealised")
@@ -18,19 +18,19 @@ _RIGHT = ' class="tnb-right"'
 _EVENTS = 12
 
 
-def dashboard_html(board: Board) -> str:
+def dashboard_html(model: DashboardModel) -> str:
     """Render what a dashboard shows now, without buttons and without script."""
     now = datetime.now(UTC)
-    words = [*board.health.get("words", ()), board.health.get("lateness") or ""]
+    words = [*model.health.get("words", ()), model.health.get("lateness") or ""]
     said = " · ".join(escaped(word, 120) for word in words if word)
     subline = f"{said} · as of {now:%Y-%m-%d %H:%M} UTC"
     parts = [
         '<div class="tnb-summary" role="region" aria-label="Live runs">',
         f"<style>{asset('summary.css')}</style>",
         f'<p class="tnb-head">Live runs</p><p class="tnb-sub">{subline}</p>',
-        _table(board.rows) if board.rows else _nothing(board),
-        *_pictures(board),
-        _events(board),
+        _table(model.rows) if model.rows else _nothing(model),
+        *_pictures(model),
+        _events(model),
         '<p class="tnb-note">A picture of one moment. Run the cell to see it move.</p></div>',
     ]
     return "".join(parts)
@@ -61,21 +61,21 @@ def _line(row: Row) -> str:
     return f'<tr><th scope="row">{name}</th>{words}{numbers}{gain}</tr>'
 
 
-def _pictures(board: Board) -> list[str]:
+def _pictures(model: DashboardModel) -> list[str]:
     """Return the pictures of the run that is drawn, under captions."""
-    key = board.pictures.get("key")
-    row = next((row for row in board.rows if row["key"] == key), None)
+    key = model.pictures.get("key")
+    row = next((row for row in model.rows if row["key"] == key), None)
     name = "" if row is None else escaped(f", {row['strategy']} on {row['symbol']}", 90)
     drawn = ((f"Price{name}", "price"), (f"Equity{name}", "equity"))
     return [
-        f'<p class="tnb-caption">{caption}</p>{board.pictures[kind]}'
+        f'<p class="tnb-caption">{caption}</p>{model.pictures[kind]}'
         for caption, kind in drawn
-        if board.pictures.get(kind)
+        if model.pictures.get(kind)
     ]
 
 
-def _events(board: Board) -> str:
-    newest = list(board.events)[-_EVENTS:][::-1]
+def _events(model: DashboardModel) -> str:
+    newest = list(model.events)[-_EVENTS:][::-1]
     if not newest:
         return ""
     lines = "".join(
@@ -96,5 +96,5 @@ def _name(key: str) -> str:
     return escaped(f"{strategy} on {symbol}", 60)
 
 
-def _nothing(board: Board) -> str:
-    return f"<p>No runs under {escaped(board.watch.home.root, 200)}.</p>"
+def _nothing(model: DashboardModel) -> str:
+    return f"<p>No runs under {escaped(model.watch.home.root, 200)}.</p>"

@@ -10,7 +10,7 @@ from tradenb.cli.options import add_home, add_json, printable, rehearsals, show_
 from tradenb.errors import StateError
 
 if TYPE_CHECKING:
-    from tradenb.live.status.run_files import Account
+    from tradenb.live.status.run_report import RunReport
     from tradenb.store.paths import Home
 
 
@@ -46,8 +46,9 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the reports."""
-    from tradenb.live.status.chart_candles import with_candles
-    from tradenb.live.status.run_files import account_of
+    from tradenb.live.status.chart_candles import add_candles
+    from tradenb.live.status.run_files import RunFiles
+    from tradenb.live.status.run_report import report_of_files
     from tradenb.store.filesystem import DiskFilesystem
     from tradenb.store.paths import find_home
 
@@ -59,13 +60,14 @@ def run(options: argparse.Namespace) -> int:
             continue
         document = home.document(key)
         try:
-            account = with_candles(account_of(home, key), home.root, options.candles)
-            paths = _write(account, options.output, document)
+            found = report_of_files(RunFiles(home, key))
+            report = add_candles(found, home.root, options.candles)
+            paths = _write(report, options.output, document)
         except StateError as error:
             failed.append({"id": name, "error": str(error)})
         else:
             facts = {"id": name, "reports": [str(path) for path in paths]}
-            written.append(facts | {"notes": [*account.notes]})
+            written.append(facts | {"notes": [*report.notes]})
     if options.json:
         show_json({"home": str(home.root), "written": written, "failed": failed})
     else:
@@ -73,12 +75,12 @@ def run(options: argparse.Namespace) -> int:
     return 0 if written and not failed else 1
 
 
-def _write(account: Account, folder: Path, document: Path) -> list[Path]:
+def _write(report: RunReport, folder: Path, document: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{document.stem}-{document.parent.name}"
     text = folder / f"{name}.md"
-    text.write_text(account.markdown(), encoding="utf-8")
-    return [text, account.write(folder / f"{name}.html")]
+    text.write_text(report.markdown(), encoding="utf-8")
+    return [text, report.write(folder / f"{name}.html")]
 
 
 def _say(home: Home, written: list[dict[str, Any]], failed: list[dict[str, Any]]) -> None:

@@ -105,10 +105,10 @@ def _wait(file: Path, reader: Reader) -> None:
 
 def _resumed(run: RunRecord) -> str:
     """Say which run it is, and what it goes on with."""
-    from tradenb.live.status.listing import holding
+    from tradenb.live.status.run_status import holds
 
     kept = None if run.kept is None or run.kept.state.done else run.kept.state
-    return run.id if kept is None else f"{run.id} (goes on: {holding(kept)})"
+    return run.id if kept is None else f"{run.id} (goes on: {holds(kept)})"
 
 
 def _failed(run: RunRecord) -> bool:

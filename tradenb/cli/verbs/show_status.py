@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 from tradenb.cli.options import add_home, add_json, show_json, table
 
-SILENT_MS: Final = 180_000
-MINUTE: Final = 60_000
+if TYPE_CHECKING:
+    from tradenb.live.status.run_status import RunStatus
 
 
 def add(commands: Any) -> None:
@@ -22,38 +21,30 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List the runs."""
-    from tradenb.core.timeframe import iso
-    from tradenb.live.status.listing import rows_of
+    from tradenb.live.status.listing import row_of, statuses
     from tradenb.store.paths import find_home
 
     home = find_home(options.home)
-    rows = rows_of([], home)
+    found = list(statuses([], home))
     if options.json:
-        show_json({"home": str(home.root), "runs": rows})
-        return 0
-    if not rows:
+        show_json({"home": str(home.root), "runs": [row_of(status) for status in found]})
+    elif found:
+        head = ("id", "mode", "status", "state", "last tick (UTC)", "last error")
+        print(table([head, *map(_line, found)]))
+    else:
         print(f"no runs under {home.root}")
-        return 0
-    head = ("id", "mode", "status", "state", "last tick (UTC)", "last error")
-    lines = [
-        (
-            row["id"],
-            row["mode"],
-            row["status"] + (", stopping" if row["stopping"] else "") + _silence(row),
-            row["state"] or "",
-            iso(row["last_tick"]) if row["last_tick"] else "",
-            row["last_error"] or "",
-        )
-        for row in rows
-    ]
-    print(table([head, *lines]))
     return 0
 
 
-def _silence(row: dict[str, Any]) -> str:
-    """Say that a run that goes on has saved nothing for minutes: no candles come, or no room."""
-    now = time.time_ns() // 1_000_000
-    silent = now - (row["last_tick"] or now)
-    if row["status"] != "running" or row["mode"] != "live" or silent < SILENT_MS:
-        return ""
-    return f", nothing new for {silent // MINUTE} min"
+def _line(status: RunStatus) -> tuple[str, ...]:
+    from tradenb.core.timeframe import iso
+
+    silence = f", nothing new for {(status.age_s or 0) // 60:.0f} min" if status.silent else ""
+    return (
+        status.id,
+        status.mode,
+        status.words + silence,
+        "" if status.state is None else status.holds,
+        iso(status.last_tick) if status.last_tick else "",
+        status.last_error,
+    )

@@ -15,7 +15,6 @@ from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import iso
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.ports import Clock, LiveSource
 from tradenb.engine.session.instance import Instance
@@ -26,7 +25,6 @@ from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.tick_result import Tick
 from tradenb.live.state.recorder import Witness
 from tradenb.live.state.storage import Decision, Kept, Shelf
-from tradenb.view.formatting import price
 
 Status = Literal["idle", "running", "done"]
 KEPT_TICKS: Final = 10_000
@@ -95,15 +93,6 @@ class RunRecord:
     def held(self) -> Held | None:
         """The signal that is open or scheduled."""
         return None if self.state is None else self.state.held
-
-    def describe(self) -> str:
-        """Say in one line what the run holds."""
-        held = self.held
-        if held is None:
-            return "nothing open"
-        if held.opened_at is None:
-            return f"{held.position} scheduled at {price(held.entry)}"
-        return f"{held.position} since {iso(held.opened_at)} at {price(held.entry)}"
 
     @property
     def stopping(self) -> bool:

@@ -12,34 +12,34 @@ from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import CandleError, TradenbError, UsageError
-from tradenb.live.status.run_files import Account
+from tradenb.live.status.run_report import RunReport
 
 _ASKED_ONCE: Final = Rules(candle_retries=0)
 # A market entry may be an average of the last candles.
 _LOOKED_BACK: Final = 5
 
 
-def with_candles(account: Account, home: Path, files: str | None = None) -> Account:
-    """Add the candles that a run lived through, or a note that says why there are none.
+def add_candles(report: RunReport, home: Path, files: str | None = None) -> RunReport:
+    """Add the candles of the time of a run, or a note that says why there are none.
 
     Parameters
     ----------
-    account : Account
+    report : RunReport
     home : Path
         Where fetched candles are kept.
     files : str, optional
-        Files with the candles; default those of its exchange, fetched as far as they are missing.
+        Files with the candles; default those of its exchange, and missing ones are fetched.
     """
-    symbol, end = account.standing.symbol, account.state.cursor
+    symbol, end = report.status.symbol, report.end
     try:
-        source = _source(account.standing.exchange, home, files)
+        source = _source(report.status.exchange, home, files)
         found = source.load(
-            CandleRequest(symbol=symbol, start=account.start, end=end, rules=_ASKED_ONCE)
-        ).candles.between(account.start, end)
-        _check_those(found, account.trades)
+            CandleRequest(symbol=symbol, start=report.start, end=end, rules=_ASKED_ONCE)
+        ).candles.between(report.start, end)
+        _check_those(found, report.trades)
     except (TradenbError, OSError) as error:
-        return account._replace(notes=(*account.notes, f"no price chart: {error}"))
-    return account._replace(candles=found)
+        return report._replace(notes=(*report.notes, f"no price chart: {error}"))
+    return report._replace(candles=found)
 
 
 def _source(exchange: str, home: Path, files: str | None) -> CandleSource:
@@ -52,8 +52,8 @@ def _source(exchange: str, home: Path, files: str | None) -> CandleSource:
 
     if exchange not in ccxt_names():
         raise UsageError(
-            f"the candles of exchange {exchange!r} are not to be had here; say in which files they "
-            "are with --candles"
+            f"no candle source for exchange {exchange!r} on this machine; pass the files with "
+            "--candles"
         )
     return ccxt_exchange(exchange, home=home)
 
@@ -61,7 +61,7 @@ def _source(exchange: str, home: Path, files: str | None) -> CandleSource:
 def _check_those(found: Candles, trades: Sequence[Trade]) -> None:
     """Refuse candles in which a position could not have been opened at its price."""
     if not len(found):
-        raise CandleError("there are no candles of that time", code="range")
+        raise CandleError("there are no candles for the time of the run", code="range")
     for trade in trades:
         if not found.start < trade.opened_at <= found.end:
             continue

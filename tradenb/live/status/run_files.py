@@ -1,184 +1,156 @@
-"""What a run under a home has done, from its files alone: for reports after the fact."""
+"""The files of one run, as anybody may read them: how it is, and what has happened.
+
+Reading changes nothing and takes no lock for longer than it takes to see that it is free.
+"""
 
 from __future__ import annotations
 
-import math
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from time import monotonic, time
+from typing import Any, Final
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
-from tradenb.core.signal import Trade
-from tradenb.core.timeframe import MINUTE, iso
-from tradenb.core.trades import trades_of
 from tradenb.engine.serialise import from_record, row_to_event
 from tradenb.errors import StateError
-from tradenb.live.status.listing import has_ended, holding, is_locked, status_of
-from tradenb.live.status.run_status import mode_of, standing_of
+from tradenb.live.status.run_status import RunStatus, mode_of, status_of_document
 from tradenb.store.document.read import read_document
 from tradenb.store.document.state_conflict import words_if_undecided
-from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.filesystem import DiskFilesystem, Filesystem
 from tradenb.store.journal.event_journal import Journal
+from tradenb.store.lock import holder_of
 from tradenb.store.paths import Home, Key
-from tradenb.view.formatting import plural
-from tradenb.view.pages.live_html import LISTED, Standing, live_markdown
 
-if TYPE_CHECKING:
-    from tradenb.core.candles.arrays import Candles
-    from tradenb.live.loop.record import RunRecord
-    from tradenb.view.summary import Summary
+Stamp = tuple[int, int, int] | None
+_NEVER: Final = float("-inf")
 
 
-SHORT: Final = 10
+class RunFiles:
+    """Reads the files of one run; a document that has not changed is not read again.
 
-
-class Account(NamedTuple):
-    """A run as its document and its journal tell it.
-
-    Attributes
+    Parameters
     ----------
-    standing : Standing
-    state : State
-    events : list of Event
-        Those of the journal, oldest first.
-    trades : list of Trade
-        Closed positions, in order of closing.
-    candles : Candles or None
-        1m candles of its time, for the price chart.
-    notes : tuple of str
-        What else the reader of the page should know.
+    home : Home
+    key : Key
+    lock_every_s : float, default 0
+        For so long the answer to who holds the run is kept.
     """
 
-    standing: Standing
-    state: State
-    events: list[Event]
-    trades: list[Trade]
-    candles: Candles | None = None
-    notes: tuple[str, ...] = ()
+    def __init__(self, home: Home, key: Key, *, lock_every_s: float = 0.0) -> None:
+        self.home = home
+        self.key = key
+        self.journal = Journal(DiskFilesystem(durable=False), home.journal(key))
+        self.failure: StateError | None = None
+        self._disk = DiskFilesystem(durable=False)
+        self._path = home.document(key)
+        self._lock_every_s = lock_every_s
+        self._stamp: Stamp = None
+        self._body: dict[str, Any] = {}
+        self._state: State | None = None
+        self._locked_at = _NEVER
+        self._locked = False
+        self._held_by = ""
+        self._undecided = ""
 
-    @property
-    def start(self) -> int:
-        """When it began, or the oldest of its trades was opened, ms UTC."""
-        began = self.standing.started or self.state.cursor
-        return min([began, *(trade.opened_at for trade in self.trades)])
-
-    def markdown(self, newest: int = LISTED) -> str:
-        """Write the report in markdown, with so many of the newest events."""
-        return live_markdown(self.standing, self.events, newest=newest)
-
-    def html(self) -> str:
-        """Write the report as one page that loads nothing."""
-        from tradenb.view.pages.report_page import report_html
-
-        candles = self.candles
-        shown = None if candles is None else candles.between(self.start, self.state.cursor)
-        return report_html(self.summary, {self.standing.symbol: shown} if shown else None)
-
-    def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page; a file that is there already is replaced."""
-        from tradenb.view.page_file import page_path, write_page
-
-        target = page_path(path)
-        return write_page(target, self.html())
-
-    @property
-    def summary(self) -> Summary:
-        """What the page shows."""
-        from tradenb.statistics.figures import figures
-        from tradenb.view.summary import Summary
-
-        start, end = self.start, self.state.cursor
-        return Summary(
-            title=self.standing.mode.capitalize(),
-            strategies=(self.standing.strategy,),
-            symbols=(self.standing.symbol,),
-            start=start,
-            end=end,
-            candles=(end - start) // MINUTE,
-            figures=figures(self.trades, start=start, end=end),
-            trades=self.trades,
-            open=self._open(),
-            warnings=self._warnings(),
-            exchange=self.standing.exchange,
+    def status(self) -> RunStatus:
+        """Return how the run is; a document that cannot be read is an error in words."""
+        self._read_document()
+        if monotonic() - self._locked_at >= self._lock_every_s:
+            self._read_lock()
+        body, state = self._body, self._state
+        error = self._undecided or ("" if self.failure is None else str(self.failure))
+        return RunStatus(
+            self.key.symbol,
+            self.key.strategy,
+            mode_of(self.home.root),
+            str(self.home.root),
+            status_of_document(body, locked=self._locked),
+            exchange=body.get("exchange", ""),
+            held_by=self._held_by,
+            state=state,
+            saved=not self._undecided,
+            stopping=state is not None and state.stopping and not state.done,
+            price=body.get("price"),
+            started=body.get("start"),
+            last_tick=body.get("saved_at"),
+            age_s=self._age_s(),
+            error=error,
+            last_error=error,
+            last_event_seq=int(body.get("last_event_seq", 0)),
         )
 
-    def _open(self) -> list[Any]:
-        signal = self.state.signal
-        if signal is None:
-            return []
-        what = "scheduled" if self.state.opened_at is None else "open"
-        candles, cursor, price = self.candles, self.state.cursor, math.nan
-        if candles is not None and candles.start < cursor <= candles.end:
-            price = float(candles.close[candles.index(cursor)])
-        return [(signal.symbol, signal.strategy, signal.id, what, price, None)]
+    def required(self) -> RunStatus:
+        """Return the same of a run that has a state.
 
-    def _warnings(self) -> list[str]:
-        errors = sum(event.kind == "error" for event in self.events)
-        late = sum(trade.late for trade in self.trades)
-        found = []
-        if errors:
-            last = next(event for event in reversed(self.events) if event.kind == "error")
-            times = plural(errors, "error")
-            found.append(f"{times}, the last at {iso(last.at)} UTC: {last.note}")
-        if late:
-            found.append(f"{late} of the trades closed while nobody ran, and were noticed later")
-        return [*found, *self.notes]
+        Raises
+        ------
+        StateError
+            When the document cannot be read, or there is none.
+        """
+        found = self.status()
+        if self.failure is not None:
+            raise self.failure
+        if found.state is None:
+            raise StateError(f"{found.id} has no state under {self.home.root}")
+        return found
+
+    def events(self, limit: int | None = None) -> list[Event]:
+        """Return the events of the journal, oldest first; the newest `limit` of them."""
+        rows = self.journal.read() if limit is None else self.journal.tail(limit)
+        return [row_to_event(row) for row in rows]
+
+    def forget_lock(self) -> None:
+        """Ask the next time who holds the run, however short ago that was asked."""
+        self._locked_at = _NEVER
+
+    def _read_document(self) -> None:
+        stamp = stamp_of(self._path)
+        if stamp is not None and stamp == self._stamp:
+            return
+        try:
+            found = read_document(self._disk, self._path)
+        except StateError as error:
+            # What was read before stands beside the error: a position does not go with its file.
+            self.failure = error
+            return
+        self.failure = None
+        if found is not None:
+            self._state = from_record(found.body["state"])
+            self._body = found.body
+        # Last: read again after an interrupt, never half read for good.
+        self._stamp = stamp
+
+    def _read_lock(self) -> None:
+        self._locked_at = monotonic()
+        lock = self.home.lock(self.key)
+        self._locked = is_locked(self._disk, lock)
+        self._held_by = str(holder_of(self._disk, lock)) if self._locked else ""
+        self._undecided = words_if_undecided(self._disk, self._path)
+
+    def _age_s(self) -> float | None:
+        """Return the seconds since it was saved; a rehearsal's own clock does not say that."""
+        if self._stamp is None:
+            return None
+        replayed = mode_of(self.home.root) == "rehearsal"
+        saved_s = self._stamp[0] / 1e9 if replayed else self._body.get("saved_at", 0) / 1e3
+        return max(0.0, time() - saved_s)
 
 
-def account_of_run(run: RunRecord) -> Account:
-    """Return what a run of this process has done, with the candles that it has seen."""
-    state = run.state or State(run.symbol, run.strategy, run.spec.every_ms, run.start)
-    candles = None if run.instance is None else run.instance.candles
-    events = run.shelf.events()
-    return Account(standing_of(run), state, events, trades_of(events), candles)
+def is_locked(disk: Filesystem, path: Path) -> bool:
+    """Tell whether a process holds a lock, by taking it and giving it back."""
+    if not disk.exists(path):
+        return False
+    try:
+        disk.unlock(disk.lock(path))
+    except BlockingIOError:
+        return True
+    return False
 
 
-def account_of(home: Home, key: Key) -> Account:
-    """Read what a run has done; without its candles, which are not kept with its state.
-
-    Raises
-    ------
-    StateError
-        When its document cannot be read; `tradenb doctor` says what to do.
-    """
-    standing, state = standing_on_disk(home, key)
-    disk = DiskFilesystem(durable=False)
-    events = [row_to_event(row) for row in Journal(disk, home.journal(key)).read()]
-    return Account(standing, state, events, trades_of(events))
-
-
-def standing_on_disk(home: Home, key: Key) -> tuple[Standing, State]:
-    """Read where a run stands.
-
-    Raises
-    ------
-    StateError
-        When its document cannot be read, or there is none.
-    """
-    disk = DiskFilesystem(durable=False)
-    found = read_document(disk, home.document(key))
-    if found is None:
-        raise StateError(f"{key.symbol}:{key.strategy} has no state under {home.root}")
-    body = found.body
-    state = from_record(body["state"])
-    running = is_locked(disk, home.lock(key))
-    undecided = words_if_undecided(disk, home.document(key))
-    standing = Standing(
-        symbol=key.symbol,
-        strategy=key.strategy,
-        exchange=body["exchange"],
-        mode=mode_of(home.root),
-        status=status_of(has_ended(body), locked=running),
-        state=holding(state),
-        signal=state.signal,
-        market=body.get("price"),
-        started=body["start"],
-        cursor=state.cursor,
-        ticks=None,
-        saved=not undecided,
-        stopping=state.stopping,
-        error=undecided or None,
-        home=str(home.root),
-    )
-    return standing, state
+def stamp_of(path: Path) -> Stamp:
+    """Return what changes with a file: time, size and inode; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

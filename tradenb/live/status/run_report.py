@@ -1,49 +1,143 @@
-"""`report`: the same name and meaning on every handle of a run."""
+"""What one run has done, from its status and its journal: as markdown and as a page."""
 
 from __future__ import annotations
 
+import math
 import os
-from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from tradenb.core.events import Event
+from tradenb.core.signal import Trade
+from tradenb.core.timeframe import MINUTE, iso
+from tradenb.core.trades import trades_of
+from tradenb.live.status.run_files import RunFiles
+from tradenb.live.status.run_status import RunStatus, status_of_run, with_last_error
+from tradenb.live.status.status_markdown import LISTED, status_markdown
+from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:
-    from tradenb.live.status.run_files import Account
+    from tradenb.core.candles.arrays import Candles
+    from tradenb.live.loop.record import RunRecord
+    from tradenb.view.summary import Summary
 
 
-class Reported(ABC):
-    """A run that can be reported on."""
+SHORT: Final = 10
 
-    @overload
-    def report(self, path: None = None) -> str: ...
-    @overload
-    def report(self, path: str | os.PathLike[str]) -> Path: ...
-    def report(self, path: str | os.PathLike[str] | None = None) -> str | Path:
-        """Report on the run: short, or as a page.
 
-        Parameters
-        ----------
-        path : str or path, optional
-            Where one self-contained HTML page goes, with figures, charts and trades; a file that
-            is there already is replaced.
+class RunReport(NamedTuple):
+    """A run as its document and its journal describe it.
 
-        Returns
-        -------
-        str or pathlib.Path
-            Without a path markdown: where the run stands, figures, the newest events.
-        """
-        from tradenb.live.status.run_files import SHORT
+    Attributes
+    ----------
+    status : RunStatus
+    events : list of Event
+        Those of the journal, oldest first.
+    trades : list of Trade
+        Closed positions, in order of closing.
+    candles : Candles or None
+        1m candles of its time, for the price chart.
+    notes : tuple of str
+        What else the reader of the page should know.
+    """
 
-        account = self._account(charted=path is not None)
-        return account.markdown(newest=SHORT) if path is None else account.write(path)
+    status: RunStatus
+    events: list[Event]
+    trades: list[Trade]
+    candles: Candles | None = None
+    notes: tuple[str, ...] = ()
 
-    def dump(self, path: str | os.PathLike[str]) -> Path:
-        """Write all of it in markdown to a file, and return where it is."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(self._account(charted=False).markdown(), encoding="utf-8")
-        return target
+    @property
+    def start(self) -> int:
+        """When it began, or the oldest of its trades was opened, ms UTC."""
+        began = self.status.started or self.end
+        return min([began, *(trade.opened_at for trade in self.trades)])
 
-    @abstractmethod
-    def _account(self, *, charted: bool) -> Account:
-        """Return what it has done, with candles for the price chart if that is wanted."""
+    @property
+    def end(self) -> int:
+        """The newest candle that it consumed, close time in ms UTC."""
+        return self.status.cursor or self.status.started or 0
+
+    def markdown(self, newest: int = LISTED) -> str:
+        """Write the report in markdown, with so many of the newest events."""
+        return status_markdown(self.status, self.events, newest=newest)
+
+    def html(self) -> str:
+        """Write the report as one page that loads nothing."""
+        from tradenb.view.pages.report_page import report_html
+
+        candles = self.candles
+        shown = None if candles is None else candles.between(self.start, self.end)
+        return report_html(self.summary, {self.status.symbol: shown} if shown else None)
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page; an existing file is replaced."""
+        from tradenb.view.page_file import page_path, write_page
+
+        target = page_path(path)
+        return write_page(target, self.html())
+
+    @property
+    def summary(self) -> Summary:
+        """What the page shows."""
+        from tradenb.statistics.figures import figures
+        from tradenb.view.summary import Summary
+
+        start, end = self.start, self.end
+        return Summary(
+            title=self.status.mode.capitalize(),
+            strategies=(self.status.strategy,),
+            symbols=(self.status.symbol,),
+            start=start,
+            end=end,
+            candles=(end - start) // MINUTE,
+            figures=figures(self.trades, start=start, end=end),
+            trades=self.trades,
+            open=self._open(),
+            warnings=self._warnings(),
+            exchange=self.status.exchange,
+        )
+
+    def _open(self) -> list[Any]:
+        state = self.status.state
+        if state is None or state.signal is None:
+            return []
+        signal, what = state.signal, "scheduled" if state.opened_at is None else "open"
+        candles, cursor, price = self.candles, self.end, math.nan
+        if candles is not None and candles.start < cursor <= candles.end:
+            price = float(candles.close[candles.index(cursor)])
+        return [(signal.symbol, signal.strategy, signal.id, what, price, None)]
+
+    def _warnings(self) -> list[str]:
+        errors = sum(event.kind == "error" for event in self.events)
+        late = sum(trade.late for trade in self.trades)
+        found = []
+        if errors:
+            last = next(event for event in reversed(self.events) if event.kind == "error")
+            times = plural(errors, "error")
+            found.append(f"{times}, the last at {iso(last.at)} UTC: {last.note}")
+        if late:
+            found.append(f"{late} of the trades closed while the run was down; noticed later")
+        return [*found, *self.notes]
+
+
+def report_of_run(run: RunRecord) -> RunReport:
+    """Return what a run of this process has done, with the candles that it has seen."""
+    events = run.shelf.events()
+    candles = None if run.instance is None else run.instance.candles
+    status = with_last_error(status_of_run(run), lambda count: events[-count:])
+    return RunReport(status, events, trades_of(events), candles)
+
+
+def report_of_files(files: RunFiles) -> RunReport:
+    """Read what a run has done; without its candles, which are not kept with its state.
+
+    Raises
+    ------
+    StateError
+        When its document cannot be read; `tradenb doctor` says what to do.
+    """
+    status = files.required()
+    events = files.events()
+    status = with_last_error(status, lambda count: events[-count:])
+    return RunReport(status, events, trades_of(events))

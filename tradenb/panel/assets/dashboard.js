@@ -1,11 +1,11 @@
-// The view of a dashboard. It shows what the kernel sends and never works anything out but times:
+// The view of a dashboard. It shows what the kernel sends and computes nothing but times:
 // how long ago a tick was, and how long the kernel has been silent. Requests go two ways, to the
 // kernel and, when that does not answer at once, as a file through the server (`server.js`).
 
 const ANSWER_MS = 300;      // how long the kernel may take before the file is left as well
-const LOOK_MS = 500;        // how often it is looked whether the file was taken
-const PING_MS = 15_000;     // how often the kernel is told that somebody looks
-const SILENT_MS = 20_000;   // from when on the kernel is said to be silent
+const POLL_MS = 500;        // how often to check whether the run accepted the file
+const PING_MS = 15_000;     // how often the kernel learns that somebody looks
+const SILENT_MS = 20_000;   // without a message for so long, the kernel is called silent
 const MOST_EVENTS = 300;
 const CONFIRM_MS = 4_000;
 
@@ -32,7 +32,7 @@ function ago(ms) {
   return `${Math.round(s / 86_400)} d`;
 }
 
-// What does the same from a terminal; there a flatten ends the run, too.
+// The same request from a terminal; there a flatten also ends the run.
 function command(kind, row) {
   const home = row.control?.home ?? "…";
   const quoted = /^[\w./-]+$/.test(home) ? home : `'${home}'`;
@@ -53,7 +53,7 @@ class View {
     this.events = [];
     this.total = 0;
     this.offset = 0;
-    this.heard = Date.now();
+    this.lastMessage = Date.now();
     this.build(el);
     this.listeners = [
       ["change:rows", () => this.showRows()],
@@ -85,7 +85,7 @@ class View {
     this.fresh = make("span", { class: "tnbd-fresh" });
     this.dot = make("span", { class: "tnbd-dot", "aria-hidden": "true" });
     this.stopAll = this.confirmed("Stop all", "Stop all?", "Stop all runs: no new signals", () =>
-      this.running().forEach((row) => this.ask("stop", row)));
+      this.running().forEach((row) => this.request("stop", row)));
     this.alarms = make("div", { class: "tnbd-alarms", role: "alert" });
     this.body = make("tbody");
     const heads = ["Run", "Status", "Position", "Stop · entry · target", "Price", "Unrealised",
@@ -123,8 +123,8 @@ class View {
       this.alarms,
       make("div", { class: "tnbd-wide" }, this.table), this.empty, this.more, this.notes,
       this.pictures, this.eventsBox);
-    const still = this.model.get("still");   // the picture for where this view is not
-    if (still) this.root.append(make("style", {}, `[data-tnb-still="${still}"] { display: none; }`));
+    const fallback = this.model.get("fallback");   // the picture for where this view is not
+    if (fallback) this.root.append(make("style", {}, `[data-tnb-fallback="${fallback}"] { display: none; }`));
     el.replaceChildren(this.root);
   }
 
@@ -170,15 +170,15 @@ class View {
     const beat = this.model.get("beat");
     const now = Date.now();
     if (beat) this.offset = beat - now;
-    this.heard = now;
+    this.lastMessage = now;
     this.tick();
   }
 
   onMessage(message) {
-    this.heard = Date.now();
+    this.lastMessage = Date.now();
     if (message.type === "append") this.append(message);
     if (message.type === "events") this.allEvents(message);
-    if (message.type === "taken") this.waiting.get(message.id)?.(message);
+    if (message.type === "accepted") this.waiting.get(message.id)?.(message);
   }
 
   ping() {
@@ -205,7 +205,7 @@ class View {
   // --- rows ---
 
   showRows() {
-    this.heard = Date.now();
+    this.lastMessage = Date.now();
     const rows = this.model.get("rows");
     const kept = new Set(rows.map((row) => row.key));
     for (const [key, line] of this.lines) {
@@ -256,10 +256,10 @@ class View {
     line.age = make("td", { class: "tnbd-number" });
     line.stop = make("button", { type: "button", title: `Stop ${name}: no new signals, an open ` +
       "position is followed to its close", "aria-label": `Stop ${name}`,
-    onclick: () => this.ask("stop", this.row(row.key)) }, "Stop");
+    onclick: () => this.request("stop", this.row(row.key)) }, "Stop");
     line.flatten = this.confirmed("Flatten", "Close now?",
       `Flatten ${name}: close its position at the next candle`,
-      () => this.ask("flatten", this.row(row.key)));
+      () => this.request("flatten", this.row(row.key)));
     line.node = make("tr", { "data-run": row.key },
       make("th", { scope: "row" }, make("div", { class: "tnbd-who" }, line.pick, line.badges)),
       line.status, line.position,
@@ -348,13 +348,13 @@ class View {
 
   tick() {
     const now = Date.now();
-    const silent = this.frozen() ? 0 : now - this.heard;
+    const silent = this.frozen() ? 0 : now - this.lastMessage;
     const skew = Math.abs(this.offset) > 5000
       ? ` · the kernel's clock is ${ago(Math.abs(this.offset))} ` +
         `${this.offset > 0 ? "ahead of" : "behind"} yours` : "";
     say(this.fresh, silent > SILENT_MS
       ? `no data for ${ago(silent)}: the kernel was restarted, or the connection is gone. ` +
-        "Run the cell again; the runs may well go on." : this.frozen() ? "a picture of one moment"
+        "Run the cell again; the runs may still be going on." : this.frozen() ? "a picture of one moment"
         : skew || this.model.from || "");
     this.root.classList.toggle("tnbd-silent", silent > SILENT_MS);
     for (const line of this.lines.values()) {
@@ -423,24 +423,24 @@ class View {
     say(node, text);
   }
 
-  async ask(kind, row) {
+  async request(kind, row) {
     if (!row) return;
     const id = newId();
     const name = `${kind === "stop" ? "Stop" : "Flatten"} ${row.strategy} on ${row.symbol}`;
     const wall = Math.round(Date.now() + this.offset);
-    this.note(id, `${name}: asked`, "asked");
+    this.note(id, `${name}: requested`, "requested");
     const answered = new Promise((resolve) => this.waiting.set(id, resolve));
-    this.model.send({ type: "ask", id, wall, kind, key: row.key });
-    answered.then((reply) => this.onTaken(id, name, reply));
+    this.model.send({ type: "request", id, wall, kind, key: row.key });
+    answered.then((reply) => this.onAccepted(id, name, reply));
     const timeout = new Promise((resolve) => setTimeout(resolve, ANSWER_MS, null));
     if (await Promise.race([answered, timeout])) return;
     await this.leaveFile(id, name, kind, row, wall);
   }
 
-  onTaken(id, name, { channel, words }) {
+  onAccepted(id, name, { channel, words }) {
     this.waiting.delete(id);
-    if (channel === "kernel") this.note(id, `${name}: taken by the kernel`, "kernel");
-    if (channel === "none") this.note(id, `${name}: not taken, ${words}`, "none");
+    if (channel === "kernel") this.note(id, `${name}: accepted by the kernel`, "kernel");
+    if (channel === "none") this.note(id, `${name}: not accepted: ${words}`, "none");
   }
 
   async leaveFile(id, name, kind, row, wall) {
@@ -448,8 +448,8 @@ class View {
     const folder = where && await findHome(where.home, this.model.get("homes")[where.home]);
     if (!folder) {
       if (this.waiting.has(id)) {
-        this.note(id, `${name}: the kernel is busy and will take it when its cell is over; at once ` +
-          `from a terminal: ${command(kind, row)}`, "asked");
+        this.note(id, `${name}: the kernel is busy and will accept it when its cell ends; to do it ` +
+          `at once, run in a terminal: ${command(kind, row)}`, "requested");
       }
       return;
     }
@@ -458,22 +458,22 @@ class View {
         signal_id: null, cancel_id: null };
       const path = await leave(`${folder}/data/control/${where.folder}`, request);
       this.note(id, `${name}: left with the server, the kernel is busy`, "left");
-      await this.untilTaken(id, name, row.key, path);
+      await this.untilAccepted(id, name, row.key, path);
     } catch (error) {
-      if (this.waiting.has(id)) this.note(id, `${name}: waits for the kernel; ${error.message}`, "asked");
+      if (this.waiting.has(id)) this.note(id, `${name}: waits for the kernel: ${error.message}`, "requested");
     }
   }
 
-  async untilTaken(id, name, key, path) {
+  async untilAccepted(id, name, key, path) {
     while (await isThere(path)) {
       if (!this.row(key)?.running) {
         await contents(path, "DELETE");
-        this.note(id, `${name}: withdrawn, nobody runs it any more`, "none");
+        this.note(id, `${name}: withdrawn, the run has ended`, "none");
         return;
       }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
-    this.note(id, `${name}: taken by the run, through the server while the kernel was busy`, "server");
+    this.note(id, `${name}: accepted by the run, through the server while the kernel was busy`, "server");
   }
 }
 

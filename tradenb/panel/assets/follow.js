@@ -1,24 +1,24 @@
-// Makes a dashboard of the picture beside a widget that is not there: of a page that was loaded
-// anew while a cell keeps the kernel busy. It reads the sheet that the kernel leaves meanwhile, and
+// Makes a dashboard of the static picture where the widget is missing: on a page that was loaded
+// anew while a cell keeps the kernel busy. It reads the offline file that the kernel writes then, and
 // rests while the widget is there (the picture is hidden then).
 
 const FOLLOW_MS = 2_000;
-const LONGEST_MS = 120_000;   // between two looks for a sheet that has not been there
+const LONGEST_MS = 120_000;   // between two polls for a file that is not there
 
 // What a view needs of a model, fed from a file; requests can only be left as files.
-class Sheet {
-  constructor(told) {
-    this.told = told;
+class OfflineModel {
+  constructor(values) {
+    this.values = values;
     this.listeners = new Map();
     this.from = "read from a file: the kernel is busy";
   }
 
   get(name) {
-    return name === "beat" ? 0 : this.told[name];   // as old as the file: no clock to go by
+    return name === "beat" ? 0 : this.values[name];   // as old as the file: no clock to go by
   }
 
   set(name, value) {
-    this.told[name] = value;
+    this.values[name] = value;
   }
 
   on(name, call) {
@@ -33,37 +33,37 @@ class Sheet {
 
   send() {}
 
-  tell(name, ...values) {
+  notify(name, ...values) {
     for (const call of this.listeners.get(name) ?? []) call(...values);
   }
 
-  take(told) {
-    if (told.beat === this.told.beat) return;
-    const { events, ...before } = this.told;
-    this.told = told;
+  update(values) {
+    if (values.beat === this.values.beat) return;
+    const { events, ...before } = this.values;
+    this.values = values;
     for (const name of ["rows", "more", "health", "pictures"]) {
-      if (JSON.stringify(told[name]) !== JSON.stringify(before[name])) this.tell(`change:${name}`);
+      if (JSON.stringify(values[name]) !== JSON.stringify(before[name])) this.notify(`change:${name}`);
     }
-    if (told.events.total !== events.total) {
-      const first = told.events.rows[0]?.[0] ?? 1;
+    if (values.events.total !== events.total) {
+      const first = values.events.rows[0]?.[0] ?? 1;
       const gap = first > events.total + 1;
-      this.tell("msg:custom", gap ? { type: "events", ...told.events }
-        : { type: "append", after: events.total, ...told.events });
+      this.notify("msg:custom", gap ? { type: "events", ...values.events }
+        : { type: "append", after: events.total, ...values.events });
     }
-    this.tell("change:beat");
+    this.notify("change:beat");
   }
 }
 
-async function sheetAt(path) {
+async function readOfflineFile(path) {
   const answer = await contents(path, "GET", undefined, "?type=file&format=text&content=1");
   return answer.ok ? JSON.parse((await answer.json()).content) : null;
 }
 
-async function findSheet(id, home, beside) {
+async function findOfflineFile(id, home, beside) {
   for (const folder of candidates(home, beside)) {
     const path = `${folder}/data/panel/${id}.json`;
-    const told = await sheetAt(path);
-    if (told) return { path, told };
+    const values = await readOfflineFile(path);
+    if (values) return { path, values };
   }
   return null;
 }
@@ -74,37 +74,37 @@ class Follower {
     this.box = box;
     this.where = [id, home, beside];
     this.style = style;
-    this.still = box.firstElementChild;
+    this.picture = box.firstElementChild;
     this.path = null;
     this.model = null;
     this.view = null;
   }
 
-  async look() {
-    const found = this.path ? { path: this.path, told: await sheetAt(this.path) }
-      : await findSheet(...this.where);
-    if (!found?.told) return false;
+  async poll() {
+    const found = this.path ? { path: this.path, values: await readOfflineFile(this.path) }
+      : await findOfflineFile(...this.where);
+    if (!found?.values) return false;
     this.path = found.path;
-    if (this.view) this.model.take(found.told);
-    else this.show(found.told);
+    if (this.view) this.model.update(found.values);
+    else this.show(found.values);
     return true;
   }
 
-  show(told) {
-    this.model = new Sheet(told);
+  show(values) {
+    this.model = new OfflineModel(values);
     const place = make("div");
     this.view = new View(this.model, place);
-    this.still.hidden = true;
+    this.picture.hidden = true;
     // One level deeper than the view's own: Jupyter has rules for tables in pages.
-    this.box.append(make("style", {}, `[data-tnb-still] { ${this.style} }`), place);
+    this.box.append(make("style", {}, `[data-tnb-fallback] { ${this.style} }`), place);
   }
 
   close() {
     if (!this.view) return;
     this.view.close();
     this.view = null;
-    this.still.hidden = false;
-    this.box.replaceChildren(this.still);
+    this.picture.hidden = false;
+    this.box.replaceChildren(this.picture);
   }
 
   async run() {
@@ -115,7 +115,7 @@ class Follower {
       const hidden = getComputedStyle(this.box).display === "none";
       if (hidden) this.close();
       else if (this.box.offsetParent) {
-        const found = await this.look().catch(() => false);
+        const found = await this.poll().catch(() => false);
         pause = found || this.path ? FOLLOW_MS : Math.min(2 * pause, LONGEST_MS);
       }
       await wait(hidden ? FOLLOW_MS : pause);
@@ -124,11 +124,11 @@ class Follower {
   }
 }
 
-function follow(told) {
+function follow(dashboard) {
   if (baseUrl() === null) return;
-  for (const box of document.querySelectorAll(`[data-tnb-still="${told.id}"]`)) {
+  for (const box of document.querySelectorAll(`[data-tnb-fallback="${dashboard.id}"]`)) {
     if (box.dataset.followed) continue;
     box.dataset.followed = "yes";
-    new Follower(box, told).run();
+    new Follower(box, dashboard).run();
   }
 }

@@ -1,5 +1,5 @@
-// The contents API of the page's own server: where a home is, requests as files, and the sheet that
-// a busy kernel leaves. On pages of no Jupyter server, `baseUrl` is null and nothing is asked.
+// The contents API of the page's own server: where a home is, requests as files, and the offline
+// file of a busy kernel. On pages without a Jupyter server, `baseUrl` is null and nothing is sent.
 
 function baseUrl() {
   const config = document.getElementById("jupyter-config-data");
@@ -57,7 +57,7 @@ function findHome(home, marker) {
   return homes.get(marker.id);
 }
 
-// Written under another name first: a reader must never see half a request.
+// Written under another name first: a run must never read half a request.
 async function leave(folder, request) {
   const name = `${String(request.wall).padStart(15, "0")}-${request.id}.json`;
   const target = `${folder}/${name}`;

@@ -6,7 +6,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from tests.live.fast import until
-from tradenb.panel.refresh_thread import pump
+from tradenb.panel.refresh_thread import refresh_thread
 from tradenb.panel.static_fallback import EVERY_S, follow
 
 SHORT = "2024-01-02T03:00"
@@ -34,43 +34,43 @@ def shown(rehearse, dashboards, outputs):
     """A dashboard of a run that has ended, displayed."""
     assert rehearse(end=SHORT).wait(60)
     made = dashboards()
-    pump.remove(made)
+    refresh_thread.remove(made)
     made._ipython_display_()
     return made
 
 
 def test_a_cell_sends_the_widget_and_a_picture_that_stands_for_it(shown, outputs):
-    (widget, no_id, _), (still, id, update) = outputs
+    (widget, no_id, _), (picture, id, update) = outputs
     assert "application/vnd.jupyter.widget-view+json" in widget
     assert widget["text/html"].startswith("<!--")  # else it would be there twice
     assert widget["text/plain"].startswith("<dashboard of ")
-    assert (no_id, id, update) == (None, shown.still, False)
-    assert set(still) == {"text/html"}
-    page = still["text/html"]
-    assert page.startswith(f'<div data-tnb-still="{id}">')
+    assert (no_id, id, update) == (None, shown.fallback, False)
+    assert set(picture) == {"text/html"}
+    page = picture["text/html"]
+    assert page.startswith(f'<div data-tnb-fallback="{id}">')
     assert '<th scope="row">swing on BTCUSDT</th>' in page
     assert page.count("<script") == page.count("</script>") == 1
     assert len(page) < 120_000
 
 
 def test_the_picture_is_replaced_when_it_became_wrong_once_a_minute(shown, outputs):
-    still, board = shown._still, shown.board
-    still.renew(board, "", "", 0.0)
+    fallback, model = shown._fallback, shown.model
+    fallback.replace(model, "", "", 0.0)
     assert len(outputs) == 2  # it is right
-    board.rows = [{**board.rows[0], "status": "failing"}]
-    still.renew(board, "", "", 0.0)
-    assert outputs[-1][1:] == (shown.still, True)
-    board.rows = [{**board.rows[0], "status": "running"}]
-    still.renew(board, "", "", EVERY_S / 2)
+    model.rows = [{**model.rows[0], "status": "failing"}]
+    fallback.replace(model, "", "", 0.0)
+    assert outputs[-1][1:] == (shown.fallback, True)
+    model.rows = [{**model.rows[0], "status": "running"}]
+    fallback.replace(model, "", "", EVERY_S / 2)
     assert len(outputs) == 3
-    still.renew(board, "", "", EVERY_S)
+    fallback.replace(model, "", "", EVERY_S)
     assert len(outputs) == 4
 
 
 def test_a_frozen_dashboard_leaves_its_last_picture_without_script(shown, outputs):
     shown.freeze()
     page, id, update = outputs[-1]
-    assert (id, update) == (shown.still, True)
+    assert (id, update) == (shown.fallback, True)
     assert "<script" not in page["text/html"]
     count = len(outputs)
     shown.freeze()
@@ -80,7 +80,7 @@ def test_a_frozen_dashboard_leaves_its_last_picture_without_script(shown, output
 def test_what_was_never_displayed_is_never_replaced(rehearse, dashboards, outputs):
     assert rehearse(end=SHORT).wait(60)
     made = dashboards()
-    made._still.renew(made.board, "", "", 0.0)
+    made._fallback.replace(made.model, "", "", 0.0)
     made.freeze()
     assert outputs == []
 
@@ -100,12 +100,12 @@ def test_a_file_is_left_while_the_kernel_is_busy_and_only_then(rehearse, dashboa
     run = rehearse(speed=12_000, end="2024-01-09")
     until(lambda: run.position, "a position")
     made = dashboards()
-    assert not made._sheet.path.exists()
-    monkeypatch.setattr(made._free, "now", lambda now: False)
-    until(made._sheet.path.exists, "the sheet")
-    monkeypatch.setattr(made._free, "now", lambda now: True)
-    until(lambda: not made._sheet.path.exists(), "the end of the sheet")
-    monkeypatch.setattr(made._free, "now", lambda now: False)
-    until(made._sheet.path.exists, "the sheet")
+    assert not made._offline.path.exists()
+    monkeypatch.setattr(made._kernel, "is_free", lambda now: False)
+    until(made._offline.path.exists, "the file")
+    monkeypatch.setattr(made._kernel, "is_free", lambda now: True)
+    until(lambda: not made._offline.path.exists(), "the end of the file")
+    monkeypatch.setattr(made._kernel, "is_free", lambda now: False)
+    until(made._offline.path.exists, "the file")
     made.close()
-    assert not made._sheet.path.exists()
+    assert not made._offline.path.exists()

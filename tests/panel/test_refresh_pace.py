@@ -1,0 +1,51 @@
+"""What is sent, and how often, while somebody looks, nobody does, or nobody can be answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tradenb.panel.refresh_thread import RefreshPace
+
+
+def sent(seconds, *, answered=lambda now: False, free=lambda now: True, size=1_000):
+    """Count what is sent within some seconds, looked at twice a second."""
+    pace, found = RefreshPace(0.0), Counter()
+    for step in range(2 * seconds):
+        now = step / 2
+        if answered(now):
+            pace.answered = now
+        due = pace.due(now, free=free(now))
+        found[due] += 1
+        if due == "all":
+            pace.note_sent(now, size)
+        if due != "nothing" and now - pace.beat >= 1:
+            pace.note_beat(now)
+    return found
+
+
+def test_who_looks_gets_two_updates_a_second_and_no_more():
+    assert sent(60, answered=lambda now: now % 15 == 0)["all"] == 120
+
+
+def test_large_updates_come_less_often():
+    assert sent(60, answered=lambda now: now % 15 == 0, size=80_000)["all"] == 30
+
+
+def test_when_nobody_answers_only_a_beat_a_minute_is_sent():
+    day = sent(24 * 3_600)
+    assert day["all"] <= 2 * 91
+    assert day["beat"] == pytest.approx(24 * 60, abs=5)
+
+
+def test_while_a_cell_keeps_the_kernel_busy_the_last_answer_counts():
+    busy = sent(1_800, free=lambda now: False)
+    assert busy["all"] == pytest.approx(1_800 / 2, abs=200)
+
+
+def test_who_comes_back_gets_everything_at_once():
+    pace = RefreshPace(0.0)
+    assert pace.due(1_000.0, free=True) == "beat"
+    pace.answered = 1_000.0
+    assert pace.due(1_000.0, free=True) == "all"

@@ -1,0 +1,50 @@
+"""`report` and `dump`: the same names and meanings on every handle of a run."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+if TYPE_CHECKING:
+    from tradenb.live.status.run_report import RunReport
+
+
+class ReportMethods(ABC):
+    """A run that can be reported on."""
+
+    @overload
+    def report(self, path: None = None) -> str: ...
+    @overload
+    def report(self, path: str | os.PathLike[str]) -> Path: ...
+    def report(self, path: str | os.PathLike[str] | None = None) -> str | Path:
+        """Report on the run: short, or as a page.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write one self-contained HTML page, with figures, charts and trades; an
+            existing file is replaced.
+
+        Returns
+        -------
+        str or pathlib.Path
+            Without a path markdown: how the run is, figures, the newest events.
+        """
+        from tradenb.live.status.run_report import SHORT
+
+        report = self._run_report(with_candles=path is not None)
+        return report.markdown(newest=SHORT) if path is None else report.write(path)
+
+    def dump(self, path: str | os.PathLike[str]) -> Path:
+        """Write the whole report in markdown to a file, and return its path."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        report = self._run_report(with_candles=False)
+        target.write_text(report.markdown(), encoding="utf-8")
+        return target
+
+    @abstractmethod
+    def _run_report(self, *, with_candles: bool) -> RunReport:
+        """Return what the run has done, with candles for the price chart if they are wanted."""

@@ -1,0 +1,115 @@
+"""A live run as a report in markdown: how it is, figures, and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from tradenb.core.events import Event
+from tradenb.core.timeframe import iso
+from tradenb.live.status.status_card import gaps_of
+from tradenb.view.formatting import escaped, number, percent, price
+
+if TYPE_CHECKING:
+    from tradenb.live.status.run_status import RunStatus
+
+LISTED: Final = 250
+_COLUMNS: Final = (
+    "time", "event", "signal", "position", "price", "entry", "take_profit", "stop_loss",
+    "pnl_percent", "reason", "note",
+)  # fmt: skip
+
+
+def status_markdown(status: RunStatus, events: Sequence[Event], *, newest: int = LISTED) -> str:
+    """Write the report of a live run.
+
+    Parameters
+    ----------
+    status : RunStatus
+    events : sequence of Event
+        Oldest first; the figures are made of all.
+    newest : int, default 250
+        How many of them are listed.
+
+    Returns
+    -------
+    str
+        Markdown; words of users cannot break its tables.
+    """
+    lines = [f"# {_cell(status.strategy)} on {_cell(status.symbol)}, {status.mode}", ""]
+    lines += [f"- {words}" for words in _facts(status)]
+    lines += ["", *_figures(events), ""]
+    shown = events[-newest:]
+    if not shown:
+        return "\n".join([*lines, "Nothing has happened yet.", ""])
+    if len(shown) < len(events):
+        lines += [f"The newest {newest} of {len(events):,} events:", ""]
+    lines += [_row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
+    return "\n".join([*lines, *(_row(_event(event)) for event in shown), ""])
+
+
+def _facts(status: RunStatus) -> list[str]:
+    facts = [f"status: {status.words}"]
+    facts += [f"state: {_cell(status.holds)}", f"exchange: {_cell(status.exchange)}"]
+    if status.started and status.cursor:
+        facts.append(f"candles: {iso(status.started)} to {iso(status.cursor)} UTC")
+    facts.append(f"home: {_cell(status.home)}")
+    facts += [] if status.saved else ["the last state is NOT on disk"]
+    facts += [f"last error: {_cell(status.last_error)}"] if status.last_error else []
+    gaps = gaps_of(status)
+    facts += [f"candles missing: {_cell(gaps)}"] if gaps else []
+    return facts
+
+
+def _figures(events: Sequence[Event]) -> list[str]:
+    gains = [event.pnl_percent for event in events if event.kind == "closed"]
+    returns = [gain for gain in gains if gain is not None]
+    wins = sum(gain > 0 for gain in returns)
+    count = len(returns)
+    rows = [
+        ("events", f"{len(events):,}"),
+        ("closed signals", f"{count:,}"),
+        ("wins / losses", f"{wins} / {sum(gain < 0 for gain in returns)}"),
+        ("win rate", percent(100 * wins / count, 1) if count else "N/A"),
+        ("average pnl", percent(sum(returns) / count, plus=True) if count else "N/A"),
+        ("total pnl, summed", f"{number(sum(returns), plus=True)} pp"),
+    ]
+    return [_row(("figure", "value")), _row(("---", "---:")), *map(_row, rows)]
+
+
+def _event(event: Event) -> list[str]:
+    signal = event.signal
+    levels = ("entry", "take_profit", "stop_loss")
+    found = [getattr(signal, name, None) for name in levels]
+    return [
+        iso(event.at),
+        _kind(event),
+        _cell(getattr(signal, "id", None)),
+        _cell(getattr(signal, "position", None)),
+        _price(event.price),
+        *map(_price, found),
+        "" if event.pnl_percent is None else percent(event.pnl_percent, plus=True),
+        _cell(event.exit_reason),
+        _cell(event.note),
+    ]
+
+
+def _kind(event: Event) -> str:
+    level = "" if event.level is None else f" {event.level:+d} %"
+    return event.kind + level + (" (late)" if event.late else "")
+
+
+def _price(value: object) -> str:
+    return price(value) if isinstance(value, float) else ""
+
+
+def _cell(text: object) -> str:
+    """Write a user's words so that they stay within their cell and stay words."""
+    plain = "" if text is None else escaped(text, 500)
+    for shown, meant in (("|", "\\|"), ("`", "'"), ("&#x27;", "'"), ("&quot;", '"')):
+        plain = plain.replace(shown, meant)
+    return " ".join(plain.split())
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
