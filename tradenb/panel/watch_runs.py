@@ -19,10 +19,10 @@ from tradenb.core.timeframe import MINUTE
 from tradenb.engine.serialise import row_to_event
 from tradenb.live.loop.active_runs import living
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.status.run_files import RunFiles, Stamp, stamp_of
+from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import RunStatus, status_of_run
 from tradenb.panel.replica import MOST_TRADES, Replica
-from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.filesystem import DiskFilesystem, Stamp, stamp_of
 from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Home, Key, find_home
 

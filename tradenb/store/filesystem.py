@@ -21,6 +21,8 @@ _READ: Final = os.O_RDONLY | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _PIECE: Final = 1 << 20
 
+Stamp = tuple[int, int, int] | None
+
 
 class Filesystem(Protocol):
     """What the store asks of a disk.
@@ -217,6 +219,15 @@ class DiskFilesystem:
             return os.path.samestat(os.fstat(handle), path.stat())
         except (FileNotFoundError, NotADirectoryError):
             return False
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Return what changes with a file: time, size and inode; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _private(handle: int) -> int:

@@ -16,12 +16,11 @@ from tradenb.errors import StateError
 from tradenb.live.status.run_status import RunStatus, mode_of, status_of_document
 from tradenb.store.document.read import read_document
 from tradenb.store.document.state_conflict import words_if_undecided
-from tradenb.store.filesystem import DiskFilesystem, Filesystem
+from tradenb.store.filesystem import DiskFilesystem, Filesystem, Stamp, stamp_of
 from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import holder_of
 from tradenb.store.paths import Home, Key
 
-Stamp = tuple[int, int, int] | None
 _NEVER: Final = float("-inf")
 
 
@@ -145,12 +144,3 @@ def is_locked(disk: Filesystem, path: Path) -> bool:
     except BlockingIOError:
         return True
     return False
-
-
-def stamp_of(path: Path) -> Stamp:
-    """Return what changes with a file: time, size and inode; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
