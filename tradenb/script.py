@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.cli import EXIT_CODES, code_of
 from tradenb.cli.bot_log import logging_to_stderr
-from tradenb.cli.bot_output import Reader
-from tradenb.cli.leave_signals import Leave, leaving
+from tradenb.cli.bot_output import BotOutput
 from tradenb.cli.options import add_json
+from tradenb.cli.release_signals import ReleaseAsked, release_on_signals
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.errors import StateError, TradenbError, UsageError
 from tradenb.live.loop.deadline import due_after
@@ -66,7 +66,7 @@ def run_script(
     names = options.symbol or ([symbols] if isinstance(symbols, str) else list(symbols))
     job = _Job(names, strategies, exchange, rules, options)
     try:
-        with logging_to_stderr(job.reader, json_lines=options.json):
+        with logging_to_stderr(job.output, json_lines=options.json):
             return job.rehearsed() if options.dry_run else job.run(Path(options.home))
     except (TradenbError, OSError) as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
@@ -89,7 +89,7 @@ class _Job:
         self._exchange = options.exchange or exchange
         self._rules = rules
         self._options = options
-        self.reader = Reader(json=options.json)
+        self.output = BotOutput(json=options.json)
 
     def run(self, home: Path, *, once: bool = False) -> int:
         """Run, and return the exit code."""
@@ -97,21 +97,22 @@ class _Job:
 
         os.environ["TRADENB_HOME"] = str(home)  # where exchanges keep candles, and strategies look
         runs: list[RunRecord] = []
-        with self.reader.listening(), leaving():
+        with self.output.subscribed(), release_on_signals():
             try:
                 runs = self._started(home)
                 ids = [run.id for run in runs]
-                self.reader.say(
+                self.output.print(
                     {"started": ids, "home": str(home)}, f"running {', '.join(ids)} under {home}"
                 )
                 if once or self._options.once:
                     self._say_what_for(runs)
                 _wait(runs, once=once or self._options.once)
-            except Leave as asked:
-                self.reader.say({"signal": str(asked)}, f"{asked}: leaving, positions stay")
+            except ReleaseAsked as asked:
+                words = f"{asked}: releasing the runs, positions are kept"
+                self.output.print({"signal": str(asked)}, words)
             finally:
                 left = leave_all()
-        self.reader.end(runs)
+        self.output.end(runs)
         bad = [run for run in runs if not run.saved or isinstance(run.error, StateError)]
         if self._options.once or once:
             bad += [run for run in runs if run.error is not None]
@@ -124,7 +125,7 @@ class _Job:
         home = Path(self._options.home)
         with tempfile.TemporaryDirectory(prefix="tradenb-dry-run-") as name:
             copied = _copy_state(home, Path(name))
-            self.reader.say(
+            self.output.print(
                 {"dry_run": str(home), "states": copied},
                 f"dry run on a copy of {home} ({copied} states): nothing there is changed",
             )
@@ -138,7 +139,7 @@ class _Job:
             return
         at = max(due.values())
         if self._options.json:
-            self.reader.say({"waiting": [*due], "until": at}, "")
+            self.output.print({"waiting": [*due], "until": at}, "")
             return
         words = f"{', '.join(due)}: nothing to do before the next candle has closed, at "
         words += f"{iso(floor_to(at))} UTC; waiting {max(0, at - now) / 1000:.0f} s for it"

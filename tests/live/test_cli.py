@@ -130,7 +130,7 @@ def test_the_doctor_sees_the_kill_switch_the_clock_and_what_patches_kernels(
 def test_the_doctor_says_that_a_home_is_no_folder(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["doctor", "--home", str(tmp_path / "file")]) == 1
-    assert "is no folder" in capsys.readouterr().out
+    assert "is not a folder" in capsys.readouterr().out
 
 
 def test_status_of_runs_that_nobody_holds(saved, capsys):
@@ -164,7 +164,7 @@ def test_run_ends_with_what_the_bot_file_did(tmp_path, capsys, text, code, words
 
 def test_run_of_a_file_that_is_not_there_is_a_wrong_call(capsys):
     assert main(["run", "/nonexistent/bot.py"]) == 2
-    assert "is no file" in capsys.readouterr().err
+    assert "is not a file" in capsys.readouterr().err
 
 
 def test_a_main_that_nobody_called_is_called_and_home_moves(tmp_path):

@@ -1,8 +1,8 @@
-"""The command line, one file a command: `tradenb demo | fetch | run | status ...`.
+"""The command line, one file in `verbs` a command: `tradenb demo | fetch | run | status ...`.
 
-Exit codes, the same for every command: 0 all is well (a bot ended or was released), 1 something
-failed or needs the user, 2 the call is wrong, 3 another process holds the run, 4 the state on disk
-needs a decision (`tradenb doctor`, `tradenb resolve`).
+Exit codes, the same for every command: 0 success (a bot ended or was released), 1 something failed
+or needs the user, 2 the call is wrong, 3 another process holds the run, 4 the state on disk needs a
+decision (`tradenb doctor`, `tradenb resolve`).
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb import __version__
-from tradenb.cli.verbs import doctor
-from tradenb.cli.verbs import export_notebook as export
-from tradenb.cli.verbs import fetch_candles as fetch
-from tradenb.cli.verbs import make_report as report
-from tradenb.cli.verbs import resolve_run as resolve
-from tradenb.cli.verbs import retire_run as retire
-from tradenb.cli.verbs import run_bot as run
-from tradenb.cli.verbs import run_demo as demo
-from tradenb.cli.verbs import show_status as status
-from tradenb.cli.verbs import stop_run as stop
+from tradenb.cli.verbs import (
+    doctor,
+    export_notebook,
+    fetch_candles,
+    make_report,
+    resolve_run,
+    retire_run,
+    run_bot,
+    run_demo,
+    show_status,
+    stop_run,
+)
 from tradenb.errors import (
     StateConflict,
     StateCorrupt,
@@ -38,8 +40,21 @@ FAILED: Final = 1
 USAGE: Final = 2
 LOCKED: Final = 3
 UNDECIDED: Final = 4
+# In the order of `tradenb --help`.
+VERBS: Final = (
+    run_demo,
+    fetch_candles,
+    run_bot,
+    show_status,
+    stop_run,
+    resolve_run,
+    retire_run,
+    export_notebook,
+    make_report,
+    doctor,
+)
 EXIT_CODES: Final = (
-    "exit codes: 0 well, 1 failed or needs you, 2 wrong call, 3 held by another process, "
+    "exit codes: 0 success, 1 failed or needs you, 2 wrong call, 3 held by another process, "
     "4 the state needs a decision"
 )
 
@@ -62,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read has seen enough; what the interpreter flushes at its end must go somewhere.
+        # The reader closed the pipe; what the interpreter flushes at exit must go somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except (TradenbError, OSError) as error:
@@ -98,6 +113,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tradenb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (demo, fetch, run, status, stop, resolve, retire, export, report, doctor):
-        command.add(commands)
+    for verb in VERBS:
+        verb.add(commands)
     return parser

@@ -1,4 +1,4 @@
-"""The log of a bot: to stderr, as lines or as JSON, without what its reader was told already."""
+"""The log of a bot: to stderr, as lines or as JSON, without what its output says already."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tradenb.cli.bot_output import Reader
+    from tradenb.cli.bot_output import BotOutput
 
 
 @contextlib.contextmanager
-def logging_to_stderr(reader: Reader, *, json_lines: bool) -> Iterator[None]:
+def logging_to_stderr(output: BotOutput, *, json_lines: bool) -> Iterator[None]:
     """Let the log of tradenb go to stderr.
 
-    An error that is an event as well is left to the reader, as long as he is there.
+    An error that is an event as well is left to the output, until its reader closes that.
     """
     handler = logging.StreamHandler()
     words = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     handler.setFormatter(_JsonLines() if json_lines else logging.Formatter(words))
-    handler.addFilter(lambda record: reader.gone or not getattr(record, "told", False))
+    handler.addFilter(lambda record: output.closed or not getattr(record, "told", False))
     logger = logging.getLogger("tradenb")
     logger.addHandler(handler)
     try:

@@ -1,4 +1,4 @@
-"""What the doctor asks exchanges: their time, to see whether this machine's clock is right."""
+"""What the doctor asks exchanges for: their time, to check the clock of this machine."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ def _ask(name: str, home: Path, answers: dict[str, tuple[int | None, str]]) -> N
     from tradenb.exchanges.ccxt.ccxt_factory import ccxt_exchange
 
     try:
-        answers[name] = ccxt_exchange(name, home=home).measure_clock(), "it does not tell its time"
+        answers[name] = (
+            ccxt_exchange(name, home=home).measure_clock(),
+            "the exchange does not publish its time",
+        )
     except TradenbError as error:
         answers[name] = None, str(error)

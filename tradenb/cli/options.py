@@ -1,14 +1,18 @@
-"""What the commands have in common: options, tables, JSON."""
+"""What the commands have in common: options, names of runs, tables, JSON."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
     from tradenb.store.paths import Home
+
+Run = TypeVar("Run")
 
 
 def add_home(parser: argparse.ArgumentParser) -> None:
@@ -24,12 +28,36 @@ def add_json(parser: argparse.ArgumentParser, words: str = "print JSON") -> None
 
 
 def show_json(value: Any) -> None:
-    """Print JSON for a program: one line, nothing that is no JSON."""
+    """Print JSON for a program: one line, and no NaN, which JSON does not have."""
     print(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str), flush=True)
 
 
+def answer(options: argparse.Namespace, facts: Any, words: str) -> None:
+    """Print what a command did: as JSON if the user asked for that, else in words."""
+    if options.json:
+        show_json(facts)
+    else:
+        print("\n".join(map(printable, words.split("\n"))), flush=True)
+
+
+def named(name: str, runs: Sequence[Run], id_of: Callable[[Run], str]) -> list[Run]:
+    """Return the runs that a name means: the one with that id, or all with that part.
+
+    Raises
+    ------
+    UsageError
+        When it means runs with several ids.
+    """
+    exact = [run for run in runs if id_of(run) == name]
+    found = exact or [run for run in runs if name.lower() in id_of(run).lower()]
+    ids = list(dict.fromkeys(map(id_of, found)))
+    if len(ids) > 1:
+        raise UsageError(f"{name} may be any of {', '.join(ids)}; give the whole name")
+    return found
+
+
 def rehearsals(home: Home) -> str:
-    """Say where the rehearsals of a home are, or nothing where there are none."""
+    """Say where the rehearsals of a home are, or nothing if there are none."""
     from tradenb.store.filesystem import DiskFilesystem
 
     there = home.rehearsal.keys(DiskFilesystem(durable=False))
@@ -37,7 +65,7 @@ def rehearsals(home: Home) -> str:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as aligned columns; what is no print is shown, not obeyed.
+    """Return rows as aligned columns; control characters are shown, not obeyed.
 
     Examples
     --------

@@ -81,7 +81,7 @@ def resolve(home: Home, conflict: Conflict, decision: Decision) -> str:
     if is_locked(disk, home.lock(key)):
         send(disk, home, key, decision, wall=time.time_ns() // 1_000_000)
         return "asked the process that has the run; it goes on from there within seconds"
-    lock = FileLock(disk, home.lock(key), what=f"{key.symbol}:{key.strategy}")
+    lock = FileLock(disk, home.lock(key), what=key.id)
     with lock:
         store = DocumentStore(disk, document, guard=lock.assure)
         if decision == "keep_ours":

@@ -41,6 +41,11 @@ class Key(NamedTuple):
     strategy: str
     symbol: str
 
+    @property
+    def id(self) -> str:
+        """Symbol and strategy, as users name the run."""
+        return f"{self.symbol}:{self.strategy}"
+
 
 def encoded(name: str, sort: Sort) -> str:
     """Return a name as a file name.

@@ -1,4 +1,4 @@
-"""`tradenb doctor`: is everything as a live run needs it, and what to do if not."""
+"""`tradenb doctor`: check what a live run depends on, and say what to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_home, add_json, printable, show_json
+from tradenb.cli.options import add_home, add_json, answer, printable, show_json
 from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "doctor",
-        help="look at state files, locks, disk, clock and versions",
-        description="Look at everything that a live run depends on; nothing is changed. Exits with "
+        help="check state files, locks, disk, clock and versions",
+        description="Check everything that a live run depends on; nothing is changed. Exits with "
         "1 if something needs you.",
     )
     add_home(parser)
@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
         "--accept",
         type=Path,
         metavar="FILE",
-        help="put this generation of a state file in force; the one there is kept beside it",
+        help="restore this generation of a state file; the current one is kept beside it",
     )
     parser.add_argument(
         "--exchange",
@@ -41,15 +41,15 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look, or accept a file."""
+    """Check, or accept a file."""
     from tradenb.store.paths import find_home
 
     home = find_home(options.home)
     if options.accept is not None:
         return _accept(options, home)
-    from tradenb.cli.doctor_checks import look
+    from tradenb.cli.doctor_checks import check_all
 
-    checks = look(home, options.exchange)
+    checks = check_all(home, options.exchange)
     wrong = sum(check.verdict == "wrong" for check in checks)
     if options.json:
         found = [check._asdict() for check in checks]
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     for check in checks:
         mark = {"well": "  ", "note": "- ", "wrong": "! "}[check.verdict]
         print(f"{mark}{check.name}: {printable(check.words)}")
-    print(f"\n{wrong} that need you, marked !" if wrong else "\nall is well")
+    print(f"\n{wrong} of these need you, marked !" if wrong else "\nall is well")
     return 1 if wrong else 0
 
 
@@ -74,15 +74,12 @@ def _accept(options: argparse.Namespace, home: Home) -> int:
     places = [place for place in (home, home.rehearsal) if document.parent.parent == place.state]
     if key is None or not places:
         raise UsageError(
-            f"{file} is no generation of a run under {home.root}; they are in {home.state}"
+            f"{file} is not a generation of a run under {home.root}; they are in {home.state}"
         )
     disk = DiskFilesystem()
-    lock = FileLock(disk, places[0].lock(key), what=f"{key.symbol}:{key.strategy}")
+    lock = FileLock(disk, places[0].lock(key), what=key.id)
     with lock:
         committed = DocumentStore(disk, document, guard=lock.assure).accept(file)
-    words = f"{document} is {file.name} now, as generation {committed.seq}"
-    if options.json:
-        show_json({"accepted": str(file), "document": str(document), "seq": committed.seq})
-    else:
-        print(words)
+    facts = {"accepted": str(file), "document": str(document), "seq": committed.seq}
+    answer(options, facts, f"{document} is {file.name} now, as generation {committed.seq}")
     return 0

@@ -1,4 +1,4 @@
-"""`tradenb export NOTEBOOK`: a notebook file to a verified script, without opening it."""
+"""`tradenb export NOTEBOOK`: write a verified script from a notebook file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_home, add_json, show_json
+from tradenb.cli.options import add_home, add_json, answer
 from tradenb.errors import ExportError, UsageError
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "export",
         help="write the strategies of a notebook to a verified script",
-        description="Write what a notebook runs to a script of its own, once the script was proven "
-        "to give the same trades. What it runs is said by its last tn.live.background(...), else "
-        "by its last backtest; only the cells needed for it are executed, and nothing goes live.",
+        description="Write what a notebook runs to a script, after a proof that the script gives "
+        "the same trades. What it runs is read from its last tn.live.background(...), else from "
+        "its last backtest. Only the cells needed for it are executed, and nothing goes live.",
     )
     parser.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="an .ipynb file")
     parser.add_argument(
@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--candles", metavar="FILES", help="candles of the sample, such as 'data/*.parquet'"
     )
-    parser.add_argument("--start", metavar="TIME", help="begin of the sample")
+    parser.add_argument("--start", metavar="TIME", help="start of the sample")
     parser.add_argument("--end", metavar="TIME", help="end of the sample, exclusive")
     add_home(parser)
     add_json(parser)
@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Export; what was compared is said."""
+    """Export, and print what was compared."""
     from tradenb import exporting
     from tradenb.exchanges.tables.file_source import file_exchange
     from tradenb.exporting.collect.ipynb import cells_of_file
@@ -54,33 +54,29 @@ def run(options: argparse.Namespace) -> int:
 
     file: Path = options.notebook
     if not file.is_file():
-        raise UsageError(f"{file} is no file")
+        raise UsageError(f"{file} is not a file")
     target = (options.output or file.with_suffix(".py")).absolute()
     candles = None if options.candles is None else file_exchange(Path(options.candles).absolute())
     home = None if options.home is None else Path(options.home).absolute()
     notebook = Notebook(cells_of_file(file))
-    # What cells print goes to stderr: stdout is the answer's.
+    # What cells print goes to stderr: stdout is for the answer alone.
     with _beside(file), contextlib.redirect_stdout(sys.stderr):
-        given = _given(notebook, options)
-        home = home or given.pop("home", None)
+        arguments = _arguments(notebook, options)
+        home = home or arguments.pop("home", None)
         done = exporting.export(
             target,
-            given.pop("strategy"),
-            **given,
+            arguments.pop("strategy"),
+            **arguments,
             home=home,
             candles=candles,
             start=options.start,
             end=options.end,
         )
-    if options.json:
-        facts = {name: getattr(done, name) for name in done.__slots__}
-        show_json(facts)
-    else:
-        print(repr(done)[1:-1])
+    answer(options, {name: getattr(done, name) for name in done.__slots__}, repr(done)[1:-1])
     return 0
 
 
-def _given(notebook: Notebook, options: argparse.Namespace) -> dict[str, Any]:
+def _arguments(notebook: Notebook, options: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the export: the command's, else those of the notebook's call."""
     wanted = _wanted(notebook, options.strategy)
     found: dict[str, Any] = {}
@@ -93,7 +89,7 @@ def _given(notebook: Notebook, options: argparse.Namespace) -> dict[str, Any]:
         if len(names) != 1:
             known = ", ".join(names) or "none"
             raise ExportError(
-                f"the notebook runs nothing, and its strategies are {known}; say --strategy NAME"
+                f"the notebook runs nothing, and its strategies are {known}; pass --strategy NAME"
             )
         found["strategy"] = notebook.value(names[0])
     if options.symbol:
@@ -111,7 +107,7 @@ def _given(notebook: Notebook, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _wanted(notebook: Notebook, names: list[str] | None) -> Wanted | None:
-    """Return the call that says most: of these strategies, or of any."""
+    """Return the call to take the arguments from: one of these strategies, or of any."""
     import ast
 
     for call in notebook.calls():

@@ -1,4 +1,4 @@
-"""`tradenb fetch SYMBOL ...`: candles of an exchange into the cache, and into a file if wanted."""
+"""`tradenb fetch SYMBOL ...`: candles of an exchange into the cache, and on request a file."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "fetch",
         help="fetch one-minute candles of an exchange, once",
-        description="Fetch closed one-minute candles and keep them under the home; what is there "
-        "already is not asked for again.",
+        description="Fetch closed one-minute candles and keep them in the cache under the home; "
+        "candles in the cache are not fetched again.",
     )
     parser.add_argument("symbols", nargs="+", metavar="SYMBOL", help="such as BTC/USDT")
     parser.add_argument("--exchange", required=True, metavar="NAME", help="such as binance")
     parser.add_argument("--start", required=True, metavar="TIME", help="ISO 8601, UTC")
-    parser.add_argument("--end", metavar="TIME", help="not included; default now")
+    parser.add_argument("--end", metavar="TIME", help="exclusive (default now)")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="write them to a .parquet or .csv file as well"
+        "--out", type=Path, metavar="FILE", help="also write them to a .parquet or .csv file"
     )
     add_home(parser)
     add_json(parser, "print one JSON object a symbol")
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
             end=options.end,
             progress=sys.stderr.isatty(),
         )
-        _say(symbol, found, options)
+        _print(symbol, found, options)
         if options.out is not None:
             _write(options.out, found)
     return 0
@@ -63,10 +63,12 @@ def _check_out(options: argparse.Namespace) -> None:
     if options.out.suffix not in _FORMS:
         raise UsageError(f"--out must end in .parquet or .csv, was {options.out}")
     if len(options.symbols) > 1:
-        raise UsageError("--out takes the candles of one symbol; fetch the others by themselves")
+        raise UsageError(
+            "--out takes the candles of one symbol; run the command once for each symbol"
+        )
 
 
-def _say(symbol: str, found: Loaded, options: argparse.Namespace) -> None:
+def _print(symbol: str, found: Loaded, options: argparse.Namespace) -> None:
     from tradenb.core.symbol import canonical
     from tradenb.core.timeframe import iso
     from tradenb.view.gap_warning import gap_warning, many_filled

@@ -1,4 +1,4 @@
-"""`tradenb report`: what ran under a home, in markdown and as a page, without disturbing it."""
+"""`tradenb report`: what ran under a home, in markdown and as a page; only reads."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "report",
         help="write reports of what ran under a home",
-        description="Write a report in markdown and one as an HTML page for each run under a home; "
-        "1 if there is none, or one cannot be read.",
+        description="Write a report in markdown and one as an HTML page for each run under a home. "
+        "Exits with 1 if there is none, or one cannot be read.",
     )
     parser.add_argument(
         "name", nargs="?", default="", metavar="NAME", help="SYMBOL:strategy, or a part of some"
@@ -31,13 +31,13 @@ def add(commands: Any) -> None:
         type=Path,
         default=Path("reports"),
         metavar="FOLDER",
-        help="where they go (default reports)",
+        help="where to write them (default reports)",
     )
     parser.add_argument(
         "--candles",
         metavar="FILES",
-        help="where the candles of the price chart are, such as 'data/*.parquet'; default those of "
-        "the exchange, kept or fetched",
+        help="files with the candles of the price chart, such as 'data/*.parquet' (default: those "
+        "of the exchange, from the cache or fetched)",
     )
     add_home(parser)
     add_json(parser)
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     home = find_home(options.home)
     written, failed = [], []
     for key in home.keys(DiskFilesystem(durable=False)):
-        name = f"{key.symbol}:{key.strategy}"
+        name = key.id
         if options.name.lower() not in name.lower():
             continue
         document = home.document(key)
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         show_json({"home": str(home.root), "written": written, "failed": failed})
     else:
-        _say(home, written, failed)
+        _print(home, written, failed)
     return 0 if written and not failed else 1
 
 
@@ -83,7 +83,7 @@ def _write(report: RunReport, folder: Path, document: Path) -> list[Path]:
     return [text, report.write(folder / f"{name}.html")]
 
 
-def _say(home: Home, written: list[dict[str, Any]], failed: list[dict[str, Any]]) -> None:
+def _print(home: Home, written: list[dict[str, Any]], failed: list[dict[str, Any]]) -> None:
     for item in written:
         notes = "".join(f"\n  {printable(note)}" for note in item["notes"])
         print(printable(f"{item['id']}: {', '.join(item['reports'])}") + notes)

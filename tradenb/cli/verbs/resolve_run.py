@@ -1,26 +1,21 @@
-"""`tradenb resolve NAME`: which state of a run holds, when somebody else wrote its document."""
+"""`tradenb resolve NAME`: choose the state of a run when another program wrote its document."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tradenb.cli.options import add_home, add_json, printable, show_json
-from tradenb.errors import StateConflict, UsageError
-
-if TYPE_CHECKING:
-    from tradenb.live.resolve_conflict import Conflict
-    from tradenb.store.paths import Home
+from tradenb.cli.options import add_home, add_json, answer, named
+from tradenb.errors import StateConflict
 
 
 def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "resolve",
-        help="decide which state holds when two wrote it",
-        description="Show both states of a run whose document somebody else wrote, or take one of "
-        "them; the other is kept beside it. Works for a run of another process and for one that "
-        "nobody holds.",
+        help="choose between two states of a run",
+        description="Show both states of a run whose document another program wrote, or choose one "
+        "of them; the other is kept beside it. Works whether a process holds the run or not.",
     )
     parser.add_argument("name", metavar="NAME", help="SYMBOL:strategy, or a part of one")
     how = parser.add_mutually_exclusive_group()
@@ -29,14 +24,14 @@ def add(commands: Any) -> None:
         action="store_const",
         const="keep_ours",
         dest="decision",
-        help="the state that the run had holds",
+        help="choose the state that the run had",
     )
     how.add_argument(
         "--take-theirs",
         action="store_const",
         const="take_theirs",
         dest="decision",
-        help="the state that somebody else wrote, and that is on disk now, holds",
+        help="choose the state that the other program wrote, which is on disk now",
     )
     add_home(parser)
     add_json(parser)
@@ -45,48 +40,28 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show both, or decide; 1 if there is nothing to decide."""
-    from tradenb.live.resolve_conflict import described, resolve
+    from tradenb.live.resolve_conflict import conflict_of, described, resolve
+    from tradenb.store.filesystem import DiskFilesystem
     from tradenb.store.paths import find_home
 
     home = find_home(options.home)
-    found = _find(options.name, home)
-    if found is None:
-        _say(options, {"decided": None}, f"nothing to decide for {options.name}")
+    conflicts = [conflict_of(home, key) for key in home.keys(DiskFilesystem())]
+    undecided = [conflict for conflict in conflicts if conflict is not None]
+    found = named(options.name, undecided, lambda conflict: conflict.key.id)
+    if not found:
+        answer(options, {"decided": None}, f"nothing to decide for {options.name}")
         return 1
-    name = f"{found.key.symbol}:{found.key.strategy}"
-    ours, theirs = described(found.ours), described(found.theirs)
+    conflict = found[0]
+    name = conflict.key.id
+    ours, theirs = described(conflict.ours), described(conflict.theirs)
     if options.decision is None:
-        if options.json:
-            show_json({"id": name, "ours": ours, "theirs": theirs})
-        else:
-            print("\n".join(map(printable, (name, f"  ours:   {ours}", f"  theirs: {theirs}"))))
+        facts = {"id": name, "ours": ours, "theirs": theirs}
+        answer(options, facts, f"{name}\n  ours:   {ours}\n  theirs: {theirs}")
         raise StateConflict(
-            f"somebody else wrote the state of {name}; say --keep-ours or --take-theirs"
+            f"another program wrote the state of {name}; pass --keep-ours or --take-theirs"
         )
-    words = resolve(home, found, options.decision)
+    words = resolve(home, conflict, options.decision)
     chosen = ours if options.decision == "keep_ours" else theirs
     facts = {"id": name, "decided": options.decision, "state": chosen, "note": words}
-    _say(options, facts, f"{name}: {chosen}\n{words}")
+    answer(options, facts, f"{name}: {chosen}\n{words}")
     return 0
-
-
-def _find(name: str, home: Home) -> Conflict | None:
-    from tradenb.live.resolve_conflict import conflict_of
-    from tradenb.store.filesystem import DiskFilesystem
-
-    keys = list(home.keys(DiskFilesystem()))
-    wanted = [key for key in keys if f"{key.symbol}:{key.strategy}" == name] or [
-        key for key in keys if name.lower() in f"{key.symbol}:{key.strategy}".lower()
-    ]
-    found = [item for item in (conflict_of(home, key) for key in wanted) if item is not None]
-    if len(found) > 1:
-        ids = ", ".join(f"{item.key.symbol}:{item.key.strategy}" for item in found)
-        raise UsageError(f"{name} may be any of {ids}; give the whole name")
-    return found[0] if found else None
-
-
-def _say(options: argparse.Namespace, facts: dict[str, Any], words: str) -> None:
-    if options.json:
-        show_json(facts)
-    else:
-        print("\n".join(map(printable, words.split("\n"))), flush=True)

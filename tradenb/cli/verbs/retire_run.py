@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_home, add_json, printable, rehearsals, show_json
+from tradenb.cli.options import add_home, add_json, answer, rehearsals
 from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "retire",
         help="take an ended run out of the risk books",
-        description="Move the files of a run that nobody holds and that holds nothing to "
-        "HOME/retired. What it closed no longer counts in the risk books; a start after that is a "
-        "new run. Moved back, the files are the run again.",
+        description="Move the files of a run to HOME/retired, if no process holds it and it has no "
+        "position. Its closed trades no longer count in the risk books, and the next start is a "
+        "new run. Move the files back to have the old run again.",
     )
     parser.add_argument("name", metavar="NAME", help="SYMBOL:strategy, in full")
     add_home(parser)
@@ -39,18 +39,16 @@ def run(options: argparse.Namespace) -> int:
     key = _key(options.name, home)
     with FileLock(disk, home.lock(key), what=options.name):
         folder = retire(disk, home, key, now=time.time_ns() // 1_000_000)
-    if options.json:
-        show_json({"retired": options.name, "folder": str(folder)})
-    else:
-        print(printable(f"{options.name} is retired; its files are in {folder}"))
+    facts = {"retired": options.name, "folder": str(folder)}
+    answer(options, facts, f"{options.name} is retired; its files are in {folder}")
     return 0
 
 
 def _key(name: str, home: Home) -> Key:
     from tradenb.store.filesystem import DiskFilesystem
 
-    known = {f"{key.symbol}:{key.strategy}": key for key in home.keys(DiskFilesystem())}
+    known = {key.id: key for key in home.keys(DiskFilesystem())}
     if name not in known:
         there = ", ".join(known) or "none"
-        raise UsageError(f"no run {name} under {home.root}; there are {there}{rehearsals(home)}")
+        raise UsageError(f"no run {name} under {home.root}; known: {there}{rehearsals(home)}")
     return known[name]

@@ -1,8 +1,8 @@
-"""`tradenb run FILE`: a bot file, until its runs have ended or somebody wants the process to go.
+"""`tradenb run FILE`: a bot file, until its runs have ended or a signal asks the process to end.
 
 SIGTERM, SIGHUP and Ctrl-C release: the loop ends after the commit that is under way, position and
-cursor stay, the next start resumes. A second signal ends the process at once, which loses nothing
-either.
+cursor are kept, the next start resumes. A second signal ends the process at once; that loses
+nothing either, since a commit is whole on disk or not there.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradenb.cli.bot_log import logging_to_stderr
-from tradenb.cli.bot_output import Reader
-from tradenb.cli.leave_signals import Leave, leaving
+from tradenb.cli.bot_output import BotOutput
 from tradenb.cli.options import add_home, add_json
+from tradenb.cli.release_signals import ReleaseAsked, release_on_signals
 from tradenb.errors import StateError, TradenbError, UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
         help="run a bot file until its runs have ended",
         description="Run a Python file that calls tn.live.background(...), at its top or in "
         "main(), and wait until its runs have ended. SIGTERM and Ctrl-C release them: positions "
-        "stay, the next start resumes.",
+        "are kept, and the next start resumes.",
     )
     parser.add_argument("file", type=Path, metavar="FILE")
     add_home(parser)
@@ -46,22 +46,22 @@ def run(options: argparse.Namespace) -> int:
     """Run the file; 1 if it raised or the state could not be saved."""
     file: Path = options.file
     if not file.is_file():
-        raise UsageError(f"{file} is no file")
+        raise UsageError(f"{file} is not a file")
     if options.home:
         os.environ["TRADENB_HOME"] = str(Path(options.home).absolute())
     from tradenb.live.loop.active_runs import leave_all, living
 
-    reader = Reader(json=options.json)
+    output = BotOutput(json=options.json)
     with (
-        logging_to_stderr(reader, json_lines=options.json),
-        reader.listening(),
-        leaving(),
+        logging_to_stderr(output, json_lines=options.json),
+        output.subscribed(),
+        release_on_signals(),
     ):
         try:
             _execute(file)
-            _wait(file, reader)
-        except Leave as asked:
-            reader.say({"signal": str(asked)}, f"{asked}: leaving, positions stay")
+            _wait(file, output)
+        except ReleaseAsked as asked:
+            output.print({"signal": str(asked)}, f"{asked}: releasing the runs, positions are kept")
         except TradenbError:
             raise
         except Exception:  # noqa: BLE001 - the user's file
@@ -69,12 +69,12 @@ def run(options: argparse.Namespace) -> int:
             return 1
         finally:
             left = leave_all()
-    reader.end(living())
+    output.end(living())
     return 0 if left and not any(map(_failed, living())) else 1
 
 
 def _execute(file: Path) -> None:
-    """Run a bot file as Python would; a `main()` that nobody called is called."""
+    """Run a bot file as Python would; then call its `main()` if it started no run."""
     from tradenb.live.loop.active_runs import living
 
     sys.argv = [str(file)]
@@ -92,23 +92,25 @@ def _execute(file: Path) -> None:
             asyncio.run(found)
 
 
-def _wait(file: Path, reader: Reader) -> None:
+def _wait(file: Path, output: BotOutput) -> None:
     from tradenb.live.loop.active_runs import living
 
     runs = living()
     if not runs:
-        raise UsageError(f"{file} started no live run; it has to call tn.live.background(...)")
-    reader.say({"started": [item.id for item in runs]}, f"running {', '.join(map(_resumed, runs))}")
+        raise UsageError(f"{file} started no live run; call tn.live.background(...) in it")
+    output.print(
+        {"started": [item.id for item in runs]}, f"running {', '.join(map(_describe, runs))}"
+    )
     while running := [item for item in living() if item.status == "running"]:
         running[0].ended.wait(1.0)
 
 
-def _resumed(run: RunRecord) -> str:
+def _describe(run: RunRecord) -> str:
     """Say which run it is, and what it goes on with."""
     from tradenb.live.status.run_status import holds
 
     kept = None if run.kept is None or run.kept.state.done else run.kept.state
-    return run.id if kept is None else f"{run.id} (goes on: {holds(kept)})"
+    return run.id if kept is None else f"{run.id} (resumed: {holds(kept)})"
 
 
 def _failed(run: RunRecord) -> bool:
@@ -116,7 +118,7 @@ def _failed(run: RunRecord) -> bool:
 
 
 def _show_traceback() -> None:
-    """Show what the bot file raised, from its own lines on."""
+    """Print the traceback of the bot file, from its own lines on."""
     kind, error, trace = sys.exc_info()
     ours = (str(Path(__file__)), runpy.__file__, "<frozen runpy>")
     while trace is not None and trace.tb_frame.f_code.co_filename in ours:

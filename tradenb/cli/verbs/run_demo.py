@@ -1,4 +1,4 @@
-"""`tradenb demo`: a backtest, and a day of it lived through, killed and resumed."""
+"""`tradenb demo`: a backtest, and a day of it rehearsed, killed and resumed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from typing import Any
 def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
-        "demo", help="backtest a small strategy, then live through a day of it with a crash"
+        "demo", help="backtest a small strategy, then rehearse a day of it with a crash"
     )
     parser.add_argument(
-        "--data", metavar="FILE", help="1m candles: parquet, csv or npy; default a random walk"
+        "--data",
+        metavar="FILE",
+        help="file with 1m candles: parquet, csv or npy (default: a random walk)",
     )
     parser.add_argument(
         "--exchange",
         metavar="NAME",
-        help="candles of a real exchange, such as binance; without a network a random walk",
+        help="a real exchange such as binance; without a network, a random walk",
     )
     parser.add_argument("--days", type=_days, default=90, help="how many days (default 90)")
     parser.add_argument(
@@ -26,11 +28,9 @@ def add(commands: Any) -> None:
         type=Path,
         default=Path("demo-report.html"),
         metavar="FILE",
-        help="where the report goes (default demo-report.html)",
+        help="where to write the report (default demo-report.html)",
     )
-    parser.add_argument(
-        "--no-rehearsal", action="store_true", help="leave out the day that is lived through"
-    )
+    parser.add_argument("--no-rehearsal", action="store_true", help="skip the rehearsed day")
     parser.set_defaults(run=run)
 
 

@@ -1,4 +1,4 @@
-"""`tradenb status`: the runs under a home, without disturbing them."""
+"""`tradenb status`: the runs under a home; only reads their files."""
 
 from __future__ import annotations
 

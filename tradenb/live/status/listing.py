@@ -49,7 +49,7 @@ def statuses(runs: Sequence[RunRecord], home: Home) -> Iterator[RunStatus]:
     disk = DiskFilesystem(durable=False)
     for each in (home, home.rehearsal):
         for key in each.keys(disk, locks=True):
-            if (f"{key.symbol}:{key.strategy}", each.root) in known:
+            if (key.id, each.root) in known:
                 continue
             files = RunFiles(each, key)
             status = files.status()

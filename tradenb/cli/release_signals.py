@@ -1,4 +1,4 @@
-"""What signals mean to a bot: leave, positions stay; the second one ends the process at once."""
+"""What signals mean to a bot: release the runs; a second signal ends the process at once."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Final
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Leave(BaseException):  # no Exception: the bot's own `except` must not keep the process
-    """A signal asked the process to go."""
+class ReleaseAsked(BaseException):  # so that an `except Exception` of the bot does not catch it
+    """A signal asked the process to release its runs and end."""
 
 
 @contextlib.contextmanager
-def leaving() -> Iterator[None]:
-    """Let signals raise `Leave`, once; the next one of any kind has its usual effect."""
+def release_on_signals() -> Iterator[None]:
+    """Let signals raise `ReleaseAsked`, once; the next one of any kind has its usual effect."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
-    def leave(number: int, _: FrameType | None) -> None:
+    def release(number: int, _: FrameType | None) -> None:
         for other in _SIGNALS:
             signal.signal(other, signal.SIG_DFL)
-        raise Leave(signal.Signals(number).name)
+        raise ReleaseAsked(signal.Signals(number).name)
 
     for number in _SIGNALS:
-        signal.signal(number, leave)
+        signal.signal(number, release)
     try:
         yield
     finally:
