@@ -487,8 +487,7 @@ def last_close(scenario: Scenario) -> int:
 def accepted_candles(scenario: Scenario, symbol: str, rules: Any) -> Any:
     import numpy
 
-    from tradenb.core.candles.intake import accept
-    from tradenb.core.candles.raw_rows import Rows
+    from tradenb.core.candles.intake import Rows, accept
 
     time, *columns = zip(*rows_of(scenario, symbol), strict=True)
     rows = Rows(

@@ -8,7 +8,9 @@ same call may succeed later although nothing was changed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
 
 __all__ = [
     "AlreadyRunning",
@@ -31,6 +33,8 @@ __all__ = [
     "UnknownName",
     "UsageError",
 ]
+
+_ADDRESS: Final = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
 class TradenbError(Exception):
@@ -192,3 +196,18 @@ def near(name: object, known: Iterable[str]) -> str:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def without_addresses(text: str) -> str:
+    """Leave out addresses of memory: they differ from run to run, and equal runs say the same."""
+    return _ADDRESS.sub("", text)
+
+
+def shown(value: object) -> str:
+    """Write a user's value into a message; no value may break or flood it."""
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - a user's repr
+        text = f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
+    text = without_addresses(text)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -11,7 +11,7 @@ import pytest
 import tradenb as tn
 from tests.sources import exchange, flat, frame, market, minute
 from tradenb.core.columns import EVENT_COLUMNS, OPEN_COLUMNS, TRADE_COLUMNS
-from tradenb.core.pnl import pnl_percent
+from tradenb.core.prices import pnl_percent
 
 TIME = "datetime64[ms, UTC]"
 EVENT_DTYPES = {

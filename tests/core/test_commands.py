@@ -10,7 +10,7 @@ from tradenb.core.candidate import short
 from tradenb.core.lifecycle.commands import give, stop
 from tradenb.core.lifecycle.machine import advance
 from tradenb.core.lifecycle.state import EXITS, Command, NeedCandidate, State, Step
-from tradenb.core.pnl import pnl_percent
+from tradenb.core.prices import pnl_percent
 from tradenb.core.rules import Rules
 
 

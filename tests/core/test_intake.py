@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import reference
-from tradenb.core.candles.intake import Intake, accept
-from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.candles.intake import Intake, Rows, accept
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import CandleError
 

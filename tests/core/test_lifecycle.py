@@ -18,7 +18,7 @@ from tradenb.core.lifecycle.state import (
     State,
     Step,
 )
-from tradenb.core.pnl import pnl_percent
+from tradenb.core.prices import pnl_percent
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal, Trade
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradenb.core.pnl import pnl_percent
+from tradenb.core.prices import pnl_percent
 from tradenb.core.rules import Rules
 
 FREE = Rules(slippage_percent=0, fee_percent=0)

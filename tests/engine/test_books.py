@@ -8,7 +8,7 @@ from tests.engine.sessions import buy, pumped, scripted, sell, session, shown, s
 from tests.sources import DAY, MINUTE, flat, minute
 from tradenb.core import risk
 from tradenb.core.signal import Trade
-from tradenb.engine.session.session_book import Book
+from tradenb.engine.session.books import Book
 from tradenb.engine.specs.strategy_spec import RiskSpec
 
 

@@ -11,7 +11,7 @@ import pytest
 import tradenb as tn
 from tests.sources import candles, market, minute
 from tradenb.core.rules import Rules
-from tradenb.engine.history.indicators import Closed, Indicators
+from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import NotEnoughCandles, SpecError, UnknownName, UsageError
@@ -25,7 +25,9 @@ def indicators(*declared, **closed):
     made = strategy()
     for timeframe, function in declared:
         made.indicators(timeframe)(function)
-    return Indicators(made.declared, Closed(Histories(lambda symbol: GRID), "BTCUSDT", **closed))
+    return Indicators(
+        made.declared, ClosedCandles(Histories(lambda symbol: GRID), "BTCUSDT", **closed)
+    )
 
 
 def strategy(function=lambda ctx: None, **more):
@@ -184,8 +186,10 @@ def test_a_window_is_checked_against_its_tolerance():
         made = strategy()
         made.indicators("15m", window=40, tolerance=tolerance)(smooth)
         histories = Histories(lambda symbol: GRID)
-        live = Indicators(made.declared, Closed(histories, "BTCUSDT", windowed=True))
-        return at(live, 1_200), at(Indicators(made.declared, Closed(histories, "BTCUSDT")), 1_200)
+        live = Indicators(made.declared, ClosedCandles(histories, "BTCUSDT", windowed=True))
+        return at(live, 1_200), at(
+            Indicators(made.declared, ClosedCandles(histories, "BTCUSDT")), 1_200
+        )
 
     live, whole = windowed(0.01)
     assert live["smooth"] != whole["smooth"]

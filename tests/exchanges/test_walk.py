@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import tradenb.testing
-from tradenb.core.candles.intake import Intake, accept
-from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.candles.intake import Intake, Rows, accept
 from tradenb.core.rules import Rules
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import UnknownName, UsageError

@@ -176,7 +176,7 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "a stop that was gapped through is filled at the stop",
-        "tradenb.core.touch:stop_fill",
+        "tradenb.core.prices:stop_fill",
         always(lambda signal, prices, rules: signal.stop_loss),
     ),
     Mutant(
@@ -191,23 +191,23 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "milestones of a candle in descending size",
-        "tradenb.core.touch:_by_offset",
+        "tradenb.core.prices:_by_offset",
         always(lambda found: (found[0], -abs(found[1]))),
     ),
     Mutant(
         "a level that is reached exactly does not fire",
-        "tradenb.core.touch:_levels_reached",
+        "tradenb.core.prices:_levels_reached",
         rewritten("LEVELS[-len(waiting) :]", 'LEVELS[-len(waiting) :], side="right"'),
     ),
-    Mutant("touching is no longer reaching", "tradenb.core.touch:_reaches", always(beyond_only)),
+    Mutant("touching is no longer reaching", "tradenb.core.prices:_reaches", always(beyond_only)),
     Mutant(
         "average price from prefix sums",
-        "tradenb.core.touch:_trailing_sum",
+        "tradenb.core.prices:_trailing_sum",
         always(from_prefix_sums),
     ),
     Mutant(
         "average price over one candle less",
-        "tradenb.core.touch:average_price",
+        "tradenb.core.prices:average_price",
         rewritten("max(0, index - count + 1)", "max(0, index - max(count - 1, 1) + 1)"),
     ),
     Mutant("asked at the start", "tradenb.backtest.assembly:State", a_minute_early),
@@ -224,7 +224,7 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant(
         "flatten before the stop",
         "tradenb.core.lifecycle.commands:flatten",
-        rewritten("touched = touch.stop_touched(signal, prices)", "touched = False"),
+        rewritten("touched = prices.stop_touched(signal, extremes)", "touched = False"),
     ),
     Mutant(
         "a graceful stop is forgotten with the signal",
@@ -244,11 +244,11 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant(
         "the stop on the candle of the entry is forgotten",
         "tradenb.core.lifecycle.machine:activate",
-        rewritten("if not touch.stop_touched(signal, prices):", "if True:"),
+        rewritten("if not prices.stop_touched(signal, extremes):", "if True:"),
     ),
     Mutant(
         "opened exactly at the stop is no reason to reject",
-        "tradenb.core.touch:opened_beyond_stop",
+        "tradenb.core.prices:opened_beyond_stop",
         always(
             lambda signal, prices: (
                 prices.open < signal.stop_loss
@@ -269,24 +269,24 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "an entry reached already pays the entry",
-        "tradenb.core.lifecycle.acceptance:signal_of",
+        "tradenb.core.lifecycle.validation:signal_of",
         rewritten("entry = price", "entry = entry or price"),
     ),
     Mutant(
         "an entry equal to the market price waits",
-        "tradenb.core.signal:reached",
+        "tradenb.core.candidate:reached",
         always(
             lambda position, entry, price: price < entry if position == "long" else price > entry
         ),
     ),
     Mutant(
         "only the first broken rule is named",
-        "tradenb.core.lifecycle.acceptance:problems",
+        "tradenb.core.lifecycle.validation:problems",
         without_words,
     ),
     Mutant("no tolerance for rounding", "tradenb.core.lifecycle.validation:TOLERANCE", always(0.0)),
     Mutant(
-        "ids are forgotten", "tradenb.core.lifecycle.idle:remember", always(lambda ids, id: ids)
+        "ids are forgotten", "tradenb.core.lifecycle.machine:remember", always(lambda ids, id: ids)
     ),
     Mutant(
         "a row of warm-ups is never broken",
@@ -307,10 +307,10 @@ CAUGHT_BY_THE_REFERENCE = (
             "entry * (1 + slippage), exit * (1 - slippage)",
         ),
     ),
-    Mutant("risk not shared", "tradenb.engine.session.session_book:Book.at", alone),
+    Mutant("risk not shared", "tradenb.engine.session.books:Book.at", alone),
     Mutant(
         "a signal's own slot refuses its activation",
-        "tradenb.engine.session.session_book:Book.at",
+        "tradenb.engine.session.books:Book.at",
         rewritten("asking.state.signal is not None", "False"),
     ),
     Mutant("asks before entries", "tradenb.core.lifecycle.scheduled:ENTRIES", always(4)),
@@ -364,7 +364,7 @@ CAUGHT_BY_CHUNKS = (
     ),
     Mutant(
         "average price from prefix sums",
-        "tradenb.core.touch:_trailing_sum",
+        "tradenb.core.prices:_trailing_sum",
         always(from_prefix_sums),
     ),
     Mutant(
@@ -394,7 +394,7 @@ CAUGHT_BY_CHUNKS = (
     ),
     Mutant(
         "a book's trades are put together in the wrong order",
-        "tradenb.engine.session.session_book:in_order_of_closing",
+        "tradenb.engine.session.books:in_order_of_closing",
         trades_reversed,
     ),
     Mutant(
@@ -411,7 +411,7 @@ CAUGHT_BY_NOISE = (
         a_candle_ahead,
     ),
     Mutant(
-        "the market price is the next close", "tradenb.core.touch:market_price", at_the_next_close
+        "the market price is the next close", "tradenb.core.prices:market_price", at_the_next_close
     ),
     Mutant(
         "buckets show before they are complete",

@@ -23,11 +23,11 @@ from tradenb.core.lifecycle.state import State
 from tradenb.core.timeframe import DAY
 from tradenb.engine.call import Call, Pump, StrategyTimeout
 from tradenb.engine.context import Context
-from tradenb.engine.history.indicators import Closed, Indicators
+from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.session.instance import Instance, Numbering
 from tradenb.engine.session.pump import Session
-from tradenb.engine.session.vectorised import signals_of
+from tradenb.engine.session.vectorised import answers_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StrategyError, TradenbError
 
@@ -156,8 +156,8 @@ class Work:
             histories.add(symbol, candles)
         return histories
 
-    def _closed(self, histories: Histories, symbol: str) -> Closed:
-        return Closed(histories, symbol)
+    def _closed(self, histories: Histories, symbol: str) -> ClosedCandles:
+        return ClosedCandles(histories, symbol)
 
     def _prepare(self, session: Session) -> Pump:
         """Compute indicators and vectorised signals, each once over all candles of the run."""
@@ -211,7 +211,7 @@ class Work:
             make_context,
             rules=self.plan.rules,
             numbering=numbering,
-            signals=signals_of(spec, closed),
+            signals=answers_of(spec, closed),
         )
 
     def _other(self, symbol: str) -> Candles:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tradenb.backtest.assembly import Work
 from tradenb.backtest.caveats import caveats
-from tradenb.core import touch
-from tradenb.core.pnl import pnl_percent
+from tradenb.core import prices
+from tradenb.core.prices import pnl_percent
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
@@ -292,7 +292,7 @@ def _open_rows(session: Session, rules: Rules) -> list[OpenRow]:
         if signal is None:
             continue
         candles = instance.candles
-        price = touch.market_price(candles, candles.index(state.cursor), rules)
+        price = prices.market_price(candles, candles.index(state.cursor), rules)
         if state.is_scheduled:
             rows.append((state.symbol, state.strategy, signal.id, "scheduled", price, None))
             continue

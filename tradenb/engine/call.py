@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
-from tradenb.core.lifecycle.validation import without_addresses
-from tradenb.errors import StrategyError, TradenbError
+from tradenb.errors import StrategyError, TradenbError, without_addresses
 
 
 class Call(NamedTuple):

@@ -6,12 +6,12 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from tradenb.core import touch
+from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
-from tradenb.engine.history.candle_frame import frame_of
-from tradenb.engine.history.indicators import Closed, Indicators
+from tradenb.engine.history.frames import frame_of
+from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import Histories
 from tradenb.errors import UsageError
 
@@ -65,7 +65,7 @@ class Context:
         self._histories = histories
         self._history = histories.of(symbol)
         if indicators is None:
-            indicators = Indicators((), Closed(histories, symbol))
+            indicators = Indicators((), ClosedCandles(histories, symbol))
         self.indicators = indicators
         self._now = 0
         self._saved = saved
@@ -91,14 +91,14 @@ class Context:
     def price(self) -> float:
         """Market price: what can be traded now (`Rules.price`), quote currency."""
         candles = self._history.candles
-        return touch.market_price(candles, candles.index(self._now), self._rules)
+        return prices.market_price(candles, candles.index(self._now), self._rules)
 
     @property
     def average_price(self) -> float:
         """Volume-weighted average price of the last `Rules.average_price_candles` candles."""
         candles = self._history.candles
         row = candles.index(self._now)
-        return touch.average_price(candles, row, self._rules.average_price_candles)
+        return prices.average_price(candles, row, self._rules.average_price_candles)
 
     def candles(
         self, timeframe: str, n: int, symbol: str | None = None, *, allow_fewer: bool = False

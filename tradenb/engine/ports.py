@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.intake import Intake
-from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.candles.intake import Intake, Rows
 from tradenb.core.rules import Rules
 
 if TYPE_CHECKING:

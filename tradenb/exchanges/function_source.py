@@ -18,14 +18,13 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from tradenb.call_errors import explained
-from tradenb.core.candles.intake import accept
-from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.candles.intake import Rows, accept
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.engine.fingerprint import fingerprint, identity_of
 from tradenb.engine.ports import CandleRequest, Loaded, Progress
 from tradenb.engine.specs.registry import registry
-from tradenb.engine.specs.repr_card import Shown
+from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.engine.specs.strategy_spec import is_async
 from tradenb.errors import CandleError, ExchangeError, SpecError, UsageError
 from tradenb.exchanges.paging import RetryPolicy, fetch_range
@@ -39,7 +38,7 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class FunctionExchange(Shown):
+class FunctionExchange(ReprCard):
     """A source of candles that is still the user's function; made by `exchange`.
 
     Parameters

@@ -17,8 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from tradenb.core.candles.arrays import Times
-from tradenb.core.candles.intake import check_step
-from tradenb.core.candles.raw_rows import Rows, check_rows
+from tradenb.core.candles.intake import Rows, check_rows, check_step
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.ports import Progress
 from tradenb.errors import CandleError, ExchangeError, TradenbError, UsageError

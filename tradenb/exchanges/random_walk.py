@@ -23,7 +23,7 @@ from tradenb.core.candles.intake import Intake
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import DAY, MINUTE, TimeLike, floor_to, to_ms
 from tradenb.engine.ports import CandleRequest, Loaded
-from tradenb.engine.specs.repr_card import Shown
+from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.errors import UsageError, unknown
 from tradenb.exchanges.memo import CandleMemo
 
@@ -39,7 +39,7 @@ _HOUR_ACTIVITY: Final = np.array(
 _ACTIVITY_SCALE: Final = 1.22  # makes the mean square of `_activity` about 1
 
 
-class RandomWalk(Shown):
+class RandomWalk(ReprCard):
     """A source of made-up candles; made by `random_walk`."""
 
     def __init__(

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any, Final
 
 from tradenb.core.events import Event
-from tradenb.core.pnl import pnl_percent
+from tradenb.core.prices import pnl_percent
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import iso
 from tradenb.live.status.run_status import RunStatus

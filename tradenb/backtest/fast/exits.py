@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from tradenb.core import touch
+from tradenb.core import prices
 from tradenb.core.candidate import plain_signal
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.opened import exit_of
@@ -74,12 +74,12 @@ class Outcomes:
         minutes = int(life) if 1 <= life <= rules.max_signal_minutes else 1
         last = min(row + minutes, len(candles) - 1)
         low, high = (stop, target) if long else (target, stop)
-        touched = touch.first_beyond(candles, rules, row + 1, last + 1, low=low, high=high)
+        touched = prices.first_beyond(candles, rules, row + 1, last + 1, low=low, high=high)
         if touched >= 0:
             position: Position = "long" if long else "short"
             at = candles.start + (row + 1) * MINUTE
             signal = plain_signal("", "", "", position, 0.0, target, stop, minutes, at)
-            return Exit(touched, *exit_of(signal, touch.extremes(candles, touched, rules), rules))
+            return Exit(touched, *exit_of(signal, prices.extremes(candles, touched, rules), rules))
         if row + minutes > last:
             return None
-        return Exit(last, touch.market_price(candles, last, rules), "time_expired")
+        return Exit(last, prices.market_price(candles, last, rules), "time_expired")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from tradenb.backtest.fast.exits import Closed, Outcomes
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import NeedCandidate, NeedCandles, NeedClearance, State
-from tradenb.core.pnl import pnl_percent
+from tradenb.core.prices import pnl_percent
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import MINUTE

@@ -172,7 +172,7 @@ class Chase:
         return np.array(rows, dtype=np.int64), np.array(prices, dtype=np.float64)
 
     def _percent(self, opened: Places, exit: Floats) -> Floats:
-        """Return the pnl_percent; the formula of `core.pnl`, in its order of operations."""
+        """Return the pnl_percent; the formula of `core.prices`, in its order of operations."""
         rules = self._rules
         entry, long = self._asks.price(opened), self._asks.long(opened)
         slip, fee = rules.slippage_percent / 100, 2 * rules.fee_percent

@@ -12,7 +12,8 @@ it leads to, and what is needed then. Nothing has happened until the session let
 effect. It does so in the order of (at, phase, place in the run), so that several instances which
 share a risk book see one order of events, however far ahead each of them was computed.
 
-Each state has a file of its own: opened.py, scheduled.py, idle.py.
+What an open and a scheduled signal lead to is in opened.py and scheduled.py, an idle instance is
+below.
 
 State       looks for, in the candles after the cursor       takes effect in, leads to
 ---------   ----------------------------------------------   ---------------------------------------
@@ -40,12 +41,14 @@ asks is arithmetic (`c % every == 0`), so it cannot be shifted by a restart.
 
 from __future__ import annotations
 
+from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
+from tradenb.core.events import event_of
 from tradenb.core.lifecycle.commands import acts_at, obey
-from tradenb.core.lifecycle.idle import ask_again, enter, judged, next_ask
 from tradenb.core.lifecycle.opened import follow
 from tradenb.core.lifecycle.scheduled import activate, wait
 from tradenb.core.lifecycle.state import (
+    ASKS,
     EXITS,
     NEED_CANDLES,
     NOT_ASKED,
@@ -53,10 +56,15 @@ from tradenb.core.lifecycle.state import (
     Need,
     NeedCandidate,
     NeedClearance,
+    Refusal,
     State,
     Step,
+    refused_by_risk,
+    remember,
 )
+from tradenb.core.lifecycle.validation import check_reply
 from tradenb.core.rules import Rules
+from tradenb.core.signal import Signal
 from tradenb.core.timeframe import MINUTE
 
 
@@ -125,3 +133,61 @@ def answer(state: State, need: Need, reply: object, candles: Candles, rules: Rul
             return activate(state, need, reply, candles, rules)
         return enter(state, need, reply, candles, rules)
     raise TypeError(f"only a candidate or a clearance can be answered, not {need!r}")
+
+
+def next_ask(state: State, first: int, end: int, beyond: Need | None) -> Step:
+    """Find the next moment to ask at, from the candle that closes at `first` on."""
+    at = first + -first % state.every
+    if at > end:
+        return Step(end, EXITS, state.moved(end), (), beyond)
+    last = end - end % state.every
+    return Step(at, ASKS, state.moved(at - MINUTE), (), NeedCandidate(at, last))
+
+
+def ask_again(state: State, need: NeedCandidate) -> Step:
+    """Ask at the next moment; a `None` leaves no trace."""
+    at = need.at + state.every
+    if at <= need.last:
+        return Step(at, ASKS, state, (), NeedCandidate(at, need.last))
+    return Step(need.at, ASKS, state.moved(need.at), (), None)
+
+
+def judged(
+    state: State, need: NeedCandidate, reply: object, candles: Candles, rules: Rules
+) -> Step:
+    """Check what a strategy answered."""
+    at = need.at
+    if reply is WARM_UP:
+        event = event_of(state, at, "skipped", exit_reason="warm_up")
+        return Step(at, ASKS, state._replace(cursor=at, warming=True), (event,), None)
+    if state.warming:
+        state = state._replace(warming=False)
+    if reply is None:
+        return ask_again(state, need)
+    price = prices.market_price(candles, candles.index(at), rules)
+    symbol, strategy = state.symbol, state.strategy
+    found = check_reply(reply, symbol, strategy, at, price=price, rules=rules, used=state.ids)
+    if isinstance(found, Signal):
+        return Step(at, ASKS, state, (), NeedClearance(at, found, activation=False))
+    event = event_of(
+        state, at, "rejected", found.signal, price=price, exit_reason="invalid", note=found.note
+    )
+    return Step(at, ASKS, state.moved(at), (event,), None)
+
+
+def enter(state: State, need: NeedClearance, reply: object, candles: Candles, rules: Rules) -> Step:
+    """Open or schedule a signal that was decided now, unless risk refuses."""
+    at, signal = need.at, need.signal
+    price = prices.market_price(candles, candles.index(at), rules)
+    if isinstance(reply, Refusal):
+        event = refused_by_risk(state, at, signal, price, reply)
+        return Step(at, ASKS, state.moved(at), (event,), None)
+    ids = remember(state.ids, signal.id)
+    # The entry of a signal that opens at once is the market price itself.
+    if signal.entry == price:
+        opened = state._replace(cursor=at, signal=signal, opened_at=at, gained=0, lost=0, ids=ids)
+        event = event_of(state, at, "opened", signal, price=signal.entry, note=signal.note)
+        return Step(at, ASKS, opened, (event,), None)
+    waiting = state._replace(cursor=at, signal=signal, opened_at=None, gained=0, lost=0, ids=ids)
+    event = event_of(state, at, "scheduled", signal, price=price, note=signal.note)
+    return Step(at, ASKS, waiting, (event,), None)

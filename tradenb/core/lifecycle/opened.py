@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from tradenb.core import touch
+from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of, milestones_of
-from tradenb.core.lifecycle.state import EXITS, Need, State, Step
-from tradenb.core.lifecycle.transitions import idle_after, remember
-from tradenb.core.pnl import pnl_percent
+from tradenb.core.lifecycle.state import EXITS, Need, State, Step, idle_after, remember
+from tradenb.core.prices import pnl_percent
 from tradenb.core.rules import Rules
 from tradenb.core.signal import ExitReason, Signal, closed_trade
 from tradenb.core.timeframe import MINUTE
@@ -27,16 +26,16 @@ def follow(
     expiry = max(opened_at + signal.minutes * MINUTE, first)
     start = candles.index(first)
     stop = candles.index(min(end, expiry)) + 1
-    row = touch.first_exit(candles, signal, rules, start, stop)
+    row = prices.first_exit(candles, signal, rules, start, stop)
     if row >= 0:
         at = first + (row - start) * MINUTE
         passed = _milestones(state, signal, candles, rules, start, row)
-        price, reason = exit_of(signal, touch.extremes(candles, row, rules), rules)
+        price, reason = exit_of(signal, prices.extremes(candles, row, rules), rules)
         return close(state, signal, opened_at, at, price, reason, rules, passed)
     if expiry <= end:
         row = stop - 1
         passed = _milestones(state, signal, candles, rules, start, row)
-        price = touch.market_price(candles, row, rules)
+        price = prices.market_price(candles, row, rules)
         return close(state, signal, opened_at, expiry, price, "time_expired", rules, passed)
     passed = _milestones(state, signal, candles, rules, start, stop)
     if passed:
@@ -46,23 +45,23 @@ def follow(
     return Step(end, EXITS, state.moved(end), passed, beyond)
 
 
-def exit_of(signal: Signal, prices: touch.Extremes, rules: Rules) -> tuple[float, ExitReason]:
+def exit_of(signal: Signal, extremes: prices.Extremes, rules: Rules) -> tuple[float, ExitReason]:
     """Say what a candle that touches stop or target closes the signal at."""
     if rules.same_candle == "stop_first":
-        stopped = touch.stop_touched(signal, prices)
+        stopped = prices.stop_touched(signal, extremes)
     else:
-        stopped = not touch.target_touched(signal, prices)
+        stopped = not prices.target_touched(signal, extremes)
     if stopped:
-        return touch.stop_fill(signal, prices, rules), "stop_loss"
+        return prices.stop_fill(signal, extremes, rules), "stop_loss"
     return signal.take_profit, "take_profit"
 
 
 def _milestones(
     state: State, signal: Signal, candles: Candles, rules: Rules, start: int, stop: int
 ) -> tuple[Event, ...]:
-    prices = touch.market_prices(candles, start, stop, rules)
-    found = touch.milestones(prices, signal, gained=state.gained, lost=state.lost)
-    first, price_at = candles.start + (start + 1) * MINUTE, prices.item
+    market = prices.market_prices(candles, start, stop, rules)
+    found = prices.milestones(market, signal, gained=state.gained, lost=state.lost)
+    first, price_at = candles.start + (start + 1) * MINUTE, market.item
     return milestones_of(
         state,
         signal,
@@ -95,13 +94,13 @@ def flatten(
 ) -> Step:
     """Close a signal because the user wants it, unless the candle closes it anyway."""
     row = candles.index(at)
-    prices = touch.extremes(candles, row, rules)
-    touched = touch.stop_touched(signal, prices)
+    extremes = prices.extremes(candles, row, rules)
+    touched = prices.stop_touched(signal, extremes)
     if rules.same_candle == "target_first":
-        touched = touched or touch.target_touched(signal, prices)
+        touched = touched or prices.target_touched(signal, extremes)
     if touched:
-        price, reason = exit_of(signal, prices, rules)
+        price, reason = exit_of(signal, extremes, rules)
         return close(state, signal, opened_at, at, price, reason, rules)
-    price = touch.market_price(candles, row, rules)
+    price = prices.market_price(candles, row, rules)
     step = close(state, signal, opened_at, at, price, "flattened", rules)
     return step._replace(state=step.state.moved(at))

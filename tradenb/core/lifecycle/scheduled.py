@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from tradenb.core import touch
+from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import event_of
 from tradenb.core.lifecycle.opened import close
-from tradenb.core.lifecycle.state import ENTRIES, EXITS, Need, NeedClearance, Refusal, State, Step
-from tradenb.core.lifecycle.transitions import idle_after, refused_by_risk
+from tradenb.core.lifecycle.state import (
+    ENTRIES,
+    EXITS,
+    Need,
+    NeedClearance,
+    Refusal,
+    State,
+    Step,
+    idle_after,
+    refused_by_risk,
+)
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import MINUTE
@@ -26,13 +35,13 @@ def wait(
     timeout = max(signal.at + rules.schedule_await_minutes * MINUTE, first)
     start = candles.index(first)
     stop = candles.index(min(end, timeout)) + 1
-    row = touch.first_entry(candles, signal, rules, start, stop)
+    row = prices.first_entry(candles, signal, rules, start, stop)
     if row >= 0:
         at = first + (row - start) * MINUTE
-        prices = touch.extremes(candles, row, rules)
-        void = touch.opened_beyond_stop(signal, prices)
+        extremes = prices.extremes(candles, row, rules)
+        void = prices.opened_beyond_stop(signal, extremes)
         if rules.same_candle == "target_first":
-            void = void or touch.stop_touched(signal, prices)
+            void = void or prices.stop_touched(signal, extremes)
         if void:
             return cancel(state, signal, candles, rules, at, "price_reject")
         before = state.moved(at - MINUTE)
@@ -52,8 +61,8 @@ def activate(
         return Step(at, ENTRIES, idle_after(state, at, state.trades), (event,), None)
     opened = event_of(state, at, "opened", signal, price=signal.entry, note=signal.note)
     holding = state._replace(cursor=at, opened_at=at, gained=0, lost=0)
-    prices = touch.extremes(candles, candles.index(at), rules)
-    if not touch.stop_touched(signal, prices):
+    extremes = prices.extremes(candles, candles.index(at), rules)
+    if not prices.stop_touched(signal, extremes):
         return Step(at, ENTRIES, holding, (opened,), None)
     # A resting order would have been filled and stopped out. The candle opened inside the stop,
     # so the stop itself is the price.
@@ -71,6 +80,6 @@ def cancel(
     note: str | None = None,
 ) -> Step:
     """End a signal that was not opened, at the market price."""
-    price = touch.market_price(candles, candles.index(at), rules)
+    price = prices.market_price(candles, candles.index(at), rules)
     event = event_of(state, at, "cancelled", signal, price=price, exit_reason=reason, note=note)
     return Step(at, EXITS, idle_after(state, at, state.trades), (event,), None)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
-from tradenb.core.events import Event
+from tradenb.core.events import Event, event_of
+from tradenb.core.lifecycle.validation import NOTE_LIMIT
 from tradenb.core.risk import Held
 from tradenb.core.signal import Signal, Time, Trade
+from tradenb.core.timeframe import MINUTE
 
 REMEMBERED: Final = 1_000
+Item = TypeVar("Item")
 CommandKind = Literal["cancel", "stop", "flatten"]
 
 
@@ -168,3 +171,30 @@ class Refusal(NamedTuple):
 WARM_UP: Final = WarmUp()
 NOT_ASKED: Final = NotAsked()
 NEED_CANDLES: Final = NeedCandles()
+
+
+def idle_after(state: State, at: int, trades: tuple[Trade, ...]) -> State:
+    """Return the state after a signal ended at `at`: it may be asked on that candle."""
+    return state._replace(
+        cursor=at - MINUTE,
+        signal=None,
+        opened_at=None,
+        gained=0,
+        lost=0,
+        done=state.stopping,
+        trades=trades,
+    )
+
+
+def refused_by_risk(state: State, at: int, signal: Signal, price: float, refusal: Refusal) -> Event:
+    """Make the event of a signal that a risk rule refused."""
+    words = refusal.words
+    if len(words) > NOTE_LIMIT:
+        words = words[: NOTE_LIMIT - 3] + "..."
+    note = f"{refusal.name} | {words}"
+    return event_of(state, at, "rejected", signal, price=price, exit_reason="risk", note=note)
+
+
+def remember(items: tuple[Item, ...], item: Item) -> tuple[Item, ...]:
+    """Add an item; the last 1,000 are kept."""
+    return items[1 - REMEMBERED :] + (item,)  # noqa: RUF005 - (*items, item) copies twice

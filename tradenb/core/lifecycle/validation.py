@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Mapping
 from numbers import Integral, Real
 from typing import Final, NamedTuple
 
-from tradenb.core.candidate import Candidate, is_position, reached
+from tradenb.core.candidate import (
+    Candidate,
+    is_position,
+    plain_signal,
+    reached,
+    signal_of,
+)
 from tradenb.core.rules import Rules
+from tradenb.core.signal import Position, Refused, Signal
+from tradenb.errors import shown
 
 FIELDS: Final = Candidate._fields
 # What a person calls half a percent passes, although 1.005 x price is mostly a hair below it.
@@ -18,7 +25,6 @@ TOLERANCE: Final = 1e-9
 ID_LIMIT: Final = 300
 NOTE_LIMIT: Final = 2_000
 _UNKNOWN_SHOWN: Final = 5
-_ADDRESS: Final = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
 class Problem(NamedTuple):
@@ -28,13 +34,94 @@ class Problem(NamedTuple):
     words: str
 
 
+class Invalid(NamedTuple):
+    """An answer that breaks rules: the little that is known of it, and which rules."""
+
+    signal: Refused
+    note: str
+
+
+def check_reply(
+    reply: object,
+    symbol: str,
+    strategy: str,
+    at: int,
+    *,
+    price: float,
+    rules: Rules,
+    used: Collection[str],
+) -> Signal | Invalid:
+    """Make a signal of an answer that is not None, if it breaks no rule.
+
+    Parameters
+    ----------
+    reply : object
+        A `Candidate`, a mapping, or what is neither.
+    symbol, strategy : str
+    at : int
+        Close time of the candle on which it was decided, ms UTC.
+    price : float
+        Market price then, > 0.
+    rules : Rules
+    used : collection of str
+        Ids that signals of this instance had already.
+    """
+    id = f"{strategy}-{symbol}-{at}"
+    if type(reply) is Candidate:
+        plain = _plain(reply, id, symbol, strategy, at, price, rules)
+        if plain is not None:
+            return plain
+    candidate, found = as_candidate(reply)
+    if not found or found[0].name != "candidate_type":
+        found += problems(candidate, price=price, rules=rules, used=used)
+    if isinstance(candidate.id, str) and 0 < len(candidate.id) <= ID_LIMIT:
+        id = str(candidate.id)
+    if not found:
+        return signal_of(candidate, id=id, symbol=symbol, strategy=strategy, price=price, at=at)
+    side: Position | None = None
+    if is_position(candidate.position):
+        side = "long" if candidate.position == "long" else "short"
+    names = ",".join(problem.name for problem in found)
+    return Invalid(Refused(id, side), f"{names} | " + "; ".join(item.words for item in found))
+
+
+def _plain(
+    candidate: Candidate, id: str, symbol: str, strategy: str, at: int, price: float, rules: Rules
+) -> Signal | None:
+    """Make the signal that nearly all become: of plain numbers, at market, and good.
+
+    Of all others nothing is said.
+    """
+    position, minutes = candidate.position, candidate.minutes
+    target, stop = candidate.take_profit, candidate.stop_loss
+    if type(target) is not float or type(stop) is not float or type(minutes) is not int:
+        return None
+    if not candidate.is_plain:
+        return None
+    side: Position
+    if position == "long":
+        side, ordered = "long", 0 < stop < price < target < math.inf
+    else:
+        side, ordered = "short", position == "short" and 0 < target < price < stop < math.inf
+    loss = abs(price - stop) / price * 100
+    if (
+        ordered
+        and abs(target - price) / price * 100 >= rules.min_take_profit_percent - TOLERANCE
+        and rules.min_stop_loss_percent - TOLERANCE <= loss
+        and loss <= rules.max_stop_loss_percent + TOLERANCE
+        and 1 <= minutes <= rules.max_signal_minutes
+    ):
+        return plain_signal(id, symbol, strategy, side, price, target, stop, minutes, at)
+    return None
+
+
 def as_candidate(reply: object) -> tuple[Candidate, list[Problem]]:
     """Read a strategy's answer, a `Candidate` or a mapping, and say what is wrong with its form."""
     if isinstance(reply, Candidate):
         return reply, []
     if not isinstance(reply, Mapping):
         words = "an answer must be None, tn.long(...), tn.short(...) or a mapping, was "
-        return Candidate(), [Problem("candidate_type", words + _shown(reply))]
+        return Candidate(), [Problem("candidate_type", words + shown(reply))]
     try:
         unknown = [key for key in reply if key not in FIELDS]
         found = Candidate(**{key: reply[key] for key in FIELDS if key in reply})
@@ -43,7 +130,7 @@ def as_candidate(reply: object) -> tuple[Candidate, list[Problem]]:
         return Candidate(), [Problem("candidate_type", words)]
     if not unknown:
         return found, []
-    words = f"unknown field {', '.join(_shown(key) for key in unknown[:_UNKNOWN_SHOWN])}"
+    words = f"unknown field {', '.join(shown(key) for key in unknown[:_UNKNOWN_SHOWN])}"
     if len(unknown) > _UNKNOWN_SHOWN:
         words += f" and {len(unknown) - _UNKNOWN_SHOWN:,} more"
     return found, [Problem("unknown_field", f"{words}; the fields are {', '.join(FIELDS)}")]
@@ -75,7 +162,7 @@ def problems(
     bad_entry = candidate.entry is not None and entry is None
     found: list[Problem] = []
     if position is None:
-        words = f"position must be 'long' or 'short', was {_shown(candidate.position)}"
+        words = f"position must be 'long' or 'short', was {shown(candidate.position)}"
         found.append(Problem("position", words))
     for name, value in (("take_profit", target), ("stop_loss", stop)):
         if value is None:
@@ -104,7 +191,7 @@ def _number(value: object) -> float | None:
 
 
 def _number_problem(name: str, value: object) -> Problem:
-    return Problem(f"{name}_number", f"{name} must be a finite number above 0, was {_shown(value)}")
+    return Problem(f"{name}_number", f"{name} must be a finite number above 0, was {shown(value)}")
 
 
 def _side_problems(
@@ -167,11 +254,11 @@ def _distance(name: str, field: str, bound: str, paid: float, percent: float) ->
 
 def _minutes_problems(minutes: object, rules: Rules) -> list[Problem]:
     if isinstance(minutes, bool) or not isinstance(minutes, Integral):
-        return [Problem("minutes_int", f"minutes must be a whole number, was {_shown(minutes)}")]
+        return [Problem("minutes_int", f"minutes must be a whole number, was {shown(minutes)}")]
     if 1 <= int(minutes) <= rules.max_signal_minutes:
         return []
     bound = f"minutes must be 1 to {rules.max_signal_minutes}"
-    return [Problem("minutes_range", f"{bound}, was {_shown(minutes)}")]
+    return [Problem("minutes_range", f"{bound}, was {shown(minutes)}")]
 
 
 def _label_problems(candidate: Candidate, used: Collection[str]) -> list[Problem]:
@@ -179,14 +266,14 @@ def _label_problems(candidate: Candidate, used: Collection[str]) -> list[Problem
     id, note, size = candidate.id, candidate.note, candidate.size
     if id is not None:
         if not isinstance(id, str) or not id or _half(id):
-            found.append(Problem("id_string", f"id must be a non-empty string, was {_shown(id)}"))
+            found.append(Problem("id_string", f"id must be a non-empty string, was {shown(id)}"))
         elif len(id) > ID_LIMIT:
             found.append(_length_problem("id", id, ID_LIMIT))
         elif id in used:
-            words = f"id {_shown(id)} was used by an earlier signal; choose another"
+            words = f"id {shown(id)} was used by an earlier signal; choose another"
             found.append(Problem("id_used", words))
     if note is not None and not isinstance(note, str):
-        found.append(Problem("note_string", f"note must be a string, was {_shown(note)}"))
+        found.append(Problem("note_string", f"note must be a string, was {shown(note)}"))
     elif note is not None and len(note) > NOTE_LIMIT:
         found.append(_length_problem("note", note, NOTE_LIMIT))
     if size is not None and _number(size) is None:
@@ -195,7 +282,7 @@ def _label_problems(candidate: Candidate, used: Collection[str]) -> list[Problem
 
 
 def _length_problem(name: str, text: str, limit: int) -> Problem:
-    words = f"{name} must be at most {limit:,} characters, was {len(text):,}: {_shown(text)}"
+    words = f"{name} must be at most {limit:,} characters, was {len(text):,}: {shown(text)}"
     return Problem(f"{name}_length", words)
 
 
@@ -206,18 +293,3 @@ def _half(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-def without_addresses(text: str) -> str:
-    """Leave out addresses of memory: they differ from run to run, and equal runs say the same."""
-    return _ADDRESS.sub("", text)
-
-
-def _shown(value: object) -> str:
-    """Write a user's value into a message; no value may break or flood it."""
-    try:
-        text = repr(value)
-    except Exception as error:  # noqa: BLE001 - a user's repr
-        text = f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
-    text = without_addresses(text)
-    return text if len(text) <= 80 else text[:77] + "..."

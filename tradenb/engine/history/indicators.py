@@ -16,7 +16,7 @@ import numpy as np
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.timeframe import iso
 from tradenb.engine.fingerprint import fingerprint, identity_of
-from tradenb.engine.history.user_columns import floats_of, table_of
+from tradenb.engine.history.frames import floats_of, table_of
 from tradenb.engine.history.windows import Histories
 from tradenb.errors import NotEnoughCandles, SpecError, UsageError, unknown
 
@@ -59,7 +59,7 @@ class Indicator(NamedTuple):
         return f"{self.timeframe}:{fingerprint(self.function)}:{self.window}:{self.tolerance}"
 
 
-class Closed(NamedTuple):
+class ClosedCandles(NamedTuple):
     """The candles that indicators may be computed from.
 
     Attributes
@@ -120,7 +120,7 @@ class Indicators(Mapping[str, float]):
     Parameters
     ----------
     declared : sequence of Indicator
-    closed : Closed
+    closed : ClosedCandles
         Where the candles are.
 
     Attributes
@@ -131,7 +131,7 @@ class Indicators(Mapping[str, float]):
 
     __slots__ = ("_closed", "_columns", "_declared", "_made", "_until", "now")
 
-    def __init__(self, declared: Sequence[Indicator], closed: Closed) -> None:
+    def __init__(self, declared: Sequence[Indicator], closed: ClosedCandles) -> None:
         self.now = 0
         self._declared = declared
         self._closed = closed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, SupportsIndex, cast
 
 from tradenb.core.candles.arrays import Candles, Columns, GrowingCandles, resample
 from tradenb.core.timeframe import iso, timeframe_ms
-from tradenb.engine.history.candle_frame import frame_of
+from tradenb.engine.history.frames import frame_of
 from tradenb.errors import LookaheadError, NotEnoughCandles, UsageError
 
 if TYPE_CHECKING:

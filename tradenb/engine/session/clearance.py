@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from tradenb.core.lifecycle.state import NeedClearance, Refusal
 from tradenb.engine.call import Call, words_of
+from tradenb.engine.session.books import Peers
 from tradenb.engine.session.instance import Instance
-from tradenb.engine.session.session_book import Company
 from tradenb.errors import UsageError
 
 BOOK: Final = "the book of the risk rules"
@@ -24,7 +24,7 @@ class Clearance:
         Called before rules are asked; says who else takes part in their books.
     """
 
-    def __init__(self, consult: Callable[[], Company] | None) -> None:
+    def __init__(self, consult: Callable[[], Peers] | None) -> None:
         self._consult = consult
 
     def of(
@@ -65,14 +65,14 @@ class Clearance:
         return None
 
     def _admit(
-        self, instance: Instance, need: NeedClearance, consult: Callable[[], Company], fail: Fail
+        self, instance: Instance, need: NeedClearance, consult: Callable[[], Peers], fail: Fail
     ) -> Generator[Call, Any, Refusal | None]:
         """Let others take part in the books; while it is not known who does, nothing is opened."""
         try:
-            company = yield Call(consult, (), BOOK, instance.state.symbol)
+            peers = yield Call(consult, (), BOOK, instance.state.symbol)
         except Exception as error:  # noqa: BLE001 - becomes an event
             fail(instance, need.at, BOOK, error)
             return Refusal(instance.books[0].name, f"failed: {words_of(error)}")
         for book in instance.books:
-            book.admit(company.outsiders, since=company.since[book.name])
+            book.admit(peers.peers, since=peers.since[book.name])
         return None

@@ -9,7 +9,7 @@ from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules
 from tradenb.engine.call import Call
 from tradenb.engine.context import Context
-from tradenb.engine.session.session_book import Book
+from tradenb.engine.session.books import Book
 from tradenb.engine.session.vectorised import Signals
 from tradenb.engine.specs.strategy_spec import StrategySpec
 

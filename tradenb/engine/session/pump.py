@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final
 
-from tradenb.core import touch
+from tradenb.core import prices
 from tradenb.core.events import Event, Kind, event_of
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import (
@@ -31,11 +31,10 @@ from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.call import Call, Pump, StrategyTimeout, words_of
 from tradenb.engine.context import begin_ask, keep_state, saved_state
+from tradenb.engine.session.books import Peers
 from tradenb.engine.session.clearance import Clearance
-from tradenb.engine.session.event_queue import Timeline
 from tradenb.engine.session.instance import Instance, share_books
-from tradenb.engine.session.schedule import Turns
-from tradenb.engine.session.session_book import Company
+from tradenb.engine.session.queues import EventQueue, Schedule
 from tradenb.engine.specs.strategy_spec import CALLBACKS
 from tradenb.errors import NotEnoughCandles
 
@@ -78,7 +77,7 @@ class Session:
         instances: Sequence[Instance],
         *,
         defer_callbacks: bool = False,
-        consult: Callable[[], Company] | None = None,
+        consult: Callable[[], Peers] | None = None,
     ) -> None:
         self.instances = instances
         self.events: list[Event] = []
@@ -91,9 +90,9 @@ class Session:
         self._heeded = any(item.callbacks for item in instances)
         self._calls_back = self._heeded and not defer_callbacks
         self._pending: list[Callback] = []
-        self._turns = Turns()
+        self._turns = Schedule()
         self._phase: int = EXITS
-        self._timeline = Timeline(instances)
+        self._timeline = EventQueue(instances)
         share_books(instances)
 
     def pump(self, until: int) -> Pump:
@@ -255,7 +254,7 @@ class Session:
 
     def _ping(self, instance: Instance, at: int) -> None:
         state, candles = instance.state, instance.candles
-        price = touch.market_price(candles, candles.index(at), instance.rules)
+        price = prices.market_price(candles, candles.index(at), instance.rules)
         self._note(instance, event_of(state, at, "ping", state.signal, price=price))
 
     def _note(self, instance: Instance, event: Event) -> None:

@@ -18,8 +18,8 @@ from tradenb.core.candidate import Candidate
 from tradenb.core.candles.arrays import Floats
 from tradenb.core.lifecycle.validation import FIELDS
 from tradenb.engine.context import Context
-from tradenb.engine.history.indicators import Closed
-from tradenb.engine.history.user_columns import floats_of, table_of
+from tradenb.engine.history.frames import floats_of, table_of
+from tradenb.engine.history.indicators import ClosedCandles
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import SpecError, unknown
 
@@ -78,11 +78,11 @@ class Signals:
         The user's, from a frame to a frame of candidates.
     every : str
         Timeframe of the frame, and interval of the asks.
-    closed : Closed
+    closed : ClosedCandles
         Where the candles are.
     """
 
-    def __init__(self, function: Callable[..., Any], every: str, closed: Closed) -> None:
+    def __init__(self, function: Callable[..., Any], every: str, closed: ClosedCandles) -> None:
         self._function = function
         self._every = every
         self._closed = closed
@@ -132,7 +132,7 @@ class Signals:
         return table.first + int(rows[place]) * table.step if place < len(rows) else until + 1
 
 
-def signals_of(spec: StrategySpec, closed: Closed) -> Signals | None:
+def answers_of(spec: StrategySpec, closed: ClosedCandles) -> Signals | None:
     """Return the answers of a vectorised strategy; None of one that is asked."""
     return Signals(spec.function, spec.every, closed) if spec.vectorised else None
 

@@ -11,7 +11,7 @@ _BOX: Final = "display:inline-block;padding:2px 0 2px 10px;border-left:2px solid
 _ROW: Final = "font-size:12.5px;opacity:0.8"
 
 
-class Shown:
+class ReprCard:
     """Something that a cell shows as a small card."""
 
     def _card(self) -> tuple[str, Sequence[tuple[str, str]]]:

@@ -17,7 +17,7 @@ from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
 from tradenb.engine.context import Context
 from tradenb.engine.fingerprint import digest, fingerprint, identity_of
 from tradenb.engine.history.indicators import Indicator, checked_window, nothing
-from tradenb.engine.specs.repr_card import Shown
+from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.errors import SpecError, UsageError
 
 CALLBACKS: Final[dict[str, str]] = {
@@ -52,7 +52,7 @@ class Strategy:
         raise SpecError(f"{type(self).__name__} must define get_signal(self, ctx)")
 
 
-class _Spec(Shown, BaseModel):
+class _Spec(ReprCard, BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     name: str

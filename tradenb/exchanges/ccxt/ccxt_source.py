@@ -14,8 +14,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Final
 
-from tradenb.core.candles.intake import accept
-from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.candles.intake import Rows, accept
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Floats, Times
-from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.candles.intake import Rows
 from tradenb.core.timeframe import to_ms
 from tradenb.errors import CandleError, UsageError
 
@@ -135,7 +135,7 @@ def _time(index: int, value: object) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is int and abs(value) < 2**53:
-        return value  # checked with all other whole numbers, in `core.candles.raw_rows`
+        return value  # checked with all other whole numbers, in `core.candles.intake`
     try:
         return to_ms(value)
     except UsageError as error:

@@ -12,11 +12,10 @@ from typing import Any, Final
 import numpy as np
 
 from tradenb.call_errors import explained
-from tradenb.core.candles.intake import accept
-from tradenb.core.candles.raw_rows import Rows, when
+from tradenb.core.candles.intake import Rows, accept, when
 from tradenb.core.symbol import canonical
 from tradenb.engine.ports import CandleRequest, Loaded, Progress
-from tradenb.engine.specs.repr_card import Shown
+from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.errors import CandleError, UsageError, unknown
 from tradenb.exchanges.memo import CandleMemo
 from tradenb.exchanges.tables.file_readers import READERS, read
@@ -24,7 +23,7 @@ from tradenb.exchanges.tables.file_readers import READERS, read
 _LISTED: Final = 12
 
 
-class FileExchange(Shown):
+class FileExchange(ReprCard):
     """A source of candles in files; made by `file_exchange`."""
 
     def __init__(self, patterns: tuple[Path, ...], *, name: str) -> None:

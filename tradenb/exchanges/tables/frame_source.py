@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradenb.call_errors import explained
-from tradenb.core.candles.intake import accept
-from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.candles.intake import Rows, accept
 from tradenb.core.symbol import canonical
 from tradenb.engine.ports import CandleRequest, Loaded
-from tradenb.engine.specs.repr_card import Shown
+from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.errors import CandleError, UsageError, unknown
 from tradenb.exchanges.memo import CandleMemo
 from tradenb.exchanges.tables.column_detection import (
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 _ANY = ""  # stands for every symbol; no canonical symbol is empty
 
 
-class FrameExchange(Shown):
+class FrameExchange(ReprCard):
     """A source of candles in memory; made by `frame_exchange`."""
 
     def __init__(self, frames: Mapping[str, pd.DataFrame], *, name: str) -> None:

@@ -15,8 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.intake import MEDIAN_WINDOW, Intake, accept
-from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.candles.intake import MEDIAN_WINDOW, Intake, Rows, accept
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.call import StrategyTimeout

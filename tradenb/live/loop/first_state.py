@@ -7,10 +7,10 @@ import logging
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.timeframe import iso
 from tradenb.engine.context import Context
-from tradenb.engine.history.indicators import Closed, Indicators
+from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import History
 from tradenb.engine.session.instance import Instance, Numbering
-from tradenb.engine.session.vectorised import signals_of
+from tradenb.engine.session.vectorised import answers_of
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.storage import Kept
 
@@ -55,7 +55,7 @@ def begin(run: RunRecord, kept: Kept, history: History) -> None:
     run.told_seq = _last_told(kept)
     run.histories.put(history)
 
-    closed = Closed(run.histories, run.symbol, first, windowed=True)
+    closed = ClosedCandles(run.histories, run.symbol, first, windowed=True)
 
     def make_context(saved: str) -> Context:
         indicators = Indicators(run.spec.declared, closed)
@@ -70,7 +70,7 @@ def begin(run: RunRecord, kept: Kept, history: History) -> None:
         rules=run.rules,
         numbering=Numbering(kept.last_seq),
         saved=kept.user_state,
-        signals=signals_of(run.spec, closed),
+        signals=answers_of(run.spec, closed),
     )
 
 

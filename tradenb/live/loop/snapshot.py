@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tradenb.core import touch
+from tradenb.core import prices
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.commands import give, stop
 from tradenb.core.lifecycle.state import Command, State
@@ -69,7 +69,7 @@ def tick_of(run: RunRecord, events: Sequence[Event], wall: int, duration: float,
     for event in events:
         if event.kind in ("opened", "closed", "cancelled"):
             action = event.kind
-    price = touch.market_price(candles, candles.index(state.cursor), run.rules)
+    price = prices.market_price(candles, candles.index(state.cursor), run.rules)
     signal_id = None if state.signal is None else state.signal.id
     return Tick(
         state.cursor, wall, run.symbol, run.strategy, action, price, signal_id, duration, fed
@@ -81,7 +81,7 @@ def _price_of(run: RunRecord) -> float | None:
     instance = instance_of(run)
     candles = instance.candles
     row = candles.index(instance.state.cursor)
-    return touch.market_price(candles, row, run.rules) if 0 <= row < len(candles) else None
+    return prices.market_price(candles, row, run.rules) if 0 <= row < len(candles) else None
 
 
 def instance_of(run: RunRecord) -> Instance:

@@ -7,7 +7,7 @@ import contextlib
 import time
 
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.candles.intake import Rows
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import CandleRequest, CandleSource, Clock, Loaded
 

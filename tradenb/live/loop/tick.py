@@ -16,8 +16,8 @@ from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.call import Pump
+from tradenb.engine.session.books import Peers
 from tradenb.engine.session.pump import Session
-from tradenb.engine.session.session_book import Company
 from tradenb.errors import StateConflict, StateError
 from tradenb.live.loop.deadline import longest_call
 from tradenb.live.loop.feed import Feed
@@ -144,7 +144,7 @@ class Pass:
         instances = [instance_of(run) for run in self._runs]
         for place, instance in enumerate(instances):
             instance.place = place
-        consult = self._company if self._books is not None else None
+        consult = self._find_peers if self._books is not None else None
         session = Session(instances, defer_callbacks=True, consult=consult)
         age = self._ticker.clock.now() - self._newest
         fresh = age < min(run.rules.late_entry_seconds for run in self._runs) * 1000
@@ -181,17 +181,17 @@ class Pass:
         clock, sharing = self._ticker.clock, len(self._runs)
         return min(longest_call(clock, run.rules, sharing=sharing) for run in self._runs)
 
-    def _company(self) -> Company:
+    def _find_peers(self) -> Peers:
         """Say who else takes part in the books; from here to the commit their rules are locked."""
-        outsiders = [] if self._books is None else self._books.enter()
+        peers = [] if self._books is None else self._books.enter()
         places = [run.place for run in self._runs]
-        company = [item._replace(place=_among(places, item.place)) for item in outsiders]
-        living = [(item.rules, item.start) for item in outsiders if not item.state.done]
+        peers = [item._replace(place=_among(places, item.place)) for item in peers]
+        living = [(item.rules, item.start) for item in peers if not item.state.done]
         living += [(tuple(rule.name for rule in run.spec.risk), run.start) for run in self._runs]
         since: dict[str, int] = {}
         for rules, start in living:
             since |= {name: min(start, since.get(name, start)) for name in rules}
-        return Company(tuple(company), since)
+        return Peers(tuple(peers), since)
 
     async def _settle(self, session: Session) -> None:
         """Commit what has happened, and then tell of it."""

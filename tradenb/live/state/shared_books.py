@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tradenb.engine.serialise import from_record
-from tradenb.engine.session.session_book import Outsider
+from tradenb.engine.session.books import Peer
 from tradenb.errors import StateError
 from tradenb.store.document.envelope import Generation
 from tradenb.store.document.migrations import MIGRATIONS
@@ -36,17 +36,17 @@ class Neighbours:
 
     def __init__(self) -> None:
         self._documents = Documents()
-        self._outsiders: dict[Path, tuple[Generation, Outsider]] = {}
+        self._peers: dict[Path, tuple[Generation, Peer]] = {}
 
     def read(self, filesystem: Filesystem, path: Path) -> Generation | None:
         """Return a document; see `Documents.read`."""
         return self._documents.read(filesystem, path)
 
-    def outsider(self, path: Path, generation: Generation) -> Outsider:
+    def peer(self, path: Path, generation: Generation) -> Peer:
         """Return who takes part in the books by a document."""
-        known = self._outsiders.get(path)
+        known = self._peers.get(path)
         if known is None or known[0] is not generation:
-            known = self._outsiders[path] = generation, _outsider(generation)
+            known = self._peers[path] = generation, _peer(generation)
         return known[1]
 
 
@@ -91,12 +91,12 @@ class SharedBooks:
         self._locks: ExitStack | None = None
         self._times_left = 0
 
-    def enter(self) -> list[Outsider]:
+    def enter(self) -> list[Peer]:
         """Lock the rules, unless they are, and read who else takes part in their books.
 
         Returns
         -------
-        list of Outsider
+        list of Peer
             In the order of their places, as their documents have them.
 
         Raises
@@ -112,8 +112,8 @@ class SharedBooks:
             locked, times_left = self._locks is not None, self._times_left
         rules = [] if locked else self._rules
         with risk_locks(self._filesystem, self._home, rules, timeout_seconds=LOCK_S) as locks:
-            found = [self._known.outsider(*item) for item in self._others()]
-            found += map(_outsider, self._unkept)
+            found = [self._known.peer(*item) for item in self._others()]
+            found += map(_peer, self._unkept)
             with self._guard:
                 if times_left != self._times_left:
                     raise StateError("the risk rules were given up while their books were read")
@@ -178,8 +178,6 @@ class SharedBooks:
         return found
 
 
-def _outsider(generation: Generation) -> Outsider:
+def _peer(generation: Generation) -> Peer:
     body = generation.body
-    return Outsider(
-        body["order"], from_record(body["state"]), tuple(body["risk"]), int(body["start"])
-    )
+    return Peer(body["order"], from_record(body["state"]), tuple(body["risk"]), int(body["start"]))

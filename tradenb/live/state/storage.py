@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import Command, State
-from tradenb.engine.session.session_book import Outsider
+from tradenb.engine.session.books import Peer
 from tradenb.store.document.envelope import Generation
 
 
@@ -81,7 +81,7 @@ Decision = Literal["keep_ours", "take_theirs"]
 class Books(Protocol):
     """The risk books of a group, as far as they are on disk."""
 
-    def enter(self) -> list[Outsider]:
+    def enter(self) -> list[Peer]:
         """Lock the rules, unless they are, and read who else takes part in their books."""
 
     def leave(self) -> None:

@@ -24,7 +24,7 @@ from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.trades import trades_of
 from tradenb.engine.call import Pump
-from tradenb.engine.history.indicators import Closed
+from tradenb.engine.history.indicators import ClosedCandles
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.session.pump import Session
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec, is_async
@@ -176,8 +176,8 @@ class _Again(Work):
         self._seen = super()._histories()
         return self._seen
 
-    def _closed(self, histories: Histories, symbol: str) -> Closed:
-        return Closed(histories, symbol, windowed=self._given.windowed)
+    def _closed(self, histories: Histories, symbol: str) -> ClosedCandles:
+        return ClosedCandles(histories, symbol, windowed=self._given.windowed)
 
 
 def _muted(spec: StrategySpec, moments: frozenset[int]) -> StrategySpec:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.candles.intake import Rows
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import unknown
 

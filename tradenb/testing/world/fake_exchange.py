@@ -13,8 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.intake import Intake
-from tradenb.core.candles.raw_rows import Rows
+from tradenb.core.candles.intake import Intake, Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.ports import CandleRequest, CandleSource, Loaded

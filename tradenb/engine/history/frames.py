@@ -1,4 +1,4 @@
-"""The columns that a user's function makes of a frame, checked: as many rows, and numbers."""
+"""Frames that users' functions get, and the columns that they make of them, checked."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Floats
+from tradenb.core.candles.arrays import NAMES, Candles, Floats
 from tradenb.errors import SpecError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def frame_of(candles: Candles) -> pd.DataFrame:
+    """Return candles as a frame of their own: a UTC index of open times, five float64 columns."""
+    import pandas as pd
+
+    times = pd.DatetimeIndex(candles.time.astype("datetime64[ms]"), name="time")
+    columns = {name: getattr(candles, name) for name in NAMES}
+    return pd.DataFrame(columns, index=times.tz_localize("UTC"))
 
 
 def table_of(result: object, frame: pd.DataFrame, what: str) -> dict[str, Any]:

@@ -1,20 +1,69 @@
-"""What happens to the instances of a session, in the order in which it takes effect."""
+"""Steps that wait and events that are noted, in the order in which they take effect."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Final
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
 
 from tradenb.core.events import Event, numbered
+from tradenb.core.lifecycle.state import Phase, Step
 from tradenb.engine.session.instance import Instance
 
+_PHASES: Final = len(Phase)
 # One number says when, in which phase and where; numbers are compared faster than tuples.
 _STRIDE: Final = 8
 _PLACES: Final = 1 << 20
 
+Waiting = tuple[int, Step]
 
-class Timeline:
+
+class Turn(NamedTuple):
+    """Steps of one moment and phase, each behind the place of its instance, in their order."""
+
+    at: int
+    phase: int
+    waiting: list[Waiting]
+
+
+class Schedule:
+    """Steps that wait, in the order of (at, phase, place).
+
+    Those of one moment and phase are kept together, since the asks of many symbols mostly are.
+    """
+
+    def __init__(self) -> None:
+        self._keys: list[int] = []  # a heap
+        self._waiting: dict[int, list[Waiting]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def wait(self, at: int, phase: int, place: int, step: Step) -> None:
+        """Let a step wait for a moment and phase."""
+        key = at * _PHASES + phase - 1
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            self._waiting[key] = [(place, step)]
+            heappush(self._keys, key)
+        else:
+            waiting.append((place, step))
+
+    def first(self) -> int | None:
+        """Return the moment of the next turn."""
+        return self._keys[0] // _PHASES if self._keys else None
+
+    def take(self) -> Turn:
+        """Take the next turn."""
+        key = heappop(self._keys)
+        waiting = self._waiting.pop(key)
+        waiting.sort()  # an instance waits once, so no two places are the same
+        at, phase = divmod(key, _PHASES)
+        return Turn(at, phase + 1, waiting)
+
+
+class EventQueue:
     """Events that are noted as soon as they are known, and taken when they have taken effect.
 
     Their order is that of (at, phase, place); what has all three in common stays as it was noted.

@@ -23,7 +23,7 @@ class Member(Protocol):
         """What it holds now, and what it closed."""
 
 
-class Outsider(NamedTuple):
+class Peer(NamedTuple):
     """A run that shares rules with a session without being pumped by it.
 
     Attributes
@@ -44,17 +44,17 @@ class Outsider(NamedTuple):
     start: int
 
 
-class Company(NamedTuple):
+class Peers(NamedTuple):
     """Who else takes part in the books of a session.
 
     Attributes
     ----------
-    outsiders : tuple of Outsider
+    peers : tuple of Peer
     since : dict of str to int
         For each rule: the drawdown is that of trades that closed later, ms UTC.
     """
 
-    outsiders: tuple[Outsider, ...]
+    peers: tuple[Peer, ...]
     since: Mapping[str, int]
 
 
@@ -74,17 +74,17 @@ class Book:
         self._insiders = insiders
         self.admit((), since=0)
 
-    def admit(self, outsiders: Sequence[Outsider], *, since: int) -> None:
+    def admit(self, peers: Sequence[Peer], *, since: int) -> None:
         """Make the book anew, with what others hold and closed.
 
         Parameters
         ----------
-        outsiders : sequence of Outsider
+        peers : sequence of Peer
             Those that do not name the rule are left out.
         since : int
             The drawdown is that of trades that closed later, ms UTC.
         """
-        sharing = [item for item in outsiders if self.name in item.rules]
+        sharing = [item for item in peers if self.name in item.rules]
         self._since = since
         self._members: Sequence[Member] = [*self._insiders, *sharing]
         closed = ((item.place, trade) for item in self._members for trade in item.state.trades)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Signal
+from tradenb.core.signal import Position, Signal
 
 LEVELS: Final = np.arange(10.0, 101.0, 10.0)
 GAINED: Final = tuple(range(10, 101, 10))
@@ -176,6 +176,38 @@ def first_entry(candles: Candles, signal: Signal, rules: Rules, start: int, stop
     if signal.position == "long":
         return _first(candles, rules, start, stop, at_most=signal.entry)
     return _first(candles, rules, start, stop, at_least=signal.entry)
+
+
+def pnl_percent(position: Position, entry: float, exit: float, rules: Rules) -> float:
+    """Return the profit or loss of a position.
+
+    Slippage makes both prices worse, the fee is paid on both sides.
+
+    Parameters
+    ----------
+    position : {"long", "short"}
+    entry, exit : float
+        Prices in quote currency, > 0.
+    rules : Rules
+        Gives `slippage_percent` and `fee_percent`, each for one side.
+
+    Returns
+    -------
+    float
+        Percent of the entry.
+
+    Examples
+    --------
+    >>> pnl_percent("long", 100.0, 102.0, Rules())
+    1.596203796203798
+    """
+    slippage = rules.slippage_percent / 100
+    fee = 2 * rules.fee_percent
+    if position == "long":
+        paid, received = entry * (1 + slippage), exit * (1 - slippage)
+        return ((received - paid) / paid) * 100 - fee
+    paid, received = entry * (1 - slippage), exit * (1 + slippage)
+    return ((paid - received) / paid) * 100 - fee
 
 
 def milestones(prices: Floats, signal: Signal, *, gained: int, lost: int) -> list[tuple[int, int]]:
