@@ -9,26 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from tradenb import errors
-from tradenb.errors import AlreadyRunning as AlreadyRunning
-from tradenb.errors import CandidateError as CandidateError
-from tradenb.errors import CandleError as CandleError
-from tradenb.errors import ExchangeError as ExchangeError
-from tradenb.errors import ExportError as ExportError
-from tradenb.errors import LookaheadError as LookaheadError
-from tradenb.errors import MarketError as MarketError
-from tradenb.errors import NotEnoughCandles as NotEnoughCandles
-from tradenb.errors import SpecError as SpecError
-from tradenb.errors import StateConflict as StateConflict
-from tradenb.errors import StateCorrupt as StateCorrupt
-from tradenb.errors import StateError as StateError
-from tradenb.errors import StateLocked as StateLocked
-from tradenb.errors import StateVersionError as StateVersionError
-from tradenb.errors import StateWriteError as StateWriteError
-from tradenb.errors import StrategyError as StrategyError
-from tradenb.errors import TradenbError as TradenbError
-from tradenb.errors import UnknownName as UnknownName
-from tradenb.errors import UsageError as UsageError
+from tradenb import errors as errors
+from tradenb.errors import *  # noqa: F403 - each is a public name of this package, too
 
 if TYPE_CHECKING:
     from tradenb import backtest as backtest

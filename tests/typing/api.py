@@ -212,7 +212,7 @@ except tn.CandleError as error:
     assert_type(error.retryable, bool)
 except tn.ExchangeError as refused:
     assert_type(refused.retry_after, float)
-except tn.TradenbError:
+except tn.errors.TradenbError:
     pass
 
 tn.nothing_of_this_name  # type: ignore[attr-defined]  # noqa: B018

@@ -1,1 +1,1 @@
-"""The figures of closed trades: formulas, equity curve, breakdowns. No pictures."""
+"""The figures of closed trades: formulas, equity curve, breakdowns. No charts."""

@@ -1,4 +1,4 @@
-"""The Sharpe ratio of the best of many, held against the best that chance would have given."""
+"""The Sharpe ratio of the best of many, compared with the best that chance alone would give."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NORMAL: Final = NormalDist()
 
 
 def deflated_sharpe(sharpes: Sequence[float], counts: Sequence[float]) -> list[float]:
-    """Return how sure it is that each Sharpe ratio is more than the luck of the best of all.
+    """Return the probability that each Sharpe ratio is better than the luck of the best.
 
     Parameters
     ----------

@@ -1,8 +1,7 @@
 """The equity curve of closed trades, and how to draw a long one with few points.
 
 Equity is compounded: it starts at 1 and is multiplied by (1 + pnl_percent/100) at each close, each
-trade with the whole of it. Between closes it is flat: what a position is worth while it is open is
-not in here.
+trade with the whole of it. Between closes it is flat: the value of open positions is not included.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def equity_series(trades: Sequence[Trade], start: int) -> pandas.Series[float]:
     Returns
     -------
     Series of float64
-        Named "equity"; the index "at" is datetime64[ms, UTC] and may hold a moment twice.
+        Named "equity"; the index "at" is datetime64[ms, UTC] and may repeat a moment.
 
     Examples
     --------

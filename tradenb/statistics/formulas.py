@@ -1,4 +1,4 @@
-"""The formulas of the statistics, over columns; `figures` says what each is.
+"""The formulas of the statistics, over columns; `figures` documents each.
 
 Sums are added one by one, oldest first: numpy's own sum adds in pairs, by rules of its version.
 """

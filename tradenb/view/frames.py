@@ -37,7 +37,7 @@ def event_frame(events: Sequence[Event]) -> pandas.DataFrame:
     -------
     DataFrame
         Columns `EVENT_COLUMNS`; the same dtypes with and without rows: int64, datetime64[ms, UTC],
-        str, float64, Int64 (minutes, level), Float64 (size), bool. What is not given is missing.
+        str, float64, Int64 (minutes, level), Float64 (size), bool. Missing values are NA.
 
     Examples
     --------

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What is known of a run when it is over.
+    """What is known of a run at its end.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Summary:
     rules : mapping of str to object
         Settings as `Rules.model_dump()` gives them; shown by the report.
     strategy_notes : mapping of str to str
-        What each strategy was asked with, for the report: "every 5m, risk one-at-a-time".
+        How each strategy was declared, for the report: "every 5m, risk one-at-a-time".
     coverage : mapping of (strategy, symbol) to sequence of Coverage
         In how much of the run each indicator had a value; shown by the report.
     """

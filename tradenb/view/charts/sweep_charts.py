@@ -23,7 +23,7 @@ _MOST_LABELS: Final = 400
 def sweep_heatmap(
     table: pandas.DataFrame, x: str, y: str, *, value: str = "sharpe"
 ) -> plotly.graph_objects.Figure:
-    """Draw a figure over two parameters.
+    """Draw one statistic over two parameters.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def sweep_heatmap(
     x, y : str
         Parameters. Where the sweep had more, the median over those is drawn.
     value : str, default "sharpe"
-        The figure. What is N/A is left open.
+        The statistic. A cell is empty where it is N/A.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def sweep_parallel(
     names : sequence of str
         Columns, from left to right.
     value : str, default "sharpe"
-        The figure that colours the lines; drawn last.
+        The statistic that colours the lines; the last axis.
 
     Returns
     -------

@@ -109,7 +109,7 @@ def monthly_table(trades: Sequence[Trade]) -> str:
 
 
 def group_table(groups: Sequence[Group], title: str) -> str:
-    """Show what groups of trades have brought."""
+    """Show the results of groups of trades."""
     largest = _largest(group.total_percent for group in groups)
     rows = [
         [
@@ -151,7 +151,7 @@ def heatmap_table(heatmap: pandas.DataFrame, title: str) -> str:
 
 
 def trade_table(trades: Sequence[Trade]) -> str:
-    """List trades, the newest first; several symbols or not, the columns stay the same."""
+    """List trades, the newest first; the columns do not depend on the trades."""
     heads = [
         ("Closed", ""), ("Opened", ""), ("Symbol", ""), ("Strategy", ""), ("Position", ""),
         ("Entry", "right"), ("Exit", "right"), ("Pnl", "right"), ("Exit reason", ""),

@@ -85,7 +85,7 @@ def subline(summary: Summary) -> str:
 
 
 def headline_figures(summary: Summary) -> list[tuple[str, str, str]]:
-    """Return the figures that come first: label, value, colour class."""
+    """Return the headline figures: label, value, colour class."""
     found = summary.figures
 
     def at(name: str) -> float:

@@ -1,4 +1,4 @@
-"""Where an axis has its marks, and what they are called: round numbers and round moments, UTC."""
+"""Where the ticks of an axis are, and their labels: round numbers and round moments, UTC."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def value_ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def digits_of(ticks: list[float]) -> int:
-    """Return how many decimals tell neighbouring ticks apart."""
+    """Return how many decimals neighbouring ticks need to differ."""
     step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
     return max(0, -math.floor(math.log10(step) + 1e-9))
 

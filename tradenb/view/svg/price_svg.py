@@ -1,4 +1,4 @@
-"""The price of a live run as one inline SVG: closes, entries and exits, and where it would end.
+"""The price of a live run as one inline SVG: closes, entries, exits and levels.
 
 No script, no ids, a few kilobytes; `plot_area.py` says how colours are written.
 """
@@ -24,7 +24,7 @@ MARKED: Final = 60
 _TOP: Final = 14
 _LEGEND: Final = 16
 _BOTTOM: Final = HEIGHT - 26
-_FAR: Final = 4.0  # a level further away than so many times the range of prices is not drawn
+_FAR: Final = 4.0  # a level this many price ranges away is not drawn: it would flatten the line
 
 
 class _Level(NamedTuple):
@@ -152,7 +152,7 @@ def _level(area: PlotArea, level: _Level, label_y: float) -> str:
 
 
 def _trade(area: PlotArea, trade: Trade, size: float) -> str:
-    """Draw a closed trade: entry, exit, and what it brought."""
+    """Draw a closed trade: entry, exit and result."""
     style = tone(trade.pnl_percent)
     color = COLORS[style]
     end = area.x(trade.closed_at), area.y(trade.exit)

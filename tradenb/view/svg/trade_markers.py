@@ -1,6 +1,6 @@
-"""The marks of trades in the small charts, and the line that says what they mean.
+"""The marks of trades in the small charts, and the legend that explains them.
 
-A triangle is an entry and points where the position wants to go; a dot is an exit with a win, a
+A triangle is an entry and points in the direction of the position; a dot is an exit with a win, a
 cross any other. The charts of plotly use the same forms (`chart_traces.py`).
 """
 
@@ -30,7 +30,7 @@ def entry_mark(x: float, y: float, position: str, *, size: float = 1.0) -> str:
 
 
 def exit_mark(x: float, y: float, style: str, *, size: float = 1.0) -> str:
-    """Draw an exit; `style` is the tone of what it brought."""
+    """Draw an exit; `style` is the tone of its result."""
     color, name = COLORS[style], f"tnb-exit tnb-{style}"
     if style == "up":
         return (
