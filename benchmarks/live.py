@@ -19,7 +19,7 @@ from tradenb.exchanges.random_walk import random_walk
 from tradenb.live.state.disk_storage import DiskShelf
 from tradenb.live.state.storage import Kept
 from tradenb.store.paths import Home
-from tradenb.testing.world.small_world import World
+from tradenb.testing.world.simulated_world import World
 
 SYMBOLS, STRATEGIES = 50, 4
 START = 1_704_067_200_000

@@ -15,7 +15,7 @@ from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import NotEnoughCandles, SpecError, UnknownName, UsageError
-from tradenb.testing.world.small_world import Deed, World
+from tradenb.testing.world.simulated_world import Action, World
 
 GRID = candles(market(3, 1_200))
 
@@ -285,7 +285,7 @@ def test_a_run_that_begins_anew_begins_its_history_anew():
     only_what_is_asked_for(world)
     process = world.process()
     run = process.runs[0]
-    assert process.live(minute(700), [Deed(minute(650), lambda _: run.stop())])
+    assert process.live(minute(700), [Action(minute(650), lambda _: run.stop())])
     assert world.kept(world.wanted[0]).state.done
     world.live(minute(720))
     assert world.kept(world.wanted[0]).history_start > minute(300)

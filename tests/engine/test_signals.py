@@ -13,7 +13,7 @@ from tests.sources import candles, market, minute
 from tradenb.engine.serialise import event_to_row
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import SpecError, UnknownName
-from tradenb.testing.world.small_world import World
+from tradenb.testing.world.simulated_world import World
 
 GRID = candles(market(5, 3_000))
 FRAME = pd.DataFrame(

@@ -25,7 +25,7 @@ from tradenb.core.lifecycle.state import Command
 from tradenb.engine.serialise import event_to_row
 from tradenb.errors import CandleError
 from tradenb.live.live_run import record_of
-from tradenb.testing.world.small_world import Deed, World
+from tradenb.testing.world.simulated_world import Action, World
 
 MINUTE = 60_000
 AT, SYMBOL, STRATEGY, KIND = (EVENT.index(n) for n in ("at", "symbol", "strategy", "kind"))
@@ -85,11 +85,11 @@ class Lived:
             for symbol, spec in [run]
         }
 
-    def _deeds(self) -> list[Deed]:
+    def _deeds(self) -> list[Action]:
         """The commands that are still to be given."""
         commands = sorted(self.scenario["commands"], key=lambda command: command["at"])
         return [
-            Deed(command["at"], self._giving(place, command))
+            Action(command["at"], self._giving(place, command))
             for place, command in enumerate(commands)
             if place >= self.given
         ]
@@ -156,7 +156,7 @@ def isolation_broken(scenario: dict[str, Any]) -> list[str]:
         results.append(backtested(scenario, specs.values()))
 
     until = max(lived.end, middle) + 3_000
-    lived.world.live(until, [*lived._deeds(), Deed(middle, backtest)])
+    lived.world.live(until, [*lived._deeds(), Action(middle, backtest)])
     found = rows_differ(lived.rows(), alone.rows())
     if not results:
         return found  # all runs had been stopped before the middle

@@ -14,7 +14,7 @@ from tests.sources import T0, candles, flat, minute
 from tradenb.core import risk
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 from tradenb.live.live_run import record_of
-from tradenb.testing.world.small_world import Deed, World
+from tradenb.testing.world.simulated_world import Action, World
 
 
 def never(ctx):
@@ -87,7 +87,7 @@ def test_what_an_unbegun_run_with_a_position_is_asked_waits_for_its_candles():
 
     process = world.process()
     record_of(process.runs[0]).source = Down()
-    process.live(at_minute(20), [Deed(minute(8), lambda process: process.runs[0].stop())])
+    process.live(at_minute(20), [Action(minute(8), lambda process: process.runs[0].stop())])
     run = process.runs[0]
     assert run.stopping
     assert world.kept(world.wanted[0]).state.cursor == minute(20)
@@ -138,7 +138,7 @@ def test_a_start_after_the_clock_was_put_right_saves_its_state():
     spec = StrategySpec(name="a", function=once(2, minutes=2), every="1m")
     grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
     world = World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)])
-    world.live(at_minute(7), [Deed(minute(5) + 30_000, lambda process: process.runs[0].stop())])
+    world.live(at_minute(7), [Action(minute(5) + 30_000, lambda process: process.runs[0].stop())])
     kept = world.kept(world.wanted[0])
     assert kept.state.done
     assert kept.state.trades

@@ -11,7 +11,7 @@ from tests.live.fakes import as_undisturbed, kinds, once, told, until, world_of
 from tests.sources import flat, market, minute, through
 from tradenb.engine.specs.risks import max_open
 from tradenb.testing.world.fake_exchange import Trouble
-from tradenb.testing.world.small_world import Deed
+from tradenb.testing.world.simulated_world import Action
 
 ROWS = market(4, 40)
 
@@ -106,11 +106,11 @@ def test_fault_54_a_target_reached_before_the_expiry_while_nobody_runs():
 def test_fault_55_a_wall_clock_that_is_wrong_for_a_while_stops_nothing_for_good(jump):
     rows = [*flat(10), *through(100, 97), *flat(200)]
     world = world_of(once(2), rows)
-    deeds = [
-        Deed(minute(5) + 20_000, lambda process: world.clock.jump(jump)),
-        Deed(minute(8) + 20_000, lambda process: world.clock.jump(-jump)),
+    actions = [
+        Action(minute(5) + 20_000, lambda process: world.clock.jump(jump)),
+        Action(minute(8) + 20_000, lambda process: world.clock.jump(-jump)),
     ]
-    world.live(until(20), deeds)
+    world.live(until(20), actions)
     rows = [row[:4] for row in told(world) if row[1] == "closed"]
     assert rows == [(12, "closed", 98.0, "stop_loss")]
     assert world.kept(world.wanted[0]).state.cursor == minute(20)
@@ -119,7 +119,7 @@ def test_fault_55_a_wall_clock_that_is_wrong_for_a_while_stops_nothing_for_good(
 def test_fault_55_after_a_suspension_what_was_missed_is_made_up_for():
     rows = [*flat(5), *through(100, 97), *flat(200)]
     world = world_of(once(2), rows)
-    world.live(until(40), [Deed(minute(4), lambda process: world.clock.advance(1_800))])
+    world.live(until(40), [Action(minute(4), lambda process: world.clock.advance(1_800))])
     closed = [row for row in told(world) if row[1] == "closed"]
     assert closed == [(7, "closed", 98.0, "stop_loss", True)]
 

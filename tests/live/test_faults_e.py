@@ -14,7 +14,7 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.store.paths import Key
 from tradenb.testing.world.fake_exchange import Trouble
 from tradenb.testing.world.inline_workers import Hang, InlineWorkers
-from tradenb.testing.world.small_world import Deed, World
+from tradenb.testing.world.simulated_world import Action, World
 
 STOPPED = [*flat(5), *through(100, 97), *flat(60)]
 CLOSED = (7, "closed", 98.0, "stop_loss")
@@ -138,8 +138,8 @@ def test_fault_63_a_start_that_fails_three_times_succeeds_at_the_fourth():
 
 def test_fault_64_a_stop_follows_the_open_position_to_its_close():
     world = world_of(busy, STOPPED)
-    stop = Deed(minute(3) + 30_000, lambda process: process.runs[0].stop())
-    again = Deed(minute(4) + 30_000, lambda process: process.runs[0].stop())
+    stop = Action(minute(3) + 30_000, lambda process: process.runs[0].stop())
+    again = Action(minute(4) + 30_000, lambda process: process.runs[0].stop())
     world.live(until(20), [stop, again])
     kept = world.kept(world.wanted[0])
     assert (kept.state.done, kinds(world)[-1]) == (True, "closed")
@@ -148,7 +148,7 @@ def test_fault_64_a_stop_follows_the_open_position_to_its_close():
 
 def test_fault_64_after_a_stop_the_next_start_is_a_new_run_with_rising_numbers():
     world = world_of(busy, market(2, 60))
-    world.live(until(20), [Deed(minute(3) + 30_000, lambda process: process.runs[0].stop())])
+    world.live(until(20), [Action(minute(3) + 30_000, lambda process: process.runs[0].stop())])
     before = len(world.events(world.wanted[0]))
     world.live(world.clock.true_now() + 10 * 60_000)
     numbers = [event.seq for event in world.events(world.wanted[0])]
@@ -174,7 +174,9 @@ def test_fault_70_the_kill_switch_stops_entries_and_keeps_positions():
 
 def test_fault_70_the_kill_switch_closes_what_is_open():
     world = world_of(once(2), flat(60))
-    turn = Deed(minute(4) + 30_000, lambda process: world.disk.plant(world.home.kill, b"flatten\n"))
+    turn = Action(
+        minute(4) + 30_000, lambda process: world.disk.plant(world.home.kill, b"flatten\n")
+    )
     world.live(until(20), [turn])
     assert [row[1:4] for row in told(world) if row[1] == "closed"] == [
         ("closed", 100.0, "flattened")
@@ -214,8 +216,8 @@ def test_a_crash_in_the_middle_leaves_the_same_events():
 
 def test_fault_17_a_state_folder_that_is_deleted_is_made_again_and_the_log_says_so(caplog):
     world = world_of(once(3), flat(20))
-    deed = Deed(minute(5) + 30_000, lambda process: world.disk.remove(world.home.state))
-    assert world.live(until(8), [deed])
+    action = Action(minute(5) + 30_000, lambda process: world.disk.remove(world.home.state))
+    assert world.live(until(8), [action])
     assert "had gone or was damaged; it was written anew from memory" in caplog.text
     kept = world.kept(world.wanted[0])
     assert (kept.state.cursor, kept.state.opened_at) == (minute(8), minute(3))

@@ -12,7 +12,7 @@ from tests.sources import candles, market, minute
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.state import disk_storage as disk
 from tradenb.store.journal.event_journal import Journal
-from tradenb.testing.world.small_world import Deed, World
+from tradenb.testing.world.simulated_world import Action, World
 
 SYMBOLS, STRATEGIES, TICKS = 50, 4, 2
 
@@ -58,7 +58,7 @@ def test_memory_is_flat_and_the_journal_is_rotated(monkeypatch):
 
     tracemalloc.start()
     try:
-        world.live(minute(160), [Deed(minute(at) + 30_000, measure) for at in (58, 108, 158)])
+        world.live(minute(160), [Action(minute(at) + 30_000, measure) for at in (58, 108, 158)])
     finally:
         tracemalloc.stop()
     assert sizes[2] - sizes[1] < 300_000, "more than 6 kB a tick"

@@ -16,7 +16,7 @@ from tradenb.live.live_run import record_of
 from tradenb.live.state import shared_books as shared
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key
-from tradenb.testing.world.small_world import Deed, World
+from tradenb.testing.world.simulated_world import Action, World
 
 LOSS = (100.0, 100.0, 97.0, 98.0, 1.0)
 
@@ -69,7 +69,7 @@ def test_what_an_ended_run_lost_counts_for_the_others_and_for_its_next_start():
     first = named("first", twice, rule)
     second = named("second", once(9), rule)
     world = world_of(first, second, rows=rows)
-    stop = Deed(minute(7) + 30_000, lambda process: process.run("BTCUSDT", "first").stop())
+    stop = Action(minute(7) + 30_000, lambda process: process.run("BTCUSDT", "first").stop())
     world.live(until(10), [stop])
     assert world.kept(("BTCUSDT", first)).state.done
     words = "cooldown | 3 minutes since first-BTCUSDT-1704067380000 closed by stop_loss"
@@ -92,7 +92,7 @@ def test_the_drawdown_begins_anew_when_all_runs_of_the_book_have_ended():
 
     first = named("first", asks(3, 9, 15), rule)
     world = world_of(first, rows=rows)
-    stop = Deed(minute(10) + 30_000, lambda process: process.runs[0].stop())
+    stop = Action(minute(10) + 30_000, lambda process: process.runs[0].stop())
     world.live(until(11), [stop])
     world.live(until(17))
     kinds = [line[:2] for line in told(world, first) if line[1] != "milestone"]
@@ -126,7 +126,7 @@ def test_a_rule_that_another_process_has_locked_refuses(monkeypatch):
     def lock(process):
         other.acquire()
 
-    world.live(until(10), [Deed(minute(7) + 30_000, lock)])
+    world.live(until(10), [Action(minute(7) + 30_000, lock)])
     kinds = told(world, second)
     assert [line[:2] for line in kinds] == [(8, "error"), (8, "rejected")]
     assert "risk rule max_open is held by" in kinds[0][2]

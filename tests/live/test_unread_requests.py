@@ -10,7 +10,7 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.store.control import send
 from tradenb.store.paths import Key
 from tradenb.testing.world.fake_disk import FakeDisk
-from tradenb.testing.world.small_world import Deed, World
+from tradenb.testing.world.simulated_world import Action, World
 
 DIP = (100.0, 100.0, 98.5, 99.0, 1.0)
 
@@ -40,8 +40,8 @@ def test_an_entry_that_was_cancelled_is_not_made_while_the_request_cannot_be_rea
         assert "cannot be read" in str(process.runs[0].error)
         world.disk.sour = False
 
-    deeds = [Deed(minute(4) + 30_000, cancel), Deed(minute(8) + 30_000, heal)]
-    assert world.live(until(10), deeds)
+    actions = [Action(minute(4) + 30_000, cancel), Action(minute(8) + 30_000, heal)]
+    assert world.live(until(10), actions)
     events = world.events(world.wanted[0])
     told = [((event.at - T0) // 60_000, event.kind) for event in events if event.kind != "skipped"]
     assert told == [(2, "scheduled"), (5, "cancelled")]

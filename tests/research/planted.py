@@ -16,7 +16,7 @@ import tradenb as tn
 from tests.sources import candles, minute
 from tradenb.live.loop.stepped_clock import SteppedClock
 from tradenb.research.parity.api import parity
-from tradenb.testing.world.small_world import Deed, World
+from tradenb.testing.world.simulated_world import Action, World
 
 START, END = 600, 1_000
 BUYS = (610, 650, 690, 730, 770, 810, 850, 890)
@@ -78,23 +78,23 @@ class Planted:
 
         return planned
 
-    def simulated(self, deeds=()):
+    def simulated(self, actions=()):
         """Live in virtual time, in as many processes as the pauses ask for."""
         world = World(
             {"BTCUSDT": candles(self._filled())},
             start=minute(START),
             runs=[("BTCUSDT", self.strategy())],
         )
-        deeds = [*deeds, *(Deed(at + 5_000, _flatten) for at in self.flattened)]
+        actions = [*actions, *(Action(at + 5_000, _flatten) for at in self.flattened)]
         self.flattened = set()
         process = world.process()
         for begin, end in self.down:
             border = minute(begin)
-            process.live(border, [deed for deed in deeds if deed.at < border])
-            deeds = [deed for deed in deeds if deed.at >= border]
+            process.live(border, [action for action in actions if action.at < border])
+            actions = [action for action in actions if action.at >= border]
             world.clock.run(asyncio.sleep((minute(end) - world.clock.now()) / 1000))
             process = world.process()
-        assert process.live(minute(END) + 5_000, deeds)
+        assert process.live(minute(END) + 5_000, actions)
         return self._lived(process.runs[0])
 
     def rehearsed(self, home, monkeypatch):

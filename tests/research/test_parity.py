@@ -11,7 +11,7 @@ from tests.research.planted import BUYS, PLANTS, Planted, frame_of
 from tests.sources import candles, market, minute, through
 from tradenb.errors import UsageError
 from tradenb.research.parity.api import CAUSES, parity
-from tradenb.testing.world.small_world import Deed, World
+from tradenb.testing.world.simulated_world import Action, World
 
 FIVE = [
     ("user action", "error", "refused by risk", "candle revised", "late tick"),
@@ -135,7 +135,7 @@ def test_a_refusal_hits_the_signal_that_was_refused_and_not_the_next_on_the_same
 
 def test_a_run_that_was_stopped_is_followed_to_its_stop():
     planted = Planted()
-    run = planted.simulated([Deed(minute(900), lambda process: process.runs[0].stop())])
+    run = planted.simulated([Action(minute(900), lambda process: process.runs[0].stop())])
     found = parity(run, **planted.today())
     assert len(found.live) == len(BUYS)
     assert found.clean  # the position was followed to its end

@@ -20,7 +20,7 @@ from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.recording import LivedFile
 from tradenb.store.paths import Key, find_home
 from tradenb.testing.world.fake_exchange import FakeExchange
-from tradenb.testing.world.small_world import Deed, World
+from tradenb.testing.world.simulated_world import Action, World
 
 ROWS = market(8, 900)
 LINES = """
@@ -87,7 +87,7 @@ class Restarted:
     def __init__(self, make=moving):
         self.world = world_of(ROWS, make)
         self.process = self.world.process()
-        kill = Deed(minute(500) + 30_000, lambda process: process.kill())
+        kill = Action(minute(500) + 30_000, lambda process: process.kill())
         assert not self.process.live(minute(900), [kill])
 
     def go_on(self, rows=ROWS):
@@ -174,8 +174,8 @@ def test_asks_left_out_over_many_ticks_and_what_the_kill_switch_did_are_known():
     process = world.process()
     kill = world.home.kill
     deeds = [
-        Deed(minute(400) + 30_000, lambda _: world.disk.plant(kill, b"flatten\n")),
-        Deed(minute(480) + 30_000, lambda _: world.disk.remove(kill)),
+        Action(minute(400) + 30_000, lambda _: world.disk.plant(kill, b"flatten\n")),
+        Action(minute(480) + 30_000, lambda _: world.disk.remove(kill)),
     ]
     assert process.live(minute(600) + 5_000, deeds)
     found = tn.parity(process.runs[0], exchange=exchange_of(ROWS))
@@ -229,7 +229,7 @@ def test_a_run_that_goes_on_is_compared_up_to_its_last_commit(tmp_path):
 
 def test_a_run_begun_anew_is_compared_without_the_one_before_it():
     planted = Planted()
-    run = planted.simulated([Deed(minute(700), lambda process: process.runs[0].stop())])
+    run = planted.simulated([Action(minute(700), lambda process: process.runs[0].stop())])
     assert run.status == "done"
     evidence = evidence_of(run)
     assert [command["kind"] for command in evidence.commands] == ["stop"]

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 from tradenb import __version__
 from tradenb.core.rules import Rules
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.parts import Collection, Part
-from tradenb.exporting.collect.values import literal
+from tradenb.exporting.collect.plain_values import literal
+from tradenb.exporting.collect.script_parts import Collection, Part
 
 WIDTH: Final = 88
 _MARK: Final = re.compile(r"(?s)\A(.*\n)# written by tn\.export, sha256 ([0-9a-f]{64})\n\Z")

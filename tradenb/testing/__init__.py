@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tradenb.testing.crashes import crash_test as crash_test
     from tradenb.testing.server.exchange_server import ExchangeServer as ExchangeServer
     from tradenb.testing.server.server_candles import ServerClock as ServerClock
-    from tradenb.testing.server.troubles import ServerTrouble as ServerTrouble
+    from tradenb.testing.server.server_troubles import ServerTrouble as ServerTrouble
     from tradenb.testing.simulation import simulate as simulate
     from tradenb.testing.world.fake_clock import FakeClock as FakeClock
     from tradenb.testing.world.fake_disk import FakeDisk as FakeDisk
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tradenb.testing.world.fake_exchange import Trouble as Trouble
     from tradenb.testing.world.inline_workers import Hang as Hang
     from tradenb.testing.world.inline_workers import InlineWorkers as InlineWorkers
-    from tradenb.testing.world.small_world import World as World
+    from tradenb.testing.world.simulated_world import World as World
 
 _HOMES: Final = {
     "ExchangeServer": "tradenb.testing.server.exchange_server",
@@ -33,9 +33,9 @@ _HOMES: Final = {
     "Hang": "tradenb.testing.world.inline_workers",
     "InlineWorkers": "tradenb.testing.world.inline_workers",
     "ServerClock": "tradenb.testing.server.server_candles",
-    "ServerTrouble": "tradenb.testing.server.troubles",
+    "ServerTrouble": "tradenb.testing.server.server_troubles",
     "Trouble": "tradenb.testing.world.fake_exchange",
-    "World": "tradenb.testing.world.small_world",
+    "World": "tradenb.testing.world.simulated_world",
     "crash_test": "tradenb.testing.crashes",
     "random_walk": "tradenb.exchanges.random_walk",
     "simulate": "tradenb.testing.simulation",

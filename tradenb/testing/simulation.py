@@ -1,12 +1,12 @@
-"""The simulator: whole lives of live runs from one number each, with everything that goes wrong.
+"""The simulator: live runs with everything that goes wrong, each scenario from one number.
 
-A life is drawn from a seed (`lives.py`): processes that run the real live loop on a fake disk, a
-fake exchange and a fake clock, and that are released, killed, die at an operation of the disk, or
-lose power; then nobody runs for seconds or days. In the end the files must say what a backtest says
-over the same candles and commands, whose strategy says nothing where it was not asked live.
+A scenario is drawn from a seed (`world/scenario.py`): processes run the real live loop on a fake
+disk, a fake exchange and a fake clock; they are released, killed, die at an operation of the disk,
+or lose power; then nothing runs for seconds or days. In the end the journals must have the events
+of a backtest over the same candles and requests (`world/simulation_checks.py`).
 
-`python -m tradenb.testing.simulation --seeds 5000` lives many of them; the same seed is the same
-life on every machine.
+`python -m tradenb.testing.simulation --seeds 5000` runs many of them; the same seed gives the same
+scenario on every machine.
 """
 
 from __future__ import annotations
@@ -29,36 +29,36 @@ from tradenb.errors import StateError, TradenbError
 from tradenb.store.control import Request
 from tradenb.store.paths import Key
 from tradenb.store.strict_json import dump
-from tradenb.testing.world.ask_ledger import Ledger, watched
+from tradenb.testing.world.call_log import CallLog, watched_storage
 from tradenb.testing.world.fake_disk import Crash, FakeDisk
-from tradenb.testing.world.simulated_lives import (
+from tradenb.testing.world.scenario import (
     SYMBOL,
-    Life,
-    Order,
-    Stretch,
-    life_of,
-    orders_of,
+    Phase,
+    PlannedRequest,
+    Scenario,
+    requests_of,
+    scenario_of,
     strategies_of,
     troubles_of,
 )
-from tradenb.testing.world.small_world import Deed, Process, World
-from tradenb.testing.world.verdict import problems_of
+from tradenb.testing.world.simulated_world import Action, Process, World
+from tradenb.testing.world.simulation_checks import SimulatedRun, problems_of
 
 _SIGNS: Final = 16
 
 
-class Outcome(NamedTuple):
-    """What became of a seed.
+class SimulationResult(NamedTuple):
+    """What a scenario gave.
 
     Attributes
     ----------
     seed : int
     problems : tuple of str
-        Empty if everything held.
+        Empty if all laws held.
     events, deaths, operations : int
         Events in the journals, processes that died, operations of the disk.
     signature : str
-        Equal for equal histories.
+        Equal if the same happened.
     """
 
     seed: int
@@ -70,77 +70,85 @@ class Outcome(NamedTuple):
 
 
 @readable
-def simulate(seed: int) -> Outcome:
-    """Live the life of a seed, and judge it."""
-    return Simulation(life_of(seed)).run()
+def simulate(seed: int) -> SimulationResult:
+    """Run the scenario of a seed, and check what is left of it."""
+    return Simulation(scenario_of(seed)).run()
 
 
 class Simulation:
-    """One life.
+    """One scenario.
 
     Attributes
     ----------
     world : World
     specs : list of StrategySpec
-    ledgers : dict of str to Ledger
+    call_logs : dict of str to CallLog
         By strategy.
-    orders : list of Order
-        What was asked for from outside.
+    requests : list of PlannedRequest
+        What other processes ask for.
     """
 
-    def __init__(self, life: Life) -> None:
-        self.life = life
-        self.ledgers = {name: Ledger() for name in "ab"}
-        self.specs: list[StrategySpec] = strategies_of(life, self._hear)
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.call_logs = {name: CallLog() for name in "ab"}
+        self.specs: list[StrategySpec] = strategies_of(scenario, self._on_call)
         self.world = World(
-            {SYMBOL: life.candles},
-            start=life.start + 2_500,
+            {SYMBOL: scenario.candles},
+            start=scenario.start + 2_500,
             runs=[(SYMBOL, spec) for spec in self.specs],
-            shelf=watched(self.ledgers.__getitem__),
+            shelf=watched_storage(self.call_logs.__getitem__),
             disk=_Disk(),
         )
-        self.orders: list[Order] = []
-        self._left: set[Order] = set()
+        self.requests: list[PlannedRequest] = []
+        self._written: set[PlannedRequest] = set()
         self.deaths = 0
         self.failed_starts = 0
-        self._chance = Random(f"{life.seed}:power")
+        self._chance = Random(f"{scenario.seed}:power")
 
-    def run(self) -> Outcome:
-        """Live, and judge."""
-        for stretch in self.life.stretches:
-            self._live(stretch, last=stretch is self.life.stretches[-1])
-        found = problems_of(self)
+    def run(self) -> SimulationResult:
+        """Run all phases, and check."""
+        for phase in self.scenario.phases:
+            self._run_phase(phase, last=phase is self.scenario.phases[-1])
+        found = problems_of(
+            SimulatedRun(self.scenario, self.world, self.specs, self.call_logs, self.requests)
+        )
         journals = [self.world.events(run) for run in self.world.wanted]
-        told = [(event.seq, event.wall) for event in self.world.announced]
-        text = repr((journals, told, len(self.world.disk.operations)))
+        announced = [(event.seq, event.wall) for event in self.world.announced]
+        text = repr((journals, announced, len(self.world.disk.operations)))
         signature = hashlib.sha256(text.encode()).hexdigest()[:_SIGNS]
         count, operations = sum(map(len, journals)), len(self.world.disk.operations)
-        return Outcome(self.life.seed, tuple(found), count, self.deaths, operations, signature)
+        return SimulationResult(
+            self.scenario.seed, tuple(found), count, self.deaths, operations, signature
+        )
 
-    def _hear(self, strategy: str, at: int) -> bool:
-        self.ledgers[strategy].asked(at)
+    def _on_call(self, strategy: str, at: int) -> bool:
+        self.call_logs[strategy].called(at)
         return True
 
-    def _live(self, stretch: Stretch, *, last: bool) -> None:
+    def _run_phase(self, phase: Phase, *, last: bool) -> None:
         world = self.world
         now = world.clock.true_now()
-        for order in orders_of(self.life, stretch, now, last=last):
-            if order.strategy in {spec.name for spec in self.specs}:
-                self.orders.append(order)
-        mine = [order for order in self.orders if order not in self._left]
-        world.exchange.troubles = troubles_of(stretch, now)
-        self._spoil(stretch)
+        for request in requests_of(self.scenario, phase, now, last=last):
+            if request.strategy in {spec.name for spec in self.specs}:
+                self.requests.append(request)
+        mine = [request for request in self.requests if request not in self._written]
+        world.exchange.troubles = troubles_of(phase, now)
+        # Faults count operations from here, so the start itself may be hit by them.
+        self._inject_faults(phase)
         process = self._start()
-        until = now + stretch.minutes * 60_000
+        until = now + phase.minutes * 60_000
         if process is not None:
-            deeds = [Deed(order.at, partial(self._leave_meanwhile, order)) for order in mine]
-            deeds += _ends(stretch, now, until)
-            alive = process.live(until, [deed for deed in deeds if deed.at < until])
+            actions = [
+                Action(request.at, partial(self._write_meanwhile, request)) for request in mine
+            ]
+            actions += _timed_actions(phase, now, until)
+            alive = process.live(until, [action for action in actions if action.at < until])
             self.deaths += not alive
-            if not alive and stretch.ending == "power":
+            if not alive and phase.ending == "power":
                 self._lose_power()
+        # Requests that the process did not live to see wait on disk for the next one.
         world.disk.heal()
-        self._pass(max(until, now), stretch.downtime_s, mine)
+        self._pass_downtime(max(until, now), phase.downtime_s, mine)
 
     def _start(self) -> Process | None:
         try:
@@ -151,46 +159,46 @@ class Simulation:
             self.failed_starts += 1
         return None
 
-    def _spoil(self, stretch: Stretch) -> None:
+    def _inject_faults(self, phase: Phase) -> None:
         disk = self.world.disk
-        if stretch.ending in ("crash", "power"):
-            disk.crash(stretch.crash_at, done=bool(stretch.crash_at % 2))
-        if stretch.disk_error == "once":
-            disk.fail(stretch.error_at, errno.EIO)
-        if stretch.disk_error == "full":
-            disk.fail(stretch.error_at, errno.ENOSPC, forever=True)
+        if phase.ending in ("crash", "power"):
+            disk.crash(phase.crash_at, done=bool(phase.crash_at % 2))
+        if phase.disk_error == "once":
+            disk.fail(phase.error_at, errno.EIO)
+        if phase.disk_error == "full":
+            disk.fail(phase.error_at, errno.ENOSPC, forever=True)
 
     def _lose_power(self) -> None:
         disk = self.world.disk
         pending = range(len(disk.pending))
         disk.power_loss([n for n in pending if self._chance.random() < 0.5], self._chance)
 
-    def _pass(self, until: int, seconds: int, orders: Iterable[Order]) -> None:
-        """Let time go by with nobody there; requests come all the same."""
+    def _pass_downtime(self, until: int, seconds: int, requests: Iterable[PlannedRequest]) -> None:
+        """Let time pass without a process; requests come all the same."""
         clock = self.world.clock
         clock.advance(max(0, until - clock.true_now()) / 1000 + seconds)
-        for order in orders:
-            if order not in self._left:
-                self._leave(order)
+        for request in requests:
+            if request not in self._written:
+                self._write(request)
 
-    def _leave_meanwhile(self, order: Order, process: Process) -> None:
+    def _write_meanwhile(self, request: PlannedRequest, process: Process) -> None:
         del process
-        self._leave(order)
+        self._write(request)
 
-    def _leave(self, order: Order) -> None:
-        """Leave a request, as another process does."""
-        home, key = self.world.home, Key(order.strategy, SYMBOL)
-        id = f"r{self.orders.index(order)}"
+    def _write(self, request: PlannedRequest) -> None:
+        """Write a request to disk, as another process does."""
+        home, key = self.world.home, Key(request.strategy, SYMBOL)
+        id = f"r{self.requests.index(request)}"
         given = Request(
-            id=id, wall=order.at, kind=order.kind, strategy=order.strategy, symbol=SYMBOL
+            id=id, wall=request.at, kind=request.kind, strategy=request.strategy, symbol=SYMBOL
         )
-        path = home.control(key) / f"{order.at:015d}-{id}.json"
+        path = home.control(key) / f"{request.at:015d}-{id}.json"
         self.world.disk.plant(path, dump(given.model_dump()) + b"\n")
-        self._left.add(order)
+        self._written.add(request)
 
 
 class _Disk(FakeDisk):
-    """A disk on which reading the kill switch never fails: it would say halt, and be right."""
+    """A disk on which reading the kill switch never fails: the run would halt, as it must."""
 
     def read(self, path: Path, *, limit: int, start: int = 0) -> bytes:
         if path.name == "KILL":
@@ -198,17 +206,17 @@ class _Disk(FakeDisk):
         return super().read(path, limit=limit, start=start)
 
 
-def _ends(stretch: Stretch, now: int, until: int) -> list[Deed]:
-    """Return what happens to the process by the clock."""
-    deeds = [Deed(until - 5_000, lambda process: process.kill())] * (stretch.ending == "kill")
-    if stretch.disk_error == "full":
-        heals = now + max(1, stretch.minutes - 2) * 60_000
-        deeds.append(Deed(heals, lambda process: process.world.disk.heal()))
-    return deeds
+def _timed_actions(phase: Phase, now: int, until: int) -> list[Action]:
+    """Return what happens to the process at a set time."""
+    actions = [Action(until - 5_000, lambda process: process.kill())] * (phase.ending == "kill")
+    if phase.disk_error == "full":
+        heals = now + max(1, phase.minutes - 2) * 60_000
+        actions.append(Action(heals, lambda process: process.world.disk.heal()))
+    return actions
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Live many seeds; print those that failed."""
+    """Run many scenarios; print those that failed."""
     parser = argparse.ArgumentParser(prog="python -m tradenb.testing.simulation")
     parser.add_argument("--seeds", type=int, default=200, help="how many; default 200")
     parser.add_argument("--first", type=int, default=0, help="the first one; default 0")
@@ -216,23 +224,24 @@ def main(arguments: list[str] | None = None) -> int:
     logging.disable(logging.CRITICAL)
     began, failed, deaths, events = time.perf_counter(), 0, 0, 0
     for seed in range(given.first, given.first + given.seeds):
-        outcome = _survived(seed)
-        deaths, events = deaths + outcome.deaths, events + outcome.events
-        if outcome.problems:
+        result = _simulated(seed)
+        deaths, events = deaths + result.deaths, events + result.events
+        if result.problems:
             failed += 1
-            sys.stdout.write(f"seed {seed} failed:\n  " + "\n  ".join(outcome.problems) + "\n")
+            sys.stdout.write(f"seed {seed} failed:\n  " + "\n  ".join(result.problems) + "\n")
     seconds = time.perf_counter() - began
     sys.stdout.write(
-        f"{given.seeds} lives, {deaths} deaths, {events} events, {failed} failed, {seconds:.0f} s\n"
+        f"{given.seeds} scenarios, {deaths} deaths, {events} events, {failed} failed, "
+        f"{seconds:.0f} s\n"
     )
     return min(failed, 1)
 
 
-def _survived(seed: int) -> Outcome:
+def _simulated(seed: int) -> SimulationResult:
     try:
         return simulate(seed)
     except (TradenbError, RuntimeError, OSError) as error:
-        return Outcome(seed, (f"{type(error).__name__}: {error}",), 0, 0, 0, "")
+        return SimulationResult(seed, (f"{type(error).__name__}: {error}",), 0, 0, 0, "")
 
 
 if __name__ == "__main__":

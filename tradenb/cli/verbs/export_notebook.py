@@ -14,7 +14,7 @@ from tradenb.cli.options import add_home, add_json, answer
 from tradenb.errors import ExportError, UsageError
 
 if TYPE_CHECKING:
-    from tradenb.exporting.collect.slicing import Notebook, Wanted
+    from tradenb.exporting.collect.notebook_slice import Notebook, Wanted
 
 
 def add(commands: Any) -> None:
@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
     """Export, and print what was compared."""
     from tradenb import exporting
     from tradenb.exchanges.tables.file_source import file_exchange
-    from tradenb.exporting.collect.ipynb import cells_of_file
-    from tradenb.exporting.collect.slicing import Notebook
+    from tradenb.exporting.collect.ipynb_file import cells_of_file
+    from tradenb.exporting.collect.notebook_slice import Notebook
 
     file: Path = options.notebook
     if not file.is_file():

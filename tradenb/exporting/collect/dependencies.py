@@ -15,12 +15,13 @@ from tradenb.engine.reach import function_of
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 from tradenb.errors import ExportError
 from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
-from tradenb.exporting.collect.cells import Statement
-from tradenb.exporting.collect.closures import Piece, lifted, made_together
-from tradenb.exporting.collect.imports import Imports
-from tradenb.exporting.collect.parts import Part
+from tradenb.exporting.collect.inner_functions import Piece, lifted, made_together
+from tradenb.exporting.collect.notebook_cells import Statement
+from tradenb.exporting.collect.plain_values import described, is_data, is_plain, literal
+from tradenb.exporting.collect.script_imports import Imports
 from tradenb.exporting.collect.script_namespace import Script, Space, name_in, original, space_of
-from tradenb.exporting.collect.statements import (
+from tradenb.exporting.collect.script_parts import Part
+from tradenb.exporting.collect.statement_checks import (
     BLOCKS,
     MODULES_OWN,
     NOTEBOOK_ONLY,
@@ -32,7 +33,6 @@ from tradenb.exporting.collect.statements import (
     same_code,
     written,
 )
-from tradenb.exporting.collect.values import described, is_data, is_plain, literal
 
 _MISSING: Final = object()
 

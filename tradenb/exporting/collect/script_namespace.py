@@ -8,9 +8,9 @@ from typing import Any
 from tradenb.engine.reach import function_of, package_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.cells import Book
-from tradenb.exporting.collect.parts import Collection, Part
-from tradenb.exporting.collect.values import described, is_plain, literal
+from tradenb.exporting.collect.notebook_cells import Book
+from tradenb.exporting.collect.plain_values import described, is_plain, literal
+from tradenb.exporting.collect.script_parts import Collection, Part
 
 Space = Mapping[str, Any]
 

@@ -53,7 +53,7 @@ def _replayed(
 ) -> dict[str, Any]:
     from tradenb.backtest import run
     from tradenb.engine.serialise import event_to_row
-    from tradenb.exporting.collect.values import facts
+    from tradenb.exporting.collect.plain_values import facts
     from tradenb.exporting.proof.recorded_sample import Recorded
 
     known = {name: facts(names[name]) for name in task["names"] if name in names}

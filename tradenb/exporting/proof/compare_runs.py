@@ -18,7 +18,7 @@ from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.engine.serialise import event_to_row
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError, UsageError
-from tradenb.exporting.collect.values import facts
+from tradenb.exporting.collect.plain_values import facts
 from tradenb.exporting.proof.clean_process import RESULT, TASK
 from tradenb.exporting.proof.recorded_sample import Recording
 

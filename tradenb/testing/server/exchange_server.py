@@ -1,7 +1,7 @@
 """`ExchangeServer`: an exchange on loopback, with Binance's public REST API and given candles.
 
 ccxt talks to it as to the real one, so everything between a strategy and the wire can be rehearsed,
-also what goes wrong (`troubles.py`). What is answered is made in `binance.py`.
+also what goes wrong (`server_troubles.py`). Answers are made in `binance_api.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tradenb.core.timeframe import MINUTE, TimeLike
 from tradenb.engine.ports import CandleSource
 from tradenb.errors import UsageError
 from tradenb.testing.server import binance_api as binance
-from tradenb.testing.server.sending import refused, send
+from tradenb.testing.server.faulty_responses import refused, send
 from tradenb.testing.server.server_candles import (
     Moving,
     ServerClock,
@@ -30,7 +30,7 @@ from tradenb.testing.server.server_candles import (
     moved_to_now,
     rows_of_all,
 )
-from tradenb.testing.server.troubles import ServerTrouble, TroubleKind, page_spoiled, spoiled
+from tradenb.testing.server.server_troubles import ServerTrouble, TroubleKind, page_spoiled, spoiled
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,8 +26,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from tradenb.testing.world.disk_medium import Edit, Medium, Node, Survival
-from tradenb.testing.world.injected_faults import Crash, Faulty, Operation, refused
+from tradenb.testing.world.disk_contents import DiskContents, Edit, Node, Survival
+from tradenb.testing.world.injected_faults import Crash, FaultInjector, Operation, refused
 
 __all__ = ["Crash", "FakeDisk", "Operation"]
 
@@ -37,7 +37,7 @@ class _Open(NamedTuple):
     path: Path
 
 
-class FakeDisk(Faulty):
+class FakeDisk(FaultInjector):
     """A disk in memory, with a page cache and faults.
 
     Parameters
@@ -49,7 +49,7 @@ class FakeDisk(Faulty):
     def __init__(self, *, links: bool = True) -> None:
         super().__init__()
         self._links = links
-        self._medium = Medium()
+        self._contents = DiskContents()
         self._handles: dict[int, _Open] = {}
         self._locked: dict[int, Node] = {}
         self._next_handle = 3
@@ -59,7 +59,7 @@ class FakeDisk(Faulty):
     @property
     def pending(self) -> tuple[Edit, ...]:
         """Changes of names that no sync has made durable yet, oldest first."""
-        return tuple(self._medium.pending)
+        return tuple(self._contents.pending)
 
     def restart(self) -> None:
         """Begin a new process: handles and locks are gone, what was written is there."""
@@ -78,37 +78,37 @@ class FakeDisk(Faulty):
         data : {"lost", "kept"} or random.Random
             What becomes of bytes that were written and not synced; a Random tears them.
         """
-        self._medium.lose_power(metadata, data)
+        self._contents.lose_power(metadata, data)
         self.restart()
 
     def copy(self) -> FakeDisk:
         """Return a disk of its own with the same content, as a new process finds it."""
         found = FakeDisk(links=self._links)
-        found._medium = self._medium.copy()
+        found._contents = self._contents.copy()
         return found
 
     def plant(self, path: Path, data: bytes) -> None:
         """Put a file there, durably; no operation is counted."""
-        self._medium.plant(path, data)
+        self._contents.plant(path, data)
 
     def remove(self, path: Path) -> None:
         """Take a file, or a folder with all that is in it, away for good; nothing is counted."""
-        self._medium.remove(path)
+        self._contents.remove(path)
 
     def files(self) -> dict[Path, bytes]:
         """Return every file as processes see it."""
-        names = self._medium.names
+        names = self._contents.names
         return {path: bytes(names[path].data) for path in sorted(names) if not names[path].folder}
 
     # --- what the store asks for: `store.filesystem.Filesystem`
 
     def create(self, path: Path) -> int:
         """Make a file that was not there."""
-        return self._step("create", path, lambda: self._open(self._medium.new(path), path))
+        return self._step("create", path, lambda: self._open(self._contents.new(path), path))
 
     def append(self, path: Path) -> int:
         """Open a file for writing at its end."""
-        return self._step("append", path, lambda: self._open(self._medium.there(path), path))
+        return self._step("append", path, lambda: self._open(self._contents.there(path), path))
 
     def write(self, handle: int, data: bytes) -> None:
         """Write all of the data; half of it where the space or the process ends."""
@@ -138,26 +138,26 @@ class FakeDisk(Faulty):
     def read(self, path: Path, *, limit: int, start: int = 0) -> bytes:
         """Return at most `limit` bytes from `start`."""
         end = start + limit
-        return self._step("read", path, lambda: bytes(self._medium.file(path).data[start:end]))
+        return self._step("read", path, lambda: bytes(self._contents.file(path).data[start:end]))
 
     def truncate(self, path: Path, size: int) -> None:
         """Cut a file off."""
-        self._step("truncate", path, lambda: self._medium.file(path).cut(size))
+        self._step("truncate", path, lambda: self._contents.file(path).cut(size))
 
     def size(self, path: Path) -> int:
         """Return the size of a file."""
-        return self._step("size", path, lambda: len(self._medium.file(path).data))
+        return self._step("size", path, lambda: len(self._contents.file(path).data))
 
     def exists(self, path: Path) -> bool:
         """Tell whether anything has this name."""
-        return self._step("exists", path, lambda: path in self._medium.names)
+        return self._step("exists", path, lambda: path in self._contents.names)
 
     def names(self, folder: Path) -> list[str]:
         """Return the names in a folder."""
 
         def act() -> list[str]:
-            self._medium.folder(folder)
-            return [path.name for path in self._medium.inside(folder)]
+            self._contents.folder(folder)
+            return [path.name for path in self._contents.inside(folder)]
 
         return self._step("names", folder, act)
 
@@ -165,13 +165,13 @@ class FakeDisk(Faulty):
         """Give a file a second name."""
 
         def act() -> None:
-            node = self._medium.file(path)
+            node = self._contents.file(path)
             if not self._links:
                 raise refused(errno.EPERM, target)
-            if target in self._medium.names:
+            if target in self._contents.names:
                 raise refused(errno.EEXIST, target)
-            self._medium.folder(target.parent)
-            self._medium.change((target, node))
+            self._contents.folder(target.parent)
+            self._contents.change((target, node))
 
         self._step("link", target, act)
 
@@ -179,10 +179,10 @@ class FakeDisk(Faulty):
         """Rename a file; between two names of one file nothing happens, says POSIX."""
 
         def act() -> None:
-            node = self._medium.file(path)
-            self._medium.folder(target.parent)
-            if self._medium.names.get(target) is not node:
-                self._medium.change((path, None), (target, node))
+            node = self._contents.file(path)
+            self._contents.folder(target.parent)
+            if self._contents.names.get(target) is not node:
+                self._contents.change((path, None), (target, node))
 
         self._step("replace", target, act)
 
@@ -190,21 +190,21 @@ class FakeDisk(Faulty):
         """Remove a name."""
 
         def act() -> None:
-            self._medium.file(path)
-            self._medium.change((path, None))
+            self._contents.file(path)
+            self._contents.change((path, None))
 
         self._step("unlink", path, act)
 
     def make_folder(self, path: Path) -> None:
         """Make one folder."""
-        self._step("make_folder", path, lambda: self._medium.new(path, folder=True))
+        self._step("make_folder", path, lambda: self._contents.new(path, folder=True))
 
     def sync_folder(self, path: Path) -> None:
         """Make the names in a folder survive a power loss."""
 
         def act() -> None:
-            self._medium.folder(path)
-            self._medium.sync_folder(path)
+            self._contents.folder(path)
+            self._contents.sync_folder(path)
 
         self._step("sync_folder", path, act)
 
@@ -212,7 +212,7 @@ class FakeDisk(Faulty):
         """Open and lock a file."""
 
         def act() -> int:
-            node = self._medium.there(path)
+            node = self._contents.there(path)
             if any(node is held for held in self._locked.values()):
                 raise refused(errno.EWOULDBLOCK, path)
             handle = self._open(node, path)
@@ -233,7 +233,7 @@ class FakeDisk(Faulty):
     def same(self, handle: int, path: Path) -> bool:
         """Tell whether the name still leads to the file of the handle."""
         node = self._of(handle).node
-        return self._step("same", path, lambda: self._medium.names.get(path) is node)
+        return self._step("same", path, lambda: self._contents.names.get(path) is node)
 
     # --- inside
 

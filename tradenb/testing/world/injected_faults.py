@@ -27,7 +27,7 @@ class Operation(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What happens at an operation; see `Faulty.fail` and `Faulty.crash`."""
+    """What happens at an operation; see `FaultInjector.fail` and `FaultInjector.crash`."""
 
     at: int
     error: int | None
@@ -42,7 +42,7 @@ class Fault(NamedTuple):
         return number >= self.at and (names is None or name in names)
 
 
-class Faulty:
+class FaultInjector:
     """Counts operations, and lets some of them fail.
 
     Attributes

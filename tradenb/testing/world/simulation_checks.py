@@ -1,4 +1,4 @@
-"""What must hold at the end of a simulated life, and what of it does not."""
+"""What must hold at the end of a simulated run: the laws I1 to I9, and equality with a backtest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, NamedTuple
 
 from tradenb import backtest
 from tradenb.core.candles.arrays import Candles
@@ -21,38 +21,58 @@ from tradenb.engine.session.clearance import BOOK
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, StrategyError
 from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.live.state.storage import Kept
 from tradenb.store.paths import Key
+from tradenb.testing.world.call_log import CallLog
 from tradenb.testing.world.inline_workers import Hang
-from tradenb.testing.world.simulated_lives import SYMBOL, strategies_of
-
-if TYPE_CHECKING:
-    from tradenb.live.state.storage import Kept
-    from tradenb.testing.simulation import Simulation
+from tradenb.testing.world.scenario import SYMBOL, PlannedRequest, Scenario, strategies_of
+from tradenb.testing.world.simulated_world import World
 
 LATE_MS: Final = 130_000
 _OTHER: Final = {"seq", "wall", "late", "mode", "note"}
 COMPARED: Final = tuple(name for name in EVENT_COLUMNS if name not in _OTHER)
 
 
-def problems_of(life: Simulation) -> list[str]:
+class SimulatedRun(NamedTuple):
+    """A scenario that was run to its end, and what is left of it.
+
+    Attributes
+    ----------
+    scenario : Scenario
+    world : World
+    specs : list of StrategySpec
+    call_logs : dict of str to CallLog
+        By strategy.
+    requests : list of PlannedRequest
+        What other processes asked for.
+    """
+
+    scenario: Scenario
+    world: World
+    specs: list[StrategySpec]
+    call_logs: dict[str, CallLog]
+    requests: list[PlannedRequest]
+
+
+def problems_of(run: SimulatedRun) -> list[str]:
     """Return what does not hold, a sentence each."""
-    found = [words for ledger in life.ledgers.values() for words in ledger.problems]
+    found = [words for log in run.call_logs.values() for words in log.problems]
     kept: dict[str, Kept] = {}
-    for spec in life.specs:
+    for spec in run.specs:
         try:
-            one = life.world.kept((SYMBOL, spec))
+            one = run.world.kept((SYMBOL, spec))
         except StateError as error:
             return [*found, f"I4: {spec.name} cannot be read: {error}"]
         if one is None:
             return [*found, f"I4: {spec.name} has no document"]
         kept[spec.name] = one
-    journals = {spec.name: life.world.events((SYMBOL, spec)) for spec in life.specs}
-    for spec in life.specs:
-        problems = _problems(life, spec, kept, journals[spec.name])
+    journals = {spec.name: run.world.events((SYMBOL, spec)) for spec in run.specs}
+    for spec in run.specs:
+        problems = _problems(run, spec, kept, journals[spec.name])
         found += [f"{spec.name}: {words}" for words in problems]
     if any(map(_is_blind, chain(*journals.values()))):
-        return found  # no backtest refuses because a disk does
-    expected = expected_events(life, kept)
+        return found  # a backtest has no disk that could refuse an entry
+    expected = expected_events(run, kept)
     for name, events in journals.items():
         own = [event for event in expected if event.strategy == name]
         differences = first_difference(comparable(events), comparable(own))
@@ -61,24 +81,24 @@ def problems_of(life: Simulation) -> list[str]:
 
 
 def _is_blind(event: Event) -> bool:
-    """Tell whether an entry was refused because the disk did not say what others hold."""
+    """Tell whether an entry was refused because the positions of others could not be read."""
     return event.kind == "error" and str(event.note).startswith(BOOK)
 
 
 def _problems(
-    life: Simulation,
+    run: SimulatedRun,
     spec: StrategySpec,
     kept: dict[str, Kept],
     events: Sequence[Event],
 ) -> list[str]:
-    told = [event for event in life.world.announced if event.strategy == spec.name]
+    announced = [event for event in run.world.announced if event.strategy == spec.name]
     return [
         *_numbers(events, kept[spec.name]),
-        *_announced(told, events),
+        *_announced(announced, events),
         *_once(events),
         *_in_time(events),
-        *_alive(life, kept[spec.name]),
-        *_views(life, spec),
+        *_alive(run, kept[spec.name]),
+        *_views(run, spec),
     ]
 
 
@@ -89,16 +109,16 @@ def _numbers(events: Sequence[Event], kept: Kept) -> list[str]:
     return []
 
 
-def _announced(told: Sequence[Event], events: Sequence[Event]) -> list[str]:
-    """Everything told is in the journal as it was told; everything there was told."""
+def _announced(announced: Sequence[Event], events: Sequence[Event]) -> list[str]:
+    """Check that subscribers heard of every event of the journal, as it is written there."""
     by_number = {event.seq: event_to_row(event) for event in events}
     found = [
-        f"I3: told {event_to_row(event)}, the journal says {by_number.get(event.seq)}"
-        for event in told
+        f"I3: announced {event_to_row(event)}, the journal has {by_number.get(event.seq)}"
+        for event in announced
         if by_number.get(event.seq) != event_to_row(event)
     ]
-    missing = sorted(set(by_number) - {event.seq for event in told})
-    return [*found[:1], *([f"I3: never told: {missing}"] if missing else [])]
+    missing = sorted(set(by_number) - {event.seq for event in announced})
+    return [*found[:1], *([f"I3: never announced: {missing}"] if missing else [])]
 
 
 def _once(events: Sequence[Event]) -> list[str]:
@@ -109,7 +129,7 @@ def _once(events: Sequence[Event]) -> list[str]:
     is_open = False
     for event in events:
         if event.kind in ("opened", "closed") and is_open == (event.kind == "opened"):
-            found.append(f"I1: {event.kind} at {iso(event.at)} out of turn")
+            found.append(f"I1: {event.kind} at {iso(event.at)} out of order")
         is_open = {"opened": True, "closed": False}.get(event.kind, is_open)
     return found
 
@@ -131,18 +151,18 @@ def _in_time(events: Sequence[Event]) -> list[str]:
     return found
 
 
-def _alive(life: Simulation, kept: Kept) -> list[str]:
-    newest = floor_to(life.world.clock.true_now() - 3_000)
+def _alive(run: SimulatedRun, kept: Kept) -> list[str]:
+    newest = floor_to(run.world.clock.true_now() - 3_000)
     if kept.state.done or kept.state.cursor >= newest:
         return []
-    return [f"I6: it stands at {iso(kept.state.cursor)}, the time is {iso(newest)}"]
+    return [f"I6: the cursor is {iso(kept.state.cursor)}, the time is {iso(newest)}"]
 
 
-def _views(life: Simulation, spec: StrategySpec) -> list[str]:
-    home, files = life.world.home, life.world.disk.files()
+def _views(run: SimulatedRun, spec: StrategySpec) -> list[str]:
+    home, files = run.world.home, run.world.disk.files()
     key = Key(spec.name, SYMBOL)
     document = json.loads(files[home.document(key)])
-    found = _rotten(life, spec, home.document(key)) if document["seq"] > 1 else []
+    found = _second_generation(run, spec, home.document(key)) if document["seq"] > 1 else []
     view = json.loads(files[home.view("signal", key)])
     signal = document["body"]["state"]["signal"]
     if view["seq"] != document["seq"] or view.get("id") != (signal or {}).get("id"):
@@ -150,12 +170,12 @@ def _views(life: Simulation, spec: StrategySpec) -> list[str]:
     return found
 
 
-def _rotten(life: Simulation, spec: StrategySpec, document: Path) -> list[str]:
-    """Let the document rot on a copy of the disk: the generation before it has to be there."""
-    disk = life.world.disk.copy()
+def _second_generation(run: SimulatedRun, spec: StrategySpec, document: Path) -> list[str]:
+    """Damage the document on a copy of the disk: the generation before it must be readable."""
+    disk = run.world.disk.copy()
     disk.plant(document, disk.files()[document][:-2])
     shelf = DiskShelf(
-        life.world.home, SYMBOL, spec, "fake", now=life.world.clock.now, filesystem=disk
+        run.world.home, SYMBOL, spec, "fake", now=run.world.clock.now, filesystem=disk
     )
     try:
         shelf.open()
@@ -165,34 +185,42 @@ def _rotten(life: Simulation, spec: StrategySpec, document: Path) -> list[str]:
     return []
 
 
-def expected_events(life: Simulation, kept: dict[str, Kept]) -> list[Event]:
-    """Backtest the same candles and orders; strategies are silent where they were not asked."""
+def expected_events(run: SimulatedRun, kept: dict[str, Kept]) -> list[Event]:
+    """Backtest the same candles and requests.
 
-    def hear(strategy: str, at: int) -> bool:
-        return at in life.ledgers[strategy].effective
+    A strategy returns None where it was not called live, or where the result of the call was lost.
+    """
+
+    def on_call(strategy: str, at: int) -> bool:
+        return at in run.call_logs[strategy].effective
 
     specs = [
-        spec.model_copy(update={"function": _Patient(spec.function)})
-        for spec in strategies_of(life.life, hear)
+        spec.model_copy(update={"function": _WithoutHangs(spec.function)})
+        for spec in strategies_of(run.scenario, on_call)
     ]
     events: list[Event] = []
-    groups = [specs] if life.life.shared else [[spec] for spec in specs]
+    groups = [specs] if run.scenario.shared else [[spec] for spec in specs]
     for group in groups:
         start = kept[group[0].name].start
         end = max(kept[spec.name].state.cursor for spec in group)
         if start == end:
-            continue  # it was stopped before its first candle
+            continue  # stopped before its first candle
         result = backtest.run(
             SYMBOL,
             strategy=group,
-            exchange=Lookup(life.life.candles),
+            exchange=Lookup(run.scenario.candles),
             start=start,
             end=end,
-            rules=life.world.rules,
+            rules=run.world.rules,
             commands=[
-                {"at": order.at, "kind": order.kind, "symbol": SYMBOL, "strategy": order.strategy}
-                for order in life.orders
-                if order.strategy in {spec.name for spec in group}
+                {
+                    "at": request.at,
+                    "kind": request.kind,
+                    "symbol": SYMBOL,
+                    "strategy": request.strategy,
+                }
+                for request in run.requests
+                if request.strategy in {spec.name for spec in group}
             ],
         )
         events += result.event_list
@@ -213,8 +241,8 @@ class Lookup:
         return Loaded(self._candles, Intake(rows=len(self._candles)))
 
 
-class _Patient:
-    """A strategy whose hanging is an error at once."""
+class _WithoutHangs:
+    """A strategy that raises at once where live it would time out."""
 
     def __init__(self, function: Any) -> None:
         self._function = function
@@ -240,7 +268,7 @@ def comparable(events: Sequence[Event]) -> list[tuple[Any, ...]]:
 
 
 def first_difference(left: Sequence[Any], right: Sequence[Any]) -> list[str]:
-    """Return where live and the backtest part, at most one sentence."""
+    """Return the first difference between live and the backtest, at most one sentence."""
     for number, (one, other) in enumerate(zip(left, right, strict=False)):
         if one != other:
             return [f"event {number}: live {one} is not {other} of the backtest"]

@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from tradenb.testing.server.troubles import ServerTrouble
+from tradenb.testing.server.server_troubles import ServerTrouble
 
 _PAGE: Final = "<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"
 

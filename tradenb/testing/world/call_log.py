@@ -1,7 +1,7 @@
-"""What a live run really asked: the asks whose outcome is in its document.
+"""Which calls of a strategy count: those whose result is in the document of the run.
 
-An ask is made, and perhaps nothing comes of it: the commit fails, or the process dies. The ledger
-sits between a run and its shelf and keeps those that count.
+A strategy is called, and perhaps nothing comes of it: the commit fails, or the process dies. The
+log sits between a run and its storage and keeps the calls that count.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from tradenb.live.state.disk_storage import DiskShelf
 from tradenb.live.state.storage import Asked, Kept
 
 
-class Ledger:
-    """The asks of one run.
+class CallLog:
+    """The strategy calls of one run.
 
     Attributes
     ----------
     effective : set of int
-        Close times of the asks that count.
+        Close times of the calls that count.
     acknowledged : int
         Number of the last event of a commit that survives a power loss.
     problems : list of str
-        What must not be and was seen on the way.
+        What went wrong on the way.
     """
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class Ledger:
         self._pending: list[int] = []
         self._last_committed = 0
 
-    def asked(self, at: int) -> None:
-        """Note an ask."""
+    def called(self, at: int) -> None:
+        """Note a call."""
         self._pending.append(at)
 
-    def began(self) -> None:
-        """Note that a tick begins: what the one before it did not commit is void."""
+    def tick_began(self) -> None:
+        """Note that a tick begins: calls that the tick before it did not commit are void."""
         self._pending.clear()
 
     def committed(self, kept: Kept, *, synced: bool) -> None:
@@ -52,45 +52,46 @@ class Ledger:
             self.acknowledged = kept.last_seq
 
     def opened(self, kept: Kept | None) -> None:
-        """Note what a new process found."""
+        """Note what a new process found on disk."""
         seq = 0 if kept is None else kept.last_seq
         cursor = 0 if kept is None else kept.state.cursor
         if seq < self.acknowledged:
             self.problems.append(f"I3: event {self.acknowledged} was committed, found {seq}")
+        # The commit may have reached the disk although the process died in it.
         self.effective = {at for at in (*self.effective, *self._pending) if at <= cursor}
         self._pending.clear()
         self._last_committed = seq
 
 
-class WatchedShelf(DiskShelf):
-    """The real shelf, with a ledger that listens."""
+class WatchedStorage(DiskShelf):
+    """The real storage; it reports to a log."""
 
-    def __init__(self, ledger: Ledger, *given: Any, **settings: Any) -> None:
+    def __init__(self, log: CallLog, *given: Any, **settings: Any) -> None:
         super().__init__(*given, **settings)
-        self._ledger = ledger
+        self._log = log
 
     def open(self) -> Kept | None:
-        """Open, and tell the ledger what was found."""
+        """Open, and log what was found."""
         kept = super().open()
-        self._ledger.opened(kept)
+        self._log.opened(kept)
         return kept
 
     def look(self) -> Asked:
-        """Look, as a tick does first."""
-        self._ledger.began()
+        """Read the requests, as a tick does first."""
+        self._log.tick_began()
         return super().look()
 
     def commit(self, kept: Kept) -> bool:
-        """Commit, and tell the ledger."""
+        """Commit, and log it."""
         synced = super().commit(kept)
-        self._ledger.committed(kept, synced=synced)
+        self._log.committed(kept, synced=synced)
         return synced
 
 
-def watched(ledger_of: Callable[[str], Ledger]) -> Callable[..., DiskShelf]:
-    """Return what makes shelves that tell the ledger of their strategy."""
+def watched_storage(log_of: Callable[[str], CallLog]) -> Callable[..., DiskShelf]:
+    """Return a maker of storages that report to the log of their strategy."""
 
     def make(home: Any, symbol: str, spec: Any, *given: Any, **settings: Any) -> DiskShelf:
-        return WatchedShelf(ledger_of(spec.name), home, symbol, spec, *given, **settings)
+        return WatchedStorage(log_of(spec.name), home, symbol, spec, *given, **settings)
 
     return make

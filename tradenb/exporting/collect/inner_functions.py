@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from tradenb.engine.reach import cells_of, function_of
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.cells import Cell
-from tradenb.exporting.collect.parts import Place
-from tradenb.exporting.collect.statements import check_statement
+from tradenb.exporting.collect.notebook_cells import Cell
+from tradenb.exporting.collect.script_parts import Place
+from tradenb.exporting.collect.statement_checks import check_statement
 
 
 class Piece(NamedTuple):

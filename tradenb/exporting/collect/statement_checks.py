@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from tradenb.engine.reach import function_of
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.cells import Statement
-from tradenb.exporting.collect.values import described, is_data, is_plain, literal
+from tradenb.exporting.collect.notebook_cells import Statement
+from tradenb.exporting.collect.plain_values import described, is_data, is_plain, literal
 
 NOTEBOOK_ONLY: Final = frozenset({"get_ipython", "display", "In", "Out", "_", "__", "___"})
 MODULES_OWN: Final = frozenset({"__name__", "__file__", "__doc__", "__builtins__"})

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from tradenb.engine.reach import is_installed
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.cells import Statement
-from tradenb.exporting.collect.parts import Part
+from tradenb.exporting.collect.notebook_cells import Statement
 from tradenb.exporting.collect.script_namespace import Script, Space
+from tradenb.exporting.collect.script_parts import Part
 
 _MISSING: Final = object()
 

@@ -36,21 +36,21 @@ TROUBLES: Final[tuple[TroubleKind, ...]] = (
     "overlap",
     "short",
 )
-OrderKind = Literal["flatten", "cancel", "stop"]
+RequestKind = Literal["flatten", "cancel", "stop"]
 Ending = Literal["release", "kill", "crash", "power"]
 
 
-class Order(NamedTuple):
-    """A request that another process leaves: when, what, for which strategy."""
+class PlannedRequest(NamedTuple):
+    """A request that another process writes: when, what, for which strategy."""
 
     at: int
-    kind: OrderKind
+    kind: RequestKind
     strategy: str
 
 
 @dataclass
-class Stretch:
-    """The life of one process, and how long nobody runs after it."""
+class Phase:
+    """One process, and how long nothing runs after it."""
 
     minutes: int
     ending: Ending
@@ -62,13 +62,13 @@ class Stretch:
 
 
 @dataclass
-class Life:
+class Scenario:
     """All that a seed decides beforehand."""
 
     seed: int
     candles: Candles
     shared: bool
-    stretches: list[Stretch]
+    phases: list[Phase]
 
     @property
     def start(self) -> int:
@@ -76,19 +76,19 @@ class Life:
         return START + HISTORY * MINUTE
 
 
-def life_of(seed: int) -> Life:
-    """Draw a life."""
+def scenario_of(seed: int) -> Scenario:
+    """Draw the scenario of a seed."""
     random = Random(seed)
     shared = random.random() < 0.3
-    stretches = [_stretch(random, faulty=True) for _ in range(random.choice((2, 3, 3, 4)))]
-    stretches.append(Stretch(QUIET // MINUTE + 3, "release", 0))
-    minutes = sum(item.minutes + item.downtime_s // 60 + 4 for item in stretches) + 60
-    return Life(seed, _market(random, HISTORY + minutes), shared, stretches)
+    phases = [_phase(random, faulty=True) for _ in range(random.choice((2, 3, 3, 4)))]
+    phases.append(Phase(QUIET // MINUTE + 3, "release", 0))
+    minutes = sum(item.minutes + item.downtime_s // 60 + 4 for item in phases) + 60
+    return Scenario(seed, _market(random, HISTORY + minutes), shared, phases)
 
 
-def _stretch(random: Random, *, faulty: bool) -> Stretch:
+def _phase(random: Random, *, faulty: bool) -> Phase:
     endings: tuple[Ending, ...] = ("release", "kill", "crash", "crash", "power", "power")
-    found = Stretch(
+    found = Phase(
         minutes=random.choice((3, 6, 10)),
         ending=random.choice(endings) if faulty else "release",
         downtime_s=random.choice(DOWNTIMES),
@@ -103,60 +103,60 @@ def _stretch(random: Random, *, faulty: bool) -> Stretch:
     return found
 
 
-def troubles_of(stretch: Stretch, now: int) -> list[Trouble]:
-    """Return the troubles of a stretch that begins now."""
+def troubles_of(phase: Phase, now: int) -> list[Trouble]:
+    """Return the troubles of a phase that begins now."""
     return [
         Trouble(kind, now + begin * 1000, now + (begin + length) * 1000)
-        for kind, begin, length in stretch.troubles
+        for kind, begin, length in phase.troubles
     ]
 
 
-def orders_of(life: Life, stretch: Stretch, now: int, *, last: bool) -> list[Order]:
-    """Return what is asked for from outside while a stretch lasts, and after it."""
-    random = Random(f"{life.seed}:{now}")
-    span = stretch.minutes * 60_000 + min(stretch.downtime_s, 3_600) * 1000
-    orders = []
+def requests_of(scenario: Scenario, phase: Phase, now: int, *, last: bool) -> list[PlannedRequest]:
+    """Draw the requests of other processes during a phase and the downtime after it."""
+    random = Random(f"{scenario.seed}:{now}")
+    span = phase.minutes * 60_000 + min(phase.downtime_s, 3_600) * 1000
+    requests = []
     for _ in range(random.choice((0, 0, 1, 2, 4))):
         at = now + random.randrange(1, span)
-        orders.append(
-            Order(at, random.choice(("flatten", "flatten", "cancel")), random.choice("ab"))
+        requests.append(
+            PlannedRequest(at, random.choice(("flatten", "flatten", "cancel")), random.choice("ab"))
         )
     if last and random.random() < 0.2:
-        orders.append(Order(now + random.randrange(1, QUIET // 2), "stop", "a"))
-    return sorted(orders)
+        requests.append(PlannedRequest(now + random.randrange(1, QUIET // 2), "stop", "a"))
+    return sorted(requests)
 
 
-def strategies_of(life: Life, hear: Callable[[str, int], bool]) -> list[StrategySpec]:
-    """Make the strategies of a life.
+def strategies_of(scenario: Scenario, on_call: Callable[[str, int], bool]) -> list[StrategySpec]:
+    """Make the strategies of a scenario.
 
     Parameters
     ----------
-    life : Life
-    hear : callable
-        Told of each ask (strategy, close time); False: the strategy is to say nothing.
+    scenario : Scenario
+    on_call : callable
+        Called with strategy and close time before each answer; False: the strategy returns None.
     """
-    shared = (risks.max_open(1, name="sim-one"),) if life.shared else ()
-    names = ("a", "b") if life.shared or life.seed % 3 == 0 else ("a",)
+    shared = (risks.max_open(1, name="sim-one"),) if scenario.shared else ()
+    names = ("a", "b") if scenario.shared or scenario.seed % 3 == 0 else ("a",)
     return [
         StrategySpec(
             name=name,
-            function=_Strategy(life, name, hear),
+            function=_Strategy(scenario, name, on_call),
             every="1m" if name == "a" else "3m",
             risk=shared,
-            callbacks={"closed": _Callback(life)},
+            callbacks={"closed": _Callback(scenario)},
         )
         for name in names
     ]
 
 
 class _Strategy:
-    """Answers by chance, the same at the same moment; counts its asks in `ctx.state`."""
+    """Answers by chance, the same at the same moment; counts its calls in `ctx.state`."""
 
-    def __init__(self, life: Life, name: str, hear: Callable[[str, int], bool]) -> None:
-        self._life, self._name, self._hear = life, name, hear
+    def __init__(self, scenario: Scenario, name: str, on_call: Callable[[str, int], bool]) -> None:
+        self._life, self._name, self._on_call = scenario, name, on_call
 
     def __call__(self, ctx: Context) -> Any:
-        if not self._hear(self._name, ctx.now):
+        if not self._on_call(self._name, ctx.now):
             return None
         random = Random(f"{self._life.seed}:{self._name}:{ctx.now}")
         count = ctx.state["asks"] = ctx.state.get("asks", 0) + 1
@@ -173,8 +173,8 @@ class _Strategy:
 class _Callback:
     """Raises now and then."""
 
-    def __init__(self, life: Life) -> None:
-        self._life = life
+    def __init__(self, scenario: Scenario) -> None:
+        self._life = scenario
 
     def __call__(self, event: Event) -> None:
         if Random(f"{self._life.seed}:{event.at}").random() < 0.1:

@@ -1,7 +1,7 @@
-"""A small world: a clock, an exchange, a disk, and processes that live on them and die.
+"""A simulated world: a clock, an exchange, a disk, and processes that run on them and die.
 
 Each `Process` runs the real live loop (`tradenb.live.loop.supervisor`) with the real files, on one
-thread and in virtual time. The world outlives its processes and remembers what it was told by them.
+thread and in virtual time. The world outlives its processes and records the events they announce.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ LOOK_S: Final = 20.0
 Wanted = tuple[str, StrategySpec]
 
 
-class Deed(NamedTuple):
-    """What is done to a process at a moment, ms UTC by true time."""
+class Action(NamedTuple):
+    """What a test does to a process at a moment, ms UTC by true time."""
 
     at: int
     act: Callable[[Process], object]
@@ -54,7 +54,7 @@ class World:
         What every process runs, in this order.
     rules : Rules, optional
     shelf : callable
-        Makes the shelf of a run, for those who want to look inside.
+        Makes the storage of a run; a test gives one of its own to look inside.
     disk : FakeDisk, optional
 
     Attributes
@@ -65,7 +65,7 @@ class World:
     bus : Bus
         Subscribers of all processes.
     announced : list of Event
-        What subscribers were told, repetitions included.
+        Events that subscribers received, repetitions included.
     """
 
     def __init__(
@@ -86,41 +86,41 @@ class World:
         self.wanted = list(runs)
         self.bus = Bus()
         self.announced: list[Event] = []
-        self.make_shelf = shelf
-        self.bus.subscribe(self._hear, mode="live")
+        self.make_storage = shelf
+        self.bus.subscribe(self._on_event, mode="live")
 
     def process(self) -> Process:
-        """Start a process; opening its files may raise StateError, or Crash if it dies over it."""
+        """Start a process; opening its files raises StateError, or Crash if it dies meanwhile."""
         try:
             return Process(self)
         except Crash:
             self.disk.restart()
             raise
 
-    def live(self, until: int, deeds: Iterable[Deed] = ()) -> bool:
-        """Let one process live until a moment; tell whether it did not die before."""
+    def live(self, until: int, actions: Iterable[Action] = ()) -> bool:
+        """Run one process until a moment; False if it died before."""
         try:
             process = self.process()
         except Crash:
             return False
-        return process.live(until, deeds)
+        return process.live(until, actions)
 
     def events(self, run: Wanted) -> list[Event]:
-        """Return the journal of a run, read by somebody who has no lock."""
+        """Return the journal of a run, read without the lock."""
         symbol, spec = run
-        return self.make_shelf(
+        return self.make_storage(
             self.home, symbol, spec, "fake", now=_epoch, filesystem=self.disk
         ).events()
 
     def kept(self, run: Wanted) -> Kept | None:
-        """Open what a run left on disk, as the next start would, and give it back."""
+        """Open what a run left on disk, as the next start would, and close it again."""
         symbol, spec = run
         shelf = DiskShelf(self.home, symbol, spec, "fake", now=_epoch, filesystem=self.disk)
         found = shelf.open()
         shelf.close()
         return found
 
-    def _hear(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         if event.seq:
             self.announced.append(event)
 
@@ -146,49 +146,51 @@ class Process:
             for symbol, spec in world.wanted:
                 self._open(symbol, spec)
         except BaseException:
-            self._bury()
+            self._release_handles()
             raise
 
     def run(self, symbol: str, strategy: str) -> LiveRun:
         """Return one of its runs."""
         return next(run for run in self.runs if (run.symbol, run.strategy) == (symbol, strategy))
 
-    def live(self, until: int, deeds: Iterable[Deed] = ()) -> bool:
-        """Live until a moment (true time, ms UTC), then release the runs.
+    def live(self, until: int, actions: Iterable[Action] = ()) -> bool:
+        """Run until a moment (true time, ms UTC), then release the runs.
 
         Returns
         -------
         bool
             False if it died before, at a `Crash` of the disk or by `kill`.
         """
-        return self.world.clock.run(self._live(until, sorted(deeds, key=_moment)))
+        return self.world.clock.run(self._live(until, sorted(actions, key=_time_of)))
 
     def kill(self) -> None:
         """Die here and now, as by `kill -9`."""
         self.workers.die()
 
-    async def _live(self, until: int, deeds: Sequence[Deed]) -> bool:
-        asyncio.get_running_loop().set_exception_handler(_let_the_dead_rest)
+    async def _live(self, until: int, actions: Sequence[Action]) -> bool:
+        # A crash is raised in whatever task touches the disk. The loop must then end as a process
+        # does: at once, with nothing run after it, so it is cancelled from outside.
+        asyncio.get_running_loop().set_exception_handler(_ignore_crashes)
         loop = asyncio.ensure_future(self.engine._serve())
         self.workers.on_death = loop.cancel
-        guide = asyncio.ensure_future(self._guide(until, deeds))
-        guide.add_done_callback(lambda done: _end_with(loop, done))
+        script = asyncio.ensure_future(self._perform(until, actions))
+        script.add_done_callback(lambda done: _cancel_if_failed(loop, done))
         try:
             await loop
         except (asyncio.CancelledError, Crash):
             self.workers.die()
         finally:
-            guide.cancel()
+            script.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await guide  # raises what a deed raised
+                await script  # raises what an action raised
         if self.workers.dead:
-            self._bury()
+            self._release_handles()
         return not self.workers.dead
 
-    async def _guide(self, until: int, deeds: Sequence[Deed]) -> None:
-        for deed in deeds:
-            await self._until(deed.at)
-            deed.act(self)
+    async def _perform(self, until: int, actions: Sequence[Action]) -> None:
+        for action in actions:
+            await self._until(action.at)
+            action.act(self)
             self.engine.wake()
         await self._until(until)
         for run in self.runs:
@@ -200,7 +202,7 @@ class Process:
 
     def _open(self, symbol: str, spec: StrategySpec) -> None:
         world = self.world
-        shelf = world.make_shelf(
+        shelf = world.make_storage(
             world.home,
             symbol,
             spec,
@@ -216,7 +218,7 @@ class Process:
         run.place = len(self.runs) - 1 if run.kept is None else run.kept.place
         self.engine.add(run)
 
-    def _bury(self) -> None:
+    def _release_handles(self) -> None:
         """Do what the system does for a dead process: its handles and locks are gone."""
         self.world.disk.restart()
         for run in self.runs:
@@ -226,19 +228,19 @@ class Process:
 
 
 class _ThreadlessEngine(Engine):
-    """The real engine, for those who run its loop themselves."""
+    """The real engine, without its thread: `Process` runs the loop."""
 
     def _start(self) -> None:
         return
 
 
-def _let_the_dead_rest(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def _ignore_crashes(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     if not isinstance(context.get("exception"), Crash):
         loop.default_exception_handler(context)
 
 
-def _end_with(loop: asyncio.Task[None], guide: asyncio.Task[None]) -> None:
-    if not guide.cancelled() and guide.exception() is not None:
+def _cancel_if_failed(loop: asyncio.Task[None], script: asyncio.Task[None]) -> None:
+    if not script.cancelled() and script.exception() is not None:
         loop.cancel()
 
 
@@ -246,5 +248,5 @@ def _epoch() -> int:
     return 0
 
 
-def _moment(deed: Deed) -> int:
-    return deed.at
+def _time_of(action: Action) -> int:
+    return action.at

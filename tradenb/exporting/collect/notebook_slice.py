@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.cells import Book, Statement
-from tradenb.exporting.collect.statements import BLOCKS, check_notebook, reads_environment
+from tradenb.exporting.collect.notebook_cells import Book, Statement
+from tradenb.exporting.collect.statement_checks import BLOCKS, check_notebook, reads_environment
 
 _CALLS: Final = (
     ("live.background", "live.run", "live.rehearse"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradenb.exporting.collect.values import CLOSED_OVER, OF_INDICATORS, facts
+from tradenb.exporting.collect.plain_values import CLOSED_OVER, OF_INDICATORS, facts
 
 Place = tuple[int, int, int]
 

@@ -115,7 +115,7 @@ class Edit(NamedTuple):
         return folder in self.folders
 
 
-class Medium:
+class DiskContents:
     """The names of a disk.
 
     Attributes
@@ -180,9 +180,9 @@ class Medium:
             node.lose_power(data)
         self.durable = dict(self.names)
 
-    def copy(self) -> Medium:
+    def copy(self) -> DiskContents:
         """Return a disk of its own with the same names and bytes."""
-        found = Medium()
+        found = DiskContents()
         made: dict[int, Node] = {}
 
         def twin(node: Node) -> Node:
