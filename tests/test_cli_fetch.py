@@ -66,7 +66,7 @@ def test_fetch_writes_a_file_that_can_be_read_back(server, tmp_path, name):
     [
         (["--out", "x.xlsx"], "must end in .parquet or .csv"),
         (["--end", "yesterday"], "end must be ISO 8601"),
-        (["--end", "2020-01-01"], "end must lie after start"),
+        (["--end", "2020-01-01"], "end must be after start"),
     ],
 )
 def test_fetch_refuses_what_cannot_be(server, capsys, more, words):

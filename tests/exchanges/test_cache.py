@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tradenb as tn
-from tests.exchanges.wire import END, as_frame, connected, loaded, same, served
+from tests.exchanges.wire import END, as_frame, exchange_on, loaded, same, served
 from tests.sources import DAY, MINUTE, T0, frame, market
 from tradenb.core.candles.intake import Rows
 from tradenb.engine.ports import CandleRequest
@@ -43,10 +43,10 @@ def files(folder):
 
 def test_a_second_identical_load_asks_nothing_and_gives_the_same(tmp_path):
     with served() as server:
-        first = loaded(connected(server)).candles
+        first = loaded(exchange_on(server)).candles
         asked = len(server.requests)
         # Another object, as in another process: it knows no market and no time.
-        second = loaded(connected(server)).candles
+        second = loaded(exchange_on(server)).candles
         assert len(server.requests) == asked
     assert same(first, as_frame())
     assert same(second, first)
@@ -54,7 +54,7 @@ def test_a_second_identical_load_asks_nothing_and_gives_the_same(tmp_path):
 
 def test_only_what_is_missing_is_asked_for():
     with served() as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         loaded(ex, T0 + 500 * MINUTE, T0 + 1_000 * MINUTE)
         server.requests.clear()
         whole = loaded(ex).candles
@@ -69,9 +69,9 @@ def test_gaps_that_the_exchange_has_are_known_and_not_asked_for_again():
     rows = frame(market(5, 600))
     thin = rows[rows.index % 7 != 3]
     with served({"BTCUSDT": thin}) as server:
-        first = loaded(connected(server), end=T0 + 600 * MINUTE)
+        first = loaded(exchange_on(server), end=T0 + 600 * MINUTE)
         asked = len(server.requests)
-        second = loaded(connected(server), end=T0 + 600 * MINUTE)
+        second = loaded(exchange_on(server), end=T0 + 600 * MINUTE)
         assert len(server.requests) == asked
     expected = tn.frame_exchange(thin).load(CandleRequest(symbol="BTCUSDT", rules=tn.Rules()))
     assert same(first.candles, expected.candles)
@@ -84,20 +84,20 @@ def test_the_newest_candles_and_fresh_gaps_are_not_believed_yet():
     thin = rows[(rows.index < 590) | (rows.index > 592)]
     end = T0 + 600 * MINUTE
     with served({"BTCUSDT": thin}, at=end + SETTLE_MS - 1) as server:
-        loaded(connected(server), end=end)
+        loaded(exchange_on(server), end=end)
         server.clock.step(60)
         trouble_free = served({"BTCUSDT": rows}, at=end + DAY)
         server._markets = trouble_free._markets  # the exchange has found its minutes
-        assert same(loaded(connected(server), end=end).candles, as_frame(market(5, 600), end=end))
+        assert same(loaded(exchange_on(server), end=end).candles, as_frame(market(5, 600), end=end))
         server.requests.clear()
-        loaded(connected(server), end=end)
+        loaded(exchange_on(server), end=end)
         assert server.requests == []
     assert GAP_FINAL_MS < 2 * 3_600_000
 
 
 def test_time_before_the_first_candle_costs_one_request_and_is_known_then():
     with served() as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         before = T0 - 40 * DAY
         assert same(loaded(ex, before).candles, as_frame())
         assert server.count("klines") <= 8
@@ -122,7 +122,7 @@ def test_a_year_loads_in_well_under_a_second(tmp_path):
 
 def test_files_are_private_and_lie_under_the_home_by_exchange_symbol_and_month(tmp_path):
     with served() as server:
-        connected(server, home=tmp_path).load(
+        exchange_on(server, home=tmp_path).load(
             CandleRequest(symbol="BTC/USDT", start=T0, end=END, rules=tn.Rules())
         )
     (file,) = files(tmp_path)
@@ -137,13 +137,13 @@ def test_files_are_private_and_lie_under_the_home_by_exchange_symbol_and_month(t
 def test_candles_of_another_server_are_never_those_of_the_real_exchange(tmp_path):
     other = {"BTCUSDT": frame(market(99, 3_000))}
     with served() as one, served(other) as two:
-        assert same(loaded(connected(one)).candles, as_frame())
-        assert not same(loaded(connected(two)).candles, as_frame())
+        assert same(loaded(exchange_on(one)).candles, as_frame())
+        assert not same(loaded(exchange_on(two)).candles, as_frame())
 
 
 def test_without_a_cache_nothing_is_written_and_everything_is_asked(tmp_path):
     with served() as server:
-        ex = connected(server, cache=False, home=tmp_path)
+        ex = exchange_on(server, cache=False, home=tmp_path)
         assert same(loaded(ex).candles, loaded(ex).candles)
         assert server.count("klines") == 6
     assert files(tmp_path) == []
@@ -174,7 +174,7 @@ def test_any_flipped_byte_is_noticed_or_changes_nothing(tmp_path, place):
 @pytest.mark.parametrize("damage", ["cut", "empty", "text", "flipped"])
 def test_a_damaged_month_is_moved_aside_and_fetched_again(tmp_path, damage, caplog):
     with served() as server:
-        ex = connected(server, home=tmp_path)
+        ex = exchange_on(server, home=tmp_path)
         loaded(ex)
         (file,) = files(tmp_path)
         data = bytearray(file.read_bytes())
@@ -183,7 +183,7 @@ def test_a_damaged_month_is_moved_aside_and_fetched_again(tmp_path, damage, capl
         file.write_bytes(contents[damage])
         asked = server.count("klines")
         with caplog.at_level(logging.WARNING, "tradenb"):
-            again = loaded(connected(server, home=tmp_path)).candles
+            again = loaded(exchange_on(server, home=tmp_path)).candles
         assert server.count("klines") > asked
     assert same(again, as_frame())
     names = [path.name for path in files(tmp_path)]
@@ -217,7 +217,7 @@ def test_a_disk_that_takes_nothing_costs_the_cache_and_not_the_candles(
 
     monkeypatch.setattr(candle_cache, "replace_whole", full)
     with served() as server, caplog.at_level(logging.WARNING, "tradenb"):
-        assert same(loaded(connected(server, home=tmp_path)).candles, as_frame())
+        assert same(loaded(exchange_on(server, home=tmp_path)).candles, as_frame())
     assert "candles cannot be cached in" in caplog.text
     assert "No space left" in caplog.text
 
@@ -227,7 +227,7 @@ def test_a_writer_that_does_not_end_costs_the_cache_and_not_the_candles(
 ):
     monkeypatch.setattr(candle_cache, "LOCK_WAIT_S", 0.05)
     with served() as server:
-        ex = connected(server, home=tmp_path)
+        ex = exchange_on(server, home=tmp_path)
         loaded(ex, end=T0 + 10 * MINUTE)
         (file,) = files(tmp_path)
         with (
@@ -263,7 +263,7 @@ def test_writers_of_several_processes_lose_nothing(tmp_path):
 
 def test_an_answer_that_is_refused_is_not_kept(tmp_path):
     with served() as server:
-        ex = connected(server, home=tmp_path)
+        ex = exchange_on(server, home=tmp_path)
         trouble = server.trouble("spike")
         with pytest.raises(tn.CandleError, match="price_anomaly_factor"):
             loaded(ex)
@@ -275,7 +275,7 @@ def test_an_answer_that_is_refused_is_not_kept(tmp_path):
 def test_the_progress_goes_from_what_is_known_to_all():
     seen = []
     with served() as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         loaded(ex, end=T0 + 1_000 * MINUTE)
         ex.load(
             CandleRequest(

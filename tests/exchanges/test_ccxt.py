@@ -10,7 +10,7 @@ import threading
 import pytest
 
 import tradenb as tn
-from tests.exchanges.wire import END, RULES, as_frame, connected, loaded, same, served
+from tests.exchanges.wire import END, RULES, as_frame, exchange_on, loaded, same, served
 from tests.sources import DAY, MINUTE, T0, frame, market
 from tradenb.engine.ports import CandleRequest
 from tradenb.exchanges.ccxt.ccxt_client import ccxt_names
@@ -22,7 +22,7 @@ def test_candles_are_those_of_the_exchange_to_the_last_bit():
     rows = frame(market(3, 1_500))
     rows["volume"] = rows["volume"] * 1e-9 + 1 / 3  # no eight decimals
     with served({"BTC/USDT": rows}) as server:
-        ours = loaded(connected(server), end=T0 + 1_500 * MINUTE).candles
+        ours = loaded(exchange_on(server), end=T0 + 1_500 * MINUTE).candles
     theirs = tn.frame_exchange(rows).load(CandleRequest(symbol="X", rules=RULES)).candles
     assert same(ours, theirs)
 
@@ -30,7 +30,7 @@ def test_candles_are_those_of_the_exchange_to_the_last_bit():
 @pytest.mark.parametrize("symbol", ["BTC/USDT", "BTCUSDT"])
 def test_both_forms_of_a_symbol_are_one_market(symbol):
     with served() as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         found = ex.load(CandleRequest(symbol=symbol, start=T0, end=END, rules=RULES))
         assert ex.format_price(symbol, 100.123) == "100.12"
     assert same(found.candles, as_frame())
@@ -38,7 +38,7 @@ def test_both_forms_of_a_symbol_are_one_market(symbol):
 
 def test_prices_and_amounts_are_written_as_the_exchange_takes_them():
     with served() as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         assert ex.format_price("BTCUSDT", 101.238) == "101.24"
         assert ex.format_amount("BTCUSDT", 1.99) == "1.9"
         with pytest.raises(
@@ -52,7 +52,7 @@ def test_prices_and_amounts_are_written_as_the_exchange_takes_them():
 
 def test_an_unknown_symbol_is_answered_with_the_nearest():
     with served() as server, pytest.raises(tn.UnknownName, match=r"'BTCUSDC'.*'BTCUSDT'"):
-        connected(server).format_price("BTC/USDC", 1.0)
+        exchange_on(server).format_price("BTC/USDC", 1.0)
 
 
 def test_a_symbol_that_is_several_markets_is_refused_and_they_are_listed():
@@ -60,7 +60,7 @@ def test_a_symbol_that_is_several_markets_is_refused_and_they_are_listed():
     with served(frames) as server:
         server._markets = {item.base + "-" + item.quote: item for item in _apart(frames)}
         with pytest.raises(tn.UsageError, match="is ambiguous on binance; pass one of"):
-            connected(server).format_price("ABCUSDT", 1.0)
+            exchange_on(server).format_price("ABCUSDT", 1.0)
 
 
 def _apart(frames):
@@ -116,7 +116,7 @@ def test_its_name_is_enough_where_an_exchange_is_wanted():
 
 def test_start_is_wanted_and_end_is_now_by_default():
     with served(at=END + 30_000) as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         found = ex.load(CandleRequest(symbol="BTCUSDT", start=T0, rules=RULES)).candles
         assert found.end == END
         with pytest.raises(tn.UsageError, match="pass start="):
@@ -127,17 +127,17 @@ def test_start_is_wanted_and_end_is_now_by_default():
 
 def test_a_period_without_candles_is_said_so():
     with served() as server, pytest.raises(tn.CandleError, match="the exchange has no candles"):
-        loaded(connected(server), T0 - 3 * DAY, T0 - DAY)
+        loaded(exchange_on(server), T0 - 3 * DAY, T0 - DAY)
 
 
 def test_options_that_ccxt_does_not_take_are_a_usage_error():
     with served() as server, pytest.raises(tn.UsageError, match="rejects these options"):
-        loaded(connected(server, rateLimit="soon", enableRateLimit=True))
+        loaded(exchange_on(server, rateLimit="soon", enableRateLimit=True))
 
 
 def test_many_threads_share_one_client_and_its_markets():
     with served() as server:
-        ex = connected(server, cache=False)
+        ex = exchange_on(server, cache=False)
         found = []
         threads = [
             threading.Thread(target=lambda: found.append(loaded(ex).candles)) for _ in range(6)
@@ -206,7 +206,7 @@ def test_a_session_that_was_closed_for_being_idle_is_opened_by_the_next_call(mon
     portal = Portal(idle_s=0.0)
     monkeypatch.setattr(module, "portal", portal)
     with served() as server:
-        ex = connected(server, cache=False)
+        ex = exchange_on(server, cache=False)
         try:
             for _ in range(3):
                 assert same(
@@ -246,7 +246,7 @@ print(os.waitpid(child, 0)[1], load(), flush=True)
 
 def test_candles_of_tn_are_a_frame_in_any_timeframe():
     with served() as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         found = tn.candles("BTC/USDT", exchange=ex, start=T0, end=END, progress=False)
         hours = tn.candles("BTC/USDT", exchange=ex, start=T0, end=END, timeframe="1h")
     assert found.index.name == "time"
@@ -265,7 +265,7 @@ def test_candles_of_tn_come_from_any_source_and_the_bar_is_shown_when_it_takes_l
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr("tradenb.exchanges.candles_function._DELAY_S", 0.0)
     with served() as server:
-        tn.candles("BTCUSDT", exchange=connected(server), start=T0, end=END)
+        tn.candles("BTCUSDT", exchange=exchange_on(server), start=T0, end=END)
     assert "BTCUSDT" in capsys.readouterr().err
     with pytest.raises(tn.UsageError, match="exchange must be an exchange such as"):
         tn.candles("BTCUSDT", exchange=5)

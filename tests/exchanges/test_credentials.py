@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 import tradenb as tn
-from tests.exchanges.wire import END, RULES, connected, loaded, served
+from tests.exchanges.wire import END, RULES, exchange_on, loaded, served
 from tests.sources import MINUTE, T0
 from tradenb.exchanges.ccxt.credentials import check_secrets, read_secrets, redacted
 from tradenb.exchanges.ccxt.portal import portal
@@ -89,7 +89,7 @@ def test_verbose_and_a_key_do_not_go_together():
 
 def test_fault_72_a_key_is_in_no_repr_no_pickle_and_no_name_of_the_object():
     with served() as server:
-        ex = connected(server, **HIDDEN)
+        ex = exchange_on(server, **HIDDEN)
         loaded(ex)
         assert ex._client._client.apiKey == CANARY  # it did get there
         assert_clean(repr(ex) + str(ex) + repr(vars(ex)), "a repr")
@@ -101,7 +101,7 @@ def test_fault_72_a_key_is_in_no_repr_no_pickle_and_no_name_of_the_object():
 @pytest.mark.parametrize("kind", ["unavailable", "html", "truncated", "banned", "silence", "reset"])
 def test_fault_72_a_key_is_in_no_error_no_traceback_and_no_log(kind, caplog):
     with served() as server, caplog.at_level(logging.DEBUG):
-        ex = connected(server, timeout=300, **HIDDEN)
+        ex = exchange_on(server, timeout=300, **HIDDEN)
         loaded(ex, end=T0 + 10 * MINUTE)
         server.trouble(kind, path="")
         with pytest.raises(tn.TradenbError) as refused:
@@ -115,7 +115,7 @@ def test_fault_72_a_key_is_in_no_error_no_traceback_and_no_log(kind, caplog):
 
 def test_fault_72_a_key_is_in_no_traceback_of_a_client_that_cannot_be_made():
     with served() as server:
-        ex = connected(server, rateLimit="soon", **{**HIDDEN, "enableRateLimit": True})
+        ex = exchange_on(server, rateLimit="soon", **{**HIDDEN, "enableRateLimit": True})
         with pytest.raises(tn.UsageError) as refused:
             loaded(ex)
     assert_clean(verbose(refused.value), "a verbose traceback")
@@ -128,7 +128,7 @@ def test_fault_72_a_key_is_in_nothing_that_a_run_writes_shows_or_prints(tmp_path
         return tn.long(take_profit=1.02 * price, stop_loss=0.98 * price, minutes=60)
 
     with served() as server, caplog.at_level(logging.DEBUG):
-        ex = connected(server, home=tmp_path, **HIDDEN)
+        ex = exchange_on(server, home=tmp_path, **HIDDEN)
         more = {"strategy": dip, "exchange": ex, "start": T0, "end": END, "rules": RULES}
         result = tn.backtest.run("BTCUSDT", **more)
         page = result.report(tmp_path / "report.html")
@@ -180,7 +180,7 @@ tn.candles("BTCUSDT", exchange=ex, start={T0}, end={END}, progress=False)
 
 def test_fault_72_what_ccxt_logs_of_signed_requests_is_without_the_key(caplog):
     with served() as server, caplog.at_level(logging.DEBUG):
-        ex = connected(server, **HIDDEN)
+        ex = exchange_on(server, **HIDDEN)
         loaded(ex)
 
         async def signed():

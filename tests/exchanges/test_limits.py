@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import tradenb as tn
-from tests.exchanges.wire import RULES, connected, served
+from tests.exchanges.wire import RULES, exchange_on, served
 from tests.sources import MINUTE, T0, frame, market
 from tradenb.engine.ports import CandleRequest
 
@@ -42,7 +42,7 @@ def load_all(ex):
 
 def test_twenty_symbols_never_exceed_the_limit_that_the_server_counts():
     with served(dict.fromkeys(SYMBOLS, ROWS), **PACE) as server:
-        assert load_all(connected(server, cache=False, **LIMITED)) == []
+        assert load_all(exchange_on(server, cache=False, **LIMITED)) == []
         assert server.count("klines") == 60
         assert {item.status for item in server.requests} == {200}
         assert server.heaviest(3.0) <= 70
@@ -50,7 +50,7 @@ def test_twenty_symbols_never_exceed_the_limit_that_the_server_counts():
 
 def test_without_the_limiter_the_server_refuses_them():
     with served(dict.fromkeys(SYMBOLS, ROWS), **PACE) as server:
-        assert load_all(connected(server, cache=False)) != []
+        assert load_all(exchange_on(server, cache=False)) != []
         assert {item.status for item in server.requests} == {200, 429}
 
 
@@ -64,7 +64,7 @@ def test_two_strategies_on_one_symbol_make_the_requests_of_one():
     counts = []
     for count in (1, 2):
         with served(dict.fromkeys(SYMBOLS, ROWS)) as server:
-            ex = connected(server, cache=False)
+            ex = exchange_on(server, cache=False)
             tn.backtest.run(
                 SYMBOLS[0], strategy=strategies(count), exchange=ex, start=T0, end=END, rules=RULES
             )
@@ -75,7 +75,7 @@ def test_two_strategies_on_one_symbol_make_the_requests_of_one():
 @pytest.mark.parametrize("limit", [1, 2])
 def test_the_heaviest_stretch_is_found(limit):
     with served(dict.fromkeys(SYMBOLS, ROWS)) as server:
-        ex = connected(server, cache=False)
+        ex = exchange_on(server, cache=False)
         for _ in range(limit):
             ex.load(CandleRequest(symbol=SYMBOLS[0], start=T0, end=END, rules=RULES))
         assert server.heaviest(60) == 20 + 1 + 2 * limit

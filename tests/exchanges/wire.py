@@ -25,7 +25,7 @@ def served(rows: Any = None, *, at: int = END + DAY, **more: Any) -> ExchangeSer
     return ExchangeServer(frames, clock=more.pop("clock", None) or ServerClock(at), **more)
 
 
-def connected(server: ExchangeServer, **more: Any) -> CcxtExchange:
+def exchange_on(server: ExchangeServer, **more: Any) -> CcxtExchange:
     """The unmodified client of ccxt, on a server; waits take no time and are counted."""
     naps: list[float] = more.pop("naps", [])
     own = {name: more.pop(name) for name in ("cache", "home", "now", "monotonic") if name in more}

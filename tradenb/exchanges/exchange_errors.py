@@ -1,8 +1,8 @@
 """Errors of ccxt as errors of ours: which of them are worth a retry, and when.
 
 ccxt's exceptions are recognised by the names of their classes, so nothing is imported here. The
-message is written anew: an exception of ccxt or aiohttp holds headers and requests, which no
-traceback may show.
+message is written from scratch: an exception of ccxt or aiohttp holds headers and requests, which
+no traceback may show.
 
 | ccxt | here | retry? |
 |---|---|---|

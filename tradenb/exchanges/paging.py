@@ -68,7 +68,7 @@ def fetch_range(
 
     Parameters
     ----------
-    ask : callable
+    fetch_page : callable
         Calls the source once.
     start, end : int
         Open time of the first candle wanted, and close time of the last; whole minutes, ms UTC.

@@ -37,9 +37,6 @@ def resolve_candle_source(given: object) -> CandleSource:
 
 
 def _described(given: object) -> str:
-    kind = type(given).__name__
-    return (
-        f"a {kind}: wrap it, exchange=tn.frame_exchange(df)"
-        if kind == "DataFrame"
-        else (f"{given!r:.80}")
-    )
+    if type(given).__name__ == "DataFrame":
+        return "a DataFrame: wrap it, exchange=tn.frame_exchange(df)"
+    return f"{given!r:.80}"

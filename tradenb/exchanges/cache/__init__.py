@@ -1,1 +1,1 @@
-"""Candles of exchanges, kept on disk by the month."""
+"""Candles of exchanges, cached on disk, a file for each month."""

@@ -66,7 +66,7 @@ class ServerTime:
         server_ms : int
             What the exchange said, ms UTC.
         sent_ms : int
-            Our wall clock when the request left; the answer is taken to be from half way.
+            Our wall clock when the request left; the response is taken to be from half way.
         """
         received_ms = self._now()
         self._received_s = self._monotonic()
@@ -77,8 +77,8 @@ class ServerTime:
     def now(self) -> int:
         """Return the time of the exchange, ms UTC, never ahead of it; our own until measured.
 
-        The answer counts from its arrival, so the way back makes this clock late, not early: late
-        costs a moment, early would take a forming candle for a closed one.
+        The response counts from its arrival, so its way back makes this clock late, never early:
+        early would take a forming candle for a closed one.
         """
         if self._received_s is None:
             return self._now()

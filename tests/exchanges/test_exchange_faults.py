@@ -8,7 +8,7 @@ import time
 import pytest
 
 import tradenb as tn
-from tests.exchanges.wire import END, ROWS, as_frame, connected, loaded, same, served
+from tests.exchanges.wire import END, ROWS, as_frame, exchange_on, loaded, same, served
 from tests.sources import MINUTE, T0, frame
 from tradenb.testing.server.server_candles import ServerClock
 
@@ -27,7 +27,7 @@ class Monotonic:
 
 def test_fault_34_an_exchange_that_does_not_answer_is_given_up():
     with served() as server:
-        ex = connected(server, timeout=300)
+        ex = exchange_on(server, timeout=300)
         trouble = server.trouble("silence")
         began = time.monotonic()
         with pytest.raises(
@@ -43,7 +43,7 @@ def test_fault_34_an_exchange_that_does_not_answer_is_given_up():
 def test_fault_34_also_where_ccxt_itself_would_wait_for_ever(monkeypatch):
     monkeypatch.setattr("tradenb.exchanges.ccxt.ccxt_client.CALL_S", 0.3)
     with served() as server:
-        ex = connected(server, timeout=600_000)
+        ex = exchange_on(server, timeout=600_000)
         server.trouble("silence")
         with pytest.raises(tn.ExchangeError, match="did not respond in time"):
             loaded(ex, rules=NONE)
@@ -52,7 +52,7 @@ def test_fault_34_also_where_ccxt_itself_would_wait_for_ever(monkeypatch):
 @pytest.mark.parametrize("kind", ["drip", "half_close", "reset"])
 def test_fault_35_an_answer_that_does_not_come_whole_is_asked_for_again(kind):
     with served() as server:
-        ex = connected(server, timeout=1_000)
+        ex = exchange_on(server, timeout=1_000)
         trouble = server.trouble(kind, times=2, seconds=0.05)
         assert same(loaded(ex).candles, as_frame())
         assert trouble.met == 2
@@ -61,7 +61,7 @@ def test_fault_35_an_answer_that_does_not_come_whole_is_asked_for_again(kind):
 @pytest.mark.parametrize("kind", ["drip", "half_close", "reset"])
 def test_fault_35_an_answer_that_never_comes_whole_is_a_retryable_error(kind):
     with served() as server:
-        ex = connected(server, timeout=300)
+        ex = exchange_on(server, timeout=300)
         server.trouble(kind, seconds=0.05)
         with pytest.raises(tn.ExchangeError, match="failed 1 times") as refused:
             loaded(ex, rules=NONE)
@@ -84,9 +84,9 @@ ANSWERS = [
 @pytest.mark.parametrize("path", ["klines", "exchangeInfo", "time"])
 def test_fault_36_what_is_no_answer_is_asked_for_again(kind, more, path):
     with served() as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         trouble = server.trouble(kind, times=1, path=path, **more)
-        if path != "klines":  # before the first page nobody asks again
+        if path != "klines":  # before the first page there is no retry
             with pytest.raises(tn.ExchangeError) as refused:
                 loaded(ex)
             assert refused.value.retryable
@@ -97,7 +97,7 @@ def test_fault_36_what_is_no_answer_is_asked_for_again(kind, more, path):
 @pytest.mark.parametrize(("kind", "more"), ANSWERS)
 def test_fault_36_what_is_never_an_answer_is_said_in_one_line_and_nothing_is_kept(kind, more):
     with served() as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         trouble = server.trouble(kind, **more)
         with pytest.raises(tn.MarketError) as refused:
             loaded(ex)
@@ -113,7 +113,7 @@ def test_fault_36_what_is_never_an_answer_is_said_in_one_line_and_nothing_is_kep
 def test_fault_36_an_exchange_that_wants_to_be_left_alone_is(kind, status):
     now = Monotonic()
     with served() as server:
-        ex = connected(server, monotonic=now)
+        ex = exchange_on(server, monotonic=now)
         server.trouble(kind, times=1, seconds=120)
         with pytest.raises(tn.ExchangeError, match="rate limited; retry after") as refused:
             loaded(ex, rules=NONE)
@@ -140,7 +140,7 @@ def test_fault_36_a_backtest_waits_as_long_as_it_is_told_to_and_goes_on():
             now.seconds += seconds
 
     with served() as server:
-        ex = connected(server, monotonic=now, naps=Naps())
+        ex = exchange_on(server, monotonic=now, naps=Naps())
         server.trouble("rate_limit", times=1, seconds=45)
         assert same(loaded(ex).candles, as_frame())
     assert naps == [45]
@@ -148,14 +148,14 @@ def test_fault_36_a_backtest_waits_as_long_as_it_is_told_to_and_goes_on():
 
 def test_fault_36_too_many_requests_for_the_exchange_are_refused_by_it():
     with served(weight_limit=25) as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         with pytest.raises(tn.ExchangeError, match="rate limited"):
             loaded(ex, rules=NONE)
 
 
 def test_fault_48_after_six_hours_of_maintenance_the_candles_are_made_up_for():
     with served() as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         trouble = server.trouble("unavailable", path="")
         for _ in range(6):
             server.clock.step(60)
@@ -170,7 +170,7 @@ def test_fault_49_pages_in_disorder_give_the_same_candles(kind):
     with served() as server:
         server.trouble(kind)
         assert same(
-            loaded(connected(server), end=T0 + 200 * MINUTE).candles,
+            loaded(exchange_on(server), end=T0 + 200 * MINUTE).candles,
             as_frame(end=T0 + 200 * MINUTE),
         )
 
@@ -179,7 +179,7 @@ def test_fault_49_minutes_that_are_missing_for_a_while_are_asked_for_again():
     with served() as server:
         gone = tuple(T0 + n * MINUTE for n in (5, 6, 1_500, 2_000))
         server.trouble("missing", times=3, minutes=gone)
-        found = loaded(connected(server))
+        found = loaded(exchange_on(server))
     assert found.intake.filled == 0
     assert same(found.candles, as_frame())
 
@@ -187,7 +187,7 @@ def test_fault_49_minutes_that_are_missing_for_a_while_are_asked_for_again():
 def test_fault_49_minutes_that_never_come_are_filled_flat_and_counted():
     with served() as server:
         server.trouble("missing", minutes=(T0 + 5 * MINUTE, T0 + 6 * MINUTE))
-        found = loaded(connected(server))
+        found = loaded(exchange_on(server))
     assert found.intake.filled == 2
     before = found.candles.close[4]
     assert found.candles.open[5:7].tolist() == found.candles.close[5:7].tolist() == [before] * 2
@@ -196,18 +196,18 @@ def test_fault_49_minutes_that_never_come_are_filled_flat_and_counted():
 
 def test_fault_49_a_history_that_is_changed_later_changes_no_backtest():
     with served() as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         first = loaded(ex).candles
         server.trouble("changed")
-        assert same(loaded(connected(server)).candles, first)
-        assert not same(loaded(connected(server, cache=False)).candles, first)
+        assert same(loaded(exchange_on(server)).candles, first)
+        assert not same(loaded(exchange_on(server, cache=False)).candles, first)
 
 
 def test_fault_50_the_candle_that_is_not_over_is_left_out_by_the_time_of_the_exchange():
     for seconds in (0, 1, 30, 59):
         at = T0 + 100 * MINUTE + seconds * 1000
         with served(at=at) as server:
-            ex = connected(server, cache=False)
+            ex = exchange_on(server, cache=False)
             found = loaded(ex, end=END).candles
             assert found.end == T0 + 100 * MINUTE
             assert same(found, as_frame(end=T0 + 100 * MINUTE))
@@ -218,7 +218,7 @@ def test_fault_50_a_candle_that_closes_while_the_answer_comes_is_not_taken():
     clock = ServerClock(T0 + 100 * MINUTE - 5)
     with served(clock=clock) as server:
         seconds = Monotonic()
-        ex = connected(server, cache=False, monotonic=seconds, now=clock.now)
+        ex = exchange_on(server, cache=False, monotonic=seconds, now=clock.now)
         assert ex.server_now("BTCUSDT") == clock.now()
         candles = ex._client.candles
 
@@ -240,7 +240,7 @@ def test_fault_50_a_closed_candle_that_is_late_is_not_invented():
     end = T0 + 100 * MINUTE
     with served(at=end + 2_000) as server:
         trouble = server.trouble("late")
-        ex = connected(server)
+        ex = exchange_on(server)
         assert loaded(ex, end=end).candles.end == end - MINUTE
         trouble.end()
         assert same(loaded(ex, end=end).candles, as_frame(end=end))
@@ -251,7 +251,7 @@ def test_fault_50_a_closed_candle_that_is_late_is_not_invented():
 )
 def test_fault_51_what_cannot_be_is_refused_and_asked_for_again(kind, words):
     with served() as server:
-        ex = connected(server)
+        ex = exchange_on(server)
         trouble = server.trouble(kind)
         with pytest.raises(tn.CandleError, match=words) as refused:
             loaded(ex)
@@ -265,14 +265,14 @@ def test_fault_51_what_cannot_be_is_refused_and_asked_for_again(kind, words):
 def test_fault_51_a_minute_without_trades_is_a_candle():
     quiet = frame(ROWS).assign(volume=0.0)
     with served({"BTCUSDT": quiet}) as server:
-        assert loaded(connected(server)).candles.volume.max() == 0.0
+        assert loaded(exchange_on(server)).candles.volume.max() == 0.0
 
 
 @pytest.mark.parametrize("ahead", [3_000, 30_000, 90_000])
 def test_fault_56_with_our_clock_ahead_the_forming_candle_is_not_taken(ahead, caplog):
     at = T0 + 100 * MINUTE - 1_000  # one second before the close of the exchange
     with served(at=at) as server, caplog.at_level(logging.WARNING, "tradenb"):
-        ex = connected(server, cache=False, now=lambda: at + ahead, monotonic=lambda: 0.0)
+        ex = exchange_on(server, cache=False, now=lambda: at + ahead, monotonic=lambda: 0.0)
         assert loaded(ex).candles.end == T0 + 99 * MINUTE
         assert abs(ex.clock_ahead_ms - ahead) < 1_000
         rows = _recent(ex, T0 + 90 * MINUTE)
@@ -284,7 +284,7 @@ def test_fault_56_with_our_clock_ahead_the_forming_candle_is_not_taken(ahead, ca
 def test_fault_56_with_our_clock_behind_it_is_said_as_well(caplog):
     at = T0 + 100 * MINUTE
     with served(at=at) as server, caplog.at_level(logging.WARNING, "tradenb"):
-        ex = connected(server, cache=False, now=lambda: at - 30_000, monotonic=lambda: 0.0)
+        ex = exchange_on(server, cache=False, now=lambda: at - 30_000, monotonic=lambda: 0.0)
         assert loaded(ex).candles.end == T0 + 100 * MINUTE
     assert "30.0 s behind that of binance" in caplog.text
 
@@ -293,14 +293,14 @@ def test_fault_56_a_clock_of_the_exchange_that_is_wrong_decides_for_its_own_cand
     at = T0 + 100 * MINUTE
     with served(at=at) as server:
         server.skew_ms = -90_000
-        ex = connected(server, cache=False, now=lambda: at, monotonic=lambda: 0.0)
+        ex = exchange_on(server, cache=False, now=lambda: at, monotonic=lambda: 0.0)
         assert loaded(ex).candles.end == T0 + 98 * MINUTE
 
 
 def test_fault_56_a_clock_that_is_right_is_not_spoken_of(caplog):
     at = T0 + 100 * MINUTE
     with served(at=at) as server, caplog.at_level(logging.WARNING, "tradenb"):
-        ex = connected(server, cache=False, now=lambda: at + 300, monotonic=lambda: 0.0)
+        ex = exchange_on(server, cache=False, now=lambda: at + 300, monotonic=lambda: 0.0)
         loaded(ex)
         assert repr(ex) == "ccxt_exchange('binance')"
     assert caplog.text == ""
