@@ -15,6 +15,7 @@ from typing import Any
 from make import THEMES, chromium
 
 import tradenb as tn
+from tradenb.live.live_run import record_of
 from tradenb.panel.dashboard import Dashboard
 from tradenb.panel.static_fallback import script_of_view, style
 
@@ -55,8 +56,9 @@ def state(folder: str) -> dict[str, object]:
         "BTCUSDT", strategy=dip, exchange=market, speed=None, home=folder, **period
     )
     run.wait(120)
-    run.status = "running"  # as it was a moment ago
-    run.ticked = time.monotonic()
+    record = record_of(run)
+    record.status = "running"  # as it was a moment ago
+    record.ticked = time.monotonic()
     shown = Dashboard(folder)
     sent = {name: getattr(shown, name) for name in SHOWN}
     sent["events"] = {"total": shown.model.total, "rows": list(shown.model.events)}
