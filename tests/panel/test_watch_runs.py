@@ -38,7 +38,7 @@ def told(status):
     """What a status says wherever it was made: all but clocks, counts and the rules."""
     names = ("rules", "last_tick", "age_s", "ticks", "intake")
     given = {name: value for name, value in asdict(status).items() if name not in names}
-    return {**given, "words": status.words, "holds": status.holds}
+    return {**given, "status_text": status.status_text, "holds": status.holds}
 
 
 def test_a_run_of_this_process_is_seen_with_its_price_and_position(rehearse):
@@ -66,6 +66,17 @@ def test_a_finished_run_is_the_same_seen_from_here_and_from_its_files(rehearse, 
     )
     assert list(elsewhere.replica.trades) == wanted.trade_list
     assert elsewhere.replica.agrees(elsewhere.status.state.signal)
+
+
+def test_a_run_that_was_released_in_a_position_is_the_same_from_here_and_from_its_files(rehearse):
+    run = rehearse(speed=3_000)
+    until(lambda: run.position, "a position")
+    run.release()
+    assert run.wait(20)
+    here = one(watch(runs=lambda: [record_of(run)]).poll()).status
+    elsewhere = one(watch(runs=nobody).poll()).status
+    assert told(here) == told(elsewhere)
+    assert here.status_text == "idle"
 
 
 def test_the_position_is_the_same_for_a_dashboard_that_is_made_anew(rehearse):

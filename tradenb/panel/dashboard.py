@@ -135,7 +135,7 @@ class Dashboard(anywidget.AnyWidget):
         super().close()
 
     def _keep_offline(self, now: float, *, free: bool) -> None:
-        """Keep what is shown in a file while a page cannot get it from the kernel."""
+        """Write what is shown to a file while the kernel is too busy to send it."""
         if free or not self.model.rows:
             if self._offline.written is not None:
                 self._offline.remove()
@@ -168,7 +168,7 @@ class Dashboard(anywidget.AnyWidget):
     def _prepare(self) -> None:
         """Make the folders for requests to running runs, and say how their homes are found.
 
-        A view can leave a request only in a folder that is there: the Jupyter server makes none.
+        A view can leave a request only in an existing folder: the Jupyter server makes none.
         """
         locations = self.model.locations()
         homes = dict(self.homes)

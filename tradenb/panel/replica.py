@@ -1,6 +1,6 @@
 """A replica of one run: its events folded into what they came to, with their numbers checked.
 
-Everything kept is bounded. The numbers of events rise by one; where one is missing nothing is
+Everything kept is bounded. The numbers of events rise by one; if one is missing, nothing is
 folded and `fold` says so, and its owner reads the journal again from its end.
 """
 

@@ -21,7 +21,7 @@ EVERY_S: Final = 60.0
 
 
 class StaticFallback:
-    """A picture in the outputs of a notebook, replaced where it stands.
+    """A picture in the outputs of a notebook, replaced in its place.
 
     Parameters
     ----------

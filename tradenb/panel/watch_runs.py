@@ -1,7 +1,7 @@
 """Finds the runs to show: those of this process, and those whose files are under a home.
 
-A file is read again only when it has changed. The runs of this process are asked for what is in no
-file (prices, ticks, errors); their events come from the journal, as those of every other run.
+A file is read again only when it has changed. What no file has (prices, ticks, errors) is known of
+the runs of this process alone; their events come from the journal, as those of every other run.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Watch:
         return found + [self._poll_files(each) for each in self._locations() if each not in own]
 
     def forget_locks(self) -> None:
-        """Ask the next time which process holds the runs, however short ago that was asked."""
+        """Check at the next poll which process holds each run, however recent the last check is."""
         for known in self._known.values():
             known.files.forget_lock()
 
@@ -131,8 +131,8 @@ class Watch:
         return self._own
 
     def _poll_own(self, location: Location, run: RunRecord) -> WatchedRun:
-        # The status before the journal: events that come in between are ahead of the state, which
-        # is only late, and not a state that its events do not explain.
+        # Status first: an event that comes between the two reads is only early. The other way round
+        # the state could hold a position that the events do not explain, and would be doubted.
         status = status_of_run(run)
         known = self._known_at(location)
         status = replace(status, last_event_seq=status.last_event_seq or known.replica.last_seq)

@@ -43,7 +43,7 @@ def _line(status: RunStatus) -> tuple[str, ...]:
     return (
         status.id,
         status.mode,
-        status.words + silence,
+        status.status_text + silence,
         "" if status.state is None else status.holds,
         iso(status.last_tick) if status.last_tick else "",
         status.last_error,

@@ -14,9 +14,9 @@ from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import CandleError, TradenbError, UsageError
 from tradenb.live.status.run_report import RunReport
 
-_ASKED_ONCE: Final = Rules(candle_retries=0)
+_NO_RETRIES: Final = Rules(candle_retries=0)
 # A market entry may be an average of the last candles.
-_LOOKED_BACK: Final = 5
+_ENTRY_CANDLES: Final = 5
 
 
 def add_candles(report: RunReport, home: Path, files: str | None = None) -> RunReport:
@@ -34,7 +34,7 @@ def add_candles(report: RunReport, home: Path, files: str | None = None) -> RunR
     try:
         source = _source(report.status.exchange, home, files)
         found = source.load(
-            CandleRequest(symbol=symbol, start=report.start, end=end, rules=_ASKED_ONCE)
+            CandleRequest(symbol=symbol, start=report.start, end=end, rules=_NO_RETRIES)
         ).candles.between(report.start, end)
         _check_those(found, report.trades)
     except (TradenbError, OSError) as error:
@@ -65,11 +65,11 @@ def _check_those(found: Candles, trades: Sequence[Trade]) -> None:
     for trade in trades:
         if not found.start < trade.opened_at <= found.end:
             continue
-        seen = found.between(trade.opened_at - _LOOKED_BACK * MINUTE, trade.opened_at)
-        if not seen.low.min() <= trade.entry <= seen.high.max():
+        around = found.between(trade.opened_at - _ENTRY_CANDLES * MINUTE, trade.opened_at)
+        if not around.low.min() <= trade.entry <= around.high.max():
             raise CandleError(
                 f"these are not the candles of the run: it opened at {trade.entry:g} at "
-                f"{iso(trade.opened_at)}, where they have {seen.low.min():g} to "
-                f"{seen.high.max():g}",
+                f"{iso(trade.opened_at)}, where they have {around.low.min():g} to "
+                f"{around.high.max():g}",
                 code="range",
             )

@@ -1,4 +1,4 @@
-"""The files of one run, as anybody may read them: how it is, and what has happened.
+"""The files of one run, read without disturbing it: how it is, and what has happened.
 
 Reading changes nothing and takes no lock for longer than it takes to see that it is free.
 """
@@ -32,7 +32,7 @@ class RunFiles:
     home : Home
     key : Key
     lock_every_s : float, default 0
-        For so long the answer to who holds the run is kept.
+        How long the answer to which process holds the run counts, seconds.
     """
 
     def __init__(self, home: Home, key: Key, *, lock_every_s: float = 0.0) -> None:
@@ -99,7 +99,7 @@ class RunFiles:
         return [row_to_event(row) for row in rows]
 
     def forget_lock(self) -> None:
-        """Ask the next time who holds the run, however short ago that was asked."""
+        """Check at the next call which process holds the run, however recent the last check is."""
         self._locked_at = _NEVER
 
     def _read_document(self) -> None:
@@ -109,7 +109,7 @@ class RunFiles:
         try:
             found = read_document(self._disk, self._path)
         except StateError as error:
-            # What was read before stands beside the error: a position does not go with its file.
+            # The state that was read before stays: a damaged file closes no position.
             self.failure = error
             return
         self.failure = None

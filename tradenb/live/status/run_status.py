@@ -1,4 +1,4 @@
-"""How a live run is now: one record, whoever asks and wherever the run is.
+"""How a live run is now: one record, wherever the run is.
 
 `status_of_run` makes it from a run of this process, `RunFiles.status` (run_files.py) from the files
 of any run. List, card, command line, dashboard and report only render it: what is idle, running,
@@ -115,7 +115,7 @@ class RunStatus:
 
     @property
     def key(self) -> str:
-        """What tells it from every other run that a dashboard may show."""
+        """Mode and id: unique among the runs under one home."""
         return f"{self.mode}:{self.id}"
 
     @property
@@ -129,8 +129,8 @@ class RunStatus:
         return self.status == "running" and self.age_s is not None and self.age_s > SILENT_S
 
     @property
-    def words(self) -> str:
-        """The status in words: "running", "running, stopping", ..."""
+    def status_text(self) -> str:
+        """The status with what is under way: "running", "running, stopping", ..."""
         return self.status + (", stopping" if self.stopping else "")
 
     @property

@@ -19,7 +19,7 @@ HINTS_ELSEWHERE: Final = (".position", ".events()", ".stop()", ".flatten()", ".r
 
 def status_card(status: RunStatus, *, hints: Sequence[str] = HINTS) -> str:
     """Render a live run for a notebook cell: inert whatever names and errors contain."""
-    facts = [status.words, status.exchange]
+    facts = [status.status_text, status.exchange]
     if status.cursor:
         facts.append(f"candles up to {iso(status.cursor)} UTC")
     if status.ticks is not None:

@@ -49,7 +49,7 @@ def status_markdown(status: RunStatus, events: Sequence[Event], *, newest: int =
 
 
 def _facts(status: RunStatus) -> list[str]:
-    facts = [f"status: {status.words}"]
+    facts = [f"status: {status.status_text}"]
     facts += [f"state: {_cell(status.holds)}", f"exchange: {_cell(status.exchange)}"]
     if status.started and status.cursor:
         facts.append(f"candles: {iso(status.started)} to {iso(status.cursor)} UTC")
