@@ -16,8 +16,8 @@ from tradenb.core.lifecycle.state import State
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.exchanges.random_walk import random_walk
-from tradenb.live.state.disk_storage import DiskShelf
-from tradenb.live.state.storage import Kept
+from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import Home
 from tradenb.testing.world.simulated_world import World
 
@@ -42,14 +42,14 @@ def _commits(count: int) -> list[float]:
     times = []
     with tempfile.TemporaryDirectory() as folder:
         spec = StrategySpec(name="bench", function=_never, every="1m")
-        shelf = DiskShelf(Home(Path(folder)), "BTCUSDT", spec, "bench", now=lambda: START)
-        shelf.open()
+        storage = DiskStorage(Home(Path(folder)), "BTCUSDT", spec, "bench", now=lambda: START)
+        storage.open()
         for number in range(count):
             state = State("BTCUSDT", "bench", MINUTE, START + number * MINUTE)
             began = time.perf_counter()
-            shelf.commit(Kept(state, "{}", 0, START, START, (), 0))
+            storage.commit(Checkpoint(state, "{}", 0, START, START, (), 0))
             times.append(time.perf_counter() - began)
-        shelf.close()
+        storage.close()
     return times
 
 

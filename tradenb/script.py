@@ -93,7 +93,7 @@ class _Job:
 
     def run(self, home: Path, *, once: bool = False) -> int:
         """Run, and return the exit code."""
-        from tradenb.live.loop.active_runs import leave_all
+        from tradenb.live.loop.active_runs import release_all
 
         os.environ["TRADENB_HOME"] = str(home)  # where exchanges keep candles, and strategies look
         runs: list[RunRecord] = []
@@ -111,7 +111,7 @@ class _Job:
                 words = f"{asked}: releasing the runs, positions are kept"
                 self.output.print({"signal": str(asked)}, words)
             finally:
-                left = leave_all()
+                left = release_all()
         self.output.end(runs)
         bad = [run for run in runs if not run.saved or isinstance(run.error, StateError)]
         if self._options.once or once:
@@ -185,7 +185,7 @@ def _wait(runs: Sequence[RunRecord], *, once: bool) -> None:
 
 def _is_up_to_date(run: RunRecord, now: int) -> bool:
     """Tell whether a run has seen all candles: it is new, or its last tick was just now."""
-    kept = run.kept
+    kept = run.checkpoint
     return kept is None or kept.state.done or kept.state.cursor >= floor_to(now)
 
 

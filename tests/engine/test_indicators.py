@@ -259,7 +259,7 @@ def test_a_live_run_sees_the_bits_of_the_backtest_also_after_a_restart():
     only_what_is_asked_for(world)
     assert world.live(middle + 5_000)
     assert world.live(end + 5_000)
-    assert world.kept(world.wanted[0]).history_start == minute(300)
+    assert world.checkpoint(world.wanted[0]).history_start == minute(300)
 
     frame = pd.DataFrame(
         {name: getattr(GRID, name) for name in ("open", "high", "low", "close", "volume")},
@@ -286,6 +286,6 @@ def test_a_run_that_begins_anew_begins_its_history_anew():
     process = world.process()
     run = process.runs[0]
     assert process.live(minute(700), [Action(minute(650), lambda _: run.stop())])
-    assert world.kept(world.wanted[0]).state.done
+    assert world.checkpoint(world.wanted[0]).state.done
     world.live(minute(720))
-    assert world.kept(world.wanted[0]).history_start > minute(300)
+    assert world.checkpoint(world.wanted[0]).history_start > minute(300)

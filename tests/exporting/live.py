@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tradenb.core.lifecycle.state import State
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.live.state.disk_storage import DiskShelf
-from tradenb.live.state.storage import Kept
+from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import find_home
 
 MINUTE = 60_000
@@ -56,8 +56,10 @@ def begin(home: Path, *, minutes_ago: int = 3) -> int:
     """Leave a state of some minutes ago: the first tick is due at once; return its cursor."""
     cursor = time.time_ns() // 1_000_000 // MINUTE * MINUTE - minutes_ago * MINUTE
     spec = StrategySpec(name="hold", every="1m", function=lambda ctx: None)
-    shelf = DiskShelf(find_home(home), "BTCUSDT", spec, "wall", now=lambda: cursor)
-    shelf.open()
-    shelf.commit(Kept(State("BTCUSDT", "hold", MINUTE, cursor), "{}", 0, cursor, cursor, (), 0))
-    shelf.close()
+    storage = DiskStorage(find_home(home), "BTCUSDT", spec, "wall", now=lambda: cursor)
+    storage.open()
+    storage.commit(
+        Checkpoint(State("BTCUSDT", "hold", MINUTE, cursor), "{}", 0, cursor, cursor, (), 0)
+    )
+    storage.close()
     return cursor

@@ -19,8 +19,8 @@ def make_quick():
     """Make desks with engines of their own; they are closed when the test is over."""
     made = []
 
-    def make(**engine):
-        made.append(Quick(**engine))
+    def make(**supervisor):
+        made.append(Quick(**supervisor))
         return made[-1]
 
     yield make

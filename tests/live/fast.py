@@ -1,4 +1,4 @@
-"""Live runs in quick time: the real desk and loop on a clock that runs sixty times as fast."""
+"""Live runs in quick time: the real registry and loop on a clock that runs sixty times as fast."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tradenb.bus import bus
 from tradenb.clock import SystemClock
 from tradenb.core.rules import Rules
 from tradenb.exchanges.function_source import FunctionExchange
-from tradenb.live.loop.supervisor import Engine
+from tradenb.live.loop.supervisor import Supervisor
 from tradenb.live.loop.worker_threads import ThreadWorkers
-from tradenb.live.run_registry import Desk
+from tradenb.live.run_registry import RunRegistry
 
 MINUTE = 60_000
 FACTOR = 60.0
@@ -78,21 +78,21 @@ def market(clock: SystemClock, name: str = "quick") -> FunctionExchange:
 
 
 class Quick:
-    """A desk of its own, its engine, and the exchange that its runs are on."""
+    """A registry of its own, its supervisor, and the exchange that its runs are on."""
 
-    def __init__(self, **engine: Any) -> None:
+    def __init__(self, **supervisor: Any) -> None:
         self.clock = FastClock()
-        self.engine = Engine(self.clock, FastWorkers(), bus, **engine)
-        self.desk = Desk()
-        self.desk._engine = self.engine
+        self.supervisor = Supervisor(self.clock, FastWorkers(), bus, **supervisor)
+        self.run_registry = RunRegistry()
+        self.run_registry._supervisor = self.supervisor
         self.exchange = market(self.clock)
 
     def start(self, strategy: Any, *, symbol: str = "BTCUSDT", **more: Any) -> Any:
         more = {"rules": RULES, "home": None, "exchange": self.exchange} | more
-        return self.desk.start(symbol, strategy=strategy, **more)[0]
+        return self.run_registry.start(symbol, strategy=strategy, **more)[0]
 
     def close(self) -> None:
-        self.engine.close()
+        self.supervisor.close()
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> Any:

@@ -24,8 +24,8 @@ from pathlib import Path
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
 from tradenb.engine.specs.decorators import strategy
-from tradenb.live.state.disk_storage import DiskShelf
-from tradenb.live.state.storage import Kept
+from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import Home
 
 WHEN = 400
@@ -50,9 +50,9 @@ def mortal(ctx):
     return None
 
 
-def shelf_at(folder: Path) -> DiskShelf:
-    """The shelf of the run that all lives are about."""
-    return DiskShelf(Home(folder), SYMBOL, mortal, "made-up", now=lambda: T0)
+def storage_at(folder: Path) -> DiskStorage:
+    """The storage of the run that all lives are about."""
+    return DiskStorage(Home(folder), SYMBOL, mortal, "made-up", now=lambda: T0)
 
 
 def event(number: int) -> Event:
@@ -60,24 +60,24 @@ def event(number: int) -> Event:
     return Event(number, at, SYMBOL, "mortal", "error", note=f"{number}", mode="live", wall=at)
 
 
-def kept(number: int, outbox: tuple[Event, ...]) -> Kept:
+def kept(number: int, outbox: tuple[Event, ...]) -> Checkpoint:
     """What is committed with an event: everything in it tells the number."""
     state = State(SYMBOL, "mortal", MINUTE, T0 + number * MINUTE)
-    return Kept(state, f'{{"n": {number}}}', number, T0, T0, outbox, 0)
+    return Checkpoint(state, f'{{"n": {number}}}', number, T0, T0, outbox, 0)
 
 
 def live(folder: Path, announce: Callable[[int], None]) -> None:
     """Start, resume, and commit up to the last event."""
-    shelf = shelf_at(folder)
-    found = shelf.open()
+    storage = storage_at(folder)
+    found = storage.open()
     done = 0 if found is None else found.last_seq
     announce(done)
     for number in range(done + 1, COMMITS + 1):
-        shelf.commit(kept(number, (event(number),)))
-        shelf.append([event(number)])
+        storage.commit(kept(number, (event(number),)))
+        storage.append([event(number)])
         announce(number)
-        shelf.show()
-    shelf.close()
+        storage.show()
+    storage.close()
 
 
 def _vain(kind: str, nothing: int) -> None:

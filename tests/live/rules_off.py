@@ -9,11 +9,9 @@ import pytest
 
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.session.pump import Session
-from tradenb.live.loop import first_state as beginning
-from tradenb.live.loop import startup as beginners
-from tradenb.live.loop import supervisor as engine
-from tradenb.live.loop.tick import Pass, instance_of
-from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.live.loop import first_state, startup, supervisor
+from tradenb.live.loop.tick import GroupTick, instance_of
+from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.live.state.shared_books import SharedBooks
 from tradenb.store.document.commit import Writer
 from tradenb.testing.world.fake_disk import FakeDisk
@@ -22,18 +20,18 @@ Off = Callable[[pytest.MonkeyPatch], None]
 
 
 def no_rollback_after_a_failed_commit(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Pass, "_put_back", lambda self, run: None)
+    patch.setattr(GroupTick, "_put_back", lambda self, run: None)
 
 
 def publish_before_commit(patch: pytest.MonkeyPatch) -> None:
-    right = Pass._settle
+    right = GroupTick._settle
 
     async def settle(self: Any, session: Any) -> None:
-        seen = [event._replace(wall=self._ticker.clock.now()) for event in session.events]
-        await self._ticker.tell(seen)
+        seen = [event._replace(wall=self._notifier.clock.now()) for event in session.events]
+        await self._notifier.tell(seen)
         await right(self, session)
 
-    patch.setattr(Pass, "_settle", settle)
+    patch.setattr(GroupTick, "_settle", settle)
 
 
 def folder_not_synced(patch: pytest.MonkeyPatch) -> None:
@@ -45,13 +43,13 @@ def no_bak(patch: pytest.MonkeyPatch) -> None:
 
 
 def numbers_begin_anew(patch: pytest.MonkeyPatch) -> None:
-    right = beginning.begin
+    right = first_state.begin
 
-    def begin(run: Any, kept: Any, history: Any) -> None:
-        right(run, kept, history)
+    def begin(run: Any, checkpoint: Any, history: Any) -> None:
+        right(run, checkpoint, history)
         instance_of(run).numbering.last = 0
 
-    patch.setattr(beginners, "begin", begin)
+    patch.setattr(startup, "begin", begin)
 
 
 def entries_in_the_past(patch: pytest.MonkeyPatch) -> None:
@@ -70,66 +68,66 @@ def late_exits_at_the_latest_price(patch: pytest.MonkeyPatch) -> None:
 
 
 def cursor_not_saved(patch: pytest.MonkeyPatch) -> None:
-    right = Pass._commit
+    right = GroupTick._commit
 
     async def commit(self: Any, run: Any, events: Any) -> bool:
         if not events and run.committed is not None:
             return False
         return bool(await right(self, run, events))
 
-    patch.setattr(Pass, "_commit", commit)
+    patch.setattr(GroupTick, "_commit", commit)
 
 
 def catch_up_skipped(patch: pytest.MonkeyPatch) -> None:
-    right = beginners.kept_or_new
+    right = startup.first_checkpoint
 
-    def kept_or_new(run: Any, now: int) -> Any:
-        kept = right(run, now)
-        return kept._replace(state=kept.state._replace(cursor=floor_to(now)))
+    def first_checkpoint(run: Any, now: int) -> Any:
+        checkpoint = right(run, now)
+        return checkpoint._replace(state=checkpoint.state._replace(cursor=floor_to(now)))
 
-    patch.setattr(beginners, "kept_or_new", kept_or_new)
+    patch.setattr(startup, "first_checkpoint", first_checkpoint)
 
 
 def outbox_not_completed_in_the_journal(patch: pytest.MonkeyPatch) -> None:
-    right = DiskShelf._body_of
+    right = DiskStorage._body_of
 
-    def body_of(self: Any, kept: Any) -> Any:
-        return {**right(self, kept), "outbox": []}
+    def body_of(self: Any, checkpoint: Any) -> Any:
+        return {**right(self, checkpoint), "outbox": []}
 
-    patch.setattr(DiskShelf, "_body_of", body_of)
+    patch.setattr(DiskStorage, "_body_of", body_of)
 
 
 def risk_book_not_shared(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(engine, "grouped", lambda runs: [[run] for run in runs])
+    patch.setattr(supervisor, "grouped", lambda runs: [[run] for run in runs])
     patch.setattr(SharedBooks, "enter", lambda self: [])
 
 
 def command_obeyed_twice_after_a_crash(patch: pytest.MonkeyPatch) -> None:
-    right = DiskShelf._body_of
+    right = DiskStorage._body_of
 
-    def body_of(self: Any, kept: Any) -> Any:
-        return {**right(self, kept), "taken": []}
+    def body_of(self: Any, checkpoint: Any) -> Any:
+        return {**right(self, checkpoint), "taken": []}
 
-    patch.setattr(DiskShelf, "_body_of", body_of)
+    patch.setattr(DiskStorage, "_body_of", body_of)
 
 
 def request_obeyed_again_and_again(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(DiskShelf, "take", lambda self, requests: None)
-    patch.setattr(DiskShelf, "done", lambda self, requests: None)
+    patch.setattr(DiskStorage, "take", lambda self, requests: None)
+    patch.setattr(DiskStorage, "done", lambda self, requests: None)
 
 
 def milestones_not_saved(patch: pytest.MonkeyPatch) -> None:
-    right = DiskShelf._body_of
+    right = DiskStorage._body_of
 
-    def body_of(self: Any, kept: Any) -> Any:
-        kept = kept._replace(state=kept.state._replace(gained=0, lost=0))
-        return right(self, kept)
+    def body_of(self: Any, checkpoint: Any) -> Any:
+        checkpoint = checkpoint._replace(state=checkpoint.state._replace(gained=0, lost=0))
+        return right(self, checkpoint)
 
-    patch.setattr(DiskShelf, "_body_of", body_of)
+    patch.setattr(DiskStorage, "_body_of", body_of)
 
 
 def user_state_not_rolled_back(patch: pytest.MonkeyPatch) -> None:
-    right = Pass._put_back
+    right = GroupTick._put_back
 
     def put_back(self: Any, run: Any) -> None:
         before = self._befores.get(run.id)
@@ -138,7 +136,7 @@ def user_state_not_rolled_back(patch: pytest.MonkeyPatch) -> None:
             self._befores[run.id] = before._replace(user_state=now)
         right(self, run)
 
-    patch.setattr(Pass, "_put_back", put_back)
+    patch.setattr(GroupTick, "_put_back", put_back)
 
 
 RULES: dict[str, Off] = {

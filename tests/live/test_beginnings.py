@@ -90,7 +90,7 @@ def test_what_an_unbegun_run_with_a_position_is_asked_waits_for_its_candles():
     process.live(at_minute(20), [Action(minute(8), lambda process: process.runs[0].stop())])
     run = process.runs[0]
     assert run.stopping
-    assert world.kept(world.wanted[0]).state.cursor == minute(20)
+    assert world.checkpoint(world.wanted[0]).state.cursor == minute(20)
     assert len(process.world.exchange.requests) < 40
 
 
@@ -139,9 +139,9 @@ def test_a_start_after_the_clock_was_put_right_saves_its_state():
     grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
     world = World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)])
     world.live(at_minute(7), [Action(minute(5) + 30_000, lambda process: process.runs[0].stop())])
-    kept = world.kept(world.wanted[0])
-    assert kept.state.done
-    assert kept.state.trades
+    checkpoint = world.checkpoint(world.wanted[0])
+    assert checkpoint.state.done
+    assert checkpoint.state.trades
     world.clock.jump(-4 * 60_000)
     process = world.process()
     process.live(at_minute(9))
@@ -177,16 +177,20 @@ def test_callbacks_of_what_is_on_disk_are_called_though_a_later_commit_fails():
     grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
     world = World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)])
     process = world.process()
-    shelf = record_of(process.runs[0]).shelf
-    right, failed = shelf.commit, []
+    storage = record_of(process.runs[0]).storage
+    right, failed = storage.commit, []
 
-    def commit(kept):
-        if kept.state.cursor == minute(3) and kept.state.signal is not None and not failed:
-            failed.append(kept)
+    def commit(checkpoint):
+        if (
+            checkpoint.state.cursor == minute(3)
+            and checkpoint.state.signal is not None
+            and not failed
+        ):
+            failed.append(checkpoint)
             raise tn.StateWriteError("as the test says")
-        return right(kept)
+        return right(checkpoint)
 
-    shelf.commit = commit
+    storage.commit = commit
     process.live(at_minute(6))
     assert failed
     events = world.events(world.wanted[0])
@@ -211,17 +215,17 @@ def test_a_rehearsal_is_not_heard_by_those_who_listen_to_live_runs(tmp_path):
 
 def test_a_rehearsal_that_cannot_save_its_last_state_ends_at_its_end_and_says_so(monkeypatch):
     from tests.sources import exchange
-    from tradenb.live.state.disk_storage import DiskShelf
+    from tradenb.live.state.disk_storage import DiskStorage
 
-    right, last = DiskShelf.commit, []
+    right, last = DiskStorage.commit, []
 
-    def commit(self, kept):
-        last.append(kept.state.cursor)
-        if kept.state.cursor >= minute(30):
+    def commit(self, checkpoint):
+        last.append(checkpoint.state.cursor)
+        if checkpoint.state.cursor >= minute(30):
             raise tn.StateWriteError("as the test says")
-        return right(self, kept)
+        return right(self, checkpoint)
 
-    monkeypatch.setattr(DiskShelf, "commit", commit)
+    monkeypatch.setattr(DiskStorage, "commit", commit)
     spec = tn.strategy("calm", every="1m")(never)
     run = tn.live.rehearse(
         "BTCUSDT", strategy=spec, exchange=exchange(flat(130)), end=minute(30), speed=None
@@ -238,7 +242,7 @@ def test_runs_of_one_process_have_places_of_their_own(quick, tmp_path):
         until(lambda run=run: record_of(run).committed, "a commit")
         run.release()
         assert run.wait(20)
-    quick.desk._runs.clear()  # as in the next process
+    quick.run_registry._runs.clear()  # as in the next process
     started = [quick.start(specs[n], home=tmp_path) for n in (1, 2, 0)]
     assert sorted(record_of(run).place for run in started) == [0, 1, 2]
 

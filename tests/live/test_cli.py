@@ -14,7 +14,7 @@ from tests.live.fast import until
 from tests.live.mortal import event, kept, mortal
 from tests.live.processes import BOT, bot, child
 from tradenb.cli import main
-from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.store.paths import Key, find_home
 
 KEY = Key("mortal", "BTCUSDT")
@@ -23,12 +23,12 @@ KEY = Key("mortal", "BTCUSDT")
 @pytest.fixture
 def saved():
     """A run on disk, two generations, held by nobody."""
-    shelf = DiskShelf(find_home(), "BTCUSDT", mortal, "made-up", now=lambda: 1_704_067_200_000)
-    shelf.open()
+    storage = DiskStorage(find_home(), "BTCUSDT", mortal, "made-up", now=lambda: 1_704_067_200_000)
+    storage.open()
     for number in (1, 2):
-        shelf.commit(kept(number, (event(number),)))
-        shelf.append([event(number)])
-    shelf.close()
+        storage.commit(kept(number, (event(number),)))
+        storage.append([event(number)])
+    storage.close()
     return find_home().document(KEY)
 
 
@@ -71,9 +71,9 @@ def test_the_doctor_reports_damage_and_accept_mends_it(saved, capsys):
     saved.write_bytes(good[:100])
     bak.write_bytes(b"")
     assert checks(capsys)[1]["file damaged"]["verdict"] == "wrong"
-    shelf = DiskShelf(find_home(), "BTCUSDT", mortal, "made-up", now=lambda: 0)
+    storage = DiskStorage(find_home(), "BTCUSDT", mortal, "made-up", now=lambda: 0)
     with pytest.raises(tn.StateCorrupt, match="doctor --accept"):
-        shelf.open()
+        storage.open()
     code, found = checks(capsys)
     assert code == 1
     assert "choose one with --accept" in found["state"]["words"]
@@ -81,8 +81,8 @@ def test_the_doctor_reports_damage_and_accept_mends_it(saved, capsys):
     mended.write_bytes(good)
     assert main(["doctor", "--accept", str(mended)]) == 0
     assert "as generation" in capsys.readouterr().out
-    assert shelf.open().last_seq == 2
-    shelf.close()
+    assert storage.open().last_seq == 2
+    storage.close()
 
 
 def test_accept_refuses_what_is_no_generation_of_a_run(saved, tmp_path, capsys):
@@ -96,12 +96,12 @@ def test_accept_refuses_what_is_no_generation_of_a_run(saved, tmp_path, capsys):
 
 
 def test_accept_does_not_touch_a_run_that_is_held(saved, capsys):
-    shelf = DiskShelf(find_home(), "BTCUSDT", mortal, "made-up", now=lambda: 0)
-    shelf.open()
+    storage = DiskStorage(find_home(), "BTCUSDT", mortal, "made-up", now=lambda: 0)
+    storage.open()
     assert main(["doctor", "--accept", str(saved)]) == 3
     assert f"process {os.getpid()}" in capsys.readouterr().err
     assert f"process {os.getpid()}" in checks(capsys)[1]["lock"]["words"]
-    shelf.close()
+    storage.close()
 
 
 def test_the_doctor_sees_the_kill_switch_the_clock_and_what_patches_kernels(

@@ -108,7 +108,7 @@ def test_fault_29_take_theirs_goes_on_from_what_is_on_disk(quick, counts):
 
 def test_a_decision_that_comes_while_one_is_looked_for_is_not_lost(quick, counts):
     run = quick.start(counts)
-    right, said = record_of(run).shelf.decision, []
+    right, said = record_of(run).storage.decision, []
 
     def looking():
         found = right()
@@ -116,7 +116,7 @@ def test_a_decision_that_comes_while_one_is_looked_for_is_not_lost(quick, counts
             said.append(run.take_theirs())
         return found
 
-    record_of(run).shelf.decision = looking
+    record_of(run).storage.decision = looking
     written_by_another(run)
     until(lambda: run.saved and not run.undecided, "the decision")
     assert said
@@ -169,7 +169,7 @@ def test_a_loop_over_events_does_not_wait_for_a_decision(quick, counts):
 
 def test_events_that_nobody_asks_for_begin_nothing(counts):
     from tradenb.bus import bus
-    from tradenb.live.run_registry import desk
+    from tradenb.live.run_registry import run_registry
 
     @tn.exchange("never")
     def never(symbol, since, limit):
@@ -178,7 +178,7 @@ def test_events_that_nobody_asks_for_begin_nothing(counts):
     before = bus.wants("events", "live")
     events = tn.live.run("BTCUSDT", strategy=counts, exchange=never)
     assert bus.wants("events", "live") == before
-    assert not desk.is_running("BTCUSDT", counts)
+    assert not run_registry.is_running("BTCUSDT", counts)
     assert "not begun" in repr(events)
     with pytest.raises(tn.UsageError, match="rules must be"):
         tn.live.run("BTCUSDT", strategy=counts, exchange=never, rules={"fee": 1})

@@ -9,7 +9,7 @@ import pytest
 import tradenb as tn
 from tests.live.fast import RULES, market, until
 from tradenb.cli import main
-from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.store.control import send
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home
@@ -87,14 +87,14 @@ def test_release_keeps_the_position_and_the_next_start_resumes_it(quick, opens):
 
 def test_a_request_is_not_lost_when_the_state_that_obeys_it_was_not_saved(quick, opens):
     home, key = find_home(), Key("opens", "BTCUSDT")
-    shelf = DiskShelf(home, "BTCUSDT", opens, "x", now=quick.clock.now)
-    shelf.open()
+    storage = DiskStorage(home, "BTCUSDT", opens, "x", now=quick.clock.now)
+    storage.open()
     send(DiskFilesystem(), home, key, "stop", wall=1)
-    found = shelf.look().requests
-    shelf.take(found)
-    assert shelf.look().requests == []
+    found = storage.look().requests
+    storage.take(found)
+    assert storage.look().requests == []
     assert len(list(home.control(key).iterdir())) == 1  # nothing was committed
-    shelf.close()
+    storage.close()
 
 
 def test_fault_27_a_cell_that_is_run_twice_gets_the_run_it_started(quick, opens):

@@ -47,8 +47,8 @@ def test_fault_49_what_is_missing_or_in_disorder_is_asked_for_again(kind):
 
 def test_fault_49_a_minute_that_never_comes_is_filled_and_the_cursor_skips_nothing():
     world = lived(Trouble("empty", minute(7), minute(9)))
-    kept = world.kept(world.wanted[0])
-    assert kept.state.cursor == minute(30)
+    checkpoint = world.checkpoint(world.wanted[0])
+    assert checkpoint.state.cursor == minute(30)
     assert as_undisturbed(world, lived()) or "skipped" in kinds(world)
 
 
@@ -76,7 +76,7 @@ def test_fault_51_a_price_that_cannot_be_is_refused_and_asked_for_again():
     world = lived(Trouble("garbage", minute(7), minute(7) + 30_000))
     prices = [event.price for event in world.events(world.wanted[0]) if event.price]
     assert all(80 < price < 120 for price in prices)
-    assert world.kept(world.wanted[0]).state.cursor == minute(30)
+    assert world.checkpoint(world.wanted[0]).state.cursor == minute(30)
 
 
 @pytest.mark.parametrize("downtime", [5, 600, 3 * 86_400])
@@ -113,7 +113,7 @@ def test_fault_55_a_wall_clock_that_is_wrong_for_a_while_stops_nothing_for_good(
     world.live(until(20), actions)
     rows = [row[:4] for row in told(world) if row[1] == "closed"]
     assert rows == [(12, "closed", 98.0, "stop_loss")]
-    assert world.kept(world.wanted[0]).state.cursor == minute(20)
+    assert world.checkpoint(world.wanted[0]).state.cursor == minute(20)
 
 
 def test_fault_55_after_a_suspension_what_was_missed_is_made_up_for():
@@ -142,4 +142,4 @@ def test_fault_58_a_tick_of_seventy_seconds_overlaps_none_and_misses_no_candle()
     world.live(until(15))
     closed = [row[:4] for row in told(world) if row[1] == "closed"]
     assert closed == [(7, "closed", 98.0, "stop_loss")]
-    assert world.kept(world.wanted[0]).state.cursor == minute(15)
+    assert world.checkpoint(world.wanted[0]).state.cursor == minute(15)

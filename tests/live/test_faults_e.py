@@ -37,7 +37,7 @@ def test_fault_59_an_exception_at_any_call_of_the_loop_ends_nothing(at, monkeypa
     monkeypatch.setattr(InlineWorkers, "call", failing)
     world = world_of(once(2), STOPPED)
     world.live(until(20))
-    assert world.kept(world.wanted[0]).state.cursor == minute(20)
+    assert world.checkpoint(world.wanted[0]).state.cursor == minute(20)
     assert kinds(world).count("opened") == kinds(world).count("closed") <= 1
 
 
@@ -54,7 +54,7 @@ def test_fault_60_a_strategy_that_hangs_is_left_behind_and_exits_go_on():
     assert closed(world) == [CLOSED]
     assert kinds(world).count("error") == 1
     assert kinds(world).count("skipped") == 1
-    assert world.kept(world.wanted[0]).state.cursor >= minute(19)
+    assert world.checkpoint(world.wanted[0]).state.cursor >= minute(19)
 
 
 @pytest.mark.parametrize("answer", ["long", 7, {"position": "up"}, [1], float("nan"), object()])
@@ -133,7 +133,7 @@ def test_fault_63_a_start_that_fails_three_times_succeeds_at_the_fourth():
     world.exchange.troubles = [Trouble("error", T0, minute(3) + 1)]
     world.live(until(20))
     assert closed(world) == [(12, "closed", 98.0, "stop_loss")]
-    assert world.kept(world.wanted[0]).start == minute(3)
+    assert world.checkpoint(world.wanted[0]).start == minute(3)
 
 
 def test_fault_64_a_stop_follows_the_open_position_to_its_close():
@@ -141,8 +141,8 @@ def test_fault_64_a_stop_follows_the_open_position_to_its_close():
     stop = Action(minute(3) + 30_000, lambda process: process.runs[0].stop())
     again = Action(minute(4) + 30_000, lambda process: process.runs[0].stop())
     world.live(until(20), [stop, again])
-    kept = world.kept(world.wanted[0])
-    assert (kept.state.done, kinds(world)[-1]) == (True, "closed")
+    checkpoint = world.checkpoint(world.wanted[0])
+    assert (checkpoint.state.done, kinds(world)[-1]) == (True, "closed")
     assert kinds(world).count("opened") == 1
 
 
@@ -219,8 +219,8 @@ def test_fault_17_a_state_folder_that_is_deleted_is_made_again_and_the_log_says_
     action = Action(minute(5) + 30_000, lambda process: world.disk.remove(world.home.state))
     assert world.live(until(8), [action])
     assert "had gone or was damaged; it was written anew from memory" in caplog.text
-    kept = world.kept(world.wanted[0])
-    assert (kept.state.cursor, kept.state.opened_at) == (minute(8), minute(3))
+    checkpoint = world.checkpoint(world.wanted[0])
+    assert (checkpoint.state.cursor, checkpoint.state.opened_at) == (minute(8), minute(3))
 
 
 def test_fault_61_a_slow_subscriber_has_ten_seconds_a_minute_and_no_more():

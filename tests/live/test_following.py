@@ -16,8 +16,8 @@ from tradenb.live.live_run import record_of
 
 @pytest.fixture
 def pair(quick, monkeypatch):
-    """What `tn.live.run` is given, on a quick desk; it trades every minute."""
-    monkeypatch.setattr("tradenb.live.api.desk", quick.desk)
+    """What `tn.live.run` is given, on a quick registry; it trades every minute."""
+    monkeypatch.setattr("tradenb.live.api.run_registry", quick.run_registry)
 
     @tn.strategy("often", every="1m")
     def often(ctx):
@@ -27,7 +27,7 @@ def pair(quick, monkeypatch):
 
 
 def the_run(quick):
-    return quick.desk.find("BTCUSDT", "often")
+    return quick.run_registry.find("BTCUSDT", "often")
 
 
 def listeners() -> int:
@@ -41,7 +41,7 @@ def released(run) -> None:
 
 def test_nothing_begins_before_the_loop(pair, quick):
     following = tn.live.run("BTCUSDT", **pair)
-    assert quick.desk.runs() == []
+    assert quick.run_registry.runs() == []
     assert listeners() == 0
     assert repr(following).startswith("<events of BTCUSDT:often, not begun")
 
@@ -109,7 +109,7 @@ def test_the_loop_ends_when_the_run_is_done(pair, quick, way):
 
 
 def test_what_happens_while_the_run_begins_is_heard(pair, quick, monkeypatch):
-    add = quick.engine.add
+    add = quick.supervisor.add
     early = Event(1, 0, "BTCUSDT", "often", "closed", mode="live")
 
     def adds(run):
@@ -117,7 +117,7 @@ def test_what_happens_while_the_run_begins_is_heard(pair, quick, monkeypatch):
         for subscription in bus.for_event(early):
             subscription.function(early)
 
-    monkeypatch.setattr(quick.engine, "add", adds)
+    monkeypatch.setattr(quick.supervisor, "add", adds)
     assert next(iter(tn.live.run("BTC/USDT", **pair))) == early
 
 
@@ -125,7 +125,9 @@ def test_others_are_not_heard(pair, quick):
     events = iter(tn.live.run("BTCUSDT", **pair))
     first = next(events)
     tn.live.background("ETHUSDT", **pair)
-    until(lambda: len(quick.desk.find("ETHUSDT", "often").events()) > 2, "events of the other")
+    until(
+        lambda: len(quick.run_registry.find("ETHUSDT", "often").events()) > 2, "events of the other"
+    )
     assert {first.symbol, next(events).symbol, next(events).symbol} == {"BTCUSDT"}
 
 
@@ -136,7 +138,7 @@ def test_a_start_that_is_refused_leaves_nobody_listening(pair, quick, monkeypatc
     def refuses(run):
         raise tn.StateLocked("held by another")
 
-    monkeypatch.setattr(quick.engine, "add", refuses)
+    monkeypatch.setattr(quick.supervisor, "add", refuses)
     with pytest.raises(tn.StateLocked, match="held by another"):
         next(iter(tn.live.run("BTCUSDT", **pair)))
     assert listeners() == 0

@@ -17,8 +17,8 @@ from tests.live.processes import REPOSITORY
 from tradenb.cli import main
 from tradenb.core.lifecycle.state import State
 from tradenb.core.signal import Signal
-from tradenb.live.state.disk_storage import DiskShelf
-from tradenb.live.state.storage import Kept
+from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import find_home
 
 jupyter_client = pytest.importorskip("jupyter_client")
@@ -138,10 +138,10 @@ def position():
     state = State(
         "BTCUSDT", "calm", 60 * MINUTE, now, signal=signal, opened_at=now, ids=("by-hand",)
     )
-    shelf = DiskShelf(find_home(), "BTCUSDT", calm, "wall", now=lambda: now)
-    shelf.open()
-    shelf.commit(Kept(state, "{}", 0, now, now, (), 0))
-    shelf.close()
+    storage = DiskStorage(find_home(), "BTCUSDT", calm, "wall", now=lambda: now)
+    storage.open()
+    storage.commit(Checkpoint(state, "{}", 0, now, now, (), 0))
+    storage.close()
     return signal
 
 

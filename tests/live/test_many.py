@@ -39,7 +39,7 @@ def test_two_hundred_runs_ask_once_for_each_symbol_and_tick():
     asked = Counter((request.symbol, request.since) for request in world.exchange.requests)
     assert set(asked.values()) == {1}
     assert len(asked) == SYMBOLS * TICKS
-    assert all(world.kept(run).state.cursor == minute(8 + TICKS) for run in runs[:20])
+    assert all(world.checkpoint(run).state.cursor == minute(8 + TICKS) for run in runs[:20])
 
 
 def test_memory_is_flat_and_the_journal_is_rotated(monkeypatch):

@@ -22,9 +22,9 @@ from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
 from tradenb.live.live_run import record_of
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.stepped_clock import SteppedClock
-from tradenb.live.loop.supervisor import Engine
+from tradenb.live.loop.supervisor import Supervisor
 from tradenb.live.loop.worker_threads import ThreadWorkers
-from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.store.paths import find_home
 from tradenb.testing.server.exchange_server import ExchangeServer
 from tradenb.testing.world.simulation_checks import comparable
@@ -85,25 +85,27 @@ class Life:
 
     def live(self, end, *, symbols=("BTCUSDT",), on_tick=None):
         """Live until a close time, as one process would."""
-        engine = Engine(self.clock, ThreadWorkers(), bus, end=end)
+        supervisor = Supervisor(self.clock, ThreadWorkers(), bus, end=end)
         self.runs = []
         for symbol in symbols:
             for spec in self.specs:
-                shelf = DiskShelf(
+                storage = DiskStorage(
                     find_home(self.home), symbol, spec, "binance", now=self.clock.now, durable=False
                 )
-                run = RunRecord(symbol, spec, self.exchange, RULES, shelf, self.clock, engine.wake)
-                run.kept = shelf.open()
+                run = RunRecord(
+                    symbol, spec, self.exchange, RULES, storage, self.clock, supervisor.wake
+                )
+                run.checkpoint = storage.open()
                 self.runs.append(run)
         for run in self.runs:
-            engine.add(run)
+            supervisor.add(run)
         for run in self.runs:
             run.ended.wait(WAIT_S)
             assert run.status != "running"
         return self
 
     def events(self, place=0):
-        return self.runs[place].shelf.events()
+        return self.runs[place].storage.events()
 
 
 def backtest(rows, end, *, start=START, symbol="BTCUSDT", spec=None):
@@ -191,7 +193,7 @@ def test_backtest_rehearsal_and_restart_over_ccxt_are_the_frame_on_real_candles(
         again = tn.live.rehearse(symbol, speed=None, home=tmp_path, **more)
         again.wait(WAIT_S)
         again.raise_if_failed()
-        alike(record_of(again).shelf.events(), expected)
+        alike(record_of(again).storage.events(), expected)
         assert len(server.requests) == asked
 
 
@@ -308,7 +310,7 @@ def test_no_thread_but_the_house_s_own_is_left(tmp_path):
 
 
 def test_a_run_in_the_background_lives_on_candles_of_ccxt(quick):
-    """The desk, the engine and the clock of real runs, sixty times as fast."""
+    """The registry, the supervisor and the clock of real runs, sixty times as fast."""
     clock = quick.clock
     first = clock.now() // MINUTE * MINUTE - 300 * MINUTE
     rows = frame(market(8, 2_000), first)

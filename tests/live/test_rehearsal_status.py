@@ -61,7 +61,7 @@ def test_a_rehearsal_that_a_start_goes_on_with_is_idle_until_it_comes_to_its_end
     left = record_of(run).committed.cursor
     assert run.status == "idle"
     assert statuses() == {"idle"}
-    (handle,) = tn.live.attach(record_of(run).shelf.home.parent, ended=True)
+    (handle,) = tn.live.attach(record_of(run).storage.home.parent, ended=True)
     with pytest.raises(tn.StateError, match="BTCUSDT:calm is idle; only a running run takes stop"):
         handle.stop()
 

@@ -111,7 +111,7 @@ def test_fault_66_a_loop_that_died_is_started_again_and_says_so(make_quick, hear
     def die():
         raise SystemExit("a defect in the loop")
 
-    quick.engine._loop.call_soon_threadsafe(die)
+    quick.supervisor._loop.call_soon_threadsafe(die)
     until(lambda: any("was started again" in event.note for event in heard), "the error event")
     before = len(record_of(run).history)
     until(lambda: len(record_of(run).history) > before + 1, "ticks after the death")
@@ -128,8 +128,8 @@ def test_fault_66_an_async_strategy_that_raises_system_exit_is_an_error_event(qu
 
     run = quick.start(exits)
     # A busy machine may lose whole minutes first, which are events of their own.
-    shelf = record_of(run).shelf
-    errors = until(lambda: [e for e in shelf.events() if e.kind == "error"], "an error")
+    storage = record_of(run).storage
+    errors = until(lambda: [e for e in storage.events() if e.kind == "error"], "an error")
     assert "SystemExit" in errors[0].note
 
 
@@ -137,7 +137,7 @@ def test_fault_69_the_watchdog_speaks_though_the_loop_itself_is_blocked(make_qui
     quick = make_quick(silent_s=0.5)
     run = quick.start(tn.strategy("calm", every="1m")(never))
     until(lambda: record_of(run).history, "a tick")
-    quick.engine._loop.call_soon_threadsafe(gate.wait)
+    quick.supervisor._loop.call_soon_threadsafe(gate.wait)
     until(lambda: run.error, "the alarm")
     assert "no tick has finished" in str(run.error)
     until(lambda: heard, "the error event")
@@ -150,7 +150,7 @@ def test_the_watchdog_is_silent_while_runs_tick(make_quick, heard):
     quick = make_quick(silent_s=5.0)
     run = quick.start(tn.strategy("calm", every="1m")(never))
     until(lambda: len(record_of(run).history) >= 3, "ticks")
-    quick.engine._watchdog.look()
+    quick.supervisor._watchdog.look()
     assert not heard
 
 

@@ -71,7 +71,7 @@ def test_what_an_ended_run_lost_counts_for_the_others_and_for_its_next_start():
     world = world_of(first, second, rows=rows)
     stop = Action(minute(7) + 30_000, lambda process: process.run("BTCUSDT", "first").stop())
     world.live(until(10), [stop])
-    assert world.kept(("BTCUSDT", first)).state.done
+    assert world.checkpoint(("BTCUSDT", first)).state.done
     words = "cooldown | 3 minutes since first-BTCUSDT-1704067380000 closed by stop_loss"
     ((at, kind, note),) = told(world, second)
     assert (at, kind) == (9, "rejected")
@@ -114,7 +114,7 @@ def test_a_document_that_cannot_be_read_refuses_entries_and_nothing_else():
     assert error[2].startswith("the book of the risk rules: ")
     assert str(document) in error[2]
     assert rejected[:2] == (8, "rejected")
-    assert world.kept(("BTCUSDT", second)).state.cursor == minute(10)
+    assert world.checkpoint(("BTCUSDT", second)).state.cursor == minute(10)
 
 
 def test_a_rule_that_another_process_has_locked_refuses(monkeypatch):
@@ -201,6 +201,6 @@ def test_fault_28_two_processes_never_take_the_last_slot_both(tmp_path):
 
 def trades(run):
     """When positions were opened and closed."""
-    events = record_of(run).shelf.events()
+    events = record_of(run).storage.events()
     times = [event.at for event in events if event.kind in ("opened", "closed")]
     return list(zip(times[::2], times[1::2], strict=False))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.live.mortal import CALLS, COMMITS, WHEN, event, kept, live, shelf_at
+from tests.live.mortal import CALLS, COMMITS, WHEN, event, kept, live, storage_at
 
 POINTS = 60
 
@@ -72,19 +72,19 @@ def test_fault_1_after_kill_9_the_state_is_old_or_new_and_no_event_is_lost_or_re
 
 
 def _check(life: Life) -> None:
-    shelf = shelf_at(life.folder)
-    found = shelf.open()
+    storage = storage_at(life.folder)
+    found = storage.open()
     number = 0 if found is None else found.last_seq
     assert life.told <= number <= life.told + 1, f"{life}: neither the old state nor the new one"
     if found is not None:
         assert found == kept(number, found.outbox), f"{life}: a mixed state"
-    rows = shelf.events()
+    rows = storage.events()
     assert rows == [event(n) for n in range(1, number + 1)], f"{life}: lost, repeated or invented"
-    shelf.close()
+    storage.close()
     assert not list(life.folder.rglob("*.corrupt-*")), f"{life}: something was damaged"
 
     live(life.folder, lambda _: None)
-    again = shelf_at(life.folder)
+    again = storage_at(life.folder)
     assert again.open() == kept(COMMITS, (event(COMMITS),)), f"{life}: the next start did not go on"
     assert again.events() == [event(n) for n in range(1, COMMITS + 1)], f"{life}: after it resumed"
     again.close()

@@ -8,7 +8,7 @@ import pytest
 
 import tradenb as tn
 from tradenb.engine.specs.registry import registry
-from tradenb.live.loop import active_runs as living
+from tradenb.live.loop import active_runs
 
 START, END = "2024-01-02", "2024-01-02T12:00"
 
@@ -17,7 +17,7 @@ START, END = "2024-01-02", "2024-01-02T12:00"
 def own_registry(monkeypatch):
     monkeypatch.setattr(registry, "_named", {})
     monkeypatch.setattr(registry, "_instances", {})
-    monkeypatch.setattr(living, "_runs", WeakSet())
+    monkeypatch.setattr(active_runs, "_runs", WeakSet())
 
 
 @pytest.fixture(scope="session")

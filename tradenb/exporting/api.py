@@ -194,7 +194,11 @@ def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
         runs.append(record_of(item))
     first = runs[0]
     for run in runs:
-        if (run.source, run.rules, run.shelf.home) != (first.source, first.rules, first.shelf.home):
+        if (run.source, run.rules, run.storage.home) != (
+            first.source,
+            first.rules,
+            first.storage.home,
+        ):
             raise UsageError(
                 f"{run.id} runs with another exchange, other rules or another home than {first.id};"
                 " export them to scripts of their own"
@@ -205,7 +209,7 @@ def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
         raise UsageError(
             "a script runs all its strategies on all its symbols; export these runs to several"
         )
-    return Subject(tuple(specs.values()), symbols, first.source, first.rules, first.shelf.home)
+    return Subject(tuple(specs.values()), symbols, first.source, first.rules, first.storage.home)
 
 
 def collected(subject: Subject) -> tuple[Any, Job]:

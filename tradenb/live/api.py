@@ -17,8 +17,8 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.following import Following
 from tradenb.live.handover import take_over as ask_for
 from tradenb.live.live_run import LiveRun, record_of
-from tradenb.live.loop.active_runs import living
-from tradenb.live.run_registry import desk, live_source
+from tradenb.live.loop.active_runs import active_runs
+from tradenb.live.run_registry import live_source, run_registry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,9 +105,11 @@ def background(
             home=home,
             take_over=take_over,
         )
-    if take_over and not desk.is_running(symbol, strategy):
+    if take_over and not run_registry.is_running(symbol, strategy):
         ask_for(symbol, strategy, home)
-    run, _ = desk.start(symbol, strategy=strategy, exchange=exchange, rules=rules, home=home)
+    run, _ = run_registry.start(
+        symbol, strategy=strategy, exchange=exchange, rules=rules, home=home
+    )
     return run
 
 
@@ -139,7 +141,7 @@ def run(
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
     source, settings = live_source(exchange), checked_rules(rules)
     start = partial(
-        desk.start,
+        run_registry.start,
         symbol,
         strategy=spec,
         exchange=source,
@@ -152,19 +154,19 @@ def run(
 @explained("tn.live.stop")
 def stop(symbol: str, strategy: StrategySpec | str) -> None:
     """End a run gracefully: no new signals, an open position is followed to its close."""
-    desk.find(symbol, strategy).stop()
+    run_registry.find(symbol, strategy).stop()
 
 
 @explained("tn.live.pending")
 def pending(symbol: str, strategy: StrategySpec | str) -> Held | None:
     """Return the open signal of a run, or None."""
-    return desk.find(symbol, strategy).position
+    return run_registry.find(symbol, strategy).position
 
 
 @explained("tn.live.scheduled")
 def scheduled(symbol: str, strategy: StrategySpec | str) -> Held | None:
     """Return the signal of a run that waits for its entry, or None."""
-    return desk.find(symbol, strategy).scheduled
+    return run_registry.find(symbol, strategy).scheduled
 
 
 @explained("tn.live.list")
@@ -180,9 +182,9 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
     from tradenb.live.status.listing import listing
     from tradenb.live.status.run_status import mode_of
 
-    running = [run for run in living() if run.status == "running"]
-    rehearsed = [run for run in running if mode_of(run.shelf.home) == "rehearsal"]
-    return listing([*map(record_of, desk.runs()), *rehearsed], home)
+    running = [run for run in active_runs() if run.status == "running"]
+    rehearsed = [run for run in running if mode_of(run.storage.home) == "rehearsal"]
+    return listing([*map(record_of, run_registry.runs()), *rehearsed], home)
 
 
 @explained("tn.live.attach")

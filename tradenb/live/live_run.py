@@ -43,7 +43,7 @@ class LiveRun(ReportMethods):
         from tradenb.live.status.status_card import status_card
 
         status = status_of_run(self._record)
-        return status_card(with_last_error(status, self._record.shelf.events))
+        return status_card(with_last_error(status, self._record.storage.events))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return every form at once, for whoever shows it."""
@@ -162,7 +162,7 @@ class LiveRun(ReportMethods):
         """Return the events of the journal, oldest first; the newest `limit` of them."""
         from tradenb.view.frames import event_frame
 
-        return event_frame(self._record.shelf.events(limit))
+        return event_frame(self._record.storage.events(limit))
 
     def ticks(self) -> pd.DataFrame:
         """Return the results of the last ticks, one row each."""

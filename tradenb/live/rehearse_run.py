@@ -18,13 +18,13 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import AlreadyRunning, CandleError, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.live_run import LiveRun, handle_of
-from tradenb.live.loop import active_runs
+from tradenb.live.loop.active_runs import active_runs, start_run
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.loop.stepped_clock import Recorded, SteppedClock
-from tradenb.live.loop.supervisor import Engine
+from tradenb.live.loop.stepped_clock import RecordedSource, SteppedClock
+from tradenb.live.loop.supervisor import Supervisor
 from tradenb.live.loop.worker_threads import ThreadWorkers
-from tradenb.live.state.disk_storage import DiskShelf
-from tradenb.live.state.storage import Kept
+from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import Home, find_home
 
 END_S: Final = 10.0
@@ -87,23 +87,23 @@ def rehearse(
     if running is not None:
         _check_same(running, spec, exchange, settings, first)
         return handle_of(running)
-    shelf, kept = _shelf_of(files, name, spec, exchange, first, last)
-    clock = SteppedClock(kept.state.cursor, speed)
-    shelf.now = clock.now
-    source = Recorded(exchange, clock)
+    storage, checkpoint = _storage_of(files, name, spec, exchange, first, last)
+    clock = SteppedClock(checkpoint.state.cursor, speed)
+    storage.now = clock.now
+    source = RecordedSource(exchange, clock)
     source.record(name, loaded)
-    engine = Engine(clock, ThreadWorkers(), bus, end=last)
-    run = RunRecord(name, spec, source, settings, shelf, clock, engine.wake)
-    run.kept = kept
-    active_runs.start(engine, run)
+    supervisor = Supervisor(clock, ThreadWorkers(), bus, end=last)
+    run = RunRecord(name, spec, source, settings, storage, clock, supervisor.wake)
+    run.checkpoint = checkpoint
+    start_run(supervisor, run)
     return handle_of(run)
 
 
-def _shelf_of(
+def _storage_of(
     files: Home, name: str, spec: StrategySpec, exchange: Any, first: int, last: int
-) -> tuple[DiskShelf, Kept]:
+) -> tuple[DiskStorage, Checkpoint]:
     """Return what was kept of an unfinished rehearsal of the same period, else a new beginning."""
-    shelf = DiskShelf(
+    storage = DiskStorage(
         files,
         name,
         spec,
@@ -114,10 +114,14 @@ def _shelf_of(
         alone=True,
         end=last,
     )
-    kept = shelf.open()
-    if kept is None or kept.start != first or not _is_unfinished(kept.state, last):
-        shelf.begin_anew()
-        kept = Kept(
+    checkpoint = storage.open()
+    if (
+        checkpoint is None
+        or checkpoint.start != first
+        or not _is_unfinished(checkpoint.state, last)
+    ):
+        storage.begin_anew()
+        checkpoint = Checkpoint(
             State(symbol=name, strategy=spec.name, every=spec.every_ms, cursor=first),
             "{}",
             0,
@@ -126,7 +130,7 @@ def _shelf_of(
             (),
             0,
         )
-    return shelf, kept
+    return storage, checkpoint
 
 
 def _check_speed(speed: object) -> None:
@@ -136,8 +140,8 @@ def _check_speed(speed: object) -> None:
 
 def _running(name: str, spec: StrategySpec, files: Home) -> RunRecord | None:
     """Return the rehearsal of a pair that goes on in this process."""
-    for run in active_runs.living():
-        same = (run.symbol, run.strategy, run.shelf.home) == (name, spec.name, files.root)
+    for run in active_runs():
+        same = (run.symbol, run.strategy, run.storage.home) == (name, spec.name, files.root)
         if same and run.ending:
             handle_of(run).wait(END_S)
         if same and run.status == "running":
@@ -149,12 +153,12 @@ def _check_same(
     run: RunRecord, spec: StrategySpec, exchange: Any, rules: Rules, first: int
 ) -> None:
     """Refuse to return a rehearsal that is not what was asked for."""
-    origin = run.source.origin if isinstance(run.source, Recorded) else None
+    origin = run.source.origin if isinstance(run.source, RecordedSource) else None
     differences = {
         "other code": run.spec.fingerprint != spec.fingerprint,
         "another exchange": origin is not exchange,
         "other rules": run.rules != rules,
-        "another start": run.kept is not None and run.kept.start != first,
+        "another start": run.checkpoint is not None and run.checkpoint.start != first,
     }
     other = [name for name, differs in differences.items() if differs]
     if other:

@@ -1,4 +1,4 @@
-"""The live runs of this process: one per symbol and strategy, and the engine that they live on."""
+"""The live runs of this process: one per symbol and strategy, and the supervisor that runs them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import AlreadyRunning, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.live_run import LiveRun, handle_of, record_of
-from tradenb.live.loop import active_runs
+from tradenb.live.loop.active_runs import start_run
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.loop.supervisor import Engine
+from tradenb.live.loop.supervisor import Supervisor
 from tradenb.live.loop.worker_threads import ThreadWorkers
-from tradenb.live.state.disk_storage import DiskShelf
+from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.home_check import GOOD, check_home
 from tradenb.store.paths import Home, find_home
@@ -31,12 +31,12 @@ log = logging.getLogger("tradenb")
 END_S: Final = 10.0
 
 
-class Desk:
+class RunRegistry:
     """Starts runs and remembers them."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._engine: Engine | None = None
+        self._supervisor: Supervisor | None = None
         self._checked: set[Home] = set()
         self._runs: dict[tuple[str, str], LiveRun] = {}
 
@@ -69,19 +69,21 @@ class Desk:
                 given = None if home is None else find_home(home).root
                 _check_same(record_of(running), source, settings, given)
                 return running, False
-            engine = self._started_engine()
+            supervisor = self._started_supervisor()
             folder = find_home(home)
             self._check(folder)
             revision = registry.revision("strategy", spec.name)
-            shelf = DiskShelf(
-                folder, name, spec, source.name, revision=revision, now=engine.clock.now
+            storage = DiskStorage(
+                folder, name, spec, source.name, revision=revision, now=supervisor.clock.now
             )
-            run = RunRecord(name, spec, source, settings, shelf, engine.clock, engine.wake)
-            run.kept = shelf.open()
+            run = RunRecord(
+                name, spec, source, settings, storage, supervisor.clock, supervisor.wake
+            )
+            run.checkpoint = storage.open()
             last = max((record_of(other).place for other in self._runs.values()), default=-1)
-            run.place = last + 1 if run.kept is None else run.kept.place
+            run.place = last + 1 if run.checkpoint is None else run.checkpoint.place
             handle = self._runs[name, spec.name] = handle_of(run)
-            active_runs.start(engine, run)
+            start_run(supervisor, run)
         return handle, True
 
     def find(self, symbol: str, strategy: object) -> LiveRun:
@@ -128,10 +130,10 @@ class Desk:
             level = logging.INFO if heals else logging.WARNING
             log.log(level, "%s: %s, %s", finding.path, finding.verdict, finding.words)
 
-    def _started_engine(self) -> Engine:
-        if self._engine is None:
-            self._engine = Engine(SystemClock(), ThreadWorkers(), bus)
-        return self._engine
+    def _started_supervisor(self) -> Supervisor:
+        if self._supervisor is None:
+            self._supervisor = Supervisor(SystemClock(), ThreadWorkers(), bus)
+        return self._supervisor
 
 
 def live_source(given: object) -> LiveSource:
@@ -165,13 +167,13 @@ def _check_same(run: RunRecord, source: LiveSource, rules: Rules, home: Path | N
     if rules != run.rules:
         changed = [k for k, v in run.rules.model_dump().items() if getattr(rules, k) != v]
         differences.append(f"other rules ({', '.join(changed)})")
-    if home is not None and home != run.shelf.home:
-        differences.append(f"another home (runs under {run.shelf.home})")
+    if home is not None and home != run.storage.home:
+        differences.append(f"another home (runs under {run.storage.home})")
     if differences:
         raise AlreadyRunning(
             f"{run.id} runs already with {' and '.join(differences)}; stop or release it first"
         )
 
 
-desk: Desk = globals().get("desk") or Desk()
+run_registry: RunRegistry = globals().get("run_registry") or RunRegistry()
 """The runs of this process; a reload of this module keeps them."""

@@ -17,7 +17,7 @@ from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.serialise import row_to_event
-from tradenb.live.loop.active_runs import living
+from tradenb.live.loop.active_runs import active_runs
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import RunStatus, status_of_run
@@ -83,7 +83,7 @@ class Watch:
         self,
         home: str | Path | None = None,
         *,
-        runs: Callable[[], Sequence[RunRecord]] = living,
+        runs: Callable[[], Sequence[RunRecord]] = active_runs,
     ) -> None:
         self.home = find_home(home)
         self.errors: deque[Event] = deque(maxlen=50)
@@ -197,7 +197,7 @@ def _unread_rows(journal: Journal, replica: Replica) -> list[dict[str, Any]]:
 
 def location_of(run: RunRecord) -> Location:
     """Return where the files of a run of this process are."""
-    return Location(Home(run.shelf.home), Key(run.strategy, run.symbol))
+    return Location(Home(run.storage.home), Key(run.strategy, run.symbol))
 
 
 def _is_running(run: RunRecord) -> bool:

@@ -96,7 +96,7 @@ class Simulation:
             {SYMBOL: scenario.candles},
             start=scenario.start + 2_500,
             runs=[(SYMBOL, spec) for spec in self.specs],
-            shelf=watched_storage(self.call_logs.__getitem__),
+            storage=watched_storage(self.call_logs.__getitem__),
             disk=_Disk(),
         )
         self.requests: list[PlannedRequest] = []

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"{file} is not a file")
     if options.home:
         os.environ["TRADENB_HOME"] = str(Path(options.home).absolute())
-    from tradenb.live.loop.active_runs import leave_all, living
+    from tradenb.live.loop.active_runs import active_runs, release_all
 
     output = BotOutput(json=options.json)
     with (
@@ -68,14 +68,14 @@ def run(options: argparse.Namespace) -> int:
             _show_traceback()
             return 1
         finally:
-            left = leave_all()
-    output.end(living())
-    return 0 if left and not any(map(_failed, living())) else 1
+            left = release_all()
+    output.end(active_runs())
+    return 0 if left and not any(map(_failed, active_runs())) else 1
 
 
 def _execute(file: Path) -> None:
     """Run a bot file as Python would; then call its `main()` if it started no run."""
-    from tradenb.live.loop.active_runs import living
+    from tradenb.live.loop.active_runs import active_runs
 
     sys.argv = [str(file)]
     sys.path.insert(0, str(file.parent.absolute()))
@@ -86,22 +86,22 @@ def _execute(file: Path) -> None:
             raise
         return
     main = names.get("main")
-    if not living() and callable(main):
+    if not active_runs() and callable(main):
         found = main()
         if inspect.iscoroutine(found):
             asyncio.run(found)
 
 
 def _wait(file: Path, output: BotOutput) -> None:
-    from tradenb.live.loop.active_runs import living
+    from tradenb.live.loop.active_runs import active_runs
 
-    runs = living()
+    runs = active_runs()
     if not runs:
         raise UsageError(f"{file} started no live run; call tn.live.background(...) in it")
     output.print(
         {"started": [item.id for item in runs]}, f"running {', '.join(map(_describe, runs))}"
     )
-    while running := [item for item in living() if item.status == "running"]:
+    while running := [item for item in active_runs() if item.status == "running"]:
         running[0].ended.wait(1.0)
 
 
@@ -109,7 +109,7 @@ def _describe(run: RunRecord) -> str:
     """Say which run it is, and what it goes on with."""
     from tradenb.live.status.run_status import holds
 
-    kept = None if run.kept is None or run.kept.state.done else run.kept.state
+    kept = None if run.checkpoint is None or run.checkpoint.state.done else run.checkpoint.state
     return run.id if kept is None else f"{run.id} (resumed: {holds(kept)})"
 
 

@@ -7,26 +7,26 @@ from typing import Final
 from weakref import WeakSet
 
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.loop.supervisor import Engine
+from tradenb.live.loop.supervisor import Supervisor
 
 LEAVE_S: Final = 1.5
-_engines: WeakSet[Engine] = WeakSet()
+_supervisors: WeakSet[Supervisor] = WeakSet()
 _runs: WeakSet[RunRecord] = WeakSet()
 
 
-def start(engine: Engine, run: RunRecord) -> None:
-    """Let a run live on an engine, and remember both."""
-    _engines.add(engine)
+def start_run(supervisor: Supervisor, run: RunRecord) -> None:
+    """Start a run on a supervisor, and remember both."""
+    _supervisors.add(supervisor)
     _runs.add(run)
-    engine.add(run)
+    supervisor.add(run)
 
 
-def living() -> list[RunRecord]:
+def active_runs() -> list[RunRecord]:
     """Return the runs that were started in this process and are still known to somebody."""
     return sorted(_runs, key=lambda run: run.id)
 
 
-def leave_all(seconds: float = LEAVE_S) -> bool:
+def release_all(seconds: float = LEAVE_S) -> bool:
     """Release all runs; their positions stay, the next start resumes them.
 
     Parameters
@@ -40,8 +40,8 @@ def leave_all(seconds: float = LEAVE_S) -> bool:
         Whether all locks were given back in that time.
     """
     deadline = time.monotonic() + seconds
-    for engine in tuple(_engines):
-        engine.close(0.0)
-    for engine in tuple(_engines):
-        engine.join(max(0.0, deadline - time.monotonic()))
-    return all(run.status != "running" for run in living())
+    for supervisor in tuple(_supervisors):
+        supervisor.close(0.0)
+    for supervisor in tuple(_supervisors):
+        supervisor.join(max(0.0, deadline - time.monotonic()))
+    return all(run.status != "running" for run in active_runs())

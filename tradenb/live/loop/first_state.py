@@ -12,47 +12,49 @@ from tradenb.engine.history.windows import History
 from tradenb.engine.session.instance import Instance, Numbering
 from tradenb.engine.session.vectorised import answers_of
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.state.storage import Kept
+from tradenb.live.state.storage import Checkpoint
 
 log = logging.getLogger("tradenb")
 
 
-def kept_or_new(run: RunRecord, now: int) -> Kept:
+def first_checkpoint(run: RunRecord, now: int) -> Checkpoint:
     """Return what a run goes on from; one that was ended by `stop` begins anew at `now`."""
     fresh = State(symbol=run.symbol, strategy=run.strategy, every=run.spec.every_ms, cursor=now)
-    if run.kept is None:
-        return Kept(fresh, "{}", run.shelf.last_seq(), now, 0, (), run.place)
-    state = run.kept.state
+    if run.checkpoint is None:
+        return Checkpoint(fresh, "{}", run.storage.last_seq(), now, 0, (), run.place)
+    state = run.checkpoint.state
     if not state.done:
         # How often it is asked may have been changed since.
-        return run.kept._replace(state=state._replace(every=run.spec.every_ms))
+        return run.checkpoint._replace(state=state._replace(every=run.spec.every_ms))
     # Cooldown and daily loss go on counting what was lost; the drawdown begins at `start`. What
     # closed later than now did so by a clock that was wrong.
     trades = tuple(trade for trade in state.trades if trade.closed_at <= now)
-    return begun_anew(run.kept, fresh._replace(trades=trades))
+    return restarted(run.checkpoint, fresh._replace(trades=trades))
 
 
 def ends_unbegun(run: RunRecord, command: Command | None) -> bool:
     """Tell whether a run without candles can end: it is left (None), or holds nothing to follow."""
     if command is None:
         return True
-    return command.kind == "stop" and (run.kept is None or run.kept.state.signal is None)
+    return command.kind == "stop" and (
+        run.checkpoint is None or run.checkpoint.state.signal is None
+    )
 
 
-def begun_anew(kept: Kept, state: State) -> Kept:
+def restarted(checkpoint: Checkpoint, state: State) -> Checkpoint:
     """Begin a new run on an old document: numbers, ids and the journal go on."""
-    fresh = state._replace(ids=kept.state.ids)
-    return kept._replace(state=fresh, user_state="{}", start=state.cursor, history_start=0)
+    fresh = state._replace(ids=checkpoint.state.ids)
+    return checkpoint._replace(state=fresh, user_state="{}", start=state.cursor, history_start=0)
 
 
-def begin(run: RunRecord, kept: Kept, history: History) -> None:
+def begin(run: RunRecord, checkpoint: Checkpoint, history: History) -> None:
     """Give a run its instance."""
-    run.start = kept.start
+    run.start = checkpoint.start
     # After a restart less of the past is loaded than the run has seen.
-    run.history_start = kept.history_start or min(history.candles.start, kept.start)
+    run.history_start = checkpoint.history_start or min(history.candles.start, checkpoint.start)
     first = _first_of_history(run, history)
-    run.outbox = [*kept.outbox]
-    run.told_seq = _last_told(kept)
+    run.outbox = [*checkpoint.outbox]
+    run.published_seq = _last_told(checkpoint)
     run.histories.put(history)
 
     closed = ClosedCandles(run.histories, run.symbol, first, windowed=True)
@@ -63,26 +65,26 @@ def begin(run: RunRecord, kept: Kept, history: History) -> None:
 
     run.instance = Instance(
         run.spec,
-        kept.state,
+        checkpoint.state,
         history.candles,
         run.place,
         make_context,
         rules=run.rules,
-        numbering=Numbering(kept.last_seq),
-        saved=kept.user_state,
+        numbering=Numbering(checkpoint.last_seq),
+        saved=checkpoint.user_state,
         signals=answers_of(run.spec, closed),
     )
 
 
-def history_span(run: RunRecord, kept: Kept, cursor: int) -> int:
+def history_span(run: RunRecord, checkpoint: Checkpoint, cursor: int) -> int:
     """Return how much history a run wants before its cursor, ms.
 
     Indicators are computed from the candle that they were computed from when the run began: else
     a restart would change their last bits.
     """
     wanted = run.spec.history_ms
-    if run.spec.counts_from_start and kept.history_start:
-        wanted = max(wanted, cursor - kept.history_start)
+    if run.spec.counts_from_start and checkpoint.history_start:
+        wanted = max(wanted, cursor - checkpoint.history_start)
     return wanted
 
 
@@ -99,10 +101,10 @@ def _first_of_history(run: RunRecord, history: History) -> int:
     return max(first, known)
 
 
-def _last_told(kept: Kept) -> int:
+def _last_told(checkpoint: Checkpoint) -> int:
     """Return the number of the last event that subscribers were told for certain.
 
     What is in the outbox may or may not have been told before the process ended; the journal has
     it by now, and it is told again: at least once, never lost.
     """
-    return kept.outbox[0].seq - 1 if kept.outbox else kept.last_seq
+    return checkpoint.outbox[0].seq - 1 if checkpoint.outbox else checkpoint.last_seq

@@ -12,7 +12,7 @@ def grouped(runs: Iterable[RunRecord]) -> list[list[RunRecord]]:
     """Put runs that share a risk rule together, in the order in which they were started."""
     groups: list[tuple[set[tuple[Path, str]], list[RunRecord]]] = []
     for run in runs:
-        names = {(run.shelf.home, rule.name) for rule in run.spec.risk}
+        names = {(run.storage.home, rule.name) for rule in run.spec.risk}
         sharing = [group for group in groups if group[0] & names]
         merged = (names.union(*(group[0] for group in sharing)), [*_members(sharing), run])
         groups = [group for group in groups if group not in sharing]

@@ -33,7 +33,7 @@ SHORTEST_S: Final = 1.0
 _TOLD: Final = {"told": True}
 
 
-class Ticker:
+class Notifier:
     """Makes ticks and tells the world of them; the tools are parameters."""
 
     def __init__(self, clock: Clock, workers: Workers, bus: Bus) -> None:

@@ -23,8 +23,8 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.tick_result import Tick
-from tradenb.live.state.recorder import Witness
-from tradenb.live.state.storage import Decision, Kept, Shelf
+from tradenb.live.state.recorder import Recorder
+from tradenb.live.state.storage import Checkpoint, Decision, Storage
 
 Status = Literal["idle", "running", "done"]
 KEPT_TICKS: Final = 10_000
@@ -39,7 +39,7 @@ class RunRecord:
         spec: StrategySpec,
         source: LiveSource,
         rules: Rules,
-        shelf: Shelf,
+        storage: Storage,
         clock: Clock,
         wake: Callable[[], None],
     ) -> None:
@@ -49,11 +49,11 @@ class RunRecord:
         self.spec = spec.model_copy()  # indicators declared later are those of the next start
         self.source = source
         self.rules = rules
-        self.shelf = shelf
+        self.storage = storage
         self.clock = clock
         self.wake = wake
         self.on_loop: Callable[[], bool] = _nowhere
-        self.witness = Witness(shelf, self.spec, source.name, rules)
+        self.recorder = Recorder(storage, self.spec, source.name, rules)
         self.status: Status = "idle"
         self.ended = threading.Event()
         self.saved = True
@@ -66,21 +66,21 @@ class RunRecord:
         self.start = 0
         self.history_start = 0
         self.next_at = 0
-        self.ticked = 0.0
+        self.last_tick_s = 0.0
         # What it is asked for.
         self.commands: deque[Command] = deque()
         self.uncommitted: list[Command] = []
         self.asked = False
-        self.leaving = False
+        self.releasing = False
         self.undecided = False
         self.decision: Decision | None = None
         # What is on disk, and what follows from it.
-        self.kept: Kept | None = None
+        self.checkpoint: Checkpoint | None = None
         self.place = 0
         self.committed: State | None = None
         self.outbox: list[Event] = []
         self.callbacks: list[Callback] = []
-        self.told_seq = 0
+        self.published_seq = 0
 
     @property
     def state(self) -> State | None:
@@ -103,12 +103,12 @@ class RunRecord:
     @property
     def ending(self) -> bool:
         """Whether it is about to end: left, or told to stop with nothing to follow."""
-        if self.status != "running" or self.leaving:
+        if self.status != "running" or self.releasing:
             return True
         state = None if self.instance is None else self.instance.state
         stops = any(command.kind == "stop" for command in [*self.commands])
         if state is None:
-            return stops and (self.kept is None or self.kept.state.signal is None)
+            return stops and (self.checkpoint is None or self.checkpoint.state.signal is None)
         return state.done or ((stops or state.stopping) and state.signal is None)
 
     def enter(self, status: Status) -> None:
@@ -131,7 +131,7 @@ class RunRecord:
 
     def leave(self) -> None:
         """Let the loop give the run back; from any thread."""
-        self.leaving = True
+        self.releasing = True
         self.wake()
 
     def decide(self, decision: Decision) -> None:

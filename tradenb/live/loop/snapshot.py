@@ -14,7 +14,7 @@ from tradenb.engine.context import saved_state
 from tradenb.engine.session.instance import Instance
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.tick_result import Tick
-from tradenb.live.state.storage import Kept
+from tradenb.live.state.storage import Checkpoint
 
 
 class Before(NamedTuple):
@@ -38,10 +38,10 @@ def remembered(instance: Instance) -> Before:
     )
 
 
-def kept_of(run: RunRecord, outbox: Sequence[Event]) -> Kept:
+def checkpoint_of(run: RunRecord, outbox: Sequence[Event]) -> Checkpoint:
     """Return what a document should remember of a run."""
     instance = instance_of(run)
-    return Kept(
+    return Checkpoint(
         state=instance.state,
         user_state=saved_state(instance.context),
         last_seq=instance.numbering.last,
@@ -53,10 +53,10 @@ def kept_of(run: RunRecord, outbox: Sequence[Event]) -> Kept:
     )
 
 
-def saved(run: RunRecord, kept: Kept, since: int) -> bool:
+def saved(run: RunRecord, checkpoint: Checkpoint, since: int) -> bool:
     """Commit what a run has come to since a cursor; what it went through is written down first."""
-    run.witness.note(instance_of(run).candles, kept, since)
-    return run.shelf.commit(kept)
+    run.recorder.note(instance_of(run).candles, checkpoint, since)
+    return run.storage.commit(checkpoint)
 
 
 def tick_of(run: RunRecord, events: Sequence[Event], wall: int, duration: float, fed: int) -> Tick:
@@ -97,7 +97,7 @@ def obey(run: RunRecord, command: Command) -> None:
     state = instance.state
     at_once = command.kind == "stop" and state.cursor >= floor_to(command.at)
     instance.state = stop(state, command.at) if at_once else give(state, command)
-    run.witness.hear((command,))
+    run.recorder.hear((command,))
 
 
 def ended_if_idle(state: State) -> State:

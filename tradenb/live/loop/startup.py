@@ -8,19 +8,19 @@ from tradenb.core.timeframe import floor_to
 from tradenb.engine.ports import Clock, Workers
 from tradenb.errors import StateError
 from tradenb.live.loop.feeds import Feeds
-from tradenb.live.loop.first_state import begin, ends_unbegun, history_span, kept_or_new
+from tradenb.live.loop.first_state import begin, ends_unbegun, first_checkpoint, history_span
 from tradenb.live.loop.gather import TOGETHER_S, together
-from tradenb.live.loop.notify import Ticker
+from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import RunRecord
 
 
-class Beginners:
+class Startup:
     """Prepares runs, each as a task of its own."""
 
-    def __init__(self, clock: Clock, workers: Workers, ticker: Ticker, feeds: Feeds) -> None:
+    def __init__(self, clock: Clock, workers: Workers, notifier: Notifier, feeds: Feeds) -> None:
         self._clock = clock
         self._workers = workers
-        self._ticker = ticker
+        self._notifier = notifier
         self._feeds = feeds
         self._preparing: dict[int, asyncio.Task[None]] = {}
 
@@ -56,25 +56,25 @@ class Beginners:
     async def _prepare(self, run: RunRecord) -> None:
         """Fetch the history before the first tick, and make the instance."""
         try:
-            kept = kept_or_new(run, floor_to(self._clock.now()))
-            cursor = kept.state.cursor if run.instance is None else run.instance.state.cursor
+            checkpoint = first_checkpoint(run, floor_to(self._clock.now()))
+            cursor = checkpoint.state.cursor if run.instance is None else run.instance.state.cursor
             feed = self._feeds.of(run)
-            history = await feed.prepare(cursor, history_span(run, kept, cursor))
+            history = await feed.prepare(cursor, history_span(run, checkpoint, cursor))
             if run.instance is None:
-                begin(run, kept, history)
+                begin(run, checkpoint, history)
             run.feed = feed
         except Exception as error:  # noqa: BLE001 - an exchange's; the others go on
-            await self._ticker.fail(run, error)
+            await self._notifier.fail(run, error)
         finally:
             self._preparing.pop(id(run), None)
 
     async def _hear_unbegun(self, run: RunRecord) -> None:
         """Let a run go that has no candles yet, if that is asked for and leaves no position."""
         try:
-            asked = await self._workers.call(run.shelf.look, seconds=None)
+            asked = await self._workers.call(run.storage.look, seconds=None)
             going = [request for request in asked.requests if ends_unbegun(run, request.command)]
             if going or any(ends_unbegun(run, command) for command in run.commands):
-                run.leaving = True
-                await self._workers.call(run.shelf.done, going, seconds=None)
+                run.releasing = True
+                await self._workers.call(run.storage.done, going, seconds=None)
         except (StateError, OSError) as error:
-            await self._ticker.fail(run, error)
+            await self._notifier.fail(run, error)

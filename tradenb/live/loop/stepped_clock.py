@@ -51,7 +51,7 @@ class SteppedClock:
             self._now = max(self._now, until)
 
 
-class Recorded:
+class RecordedSource:
     """A source of recorded candles that shows what had closed at the clock's moment."""
 
     def __init__(self, source: CandleSource, clock: Clock) -> None:

@@ -22,10 +22,10 @@ from tradenb.live.loop.conflict import decide
 from tradenb.live.loop.deadline import due_after
 from tradenb.live.loop.feeds import Feeds
 from tradenb.live.loop.groups import grouped
-from tradenb.live.loop.notify import Ticker
+from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.loop.startup import Beginners
-from tradenb.live.loop.tick import Pass
+from tradenb.live.loop.startup import Startup
+from tradenb.live.loop.tick import GroupTick
 from tradenb.live.loop.watchdog import SILENT_S, Watchdog
 
 log = logging.getLogger("tradenb")
@@ -39,7 +39,7 @@ LONGEST_BEAT_MS: Final = 60_000
 UNSAVED_MS: Final = 600_000
 
 
-class Engine:
+class Supervisor:
     """Runs and the loop that they live on.
 
     Parameters
@@ -70,7 +70,7 @@ class Engine:
     ) -> None:
         self.clock = clock
         self._workers = workers
-        self._ticker = Ticker(clock, workers, bus)
+        self._notifier = Notifier(clock, workers, bus)
         self._end = end
         self._pause_s = pause_s
         self._look_s = look_s
@@ -78,14 +78,16 @@ class Engine:
         self._runs: list[RunRecord] = []
         self._feeds = Feeds(clock, workers)
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._beginners = Beginners(clock, workers, self._ticker, self._feeds)
+        self._startup = Startup(clock, workers, self._notifier, self._feeds)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken: asyncio.Event | None = None
         self._closing = False
         self._closed = threading.Event()
         self._died: BaseException | None = None
-        self._watchdog = Watchdog(self.runs, self._ticker.alarm, clock.monotonic, silent_s=silent_s)
+        self._watchdog = Watchdog(
+            self.runs, self._notifier.alarm, clock.monotonic, silent_s=silent_s
+        )
 
     def runs(self) -> list[RunRecord]:
         """Return the runs that live here now."""
@@ -95,7 +97,7 @@ class Engine:
         """Let a run live here; the thread is started with the first."""
         with self._lock:
             run.on_loop = self.on_loop
-            run.ticked = self.clock.monotonic()
+            run.last_tick_s = self.clock.monotonic()
             run.enter("running")
             self._runs.append(run)
             if self._thread is None:
@@ -121,7 +123,7 @@ class Engine:
             again, self._closing = self._closing, True
             self._closed.set()
             for run in self._runs:
-                run.leaving = True
+                run.releasing = True
         self.wake()
         if not again:
             self.join(seconds)
@@ -164,7 +166,7 @@ class Engine:
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
         self._busy = {}
         self._feeds.clear()
-        self._beginners.clear()
+        self._startup.clear()
         for run in self.runs():
             run.feed = None
         tasks = [asyncio.create_task(self._watch_requests(), name="requests")]
@@ -181,7 +183,7 @@ class Engine:
         error = TradenbError(f"the live loop died of {died!r:.200} and was started again")
         error.__cause__ = died
         for run in self.runs():
-            await self._ticker.fail(run, error)
+            await self._notifier.fail(run, error)
 
     async def _schedule(self, woken: asyncio.Event) -> None:
         while True:
@@ -201,7 +203,7 @@ class Engine:
             await asyncio.sleep(self._look_s)
             for run in self.runs():
                 with contextlib.suppress(OSError, StateError):
-                    run.asked = await self._workers.call(run.shelf.is_asked, seconds=None)
+                    run.asked = await self._workers.call(run.storage.is_asked, seconds=None)
                 if run.asked:
                     self.wake()
 
@@ -222,13 +224,13 @@ class Engine:
         try:
             for run in group:
                 if run.undecided:
-                    await decide(run, self._workers, self._ticker)
+                    await decide(run, self._workers, self._notifier)
             decided = [run for run in group if not run.undecided]
-            await self._beginners.prepare(decided)
+            await self._startup.prepare(decided)
             ready = [run for run in decided if run.feed is not None]
             if ready:
                 still = [run for run in group if run.undecided]
-                await Pass(self._ticker, ready, self._end, still=still).go()
+                await GroupTick(self._notifier, ready, self._end, still=still).go()
         except Exception as error:
             log.exception("a tick failed")
             for run in group:
@@ -236,7 +238,7 @@ class Engine:
         finally:
             for run in group:
                 run.next_at = self._next_at(run)
-                run.ticked = self.clock.monotonic()
+                run.last_tick_s = self.clock.monotonic()
                 self._busy.pop(run.id, None)
             self.wake()
 
@@ -249,16 +251,16 @@ class Engine:
             over = self._end is not None and (
                 _cursor(run) >= self._end or self.clock.now() >= self._end + UNSAVED_MS
             )
-            if done or over or run.leaving:
+            if done or over or run.releasing:
                 self._busy[run.id] = asyncio.create_task(self._leave(run, done=done))
 
     async def _leave(self, run: RunRecord, *, done: bool) -> None:
         """Bring the files of a run in order, and give its lock back."""
         try:
-            await self._workers.call(run.shelf.close, seconds=None)
+            await self._workers.call(run.storage.close, seconds=None)
         except Exception:
             log.exception("%s could not be left in order", run.id)
-        self._beginners.forget(run)
+        self._startup.forget(run)
         with self._lock:
             self._runs.remove(run)
         del self._busy[run.id]

@@ -22,13 +22,13 @@ from tradenb.errors import StateConflict, StateError
 from tradenb.live.loop.deadline import longest_call
 from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.gather import together
-from tradenb.live.loop.notify import Ticker
+from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.snapshot import (
     Before,
+    checkpoint_of,
     ended_if_idle,
     instance_of,
-    kept_of,
     killed,
     obey,
     remembered,
@@ -40,7 +40,7 @@ from tradenb.live.state.storage import Asked, Request
 log = logging.getLogger("tradenb")
 
 
-class Pass:
+class GroupTick:
     """One tick of a group: what it began with, and how far it has come.
 
     No candle that closes after `end` is fed. Those of the group that stand still take part in its
@@ -49,16 +49,16 @@ class Pass:
 
     def __init__(
         self,
-        ticker: Ticker,
+        notifier: Notifier,
         runs: Sequence[RunRecord],
         end: int | None = None,
         *,
         still: Sequence[RunRecord] = (),
     ) -> None:
-        self._ticker = ticker
+        self._notifier = notifier
         self._runs = runs
-        self._began = ticker.clock.monotonic()
-        now = floor_to(ticker.clock.now())
+        self._began = notifier.clock.monotonic()
+        now = floor_to(notifier.clock.now())
         self._newest = now if end is None else min(now, end)
         self._requests: dict[str, list[Request]] = {}
         self._befores: dict[str, Before] = {}
@@ -66,8 +66,8 @@ class Pass:
         self._told: dict[str, list[Event]] = {run.id: [] for run in runs}
         rules = {rule.name for run in runs for rule in run.spec.risk}
         own = [(run.symbol, run.strategy) for run in runs]
-        unkept = [each for run in still if (each := run.shelf.unkept) is not None]
-        self._books = runs[0].shelf.books(rules, own, unkept) if rules else None
+        unkept = [each for run in still if (each := run.storage.unkept) is not None]
+        self._books = runs[0].storage.books(rules, own, unkept) if rules else None
 
     async def go(self) -> None:
         """Do all of it."""
@@ -87,11 +87,11 @@ class Pass:
             if not isinstance(error, Exception):
                 raise
             for run in self._runs:
-                await self._ticker.fail(run, error)
+                await self._notifier.fail(run, error)
             return
         finally:
             if self._books is not None:
-                await self._ticker.workers.call(self._books.leave, seconds=None)
+                await self._notifier.workers.call(self._books.leave, seconds=None)
         for run in self._runs:
             await self._report(run)
 
@@ -101,20 +101,20 @@ class Pass:
         while run.commands:
             run.uncommitted.append(run.commands.popleft())
             obey(run, run.uncommitted[-1])
-        asked: Asked = await self._ticker.workers.call(run.shelf.look, seconds=None)
+        asked: Asked = await self._notifier.workers.call(run.storage.look, seconds=None)
         found = asked.requests
         self._requests[run.id] = found
         for request in found:
             if request.command is None:
-                run.leaving = True
+                run.releasing = True
             else:
                 obey(run, request.command)
-        run.shelf.take(found)
+        run.storage.take(found)
         instance.halted = asked.kill is not None
         if asked.kill is not None:
             before = instance.state
-            instance.state = killed(before, asked.kill, self._ticker.clock.now())
-            run.witness.hear(instance.state.commands[len(before.commands) :])
+            instance.state = killed(before, asked.kill, self._notifier.clock.now())
+            run.recorder.hear(instance.state.commands[len(before.commands) :])
         self._befores[run.id] = remembered(instance)
 
     async def _bring(self) -> None:
@@ -136,7 +136,7 @@ class Pass:
                 run.histories.put(history)
                 instance_of(run).candles = history.candles
             except Exception as error:  # noqa: BLE001 - the others go on
-                await self._ticker.fail(run, error)
+                await self._notifier.fail(run, error)
             else:
                 run.error = None
 
@@ -146,11 +146,11 @@ class Pass:
             instance.place = place
         consult = self._find_peers if self._books is not None else None
         session = Session(instances, defer_callbacks=True, consult=consult)
-        age = self._ticker.clock.now() - self._newest
+        age = self._notifier.clock.now() - self._newest
         fresh = age < min(run.rules.late_entry_seconds for run in self._runs) * 1000
         session.fresh_from = self._newest if fresh else self._newest + 1
         for run in self._runs:
-            run.witness.miss(instance_of(run), session.fresh_from, self._newest)
+            run.recorder.miss(instance_of(run), session.fresh_from, self._newest)
         return session
 
     async def _drive(self, session: Session, pump: Pump) -> None:
@@ -173,12 +173,14 @@ class Pass:
                     await self._settle(session)
             seconds = self._deadline()
             try:
-                reply = await self._ticker.workers.call(call.function, *call.args, seconds=seconds)
+                reply = await self._notifier.workers.call(
+                    call.function, *call.args, seconds=seconds
+                )
             except Exception as error:  # noqa: BLE001 - the user's code; goes to the pump
                 failure = error
 
     def _deadline(self) -> float:
-        clock, sharing = self._ticker.clock, len(self._runs)
+        clock, sharing = self._notifier.clock, len(self._runs)
         return min(longest_call(clock, run.rules, sharing=sharing) for run in self._runs)
 
     def _find_peers(self) -> Peers:
@@ -186,10 +188,10 @@ class Pass:
         peers = [] if self._books is None else self._books.enter()
         places = [run.place for run in self._runs]
         peers = [item._replace(place=_among(places, item.place)) for item in peers]
-        living = [(item.rules, item.start) for item in peers if not item.state.done]
-        living += [(tuple(rule.name for rule in run.spec.risk), run.start) for run in self._runs]
+        members = [(item.rules, item.start) for item in peers if not item.state.done]
+        members += [(tuple(rule.name for rule in run.spec.risk), run.start) for run in self._runs]
         since: dict[str, int] = {}
-        for rules, start in living:
+        for rules, start in members:
             since |= {name: min(start, since.get(name, start)) for name in rules}
         return Peers(tuple(peers), since)
 
@@ -204,7 +206,7 @@ class Pass:
                     committed.append(run)  # noqa: PERF401 - as far as it came
         finally:
             if self._books is not None:
-                await self._ticker.workers.call(self._books.leave, seconds=None)
+                await self._notifier.workers.call(self._books.leave, seconds=None)
             callbacks = session.take_callbacks()
             for run in committed:
                 run.callbacks += [item for item in callbacks if _is_of(item[1], run)]
@@ -224,9 +226,9 @@ class Pass:
         """Write the views of the books that runs of the group take part in."""
         if self._books is None:
             return
-        generations = [run.shelf.generation for run in self._runs if run.committed is not None]
+        generations = [run.storage.generation for run in self._runs if run.committed is not None]
         try:
-            await self._ticker.workers.call(self._books.show, generations, seconds=None)
+            await self._notifier.workers.call(self._books.show, generations, seconds=None)
         except (StateError, OSError) as error:
             log.warning("%s", error)
 
@@ -237,11 +239,11 @@ class Pass:
         # What was asked for is taken once it is on disk; else it would be asked of the next holder.
         if same and not self._requests.get(run.id):
             return False
-        wall = self._ticker.clock.now()
+        wall = self._notifier.clock.now()
         outbox = [*run.outbox, *(event._replace(wall=wall) for event in events)]
-        kept, since = kept_of(run, outbox), self._cursors[run.id]
+        checkpoint, since = checkpoint_of(run, outbox), self._cursors[run.id]
         try:
-            synced = await self._ticker.workers.call(saved, run, kept, since, seconds=None)
+            synced = await self._notifier.workers.call(saved, run, checkpoint, since, seconds=None)
         except StateConflict as error:
             run.error, run.saved, run.undecided = error, False, True
             raise
@@ -250,30 +252,30 @@ class Pass:
         self._befores[run.id] = remembered(instance)
         requests = self._requests.pop(run.id, [])
         if requests:
-            await self._ticker.workers.call(run.shelf.done, requests, seconds=None)
+            await self._notifier.workers.call(run.storage.done, requests, seconds=None)
         return bool(synced)
 
     async def _announce(self, run: RunRecord) -> None:
         """Bring the events to the journal, the subscribers and the views."""
-        fresh = [event for event in run.outbox if event.seq > run.told_seq]
+        fresh = [event for event in run.outbox if event.seq > run.published_seq]
         self._told[run.id] += fresh
         try:
-            await self._ticker.workers.call(run.shelf.append, run.outbox, seconds=None)
+            await self._notifier.workers.call(run.storage.append, run.outbox, seconds=None)
             run.outbox = []
         except (StateError, OSError) as error:
             # They are in the document, which keeps them until the journal has them.
-            await self._ticker.fail(run, error)
+            await self._notifier.fail(run, error)
         if fresh:
-            run.told_seq = fresh[-1].seq
-            await self._ticker.tell(fresh)
-        await self._ticker.workers.call(run.shelf.show, seconds=None)
+            run.published_seq = fresh[-1].seq
+            await self._notifier.tell(fresh)
+        await self._notifier.workers.call(run.storage.show, seconds=None)
 
     async def _report(self, run: RunRecord) -> None:
         fed = (instance_of(run).state.cursor - self._cursors[run.id]) // MINUTE
-        duration = (self._ticker.clock.monotonic() - self._began) * 1000
-        wall = self._ticker.clock.now()
+        duration = (self._notifier.clock.monotonic() - self._began) * 1000
+        wall = self._notifier.clock.now()
         tick = tick_of(run, self._told[run.id], wall, duration, fed) if fed > 0 else None
-        await self._ticker.report(run, tick, duration)
+        await self._notifier.report(run, tick, duration)
 
     def _put_back(self, run: RunRecord) -> None:
         before = self._befores.get(run.id)

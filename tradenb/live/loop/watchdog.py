@@ -61,9 +61,9 @@ class Watchdog:
         now = self._monotonic()
         for run in self._runs():
             allowed = self._silent_s + (LOADING_S if run.instance is None else 0.0)
-            silent = now - run.ticked
-            if silent >= allowed and self._told.get(run.id) != run.ticked:
-                self._told[run.id] = run.ticked
+            silent = now - run.last_tick_s
+            if silent >= allowed and self._told.get(run.id) != run.last_tick_s:
+                self._told[run.id] = run.last_tick_s
                 self._alarm(run, TradenbError(_words(silent)))
 
     def _serve(self) -> None:

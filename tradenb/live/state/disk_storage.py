@@ -13,8 +13,8 @@ from tradenb.engine.serialise import event_to_row, from_record, row_to_event, to
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, StateLocked
 from tradenb.live.state.control_requests import as_request
-from tradenb.live.state.shared_books import Neighbours, SharedBooks
-from tradenb.live.state.storage import Asked, Decision, Kept, Request
+from tradenb.live.state.shared_books import PeerCache, SharedBooks
+from tradenb.live.state.storage import Asked, Checkpoint, Decision, Request
 from tradenb.store import control
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.document.envelope import Generation
@@ -37,7 +37,7 @@ _LOCK_PAUSE_S: Final = 0.02
 _ALL: Final = 1 << 31
 
 
-class DiskShelf:
+class DiskStorage:
     """What a run keeps under a home.
 
     Parameters
@@ -96,7 +96,7 @@ class DiskShelf:
         self._end = end
         self._body: dict[str, Any] = {}
         self._trades = TradeRecords()
-        self._others = Neighbours()
+        self._others = PeerCache()
 
     @property
     def generation(self) -> Generation:
@@ -119,7 +119,7 @@ class DiskShelf:
         disk, others, alone = self._filesystem, self._others, self._alone
         return SharedBooks(disk, self._home, rules, keys, others, unkept, alone=alone)
 
-    def open(self) -> Kept | None:
+    def open(self) -> Checkpoint | None:
         """Lock, load the newest valid document, and bring journal and views in order.
 
         Raises
@@ -136,9 +136,9 @@ class DiskShelf:
             self._lock.release()
             raise
 
-    def commit(self, kept: Kept) -> bool:
+    def commit(self, checkpoint: Checkpoint) -> bool:
         """Replace the document; tell whether it survives a power loss."""
-        body = self._body_of(kept)
+        body = self._body_of(checkpoint)
         committed = self._document.commit(body)
         if committed.renewed:
             words = "%s had gone or was damaged; it was written anew from memory"
@@ -157,10 +157,10 @@ class DiskShelf:
 
     def keep_ours(self) -> None:
         """Let the next commit replace what somebody else wrote, which is kept."""
-        kept = self._document.keep_ours()
-        log.warning("%s: ours holds; the other state is kept as %s", self._document.path, kept)
+        other = self._document.keep_ours()
+        log.warning("%s: ours holds; the other state is kept as %s", self._document.path, other)
 
-    def take_theirs(self) -> Kept | None:
+    def take_theirs(self) -> Checkpoint | None:
         """Load what somebody else wrote, as `open` does."""
         found = self._document.take_theirs()
         log.warning("%s: theirs holds; ours is kept beside it", self._document.path)
@@ -170,12 +170,12 @@ class DiskShelf:
         """Append events to the journal; those it has already are passed over."""
         self._journal.append([event_to_row(event) for event in events])
 
-    def witness(self, lines: Sequence[object], *, sync: bool) -> None:
+    def append_recording(self, lines: Sequence[object], *, sync: bool) -> None:
         """Append lines to the record of what the run went through."""
         self._lock.assure()
         self._lived.append(lines, sync=sync)
 
-    def lived(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
+    def recording(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
         """Read that record, without the candles that open before a moment."""
         return self._lived.read(since)
 
@@ -278,7 +278,7 @@ class DiskShelf:
             time.sleep(_LOCK_PAUSE_S)
         return self._lock.acquire()
 
-    def _begun_with(self, found: Found) -> Kept | None:
+    def _begun_with(self, found: Found) -> Checkpoint | None:
         """Bring journal and views in order with what was loaded."""
         for moved in found.moved:
             log.error("%s was damaged (%s) and is kept as %s", moved.path, moved.words, moved.to)
@@ -291,7 +291,7 @@ class DiskShelf:
             self._filesystem,
             behind(self._filesystem, run_views(self._home, found.generation)),
         )
-        return Kept(
+        return Checkpoint(
             state=from_record(body["state"]),
             user_state=body["user_state"],
             # An older generation that a user chose goes on after what the journal has.
@@ -302,26 +302,26 @@ class DiskShelf:
             place=body["order"],
         )
 
-    def _body_of(self, kept: Kept) -> dict[str, Any]:
+    def _body_of(self, checkpoint: Checkpoint) -> dict[str, Any]:
         return {
             "account": ACCOUNT,
             "exchange": self._exchange,
             "symbol": self._key.symbol,
             "strategy": self._key.strategy,
             "revision": self._revision,
-            "order": kept.place,
+            "order": checkpoint.place,
             "risk": [rule.name for rule in self._spec.risk],
-            "start": kept.start,
-            "history_start": kept.history_start,
+            "start": checkpoint.start,
+            "history_start": checkpoint.history_start,
             "state": {
-                **to_record(kept.state._replace(trades=())),
-                "trades": self._trades.of(kept.state.trades),
+                **to_record(checkpoint.state._replace(trades=())),
+                "trades": self._trades.of(checkpoint.state.trades),
             },
-            "last_event_seq": kept.last_seq,
-            "outbox": [event_to_row(event) for event in kept.outbox],
-            "user_state": kept.user_state,
+            "last_event_seq": checkpoint.last_seq,
+            "outbox": [event_to_row(event) for event in checkpoint.outbox],
+            "user_state": checkpoint.user_state,
             "taken": list(self._taken),
             "saved_at": self.now(),
-            "price": kept.price,
+            "price": checkpoint.price,
             "end": self._end,
         }

@@ -1,4 +1,4 @@
-"""`Witness`: writes down what a run goes through, before it acts on it.
+"""`Recorder`: writes down what a run goes through, before it acts on it.
 
 The candles as it sees them, what was asked of it, asks that were left out, with which code and
 rules it began: what `tn.parity` needs later, perhaps in another process. It stands beside the
@@ -22,7 +22,7 @@ from tradenb.core.timeframe import MINUTE, ceil_to, floor_to
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError
-from tradenb.live.state.storage import Kept, Shelf
+from tradenb.live.state.storage import Checkpoint, Storage
 
 log = logging.getLogger("tradenb")
 
@@ -30,19 +30,19 @@ log = logging.getLogger("tradenb")
 _UNSYNCED: Final = 60
 
 
-class Witness:
+class Recorder:
     """Notes for one run.
 
     Parameters
     ----------
-    shelf : Shelf
+    storage : Storage
         Where the notes go.
     spec, exchange, rules
         What the run was begun with; the exchange by its name.
     """
 
-    def __init__(self, shelf: Shelf, spec: StrategySpec, exchange: str, rules: Rules) -> None:
-        self._shelf = shelf
+    def __init__(self, storage: Storage, spec: StrategySpec, exchange: str, rules: Rules) -> None:
+        self._storage = storage
         self._spec = spec
         self._exchange = exchange
         self._rules = rules
@@ -64,43 +64,43 @@ class Witness:
             why = "halted" if instance.halted else "late"
             self._heard.append({"left_out": [first, last], "why": why})
 
-    def note(self, seen: Candles, kept: Kept, since: int) -> None:
+    def note(self, seen: Candles, checkpoint: Checkpoint, since: int) -> None:
         """Write down what a run was given up to the cursor that is committed next.
 
         Parameters
         ----------
         seen : Candles
             All that the run has, and perhaps more.
-        kept : Kept
+        checkpoint : Checkpoint
             What is committed next.
         since : int
             Cursor at the beginning of the tick, ms UTC.
         """
-        candles = seen.between(kept.history_start, kept.state.cursor)
+        candles = seen.between(checkpoint.history_start, checkpoint.state.cursor)
         try:
             began = candles.start != self._first
-            lines = [*self._beginning(kept, candles, since)] if began else []
+            lines = [*self._beginning(checkpoint, candles, since)] if began else []
             fresh = candles.between(since if began else self._until, candles.end)
             lines += [*self._heard, *_rows(fresh)]
             if lines:
-                sync = bool(kept.outbox) or self._unsynced + len(lines) >= _UNSYNCED
-                self._shelf.witness(lines, sync=sync)
+                sync = bool(checkpoint.outbox) or self._unsynced + len(lines) >= _UNSYNCED
+                self._storage.append_recording(lines, sync=sync)
                 self._unsynced = 0 if sync else self._unsynced + len(lines)
         except (OSError, StateError) as error:
             if not self._failed:
-                what = f"{kept.state.symbol}:{self._spec.name}"
+                what = f"{checkpoint.state.symbol}:{self._spec.name}"
                 log.warning("%s: tn.parity will miss a part of it: %s", what, error)
             self._failed = True
         else:
             self._heard, self._failed = [], False
             self._first, self._until = candles.start, candles.end
 
-    def _beginning(self, kept: Kept, candles: Candles, since: int) -> Iterable[object]:
+    def _beginning(self, checkpoint: Checkpoint, candles: Candles, since: int) -> Iterable[object]:
         """Say with what a run begins, and which candles of its history were not noted like that."""
         yield {
             "begun": since,
-            "start": kept.start,
-            "history_start": kept.history_start,
+            "start": checkpoint.start,
+            "history_start": checkpoint.history_start,
             "exchange": self._exchange,
             "rules": self._rules.model_dump(mode="json"),
             "code": self._spec.fingerprint,
@@ -108,7 +108,7 @@ class Witness:
         }
         history = candles.between(candles.start, since)
         known = np.full((len(history), len(NAMES)), np.nan)
-        for line in self._shelf.lived(history.start):
+        for line in self._storage.recording(history.start):
             if isinstance(line, list) and line[0] < history.end:
                 known[(line[0] - history.start) // MINUTE] = line[1:6]
         differs = np.zeros(len(history), dtype=bool)

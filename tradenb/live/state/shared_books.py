@@ -28,7 +28,7 @@ from tradenb.store.view_files import risk_view, write_views
 LOCK_S: Final = 10.0
 
 
-class Neighbours:
+class PeerCache:
     """What was read of the runs that a group shares rules with, kept until it changes.
 
     Runs that ended long ago never do: they cost a look at the head of their document.
@@ -75,7 +75,7 @@ class SharedBooks:
         home: Home,
         rules: Iterable[str],
         own: Iterable[Key],
-        known: Neighbours,
+        known: PeerCache,
         unkept: Sequence[Generation] = (),
         *,
         alone: bool = False,
@@ -166,11 +166,11 @@ class SharedBooks:
     def _undecided(self, path: Path) -> list[tuple[Path, Generation]]:
         """Return what a run had that lost its document: until it is decided, both states count."""
         try:
-            kept = ours_of(self._filesystem, path)[-1:]
+            files = ours_of(self._filesystem, path)[-1:]
         except OSError as error:
             raise StateError(f"{path.parent} cannot be read ({error.strerror or error})") from error
         found = []
-        for file in kept:
+        for file in files:
             reading = read_one(self._filesystem, file, of=path, migrations=MIGRATIONS)
             if reading.generation is None:
                 raise StateError(f"{file} cannot be read; it is not known what its run holds")

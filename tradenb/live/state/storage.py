@@ -12,7 +12,7 @@ from tradenb.engine.session.books import Peer
 from tradenb.store.document.envelope import Generation
 
 
-class Kept(NamedTuple):
+class Checkpoint(NamedTuple):
     """What a document remembers of a run.
 
     Attributes
@@ -52,7 +52,7 @@ class Request(NamedTuple):
     command : Command or None
         None asks to release the run.
     token : object
-        Names the request to the shelf.
+        Names the request to the storage.
     """
 
     command: Command | None
@@ -91,7 +91,7 @@ class Books(Protocol):
         """Write the views of the rules; `own` are the documents of the group."""
 
 
-class Shelf(Protocol):
+class Storage(Protocol):
     """The disk of one run.
 
     Attributes
@@ -127,10 +127,10 @@ class Shelf(Protocol):
             What counts as well and is in no file.
         """
 
-    def open(self) -> Kept | None:
+    def open(self) -> Checkpoint | None:
         """Lock, load the newest valid document, and bring journal and views in order."""
 
-    def commit(self, kept: Kept) -> bool:
+    def commit(self, checkpoint: Checkpoint) -> bool:
         """Replace the document; tell whether it survives a power loss.
 
         Raises
@@ -148,16 +148,16 @@ class Shelf(Protocol):
     def keep_ours(self) -> None:
         """Let the next commit replace what somebody else wrote, which is kept."""
 
-    def take_theirs(self) -> Kept | None:
+    def take_theirs(self) -> Checkpoint | None:
         """Load what somebody else wrote, as `open` does."""
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events to the journal; those it has already are passed over."""
 
-    def witness(self, lines: Sequence[object], *, sync: bool) -> None:
+    def append_recording(self, lines: Sequence[object], *, sync: bool) -> None:
         """Append lines to the record of what the run went through; raises OSError, StateError."""
 
-    def lived(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
+    def recording(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
         """Read that record, without the candles that open before a moment, ms UTC."""
 
     def show(self) -> None:

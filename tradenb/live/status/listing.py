@@ -44,8 +44,8 @@ def listing(runs: Sequence[RunRecord], home: str | Path | None) -> pd.DataFrame:
 def statuses(runs: Sequence[RunRecord], home: Home) -> Iterator[RunStatus]:
     """Return how all runs are: those of this process, then the others under a home."""
     for run in runs:
-        yield with_last_error(status_of_run(run), run.shelf.events)
-    known = {(run.id, run.shelf.home) for run in runs}
+        yield with_last_error(status_of_run(run), run.storage.events)
+    known = {(run.id, run.storage.home) for run in runs}
     disk = DiskFilesystem(durable=False)
     for each in (home, home.rehearsal):
         for key in each.keys(disk, locks=True):

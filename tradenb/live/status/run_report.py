@@ -123,7 +123,7 @@ class RunReport(NamedTuple):
 
 def report_of_run(run: RunRecord) -> RunReport:
     """Return what a run of this process has done, with the candles that it has seen."""
-    events = run.shelf.events()
+    events = run.storage.events()
     candles = None if run.instance is None else run.instance.candles
     status = with_last_error(status_of_run(run), lambda count: events[-count:])
     return RunReport(status, events, trades_of(events), candles)

@@ -141,7 +141,7 @@ class RunStatus:
 
 def status_of_run(run: RunRecord) -> RunStatus:
     """Return how a run of this process is; reads memory only."""
-    mode = mode_of(run.shelf.home)
+    mode = mode_of(run.storage.home)
     ticks = len(run.history)
     latest = list(islice(run.history, max(0, ticks - LATEST_TICKS), None))
     error = "" if run.error is None else str(run.error) or repr(run.error)
@@ -150,7 +150,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         run.symbol,
         run.strategy,
         mode,
-        str(run.shelf.home),
+        str(run.storage.home),
         run.status,
         exchange=run.source.name,
         state=run.state,
@@ -161,7 +161,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         price=latest[-1].price if latest else None,
         started=run.start or None,
         last_tick=latest[-1].wall if latest else None,
-        age_s=monotonic() - run.ticked if run.status == "running" else None,
+        age_s=monotonic() - run.last_tick_s if run.status == "running" else None,
         ticks=ticks,
         lateness_s=tuple(late) if mode == "live" else (),
         clock_ahead_ms=getattr(run.source, "clock_ahead_ms", None),
@@ -169,7 +169,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         error=error,
         trace=_trace(run.error),
         last_error=error,
-        last_event_seq=run.told_seq,
+        last_event_seq=run.published_seq,
     )
 
 

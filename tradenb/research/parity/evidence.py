@@ -202,8 +202,8 @@ def _candles(rows: Rows, first: int) -> Candles:
 def _files_of(run: Run) -> tuple[dict[str, Any], list[Event], Lines]:
     if isinstance(run, AttachedRun):
         return run.body, run.event_list(), run.lived()
-    shelf = record_of(run).shelf
-    return shelf.generation.body, shelf.events(), shelf.lived()
+    storage = record_of(run).storage
+    return storage.generation.body, storage.events(), storage.recording()
 
 
 class _Record:

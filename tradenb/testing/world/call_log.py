@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tradenb.live.state.disk_storage import DiskShelf
-from tradenb.live.state.storage import Asked, Kept
+from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.storage import Asked, Checkpoint
 
 
 class CallLog:
@@ -41,20 +41,21 @@ class CallLog:
         """Note that a tick begins: calls that the tick before it did not commit are void."""
         self._pending.clear()
 
-    def committed(self, kept: Kept, *, synced: bool) -> None:
+    def committed(self, checkpoint: Checkpoint, *, synced: bool) -> None:
         """Note a commit."""
-        self.effective |= {at for at in self._pending if at <= kept.state.cursor}
-        self._pending = [at for at in self._pending if at > kept.state.cursor]
-        if kept.last_seq < self._last_committed:
-            self.problems.append(f"numbers went back: {self._last_committed}, then {kept.last_seq}")
-        self._last_committed = kept.last_seq
+        self.effective |= {at for at in self._pending if at <= checkpoint.state.cursor}
+        self._pending = [at for at in self._pending if at > checkpoint.state.cursor]
+        if checkpoint.last_seq < self._last_committed:
+            last, then = self._last_committed, checkpoint.last_seq
+            self.problems.append(f"numbers went back: {last}, then {then}")
+        self._last_committed = checkpoint.last_seq
         if synced:
-            self.acknowledged = kept.last_seq
+            self.acknowledged = checkpoint.last_seq
 
-    def opened(self, kept: Kept | None) -> None:
+    def opened(self, checkpoint: Checkpoint | None) -> None:
         """Note what a new process found on disk."""
-        seq = 0 if kept is None else kept.last_seq
-        cursor = 0 if kept is None else kept.state.cursor
+        seq = 0 if checkpoint is None else checkpoint.last_seq
+        cursor = 0 if checkpoint is None else checkpoint.state.cursor
         if seq < self.acknowledged:
             self.problems.append(f"I3: event {self.acknowledged} was committed, found {seq}")
         # The commit may have reached the disk although the process died in it.
@@ -63,35 +64,35 @@ class CallLog:
         self._last_committed = seq
 
 
-class WatchedStorage(DiskShelf):
+class WatchedStorage(DiskStorage):
     """The real storage; it reports to a log."""
 
     def __init__(self, log: CallLog, *given: Any, **settings: Any) -> None:
         super().__init__(*given, **settings)
         self._log = log
 
-    def open(self) -> Kept | None:
+    def open(self) -> Checkpoint | None:
         """Open, and log what was found."""
-        kept = super().open()
-        self._log.opened(kept)
-        return kept
+        checkpoint = super().open()
+        self._log.opened(checkpoint)
+        return checkpoint
 
     def look(self) -> Asked:
         """Read the requests, as a tick does first."""
         self._log.tick_began()
         return super().look()
 
-    def commit(self, kept: Kept) -> bool:
+    def commit(self, checkpoint: Checkpoint) -> bool:
         """Commit, and log it."""
-        synced = super().commit(kept)
-        self._log.committed(kept, synced=synced)
+        synced = super().commit(checkpoint)
+        self._log.committed(checkpoint, synced=synced)
         return synced
 
 
-def watched_storage(log_of: Callable[[str], CallLog]) -> Callable[..., DiskShelf]:
+def watched_storage(log_of: Callable[[str], CallLog]) -> Callable[..., DiskStorage]:
     """Return a maker of storages that report to the log of their strategy."""
 
-    def make(home: Any, symbol: str, spec: Any, *given: Any, **settings: Any) -> DiskShelf:
+    def make(home: Any, symbol: str, spec: Any, *given: Any, **settings: Any) -> DiskStorage:
         return WatchedStorage(log_of(spec.name), home, symbol, spec, *given, **settings)
 
     return make

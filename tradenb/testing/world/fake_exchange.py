@@ -175,8 +175,8 @@ def _spoiled(rows: Rows, candles: Candles, since: int, now: int, met: list[Troub
     if "empty" in met:
         return Rows(*(column[:0] for column in columns))
     if "gap" in met:
-        kept = columns[0] != since
-        columns = [column[kept] for column in columns]
+        checkpoint = columns[0] != since
+        columns = [column[checkpoint] for column in columns]
     if "short" in met:
         columns = [column[:1] for column in columns]
     if "forming" in met and floor_to(now) < candles.end:

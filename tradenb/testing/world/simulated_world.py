@@ -21,9 +21,9 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.live_run import LiveRun, handle_of, record_of
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.loop.supervisor import Engine
-from tradenb.live.state.disk_storage import DiskShelf
-from tradenb.live.state.storage import Kept
+from tradenb.live.loop.supervisor import Supervisor
+from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import Home
 from tradenb.testing.world.fake_clock import FakeClock
 from tradenb.testing.world.fake_disk import Crash, FakeDisk
@@ -53,7 +53,7 @@ class World:
     runs : sequence of (symbol, strategy)
         What every process runs, in this order.
     rules : Rules, optional
-    shelf : callable
+    storage : callable
         Makes the storage of a run; a test gives one of its own to look inside.
     disk : FakeDisk, optional
 
@@ -75,7 +75,7 @@ class World:
         start: TimeLike,
         runs: Sequence[Wanted],
         rules: Rules | None = None,
-        shelf: Callable[..., DiskShelf] = DiskShelf,
+        storage: Callable[..., DiskStorage] = DiskStorage,
         disk: FakeDisk | None = None,
     ) -> None:
         self.clock = FakeClock(start)
@@ -86,7 +86,7 @@ class World:
         self.wanted = list(runs)
         self.bus = Bus()
         self.announced: list[Event] = []
-        self.make_storage = shelf
+        self.make_storage = storage
         self.bus.subscribe(self._on_event, mode="live")
 
     def process(self) -> Process:
@@ -112,12 +112,12 @@ class World:
             self.home, symbol, spec, "fake", now=_epoch, filesystem=self.disk
         ).events()
 
-    def kept(self, run: Wanted) -> Kept | None:
+    def checkpoint(self, run: Wanted) -> Checkpoint | None:
         """Open what a run left on disk, as the next start would, and close it again."""
         symbol, spec = run
-        shelf = DiskShelf(self.home, symbol, spec, "fake", now=_epoch, filesystem=self.disk)
-        found = shelf.open()
-        shelf.close()
+        storage = DiskStorage(self.home, symbol, spec, "fake", now=_epoch, filesystem=self.disk)
+        found = storage.open()
+        storage.close()
         return found
 
     def _on_event(self, event: Event) -> None:
@@ -138,7 +138,7 @@ class Process:
     def __init__(self, world: World) -> None:
         self.world = world
         self.workers = InlineWorkers()
-        self.engine = _ThreadlessEngine(
+        self.supervisor = _ThreadlessSupervisor(
             world.clock, self.workers, world.bus, end=_FAR, look_s=LOOK_S
         )
         self.runs: list[LiveRun] = []
@@ -171,7 +171,7 @@ class Process:
         # A crash is raised in whatever task touches the disk. The loop must then end as a process
         # does: at once, with nothing run after it, so it is cancelled from outside.
         asyncio.get_running_loop().set_exception_handler(_ignore_crashes)
-        loop = asyncio.ensure_future(self.engine._serve())
+        loop = asyncio.ensure_future(self.supervisor._serve())
         self.workers.on_death = loop.cancel
         script = asyncio.ensure_future(self._perform(until, actions))
         script.add_done_callback(lambda done: _cancel_if_failed(loop, done))
@@ -191,18 +191,18 @@ class Process:
         for action in actions:
             await self._until(action.at)
             action.act(self)
-            self.engine.wake()
+            self.supervisor.wake()
         await self._until(until)
         for run in self.runs:
-            record_of(run).leaving = True
-        self.engine.wake()
+            record_of(run).releasing = True
+        self.supervisor.wake()
 
     async def _until(self, at: int) -> None:
         await asyncio.sleep(max(0, at - self.world.clock.true_now()) / 1000)
 
     def _open(self, symbol: str, spec: StrategySpec) -> None:
         world = self.world
-        shelf = world.make_storage(
+        storage = world.make_storage(
             world.home,
             symbol,
             spec,
@@ -211,23 +211,23 @@ class Process:
             filesystem=world.disk,
         )
         run = RunRecord(
-            symbol, spec, world.exchange, world.rules, shelf, world.clock, self.engine.wake
+            symbol, spec, world.exchange, world.rules, storage, world.clock, self.supervisor.wake
         )
         self.runs.append(handle_of(run))
-        run.kept = shelf.open()
-        run.place = len(self.runs) - 1 if run.kept is None else run.kept.place
-        self.engine.add(run)
+        run.checkpoint = storage.open()
+        run.place = len(self.runs) - 1 if run.checkpoint is None else run.checkpoint.place
+        self.supervisor.add(run)
 
     def _release_handles(self) -> None:
         """Do what the system does for a dead process: its handles and locks are gone."""
         self.world.disk.restart()
         for run in self.runs:
             with contextlib.suppress(OSError):
-                shelf: Any = record_of(run).shelf
-                shelf._lock.release()
+                storage: Any = record_of(run).storage
+                storage._lock.release()
 
 
-class _ThreadlessEngine(Engine):
+class _ThreadlessSupervisor(Supervisor):
     """The real engine, without its thread: `Process` runs the loop."""
 
     def _start(self) -> None:

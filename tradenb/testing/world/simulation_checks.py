@@ -20,8 +20,8 @@ from tradenb.engine.serialise import event_to_row
 from tradenb.engine.session.clearance import BOOK
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, StrategyError
-from tradenb.live.state.disk_storage import DiskShelf
-from tradenb.live.state.storage import Kept
+from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import Key
 from tradenb.testing.world.call_log import CallLog
 from tradenb.testing.world.inline_workers import Hang
@@ -57,22 +57,22 @@ class SimulatedRun(NamedTuple):
 def problems_of(run: SimulatedRun) -> list[str]:
     """Return what does not hold, a sentence each."""
     found = [words for log in run.call_logs.values() for words in log.problems]
-    kept: dict[str, Kept] = {}
+    checkpoint: dict[str, Checkpoint] = {}
     for spec in run.specs:
         try:
-            one = run.world.kept((SYMBOL, spec))
+            one = run.world.checkpoint((SYMBOL, spec))
         except StateError as error:
             return [*found, f"I4: {spec.name} cannot be read: {error}"]
         if one is None:
             return [*found, f"I4: {spec.name} has no document"]
-        kept[spec.name] = one
+        checkpoint[spec.name] = one
     journals = {spec.name: run.world.events((SYMBOL, spec)) for spec in run.specs}
     for spec in run.specs:
-        problems = _problems(run, spec, kept, journals[spec.name])
+        problems = _problems(run, spec, checkpoint, journals[spec.name])
         found += [f"{spec.name}: {words}" for words in problems]
     if any(map(_is_blind, chain(*journals.values()))):
         return found  # a backtest has no disk that could refuse an entry
-    expected = expected_events(run, kept)
+    expected = expected_events(run, checkpoint)
     for name, events in journals.items():
         own = [event for event in expected if event.strategy == name]
         differences = first_difference(comparable(events), comparable(own))
@@ -88,24 +88,24 @@ def _is_blind(event: Event) -> bool:
 def _problems(
     run: SimulatedRun,
     spec: StrategySpec,
-    kept: dict[str, Kept],
+    checkpoint: dict[str, Checkpoint],
     events: Sequence[Event],
 ) -> list[str]:
     announced = [event for event in run.world.announced if event.strategy == spec.name]
     return [
-        *_numbers(events, kept[spec.name]),
+        *_numbers(events, checkpoint[spec.name]),
         *_announced(announced, events),
         *_once(events),
         *_in_time(events),
-        *_alive(run, kept[spec.name]),
+        *_alive(run, checkpoint[spec.name]),
         *_views(run, spec),
     ]
 
 
-def _numbers(events: Sequence[Event], kept: Kept) -> list[str]:
+def _numbers(events: Sequence[Event], checkpoint: Checkpoint) -> list[str]:
     numbers = [event.seq for event in events]
-    if numbers != list(range(1, kept.last_seq + 1)):
-        return [f"I3: the journal counts {numbers}, the document {kept.last_seq}"]
+    if numbers != list(range(1, checkpoint.last_seq + 1)):
+        return [f"I3: the journal counts {numbers}, the document {checkpoint.last_seq}"]
     return []
 
 
@@ -151,11 +151,11 @@ def _in_time(events: Sequence[Event]) -> list[str]:
     return found
 
 
-def _alive(run: SimulatedRun, kept: Kept) -> list[str]:
+def _alive(run: SimulatedRun, checkpoint: Checkpoint) -> list[str]:
     newest = floor_to(run.world.clock.true_now() - 3_000)
-    if kept.state.done or kept.state.cursor >= newest:
+    if checkpoint.state.done or checkpoint.state.cursor >= newest:
         return []
-    return [f"I6: the cursor is {iso(kept.state.cursor)}, the time is {iso(newest)}"]
+    return [f"I6: the cursor is {iso(checkpoint.state.cursor)}, the time is {iso(newest)}"]
 
 
 def _views(run: SimulatedRun, spec: StrategySpec) -> list[str]:
@@ -174,18 +174,18 @@ def _second_generation(run: SimulatedRun, spec: StrategySpec, document: Path) ->
     """Damage the document on a copy of the disk: the generation before it must be readable."""
     disk = run.world.disk.copy()
     disk.plant(document, disk.files()[document][:-2])
-    shelf = DiskShelf(
+    storage = DiskStorage(
         run.world.home, SYMBOL, spec, "fake", now=run.world.clock.now, filesystem=disk
     )
     try:
-        shelf.open()
-        shelf.close()
+        storage.open()
+        storage.close()
     except StateError as error:
         return [f"I4: no second generation: {error}"]
     return []
 
 
-def expected_events(run: SimulatedRun, kept: dict[str, Kept]) -> list[Event]:
+def expected_events(run: SimulatedRun, checkpoint: dict[str, Checkpoint]) -> list[Event]:
     """Backtest the same candles and requests.
 
     A strategy returns None where it was not called live, or where the result of the call was lost.
@@ -201,8 +201,8 @@ def expected_events(run: SimulatedRun, kept: dict[str, Kept]) -> list[Event]:
     events: list[Event] = []
     groups = [specs] if run.scenario.shared else [[spec] for spec in specs]
     for group in groups:
-        start = kept[group[0].name].start
-        end = max(kept[spec.name].state.cursor for spec in group)
+        start = checkpoint[group[0].name].start
+        end = max(checkpoint[spec.name].state.cursor for spec in group)
         if start == end:
             continue  # stopped before its first candle
         result = backtest.run(
