@@ -16,7 +16,7 @@ from tradenb.core.timeframe import iso
 from tradenb.engine.session.pump import Session
 from tradenb.statistics import stats_tables as tables
 from tradenb.statistics.figures import figures
-from tradenb.view import figure_text, frames
+from tradenb.view import event_frames, figure_text
 from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:
@@ -139,22 +139,22 @@ class Result:
     @cached_property
     def events(self) -> pd.DataFrame:
         """One row an event, in order."""
-        return frames.event_frame(self.event_list)
+        return event_frames.event_frame(self.event_list)
 
     @cached_property
     def trades(self) -> pd.DataFrame:
         """One row a closed trade, in order of closing."""
-        return frames.trade_frame(self._trades)
+        return event_frames.trade_frame(self._trades)
 
     @cached_property
     def open(self) -> pd.DataFrame:
         """What is still open or scheduled at the end; not in `trades`, not in `stats`."""
-        return frames.open_frame(self._open)
+        return event_frames.open_frame(self._open)
 
     @cached_property
     def indicators(self) -> pd.DataFrame:
         """One row an indicator: strategy, symbol, name, timeframe, candles, values, first value."""
-        return frames.coverage_frame(self.coverage)
+        return event_frames.coverage_frame(self.coverage)
 
     @cached_property
     def stats(self) -> pd.Series[float]:

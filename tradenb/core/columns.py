@@ -1,7 +1,8 @@
 """The columns of frames and of the journal, in their order, with the sort of each.
 
-The names stand here, the sorts follow from the annotations of the records. `view.frames` gives each
-sort its dtype, and `store.document.schema` holds rows against the same annotations.
+The names are listed here, the sorts follow from the annotations of the records.
+`view.event_frames` gives each sort its dtype, and `store.document.schema` checks rows against the
+same annotations.
 """
 
 from __future__ import annotations

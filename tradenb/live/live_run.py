@@ -160,7 +160,7 @@ class LiveRun(ReportMethods):
 
     def events(self, limit: int | None = None) -> pd.DataFrame:
         """Return the events of the journal, oldest first; the newest `limit` of them."""
-        from tradenb.view.frames import event_frame
+        from tradenb.view.event_frames import event_frame
 
         return event_frame(self._record.storage.events(limit))
 

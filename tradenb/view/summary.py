@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tradenb.core.signal import Trade
-    from tradenb.view.frames import Coverages, OpenRow
+    from tradenb.view.event_frames import Coverages, OpenRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas
 
     from tradenb.core.signal import Trade
-    from tradenb.view.frames import Coverages, OpenRow
+    from tradenb.view.event_frames import Coverages, OpenRow
 
 _STRONGEST: Final = 42  # percent of colour in the cell with the largest value
 _COLOURED: Final = ("total_pnl", "expectancy", "sharpe")

@@ -28,7 +28,7 @@ from tradenb.view.formatting import (
 from tradenb.view.svg.equity_svg import equity_svg
 
 if TYPE_CHECKING:
-    from tradenb.view.frames import OpenRow
+    from tradenb.view.event_frames import OpenRow
     from tradenb.view.summary import Summary
 
 _HINTS: Final = (".events", ".trades", ".stats", ".plot()", '.report("report.html")')

@@ -9,7 +9,7 @@ import pytest
 from tradenb.core.columns import EVENT_COLUMNS, OPEN_COLUMNS, TRADE_COLUMNS
 from tradenb.core.events import Event
 from tradenb.core.signal import Refused, Signal
-from tradenb.view.frames import event_frame, open_frame, trade_frame
+from tradenb.view.event_frames import event_frame, open_frame, trade_frame
 
 AT = 1_709_251_500_000
 EVENT_DTYPES = {
@@ -116,7 +116,7 @@ def test_a_frame_reads_well_in_a_cell(events):
     [
         "statistics.equity_curve",
         "view.formatting",
-        "view.frames",
+        "view.event_frames",
         "view.pages.result_html",
         "view.summary",
         "view.svg.equity_svg",
@@ -128,5 +128,5 @@ def test_importing_the_views_of_a_cell_loads_no_pandas(name):
 
 
 def test_importing_frames_loads_no_numpy():
-    code = "import sys, tradenb.view.frames\nassert 'numpy' not in sys.modules"
+    code = "import sys, tradenb.view.event_frames\nassert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
