@@ -128,12 +128,12 @@ class _ProgressBar:
         if self._tqdm is not None:
             self._tqdm.close()
 
-    def show(self, done: int, all_: int) -> None:
+    def show(self, done: int, total: int) -> None:
         if self._tqdm is None:
             if not self._enabled or time.monotonic() - self._began < _DELAY_S:
                 return
             from tqdm.auto import tqdm
 
-            self._tqdm = tqdm(total=all_, desc=self._words, unit=" candles", leave=False)
+            self._tqdm = tqdm(total=total, desc=self._words, unit=" candles", leave=False)
         self._tqdm.n = done
         self._tqdm.refresh()

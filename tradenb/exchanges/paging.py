@@ -96,6 +96,8 @@ def fetch_range(
         When `fetch_page` raises them, at once.
     """
     pages = []
+    # Of several empty pages in a row only the first is retried: a market has months of them before
+    # it is listed.
     since, was_empty = start, False
     while since < end:
         request = _PageRequest(what, since, end, limit)

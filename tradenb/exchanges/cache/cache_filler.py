@@ -66,10 +66,10 @@ class CacheFiller:
         """
         known = NO_CANDLES if self._cache is None else self._cache.read(*span)
         missing = [part for gap in subtract(span, known.spans) for part in split_by_month(gap)]
-        all_, left = _length(span), sum(map(_length, missing))
+        total, left = _length(span), sum(map(_length, missing))
         for part in missing:
-            done, left = all_ - left, left - _length(part)
-            fetched, settled = self._fetch(part, _shifted(progress, done, all_))
+            done, left = total - left, left - _length(part)
+            fetched, settled = self._fetch(part, _shifted(progress, done, total))
             if self._cache is not None:
                 self._cache.add(settled)
             known = known.plus(fetched)
@@ -77,12 +77,12 @@ class CacheFiller:
 
     def _fetch(self, span: Span, progress: Progress | None) -> tuple[KnownCandles, KnownCandles]:
         """Fetch a span; return all of it, and the part that can no longer change."""
-        asked_at = 0
+        requested_at = 0
 
         def fetch_page(since: int, limit: int) -> Rows:
-            nonlocal asked_at
+            nonlocal requested_at
             page = self._fetch_page(since, limit)
-            asked_at = page.at
+            requested_at = page.at
             return page.rows
 
         for left in range(self._retry.retries, -1, -1):
@@ -108,8 +108,8 @@ class CacheFiller:
         # next load asks again.
         spans = union(
             [
-                *clip(_runs(rows), span[0], asked_at - SETTLE_MS),
-                *clip([span], span[0], asked_at - GAP_FINAL_MS),
+                *clip(_runs(rows), span[0], requested_at - SETTLE_MS),
+                *clip([span], span[0], requested_at - GAP_FINAL_MS),
             ]
         )
         fetched = KnownCandles(rows, (span,))
@@ -125,13 +125,13 @@ def _runs(rows: Rows) -> Iterator[Span]:
         yield from zip(starts.tolist(), ends.tolist(), strict=True)
 
 
-def _of_spans(month: KnownCandles, spans: Spans) -> KnownCandles:
+def _of_spans(known: KnownCandles, spans: Spans) -> KnownCandles:
     """Return the part that lies in some spans, cut to whole minutes."""
     whole = tuple((start, end - (end - start) % MINUTE) for start, end in spans)
-    inside = np.zeros(len(month.rows.time), dtype=np.bool_)
+    inside = np.zeros(len(known.rows.time), dtype=np.bool_)
     for start, end in whole:
-        inside |= (month.rows.time >= start) & (month.rows.time < end)
-    return KnownCandles(month.rows.take(np.flatnonzero(inside)), union(whole))
+        inside |= (known.rows.time >= start) & (known.rows.time < end)
+    return KnownCandles(known.rows.take(np.flatnonzero(inside)), union(whole))
 
 
 def _last_of_equal_times(rows: Rows) -> Rows:
@@ -143,7 +143,7 @@ def _length(span: Span) -> int:
     return (span[1] - span[0]) // MINUTE
 
 
-def _shifted(progress: Progress | None, before: int, all_: int) -> Progress | None:
+def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
     if progress is None:
         return None
-    return lambda done, _: progress(before + done, all_)
+    return lambda done, _: progress(before + done, total)

@@ -134,7 +134,7 @@ class CcxtExchange:
                     f"{iso(end)}; start must be before end and in the past",
                     code="range",
                 )
-            known = self._filling(key, cache, rules).fill((first, end), request.progress)
+            known = self._filler(key, cache, rules).fill((first, end), request.progress)
         elif request.progress:
             request.progress(1, 1)
         return self._accepted(key, known.rows, (first, floor_to(end)), rules)
@@ -228,7 +228,7 @@ class CcxtExchange:
         closed = floor_to(self.server_now(symbol))
         return closed if end is None else min(floor_to(end), closed)
 
-    def _filling(self, symbol: str, cache: CandleCache | None, rules: Rules) -> CacheFiller:
+    def _filler(self, symbol: str, cache: CandleCache | None, rules: Rules) -> CacheFiller:
         return CacheFiller(
             lambda since, limit: portal.call(lambda: self._client.candles(symbol, since, limit)),
             cache,
