@@ -18,7 +18,7 @@ from tradenb.engine.serialise import row_to_event
 from tradenb.exporting import bot_process as process
 from tradenb.live import handover
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.event_journal import Journal
+from tradenb.store.journal.append_only import Journal
 from tradenb.store.lock import FileLock, holder_of
 from tradenb.store.paths import Key, find_home
 
@@ -184,7 +184,7 @@ def test_a_state_that_is_damaged_is_said_before_a_process_is_started(fresh, home
     book = Notebook(CELL)
     for path in (home.document(KEY), home.document(KEY).with_suffix(".json.bak")):
         path.write_text("no state")
-    with pytest.raises(tn.StateCorrupt, match="no document of a run"):
+    with pytest.raises(tn.StateCorrupt, match="not a document of a run"):
         tn.live.background(
             "BTCUSDT", strategy=book.names["hold"], exchange=book.names["wall"], process=True
         )

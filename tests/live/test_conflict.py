@@ -14,7 +14,7 @@ from tradenb.cli import main
 from tradenb.live.following import Following
 from tradenb.live.live_run import record_of
 from tradenb.store.document import document_store
-from tradenb.store.document.envelope import encode
+from tradenb.store.document.commit import encode
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home

@@ -18,7 +18,7 @@ from tradenb.engine.specs.registry import registry
 from tradenb.errors import ExchangeError, StateLocked
 from tradenb.exchanges.exchange_errors import translate_error
 from tradenb.live.live_run import record_of
-from tradenb.store.document.envelope import encode
+from tradenb.store.document.commit import encode
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock

@@ -26,7 +26,7 @@ from tradenb.panel.button_requests import marker_of
 from tradenb.panel.refresh_thread import refresh_thread
 from tradenb.panel.watch_runs import location_of
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.event_journal import Journal
+from tradenb.store.journal.append_only import Journal
 from tradenb.store.paths import Key, find_home
 
 MINUTE = 60_000

@@ -17,7 +17,7 @@ from tradenb.errors import UsageError
 from tradenb.live.live_run import record_of
 from tradenb.research.parity.evidence import evidence_of, views_of
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.recording import LivedFile
+from tradenb.store.journal.append_only import Recording
 from tradenb.store.paths import Key, find_home
 from tradenb.testing.world.fake_exchange import FakeExchange
 from tradenb.testing.world.simulated_world import Action, World
@@ -161,7 +161,7 @@ def test_a_disk_that_is_full_for_the_record_ends_no_tick(monkeypatch, caplog):
     world = world_of(ROWS)
     process = world.process()
     with monkeypatch.context() as patch:
-        patch.setattr(LivedFile, "append", full)
+        patch.setattr(Recording, "append", full)
         assert process.live(minute(260) + 5_000)
     assert record_of(process.runs[0]).committed.cursor == minute(260)
     assert sum("tn.parity will miss a part of it" in line for line in caplog.messages) == 1
@@ -186,7 +186,7 @@ def test_asks_left_out_over_many_ticks_and_what_the_kill_switch_did_are_known():
 def test_a_rehearsal_of_a_process_that_was_killed_is_compared_from_here(tmp_path):
     key, home = Key("moving", "BTCUSDT"), find_home().rehearsal
     with child(bot(tmp_path / "rehearsal.py", LINES)) as dying:
-        record = LivedFile(DiskFilesystem(), home.lived(key))
+        record = Recording(DiskFilesystem(), home.lived(key))
         until(lambda: sum(1 for _ in record.read()) > 300 or dying.process.poll(), "progress", 60)
         assert dying.process.poll() is None, dying.words
         dying.process.send_signal(signal.SIGKILL)

@@ -7,7 +7,7 @@ import random
 
 from tests.store.life import Memory, check, live
 from tests.store.samples import BAK
-from tradenb.store.document.envelope import decode
+from tradenb.store.document.read import decode
 from tradenb.testing.world.fake_disk import FakeDisk
 
 TICKS = 3

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.store.samples import DOCUMENT, HOME, KEY, body, row
 from tradenb.errors import StateError, StateWriteError
 from tradenb.store.document.document_store import DocumentStore
-from tradenb.store.journal.event_journal import Journal
+from tradenb.store.journal.append_only import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.view_files import behind, run_views, write_views
 from tradenb.testing.world.fake_disk import Crash, FakeDisk
@@ -49,7 +49,9 @@ class Life:
         try:
             self.flush()
             if self.generation is not None:
-                write_views(self.disk, behind(self.disk, run_views(HOME, self.generation)))
+                write_views(
+                    self.disk, behind(self.disk, run_views(HOME.views(KEY), self.generation))
+                )
         except StateWriteError:
             return
 
@@ -68,7 +70,7 @@ class Life:
         if committed.synced:
             self.memory.acked = n
             self.flush()
-        write_views(self.disk, run_views(HOME, self.generation))
+        write_views(self.disk, run_views(HOME.views(KEY), self.generation))
 
     def flush(self) -> None:
         """Confirm the events in the journal, then announce them: at least once."""

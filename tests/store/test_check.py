@@ -6,13 +6,13 @@ import errno
 
 from tests.store.life import Life, Memory
 from tests.store.samples import BAK, DOCUMENT, HOME, KEY, T0, body, row
+from tradenb.store.codec import dump, framed
 from tradenb.store.control import send
-from tradenb.store.document.envelope import encode, framed
+from tradenb.store.document.commit import encode
 from tradenb.store.document.migrations import VERSION
 from tradenb.store.home_check import GOOD, check_home
-from tradenb.store.journal.recording import LivedFile
+from tradenb.store.journal.append_only import Recording
 from tradenb.store.paths import Key
-from tradenb.store.strict_json import dump
 from tradenb.testing.world.fake_disk import FakeDisk
 
 
@@ -50,7 +50,7 @@ def test_all_is_well():
 
 def test_what_a_run_went_through_is_known():
     disk = home_of_two_ticks()
-    LivedFile(disk, HOME.lived(KEY)).append([[T0, 1.0, 1.0, 1.0, 1.0, 0.0]], sync=True)
+    Recording(disk, HOME.lived(KEY)).append([[T0, 1.0, 1.0, 1.0, 1.0, 0.0]], sync=True)
     verdict, words = verdicts(disk)["lived/dip/BTCUSDT.jsonl"]
     assert verdict in GOOD
     assert words.endswith("bytes of what the run went through, for tn.parity")
@@ -98,7 +98,7 @@ def test_everything_that_can_be_wrong_is_said():
         "state/dip/notes.txt": "unknown",
         "thumbs.db": "unknown",
     }
-    assert "no document of a run" in found["state/dip/ETHUSDT.json"][1]
+    assert "not a document of a run" in found["state/dip/ETHUSDT.json"][1]
     assert "state of BTCUSDT:dip" in found["state/dip/XRPETH.json"][1]
     assert "update tradenb" in found["state/dip/ADAUSDT.json"][1]
     assert "up to event 1, then 4 bytes" in found["journal/dip/BTCUSDT.jsonl"][1]

@@ -26,7 +26,7 @@ def test_requests_are_received_in_the_order_in_which_they_were_given():
         send(disk, HOME, KEY, "flatten", wall=30, id="B"),
         send(disk, HOME, KEY, "release", wall=1_700_000_000_000, id="c"),
     ]
-    received = receive(disk, HOME, KEY)
+    received = receive(disk, HOME.control(KEY), KEY)
     assert received.refused == ()
     assert [item.request for item in received.waiting] == [given[1], given[2], given[0], given[3]]
     assert sorted(path.name for path in disk.files()) == [
@@ -41,21 +41,21 @@ def test_a_request_stays_until_it_is_removed():
     disk = FakeDisk()
     request = send(disk, HOME, KEY, "stop", wall=1)
     for _ in range(3):
-        (waiting,) = receive(disk, HOME, KEY).waiting
+        (waiting,) = receive(disk, HOME.control(KEY), KEY).waiting
         assert waiting.request == request
     remove(disk, [waiting])
     remove(disk, [waiting])
-    assert receive(disk, HOME, KEY) == ((), ())
+    assert receive(disk, HOME.control(KEY), KEY) == ((), ())
 
 
 def test_only_requests_wait_whatever_else_is_in_their_folder(tmp_path):
     disk, home = DiskFilesystem(), Home(tmp_path)
-    assert not is_waiting(disk, home, KEY)
+    assert not is_waiting(disk, home.control(KEY))
     (home.control(KEY) / ".ipynb_checkpoints").mkdir(parents=True)
     (home.control(KEY) / "000000000000001-a.json.new").touch()
-    assert not is_waiting(disk, home, KEY)
+    assert not is_waiting(disk, home.control(KEY))
     send(disk, home, KEY, "stop", wall=1)
-    assert is_waiting(disk, home, KEY)
+    assert is_waiting(disk, home.control(KEY))
 
 
 def test_a_request_is_there_whole_or_not_at_all():
@@ -67,12 +67,12 @@ def test_a_request_is_there_whole_or_not_at_all():
         except Crash:
             disk.power_loss(len(disk.pending), "lost")
         disk.restart()
-        received = receive(disk, HOME, KEY)
+        received = receive(disk, HOME.control(KEY), KEY)
         assert received.refused == ()
         assert [item.request.kind for item in received.waiting] in ([], ["stop"])
         send(disk, HOME, KEY, "stop", wall=1, id="a")
         disk.power_loss(0)
-        assert len(receive(disk, HOME, KEY).waiting) == 1
+        assert len(receive(disk, HOME.control(KEY), KEY).waiting) == 1
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_what_is_no_request_is_moved_aside_and_reported(text):
     good = send(disk, HOME, KEY, "stop", wall=2)
     for number in ("", ".1"):
         disk.plant(path, text)
-        received = receive(disk, HOME, KEY, pid=8)
+        received = receive(disk, HOME.control(KEY), KEY, pid=8)
         ((aside, words),) = received.refused
         assert aside == path.with_name(f"{path.name}.refused-8{number}")
         assert words
@@ -110,7 +110,7 @@ def test_what_is_no_request_is_moved_aside_and_reported(text):
 def test_a_request_may_be_written_by_hand():
     disk = FakeDisk()
     disk.plant(FOLDER / "anything.json", json.dumps(BY_HAND, indent=2).encode())
-    (waiting,) = receive(disk, HOME, KEY).waiting
+    (waiting,) = receive(disk, HOME.control(KEY), KEY).waiting
     assert (waiting.request.kind, waiting.request.signal_id) == ("stop", None)
     remove(disk, [waiting])
     assert disk.files() == {}
@@ -122,9 +122,9 @@ def test_an_unreadable_request_loses_nothing():
     for at in range(2):
         disk.fail(at, errno.EIO)
         with pytest.raises(OSError, match=r"output error"):
-            receive(disk, HOME, KEY)
+            receive(disk, HOME.control(KEY), KEY)
         disk.heal()
-    assert len(receive(disk, HOME, KEY).waiting) == 1
+    assert len(receive(disk, HOME.control(KEY), KEY).waiting) == 1
 
 
 def test_a_flood_of_requests_is_taken_a_thousand_at_a_time():
@@ -132,10 +132,10 @@ def test_a_flood_of_requests_is_taken_a_thousand_at_a_time():
     text = b'{"id":"%d","wall":%d,"kind":"stop","strategy":"dip","symbol":"BTCUSDT"}'
     for n in range(1_003):
         disk._medium.there(_folder(disk) / f"{n:015d}-{n}.json").write(0, text % (n, n))
-    received = receive(disk, HOME, KEY)
+    received = receive(disk, HOME.control(KEY), KEY)
     assert len(received.waiting) == 1_000
     remove(disk, received.waiting)
-    left = receive(disk, HOME, KEY).waiting
+    left = receive(disk, HOME.control(KEY), KEY).waiting
     assert [item.request.wall for item in left] == [1_000, 1_001, 1_002]
 
 
@@ -176,26 +176,26 @@ def test_requests_that_make_no_sense_are_refused_at_once():
 )
 def test_the_kill_switch_says_halt_or_flatten(text, says):
     disk = FakeDisk()
-    assert kill_switch(disk, HOME) is None
+    assert kill_switch(disk, HOME.kill) is None
     disk.plant(HOME.kill, text)
-    assert kill_switch(disk, HOME) == says
+    assert kill_switch(disk, HOME.kill) == says
     disk.remove(HOME.kill)
-    assert kill_switch(disk, HOME) is None
+    assert kill_switch(disk, HOME.kill) is None
 
 
 def test_a_kill_switch_that_cannot_be_read_says_halt(tmp_path):
     disk = FakeDisk()
     disk.plant(HOME.kill, b"flatten")
     disk.fail(0, errno.EACCES)
-    assert kill_switch(disk, HOME) == "halt"
+    assert kill_switch(disk, HOME.kill) == "halt"
     home = Home(tmp_path)
     home.kill.mkdir(parents=True)
-    assert kill_switch(DiskFilesystem(), home) == "halt"
+    assert kill_switch(DiskFilesystem(), home.kill) == "halt"
 
 
 def test_requests_to_runs_with_odd_names_stay_inside(tmp_path):
     disk, home, key = DiskFilesystem(), Home(tmp_path / "home"), Key("../Dip", "../../BTC:X")
     request = send(disk, home, key, "stop", wall=1)
-    assert [item.request for item in receive(disk, home, key).waiting] == [request]
+    assert [item.request for item in receive(disk, home.control(key), key).waiting] == [request]
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["data"]

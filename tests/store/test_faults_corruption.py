@@ -19,11 +19,11 @@ from tests.store.samples import (
 )
 from tests.store.stores import begun, two_generations
 from tradenb.errors import StateCorrupt, StateError
+from tradenb.store.codec import Damaged, Generation, dump, framed
+from tradenb.store.document.commit import encode
 from tradenb.store.document.document_store import DocumentStore
-from tradenb.store.document.envelope import Generation, decode, encode, framed
 from tradenb.store.document.migrations import VERSION
-from tradenb.store.document.read import read_document
-from tradenb.store.strict_json import Damaged, dump
+from tradenb.store.document.read import decode, read_document
 from tradenb.testing.world.fake_disk import FakeDisk
 
 DAMAGED = {
@@ -149,8 +149,8 @@ def test_accepting_keeps_what_was_in_force_and_numbers_after_it():
     ("data", "words"),
     [
         (None, "is not there"),
-        (b"nothing", "no JSON"),
-        (b"[]", "no document"),
+        (b"nothing", "not JSON"),
+        (b"[]", "not a document"),
         (b'{"format":"tradenb-state","v":"1","seq":1}', "whole numbers"),
         (encode(1, {**body(1), "outbox": []}).replace(b"BTCUSDT", b"ETHUSDT"), "ETHUSDT:dip"),
         (b'{"format":"tradenb-state","v":1,"seq":1,"body":' + b"[" * 99_999, "nested"),

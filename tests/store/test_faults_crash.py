@@ -16,7 +16,7 @@ from tests.store.ends import (
 )
 from tests.store.life import Life, Memory, check, live
 from tests.store.samples import BAK, DOCUMENT
-from tradenb.store.document.envelope import decode
+from tradenb.store.document.read import decode
 from tradenb.testing.world.fake_disk import FakeDisk
 
 

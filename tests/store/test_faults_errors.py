@@ -11,7 +11,7 @@ from tests.store.life import Life, Memory, check, live
 from tests.store.samples import DOCUMENT, HOME, KEY, body
 from tests.store.stores import begun
 from tradenb.errors import StateCorrupt, StateError, StateWriteError
-from tradenb.store.document.envelope import decode
+from tradenb.store.document.read import decode
 from tradenb.testing.world.fake_disk import FakeDisk
 
 

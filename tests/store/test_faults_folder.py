@@ -11,8 +11,8 @@ from tests.store.samples import BAK, DOCUMENT, HOME, KEY, body, row
 from tests.store.stores import begun
 from tradenb.errors import StateLocked, StateWriteError
 from tradenb.store.document.document_store import DocumentStore
-from tradenb.store.document.envelope import decode
-from tradenb.store.journal.event_journal import Journal
+from tradenb.store.document.read import decode
+from tradenb.store.journal.append_only import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.view_files import behind, run_views
 from tradenb.testing.world.fake_disk import FakeDisk
@@ -120,11 +120,11 @@ def test_a_commit_finds_a_free_name_or_gives_up():
 def test_fault_20_views_that_a_crash_left_behind_are_seen_and_rebuilt():
     disk, memory = FakeDisk(), Memory()
     Life(disk, memory).tick()
-    for path in run_views(HOME, begun(disk).load().generation):
+    for path in run_views(HOME.views(KEY), begun(disk).load().generation):
         for damaged in (b"", b"{", b'{"seq": 0}\n'):
             disk.restart()
             disk.plant(path, damaged)
-            views = run_views(HOME, begun(disk).load().generation)
+            views = run_views(HOME.views(KEY), begun(disk).load().generation)
             assert list(behind(disk, views)) == [path]
             Life(disk, memory)
             assert not behind(disk, views)

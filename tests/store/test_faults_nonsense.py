@@ -20,10 +20,10 @@ from tests.store.samples import (
 )
 from tests.store.stores import begun
 from tradenb.errors import StateCorrupt, StateError
-from tradenb.store.document.envelope import LIMIT, decode, encode, framed
+from tradenb.store.codec import LIMIT, Damaged, dump, framed
+from tradenb.store.document.commit import encode
 from tradenb.store.document.migrations import VERSION
-from tradenb.store.document.read import read_document
-from tradenb.store.strict_json import Damaged, dump
+from tradenb.store.document.read import decode, read_document
 from tradenb.testing.world.fake_disk import FakeDisk
 
 NONSENSE = {
@@ -91,7 +91,7 @@ def test_fault_12_valid_json_that_makes_no_sense_is_refused(path, value):
     with pytest.raises(Damaged):
         decode(framed(VERSION, 1, dump(found)))
     if path:
-        with pytest.raises(StateError, match="makes no sense"):
+        with pytest.raises(StateError, match="invalid state"):
             begun(FakeDisk()).commit(found)
 
 
@@ -189,7 +189,7 @@ def test_fault_76_what_could_not_be_read_again_is_not_written():
     store = begun(FakeDisk())
     with pytest.raises(StateError, match="must stay within"):
         store.commit({**body(1), "user_state": json.dumps({"a": "x" * LIMIT})})
-    with pytest.raises(StateError, match="makes no sense"):
+    with pytest.raises(StateError, match="invalid state"):
         store.commit({**body(1), "account": object()})
 
 

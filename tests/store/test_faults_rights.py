@@ -8,11 +8,11 @@ import stat
 import pytest
 
 from tests.store.samples import KEY, body, row
+from tradenb.store.codec import Generation
 from tradenb.store.control import send
 from tradenb.store.document.document_store import DocumentStore
-from tradenb.store.document.envelope import Generation
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.event_journal import Journal
+from tradenb.store.journal.append_only import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home
 from tradenb.store.view_files import run_views, write_views
@@ -29,7 +29,7 @@ def test_fault_74_only_the_owner_reads_whatever_the_umask(tmp_path, umask):
             for n in (1, 2):
                 store.commit(body(n))
             Journal(disk, home.journal(KEY)).append([row(1)])
-            write_views(disk, run_views(home, Generation(2, body(2), 1)))
+            write_views(disk, run_views(home.views(KEY), Generation(2, body(2), 1)))
             send(disk, home, KEY, "stop", wall=1)
     finally:
         os.umask(before)

@@ -16,8 +16,9 @@ from tests.store.samples import (
 )
 from tests.store.stores import begun, two_generations
 from tradenb.errors import StateConflict, StateCorrupt, StateError
+from tradenb.store.document.commit import encode
 from tradenb.store.document.document_store import DocumentStore
-from tradenb.store.document.envelope import decode, encode
+from tradenb.store.document.read import decode
 from tradenb.store.document.state_conflict import ours_of
 from tradenb.store.paths import Key
 from tradenb.testing.world.fake_disk import Crash, FakeDisk

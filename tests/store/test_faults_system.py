@@ -12,7 +12,7 @@ from tests.store.samples import BAK, DOCUMENT, body
 from tests.store.stores import begun, document_in
 from tradenb.errors import StateError, StateWriteError
 from tradenb.store.document.document_store import DocumentStore
-from tradenb.store.document.envelope import decode
+from tradenb.store.document.read import decode
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.testing.world.fake_disk import FakeDisk
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tradenb.store.atomic import keep_copy, make_folders, move_aside, replace_whole
-from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.aside import move_aside
+from tradenb.store.filesystem import DiskFilesystem, keep_copy, make_folders, replace_whole
 from tradenb.testing.world.fake_disk import FakeDisk
 
 

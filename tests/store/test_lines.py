@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.store.samples import HOME, KEY
+from tradenb.store.codec import dump
 from tradenb.store.journal.lines import CHUNK, backwards, forwards
-from tradenb.store.strict_json import dump
 from tradenb.testing.world.fake_disk import FakeDisk
 
 PATH = HOME.journal(KEY)

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tradenb.store.journal.recording import LivedFile
+from tradenb.store.journal.append_only import Recording
 from tradenb.testing.world.fake_disk import Crash, FakeDisk
 
 PATH = Path("/trader/dump/data/lived/dip/BTCUSDT.jsonl")
@@ -19,7 +19,7 @@ def candle(number):
 
 
 def record(disk):
-    return LivedFile(disk, PATH)
+    return Recording(disk, PATH)
 
 
 def test_what_is_appended_is_read_in_order_to_the_last_bit():

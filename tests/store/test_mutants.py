@@ -16,10 +16,10 @@ from tests.store.ends import (
 from tests.store.life import Life, Memory, check, live
 from tests.store.samples import BAK, DOCUMENT, KEY
 from tradenb.errors import StateCorrupt
-from tradenb.store import atomic, lock
+from tradenb.store import filesystem, lock
+from tradenb.store.codec import Damaged
 from tradenb.store.document import commit as writer
-from tradenb.store.journal import event_journal as journal
-from tradenb.store.strict_json import Damaged
+from tradenb.store.journal import append_only as journal
 from tradenb.testing.world.fake_disk import FakeDisk
 
 NOTICED = (AssertionError, Damaged, StateCorrupt)
@@ -186,7 +186,7 @@ def make_folders_without_sync(filesystem, folder) -> None:
 
 
 def test_folders_that_are_not_synced_do_not_survive(monkeypatch):
-    for module in (atomic, journal, lock, writer):
+    for module in (filesystem, journal, lock, writer):
         monkeypatch.setattr(module, "make_folders", make_folders_without_sync)
     with pytest.raises(NOTICED):
         survive(in_order)
@@ -196,7 +196,7 @@ def test_a_journal_that_believes_in_its_last_line_loses_events(monkeypatch):
     """What follows the confirmed part may be torn in the middle and whole at the end."""
 
     def believe(self, rows, size):
-        atomic.make_folders(self._filesystem, self.path.parent)
+        filesystem.make_folders(self._filesystem, self.path.parent)
         lines = self._files.tail(1)
         self._last = lines[0]["seq"] if lines else 0
         return size

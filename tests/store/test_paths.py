@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.store.samples import DOCUMENT, HOME, KEY, body
 from tradenb.errors import UsageError
-from tradenb.store.document.envelope import encode
+from tradenb.store.document.commit import encode
 from tradenb.store.paths import Home, Key, decoded, encoded, find_home, key_of
 from tradenb.testing.world.fake_disk import FakeDisk
 

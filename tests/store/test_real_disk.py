@@ -13,12 +13,11 @@ from tests.store.samples import KEY, body, row
 from tradenb.errors import StateError
 from tradenb.store import filesystem
 from tradenb.store.document.document_store import DocumentStore
-from tradenb.store.document.envelope import decode
-from tradenb.store.document.read import bak_of
+from tradenb.store.document.read import decode
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.event_journal import Journal
+from tradenb.store.journal.append_only import Journal
 from tradenb.store.lock import FileLock
-from tradenb.store.paths import Home
+from tradenb.store.paths import Home, bak_of
 
 
 def put(disk, path, data: bytes) -> None:

@@ -19,8 +19,8 @@ from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.signal import Refused, Signal, Trade
 from tradenb.engine.serialise import event_to_row, from_record, row_to_event, to_record
 from tradenb.engine.session import pump as session
-from tradenb.store.document.schema import EventRow, StateRecord, body_problems
-from tradenb.store.strict_json import dump, parse
+from tradenb.store.codec import dump, parse
+from tradenb.store.document.schema import EventRow, StateRecord, problems_of
 
 TIMES = st.integers(0, 7_000_000_000_000)
 PRICES = st.floats(allow_nan=False, allow_infinity=False)
@@ -164,7 +164,7 @@ def test_whole_numbers_that_other_tools_wrote_become_floats_again():
 @pytest.mark.parametrize("n", range(9))
 def test_the_samples_are_states(n):
     assert to_record(from_record(state(n))) == state(n)
-    assert body_problems(body(n)) == []
+    assert problems_of(body(n)) == ""
 
 
 def test_whatever_the_machine_does_the_store_accepts(monkeypatch):

@@ -11,11 +11,11 @@ from tests.store.samples import (
 )
 from tests.store.stores import begun, two_generations
 from tradenb.errors import StateVersionError
+from tradenb.store.codec import Damaged, Generation, dump, framed
+from tradenb.store.document.commit import encode
 from tradenb.store.document.document_store import DocumentStore
-from tradenb.store.document.envelope import Generation, decode, encode, framed
 from tradenb.store.document.migrations import VERSION
-from tradenb.store.document.read import read_document
-from tradenb.store.strict_json import Damaged, dump
+from tradenb.store.document.read import decode, read_document
 from tradenb.testing.world.fake_disk import Crash, FakeDisk
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.store.samples import HOME, KEY, body, changed, signal, trade
 from tradenb.errors import StateWriteError
-from tradenb.store.document.envelope import Generation
+from tradenb.store.codec import Generation
 from tradenb.store.paths import Key
 from tradenb.store.view_files import behind, risk_view, run_views, write_views
 from tradenb.testing.world.fake_disk import FakeDisk
@@ -18,7 +18,7 @@ SIGNAL, SCHEDULE, PARTIAL = (HOME.view(kind, KEY) for kind in ("signal", "schedu
 
 
 def shown(body_: dict, seq: int = 9) -> dict:
-    views = run_views(HOME, Generation(seq, body_, 1))
+    views = run_views(HOME.views(KEY), Generation(seq, body_, 1))
     assert list(views) == [SIGNAL, SCHEDULE, PARTIAL]
     return {path.parent.parent.name: json.loads(data) for path, data in views.items()}
 
@@ -47,7 +47,7 @@ def test_nothing_held():
 
 
 def test_they_are_written_for_people():
-    text = run_views(HOME, Generation(1, body(3), 1))[SIGNAL].decode()
+    text = run_views(HOME.views(KEY), Generation(1, body(3), 1))[SIGNAL].decode()
     assert text.startswith('{\n  "seq": 1,\n  "id": "dip-BTCUSDT-3",\n')
     assert "\u4e2d" in text
     odd = changed(3, "state", "signal", "note", to="\ud800")
@@ -88,22 +88,22 @@ def test_a_risk_rule_shows_the_last_hundred_trades():
 
 def test_what_is_missing_stale_or_damaged_is_behind():
     disk = FakeDisk()
-    views = run_views(HOME, Generation(2, body(3), 1))
+    views = run_views(HOME.views(KEY), Generation(2, body(3), 1))
     assert behind(disk, views) == views
     write_views(disk, views)
     assert behind(disk, views) == {}
     disk.plant(SIGNAL, b"{")
     disk.remove(PARTIAL)
     assert set(behind(disk, views)) == {SIGNAL, PARTIAL}
-    later = run_views(HOME, Generation(3, body(3), 1))
+    later = run_views(HOME.views(KEY), Generation(3, body(3), 1))
     assert behind(disk, later) == later
 
 
 def test_one_view_that_cannot_be_written_does_not_stop_the_others():
     for at in range(12):
         disk = FakeDisk()
-        write_views(disk, run_views(HOME, Generation(2, body(3), 1)))
-        views = run_views(HOME, Generation(3, body(4), 1))
+        write_views(disk, run_views(HOME.views(KEY), Generation(2, body(3), 1)))
+        views = run_views(HOME.views(KEY), Generation(3, body(4), 1))
         disk.fail(at, errno.ENOSPC)
         with pytest.raises(StateWriteError, match=r"No space left"):
             write_views(disk, views)
@@ -113,6 +113,6 @@ def test_one_view_that_cannot_be_written_does_not_stop_the_others():
 
 
 def test_views_of_names_that_are_no_file_names():
-    views = run_views(HOME, generation(3, "BTCUSDT:USDT"))
+    views = run_views(HOME.views(Key("dip", "BTCUSDT:USDT")), generation(3, "BTCUSDT:USDT"))
     assert [path.name for path in views] == ["BTCUSDT%3AUSDT.json"] * 3
     assert HOME.view("signal", Key("dip", "BTCUSDT:USDT")) in views

@@ -111,7 +111,7 @@ def _exchanges(runs: Sequence[RunStatus], home: Home, given: str | None) -> Iter
 
 
 def _kill(disk: DiskFilesystem, home: Home) -> Iterator[Check]:
-    found = kill_switch(disk, home)
+    found = kill_switch(disk, home.kill)
     if found is not None:
         yield Check("kill switch", "wrong", f"on ({found}); remove {home.kill} to trade again")
     else:

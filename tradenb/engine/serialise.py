@@ -25,8 +25,11 @@ _FLOATS: Final = frozenset(
     for name, hint in get_type_hints(record).items()
     if float in (hint, *get_args(hint))
 )
-_WHOLE: Final = {"int", "time", "whole"}
-_DECIMAL: Final = {"float", "decimal"}
+_NUMBERS: Final = {
+    name: int if sort in ("int", "time", "whole") else float
+    for name, sort in EVENT_COLUMNS.items()
+    if sort not in ("text", "bool")
+}
 _COLUMN_OF: Final = {field: column for column, field in SIGNAL_COLUMNS.items()}
 
 
@@ -84,7 +87,11 @@ def from_record(record: Mapping[str, Any]) -> State:
 
 def event_to_row(event: Event) -> Record:
     """Return an event as a plain dict with the columns of `EVENT_COLUMNS`."""
-    return {name: _plain(getattr(event, name), sort) for name, sort in EVENT_COLUMNS.items()}
+    row = {name: getattr(event, name) for name in EVENT_COLUMNS}
+    for name, kind in _NUMBERS.items():  # the numbers of strategies may be those of numpy
+        if row[name] is not None:
+            row[name] = kind(row[name])
+    return row
 
 
 def row_to_event(row: Mapping[str, Any]) -> Event:
@@ -115,11 +122,3 @@ def _exact(record: Mapping[str, Any]) -> Record:
         name: float(value) if name in _FLOATS and value is not None else value
         for name, value in record.items()
     }
-
-
-def _plain(value: Any, sort: str) -> Any:
-    if value is None:
-        return None
-    if sort in _WHOLE:
-        return int(value)
-    return float(value) if sort in _DECIMAL else value

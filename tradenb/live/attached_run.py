@@ -18,7 +18,7 @@ from tradenb.live.status.run_status import RunStatus, with_last_error
 from tradenb.store.control import RequestKind, send
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.recording import LivedFile
+from tradenb.store.journal.append_only import Recording
 from tradenb.store.paths import Home, Key, find_home
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class AttachedRun(ReportMethods):
 
     def lived(self) -> Iterator[list[Any] | dict[str, Any]]:
         """Read the record of what it went through; for `tn.parity`."""
-        return LivedFile(self._disk, self._files.home.lived(self._files.key)).read()
+        return Recording(self._disk, self._files.home.lived(self._files.key)).read()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nobody runs it, at most `timeout` seconds; tell whether that came."""

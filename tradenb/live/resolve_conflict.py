@@ -12,9 +12,9 @@ from tradenb.errors import StateError
 from tradenb.live.state.storage import Decision
 from tradenb.live.status.run_files import is_locked
 from tradenb.live.status.run_status import holds
+from tradenb.store.codec import Generation
 from tradenb.store.control import send
 from tradenb.store.document.document_store import DocumentStore
-from tradenb.store.document.envelope import Generation
 from tradenb.store.document.migrations import MIGRATIONS
 from tradenb.store.document.read import read_document, read_one
 from tradenb.store.document.state_conflict import ours_of

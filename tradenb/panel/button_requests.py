@@ -16,10 +16,9 @@ from tradenb.errors import StateError, StateWriteError, UsageError
 from tradenb.live.live_run import handle_of
 from tradenb.live.status.run_files import is_locked
 from tradenb.panel.watch_runs import Location, Watch
-from tradenb.store.atomic import make_folders, replace_whole
 from tradenb.store.control import RequestKind, send
 from tradenb.store.document.read import read_document
-from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.filesystem import DiskFilesystem, make_folders, replace_whole
 from tradenb.store.paths import Home
 
 _KINDS: Final = get_args(RequestKind)

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tradenb.errors import StateError
-from tradenb.store.atomic import forget, replace_whole
-from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.filesystem import DiskFilesystem, forget, replace_whole
 from tradenb.store.paths import Home
 
 log = logging.getLogger("tradenb")

@@ -22,8 +22,9 @@ from tradenb.live.loop.record import RunRecord
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import RunStatus, status_of_run
 from tradenb.panel.replica import MOST_TRADES, Replica
-from tradenb.store.filesystem import DiskFilesystem, Stamp, stamp_of
-from tradenb.store.journal.event_journal import Journal
+from tradenb.store.document.read import Stamp, stamp_of
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.journal.append_only import Journal
 from tradenb.store.paths import Home, Key, find_home
 
 MOST_RUNS: Final = 100

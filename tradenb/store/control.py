@@ -16,11 +16,11 @@ from pydantic import Field, ValidationError
 
 from tradenb.core.lifecycle.validation import ID_LIMIT
 from tradenb.errors import StateWriteError, UsageError, unknown
-from tradenb.store.atomic import forget, make_folders, move_aside, write_copy
+from tradenb.store.aside import move_aside
+from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.document.schema import Moment, Plain
-from tradenb.store.filesystem import Filesystem
+from tradenb.store.filesystem import Filesystem, forget, make_folders, write_copy
 from tradenb.store.paths import Home, Key
-from tradenb.store.strict_json import Damaged, dump, parse
 
 RequestKind = Literal["stop", "flatten", "cancel", "release", "keep_ours", "take_theirs"]
 KillKind = Literal["halt", "flatten"]
@@ -134,15 +134,23 @@ def send(
     return request
 
 
-def receive(filesystem: Filesystem, home: Home, key: Key, *, pid: int | None = None) -> Received:
-    """Read the requests to a run, oldest first, at most 1,000; what is none is moved aside.
+def receive(filesystem: Filesystem, folder: Path, key: Key, *, pid: int | None = None) -> Received:
+    """Read the requests to a run, oldest first, at most 1,000; other files are moved aside.
+
+    Parameters
+    ----------
+    filesystem : Filesystem
+    folder : Path
+        `Home.control(key)`.
+    key : Key
+    pid : int, optional
+        Goes into the names of files that are moved aside; default this process.
 
     Raises
     ------
     OSError
         When the folder or a file cannot be read; nothing is lost.
     """
-    folder = home.control(key)
     try:
         names = filesystem.names(folder)
     except FileNotFoundError:
@@ -160,7 +168,7 @@ def receive(filesystem: Filesystem, home: Home, key: Key, *, pid: int | None = N
     return Received(tuple(sorted(waiting, key=_given)), tuple(refused))
 
 
-def is_waiting(filesystem: Filesystem, home: Home, key: Key) -> bool:
+def is_waiting(filesystem: Filesystem, folder: Path) -> bool:
     """Tell whether requests to a run wait; what else is in their folder does not count.
 
     Jupyter's server, for one, puts a folder for checkpoints beside what it writes.
@@ -170,7 +178,6 @@ def is_waiting(filesystem: Filesystem, home: Home, key: Key) -> bool:
     OSError
         When the folder cannot be read.
     """
-    folder = home.control(key)
     return filesystem.exists(folder) and any(map(_is_request, filesystem.names(folder)))
 
 
@@ -186,10 +193,10 @@ def remove(filesystem: Filesystem, waiting: Iterable[Waiting]) -> None:
         forget(filesystem, item.path)
 
 
-def kill_switch(filesystem: Filesystem, home: Home) -> KillKind | None:
+def kill_switch(filesystem: Filesystem, path: Path) -> KillKind | None:
     """Return what the kill switch says; a switch that cannot be read says halt."""
     try:
-        text = filesystem.read(home.kill, limit=_LIMIT)
+        text = filesystem.read(path, limit=_LIMIT)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:

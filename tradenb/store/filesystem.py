@@ -1,12 +1,13 @@
-"""The disk as a port, and the real disk behind it.
+"""The disk as a port, the real disk behind it, and what takes several steps of either.
 
-Each operation is one step that can fail or be the last one before a crash, so that a fake
-(`tradenb.testing.world.fake_disk.FakeDisk`) can stop a commit at every one of them. What is made of
-several steps is in `atomic.py`. Errors are plain `OSError`s; the callers say what they mean.
+Each operation of the port is one step that can fail or be the last one before a crash, so that a
+fake (`tradenb.testing.world.fake_disk.FakeDisk`) can stop a commit at every one of them. Errors are
+plain `OSError`s; the callers say what they mean.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -20,8 +21,11 @@ _NOT_SUPPORTED: Final = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EN
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _PIECE: Final = 1 << 20
-
-Stamp = tuple[int, int, int] | None
+# We have made no name in a folder that we may not open or write.
+_NOT_OURS: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_LINKS: Final = {
+    *(errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+}
 
 
 class Filesystem(Protocol):
@@ -122,11 +126,10 @@ class DiskFilesystem:
         if _FULL_SYNC is not None:
             try:
                 fcntl.fcntl(handle, _FULL_SYNC)
+                return
             except OSError as error:
                 if error.errno not in _NOT_SUPPORTED:
                     raise
-            else:
-                return
         os.fsync(handle)
 
     def close(self, handle: int) -> None:
@@ -139,7 +142,12 @@ class DiskFilesystem:
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", str(path))
-            return _read(handle, limit, start)
+            pieces = []
+            while limit > 0 and (piece := os.pread(handle, min(limit, _PIECE), start)):
+                pieces.append(piece)
+                start += len(piece)
+                limit -= len(piece)
+            return b"".join(pieces)
         finally:
             os.close(handle)
 
@@ -221,15 +229,6 @@ class DiskFilesystem:
             return False
 
 
-def stamp_of(path: Path) -> Stamp:
-    """Return what changes with a file: time, size and inode; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
 def _private(handle: int) -> int:
     """Let the owner read and write a file under any umask; what a user allows more, stays."""
     try:
@@ -241,13 +240,61 @@ def _private(handle: int) -> int:
     return handle
 
 
-def _read(handle: int, limit: int, start: int) -> bytes:
-    pieces = []
-    while limit > 0:
-        piece = os.pread(handle, min(limit, _PIECE), start)
-        if not piece:
-            break
-        pieces.append(piece)
-        start += len(piece)
-        limit -= len(piece)
-    return b"".join(pieces)
+def make_folders(filesystem: Filesystem, folder: Path) -> None:
+    """Make a folder and what is missing above it, so that they survive a power loss.
+
+    Those above are synced as well: an earlier process may have died between making and syncing.
+    """
+    missing, above = [], folder
+    while not filesystem.exists(above) and above != above.parent:
+        missing.append(above)
+        above = above.parent
+    for path in reversed(missing):
+        try:
+            filesystem.make_folder(path)
+        except FileExistsError:
+            continue  # another run was faster
+    changed = {path.parent for path in missing}
+    for path in folder.parents:
+        try:
+            filesystem.sync_folder(path)
+        except OSError as error:
+            if path in changed or error.errno not in _NOT_OURS:
+                raise
+
+
+def replace_whole(filesystem: Filesystem, path: Path, data: bytes) -> None:
+    """Write a file so that readers see the old one or the new one; a power loss may undo it."""
+    temp = path.with_name(f".{path.name}.tmp")
+    if not filesystem.exists(path.parent):
+        make_folders(filesystem, path.parent)
+    forget(filesystem, temp)
+    write_copy(filesystem, temp, data, sync=False)
+    filesystem.replace(temp, path)
+
+
+def write_copy(filesystem: Filesystem, path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Write a new file; if synced it survives a power loss once its folder is synced."""
+    handle = filesystem.create(path)
+    try:
+        filesystem.write(handle, data)
+        if sync:
+            filesystem.sync(handle)
+    finally:
+        filesystem.close(handle)
+
+
+def keep_copy(filesystem: Filesystem, path: Path, target: Path, *, limit: int) -> None:
+    """Give a file a second name; where the disk has no links, copy it."""
+    try:
+        filesystem.link(path, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        write_copy(filesystem, target, filesystem.read(path, limit=limit))
+
+
+def forget(filesystem: Filesystem, path: Path) -> None:
+    """Remove a file if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        filesystem.unlink(path)

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from tradenb.errors import StateError, StateVersionError
+from tradenb.store.codec import Generation
 from tradenb.store.control import kill_switch
-from tradenb.store.document.envelope import Generation
 from tradenb.store.document.migrations import MIGRATIONS
 from tradenb.store.document.read import read_one
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.journal.lines import backwards
 from tradenb.store.lock import holder_of
-from tradenb.store.paths import Home, decoded, key_of
+from tradenb.store.paths import Home, Key, decoded, key_of
 from tradenb.store.view_files import behind, run_views
 
 Verdict = Literal["ok", "damaged", "newer", "unreadable", "kept", "leftover", "stale", "unknown"]
@@ -64,7 +64,10 @@ def check_home(filesystem: Filesystem, home: Home) -> list[Finding]:
         found.append(finding)
         if generation is not None and path.name.endswith(".json"):
             documents.append(generation)
-    views = {path: data for item in documents for path, data in run_views(home, item).items()}
+    views: dict[Path, bytes] = {}
+    for item in documents:
+        key = Key(item.body["strategy"], item.body["symbol"])
+        views |= run_views(home.views(key), item)
     late = behind(filesystem, views)
     missing = [path for path in late if not filesystem.exists(path)]
     shown = [item if item.path not in late else _stale(item.path) for item in found]
@@ -125,7 +128,7 @@ def _look_at_state(filesystem: Filesystem, path: Path) -> tuple[Finding, Generat
 def _look_at_rest(filesystem: Filesystem, home: Home, path: Path, kind: str) -> Finding:
     size = filesystem.size(path)
     if path == home.kill:
-        return Finding(path, "ok", f"the kill switch is on: {kill_switch(filesystem, home)}")
+        return Finding(path, "ok", f"the kill switch is on: {kill_switch(filesystem, home.kill)}")
     if path.name.endswith(".tmp"):
         return Finding(path, "leftover", "of a writer that died")
     if kind == "journal" and (".jsonl.torn-" in path.name):

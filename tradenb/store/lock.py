@@ -16,10 +16,9 @@ from weakref import WeakSet
 
 from tradenb.core.timeframe import iso
 from tradenb.errors import StateError, StateLocked
-from tradenb.store.atomic import make_folders
-from tradenb.store.filesystem import Filesystem
+from tradenb.store.codec import Damaged, dump, parse
+from tradenb.store.filesystem import Filesystem, make_folders
 from tradenb.store.paths import Home
-from tradenb.store.strict_json import Damaged, dump, parse
 
 _TEXT_LIMIT: Final = 4_096
 _TRIES: Final = 10

@@ -20,8 +20,8 @@ from tradenb.store.filesystem import Filesystem
 
 LONGEST: Final = 120
 REHEARSAL: Final = "rehearsal"
-VIEWS: Final = ("signal", "schedule", "partial")
 View = Literal["signal", "schedule", "partial"]
+VIEWS: Final[tuple[View, ...]] = ("signal", "schedule", "partial")
 
 _DIGITS: Final = frozenset(b"0123456789-_.")
 _PLAIN: Final = {
@@ -148,6 +148,10 @@ class Home:
         """Return a file that people and tools look at."""
         return self._file(kind, key, ".json")
 
+    def views(self, key: Key) -> dict[View, Path]:
+        """Return all files of a run that people and tools look at."""
+        return {kind: self.view(kind, key) for kind in VIEWS}
+
     def risk_view(self, rule: str) -> Path:
         """Return the file of a risk rule's book, for people and tools."""
         return self.data / "risk" / f"{encoded(rule, 'risk rule')}.json"
@@ -211,6 +215,11 @@ def find_home(home: str | Path | None = None) -> Home:
     if not isinstance(home, str | os.PathLike | None):
         raise UsageError(f"home must be a folder such as 'dump', was {home!r:.80}")
     return Home(Path(home or os.environ.get("TRADENB_HOME") or "dump").absolute())
+
+
+def bak_of(document: Path) -> Path:
+    """Return the name of the generation before a document."""
+    return document.with_name(f"{document.name}.bak")
 
 
 def key_of(document: Path) -> Key | None:

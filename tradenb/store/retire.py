@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from tradenb.errors import StateError
-from tradenb.store.atomic import make_folders
 from tradenb.store.document.read import read_document
 from tradenb.store.document.state_conflict import refuse_undecided
-from tradenb.store.filesystem import Filesystem
-from tradenb.store.paths import VIEWS, Home, Key
+from tradenb.store.filesystem import Filesystem, make_folders
+from tradenb.store.paths import Home, Key
 
 FOLDER: Final = "retired"
 
@@ -68,7 +67,7 @@ def _files(filesystem: Filesystem, home: Home, key: Key) -> list[Path]:
     beside = [
         file for file in _named(filesystem, document) if file not in (document, home.lock(key))
     ]
-    views = [view for kind in VIEWS if filesystem.exists(view := home.view(kind, key))]
+    views = [view for view in home.views(key).values() if filesystem.exists(view)]
     requests = _inside(filesystem, home.control(key))
     lived = _named(filesystem, home.lived(key))
     last = [document] if filesystem.exists(document) else []

@@ -12,22 +12,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from tradenb.errors import StateWriteError
-from tradenb.store.atomic import replace_whole
-from tradenb.store.document.envelope import Generation
-from tradenb.store.filesystem import Filesystem
-from tradenb.store.paths import Home, Key
+from tradenb.store.codec import Generation
+from tradenb.store.filesystem import Filesystem, replace_whole
+from tradenb.store.paths import Home, View
 
 _LIMIT: Final = 1 << 22
 _RECENT: Final = 100
 _STEP: Final = 10
 
 
-def run_views(home: Home, generation: Generation) -> dict[Path, bytes]:
+def run_views(paths: Mapping[View, Path], generation: Generation) -> dict[Path, bytes]:
     """Return what the three views of a run hold.
 
     Parameters
     ----------
-    home : Home
+    paths : mapping of {"signal", "schedule", "partial"} to Path
+        `Home.views(key)`.
     generation : Generation
         As committed, or as loaded.
 
@@ -37,14 +37,13 @@ def run_views(home: Home, generation: Generation) -> dict[Path, bytes]:
         An open signal is in signal/, a scheduled one in schedule/, the milestones of an open one in
         partial/; what there is none of is an empty object with the number.
     """
-    body = generation.body
-    key, state = Key(body["strategy"], body["symbol"]), body["state"]
+    state = generation.body["state"]
     signal = state["signal"]
     opened = {} if signal is None else {**signal, "opened_at": state["opened_at"]}
     shown = {
-        home.view("signal", key): opened,
-        home.view("schedule", key): state["scheduled"] or {},
-        home.view("partial", key): {} if signal is None else _partial(state),
+        paths["signal"]: opened,
+        paths["schedule"]: state["scheduled"] or {},
+        paths["partial"]: {} if signal is None else _partial(state),
     }
     return {path: _text({"seq": generation.seq, **view}) for path, view in shown.items()}
 

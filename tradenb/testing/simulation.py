@@ -26,9 +26,9 @@ from typing import Final, NamedTuple
 from tradenb.call_errors import readable
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, TradenbError
+from tradenb.store.codec import dump
 from tradenb.store.control import Request
 from tradenb.store.paths import Key
-from tradenb.store.strict_json import dump
 from tradenb.testing.world.call_log import CallLog, watched_storage
 from tradenb.testing.world.fake_disk import Crash, FakeDisk
 from tradenb.testing.world.scenario import (

@@ -22,8 +22,8 @@ from tradenb.exchanges.cache.month_file import (
     encode,
 )
 from tradenb.exchanges.cache.spans import Span, month_name, month_of, split_by_month
-from tradenb.store.atomic import make_folders, move_aside, replace_whole
-from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.aside import move_aside
+from tradenb.store.filesystem import DiskFilesystem, make_folders, replace_whole
 from tradenb.store.lock import FileLock
 
 log = logging.getLogger("tradenb")

@@ -16,14 +16,12 @@ from tradenb.live.state.control_requests import as_request
 from tradenb.live.state.shared_books import PeerCache, SharedBooks
 from tradenb.live.state.storage import Asked, Checkpoint, Decision, Request
 from tradenb.store import control
+from tradenb.store.codec import Generation, TradeDicts
 from tradenb.store.document.document_store import DocumentStore
-from tradenb.store.document.envelope import Generation
 from tradenb.store.document.load import Found
 from tradenb.store.document.migrations import VERSION
-from tradenb.store.document.trade_cache import TradeRecords
 from tradenb.store.filesystem import DiskFilesystem, Filesystem
-from tradenb.store.journal.event_journal import Journal
-from tradenb.store.journal.recording import LivedFile
+from tradenb.store.journal.append_only import Journal, Recording
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
 from tradenb.store.view_files import behind, run_views, write_views
@@ -87,7 +85,10 @@ class DiskStorage:
         self._lock = FileLock(disk, home.lock(self._key), started=now(), what=what)
         self._document = DocumentStore(disk, home.document(self._key), guard=self._lock.assure)
         self._journal = Journal(disk, home.journal(self._key))
-        self._lived = LivedFile(disk, home.lived(self._key))
+        self._lived = Recording(disk, home.lived(self._key))
+        # Names are encoded once: a tick looks at these files again and again.
+        self._requests, self._kill_file = home.control(self._key), home.kill
+        self._views = home.views(self._key)
         self._taken: list[str] = []
         self._kill: str | None = None
         self._shown: tuple[Any, ...] | None = None
@@ -95,7 +96,7 @@ class DiskStorage:
         self._alone = alone
         self._end = end
         self._body: dict[str, Any] = {}
-        self._trades = TradeRecords()
+        self._trades = TradeDicts()
         self._others = PeerCache()
 
     @property
@@ -150,7 +151,7 @@ class DiskStorage:
         """Return what was decided from outside about a document that somebody else wrote."""
         with contextlib.suppress(OSError):  # there may be room again
             self._document.keep_aside()
-        found = control.receive(self._filesystem, self._home, self._key).waiting
+        found = control.receive(self._filesystem, self._requests, self._key).waiting
         decisions = [item for item in found if item.request.kind in control.DECISIONS]
         control.remove(self._filesystem, decisions)
         return cast(Decision, decisions[-1].request.kind) if decisions else None
@@ -186,7 +187,7 @@ class DiskStorage:
         if shown == self._shown and not self._durable:
             return  # a rehearsal has ten thousand commits a week
         self._shown = shown
-        views = run_views(self._home, self.generation)
+        views = run_views(self._views, self.generation)
         try:
             write_views(self._filesystem, views)
         except StateError as error:
@@ -200,9 +201,9 @@ class DiskStorage:
         StateError
             When that cannot be read.
         """
-        self._kill = control.kill_switch(self._filesystem, self._home)
+        self._kill = control.kill_switch(self._filesystem, self._kill_file)
         try:
-            received = control.receive(self._filesystem, self._home, self._key)
+            received = control.receive(self._filesystem, self._requests, self._key)
         except OSError as error:
             # An entry that the user has cancelled must not be made: the tick is tried again.
             what = f"the requests to {self._key.symbol}:{self._key.strategy} cannot be read"
@@ -246,9 +247,9 @@ class DiskStorage:
 
     def is_asked(self) -> bool:
         """Tell whether requests wait, or the kill switch was turned since the last look."""
-        if control.kill_switch(self._filesystem, self._home) != self._kill:
+        if control.kill_switch(self._filesystem, self._kill_file) != self._kill:
             return True
-        return control.is_waiting(self._filesystem, self._home, self._key)
+        return control.is_waiting(self._filesystem, self._requests)
 
     def take(self, requests: Sequence[Request]) -> None:
         """Note that requests are obeyed by the state that is committed next."""
@@ -289,7 +290,7 @@ class DiskStorage:
         self._journal.append(body["outbox"])
         write_views(
             self._filesystem,
-            behind(self._filesystem, run_views(self._home, found.generation)),
+            behind(self._filesystem, run_views(self._views, found.generation)),
         )
         return Checkpoint(
             state=from_record(body["state"]),

@@ -16,7 +16,7 @@ from typing import Final
 from tradenb.engine.serialise import from_record
 from tradenb.engine.session.books import Peer
 from tradenb.errors import StateError
-from tradenb.store.document.envelope import Generation
+from tradenb.store.codec import Generation
 from tradenb.store.document.migrations import MIGRATIONS
 from tradenb.store.document.read import Documents, read_one
 from tradenb.store.document.state_conflict import ours_of

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.engine.session.books import Peer
-from tradenb.store.document.envelope import Generation
+from tradenb.store.codec import Generation
 
 
 class Checkpoint(NamedTuple):

@@ -14,10 +14,10 @@ from tradenb.core.lifecycle.state import State
 from tradenb.engine.serialise import from_record, row_to_event
 from tradenb.errors import StateError
 from tradenb.live.status.run_status import RunStatus, mode_of, status_of_document
-from tradenb.store.document.read import read_document
+from tradenb.store.document.read import Stamp, read_document, stamp_of
 from tradenb.store.document.state_conflict import words_if_undecided
-from tradenb.store.filesystem import DiskFilesystem, Filesystem, Stamp, stamp_of
-from tradenb.store.journal.event_journal import Journal
+from tradenb.store.filesystem import DiskFilesystem, Filesystem
+from tradenb.store.journal.append_only import Journal
 from tradenb.store.lock import holder_of
 from tradenb.store.paths import Home, Key
 

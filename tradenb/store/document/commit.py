@@ -1,7 +1,11 @@
 """The commit: one document replaced by the next generation so that no crash can part it.
 
-    1 serialise · 2 write an exclusive temporary file, sync, close · 3 read it back and compare ·
-    4 keep the document as `.bak` by a second name · 5 replace the document · 6 sync the folder
+    1 check and serialise
+    2 write an exclusive temporary file, sync, close
+    3 read it back and compare
+    4 keep the document as `.bak` by a second name
+    5 replace the document
+    6 sync the folder
 
 Before 5 the generation on disk is the old one whatever happens, after 6 it is the new one, and
 between them it is one of the two. An error after 5 leads to a look at the disk: what is there is in
@@ -10,29 +14,41 @@ force. A file that failed to sync is never synced again; the next try writes a n
 
 from __future__ import annotations
 
+import contextlib
 import errno
-from collections.abc import Mapping
+import os
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tradenb.errors import StateConflict, StateError, StateWriteError
-from tradenb.store.atomic import forget, keep_copy, make_folders
-from tradenb.store.document.envelope import LIMIT, encode
-from tradenb.store.document.read import bak_of, fingerprint
-from tradenb.store.filesystem import Filesystem
-from tradenb.store.paths import key_of
+from tradenb.store import codec
+from tradenb.store.codec import LIMIT, fingerprint
+from tradenb.store.document.migrations import VERSION
+from tradenb.store.document.schema import problems_of
+from tradenb.store.document.state_conflict import forget_ours, how_to_decide
+from tradenb.store.filesystem import Filesystem, forget, keep_copy, make_folders
+from tradenb.store.paths import bak_of
 
 _TEMP_NAMES: Final = 100
 
 
-def how_to_decide(path: Path) -> str:
-    """Say what to do about a document that two wrote."""
-    key = key_of(path)
-    name = path.name if key is None else f"{key.symbol}:{key.strategy}"
-    return (
-        f"`tradenb resolve {name}` shows both and takes one, in Python run.keep_ours() or "
-        "run.take_theirs()"
-    )
+def encode(seq: int, body: Mapping[str, Any]) -> bytes:
+    """Check a generation and write it down.
+
+    Raises
+    ------
+    ValueError
+        When it could not be read again; all problems at once.
+    """
+    problems = problems_of(body)
+    if problems:
+        raise ValueError(problems)
+    data = codec.encode(VERSION, seq, body)
+    if len(data) > LIMIT:
+        raise ValueError(f"a document must stay within {LIMIT} bytes, was {len(data)}")
+    return data
 
 
 class Committed(NamedTuple):
@@ -59,30 +75,123 @@ class Writer:
 
     Attributes
     ----------
+    path : Path
     seq : int
         Number of the generation in force, 0 before the first.
-    certain : bool
-        False after an error that left open which of two generations is in force.
     """
 
-    def __init__(self, filesystem: Filesystem, path: Path, *, pid: int) -> None:
+    def __init__(
+        self,
+        filesystem: Filesystem,
+        path: Path,
+        *,
+        pid: int | None = None,
+        guard: Callable[[], None] | None = None,
+    ) -> None:
         self.path = path
         self.seq = 0
         self._filesystem = filesystem
-        self._pid = pid
+        self._pid = os.getpid() if pid is None else pid
+        self._guard = guard
+        self._bak = bak_of(path)
         self._temps = 0
         self._has_folder = False
+        self._busy = threading.Lock()
+        self._begun = False
+        # The user has decided that ours holds; what is kept of it goes with the next commit.
+        self._decided = False
+        self._body: Mapping[str, Any] | None = None
         # What may be on disk, and the generation in force if it is; None is no file.
         self._expected: dict[bytes | None, int] = {None: 0}
         self._keeps_bak = True
         self._foreign = False
 
-    @property
-    def certain(self) -> bool:
-        """Whether it is known which generation is in force."""
-        return len(self._expected) == 1
+    def commit(self, body: Mapping[str, Any]) -> Committed:
+        """Put the next generation in force.
 
-    def begin_at(self, seq: int, on_disk: bytes | None, *, keeps_bak: bool) -> None:
+        Parameters
+        ----------
+        body : mapping
+            The fields of `schema.Body`, JSON-plain.
+
+        Returns
+        -------
+        Committed
+
+        Raises
+        ------
+        StateWriteError
+            When it could not be written: the generation before it is in force. May be tried again.
+        StateLocked
+            When the guard found that another process holds the run.
+        StateConflict
+            When another program wrote the document; refused until `keep_ours` or `take_theirs`.
+            What was in force before is kept beside it. A document that was damaged is moved aside
+            and written anew.
+        StateError
+            When nothing was loaded.
+        """
+        if not self._begun:
+            raise StateError(f"{self.path}: load() has to succeed before anything is written")
+        if not self._busy.acquire(blocking=False):
+            raise StateWriteError(f"{self.path}: the commit before this one has not ended yet")
+        try:
+            if self._guard is not None:
+                self._guard()
+            try:
+                committed = self._put_in_force(body)
+            except StateConflict as error:
+                self._on_conflict(error)
+                committed = self._put_in_force(body)._replace(renewed=True)
+        except OSError as error:
+            # Two generations are expected where an error left open which of them is in force.
+            force = "is" if len(self._expected) == 1 else "or the one after it is"
+            raise StateWriteError(
+                f"{self.path} could not be written ({error.strerror or error}); generation "
+                f"{self.seq} {force} in force, the next commit tries again"
+            ) from error
+        finally:
+            self._busy.release()
+        self._body = body
+        if self._decided:
+            with contextlib.suppress(OSError):
+                forget_ours(self._filesystem, self.path)
+                self._decided = False
+        return committed
+
+    def _on_conflict(self, error: StateConflict) -> None:
+        """Return if the commit may be tried once more, else raise."""
+        raise error
+
+    def _put_in_force(self, body: Mapping[str, Any]) -> Committed:
+        before = self._on_disk()
+        # The document has gone if nothing is where something was expected.
+        renewed = before not in self._expected
+        self.seq = max(self._expected.values()) if renewed else self._expected[before]
+        if not renewed:
+            self._expected = {before: self.seq}
+        try:
+            data = encode(self.seq + 1, body)
+        except ValueError as error:
+            raise StateWriteError(f"{self.path}: invalid state, not written: {error}") from error
+        temp = self._write_temp(data)
+        try:
+            # A drive may report success and have written something else.
+            if self._filesystem.read(temp, limit=len(data) + 1) != data:
+                raise OSError(errno.EIO, "what was read back is not what was written")
+            # Syncing takes long: another program may have written meanwhile.
+            self._on_disk()
+            if self._keeps_bak and before is not None:
+                self._keep_bak()
+        except (OSError, StateError):
+            self._drop(temp)
+            raise
+        after = fingerprint(data)
+        synced = self._replace(temp, before, after)
+        self._go_on(self.seq + 1, after, keeps_bak=True)
+        return Committed(self.seq, synced, renewed)
+
+    def _go_on(self, seq: int, on_disk: bytes | None, *, keeps_bak: bool) -> None:
         """Go on from a generation.
 
         Parameters
@@ -97,30 +206,6 @@ class Writer:
         self._expected = {on_disk: seq}
         self._keeps_bak = keeps_bak
         self._foreign = False
-
-    def commit(self, body: Mapping[str, Any]) -> Committed:
-        """Put the next generation in force; see `DocumentStore.commit`. Raises OSError as well."""
-        before = self._on_disk()
-        renewed = self._settle(before)
-        try:
-            data = encode(self.seq + 1, body)
-        except ValueError as error:
-            raise StateWriteError(
-                f"{self.path}: a state that makes no sense is not written: {error}"
-            ) from error
-        temp = self._write_temp(data)
-        try:
-            if self._filesystem.read(temp, limit=len(data) + 1) != data:
-                raise OSError(errno.EIO, "what was read back is not what was written")
-            self._on_disk()
-            if self._keeps_bak and before is not None:
-                self._keep_bak()
-        except (OSError, StateError):
-            self._drop(temp)
-            raise
-        synced = self._replace(temp, before, fingerprint(data))
-        self.begin_at(self.seq + 1, fingerprint(data), keeps_bak=True)
-        return Committed(self.seq, synced, renewed)
 
     def _on_disk(self) -> bytes | None:
         """Return the fingerprint of the document; refuse if it is not the one we left there."""
@@ -137,15 +222,6 @@ class Writer:
             f"editor?); nothing is saved after generation {self.seq} until you decide which state "
             f"holds: {how_to_decide(self.path)}"
         )
-
-    def _settle(self, on_disk: bytes | None) -> bool:
-        """Say whether the document has gone; if not, it settles which generation is in force."""
-        if on_disk not in self._expected:
-            self.seq = max(self._expected.values())
-            return True
-        self.seq = self._expected[on_disk]
-        self._expected = {on_disk: self.seq}
-        return False
 
     def _write_temp(self, data: bytes) -> Path:
         if not self._has_folder:
@@ -179,11 +255,10 @@ class Writer:
 
     def _keep_bak(self) -> None:
         """Make the document the `.bak` as well; the names change, not the bytes."""
-        bak = bak_of(self.path)
-        temp = bak.with_name(f"{bak.name}.tmp")
+        temp = self._bak.with_name(f"{self._bak.name}.tmp")
         forget(self._filesystem, temp)
         keep_copy(self._filesystem, self.path, temp, limit=LIMIT)
-        self._filesystem.replace(temp, bak)
+        self._filesystem.replace(temp, self._bak)
         # Renaming one name of a file to another name of the same file does nothing, says POSIX.
         forget(self._filesystem, temp)
 

@@ -1,36 +1,32 @@
 """`DocumentStore`: the one document of a run: loaded, committed, and what a user may decide.
 
-The steps of a commit are in `writer.py`, those of loading in `loading.py`. Whoever calls has the
-run's lock (`lock.FileLock`).
+The steps of a commit are in `commit.py`, those of loading in `load.py`. The caller has the run's
+lock (`lock.FileLock`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from tradenb.errors import StateConflict, StateError, StateWriteError
-from tradenb.store.atomic import free_name, keep_copy
+from tradenb.errors import StateConflict, StateError
+from tradenb.store.aside import free_name
+from tradenb.store.codec import LIMIT, Damaged, Generation, fingerprint, seq_of
 from tradenb.store.document.commit import Committed, Writer
-from tradenb.store.document.envelope import LIMIT, Generation, decode_by_hand, seq_of
 from tradenb.store.document.load import Found, load
 from tradenb.store.document.migrations import MIGRATIONS, VERSION, Migrations
-from tradenb.store.document.read import bak_of, content, fingerprint, misplacement, read_one
+from tradenb.store.document.read import content, decode_by_hand, misplacement, read_one
 from tradenb.store.document.state_conflict import (
-    forget_ours,
     give_up_ours,
     keep_ours_aside,
     refuse_undecided,
 )
-from tradenb.store.filesystem import Filesystem
-from tradenb.store.strict_json import Damaged
+from tradenb.store.filesystem import Filesystem, keep_copy
+from tradenb.store.paths import bak_of
 
 
-class DocumentStore:
+class DocumentStore(Writer):
     """The document of one run.
 
     Parameters
@@ -55,22 +51,9 @@ class DocumentStore:
         guard: Callable[[], None] | None = None,
         migrations: Migrations = MIGRATIONS,
     ) -> None:
-        self.path = path
-        self._filesystem = filesystem
-        self._pid = os.getpid() if pid is None else pid
-        self._guard = guard
+        super().__init__(filesystem, path, pid=pid, guard=guard)
         self._migrations = migrations
-        self._writer = Writer(filesystem, path, pid=self._pid)
-        self._busy = threading.Lock()
-        self._begun = False
-        self._decided = False
-        self._body: Mapping[str, Any] | None = None
         self._unkept: Generation | None = None
-
-    @property
-    def seq(self) -> int:
-        """Number of the generation in force, 0 before the first."""
-        return self._writer.seq
 
     @property
     def unkept(self) -> Generation | None:
@@ -105,59 +88,11 @@ class DocumentStore:
         if not decided:
             self._refuse_undecided()
         found = load(self._filesystem, self.path, pid=self._pid, migrations=self._migrations)
-        self._writer.begin_at(found.seq, found.on_disk, keeps_bak=found.from_document)
+        self._go_on(found.seq, found.on_disk, keeps_bak=found.from_document)
         self._begun = True
         self._body = None if found.generation is None else found.generation.body
         self._unkept = None
         return found
-
-    def commit(self, body: Mapping[str, Any]) -> Committed:
-        """Put the next generation in force.
-
-        Parameters
-        ----------
-        body : mapping
-            The fields of `store.body.Body`, JSON-plain.
-
-        Returns
-        -------
-        Committed
-
-        Raises
-        ------
-        StateWriteError
-            When it could not be written: the generation before it is in force. May be tried again.
-        StateLocked
-            When the guard found that another process holds the run.
-        StateConflict
-            When somebody else wrote the document; refused until `keep_ours` or `take_theirs`. What
-            was in force before is kept beside it. A document that was damaged is moved aside and
-            written anew.
-        StateError
-            When nothing was loaded.
-        """
-        if not self._begun:
-            raise StateError(f"{self.path}: load() has to succeed before anything is written")
-        if not self._busy.acquire(blocking=False):
-            raise StateWriteError(f"{self.path}: the commit before this one has not ended yet")
-        try:
-            if self._guard is not None:
-                self._guard()
-            committed = self._put_in_force(body)
-        except OSError as error:
-            force = "is" if self._writer.certain else "or the one after it is"
-            raise StateWriteError(
-                f"{self.path} could not be written ({error.strerror or error}); generation "
-                f"{self.seq} {force} in force, the next commit tries again"
-            ) from error
-        finally:
-            self._busy.release()
-        self._body = body
-        if self._decided:
-            with contextlib.suppress(OSError):
-                forget_ours(self._filesystem, self.path)
-                self._decided = False
-        return committed
 
     def keep_aside(self) -> None:
         """Write what the run had beside the document that somebody else wrote, once.
@@ -231,19 +166,16 @@ class DocumentStore:
         give_up_ours(self._filesystem, self.path)
         return committed
 
-    def _put_in_force(self, body: Mapping[str, Any]) -> Committed:
-        """Commit; damage under the name of the document is moved aside, a state is not."""
-        try:
-            return self._writer.commit(body)
-        except StateConflict:
-            if self._is_damaged():
-                self._go_on_from(self.seq, "corrupt")
-                return self._writer.commit(body)._replace(renewed=True)
-            if self._body is not None:
-                self._unkept = Generation(self.seq, dict(self._body), VERSION)
-                with contextlib.suppress(OSError):  # a full disk leaves it in memory
-                    self.keep_aside()
-            raise
+    def _on_conflict(self, error: StateConflict) -> None:
+        """Move damage under the name of the document aside; a state is left where it is."""
+        if self._is_damaged():
+            self._go_on_from(self.seq, "corrupt")
+            return
+        if self._body is not None:
+            self._unkept = Generation(self.seq, dict(self._body), VERSION)
+            with contextlib.suppress(OSError):  # a full disk leaves it in memory
+                self.keep_aside()
+        raise error
 
     def _is_damaged(self) -> bool:
         """Tell whether what is under the name of the document is nobody's state."""
@@ -279,6 +211,6 @@ class DocumentStore:
             keep_copy(self._filesystem, self.path, kept, limit=LIMIT + 1)
         seq = max(seq, seq_of(document or b""), seq_of(bak or b""))
         on_disk = None if document is None else fingerprint(document)
-        self._writer.begin_at(seq, on_disk, keeps_bak=False)
+        self._go_on(seq, on_disk, keeps_bak=False)
         self._begun = True
         return kept

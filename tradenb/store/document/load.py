@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tradenb.errors import StateCorrupt, StateError
-from tradenb.store.atomic import forget, move_aside
-from tradenb.store.document.envelope import Generation, seq_of
+from tradenb.store.aside import move_aside
+from tradenb.store.codec import Generation, fingerprint, seq_of
 from tradenb.store.document.migrations import Migrations
-from tradenb.store.document.read import Reading, fingerprint, newest, read_both
-from tradenb.store.filesystem import Filesystem
+from tradenb.store.document.read import Reading, newest, read_both
+from tradenb.store.filesystem import Filesystem, forget
 
 _MOST_LEFTOVERS: Final = 10_000
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from tradenb.store.strict_json import Damaged
+from tradenb.store.codec import Damaged
 
 VERSION: Final = 1
 Migrations: TypeAlias = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]

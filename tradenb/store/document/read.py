@@ -6,16 +6,17 @@ nothing is concluded from it.
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
 from tradenb.errors import StateCorrupt, StateError, StateVersionError
-from tradenb.store.document.envelope import HEAD, LIMIT, Generation, decode
-from tradenb.store.document.migrations import MIGRATIONS, Migrations
+from tradenb.store.codec import HEAD, LIMIT, Damaged, Generation, dump, parse, unframed, unlike
+from tradenb.store.document.migrations import MIGRATIONS, VERSION, Migrations, migrated
+from tradenb.store.document.schema import problems_of
 from tradenb.store.filesystem import Filesystem
-from tradenb.store.paths import key_of
-from tradenb.store.strict_json import Damaged
+from tradenb.store.paths import bak_of, key_of
+
+Stamp = tuple[int, int, int] | None
 
 
 class Reading(NamedTuple):
@@ -32,14 +33,53 @@ class Reading(NamedTuple):
         return self.data is not None and self.generation is None
 
 
-def bak_of(path: Path) -> Path:
-    """Return the name of the generation before a document."""
-    return path.with_name(path.name + ".bak")
+def decode(data: bytes, *, migrations: Migrations = MIGRATIONS) -> Generation:
+    """Read a generation and check everything about it.
+
+    Raises
+    ------
+    Damaged
+        When it is not whole, or contradicts itself; all problems at once.
+    StateVersionError
+        When it is whole, and was written by a newer version.
+    """
+    return understood(*unframed(data), migrations)
 
 
-def fingerprint(data: bytes) -> bytes:
-    """Return what tells one content of a file from any other."""
-    return blake2b(data, digest_size=16).digest()
+def understood(
+    version: int, seq: int, body: bytes, migrations: Migrations = MIGRATIONS
+) -> Generation:
+    """Bring a whole body to the present version, and check what it says."""
+    if version > VERSION:
+        raise StateVersionError(
+            f"it was written by a newer tradenb (version {version} of the form, this one knows "
+            f"{VERSION}); update tradenb, or restore an older generation"
+        )
+    found = parse(body)
+    if not isinstance(found, dict):
+        raise Damaged(f"the body is a {type(found).__name__}, not an object")
+    found = migrated(found, version, migrations)
+    problems = problems_of(found)
+    if problems:
+        raise Damaged(problems)
+    return Generation(seq, found, version)
+
+
+def decode_by_hand(data: bytes, *, migrations: Migrations = MIGRATIONS) -> Generation:
+    """Read a generation that a person has looked at, and perhaps mended: any layout, any checksum.
+
+    Raises
+    ------
+    Damaged, StateVersionError
+        As for `decode`; only the checksum is not asked for.
+    """
+    found = parse(data)
+    if not isinstance(found, dict) or found.get("format") != "tradenb-state":
+        raise Damaged(unlike(data))
+    version, seq = found.get("v"), found.get("seq")
+    if type(version) is not int or type(seq) is not int or seq < 0:
+        raise Damaged(f"v and seq must be whole numbers, were {version!r} and {seq!r}")
+    return understood(version, seq, dump(found.get("body")), migrations)
 
 
 def content(filesystem: Filesystem, path: Path) -> bytes | None:
@@ -134,6 +174,15 @@ def read_document(filesystem: Filesystem, path: Path) -> Generation | None:
     raise StateCorrupt(
         "; ".join(f"{item.path}: {item.words}" for item in damaged), path=str(damaged[0].path)
     )
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Return what changes with a file: time, size and inode; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 class Documents:

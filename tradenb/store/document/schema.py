@@ -1,13 +1,14 @@
 """What a document says, as models: every field checked, all problems named at once.
 
 The models of signals, trades, commands and events follow from the records of the core: their fields
-and types are there, `_BOUNDS` has what a type cannot say about one field. What several fields must
-agree on is in `invariants.py`. A field of a record that has a default may be missing.
+and types are there, here is what a type cannot say. What several fields must agree on is said by
+the functions `_..._problems`, a sentence each. Signals are held against the validator of new
+signals, without the distances: these belong to rules that may have changed since.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
 
 from pydantic import (
@@ -21,14 +22,30 @@ from pydantic import (
     model_validator,
 )
 
+from tradenb.core.candidate import candidate_of
 from tradenb.core.columns import EVENT_HINTS
 from tradenb.core.lifecycle.state import REMEMBERED, Command
+from tradenb.core.lifecycle.validation import problems
+from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal, Trade
-from tradenb.core.timeframe import MINUTE
-from tradenb.store.document import invariants
-from tradenb.store.document.trade_cache import Sealed
+from tradenb.core.timeframe import DAY, MINUTE, TIMEFRAMES
+from tradenb.store.codec import USER_DIGITS, Damaged, TradeDict, parse
 
 LATEST: Final = 7_258_118_400_000  # the year 2200, ms
+_SHOWN: Final = 12
+_LONGEST: Final = 300
+
+_ANY_DISTANCE: Final = Rules(
+    slippage_percent=0.0,
+    fee_percent=0.0,
+    min_take_profit_percent=0.0,
+    min_stop_loss_percent=0.0,
+    max_stop_loss_percent=1e300,
+    max_signal_minutes=36_500 * DAY // MINUTE,
+)
+# With the market price at the entry the sides are tested on it; once is enough. A position is not
+# given up for a long note, and a note has some words more where the entry was reached at once.
+_NOT_ASKED: Final = frozenset({"market_price_outside", "id_length", "note_length"})
 
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 Id = Annotated[str, Field(min_length=1)]
@@ -38,11 +55,96 @@ Price = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 Level = Annotated[int, Field(ge=0, le=100, multiple_of=10)]
 
+# A field with a default came later: older files do not have it.
+_LATER: Final = {**Signal._field_defaults, **Trade._field_defaults}
+
 
 class Plain(BaseModel):
     """Exactly these fields, of exactly these types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _signal_problems(signal: Signal) -> list[str]:
+    """Name what the validator of new signals has against this one."""
+    found = problems(candidate_of(signal), price=signal.entry, rules=_ANY_DISTANCE)
+    return [problem.words for problem in found if problem.name not in _NOT_ASKED]
+
+
+def _held_problems(state: StateRecord) -> Iterator[str]:
+    """Name what contradicts the signal that a state holds."""
+    signal, scheduled = state.signal, state.scheduled
+    held = signal or scheduled
+    if signal is not None and scheduled is not None:
+        yield f"one signal is open ({signal.id}) and another scheduled ({scheduled.id})"
+    if (signal is None) != (state.opened_at is None):
+        yield "opened_at must be given for an open signal, and only for one"
+    if held is None:
+        return
+    if (held.symbol, held.strategy) != (state.symbol, state.strategy):
+        yield f"the signal {held.id} belongs to {held.symbol}:{held.strategy}"
+    if held.id not in state.ids:
+        yield f"ids must contain the signal's id {held.id}"
+    if held.at > (state.cursor if state.opened_at is None else state.opened_at):
+        yield f"the signal {held.id} was decided at {held.at}, after its entry or the cursor"
+    if state.done:
+        yield f"the run is done, but holds the signal {held.id}"
+
+
+def _course_problems(state: StateRecord) -> Iterator[str]:
+    """Name what cannot have come to be: cursor, milestones, commands, stopping."""
+    if state.every not in TIMEFRAMES.values():
+        yield f"every must be the length of a timeframe, was {state.every}"
+    if state.opened_at is not None and state.opened_at > state.cursor:
+        yield f"cursor must not lie before opened_at {state.opened_at}, was {state.cursor}"
+    if state.signal is None and (state.milestones.gained or state.milestones.lost):
+        yield "milestones belong to an open signal, and there is none"
+    if state.done and not state.stopping:
+        yield "done without stopping"
+    if any(a.at > b.at for a, b in zip(state.commands, state.commands[1:], strict=False)):
+        yield "commands must be in the order of time"
+
+
+def _trade_problems(state: StateRecord) -> Iterator[str]:
+    """Name the trades that cannot be those of this state, in this order."""
+    latest = 0
+    for trade in state.trades:
+        if not trade.opened_at <= trade.closed_at:
+            yield f"the trade {trade.signal_id} closed before it opened"
+        if (trade.symbol, trade.strategy) != (state.symbol, state.strategy):
+            yield f"the trade {trade.signal_id} belongs to {trade.symbol}:{trade.strategy}"
+        if trade.closed_at < latest:
+            yield f"the trade {trade.signal_id} closed before the one ahead of it"
+        latest = trade.closed_at
+    if latest > state.cursor + MINUTE:
+        yield f"a trade closed at {latest}, after the cursor {state.cursor}"
+
+
+def _body_problems(body: Body) -> Iterator[str]:
+    """Name what in a document contradicts something else in it."""
+    if (body.state.symbol, body.state.strategy) != (body.symbol, body.strategy):
+        yield f"the state belongs to {body.state.symbol}:{body.state.strategy}"
+    if body.state.cursor < body.start:
+        yield f"cursor must not lie before start {body.start}, was {body.state.cursor}"
+    if body.history_start is not None and body.history_start > body.start:
+        yield f"history_start must not lie after start {body.start}, was {body.history_start}"
+    if body.end is not None and body.end <= body.start:
+        yield f"end must lie after start {body.start}, was {body.end}"
+    seq = 0
+    for row in body.outbox:
+        if row.seq <= seq:
+            yield f"outbox: seq must rise, was {row.seq} after {seq}"
+        if (row.symbol, row.strategy) != (body.symbol, body.strategy):
+            yield f"outbox: event {row.seq} belongs to {row.symbol}:{row.strategy}"
+        seq = row.seq
+    if seq > body.last_event_seq:
+        yield f"last_event_seq must be at least {seq}, was {body.last_event_seq}"
+    try:
+        kept = body.user_state.encode("utf-8", "backslashreplace")
+        if not isinstance(parse(kept, digits=USER_DIGITS), dict):
+            yield "user_state must be a JSON object"
+    except Damaged as error:
+        yield f"user_state: {error}"
 
 
 def _refusing(*checks: Callable[[Any], Iterable[str]]) -> Any:
@@ -61,15 +163,14 @@ def _model(
     name: str,
     hints: Mapping[str, Any],
     bounds: Mapping[str, Any],
-    defaults: Mapping[str, Any],
     *checks: Callable[[Any], Iterable[str]],
 ) -> Any:
     """Make the model of a record from its annotations; a bound takes the place of one."""
-    fields = {
-        field: (bounds.get(field, hint), defaults.get(field, ...)) for field, hint in hints.items()
-    }
-    validators = {"_agrees": _refusing(*checks)} if checks else {}
     make: Any = create_model  # what it makes is known at run time only
+    validators = {"_agrees": _refusing(*checks)} if checks else {}
+    fields = {
+        field: (bounds.get(field, hint), _LATER.get(field, ...)) for field, hint in hints.items()
+    }
     return make(name, __base__=Plain, __validators__=validators, **fields)
 
 
@@ -79,42 +180,19 @@ if TYPE_CHECKING:  # what passed its model has the fields of the record
     from tradenb.core.signal import Signal as SignalRecord
     from tradenb.core.signal import Trade as TradeRecord
 else:
-    SignalRecord = _model(
-        "SignalRecord",
-        get_type_hints(Signal),
-        {"at": Close},
-        Signal._field_defaults,
-        invariants.signal_problems,
-    )
-    TradeRecord = _model(
-        "TradeRecord",
-        get_type_hints(Trade),
-        {
-            "signal_id": Id,
-            "opened_at": Close,
-            "closed_at": Close,
-            "size": Price | None,
-            **dict.fromkeys(("entry", "exit", "take_profit", "stop_loss"), Price),
-        },
-        Trade._field_defaults,
-    )
-    CommandRecord = _model("CommandRecord", get_type_hints(Command), {"at": Moment}, {})
-    EventRow = _model(
-        "EventRow",
-        EVENT_HINTS,
-        {
-            "seq": Annotated[int, Field(ge=1, lt=1 << 53)],
-            "at": Moment,
-            "wall": Moment | None,
-            "mode": Literal["backtest", "live"],
-        },
-        Signal._field_defaults,
-    )
+    SignalRecord = _model("SignalRecord", get_type_hints(Signal), {"at": Close}, _signal_problems)
+    trade_bounds = {"signal_id": Id, "opened_at": Close, "closed_at": Close, "size": Price | None}
+    trade_bounds |= dict.fromkeys(("entry", "exit", "take_profit", "stop_loss"), Price)
+    TradeRecord = _model("TradeRecord", get_type_hints(Trade), trade_bounds)
+    CommandRecord = _model("CommandRecord", get_type_hints(Command), {"at": Moment})
+    event_bounds = {"seq": Annotated[int, Field(ge=1, lt=1 << 53)], "at": Moment}
+    event_bounds |= {"wall": Moment | None, "mode": Literal["backtest", "live"]}
+    EventRow = _model("EventRow", EVENT_HINTS, event_bounds)
 
 
 def _once(record: Any, check: ValidatorFunctionWrapHandler) -> Any:
     """Check a trade when it is seen first: there may be 1,000 of them every minute."""
-    if not isinstance(record, Sealed):
+    if not isinstance(record, TradeDict):
         return check(record)
     if record.checked is None:
         record.checked = check(record)
@@ -148,9 +226,7 @@ class StateRecord(Plain):
         list[Annotated[TradeRecord, WrapValidator(_once)]], Field(max_length=REMEMBERED)
     ]
 
-    _agrees = _refusing(
-        invariants.held_problems, invariants.course_problems, invariants.trade_problems
-    )
+    _agrees = _refusing(_held_problems, _course_problems, _trade_problems)
 
 
 class Body(Plain):
@@ -158,19 +234,16 @@ class Body(Plain):
 
     Attributes
     ----------
-    account, exchange, symbol, strategy : str
     revision : int
         Of the strategy that the run started with.
     order : int
         Place of the run in its group.
     risk : list of str
-        Names of the rules that are asked; other runs that name them share the book.
+        Names of its risk rules.
     start : int
         Close time from which candles count, ms UTC.
     history_start : int or None
         Open time of the first candle of the history.
-    state : StateRecord
-    last_event_seq : int
     outbox : list of EventRow
         Events not yet confirmed in the journal.
     user_state : str
@@ -180,10 +253,9 @@ class Body(Plain):
     saved_at : int
         Wall-clock time, ms UTC.
     price : float or None
-        Market price at the cursor: for those who look on, nothing is decided by it.
+        Market price at the cursor, for display.
     end : int or None
-        Close time at which a rehearsal ends, ms UTC; None for a live run. For those who look on, as
-        well: a start brings its own.
+        Close time at which a rehearsal ends, ms UTC, for display; None for a live run.
     """
 
     account: str
@@ -204,21 +276,25 @@ class Body(Plain):
     price: Price | None = None
     end: Close | None = None
 
-    _agrees = _refusing(invariants.body_problems)
+    _agrees = _refusing(_body_problems)
 
 
-def body_problems(body: object) -> list[str]:
-    """Name everything that is wrong with the body of a document, a sentence each."""
+def problems_of(body: object) -> str:
+    """Say everything that is wrong with the body of a document; nothing if it is good."""
     try:
         Body.model_validate(body)
     except ValidationError as error:
-        return [_sentence(item) for item in error.errors(include_url=False)]
-    return []
+        found = [_sentence(item) for item in error.errors(include_url=False)]
+        more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        return "; ".join(found[:_SHOWN]) + more
+    return ""
 
 
 def _sentence(item: Any) -> str:
     where = ".".join(map(str, item["loc"]))
     words = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "value_error":
-        return f"{where}: {words}" if where else words
-    return f"{where or 'body'}: {words}, was {item['input']!r:.80}"
+    if item["type"] != "value_error":
+        words = f"{where or 'body'}: {words}, was {item['input']!r:.80}"
+    elif where:
+        words = f"{where}: {words}"
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."

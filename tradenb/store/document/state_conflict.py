@@ -11,12 +11,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from tradenb.errors import StateConflict
-from tradenb.store.atomic import forget, free_name, write_copy
-from tradenb.store.document.commit import how_to_decide
-from tradenb.store.document.envelope import encode
-from tradenb.store.filesystem import Filesystem
+from tradenb.store import codec
+from tradenb.store.aside import free_name
+from tradenb.store.document.migrations import VERSION
+from tradenb.store.filesystem import Filesystem, forget, write_copy
+from tradenb.store.paths import key_of
 
 _OURS: Final = ".ours-"
+
+
+def how_to_decide(path: Path) -> str:
+    """Say what to do about a document that two wrote."""
+    key = key_of(path)
+    name = path.name if key is None else f"{key.symbol}:{key.strategy}"
+    return (
+        f"`tradenb resolve {name}` shows both and takes one, in Python run.keep_ours() or "
+        "run.take_theirs()"
+    )
 
 
 def ours_of(filesystem: Filesystem, path: Path) -> list[Path]:
@@ -56,7 +67,7 @@ def keep_ours_aside(
         return
     temp = target.with_name(f"{path.name}.{target.name}.tmp")
     forget(filesystem, temp)
-    write_copy(filesystem, temp, encode(seq, body))
+    write_copy(filesystem, temp, codec.encode(VERSION, seq, body))
     filesystem.replace(temp, target)
     filesystem.sync_folder(path.parent)
 

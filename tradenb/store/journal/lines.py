@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from tradenb.store.codec import Damaged, parse
 from tradenb.store.filesystem import Filesystem
-from tradenb.store.strict_json import Damaged, parse
 
 CHUNK: Final = 1 << 16
 # No line is longer; a file without line ends is not read into memory as a whole.

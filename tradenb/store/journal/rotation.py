@@ -34,10 +34,13 @@ class JournalFiles:
         """Return the name of a file that is continued in a later one."""
         return self.path.with_name(f"{self.path.name}.{number}")
 
+    def all_numbered(self) -> list[Path]:
+        """Return the files that are continued in a later one, oldest first."""
+        return [self.numbered(number) for number in self.numbers()]
+
     def last_numbered(self) -> int:
         """Return the number of the last event in the numbered files, 0 if there is none."""
-        files = [self.numbered(number) for number in self.numbers()]
-        line = next(self._backwards(files), None)
+        line = next(self._backwards(self.all_numbered()), None)
         return 0 if line is None else line.seq
 
     def read(self, since_seq: int, limit: int | None) -> list[dict[str, Any]]:
@@ -70,7 +73,7 @@ class JournalFiles:
         return self._steadily(collect)
 
     def _files(self) -> list[Path]:
-        files = [self.numbered(number) for number in self.numbers()]
+        files = self.all_numbered()
         return [*files, self.path] if self._filesystem.exists(self.path) else files
 
     def _steadily(self, collect: Callable[[list[Path]], T]) -> T:

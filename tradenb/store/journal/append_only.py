@@ -1,0 +1,295 @@
+"""The files that a run only appends to: the `Journal` of its events, and its `Recording`.
+
+The document's outbox keeps an event until the journal has it on disk, so each event is offered at
+least once; what is in the journal already is left out, so each is there exactly once. The journal
+is rotated by size (`.jsonl.1` is the oldest) and all files are kept: the user decides how long, by
+moving numbered files away.
+
+The recording is what the run went through, a line each, for `tn.parity` (decision 43 in docs/adr):
+
+    [open time, open, high, low, close, volume]           a candle, before it was consumed
+    [open time, open, high, low, close, volume, as of]    one of the history, as loaded at a start
+    {"begun": ...}  {"command": ...}  {"left_out": ...}   code and rules, requests, asks left out
+
+Nothing in a run depends on it: it is no part of the commit, it is synced with the events only, and
+a torn line is skipped.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tradenb.errors import StateWriteError
+from tradenb.store.aside import free_name, set_aside
+from tradenb.store.codec import Damaged, dump, parse
+from tradenb.store.filesystem import Filesystem, make_folders, write_copy
+from tradenb.store.journal.lines import backwards, whole_lines
+from tradenb.store.journal.rotation import JournalFiles
+
+ROTATE_BYTES: Final = 8 << 20
+
+
+class Journal:
+    """The journal of one run. Reading needs no lock, appending has the run's.
+
+    Parameters
+    ----------
+    filesystem : Filesystem
+    path : Path
+        `Home.journal(key)`.
+    pid : int, optional
+        Goes into the names of quarantined files; default this process.
+    rotate_bytes : int
+        A file of this size is continued in a new one.
+    """
+
+    def __init__(
+        self,
+        filesystem: Filesystem,
+        path: Path,
+        *,
+        pid: int | None = None,
+        rotate_bytes: int = ROTATE_BYTES,
+    ) -> None:
+        self.path = path
+        self._filesystem = filesystem
+        self._files = JournalFiles(filesystem, path)
+        self._pid = os.getpid() if pid is None else pid
+        self._rotate_bytes = rotate_bytes
+        # How much of the file is on disk for certain; None where that has to be found out.
+        self._size: int | None = None
+        self._last = 0
+        # The last event before the file that grows; None where that has to be found out.
+        self._last_rotated: int | None = None
+
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Write events that are not there yet; when this returns they survive a power loss.
+
+        Parameters
+        ----------
+        rows : sequence of mapping
+            The outbox: everything that is not confirmed, with rising `seq`.
+
+        Returns
+        -------
+        int
+            How many were written.
+
+        Raises
+        ------
+        StateWriteError
+            When they could not be written; offer them again.
+        """
+        if not rows:
+            return 0
+        try:
+            return self._append(rows)
+        except OSError as error:
+            self._size = None
+            raise StateWriteError(
+                f"{self.path} could not be written ({error.strerror or error}); the events stay in "
+                "the document until it can"
+            ) from error
+
+    def set_aside(self) -> None:
+        """Move the files aside, so that a new journal begins; see `aside.set_aside`."""
+        last = self.last_seq()
+        for file in [*self._files.all_numbered(), self.path]:
+            set_aside(self._filesystem, file, f"before-{last}")
+        self._size, self._last, self._last_rotated = None, 0, 0
+
+    def read(self, since_seq: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return the events after a number, oldest first.
+
+        Parameters
+        ----------
+        since_seq : int
+        limit : int, optional
+            At most so many.
+
+        Raises
+        ------
+        OSError
+            When a file is there and cannot be read.
+        """
+        return self._files.read(since_seq, limit)
+
+    def tail(self, n: int) -> list[dict[str, Any]]:
+        """Return the last events, oldest first, without reading what is before them."""
+        return self._files.tail(n)
+
+    def last_seq(self) -> int:
+        """Return the number of the last event.
+
+        A run that begins without a document, or from an older one that a user chose, goes on
+        numbering after it.
+        """
+        found = self._files.tail(1)
+        last = int(found[0]["seq"]) if found else 0
+        if not self._filesystem.exists(self.path):
+            self._last_rotated = last
+        return last
+
+    def _append(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        size = max(_size_of(self._filesystem, self.path), 0)
+        certain = size == self._size
+        if not certain:
+            size = self._recover(rows, size)
+        elif size >= self._rotate_bytes:
+            size = self._rotate()
+        fresh = [row for row in rows if row["seq"] > self._last]
+        if not fresh:
+            return 0
+        data = _text(fresh)
+        self._size = None
+        _write(self._filesystem, self.path, data, sync=True)
+        if self._filesystem.read(self.path, limit=len(data) + 1, start=size) != data:
+            raise OSError(errno.EIO, "what was read back is not what was written")
+        if not certain or size == 0:
+            self._filesystem.sync_folder(self.path.parent)
+        self._size, self._last = size + len(data), fresh[-1]["seq"]
+        return len(fresh)
+
+    def _recover(self, rows: Sequence[Mapping[str, Any]], size: int) -> int:
+        """Cut off what may not have reached the disk whole; all that it was is in the outbox.
+
+        Lines before the outbox were confirmed. What follows the last of them was written by a
+        process that died, or by a write that failed: after a failed sync nothing about it is known.
+        """
+        make_folders(self._filesystem, self.path.parent)
+        earlier = backwards(self._filesystem, self.path) if size else iter(())
+        before = next((line for line in earlier if line.seq < rows[0]["seq"]), None)
+        end = 0 if before is None else before.end
+        if size > end:
+            self._keep_torn(end, size, rows)
+            self._filesystem.truncate(self.path, end)
+        if before is None and self._last_rotated is None:
+            self._last_rotated = self._files.last_numbered()
+        self._last = (self._last_rotated or 0) if before is None else before.seq
+        return end
+
+    def _keep_torn(self, start: int, size: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Copy what is cut off, unless it is just the beginning of what will be written again."""
+        torn = self._filesystem.read(self.path, limit=size - start, start=start)
+        if _text(rows).startswith(torn):
+            return
+        kept = self.path.with_name(f"{self.path.name}.torn-{start}-{self._pid}")
+        write_copy(self._filesystem, free_name(self._filesystem, kept), torn)
+
+    def _rotate(self) -> int:
+        self._last_rotated = None  # until it is certain that the file has its number
+        number = max(self._files.numbers(), default=0) + 1
+        self._filesystem.replace(self.path, self._files.numbered(number))
+        self._size, self._last_rotated = None, self._last
+        # Else the new file could take the name on disk before the old one has its number.
+        self._filesystem.sync_folder(self.path.parent)
+        return 0
+
+
+class Recording:
+    """The record of one run. Reading needs no lock, appending has the run's.
+
+    Parameters
+    ----------
+    filesystem : Filesystem
+    path : Path
+        `Home.lived(key)`.
+    """
+
+    def __init__(self, filesystem: Filesystem, path: Path) -> None:
+        self.path = path
+        self._filesystem = filesystem
+        # The size after the last append; None where it may end within a line.
+        self._size: int | None = None
+        self._is_named = False
+
+    def append(self, lines: Sequence[object], *, sync: bool) -> None:
+        """Write lines; with `sync` they and those before them survive a power loss.
+
+        Raises
+        ------
+        OSError
+            When they could not be written, or only in part.
+        """
+        size = _size_of(self._filesystem, self.path)
+        self._is_named = self._is_named and size >= 0
+        data = _text(lines)
+        if size != self._size and size > 0 and not self._ends_a_line(size):
+            data = b"\n" + data
+        self._size = None
+        if size < 0:
+            make_folders(self._filesystem, self.path.parent)
+        _write(self._filesystem, self.path, data, sync=sync)
+        if sync and not self._is_named:
+            self._filesystem.sync_folder(self.path.parent)
+            self._is_named = True
+        self._size = max(size, 0) + len(data)
+
+    def read(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
+        """Read the lines in order; candles that open before `since` (ms UTC) are passed over.
+
+        Raises
+        ------
+        OSError
+            When the file is there and cannot be read.
+        """
+        if not self._filesystem.exists(self.path):
+            return
+        for line, _ in whole_lines(self._filesystem, self.path):
+            if since and _is_before(line, since):
+                continue
+            try:
+                found = parse(line)
+            except Damaged:
+                continue  # torn
+            if isinstance(found, dict) or _is_candle(found):
+                yield found
+
+    def set_aside(self, ending: str) -> None:
+        """Move the file aside, so that a new one begins; see `aside.set_aside`."""
+        set_aside(self._filesystem, self.path, ending)
+        self._size, self._is_named = None, False
+
+    def _ends_a_line(self, size: int) -> bool:
+        return self._filesystem.read(self.path, limit=1, start=size - 1) == b"\n"
+
+
+def _write(filesystem: Filesystem, path: Path, data: bytes, *, sync: bool) -> None:
+    handle = filesystem.append(path)
+    try:
+        filesystem.write(handle, data)
+        if sync:
+            filesystem.sync(handle)
+    finally:
+        filesystem.close(handle)
+
+
+def _size_of(filesystem: Filesystem, path: Path) -> int:
+    """Return the size of a file, -1 if there is none."""
+    try:
+        return filesystem.size(path)
+    except FileNotFoundError:
+        return -1
+
+
+def _text(rows: Sequence[object]) -> bytes:
+    return b"".join(dump(row) + b"\n" for row in rows)
+
+
+def _is_before(line: bytes, since: int) -> bool:
+    """Tell whether a candle opens before a moment, by the beginning of its line."""
+    head = line[:24].split(b",", 1)[0]
+    return head[:1] == b"[" and head[1:].isdigit() and int(head[1:]) < since
+
+
+def _is_candle(found: object) -> bool:
+    return (
+        isinstance(found, list)
+        and len(found) in (6, 7)
+        and type(found[0]) is int
+        and all(type(value) in (int, float) for value in found[1:])
+    )
