@@ -104,7 +104,7 @@ class Bus:
         """Remove a subscriber."""
         with self._lock:
             self._subscriptions = tuple(
-                kept for kept in self._subscriptions if kept is not subscription
+                item for item in self._subscriptions if item is not subscription
             )
 
     def wants(self, channel: Channel, mode: str) -> tuple[Subscription, ...]:

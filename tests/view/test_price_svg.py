@@ -23,8 +23,8 @@ def drawn(make_candles, make_trades):
     return draw
 
 
-def legend(picture):
-    found = LEGEND.search(picture)
+def legend(chart):
+    found = LEGEND.search(chart)
     return re.findall(r"<text[^>]*>([^<]*)</text>", found[1]) if found else []
 
 
@@ -46,19 +46,19 @@ def test_an_exit_without_a_win_differs_by_its_form_as_well(drawn):
 
 
 def test_of_very_many_trades_the_newest_are_marked_and_the_picture_says_so(drawn):
-    picture = drawn([1.0] * (MARKED + 2))
-    assert picture.count('<g class="tnb-trade">') == MARKED
-    assert legend(picture)[-1] == f"the newest {MARKED} of {MARKED + 2} trades"
+    chart = drawn([1.0] * (MARKED + 2))
+    assert chart.count('<g class="tnb-trade">') == MARKED
+    assert legend(chart)[-1] == f"the newest {MARKED} of {MARKED + 2} trades"
     whole = drawn([1.0] * (MARKED + 2), marked=MARKED + 2)
     assert whole.count('<g class="tnb-trade">') == MARKED + 2
     assert "newest" not in "".join(legend(whole))
 
 
-def test_words_of_the_legend_do_not_overlap(drawn):
-    picture = drawn([1.0, -1.0] * MARKED)
-    found = LEGEND.search(picture)[1]
+def test_labels_of_the_legend_do_not_overlap(drawn):
+    chart = drawn([1.0, -1.0] * MARKED)
+    found = LEGEND.search(chart)[1]
     places = [float(x) for x in re.findall(r'<text x="([\d.]+)"', found)]
-    words = legend(picture)
-    ends = [x + 6.5 * len(text) for x, text in zip(places, words, strict=True)]
+    labels = legend(chart)
+    ends = [x + 6.5 * len(text) for x, text in zip(places, labels, strict=True)]
     assert all(end < start for end, start in zip(ends, places[1:], strict=False))
     assert ends[-1] < 760

@@ -48,13 +48,13 @@ def test_the_series_is_typed_without_trades(start):
 def test_thinning_keeps_ends_and_extremes(count, limit):
     rng = random.Random(count)
     values = [rng.gauss(0, 1) for _ in range(count)]
-    kept = thinned(values, limit)
-    assert kept == sorted(set(kept))
-    assert len(kept) <= limit
+    chosen = thinned(values, limit)
+    assert chosen == sorted(set(chosen))
+    assert len(chosen) <= limit
     if count:
-        assert {0, count - 1} <= set(kept)
-        assert min(values[i] for i in kept) == min(values)
-        assert max(values[i] for i in kept) == max(values)
+        assert {0, count - 1} <= set(chosen)
+        assert min(values[i] for i in chosen) == min(values)
+        assert max(values[i] for i in chosen) == max(values)
 
 
 def test_thinning_finds_a_spike_wherever_it_is():
