@@ -40,6 +40,7 @@ format: $(DEV)  ## mend what lint can mend by itself
 
 types: $(DEV)  ## check the types, strictly
 	$(BIN)/mypy tradenb $(wildcard tests/typing)
+	$(BIN)/python tests/typing/mutants.py
 
 floors: $(DEV)  ## check who may import whom
 	$(BIN)/lint-imports --no-logo

@@ -290,7 +290,7 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "a row of warm-ups is never broken",
-        "tradenb.core.lifecycle.machine:judged",
+        "tradenb.core.lifecycle.machine:follow_reply",
         rewritten("state = state._replace(warming=False)", "pass"),
     ),
     Mutant(

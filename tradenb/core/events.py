@@ -7,7 +7,7 @@ the events of a run and names cost twice the time.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 from tradenb.core.signal import Position, Quantity, Refused, Signal, Time
 
@@ -22,16 +22,8 @@ Kind = Literal[
     "error",
     "ping",
 ]
-KINDS: Final[tuple[Kind, ...]] = (
-    "scheduled",
-    "opened",
-    "milestone",
-    "closed",
-    "cancelled",
-    "rejected",
-    "skipped",
-    "error",
-)
+KINDS: Final[tuple[Kind, ...]] = tuple(kind for kind in get_args(Kind) if kind != "ping")
+"""The kinds that are stored; a ping only goes to its callback."""
 
 
 class Event(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.opened import flatten
@@ -69,4 +71,10 @@ def obey(state: State, candles: Candles, rules: Rules, at: int) -> Step:
 
 
 def _ends_scheduled(command: Command, signal: Signal) -> bool:
-    return command.kind != "cancel" or command.id is None or command.id == signal.id
+    match command.kind:
+        case "stop" | "flatten":
+            return True
+        case "cancel":
+            return command.id is None or command.id == signal.id
+        case _:
+            assert_never(command.kind)

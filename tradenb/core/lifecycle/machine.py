@@ -41,6 +41,8 @@ asks is arithmetic (`c % every == 0`), so it cannot be shifted by a restart.
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import event_of
@@ -55,6 +57,7 @@ from tradenb.core.lifecycle.state import (
     WARM_UP,
     Need,
     NeedCandidate,
+    NeedCandles,
     NeedClearance,
     Refusal,
     State,
@@ -122,17 +125,21 @@ def answer(state: State, need: Need, reply: object, candles: Candles, rules: Rul
     -------
     Step
     """
-    if isinstance(need, NeedCandidate):
-        # Nothing new: None as ever, or too little history once more.
-        nothing_new = WARM_UP if state.warming else None
-        if reply is nothing_new or reply is NOT_ASKED:
-            return ask_again(state, need)
-        return judged(state, need, reply, candles, rules)
-    if isinstance(need, NeedClearance):
-        if need.activation:
-            return activate(state, need, reply, candles, rules)
-        return enter(state, need, reply, candles, rules)
-    raise TypeError(f"only a candidate or a clearance can be answered, not {need!r}")
+    match need:
+        case NeedCandidate():
+            # No state change: the strategy returned None again, or is still warming up.
+            unchanged = WARM_UP if state.warming else None
+            if reply is unchanged or reply is NOT_ASKED:
+                return ask_again(state, need)
+            return follow_reply(state, need, reply, candles, rules)
+        case NeedClearance():
+            if need.activation:
+                return activate(state, need, reply, candles, rules)
+            return enter(state, need, reply, candles, rules)
+        case NeedCandles():
+            raise TypeError(f"only a candidate or a clearance can be answered, not {need!r}")
+        case _ as unknown:
+            assert_never(unknown)
 
 
 def next_ask(state: State, first: int, end: int, beyond: Need | None) -> Step:
@@ -152,7 +159,7 @@ def ask_again(state: State, need: NeedCandidate) -> Step:
     return Step(need.at, ASKS, state.moved(need.at), (), None)
 
 
-def judged(
+def follow_reply(
     state: State, need: NeedCandidate, reply: object, candles: Candles, rules: Rules
 ) -> Step:
     """Check what a strategy answered."""

@@ -12,15 +12,15 @@ from tradenb.core.signal import Trade, signal_of_trade
 
 
 class Member(Protocol):
-    """Who takes part in a book: an instance of the session, or somebody outside of it."""
+    """A member of a book: an instance of the session, or a run outside of it."""
 
     @property
     def place(self) -> float:
-        """Who comes first when two close at the same time."""
+        """The order of members that close at the same time."""
 
     @property
     def state(self) -> State:
-        """What it holds now, and what it closed."""
+        """What it holds now, and the trades it closed."""
 
 
 class Peer(NamedTuple):
@@ -65,16 +65,16 @@ class Book:
     ----------
     name : str
         Of the rule; each instance asks its own function by this name.
-    insiders : sequence of Member
+    instances : sequence of Member
         The instances of the session that name the rule.
     """
 
-    def __init__(self, name: str, insiders: Sequence[Member]) -> None:
+    def __init__(self, name: str, instances: Sequence[Member]) -> None:
         self.name = name
-        self._insiders = insiders
-        self.admit((), since=0)
+        self._instances = instances
+        self.include((), since=0)
 
-    def admit(self, peers: Sequence[Peer], *, since: int) -> None:
+    def include(self, peers: Sequence[Peer], *, since: int) -> None:
         """Make the book anew, with what others hold and closed.
 
         Parameters
@@ -86,7 +86,7 @@ class Book:
         """
         sharing = [item for item in peers if self.name in item.rules]
         self._since = since
-        self._members: Sequence[Member] = [*self._insiders, *sharing]
+        self._members: Sequence[Member] = [*self._instances, *sharing]
         closed = ((item.place, trade) for item in self._members for trade in item.state.trades)
         self._closed: list[Trade] = list(in_order_of_closing(closed))
         self._counts = Counter(map(_whose, self._closed))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.state import State
@@ -14,16 +15,11 @@ from tradenb.engine.session.vectorised import Signals
 from tradenb.engine.specs.strategy_spec import StrategySpec
 
 
+@dataclass
 class Numbering:
-    """Numbers events; in a backtest all instances share one, a live run has its own."""
+    """The last number that was given to an event; all instances of a backtest share one."""
 
-    def __init__(self, last: int = 0) -> None:
-        self.last = last
-
-    def next(self) -> int:
-        """Return the next number."""
-        self.last += 1
-        return self.last
+    last: int = 0
 
 
 class Instance:
@@ -43,11 +39,11 @@ class Instance:
     numbering : Numbering
         Counts its events.
     skipping : bool
-        The last ask was left out because it came too late: the row of such asks is unbroken.
+        The last ask was skipped, and an event says so; the next skipped ask makes no event.
     halted : bool
-        The kill switch is on: nobody is asked.
+        The kill switch is on: the strategy is not asked.
     busy : callable or None
-        Tells whether an ask that was left behind still runs; until it ends nobody is asked.
+        Tells whether an ask that took too long still runs; until it ends the strategy is not asked.
     signals : Signals or None
         The answers of a vectorised strategy.
     """
@@ -82,22 +78,8 @@ class Instance:
         self.renew(saved)
 
     def renew(self, saved: str) -> None:
-        """Make a new context with a saved user state; the old one may be in use by what hangs."""
+        """Make a new context; a function that hangs may still use the old one."""
         self.context = self._make_context(saved)
         what = f"strategy {self.spec.name}"
         function = self.signals or self.spec.function
         self.ask = Call(function, (self.context,), what, self.state.symbol, asks=True)
-
-
-def share_books(instances: Iterable[Instance]) -> None:
-    """Give the instances that name one rule one book."""
-    members: dict[str, list[Instance]] = {}
-    for instance in instances:
-        for rule in instance.spec.risk:
-            members.setdefault(rule.name, []).append(instance)
-    books: dict[str, Book] = {}
-    for instance in instances:
-        for rule in instance.spec.risk:
-            if rule.name not in books:
-                books[rule.name] = Book(rule.name, members[rule.name])
-        instance.books = tuple(books[rule.name] for rule in instance.spec.risk)

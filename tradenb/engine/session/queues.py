@@ -1,11 +1,14 @@
-"""Steps that wait and events that are noted, in the order in which they take effect."""
+"""Steps that wait, events that are noted, and callbacks, in the order of (at, phase, place).
+
+"At" is a close time, "phase" the order of things at one close, and "place" that of the instances.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tradenb.core.events import Event, numbered
 from tradenb.core.lifecycle.state import Phase, Step
@@ -17,6 +20,7 @@ _STRIDE: Final = 8
 _PLACES: Final = 1 << 20
 
 Waiting = tuple[int, Step]
+Callback = tuple[Callable[[Event], Any], Event]
 
 
 class Turn(NamedTuple):
@@ -40,8 +44,8 @@ class Schedule:
     def __bool__(self) -> bool:
         return bool(self._keys)
 
-    def wait(self, at: int, phase: int, place: int, step: Step) -> None:
-        """Let a step wait for a moment and phase."""
+    def add(self, at: int, phase: int, place: int, step: Step) -> None:
+        """Add a step for a moment and phase."""
         key = at * _PHASES + phase - 1
         waiting = self._waiting.get(key)
         if waiting is None:
@@ -66,8 +70,8 @@ class Schedule:
 class EventQueue:
     """Events that are noted as soon as they are known, and taken when they have taken effect.
 
-    Their order is that of (at, phase, place); what has all three in common stays as it was noted.
-    They get their numbers when they are taken, many at once.
+    Events of one moment, phase and place keep the order in which they were noted. Events get their
+    numbers when they are taken, many at once.
 
     Parameters
     ----------
@@ -84,12 +88,12 @@ class EventQueue:
         return bool(self._keys)
 
     def note(self, at: int, phase: int, place: int, event: Event) -> None:
-        """Keep an event until its turn comes."""
+        """Add an event."""
         self._keys.append((at * _STRIDE + phase) * _PLACES + place)
         self._events.append(event)
 
     def first(self) -> int | None:
-        """Return when the first of them takes effect."""
+        """Return the moment of the first event."""
         return min(self._keys) // (_STRIDE * _PLACES) if self._keys else None
 
     def take(self, at: int, phase: int, *, fresh_from: int) -> list[Event]:
@@ -104,9 +108,50 @@ class EventQueue:
         due, later = order[:end], order[end:]
         self._keys, self._events = [keys[i] for i in later], [events[i] for i in later]
         taken = [events[i] for i in due]
-        numbers = [
-            0 if event.kind == "ping" else instances[keys[i] % _PLACES].numbering.next()
-            for i, event in zip(due, taken, strict=True)
-        ]
+        numbers = []
+        for i, event in zip(due, taken, strict=True):
+            if event.kind == "ping":
+                numbers.append(0)
+                continue
+            numbering = instances[keys[i] % _PLACES].numbering
+            numbering.last += 1
+            numbers.append(numbering.last)
         mode = instances[0].context.mode
         return numbered(taken, numbers, fresh_from=fresh_from, mode=mode)
+
+
+class CallbackQueue:
+    """Callbacks that are due; true if any instance has a callback at all.
+
+    Parameters
+    ----------
+    instances : sequence of Instance
+    """
+
+    def __init__(self, instances: Sequence[Instance]) -> None:
+        self._instances = {(item.state.symbol, item.state.strategy): item for item in instances}
+        self._any = any(item.callbacks for item in instances)
+        self._due: list[Callback] = []
+
+    def __bool__(self) -> bool:
+        return self._any
+
+    def instance_of(self, event: Event) -> Instance:
+        """Return the instance that an event is about."""
+        return self._instances[event.symbol, event.strategy]
+
+    def add(self, events: Iterable[Event]) -> list[Event]:
+        """Add the callbacks of events; return the events without pings, which nobody else gets."""
+        kept = []
+        for event in events:
+            callback = self.instance_of(event).callbacks.get(event.kind)
+            if callback is not None:
+                self._due.append((callback, event))
+            if event.kind != "ping":
+                kept.append(event)
+        return kept
+
+    def take(self) -> list[Callback]:
+        """Return the callbacks that are due; each is returned once."""
+        due, self._due = self._due, []
+        return due

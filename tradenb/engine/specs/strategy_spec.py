@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, assert_never, get_args
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
 
+from tradenb.core.events import Kind
 from tradenb.core.risk import RiskBook
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
@@ -20,18 +21,35 @@ from tradenb.engine.history.indicators import Indicator, checked_window, nothing
 from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.errors import SpecError, UsageError
 
-CALLBACKS: Final[dict[str, str]] = {
-    "scheduled": "on_schedule",
-    "opened": "on_open",
-    "milestone": "on_milestone",
-    "closed": "on_close",
-    "cancelled": "on_cancel",
-    "ping": "on_ping",
-}
-"""Kind of event (and the waiting minute of a scheduled signal) and the callback it goes to."""
-
 _NAME_LIMIT: Final = 128
 Function = Callable[..., Any]
+
+
+def callback_name(kind: Kind) -> str | None:
+    """Return the name of the callback that events of a kind go to, if there is one."""
+    match kind:
+        case "scheduled":
+            return "on_schedule"
+        case "opened":
+            return "on_open"
+        case "milestone":
+            return "on_milestone"
+        case "closed":
+            return "on_close"
+        case "cancelled":
+            return "on_cancel"
+        case "ping":
+            return "on_ping"
+        case "rejected" | "skipped" | "error":
+            return None
+        case _:
+            assert_never(kind)
+
+
+CALLBACKS: Final[dict[str, str]] = {
+    kind: name for kind in get_args(Kind) if (name := callback_name(kind)) is not None
+}
+"""Kind of event and the name of the callback that it goes to."""
 
 
 class Strategy:

@@ -18,7 +18,7 @@ from tradenb.core.rules import Rules
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.ports import Clock, LiveSource
 from tradenb.engine.session.instance import Instance
-from tradenb.engine.session.pump import Callback
+from tradenb.engine.session.queues import Callback
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.live.loop.feed import Feed

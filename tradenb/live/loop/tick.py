@@ -144,8 +144,8 @@ class GroupTick:
         instances = [instance_of(run) for run in self._runs]
         for place, instance in enumerate(instances):
             instance.place = place
-        consult = self._find_peers if self._books is not None else None
-        session = Session(instances, defer_callbacks=True, consult=consult)
+        find_peers = self._find_peers if self._books is not None else None
+        session = Session(instances, defer_callbacks=True, find_peers=find_peers)
         age = self._notifier.clock.now() - self._newest
         fresh = age < min(run.rules.late_entry_seconds for run in self._runs) * 1000
         session.fresh_from = self._newest if fresh else self._newest + 1
