@@ -71,11 +71,17 @@ class Subscription:
 
 
 class Bus:
-    """The subscribers of one process."""
+    """The subscribers of one process.
+
+    Attributes
+    ----------
+    subscriptions : tuple of Subscription
+        In the order in which they came; replaced as a whole, so any thread may read it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._subscriptions: tuple[Subscription, ...] = ()
+        self.subscriptions: tuple[Subscription, ...] = ()
 
     def subscribe(
         self,
@@ -97,21 +103,21 @@ class Bus:
         wanted = None if kinds is None else _kinds(kinds)
         subscription = Subscription(function, channel, mode, wanted, self)
         with self._lock:
-            self._subscriptions += (subscription,)
+            self.subscriptions += (subscription,)
         return subscription
 
     def remove(self, subscription: Subscription) -> None:
         """Remove a subscriber."""
         with self._lock:
-            self._subscriptions = tuple(
-                item for item in self._subscriptions if item is not subscription
+            self.subscriptions = tuple(
+                item for item in self.subscriptions if item is not subscription
             )
 
     def wants(self, channel: Channel, mode: str) -> tuple[Subscription, ...]:
         """Return the subscribers of a channel in a mode."""
         return tuple(
             item
-            for item in self._subscriptions
+            for item in self.subscriptions
             if item.channel == channel and item.mode in (None, mode)
         )
 

@@ -22,7 +22,7 @@ from tradenb.cli.options import add_json
 from tradenb.cli.release_signals import ReleaseAsked, release_on_signals
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.errors import StateError, TradenbError, UsageError
-from tradenb.live.loop.deadline import due_after
+from tradenb.live.loop.feed import due_after
 
 if TYPE_CHECKING:
     from tradenb.core.rules import Rules
@@ -177,7 +177,7 @@ def _wait(runs: Sequence[RunRecord], *, once: bool) -> None:
     while waiting := [run for run in runs if run.status == "running"]:
         if not once:
             waiting[0].ended.wait(1.0)
-        elif all(run.history or run.error is not None for run in waiting):
+        elif all(run.last_ticks or run.error is not None for run in waiting):
             return
         else:
             time.sleep(_LOOK_EVERY_S)

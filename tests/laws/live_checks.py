@@ -100,7 +100,7 @@ class Lived:
             extra = (command.get("id"), command.get("cancel_id"))
             self.given = place + 1
             if run.status == "running":
-                record_of(run).take(Command(command["at"], command["kind"], *extra))
+                record_of(run).accept(Command(command["at"], command["kind"], *extra))
 
         return give
 

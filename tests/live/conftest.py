@@ -16,7 +16,7 @@ def own_registry(monkeypatch):
 
 @pytest.fixture
 def make_quick():
-    """Make desks with engines of their own; they are closed when the test is over."""
+    """Make registries with supervisors of their own; they are closed when the test is over."""
     made = []
 
     def make(**supervisor):

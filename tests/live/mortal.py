@@ -76,7 +76,7 @@ def live(folder: Path, announce: Callable[[int], None]) -> None:
         storage.commit(kept(number, (event(number),)))
         storage.append([event(number)])
         announce(number)
-        storage.show()
+        storage.write_views()
     storage.close()
 
 

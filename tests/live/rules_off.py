@@ -9,8 +9,9 @@ import pytest
 
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.session.pump import Session
-from tradenb.live.loop import first_state, startup, supervisor
-from tradenb.live.loop.tick import GroupTick, instance_of
+from tradenb.live.loop import first_state, scheduler, startup
+from tradenb.live.loop.tick import GroupTick
+from tradenb.live.loop.tick_member import TickMember
 from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.live.state.shared_books import SharedBooks
 from tradenb.store.document.commit import Writer
@@ -20,7 +21,7 @@ Off = Callable[[pytest.MonkeyPatch], None]
 
 
 def no_rollback_after_a_failed_commit(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(GroupTick, "_put_back", lambda self, run: None)
+    patch.setattr(TickMember, "restore", lambda self: None)
 
 
 def publish_before_commit(patch: pytest.MonkeyPatch) -> None:
@@ -28,7 +29,7 @@ def publish_before_commit(patch: pytest.MonkeyPatch) -> None:
 
     async def settle(self: Any, session: Any) -> None:
         seen = [event._replace(wall=self._notifier.clock.now()) for event in session.events]
-        await self._notifier.tell(seen)
+        await self._notifier.publish(seen)
         await right(self, session)
 
     patch.setattr(GroupTick, "_settle", settle)
@@ -47,7 +48,7 @@ def numbers_begin_anew(patch: pytest.MonkeyPatch) -> None:
 
     def begin(run: Any, checkpoint: Any, history: Any) -> None:
         right(run, checkpoint, history)
-        instance_of(run).numbering.last = 0
+        run.instance.numbering.last = 0
 
     patch.setattr(startup, "begin", begin)
 
@@ -70,10 +71,10 @@ def late_exits_at_the_latest_price(patch: pytest.MonkeyPatch) -> None:
 def cursor_not_saved(patch: pytest.MonkeyPatch) -> None:
     right = GroupTick._commit
 
-    async def commit(self: Any, run: Any, events: Any) -> bool:
-        if not events and run.committed is not None:
+    async def commit(self: Any, member: Any, events: Any) -> bool:
+        if not events and member.run.committed is not None:
             return False
-        return bool(await right(self, run, events))
+        return bool(await right(self, member, events))
 
     patch.setattr(GroupTick, "_commit", commit)
 
@@ -98,8 +99,8 @@ def outbox_not_completed_in_the_journal(patch: pytest.MonkeyPatch) -> None:
 
 
 def risk_book_not_shared(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(supervisor, "grouped", lambda runs: [[run] for run in runs])
-    patch.setattr(SharedBooks, "enter", lambda self: [])
+    patch.setattr(scheduler, "grouped", lambda runs: [[run] for run in runs])
+    patch.setattr(SharedBooks, "lock", lambda self: [])
 
 
 def command_obeyed_twice_after_a_crash(patch: pytest.MonkeyPatch) -> None:
@@ -112,8 +113,8 @@ def command_obeyed_twice_after_a_crash(patch: pytest.MonkeyPatch) -> None:
 
 
 def request_obeyed_again_and_again(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(DiskStorage, "take", lambda self, requests: None)
-    patch.setattr(DiskStorage, "done", lambda self, requests: None)
+    patch.setattr(DiskStorage, "accept", lambda self, requests: None)
+    patch.setattr(DiskStorage, "remove_requests", lambda self, requests: None)
 
 
 def milestones_not_saved(patch: pytest.MonkeyPatch) -> None:
@@ -127,16 +128,15 @@ def milestones_not_saved(patch: pytest.MonkeyPatch) -> None:
 
 
 def user_state_not_rolled_back(patch: pytest.MonkeyPatch) -> None:
-    right = GroupTick._put_back
+    right = TickMember.restore
 
-    def put_back(self: Any, run: Any) -> None:
-        before = self._befores.get(run.id)
-        if before is not None:
-            now = instance_of(run).context._saved
-            self._befores[run.id] = before._replace(user_state=now)
-        right(self, run)
+    def restore(self: Any) -> None:
+        if self.before is not None:
+            now = self.instance.context._saved
+            self.before = self.before._replace(user_state=now)
+        right(self)
 
-    patch.setattr(GroupTick, "_put_back", put_back)
+    patch.setattr(TickMember, "restore", restore)
 
 
 RULES: dict[str, Off] = {

@@ -44,11 +44,13 @@ def test_a_run_that_cannot_begin_holds_up_no_run_that_shares_its_rule(quick, gat
     source = tn.exchange(f"bad-{trouble}", now=quick.clock.now)(bad)
     shared = tn.strategy("shared", every="1m", risk=tn.risks.max_open(3, name="p"))(never)
     good = quick.start(shared, exchange=source)
-    until(lambda: record_of(good).history, "a tick")
+    until(lambda: record_of(good).last_ticks, "a tick")
     quick.start(shared, symbol="BADUSDT", exchange=source)
-    before = len(record_of(good).history)
+    ticks = record_of(good).last_ticks
+    before = len(ticks)
     until(
-        lambda: len(record_of(good).history) > before + 3, "ticks beside the one that cannot begin"
+        lambda: len(ticks) > before + 3,
+        "ticks beside the one that cannot begin",
     )
     assert good.error is None
 
@@ -103,7 +105,7 @@ def test_a_run_that_is_being_left_is_begun_anew_by_the_next_start(quick):
     assert again is not run
     assert run.status == "idle"
     assert again.status == "running"
-    until(lambda: record_of(again).history, "a tick of the new one")
+    until(lambda: record_of(again).last_ticks, "a tick of the new one")
     again.flatten()
     until(lambda: "closed" in set(again.events().kind), "the close")
 
@@ -111,7 +113,7 @@ def test_a_run_that_is_being_left_is_begun_anew_by_the_next_start(quick):
 def test_a_run_that_was_stopped_with_nothing_open_is_begun_anew_by_the_next_start(quick):
     spec = tn.strategy("calm", every="1m")(never)
     run = quick.start(spec)
-    until(lambda: record_of(run).history, "a tick")
+    until(lambda: record_of(run).last_ticks, "a tick")
     run.stop()
     again = quick.start(spec)
     assert (run.status, again.status) == ("done", "running")

@@ -52,7 +52,7 @@ def asked() -> int:
 
 def written_by_another(run):
     """Replace the document of a run, as a synchronised folder would; return when it is noticed."""
-    until(lambda: record_of(run).history and document().exists(), "a tick")
+    until(lambda: record_of(run).last_ticks and document().exists(), "a tick")
     found = read_document(DiskFilesystem(), document())
     body = {**found.body, "user_state": json.dumps({"asked": THEIRS})}
     document().write_bytes(encode(found.seq + 70, body))
@@ -78,8 +78,8 @@ def test_fault_29_it_is_said_what_decides_and_the_rest_of_the_group_goes_on(
     assert "tradenb resolve BTCUSDT:counts" in capsys.readouterr().out
     assert main(["doctor"]) == 1
     assert "tradenb resolve BTCUSDT:counts" in capsys.readouterr().out
-    ticks = len(record_of(other).history)
-    until(lambda: len(record_of(other).history) > ticks + 3, "ticks of the other run")
+    ticks = len(record_of(other).last_ticks)
+    until(lambda: len(record_of(other).last_ticks) > ticks + 3, "ticks of the other run")
     assert (other.saved, other.undecided) == (True, False)
     assert asked() == THEIRS  # nobody wrote over it
 
@@ -151,7 +151,7 @@ def test_fault_29_the_decision_outlives_the_process(quick, counts, flag, theirs,
     assert json.loads(capsys.readouterr().out)["decided"] is not None
     assert (asked() >= THEIRS) == theirs
     again = quick.start(counts)
-    until(lambda: record_of(again).history, "a tick")
+    until(lambda: record_of(again).last_ticks, "a tick")
     assert (again.saved, again.undecided) == (True, False)
     assert (asked() >= THEIRS) == theirs
     assert files(".ours-") == []
@@ -330,8 +330,8 @@ def test_another_process_sees_that_it_is_undecided(quick, counts):
 
 def test_a_damaged_document_leaves_its_run_and_the_others_within_reach(quick, counts, beside):
     run, other = quick.start(counts), quick.start(beside)
-    until(lambda: record_of(run).history and document().exists(), "a tick")
-    until(lambda: record_of(other).history, "a tick of the other")
+    until(lambda: record_of(run).last_ticks and document().exists(), "a tick")
+    until(lambda: record_of(other).last_ticks, "a tick of the other")
     other.release()
     assert other.wait(20)
     for path in (document(), find_home().document(Key("beside", "BTCUSDT"))):

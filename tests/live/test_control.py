@@ -90,9 +90,9 @@ def test_a_request_is_not_lost_when_the_state_that_obeys_it_was_not_saved(quick,
     storage = DiskStorage(home, "BTCUSDT", opens, "x", now=quick.clock.now)
     storage.open()
     send(DiskFilesystem(), home, key, "stop", wall=1)
-    found = storage.look().requests
-    storage.take(found)
-    assert storage.look().requests == []
+    found = storage.poll().requests
+    storage.accept(found)
+    assert storage.poll().requests == []
     assert len(list(home.control(key).iterdir())) == 1  # nothing was committed
     storage.close()
 

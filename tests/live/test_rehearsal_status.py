@@ -67,7 +67,7 @@ def test_a_rehearsal_that_a_start_goes_on_with_is_idle_until_it_comes_to_its_end
 
     again = rehearse(speed=None)
     assert again.wait(20)
-    assert record_of(again).history[0].at > left
+    assert record_of(again).last_ticks[0].at > left
     assert again.status == "done"
     assert statuses() == {"done"}
     handle.stop()  # twice is once

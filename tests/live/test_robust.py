@@ -13,7 +13,8 @@ from tests.sources import T0
 from tradenb.bus import bus
 from tradenb.core.rules import Rules
 from tradenb.live.live_run import record_of
-from tradenb.live.loop.deadline import due_after, longest_call
+from tradenb.live.loop.feed import due_after
+from tradenb.live.loop.tick import longest_call
 
 
 @pytest.fixture
@@ -63,21 +64,21 @@ def test_fault_60_a_strategy_that_hangs_delays_no_next_candle_and_no_other_run(q
     hangs = tn.strategy("hangs", every="1m")(lambda ctx: gate.wait() and None)
     other = tn.strategy("other", every="1m")(never)
     slow, fine = quick.start(hangs), quick.start(other, symbol="ETHUSDT")
-    until(lambda: len(record_of(fine).history) >= 2, "ticks of the other while the first hangs")
-    until(lambda: len(record_of(slow).history) >= 3, "further candles of the one that hangs")
+    until(lambda: len(record_of(fine).last_ticks) >= 2, "ticks of the other while the first hangs")
+    until(lambda: len(record_of(slow).last_ticks) >= 3, "further candles of the one that hangs")
     assert record_of(slow).instance.busy()
 
 
 def test_an_ask_may_take_until_shortly_before_the_next_candle():
     rules, clock = Rules(settle_seconds=2), Stopped(T0 + 2_001)
     assert due_after(clock.now(), rules) == T0 + 62_001
-    assert longest_call(clock, rules, sharing=1) == pytest.approx(54)
-    assert longest_call(clock, rules, sharing=3) == pytest.approx(27)
-    assert longest_call(Stopped(T0 + 62_000), rules, sharing=1) == 1
+    assert longest_call(clock, [rules]) == pytest.approx(54)
+    assert longest_call(clock, [rules] * 3) == pytest.approx(27)
+    assert longest_call(Stopped(T0 + 62_000), [rules]) == 1
     short = rules.model_copy(update={"signal_timeout_seconds": 5})
-    assert longest_call(clock, short, sharing=1) == 5
+    assert longest_call(clock, [short]) == 5
     clock.stepped = True
-    assert longest_call(clock, rules, sharing=1) == rules.signal_timeout_seconds
+    assert longest_call(clock, [rules]) == rules.signal_timeout_seconds
 
 
 class Stopped:
@@ -98,7 +99,7 @@ def test_fault_61_a_subscriber_that_hangs_is_told_nothing_until_it_returns(quick
 
     with bus.subscribe(hangs, channel="ticks"):
         run = quick.start(tn.strategy("calm", every="1m")(never))
-        until(lambda: len(record_of(run).history) >= 4, "four ticks")
+        until(lambda: len(record_of(run).last_ticks) >= 4, "four ticks")
     assert len(told) == 1
     assert "told nothing until it returns" in caplog.text
 
@@ -106,18 +107,18 @@ def test_fault_61_a_subscriber_that_hangs_is_told_nothing_until_it_returns(quick
 def test_fault_66_a_loop_that_died_is_started_again_and_says_so(make_quick, heard, caplog):
     quick = make_quick(pause_s=0.05)
     run = quick.start(tn.strategy("calm", every="1m")(never))
-    until(lambda: record_of(run).history, "a tick")
+    until(lambda: record_of(run).last_ticks, "a tick")
 
     def die():
         raise SystemExit("a defect in the loop")
 
-    quick.supervisor._loop.call_soon_threadsafe(die)
+    quick.supervisor._scheduler._loop.call_soon_threadsafe(die)
     until(lambda: any("was started again" in event.note for event in heard), "the error event")
-    before = len(record_of(run).history)
-    until(lambda: len(record_of(run).history) > before + 1, "ticks after the death")
+    before = len(record_of(run).last_ticks)
+    until(lambda: len(record_of(run).last_ticks) > before + 1, "ticks after the death")
     assert run.status == "running"
     assert run.error is None
-    closes = [tick.at for tick in record_of(run).history]
+    closes = [tick.at for tick in record_of(run).last_ticks]
     assert closes == sorted(set(closes))
 
 
@@ -136,8 +137,8 @@ def test_fault_66_an_async_strategy_that_raises_system_exit_is_an_error_event(qu
 def test_fault_69_the_watchdog_speaks_though_the_loop_itself_is_blocked(make_quick, gate, heard):
     quick = make_quick(silent_s=0.5)
     run = quick.start(tn.strategy("calm", every="1m")(never))
-    until(lambda: record_of(run).history, "a tick")
-    quick.supervisor._loop.call_soon_threadsafe(gate.wait)
+    until(lambda: record_of(run).last_ticks, "a tick")
+    quick.supervisor._scheduler._loop.call_soon_threadsafe(gate.wait)
     until(lambda: run.error, "the alarm")
     assert "no tick has finished" in str(run.error)
     until(lambda: heard, "the error event")
@@ -149,8 +150,8 @@ def test_fault_69_the_watchdog_speaks_though_the_loop_itself_is_blocked(make_qui
 def test_the_watchdog_is_silent_while_runs_tick(make_quick, heard):
     quick = make_quick(silent_s=5.0)
     run = quick.start(tn.strategy("calm", every="1m")(never))
-    until(lambda: len(record_of(run).history) >= 3, "ticks")
-    quick.supervisor._watchdog.look()
+    until(lambda: len(record_of(run).last_ticks) >= 3, "ticks")
+    quick.supervisor._watchdog.check()
     assert not heard
 
 
@@ -232,7 +233,7 @@ def test_the_report_and_the_cell_show_words_of_users_as_words(quick, tmp_path):
 
 def test_the_time_until_an_exit_is_not_spent_on_waiting(quick):
     run = quick.start(tn.strategy("calm", every="1m")(never))
-    until(lambda: record_of(run).history, "a tick")
+    until(lambda: record_of(run).last_ticks, "a tick")
     began = time.monotonic()
     quick.close()
     assert time.monotonic() - began < 2

@@ -193,7 +193,7 @@ def test_a_run_of_many_missing_minutes_says_so_in_its_cell(quick):
 
     calm = tn.strategy("calm", every="1m", history="6h")(lambda ctx: None)
     run = quick.start(calm, exchange=holey)
-    until(lambda: record_of(run).history, "a tick")
+    until(lambda: record_of(run).last_ticks, "a tick")
     assert "of all minutes" in run._repr_html_()
     assert "have no candle" in run.report()
 
@@ -206,7 +206,7 @@ def test_the_document_says_which_version_of_the_strategy_ran(quick):
     assert registry.revision("strategy", "calm") == 1
     calm = tn.strategy("calm", every="5m")(dip)
     run = quick.start(calm)
-    until(lambda: record_of(run).history, "a tick")
+    until(lambda: record_of(run).last_ticks, "a tick")
     found = read_document(DiskFilesystem(), find_home().document(Key("calm", "BTCUSDT")))
     assert found.body["revision"] == 2
 
@@ -249,7 +249,7 @@ def test_an_ended_run_is_retired_and_may_come_back(quick, capsys):
 def test_a_run_that_saves_nothing_for_minutes_is_seen_in_the_status(quick, capsys):
     calm = tn.strategy("calm", every="1m")(lambda ctx: None)
     run = quick.start(calm)
-    until(lambda: record_of(run).history, "a tick")
+    until(lambda: record_of(run).last_ticks, "a tick")
     assert main(["status"]) == 0
     assert "nothing new" not in capsys.readouterr().out
     path = find_home().document(Key("calm", "BTCUSDT"))

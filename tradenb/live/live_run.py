@@ -116,7 +116,7 @@ class LiveRun(ReportMethods):
 
     def release(self) -> None:
         """Leave the run, keeping its position; the next start resumes it."""
-        self._record.leave()
+        self._record.release()
 
     def keep_ours(self) -> None:
         """Let the state of this run hold over one that somebody else wrote, which is kept."""
@@ -166,7 +166,7 @@ class LiveRun(ReportMethods):
 
     def ticks(self) -> pd.DataFrame:
         """Return the results of the last ticks, one row each."""
-        return tick_frame([*self._record.history])
+        return tick_frame([*self._record.last_ticks])
 
     def _run_report(self, *, with_candles: bool) -> RunReport:
         from tradenb.live.status.run_report import report_of_run
@@ -188,7 +188,7 @@ class LiveRun(ReportMethods):
             raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
         id, cancel_id = label_of(id, "id"), label_of(cancel_id, "cancel_id")
         now = self._record.clock.now()
-        self._record.take(Command(at=now, kind=kind, id=id, cancel_id=cancel_id))
+        self._record.accept(Command(at=now, kind=kind, id=id, cancel_id=cancel_id))
 
     async def _until_ended(self) -> None:
         while not self._record.ended.is_set():  # noqa: ASYNC110 - it is set on another thread

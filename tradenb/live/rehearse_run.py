@@ -120,7 +120,7 @@ def _storage_of(
         or checkpoint.start != first
         or not _is_unfinished(checkpoint.state, last)
     ):
-        storage.begin_anew()
+        storage.start_over()
         checkpoint = Checkpoint(
             State(symbol=name, strategy=spec.name, every=spec.every_ms, cursor=first),
             "{}",

@@ -60,7 +60,7 @@ def accept(watch: Watch, locations: Mapping[str, Location], message: Mapping[str
         getattr(handle_of(run), kind)()  # the disk is full or gone; the run itself is here
         return "kernel"
     if run is not None:
-        run.look()
+        run.poll()
     return "kernel"
 
 

@@ -1,4 +1,4 @@
-"""A document that somebody else wrote: its run stands still until the user says which one holds.
+"""A document that another process wrote: its run pauses until the user says which one holds.
 
 It makes no ticks meanwhile, for nothing of them could be saved; the other runs of its group go on.
 """
@@ -9,7 +9,6 @@ from tradenb.engine.ports import Workers
 from tradenb.errors import StateError
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.state.recorder import Recorder
 
 
 async def decide(run: RunRecord, workers: Workers, notifier: Notifier) -> None:
@@ -22,31 +21,21 @@ async def decide(run: RunRecord, workers: Workers, notifier: Notifier) -> None:
             await workers.call(run.storage.keep_ours, seconds=None)
         elif decision == "take_theirs":
             run.checkpoint = await workers.call(run.storage.take_theirs, seconds=None)
-            _forget(run)
+            run.forget()
         else:
-            await _hear(run, workers)
+            await _poll(run, workers)
             return
     except (StateError, OSError) as error:
-        await notifier.fail(run, error)
+        await notifier.report_error(run, error)
     else:
         run.undecided, run.error, run.decision = False, None, None
         run.next_at = 0  # what closed meanwhile is fed at once
 
 
-async def _hear(run: RunRecord, workers: Workers) -> None:
-    """Let the run go if that is asked for; all else would have to be saved."""
-    asked = await workers.call(run.storage.look, seconds=None)
-    going = [request for request in asked.requests if request.command is None]
-    if going:
+async def _poll(run: RunRecord, workers: Workers) -> None:
+    """Release the run if that is asked for; all else would have to be saved."""
+    found = await workers.call(run.storage.poll, seconds=None)
+    releases = [request for request in found.requests if request.command is None]
+    if releases:
         run.releasing = True
-        await workers.call(run.storage.done, going, seconds=None)
-
-
-def _forget(run: RunRecord) -> None:
-    """Forget what a run had in memory; it begins again from what it was given."""
-    run.instance, run.feed, run.committed = None, None, None
-    run.outbox, run.callbacks, run.saved = [], [], True
-    run.recorder = Recorder(run.storage, run.spec, run.source.name, run.rules)
-    # What the user asked for meanwhile is asked of the state that holds.
-    run.commands.extendleft(reversed(run.uncommitted))
-    run.uncommitted = []
+        await workers.call(run.storage.remove_requests, releases, seconds=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ import numpy as np
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.intake import MEDIAN_WINDOW, Intake, Rows, accept
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, iso
+from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.history.windows import History
 from tradenb.engine.ports import CandleRequest, Clock, LiveSource, Workers
@@ -26,7 +26,12 @@ from tradenb.errors import CandleError, ExchangeError, MarketError
 PAGE: Final = 1_000
 CALL_S: Final = 30.0
 LOAD_S: Final = 600.0
+TOGETHER_S: Final = 5.0
 MOST_LEFT: Final = 8
+
+
+FeedKey = tuple[Any, ...]
+"""What makes two runs share a feed: source, symbol, and the rules for its candles."""
 
 
 class Feed:
@@ -70,7 +75,7 @@ class Feed:
                 self._oldest = since - span
             return self.history
 
-    async def bring(self, newest: int) -> History:
+    async def fetch(self, newest: int) -> History:
         """Have the candles up to a close time, or as many as the exchange gives.
 
         Raises
@@ -86,7 +91,13 @@ class Feed:
                 fresh = await self._ask(self.history.candles)
                 complete = fresh is not None and fresh[1].filled == 0
                 if fresh is not None and (complete or tries <= 0):
-                    self._take(*fresh)
+                    candles, found = fresh
+                    self.history.add(candles)
+                    both = (
+                        (getattr(each, name) for each in (self.intake, found))
+                        for name in Intake.__slots__
+                    )
+                    self.intake = Intake(*map(sum, both))
                 elif tries <= 0:
                     break
                 else:
@@ -162,13 +173,20 @@ class Feed:
             raise ExchangeError(words, retryable=True) from error
         return rows  # type: ignore[no-any-return]
 
-    def _take(self, fresh: Candles, intake: Intake) -> None:
-        if self.history is not None:
-            self.history.add(fresh)
-        self.intake = Intake(
-            *(getattr(self.intake, name) + getattr(intake, name) for name in Intake.__slots__)
-        )
-
     async def _pause(self, seconds: float) -> None:
         until = self._clock.now() + round(seconds * 1000)
         await self._clock.wait(asyncio.Event(), until)
+
+
+def due_after(now: int, rules: Rules) -> int:
+    """Return when the next candle can be fetched: closed and settled, ms UTC."""
+    settle = 1 + round(rules.settle_seconds * 1000)
+    return floor_to(now - settle) + MINUTE + settle
+
+
+async def gather(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait for all; not long for some of them, but as long as it takes for the first."""
+    done, _ = await asyncio.wait(tasks, timeout=TOGETHER_S)
+    if not done:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, timeout=1.0)

@@ -36,9 +36,7 @@ def ends_unbegun(run: RunRecord, command: Command | None) -> bool:
     """Tell whether a run without candles can end: it is left (None), or holds nothing to follow."""
     if command is None:
         return True
-    return command.kind == "stop" and (
-        run.checkpoint is None or run.checkpoint.state.signal is None
-    )
+    return command.kind == "stop" and run.is_empty
 
 
 def restarted(checkpoint: Checkpoint, state: State) -> Checkpoint:
@@ -54,7 +52,7 @@ def begin(run: RunRecord, checkpoint: Checkpoint, history: History) -> None:
     run.history_start = checkpoint.history_start or min(history.candles.start, checkpoint.start)
     first = _first_of_history(run, history)
     run.outbox = [*checkpoint.outbox]
-    run.published_seq = _last_told(checkpoint)
+    run.published_seq = _last_published(checkpoint)
     run.histories.put(history)
 
     closed = ClosedCandles(run.histories, run.symbol, first, windowed=True)
@@ -101,7 +99,7 @@ def _first_of_history(run: RunRecord, history: History) -> int:
     return max(first, known)
 
 
-def _last_told(checkpoint: Checkpoint) -> int:
+def _last_published(checkpoint: Checkpoint) -> int:
     """Return the number of the last event that subscribers were told for certain.
 
     What is in the outbox may or may not have been told before the process ended; the journal has

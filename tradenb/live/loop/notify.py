@@ -1,6 +1,6 @@
-"""Telling the world what a tick came to: subscribers, the log, and alarms.
+"""`Notifier`: tells subscribers and the log what came of a tick, and raises alarms.
 
-Everything told here is on disk already, or is an error. A subscriber that raises or hangs disturbs
+Everything it tells is on disk already, or is an error. A subscriber that raises or hangs disturbs
 nobody.
 """
 
@@ -25,42 +25,40 @@ from tradenb.live.loop.tick_result import Tick
 
 log = logging.getLogger("tradenb")
 
-# A subscriber has ten seconds a minute; a tick waits for him no longer than that.
+# A subscriber has ten seconds a minute; a tick waits no longer than that.
 SUBSCRIBER_S: Final = 10.0
 WINDOW_S: Final = 60.0
 SHORTEST_S: Final = 1.0
-# Subscribers get it as an event; whoever shows both shows it once.
+# Subscribers get it as an event; a program that shows both shows it once.
 _TOLD: Final = {"told": True}
 
 
 class Notifier:
-    """Makes ticks and tells the world of them; the tools are parameters."""
+    """Tells subscribers, each within a deadline; it also carries the tools of a tick."""
 
     def __init__(self, clock: Clock, workers: Workers, bus: Bus) -> None:
         self.clock = clock
         self.workers = workers
-        self._bus = bus
+        self.bus = bus
         self._mode = "rehearsal" if clock.stepped else "live"
-        self._previous: dict[str, int] = {}
         self._spent: WeakKeyDictionary[Subscription, tuple[float, float]] = WeakKeyDictionary()
         self._left: dict[Subscription, Callable[[], bool]] = {}
 
-    async def tell(self, events: Sequence[Event]) -> None:
+    async def publish(self, events: Sequence[Event]) -> None:
         """Tell the subscribers of events that are on disk."""
         for event in events:
-            for subscription in self._bus.for_event(event, self._mode):
+            for subscription in self.bus.for_event(event, self._mode):
                 await self._call(subscription, event)
 
-    async def report(self, run: RunRecord, tick: Tick | None, duration_ms: float) -> None:
+    async def publish_tick(self, run: RunRecord, tick: Tick | None, duration_ms: float) -> None:
         """Tell the result of a tick and how long it took."""
         if tick is not None:
-            run.history.append(tick)
-            for subscription in self._bus.wants("ticks", self._mode):
+            for subscription in self.bus.wants("ticks", self._mode):
                 await self._call(subscription, tick)
         now = self.clock.now()
         measured = Performance(
             timestamp=now,
-            previous_timestamp=self._previous.get(run.id),
+            previous_timestamp=run.measured_at,
             metric_type="live_tick",
             duration_ms=duration_ms,
             strategy=run.strategy,
@@ -68,24 +66,27 @@ class Notifier:
             symbol=run.symbol,
             backtest=False,
         )
-        self._previous[run.id] = now
-        for subscription in self._bus.wants("performance", self._mode):
+        run.measured_at = now
+        for subscription in self.bus.wants("performance", self._mode):
             await self._call(subscription, measured)
 
-    async def fail(self, run: RunRecord, error: BaseException) -> None:
+    async def report_error(self, run: RunRecord, error: BaseException) -> None:
         """Note what went wrong; the loop goes on."""
         run.error = error
         log.warning("%s: %s", run.id, error, extra=_TOLD)
-        await self.tell([self._event(run, error)])
+        await self.publish([self._event(run, error)])
 
     def alarm(self, run: RunRecord, error: Exception) -> None:
         """Say what went wrong without the loop, which may stand still; from any thread."""
         run.error = error
         log.error("%s: %s", run.id, error, extra=_TOLD)
         event = self._event(run, error)
-        for subscription in self._bus.for_event(event, self._mode):
+        for subscription in self.bus.for_event(event, self._mode):
             threading.Thread(
-                target=_told, args=(subscription.function, event), name="tradenb-alarm", daemon=True
+                target=_call_quietly,
+                args=(subscription.function, event),
+                name="tradenb-alarm",
+                daemon=True,
             ).start()
 
     def _event(self, run: RunRecord, error: BaseException) -> Event:
@@ -117,7 +118,7 @@ class Notifier:
             self._spent[subscription] = since, spent + self.clock.monotonic() - began
 
 
-def _told(function: Callable[[Any], Any], event: Event) -> None:
+def _call_quietly(function: Callable[[Any], Any], event: Event) -> None:
     try:
         if is_async(function):
             asyncio.run(function(event))

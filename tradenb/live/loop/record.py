@@ -62,15 +62,16 @@ class RunRecord:
         self.instance: Instance | None = None
         self.feed: Feed | None = None
         self.histories = Histories(_unknown_symbol)
-        self.history: deque[Tick] = deque(maxlen=KEPT_TICKS)
+        self.last_ticks: deque[Tick] = deque(maxlen=KEPT_TICKS)
         self.start = 0
         self.history_start = 0
         self.next_at = 0
         self.last_tick_s = 0.0
+        self.measured_at: int | None = None
         # What it is asked for.
         self.commands: deque[Command] = deque()
         self.uncommitted: list[Command] = []
-        self.asked = False
+        self.tick_now = False
         self.releasing = False
         self.undecided = False
         self.decision: Decision | None = None
@@ -95,6 +96,16 @@ class RunRecord:
         return None if self.state is None else self.state.held
 
     @property
+    def cursor(self) -> int:
+        """Newest close that it has seen, ms UTC; 0 before it has begun."""
+        return 0 if self.instance is None else self.instance.state.cursor
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it was opened with nothing to follow."""
+        return self.checkpoint is None or self.checkpoint.state.signal is None
+
+    @property
     def stopping(self) -> bool:
         """Whether a graceful stop was taken and the position is being followed to its close."""
         state = None if self.instance is None else self.instance.state
@@ -108,10 +119,10 @@ class RunRecord:
         state = None if self.instance is None else self.instance.state
         stops = any(command.kind == "stop" for command in [*self.commands])
         if state is None:
-            return stops and (self.checkpoint is None or self.checkpoint.state.signal is None)
+            return stops and self.is_empty
         return state.done or ((stops or state.stopping) and state.signal is None)
 
-    def enter(self, status: Status) -> None:
+    def set_status(self, status: Status) -> None:
         """Change the status, and let those know who wait for the end."""
         self.status = status
         if status == "running":
@@ -119,17 +130,17 @@ class RunRecord:
         else:
             self.ended.set()
 
-    def take(self, command: Command) -> None:
-        """Take a command, which is obeyed at a tick that is made now; from any thread."""
+    def accept(self, command: Command) -> None:
+        """Accept a command, which is obeyed at a tick that is made now; from any thread."""
         self.commands.append(command)
-        self.look()
+        self.poll()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Tick at once, which also looks for requests that were left as files; any thread."""
-        self.asked = True
+        self.tick_now = True
         self.wake()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Let the loop give the run back; from any thread."""
         self.releasing = True
         self.wake()
@@ -137,7 +148,16 @@ class RunRecord:
     def decide(self, decision: Decision) -> None:
         """Say which state holds after a conflict; from any thread."""
         self.decision = decision
-        self.look()
+        self.poll()
+
+    def forget(self) -> None:
+        """Forget what is in memory; the run begins again from what it was opened with."""
+        self.instance, self.feed, self.committed = None, None, None
+        self.outbox, self.callbacks, self.saved = [], [], True
+        self.recorder = Recorder(self.storage, self.spec, self.source.name, self.rules)
+        # What the user asked for meanwhile is asked of the state that holds.
+        self.commands.extendleft(reversed(self.uncommitted))
+        self.uncommitted = []
 
 
 def _unknown_symbol(symbol: str) -> Any:

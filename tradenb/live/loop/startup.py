@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 
 from tradenb.core.timeframe import floor_to
-from tradenb.engine.ports import Clock, Workers
 from tradenb.errors import StateError
-from tradenb.live.loop.feeds import Feeds
+from tradenb.live.loop.feed import TOGETHER_S, Feed, FeedKey, gather
 from tradenb.live.loop.first_state import begin, ends_unbegun, first_checkpoint, history_span
-from tradenb.live.loop.gather import TOGETHER_S, together
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import RunRecord
 
 
 class Startup:
-    """Prepares runs, each as a task of its own."""
+    """Prepares runs, each as a task of its own.
 
-    def __init__(self, clock: Clock, workers: Workers, notifier: Notifier, feeds: Feeds) -> None:
-        self._clock = clock
-        self._workers = workers
+    Parameters
+    ----------
+    notifier : Notifier
+    feeds : dict
+        The feeds of the loop: runs on one symbol of one exchange share one, and its requests.
+    """
+
+    def __init__(self, notifier: Notifier, feeds: dict[FeedKey, Feed]) -> None:
         self._notifier = notifier
+        self._clock, self._workers = notifier.clock, notifier.workers
         self._feeds = feeds
         self._preparing: dict[int, asyncio.Task[None]] = {}
 
@@ -28,10 +32,6 @@ class Startup:
         """Prepare a run no longer."""
         if id(run) in self._preparing:
             self._preparing.pop(id(run)).cancel()
-
-    def clear(self) -> None:
-        """Forget all, whose tasks ended with their loop."""
-        self._preparing = {}
 
     async def prepare(self, group: list[RunRecord]) -> None:
         """Prepare runs side by side; those that can tick wait no longer than for a candle."""
@@ -44,37 +44,52 @@ class Startup:
         if tasks and len(runs) < len(group):
             await asyncio.wait(tasks, timeout=TOGETHER_S)
         elif tasks:
-            await together(tasks)
+            await gather(tasks)
         for run in due:
             # The candles that one of them could not have may have come for another since.
-            if run.feed is None and id(run) not in self._preparing and self._feeds.has(run):
+            waits = run.feed is None and id(run) not in self._preparing
+            if waits and self._feed_of(run).history is not None:
                 await self._prepare(run)
         for run in runs:
             if run.feed is None:
-                await self._hear_unbegun(run)
+                await self._poll_unbegun(run)
 
     async def _prepare(self, run: RunRecord) -> None:
         """Fetch the history before the first tick, and make the instance."""
         try:
             checkpoint = first_checkpoint(run, floor_to(self._clock.now()))
-            cursor = checkpoint.state.cursor if run.instance is None else run.instance.state.cursor
-            feed = self._feeds.of(run)
+            cursor = checkpoint.state.cursor if run.instance is None else run.cursor
+            feed = self._feed_of(run)
             history = await feed.prepare(cursor, history_span(run, checkpoint, cursor))
             if run.instance is None:
                 begin(run, checkpoint, history)
             run.feed = feed
         except Exception as error:  # noqa: BLE001 - an exchange's; the others go on
-            await self._notifier.fail(run, error)
+            await self._notifier.report_error(run, error)
         finally:
             self._preparing.pop(id(run), None)
 
-    async def _hear_unbegun(self, run: RunRecord) -> None:
-        """Let a run go that has no candles yet, if that is asked for and leaves no position."""
+    def _feed_of(self, run: RunRecord) -> Feed:
+        """Return the feed of a run; other rules for its candles make another feed."""
+        rules = run.rules
+        key = (
+            id(run.source),
+            run.symbol,
+            rules.price_anomaly_factor,
+            rules.candle_retries,
+            rules.candle_retry_seconds,
+        )
+        if key not in self._feeds:
+            self._feeds[key] = Feed(run.source, run.symbol, rules, self._clock, self._workers)
+        return self._feeds[key]
+
+    async def _poll_unbegun(self, run: RunRecord) -> None:
+        """Release a run that has no candles yet, if that is asked for and leaves no position."""
         try:
-            asked = await self._workers.call(run.storage.look, seconds=None)
-            going = [request for request in asked.requests if ends_unbegun(run, request.command)]
-            if going or any(ends_unbegun(run, command) for command in run.commands):
+            found = await self._workers.call(run.storage.poll, seconds=None)
+            ending = [item for item in found.requests if ends_unbegun(run, item.command)]
+            if ending or any(ends_unbegun(run, command) for command in run.commands):
                 run.releasing = True
-                await self._workers.call(run.storage.done, going, seconds=None)
+                await self._workers.call(run.storage.remove_requests, ending, seconds=None)
         except (StateError, OSError) as error:
-            await self._notifier.fail(run, error)
+            await self._notifier.report_error(run, error)

@@ -1,7 +1,7 @@
-"""One pass of the live loop for runs that share risk rules.
+"""One tick of the live loop, for the runs that share risk rules.
 
 Fetch what closed since the cursors, let it happen, commit, and only then tell anybody. A tick that
-fails changes nothing: the states from before are put back and the next tick feeds the same candles
+fails changes nothing: the states from before are restored and the next tick feeds the same candles
 again.
 """
 
@@ -10,41 +10,34 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
-from tradenb.core.timeframe import MINUTE, floor_to
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import floor_to
 from tradenb.engine.call import Pump
+from tradenb.engine.ports import Clock
 from tradenb.engine.session.books import Peers
 from tradenb.engine.session.pump import Session
 from tradenb.errors import StateConflict, StateError
-from tradenb.live.loop.deadline import longest_call
-from tradenb.live.loop.feed import Feed
-from tradenb.live.loop.gather import together
+from tradenb.live.loop.feed import due_after, gather
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.loop.snapshot import (
-    Before,
-    checkpoint_of,
-    ended_if_idle,
-    instance_of,
-    killed,
-    obey,
-    remembered,
-    saved,
-    tick_of,
-)
-from tradenb.live.state.storage import Asked, Request
+from tradenb.live.loop.tick_member import TickMember
+from tradenb.live.state.storage import Requests
 
 log = logging.getLogger("tradenb")
+
+SHORTEST_CALL_S: Final = 1.0
+LARGEST_SHARE: Final = 0.9  # what is left is for the commit and for the subscribers
 
 
 class GroupTick:
     """One tick of a group: what it began with, and how far it has come.
 
-    No candle that closes after `end` is fed. Those of the group that stand still take part in its
-    books.
+    No candle that closes after `end` is fed. `undecided` are runs of the group that do not tick;
+    what they hold counts in the books.
     """
 
     def __init__(
@@ -53,112 +46,109 @@ class GroupTick:
         runs: Sequence[RunRecord],
         end: int | None = None,
         *,
-        still: Sequence[RunRecord] = (),
+        undecided: Sequence[RunRecord] = (),
     ) -> None:
         self._notifier = notifier
-        self._runs = runs
-        self._began = notifier.clock.monotonic()
-        now = floor_to(notifier.clock.now())
+        self._clock, self._workers = notifier.clock, notifier.workers
+        self._members = [
+            TickMember(run, run.instance, run.instance.state.cursor)
+            for run in runs
+            if run.instance is not None
+        ]
+        self._began = self._clock.monotonic()
+        now = floor_to(self._clock.now())
         self._newest = now if end is None else min(now, end)
-        self._requests: dict[str, list[Request]] = {}
-        self._befores: dict[str, Before] = {}
-        self._cursors = {run.id: instance_of(run).state.cursor for run in runs}
-        self._told: dict[str, list[Event]] = {run.id: [] for run in runs}
         rules = {rule.name for run in runs for rule in run.spec.risk}
         own = [(run.symbol, run.strategy) for run in runs]
-        unkept = [each for run in still if (each := run.storage.unkept) is not None]
+        unkept = [each for run in undecided if (each := run.storage.unkept) is not None]
         self._books = runs[0].storage.books(rules, own, unkept) if rules else None
 
-    async def go(self) -> None:
-        """Do all of it."""
+    async def run(self) -> None:
+        """Make the tick; whatever goes wrong is reported, and the runs go on."""
         try:
-            for run in self._runs:
-                await self._take_requests(run)
-            await self._bring()
-            session = self._session()
+            for member in self._members:
+                await self._accept_requests(member)
+            await self._fetch()
+            session = self._make_session()
             await self._drive(session, session.pump(self._newest))
-            for run in self._runs:
-                instance_of(run).state = ended_if_idle(instance_of(run).state)
+            for member in self._members:
+                if member.instance.state.commands:
+                    member.end_if_idle()
             await self._settle(session)
             await self._call_back(session)
         except BaseException as error:
-            for run in self._runs:
-                self._put_back(run)
+            for member in self._members:
+                member.restore()
             if not isinstance(error, Exception):
                 raise
-            for run in self._runs:
-                await self._notifier.fail(run, error)
+            for member in self._members:
+                await self._notifier.report_error(member.run, error)
             return
         finally:
             if self._books is not None:
-                await self._notifier.workers.call(self._books.leave, seconds=None)
-        for run in self._runs:
-            await self._report(run)
+                await self._workers.call(self._books.unlock, seconds=None)
+        for member in self._members:
+            await self._finish(member)
 
-    async def _take_requests(self, run: RunRecord) -> None:
+    async def _accept_requests(self, member: TickMember) -> None:
         """Put what the user asked for, here or in another process, into the state."""
-        instance = instance_of(run)
+        run = member.run
         while run.commands:
             run.uncommitted.append(run.commands.popleft())
-            obey(run, run.uncommitted[-1])
-        asked: Asked = await self._notifier.workers.call(run.storage.look, seconds=None)
-        found = asked.requests
-        self._requests[run.id] = found
-        for request in found:
+            member.obey(run.uncommitted[-1])
+        found: Requests = await self._workers.call(run.storage.poll, seconds=None)
+        member.requests = found.requests
+        for request in found.requests:
             if request.command is None:
                 run.releasing = True
             else:
-                obey(run, request.command)
-        run.storage.take(found)
-        instance.halted = asked.kill is not None
-        if asked.kill is not None:
-            before = instance.state
-            instance.state = killed(before, asked.kill, self._notifier.clock.now())
-            run.recorder.hear(instance.state.commands[len(before.commands) :])
-        self._befores[run.id] = remembered(instance)
+                member.obey(request.command)
+        if found.requests:
+            run.storage.accept(found.requests)
+        member.instance.halted = found.kill is not None
+        if found.kill is not None:
+            member.obey_kill_switch(found.kill, self._clock.now())
+        # Commands survive a tick that fails: they are obeyed before the first snapshot.
+        member.take_snapshot()
 
-    async def _bring(self) -> None:
-        """Have the candles of all runs; those of a slow or failing symbol are fed later."""
-        due = [run for run in self._runs if instance_of(run).state.cursor < self._newest]
-        if not due:
-            return
-        feeds = {id(feed): feed for feed in map(_feed, due)}
-        tasks = {key: asyncio.create_task(feed.bring(self._newest)) for key, feed in feeds.items()}
-        await together([*tasks.values()])
-        for run in due:
-            task = tasks[id(run.feed)]
-            if not task.done():
+    async def _fetch(self) -> None:
+        """Fetch the candles of all runs; those of a slow or failing symbol are fed later."""
+        due = [member for member in self._members if member.instance.state.cursor < self._newest]
+        feeds = {id(each.run.feed): each.run.feed for each in due if each.run.feed is not None}
+        tasks = {key: asyncio.create_task(feed.fetch(self._newest)) for key, feed in feeds.items()}
+        if len(tasks) > 1:
+            await gather([*tasks.values()])
+        for member in due:
+            task = tasks[id(member.run.feed)]
+            if len(tasks) > 1 and not task.done():
                 task.cancel()
                 continue
             try:
                 history = await task  # runs on one symbol have it both or neither
                 # Another run may have made the feed load a longer one.
-                run.histories.put(history)
-                instance_of(run).candles = history.candles
+                member.run.histories.put(history)
+                member.instance.candles = history.candles
             except Exception as error:  # noqa: BLE001 - the others go on
-                await self._notifier.fail(run, error)
+                await self._notifier.report_error(member.run, error)
             else:
-                run.error = None
+                member.run.error = None
 
-    def _session(self) -> Session:
-        instances = [instance_of(run) for run in self._runs]
+    def _make_session(self) -> Session:
+        instances = [member.instance for member in self._members]
         for place, instance in enumerate(instances):
             instance.place = place
         find_peers = self._find_peers if self._books is not None else None
         session = Session(instances, defer_callbacks=True, find_peers=find_peers)
-        age = self._notifier.clock.now() - self._newest
-        fresh = age < min(run.rules.late_entry_seconds for run in self._runs) * 1000
+        age = self._clock.now() - self._newest
+        fresh = age < min(each.run.rules.late_entry_seconds for each in self._members) * 1000
         session.fresh_from = self._newest if fresh else self._newest + 1
-        for run in self._runs:
-            run.recorder.miss(instance_of(run), session.fresh_from, self._newest)
+        for member in self._members:
+            recorder = member.run.recorder
+            recorder.note_skipped(member.instance, session.fresh_from, self._newest)
         return session
 
     async def _drive(self, session: Session, pump: Pump) -> None:
-        """Call the functions that a pump asks for, each with a deadline.
-
-        What has happened is committed before a strategy is asked: a strategy that hangs delays no
-        exit, its own or another's.
-        """
+        """Call the functions that a pump asks for, each with a deadline."""
         failure: Exception | None = None
         reply: Any = None
         while True:
@@ -168,148 +158,141 @@ class GroupTick:
                 return
             failure, reply = None, None
             if call.asks:
+                # What has happened is committed before a strategy is asked: one that hangs must
+                # delay no exit, its own or another's.
                 session.settle()
                 if session.events:
                     await self._settle(session)
-            seconds = self._deadline()
+            seconds = longest_call(self._clock, [member.run.rules for member in self._members])
             try:
-                reply = await self._notifier.workers.call(
-                    call.function, *call.args, seconds=seconds
-                )
+                reply = await self._workers.call(call.function, *call.args, seconds=seconds)
             except Exception as error:  # noqa: BLE001 - the user's code; goes to the pump
                 failure = error
 
-    def _deadline(self) -> float:
-        clock, sharing = self._notifier.clock, len(self._runs)
-        return min(longest_call(clock, run.rules, sharing=sharing) for run in self._runs)
-
     def _find_peers(self) -> Peers:
         """Say who else takes part in the books; from here to the commit their rules are locked."""
-        peers = [] if self._books is None else self._books.enter()
-        places = [run.place for run in self._runs]
-        peers = [item._replace(place=_among(places, item.place)) for item in peers]
-        members = [(item.rules, item.start) for item in peers if not item.state.done]
-        members += [(tuple(rule.name for rule in run.spec.risk), run.start) for run in self._runs]
+        peers = [] if self._books is None else self._books.lock()
+        runs = [member.run for member in self._members]
+        # Instances count from 0 in their session: a peer stands between two of them, at a half.
+        peers = [
+            peer._replace(place=sum(run.place < peer.place for run in runs) - 0.5) for peer in peers
+        ]
+        started = [(peer.rules, peer.start) for peer in peers if not peer.state.done]
+        started += [(tuple(rule.name for rule in run.spec.risk), run.start) for run in runs]
         since: dict[str, int] = {}
-        for rules, start in members:
+        for rules, start in started:
             since |= {name: min(start, since.get(name, start)) for name in rules}
         return Peers(tuple(peers), since)
 
     async def _settle(self, session: Session) -> None:
         """Commit what has happened, and then tell of it."""
         events, session.events = session.events, []
-        before = {run.id: run.committed for run in self._runs}
+        sharing = [] if self._books is None else [member.run for member in self._members]
+        before = [_in_books(run.committed) for run in sharing]
         committed = []
         try:
-            for run in self._runs:
-                if await self._commit(run, [event for event in events if _is_of(event, run)]):
-                    committed.append(run)  # noqa: PERF401 - as far as it came
+            for member in self._members:
+                if await self._commit(member, [each for each in events if member.owns(each)]):
+                    committed.append(member)  # noqa: PERF401 - as far as it came
         finally:
+            # Other processes wait for the rules; they see what was committed, published or not.
             if self._books is not None:
-                await self._notifier.workers.call(self._books.leave, seconds=None)
+                await self._workers.call(self._books.unlock, seconds=None)
             callbacks = session.take_callbacks()
-            for run in committed:
-                run.callbacks += [item for item in callbacks if _is_of(item[1], run)]
-                await self._announce(run)
-        sharing = [run for run in self._runs if run.spec.risk]
-        if any(_moved(before[run.id], run.committed) for run in sharing):
-            await self._show_books()
+            for member in committed:
+                member.run.callbacks += [each for each in callbacks if member.owns(each[1])]
+                await self._publish(member)
+        if before != [_in_books(run.committed) for run in sharing]:
+            await self._write_book_views()
 
-    async def _call_back(self, session: Session) -> None:
-        """Call the callbacks of what is on disk, those of a tick that failed since as well."""
-        for run in self._runs:
-            due, run.callbacks = run.callbacks, []
-            await self._drive(session, session.call_back(due))
-        await self._settle(session)
-
-    async def _show_books(self) -> None:
-        """Write the views of the books that runs of the group take part in."""
-        if self._books is None:
-            return
-        generations = [run.storage.generation for run in self._runs if run.committed is not None]
-        try:
-            await self._notifier.workers.call(self._books.show, generations, seconds=None)
-        except (StateError, OSError) as error:
-            log.warning("%s", error)
-
-    async def _commit(self, run: RunRecord, events: list[Event]) -> bool:
-        """Put the new state on disk; tell whether there was something to tell."""
-        instance = instance_of(run)
-        same = instance.state is run.committed and not events and not run.outbox
-        # What was asked for is taken once it is on disk; else it would be asked of the next holder.
-        if same and not self._requests.get(run.id):
+    async def _commit(self, member: TickMember, events: list[Event]) -> bool:
+        """Put the new state on disk; tell whether it survives a power loss, and may be told."""
+        run, state = member.run, member.instance.state
+        # Requests are committed though nothing else changed: their files go only once the document
+        # names them, else the next holder of the run would be asked again.
+        if state is run.committed and not (events or run.outbox or member.requests):
             return False
-        wall = self._notifier.clock.now()
+        wall = self._clock.now()
+        # What the journal has not confirmed stays in the document, in front of what is new: a crash
+        # between document and journal loses no event.
         outbox = [*run.outbox, *(event._replace(wall=wall) for event in events)]
-        checkpoint, since = checkpoint_of(run, outbox), self._cursors[run.id]
         try:
-            synced = await self._notifier.workers.call(saved, run, checkpoint, since, seconds=None)
+            synced = await self._workers.call(member.save, member.checkpoint(outbox), seconds=None)
         except StateConflict as error:
             run.error, run.saved, run.undecided = error, False, True
             raise
-        run.outbox, run.committed, run.saved = outbox, instance.state, True
+        run.outbox, run.committed, run.saved = outbox, state, True
         run.uncommitted = []
-        self._befores[run.id] = remembered(instance)
-        requests = self._requests.pop(run.id, [])
+        # From here on a failure of this tick goes back to what is on disk, and not behind it.
+        member.take_snapshot()
+        requests, member.requests = member.requests, []
         if requests:
-            await self._notifier.workers.call(run.storage.done, requests, seconds=None)
+            await self._workers.call(run.storage.remove_requests, requests, seconds=None)
         return bool(synced)
 
-    async def _announce(self, run: RunRecord) -> None:
+    async def _publish(self, member: TickMember) -> None:
         """Bring the events to the journal, the subscribers and the views."""
+        run = member.run
         fresh = [event for event in run.outbox if event.seq > run.published_seq]
-        self._told[run.id] += fresh
-        try:
-            await self._notifier.workers.call(run.storage.append, run.outbox, seconds=None)
-            run.outbox = []
-        except (StateError, OSError) as error:
-            # They are in the document, which keeps them until the journal has them.
-            await self._notifier.fail(run, error)
+        member.published += fresh
+        if run.outbox:
+            try:
+                await self._workers.call(run.storage.append, run.outbox, seconds=None)
+                run.outbox = []
+            except (StateError, OSError) as error:
+                # They are in the document, which keeps them until the journal has them.
+                await self._notifier.report_error(run, error)
         if fresh:
             run.published_seq = fresh[-1].seq
-            await self._notifier.tell(fresh)
-        await self._notifier.workers.call(run.storage.show, seconds=None)
+            if self._notifier.bus.subscriptions:
+                await self._notifier.publish(fresh)
+        await self._workers.call(run.storage.write_views, seconds=None)
 
-    async def _report(self, run: RunRecord) -> None:
-        fed = (instance_of(run).state.cursor - self._cursors[run.id]) // MINUTE
-        duration = (self._notifier.clock.monotonic() - self._began) * 1000
-        wall = self._notifier.clock.now()
-        tick = tick_of(run, self._told[run.id], wall, duration, fed) if fed > 0 else None
-        await self._notifier.report(run, tick, duration)
+    async def _call_back(self, session: Session) -> None:
+        """Call the callbacks of what is on disk, those of a tick that failed since as well."""
+        for member in self._members:
+            due, member.run.callbacks = member.run.callbacks, []
+            await self._drive(session, session.call_back(due))
+        await self._settle(session)
 
-    def _put_back(self, run: RunRecord) -> None:
-        before = self._befores.get(run.id)
-        if before is None:
-            return  # nothing has happened to it yet
-        instance = instance_of(run)
-        if instance.state is not before.state:
-            run.saved = False
-        instance.state = before.state
-        instance.numbering.last = before.last_seq
-        instance.asks_lost = before.asks_lost
-        instance.skipping = before.skipping
-        instance.renew(before.user_state)
+    async def _write_book_views(self) -> None:
+        """Write the views of the books that runs of the group take part in."""
+        if self._books is None:
+            return
+        runs = [member.run for member in self._members]
+        generations = [run.storage.generation for run in runs if run.committed is not None]
+        try:
+            await self._workers.call(self._books.write_views, generations, seconds=None)
+        except (StateError, OSError) as error:
+            log.warning("%s", error)
 
-
-def _among(places: Sequence[int], place: float) -> float:
-    """Return where somebody with a place stands among instances that are counted from 0."""
-    return sum(other < place for other in places) - 0.5
-
-
-def _moved(before: State | None, after: State | None) -> bool:
-    """Tell whether what a risk book shows of a run has changed."""
-    if before is None or after is None:
-        return before is not after
-    return (before.signal, before.opened_at) != (after.signal, after.opened_at) or (
-        before.trades is not after.trades
-    )
+    async def _finish(self, member: TickMember) -> None:
+        """Keep the result of the tick, and tell it to those who subscribed to ticks."""
+        run = member.run
+        duration_ms = (self._clock.monotonic() - self._began) * 1000
+        tick = member.result(self._clock.now(), duration_ms)
+        if tick is not None:
+            run.last_ticks.append(tick)
+        if self._notifier.bus.subscriptions:
+            await self._notifier.publish_tick(run, tick, duration_ms)
+        else:
+            run.measured_at = self._clock.now()
 
 
-def _feed(run: RunRecord) -> Feed:
-    if run.feed is None:
-        raise RuntimeError(f"{run.id} has not been prepared")
-    return run.feed
+def longest_call(clock: Clock, group: Sequence[Rules]) -> float:
+    """Return the deadline of a call, seconds: a function that hangs must not delay the next candle.
+
+    Decision 13 in docs/adr. Where several runs share a group, one call may take half of the time
+    that is left, so that the others are asked as well.
+    """
+    limit = min(rules.signal_timeout_seconds for rules in group)
+    if clock.stepped:
+        return limit  # time does not pass while a tick of a rehearsal is under way
+    now = clock.now()
+    left = LARGEST_SHARE * (min(due_after(now, rules) for rules in group) - now) / 1000
+    return min(limit, max(SHORTEST_CALL_S, left if len(group) == 1 else left / 2))
 
 
-def _is_of(event: Event, run: RunRecord) -> bool:
-    return (event.symbol, event.strategy) == (run.symbol, run.strategy)
+def _in_books(state: State | None) -> object:
+    """Return what risk books show of a run."""
+    return None if state is None else (state.signal, state.opened_at, state.trades)

@@ -29,6 +29,8 @@ class Watchdog:
         Told of a run and what is wrong with it, once until it ticks again.
     monotonic : callable
         Seconds that never go back.
+    ended : Event
+        Set when there is nothing more to look at.
     silent_s : float
         How long no tick may finish; while a run loads its history `LOADING_S` more.
     """
@@ -39,36 +41,33 @@ class Watchdog:
         alarm: Callable[[RunRecord, Exception], None],
         monotonic: Callable[[], float],
         *,
+        ended: threading.Event,
         silent_s: float = SILENT_S,
     ) -> None:
         self._runs = runs
         self._alarm = alarm
         self._monotonic = monotonic
         self._silent_s = silent_s
-        self._ended = threading.Event()
-        self._told: dict[str, float] = {}
+        self._ended = ended
+        self._reported: dict[str, float] = {}
 
     def start(self) -> None:
         """Begin to look."""
         threading.Thread(target=self._serve, name="tradenb-watchdog", daemon=True).start()
 
-    def stop(self) -> None:
-        """Look no longer."""
-        self._ended.set()
-
-    def look(self) -> None:
+    def check(self) -> None:
         """Look once."""
         now = self._monotonic()
         for run in self._runs():
             allowed = self._silent_s + (LOADING_S if run.instance is None else 0.0)
             silent = now - run.last_tick_s
-            if silent >= allowed and self._told.get(run.id) != run.last_tick_s:
-                self._told[run.id] = run.last_tick_s
+            if silent >= allowed and self._reported.get(run.id) != run.last_tick_s:
+                self._reported[run.id] = run.last_tick_s
                 self._alarm(run, TradenbError(_words(silent)))
 
     def _serve(self) -> None:
         while not self._ended.wait(self._silent_s / _LOOKS):
-            self.look()
+            self.check()
 
 
 def _words(silent: float) -> str:

@@ -33,25 +33,18 @@ class ThreadWorkers:
         if is_async(function):
             task = asyncio.ensure_future(_guarded(function, args))
             return await _within(seconds, task, lambda: not task.done())
-        returned = threading.Event()
-        future = self._on_thread(function, args, returned)
+        loop, returned = asyncio.get_running_loop(), threading.Event()
+        future: asyncio.Future[Any] = loop.create_future()
+        worker = self._idle.pop() if self._idle else _Worker()
+        worker.jobs.put(lambda: self._work(loop, future, worker, returned, lambda: function(*args)))
         return await _within(seconds, future, lambda: not returned.is_set())
 
     def close(self) -> None:
         """End the threads that have nothing to do; the others end with their function."""
         while self._idle:
-            self._idle.pop().end()
+            self._idle.pop().jobs.put(None)
 
-    def _on_thread(
-        self, function: Callable[..., Any], args: tuple[Any, ...], returned: threading.Event
-    ) -> asyncio.Future[Any]:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        worker = self._idle.pop() if self._idle else _Worker()
-        worker.work(lambda: self._done(loop, future, worker, returned, lambda: function(*args)))
-        return future
-
-    def _done(
+    def _work(
         self,
         loop: asyncio.AbstractEventLoop,
         future: asyncio.Future[Any],
@@ -62,13 +55,15 @@ class ThreadWorkers:
         result, error = None, None
         try:
             result = job()
-        except BaseException as raised:  # noqa: BLE001 - handed to the one who waits
+        except BaseException as raised:  # noqa: BLE001 - handed to the caller
             error = raised
+        # Set on this thread, not on the loop: whether a call that was left behind still runs can be
+        # seen although its loop is blocked, or gone.
         returned.set()
         try:
             loop.call_soon_threadsafe(self._settle, future, worker, result, error)
         except RuntimeError:
-            worker.end()  # the loop is closed; nobody waits
+            worker.jobs.put(None)  # the loop is closed, and with it the call
 
     def _settle(
         self,
@@ -77,9 +72,10 @@ class ThreadWorkers:
         result: object,
         error: BaseException | None,
     ) -> None:
+        # A worker is idle only once the loop knows: between job and here no other call may get it.
         self._idle.append(worker)
         if future.done():
-            return
+            return  # the deadline was over, and the call was left behind
         if error is None:
             future.set_result(result)
         else:
@@ -87,22 +83,14 @@ class ThreadWorkers:
 
 
 class _Worker:
-    """One daemon thread with a queue of length one."""
+    """One daemon thread; None ends it after the jobs that were put before."""
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         threading.Thread(target=self._serve, name="tradenb-worker", daemon=True).start()
 
-    def work(self, job: Callable[[], None]) -> None:
-        """Do a job."""
-        self._jobs.put(job)
-
-    def end(self) -> None:
-        """End the thread after its job."""
-        self._jobs.put(None)
-
     def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self.jobs.get()) is not None:
             job()
 
 

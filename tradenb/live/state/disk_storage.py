@@ -14,7 +14,7 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, StateLocked
 from tradenb.live.state.control_requests import as_request
 from tradenb.live.state.shared_books import PeerCache, SharedBooks
-from tradenb.live.state.storage import Asked, Checkpoint, Decision, Request
+from tradenb.live.state.storage import Checkpoint, Decision, Request, Requests
 from tradenb.store import control
 from tradenb.store.codec import Generation, TradeDicts
 from tradenb.store.document.document_store import DocumentStore
@@ -180,7 +180,7 @@ class DiskStorage:
         """Read that record, without the candles that open before a moment."""
         return self._lived.read(since)
 
-    def show(self) -> None:
+    def write_views(self) -> None:
         """Write the views of the last commit; they are never read as truth."""
         state = self._body["state"]
         shown = (state["signal"], state["scheduled"], state["milestones"])
@@ -193,7 +193,7 @@ class DiskStorage:
         except StateError as error:
             log.warning("%s", error)
 
-    def look(self) -> Asked:
+    def poll(self) -> Requests:
         """Return what is asked for from outside, in order.
 
         Raises
@@ -223,7 +223,7 @@ class DiskStorage:
         known = {*self._taken, *(item.request.id for item in pointless)}
         fresh = [item for item in received.waiting if item.request.id not in known]
         now = self.now()
-        return Asked([as_request(item, now) for item in fresh], self._kill)
+        return Requests([as_request(item, now) for item in fresh], self._kill)
 
     def last_seq(self) -> int:
         """Return the number of the last event in the journal; numbers go on after it.
@@ -239,23 +239,23 @@ class DiskStorage:
             words = f"{self._journal.path} cannot be read ({error.strerror or error})"
             raise StateError(f"{words}; mend the disk and start again") from error
 
-    def begin_anew(self) -> None:
+    def start_over(self) -> None:
         """Set the journal aside: what happens from now on is another story."""
         last = self.last_seq()
         self._journal.set_aside()
         self._lived.set_aside(f"before-{last}")
 
-    def is_asked(self) -> bool:
+    def has_requests(self) -> bool:
         """Tell whether requests wait, or the kill switch was turned since the last look."""
         if control.kill_switch(self._filesystem, self._kill_file) != self._kill:
             return True
         return control.is_waiting(self._filesystem, self._requests)
 
-    def take(self, requests: Sequence[Request]) -> None:
+    def accept(self, requests: Sequence[Request]) -> None:
         """Note that requests are obeyed by the state that is committed next."""
         self._taken = [*self._taken, *(item.token.request.id for item in requests)][-_REMEMBERED:]
 
-    def done(self, requests: Sequence[Request]) -> None:
+    def remove_requests(self, requests: Sequence[Request]) -> None:
         """Remove requests that are in the document now."""
         control.remove(self._filesystem, [item.token for item in requests])
 
@@ -268,7 +268,7 @@ class DiskStorage:
         """Bring the views up to date, and give the lock back."""
         self._shown = None
         if self._body:
-            self.show()
+            self.write_views()
         self._lock.release()
 
     def _acquire(self) -> None:

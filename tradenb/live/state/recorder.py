@@ -52,11 +52,11 @@ class Recorder:
         self._unsynced = 0
         self._failed = False
 
-    def hear(self, commands: Iterable[Command]) -> None:
+    def note_commands(self, commands: Iterable[Command]) -> None:
         """Hear what the run was asked for."""
         self._heard += [{"command": asdict(command)} for command in commands]
 
-    def miss(self, instance: Instance, fresh_from: int, newest: int) -> None:
+    def note_skipped(self, instance: Instance, fresh_from: int, newest: int) -> None:
         """Hear from when on asks are made in this tick, as of `newest` at the latest."""
         first = instance.state.cursor + MINUTE
         last = newest if instance.halted else floor_to(fresh_from - 1)
@@ -64,7 +64,7 @@ class Recorder:
             why = "halted" if instance.halted else "late"
             self._heard.append({"left_out": [first, last], "why": why})
 
-    def note(self, seen: Candles, checkpoint: Checkpoint, since: int) -> None:
+    def write(self, seen: Candles, checkpoint: Checkpoint, since: int) -> None:
         """Write down what a run was given up to the cursor that is committed next.
 
         Parameters

@@ -91,7 +91,7 @@ class SharedBooks:
         self._locks: ExitStack | None = None
         self._times_left = 0
 
-    def enter(self) -> list[Peer]:
+    def lock(self) -> list[Peer]:
         """Lock the rules, unless they are, and read who else takes part in their books.
 
         Returns
@@ -121,7 +121,7 @@ class SharedBooks:
                     self._locks = locks.pop_all()
         return sorted(found, key=lambda item: item.place)
 
-    def leave(self) -> None:
+    def unlock(self) -> None:
         """Unlock the rules, also for who is still on the way in; leaving twice is leaving once."""
         with self._guard:
             locks, self._locks = self._locks, None
@@ -129,7 +129,7 @@ class SharedBooks:
         if locks is not None:
             locks.close()
 
-    def show(self, own: Sequence[Generation]) -> None:
+    def write_views(self, own: Sequence[Generation]) -> None:
         """Write the views of the rules; `own` are the documents of the group.
 
         Raises

@@ -59,7 +59,7 @@ class Request(NamedTuple):
     token: Any
 
 
-class Asked(NamedTuple):
+class Requests(NamedTuple):
     """What is asked for from outside.
 
     Attributes
@@ -81,13 +81,13 @@ Decision = Literal["keep_ours", "take_theirs"]
 class Books(Protocol):
     """The risk books of a group, as far as they are on disk."""
 
-    def enter(self) -> list[Peer]:
+    def lock(self) -> list[Peer]:
         """Lock the rules, unless they are, and read who else takes part in their books."""
 
-    def leave(self) -> None:
+    def unlock(self) -> None:
         """Unlock the rules."""
 
-    def show(self, own: Sequence[Generation]) -> None:
+    def write_views(self, own: Sequence[Generation]) -> None:
         """Write the views of the rules; `own` are the documents of the group."""
 
 
@@ -160,10 +160,10 @@ class Storage(Protocol):
     def recording(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
         """Read that record, without the candles that open before a moment, ms UTC."""
 
-    def show(self) -> None:
+    def write_views(self) -> None:
         """Write the views of the last commit."""
 
-    def look(self) -> Asked:
+    def poll(self) -> Requests:
         """Return what is asked for from outside, in order.
 
         Raises
@@ -175,13 +175,13 @@ class Storage(Protocol):
     def last_seq(self) -> int:
         """Return the number of the last event in the journal; numbers go on after it."""
 
-    def is_asked(self) -> bool:
+    def has_requests(self) -> bool:
         """Tell whether requests wait, or the kill switch was turned since the last look."""
 
-    def take(self, requests: Sequence[Request]) -> None:
+    def accept(self, requests: Sequence[Request]) -> None:
         """Note that requests are obeyed by the state that is committed next."""
 
-    def done(self, requests: Sequence[Request]) -> None:
+    def remove_requests(self, requests: Sequence[Request]) -> None:
         """Remove requests that are in the document now."""
 
     def events(self, limit: int | None = None) -> list[Event]:

@@ -142,8 +142,8 @@ class RunStatus:
 def status_of_run(run: RunRecord) -> RunStatus:
     """Return how a run of this process is; reads memory only."""
     mode = mode_of(run.storage.home)
-    ticks = len(run.history)
-    latest = list(islice(run.history, max(0, ticks - LATEST_TICKS), None))
+    ticks = len(run.last_ticks)
+    latest = list(islice(run.last_ticks, max(0, ticks - LATEST_TICKS), None))
     error = "" if run.error is None else str(run.error) or repr(run.error)
     late = ((tick.wall - tick.at) / 1000 for tick in latest if tick.candles == 1)
     return RunStatus(

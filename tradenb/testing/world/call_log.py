@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tradenb.live.state.disk_storage import DiskStorage
-from tradenb.live.state.storage import Asked, Checkpoint
+from tradenb.live.state.storage import Checkpoint, Requests
 
 
 class CallLog:
@@ -77,10 +77,10 @@ class WatchedStorage(DiskStorage):
         self._log.opened(checkpoint)
         return checkpoint
 
-    def look(self) -> Asked:
+    def poll(self) -> Requests:
         """Read the requests, as a tick does first."""
         self._log.tick_began()
-        return super().look()
+        return super().poll()
 
     def commit(self, checkpoint: Checkpoint) -> bool:
         """Commit, and log it."""

@@ -31,7 +31,7 @@ from tradenb.testing.world.fake_exchange import FakeExchange
 from tradenb.testing.world.inline_workers import InlineWorkers
 
 _FAR: Final = 1 << 60
-LOOK_S: Final = 20.0
+POLL_S: Final = 20.0
 Wanted = tuple[str, StrategySpec]
 
 
@@ -139,7 +139,7 @@ class Process:
         self.world = world
         self.workers = InlineWorkers()
         self.supervisor = _ThreadlessSupervisor(
-            world.clock, self.workers, world.bus, end=_FAR, look_s=LOOK_S
+            world.clock, self.workers, world.bus, end=_FAR, poll_s=POLL_S
         )
         self.runs: list[LiveRun] = []
         try:

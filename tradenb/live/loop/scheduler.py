@@ -1,0 +1,213 @@
+"""`Scheduler`: which runs tick when, on one event loop.
+
+It looks which runs are due, groups those that share a risk rule, and lets each group tick as a
+task; a group that is slow delays no other. It ends with its loop, and the next loop has its own:
+nothing of a loop that died is left in the way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from tradenb.errors import StateError, TradenbError
+from tradenb.live.loop.conflict import decide
+from tradenb.live.loop.feed import Feed, FeedKey, due_after
+from tradenb.live.loop.notify import Notifier
+from tradenb.live.loop.record import RunRecord
+from tradenb.live.loop.startup import Startup
+from tradenb.live.loop.tick import GroupTick
+
+log = logging.getLogger("tradenb")
+
+LONGEST_BEAT_MS: Final = 60_000
+# How long past its end a rehearsal tries to save its last state.
+UNSAVED_MS: Final = 600_000
+
+
+class Scheduler:
+    """Lets runs tick.
+
+    Parameters
+    ----------
+    notifier : Notifier
+    runs : list of RunRecord
+        Those that are scheduled; another thread may append to it.
+    closing : Event
+        Set when the loop is to end with its last run.
+    end : int, optional
+        Close time after which nothing comes any more, ms UTC; the loop ends when all runs have.
+    poll_s : float
+        How often it is looked whether another process asks for something.
+    """
+
+    def __init__(
+        self,
+        notifier: Notifier,
+        runs: list[RunRecord],
+        closing: threading.Event,
+        *,
+        end: int | None,
+        poll_s: float,
+    ) -> None:
+        self._notifier = notifier
+        self._clock, self._workers = notifier.clock, notifier.workers
+        self._runs = runs
+        self._closing = closing
+        self._end = end
+        self._poll_s = poll_s
+        self._woken = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._feeds: dict[FeedKey, Feed] = {}
+        self._startup = Startup(notifier, self._feeds)
+
+    def wake(self) -> None:
+        """Look again which runs are due; from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # closed meanwhile
+                self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def run(self, died: BaseException | None = None) -> None:
+        """Schedule until there is nothing more to come; `died` ended the loop before this one."""
+        self._loop = asyncio.get_running_loop()
+        for run in self._runs:
+            run.feed = None  # it belongs to the loop before
+        tasks = [asyncio.create_task(self._poll_requests(), name="requests")]
+        if died is not None:
+            tasks.append(asyncio.create_task(self._report_death(died), name="death"))
+        try:
+            while True:
+                # Cleared before it is looked: whoever wakes from here on is seen by the wait.
+                self._woken.clear()
+                self._release_ended()
+                if not self._runs and (self._closing.is_set() or self._end is not None):
+                    return
+                self._start_ticks()
+                await self._clock.wait(self._woken, self._next_wake())
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _report_death(self, died: BaseException) -> None:
+        error = TradenbError(f"the live loop died of {died!r:.200} and was started again")
+        error.__cause__ = died
+        for run in [*self._runs]:
+            await self._notifier.report_error(run, error)
+
+    async def _poll_requests(self) -> None:
+        """Look again and again whether another process asks for something, and let the run tick."""
+        while True:
+            await asyncio.sleep(self._poll_s)
+            for run in [*self._runs]:
+                with contextlib.suppress(OSError, StateError):
+                    run.tick_now = await self._workers.call(run.storage.has_requests, seconds=None)
+                if run.tick_now:
+                    self._woken.set()
+
+    def _start_ticks(self) -> None:
+        now = self._clock.now()
+        for group in grouped(self._runs):
+            # Runs that share a rule never tick apart, not even when only one of them is due: what
+            # one opens must be in the book that the next is asked with.
+            if any(run.id in self._busy for run in group):
+                continue
+            if any(_is_due(run, now) for run in group):
+                task = asyncio.create_task(self._tick(group))
+                for run in group:
+                    run.tick_now = False
+                    self._busy[run.id] = task
+
+    async def _tick(self, group: list[RunRecord]) -> None:
+        """Make one tick of a group and say when the next is due."""
+        try:
+            for run in group:
+                if run.undecided:
+                    await decide(run, self._workers, self._notifier)
+            decided = [run for run in group if not run.undecided]
+            if any(run.feed is None for run in decided):
+                await self._startup.prepare(decided)
+            ready = [run for run in decided if run.feed is not None]
+            if ready:
+                undecided = [run for run in group if run.undecided]
+                await GroupTick(self._notifier, ready, self._end, undecided=undecided).run()
+        except Exception as error:
+            log.exception("a tick failed")
+            for run in group:
+                run.error = error
+        finally:
+            for run in group:
+                run.next_at = self._next_at(run)
+                run.last_tick_s = self._clock.monotonic()
+                self._busy.pop(run.id, None)
+            self._woken.set()
+
+    def _release_ended(self) -> None:
+        """Give back the runs that have ended or are to be released, unless they tick just now."""
+        for run in self._runs:
+            if run.id in self._busy:
+                continue
+            # A state that is not on disk has not ended: the next tick tries to save it again.
+            done = run.instance is not None and run.instance.state.done and run.saved
+            over = self._end is not None and (
+                run.cursor >= self._end or self._clock.now() >= self._end + UNSAVED_MS
+            )
+            if done or over or run.releasing:
+                self._busy[run.id] = asyncio.create_task(self._release(run, done=done))
+
+    async def _release(self, run: RunRecord, *, done: bool) -> None:
+        """Bring the files of a run in order, and give its lock back."""
+        try:
+            await self._workers.call(run.storage.close, seconds=None)
+        except Exception:
+            log.exception("%s: its files could not be brought in order", run.id)
+        if run.feed is None:
+            self._startup.forget(run)
+        self._runs.remove(run)
+        del self._busy[run.id]
+        followed = {id(each.feed) for each in self._runs}
+        for key in [key for key, feed in self._feeds.items() if id(feed) not in followed]:
+            del self._feeds[key]
+        completed = self._end is not None and run.cursor >= self._end and run.saved
+        run.set_status("done" if done or completed else "idle")
+        self._woken.set()
+
+    def _next_at(self, run: RunRecord) -> int:
+        """Return when a run is due: after the next minute has closed and settled, ms UTC.
+
+        Shorter waits keep their beat: how long a tick takes is no part of the wait for the next.
+        """
+        now, tick_ms = self._clock.now(), run.rules.tick_ms
+        late = now - run.next_at
+        since = late % tick_ms if 0 <= late < LONGEST_BEAT_MS else 0
+        return min(now + tick_ms - since, due_after(now, run.rules))
+
+    def _next_wake(self) -> int | None:
+        """Return when to look again; None while a stepped clock must not move."""
+        if self._busy and self._clock.stepped:
+            return None
+        due = [run.next_at for run in self._runs if run.id not in self._busy]
+        return min(due, default=None)
+
+
+def grouped(runs: Iterable[RunRecord]) -> list[list[RunRecord]]:
+    """Put runs that share a risk rule under one home together, in the order of their places."""
+    groups: list[tuple[set[tuple[Path, str]], list[RunRecord]]] = []
+    for run in runs:
+        names = {(run.storage.home, rule.name) for rule in run.spec.risk}
+        sharing = [group for group in groups if group[0] & names]
+        groups = [group for group in groups if group not in sharing]
+        members = [member for _, group in sharing for member in group]
+        groups.append((names.union(*(group[0] for group in sharing)), [*members, run]))
+    return [sorted(members, key=lambda run: run.place) for _, members in groups]
+
+
+def _is_due(run: RunRecord, now: int) -> bool:
+    ahead = run.next_at - now
+    # Further ahead than any wait: the wall clock was put back meanwhile.
+    return ahead <= 0 or ahead > run.rules.tick_ms or run.tick_now

@@ -1,0 +1,157 @@
+"""`TickMember`: one run during one tick, from what it was before to what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tradenb.core.events import Event
+from tradenb.core.lifecycle.commands import give, stop
+from tradenb.core.lifecycle.state import Command, State
+from tradenb.core.prices import market_price
+from tradenb.core.timeframe import MINUTE, floor_to
+from tradenb.engine.context import saved_state
+from tradenb.engine.session.instance import Instance
+from tradenb.live.loop.record import RunRecord
+from tradenb.live.loop.tick_result import Tick
+from tradenb.live.state.storage import Checkpoint, Request
+
+
+class Snapshot(NamedTuple):
+    """What an instance was, to be restored if what follows fails."""
+
+    state: State
+    user_state: str
+    last_seq: int
+    asks_lost: int
+    skipping: bool
+
+
+@dataclass(eq=False)
+class TickMember:
+    """One run in a tick of its group.
+
+    Attributes
+    ----------
+    run : RunRecord
+    instance : Instance
+        Its part of the session.
+    cursor : int
+        Newest close that it had seen when the tick began, ms UTC.
+    requests : list of Request
+        What other processes asked for; their files stay until the answer is on disk.
+    published : list of Event
+        What came of the tick.
+    before : Snapshot or None
+        What is restored if the tick fails; None until it was asked to do anything.
+    """
+
+    run: RunRecord
+    instance: Instance
+    cursor: int
+    requests: list[Request] = field(default_factory=list)
+    published: list[Event] = field(default_factory=list)
+    before: Snapshot | None = None
+
+    def obey(self, command: Command) -> None:
+        """Take a command; a stop ends an idle run at once, if no earlier candle is to be fed."""
+        state = self.instance.state
+        at_once = command.kind == "stop" and state.cursor >= floor_to(command.at)
+        self.instance.state = stop(state, command.at) if at_once else give(state, command)
+        self.run.recorder.note_commands((command,))
+
+    def obey_kill_switch(self, kind: str, now: int) -> None:
+        """Cancel a scheduled entry; "flatten" closes an open position as well."""
+        state = self.instance.state
+        closes = state.is_open and kind == "flatten"
+        if state.commands or not (state.is_scheduled or closes):
+            return
+        command = Command(at=now, kind="cancel" if state.is_scheduled else "flatten")
+        self.instance.state = give(state, command)
+        self.run.recorder.note_commands(self.instance.state.commands)
+
+    def end_if_idle(self) -> None:
+        """End a run that was stopped and has nothing open, now that the candles before are fed."""
+        state = self.instance.state
+        stops = [command.at for command in state.commands if command.kind == "stop"]
+        if stops and state.signal is None and not state.done:
+            self.instance.state = stop(state, stops[0])
+
+    def take_snapshot(self) -> None:
+        """Remember what the run is now."""
+        instance = self.instance
+        self.before = Snapshot(
+            instance.state,
+            saved_state(instance.context),
+            instance.numbering.last,
+            instance.asks_lost,
+            instance.skipping,
+        )
+
+    def restore(self) -> None:
+        """Put back what was remembered last, if anything was."""
+        before, instance = self.before, self.instance
+        if before is None:
+            return
+        if instance.state is not before.state:
+            self.run.saved = False
+        instance.state = before.state
+        instance.numbering.last = before.last_seq
+        instance.asks_lost = before.asks_lost
+        instance.skipping = before.skipping
+        instance.renew(before.user_state)
+
+    def checkpoint(self, outbox: Sequence[Event]) -> Checkpoint:
+        """Return what the document should remember of the run now."""
+        return Checkpoint(
+            state=self.instance.state,
+            user_state=saved_state(self.instance.context),
+            last_seq=self.instance.numbering.last,
+            start=self.run.start,
+            history_start=self.run.history_start,
+            outbox=tuple(outbox),
+            place=self.run.place,
+            price=self._price(),
+        )
+
+    def save(self, checkpoint: Checkpoint) -> bool:
+        """Commit; what the run went through is written down first. Tell whether it is synced."""
+        self.run.recorder.write(self.instance.candles, checkpoint, self.cursor)
+        return self.run.storage.commit(checkpoint)
+
+    def result(self, wall: int, duration_ms: float) -> Tick | None:
+        """Say what the tick came to; None if it fed no candle."""
+        run, state = self.run, self.instance.state
+        price = self._price()
+        if state.cursor <= self.cursor or price is None:
+            return None
+        action = "idle"
+        if state.signal is not None:
+            action = "active" if state.is_open else "scheduled"
+        for event in self.published:
+            if event.kind in ("opened", "closed", "cancelled"):
+                action = event.kind
+        return Tick(
+            at=state.cursor,
+            wall=wall,
+            symbol=run.symbol,
+            strategy=run.strategy,
+            action=action,
+            price=price,
+            signal_id=None if state.signal is None else state.signal.id,
+            duration_ms=duration_ms,
+            candles=(state.cursor - self.cursor) // MINUTE,
+        )
+
+    def owns(self, event: Event) -> bool:
+        """Tell whether an event is one of this run."""
+        return (event.symbol, event.strategy) == (self.run.symbol, self.run.strategy)
+
+    def _price(self) -> float | None:
+        """Return the market price at the cursor; None where no candle was fed yet."""
+        candles = self.instance.candles
+        row = candles.index(self.instance.state.cursor)
+        if not 0 <= row < len(candles):
+            return None
+        return market_price(candles, row, self.run.rules)
