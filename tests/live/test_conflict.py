@@ -313,7 +313,7 @@ def test_a_document_that_has_gone_leaves_ours_to_be_decided_on(quick, counts, ca
     for path in document().parent.iterdir():
         if path.name.endswith((".json", ".bak")):
             path.unlink()
-    assert "somebody else wrote its state" in tn.live.list()["last_error"].iloc[-1]
+    assert "another program wrote its state" in tn.live.list()["last_error"].iloc[-1]
     assert main(["resolve", "BTCUSDT:counts", "--take-theirs"]) == 1
     assert "there is no other state" in capsys.readouterr().err
     assert main(["resolve", "BTCUSDT:counts", "--keep-ours"]) == 0
@@ -324,8 +324,8 @@ def test_another_process_sees_that_it_is_undecided(quick, counts):
     run = quick.start(counts)
     written_by_another(run)
     (handle,) = tn.live.attach()
-    assert "somebody else wrote its state" in handle._repr_html_()
-    assert "somebody else wrote its state" in handle.report()
+    assert "another program wrote its state" in handle._repr_html_()
+    assert "another program wrote its state" in handle.report()
 
 
 def test_a_damaged_document_leaves_its_run_and_the_others_within_reach(quick, counts, beside):

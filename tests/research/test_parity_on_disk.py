@@ -98,7 +98,7 @@ class Restarted:
 
     @property
     def path(self):
-        return self.world.home.lived(Key("moving", "BTCUSDT"))
+        return self.world.home.recording(Key("moving", "BTCUSDT"))
 
 
 def other(rows, *places):
@@ -186,7 +186,7 @@ def test_asks_left_out_over_many_ticks_and_what_the_kill_switch_did_are_known():
 def test_a_rehearsal_of_a_process_that_was_killed_is_compared_from_here(tmp_path):
     key, home = Key("moving", "BTCUSDT"), find_home().rehearsal
     with child(bot(tmp_path / "rehearsal.py", LINES)) as dying:
-        record = Recording(DiskFilesystem(), home.lived(key))
+        record = Recording(DiskFilesystem(), home.recording(key))
         until(lambda: sum(1 for _ in record.read()) > 300 or dying.process.poll(), "progress", 60)
         assert dying.process.poll() is None, dying.words
         dying.process.send_signal(signal.SIGKILL)
@@ -206,7 +206,7 @@ def test_a_rehearsal_of_a_process_that_was_killed_is_compared_from_here(tmp_path
     changed = tn.parity(handle, strategy=moving(never=True), exchange=exchange_of(ROWS))
     assert set(changed.causes) == {"code changed"}
     assert changed.notes == []
-    path = home.lived(key)
+    path = home.recording(key)
     version = f'"python":"{platform.python_version()}"'
     path.write_text(path.read_text().replace(version, '"python":"3.9.1"'))
     (note,) = tn.parity(handle, strategy=moving(never=True), exchange=exchange_of(ROWS)).notes

@@ -50,10 +50,10 @@ def test_all_is_well():
 
 def test_what_a_run_went_through_is_known():
     disk = home_of_two_ticks()
-    Recording(disk, HOME.lived(KEY)).append([[T0, 1.0, 1.0, 1.0, 1.0, 0.0]], sync=True)
+    Recording(disk, HOME.recording(KEY)).append([[T0, 1.0, 1.0, 1.0, 1.0, 0.0]], sync=True)
     verdict, words = verdicts(disk)["lived/dip/BTCUSDT.jsonl"]
     assert verdict in GOOD
-    assert words.endswith("bytes of what the run went through, for tn.parity")
+    assert words.endswith("bytes recorded for tn.parity")
 
 
 def test_everything_that_can_be_wrong_is_said():

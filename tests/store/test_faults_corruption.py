@@ -148,7 +148,7 @@ def test_accepting_keeps_what_was_in_force_and_numbers_after_it():
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (None, "is not there"),
+        (None, "does not exist"),
         (b"nothing", "not JSON"),
         (b"[]", "not a document"),
         (b'{"format":"tradenb-state","v":"1","seq":1}', "whole numbers"),

@@ -31,7 +31,7 @@ def test_fault_29_a_document_that_somebody_else_wrote_is_not_written_over():
     disk.plant(DOCUMENT, theirs)
     before = disk.files()
     for _ in range(2):
-        with pytest.raises(StateError, match="somebody else wrote it") as caught:
+        with pytest.raises(StateError, match="another program wrote it") as caught:
             store.commit(body(3))
         assert not caught.value.retryable
     files = {path: data for path, data in disk.files().items() if ".tmp" not in path.name}
@@ -40,7 +40,7 @@ def test_fault_29_a_document_that_somebody_else_wrote_is_not_written_over():
     assert decode(files.pop(ours)).body == body(2)
     assert files == before
     disk.plant(DOCUMENT, before[BAK])
-    with pytest.raises(StateError, match="somebody else"):
+    with pytest.raises(StateError, match="another program"):
         store.commit(body(3))
 
 
@@ -74,7 +74,7 @@ def test_fault_29_the_user_may_let_theirs_win():
 
 
 @pytest.mark.parametrize("decision", ["keep_ours", "take_theirs"])
-def test_fault_29_whoever_dies_while_it_is_decided_decides_again(decision):
+def test_fault_29_a_crash_while_it_is_decided_leaves_the_decision_open(decision):
     """A crash at any step leaves it undecided, or decided; both states are on disk either way."""
     ends = set()
     for at in range(60):

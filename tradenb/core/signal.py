@@ -1,8 +1,9 @@
 """The records of a signal and of a trade; each field is written down here, once.
 
 Documents, journal, views and frames follow from the annotations (`core.columns`,
-`engine.serialise`, `store.document.schema`). A new field takes a default, so that files without it
-are still read; which files it touches is said in CONTRIBUTING.
+`engine.serialise`, `store.document.schema`). A new field of a signal touches five files: this one,
+`candidate.py`, `events.py` (a property), `columns.py` (a name) and `lifecycle/validation.py`. It
+takes a default, so that files without it are still read.
 """
 
 from __future__ import annotations

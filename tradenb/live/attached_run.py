@@ -129,7 +129,7 @@ class AttachedRun(ReportMethods):
 
     def lived(self) -> Iterator[list[Any] | dict[str, Any]]:
         """Read the record of what it went through; for `tn.parity`."""
-        return Recording(self._disk, self._files.home.lived(self._files.key)).read()
+        return Recording(self._disk, self._files.home.recording(self._files.key)).read()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nobody runs it, at most `timeout` seconds; tell whether that came."""

@@ -176,7 +176,9 @@ class LiveRun(ReportMethods):
 
     def _decide(self, decision: Decision) -> None:
         if not self.undecided:
-            raise StateError(f"{self.id}: nobody else wrote its state; there is nothing to decide")
+            raise StateError(
+                f"{self.id}: no other program wrote its state; there is nothing to decide"
+            )
         self._record.decide(decision)
 
     def _command(

@@ -43,7 +43,7 @@ class Request(Plain):
     wall : int
         When it was given, ms UTC.
     kind : {"stop", "flatten", "cancel", "release", "keep_ours", "take_theirs"}
-        The last two decide which state holds when somebody else wrote the document.
+        The last two decide which state holds when another program wrote the document.
     strategy, symbol : str
     signal_id, cancel_id : str or None
         Only for cancel: the signal meant (None is whatever is scheduled), and the words that come
@@ -67,7 +67,7 @@ class Waiting(NamedTuple):
 
 
 class Received(NamedTuple):
-    """The requests that wait, in order, and what was no request: where it is now, and why."""
+    """The requests that wait, in order, and files that are not requests: where, and why."""
 
     waiting: tuple[Waiting, ...]
     refused: tuple[tuple[Path, str], ...]
@@ -103,7 +103,7 @@ def send(
     Raises
     ------
     UsageError
-        When the request makes no sense.
+        When the request is not valid.
     StateWriteError
         When it could not be written.
     """
@@ -120,7 +120,7 @@ def send(
             cancel_id=cancel_id,
         )
     except ValidationError as error:
-        raise UsageError(f"this is no request: {error}") from error
+        raise UsageError(f"not a valid request: {error}") from error
     path = _path(home, request)
     temp = path.with_name(f".{path.name}.tmp")
     try:
@@ -226,5 +226,5 @@ def _read(filesystem: Filesystem, path: Path, key: Key) -> Request:
     except ValidationError as error:
         raise Damaged(str(error)) from error
     if (request.strategy, request.symbol) != key:
-        raise Damaged(f"it is for {request.symbol}:{request.strategy}")
+        raise Damaged(f"it belongs to {request.symbol}:{request.strategy}")
     return request

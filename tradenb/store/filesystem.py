@@ -116,7 +116,7 @@ class DiskFilesystem:
         while rest:
             written = os.write(handle, rest)
             if written <= 0:
-                raise OSError(errno.EIO, "the disk took nothing")
+                raise OSError(errno.EIO, "the disk accepted no data")
             rest = rest[written:]
 
     def sync(self, handle: int) -> None:

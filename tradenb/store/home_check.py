@@ -1,4 +1,4 @@
-"""Every file under a home, looked at and not touched: for the log at start, and for doctor."""
+"""Checks of every file under a home; nothing is changed: for the log at start, and for doctor."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Finding(NamedTuple):
 
 
 def check_home(filesystem: Filesystem, home: Home) -> list[Finding]:
-    """Look at every file of a home; nothing is changed.
+    """Check every file of a home; nothing is changed.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def check_home(filesystem: Filesystem, home: Home) -> list[Finding]:
     for path in _files(filesystem, home.data, depth=0):
         if len(found) == _MOST:
             break
-        finding, generation = _look(filesystem, home, path)
+        finding, generation = _check(filesystem, home, path)
         found.append(finding)
         if generation is not None and path.name.endswith(".json"):
             documents.append(generation)
@@ -95,27 +95,29 @@ def _files(filesystem: Filesystem, folder: Path, *, depth: int) -> Iterator[Path
             yield folder / name
 
 
-def _look(filesystem: Filesystem, home: Home, path: Path) -> tuple[Finding, Generation | None]:
+def _check(filesystem: Filesystem, home: Home, path: Path) -> tuple[Finding, Generation | None]:
     kind = next(iter(path.relative_to(home.data).parts), "")  # none: `data` cannot be listed
     try:
         if kind == "state":
-            return _look_at_state(filesystem, path)
-        return _look_at_rest(filesystem, home, path, kind), None
+            return _check_state(filesystem, path)
+        return _check_other(filesystem, home, path, kind), None
     except StateVersionError as error:
         return Finding(path, "newer", str(error)), None
     except (OSError, StateError) as error:
         return Finding(path, "unreadable", str(error)), None
 
 
-def _look_at_state(filesystem: Filesystem, path: Path) -> tuple[Finding, Generation | None]:
+def _check_state(filesystem: Filesystem, path: Path) -> tuple[Finding, Generation | None]:
     name = path.name
     if name.endswith(".lock"):
         return Finding(path, "ok", f"last locked by {holder_of(filesystem, path)}"), None
     if name.endswith(".tmp"):
-        return Finding(path, "leftover", "of a writer that died; swept at the next start"), None
+        return Finding(
+            path, "leftover", "left by a writer that died; removed at the next start"
+        ), None
     document = path.with_name(name.split(".json", 1)[0] + ".json")
     if key_of(document) is None or ".json" not in name:
-        return Finding(path, "unknown", "none of tradenb's files"), None
+        return Finding(path, "unknown", "not a file of tradenb"), None
     reading = read_one(filesystem, path, of=document, migrations=MIGRATIONS)
     kept = name not in (document.name, f"{document.name}.bak")
     if reading.generation is None:
@@ -125,30 +127,30 @@ def _look_at_state(filesystem: Filesystem, path: Path) -> tuple[Finding, Generat
     return Finding(path, "kept" if kept else "ok", words), reading.generation
 
 
-def _look_at_rest(filesystem: Filesystem, home: Home, path: Path, kind: str) -> Finding:
+def _check_other(filesystem: Filesystem, home: Home, path: Path, kind: str) -> Finding:
     size = filesystem.size(path)
     if path == home.kill:
         return Finding(path, "ok", f"the kill switch is on: {kill_switch(filesystem, home.kill)}")
     if path.name.endswith(".tmp"):
-        return Finding(path, "leftover", "of a writer that died")
+        return Finding(path, "leftover", "left by a writer that died")
     if kind == "journal" and (".jsonl.torn-" in path.name):
         return Finding(path, "kept", f"{size} bytes cut off after a crash")
     if kind == "lived":
-        return Finding(path, "ok", f"{size} bytes of what the run went through, for tn.parity")
+        return Finding(path, "ok", f"{size} bytes recorded for tn.parity")
     if kind == "journal":
-        return _look_at_journal(filesystem, path, size)
+        return _check_journal(filesystem, path, size)
     if kind in ("signal", "schedule", "partial", "risk", "control"):
         return Finding(path, "kept" if ".refused-" in path.name else "ok", f"{size} bytes")
-    return Finding(path, "unknown", "none of tradenb's files")
+    return Finding(path, "unknown", "not a file of tradenb")
 
 
-def _look_at_journal(filesystem: Filesystem, path: Path, size: int) -> Finding:
+def _check_journal(filesystem: Filesystem, path: Path, size: int) -> Finding:
     if decoded(path.name.split(".jsonl", 1)[0], "symbol") is None:
-        return Finding(path, "unknown", "none of tradenb's files")
+        return Finding(path, "unknown", "not a file of tradenb")
     last = next(backwards(filesystem, path), None)
     if last is None:
-        return Finding(path, "damaged" if size else "ok", f"{size} bytes without an event")
+        return Finding(path, "damaged" if size else "ok", f"{size} bytes and no event")
     if last.end < size:
-        words = f"up to event {last.seq}, then {size - last.end} bytes that are none"
-        return Finding(path, "damaged", f"{words}; mended at the next event")
+        words = f"up to event {last.seq}, then {size - last.end} bytes that are not events"
+        return Finding(path, "damaged", f"{words}; repaired at the next event")
     return Finding(path, "ok", f"up to event {last.seq}")

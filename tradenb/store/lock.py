@@ -1,7 +1,8 @@
 """Who may write: locks of the operating system, freed when their holder dies, however it dies.
 
-The text in a lock file is only for the message of whoever comes second. A child made by fork shares
-the lock and would keep it alive, so the handles are closed in the child. Decision 5 in docs/adr.
+The text in a lock file is only for the error message of the next process that wants it. A child
+made by fork shares the lock and would keep it alive, so the handles are closed in the child.
+Decision 5 in docs/adr.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class FileLock:
             When the lock file cannot be made, or the file system has no locks.
         """
         if self.held:
-            raise StateLocked(f"{self._what} is locked by this object already", pid=os.getpid())
+            raise StateLocked(f"{self._what} is already locked by this object", pid=os.getpid())
         try:
             self._handle = self._lock()
         except BlockingIOError:
@@ -144,7 +145,7 @@ class FileLock:
             if self._filesystem.same(handle, self.path):
                 return handle
             self._filesystem.unlock(handle)  # its folder was deleted meanwhile
-        raise OSError("its folder disappears again and again")
+        raise OSError("its folder keeps disappearing")
 
     def _sign(self) -> None:
         """Write who holds the lock; a disk that refuses changes nothing about holding it."""

@@ -140,7 +140,7 @@ class Home:
         """Return the file of what happened in a run."""
         return self._file("journal", key, ".jsonl")
 
-    def lived(self, key: Key) -> Path:
+    def recording(self, key: Key) -> Path:
         """Return the file of what a run went through."""
         return self._file("lived", key, ".jsonl")
 

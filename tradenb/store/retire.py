@@ -1,4 +1,4 @@
-"""Taking an ended run out of the books: all its files move to a folder, none is deleted."""
+"""Retiring an ended run: all its files move to a folder of their own, none is deleted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDER: Final = "retired"
 def retire(filesystem: Filesystem, home: Home, key: Key, *, now: int) -> Path:
     """Move the files of a run that holds nothing; the caller has its lock.
 
-    The document goes last: whoever dies in between leaves a run that can be retired again.
+    The document goes last: after a crash in between, the run can be retired again.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def _files(filesystem: Filesystem, home: Home, key: Key) -> list[Path]:
     ]
     views = [view for view in home.views(key).values() if filesystem.exists(view)]
     requests = _inside(filesystem, home.control(key))
-    lived = _named(filesystem, home.lived(key))
+    lived = _named(filesystem, home.recording(key))
     last = [document] if filesystem.exists(document) else []
     return [*_named(filesystem, journal), *lived, *views, *requests, *beside, *last]
 

@@ -85,7 +85,7 @@ class DiskStorage:
         self._lock = FileLock(disk, home.lock(self._key), started=now(), what=what)
         self._document = DocumentStore(disk, home.document(self._key), guard=self._lock.assure)
         self._journal = Journal(disk, home.journal(self._key))
-        self._lived = Recording(disk, home.lived(self._key))
+        self._lived = Recording(disk, home.recording(self._key))
         # Names are encoded once: a tick looks at these files again and again.
         self._requests, self._kill_file = home.control(self._key), home.kill
         self._views = home.views(self._key)

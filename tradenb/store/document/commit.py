@@ -62,7 +62,7 @@ class Committed(NamedTuple):
         Whether it survives a power loss. If not, nothing may be announced yet: a later commit that
         is synced covers this one.
     renewed : bool
-        Whether the document had gone, or was damaged, and was written anew.
+        Whether the document was missing or damaged, and was written anew.
     """
 
     seq: int
@@ -132,9 +132,9 @@ class Writer:
             When nothing was loaded.
         """
         if not self._begun:
-            raise StateError(f"{self.path}: load() has to succeed before anything is written")
+            raise StateError(f"{self.path}: load it before writing")
         if not self._busy.acquire(blocking=False):
-            raise StateWriteError(f"{self.path}: the commit before this one has not ended yet")
+            raise StateWriteError(f"{self.path}: the previous commit is still running")
         try:
             if self._guard is not None:
                 self._guard()
@@ -165,7 +165,7 @@ class Writer:
 
     def _put_in_force(self, body: Mapping[str, Any]) -> Committed:
         before = self._on_disk()
-        # The document has gone if nothing is where something was expected.
+        # If nothing is there where something was expected, the document was deleted.
         renewed = before not in self._expected
         self.seq = max(self._expected.values()) if renewed else self._expected[before]
         if not renewed:
@@ -218,7 +218,7 @@ class Writer:
                 return found
             self._foreign = True
         raise StateConflict(
-            f"{self.path}: somebody else wrote it (another machine on a synchronised folder, an "
+            f"{self.path}: another program wrote it (another machine on a synchronised folder, an "
             f"editor?); nothing is saved after generation {self.seq} until you decide which state "
             f"holds: {how_to_decide(self.path)}"
         )

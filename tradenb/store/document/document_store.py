@@ -57,7 +57,7 @@ class DocumentStore(Writer):
 
     @property
     def unkept(self) -> Generation | None:
-        """What the run had when somebody else wrote the document, while that is in no file."""
+        """What the run had when another program wrote the document, while that is in no file."""
         return self._unkept
 
     def load(self, *, decided: bool = False) -> Found:
@@ -95,7 +95,7 @@ class DocumentStore(Writer):
         return found
 
     def keep_aside(self) -> None:
-        """Write what the run had beside the document that somebody else wrote, once.
+        """Write what the run had beside the document that another program wrote, once.
 
         Raises
         ------
@@ -108,7 +108,7 @@ class DocumentStore(Writer):
             self._unkept = None
 
     def keep_ours(self) -> Path | None:
-        """Let what this run holds win over a document that somebody else wrote.
+        """Let what this run holds win over a document that another program wrote.
 
         Returns
         -------
@@ -124,20 +124,20 @@ class DocumentStore(Writer):
         try:
             self.keep_aside()
         except OSError as error:
-            raise self._to_be_mended(error) from error
+            raise self._to_be_repaired(error) from error
         found = self.load(decided=True)
         if found.generation is None:
             self._begun = False
-            raise StateError(f"{self.path} has gone, there is no other state; keep ours")
+            raise StateError(f"{self.path} no longer exists, so there is no other state; keep ours")
         try:
             give_up_ours(self._filesystem, self.path)
         except OSError as error:
             self._begun = False
-            raise self._to_be_mended(error) from error
+            raise self._to_be_repaired(error) from error
         return found
 
     def accept(self, file: Path) -> Committed:
-        """Put a generation in force that a person has chosen, and perhaps mended.
+        """Put a generation in force that a person has chosen, and perhaps repaired.
 
         Parameters
         ----------
@@ -149,11 +149,11 @@ class DocumentStore(Writer):
         Raises
         ------
         StateError
-            When it is no generation of this run; nothing was changed.
+            When it is not a generation of this run; nothing was changed.
         """
         data = content(self._filesystem, file)
         if data is None:
-            raise StateError(f"{file} is not there")
+            raise StateError(f"{file} does not exist")
         try:
             chosen = decode_by_hand(data, migrations=self._migrations)
             misplaced = misplacement(chosen, self.path)
@@ -191,12 +191,12 @@ class DocumentStore(Writer):
         except OSError as error:
             raise StateError(
                 f"{self.path.parent} cannot be read ({error.strerror or error}); nothing was "
-                "changed. Mend the disk or the rights, and start again"
+                "changed. Repair the disk or the permissions, and start again"
             ) from error
 
-    def _to_be_mended(self, error: OSError) -> StateError:
+    def _to_be_repaired(self, error: OSError) -> StateError:
         words = f"{self.path.parent}: {error.strerror or error}"
-        return StateError(f"{words}; mend the disk and decide again")
+        return StateError(f"{words}; repair the disk and decide again")
 
     def _go_on_from(self, seq: int, word: str) -> Path | None:
         """Let the next commit replace whatever is there, which keeps a second name.

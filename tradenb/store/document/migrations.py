@@ -31,5 +31,5 @@ def migrated(body: dict[str, Any], version: int, migrations: Migrations) -> dict
         try:
             body = migrations[step](body)
         except (LookupError, TypeError, ValueError) as error:
-            raise Damaged(f"no body of version {step} ({error!r})") from error
+            raise Damaged(f"not a body of version {step} ({error!r})") from error
     return body

@@ -1,6 +1,6 @@
 """Reading a document and the generation before it, changing nothing: for everybody.
 
-What cannot be read because the disk or the rights do not allow it is no damage: it is raised, and
+A file that the disk or the permissions do not let us read is not damaged: the error is raised, and
 nothing is concluded from it.
 """
 
@@ -52,7 +52,7 @@ def understood(
     """Bring a whole body to the present version, and check what it says."""
     if version > VERSION:
         raise StateVersionError(
-            f"it was written by a newer tradenb (version {version} of the form, this one knows "
+            f"it was written by a newer tradenb (format version {version}, this one knows "
             f"{VERSION}); update tradenb, or restore an older generation"
         )
     found = parse(body)
@@ -66,7 +66,7 @@ def understood(
 
 
 def decode_by_hand(data: bytes, *, migrations: Migrations = MIGRATIONS) -> Generation:
-    """Read a generation that a person has looked at, and perhaps mended: any layout, any checksum.
+    """Read a generation that a person may have edited: any layout, any checksum.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def content(filesystem: Filesystem, path: Path) -> bytes | None:
     except OSError as error:
         raise StateError(
             f"{path} cannot be read ({error.strerror or error}); it may be whole, so nothing was "
-            "changed. Mend the disk, the rights or the limit of open files, and start again"
+            "changed. Repair the disk, the permissions or the limit of open files, and start again"
         ) from error
 
 

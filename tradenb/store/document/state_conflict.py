@@ -1,4 +1,4 @@
-"""What a run had when it found that somebody else wrote its document: kept beside it.
+"""What a run had when it found that another program wrote its document: kept beside it.
 
 The file outlives the process, so that the decision does as well: while it is there no start is made
 on the document. `{document}.ours-{seq}-{pid}`.
@@ -82,7 +82,7 @@ def refuse_undecided(filesystem: Filesystem, path: Path) -> None:
     found = ours_of(filesystem, path)
     if found:
         raise StateConflict(
-            f"{path}: somebody else wrote it while a run had it, whose state is kept as "
+            f"{path}: another program wrote it while a run had it, whose state is kept as "
             f"{found[-1].name}; nothing starts until you decide which one holds: "
             f"{how_to_decide(path)}"
         )
@@ -93,8 +93,8 @@ def words_if_undecided(filesystem: Filesystem, path: Path) -> str:
     try:
         undecided = ours_of(filesystem, path)
     except OSError:
-        return ""  # said by who reads the document
-    return f"somebody else wrote its state; {how_to_decide(path)}" if undecided else ""
+        return ""  # the reader of the document says so
+    return f"another program wrote its state; {how_to_decide(path)}" if undecided else ""
 
 
 def give_up_ours(filesystem: Filesystem, path: Path) -> None:

@@ -135,6 +135,8 @@ class Journal:
         return last
 
     def _append(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        # Any other size than the one we left means a crash, a failed write or another hand: what
+        # follows the confirmed part is then cut off, and written again from the outbox.
         size = max(_size_of(self._filesystem, self.path), 0)
         certain = size == self._size
         if not certain:
@@ -145,7 +147,7 @@ class Journal:
         if not fresh:
             return 0
         data = _text(fresh)
-        self._size = None
+        self._size = None  # until it is certain that all of it is on disk
         _write(self._filesystem, self.path, data, sync=True)
         if self._filesystem.read(self.path, limit=len(data) + 1, start=size) != data:
             raise OSError(errno.EIO, "what was read back is not what was written")
@@ -197,7 +199,7 @@ class Recording:
     ----------
     filesystem : Filesystem
     path : Path
-        `Home.lived(key)`.
+        `Home.recording(key)`.
     """
 
     def __init__(self, filesystem: Filesystem, path: Path) -> None:

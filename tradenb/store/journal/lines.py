@@ -1,4 +1,4 @@
-"""The rows of one journal file, read forwards and backwards; what is no row is passed over.
+"""The rows of one journal file, read forwards and backwards; other lines are skipped.
 
 A row is a line that ends, is JSON, and has a `seq`. A reader may meet a line that is being written.
 """
