@@ -206,5 +206,5 @@ def test_a_folder_that_disappears_again_and_again_is_an_error():
         def same(self, handle, path):
             return False
 
-    with pytest.raises(StateError, match="again and again"):
+    with pytest.raises(StateError, match="keeps disappearing"):
         FileLock(Vanishing(), HOME.lock(KEY)).acquire()
