@@ -244,9 +244,9 @@ def only_what_is_asked_for(world):
     """Let the exchange answer as one whose history is not in memory."""
     load = world.exchange.load
 
-    def cut(symbol, *, start, end, history, rules, progress=None):
-        loaded = load(symbol, start=start, end=end, history=history, rules=rules)
-        first = max(loaded.candles.start, start - history)
+    def cut(request):
+        loaded = load(request)
+        first = max(loaded.candles.start, request.start - request.history)
         return loaded._replace(candles=loaded.candles.between(first, loaded.candles.end))
 
     world.exchange.load = cut

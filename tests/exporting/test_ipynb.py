@@ -95,7 +95,7 @@ def test_arguments_say_it_where_the_notebook_does_not(notebook, capsys):
     other = PLAIN.replace('"dip"', '"other"').replace("def dip", "def other")
     file = notebook(IMPORT, MARKET, PLAIN, other)
     assert main(["export", file]) == 2
-    assert "its strategies are dip, other; say --strategy NAME" in capsys.readouterr().err
+    assert "its strategies are dip, other; pass --strategy NAME" in capsys.readouterr().err
     given = ["--strategy", "other", "--symbol", "BTCUSDT", "--exchange", "ex"]
     assert main(["export", file, *given]) == 0
     assert ": other on BTCUSDT, " in capsys.readouterr().out
