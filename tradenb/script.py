@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tradenb.engine.specs.strategy_spec import StrategySpec
     from tradenb.live.loop.record import RunRecord
 
-_LOOK_EVERY_S: Final = 0.02
+_POLL_S: Final = 0.02
 
 
 def run_script(
@@ -41,7 +41,7 @@ def run_script(
     home: str | None = None,
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Run strategies live until they have ended, or somebody wants the process to go.
+    """Run strategies live until they have ended or the process is told to leave.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def run_script(
     exchange : exchange
     rules : Rules, optional
     home : str, optional
-        Folder of the state where neither `--home` nor `TRADENB_HOME` says another.
+        Folder of the state, unless `--home` or `TRADENB_HOME` gives another.
     arguments : sequence of str, optional
         Default those of the process.
 
@@ -132,7 +132,7 @@ class _Job:
             return self.run(Path(name), once=True)
 
     def _say_what_for(self, runs: Sequence[RunRecord]) -> None:
-        """Say at once why the tick is not: the next candle has not closed."""
+        """Say why nothing happens yet: the next candle has not closed."""
         now = time.time_ns() // 1_000_000
         due = {run.id: due_after(now, run.rules) for run in runs if _is_up_to_date(run, now)}
         if not due:
@@ -141,8 +141,8 @@ class _Job:
         if self._options.json:
             self.output.print({"waiting": [*due], "until": at}, "")
             return
-        words = f"{', '.join(due)}: nothing to do before the next candle has closed, at "
-        words += f"{iso(floor_to(at))} UTC; waiting {max(0, at - now) / 1000:.0f} s for it"
+        words = f"{', '.join(due)}: waiting for the next candle to close, at "
+        words += f"{iso(floor_to(at))} UTC, in {max(0, at - now) / 1000:.0f} s"
         print(words, file=sys.stderr, flush=True)
 
     def _started(self, home: Path) -> list[RunRecord]:
@@ -152,8 +152,8 @@ class _Job:
 
         if self._exchange is None:
             raise UsageError(
-                "this script was exported with recorded candles, which have no next one; say which "
-                "exchange it is to run on, such as --exchange binance"
+                "this script was exported with recorded candles; pass a live exchange, such as "
+                "--exchange binance"
             )
         source = live_source(self._exchange)
         return [
@@ -180,13 +180,13 @@ def _wait(runs: Sequence[RunRecord], *, once: bool) -> None:
         elif all(run.last_ticks or run.error is not None for run in waiting):
             return
         else:
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_S)
 
 
 def _is_up_to_date(run: RunRecord, now: int) -> bool:
     """Tell whether a run has seen all candles: it is new, or its last tick was just now."""
-    kept = run.checkpoint
-    return kept is None or kept.state.done or kept.state.cursor >= floor_to(now)
+    checkpoint = run.checkpoint
+    return checkpoint is None or checkpoint.state.done or checkpoint.state.cursor >= floor_to(now)
 
 
 def _copy_state(home: Path, to: Path) -> int:

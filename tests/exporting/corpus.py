@@ -505,14 +505,14 @@ dip = make(df)
             IMPORT + "\nseen = []",
             PLAIN.replace("    if", "    seen.append(ctx.now)\n    if"),
         ),
-        r"`dip` of cell \[2\] changes `seen` outside itself.*Keep it in ctx.state\[\"seen\"\]",
+        r"`dip` of cell \[2\] changes `seen`, which is outside .*Keep it in ctx.state\[\"seen\"\]",
     ),
     "a_global_counter": Bad(
         (
             IMPORT + "\ncount = 0",
             PLAIN.replace("    if", "    global count\n    count += 1\n    if"),
         ),
-        r"`dip` of cell \[2\] changes `count` outside itself.*ctx.state\[\"count\"\]",
+        r"`dip` of cell \[2\] changes `count`, which is outside it.*ctx.state\[\"count\"\]",
     ),
     "a_global_that_was_changed": Bad(
         (
@@ -540,7 +540,7 @@ def make():
 dip = make()
 """,
         ),
-        r"`make` of cell \[2\] changes `count` outside itself.*ctx.state\[\"count\"\]",
+        r"`make` of cell \[2\] changes `count`, which is outside it.*ctx.state\[\"count\"\]",
     ),
     "an_object_that_the_strategy_changes": Bad(
         (
@@ -571,7 +571,7 @@ dip = make()
             IMPORT + "\nimport random",
             PLAIN.replace("    if", "    if random.random() < 0.5:\n        return None\n    if"),
         ),
-        r"the first trade that differs is at 2024-01-\d\d \d\d:\d\d: the notebook has .*chance",
+        r"the first trade that differs is at 2024-01-\d\d \d\d:\d\d: the notebook has .*random",
     ),
     "a_patched_module": Bad(
         (
@@ -592,7 +592,7 @@ dip = make()
             IMPORT + "\nlines = !ls",
             PLAIN.replace("    if", "    if not lines:\n        return None\n    if"),
         ),
-        r"`lines` of cell \[1\] needs the notebook itself \(get_ipython: a magic, a shell line",
+        r"`lines` of cell \[1\] needs a notebook \(get_ipython: a magic, a shell line",
     ),
     "an_object_from_an_await_cell": Bad(
         (
@@ -607,21 +607,21 @@ dip = make()
             IMPORT + "\nfrom IPython.display import display as show\ndisplay = show",
             PLAIN.replace("    if", "    display(ctx.now)\n    if"),
         ),
-        r"`dip` of cell \[2\] needs the notebook itself \(display: .*; write it in plain Python",
+        r"`dip` of cell \[2\] needs a notebook \(display: .*; write it in plain Python",
     ),
     "a_secret_written_out": Bad(
         (
             IMPORT + "\nAPI_KEY = 'canary-0123456789'",
             PLAIN.replace("    if", "    if not API_KEY:\n        return None\n    if"),
         ),
-        r"`API_KEY` in cell \[1\] is a secret written out.*os.environ\[\"API_KEY\"\]$",
+        r"`API_KEY` in cell \[1\] is a secret in plain text.*os.environ\[\"API_KEY\"\]$",
     ),
     "a_person_who_is_asked": Bad(
         (
             IMPORT + "\nfrom getpass import getpass\nask = lambda: getpass('key')",
             PLAIN.replace("    if", "    if ctx.now < 0:\n        return ask()\n    if"),
         ),
-        r"`ask` of cell \[1\] asks a person",
+        r"`ask` of cell \[1\] waits for input",
     ),
     "a_generator_of_chance_that_goes_on": Bad(
         (
@@ -643,6 +643,6 @@ dip = make()
             IMPORT + "\nclass Level:\n    by = 0.9995\nfor level in (Level(),):\n    pass",
             PLAIN.replace("ctx.price >", "ctx.price > level.by *"),
         ),
-        r"`level` is made step by step in cell \[1\]; make it in one statement: level = ...",
+        r"`level` is built in several steps in cell \[1\]; write one statement: level = ...",
     ),
 }

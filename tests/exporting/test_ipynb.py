@@ -141,7 +141,7 @@ REFUSED = {
         "cell [3] uses `HALF`, which no cell before it defines"),
     "shell line": ((IMPORT, MARKET, "files = !ls",
         PLAIN.replace("ctx.price >", "len(files) >"), BACKTEST),
-        "`files` of cell [3] needs the notebook itself"),
+        "`files` of cell [3] needs a notebook ("),
     "magic cell": ((IMPORT, MARKET, "%%writefile depth.py\nDEPTH = 1",
         "from depth import DEPTH", PLAIN.replace("ctx.price >", "DEPTH >"), BACKTEST),
         "cell [4] raised ModuleNotFoundError: No module named 'depth'"),
@@ -175,12 +175,12 @@ def test_a_module_that_is_used_as_a_whole_is_refused(notebook, inside, capsys):
     )
     assert main(["export", notebook(*cells, BACKTEST)]) == 2
     said = capsys.readouterr().err
-    assert "uses the module by_itself, which lies beside the notebook" in said
+    assert "uses the module by_itself, a file beside the notebook" in said
     assert "from by_itself import NAME" in said
 
 
 def test_what_is_no_notebook_is_said(inside, capsys):
     (inside / "no.ipynb").write_text("{}")
     assert main(["export", "no.ipynb"]) == 2
-    assert "no.ipynb is no notebook that can be read" in capsys.readouterr().err
+    assert "cannot read no.ipynb as a notebook" in capsys.readouterr().err
     assert main(["export", "not_there.ipynb"]) == 2

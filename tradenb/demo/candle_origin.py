@@ -1,4 +1,4 @@
-"""Where the candles of the demo come from, said so that a child process can find them again."""
+"""Where the candles of the demo come from; plain values, so that a child process finds them too."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Origin(NamedTuple):
     data : str or None
         Parquet, CSV or npy file (or pattern).
     exchange : str or None
-        A real exchange; with neither it is a seeded random walk.
+        A real exchange; without file and exchange the candles are a seeded random walk.
     days : int
         Length of what is not a file.
     start, end : int or None

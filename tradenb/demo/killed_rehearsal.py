@@ -1,8 +1,8 @@
-"""The second half of the demo: a day lived through by a process that is killed on the way.
+"""The second half of the demo: a rehearsal of a day whose process is killed on the way.
 
 A child process rehearses the day with the real loop and real files. Half way the parent kills it
-with SIGKILL, which nothing can answer, and starts it again; then the journal has to hold what a
-backtest of the same day gives.
+with SIGKILL, which no process can handle, and starts it again; then the journal must have the
+events of a backtest of the same day.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from tradenb.backtest.result import Result
     from tradenb.demo.candle_origin import Origin
 
-_LOOK_EVERY_S: Final = 0.005
+_POLL_S: Final = 0.005
 _LONGEST_S: Final = 120.0
 _MAY_DIFFER: Final = frozenset({"wall", "late", "mode", "seq"})
 
 
-class Outcome(NamedTuple):
+class RehearsalResult(NamedTuple):
     """Whether the rehearsed events are the backtest's, and the words for it."""
 
     equal: bool
@@ -51,7 +51,7 @@ class Day(NamedTuple):
     end: int
 
 
-def rehearse_day(result: Result, origin: Origin) -> Outcome:
+def rehearse_day(result: Result, origin: Origin) -> RehearsalResult:
     """Rehearse the busiest day of a backtest in a child that is killed half way.
 
     Parameters
@@ -63,7 +63,7 @@ def rehearse_day(result: Result, origin: Origin) -> Outcome:
 
     Returns
     -------
-    Outcome
+    RehearsalResult
     """
     from tradenb import backtest
     from tradenb.demo import demo_strategy
@@ -79,15 +79,17 @@ def rehearse_day(result: Result, origin: Origin) -> Outcome:
         killed_at = _kill_half_way(day, folder, home, key)
         _finish(day, folder)
         journal = Journal(DiskFilesystem(durable=False), home.journal(key))
-        lived = [row_to_event(row) for row in journal.read()]
+        rehearsed = [row_to_event(row) for row in journal.read()]
     span = f"{iso(start)} to {iso(end)} of {symbol}"
     words = f"rehearsal: {span}, killed (SIGKILL) at {iso(killed_at)}, started again\n"
     took = f"{time.monotonic() - began:.1f} s"
     trades = len(wanted.trade_list)
-    if alike(lived) == alike(wanted.event_list):
-        words += f"equal: {trades} trades, {len(lived)} events, live and backtest alike; {took}"
-        return Outcome(True, words)
-    return Outcome(False, words + f"NOT equal: {_difference(lived, wanted.event_list)}; {took}")
+    if alike(rehearsed) == alike(wanted.event_list):
+        words += f"equal: {trades} trades, {len(rehearsed)} events, live and backtest alike; {took}"
+        return RehearsalResult(True, words)
+    return RehearsalResult(
+        False, words + f"NOT equal: {_difference(rehearsed, wanted.event_list)}; {took}"
+    )
 
 
 def busiest_day(result: Result) -> tuple[str, int, int]:
@@ -118,7 +120,7 @@ def _kill_half_way(day: Day, folder: str, home: Home, key: Key) -> int:
         while (_cursor(home, key) or 0) < half:
             if child.poll() is not None or time.monotonic() > deadline:
                 raise TradenbError(f"the rehearsal ended before it was killed: {_said(child)}")
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_S)
     finally:
         child.kill()
         child.wait()
@@ -172,11 +174,11 @@ def _cursor(home: Home, key: Key) -> int | None:
     return None if found is None else int(found.body["state"]["cursor"])
 
 
-def _difference(lived: list[Event], wanted: list[Event]) -> str:
-    pairs = enumerate(zip(alike(lived), alike(wanted), strict=False), start=1)
+def _difference(rehearsed: list[Event], wanted: list[Event]) -> str:
+    pairs = enumerate(zip(alike(rehearsed), alike(wanted), strict=False), start=1)
     first = next(((place, a, b) for place, (a, b) in pairs if a != b), None)
     if first is None:
-        return f"{len(lived)} events rehearsed, {len(wanted)} in the backtest"
+        return f"{len(rehearsed)} events rehearsed, {len(wanted)} in the backtest"
     place, a, b = first
     names = [name for name in a if a[name] != b[name]]
     return f"event {place}: " + ", ".join(f"{k} {a[k]!r}, not {b[k]!r}" for k in names)

@@ -19,7 +19,7 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError, MarketError, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.exporting.collect.dependencies import Collector
-from tradenb.exporting.collect.script_namespace import Space, space_of
+from tradenb.exporting.collect.script_namespace import Namespace, namespace_of
 from tradenb.exporting.proof.compare_runs import Sample, prove, sampled
 from tradenb.exporting.script_text import Job, is_ours, script_text
 from tradenb.live.live_run import LiveRun, record_of
@@ -29,7 +29,7 @@ from tradenb.view.formatting import plural
 
 FEW_TRADES: Final = 1
 _RECORDED: Final = (
-    "its exchange has recorded candles only: to go live the script needs --exchange NAME, such as "
+    "the exchange has recorded candles only; to go live the script needs --exchange NAME, such as "
     "--exchange binance"
 )
 
@@ -100,7 +100,7 @@ def export(
     Parameters
     ----------
     path : path
-        Of the script. A file that is there is replaced only if an export wrote it and nobody
+        Of the script. An existing file is replaced only if an export wrote it and nobody
         changed it since.
     what : LiveRun, StrategySpec, str, or a list of one kind
         A run is exported with its symbol, exchange, rules and home.
@@ -135,7 +135,7 @@ def export(
     found, job = collected(subject)
     before = found.facts()
     source = subject.exchange if candles is None else resolve_candle_source(candles)
-    sample = _sampled(subject, source, (start, end))
+    sample = _sample_of(subject, source, (start, end))
     words = f"Over {iso(sample.start)} to {iso(sample.end)} UTC {_proven_of(sample)}."
     text = script_text(found, job, file=target.name, verified=words)
     prove(text, sample, found.values, before)
@@ -164,13 +164,13 @@ def subject_of(what: Any, settings: dict[str, Any]) -> Subject:
     """
     several = list(what) if isinstance(what, list | tuple) else [what]
     if not several:
-        raise UsageError("nothing to export: give a run, a strategy, or a list of them")
+        raise UsageError("nothing to export; pass a run, a strategy, or a list of them")
     if any(isinstance(item, LiveRun) for item in several):
         return _subject_of_runs(several, settings)
     given = settings["symbol"]
     if given is None or settings["exchange"] is None:
         raise UsageError(
-            "a strategy is exported with symbol= and exchange=; a live run knows its own: "
+            "pass symbol= and exchange= with a strategy; a live run has its own: "
             "tn.export(path, run)"
         )
     symbols = (given,) if isinstance(given, str) else tuple(given)
@@ -190,7 +190,7 @@ def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
     runs: list[RunRecord] = []
     for item in given:
         if not isinstance(item, LiveRun):
-            raise UsageError(f"give runs or strategies, not both, was {item!r:.80}")
+            raise UsageError(f"pass runs or strategies, not both, was {item!r:.80}")
         runs.append(record_of(item))
     first = runs[0]
     for run in runs:
@@ -207,15 +207,15 @@ def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
     symbols = tuple(dict.fromkeys(run.symbol for run in runs))
     if len({run.id for run in runs}) != len(specs) * len(symbols):
         raise UsageError(
-            "a script runs all its strategies on all its symbols; export these runs to several"
+            "a script runs each strategy on each symbol; export these runs to several scripts"
         )
     return Subject(tuple(specs.values()), symbols, first.source, first.rules, first.storage.home)
 
 
 def collected(subject: Subject) -> tuple[Any, Job]:
     """Collect the definitions of all strategies and of a live exchange."""
-    space: Space = space_of(subject.strategies[0]) or {}
-    collector = Collector(space)
+    namespace: Namespace = namespace_of(subject.strategies[0]) or {}
+    collector = Collector(namespace)
     names = tuple(collector.root(spec, "strategy") for spec in subject.strategies)
     live = isinstance(subject.exchange, LiveSource)
     exchange = collector.root(subject.exchange, "exchange") if live else "None"
@@ -230,13 +230,13 @@ def collected(subject: Subject) -> tuple[Any, Job]:
     return collector.script.found, job
 
 
-def _sampled(subject: Subject, source: CandleSource, period: tuple[Any, Any]) -> Sample:
+def _sample_of(subject: Subject, source: CandleSource, period: tuple[Any, Any]) -> Sample:
     try:
         return sampled(subject.symbols, subject.strategies, source, subject.rules, period)
     except MarketError as error:
         raise ExportError(
-            f"the candles of the sample could not be had: {error}; say another one with start= and "
-            "end=, or where it is with candles=tn.file_exchange(...)"
+            f"cannot load the candles of the sample: {error}; choose another period with start= "
+            "and end=, or pass candles=tn.file_exchange(...)"
         ) from error
 
 
@@ -245,8 +245,8 @@ def _check_target(target: Path) -> None:
         return
     if not target.is_file() or not is_ours(target.read_text(encoding="utf-8", errors="replace")):
         raise ExportError(
-            f"{target} is there, and is not as an export wrote it; choose another name, or move it "
-            "away"
+            f"{target} exists, and an export did not write it or it was edited since; choose "
+            "another name, or move the file"
         )
 
 
@@ -275,8 +275,10 @@ def _proven(events: int, trades: int) -> str:
 def _warnings(sample: Sample) -> list[str]:
     found = []
     if sample.trades < FEW_TRADES:
-        found.append("no trade in the sample, so little is proven; give a longer one with start=")
+        found.append("no trade in the sample, so little is proven; choose a longer one with start=")
     errors = sum(row["kind"] == "error" for row in sample.events)
     if errors:
-        found.append(f"the strategy raised {plural(errors, 'time')} in the sample, in both")
+        found.append(
+            f"the strategy raised {plural(errors, 'time')} in the sample, in notebook and script"
+        )
     return found

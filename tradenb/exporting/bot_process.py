@@ -1,7 +1,7 @@
 """`tn.live.background(..., process=True)`: a run in a process of its own, from an exported script.
 
 The process has a session of its own: it outlives the kernel, its restarts, and cells that hold
-everything up. Script, log and the number of the process are under `{home}/scripts`.
+everything up. Script, log and process id are under `{home}/scripts`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tradenb.store.paths import Home, Key, find_home
 
 _RUN: Final = ["-I"]  # as it was verified: nothing beside the notebook is found
 _START_S: Final = 60.0
-_LOOK_EVERY_S: Final = 0.05
+_POLL_S: Final = 0.05
 _SHOWN: Final = 2_000
 _STARTED: Final[list[subprocess.Popen[bytes]]] = []
 
@@ -47,7 +47,7 @@ def start_process(
     ExportError
         When the script would not give the same trades.
     StateLocked
-        When somebody else runs the pair, and it is not to be taken over.
+        When another process runs the pair, and `take_over` is not set.
     StateError
         When the process ended at once; its last words are in the message.
     """
@@ -97,12 +97,12 @@ def _wait_until_it_runs(
     while _holder(home, run) != process.pid:
         code = process.poll()
         if code is not None or time.monotonic() >= deadline:
-            how = "still starts" if code is None else f"ended with exit code {code}"
+            how = "does not run yet" if code is None else f"ended with exit code {code}"
             log = script.with_suffix(".log")
             words = log.read_text(encoding="utf-8", errors="replace")[-_SHOWN:].strip()
             error = StateLocked if code == 3 else StateError
             raise error(f"the process of {run.id} {how}; its log {log} ends with: {words}")
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_S)
 
 
 def _holder(home: Home, run: AttachedRun) -> int | None:
@@ -113,7 +113,7 @@ def _holder(home: Home, run: AttachedRun) -> int | None:
 
 
 def _noted(script: Path) -> int | None:
-    """Return the process that was started from here last."""
+    """Return the id of the process that was started last."""
     try:
         return int(script.with_suffix(".pid").read_text(encoding="ascii"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""`crash_test`: a strategy is lived through live, killed again and again, and must not notice."""
+"""`crash_test`: a live run is killed again and again, and must have the events of the backtest."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class CrashReport:
     kills : int
         How often the process was killed and started again.
     operations : int
-        Operations of the disk in an undisturbed life: the moments at which it can be killed.
+        Operations of the disk in an undisturbed run: the moments at which it can be killed.
     events : int
-        Events of each life, and of the backtest.
+        Events of each run, and of the backtest.
     """
 
     strategy: str
@@ -67,9 +67,9 @@ def crash_test(
 ) -> CrashReport:
     """Run a strategy live over recorded candles, killed at disk operations and started again.
 
-    The real live loop runs on a fake disk and in virtual time. Each life must have the events of
-    the backtest: none lost, none twice, none different. It is a strategy's own memory that fails
-    here, where it is kept elsewhere than in `ctx.state`.
+    The real live loop runs on a fake disk and in virtual time. Each run must have the events of
+    the backtest: none lost, none twice, none different. A strategy that keeps its memory elsewhere
+    than in `ctx.state` fails here.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def crash_test(
     Raises
     ------
     AssertionError
-        With the first event in which a life and the backtest differ.
+        With the first event in which a run and the backtest differ.
     UsageError
         When the period is empty.
 
@@ -127,10 +127,12 @@ class _Test:
         self._start = floor_to(to_ms(start, "start"))
         self._end = floor_to(to_ms(end, "end"))
         if self._end <= self._start + MINUTE:
-            raise UsageError(f"the period must be longer than a minute, ended at {iso(self._end)}")
+            raise UsageError(
+                f"the period must be longer than a minute; it ends at {iso(self._end)}"
+            )
 
     def run(self, kills: int | None) -> CrashReport:
-        """Live once undisturbed, then once for each kill."""
+        """Run once undisturbed, then once for each kill."""
         result = backtest.run(
             self._symbol,
             strategy=self._spec,

@@ -14,7 +14,7 @@ from tradenb.cli.options import add_home, add_json, answer
 from tradenb.errors import ExportError, UsageError
 
 if TYPE_CHECKING:
-    from tradenb.exporting.collect.notebook_slice import Notebook, Wanted
+    from tradenb.exporting.collect.notebook_slice import Notebook, NotebookCall
 
 
 def add(commands: Any) -> None:
@@ -106,7 +106,7 @@ def _arguments(notebook: Notebook, options: argparse.Namespace) -> dict[str, Any
     return found
 
 
-def _wanted(notebook: Notebook, names: list[str] | None) -> Wanted | None:
+def _wanted(notebook: Notebook, names: list[str] | None) -> NotebookCall | None:
     """Return the call to take the arguments from: one of these strategies, or of any."""
     import ast
 

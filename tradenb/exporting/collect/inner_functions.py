@@ -16,41 +16,41 @@ from tradenb.exporting.collect.script_parts import Place
 from tradenb.exporting.collect.statement_checks import check_statement
 
 
-class Piece(NamedTuple):
-    """A function taken out: its text, the names it looks up, and where they are found."""
+class InnerFunction(NamedTuple):
+    """A function: its text, the names it looks up, and where they are found."""
 
     name: str
     text: str
     uses: frozenset[str]
     closed: Mapping[str, Any]
-    space: Mapping[str, Any]
+    namespace: Mapping[str, Any]
     place: Place
     maker: str
 
 
-def lifted(name: str, value: Any) -> Piece:
-    """Take the function of a value out of where it was defined.
+def inner_function(name: str, value: Any) -> InnerFunction:
+    """Find the text of the function of a value, inside the function that made it.
 
     Raises
     ------
     ExportError
-        When its text is not to be had.
+        When its source is not found.
     """
     function = function_of(value)
-    assert function is not None  # noqa: S101 - who calls has looked
+    assert function is not None  # noqa: S101 - the caller has checked
     code = function.__code__
     owner = function.__qualname__.rpartition(".")[0]
     if owner and not owner.endswith("<locals>"):
         raise ExportError(
-            f"`{name}` belongs to the class {owner.rpartition('.')[2]}, which no cell defines at "
-            "its top; define the class there"
+            f"`{name}` belongs to the class {owner.rpartition('.')[2]}, which is not defined at "
+            "the top of a cell; define it there"
         )
     text = "".join(linecache.getlines(code.co_filename))
     node = _node_of(text, code.co_firstlineno, code.co_name)
     if node is None:
         raise ExportError(
-            f"the text of `{name}` is gone ({Path(code.co_filename).name}); define it in a cell or "
-            "in a file"
+            f"the source of `{name}` is not found ({Path(code.co_filename).name}); define it in a "
+            "cell or in a file"
         )
     whole = Cell(0, Path(code.co_filename).name, text)
     own = textwrap.dedent(whole.lines_of(node))
@@ -59,7 +59,9 @@ def lifted(name: str, value: Any) -> Piece:
     closure = cells_of(function)
     place = (1, 0, code.co_firstlineno)
     maker = function.__qualname__.partition(".<locals>")[0]
-    return Piece(code.co_name, own, statement.uses, closure, function.__globals__, place, maker)
+    return InnerFunction(
+        code.co_name, own, statement.uses, closure, function.__globals__, place, maker
+    )
 
 
 def made_together(one: Any, other: Any) -> bool:

@@ -25,14 +25,14 @@ def cells_of_file(path: Path) -> list[str]:
     Raises
     ------
     ExportError
-        When the file is no notebook.
+        When the file is not a notebook.
     """
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         cells = notebook["cells"]
         texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (OSError, ValueError, TypeError, LookupError) as error:
-        raise ExportError(f"{path} is no notebook that can be read: {error}") from error
+        raise ExportError(f"cannot read {path} as a notebook: {error}") from error
     return ["", *(python_of(text) for text in texts if text.strip())]
 
 

@@ -112,7 +112,7 @@ class Cell:
         return Statement(self, (self.number, node.lineno), node, binds, uses, rebinds)
 
 
-class Book:
+class Statements:
     """All statements that made a namespace, in the order in which they ran."""
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:

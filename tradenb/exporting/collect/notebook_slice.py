@@ -1,7 +1,8 @@
-"""What a notebook file runs, and the part of its cells that is needed for it, executed.
+"""What a notebook file runs, found without running the whole notebook.
 
-The last call of `tn.live.background`, `tn.live.run` or `tn.live.rehearse` says it, else the last
-backtest. Calls themselves are never executed: nothing goes live.
+The last call of `tn.live.background`, `tn.live.run` or `tn.live.rehearse` counts, else the last
+backtest. Only the cells that its arguments need are executed; the call itself never is, so that
+nothing goes live.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.notebook_cells import Book, Statement
+from tradenb.exporting.collect.notebook_cells import Statement, Statements
 from tradenb.exporting.collect.statement_checks import BLOCKS, check_notebook, reads_environment
 
 _CALLS: Final = (
     ("live.background", "live.run", "live.rehearse"),
     ("backtest.run", "backtest.background"),
 )
-"""The more telling ones first."""
+"""A live call says more of what the user means than a backtest."""
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
 _AWAIT: Final = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
-class Wanted(NamedTuple):
+class NotebookCall(NamedTuple):
     """A call in a notebook: the expressions of its arguments."""
 
     symbol: ast.expr
@@ -52,28 +53,28 @@ class Notebook:
 
     def __init__(self, texts: list[str]) -> None:
         self.names: dict[str, Any] = {"__name__": "__main__", "In": texts}
-        self._book = Book(self.names)
+        self._statements = Statements(self.names)
         self._done: set[int] = set()
         self._wanted: set[str] = set()
-        imports = (item for item in self._book if isinstance(item.node, _IMPORTS))
+        imports = (item for item in self._statements if isinstance(item.node, _IMPORTS))
         self._imported = {name for item in imports for name in item.binds}
 
-    def calls(self) -> Iterator[Wanted]:
-        """Give what the notebook runs, the most telling call first, then the latest."""
+    def calls(self) -> Iterator[NotebookCall]:
+        """Yield the calls of the notebook, live ones first, of each kind the latest first."""
         for suffixes in _CALLS:
-            for statement in reversed(list(self._book)):
+            for statement in reversed(list(self._statements)):
                 for node in reversed(list(ast.walk(statement.node))):
                     if isinstance(node, ast.Call) and _dotted(node.func).endswith(suffixes):
                         given = {item.arg: item.value for item in node.keywords if item.arg}
                         symbol = node.args[0] if node.args else given.get("symbol")
                         if symbol is not None and {"strategy", "exchange"} <= set(given):
-                            yield Wanted(symbol, given, is_live=suffixes is _CALLS[0])
+                            yield NotebookCall(symbol, given, is_live=suffixes is _CALLS[0])
 
     def strategies(self) -> list[str]:
         """Return the names of functions and classes that are marked as strategies."""
         return [
             statement.node.name
-            for statement in self._book
+            for statement in self._statements
             if isinstance(statement.node, BLOCKS)
             for item in statement.node.decorator_list
             if isinstance(item, ast.Call) and _dotted(item.func).endswith("strategy")
@@ -96,23 +97,26 @@ class Notebook:
         """Execute the statements that make some names, in their order."""
         self._wanted |= names
         wanted = self._closure()
-        for place, statement in enumerate(self._book):
+        for place, statement in enumerate(self._statements):
             if place in wanted and place not in self._done:
                 self._done.add(place)
                 self._execute(statement)
 
     def _closure(self) -> set[int]:
+        # A wanted name pulls in the statement that makes it, and that one the names it uses; so it
+        # goes on until nothing is added. Later statements may change an earlier value
+        # (`df["x"] = ...`), hence every statement is looked at in every round.
         found: set[int] = set()
         while True:
             more = {
                 place
-                for place, statement in enumerate(self._book)
+                for place, statement in enumerate(self._statements)
                 if place not in found and _makes(statement, self._wanted, self._imported)
             }
             if not more:
                 return found
             found |= more
-            for place, statement in enumerate(self._book):
+            for place, statement in enumerate(self._statements):
                 if place in more:
                     self._wanted |= statement.uses | statement.binds
 
@@ -134,7 +138,7 @@ class Notebook:
             if error.name and not hasattr(builtins, error.name):
                 raise ExportError(
                     f"{cell.label} uses `{error.name}`, which no cell before it defines: its cell "
-                    "was deleted, or stands below (hidden state). Write it above, and try Run All"
+                    "was deleted or is further down (hidden state). Define it above and try Run All"
                 ) from error
             raise
         except Exception as error:
@@ -170,8 +174,8 @@ def _check_environment(statement: Statement) -> None:
     for name in reads_environment(statement.node):
         if name not in os.environ and "environ[" in ast.unparse(statement.node):
             raise ExportError(
-                f"{statement.cell.label} reads {name} from the environment, and it is not there; "
-                f"set it and try again: {name}=... tradenb export ..."
+                f"{statement.cell.label} reads {name} from the environment, where it is not "
+                f"set; set it: {name}=... tradenb export ..."
             )
 
 

@@ -100,13 +100,13 @@ def _facts(value: Any, label: str) -> Iterator[tuple[str, str]]:
             if not hasattr(value, "terms"):
                 yield from _facts(value.function, label)
         case functools.partial():
-            yield f"{label}arguments", repr((_word(value.args), _word(value.keywords)))
+            yield f"{label}arguments", repr((_as_text(value.args), _as_text(value.keywords)))
         case FunctionType():
             yield from _function_facts(value, label)
         case type():
             for name, item in sorted(vars(value).items()):
                 if not name.startswith("__") and is_plain(item):
-                    yield f"{label}attribute {name}", _word(item)
+                    yield f"{label}attribute {name}", _as_text(item)
         case ModuleType():
             return
         case _ if inspect.ismethod(value):
@@ -114,7 +114,7 @@ def _facts(value: Any, label: str) -> Iterator[tuple[str, str]]:
         case _ if callable(getattr(value, "function", None)):
             yield from _facts(value.function, label)
         case _:
-            yield f"{label}value", _word(value)
+            yield f"{label}value", _as_text(value)
 
 
 def _strategy_facts(spec: StrategySpec, label: str) -> Iterator[tuple[str, str]]:
@@ -133,24 +133,24 @@ def _strategy_facts(spec: StrategySpec, label: str) -> Iterator[tuple[str, str]]
 
 def _function_facts(function: FunctionType, label: str) -> Iterator[tuple[str, str]]:
     for name, value in defaults_of(function).items():
-        yield f"{label}default of {name}", _word(value)
+        yield f"{label}default of {name}", _as_text(value)
     for name, value in cells_of(function).items():
-        yield f"{label}{CLOSED_OVER} {name}", _word(value)
+        yield f"{label}{CLOSED_OVER} {name}", _as_text(value)
     inner = getattr(function, "__wrapped__", None)
     if isinstance(inner, FunctionType):
         yield from _facts(inner, f"{label}wrapped ")
 
 
-def _word(value: Any) -> str:
+def _as_text(value: Any) -> str:
     """Write a value for comparison; of what has no values of its own, the kind."""
     if is_plain(value):
         return literal(value)
     if type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
         return f"{value.dtype}{getattr(value, 'shape', ())} {digest(repr(value.tobytes()))}"
     if isinstance(value, list | tuple):
-        return repr([_word(item) for item in value])
+        return repr([_as_text(item) for item in value])
     if isinstance(value, Mapping):
-        return repr({_word(key): _word(item) for key, item in value.items()})
+        return repr({_as_text(key): _as_text(item) for key, item in value.items()})
     name = getattr(value, "__qualname__", type(value).__qualname__)
     if isinstance(value, random.Random):
         return f"{name} {digest(repr(value.getstate()))}"

@@ -1,4 +1,4 @@
-"""Imports of a script: kept where the module is installed, copied in where it lies beside it."""
+"""Imports of a script: kept if the module is installed; else what they name is copied in."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from typing import Any, Final
 from tradenb.engine.reach import is_installed
 from tradenb.errors import ExportError
 from tradenb.exporting.collect.notebook_cells import Statement
-from tradenb.exporting.collect.script_namespace import Script, Space
+from tradenb.exporting.collect.script_namespace import Namespace, Script
 from tradenb.exporting.collect.script_parts import Part
 
 _MISSING: Final = object()
 
 
 class Imports:
-    """Takes imports over into a script.
+    """Adds imports to a script.
 
     Parameters
     ----------
     script : Script
     need : callable
-        `need(name, space, user)` collects what a local module defines.
+        `need(name, namespace, user)` collects what a local module defines.
     """
 
-    def __init__(self, script: Script, need: Callable[[str, Space, str], None]) -> None:
+    def __init__(self, script: Script, need: Callable[[str, Namespace, str], None]) -> None:
         self.script = script
         self._need = need
 
-    def take(
-        self, name: str, value: Any, bindings: list[Statement], space: Space, user: str
+    def add(
+        self, name: str, value: Any, bindings: list[Statement], namespace: Namespace, user: str
     ) -> None:
-        """Take over an import, or what a local module defines."""
+        """Add an import, or what a local module defines."""
         for statement in bindings:
             node = statement.node
             aliases = node.names if isinstance(node, ast.Import | ast.ImportFrom) else []
@@ -43,7 +43,7 @@ class Imports:
                 if name != (alias.asname or alias.name.partition(".")[0]):
                     continue
                 if isinstance(node, ast.ImportFrom):
-                    self._take_from(node, alias, value, space, user)
+                    self._add_from(node, alias, value, namespace, user)
                     return
                 if not is_installed(alias.name):
                     raise _local(alias.name, user)
@@ -52,10 +52,10 @@ class Imports:
                 if alias.asname:
                     return
 
-    def _take_from(
-        self, node: ast.ImportFrom, alias: ast.alias, value: Any, space: Space, user: str
+    def _add_from(
+        self, node: ast.ImportFrom, alias: ast.alias, value: Any, namespace: Namespace, user: str
     ) -> None:
-        package = str(space.get("__package__") or "")
+        package = str(namespace.get("__package__") or "")
         module = resolve_name("." * node.level + (node.module or ""), package)
         if module == "__future__":
             return
@@ -76,15 +76,15 @@ class Imports:
         part = Part((name,), line, (self.script.rank(inner), 1 << 30, 0), is_block=False)
         self.script.add(part, [alias.name])
 
-    def starred(self, name: str, value: Any, space: Space) -> bool:
+    def starred(self, name: str, value: Any, namespace: Namespace) -> bool:
         """Find a name that came with `from module import *`."""
-        for statement in self.script.book(space):
+        for statement in self.script.statements(namespace):
             node = statement.node
             if not isinstance(node, ast.ImportFrom) or node.names[0].name != "*":
                 continue
             module = sys.modules.get(node.module or "")
             if getattr(module, name, _MISSING) is value:
-                self._take_from(node, ast.alias(name), value, space, f"`{name}`")
+                self._add_from(node, ast.alias(name), value, namespace, f"`{name}`")
                 return True
         return False
 
@@ -98,7 +98,8 @@ class Imports:
 
 def _local(module: str, user: str) -> ExportError:
     return ExportError(
-        f"{user} uses the module {module}, which lies beside the notebook; the script runs without "
-        f"it. Import what you need from it, and that is copied into the script: from "
-        f"{module.rpartition('.')[0] or module} import NAME; or install the module"
+        f"{user} uses the module {module}, a file beside the notebook that the script cannot "
+        "import. Import names from it, from "
+        f"{module.rpartition('.')[0] or module} import NAME, and their "
+        "definitions are copied into the script; or install the module"
     )

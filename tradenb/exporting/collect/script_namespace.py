@@ -8,11 +8,11 @@ from typing import Any
 from tradenb.engine.reach import function_of, package_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.notebook_cells import Book
+from tradenb.exporting.collect.notebook_cells import Statements
 from tradenb.exporting.collect.plain_values import described, is_plain, literal
 from tradenb.exporting.collect.script_parts import Collection, Part
 
-Space = Mapping[str, Any]
+Namespace = Mapping[str, Any]
 
 
 class Script:
@@ -25,8 +25,8 @@ class Script:
 
     def __init__(self) -> None:
         self.found = Collection()
-        self._books: dict[int, tuple[int, Book]] = {}
-        self._spaces: list[Space] = []
+        self._indexes: dict[int, tuple[int, Statements]] = {}
+        self._namespaces: list[Namespace] = []
         self._part_of: dict[str, int] = {}
 
     def is_new(self, name: str, value: Any, user: str) -> bool:
@@ -46,8 +46,8 @@ class Script:
         )
         if not same:
             raise ExportError(
-                f"{user} needs another `{name}` than the rest of the script ({described(value)} "
-                f"and {described(known[name])}); a script has one namespace: rename one of them"
+                f"{user} needs another `{name}` ({described(value)}) than the rest of the script "
+                f"({described(known[name])}); a script has one namespace: rename one of them"
             )
         return False
 
@@ -57,20 +57,20 @@ class Script:
         number = self.found.add(part, needs)
         self._part_of.update(dict.fromkeys(part.names, number))
 
-    def book(self, space: Space) -> Book:
+    def statements(self, namespace: Namespace) -> Statements:
         """Return the statements of a namespace."""
-        if id(space) not in self._books:
-            self._spaces.append(space)  # kept, so that no other gets its id
-            self._books[id(space)] = (len(self._books), Book(space))
-        return self._books[id(space)][1]
+        if id(namespace) not in self._indexes:
+            self._namespaces.append(namespace)  # kept, so that no other gets its id
+            self._indexes[id(namespace)] = (len(self._indexes), Statements(namespace))
+        return self._indexes[id(namespace)][1]
 
-    def rank(self, space: Space) -> int:
+    def rank(self, namespace: Namespace) -> int:
         """Return where the definitions of a namespace stand: modules first, the notebook last."""
-        self.book(space)
-        return -self._books[id(space)][0]
+        self.statements(namespace)
+        return -self._indexes[id(namespace)][0]
 
 
-def space_of(value: Any) -> Space | None:
+def namespace_of(value: Any) -> Namespace | None:
     """Return the namespace in which the user's function of a value was defined, if it has one."""
     function = function_of(value)
     if function is None or package_of(function) == "tradenb":
@@ -78,16 +78,16 @@ def space_of(value: Any) -> Space | None:
     return function.__globals__
 
 
-def original(space: Space, value: Any) -> Any:
+def original(namespace: Namespace, value: Any) -> Any:
     """Return the strategy of a cell of which a run holds a copy."""
     if not isinstance(value, StrategySpec):
         return value
-    specs = [item for item in list(space.values()) if isinstance(item, StrategySpec)]
+    specs = [item for item in list(namespace.values()) if isinstance(item, StrategySpec)]
     same = [item for item in specs if item.function is value.function]
     return next((item for item in same if item.fingerprint == value.fingerprint), value)
 
 
-def name_in(space: Space, value: Any) -> str | None:
+def name_in(namespace: Namespace, value: Any) -> str | None:
     """Return a name of a value in a namespace; the shortest, without those IPython makes."""
-    found = [name for name, item in space.items() if item is value and not name.startswith("_")]
+    found = [name for name, item in namespace.items() if item is value and not name.startswith("_")]
     return min(found, key=lambda name: (len(name), name), default=None)

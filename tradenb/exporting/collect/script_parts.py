@@ -47,8 +47,8 @@ class Collection:
         Which parts a part needs, by their places in `parts`.
     values : dict of str to object
         The names that the script defines, and what they are here.
-    lifted : set of str
-        Names of functions that close over nothing any more: what they closed over is defined.
+    freed : set of str
+        Names of inner functions: in the script they close over nothing, globals took the place.
     secrets : set of str
         Names of environment variables that it reads.
     futures : bool
@@ -59,7 +59,7 @@ class Collection:
     parts: list[Part] = field(default_factory=list)
     needs: dict[int, set[int]] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
-    lifted: set[str] = field(default_factory=set)
+    freed: set[str] = field(default_factory=set)
     secrets: set[str] = field(default_factory=set)
     futures: bool = False
 
@@ -67,7 +67,7 @@ class Collection:
         """Return what each definition was made with, for the proof."""
         found = {name: facts(value) for name, value in self.values.items()}
         gone = (CLOSED_OVER, OF_INDICATORS + CLOSED_OVER)
-        for name in self.lifted & set(found):
+        for name in self.freed & set(found):
             found[name] = {k: v for k, v in found[name].items() if not k.startswith(gone)}
         return found
 

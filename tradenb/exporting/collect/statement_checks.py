@@ -20,7 +20,7 @@ from tradenb.exporting.collect.plain_values import described, is_data, is_plain,
 NOTEBOOK_ONLY: Final = frozenset({"get_ipython", "display", "In", "Out", "_", "__", "___"})
 MODULES_OWN: Final = frozenset({"__name__", "__file__", "__doc__", "__builtins__"})
 REFERENCES: Final = ("env:", "keyring:")
-"""How texts begin that say where a secret is, and are none."""
+"""How texts begin that say where a secret is, and are not secrets themselves."""
 BLOCKS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _CHANGING: Final = frozenset(
     {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem"}
@@ -34,24 +34,24 @@ _SHORTEST_SECRET: Final = 6
 _WIDEST_COMMENT: Final = 60
 
 
-def check_statement(name: str, statement: Statement, space: Mapping[str, Any]) -> None:
+def check_statement(name: str, statement: Statement, namespace: Mapping[str, Any]) -> None:
     """Refuse a statement that cannot mean in a script what it means in the notebook.
 
     Raises
     ------
     ExportError
-        When it asks a person, keeps state in globals, or holds a secret.
+        When it waits for input, keeps state in globals, or holds a secret.
     """
     where = statement.cell.label
     if "input" in statement.uses or "getpass" in statement.uses | _attributes(statement.node):
         raise ExportError(
-            f"`{name}` of {where} asks a person; a script has nobody to ask. Read it from the "
+            f"`{name}` of {where} waits for input, which a script does not get. Read it from the "
             f'environment: {name} = os.environ["{name.upper()}"]'
         )
     for changed in sorted(statement.rebinds):
         raise ExportError(_keeps(name, where, changed))
     for changed in sorted(_changed(statement.node) & statement.uses):
-        if isinstance(space.get(changed), list | dict | set):
+        if isinstance(namespace.get(changed), list | dict | set):
             raise ExportError(_keeps(name, where, changed))
     check_secrets(statement.node, where)
 
@@ -61,8 +61,8 @@ def check_notebook(name: str, statement: Statement) -> None:
     if NOTEBOOK_ONLY & statement.uses:
         used = ", ".join(sorted(NOTEBOOK_ONLY & statement.uses))
         raise ExportError(
-            f"`{name}` of {statement.cell.label} needs the notebook itself ({used}: a magic, a "
-            "shell line, or something to show); write it in plain Python"
+            f"`{name}` of {statement.cell.label} needs a notebook ({used}: a magic, a shell line, "
+            "or output); write it in plain Python"
         )
 
 
@@ -73,8 +73,8 @@ def check_secrets(node: ast.AST, where: str) -> None:
             continue
         if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET:
             raise ExportError(
-                f"`{name}` in {where} is a secret written out, and a script is a file that others "
-                f'read. Take it from the environment: os.environ["{name.upper()}"]'
+                f"`{name}` in {where} is a secret in plain text, and others can read the script. "
+                f'Take it from the environment: os.environ["{name.upper()}"]'
             )
 
 
@@ -89,9 +89,9 @@ def written(name: str, statement: Statement, value: Any) -> str | None:
     where = statement.cell.label
     if is_data(value):
         raise ExportError(
-            f"`{name}` of {where} is {described(value)}: research data, which a script does not "
-            "have. Write the numbers that the strategy needs into names of their own "
-            "(LEVEL = float(df.close.mean())), or look at candles through ctx"
+            f"`{name}` of {where} is {described(value)}: research data, which is not written into "
+            "a script. Assign the numbers that the strategy needs to names of their own "
+            "(LEVEL = float(df.close.mean())), or read candles through ctx"
         )
     if not is_plain(value):
         _check_binding(name, statement)
@@ -108,8 +108,8 @@ def written(name: str, statement: Statement, value: Any) -> str | None:
     if literal(before) != literal(value):
         raise ExportError(
             f"`{name}` is {described(value)} now, and {described(before)} in {where}: something "
-            f"changed it. Write {name} = ... as it should be in a cell and run it; what a strategy "
-            f'remembers belongs into ctx.state["{name}"]'
+            f"changed it. Write {name} = ... as it should be in a cell and run it; keep what a "
+            f'strategy remembers in ctx.state["{name}"]'
         )
     return None
 
@@ -190,8 +190,8 @@ def _is_computed(node: ast.expr) -> bool:
 def _snapshot(name: str, statement: Statement, value: Any) -> str:
     if _SECRET.search(name) and isinstance(value, str):
         raise ExportError(
-            f"`{name}` of {statement.cell.label} is a secret, and a script is a file that others "
-            f'read. Take it from the environment: {name} = os.environ["{name.upper()}"]'
+            f"`{name}` of {statement.cell.label} is a secret, and others can read the script. "
+            f'Take it from the environment: {name} = os.environ["{name.upper()}"]'
         )
     node = _value_of(statement.node)
     words = "" if node is None else f": {ast.unparse(node)}"
@@ -206,20 +206,20 @@ def _check_binding(name: str, statement: Statement) -> None:
     where = statement.cell.label
     if statement.awaits:
         raise ExportError(
-            f"`{name}` comes from an `await` in {where}, and a script has no loop there; await it "
-            "inside an async strategy, or keep what came of it as plain numbers"
+            f"`{name}` comes from an `await` in {where}, and a script has no event loop there; "
+            "await it inside an async strategy, or assign the result as plain numbers"
         )
     if not isinstance(statement.node, allowed):
         raise ExportError(
-            f"`{name}` is made step by step in {where}; make it in one statement: {name} = ..."
+            f"`{name}` is built in several steps in {where}; write one statement: {name} = ..."
         )
 
 
 def _keeps(name: str, where: str, changed: str) -> str:
     return (
-        f"`{name}` of {where} changes `{changed}` outside itself; a restart would forget it and "
-        f'a backtest would see what a live run left. Keep it in ctx.state["{changed}"], which is '
-        "saved with the run"
+        f"`{name}` of {where} changes `{changed}`, which is outside it; a restart would lose it, "
+        f'and a backtest would see what a live run left. Keep it in ctx.state["{changed}"], which '
+        "is saved with the run"
     )
 
 

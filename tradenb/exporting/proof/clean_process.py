@@ -54,13 +54,13 @@ def _replayed(
     from tradenb.backtest import run
     from tradenb.engine.serialise import event_to_row
     from tradenb.exporting.collect.plain_values import facts
-    from tradenb.exporting.proof.recorded_sample import Recorded
+    from tradenb.exporting.proof.recorded_sample import RecordedSource
 
     known = {name: facts(names[name]) for name in task["names"] if name in names}
     result = run(
         symbols,
         strategy=job["strategy"],
-        exchange=Recorded.read(task["exchange"], folder),
+        exchange=RecordedSource.read(task["exchange"], folder),
         start=task["start"],
         end=task["end"],
         rules=job.get("rules"),

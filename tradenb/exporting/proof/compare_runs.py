@@ -20,7 +20,7 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError, UsageError
 from tradenb.exporting.collect.plain_values import facts
 from tradenb.exporting.proof.clean_process import RESULT, TASK
-from tradenb.exporting.proof.recorded_sample import Recording
+from tradenb.exporting.proof.recorded_sample import RecordingSource
 
 SAMPLE_DAYS: Final = 14
 _PATIENCE_S: Final = 120.0
@@ -36,7 +36,7 @@ class Sample(NamedTuple):
 
     Attributes
     ----------
-    recording : Recording
+    recording : RecordingSource
     start, end : int
         ms UTC.
     events : list of dict
@@ -45,7 +45,7 @@ class Sample(NamedTuple):
         How long it took.
     """
 
-    recording: Recording
+    recording: RecordingSource
     start: int
     end: int
     events: list[Row]
@@ -71,7 +71,7 @@ def sampled(
     period : tuple
         Start and end as users give them; None: the last `SAMPLE_DAYS` days that there are.
     """
-    recording = Recording(source)
+    recording = RecordingSource(source)
     start, end = _period(symbols[0], strategies, recording, rules, period)
     began = time.perf_counter()
     result = run(
@@ -129,7 +129,7 @@ def prove(text: str, sample: Sample, values: Mapping[str, Any], before: Mapping[
 def _period(
     symbol: str,
     strategies: Sequence[StrategySpec],
-    source: Recording,
+    source: RecordingSource,
     rules: Rules,
     period: tuple[Any, Any],
 ) -> tuple[int, int]:
@@ -165,8 +165,8 @@ def _executed(script: Path, folder: Path, seconds: float) -> dict[str, Any]:
         )
     except subprocess.TimeoutExpired:
         raise ExportError(
-            f"the script took over {patience:.0f} s, and the notebook {seconds:.0f} s; "
-            "give a shorter sample (start=, end=), or see what it waits for"
+            f"the script took more than {patience:.0f} s, the notebook {seconds:.0f} s; "
+            "choose a shorter sample (start=, end=), or find out what the script waits for"
         ) from None
     result = folder / RESULT
     if not result.is_file():
@@ -182,9 +182,11 @@ def _missing(error: Mapping[str, Any]) -> ExportError:
     if error["kind"] == "NameError" and error["name"]:
         advice = f"; define `{error['name']}` in a cell above the one that uses it"
     elif error["kind"] in ("FileNotFoundError", "KeyError"):
-        advice = "; it runs in an empty folder: put what it needs into it or into the environment"
+        advice = (
+            "; it ran in an empty folder: write what it needs into the script or the environment"
+        )
     else:
-        advice = "; run the cells again from the top to see whether the notebook still does it"
+        advice = "; restart the kernel and run all cells, to see whether the notebook still works"
     return ExportError(f"the script does not run by itself: {words}{where}{advice}")
 
 
@@ -196,7 +198,7 @@ def _check_unchanged(values: Mapping[str, Any], before: Mapping[str, Any]) -> No
             if now.get(label) != was:
                 raise ExportError(
                     f"the strategy changed `{name}` while it ran ({label} was {was}, is "
-                    f"{now.get(label)}); a restart would forget that. Keep it in ctx.state, which "
+                    f"{now.get(label)}); a restart would lose that. Keep it in ctx.state, which "
                     "is saved with the run"
                 )
 
@@ -208,7 +210,7 @@ def _check_facts(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
             if there != here:
                 raise ExportError(
                     f"`{name}` differs: {label} is {here} in the notebook and {there} in the "
-                    "script. Something that it is made from was changed after its cell ran, or "
+                    "script. Something that it is made from changed after its cell ran, or "
                     f"differs from run to run; run the cell of `{name}` again, or write the value "
                     "itself"
                 )
@@ -235,9 +237,9 @@ def _differs(here: Row | None, there: Row | None) -> ExportError:
     fields = ", ".join(columns) if here and there else ""
     return ExportError(
         f"the first trade that differs is at {iso(row['at'])}: the notebook has {_words(here)}, "
-        f"the script has {_words(there)}{f' ({fields})' if fields else ''}. It depends on "
-        "something outside its candles: chance without a seed, the clock, a file, a patched "
-        "module, or state that an earlier run left in the notebook"
+        f"the script has {_words(there)}{f' ({fields})' if fields else ''}. The strategy "
+        "depends on something besides its candles: random numbers without a seed, the clock, a "
+        "file, a patched module, or state that an earlier run left in the notebook"
     )
 
 

@@ -17,7 +17,7 @@ FILE = "candles.npz"
 _COLUMNS = ("time", "open", "high", "low", "close", "volume")
 
 
-class Recording:
+class RecordingSource:
     """A source that keeps what it was asked for.
 
     Attributes
@@ -50,7 +50,7 @@ class Recording:
         np.savez(folder / FILE, allow_pickle=False, **columns)
 
 
-class Recorded:
+class RecordedSource:
     """The source that a recording gives again.
 
     Parameters
@@ -64,8 +64,8 @@ class Recorded:
         self._candles = candles
 
     @classmethod
-    def read(cls, name: str, folder: Path) -> Recorded:
-        """Read what `Recording.save` wrote."""
+    def read(cls, name: str, folder: Path) -> RecordedSource:
+        """Read what `RecordingSource.save` wrote."""
         with np.load(folder / FILE) as columns:
             return cls(name, {symbol: _candles(columns[symbol]) for symbol in columns.files})
 

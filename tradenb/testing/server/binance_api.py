@@ -63,8 +63,8 @@ def market_of(symbol: str, rows: Rows) -> Market:
     return Market(base + quote, base, quote, rows)
 
 
-def shown(market: Market, now: int) -> Rows:
-    """Return the candles that have begun; the last one as far as it has come."""
+def visible_rows(market: Market, now: int) -> Rows:
+    """Return the candles that have begun; the last one is still forming."""
     rows = market.rows
     count = int(np.searchsorted(rows.time, now, side="right"))
     seen = rows.take(np.arange(count))
@@ -78,13 +78,13 @@ def shown(market: Market, now: int) -> Rows:
     return seen
 
 
-def page(rows: Rows, query: Mapping[str, str]) -> Rows:
+def page_of(rows: Rows, query: Mapping[str, str]) -> Rows:
     """Return the rows that a request for candles is answered with.
 
     Raises
     ------
     Refused
-        When a parameter is none.
+        When a parameter is not valid.
     """
     if query.get("interval") != "1m":
         raise Refused(-1120, "Invalid interval.")
@@ -122,13 +122,13 @@ def exchange_info(markets: Mapping[str, Market], now: int) -> dict[str, Any]:
             }
         ],
         "exchangeFilters": [],
-        "symbols": [_listed(market) for market in markets.values()],
+        "symbols": [_symbol_info(market) for market in markets.values()],
     }
 
 
 def ticker(market: Market, now: int) -> dict[str, Any]:
     """Return the last price and the last 24 hours of a market."""
-    rows = shown(market, now)
+    rows = visible_rows(market, now)
     day = rows.part(int(np.searchsorted(rows.time, now - DAY)), len(rows.time))
     if not len(day.time):
         raise Refused(-1121, "Invalid symbol.")
@@ -165,7 +165,7 @@ def number(value: float | None) -> str | None:
     return text if float(text) == value else f"{Decimal(repr(value)):f}"
 
 
-def _listed(market: Market) -> dict[str, Any]:
+def _symbol_info(market: Market) -> dict[str, Any]:
     price, amount = _step(market.rows.close), _step(market.rows.volume)
     return {
         "symbol": market.symbol,

@@ -22,9 +22,9 @@ from tradenb.core.timeframe import MINUTE, TimeLike
 from tradenb.engine.ports import CandleSource
 from tradenb.errors import UsageError
 from tradenb.testing.server import binance_api as binance
-from tradenb.testing.server.faulty_responses import refused, send
+from tradenb.testing.server.faulty_responses import error_response, send
 from tradenb.testing.server.server_candles import (
-    Moving,
+    Clock,
     ServerClock,
     WallClock,
     moved_to_now,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CLOSE_S: Final = 5.0
-# Everything that ccxt may ask of Binance comes here, so that nothing leaves this machine.
+# Whatever ccxt may request of Binance comes here, so that nothing leaves this machine.
 _GROUPS: Final = (
     *("public", "private", "v1", "sapi", "sapiV2", "sapiV3", "sapiV4", "papi", "papiV2"),
     *("fapiPublic", "fapiPublicV2", "fapiPublicV3", "fapiPrivate", "fapiPrivateV2", "fapiData"),
@@ -45,7 +45,7 @@ _GROUPS: Final = (
 
 
 class Served(NamedTuple):
-    """A request that came: when (monotonic, s), for what, its weight and how it was answered."""
+    """A request that was served: when (monotonic, s), its path, weight and status."""
 
     at: float
     path: str
@@ -97,7 +97,7 @@ class ExchangeServer:
         candles: pd.DataFrame | Mapping[str, pd.DataFrame] | CandleSource,
         *,
         symbols: str | Iterable[str] = "BTCUSDT",
-        clock: Moving | None = None,
+        clock: Clock | None = None,
         now: TimeLike | None = None,
         port: int = 0,
         weight_limit: int = 6000,
@@ -105,7 +105,7 @@ class ExchangeServer:
     ) -> None:
         names = [symbols] if isinstance(symbols, str) else [*symbols]
         if now is not None and clock is not None:
-            raise UsageError("clock and now exclude each other; now means the real clock")
+            raise UsageError("pass clock or now, not both; now means the real clock")
         given = rows_of_all(candles, names)
         if now is not None:
             clock, given = WallClock(), moved_to_now(given, now)
@@ -163,7 +163,7 @@ class ExchangeServer:
         Returns
         -------
         ServerTrouble
-            `.end()` ends it, `.met` counts the requests that were spoiled.
+            `.end()` ends it, `.active` counts the requests that were spoiled.
         """
         made = ServerTrouble(kind, **more)
         self._troubles.append(made)
@@ -192,7 +192,7 @@ class ExchangeServer:
         return self
 
     def close(self) -> None:
-        """Leave all who wait, and stop listening."""
+        """Stop listening; requests that are not answered yet fail."""
         if self._thread is None or self._loop is None or self._over is None:
             return
         self._loop.call_soon_threadsafe(self._over.set)
@@ -232,15 +232,15 @@ class ExchangeServer:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path, query = request.match_info["path"], dict(request.query)
-        met = [item for item in self._troubles if item.meets(path, query.get("symbol"))]
+        active = [item for item in self._troubles if item.applies(path, query.get("symbol"))]
         weight = binance.WEIGHTS.get(path, 1)
         used = self._used(weight)
-        response = refused(met, over_limit=used > self._limit)
+        response = error_response(active, over_limit=used > self._limit)
         if response is None:
-            response = self._respond(path, query, met)
+            response = self._respond(path, query, active)
         self.requests.append(Served(time.monotonic(), path, query, weight, response.status))
         response.headers["X-MBX-USED-WEIGHT-1M"] = str(used)
-        return await send(request, response, met)
+        return await send(request, response, active)
 
     def _used(self, weight: int) -> int:
         """Note a weight, and return the sum of those within the window."""
@@ -250,13 +250,15 @@ class ExchangeServer:
             self._recent.popleft()
         return sum(item for _, item in self._recent)
 
-    def _respond(self, path: str, query: dict[str, str], met: list[ServerTrouble]) -> web.Response:
+    def _respond(
+        self, path: str, query: dict[str, str], active: list[ServerTrouble]
+    ) -> web.Response:
         try:
-            return web.json_response(self._body(path, query, met))
+            return web.json_response(self._body(path, query, active))
         except binance.Refused as error:
             return web.json_response(error.body, status=400)
 
-    def _body(self, path: str, query: dict[str, str], met: list[ServerTrouble]) -> Any:
+    def _body(self, path: str, query: dict[str, str], active: list[ServerTrouble]) -> Any:
         now = self.now()
         match path:
             case "ping":
@@ -266,8 +268,8 @@ class ExchangeServer:
             case "exchangeInfo":
                 return binance.exchange_info(self._markets, now)
             case "klines":
-                rows = spoiled(binance.shown(self._market(query), now), met, now)
-                return binance.klines(page_spoiled(binance.page(rows, query), met))
+                rows = spoiled(binance.visible_rows(self._market(query), now), active, now)
+                return binance.klines(page_spoiled(binance.page_of(rows, query), active))
             case "ticker/24hr" | "ticker/price" | "ticker/bookTicker":
                 return binance.ticker(self._market(query), now)
         raise binance.Refused(-1000, f"{path} is not served here.")

@@ -1,4 +1,4 @@
-"""How an `ExchangeServer` sends what it answers: well, badly, or not at all."""
+"""How an `ExchangeServer` sends a response: whole, damaged, or not at all."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tradenb.testing.server.server_troubles import ServerTrouble
 _PAGE: Final = "<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"
 
 
-def refused(met: list[ServerTrouble], *, over_limit: bool) -> web.Response | None:
-    """Return the answer of an exchange that does not answer."""
-    kinds = {item.kind: item for item in met}
+def error_response(active: list[ServerTrouble], *, over_limit: bool) -> web.Response | None:
+    """Return the error that the active troubles give; None if the request is answered."""
+    kinds = {item.kind: item for item in active}
     if "banned" in kinds:
         return _too_many(418, kinds["banned"].seconds, "Way too much weight used; IP banned.")
     if "rate_limit" in kinds or over_limit:
@@ -34,10 +34,10 @@ def _too_many(status: int, seconds: float, words: str) -> web.Response:
 
 
 async def send(
-    request: web.Request, response: web.Response, met: list[ServerTrouble]
+    request: web.Request, response: web.Response, active: list[ServerTrouble]
 ) -> web.StreamResponse:
-    """Send an answer as the troubles want it sent."""
-    kinds = {item.kind: item for item in met}
+    """Send a response, damaged by the active troubles."""
+    kinds = {item.kind: item for item in active}
     if "silence" in kinds:
         await asyncio.Event().wait()
     if "reset" in kinds:
@@ -55,7 +55,7 @@ async def send(
         await slow.write(body[: len(body) // 2])
         _hang_up(request)
         return slow
-    with contextlib.suppress(ConnectionError):  # whoever asked has given up
+    with contextlib.suppress(ConnectionError):  # the client has given up
         for place in range(len(body)):
             await slow.write(body[place : place + 1])
             await asyncio.sleep(kinds["drip"].seconds)

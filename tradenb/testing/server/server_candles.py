@@ -15,15 +15,15 @@ from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import UsageError
 
 
-class Moving(Protocol):
-    """Anything that says what time it is."""
+class Clock(Protocol):
+    """Anything that gives the time."""
 
     def now(self) -> int:
         """Return the time, ms UTC."""
 
 
 class ServerClock:
-    """The time on the exchange: standing still until it is stepped, or running.
+    """The time on the exchange: it is stepped, or it runs.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def moved_to_now(given: Iterable[tuple[str, Rows]], now: TimeLike) -> list[tuple
     by = floor_to(WallClock().now() - moment)
     found = [(symbol, rows._replace(time=rows.time + by)) for symbol, rows in given]
     if all(rows.time[-1] - by < moment for _, rows in found):
-        raise UsageError(f"no candle comes after now={now!r}; give an earlier moment")
+        raise UsageError(f"there are no candles after now={now!r}; choose an earlier moment")
     return found
 
 
@@ -88,7 +88,7 @@ def rows_of_all(candles: Any, symbols: list[str]) -> Iterable[tuple[str, Rows]]:
             f"{candles!r:.80}"
         )
     if not frames:
-        raise UsageError("candles must hold at least one symbol, was an empty dict")
+        raise UsageError("candles must have at least one symbol, was an empty dict")
     for symbol, frame in frames.items():
         rows = rows_from_frame(frame)
         last = np.append(np.diff(rows.time) != 0, True)[: len(rows.time)]

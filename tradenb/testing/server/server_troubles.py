@@ -60,6 +60,8 @@ class ServerTrouble:
         Retry-After, or the pause between two bytes.
     minutes : tuple of int
         Open times that are missing, ms UTC.
+    met : int
+        Requests spoiled so far.
     """
 
     kind: TroubleKind
@@ -76,10 +78,10 @@ class ServerTrouble:
             raise unknown("trouble", self.kind, KINDS)
 
     def end(self) -> None:
-        """Let requests be answered well again."""
+        """Stop spoiling requests."""
         self.times = self.met
 
-    def meets(self, path: str, symbol: str | None) -> bool:
+    def applies(self, path: str, symbol: str | None) -> bool:
         """Tell whether a request is spoiled, and count it."""
         over = self.times is not None and self.met >= self.times
         if over or not path.endswith(self.path) or self.symbol not in (None, symbol):
@@ -88,9 +90,9 @@ class ServerTrouble:
         return True
 
 
-def spoiled(rows: Rows, met: list[ServerTrouble], now: int) -> Rows:
-    """Return the rows of a market as they are in such troubles, before a page is cut of them."""
-    for trouble in met:
+def spoiled(rows: Rows, active: list[ServerTrouble], now: int) -> Rows:
+    """Return the rows of a market as the active troubles change them, before paging."""
+    for trouble in active:
         match trouble.kind:
             case "missing":
                 rows = rows.take(np.flatnonzero(~np.isin(rows.time, trouble.minutes)))
@@ -105,9 +107,9 @@ def spoiled(rows: Rows, met: list[ServerTrouble], now: int) -> Rows:
     return rows
 
 
-def page_spoiled(page: Rows, met: list[ServerTrouble]) -> Rows:
-    """Return a page as it is in such troubles."""
-    for trouble in met:
+def page_spoiled(page: Rows, active: list[ServerTrouble]) -> Rows:
+    """Return a page of rows as the active troubles change it."""
+    for trouble in active:
         count = len(page.time)
         match trouble.kind:
             case "duplicates":

@@ -1,4 +1,4 @@
-"""What a disk remembers: what processes see, and what of it would survive a power loss now.
+"""What is on a disk: what processes see, and what of it would survive a power loss now.
 
 Data and names are kept apart, as file systems do: syncing a file saves its bytes and not its name,
 syncing a folder saves the names in it and not their bytes. `FakeDisk` puts a process in front.

@@ -1,4 +1,4 @@
-"""`FakeClock`: time that passes only when everybody waits, and a wall clock that can be put wrong.
+"""`FakeClock`: time that passes only while all tasks wait, and a wall clock that can be wrong.
 
 `clock.run(coroutine)` runs on an event loop that has this time: sleeping an hour takes no moment,
 time-outs work, and what happens is the same in every run.
@@ -23,7 +23,7 @@ from typing import Any, Final, TypeVar
 from tradenb.core.timeframe import TimeLike, to_ms
 
 T = TypeVar("T")
-NEVER: Final = "everybody waits, and nothing will ever happen"
+NEVER: Final = "deadlock: all tasks wait, and no timer is due"
 
 
 class FakeClock:
@@ -65,11 +65,11 @@ class FakeClock:
         return self._passed
 
     def jump(self, ms: int) -> None:
-        """Put the wall clock forward or back; monotonic time takes no notice."""
+        """Put the wall clock forward or back; monotonic time is not changed."""
         self.offset += ms
 
     def advance(self, seconds: float) -> None:
-        """Let time pass while nobody runs: the machine was off."""
+        """Let time pass while nothing runs, as if the machine was off."""
         self._passed += seconds
 
     async def wait(self, woken: asyncio.Event, until: int | None) -> None:
@@ -85,7 +85,7 @@ class FakeClock:
         Raises
         ------
         RuntimeError
-            When everybody waits for something that will never happen.
+            When all tasks wait and no timer is due.
         """
         with asyncio.Runner(loop_factory=lambda: VirtualLoop(self)) as runner:
             return runner.run(coroutine)

@@ -1,7 +1,7 @@
 """`FakeExchange`: recorded candles that close on a clock, and everything exchanges do wrong.
 
-What is wrong is said beforehand, by the time of the request: a `Trouble` has a beginning, an end,
-and perhaps a number of requests that it spoils.
+What goes wrong is planned by the time of the request: a `Trouble` has a start, an end, and perhaps
+a number of requests that it spoils.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Trouble:
         error: raises · hang: does not return · empty: no rows · late: the newest closed candle is
         missing · forming: the candle that is not over is there, unmarked · duplicates: rows twice ·
         unsorted: newest first · gap: the oldest new candle is missing · garbage: a price that is
-        none · overlap: candles that were not asked for · short: one candle at a time.
+        not valid · overlap: candles that were not asked for · short: one candle at a time.
     start, end : int
         Requests from start until before end are spoiled, ms UTC.
     times : int or None
@@ -66,7 +66,7 @@ class Trouble:
         if self.kind not in KINDS:
             raise unknown("trouble", self.kind, KINDS)
 
-    def meets(self, symbol: str, now: int) -> bool:
+    def applies(self, symbol: str, now: int) -> bool:
         """Tell whether a request is spoiled, and count it."""
         if not self.start <= now < self.end or self.symbol not in (None, symbol) or self.times == 0:
             return False
@@ -75,8 +75,8 @@ class Trouble:
         return True
 
 
-class Asked(NamedTuple):
-    """A request that came: when, and for which candles."""
+class ExchangeRequest(NamedTuple):
+    """A request: when, and for which candles."""
 
     at: int
     symbol: str
@@ -97,7 +97,7 @@ class FakeExchange:
     Attributes
     ----------
     troubles : list of Trouble
-    requests : list of Asked
+    requests : list of ExchangeRequest
         What live loops asked for, oldest first.
     """
 
@@ -112,7 +112,7 @@ class FakeExchange:
         self._source = source
         self._loaded: dict[str, Candles] = {}
         self.troubles = list(troubles)
-        self.requests: list[Asked] = []
+        self.requests: list[ExchangeRequest] = []
 
     @property
     def name(self) -> str:
@@ -133,9 +133,9 @@ class FakeExchange:
 
     def load(self, request: CandleRequest) -> Loaded:
         """Return what has closed of [start - history, end), as an exchange does."""
-        if self._is_met(request.symbol, "error"):
+        if self._is_active(request.symbol, "error"):
             raise ConnectionError("the fake exchange is down")
-        if self._is_met(request.symbol, "hang"):
+        if self._is_active(request.symbol, "hang"):
             raise Hang
         candles, closed = self.candles(request.symbol), self._clock.true_now()
         start, end = request.start, request.end
@@ -145,22 +145,22 @@ class FakeExchange:
     def recent(self, symbol: str, since: int, limit: int) -> Rows:
         """Return the candles that have closed, spoiled by the troubles of this moment."""
         now = self._clock.true_now()
-        self.requests.append(Asked(now, symbol, since))
-        met = [trouble.kind for trouble in self.troubles if trouble.meets(symbol, now)]
-        if "error" in met:
+        self.requests.append(ExchangeRequest(now, symbol, since))
+        active = [trouble.kind for trouble in self.troubles if trouble.applies(symbol, now)]
+        if "error" in active:
             raise ConnectionError("the fake exchange is down")
-        if "hang" in met:
+        if "hang" in active:
             raise Hang
         candles = self.candles(symbol)
-        first = since - 3 * MINUTE if "overlap" in met else since
-        last = min(floor_to(now) - MINUTE * ("late" in met), since + limit * MINUTE)
+        first = since - 3 * MINUTE if "overlap" in active else since
+        last = min(floor_to(now) - MINUTE * ("late" in active), since + limit * MINUTE)
         rows = candles.between(max(first, candles.start), min(last, candles.end))
-        return _spoiled(_rows(rows), candles, since, now, met)
+        return _spoiled(_rows(rows), candles, since, now, active)
 
-    def _is_met(self, symbol: str, kind: TroubleKind) -> bool:
+    def _is_active(self, symbol: str, kind: TroubleKind) -> bool:
         now = self._clock.true_now()
         fitting = (trouble for trouble in self.troubles if trouble.kind == kind)
-        return any(trouble.meets(symbol, now) for trouble in fitting)
+        return any(trouble.applies(symbol, now) for trouble in fitting)
 
 
 def _rows(candles: Candles) -> Rows:
@@ -169,26 +169,26 @@ def _rows(candles: Candles) -> Rows:
     )
 
 
-def _spoiled(rows: Rows, candles: Candles, since: int, now: int, met: list[TroubleKind]) -> Rows:
-    """Return an answer as it would be in such troubles."""
+def _spoiled(rows: Rows, candles: Candles, since: int, now: int, active: list[TroubleKind]) -> Rows:
+    """Return rows as the active troubles change them."""
     columns: list[Any] = [np.array(column) for column in rows]
-    if "empty" in met:
+    if "empty" in active:
         return Rows(*(column[:0] for column in columns))
-    if "gap" in met:
-        checkpoint = columns[0] != since
-        columns = [column[checkpoint] for column in columns]
-    if "short" in met:
+    if "gap" in active:
+        kept = columns[0] != since
+        columns = [column[kept] for column in columns]
+    if "short" in active:
         columns = [column[:1] for column in columns]
-    if "forming" in met and floor_to(now) < candles.end:
+    if "forming" in active and floor_to(now) < candles.end:
         row = candles.index(floor_to(now) + MINUTE)
         price = float(candles.open[row])
         forming = (floor_to(now), price, price, price, price, 0.0)
         columns = [np.append(column, value) for column, value in zip(columns, forming, strict=True)]
         columns[0] = columns[0].astype(np.int64)
-    if "duplicates" in met:
+    if "duplicates" in active:
         columns = [np.repeat(column, 2) for column in columns]
-    if "unsorted" in met:
+    if "unsorted" in active:
         columns = [column[::-1] for column in columns]
-    if "garbage" in met and len(columns[0]):
+    if "garbage" in active and len(columns[0]):
         columns[4][-1] = np.nan if now // 1000 % 2 else -1.0
     return Rows(*columns)

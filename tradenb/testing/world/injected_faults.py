@@ -1,4 +1,4 @@
-"""What a fake can be told to do wrong: errors of the system, and the death of the process."""
+"""Faults of a fake disk: errors of the system, and the death of the process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Fault(NamedTuple):
     forever: bool = False
     done: bool = False
 
-    def meets(self, number: int, name: str) -> bool:
+    def applies(self, number: int, name: str) -> bool:
         """Tell whether it happens at an operation."""
         if not self.forever:
             return number == self.at
@@ -83,7 +83,7 @@ class FaultInjector:
         self._faults.append(Fault(len(self.operations) + at, error, forever, done))
 
     def lie(self, at: int) -> None:
-        """Let the write at the operation `at` from here lose its last byte and say nothing."""
+        """Let the write at the operation `at` from here lose its last byte, without an error."""
         self._lies.add(len(self.operations) + at)
 
     def heal(self) -> None:
@@ -99,7 +99,7 @@ class FaultInjector:
             self._live()
             number = len(self.operations)
             self.operations.append(Operation(name, path))
-            found = (fault for fault in self._faults if fault.meets(number, name))
+            found = (fault for fault in self._faults if fault.applies(number, name))
             fault = next(found, None)
             if fault is None:
                 return act()

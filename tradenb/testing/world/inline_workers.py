@@ -1,7 +1,7 @@
 """`InlineWorkers`: functions are called directly, one after the other, the same way every time.
 
-They stand where a live loop has its threads. A user function that should hang raises `Hang`: then
-its deadline passes on the loop's clock, as it would for one that does not come back.
+They replace the threads of a live loop. A user function that should hang raises `Hang`: then its
+deadline passes on the clock of the loop, as for a function that does not return.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _FOR_EVER: float = 1e9
 
 
 class Hang(BaseException):
-    """Raised by a function that stands for one that does not return.
+    """Raised by a function to act like one that does not return.
 
     Parameters
     ----------
     seconds : float
-        When it returns after all; what it returns is of no interest then.
+        When it returns after all; the result is not used.
     """
 
     def __init__(self, seconds: float = _FOR_EVER) -> None:
@@ -41,7 +41,7 @@ class InlineWorkers:
     dead : bool
         The process has died (`Crash`): nothing is called any more.
     on_death : callable or None
-        Told once when it dies.
+        Called once when it dies.
     """
 
     def __init__(self) -> None:

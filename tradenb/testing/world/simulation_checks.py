@@ -57,7 +57,7 @@ class SimulatedRun(NamedTuple):
 def problems_of(run: SimulatedRun) -> list[str]:
     """Return what does not hold, a sentence each."""
     found = [words for log in run.call_logs.values() for words in log.problems]
-    checkpoint: dict[str, Checkpoint] = {}
+    checkpoints: dict[str, Checkpoint] = {}
     for spec in run.specs:
         try:
             one = run.world.checkpoint((SYMBOL, spec))
@@ -65,14 +65,14 @@ def problems_of(run: SimulatedRun) -> list[str]:
             return [*found, f"I4: {spec.name} cannot be read: {error}"]
         if one is None:
             return [*found, f"I4: {spec.name} has no document"]
-        checkpoint[spec.name] = one
+        checkpoints[spec.name] = one
     journals = {spec.name: run.world.events((SYMBOL, spec)) for spec in run.specs}
     for spec in run.specs:
-        problems = _problems(run, spec, checkpoint, journals[spec.name])
+        problems = _problems(run, spec, checkpoints, journals[spec.name])
         found += [f"{spec.name}: {words}" for words in problems]
     if any(map(_is_blind, chain(*journals.values()))):
         return found  # a backtest has no disk that could refuse an entry
-    expected = expected_events(run, checkpoint)
+    expected = expected_events(run, checkpoints)
     for name, events in journals.items():
         own = [event for event in expected if event.strategy == name]
         differences = first_difference(comparable(events), comparable(own))
@@ -88,16 +88,16 @@ def _is_blind(event: Event) -> bool:
 def _problems(
     run: SimulatedRun,
     spec: StrategySpec,
-    checkpoint: dict[str, Checkpoint],
+    checkpoints: dict[str, Checkpoint],
     events: Sequence[Event],
 ) -> list[str]:
     announced = [event for event in run.world.announced if event.strategy == spec.name]
     return [
-        *_numbers(events, checkpoint[spec.name]),
+        *_numbers(events, checkpoints[spec.name]),
         *_announced(announced, events),
         *_once(events),
         *_in_time(events),
-        *_alive(run, checkpoint[spec.name]),
+        *_alive(run, checkpoints[spec.name]),
         *_views(run, spec),
     ]
 
@@ -185,7 +185,7 @@ def _second_generation(run: SimulatedRun, spec: StrategySpec, document: Path) ->
     return []
 
 
-def expected_events(run: SimulatedRun, checkpoint: dict[str, Checkpoint]) -> list[Event]:
+def expected_events(run: SimulatedRun, checkpoints: dict[str, Checkpoint]) -> list[Event]:
     """Backtest the same candles and requests.
 
     A strategy returns None where it was not called live, or where the result of the call was lost.
@@ -201,8 +201,8 @@ def expected_events(run: SimulatedRun, checkpoint: dict[str, Checkpoint]) -> lis
     events: list[Event] = []
     groups = [specs] if run.scenario.shared else [[spec] for spec in specs]
     for group in groups:
-        start = checkpoint[group[0].name].start
-        end = max(checkpoint[spec.name].state.cursor for spec in group)
+        start = checkpoints[group[0].name].start
+        end = max(checkpoints[spec.name].state.cursor for spec in group)
         if start == end:
             continue  # stopped before its first candle
         result = backtest.run(
