@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
         "--wait",
         type=_seconds,
         metavar="SECONDS",
-        help="wait for its end at most so long; exit code 1 if it is still running",
+        help="wait for its end, at most this long; exit code 1 if it is still running",
     )
     parser.set_defaults(run=run)
 
