@@ -131,7 +131,7 @@ def test_a_flood_of_requests_is_taken_a_thousand_at_a_time():
     disk = FakeDisk()
     text = b'{"id":"%d","wall":%d,"kind":"stop","strategy":"dip","symbol":"BTCUSDT"}'
     for n in range(1_003):
-        disk._medium.there(_folder(disk) / f"{n:015d}-{n}.json").write(0, text % (n, n))
+        disk._contents.there(_folder(disk) / f"{n:015d}-{n}.json").write(0, text % (n, n))
     received = receive(disk, HOME.control(KEY), KEY)
     assert len(received.waiting) == 1_000
     remove(disk, received.waiting)
@@ -140,7 +140,7 @@ def test_a_flood_of_requests_is_taken_a_thousand_at_a_time():
 
 
 def _folder(disk: FakeDisk):
-    if FOLDER not in disk._medium.names:
+    if FOLDER not in disk._contents.names:
         disk.plant(FOLDER / "x", b"")
         disk.remove(FOLDER / "x")
     return FOLDER

@@ -102,7 +102,7 @@ def test_fault_21_a_commit_that_hangs_is_not_overtaken_by_the_next_one():
     hanging = threading.Thread(target=store.commit, args=(body(1),))
     hanging.start()
     assert reached.wait(30)
-    with pytest.raises(StateWriteError, match="has not ended yet"):
+    with pytest.raises(StateWriteError, match="still running"):
         store.commit(body(2))
     go_on.set()
     hanging.join()
