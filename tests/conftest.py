@@ -26,8 +26,8 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 REPOSITORY = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("TRADENB_REQUIRE") == "1"
 THREAD_GRACE_SECONDS = 2.0
-# Real threads, processes and browsers: a machine that stands still for seconds must not fail them.
-REAL_TIME = {"live", "panel", "browser", "exporting"}
+# Second tries that one run of all tests may need. A run that needs more has a fault.
+RERUN_BUDGET = 5
 
 # The same examples in every run: a red test is red for everybody. Nothing is timed, because the
 # machines that run this are shared; each test has its time-out from pyproject.toml.
@@ -56,10 +56,20 @@ if os.environ.get("TRADENB_BROWSER") != "1":
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests on the wall clock a second try."""
+    """Give the tests that are marked `realtime` a second try, and no others."""
     for item in items:
-        if REAL_TIME & set(item.path.parts):
+        if item.get_closest_marker("realtime"):
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that needed more second tries than the budget allows; workers do not count."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    again = [] if reporter is None else reporter.stats.get("rerun", [])
+    if len(again) > RERUN_BUDGET:
+        names = ", ".join(report.nodeid for report in again)
+        reporter.write_line(f"{len(again)} second tries, at most {RERUN_BUDGET}: {names}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
