@@ -32,7 +32,7 @@ while not Path({go!r}).exists() and time.monotonic() < until:
 Path({go!r} + ".over").touch()
 """
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
 
 
 def prepared(server, name, *, last=None, steady=False):

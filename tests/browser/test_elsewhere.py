@@ -12,7 +12,7 @@ from nbconvert import HTMLExporter
 
 from tradenb.panel.static_fallback import script_of_view, style
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
 
 NAME = "swing on BTCUSDT"
 CELLS = (

@@ -64,6 +64,7 @@ def backtest(events):
     )
 
 
+@pytest.mark.realtime
 def test_fault_71_a_position_goes_from_notebook_to_script_and_back(kernel, home, tmp_path):
     kernel.run(CELL + START)
     first = kernel.run(HOLDS)
@@ -118,6 +119,7 @@ def held(home):
     return f"{position}\n" if position else None
 
 
+@pytest.mark.realtime
 def test_a_run_in_a_process_of_its_own_outlives_the_kernel(kernel, home):
     kernel.run(CELL + IN_A_PROCESS)
     assert "running, held by process" in kernel.run("print(run)")
@@ -171,6 +173,7 @@ def test_what_cannot_be_exported_starts_no_process(fresh, home):
     assert not (home.root / "scripts").exists()
 
 
+@pytest.mark.realtime
 def test_a_process_that_ends_at_once_says_why(fresh, home, monkeypatch):
     book = Notebook(CELL)
     monkeypatch.setattr(process, "_RUN", ["-c", "print('last words'); raise SystemExit(4)"])
@@ -190,6 +193,7 @@ def test_a_state_that_is_damaged_is_said_before_a_process_is_started(fresh, home
         )
 
 
+@pytest.mark.realtime
 def test_a_process_that_gives_nothing_back_is_not_robbed(fresh, home):
     """A holder that stands still keeps the run; who asks is told so."""
     spec = tn.strategy("hold", every="1m")(lambda ctx: None)

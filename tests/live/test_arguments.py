@@ -88,6 +88,7 @@ def test_a_done_run_that_is_stopped_again_stays_done(tmp_path: Path) -> None:
         run.flatten()
 
 
+@pytest.mark.realtime
 def test_endless_ids_of_a_cancel_are_refused_where_they_are_given(tmp_path: Path) -> None:
     given = {"strategy": strategy(), "exchange": exchange(flat(2_000)), "home": tmp_path}
     run = tn.live.rehearse("BTCUSDT", speed=60, **given)
@@ -110,6 +111,7 @@ def test_endless_ids_of_a_cancel_are_refused_where_they_are_given(tmp_path: Path
         )
 
 
+@pytest.mark.realtime
 def test_a_rehearsal_with_endless_notes_and_ids_has_a_small_document_and_journal(tmp_path):
     def wordy(ctx):
         if ctx.now == minute(30):

@@ -32,6 +32,7 @@ def gate():
     event.set()
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize("trouble", ["raises", "hangs"])
 def test_a_run_that_cannot_begin_holds_up_no_run_that_shares_its_rule(quick, gate, trouble):
     def bad(symbol, since, limit):
@@ -55,6 +56,7 @@ def test_a_run_that_cannot_begin_holds_up_no_run_that_shares_its_rule(quick, gat
     assert good.error is None
 
 
+@pytest.mark.realtime
 def test_a_run_without_candles_is_stopped_without_a_storm_of_requests(quick):
     asked = []
 
@@ -96,6 +98,7 @@ def test_what_an_unbegun_run_with_a_position_is_asked_waits_for_its_candles():
     assert len(process.world.exchange.requests) < 40
 
 
+@pytest.mark.realtime
 def test_a_run_that_is_being_left_is_begun_anew_by_the_next_start(quick):
     spec = tn.strategy("opens", every="1m")(opens)
     run = quick.start(spec)
@@ -110,6 +113,7 @@ def test_a_run_that_is_being_left_is_begun_anew_by_the_next_start(quick):
     until(lambda: "closed" in set(again.events().kind), "the close")
 
 
+@pytest.mark.realtime
 def test_a_run_that_was_stopped_with_nothing_open_is_begun_anew_by_the_next_start(quick):
     spec = tn.strategy("calm", every="1m")(never)
     run = quick.start(spec)
@@ -200,6 +204,7 @@ def test_callbacks_of_what_is_on_disk_are_called_though_a_later_commit_fails():
     assert called == told
 
 
+@pytest.mark.realtime
 def test_a_rehearsal_is_not_heard_by_those_who_listen_to_live_runs(tmp_path):
     from tests.sources import exchange
 
@@ -215,6 +220,7 @@ def test_a_rehearsal_is_not_heard_by_those_who_listen_to_live_runs(tmp_path):
     assert [event.kind for event in rehearsed] == ["opened"]
 
 
+@pytest.mark.realtime
 def test_a_rehearsal_that_cannot_save_its_last_state_ends_at_its_end_and_says_so(monkeypatch):
     from tests.sources import exchange
     from tradenb.live.state.disk_storage import DiskStorage
@@ -237,6 +243,7 @@ def test_a_rehearsal_that_cannot_save_its_last_state_ends_at_its_end_and_says_so
     assert "as the test says" in str(run.error)
 
 
+@pytest.mark.realtime
 def test_runs_of_one_process_have_places_of_their_own(quick, tmp_path):
     specs = [tn.strategy(name, every="1m")(never) for name in "abc"]
     first, second = (quick.start(spec, home=tmp_path) for spec in specs[:2])
@@ -249,6 +256,7 @@ def test_runs_of_one_process_have_places_of_their_own(quick, tmp_path):
     assert sorted(record_of(run).place for run in started) == [0, 1, 2]
 
 
+@pytest.mark.realtime
 def test_a_rehearsal_begun_anew_tells_its_own_story_and_the_old_one_is_kept(tmp_path):
     from tests.sources import exchange
 
@@ -269,6 +277,7 @@ def test_a_rehearsal_begun_anew_tells_its_own_story_and_the_old_one_is_kept(tmp_
     assert len(kept) == 1
 
 
+@pytest.mark.realtime
 def test_a_rehearsal_that_goes_on_is_returned_and_another_is_refused_in_words(tmp_path):
     from tests.sources import exchange
 
@@ -293,6 +302,7 @@ def test_a_rehearsal_that_goes_on_is_returned_and_another_is_refused_in_words(tm
     assert "idle" in handle._repr_html_()
 
 
+@pytest.mark.realtime
 def test_a_run_without_candles_is_listed_and_can_be_stopped_from_outside(quick, tmp_path):
     def down(symbol, since, limit):
         raise LookupError("down")

@@ -167,6 +167,7 @@ def test_run_of_a_file_that_is_not_there_is_a_wrong_call(capsys):
     assert "is not a file" in capsys.readouterr().err
 
 
+@pytest.mark.realtime
 def test_a_main_that_nobody_called_is_called_and_home_moves(tmp_path):
     text = BOT.replace('if __name__ == "__main__":\n    main()\n', "")
     elsewhere = tmp_path / "elsewhere"
@@ -176,6 +177,7 @@ def test_a_main_that_nobody_called_is_called_and_home_moves(tmp_path):
         assert (elsewhere / "data" / "state" / "calm" / "BTCUSDT.json.lock").exists()
 
 
+@pytest.mark.realtime
 def test_fault_68_a_reader_that_went_away_does_not_end_the_bot(tmp_path, repository):
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "tradenb", "run", bot(tmp_path / "bot.py")]
@@ -192,6 +194,7 @@ def test_fault_68_a_reader_that_went_away_does_not_end_the_bot(tmp_path, reposit
             found.kill()
 
 
+@pytest.mark.realtime
 def test_the_demo_lives_through_a_crash_and_its_reader_may_leave(tmp_path, repository):
     short = repository.parent / "shared" / "data" / "XRPETH-1m-2019-10.parquet"
     more = ["--data", str(short)] if short.exists() else ["--days", "3"]

@@ -19,6 +19,8 @@ from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home
 
+pytestmark = pytest.mark.realtime
+
 THEIRS = 1_000_000
 KEY = Key("counts", "BTCUSDT")
 

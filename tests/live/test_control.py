@@ -14,6 +14,8 @@ from tradenb.store.control import send
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture
 def opens():

@@ -13,6 +13,8 @@ from tradenb.bus import bus
 from tradenb.core.events import Event
 from tradenb.live.live_run import record_of
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture
 def pair(quick, monkeypatch):

@@ -21,6 +21,8 @@ from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import find_home
 
+pytestmark = pytest.mark.realtime
+
 jupyter_client = pytest.importorskip("jupyter_client")
 
 BUSY_S = float(os.environ.get("TRADENB_BUSY_SECONDS", "5"))

@@ -173,6 +173,7 @@ REAL = [
 ]
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize(("file", "symbol", "start"), REAL)
 def test_backtest_rehearsal_and_restart_over_ccxt_are_the_frame_on_real_candles(
     real_data, tmp_path, file, symbol, start
@@ -309,6 +310,7 @@ def test_no_thread_but_the_house_s_own_is_left(tmp_path):
     assert T0 < START
 
 
+@pytest.mark.realtime
 def test_a_run_in_the_background_lives_on_candles_of_ccxt(quick):
     """The registry, the supervisor and the clock of real runs, sixty times as fast."""
     clock = quick.clock

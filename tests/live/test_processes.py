@@ -21,6 +21,8 @@ from tradenb.store.journal.append_only import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key, find_home
 
+pytestmark = pytest.mark.realtime
+
 KEY = Key("calm", "BTCUSDT")
 FORKS = """
 import json, os

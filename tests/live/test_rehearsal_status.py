@@ -50,6 +50,7 @@ def statuses(tmp_path, capsys):
     return look
 
 
+@pytest.mark.realtime
 def test_a_rehearsal_that_a_start_goes_on_with_is_idle_until_it_comes_to_its_end(
     rehearse, statuses
 ):
@@ -73,6 +74,7 @@ def test_a_rehearsal_that_a_start_goes_on_with_is_idle_until_it_comes_to_its_end
     handle.stop()  # twice is once
 
 
+@pytest.mark.realtime
 def test_a_rehearsal_that_was_stopped_is_done_before_its_end(rehearse, statuses):
     run = rehearse(speed=60)
     until(lambda: record_of(run).committed, "a commit")
@@ -83,6 +85,7 @@ def test_a_rehearsal_that_was_stopped_is_done_before_its_end(rehearse, statuses)
     assert statuses() == {"done"}
 
 
+@pytest.mark.realtime
 def test_the_end_is_that_of_the_last_start(rehearse, statuses):
     assert rehearse(speed=None, end=SHORT).wait(20)
     assert statuses() == {"done"}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 import tradenb as tn
 from tests.live.fast import until
 from tradenb.live.attached_run import attached
 from tradenb.store.paths import find_home
+
+pytestmark = pytest.mark.realtime
 
 
 def test_a_rehearsal_obeys_a_stop_that_was_given_now():

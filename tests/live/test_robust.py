@@ -16,6 +16,8 @@ from tradenb.live.live_run import record_of
 from tradenb.live.loop.feed import due_after
 from tradenb.live.loop.tick import longest_call
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture
 def gate():

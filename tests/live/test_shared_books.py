@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from itertools import combinations
 
+import pytest
+
 import tradenb as tn
 from tests.live.fakes import HISTORY, once, until
 from tests.live.fast import RULES, Quick
@@ -165,6 +167,7 @@ def test_the_view_of_a_rule_shows_what_its_book_holds():
     assert [trade["strategy"] for trade in view["trades"]] == ["second"]
 
 
+@pytest.mark.realtime
 def test_runs_of_other_homes_are_no_part_of_the_book(quick, make_quick, tmp_path):
     one = RiskSpec(name="one", function=risk.max_open(1))
 
@@ -178,6 +181,7 @@ def test_runs_of_other_homes_are_no_part_of_the_book(quick, make_quick, tmp_path
     waited(lambda: here.position and there.position, "both positions")
 
 
+@pytest.mark.realtime
 def test_fault_28_two_processes_never_take_the_last_slot_both(tmp_path):
     one = RiskSpec(name="one", function=risk.max_open(1))
 

@@ -41,6 +41,7 @@ tn.live.background("BTCUSDT", strategy=calm, exchange=down, rules=rules)
 """
 
 
+@pytest.mark.realtime
 def test_a_strategy_that_raised_is_in_the_list_the_status_the_cell_and_the_report(quick, capsys):
     @tn.strategy("breaks", every="1m")
     def breaks(ctx):
@@ -106,6 +107,7 @@ def test_tradenb_report_draws_the_price_from_files_that_are_those_of_the_run(tmp
     assert "these are not the candles of the run" in capsys.readouterr().out
 
 
+@pytest.mark.realtime
 def test_an_error_of_a_bot_is_said_once(tmp_path):
     with child("-m", "tradenb", "run", bot(tmp_path / "bot.py", BROKEN)) as found:
         until(lambda: sum("is dead" in line for line in found.lines) > 1, "two errors", 40)
@@ -184,6 +186,7 @@ def test_the_doctor_is_quiet_about_an_exchange_that_cannot_be_asked(monkeypatch,
     assert "- clock against binance: unknown: binance" in capsys.readouterr().out
 
 
+@pytest.mark.realtime
 def test_a_run_of_many_missing_minutes_says_so_in_its_cell(quick):
     clock = quick.clock
 
@@ -198,6 +201,7 @@ def test_a_run_of_many_missing_minutes_says_so_in_its_cell(quick):
     assert "have no candle" in run.report()
 
 
+@pytest.mark.realtime
 def test_the_document_says_which_version_of_the_strategy_ran(quick):
     def dip(ctx):
         return None
@@ -211,6 +215,7 @@ def test_the_document_says_which_version_of_the_strategy_ran(quick):
     assert found.body["revision"] == 2
 
 
+@pytest.mark.realtime
 def test_an_ended_run_is_retired_and_may_come_back(quick, capsys):
     @tn.strategy("opens", every="1m", risk=tn.risks.max_open(5, name="shared"))
     def opens(ctx):
@@ -246,6 +251,7 @@ def test_an_ended_run_is_retired_and_may_come_back(quick, capsys):
     assert len(run.events()) == events
 
 
+@pytest.mark.realtime
 def test_a_run_that_saves_nothing_for_minutes_is_seen_in_the_status(quick, capsys):
     calm = tn.strategy("calm", every="1m")(lambda ctx: None)
     run = quick.start(calm)

@@ -81,6 +81,7 @@ def running(rehearse):
     return run
 
 
+@pytest.mark.realtime
 def test_a_dashboard_shows_a_run_and_follows_it(rehearse, dashboards):
     running(rehearse)
     shown = dashboards()
@@ -96,6 +97,7 @@ def test_a_dashboard_shows_a_run_and_follows_it(rehearse, dashboards):
     assert shown.pictures["price"].startswith("<svg")
 
 
+@pytest.mark.realtime
 def test_before_the_first_trade_the_equity_line_has_the_span_of_the_price(rehearse, dashboards):
     @tn.strategy("idle", every="15m")
     def idle(ctx):
@@ -109,6 +111,7 @@ def test_before_the_first_trade_the_equity_line_has_the_span_of_the_price(rehear
     assert set(equity) <= {*price, f"{int(price[0]) - 1:02}", "12"}
 
 
+@pytest.mark.realtime
 def test_stop_ends_a_run_gracefully_and_says_who_took_it(rehearse, dashboards):
     run = running(rehearse)
     shown = dashboards()
@@ -121,6 +124,7 @@ def test_stop_ends_a_run_gracefully_and_says_who_took_it(rehearse, dashboards):
     until(lambda: shown.rows[0]["status"] == "done", "the row")
 
 
+@pytest.mark.realtime
 def test_the_same_request_by_both_channels_is_one_request(rehearse, dashboards):
     run = running(rehearse)
     shown = dashboards()
@@ -133,6 +137,7 @@ def test_the_same_request_by_both_channels_is_one_request(rehearse, dashboards):
     assert (run.events().exit_reason == "flattened").sum() == 1
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize(
     "message",
     [
@@ -149,6 +154,7 @@ def test_what_is_no_request_is_refused_with_words(rehearse, dashboards, message)
     assert "not a request" in reply["words"]
 
 
+@pytest.mark.realtime
 def test_a_request_to_a_run_that_ended_leaves_no_file_for_the_next(rehearse, dashboards):
     run = rehearse(end=SHORT)
     shown = dashboards()
@@ -166,6 +172,7 @@ def test_nonsense_from_a_view_is_passed_over(dashboards):
     assert sent_by(shown) == []
 
 
+@pytest.mark.realtime
 def test_a_view_that_missed_something_gets_all_events(rehearse, dashboards):
     run = rehearse(end=SHORT)
     assert run.wait(60)
@@ -176,6 +183,7 @@ def test_a_view_that_missed_something_gets_all_events(rehearse, dashboards):
     assert message["rows"] == list(shown.model.events)
 
 
+@pytest.mark.realtime
 def test_the_state_that_a_reloaded_page_gets_has_the_newest_events(rehearse, dashboards):
     running(rehearse)
     shown = dashboards()
@@ -186,6 +194,7 @@ def test_the_state_that_a_reloaded_page_gets_has_the_newest_events(rehearse, das
     assert state["rows"][-1][0] == state["total"]
 
 
+@pytest.mark.realtime
 def test_another_run_is_drawn_when_it_is_chosen(rehearse, swing, market, dashboards):
     first = rehearse(end=SHORT)
     other = tn.live.rehearse(
@@ -198,6 +207,7 @@ def test_another_run_is_drawn_when_it_is_chosen(rehearse, swing, market, dashboa
     until(lambda: shown.pictures["key"] == "rehearsal:ETHUSDT:swing", "the picture")
 
 
+@pytest.mark.realtime
 def test_twenty_thousand_events_leave_the_state_small(dashboards):
     """The events are those of a run elsewhere: all the dashboard has is its journal."""
     home = find_home()
@@ -228,6 +238,7 @@ def test_twenty_thousand_events_leave_the_state_small(dashboards):
     assert max(len(json.dumps(message)) for message in sent_by(shown)) < 200_000
 
 
+@pytest.mark.realtime
 def test_where_nobody_looks_next_to_nothing_is_sent(rehearse, dashboards):
     running(rehearse)
     shown = dashboards()
@@ -250,6 +261,7 @@ def test_the_thread_ends_with_the_last_dashboard(dashboards):
     assert refresh_thread._dashboards == []
 
 
+@pytest.mark.realtime
 def test_a_frozen_dashboard_keeps_its_last_picture_and_its_thread_ends(rehearse, dashboards):
     run = running(rehearse)
     shown = dashboards()
@@ -262,6 +274,7 @@ def test_a_frozen_dashboard_keeps_its_last_picture_and_its_thread_ends(rehearse,
     assert shown.comm is not None
 
 
+@pytest.mark.realtime
 def test_a_frozen_dashboard_does_not_show_a_run_that_ended_elsewhere_as_running(
     rehearse, dashboards, monkeypatch
 ):
@@ -282,6 +295,7 @@ def test_closing_twice_is_closing_once(dashboards):
     shown.close()
 
 
+@pytest.mark.realtime
 def test_a_dashboard_is_a_picture_where_no_widgets_are(rehearse, dashboards):
     assert rehearse(end=SHORT).wait(60)
     shown = dashboards()
@@ -301,6 +315,7 @@ def test_the_marker_of_a_home_is_written_once():
     )
 
 
+@pytest.mark.realtime
 def test_a_stop_goes_through_when_no_file_can_be_written(rehearse, dashboards, monkeypatch):
     run = running(rehearse)
     shown = dashboards()

@@ -39,6 +39,7 @@ def shown(rehearse, dashboards, outputs):
     return made
 
 
+@pytest.mark.realtime
 def test_a_cell_sends_the_widget_and_a_picture_that_stands_for_it(shown, outputs):
     (widget, no_id, _), (picture, id, update) = outputs
     assert "application/vnd.jupyter.widget-view+json" in widget
@@ -53,6 +54,7 @@ def test_a_cell_sends_the_widget_and_a_picture_that_stands_for_it(shown, outputs
     assert len(page) < 120_000
 
 
+@pytest.mark.realtime
 def test_the_picture_is_replaced_when_it_became_wrong_once_a_minute(shown, outputs):
     fallback, model = shown._fallback, shown.model
     fallback.replace(model, "", "", 0.0)
@@ -67,6 +69,7 @@ def test_the_picture_is_replaced_when_it_became_wrong_once_a_minute(shown, outpu
     assert len(outputs) == 4
 
 
+@pytest.mark.realtime
 def test_a_frozen_dashboard_leaves_its_last_picture_without_script(shown, outputs):
     shown.freeze()
     page, id, update = outputs[-1]
@@ -77,6 +80,7 @@ def test_a_frozen_dashboard_leaves_its_last_picture_without_script(shown, output
     assert len(outputs) == count
 
 
+@pytest.mark.realtime
 def test_what_was_never_displayed_is_never_replaced(rehearse, dashboards, outputs):
     assert rehearse(end=SHORT).wait(60)
     made = dashboards()
@@ -96,6 +100,7 @@ def test_a_name_cannot_end_the_script():
     assert made.count("<script") == 2  # the second is text within the first
 
 
+@pytest.mark.realtime
 def test_a_file_is_left_while_the_kernel_is_busy_and_only_then(rehearse, dashboards, monkeypatch):
     run = rehearse(speed=12_000, end="2024-01-09")
     until(lambda: run.position, "a position")

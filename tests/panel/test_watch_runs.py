@@ -7,6 +7,8 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
+
 import tradenb as tn
 from tests.live.fast import until
 from tradenb.engine.serialise import event_to_row
@@ -41,6 +43,7 @@ def told(status):
     return {**given, "status_text": status.status_text, "holds": status.holds}
 
 
+@pytest.mark.realtime
 def test_a_run_of_this_process_is_seen_with_its_price_and_position(rehearse):
     run = rehearse(speed=3_000)
     seen = watch()
@@ -52,6 +55,7 @@ def test_a_run_of_this_process_is_seen_with_its_price_and_position(rehearse):
     seen.close()
 
 
+@pytest.mark.realtime
 def test_a_finished_run_is_the_same_seen_from_here_and_from_its_files(rehearse, swing, market):
     run = rehearse()
     assert run.wait(60)
@@ -68,6 +72,7 @@ def test_a_finished_run_is_the_same_seen_from_here_and_from_its_files(rehearse, 
     assert elsewhere.replica.agrees(elsewhere.status.state.signal)
 
 
+@pytest.mark.realtime
 def test_a_run_that_was_released_in_a_position_is_the_same_from_here_and_from_its_files(rehearse):
     run = rehearse(speed=3_000)
     until(lambda: run.position, "a position")
@@ -79,6 +84,7 @@ def test_a_run_that_was_released_in_a_position_is_the_same_from_here_and_from_it
     assert here.status_text == "idle"
 
 
+@pytest.mark.realtime
 def test_the_position_is_the_same_for_a_dashboard_that_is_made_anew(rehearse):
     run = rehearse(end=SHORT)
     assert run.wait(60)
@@ -90,6 +96,7 @@ def test_the_position_is_the_same_for_a_dashboard_that_is_made_anew(rehearse):
     assert models[0].events
 
 
+@pytest.mark.realtime
 def test_the_price_of_a_run_elsewhere_is_that_of_its_last_candle(rehearse):
     run = rehearse(end=SHORT)
     assert run.wait(60)
@@ -99,6 +106,7 @@ def test_the_price_of_a_run_elsewhere_is_that_of_its_last_candle(rehearse):
     assert status.state.cursor == record_of(run).committed.cursor
 
 
+@pytest.mark.realtime
 def test_files_that_have_not_changed_are_not_read_again(rehearse, monkeypatch):
     assert rehearse(end=SHORT).wait(60)
     seen = watch(runs=nobody)
@@ -113,6 +121,7 @@ def test_files_that_have_not_changed_are_not_read_again(rehearse, monkeypatch):
     assert one(seen.poll()).status.state == before.status.state
 
 
+@pytest.mark.realtime
 def test_a_hole_in_the_journal_is_said(rehearse):
     assert rehearse(end=SHORT).wait(60)
     path = find_home().rehearsal.journal(KEY)
@@ -123,6 +132,7 @@ def test_a_hole_in_the_journal_is_said(rehearse):
     assert found.replica.last_seq == len(lines)
 
 
+@pytest.mark.realtime
 def test_events_that_are_appended_later_are_folded_in(rehearse, tmp_path):
     assert rehearse(end=SHORT).wait(60)
     seen = watch(runs=nobody)
@@ -135,6 +145,7 @@ def test_events_that_are_appended_later_are_folded_in(rehearse, tmp_path):
     assert after.missing == ""
 
 
+@pytest.mark.realtime
 def test_a_document_that_cannot_be_read_is_a_row_that_says_so(rehearse):
     assert rehearse(end=SHORT).wait(60)
     document = find_home().rehearsal.document(KEY)
@@ -145,6 +156,7 @@ def test_a_document_that_cannot_be_read_is_a_row_that_says_so(rehearse):
     assert str(document) in one(model.watch.poll()).status.error
 
 
+@pytest.mark.realtime
 def test_an_error_of_the_loop_is_shown_with_its_traceback(rehearse):
     run = rehearse(speed=600)
     until(lambda: run.ticks().shape[0], "a tick")
@@ -164,6 +176,7 @@ def test_an_empty_home_shows_nothing():
     assert (model.rows, model.pictures, model.health["level"]) == ([], {}, "empty")
 
 
+@pytest.mark.realtime
 def test_looking_writes_nothing(rehearse):
     assert rehearse(end=SHORT).wait(60)
     root = find_home().root

@@ -183,6 +183,7 @@ def test_asks_left_out_over_many_ticks_and_what_the_kill_switch_did_are_known():
     assert not any(minute(405) < trade.opened_at < minute(480) for trade in found.live)
 
 
+@pytest.mark.realtime
 def test_a_rehearsal_of_a_process_that_was_killed_is_compared_from_here(tmp_path):
     key, home = Key("moving", "BTCUSDT"), find_home().rehearsal
     with child(bot(tmp_path / "rehearsal.py", LINES)) as dying:
@@ -213,6 +214,7 @@ def test_a_rehearsal_of_a_process_that_was_killed_is_compared_from_here(tmp_path
     assert note.startswith("it ran on Python 3.9.1, this is 3.")
 
 
+@pytest.mark.realtime
 def test_a_run_that_goes_on_is_compared_up_to_its_last_commit(tmp_path):
     run = tn.live.rehearse(
         "BTCUSDT", strategy=moving(), exchange=exchange_of(ROWS), speed=None, home=tmp_path
