@@ -88,7 +88,7 @@ def test_rules_that_do_not_exist_are_answered_with_the_near_one_and_all(dip):
     words = said(lambda: tn.Rules(fee=0.1))
     assert "unknown rule 'fee'; did you mean 'fee_percent'?" in words
     assert set(tn.Rules.model_fields) <= set(words.replace(",", " ").replace(")", " ").split())
-    assert "0.1 needs its name" in said(lambda: tn.Rules(0.1))
+    assert "pass 0.1 by name" in said(lambda: tn.Rules(0.1))
     for start in (tn.backtest.run, tn.live.rehearse):
         assert "rules must be tn.Rules(...)" in said(
             lambda start=start: start("B", strategy=dip, exchange=WALK, rules={"fee_percent": 1})
@@ -114,7 +114,7 @@ def test_a_rehearsal_refuses_what_is_no_speed_and_no_period(dip):
 
     assert "speed must be a number above 0" in said(rehearse(speed="fast"))
     assert "start must be before end" in said(rehearse(start="2024-01-05", end="2024-01-02"))
-    assert "be one alone" in said(
+    assert "pass exactly one" in said(
         lambda: tn.live.rehearse("BTCUSDT", strategy=[dip], exchange=WALK)
     )
 

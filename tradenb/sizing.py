@@ -223,7 +223,7 @@ def _probability(name: str, value: object) -> float:
 
 
 def _finite(value: object) -> float:
-    """Return the number as a float; NaN for anything that is none, infinite or too large."""
+    """Return the number as a float; NaN if it is not a number, infinite or too large."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return math.nan
     try:

@@ -111,7 +111,7 @@ def test_a_number_that_is_not_finite_is_refused(name, value):
     assert (error.code, error.index) == ("not_finite", 3)
     assert str(error) == (
         f"candle in row 3 (2024-01-01 00:03): {name} must be a finite number, was {value!r}; "
-        "mend or drop the row"
+        "fix or drop the row"
     )
 
 

@@ -86,8 +86,8 @@ def test_too_little_history_says_what_there_is_and_what_to_do():
     with pytest.raises(NotEnoughCandles) as caught:
         context().candles("1h", 2)
     assert str(caught.value) == (
-        "2 closed candles of 1h asked for BTCUSDT at 2024-01-01 01:40, there are 1; "
-        "ask for fewer, pass allow_fewer=True, or begin the data earlier"
+        "not enough closed candles of 1h for BTCUSDT at 2024-01-01 01:40: asked for 2, had 1; "
+        "ask for fewer, pass allow_fewer=True, or start the data earlier"
     )
 
 

@@ -177,7 +177,7 @@ class BadCallback(Counting):
 @pytest.mark.parametrize(
     ("target", "words"),
     [
-        (NeedsMore, "'dip': NeedsMore needs arguments, register an object of it; "),
+        (NeedsMore, "'dip': NeedsMore takes arguments; pass an object of the class instead ("),
         (Silent, "'dip': Silent must define get_signal(self, ctx)"),
         (Silent(), "'dip': Silent must define get_signal(self, ctx)"),
         (Wrong, "strategy 'dip' must take one argument (ctx); "),

@@ -72,7 +72,9 @@ def test_it_is_a_mapping_of_all_names():
 def test_a_name_nobody_makes_is_answered_with_the_nearest():
     with pytest.raises(UnknownName, match="unknown indicator 'meen'; did you mean 'mean'"):
         at(indicators(("15m", closes)), 600)["meen"]
-    with pytest.raises(UsageError, match="no indicator 'mean': this strategy declares none"):
+    with pytest.raises(
+        UsageError, match="unknown indicator 'mean': this strategy has no indicators"
+    ):
         at(indicators(), 600)["mean"]
 
 
@@ -127,7 +129,7 @@ def test_a_frame_is_taken_as_its_columns_and_is_the_functions_own():
 
 def test_one_name_in_two_timeframes_is_refused():
     values = indicators(("15m", closes), ("1h", lambda df: {"mean": df.close}))
-    with pytest.raises(SpecError, match="indicator 'mean' is made twice, the second time on 1h"):
+    with pytest.raises(SpecError, match="duplicate indicator 'mean', the second one on 1h"):
         at(values, 600)["last"]
 
 
@@ -135,7 +137,7 @@ def test_one_name_in_two_timeframes_is_refused():
     ("given", "words"),
     [
         ({"timeframe": "7m"}, "timeframe of indicators must be one of 1m 3m"),
-        ({"timeframe": "5m", "window": 5}, "give both or neither; a window changes values"),
+        ({"timeframe": "5m", "window": 5}, "give both or neither, because a window changes values"),
         ({"timeframe": "5m", "tolerance": 0.1}, "give both or neither"),
         ({"timeframe": "5m", "window": 0, "tolerance": 0.1}, "whole number of candles, at least 1"),
         ({"timeframe": "5m", "window": 5, "tolerance": 1}, "at least 0 and below 1"),

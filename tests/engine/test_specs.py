@@ -232,3 +232,12 @@ def test_what_a_function_remembers_while_it_runs_is_no_change_of_it():
     made("x")
     assert (memory, made.fingerprint) == (["x"], before)
     assert made.model_copy(update={"function": asked}).fingerprint == before
+
+
+def test_tab_shows_what_a_user_declared_and_nothing_of_pydantic():
+    spec = StrategySpec(name="dip", function=lambda ctx: None, every="5m")
+    rule = RiskSpec(name="portfolio", function=lambda book, candidate: None)
+    assert dir(rule) == ["function", "name"]
+    assert dir(spec) == [
+        *("callbacks", "every", "function", "history", "indicators", "name", "risk", "vectorised"),
+    ]

@@ -25,11 +25,6 @@ class Candidate(NamedTuple):
     note: object = None
     size: object = None
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing optional is given."""
-        return self.entry is self.id is self.note is self.size is None
-
 
 @readable
 def long(

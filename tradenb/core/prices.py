@@ -158,14 +158,34 @@ def first_exit(candles: Candles, signal: Signal, rules: Rules, start: int, stop:
         Row of the candle, or -1.
     """
     low, high = sorted((signal.stop_loss, signal.take_profit))
-    return first_beyond(candles, rules, start, stop, low=low, high=high)
+    return first_beyond(candles, rules, start, stop, at_most=low, at_least=high)
 
 
 def first_beyond(
-    candles: Candles, rules: Rules, start: int, stop: int, *, low: float, high: float
+    candles: Candles,
+    rules: Rules,
+    start: int,
+    stop: int,
+    *,
+    at_most: float | None = None,
+    at_least: float | None = None,
 ) -> int:
-    """Find the first candle from `start` to `stop` that goes to `low` or to `high`; or -1."""
-    return _first(candles, rules, start, stop, at_most=low, at_least=high)
+    """Find the first candle whose low is `at_most` or whose high is `at_least` a price; or -1."""
+    size = _FIRST_WINDOW
+    averaged = rules.touch == "average_price"
+    low, high = candles.low, candles.high
+    while start < stop:
+        end = min(start + size, stop)
+        if averaged:
+            prices = average_prices(candles, start, end, rules.average_price_candles)
+            hit = _reaches(prices, prices, at_most, at_least)
+        else:
+            hit = _reaches(low[start:end], high[start:end], at_most, at_least)
+        place = int(hit.argmax())
+        if hit[place]:
+            return start + place
+        start, size = end, min(2 * size, _LARGEST_WINDOW)
+    return -1
 
 
 def first_entry(candles: Candles, signal: Signal, rules: Rules, start: int, stop: int) -> int:
@@ -174,8 +194,8 @@ def first_entry(candles: Candles, signal: Signal, rules: Rules, start: int, stop
     A candle that opens beyond the stop reaches the entry too, since the entry lies before the stop.
     """
     if signal.position == "long":
-        return _first(candles, rules, start, stop, at_most=signal.entry)
-    return _first(candles, rules, start, stop, at_least=signal.entry)
+        return first_beyond(candles, rules, start, stop, at_most=signal.entry)
+    return first_beyond(candles, rules, start, stop, at_least=signal.entry)
 
 
 def pnl_percent(position: Position, entry: float, exit: float, rules: Rules) -> float:
@@ -247,33 +267,6 @@ def _levels_reached(percent: Floats, waiting: tuple[int, ...]) -> list[tuple[int
     offsets = highest.searchsorted(LEVELS[-len(waiting) :]).tolist()
     reached = bisect_left(offsets, len(percent))
     return list(zip(offsets[:reached], waiting[:reached], strict=True))
-
-
-def _first(
-    candles: Candles,
-    rules: Rules,
-    start: int,
-    stop: int,
-    *,
-    at_most: float | None = None,
-    at_least: float | None = None,
-) -> int:
-    """Find the first candle whose low is `at_most` or whose high is `at_least` a price."""
-    size = _FIRST_WINDOW
-    averaged = rules.touch == "average_price"
-    low, high = candles.low, candles.high
-    while start < stop:
-        end = min(start + size, stop)
-        if averaged:
-            prices = average_prices(candles, start, end, rules.average_price_candles)
-            hit = _reaches(prices, prices, at_most, at_least)
-        else:
-            hit = _reaches(low[start:end], high[start:end], at_most, at_least)
-        place = int(hit.argmax())
-        if hit[place]:
-            return start + place
-        start, size = end, min(2 * size, _LARGEST_WINDOW)
-    return -1
 
 
 def _reaches(

@@ -81,7 +81,7 @@ class Rules(BaseModel, frozen=True):
 
         def __init__(self, *unnamed: object, **values: object) -> None:
             if unnamed:
-                raise SpecError(f"Rules: {unnamed[0]!r:.80} needs its name; {_KNOWN}")
+                raise SpecError(f"Rules: pass {unnamed[0]!r:.80} by name; {_KNOWN}")
             try:
                 super().__init__(**values)
             except ValidationError as error:
@@ -164,4 +164,4 @@ def checked_rules(given: object) -> Rules:
     return given
 
 
-_KNOWN: Final = f"there are {', '.join(Rules.model_fields)}"
+_KNOWN: Final = f"the rules are {', '.join(Rules.model_fields)}"

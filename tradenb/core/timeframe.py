@@ -51,7 +51,7 @@ def timeframe_ms(name: str) -> int:
     Raises
     ------
     UnknownName
-        When the timeframe is none of `TIMEFRAMES`.
+        When the timeframe is not one of `TIMEFRAMES`.
     """
     try:
         return TIMEFRAMES[name]

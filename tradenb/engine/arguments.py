@@ -1,4 +1,4 @@
-"""What the calls of both modes take alike: the period, and names of things."""
+"""Arguments that backtests and live runs have in common: the period, and names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def period_of(start: object, end: object) -> tuple[int | None, int | None]:
     Raises
     ------
     UsageError
-        When one is no moment, or the start is not before the end.
+        When one is not a moment, or the start is not before the end.
     """
     first = None if start is None else floor_to(to_ms(start, "start"))
     last = None if end is None else floor_to(to_ms(end, "end"))

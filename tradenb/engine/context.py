@@ -124,7 +124,7 @@ class Context:
         Raises
         ------
         NotEnoughCandles
-            When fewer than `n` are there. Left uncaught it is no error: the ask counts as None.
+            When fewer than `n` are there. If you do not catch it, the ask counts as None.
         """
         history = self._history if symbol is None else self._histories.of(canonical(symbol))
         return history.window(timeframe, n, self._now, allow_fewer=allow_fewer)

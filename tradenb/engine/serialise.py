@@ -87,7 +87,13 @@ def from_record(record: Mapping[str, Any]) -> State:
 
 def event_to_row(event: Event) -> Record:
     """Return an event as a plain dict with the columns of `EVENT_COLUMNS`."""
-    row = {name: getattr(event, name) for name in EVENT_COLUMNS}
+    row: Record = {}
+    for name in EVENT_COLUMNS:
+        field = SIGNAL_COLUMNS.get(name)
+        if field is None:
+            row[name] = getattr(event, name)
+        else:
+            row[name] = None if event.signal is None else getattr(event.signal, field)
     for name, kind in _NUMBERS.items():  # the numbers of strategies may be those of numpy
         if row[name] is not None:
             row[name] = kind(row[name])

@@ -74,7 +74,7 @@ class Outcomes:
         minutes = int(life) if 1 <= life <= rules.max_signal_minutes else 1
         last = min(row + minutes, len(candles) - 1)
         low, high = (stop, target) if long else (target, stop)
-        touched = prices.first_beyond(candles, rules, row + 1, last + 1, low=low, high=high)
+        touched = prices.first_beyond(candles, rules, row + 1, last + 1, at_most=low, at_least=high)
         if touched >= 0:
             position: Position = "long" if long else "short"
             at = candles.start + (row + 1) * MINUTE

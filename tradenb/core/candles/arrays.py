@@ -88,6 +88,16 @@ class Candles:
         return self._columns[VOLUME][self._start : self._stop]
 
     @property
+    def columns(self) -> Columns:
+        """Open, high, low, close and volume, each (n,) float64."""
+        start, stop = self._start, self._stop
+        opened, high, low, close, volume = self._columns
+        return (
+            opened[start:stop], high[start:stop], low[start:stop], close[start:stop],
+            volume[start:stop],
+        )  # fmt: skip
+
+    @property
     def start(self) -> int:
         """Open time of the first candle, ms UTC."""
         return self._first + self._start * self.step
@@ -118,11 +128,11 @@ class Candles:
         return self.rows(first, (end - self.start) // self.step)
 
     def close_at(self, row: int) -> float:
-        """Return the close of a row from 0 on, sooner than `close[row]` does."""
+        """Return the close of a row from 0 on, faster than `close[row]` does."""
         return self._columns[CLOSE].item(self._start + row)
 
     def extremes_at(self, row: int) -> tuple[float, float, float]:
-        """Return open, high and low of a row from 0 on, as soon."""
+        """Return open, high and low of a row from 0 on, as fast."""
         opened, high, low, _, _ = self._columns
         place = self._start + row
         return opened.item(place), high.item(place), low.item(place)
@@ -161,7 +171,7 @@ class GrowingCandles:
 
     def __init__(self, candles: Candles) -> None:
         self._first, self._step = candles.start, candles.step
-        self._room: tuple[Floats, ...] = tuple(getattr(candles, name) for name in NAMES)
+        self._room: tuple[Floats, ...] = candles.columns
         self._size = len(candles)
         self.candles = candles
 
@@ -172,11 +182,11 @@ class GrowingCandles:
         size = self._size + len(later)
         if size > len(self._room[0]) or not self._room[0].flags.writeable:
             self._room = tuple(_roomier(column, self._size, 2 * size) for column in self._room)
-        for column, name in zip(self._room, NAMES, strict=True):
-            column[self._size : size] = getattr(later, name)
+        for column, added in zip(self._room, later.columns, strict=True):
+            column[self._size : size] = added
         self._size = size
-        columns = tuple(_read_only(column[:size]) for column in self._room)
-        self.candles = Candles(columns, self._first, self._step, 0, size)  # type: ignore[arg-type]
+        opened, high, low, close, volume = (column[:size] for column in self._room)
+        self.candles = candles_of((opened, high, low, close, volume), self._first, self._step)
         return self.candles
 
 

@@ -1,4 +1,4 @@
-"""What the user told a run: kept in its state, and obeyed on the next candle that closes."""
+"""Commands of the user: kept in the state of a run, obeyed on the next candle that closes."""
 
 from __future__ import annotations
 

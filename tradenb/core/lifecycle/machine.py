@@ -1,7 +1,7 @@
 """The lifecycle of one signal at a time, as a pure machine that is fed closed candles.
 
 The machine never reads, sleeps, calls back or looks at a clock. It says what happens next and what
-it lacks; the session (engine/session/pump.py) gives it that. One instance is one `State`, frozen;
+it needs; the session (engine/session/pump.py) provides that. One instance is one `State`, frozen;
 there is no other memory. `state.cursor` is the close time of the last candle that is done with.
 
     advance(state, candles, rules, until)        what happens next, at most until then
@@ -33,7 +33,7 @@ done        nothing                                                   NeedCandle
 
 An idle instance may be asked on the very candle on which it became idle. So a close at `c` leaves
 the cursor one candle *before* `c`: the candle is done with when it has been asked about. Only where
-a user's command ended something is the cursor put on `c` itself, and nobody is asked there.
+a user's command ended something is the cursor put on `c` itself, and no ask follows there.
 
 A `None` leaves no trace: the state is the same object and only `need.at` moves on. The gate of the
 asks is arithmetic (`c % every == 0`), so it cannot be shifted by a restart.

@@ -92,7 +92,7 @@ def close(
 def flatten(
     state: State, signal: Signal, opened_at: int, candles: Candles, rules: Rules, at: int
 ) -> Step:
-    """Close a signal because the user wants it, unless the candle closes it anyway."""
+    """Close a signal at the user's command, unless the candle closes it anyway."""
     row = candles.index(at)
     extremes = prices.extremes(candles, row, rules)
     touched = prices.stop_touched(signal, extremes)

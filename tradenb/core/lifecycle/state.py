@@ -1,4 +1,4 @@
-"""What one instance remembers, and what it is told, lacks and does next: the machine's records."""
+"""What one instance remembers, and its commands, needs and steps: the machine's records."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXITS, ENTRIES, ASKS = Phase.EXITS, Phase.ENTRIES, Phase.ASKS
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What the user told a run.
+    """A command of the user to a run.
 
     Attributes
     ----------

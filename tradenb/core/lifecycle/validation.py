@@ -88,31 +88,35 @@ def check_reply(
 def _plain(
     candidate: Candidate, id: str, symbol: str, strategy: str, at: int, price: float, rules: Rules
 ) -> Signal | None:
-    """Make the signal that nearly all become: of plain numbers, at market, and good.
-
-    Of all others nothing is said.
-    """
+    """Make the signal of a candidate of four plain numbers at market, as nearly all are."""
     position, minutes = candidate.position, candidate.minutes
     target, stop = candidate.take_profit, candidate.stop_loss
     if type(target) is not float or type(stop) is not float or type(minutes) is not int:
         return None
-    if not candidate.is_plain:
+    if not (candidate.entry is candidate.id is candidate.note is candidate.size is None):
         return None
-    side: Position
+    if not keeps_rules(position, target, stop, minutes, price, rules):
+        return None
+    side: Position = "long" if position == "long" else "short"
+    return plain_signal(id, symbol, strategy, side, price, target, stop, minutes, at)
+
+
+def keeps_rules(
+    position: object, target: float, stop: float, minutes: int, price: float, rules: Rules
+) -> bool:
+    """Tell at once whether numbers keep all rules at a price; `problems` says which they break."""
     if position == "long":
-        side, ordered = "long", 0 < stop < price < target < math.inf
+        ordered = 0 < stop < price < target < math.inf
     else:
-        side, ordered = "short", position == "short" and 0 < target < price < stop < math.inf
+        ordered = position == "short" and 0 < target < price < stop < math.inf
     loss = abs(price - stop) / price * 100
-    if (
+    return (
         ordered
         and abs(target - price) / price * 100 >= rules.min_take_profit_percent - TOLERANCE
         and rules.min_stop_loss_percent - TOLERANCE <= loss
         and loss <= rules.max_stop_loss_percent + TOLERANCE
         and 1 <= minutes <= rules.max_signal_minutes
-    ):
-        return plain_signal(id, symbol, strategy, side, price, target, stop, minutes, at)
-    return None
+    )
 
 
 def as_candidate(reply: object) -> tuple[Candidate, list[Problem]]:

@@ -19,7 +19,7 @@ def frame_of(candles: Candles) -> pd.DataFrame:
     import pandas as pd
 
     times = pd.DatetimeIndex(candles.time.astype("datetime64[ms]"), name="time")
-    columns = {name: getattr(candles, name) for name in NAMES}
+    columns = dict(zip(NAMES, candles.columns, strict=True))
     return pd.DataFrame(columns, index=times.tz_localize("UTC"))
 
 
@@ -29,7 +29,7 @@ def table_of(result: object, frame: pd.DataFrame, what: str) -> dict[str, Any]:
     Raises
     ------
     SpecError
-        When it is no table, or a column belongs to other rows.
+        When it is not a table, or a column belongs to other rows.
     """
     import pandas as pd
 

@@ -191,8 +191,8 @@ class Indicators(Mapping[str, float]):
             for name in own:
                 if name in columns:
                     raise SpecError(
-                        f"indicator {name!r} is made twice, the second time on {item.timeframe}; "
-                        "give it another name there"
+                        f"duplicate indicator {name!r}, the second one on {item.timeframe}; "
+                        "rename one of them"
                     )
             columns |= own
         self._made, self._columns, self._until = made, columns, until
@@ -229,8 +229,8 @@ class Indicators(Mapping[str, float]):
     def _unknown(self, name: object) -> Exception:
         if not self._declared:
             return UsageError(
-                f"there is no indicator {name!r}: this strategy declares none; decorate a function "
-                'with @name_of_the_strategy.indicators("15m")'
+                f"unknown indicator {name!r}: this strategy has no indicators; add some with "
+                '@name_of_the_strategy.indicators("15m")'
             )
         return unknown("indicator", name, self._columns)
 
@@ -243,8 +243,8 @@ def _check_window(item: Indicator, windowed: dict[str, _Column], whole: dict[str
         if not same and not abs(found - right) <= item.tolerance * max(1.0, abs(right)):
             raise UsageError(
                 f"indicator {name!r} is {found!r} over a window of {item.window} candles and "
-                f"{right!r} over all {len(column.values)}: more apart than tolerance = "
-                f"{item.tolerance:g}; widen the window or state a larger tolerance"
+                f"{right!r} over all {len(column.values)}; the difference is above tolerance = "
+                f"{item.tolerance:g}; use a longer window or a larger tolerance"
             )
 
 
@@ -256,10 +256,10 @@ def nothing(_df: object) -> dict[str, object]:
 def checked_window(
     name: str, window: int | None, tolerance: float | None
 ) -> tuple[int | None, float]:
-    """Refuse a window without a tolerance, and either that is no sensible number."""
+    """Refuse a window without a tolerance, and numbers that cannot work."""
     what = f"{name!r}: indicators with window={window!r}, tolerance={tolerance!r}"
     if (window is None) != (tolerance is None):
-        raise SpecError(f"{what}: give both or neither; a window changes values")
+        raise SpecError(f"{what}: give both or neither, because a window changes values")
     if window is None or tolerance is None:
         return None, 0.0
     if type(window) is not int or window < 1:

@@ -25,7 +25,7 @@ class _Frame(NamedTuple):
 
 
 class History:
-    """The candles of one symbol, in every timeframe that somebody asked for.
+    """The candles of one symbol, in every timeframe that was asked for.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class History:
         self._frames = {timeframe: _taken_apart(g.candles) for timeframe, g in self._grown.items()}
 
     def renew(self, candles: Candles) -> None:
-        """Put other 1m candles in place of all; timeframes are built anew from them."""
+        """Replace all candles; higher timeframes are built again from them."""
         self._grown = {"1m": GrowingCandles(candles)}
         self._frames, self._shown = {}, {}
 
@@ -81,7 +81,7 @@ class History:
     def frame(self, candles: Candles) -> pd.DataFrame:
         """Return candles of this history as a frame; the last of each timeframe is made once.
 
-        What is changed in it is changed in nobody else's.
+        Changes to the frame do not change what later calls return.
         """
         start, end, shown = self._shown.get(candles.step, (0, 0, None))
         if shown is None or (start, end) != (candles.start, candles.end):
@@ -109,8 +109,9 @@ class History:
             first = max(0, closed - count)
             return Candles(frame.columns, frame.first, frame.step, first, closed)
         raise NotEnoughCandles(
-            f"{count} closed candles of {timeframe} asked for {self.symbol} at {iso(now)}, "
-            f"there are {closed}; ask for fewer, pass allow_fewer=True, or begin the data earlier"
+            f"not enough closed candles of {timeframe} for {self.symbol} at {iso(now)}: asked for "
+            f"{count}, had {closed}; ask for fewer, pass allow_fewer=True, or start the data "
+            "earlier"
         )
 
 
@@ -125,8 +126,7 @@ def _at_least_one(count: object) -> int:
 
 
 def _taken_apart(candles: Candles) -> _Frame:
-    columns = (candles.open, candles.high, candles.low, candles.close, candles.volume)
-    return _Frame(columns, candles.start, candles.step, len(candles))
+    return _Frame(candles.columns, candles.start, candles.step, len(candles))
 
 
 class Histories:
@@ -143,11 +143,11 @@ class Histories:
         self._by_symbol: dict[str, History] = {}
 
     def add(self, symbol: str, candles: Candles) -> History:
-        """Put a symbol's candles in."""
+        """Add a symbol's candles."""
         return self.put(History(symbol, candles))
 
     def put(self, history: History) -> History:
-        """Put a history in that somebody else keeps up to date."""
+        """Add a history that the caller keeps up to date."""
         self._by_symbol[history.symbol] = history
         return history
 

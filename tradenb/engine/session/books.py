@@ -114,7 +114,7 @@ class Book:
     def at(self, now: int, asking: Member) -> RiskBook:
         """Return the book as it is now, without the signal of the one who asks.
 
-        A position that closed later, of somebody who is ahead, is shown as open.
+        A position of a member that is ahead, and closed later, is shown as open.
         """
         if self._ledger is None:
             self._ledger = Ledger(tuple(self._closed), self._earned, since=self._since)

@@ -81,7 +81,7 @@ class Session:
         self.timeouts = 0
         self._find_peers = find_peers
         self._callbacks = CallbackQueue(instances)
-        self._calls_at_once = bool(self._callbacks) and not defer_callbacks
+        self._calls_at_once = self._callbacks.in_use and not defer_callbacks
         self._schedule = Schedule()
         self._phase: int = EXITS
         self._event_queue = EventQueue(instances)
@@ -103,8 +103,8 @@ class Session:
         """
         for instance in self.instances:
             self._plan(instance, until)
-        while self._schedule:
-            at, phase, waiting = self._schedule.take()
+        while (turn := self._schedule.take()) is not None:
+            at, phase, waiting = turn
             if self._calls_at_once and at > self.now:
                 yield from self._call_back_before(at)
             self.now, self._phase = at, phase
@@ -138,7 +138,7 @@ class Session:
     def settle(self) -> None:
         """Give numbers to the events that have taken effect, and add them to `events`."""
         taken = self._event_queue.take(self.now, self._phase, fresh_from=self.fresh_from)
-        self.events += self._callbacks.add(taken) if self._callbacks else taken
+        self.events += self._callbacks.add(taken) if self._callbacks.in_use else taken
 
     def _ask(
         self, instance: Instance, step: Step, need: NeedCandidate, *, alone: bool

@@ -41,9 +41,6 @@ class Schedule:
         self._keys: list[int] = []  # a heap
         self._waiting: dict[int, list[Waiting]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._keys)
-
     def add(self, at: int, phase: int, place: int, step: Step) -> None:
         """Add a step for a moment and phase."""
         key = at * _PHASES + phase - 1
@@ -58,8 +55,10 @@ class Schedule:
         """Return the moment of the next turn."""
         return self._keys[0] // _PHASES if self._keys else None
 
-    def take(self) -> Turn:
-        """Take the next turn."""
+    def take(self) -> Turn | None:
+        """Take the next turn, if there is one."""
+        if not self._keys:
+            return None
         key = heappop(self._keys)
         waiting = self._waiting.pop(key)
         waiting.sort()  # an instance waits once, so no two places are the same
@@ -121,20 +120,22 @@ class EventQueue:
 
 
 class CallbackQueue:
-    """Callbacks that are due; true if any instance has a callback at all.
+    """Callbacks that are due.
 
     Parameters
     ----------
     instances : sequence of Instance
+
+    Attributes
+    ----------
+    in_use : bool
+        Whether any instance has a callback.
     """
 
     def __init__(self, instances: Sequence[Instance]) -> None:
         self._instances = {(item.state.symbol, item.state.strategy): item for item in instances}
-        self._any = any(item.callbacks for item in instances)
+        self.in_use = any(item.callbacks for item in instances)
         self._due: list[Callback] = []
-
-    def __bool__(self) -> bool:
-        return self._any
 
     def instance_of(self, event: Event) -> Instance:
         """Return the instance that an event is about."""

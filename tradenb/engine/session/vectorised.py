@@ -143,7 +143,8 @@ def _table(found: Mapping[str, Any], rows: int, first: int, step: int, what: str
             raise unknown("column of candidates", name, FIELDS)
     missing = [name for name in _NEEDED if name not in found]
     if missing:
-        raise SpecError(f"{what} must return the columns {', '.join(_NEEDED)}, lacks {missing}")
+        needed = f"{what} must return the columns {', '.join(_NEEDED)}"
+        raise SpecError(f"{needed}; missing: {', '.join(missing)}")
     numbers = {
         name: floats_of(_spread(found[name], rows), rows, f"{what}: {name!r}")
         for name in _NUMBERS
@@ -180,8 +181,8 @@ def _positions(column: Any, rows: int, what: str) -> NDArray[np.int8]:
     others = {str(value) for value in values[codes == 0] if value is not None and value != ""}
     if others:
         raise SpecError(
-            f"{what}: 'position' must be 'long', 'short' or None, or a number whose sign says so; "
-            f"had {min(others)!r:.60}"
+            f"{what}: 'position' must be 'long', 'short', None, or a number (above 0 long, below 0 "
+            f"short); was {min(others)!r:.60}"
         )
     return codes
 

@@ -52,11 +52,11 @@ def strategy(
     history : str, optional
         How much history a run fetches before its start, such as "3d".
     vectorised : bool, default False
-        The function is no callback: it gets a DataFrame of all candles of the timeframe `every`
-        (UTC index of open times) and returns a DataFrame, or a dict of columns, with the same rows:
-        position ("long", "short" or None; or a number whose sign says so), take_profit, stop_loss,
-        minutes, and if you like entry, size, id, note. Each row is the answer at its candle's
-        close. A value in place of a column counts for all rows.
+        The function is called once, not at every candle. It gets a DataFrame of all candles of the
+        timeframe `every` (UTC index of open times) and returns a DataFrame, or a dict of columns,
+        with the same rows: position ("long", "short" or None; or a number, above 0 for long and
+        below 0 for short), take_profit, stop_loss, minutes, and optionally entry, size, id, note.
+        Each row is the answer at its candle's close. A single value counts for all rows.
     on_schedule, on_open, on_milestone, on_close, on_cancel, on_ping : callable, optional
         Called with the event; in a live run after it is on disk, and at most once: who dies in
         between does not make the call after the restart. on_ping: each minute that a limit entry
@@ -166,7 +166,7 @@ def _owner(name: str, target: Any) -> Strategy | None:
     try:
         return kind()
     except TypeError as error:
-        words = f"{kind.__name__} needs arguments, register an object of it; {error}"
+        words = f"{kind.__name__} takes arguments; pass an object of the class instead ({error})"
         raise SpecError(f"{name!r}: {words}") from None
 
 

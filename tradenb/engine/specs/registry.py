@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from tradenb.errors import SpecError, unknown
 
 READY_MADE: Final = ("tradenb", "ready-made")
-"""Identity of what the house makes: a setting rather than somebody's function, so it may be changed
-for another in a cell. A run refuses two rules under one name, whoever made them."""
+"""Identity of the rules of `tn.risks`. They are settings, not functions of a user, so a cell may
+replace one by another. A run refuses two different rules under one name, ready-made or not."""
 
 
 DECORATORS: Final = {
@@ -46,7 +46,7 @@ class Registered(NamedTuple):
     """An object under its name, what it did when it was last looked at, and how often that changed.
 
     Indicators are declared after the function, so what an object does is known for certain only
-    when somebody wants its revision, or the next object comes.
+    when its revision is asked for, or when the next object of the name is registered.
     """
 
     item: Any
@@ -109,7 +109,7 @@ class Registry:
         if isinstance(given, FunctionType):
             hint = f"; decorate it with {DECORATORS.get(kind, '')} first"
         elif isinstance(given, list | tuple):
-            hint = "; here it has to be one alone"
+            hint = "; pass exactly one"
         raise SpecError(
             f"a {kind} must be given as an object or by its name, was {given!r:.80}{hint}"
         )

@@ -20,12 +20,12 @@ class ReprCard:
 
     def _repr_html_(self) -> str:
         head, facts = self._card()
-        told = [f"{_cut(label)} {_cut(value)}" for label, value in facts if value]
-        rows = f'<br><span style="{_ROW}">{" · ".join(told)}</span>' if told else ""
+        shown = [f"{_cut(label)} {_cut(value)}" for label, value in facts if value]
+        rows = f'<br><span style="{_ROW}">{" · ".join(shown)}</span>' if shown else ""
         return f'<div style="{_BOX}"><b>{_cut(head)}</b>{rows}</div>'
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """Return every form at once, for whoever shows it."""
+        """Return both forms, HTML and plain text."""
         del include, exclude
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 

@@ -87,9 +87,8 @@ class _Spec(ReprCard, BaseModel):
         self._does = fingerprint(self.function)
 
     def __dir__(self) -> list[str]:
-        """Tab shows what a spec is, and nothing of pydantic."""
-        own = {*super().__dir__()} - {*dir(BaseModel)}
-        return sorted(name for name in own if not name.startswith("_"))
+        """Tab shows what a user declared: nothing of pydantic, nothing of the engine."""
+        return [*type(self).model_fields]
 
     @field_validator("name")
     @classmethod
@@ -164,7 +163,7 @@ class StrategySpec(_Spec):
     callbacks: dict[str, Callable[[Any], Any]] = {}
     vectorised: bool = False
 
-    # What is declared after the function; whoever runs the spec takes what is there by then.
+    # Declared after the function; a run takes those that are there when it starts.
     _indicators: tuple[Indicator, ...] = PrivateAttr(())
 
     @field_validator("every", mode="before")
@@ -184,6 +183,10 @@ class StrategySpec(_Spec):
         except UsageError:
             raise ValueError("must look like '90m', '36h', '3d' or '2w'") from None
         return history
+
+    def __dir__(self) -> list[str]:
+        """Tab shows what a user declared, and what comes after it."""
+        return [*super().__dir__(), "indicators"]
 
     def __call__(self, ctx: Any) -> Any:
         """Ask the strategy, or give it a frame, as the plain function that it still is."""

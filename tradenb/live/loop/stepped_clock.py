@@ -82,6 +82,4 @@ class RecordedSource:
 
 def rows_of(candles: Candles) -> Rows:
     """Return candles as the rows of an answer."""
-    return Rows(
-        candles.time, candles.open, candles.high, candles.low, candles.close, candles.volume
-    )
+    return Rows(candles.time, *candles.columns)

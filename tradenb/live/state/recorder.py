@@ -112,13 +112,13 @@ class Recorder:
             if isinstance(line, list) and line[0] < history.end:
                 known[(line[0] - history.start) // MINUTE] = line[1:6]
         differs = np.zeros(len(history), dtype=bool)
-        for column, name in enumerate(NAMES):
-            differs |= known[:, column] != getattr(history, name)
+        for place, column in enumerate(history.columns):
+            differs |= known[:, place] != column
         rows = _rows(history)
         yield from ([*rows[place], since] for place in np.flatnonzero(differs).tolist())
 
 
 def _rows(candles: Candles) -> list[list[Any]]:
     """Return candles as plain rows: open time, open, high, low, close, volume."""
-    columns = (getattr(candles, name).tolist() for name in NAMES)
+    columns = (column.tolist() for column in candles.columns)
     return [list(row) for row in zip(candles.time.tolist(), *columns, strict=True)]

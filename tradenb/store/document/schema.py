@@ -25,7 +25,7 @@ from pydantic import (
 from tradenb.core.candidate import candidate_of
 from tradenb.core.columns import EVENT_HINTS
 from tradenb.core.lifecycle.state import REMEMBERED, Command
-from tradenb.core.lifecycle.validation import problems
+from tradenb.core.lifecycle.validation import keeps_rules, problems
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal, Trade
 from tradenb.core.timeframe import DAY, MINUTE, TIMEFRAMES
@@ -66,7 +66,11 @@ class Plain(BaseModel):
 
 
 def _signal_problems(signal: Signal) -> list[str]:
-    """Name what the validator of new signals has against this one."""
+    """Name the rules for new signals that this one breaks."""
+    target, stop, minutes = signal.take_profit, signal.stop_loss, signal.minutes
+    good = keeps_rules(signal.position, target, stop, minutes, signal.entry, _ANY_DISTANCE)
+    if good and signal.size is None and signal.id.isascii():
+        return []
     found = problems(candidate_of(signal), price=signal.entry, rules=_ANY_DISTANCE)
     return [problem.words for problem in found if problem.name not in _NOT_ASKED]
 

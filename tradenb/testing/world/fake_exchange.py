@@ -164,9 +164,7 @@ class FakeExchange:
 
 
 def _rows(candles: Candles) -> Rows:
-    return Rows(
-        candles.time, candles.open, candles.high, candles.low, candles.close, candles.volume
-    )
+    return Rows(candles.time, *candles.columns)
 
 
 def _spoiled(rows: Rows, candles: Candles, since: int, now: int, active: list[TroubleKind]) -> Rows:
