@@ -76,7 +76,7 @@ class Collector:
             self.need(name, namespace, kind)
             return name
         if isinstance(value, CcxtExchange):
-            return self._connection(value, kind)
+            return self.script.add_exchange(value, kind)
         function = function_of(value)
         if function is None:
             raise ExportError(
@@ -87,23 +87,6 @@ class Collector:
         name = function.__name__
         self._add_inner(name, value)
         return name
-
-    def _connection(self, exchange: CcxtExchange, kind: str) -> str:
-        """Write down an exchange of ccxt that has no name of its own; secrets are references."""
-        name, cache, home, options = exchange.made_of
-        if not is_plain(options):
-            raise ExportError(
-                f"{kind} {name!r} has options that are not plain values; leave them out"
-            )
-        settings = dict(options) | ({} if cache else {"cache": False})
-        settings |= {} if home is None else {"home": str(home)}
-        given = "".join(f", {key}={literal(item)}" for key, item in settings.items())
-        line = f"exchange = tn.ccxt_exchange({literal(name)}{given})"
-        self.script.is_new("exchange", exchange, kind)
-        self.script.found.imports.add("import tradenb as tn")
-        self.script.found.secrets.update(reads_environment(ast.parse(line)))
-        self.script.add(Part(("exchange",), line, (1, 0, 0), is_block=False), ())
-        return "exchange"
 
     def need(self, name: str, namespace: Namespace, user: str) -> None:
         """Collect what a name stands for.
@@ -163,8 +146,8 @@ class Collector:
         statement = bindings[0]
         check_notebook(name, statement)
         line = written(name, statement, value)
-        place = (self.script.rank(namespace), *statement.place)
         if line is not None:
+            place = (self.script.rank(namespace), *statement.place)
             self.script.add(Part((name,), line, place, is_block=False), ())
             return
         check_statement(name, statement, namespace)
@@ -177,10 +160,9 @@ class Collector:
         uses = sorted(statement.uses - statement.binds)
         for used in uses:
             self._need_for(used, name, statement, namespace)
-        names = tuple(sorted(statement.binds))
         rules = self._rules_by_name(value, statement, namespace)
-        is_block = isinstance(statement.node, BLOCKS)
-        self.script.add(Part(names, statement.text, place, is_block), [*uses, name, *rules])
+        part = self._part(tuple(sorted(statement.binds)), statement, namespace)
+        self.script.add(part, [*uses, name, *rules])
         self.script.found.secrets.update(reads_environment(statement.node))
         self.script.found.futures |= statement.cell.futures
         self._attached(name, value, namespace)
@@ -202,10 +184,12 @@ class Collector:
         check_statement(name, statement, namespace)
         for used in sorted(statement.uses - statement.binds):
             self.need(used, namespace, f"`{name}` of {statement.cell.label}")
+        part = self._part((name,), statement, namespace)
+        self.script.add(part, statement.uses - statement.binds)
+
+    def _part(self, names: tuple[str, ...], statement: Statement, namespace: Namespace) -> Part:
         place = (self.script.rank(namespace), *statement.place)
-        is_block = isinstance(statement.node, BLOCKS)
-        part = Part((name,), statement.text, place, is_block)
-        self.script.add(part, sorted(statement.uses - statement.binds))
+        return Part(names, statement.text, place, isinstance(statement.node, BLOCKS))
 
     def _rules_by_name(self, value: Any, statement: Statement, namespace: Namespace) -> list[str]:
         """Collect the risk rules that a strategy names by a string."""
@@ -231,9 +215,8 @@ class Collector:
             if isinstance(statement.node, ast.Expr) and rule.name in texts:
                 for used in sorted(statement.uses):
                     self.need(used, namespace, f"risk rule {rule.name!r}")
-                place = (self.script.rank(namespace), *statement.place)
                 key = f"risk rule {rule.name}"
-                self.script.add(Part((key,), statement.text, place, is_block=False), statement.uses)
+                self.script.add(self._part((key,), statement, namespace), statement.uses)
                 return key
         raise ExportError(
             f"strategy {spec.name!r} names the risk rule {rule.name!r}, and no cell makes it under "

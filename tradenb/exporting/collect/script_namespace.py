@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tradenb.engine.reach import function_of, package_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError
+from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
 from tradenb.exporting.collect.notebook_cells import Statements
 from tradenb.exporting.collect.plain_values import described, is_plain, literal
 from tradenb.exporting.collect.script_parts import Collection, Part
+from tradenb.exporting.collect.statement_checks import reads_environment
 
 Namespace = Mapping[str, Any]
 
@@ -56,6 +59,23 @@ class Script:
         needs = {self._part_of[used] for used in uses if used in self._part_of}
         number = self.found.add(part, needs)
         self._part_of.update(dict.fromkeys(part.names, number))
+
+    def add_exchange(self, exchange: CcxtExchange, kind: str) -> str:
+        """Add an exchange of ccxt that has no name in a cell; its secrets are references."""
+        name, cache, home, options = exchange.made_of
+        if not is_plain(options):
+            raise ExportError(
+                f"{kind} {name!r} has options that are not plain values; leave them out"
+            )
+        settings = dict(options) | ({} if cache else {"cache": False})
+        settings |= {} if home is None else {"home": str(home)}
+        given = "".join(f", {key}={literal(item)}" for key, item in settings.items())
+        line = f"exchange = tn.ccxt_exchange({literal(name)}{given})"
+        self.is_new("exchange", exchange, kind)
+        self.found.imports.add("import tradenb as tn")
+        self.found.secrets.update(reads_environment(ast.parse(line)))
+        self.add(Part(("exchange",), line, (1, 0, 0), is_block=False), ())
+        return "exchange"
 
     def statements(self, namespace: Namespace) -> Statements:
         """Return the statements of a namespace."""
