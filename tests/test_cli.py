@@ -44,7 +44,7 @@ def test_the_demo_says_of_real_candles_what_was_mended(demo, tmp_path):
     code, out, _ = demo("--data", str(path))
     assert code == 0
     assert "Result(demo-dip on MINE, " in out
-    assert "note: MINE: 1 duplicate row dropped, 0 of them differing from the next; the last" in out
+    assert "note: MINE: 1 duplicate row dropped (0 with other values); the last" in out
     assert "note: MINE: 5 missing minutes filled flat" in out
 
 

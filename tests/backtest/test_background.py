@@ -65,7 +65,7 @@ def test_what_ends_it_is_raised_where_the_result_is_asked_for():
     job = started(lambda ctx: None, start=T0 + DAY)
     assert job.wait(PATIENCE_S)
     for _ in range(2):
-        with pytest.raises(tn.CandleError, match="no candles in the period asked for"):
+        with pytest.raises(tn.CandleError, match="no candles in the requested period"):
             job.result()
     assert job.progress == 0.0
 

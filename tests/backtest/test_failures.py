@@ -148,8 +148,8 @@ def test_a_strategy_that_looks_at_a_symbol_that_is_not_there_is_told_so():
 def test_asks_with_too_little_history_are_counted_and_warned_of():
     result = run(lambda ctx: ctx.candles("15m", 1) and None)
     assert (result.asks_lost, result.asks_lost_by) == (2, {("dip", "BTCUSDT"): 2})
-    advice = "give a later start=, so that there is history before it"
-    assert result.warnings == [f"2 asks found too little history (warm-up); {advice}"]
+    advice = "pass a later start=, so that there is history before it"
+    assert result.warnings == [f"2 calls found too little history (warm-up); {advice}"]
     assert [(event.kind, event.exit_reason) for event in result.event_list] == [
         ("skipped", "warm_up")
     ]

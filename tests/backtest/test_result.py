@@ -242,7 +242,7 @@ def test_an_indicator_that_never_has_a_value_is_named():
     result = with_indicators()
     (warning,) = [line for line in result.warnings if "indicator" in line]
     assert warning.startswith(
-        "indicator 'slow' (1h) of means has no value in the whole run on BTCUSDT: 97 candles seen"
+        "indicator 'slow' (1h) of means has no value in the whole run on BTCUSDT (97 candles)"
     )
     assert "has no value in the whole run" in result._repr_html_()
 

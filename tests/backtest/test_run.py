@@ -98,7 +98,7 @@ def test_the_blocks_of_a_run_do_not_show_in_its_events(monkeypatch, block):
 
     source = exchange(market(3, 3 * DAY // MINUTE))
     whole = run(strategy=near, exchange=source)
-    monkeypatch.setattr("tradenb.backtest.assembly.BLOCK", block)
+    monkeypatch.setattr("tradenb.backtest.period.BLOCK", block)
     assert run(strategy=near, exchange=source).event_list == whole.event_list
     assert len(whole.trade_list) > 10
 
@@ -111,8 +111,8 @@ def test_the_blocks_of_a_run_do_not_show_in_its_events(monkeypatch, block):
     [
         ({"strategy": "dipp"}, tn.UnknownName, "unknown strategy 'dipp'; did you mean 'dip'?"),
         ({"strategy": run}, tn.SpecError, "a strategy must be given as an object or by its name"),
-        ({"strategy": []}, tn.UsageError, "at least one strategy is needed, none was given"),
-        ({"symbols": []}, tn.UsageError, "at least one symbol is needed, none was given"),
+        ({"strategy": []}, tn.UsageError, "pass at least one strategy; none was given"),
+        ({"symbols": []}, tn.UsageError, "pass at least one symbol; none was given"),
         (
             {"symbols": None},
             tn.UsageError,
@@ -120,7 +120,7 @@ def test_the_blocks_of_a_run_do_not_show_in_its_events(monkeypatch, block):
         ),
         ({"symbols": {"A", "B"}}, tn.UsageError, "symbols must be a symbol or a list in their ord"),
         ({"symbols": ["A", 5]}, tn.UsageError, "symbol must be a string such as 'BTCUSDT', was 5"),
-        ({"symbols": ["A/B", "AB"]}, tn.UsageError, "each symbol may be given once, AB came twice"),
+        ({"symbols": ["A/B", "AB"]}, tn.UsageError, "duplicate symbol AB; pass each one once"),
         ({"symbols": ""}, tn.UsageError, "symbol must not be empty, was ''"),
         ({"exchange": "nowhere"}, tn.UnknownName, "unknown exchange 'nowhere'"),
         ({"exchange": frame(flat(3))}, tn.UsageError, "exchange must be an exchange such as tn.fr"),
@@ -165,8 +165,8 @@ def test_two_versions_of_one_rule_in_one_run_are_refused():
     with pytest.raises(tn.UsageError) as caught:
         run(strategy=[first, second])
     assert str(caught.value) == (
-        "strategy 'b' holds another version of risk rule 'limit' than the one before it; "
-        "register the strategies again"
+        "strategy 'b' uses another version of risk rule 'limit' than the strategy before it; "
+        "run the cells that define both again"
     )
 
 
@@ -177,8 +177,8 @@ def test_a_period_that_reaches_beyond_the_data_is_clipped_with_a_warning():
     result = run(start=T0 - DAY, end=T0 + DAY)
     assert (result.start, result.end, result.candle_count) == (T0, minute(30), 30)
     assert result.warnings[0] == (
-        "BTCUSDT: asked for 2023-12-31 00:00 to 2024-01-02 00:00, "
-        "there are candles from 2024-01-01 00:00 to 2024-01-01 00:30 only"
+        "BTCUSDT: requested 2023-12-31 00:00 to 2024-01-02 00:00, "
+        "but there are only candles from 2024-01-01 00:00 to 2024-01-01 00:30"
     )
 
 
@@ -229,7 +229,7 @@ def test_duplicates_and_missing_minutes_are_counted_in_a_warning():
     rows = pd.concat([rows.iloc[[0, 0]], rows.iloc[[1, 2]].assign(timestamp=minute(1)), rows[5:]])
     result = run(exchange=tn.frame_exchange(rows))
     assert result.warnings[:2] == [
-        "BTCUSDT: 2 duplicate rows dropped, 1 of them differing from the next; the last one counts",
+        "BTCUSDT: 2 duplicate rows dropped (1 with other values); the last row of a minute counts",
         "BTCUSDT: 3 missing minutes filled flat",
     ]
     assert (result.intake["BTCUSDT"].rows, result.intake["BTCUSDT"].filled) == (29, 3)

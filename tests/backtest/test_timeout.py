@@ -193,7 +193,7 @@ def test_a_subscriber_that_hangs_is_logged_and_told_nothing_more_of_the_run(rele
         assert run(buys).event_list == result.event_list
     assert told == ["opened", *others[3:]] == ["opened", "opened", "closed", "opened"]
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
-        (logging.ERROR, f"a subscriber {SAID}; this backtest tells it nothing more")
+        (logging.ERROR, f"a subscriber {SAID}; this backtest does not call it again")
     ]
     assert not any("not reproducible" in warning for warning in result.warnings)
 

@@ -105,12 +105,12 @@ def test_a_table_with_a_future_is_named_even_if_it_is_read_well():
     found = lookahead(corpus.reading_only_what_is_known())
     assert found.clean
     assert len(found.warnings) == 1
-    assert "it reaches the table 'FRAME'" in found.warnings[0]
+    assert "it uses the table 'FRAME'" in found.warnings[0]
 
 
 def test_what_cannot_be_replaced_is_named():
     (note,) = lookahead(nasty.static_file()).warnings
-    assert note == "it reads by itself (read_text); what comes from there was not replaced"
+    assert note == "it reads from outside (read_text); that data was not replaced by noise"
     by_hand = str(nasty.FOLDER / "hours.txt")
 
     @tn.strategy("opens", every="1h")
@@ -119,7 +119,7 @@ def test_what_cannot_be_replaced_is_named():
             return corpus.buy(ctx) if str(ctx.when.hour) in file.read().split() else None
 
     (note,) = lookahead(opens).warnings
-    assert note == f"it opens the file {by_hand!r} by itself; what is in it was not replaced"
+    assert note == f"it opens the file {by_hand!r}; its content was not replaced by noise"
     odd = np.arange(5_000.0)
 
     @tn.strategy("odd", every="1h")
@@ -128,11 +128,12 @@ def test_what_cannot_be_replaced_is_named():
 
     (note,) = lookahead(made).warnings
     assert note == (
-        "it reaches the array 'odd' (5,000 rows), whose times are not known; it was not replaced"
+        "it uses the array 'odd' (5,000 rows), whose times are unknown; it was not replaced by "
+        "noise"
     )
     odd = odd.tolist()  # type: ignore[assignment]
     (note,) = lookahead(made).warnings
-    assert note.startswith("it reaches the list 'odd' (5,000 rows)")
+    assert note.startswith("it uses the list 'odd' (5,000 rows)")
 
 
 def test_a_leak_is_found_quickly_and_the_bar_goes_away(capsys):
@@ -181,7 +182,7 @@ def test_where_nothing_was_tried_nothing_is_proved():
     made = corpus.rolling()
     for found in (lookahead(made, samples=0, events=0), lookahead(made, end="2024-01-03 00:10")):
         assert not found.clean
-        assert "nothing was tried (0 moments, " in repr(found)
+        assert "nothing was tested (0 moments, " in repr(found)
         with pytest.raises(tn.LookaheadError):
             found.raise_if_leaking()
 
@@ -193,8 +194,8 @@ def test_a_strategy_without_candidates_is_said_to_have_none():
 
     (note,) = lookahead(fails).warnings
     assert note == (
-        "it had no candidate in this period (48 asks failed, the first: LookupError: no such "
-        "thing), so little could be compared"
+        "it proposed nothing in this period (48 calls failed, the first: LookupError: no such "
+        "thing), so there was little to compare"
     )
 
 

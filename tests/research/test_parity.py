@@ -144,8 +144,8 @@ def test_a_run_that_was_stopped_is_followed_to_its_stop():
 def test_what_has_not_lived_cannot_be_compared(tmp_path):
     with pytest.raises(UsageError, match="parity needs a run: what"):
         parity(object())
-    there = re.escape(f"; there are none under {tmp_path}: give home= if it is another")
+    there = re.escape(f"; known runs under {tmp_path}: none; pass home= for another folder")
     with pytest.raises(UsageError, match="was .BTCUSDT:none." + there):
         parity("BTCUSDT:none", home=tmp_path)
-    with pytest.raises(UsageError, match="compares one run, was given 0: none"):
+    with pytest.raises(UsageError, match="compares one run, 0 were given: none"):
         parity(tn.live.attach(tmp_path))

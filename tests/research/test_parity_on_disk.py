@@ -143,7 +143,8 @@ def test_what_a_power_loss_took_is_said_and_taken_as_it_is_today():
     found = tn.parity(restarted.go_on(), exchange=exchange_of(ROWS))
     assert found.clean
     (note,) = found.notes
-    assert note == "25 of the minutes that it saw are not on disk; they count as they are now"
+    saw = "25 of the minutes that the run saw are not on disk"
+    assert note == f"{saw}; today's candles are used for them"
     assert "note: 25 of the minutes" in repr(found)
 
 
@@ -151,7 +152,7 @@ def test_minutes_that_the_exchange_has_no_more_are_taken_as_they_were_seen():
     found = tn.parity(Restarted().go_on(), exchange=exchange_of([None] * 300 + ROWS[300:]))
     assert found.clean
     (note,) = found.notes
-    assert "of the minutes that it saw fake does not have any more" in note
+    assert note.startswith("fake no longer has ")
 
 
 def test_a_disk_that_is_full_for_the_record_ends_no_tick(monkeypatch, caplog):
@@ -165,7 +166,7 @@ def test_a_disk_that_is_full_for_the_record_ends_no_tick(monkeypatch, caplog):
         assert process.live(minute(260) + 5_000)
     assert record_of(process.runs[0]).committed.cursor == minute(260)
     assert sum("tn.parity will miss a part of it" in line for line in caplog.messages) == 1
-    with pytest.raises(UsageError, match="what it saw is not on disk"):
+    with pytest.raises(UsageError, match="there is no record of the candles it saw"):
         tn.parity(process.runs[0], exchange=exchange_of(ROWS))
 
 
@@ -211,7 +212,7 @@ def test_a_rehearsal_of_a_process_that_was_killed_is_compared_from_here(tmp_path
     version = f'"python":"{platform.python_version()}"'
     path.write_text(path.read_text().replace(version, '"python":"3.9.1"'))
     (note,) = tn.parity(handle, strategy=moving(never=True), exchange=exchange_of(ROWS)).notes
-    assert note.startswith("it ran on Python 3.9.1, this is 3.")
+    assert note.startswith("the run used Python 3.9.1, this is 3.")
 
 
 @pytest.mark.realtime

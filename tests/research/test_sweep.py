@@ -415,10 +415,10 @@ def test_none_and_numbers_stay_what_they_were(sweep):
 
 
 def test_a_sweep_says_of_its_candles_what_a_backtest_says(sweep, caplog):
-    with pytest.raises(tn.CandleError, match="no candles in the period asked for"):
+    with pytest.raises(tn.CandleError, match="no candles in the requested period"):
         sweep(start="2029-01-01")
     sweep(end="2029-01-01")
-    assert "there are candles from 2024-01-01 00:00 to 2024-01-17 00:00 only" in caplog.messages[0]
+    assert "there are only candles from 2024-01-01 00:00 to 2024-01-17 00:00" in caplog.messages[0]
     tn.compare([factory(1.01, 0.99)], symbols="BTCUSDT", exchange=WALK, end="2029-01-01")
     assert caplog.messages[1] == caplog.messages[0]
 
@@ -488,9 +488,9 @@ def test_what_the_factory_registers_is_forgotten(sweep):
         ({"gain": 1.01}, "'gain' must have a list of values, was 1.01"),
         ({"gain": [object()]}, "values must be strings, numbers, booleans or None"),
         ({"gain": [float("nan")]}, "values must be strings, numbers"),
-        ({"gain": [1, 1]}, "came twice"),
+        ({"gain": [1, 1]}, "duplicate combination"),
         ([{"gain": 1}, {"loss": 1}], "must name the same parameters"),
-        ({"sharpe": [1]}, r"must not have the names of figures, \['sharpe'\] do"),
+        ({"sharpe": [1]}, r"must not be named like figures of the table: \['sharpe'\]"),
         ("gain", "grid must be a dict such as"),
     ],
 )
@@ -512,7 +512,7 @@ def test_arguments_that_cannot_work_are_refused(sweep):
         sweep(executor=ThreadPoolExecutor)
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
-    with pytest.raises(UsageError, match="the executor takes no work: cannot schedule"):
+    with pytest.raises(UsageError, match="the executor takes no more trials: cannot schedule"):
         sweep(executor=pool)
     with pytest.raises(UsageError, match="strategy_factory must be a function"):
         tn.sweep(factory(1.01, 0.99), grid=GRID, symbols="BTCUSDT", exchange=WALK)

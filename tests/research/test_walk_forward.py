@@ -147,11 +147,11 @@ def test_without_figures_nothing_is_said():
     assert found.folds == 0
     assert not found.holds
     assert found.verdict == (
-        "nothing can be said: sharpe is N/A in every fold (it needs 10 trades in each part); "
+        "no verdict: sharpe is N/A in every fold (it needs 10 trades in each part); "
         "make them longer"
     )
     assert "N/A" in found._repr_html_()
-    assert "nothing can be said" in repr(found)
+    assert "no verdict" in repr(found)
 
 
 def failing(dice):
@@ -189,13 +189,13 @@ def test_what_cannot_work_is_refused():
         walk(failing, grid=grid, exchange=market(6))
     with pytest.raises(UnknownName, match="unknown parameter of the strategy factory 'dise'"):
         walk(failing, grid={"dise": [1, 2]}, exchange=market(6))
-    with pytest.raises(UsageError, match="the grid has one only"):
+    with pytest.raises(UsageError, match="the grid has only one"):
         walk(noise, grid={"dice": [1]}, exchange=market(6))
     with pytest.raises(UsageError, match=r"train must look like '90m', '36h', .* was '0d'"):
         walk(noise, grid=grid, exchange=market(6), train="0d")
     with pytest.raises(UsageError, match=r"test must look like '90m', '36h', .* was 3"):
         walk(noise, grid=grid, exchange=market(6), test=3)
-    with pytest.raises(UsageError, match=r"no fold of train \+ test fits"):
+    with pytest.raises(UsageError, match=r"train \+ test do not fit between"):
         walk(noise, grid=grid, exchange=market(6), train="90d")
 
 
@@ -285,7 +285,7 @@ def test_the_pictures_of_a_sweep(table):
     table["sharpe"] = np.nan
     for draw in (tn.research.heatmap, tn.research.parallel):
         assert "sharpe is N/A in all combinations" in draw(table).layout.title.text
-        with pytest.raises(UsageError, match="'error' is no figure"):
+        with pytest.raises(UsageError, match="'error' is not a figure"):
             draw(table.assign(error=None), value="error")
         with pytest.raises(UsageError, match=r"table must be what tn\.sweep returns, was 5"):
             draw(5)

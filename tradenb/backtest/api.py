@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from tradenb.backtest.job import Job
 from tradenb.backtest.plan import make_plan
-from tradenb.backtest.progress import Bar
+from tradenb.backtest.progress import ProgressBar
 from tradenb.backtest.result import Result
 from tradenb.call_errors import explained
 from tradenb.core.rules import Rules
@@ -63,7 +63,7 @@ def run(
         When candles cannot be fetched.
     """
     job = Job(make_plan(symbols, strategy, exchange, start, end, rules, commands))
-    with Bar(enabled=progress) as bar:
+    with ProgressBar(enabled=progress) as bar:
         job.supervise(bar.show)
     return job.result()
 

@@ -1,4 +1,4 @@
-"""What somebody should know before he believes the figures of a backtest, in sentences."""
+"""What a user should know before trusting the figures of a backtest, in sentences."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def caveats(result: Result, session: Session) -> list[str]:
         times = plural(len(errors), "error")
         found.append(f"{times} in your functions, see result.events; the first: {errors[0]}")
     if result.asks_lost:
-        lost = plural(result.asks_lost, "ask")
+        lost = plural(result.asks_lost, "call")
         found.append(
-            f"{lost} found too little history (warm-up); give a later start=, so that there is "
+            f"{lost} found too little history (warm-up); pass a later start=, so that there is "
             "history before it"
         )
     found += _silent_indicators(result)
@@ -58,8 +58,8 @@ def _silent_indicators(result: Result) -> list[str]:
     """Name the indicators that never had a value: a strategy that compares with NaN is silent."""
     return [
         f"indicator {item.name!r} ({item.timeframe}) of {strategy} has no value in the whole run "
-        f"on {symbol}: {plural(item.candles, 'candle')} seen; give it more history (a later "
-        "start=) or look at what it computes"
+        f"on {symbol} ({plural(item.candles, 'candle')}); give it more history (a later start=), "
+        "or check what it computes"
         for (strategy, symbol), found in result.coverage.items()
         for item in found
         if not item.values

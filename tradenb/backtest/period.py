@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.intake import Intake
-from tradenb.core.timeframe import iso
+from tradenb.core.timeframe import DAY, MINUTE, iso
 from tradenb.errors import CandleError
 from tradenb.view.formatting import plural
 from tradenb.view.gap_warning import gap_warning
 
+BLOCK: Final = 7 * DAY
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """The part of one symbol's candles that is consumed, ms UTC."""
 
@@ -20,16 +24,70 @@ class Span:
     end: int
 
 
-def span_of(
+@dataclass
+class LoadedPeriod:
+    """The candles of a run, by symbol, and what is to be said about them.
+
+    Attributes
+    ----------
+    candles : dict of str to Candles
+        History and the candles to be consumed.
+    intake : dict of str to Intake
+        What was repaired in them.
+    spans : dict of str to Span
+        What is consumed.
+    warnings : list of str
+    """
+
+    candles: dict[str, Candles] = field(default_factory=dict)
+    intake: dict[str, Intake] = field(default_factory=dict)
+    spans: dict[str, Span] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(
+        self, symbol: str, candles: Candles, intake: Intake, *, start: int | None, end: int | None
+    ) -> None:
+        """Add a symbol; its part of a period (ms UTC, None: all there is) is consumed.
+
+        Raises
+        ------
+        CandleError
+            When there are no candles in the period.
+        """
+        span, clipped = _span(symbol, candles, start, end)
+        self.warnings += [*clipped, *_intake_warnings(symbol, intake)]
+        self.candles[symbol], self.intake[symbol], self.spans[symbol] = candles, intake, span
+
+    @property
+    def start(self) -> int:
+        """First moment of the run, over all symbols, ms UTC."""
+        return min(span.start for span in self.spans.values())
+
+    @property
+    def end(self) -> int:
+        """Last moment of the run, over all symbols, ms UTC."""
+        return max(span.end for span in self.spans.values())
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """Last moment of each symbol, ms UTC."""
+        return {symbol: span.end for symbol, span in self.spans.items()}
+
+    @property
+    def candle_count(self) -> int:
+        """Candles consumed, over all symbols."""
+        return sum((span.end - span.start) // MINUTE for span in self.spans.values())
+
+    def blocks(self) -> Iterator[int]:
+        """Cut the run into weeks and yield their ends; the events do not depend on it."""
+        yield from range(self.start + BLOCK, self.end, BLOCK)
+        yield self.end
+
+
+def _span(
     symbol: str, candles: Candles, start: int | None, end: int | None
 ) -> tuple[Span, list[str]]:
-    """Return what of a period (ms UTC, None: all there is) there are candles for, and warnings.
-
-    Raises
-    ------
-    CandleError
-        When there are none.
-    """
+    """Return the part of a period that has candles, and what is to be said about it."""
     since = candles.start if start is None else start
     until = candles.end if end is None else end
     span = Span(max(since, candles.start), min(until, candles.end))
@@ -38,23 +96,23 @@ def span_of(
         asked = "all" if start is None else f"from {iso(start)}"
         asked += "" if end is None else f" to {iso(end)}"
         raise CandleError(
-            f"{symbol}: no candles in the period asked for ({asked}); there are candles from "
+            f"{symbol}: no candles in the requested period ({asked}); there are candles from "
             f"{there}",
             code="range",
         )
     if (span.start, span.end) == (since, until):
         return span, []
-    asked = f"asked for {iso(since)} to {iso(until)}"
-    return span, [f"{symbol}: {asked}, there are candles from {there} only"]
+    asked = f"requested {iso(since)} to {iso(until)}"
+    return span, [f"{symbol}: {asked}, but there are only candles from {there}"]
 
 
-def intake_warnings(symbol: str, intake: Intake) -> list[str]:
-    """Say what was mended in the candles of a source."""
+def _intake_warnings(symbol: str, intake: Intake) -> list[str]:
+    """Say what was repaired in the candles of a source."""
     found = []
     if intake.duplicates_same or intake.duplicates_replaced:
         rows = plural(intake.duplicates_same + intake.duplicates_replaced, "duplicate row")
-        differing = f"{intake.duplicates_replaced:,} of them differing from the next"
-        found.append(f"{symbol}: {rows} dropped, {differing}; the last one counts")
+        differing = f"{intake.duplicates_replaced:,} with other values"
+        found.append(f"{symbol}: {rows} dropped ({differing}); the last row of a minute counts")
     if intake.filled:
         found.append(gap_warning(symbol, intake))
     return found

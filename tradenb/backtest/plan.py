@@ -116,10 +116,10 @@ def _strategies(given: object) -> tuple[StrategySpec, ...]:
 
 def _check_several(kind: str, names: tuple[str, ...]) -> None:
     if not names:
-        raise UsageError(f"at least one {kind} is needed, none was given")
+        raise UsageError(f"pass at least one {kind}; none was given")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"each {kind} may be given once, {', '.join(twice)} came twice")
+        raise UsageError(f"duplicate {kind} {', '.join(twice)}; pass each one once")
 
 
 def _check_rules_agree(specs: tuple[StrategySpec, ...]) -> None:
@@ -129,8 +129,8 @@ def _check_rules_agree(specs: tuple[StrategySpec, ...]) -> None:
         for rule in spec.risk:
             if known.setdefault(rule.name, rule).fingerprint != rule.fingerprint:
                 raise UsageError(
-                    f"strategy {spec.name!r} holds another version of risk rule {rule.name!r} than "
-                    "the one before it; register the strategies again"
+                    f"strategy {spec.name!r} uses another version of risk rule {rule.name!r} than "
+                    "the strategy before it; run the cells that define both again"
                 )
 
 

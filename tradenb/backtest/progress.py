@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 _DELAY_S: Final = 0.5
 
 
-class Bar:
-    """A tqdm bar that appears when the work takes a while."""
+class ProgressBar:
+    """A tqdm bar that appears when a backtest takes a while."""
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
         self._began = time.monotonic()
         self._tqdm: Any = None
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> ProgressBar:
         """Return the bar."""
         return self
 

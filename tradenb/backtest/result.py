@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from tradenb.backtest.assembly import Work
+from tradenb.backtest.backtest_run import BacktestRun
 from tradenb.backtest.caveats import caveats
 from tradenb.core import prices
 from tradenb.core.prices import pnl_percent
@@ -57,33 +57,33 @@ class Result:
         How long it took, s.
     """
 
-    def __init__(self, work: Work, session: Session) -> None:
-        plan = work.plan
+    def __init__(self, run: BacktestRun, session: Session) -> None:
+        plan, period = run.plan, run.period
         self.symbols = plan.symbols
         self.strategies = tuple(spec.name for spec in plan.strategies)
-        self.start, self.end = work.start, work.end
+        self.start, self.end = period.start, period.end
         self.rules: Rules = plan.rules
         self.exchange = plan.source.name
         self._notes = {spec.name: _asked_with(spec) for spec in plan.strategies}
-        self.intake: dict[str, Intake] = work.intake
-        self.candle_count = work.candle_count
-        self.elapsed_s = work.elapsed_s
+        self.intake: dict[str, Intake] = period.intake
+        self.candle_count = period.candle_count
+        self.elapsed_s = run.elapsed_s
         self.asks_lost_by = {
             (item.state.strategy, item.state.symbol): item.asks_lost for item in session.instances
         }
         self.coverage = {
             (item.state.strategy, item.state.symbol): item.context.indicators.coverage(
-                work.spans[item.state.symbol].start, work.spans[item.state.symbol].end
+                period.spans[item.state.symbol].start, period.spans[item.state.symbol].end
             )
             for item in session.instances
         }
         self.asks_lost = sum(self.asks_lost_by.values())
-        self._candles: dict[str, Candles] = work.candles
-        self._events: list[Event] = work.events
-        self._chase = work.chase
+        self._candles: dict[str, Candles] = period.candles
+        self._events: list[Event] = run.events
+        self._fast = run.fast
         self._trades: list[Trade] = session.trades
         self._open = _open_rows(session, plan.rules)
-        self.warnings = [*work.warnings, *caveats(self, session)]
+        self.warnings = [*period.warnings, *caveats(self, session)]
 
     def __repr__(self) -> str:
         figures = self.figures
@@ -99,7 +99,7 @@ class Result:
         return summary_html(self.summary)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """Return every form at once, for whoever shows it."""
+        """Return every form at once; the front end chooses."""
         del include, exclude
         plain, page = repr(self), self._repr_html_()
         return {"text/plain": plain, "text/html": page, "text/markdown": self.to_markdown()}
@@ -117,18 +117,18 @@ class Result:
     @cached_property
     def event_list(self) -> list[Event]:
         """The events as records, in their order; no pandas needed."""
-        return self._events if self._chase is None else self._chase.events()
+        return self._events if self._fast is None else self._fast.events()
 
     @property
     def troubled(self) -> list[Event]:
         """The errors and rejected candidates among the events."""
-        if self._chase is not None and not self._chase.refused:
+        if self._fast is not None and not self._fast.rejected:
             return []
         return [event for event in self.event_list if event.kind in ("error", "rejected")]
 
     def __getstate__(self) -> dict[str, Any]:
         self.event_list  # noqa: B018 - made now: what makes them cannot be pickled
-        return {**self.__dict__, "_chase": None}
+        return {**self.__dict__, "_fast": None}
 
     @cached_property
     def figures(self) -> dict[str, float]:
@@ -273,11 +273,11 @@ class Result:
         }
 
 
-def result_of(work: Work) -> Result:
-    """Make the result of a backtest that came to its end."""
-    if work.session is None:
+def result_of(run: BacktestRun) -> Result:
+    """Make the result of a backtest that has completed."""
+    if run.session is None:
         raise RuntimeError("the backtest has not begun")
-    return Result(work, work.session)
+    return Result(run, run.session)
 
 
 def _asked_with(spec: StrategySpec) -> str:

@@ -1,23 +1,23 @@
 """`run_trial`: one of many backtests, of which only figures are wanted.
 
-Candles, frames and the ends of positions are shared with the trials before it (`Market`). Nobody is
-told of its events.
+Candles, frames and the exits of positions are shared with the trials before it (`Market`). There
+are no subscribers. Of the ways in `fast` it takes the one that suits, else the whole machine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from tradenb.backtest.assembly import BLOCK, Work
-from tradenb.backtest.fast.exits import Closed, Outcomes
-from tradenb.backtest.fast.fast_callback import Tally, asked, suits_asks
-from tradenb.backtest.fast.fast_vectorised import chased, suits_table
-from tradenb.backtest.job import Job
+from tradenb.backtest.assembly import assemble, prepare
+from tradenb.backtest.driver import drive
+from tradenb.backtest.fast.exits import BareTrade, Exits
+from tradenb.backtest.fast.fast_callback import Tally, run_callback, suits_callback
+from tradenb.backtest.fast.fast_vectorised import run_vectorised, suits_vectorised
+from tradenb.backtest.period import LoadedPeriod
 from tradenb.backtest.plan import Plan
-from tradenb.bus import Bus
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.intake import Intake
 from tradenb.core.rules import Rules
@@ -30,6 +30,8 @@ from tradenb.engine.session.vectorised import Table
 from tradenb.errors import unknown
 from tradenb.statistics.closed_trades import TradeColumns
 from tradenb.statistics.figures import figures
+
+COUNTS: Final = ("open", "rejected", "errors", "asks_lost")
 
 
 class Market:
@@ -45,86 +47,53 @@ class Market:
 
     def __init__(self, name: str, candles: Mapping[str, Candles]) -> None:
         self.name = name
-        self.histories = {symbol: History(symbol, own) for symbol, own in candles.items()}
-        self._outcomes: dict[tuple[str, int, Rules], Outcomes] = {}
+        self._by_symbol = {symbol: History(symbol, own) for symbol, own in candles.items()}
+        self._periods: dict[tuple[object, ...], LoadedPeriod] = {}
+        self._exits: dict[tuple[str, int, Rules], Exits] = {}
 
     @property
     def candles(self) -> dict[str, Candles]:
         """1m candles by canonical symbol."""
-        return {symbol: history.candles for symbol, history in self.histories.items()}
+        return {symbol: history.candles for symbol, history in self._by_symbol.items()}
 
     def load(self, request: CandleRequest) -> Loaded:
         """Return all candles of a symbol; see `engine.ports.CandleSource`."""
-        if request.symbol not in self.histories:
-            raise unknown("symbol", request.symbol, self.histories)
-        return Loaded(self.histories[request.symbol].candles, Intake())
+        return Loaded(self._of(request.symbol), Intake())
 
-    def outcomes(self, symbol: str, candles: Candles, rules: Rules) -> Outcomes:
-        """Return the ends of positions that were looked up so far, in a run that ends like this."""
-        key = (symbol, candles.end, rules)
-        if key not in self._outcomes:
-            if len(self._outcomes) > len(self.histories):
-                self._outcomes.clear()  # periods come one after the other
-            self._outcomes[key] = Outcomes(candles, rules)
-        return self._outcomes[key]
+    def period(self, plan: Plan) -> LoadedPeriod:
+        """Return the candles of a plan's period, the same for all trials in it."""
+        key = (plan.symbols, plan.start, plan.end)
+        if key not in self._periods:
+            period = LoadedPeriod()
+            for symbol in plan.symbols:
+                period.add(symbol, self._of(symbol), Intake(), start=plan.start, end=plan.end)
+            self._periods = {key: period}  # periods come one after the other
+        return self._periods[key]
 
+    def histories(self) -> Histories:
+        """Return what strategies may look at: all symbols, with the frames that were made of them.
 
-class _Trial(Work):
-    """A backtest that keeps a tally in place of events."""
-
-    def __init__(self, plan: Plan, market: Market) -> None:
-        super().__init__(plan, Bus())
-        self.market = market
-        self.tally = Tally()
-        self.jumped: TradeColumns | None = None  # trades of tables
-
-    def pump(self) -> Pump:
-        """Run by the shortest lane that gives the machine's trades."""
-        for symbol in self.plan.symbols:
-            self._load(symbol)
-        session = self.session = self._session()
-        yield from self._prepare(session)
-        self.stage = "running"
-        instances = session.instances
-        tables = [table for table in map(_table_of, instances) if table is not None]
-        if len(tables) == len(instances):
-            self._chase(instances, tables)
-        elif len(instances) == 1 and instances[0].signals is None and suits_asks(instances[0]):
-            yield from asked(instances[0], self._outcomes(instances[0]), self.tally)
-        else:
-            yield from self._all_events(session)
-        self.session = None  # it leads back here: what it holds is given up without a search
-        self.stage = "done"
-
-    def _histories(self) -> Histories:
-        histories = Histories(self._other)
-        for history in self.market.histories.values():
+        Each trial gets its own collection of the same histories.
+        """
+        histories = Histories(self._of)
+        for history in self._by_symbol.values():
             histories.put(history)
         return histories
 
-    def _outcomes(self, instance: Instance) -> Outcomes:
-        return self.market.outcomes(instance.state.symbol, instance.candles, instance.rules)
+    def _of(self, symbol: str) -> Candles:
+        if symbol not in self._by_symbol:
+            raise unknown("symbol", symbol, self._by_symbol)
+        return self._by_symbol[symbol].candles
 
-    def _chase(self, instances: Sequence[Instance], tables: Sequence[Table]) -> None:
-        chases = [
-            chased(instance, table, self._outcomes(instance))
-            for instance, table in zip(instances, tables, strict=True)
-        ]
-        self.jumped = _in_order([chase.closed() for chase in chases])
-        self.tally.rejected = sum(chase.refused for chase in chases)
-        self.tally.open = sum(chase.open for chase in chases)
-
-    def _all_events(self, session: Session) -> Pump:
-        for until in [*range(self.start + BLOCK, self.end, BLOCK), self.end]:
-            yield from session.pump(until)
-            events, session.events = session.events, []
-            self.tally.rejected += sum(event.kind == "rejected" for event in events)
-            self.tally.errors += sum(event.kind == "error" for event in events)
-        self.tally.trades = [
-            Closed(trade.pnl_percent, trade.opened_at, trade.closed_at) for trade in session.trades
-        ]
-        self.tally.asks_lost = sum(item.asks_lost for item in session.instances)
-        self.tally.open = sum(item.state.signal is not None for item in session.instances)
+    def exits(self, instance: Instance) -> Exits:
+        """Return the exits that were looked up so far, in runs that end like this one."""
+        candles, rules = instance.candles, instance.rules
+        key = (instance.state.symbol, candles.end, rules)
+        if key not in self._exits:
+            if len(self._exits) > len(self._by_symbol):
+                self._exits.clear()  # periods come one after the other
+            self._exits[key] = Exits(candles, rules)
+        return self._exits[key]
 
 
 def run_trial(plan: Plan, market: Market) -> dict[str, Any]:
@@ -139,33 +108,67 @@ def run_trial(plan: Plan, market: Market) -> dict[str, Any]:
     Returns
     -------
     dict
-        All names of `statistics.figures.UNITS`; then open, rejected, errors and asks_lost as whole
-        numbers.
+        All names of `statistics.figures.UNITS`; then those of `COUNTS` as whole numbers.
 
     Raises
     ------
     TradenbError
         What ended it.
     """
-    trial = _Trial(plan, market)
-    job = Job(plan, trial)
-    job.supervise()
-    job.raise_if_failed()
-    tally = trial.tally
+    tally, period = Tally(), market.period(plan)
+    drive(_pump(plan, market, tally), plan.rules.signal_timeout_seconds)
     instances = len(plan.symbols) * len(plan.strategies)
-    trades = tally.trades if trial.jumped is None else trial.jumped
+    trades = tally.trades if tally.columns is None else tally.columns
     found: dict[str, Any] = dict(
-        figures(trades, start=trial.start, end=trial.end, instances=instances)
+        figures(trades, start=period.start, end=period.end, instances=instances)
     )
-    counts = ("open", "rejected", "errors", "asks_lost")
-    return found | {name: getattr(tally, name) for name in counts}
+    return found | {name: getattr(tally, name) for name in COUNTS}
+
+
+def _pump(plan: Plan, market: Market, tally: Tally) -> Pump:
+    """Run by the fastest way that makes the machine's trades."""
+    period = market.period(plan)
+    instances = assemble(plan, period, market.histories())
+    yield from prepare(instances, period.ends)
+    tables = [table for table in map(_table_of, instances) if table is not None]
+    if len(tables) == len(instances):
+        _run_vectorised(instances, tables, market, tally)
+    elif len(instances) == 1 and instances[0].signals is None and suits_callback(instances[0]):
+        yield from run_callback(instances[0], market.exits(instances[0]), tally)
+    else:
+        yield from _run_machine(Session(instances), period, tally)
 
 
 def _table_of(instance: Instance) -> Table | None:
-    """Return the candidates of an instance that jumps."""
-    if instance.signals is None or not suits_table(instance, instance.signals.table):
+    """Return the candidates of an instance that `fast_vectorised` may run."""
+    if instance.signals is None or not suits_vectorised(instance, instance.signals.table):
         return None
     return instance.signals.table
+
+
+def _run_vectorised(
+    instances: Sequence[Instance], tables: Sequence[Table], market: Market, tally: Tally
+) -> None:
+    found = [
+        run_vectorised(instance, table, market.exits(instance))
+        for instance, table in zip(instances, tables, strict=True)
+    ]
+    tally.columns = _in_order([fast.columns() for fast in found])
+    tally.rejected = sum(fast.rejected for fast in found)
+    tally.open = sum(fast.open for fast in found)
+
+
+def _run_machine(session: Session, period: LoadedPeriod, tally: Tally) -> Pump:
+    for until in period.blocks():
+        yield from session.pump(until)
+        events, session.events = session.events, []
+        tally.rejected += sum(event.kind == "rejected" for event in events)
+        tally.errors += sum(event.kind == "error" for event in events)
+    tally.trades = [
+        BareTrade(trade.pnl_percent, trade.opened_at, trade.closed_at) for trade in session.trades
+    ]
+    tally.asks_lost = sum(item.asks_lost for item in session.instances)
+    tally.open = sum(item.state.signal is not None for item in session.instances)
 
 
 def _in_order(several: Sequence[TradeColumns]) -> TradeColumns:

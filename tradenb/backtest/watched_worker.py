@@ -203,7 +203,7 @@ def _is_busy(thread: threading.Thread) -> bool:
             thread.join(_PATIENCE_S / _MOMENTS)
             if time.clock_gettime(clock) > began:
                 return thread.is_alive()
-    except OSError:  # it has ended, or this is no Linux
+    except OSError:  # it has ended, or this is not Linux
         return thread.is_alive()
     return False
 

@@ -9,7 +9,6 @@ takes a default, so that files without it are still read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import repeat
 from typing import Annotated, Any, Literal, NamedTuple
 
 from tradenb.core.timeframe import MINUTE
@@ -147,6 +146,5 @@ def signal_of_trade(trade: Trade) -> Signal:
 
 
 def trades_of_columns(columns: Mapping[str, Iterable[Any]]) -> list[Trade]:
-    """Make trades of columns, which are equally long or endless; what is missing has no value."""
-    given = (columns.get(name, repeat(Trade._field_defaults.get(name))) for name in Trade._fields)
-    return list(map(Trade._make, zip(*given, strict=False)))
+    """Make trades of one column a field; the columns are equally long or endless."""
+    return list(map(Trade._make, zip(*(columns[name] for name in Trade._fields), strict=False)))

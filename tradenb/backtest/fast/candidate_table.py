@@ -18,8 +18,8 @@ Rows = NDArray[np.int64]
 NUMBERS: Final = ("take_profit", "stop_loss", "minutes")
 
 
-class Asks:
-    """The asks of a vectorised strategy in a run, each at a place of its table.
+class CandidateTable:
+    """The candidates of a vectorised strategy in a run, each at a place of its table.
 
     Attributes
     ----------
@@ -40,12 +40,12 @@ class Asks:
         self._close = candles.close
         self._rules = instance.rules
 
-    def at(self, places: Places) -> Times:
-        """Return when it is asked there, ms UTC."""
+    def times(self, places: Places) -> Times:
+        """Return the times of the asks there, ms UTC."""
         return self.table.first + places * self.table.step
 
-    def price(self, places: Places) -> Floats:
-        """Return the market price there."""
+    def prices(self, places: Places) -> Floats:
+        """Return the market prices there."""
         return self._close[self.first_row + places * self.size]
 
     def long(self, places: Places) -> NDArray[np.bool_]:
@@ -53,13 +53,13 @@ class Asks:
         found: NDArray[np.bool_] = self.table.position[places] == LONG
         return found
 
-    def there(self) -> Places:
+    def places(self) -> Places:
         """Return the places with a candidate at which it may be asked."""
         return self.start + np.flatnonzero(self.table.position[self.start : self.stop])
 
-    def good(self, places: Places) -> NDArray[np.bool_]:
+    def valid(self, places: Places) -> NDArray[np.bool_]:
         """Tell which candidates break no rule; the same as `core.lifecycle.validation` finds."""
-        rules, price = self._rules, self.price(places)
+        rules, price = self._rules, self.prices(places)
         side = np.where(self.long(places), 1.0, -1.0)
         target, stop, minutes = (self.table.numbers[name][places] for name in NUMBERS)
         with np.errstate(invalid="ignore", over="ignore"):

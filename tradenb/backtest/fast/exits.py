@@ -1,4 +1,4 @@
-"""How positions end, each looked up once: the trials of a sweep enter the same candles.
+"""The exits of positions, each looked up once: the trials of a sweep enter the same candles.
 
 The rules are those of the machine, for signals that open at once: first touch, gap, expiry. What is
 left out is what no figure depends on: events and milestones.
@@ -21,23 +21,23 @@ Key = tuple[int, bool, float, float, float]
 
 
 class Exit(NamedTuple):
-    """Row of the candle that ends a position, the price, and why."""
+    """The row of the candle that ends a position, the price, and why."""
 
     row: int
     price: float
     reason: ExitReason
 
 
-class Closed(NamedTuple):
-    """What figures are made of; times in ms UTC."""
+class BareTrade(NamedTuple):
+    """What the statistics read of a trade; times in ms UTC."""
 
     pnl_percent: float
     opened_at: int
     closed_at: int
 
 
-class Outcomes:
-    """The ends of positions on one symbol's candles, under one set of rules.
+class Exits:
+    """The exits of positions on one symbol's candles, under one set of rules.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ class Outcomes:
         self.rules = rules
         self._known: dict[Key, Exit | None] = {}
 
-    def of(self, key: Key) -> Exit | None:
-        """Return the end of a position; None: it stays open.
+    def find(self, key: Key) -> Exit | None:
+        """Return the exit of a position; None: it stays open.
 
         Parameters
         ----------
@@ -60,16 +60,17 @@ class Outcomes:
             Row of the candle at whose close it opens, whether it is long, prices of target and
             stop, and its longest life. Where they break a rule, the answer means nothing.
         """
+        # A None that is known is an answer as well, so `get` would not do.
         try:
             return self._known[key]
         except KeyError:
             pass
         if len(self._known) >= _LARGEST:
             self._known.clear()
-        found = self._known[key] = self._find(*key)
+        found = self._known[key] = self._follow(*key)
         return found
 
-    def _find(self, row: int, long: bool, target: float, stop: float, life: float) -> Exit | None:
+    def _follow(self, row: int, long: bool, target: float, stop: float, life: float) -> Exit | None:
         candles, rules = self.candles, self.rules
         minutes = int(life) if 1 <= life <= rules.max_signal_minutes else 1
         last = min(row + minutes, len(candles) - 1)

@@ -1,16 +1,16 @@
-"""A lane of its own for one instance with which nobody shares anything: trades, and no events.
+"""The fast way of a strategy that is called and alone in its run: trades, and no events.
 
 A sweep runs a strategy a thousand times and wants figures. Where no risk rule, callback or command
-is at work and nobody else's turn can come between, the session's order of steps is that of time,
-and a position can be followed to its end at once. The checks of candidates and the ends of
-positions are the machine's; that both lanes make its trades is a property test.
+is at work and no other instance can come between, the session's order of steps is that of time, and
+a position can be followed to its exit at once. The checks of candidates and the exits of positions
+are those of the machine.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tradenb.backtest.fast.exits import Closed, Outcomes
+from tradenb.backtest.fast.exits import BareTrade, Exits
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import NeedCandidate, NeedCandles, NeedClearance, State
 from tradenb.core.prices import pnl_percent
@@ -21,6 +21,7 @@ from tradenb.engine.call import Pump, StrategyTimeout
 from tradenb.engine.context import begin_ask, keep_state, saved_state
 from tradenb.engine.session.instance import Instance
 from tradenb.errors import NotEnoughCandles
+from tradenb.statistics.closed_trades import TradeColumns
 
 
 @dataclass
@@ -29,28 +30,31 @@ class Tally:
 
     Attributes
     ----------
-    trades : list of Closed
+    trades : list of BareTrade
         In order of closing.
+    columns : TradeColumns or None
+        The same as arrays, in place of `trades`, where `fast_vectorised` made them.
     rejected, errors, asks_lost, open : int
         Candidates that were refused; user functions that failed; asks that found too little
         history; signals still open or scheduled at the end.
     """
 
-    trades: list[Closed] = field(default_factory=list)
+    trades: list[BareTrade] = field(default_factory=list)
+    columns: TradeColumns | None = None
     rejected: int = 0
     errors: int = 0
     asks_lost: int = 0
     open: int = 0
 
 
-def suits_asks(instance: Instance) -> bool:
-    """Tell whether `asked` may run an instance that is alone in its run."""
+def suits_callback(instance: Instance) -> bool:
+    """Tell whether `run_callback` may run an instance that is alone in its run."""
     spec = instance.spec
     return not (spec.risk or spec.callbacks or instance.state.commands)
 
 
-def asked(instance: Instance, outcomes: Outcomes, tally: Tally) -> Pump:
-    """Run a strategy that is asked; yields its calls."""
+def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:
+    """Run a strategy that is called; yield its calls."""
     state, candles, rules = instance.state, instance.candles, instance.rules
     every, end = state.every, candles.end
     at = state.cursor + every - state.cursor % every
@@ -77,18 +81,18 @@ def asked(instance: Instance, outcomes: Outcomes, tally: Tally) -> Pump:
             tally.rejected += 1
             at += every
             continue
-        state, until = _follow(
-            answer(state, step.need, None, candles, rules).state, outcomes, tally
-        )
+        # No risk rule is asked, so every valid candidate is cleared.
+        cleared = answer(state, step.need, None, candles, rules).state
+        state, until = _follow(cleared, exits, tally)
         at = until + -until % every
     instance.state = state._replace(cursor=end)
 
 
-def _follow(state: State, outcomes: Outcomes, tally: Tally) -> tuple[State, int]:
+def _follow(state: State, exits: Exits, tally: Tally) -> tuple[State, int]:
     """Follow a signal to its end; return the idle state and when it may be asked again."""
-    candles, rules = outcomes.candles, outcomes.rules
+    candles, rules = exits.candles, exits.rules
     if state.is_scheduled:
-        state = _activated(state, outcomes, tally)
+        state = _activated(state, exits, tally)
     signal, opened_at = state.signal, state.opened_at
     if signal is None:
         return state, state.cursor + MINUTE
@@ -96,7 +100,7 @@ def _follow(state: State, outcomes: Outcomes, tally: Tally) -> tuple[State, int]
         tally.open += 1
         return state, candles.end + MINUTE
     row, long = candles.index(opened_at), signal.position == "long"
-    found = outcomes.of((row, long, signal.take_profit, signal.stop_loss, signal.minutes))
+    found = exits.find((row, long, signal.take_profit, signal.stop_loss, signal.minutes))
     if found is None:
         tally.open += 1
         return state, candles.end + MINUTE
@@ -105,9 +109,9 @@ def _follow(state: State, outcomes: Outcomes, tally: Tally) -> tuple[State, int]
     return state._replace(signal=None, opened_at=None), at
 
 
-def _activated(state: State, outcomes: Outcomes, tally: Tally) -> State:
+def _activated(state: State, exits: Exits, tally: Tally) -> State:
     """Let the machine wait for an entry: opened, gone, opened and closed, or waiting at the end."""
-    candles, rules = outcomes.candles, outcomes.rules
+    candles, rules = exits.candles, exits.rules
     while state.is_scheduled:
         step = advance(state, candles, rules)
         if isinstance(step.need, NeedClearance):
@@ -116,10 +120,10 @@ def _activated(state: State, outcomes: Outcomes, tally: Tally) -> State:
             return step.state
         if step.state.trades is not state.trades:  # opened and closed on one candle
             trade = step.state.trades[-1]
-            tally.trades.append(Closed(trade.pnl_percent, trade.opened_at, trade.closed_at))
+            tally.trades.append(BareTrade(trade.pnl_percent, trade.opened_at, trade.closed_at))
         state = step.state
     return state
 
 
-def _closed(signal: Signal, opened_at: int, at: int, price: float, rules: Rules) -> Closed:
-    return Closed(pnl_percent(signal.position, signal.entry, price, rules), opened_at, at)
+def _closed(signal: Signal, opened_at: int, at: int, price: float, rules: Rules) -> BareTrade:
+    return BareTrade(pnl_percent(signal.position, signal.entry, price, rules), opened_at, at)

@@ -1,8 +1,8 @@
-"""The jumps of a vectorised strategy that is alone: from each exit to the next candidate.
+"""The fast way of a vectorised strategy that is alone: from each exit to the next candidate.
 
-All candidates are there before the first candle is consumed, and nobody is called in between. So
-the trades are found over arrays, by the checks and fills of the core. The events of such a run are
-made by the machine, when somebody looks at them.
+All candidates are known before the first candle is consumed, and no function is called in between.
+So the trades are found over arrays, by the checks and fills of the core. The events of such a run
+are made by the machine, when somebody looks at them.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.backtest.fast.candidate_table import NUMBERS, Asks, Places, Rows
-from tradenb.backtest.fast.exits import Exit, Outcomes
-from tradenb.backtest.fast.fast_callback import suits_asks
+from tradenb.backtest.fast.candidate_table import NUMBERS, CandidateTable, Places, Rows
+from tradenb.backtest.fast.exits import Exit, Exits
+from tradenb.backtest.fast.fast_callback import suits_callback
 from tradenb.core.candles.arrays import Floats
 from tradenb.core.events import Event, numbered
 from tradenb.core.lifecycle.machine import advance, answer
@@ -28,15 +28,15 @@ from tradenb.engine.session.vectorised import LONG, Table
 from tradenb.statistics.closed_trades import TradeColumns
 
 
-def suits_table(instance: Instance, table: Table) -> bool:
-    """Tell whether `chased` may run a vectorised strategy: market entries, and nothing said."""
+def suits_vectorised(instance: Instance, table: Table) -> bool:
+    """Tell whether `run_vectorised` may run a strategy: market entries, no words, usual rules."""
     rules = instance.rules
     usual = rules.touch == "candle" and rules.same_candle == "stop_first" and rules.price == "close"
     extra = table.words or set(table.numbers) > {"take_profit", "stop_loss", "minutes"}
-    return usual and not extra and suits_asks(instance)
+    return usual and not extra and suits_callback(instance)
 
 
-class Chase:
+class FastVectorised:
     """What became of the candidates of a table.
 
     Attributes
@@ -47,44 +47,48 @@ class Chase:
         How they ended; one fewer where the last is still open.
     """
 
-    def __init__(self, instance: Instance, asks: Asks) -> None:
+    def __init__(self, instance: Instance, candidates: CandidateTable) -> None:
         self.opened: list[int] = []
         self.exits: list[Exit] = []
-        self._places = self._broken = np.zeros(0, dtype=np.intp)
-        self._asks = asks
+        self._places = self._invalid = np.zeros(0, dtype=np.intp)
+        self._candidates = candidates
         self._begun = instance.state
         self._candles = instance.candles
         self._rules = instance.rules
 
-    def follow(self, outcomes: Outcomes) -> None:
-        """Go from each exit to the next candidate; first as if none broke a rule, as is usual."""
-        asks = self._asks
-        self._jump(outcomes, asks.table.position != 0)
-        if asks.good(self._places).all():
+    def follow(self, exits: Exits) -> None:
+        """Go from each exit to the next candidate."""
+        candidates = self._candidates
+        # Checking all candidates costs more than following a few. So all are taken for valid first;
+        # if those that were opened are, nothing else could have been opened.
+        self._jump(exits, candidates.table.position != 0)
+        if candidates.valid(self._places).all():
             return
-        there = asks.there()
-        good = asks.good(there)
-        wanted = np.zeros(asks.stop, dtype=np.bool_)
-        wanted[there] = good
-        self._broken = there[~good]
-        self._jump(outcomes, wanted)
+        places = candidates.places()
+        valid = candidates.valid(places)
+        wanted = np.zeros(candidates.stop, dtype=np.bool_)
+        wanted[places] = valid
+        self._invalid = places[~valid]
+        self._jump(exits, wanted)
 
-    def _jump(self, outcomes: Outcomes, wanted: NDArray[np.bool_]) -> None:
-        asks, table = self._asks, self._asks.table
-        first, size, stop = asks.first_row, asks.size, asks.stop
+    def _jump(self, exits: Exits, wanted: NDArray[np.bool_]) -> None:
+        candidates, table = self._candidates, self._candidates.table
+        first, size, stop = candidates.first_row, candidates.size, candidates.stop
         code = _quick(table.position)
         target, stop_loss, minutes = (_quick(table.numbers[name]) for name in NUMBERS)
-        of, find = outcomes.of, wanted.tobytes().find
-        self.opened, self.exits = opened, exits = [], []
-        place = find(1, asks.start, stop)
+        # `bytes.find` goes over a million places without a candidate in no time; a loop would not.
+        exit_of, next_from = exits.find, wanted.tobytes().find
+        self.opened, self.exits = opened, ended = [], []
+        place = next_from(1, candidates.start, stop)
         while place >= 0:
             opened.append(place)
             row, long = first + place * size, code[place] == LONG
-            found = of((row, long, target[place], stop_loss[place], minutes[place]))
+            found = exit_of((row, long, target[place], stop_loss[place], minutes[place]))
             if found is None:
                 break
-            exits.append(found)
-            place = find(1, (found[0] - first + size - 1) // size, stop)
+            ended.append(found)
+            # Rounded up: the strategy may be asked on the candle of the exit itself.
+            place = next_from(1, (found[0] - first + size - 1) // size, stop)
         self._places = np.array(opened, dtype=np.intp)
 
     @property
@@ -93,52 +97,57 @@ class Chase:
         return len(self.opened) - len(self.exits)
 
     @property
-    def refused(self) -> int:
-        """How many broken candidates were asked for."""
-        return len(self._refused_places()) if len(self._broken) else 0
+    def rejected(self) -> int:
+        """How many invalid candidates were met while no position was open."""
+        return len(self._rejected_places()) if len(self._invalid) else 0
 
-    def _refused_places(self) -> list[int]:
-        asks, broken, (rows, _) = self._asks, self._broken, self._ends()
-        idle = [asks.start, *(-((asks.first_row - rows) // asks.size)).tolist()]
-        until = [*self.opened, asks.stop]
-        spans = zip(broken.searchsorted(idle), broken.searchsorted(until), strict=False)
-        return [place for first, last in spans for place in broken[first:last].tolist()]
+    def _rejected_places(self) -> list[int]:
+        candidates, invalid, (rows, _) = self._candidates, self._invalid, self._ends()
+        # Idle from the start or the ask after an exit, up to the next candidate that was opened.
+        idle = [candidates.start, *(-((candidates.first_row - rows) // candidates.size)).tolist()]
+        until = [*self.opened, candidates.stop]
+        spans = zip(invalid.searchsorted(idle), invalid.searchsorted(until), strict=False)
+        return [place for first, last in spans for place in invalid[first:last].tolist()]
 
-    def closed(self) -> TradeColumns:
-        """Make what figures are made of."""
+    def columns(self) -> TradeColumns:
+        """Return what the statistics read of the closed trades."""
         rows, prices = self._ends()
         opened = self._places[: len(rows)]
-        at, ended = self._asks.at(opened), self._candles.start + (rows + 1) * MINUTE
+        at, ended = self._candidates.times(opened), self._candles.start + (rows + 1) * MINUTE
         return TradeColumns(self._percent(opened, prices), at, ended)
 
     def trades(self) -> list[Trade]:
         """Make the closed trades."""
-        asks, places = self._asks, self._places[: len(self.exits)]
+        candidates, places = self._candidates, self._places[: len(self.exits)]
         symbol, strategy = self._begun.symbol, self._begun.strategy
-        percent, opened_at, closed_at = self.closed()
-        at, table = opened_at.tolist(), asks.table
+        percent, opened_at, closed_at = self.columns()
+        at, table = opened_at.tolist(), candidates.table
+        long = candidates.long(places).tolist()
         return trades_of_columns(
             {
                 "signal_id": [f"{strategy}-{symbol}-{each}" for each in at],
                 "symbol": itertools.repeat(symbol),
                 "strategy": itertools.repeat(strategy),
-                "position": ["long" if long else "short" for long in asks.long(places).tolist()],
+                "position": ["long" if each else "short" for each in long],
                 "opened_at": at,
                 "closed_at": closed_at.tolist(),
-                "entry": asks.price(places).tolist(),
+                "entry": candidates.prices(places).tolist(),
                 "exit": [exit.price for exit in self.exits],
                 "take_profit": table.numbers["take_profit"][places].tolist(),
                 "stop_loss": table.numbers["stop_loss"][places].tolist(),
                 "exit_reason": [exit.reason for exit in self.exits],
                 "pnl_percent": percent.tolist(),
+                "size": itertools.repeat(None),
+                "late": itertools.repeat(False),
+                "note": itertools.repeat(None),
             }
         )
 
     def events(self) -> list[Event]:
         """Let the machine make the events."""
         found: list[Event] = []
-        for place in sorted([*self.opened, *self._refused_places()]):
-            found += self._lived(place)[1]
+        for place in sorted([*self.opened, *self._rejected_places()]):
+            found += self._by_machine(place)[1]
         return numbered(found, itertools.count(1))
 
     def last_state(self) -> State:
@@ -146,11 +155,11 @@ class Chase:
         end = self._candles.end
         if not self.open:
             return self._begun._replace(cursor=end)
-        return self._lived(self.opened[-1])[0]
+        return self._by_machine(self.opened[-1])[0]
 
-    def _lived(self, place: int) -> tuple[State, list[Event]]:
-        """Ask for one candidate, and follow it to its end."""
-        candles, rules, table = self._candles, self._rules, self._asks.table
+    def _by_machine(self, place: int) -> tuple[State, list[Event]]:
+        """Let the machine take one candidate, and follow it to its end."""
+        candles, rules, table = self._candles, self._rules, self._candidates.table
         at = table.first + place * table.step
         state = self._begun._replace(cursor=at - MINUTE)
         candidate = table.candidate(place)
@@ -174,7 +183,7 @@ class Chase:
     def _percent(self, opened: Places, exit: Floats) -> Floats:
         """Return the pnl_percent; the formula of `core.prices`, in its order of operations."""
         rules = self._rules
-        entry, long = self._asks.price(opened), self._asks.long(opened)
+        entry, long = self._candidates.prices(opened), self._candidates.long(opened)
         slip, fee = rules.slippage_percent / 100, 2 * rules.fee_percent
         paid = np.where(long, entry * (1 + slip), entry * (1 - slip))
         got = np.where(long, exit * (1 - slip), exit * (1 + slip))
@@ -182,11 +191,11 @@ class Chase:
         return percent
 
 
-def chased(instance: Instance, table: Table, outcomes: Outcomes) -> Chase:
-    """Run a vectorised strategy: from each exit to the next candidate."""
-    chase = Chase(instance, Asks(instance, table))
-    chase.follow(outcomes)
-    return chase
+def run_vectorised(instance: Instance, table: Table, exits: Exits) -> FastVectorised:
+    """Run a vectorised strategy from each exit to the next candidate."""
+    found = FastVectorised(instance, CandidateTable(instance, table))
+    found.follow(exits)
+    return found
 
 
 def _quick(column: Any) -> Sequence[float]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from tradenb.backtest.plan import Plan, make_plan
+from tradenb.backtest.plan import Plan
 from tradenb.backtest.trial import Market
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.timeframe import floor_to, timeframe_ms
@@ -23,7 +24,7 @@ from tradenb.research.lookahead.blame import (
     known_until,
     line_of,
 )
-from tradenb.research.lookahead.decisions import Noted, answer_of, differing, replay
+from tradenb.research.lookahead.decisions import Replies, answer_of, differing, replies_of
 from tradenb.research.lookahead.isolate import Copier
 from tradenb.research.lookahead.noise import Noise, Spoiler, noisy_candles
 from tradenb.research.lookahead.readers import OUTSIDE
@@ -81,8 +82,9 @@ class Analysis:
             symbol: plan.source.load(plan.request(symbol)).candles for symbol in plan.symbols
         }
 
-    def run(self, after: int | None, noise: Noise | None, follow: _Follow | None = None) -> Noted:
+    def run(self, after: int | None, noise: Noise | None, follow: _Follow | None = None) -> Replies:
         """Run up to a moment, with noise for what comes after it."""
+        # Only what was decided up to `after` is compared, so each run may end there.
         candles, until = self.candles, after
         if after is not None and noise is not None:
             candles = {
@@ -95,44 +97,41 @@ class Analysis:
         if follow is not None:
             spec = follow.attached(spec)
 
-        def planned(on: Market) -> Plan:
-            plan = self.plan
-            return make_plan(plan.symbols, spec, on, plan.start, plan.end, plan.rules, ())
-
+        plan = replace(self.plan, strategies=(spec,), source=market)
         try:
-            return replay(planned, market, until=until)
+            return replies_of(plan, until=until)
         finally:
             self.opened |= copier.readers.opened
             self.names |= copier.names
 
-    def moments(self, base: Noted, samples: int, events: int | None) -> list[int]:
+    def moments(self, base: Replies, samples: int, events: int | None) -> list[int]:
         """Choose after which moments all is to be noise."""
-        replies = base.replies
-        if not replies:
+        if not base:
             return []
-        first, last = min(key[0] for key in replies), max(key[0] for key in replies)
+        first, last = min(key[0] for key in base), max(key[0] for key in base)
         random = np.random.default_rng(self.seed)
+        # Moments by chance find what is decided between answers; those of answers, what decides.
         sampled = [floor_to(int(at)) for at in random.integers(first, last + 1, max(0, samples))]
-        answered = sorted({key[0] for key, reply in replies.items() if reply is not None})
+        answered = sorted({key[0] for key, reply in base.items() if reply is not None})
         if events is not None and len(answered) > events:
             places = np.linspace(0, len(answered) - 1, events).round().astype(int)
             answered = [answered[place] for place in places]
         return sorted({*sampled, *answered})
 
-    def leak(self, base: Noted, after: int, noise: Noise) -> Leak | None:
+    def leak(self, base: Replies, after: int, noise: Noise) -> Leak | None:
         """Return the first decision up to a moment that noise after it changes; see `line`."""
         try:
-            noisy = self.run(after, noise).replies
+            noisy = self.run(after, noise)
         except TradenbError as error:
             if noise == "cut":
-                return None  # so few candles may be too few, as they would be in a live run
+                return None  # too few candles fail in a live run as well: not a leak
             # It cannot even be computed without the true future.
-            noisy = dict.fromkeys(base.replies, answer_of(error))
-        for key in sorted({*base.replies, *noisy}):
+            noisy = dict.fromkeys(base, answer_of(error))
+        for key in sorted({*base, *noisy}):
             at, symbol, name = key
             if at > after:
                 break
-            changed = differing(base.replies.get(key), noisy.get(key))
+            changed = differing(base.get(key), noisy.get(key))
             if changed:
                 field, known, became = changed[0]
                 return Leak(at, symbol, name, field, known, became, after, self._beginning)
@@ -140,6 +139,8 @@ class Analysis:
 
     def line(self, leak: Leak, noise: Noise) -> Line:
         """Follow the functions in both runs, and return the first line that differs."""
+        # Followed as far as both runs may know the same, the first difference is where the future
+        # came in, not where it made itself felt.
         runs = []
         for shown in (None, noise):
             follow = _Follow(leak.at, Spoiler(leak.after, None, self.candles), self.candles)
@@ -169,11 +170,11 @@ class Analysis:
             for name, value in all_reached(function):
                 words = _words(name, value, spoiler)
                 found |= {words} if words else set()
-        asks = ", ".join(sorted(self.names & OUTSIDE))
-        if asks:
-            found.add(f"it reads by itself ({asks}); what comes from there was not replaced")
+        outside = ", ".join(sorted(self.names & OUTSIDE))
+        if outside:
+            found.add(f"it reads from outside ({outside}); that data was not replaced by noise")
         return sorted(found) + [
-            f"it opens the file {name!r} by itself; what is in it was not replaced"
+            f"it opens the file {name!r}; its content was not replaced by noise"
             for name in sorted(self.opened)
         ]
 
@@ -185,21 +186,21 @@ def _words(name: str, value: Any, spoiler: Spoiler) -> str:
     table = isinstance(value, pd.DataFrame | pd.Series)
     if table and future is not None and future.any():
         return (
-            f"it reaches the table {name!r}, which has rows later than its clock; the future of "
-            "that table was replaced by noise as well"
+            f"it uses the table {name!r}, which has rows of the future; they were replaced by "
+            "noise as well"
         )
     kind = "table" if table else _kind(value)
     known = future if kind in ("table", "array") else kind and spoiler.value(value)
     if kind and known is None and len(value) > _MANY:
         return (
-            f"it reaches the {kind} {name!r} ({len(value):,} rows), whose times are not known; "
-            "it was not replaced"
+            f"it uses the {kind} {name!r} ({len(value):,} rows), whose times are unknown; it was "
+            "not replaced by noise"
         )
     return ""
 
 
 def _kind(value: Any) -> str:
-    """Name what may hold rows; a list of words or of objects does not."""
+    """Name a value that may hold rows; a list of words or of objects does not."""
     if isinstance(value, np.ndarray):
         return "array" if value.ndim else ""
     if isinstance(value, list | tuple | deque) and value:

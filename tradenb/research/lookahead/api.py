@@ -43,7 +43,7 @@ class Lookahead:
     found : list of Leak
         In order of time.
     moments : int
-        How many moments were tried, each with noise far above, far below, and without candles.
+        How many moments were tested, each with noise far above, far below, and without candles.
     decisions : int
         Decisions that were compared.
     warnings : list of str
@@ -58,7 +58,7 @@ class Lookahead:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was found, and something was tried."""
+        """Whether nothing was found, and something was tested."""
         return not self.found and self.reproducible and self.moments > 0
 
     @property
@@ -90,9 +90,9 @@ class Lookahead:
     def _lines(self) -> Iterator[str]:
         tried = f"{plural(self.moments, 'moment')}, {plural(self.decisions, 'decision')} compared"
         if not self.reproducible:
-            yield f"{self.strategy}: two runs on the same candles differ; nothing can be proved"
+            yield f"{self.strategy}: two runs on the same candles differ, so nothing can be proved"
         elif not self.found and not self.moments:
-            yield f"{self.strategy}: nothing was tried ({tried}); take a longer period"
+            yield f"{self.strategy}: nothing was tested ({tried}); pass a longer period"
         elif self.clean:
             yield f"{self.strategy}: no look-ahead found ({tried})"
         else:
@@ -145,7 +145,7 @@ def lookahead(
     Raises
     ------
     UsageError, CandleError, ExchangeError, StrategyError
-        As `tn.backtest.run`; and when samples or events are no whole number of at least 0.
+        As `tn.backtest.run`; and when samples or events are not whole numbers of at least 0.
 
     Notes
     -----
@@ -164,8 +164,8 @@ def lookahead(
     plan = make_plan(symbols, spec, exchange, start, end, rules, ())
     analysis = Analysis(spec, plan, seed)
     base = analysis.run(None, None)
-    if not _alike(base.replies, analysis.run(None, None).replies):
-        return Lookahead(spec.name, [], 0, len(base.replies), reproducible=False)
+    if not _alike(base, analysis.run(None, None)):
+        return Lookahead(spec.name, [], 0, len(base), reproducible=False)
     moments = analysis.moments(base, samples, events)
     found: dict[tuple[int, str], Leak] = {}
     tried = leaking = 0
@@ -183,8 +183,8 @@ def lookahead(
             if leaking >= _ENOUGH:
                 break
     leaks = sorted(found.values(), key=_when)
-    notes = [*_silence(base.replies), *analysis.notes()]
-    return Lookahead(spec.name, leaks, tried, len(base.replies), warnings=notes)
+    notes = [*_silence(base), *analysis.notes()]
+    return Lookahead(spec.name, leaks, tried, len(base), warnings=notes)
 
 
 def _silence(replies: Replies) -> list[str]:
@@ -193,8 +193,9 @@ def _silence(replies: Replies) -> list[str]:
     errors = [reply["error"] for reply in answers if set(reply) == {"error"}]
     if len(errors) < len(answers) or not replies:
         return []
-    why = f"{plural(len(errors), 'ask')} failed, the first: {errors[0]}" if errors else "all None"
-    return [f"it had no candidate in this period ({why}), so little could be compared"]
+    failed = plural(len(errors), "call")
+    why = f"{failed} failed, the first: {errors[0]}" if errors else "it always returned None"
+    return [f"it proposed nothing in this period ({why}), so there was little to compare"]
 
 
 def _check_count(name: str, count: object) -> None:

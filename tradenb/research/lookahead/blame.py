@@ -1,4 +1,4 @@
-"""Which line of the user's code first saw the future: two calls followed line by line and compared.
+"""Which line of the user's code first saw the future: two calls, followed line by line, compared.
 
 Tables and arrays are compared only as far as they were known, so that a frame which holds the
 future is no difference, and a value computed from it is.
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What a function was at before it ran a line, or when it returned."""
+    """The values of a function before it ran a line, or when it returned."""
 
     code: CodeType
     line: int
@@ -106,6 +106,8 @@ class AsyncFollower(Follower):
 
 def first_difference(before: list[Moment], after: list[Moment]) -> Line | None:
     """Return the line after which two calls first differ, or None."""
+    # The line that made the difference is the one run before in the same function: values are
+    # noted before a line runs, and functions that it calls come in between.
     running: dict[CodeType, int] = {}
     newest: Moment | None = None
     for one, other in zip_longest(before, after):

@@ -1,8 +1,8 @@
 """A strategy as if it had just been declared: copies of its functions and of all that they reach.
 
-A function may keep things in lists, frames, objects, classes and modules outside itself. Each run
-of an analysis gets copies of them, with noise for a future; the originals, which a live run may be
-using, are not touched. Modules and the reading of files are in `reached.py`.
+A function may keep values in lists, frames, objects, classes and modules outside itself. Each run
+of an analysis gets copies of them, with noise for a future. The originals are not touched: a live
+run may be using them. Modules and the reading of files are in `readers.py`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tradenb.research.lookahead.readers import Readers
 Space = dict[str, Any]
 _DEPTH: Final = 4
 _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), CodeType)
-# Of a class these are made anew with it.
+# Python makes these anew with each class.
 _OF_CLASS: Final = frozenset({"__dict__", "__weakref__", "_abc_impl"})
 
 
@@ -59,7 +59,8 @@ class Copier:
         self._spoiler = spoiler
         self._market = market
         self._made: dict[int, Any] = {}
-        self._kept: list[Any] = []  # keeps what was copied alive: its id must not be given again
+        # Keeps what was copied alive: its id is the key of its copy, and must not be used again.
+        self._kept: list[Any] = []
         self._reached: set[tuple[int, int]] = set()
         self.names: frozenset[str] = frozenset()
 
@@ -76,9 +77,10 @@ class Copier:
         return found
 
     def value(self, value: Any, depth: int = 0) -> Any:
-        """Copy a value; what cannot be changed or is none of the user's stays itself."""
+        """Copy a value; what cannot be changed or is not the user's stays itself."""
         if isinstance(value, _PLAIN):
             return value
+        # One copy for each original: what two functions share before, they share afterwards.
         if id(value) in self._made:
             return self._made[id(value)]
         self._kept.append(value)
@@ -95,6 +97,7 @@ class Copier:
         return found
 
     def _other(self, value: Any, depth: int) -> Any:
+        # First of all: a table that is copied in any other way would keep its future.
         spoiled = self._spoiler.value(value)
         if spoiled is not None:
             return spoiled
@@ -109,12 +112,14 @@ class Copier:
             keywords = {key: self.value(item, depth + 1) for key, item in value.keywords.items()}
             return functools.partial(self.value(value.func), *args, **keywords)
         if hasattr(value, "cache_clear") and hasattr(value, "__wrapped__"):
+            # Emptied with it: answers that were kept may come from the true future.
             return functools.cache(self.value(value.__wrapped__))
         if isinstance(value, CandleSource):
             return self._market
         return self._container(value, depth)
 
     def _container(self, value: Any, depth: int) -> Any:
+        # Deeper than anybody keeps candles, and the end of structures that never end.
         if depth >= _DEPTH:
             return value
         if type(value) in (list, tuple, set, frozenset):
@@ -133,7 +138,7 @@ class Copier:
 
     def _object(self, value: Any, depth: int) -> Any:
         found = copy.copy(value)
-        self._made[id(value)] = found  # before what it holds: it may hold itself
+        self._made[id(value)] = found  # before its content: it may hold itself
         for name, item in attributes_of(value).items():
             object.__setattr__(found, name, self.value(item, depth + 1))
         kind = self.value(type(value))
@@ -158,7 +163,7 @@ class Copier:
             return kind
         self._made[id(kind)] = made
         for name, item in space.items():
-            # What a class keeps of itself (fields of a dataclass) is compared by identity.
+            # What a class says of itself (fields of a dataclass) is compared by identity.
             own = name.startswith("__") and not callable(item)
             changed = item if own else self._member(item)
             if changed is not item:
@@ -174,7 +179,7 @@ class Copier:
         return self.value(item)
 
     def _module(self, module: ModuleType) -> ModuleType:
-        """Copy a module of the user's; what is named of it is copied by those who name it."""
+        """Copy a module of the user's; its content is copied by the functions that name it."""
         if is_users(module):
             return self._space(vars(module), module.__name__)
         return self.readers.of(module) or module
@@ -202,7 +207,7 @@ class Copier:
         made = FunctionType(function.__code__, vars(space), function.__name__, None, cells or None)
         made.__qualname__, made.__module__ = function.__qualname__, function.__module__
         made.__dict__.update(function.__dict__)
-        self._made[id(function)] = made  # before what it names: it may name itself
+        self._made[id(function)] = made  # before what it names: it may call itself
         made.__defaults__ = self.value(function.__defaults__)
         made.__kwdefaults__ = self.value(function.__kwdefaults__)
         for cell, original in zip(cells, function.__closure__ or (), strict=True):
@@ -219,6 +224,7 @@ class Copier:
         self, names: frozenset[str], original: dict[str, Any], found: dict[str, Any]
     ) -> None:
         """Copy what is named of a module, and of the modules that are named there."""
+        # Modules import each other: without this two of them would be searched for ever.
         if (id(original), hash(names)) in self._reached:
             return
         self._reached.add((id(original), hash(names)))
@@ -230,7 +236,7 @@ class Copier:
 
 
 def _is_bound(value: Any) -> bool:
-    """Tell whether it is a method of what is built in, such as `get` of a dict."""
+    """Tell whether it is a method of a built-in object, such as `get` of a dict."""
     owner = getattr(value, "__self__", None)
     return inspect.isbuiltin(value) and not (owner is None or inspect.ismodule(owner))
 

@@ -1,4 +1,4 @@
-"""Iterators and generators as they stood: copies that go on by themselves, over copies."""
+"""Copies of iterators and generators, at the same position, over copies of their items."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def copied_stream(value: Any, copied: Callable[[Any], Any]) -> Any:
 
 
 def _generator(value: GeneratorType[Any, Any, Any], copied: Callable[[Any], Any]) -> Any:
-    """Call its function again; of one that has begun nobody knows how far it is."""
+    """Call its function again; one that has begun cannot be copied, its position is unknown."""
     code, frame = value.gi_code, value.gi_frame
     if frame is None or inspect.getgeneratorstate(value) != inspect.GEN_CREATED:
         return None

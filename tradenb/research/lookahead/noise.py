@@ -1,8 +1,8 @@
 """The future replaced by noise: candles, frames and arrays after a moment, wilder than any market.
 
-There are two noises, far above and far below what is known. Whatever a strategy compares the future
-with, one of them turns the comparison over. And the candles may be cut off at the moment: how much
-of the future there is must not be known either.
+There are two kinds of noise, far above and far below what is known. Whatever a strategy compares
+the future with, one of them reverses the comparison. Or the candles end at the moment: how much
+future follows must not be known either.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def noisy_candles(candles: Candles, after: int, noise: Noise, seed: int) -> Cand
         return candles.rows(0, kept)
     if count == 0:
         return candles
+    # Seeded by the moment: the same noise again when the line of a leak is looked for.
     random = np.random.default_rng([seed, after // MINUTE, noise == "up"])
     level = float(candles.close[max(0, kept - 1)]) * (1.6 if noise == "up" else 0.6)
     close = level * np.exp(np.cumsum(random.normal(0, 0.004, count)))
@@ -57,6 +58,7 @@ def noisy_candles(candles: Candles, after: int, noise: Noise, seed: int) -> Cand
     high = np.maximum(opened, close) * (1 + beyond[0])
     low = np.minimum(opened, close) * (1 - beyond[1])
     volume = random.exponential(1.0, count) * float(candles.volume.mean() or 1.0)
+    # Volume as well: a strategy may decide by the volume of the future alone.
     volume *= 20 if noise == "up" else 0.05
     columns = (candles.open, candles.high, candles.low, candles.close, candles.volume)
     made = tuple(
@@ -85,7 +87,7 @@ class Spoiler:
         self._known = rows_known(candles, after)
 
     def value(self, value: Any) -> Any:
-        """Return what holds rows, with noise for a future; None if it is nothing of that kind.
+        """Return what holds rows, with noise for a future; None for all else.
 
         Tables, arrays, dicts by time, and sequences of numbers or rows.
         """
@@ -111,7 +113,7 @@ class Spoiler:
         return None
 
     def future(self, value: Any) -> NDArray[np.bool_] | None:
-        """Tell which rows of a table or an array were not known; None if that cannot be told."""
+        """Tell which rows of a table or an array were not known; None if that is unknown."""
         import pandas as pd
 
         if isinstance(value, pd.DataFrame | pd.Series):
@@ -165,12 +167,13 @@ class Spoiler:
         return deque(made, value.maxlen) if isinstance(value, deque) else _as(value, made)
 
     def _wild(self, value: Any, place: Any = None) -> Any:
-        """Return noise for a value of the future; what is at a place of it says when, and stays."""
+        """Return noise for a value of the future; the item at `place` is its time, and stays."""
         if self.noise in (None, "cut"):
             return _copy(value)
         if isinstance(value, bool | np.bool_):
             return self.noise == "up"
         if isinstance(value, int | float | np.number):
+            # The added 1 moves a zero too.
             wild = abs(float(value))
             return wild * 1.6 + 1 if self.noise == "up" else -wild * 0.6 - 1
         if type(value) is dict:
@@ -217,6 +220,7 @@ class Spoiler:
             wild: Floats = np.abs(values[future])
             values[future] = wild * 1.6 + 1 if up else -wild * 0.6 - 1
         elif values.dtype.kind == "O":
+            # Words have neither up nor down; in another order they are wrong at most times.
             values[future] = values[future][::-1]
         return values
 

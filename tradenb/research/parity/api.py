@@ -31,7 +31,7 @@ from tradenb.research.parity.evidence import (
     run_of,
     views_of,
 )
-from tradenb.research.parity.replay import Lived, gone_through, late_exits, lived_trades
+from tradenb.research.parity.replay import ComparedTrade, compared_trades, late_exits, replay
 from tradenb.research.parity.steps import steps
 from tradenb.view.formatting import plural
 
@@ -45,7 +45,7 @@ CAUSES: Final = (
 
 
 class Difference(NamedTuple):
-    """Trades of the live run that the backtest does not have, or the other way round.
+    """Trades of the live run that the backtest does not have, and the reverse.
 
     Attributes
     ----------
@@ -53,14 +53,14 @@ class Difference(NamedTuple):
         When the first of them was opened, ms UTC.
     cause : str
         One of `CAUSES`.
-    live, backtest : tuple of Lived
+    live, backtest : tuple of ComparedTrade
         Trades until both are in step again.
     """
 
     at: int
     cause: str
-    live: tuple[Lived, ...]
-    backtest: tuple[Lived, ...]
+    live: tuple[ComparedTrade, ...]
+    backtest: tuple[ComparedTrade, ...]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Parity:
     run : str
     found : list of Difference
         In order of time.
-    live, backtest : list of Lived
+    live, backtest : list of ComparedTrade
         All trades of both.
     notes : list of str
         What could not be known.
@@ -80,8 +80,8 @@ class Parity:
 
     run: str
     found: list[Difference]
-    live: list[Lived]
-    backtest: list[Lived]
+    live: list[ComparedTrade]
+    backtest: list[ComparedTrade]
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -144,8 +144,8 @@ def parity(
     ----------
     run : LiveRun, AttachedRun or str
         What `tn.live.background`, `rehearse` or `attach` return (the only one in a list as well),
-        or an id such as "BTCUSDT:dip". It may go on, have ended, or be of another process: what it
-        saw is read from its files.
+        or an id such as "BTCUSDT:dip". It may be running, have ended, or be of another process:
+        what it saw is read from its files.
     exchange : exchange or str, optional
         Where the candles are fetched anew; default that of the run, by its name if the run is of
         another process.
@@ -162,8 +162,8 @@ def parity(
     Raises
     ------
     UsageError
-        When there is no such run, it has not fed a candle yet, or its strategy or exchange is not
-        known here.
+        When there is no such run, it has not processed a candle yet, or its strategy or exchange is
+        not known here.
     CandleError, ExchangeError
         When the candles cannot be fetched anew.
 
@@ -176,10 +176,10 @@ def parity(
     evidence = evidence_of(meant)
     today = _code_of_today(evidence, strategy)
     views, fresh = views_of(evidence, _fetched(evidence, meant, exchange))
-    found, before = [], lived_trades(evidence.events)
+    found, before = [], compared_trades(evidence.events)
     live = before
     for cause, given in steps(evidence, views, fresh, today):
-        after = gone_through(given, evidence.symbol, evidence.start, evidence.end, evidence.rules)
+        after = replay(given, evidence.symbol, evidence.start, evidence.end, evidence.rules)
         found += _differences(before, after, cause)
         before = after
     late = late_exits(evidence.events)
@@ -191,53 +191,58 @@ def parity(
     notes = [*evidence.notes]
     python = platform.python_version()
     if "code changed" in (item.cause for item in found) and evidence.python != python:
-        notes.append(f"it ran on Python {evidence.python}, this is {python}: code may look changed")
+        notes.append(
+            f"the run used Python {evidence.python}, this is {python}: unchanged code may look "
+            "changed"
+        )
     if any(item.cause == "unexplained" for item in found):
-        notes.append("if the strategy sees the future, live differs: tn.lookahead tells")
+        notes.append("a strategy that sees the future differs live; check it with tn.lookahead")
     return Parity(evidence.id, sorted(found, key=_when), live, before, notes)
 
 
-def _fetched(lived: Evidence, run: Run, exchange: Any) -> Candles:
+def _fetched(evidence: Evidence, run: Run, exchange: Any) -> Candles:
     source: Any
     if exchange is not None:
         source = resolve_candle_source(exchange)
     elif isinstance(run, LiveRun):
         source = record_of(run).source
     else:
-        source = registry.known("exchange", lived.exchange)
+        source = registry.known("exchange", evidence.exchange)
     if not isinstance(source, CandleSource):
         raise UsageError(
-            f"{lived.id} ran on the exchange {lived.exchange!r}, which is not known here; pass "
-            "exchange= to say where its candles are fetched anew"
+            f"{evidence.id} ran on the exchange {evidence.exchange!r}, which is not known here; "
+            "pass exchange= to say where its candles are fetched anew"
         )
     return source.load(
         CandleRequest(
-            symbol=lived.symbol,
-            start=lived.start,
-            end=lived.end,
-            history=lived.start - lived.history_start,
-            rules=lived.rules,
+            symbol=evidence.symbol,
+            start=evidence.start,
+            end=evidence.end,
+            history=evidence.start - evidence.history_start,
+            rules=evidence.rules,
         )
     ).candles
 
 
-def _code_of_today(lived: Evidence, strategy: Any) -> StrategySpec:
+def _code_of_today(evidence: Evidence, strategy: Any) -> StrategySpec:
     if strategy is not None:
         return registry.find("strategy", strategy, form=StrategySpec)
-    found = registry.known("strategy", lived.strategy) or lived.spec
+    found = registry.known("strategy", evidence.strategy) or evidence.spec
     if found is None:
         raise UsageError(
-            f"the strategy {lived.strategy!r} is not defined here; run the cell that defines it, "
-            "or pass strategy="
+            f"the strategy {evidence.strategy!r} is not defined here; run the cell that defines "
+            "it, or pass strategy="
         )
     return cast(StrategySpec, found)
 
 
-def _differences(before: list[Lived], after: list[Lived], cause: str) -> list[Difference]:
+def _differences(
+    before: list[ComparedTrade], after: list[ComparedTrade], cause: str
+) -> list[Difference]:
     """Group trades that only one side has; a common trade ends a group."""
     common = set(before) & set(after)
     sides = [(trade, 0) for trade in before] + [(trade, 1) for trade in after]
-    groups: list[tuple[list[Lived], list[Lived]]] = []
+    groups: list[tuple[list[ComparedTrade], list[ComparedTrade]]] = []
     together = False
     for trade, side in sorted(sides, key=_order):
         if trade in common:
@@ -255,7 +260,7 @@ def _differences(before: list[Lived], after: list[Lived], cause: str) -> list[Di
     ]
 
 
-def _order(item: tuple[Lived, int]) -> tuple[int, int]:
+def _order(item: tuple[ComparedTrade, int]) -> tuple[int, int]:
     return item[0].opened_at, item[1]
 
 
@@ -263,14 +268,14 @@ def _when(item: Difference) -> tuple[int, int]:
     return item.at, CAUSES.index(item.cause)
 
 
-def _sum(trades: tuple[Lived, ...]) -> float:
+def _sum(trades: tuple[ComparedTrade, ...]) -> float:
     total = 0.0
     for trade in trades:
         total += trade.pnl_percent or 0.0
     return total
 
 
-def _words(trades: tuple[Lived, ...]) -> str:
+def _words(trades: tuple[ComparedTrade, ...]) -> str:
     if len(trades) != 1:
         return plural(len(trades), "trade")
     trade = trades[0]

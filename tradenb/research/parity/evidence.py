@@ -95,7 +95,7 @@ def run_of(given: Any, home: str | Path | None) -> Run:
         if len(given) == 1:
             return given[0]  # type: ignore[no-any-return]
         there = ", ".join(item.id for item in given) or "none"
-        raise UsageError(f"parity compares one run, was given {len(given)}: {there}")
+        raise UsageError(f"parity compares one run, {len(given)} were given: {there}")
     if isinstance(given, LiveRun | AttachedRun):
         return given
     known = attached(home, ended=True) if isinstance(given, str) else []
@@ -105,7 +105,7 @@ def run_of(given: Any, home: str | Path | None) -> Run:
     there = ""
     if isinstance(given, str):
         ids = ", ".join(run.id for run in known) or "none"
-        there = f"; there are {ids} under {find_home(home).root}: give home= if it is another"
+        there = f"; known runs under {find_home(home).root}: {ids}; pass home= for another folder"
     raise UsageError(
         "parity needs a run: what tn.live.background, rehearse or attach return, or an id such as "
         f'"BTCUSDT:dip", was {given!r:.80}{there}'
@@ -118,20 +118,21 @@ def evidence_of(run: Run) -> Evidence:
     Raises
     ------
     UsageError
-        When it has not fed a candle yet, or no record of what it saw is there.
+        When it has not processed a candle yet, or there is no record of what it saw.
     """
     body, events, lines = _files_of(run)
     if not body or body["state"]["cursor"] <= body["start"]:
-        raise UsageError(f"{run.id} has not fed a candle yet; there is nothing to compare")
+        raise UsageError(f"{run.id} has not processed a candle yet, so there is nothing to compare")
     last = max((event.seq for event in events), default=0)
     events += [row_to_event(row) for row in body["outbox"] if row["seq"] > last]
     start, history_start = body["start"], body["history_start"] or body["start"]
-    end = body["state"]["cursor"]  # a run that goes on has written more by now
+    end = body["state"]["cursor"]  # a run that is active has written more by now
     record = _Record(lines, start, history_start)
     if record.begun is None:
         raise UsageError(
-            f"{run.id}: what it saw is not on disk ({run.strategy} began before that was kept, or "
-            "its file under data/lived was moved away); parity has nothing to compare with"
+            f"{run.id}: there is no record of the candles it saw ({run.strategy} began "
+            "before records were kept, or its file under data/lived was moved), so parity cannot "
+            "compare it"
         )
     return Evidence(
         id=run.id, symbol=run.symbol, strategy=run.strategy, exchange=body["exchange"],
@@ -172,7 +173,7 @@ def views_of(found: Evidence, fresh: Candles) -> tuple[list[View], Candles]:
 
 
 def _complete(found: Evidence, base: Rows, unknown: NDArray[np.bool_], fresh: Candles) -> Rows:
-    """Fill what was seen and what is there now from each other; return what is there now."""
+    """Fill the candles seen and those of now from each other; return those of now."""
     now = np.full_like(base, np.nan)
     fresh = fresh.between(found.history_start, found.end)
     first = (fresh.start - found.history_start) // MINUTE
@@ -180,13 +181,13 @@ def _complete(found: Evidence, base: Rows, unknown: NDArray[np.bool_], fresh: Ca
     gone, empty = _holes(now), _holes(base)
     base[empty], now[gone] = now[empty], base[gone]
     if unknown.any():
-        count = f"{np.count_nonzero(unknown):,} of the minutes that it saw"
-        found.notes.append(f"{count} are not on disk; they count as they are now")
+        count = f"{np.count_nonzero(unknown):,} of the minutes that the run saw"
+        found.notes.append(f"{count} are not on disk; today's candles are used for them")
     if gone.any():
-        count = f"{np.count_nonzero(gone):,} of the minutes that it saw"
-        found.notes.append(f"{count} {found.exchange} does not have any more")
+        count = f"{np.count_nonzero(gone):,} of the minutes that the run saw"
+        found.notes.append(f"{found.exchange} no longer has {count}")
     if (empty & gone).any():
-        raise UsageError(f"{found.id}: minutes are neither on disk nor at the exchange any more")
+        raise UsageError(f"{found.id}: some minutes are neither on disk nor at the exchange")
     return now
 
 
@@ -241,7 +242,7 @@ class _Record:
     def _compare(self, before: dict[str, Any], after: dict[str, Any]) -> None:
         """Note what a restart changed; the newest counts for the whole run."""
         changed = [name for name in ("rules", "code") if before[name] != after[name]]
-        words = f"it was restarted with other {' and other '.join(changed)}; the newest count"
+        words = f"the run was restarted with other {' and other '.join(changed)}; the latest count"
         if changed and words not in self.notes:
             self.notes.append(words)
 

@@ -7,31 +7,28 @@ the user did, what risk refused) can be given or left out, one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.backtest.assembly import Work
-from tradenb.backtest.job import Job
-from tradenb.backtest.plan import make_plan
+from tradenb.backtest.assembly import assemble, histories_of, load_period, prepare
+from tradenb.backtest.driver import drive
+from tradenb.backtest.plan import Plan, make_plan
 from tradenb.backtest.trial import Market
-from tradenb.bus import Bus
 from tradenb.core.candles.arrays import NAMES, Candles, candles_of
 from tradenb.core.events import Event
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.trades import trades_of
 from tradenb.engine.call import Pump
-from tradenb.engine.history.indicators import ClosedCandles
-from tradenb.engine.history.windows import Histories
 from tradenb.engine.session.pump import Session
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec, is_async
 from tradenb.research.parity.evidence import View
 
 
-class Lived(NamedTuple):
+class ComparedTrade(NamedTuple):
     """A trade as far as it can be compared; open ones have neither exit nor reason."""
 
     position: str
@@ -70,17 +67,17 @@ class Circumstances:
     refusals: frozenset[tuple[int, str]] | None
 
 
-def lived_trades(events: Iterable[Event]) -> list[Lived]:
+def compared_trades(events: Iterable[Event]) -> list[ComparedTrade]:
     """Return the trades of a journal, in order of opening."""
     events = list(events)
     found = [
-        Lived(trade.position, trade.opened_at, trade.entry, trade.closed_at, trade.exit,
+        ComparedTrade(trade.position, trade.opened_at, trade.entry, trade.closed_at, trade.exit,
               trade.exit_reason, trade.pnl_percent)
         for trade in trades_of(events)
     ]  # fmt: skip
     ended = {event.signal_id for event in events if event.kind == "closed"}
     found += [
-        Lived(event.signal.position, event.at, event.signal.entry, None, None, None, None)
+        ComparedTrade(event.signal.position, event.at, event.signal.entry, None, None, None, None)
         for event in events
         if event.kind == "opened" and isinstance(event.signal, Signal)
         if event.signal_id not in ended
@@ -122,9 +119,9 @@ def refused_by_risk(events: Iterable[Event]) -> frozenset[tuple[int, str]]:
     )
 
 
-def gone_through(
+def replay(
     given: Circumstances, symbol: str, start: int, end: int, rules: Rules
-) -> list[Lived]:
+) -> list[ComparedTrade]:
     """Run the period again and return its trades, in order of opening."""
     spec = _muted(given.spec, given.muted)
     if given.refusals is not None:
@@ -133,51 +130,33 @@ def gone_through(
         def scripted(book: Any, candidate: Any) -> str | None:
             return "as in the live run" if (book.now, candidate.id) in refuses else None
 
-        rule = RiskSpec(name="as lived", function=scripted)
+        rule = RiskSpec(name="as in the live run", function=scripted)
         spec = spec.model_copy(update={"risk": (rule,)})
-    market = Market("lived", {symbol: given.views[0].candles})
+    market = Market("replay", {symbol: given.views[0].candles})
     plan = make_plan(symbol, spec, market, start, end, rules, given.commands)
-    work = _Again(plan, Bus(), given)
-    job = Job(plan, work)
-    job.supervise()
-    job.raise_if_failed()
-    return lived_trades(work.events)
+    events: list[Event] = []
+    drive(_pump(plan, given, events), rules.signal_timeout_seconds)
+    return compared_trades(events)
 
 
-class _Again(Work):
-    """A backtest whose candles change when the run was started anew, as they did for it."""
+def _pump(plan: Plan, given: Circumstances, events: list[Event]) -> Pump:
+    """Let everything happen, from one start of the live run to the next.
 
-    def __init__(self, plan: Any, bus: Bus, given: Circumstances) -> None:
-        super().__init__(plan, bus)
-        self._given = given
-        self._seen: Histories | None = None
-
-    def pump(self) -> Pump:
-        """Let everything happen, from one start of the run to the next."""
-        (symbol,) = self.plan.symbols
-        self._load(symbol)
-        end, views = self.end, self._given.views
-        session = self.session = self._session()
-        for view, until in zip(views, (*(later.since for later in views[1:]), end), strict=True):
-            self._see(session, symbol, view.candles)
-            self.spans[symbol].end = until
-            if not self._given.windowed:
-                yield from self._prepare(session)
-            yield from session.pump(until)
-        self.events = session.events
-
-    def _see(self, session: Session, symbol: str, candles: Candles) -> None:
-        if self._seen is not None:
-            self._seen.of(symbol).renew(candles)
-        for instance in session.instances:
-            instance.candles = candles
-
-    def _histories(self) -> Histories:
-        self._seen = super()._histories()
-        return self._seen
-
-    def _closed(self, histories: Histories, symbol: str) -> ClosedCandles:
-        return ClosedCandles(histories, symbol, windowed=self._given.windowed)
+    At each start the live run loaded its candles anew, so from there on other ones are seen here.
+    """
+    (symbol,) = plan.symbols
+    period = load_period(plan)
+    histories = histories_of(plan, period)
+    (instance,) = instances = assemble(plan, period, histories, windowed=given.windowed)
+    session = Session(instances)
+    ends = (*(later.since for later in given.views[1:]), period.end)
+    for view, until in zip(given.views, ends, strict=True):
+        histories.of(symbol).renew(view.candles)
+        instance.candles = view.candles
+        if not given.windowed:
+            yield from prepare(instances, {symbol: until})
+        yield from session.pump(until)
+    events += session.events
 
 
 def _muted(spec: StrategySpec, moments: frozenset[int]) -> StrategySpec:
@@ -232,10 +211,5 @@ def with_rows(seen: Candles, fresh: Candles, rows: Any) -> Candles:
     return candles_of(tuple(columns), seen.start)  # type: ignore[arg-type]
 
 
-def without(given: Circumstances, **changes: Any) -> Circumstances:
-    """Return circumstances with some of them changed."""
-    return replace(given, **changes)
-
-
-def _opening(trade: Lived) -> int:
+def _opening(trade: ComparedTrade) -> int:
     return trade.opened_at

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradenb.backtest.plan import Plan, make_plan
-from tradenb.backtest.trial import Market
+from tradenb.backtest.trial import COUNTS, Market
 from tradenb.call_errors import explained
 from tradenb.core.candles.arrays import NAMES, Candles, candles_of
 from tradenb.core.rules import Rules
@@ -21,11 +21,11 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StrategyError, UsageError
 from tradenb.research.sweep.cache_key import candles_key, data, inputs, sweep_key
-from tradenb.research.sweep.executors import Work, rows_of
+from tradenb.research.sweep.executors import Trials, rows_of
 from tradenb.research.sweep.grid import Combination, Grid, check_factory, combinations, name_of
-from tradenb.research.sweep.sweep_cache import Shelf
+from tradenb.research.sweep.sweep_cache import SweepCache
 from tradenb.research.sweep.sweep_candles import candles_of_plan
-from tradenb.research.sweep.sweep_trial import COLUMNS, COUNTS, Row, Settings
+from tradenb.research.sweep.sweep_trial import COLUMNS, Row, Settings
 from tradenb.store.paths import find_home
 from tradenb.view.formatting import plural
 
@@ -95,16 +95,18 @@ def sweep(
     wanted = combinations(grid)
     clash = sorted(set(wanted[0]) & set(COLUMNS))
     if clash:
-        raise UsageError(f"parameters must not have the names of figures, {clash} do")
+        raise UsageError(
+            f"parameters must not be named like figures of the table: {clash}; rename them"
+        )
     plan, market, memory = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
     settings = Settings(plan.symbols, plan.start, plan.end, plan.rules)
-    with bar("sweep", len(wanted), shown=progress) as note:
+    with progress_bar("sweep", len(wanted), shown=progress) as note:
         table = swept(
             strategy_factory, wanted, settings, market,
             exchange=plan.source.name, memory=memory, executor=executor, home=home, resume=resume,
             note=note,
         )  # fmt: skip
-    tell_failures(table)
+    report_failures(table)
     return table
 
 
@@ -119,7 +121,7 @@ def loaded(
 ) -> tuple[Plan, Market, frozenset[str]]:
     """Check the arguments, and load all candles once; nothing has been run yet.
 
-    Returned with plan and candles is what the factory itself changes; see `identity.sweep_key`.
+    Returned with plan and candles is what the factory itself changes; see `cache_key.sweep_key`.
     The first combination says how much history is fetched where a source has more than it holds in
     memory; a factory that cannot make it fails here only if it fails for all.
     """
@@ -139,7 +141,7 @@ def loaded(
         pass
     changed = {name for name, _ in before.items() ^ inputs(factory).items()}
     found = candles_of_plan(plan, history)
-    market = Market("sweep", {symbol: _lined_up(own) for symbol, own in found})
+    market = Market("sweep", {symbol: _lined_up(own) for symbol, own in found.items()})
     return plan, market, frozenset(changed - kept - data(factory))
 
 
@@ -156,34 +158,34 @@ def swept(
     resume: bool = True,
     note: Callable[[int], object],
 ) -> pd.DataFrame:
-    """Run what is not on disk yet, and make the table; `note` hears how many rows came."""
+    """Run what is not on disk yet, and make the table; `note` is told how many rows came."""
     key = candles_key(market.candles)
     name = sweep_key(factory, key, exchange, settings, memory)
-    shelf = Shelf(find_home(home).root / "research", name)
-    known = shelf.read() if resume else {}
+    cache = SweepCache(find_home(home).root / "research", name)
+    known = cache.read() if resume else {}
     rows: dict[int, Row] = {
         place: known[name_of(item)] for place, item in enumerate(wanted) if name_of(item) in known
     }
     waiting = [(place, item) for place, item in enumerate(wanted) if place not in rows]
-    work = Work(factory, market, key, settings, waiting, shelf)
+    trials = Trials(factory, market, key, settings, waiting, cache)
     note(len(rows))
-    for at, found in rows_of(work, executor) if waiting else ():
-        shelf.add([(wanted[place], row) for place, row in zip(at, found, strict=True)])
+    for at, found in rows_of(trials, executor) if waiting else ():
+        cache.add([(wanted[place], row) for place, row in zip(at, found, strict=True)])
         rows.update(zip(at, found, strict=True))
         note(len(at))
     return _table(wanted, [rows[place] for place in range(len(wanted))])
 
 
 @contextmanager
-def bar(words: str, total: int, *, shown: bool) -> Iterator[Callable[[int], object]]:
-    """Show a progress bar for as long as it lasts; give what it is moved with."""
+def progress_bar(words: str, total: int, *, shown: bool) -> Iterator[Callable[[int], object]]:
+    """Show a progress bar while a block runs; yield what moves it on."""
     from tqdm.auto import tqdm
 
     with tqdm(total=total, desc=words, disable=not shown, leave=False) as found:
         yield found.update
 
 
-def tell_failures(*tables: pd.DataFrame) -> None:
+def report_failures(*tables: pd.DataFrame) -> None:
     """Say how many combinations failed; raise if none is left.
 
     Raises
@@ -195,8 +197,8 @@ def tell_failures(*tables: pd.DataFrame) -> None:
     failing = sum(int((table["errors"] > 0).sum()) for table in tables)
     if failing:
         log.warning(
-            "functions failed in %s of %s, see the column errors; tn.backtest.run of one of them "
-            "tells why",
+            "functions failed in %s of %s, see the column errors; run one of them with "
+            "tn.backtest.run to see why",
             f"{failing:,}", plural(total, "combination"),
         )  # fmt: skip
     if not errors:
@@ -232,7 +234,7 @@ def _lined_up(candles: Candles) -> Candles:
 
 
 def _column(values: list[Any]) -> Any:
-    """Return the values of a parameter as they were given: None is no number."""
+    """Return the values of a parameter as they were given: None is not a number."""
     import pandas as pd
 
     return pd.Series(values, dtype=object if None in values else None)

@@ -51,8 +51,8 @@ def sweep_key(
     exchange : str
     settings : Settings
     memory : frozenset of str
-        What the factory itself changes when it makes a strategy, such as a list of its calls: it
-        is no input of it.
+        What the factory itself changes when it makes a strategy, such as a list of its calls:
+        not an input.
     """
     # Its own code is always an input of it, also if it changes an object that it belongs to.
     read = {name: words for name, words in inputs(factory).items() if name not in memory - {""}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tradenb.backtest.plan import make_plan
@@ -69,13 +70,8 @@ def compare(
         raise UsageError(f"strategies must be a list of them, was {strategies!r:.80}")
     specs = [registry.find("strategy", item, form=StrategySpec) for item in strategies]
     plan = make_plan(symbols, specs, exchange, start, end, rules, ())
-    market = Market(plan.source.name, dict(candles_of_plan(plan, plan.history_ms)))
-    rows = [
-        run_trial(
-            make_plan(plan.symbols, spec, market, plan.start, plan.end, plan.rules, ()), market
-        )
-        for spec in specs
-    ]
+    market = Market(plan.source.name, candles_of_plan(plan, plan.history_ms))
+    rows = [run_trial(replace(plan, strategies=(spec,), source=market), market) for spec in specs]
     names = pd.Index([spec.name for spec in specs], name="strategy", dtype="str")
     rest = [name for name in rows[0] if name not in METRICS]
     table = pd.DataFrame(rows, index=names, columns=[*METRICS, *rest])

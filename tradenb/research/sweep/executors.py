@@ -1,6 +1,6 @@
 """Where the trials of a sweep run: here, in a pool of `concurrent.futures`, or on a Dask cluster.
 
-Each runner yields (places in the grid, rows) as they come; the caller puts them in order.
+Each way yields (places in the grid, rows) as they come; the caller puts them in order.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import concurrent.futures
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -16,18 +17,18 @@ from tradenb.backtest.trial import Market
 from tradenb.core.candles.arrays import NAMES, Floats
 from tradenb.errors import StateError, UsageError
 from tradenb.research.sweep.grid import Combination
-from tradenb.research.sweep.sweep_cache import Shelf
-from tradenb.research.sweep.sweep_trial import Place, Row, Settings, failed, run_task, trial
+from tradenb.research.sweep.sweep_cache import SweepCache
+from tradenb.research.sweep.sweep_trial import Packed, Row, Settings, failed, run_packed, trial
 
 Done = tuple[list[int], list[Row]]
-Waiting = list[tuple[int, Combination]]
 _CHUNKS: Final = 32
 
 
-class Work:
+@dataclass(frozen=True)
+class Trials:
     """The trials that are to be run, and what they need.
 
-    Parameters
+    Attributes
     ----------
     factory : callable
     market : Market
@@ -37,24 +38,15 @@ class Work:
     settings : Settings
     waiting : list of (int, dict)
         Combinations by their place in the grid.
-    shelf : Shelf
+    cache : SweepCache
     """
 
-    def __init__(
-        self,
-        factory: Any,
-        market: Market,
-        key: str,
-        settings: Settings,
-        waiting: Waiting,
-        shelf: Shelf,
-    ) -> None:
-        self.factory = factory
-        self.market = market
-        self.key = key
-        self.settings = settings
-        self.waiting = waiting
-        self.shelf = shelf
+    factory: Any
+    market: Market
+    key: str
+    settings: Settings
+    waiting: list[tuple[int, Combination]]
+    cache: SweepCache
 
     def chunks(self) -> Iterator[tuple[list[int], list[Combination]]]:
         """Cut the trials into pieces that are worth a message."""
@@ -63,8 +55,8 @@ class Work:
             piece = self.waiting[first : first + size]
             yield [place for place, _ in piece], [item for _, item in piece]
 
-    def places(self) -> list[tuple[str, int, Floats]]:
-        """Return the candles as arrays, which can travel."""
+    def columns(self) -> list[tuple[str, int, Floats]]:
+        """Return the candles as arrays, which can be sent."""
         return [
             (symbol, own.start, np.stack([getattr(own, name) for name in NAMES]))
             for symbol, own in self.market.candles.items()
@@ -76,67 +68,67 @@ class Work:
         return factory, self.key + hashlib.sha256(factory).hexdigest()[:16]
 
 
-def rows_of(work: Work, executor: Any) -> Iterator[Done]:
+def rows_of(trials: Trials, executor: Any) -> Iterator[Done]:
     """Run all trials.
 
     Raises
     ------
     UsageError
-        When the executor is none, or the factory cannot travel.
+        When it is not an executor, or the factory cannot be sent to its workers.
     StateError
         When its workers died; what was finished is kept.
     """
     if executor is None:
-        return _here(work)
+        return _here(trials)
     if hasattr(executor, "submit") and not isinstance(executor, type):
-        return (_on_dask if hasattr(executor, "scatter") else _in_pool)(work, executor)
+        return (_on_dask if hasattr(executor, "scatter") else _in_pool)(trials, executor)
     raise UsageError(
         "executor must be None, an executor of concurrent.futures or a dask.distributed Client, "
         f"was {executor!r:.80}"
     )
 
 
-def _here(work: Work) -> Iterator[Done]:
-    for place, combination in work.waiting:
-        yield [place], [trial(work.factory, combination, work.market, work.settings)]
+def _here(trials: Trials) -> Iterator[Done]:
+    for place, combination in trials.waiting:
+        yield [place], [trial(trials.factory, combination, trials.market, trials.settings)]
 
 
-def _in_pool(work: Work, executor: Any) -> Iterator[Done]:
-    factory, key = work.packed()
-    places = _in_files(work)
+def _in_pool(trials: Trials, executor: Any) -> Iterator[Done]:
+    factory, key = trials.packed()
+    candles = _in_files(trials)
     futures = {}
     try:
-        for at, chunk in work.chunks():
+        for at, chunk in trials.chunks():
             try:
-                future = executor.submit(run_task, factory, places, key, work.settings, chunk)
+                future = executor.submit(run_packed, factory, candles, key, trials.settings, chunk)
             except RuntimeError as error:
                 if isinstance(error, concurrent.futures.BrokenExecutor):
                     raise
-                raise UsageError(f"the executor takes no work: {error}") from error
+                raise UsageError(f"the executor takes no more trials: {error}") from error
             futures[future] = at
         for future in concurrent.futures.as_completed(futures):
             yield futures[future], future.result()
     except concurrent.futures.BrokenExecutor as error:
         raise StateError(
-            f"a worker process died ({error}); what was finished is kept in {work.shelf.path}: "
-            "call the sweep again with a new executor and it goes on there"
+            f"a worker process died ({error}); what was finished is kept in {trials.cache.path}: "
+            "call the sweep again with a new executor, and it continues from there"
         ) from error
     finally:
         for future in futures:
             future.cancel()
 
 
-def _on_dask(work: Work, client: Any) -> Iterator[Done]:
+def _on_dask(trials: Trials, client: Any) -> Iterator[Done]:
     import distributed
 
     as_completed: Any = distributed.as_completed
-    factory, key = work.packed()
-    held = client.scatter([work.places()], broadcast=True, hash=False)[0]
+    factory, key = trials.packed()
+    held = client.scatter([trials.columns()], broadcast=True, hash=False)[0]
     futures = {}
     try:
-        for at, chunk in work.chunks():
+        for at, chunk in trials.chunks():
             future = client.submit(
-                run_task, factory, held, key, work.settings, chunk, pure=False, retries=2
+                run_packed, factory, held, key, trials.settings, chunk, pure=False, retries=2
             )
             futures[future.key] = (future, at, chunk)
         for future in as_completed([item[0] for item in futures.values()], raise_errors=False):
@@ -150,11 +142,11 @@ def _on_dask(work: Work, client: Any) -> Iterator[Done]:
         client.cancel([item[0] for item in futures.values()])
 
 
-def _in_files(work: Work) -> Sequence[Place]:
+def _in_files(trials: Trials) -> Sequence[Packed]:
     """Put the candles where other processes of this machine can map them."""
     return [
-        (symbol, first, work.shelf.keep_candles(f"{work.key}-{number}", columns))
-        for number, (symbol, first, columns) in enumerate(work.places())
+        (symbol, first, trials.cache.keep_candles(f"{trials.key}-{number}", columns))
+        for number, (symbol, first, columns) in enumerate(trials.columns())
     ]
 
 
@@ -165,6 +157,6 @@ def _pickled(factory: Any) -> bytes:
         return bytes(cloudpickle.dumps(factory))
     except Exception as error:
         raise UsageError(
-            f"the strategy factory cannot travel to another process: {error}; let it make what "
-            "cannot be copied (locks, connections, open files) inside itself"
+            f"the strategy factory cannot be sent to another process: {error}; create what cannot "
+            "be copied (locks, connections, open files) inside the factory"
         ) from error

@@ -25,7 +25,7 @@ def combinations(grid: Grid) -> list[Combination]:
     Raises
     ------
     UsageError
-        When there are none, one comes twice, or a value is no plain one.
+        When there are none, one comes twice, or a value is not a plain one.
     """
     given: Any = grid
     if isinstance(given, Mapping):
@@ -48,7 +48,7 @@ def combinations(grid: Grid) -> list[Combination]:
     seen: set[str] = set()
     for item in found:
         if name_of(item) in seen:
-            raise UsageError(f"each combination may come once, {item} came twice")
+            raise UsageError(f"duplicate combination {item}; list each one once")
         seen.add(name_of(item))
     return found
 
@@ -80,7 +80,7 @@ def check_factory(factory: Callable[..., Any], combination: Combination) -> None
 
 
 def name_of(combination: Combination) -> str:
-    """Return the text under which a combination is kept on disk."""
+    """Return the text by which a combination is found on disk."""
     return json.dumps(combination, sort_keys=True, separators=(",", ":"))
 
 

@@ -81,11 +81,11 @@ def parallel(table: pd.DataFrame, *, value: str = "sharpe") -> plotly.graph_obje
 
 
 def _check(table: Any, figure: str) -> None:
-    """Refuse what is no table of a sweep, and a column that is no figure of it."""
+    """Refuse what is not a table of a sweep, and a column that is not a figure of it."""
     known = list(getattr(table, "columns", ()))
     if not known:
         raise UsageError(f"table must be what tn.sweep returns, was {table!r:.80}")
     if figure not in known:
         raise unknown("column of the sweep", figure, known)
     if figure == "error":
-        raise UsageError("'error' is no figure; choose another column, such as 'total_pnl'")
+        raise UsageError("'error' is not a figure; choose another column, such as 'total_pnl'")

@@ -1,7 +1,7 @@
-"""The finished combinations of a sweep on disk, one line each; a sweep that was cut off goes on.
+"""The finished combinations of a sweep on disk, one line each; an interrupted sweep resumes.
 
-A line that was being written when the process died is passed over. Nothing is ever removed here:
-the folder `research` under the home may be deleted by hand at any time.
+A line that was cut off when the process died is ignored. Nothing is ever removed here: the folder
+`research` under the home may be deleted by hand at any time.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from tradenb.research.sweep.grid import Combination, name_of
 from tradenb.research.sweep.sweep_trial import COLUMNS, Row
 
 
-class Shelf:
+class SweepCache:
     """The rows of one sweep.
 
     Parameters
     ----------
     folder : path
     key : str
-        What the figures depend on; see `identity`.
+        What the figures depend on; see `cache_key`.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
@@ -63,7 +63,7 @@ class Shelf:
             file.write(text.encode())
 
     def keep_candles(self, key: str, columns: Floats) -> str:
-        """Write candles to a file that other processes map, unless it is there; return its path."""
+        """Write candles to a file that other processes map, unless it exists; return its path."""
         path = self.folder / f"candles-{key}.npy"
         with self._writing():
             if not path.exists():
@@ -80,8 +80,8 @@ class Shelf:
             yield
         except OSError as error:
             raise StateWriteError(
-                f"{self.folder} could not be written ({error.strerror or error}); make room there, "
-                "or name another folder with home="
+                f"{self.folder} could not be written ({error.strerror or error}); free some "
+                "space, or pass another folder with home="
             ) from error
 
 
@@ -93,7 +93,7 @@ def _ends_a_line(path: Path) -> bool:
 
 
 def _private(path: Path, how: int) -> BinaryIO:
-    """Open a file for writing that nobody else may read."""
+    """Open a file for writing that no other user may read."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600), "wb")
 
 

@@ -1,8 +1,8 @@
 """What one process does of a sweep: trials of some combinations on candles that it holds once.
 
-A task names its candles by their key and says where they are: in this process, in files that are
-mapped into memory, or handed over once by a cluster. The factory travels by value, so that what was
-defined in a notebook's cell can be run anywhere.
+The candles are named by their key, and come in files that are mapped into memory, or as arrays that
+a cluster hands over once. The factory is sent by value, so that what was defined in a notebook's
+cell can be run anywhere.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from tradenb.backtest.plan import make_plan
-from tradenb.backtest.trial import Market, run_trial
+from tradenb.backtest.plan import Plan
+from tradenb.backtest.trial import COUNTS, Market, run_trial
 from tradenb.core.candles.arrays import Candles, Floats, candles_of
 from tradenb.core.rules import Rules
 from tradenb.engine.specs.registry import registry
@@ -25,10 +25,9 @@ from tradenb.errors import UsageError
 from tradenb.research.sweep.grid import Combination
 from tradenb.statistics.figures import UNITS
 
-COUNTS: Final = ("open", "rejected", "errors", "asks_lost")
 COLUMNS: Final = (*UNITS, *COUNTS, "error")
 Row = dict[str, Any]
-Place = tuple[str, int, "Floats | str"]
+Packed = tuple[str, int, "Floats | str"]
 _HELD: Final[dict[str, Any]] = {}
 _LOCK: Final = threading.Lock()
 
@@ -43,18 +42,22 @@ class Settings:
     rules: Rules
 
 
-def run_task(
-    factory: bytes, places: Sequence[Place], key: str, settings: Settings, chunk: list[Combination]
+def run_packed(
+    factory: bytes,
+    candles: Sequence[Packed],
+    key: str,
+    settings: Settings,
+    chunk: list[Combination],
 ) -> list[Row]:
-    """Run the trials of some combinations in whatever process this is.
+    """Run the trials of some combinations in this process, whichever it is.
 
     Parameters
     ----------
     factory : bytes
         The pickled factory.
-    places : sequence of (symbol, first open time, columns or the file they are in)
+    candles : sequence of (symbol, first open time, columns or the file they are in)
     key : str
-        Stands for factory and candles: what was unpacked once is kept.
+        Stands for factory and candles: what was unpacked once stays in memory.
     settings : Settings
     chunk : list of dict
     """
@@ -63,14 +66,14 @@ def run_task(
             import cloudpickle
 
             _HELD.clear()  # one sweep at a time is worth its memory
-            _HELD[key] = cloudpickle.loads(factory), market_of(places)
+            _HELD[key] = cloudpickle.loads(factory), market_of(candles)
         make, market = _HELD[key]
     return [trial(make, combination, market, settings) for combination in chunk]
 
 
-def market_of(places: Sequence[Place]) -> Market:
+def market_of(candles: Sequence[Packed]) -> Market:
     """Unpack candles; files are mapped, not read."""
-    return Market("sweep", {symbol: _candles(first, where) for symbol, first, where in places})
+    return Market("sweep", {symbol: _candles(first, where) for symbol, first, where in candles})
 
 
 def trial(make: Any, combination: Combination, market: Market, settings: Settings) -> Row:
@@ -83,9 +86,9 @@ def trial(make: Any, combination: Combination, market: Market, settings: Setting
                 "a strategy factory must return a strategy, made by @tn.strategy(...) inside it; "
                 f"returned {spec!r:.80}"
             )
-        plan = make_plan(
-            settings.symbols, spec, market, settings.start, settings.end, settings.rules, ()
-        )
+        # The sweep has checked the other arguments already, once for all combinations.
+        start, end, rules = settings.start, settings.end, settings.rules
+        plan = Plan(settings.symbols, (spec,), market, start, end, rules, ())
         return {**run_trial(plan, market), "error": None}
     except Exception as error:  # noqa: BLE001 - the user's code; the row says what it was
         return failed(f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""`tn.walk_forward`: is the best of the past any better than the others afterwards.
+"""`tn.walk_forward`: does the best combination of the past stay better afterwards.
 
 The period is cut into folds: an in-sample part, on which the best combination is chosen, and the
 out-of-sample part after it, on which all of them are run. If choosing means anything, the chosen
@@ -21,7 +21,7 @@ from tradenb.core.timeframe import DAY, TimeLike, duration_ms, iso
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError, unknown
-from tradenb.research.sweep.api import bar, loaded, parameters, swept, tell_failures
+from tradenb.research.sweep.api import loaded, parameters, progress_bar, report_failures, swept
 from tradenb.research.sweep.compare import SMALL_IS_GOOD
 from tradenb.research.sweep.grid import Grid, combinations
 from tradenb.research.sweep.sweep_trial import Settings
@@ -85,14 +85,14 @@ class WalkForward:
         """What the table says, in a sentence."""
         if not self.folds:
             few = f" (it needs {MIN_TRADES} trades in each part)" * (self.metric in NEEDS_MORE)
-            return f"nothing can be said: {self.metric} is N/A in every fold{few}; make them longer"
-        told = (
+            return f"no verdict: {self.metric} is N/A in every fold{few}; make them longer"
+        found = (
             f"the in-sample best of {self.combinations} beat the out-of-sample median in "
             f"{self.better} of {self.folds} folds and {self.rank:.0f} % of the others on average"
         )
         if self.holds:
-            return f"{told}: better than chance (p = {self.p_value:.2g})"
-        return f"{told}: no better than chance (p = {self.p_value:.2g})"
+            return f"{found}: better than chance (p = {self.p_value:.2g})"
+        return f"{found}: no better than chance (p = {self.p_value:.2g})"
 
     def __repr__(self) -> str:
         return f"{self.verdict}\n{self.table.to_string()}"
@@ -149,7 +149,7 @@ def walk_forward(
         raise unknown("figure", metric, UNITS)
     wanted = combinations(grid)
     if len(wanted) < 2:
-        raise UsageError("walk-forward chooses among combinations; the grid has one only")
+        raise UsageError("walk-forward chooses among combinations, but the grid has only one")
     lengths = duration_ms(train, "train"), duration_ms(test, "test")
     _check_lengths(metric, *lengths)
     plan, market, memory = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
@@ -159,7 +159,7 @@ def walk_forward(
     last = min(ends) if plan.end is None else min(plan.end, *ends)
     folds = _folds(first, last, *lengths)
     rows, tables = [], []
-    with bar("walk-forward", 2 * len(folds) * len(wanted), shown=progress) as note:
+    with progress_bar("walk-forward", 2 * len(folds) * len(wanted), shown=progress) as note:
         for fold in folds:
             inside, outside = (
                 swept(
@@ -171,7 +171,7 @@ def walk_forward(
             )  # fmt: skip
             tables += [inside, outside]
             rows.append(_row(fold, inside, outside, metric))
-    tell_failures(*tables)
+    report_failures(*tables)
     return WalkForward(_table(rows, list(wanted[0])), metric, len(wanted))
 
 
@@ -190,7 +190,7 @@ def _folds(first: int, last: int, train: int, test: int) -> list[tuple[int, int,
     count = (last - first - train) // test
     if count < 1:
         raise UsageError(
-            f"no fold of train + test fits into {iso(first)} to {iso(last)}; shorten them"
+            f"train + test do not fit between {iso(first)} and {iso(last)}; pass shorter ones"
         )
     borders = [first + train + number * test for number in range(count)]
     return [(border - train, border, border + test) for border in borders]

@@ -9,12 +9,12 @@ import pytest
 
 import tradenb as tn
 from tests.sources import exchange, flat
-from tradenb.backtest.progress import Bar
+from tradenb.backtest.progress import ProgressBar
 
 
 def shown(monkeypatch, capsys, steps: list[Any], *, delay: float, enabled: bool = True) -> str:
     monkeypatch.setattr("tradenb.backtest.progress._DELAY_S", delay)
-    with Bar(enabled=enabled) as bar:
+    with ProgressBar(enabled=enabled) as bar:
         for stage, progress in steps:
             bar.show(SimpleNamespace(stage=stage, progress=progress, loading=progress))
     return capsys.readouterr().err

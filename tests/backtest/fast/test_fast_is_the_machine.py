@@ -1,4 +1,4 @@
-"""The lanes of a sweep make the figures of the whole machine."""
+"""The fast ways make the trades and figures of the whole machine."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def figures(spec, rules=None, symbols=(SYMBOL,), **period):
 
 
 def by_the_machine(symbols, spec, exchange, rules=None, **period):
-    """A backtest that takes no jumps, since somebody hears of its events."""
+    """A backtest by the whole machine, since somebody subscribed to its events."""
     with tn.subscribe(lambda event: None, mode="backtest"):
         return tn.backtest.run(
             symbols, strategy=spec, exchange=exchange, rules=rules, progress=False, **period
@@ -90,7 +90,9 @@ def entry(random, side, close):
         [None, Rules.reference(), Rules(touch="average_price"), Rules(fee_percent=0.02)]
     ),
 )
-def test_vectorised_signals(seed, every, start, end, waits, symbols, rules):
+def test_a_vectorised_trial_gives_the_figures_of_the_machine(
+    seed, every, start, end, waits, symbols, rules
+):
     extra = {"entry": entry} if waits else {}
 
     @tn.strategy(f"s{seed}", every=every, vectorised=True)
@@ -108,7 +110,7 @@ def test_vectorised_signals(seed, every, start, end, waits, symbols, rules):
     risk=st.sampled_from([(), (tn.risks.cooldown(minutes=60),)]),
     rules=st.sampled_from([None, Rules.reference(), Rules(schedule_await_minutes=5)]),
 )
-def test_asked_strategies(seed, every, risk, rules):
+def test_a_callback_trial_gives_the_figures_of_the_machine(seed, every, risk, rules):
     def asked(ctx):
         random = Random(f"{seed}:{ctx.now}")
         ctx.state["asks"] = ctx.state.get("asks", 0) + 1
@@ -154,7 +156,7 @@ def test_what_ends_a_backtest_ends_a_trial():
     end=st.sampled_from([None, minute(1_999)]),
     rules=st.sampled_from([None, Rules(fee_percent=0.02, slippage_percent=0.2)]),
 )
-def test_a_backtest_that_jumps_is_that_of_the_machine(seed, every, broken, start, end, rules):
+def test_a_fast_backtest_is_that_of_the_machine(seed, every, broken, start, end, rules):
     @tn.strategy(f"j{seed}", every=every, vectorised=True)
     def made(df):
         close = df.close.to_numpy()
@@ -170,18 +172,18 @@ def test_a_backtest_that_jumps_is_that_of_the_machine(seed, every, broken, start
     own = Market("m", {SYMBOL: GRID})
     period = {"start": start, "end": end}
     plain = by_the_machine(SYMBOL, made, own, rules, **period)
-    jumped = tn.backtest.run(
+    fast = tn.backtest.run(
         SYMBOL, strategy=made, exchange=own, rules=rules, progress=False, **period
     )
-    assert jumped._chase is not None
-    assert jumped.warnings == plain.warnings
-    assert jumped.trade_list == plain.trade_list
-    assert jumped.event_list == plain.event_list
-    assert jumped.open.equals(plain.open)
-    assert repr(jumped) == repr(plain)
+    assert fast._fast is not None
+    assert fast.warnings == plain.warnings
+    assert fast.trade_list == plain.trade_list
+    assert fast.event_list == plain.event_list
+    assert fast.open.equals(plain.open)
+    assert repr(fast) == repr(plain)
 
 
-def test_what_jumped_can_be_pickled_with_its_events():
+def test_a_fast_result_can_be_pickled_with_its_events():
     @tn.strategy("pickled", every="5m", vectorised=True)
     def made(df):
         return random_candidates(5, len(df), df.close.to_numpy())

@@ -1,0 +1,94 @@
+"""`BacktestRun`: a backtest from loading to the last candle, as one pump for a driver.
+
+It puts the parts of `assembly` together, runs them block by block, and tells subscribers what
+happened. A vectorised strategy that is alone and unheard goes the fast way of `fast`.
+"""
+
+from __future__ import annotations
+
+import time
+
+from tradenb.backtest.assembly import assemble, histories_of, load_period, prepare
+from tradenb.backtest.fast.exits import Exits
+from tradenb.backtest.fast.fast_vectorised import FastVectorised, run_vectorised, suits_vectorised
+from tradenb.backtest.period import LoadedPeriod
+from tradenb.backtest.plan import Plan
+from tradenb.backtest.publisher import Publisher
+from tradenb.bus import Bus
+from tradenb.core.events import Event
+from tradenb.engine.call import Pump
+from tradenb.engine.session.pump import Session
+
+
+class BacktestRun:
+    """A backtest under way.
+
+    Attributes
+    ----------
+    plan : Plan
+    stage : {"loading", "running", "done"}
+    loaded : float
+        How many symbols are loaded.
+    period : LoadedPeriod
+        Empty until the candles are loaded.
+    session : Session or None
+        None until the candles are loaded.
+    events : list of Event
+        Empty if `fast` has the trades.
+    fast : FastVectorised or None
+        The trades of the fast way; its events are made when somebody looks at them.
+    elapsed_s : float
+    """
+
+    def __init__(self, plan: Plan, bus: Bus) -> None:
+        self.plan = plan
+        self.stage = "loading"
+        self.loaded = 0.0
+        self.period = LoadedPeriod()
+        self.session: Session | None = None
+        self.events: list[Event] = []
+        self.fast: FastVectorised | None = None
+        self.elapsed_s = 0.0
+        self._publisher = Publisher(plan, bus)
+
+    def pump(self) -> Pump:
+        """Load, then let everything happen block by block; publish after each."""
+        began = time.perf_counter()
+        publisher = self._publisher
+        self.period = load_period(self.plan, loaded=self._note_loaded)
+        note_time = publisher.note_time if publisher.measures else None
+        histories = histories_of(self.plan, self.period)
+        instances = assemble(self.plan, self.period, histories, note_time=note_time)
+        session = self.session = Session(instances)
+        yield from prepare(instances, self.period.ends)
+        self.stage = "running"
+        self._run_fast(session)
+        for until in self.period.blocks() if self.fast is None else ():
+            block_began = time.perf_counter()
+            yield from session.pump(until)
+            fresh, session.events = session.events, []
+            self.events += fresh
+            yield from publisher.publish(fresh)
+            yield from publisher.measure("backtest_block", block_began)
+        yield from publisher.measure("backtest_total", began)
+        self.elapsed_s = time.perf_counter() - began
+        self.stage = "done"
+
+    def _note_loaded(self, symbols: float) -> None:
+        self.loaded = symbols
+
+    def _run_fast(self, session: Session) -> None:
+        """Run a vectorised strategy the fast way if it is alone and nobody subscribed."""
+        publisher, (instance, *others) = self._publisher, session.instances
+        signals = instance.signals
+        if publisher.is_heard() or others or signals is None:
+            return
+        if not suits_vectorised(instance, signals.table):
+            return
+        fast = run_vectorised(instance, signals.table, Exits(instance.candles, instance.rules))
+        if publisher.is_heard():
+            return  # somebody subscribed meanwhile: the machine tells it everything
+        self.fast = fast
+        session.trades = fast.trades()
+        instance.state = fast.last_state()
+        session.now = instance.state.cursor
