@@ -102,7 +102,7 @@ class RunReport(NamedTuple):
         state = self.status.state
         if state is None or state.signal is None:
             return []
-        signal, what = state.signal, "scheduled" if state.opened_at is None else "open"
+        signal, what = state.signal, "open" if state.is_open else "scheduled"
         candles, cursor, price = self.candles, self.end, math.nan
         if candles is not None and candles.start < cursor <= candles.end:
             price = float(candles.close[candles.index(cursor)])
