@@ -197,7 +197,7 @@ def test_a_state_that_is_damaged_is_said_before_a_process_is_started(fresh, home
 def test_a_process_that_gives_nothing_back_is_not_robbed(fresh, home):
     """A holder that stands still keeps the run; who asks is told so."""
     spec = tn.strategy("hold", every="1m")(lambda ctx: None)
-    words = r"was asked to release and has not in 0\.2 s"
+    words = r"was not released within 0\.2 s"
     with FileLock(DiskFilesystem(), home.lock(KEY)), pytest.raises(tn.StateLocked, match=words):
         handover.take_over("BTCUSDT", spec, None, seconds=0.2)
     assert handover.take_over("BTCUSDT", spec, None, seconds=0.2) is False

@@ -135,7 +135,7 @@ def test_fault_29_a_terminal_decides_for_a_run_that_goes_on(quick, counts, flag,
     assert "theirs: nothing open" in said.out
     assert "--keep-ours or --take-theirs" in said.err
     assert main(["resolve", run.id, flag]) == 0
-    assert "asked the process that has the run" in capsys.readouterr().out
+    assert "sent to the process that has the run" in capsys.readouterr().out
     until(lambda: run.saved and not run.undecided, "the decision")
     until(lambda: (asked() >= THEIRS) == theirs, "the state")
     assert main(["resolve", run.id]) == 1

@@ -218,7 +218,7 @@ def test_fault_17_a_state_folder_that_is_deleted_is_made_again_and_the_log_says_
     world = world_of(once(3), flat(20))
     action = Action(minute(5) + 30_000, lambda process: world.disk.remove(world.home.state))
     assert world.live(until(8), [action])
-    assert "had gone or was damaged; it was written anew from memory" in caplog.text
+    assert "was missing or damaged; it was written again from memory" in caplog.text
     checkpoint = world.checkpoint(world.wanted[0])
     assert (checkpoint.state.cursor, checkpoint.state.opened_at) == (minute(8), minute(3))
 

@@ -1,4 +1,4 @@
-"""Clocks wait for an event or a time, and whoever cancels a waiting task has it cancelled."""
+"""Clocks wait for an event or a time, and a waiting task that is cancelled ends."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def test_a_disk_that_is_full_for_the_record_ends_no_tick(monkeypatch, caplog):
         patch.setattr(Recording, "append", full)
         assert process.live(minute(260) + 5_000)
     assert record_of(process.runs[0]).committed.cursor == minute(260)
-    assert sum("tn.parity will miss a part of it" in line for line in caplog.messages) == 1
+    assert sum("the recording for tn.parity has a gap" in line for line in caplog.messages) == 1
     with pytest.raises(UsageError, match="there is no record of the candles it saw"):
         tn.parity(process.runs[0], exchange=exchange_of(ROWS))
 

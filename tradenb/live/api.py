@@ -133,7 +133,7 @@ def run(
     UsageError
         At once, when an argument cannot work.
     StateConflict
-        In the loop, when somebody else wrote the state of the run. It is not released then:
+        In the loop, when another process wrote the state of the run. It is not released then:
         `keep_ours` or `take_theirs` of the run, or `tradenb resolve`, decides.
     StateError
         In the loop, when the run cannot begin or has failed because of its state.
@@ -192,7 +192,7 @@ def attach(home: str | Path | None = None, *, ended: bool = False) -> builtins.l
     """Return handles on the runs and rehearsals under a home that kernels and scripts hold.
 
     They are read from their files; stop, flatten, cancel and release go through control files, so
-    they work while the other kernel is busy. With `ended` also those that nobody holds now.
+    they work while the other kernel is busy. With `ended` also those that no process holds now.
     """
     from tradenb.live.attached_run import attached
 

@@ -110,11 +110,11 @@ class AttachedRun(ReportMethods):
         self._send("release")
 
     def keep_ours(self) -> None:
-        """Let the state of the run hold over one that somebody else wrote."""
+        """Keep the state of the run over one that another process wrote."""
         self._send("keep_ours")
 
     def take_theirs(self) -> None:
-        """Let the run go on from the state that somebody else wrote."""
+        """Let the run go on from the state that another process wrote."""
         self._send("take_theirs")
 
     def events(self, limit: int | None = None) -> pd.DataFrame:
@@ -132,7 +132,7 @@ class AttachedRun(ReportMethods):
         return Recording(self._disk, self._files.home.recording(self._files.key)).read()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nobody runs it, at most `timeout` seconds; tell whether that came."""
+        """Wait until no process runs it, at most `timeout` seconds; return whether that came."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while self.status == "running":
             if deadline is not None and time.monotonic() >= deadline:
@@ -166,7 +166,7 @@ class AttachedRun(ReportMethods):
 
 
 def attached(home: str | Path | None = None, *, ended: bool = False) -> list[AttachedRun]:
-    """Return the runs and rehearsals under a home that somebody holds now; or all there are."""
+    """Return the runs and rehearsals under a home that a process holds now; or all there are."""
     disk, place = DiskFilesystem(), find_home(home)
     runs = [
         AttachedRun(each, key)

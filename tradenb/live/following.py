@@ -21,9 +21,9 @@ class Following:
     """Yields opened, closed and cancelled of one run until it ends.
 
     Nothing begins before the first event is asked for. Leaving the loop leaves the run running,
-    unless the loop had started it: then it is released. A run whose state somebody else wrote
-    stands still: that is raised, and it is not released, so that it can still be decided which
-    state holds.
+    unless the loop had started it: then it is released. A run whose state another process
+    wrote pauses: that is raised, and it is not released, so that you can still decide which state
+    to keep.
 
     Parameters
     ----------
@@ -43,36 +43,36 @@ class Following:
         return f"<events of {symbol}:{strategy}, not begun: for event in tn.live.run(...)>"
 
     def __iter__(self) -> Iterator[Event]:
-        with _Ear(self._key, self._start) as ear:
-            while ear.goes_on():
+        with _Listener(self._key, self._start) as listener:
+            while listener.goes_on():
                 try:
-                    yield ear.events.get(timeout=_LOOK_EVERY_S)
+                    yield listener.events.get(timeout=_LOOK_EVERY_S)
                 except queue.Empty:
                     continue
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        with _Ear(self._key, self._start) as ear:
-            while ear.goes_on():
+        with _Listener(self._key, self._start) as listener:
+            while listener.goes_on():
                 try:
-                    yield ear.events.get_nowait()
+                    yield listener.events.get_nowait()
                 except queue.Empty:
                     await asyncio.sleep(_LOOK_EVERY_S)
 
 
-class _Ear:
+class _Listener:
     """One loop over the events of a run: hears them, and knows when no more will come."""
 
     def __init__(self, key: tuple[str, str], start: Callable[[], tuple[LiveRun, bool]]) -> None:
         self._key = key
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._subscription = bus.subscribe(self._hear, mode="live", kinds=YIELDED)
+        self._subscription = bus.subscribe(self._on_event, mode="live", kinds=YIELDED)
         try:
             self._run, self._owned = start()
         except BaseException:
             self._subscription.close()
             raise
 
-    def __enter__(self) -> _Ear:
+    def __enter__(self) -> _Listener:
         return self
 
     def __exit__(
@@ -91,7 +91,7 @@ class _Ear:
         Raises
         ------
         StateError
-            When the run has ended, or stands still, because of its state.
+            When the run has ended, or pauses, because of its state.
         """
         run = self._run
         ended = run.status != "running" or run.undecided
@@ -101,6 +101,6 @@ class _Ear:
             raise run.error
         return False
 
-    def _hear(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         if (event.symbol, event.strategy) == self._key:
             self.events.put(event)

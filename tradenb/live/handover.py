@@ -1,4 +1,4 @@
-"""Handing a run over from one process to another: nothing is opened or closed by it."""
+"""Handing a run over from one process to another, without opening or closing anything."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ HANDOVER_S: Final = 30.0
 def take_over(
     symbol: str, strategy: Any, home: str | Path | None, *, seconds: float = HANDOVER_S
 ) -> bool:
-    """Ask whoever runs a pair to release it, and wait until it is free.
+    """Ask the process that runs a pair to release it, and wait until it is free.
 
     Returns
     -------
     bool
-        Whether somebody ran it.
+        Whether a process ran it.
 
     Raises
     ------
     StateLocked
-        When it is not given back in time: its process stands still, or does not look at requests.
+        When it is not released in time: its process hangs, or does not read requests.
     """
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
     held = AttachedRun(find_home(home), Key(spec.name, canonical(symbol)))
@@ -40,7 +40,7 @@ def take_over(
         return False
     if not held.wait(seconds):
         raise StateLocked(
-            f"{held.id} was asked to release and has not in {seconds:g} s ({held!r}); end that "
-            "process, its position stays on disk"
+            f"{held.id} was not released within {seconds:g} s ({held!r}); end that process, its "
+            "position stays on disk"
         )
     return True

@@ -46,7 +46,7 @@ class LiveRun(ReportMethods):
         return status_card(with_last_error(status, self._record.storage.events))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """Return every form at once, for whoever shows it."""
+        """Return both forms at once; the front end chooses."""
         del include, exclude
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
@@ -119,15 +119,15 @@ class LiveRun(ReportMethods):
         self._record.release()
 
     def keep_ours(self) -> None:
-        """Let the state of this run hold over one that somebody else wrote, which is kept."""
+        """Keep the state of this run; the one that another process wrote is kept beside it."""
         self._decide("keep_ours")
 
     def take_theirs(self) -> None:
-        """Go on from the state that somebody else wrote; that of this run is kept beside it."""
+        """Go on from the state that another process wrote; that of this run is kept beside it."""
         self._decide("take_theirs")
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the run has ended, at most `timeout` seconds; tell whether it has.
+        """Wait until the run has ended, at most `timeout` seconds; return whether it has.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class LiveRun(ReportMethods):
             In an async callback or strategy, which would wait for itself.
         """
         if self._record.on_loop():
-            raise UsageError(f"wait() here would hold up {self.id} itself; leave it out")
+            raise UsageError(f"wait() would block the loop of {self.id} itself; remove it here")
         waited = 0.0
         while not self._record.ended.wait(_HEARTBEAT_S):
             waited += _HEARTBEAT_S
@@ -197,7 +197,7 @@ class LiveRun(ReportMethods):
             await asyncio.sleep(_HEARTBEAT_S)
 
 
-# A record has one handle as long as somebody holds it: the same run is the same object.
+# A record has one handle for as long as it is referenced: the same run is the same object.
 _handles: WeakValueDictionary[RunRecord, LiveRun] = WeakValueDictionary()
 
 

@@ -164,8 +164,8 @@ def _check_same(
     if other:
         what = " and ".join(other)
         raise AlreadyRunning(
-            f"{run.id} is being rehearsed in this process with {what}; run.stop() or "
-            "run.release() ends that"
+            f"{run.id} is being rehearsed in this process with {what}; end that with run.stop() or "
+            "run.release() first"
         )
 
 

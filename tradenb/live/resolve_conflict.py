@@ -1,4 +1,4 @@
-"""Two states of one run, and the user's word which of them holds: `tradenb resolve`."""
+"""Two states of one run, and the user's choice between them: `tradenb resolve`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tradenb.store.paths import Home, Key
 
 
 class Conflict(NamedTuple):
-    """What a run had when somebody else wrote its document, and what is there now.
+    """What a run had when another process wrote its document, and what is there now.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ def resolve(home: Home, conflict: Conflict, decision: Decision) -> str:
     disk, key, document = DiskFilesystem(), conflict.key, home.document(conflict.key)
     if is_locked(disk, home.lock(key)):
         send(disk, home, key, decision, wall=time.time_ns() // 1_000_000)
-        return "asked the process that has the run; it goes on from there within seconds"
+        return "sent to the process that has the run; it goes on within seconds"
     lock = FileLock(disk, home.lock(key), what=key.id)
     with lock:
         store = DocumentStore(disk, document, guard=lock.assure)
@@ -88,4 +88,4 @@ def resolve(home: Home, conflict: Conflict, decision: Decision) -> str:
             store.accept(conflict.file)
         else:
             store.take_theirs()
-    return "done; the next start goes on from it, and the other state is kept beside it"
+    return "done; the next start uses it, and the other state is kept beside it"

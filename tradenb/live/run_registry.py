@@ -102,8 +102,8 @@ class RunRegistry:
                 if (run.symbol, run.strategy) == (name, spec):
                     return run
         raise UsageError(
-            f"no live run {name}:{spec} in this process; there are {sorted(known) or 'none'}. "
-            "tn.live.attach() finds those of other processes"
+            f"no live run {name}:{spec} in this process; it has {sorted(known) or 'none'}. "
+            "tn.live.attach() finds the runs of other processes"
         )
 
     def is_running(self, symbol: str, strategy: object) -> bool:
@@ -156,7 +156,7 @@ def live_source(given: object) -> LiveSource:
 def _wait_for_end(run: LiveRun) -> None:
     """Wait for the last commit of a run that was left or stopped, so that it can begin again."""
     if not run.wait(END_S):
-        raise AlreadyRunning(f"{run.id} has not ended {END_S:g} s after it was told to; try again")
+        raise AlreadyRunning(f"{run.id} is still ending after {END_S:g} s; try again")
 
 
 def _check_same(run: RunRecord, source: LiveSource, rules: Rules, home: Path | None) -> None:
@@ -171,7 +171,7 @@ def _check_same(run: RunRecord, source: LiveSource, rules: Rules, home: Path | N
         differences.append(f"another home (runs under {run.storage.home})")
     if differences:
         raise AlreadyRunning(
-            f"{run.id} runs already with {' and '.join(differences)}; stop or release it first"
+            f"{run.id} already runs with {' and '.join(differences)}; stop or release it first"
         )
 
 

@@ -1,4 +1,4 @@
-"""All runs of this process, live and rehearsed, for who must wait for them or leave them."""
+"""All runs of this process, live and rehearsed, for code that waits for them or releases them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def start_run(supervisor: Supervisor, run: RunRecord) -> None:
 
 
 def active_runs() -> list[RunRecord]:
-    """Return the runs that were started in this process and are still known to somebody."""
+    """Return the runs that were started in this process and are still referenced."""
     return sorted(_runs, key=lambda run: run.id)
 
 

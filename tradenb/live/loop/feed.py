@@ -54,7 +54,7 @@ class Feed:
         self._clock = clock
         self._workers = workers
         self._lock = asyncio.Lock()
-        self._oldest = 0  # from where on it was asked for; a source may have less
+        self._oldest = 0  # how far back was requested; a source may have less
         self._left: list[Callable[[], bool]] = []
         self.history: History | None = None
         self.intake = Intake()
@@ -129,9 +129,9 @@ class Feed:
             raise CandleError(f"{self._symbol}: no candle before {iso(closed)}", code="range")
         if len(known) and known.start > since:
             raise CandleError(
-                f"{self._symbol}: the run has seen candles up to {iso(since)}, and "
-                f"{self._source.name} has none before {iso(known.start)} any more; fetch them from "
-                "elsewhere, or stop this run and begin anew",
+                f"{self._symbol}: the run goes on after {iso(since)}, but the oldest candle of "
+                f"{self._source.name} is at {iso(known.start)}; use an exchange that has the rest, "
+                "or stop this run and start again",
                 code="range",
             )
         return known
@@ -156,7 +156,7 @@ class Feed:
     async def _rows(self, since: int) -> Rows:
         self._left = [busy for busy in self._left if busy()]
         if len(self._left) >= MOST_LEFT:  # each of them has a thread
-            words = f"{self._source.name} has not come back from {MOST_LEFT} earlier requests"
+            words = f"{self._source.name} has not answered {MOST_LEFT} earlier requests"
             raise ExchangeError(words, retryable=True)
         recent: Callable[..., Any] = self._source.recent
         try:
@@ -169,7 +169,7 @@ class Feed:
         except Exception as error:
             if isinstance(error, StrategyTimeout) and error.busy is not None:
                 self._left.append(error.busy)
-            words = f"{self._source.name} gave no candles of {self._symbol}: {error!r}"
+            words = f"{self._source.name}: no candles of {self._symbol} ({error!r})"
             raise ExchangeError(words, retryable=True) from error
         return rows  # type: ignore[no-any-return]
 

@@ -91,7 +91,7 @@ def _first_of_history(run: RunRecord, history: History) -> int:
     first, known = history.candles.start, run.history_start
     if run.spec.counts_from_start and first > known:
         log.warning(
-            "%s: candles begin at %s now, its indicators began at %s; their last bits may change",
+            "%s: candles now begin at %s, its indicators began at %s; their last digits may change",
             run.id,
             iso(first),
             iso(known),
@@ -100,9 +100,9 @@ def _first_of_history(run: RunRecord, history: History) -> int:
 
 
 def _last_published(checkpoint: Checkpoint) -> int:
-    """Return the number of the last event that subscribers were told for certain.
+    """Return the number of the last event that subscribers have got for certain.
 
-    What is in the outbox may or may not have been told before the process ended; the journal has
-    it by now, and it is told again: at least once, never lost.
+    What is in the outbox may have been published before the process ended, or not; the journal has
+    it by now, and it is published again: at least once, never lost.
     """
     return checkpoint.outbox[0].seq - 1 if checkpoint.outbox else checkpoint.last_seq

@@ -77,7 +77,7 @@ class Notifier:
         await self.publish([self._event(run, error)])
 
     def alarm(self, run: RunRecord, error: Exception) -> None:
-        """Say what went wrong without the loop, which may stand still; from any thread."""
+        """Report an error without the loop, which may be blocked; from any thread."""
         run.error = error
         log.error("%s: %s", run.id, error, extra=_TOLD)
         event = self._event(run, error)
@@ -96,7 +96,7 @@ class Notifier:
         return event_of(run, at, "error", note=note)._replace(mode="live", wall=now)
 
     async def _call(self, subscription: Subscription, what: Any) -> None:
-        """Tell one subscriber; one that hangs is not told again until it has come back."""
+        """Call one subscriber; one that hangs is not called again until it has returned."""
         busy = self._left.get(subscription)
         if busy is not None and busy():
             return
@@ -111,7 +111,7 @@ class Notifier:
         except StrategyTimeout as error:
             if error.busy is not None:
                 self._left[subscription] = error.busy
-            log.warning("a subscriber %s; it is told nothing until it returns", error)
+            log.warning("a subscriber %s; it gets nothing more until it returns", error)
         except Exception:
             log.exception("a subscriber failed on %s", what)
         finally:

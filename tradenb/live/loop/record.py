@@ -68,7 +68,7 @@ class RunRecord:
         self.next_at = 0
         self.last_tick_s = 0.0
         self.measured_at: int | None = None
-        # What it is asked for.
+        # What the user wants of it.
         self.commands: deque[Command] = deque()
         self.uncommitted: list[Command] = []
         self.tick_now = False
@@ -113,7 +113,7 @@ class RunRecord:
 
     @property
     def ending(self) -> bool:
-        """Whether it is about to end: left, or told to stop with nothing to follow."""
+        """Whether it is about to end: released, or stopped with nothing to follow."""
         if self.status != "running" or self.releasing:
             return True
         state = None if self.instance is None else self.instance.state
@@ -123,7 +123,7 @@ class RunRecord:
         return state.done or ((stops or state.stopping) and state.signal is None)
 
     def set_status(self, status: Status) -> None:
-        """Change the status, and let those know who wait for the end."""
+        """Change the status, and wake those who wait for the end."""
         self.status = status
         if status == "running":
             self.ended.clear()
@@ -161,7 +161,7 @@ class RunRecord:
 
 
 def _unknown_symbol(symbol: str) -> Any:
-    raise UsageError(f"{symbol} is not followed by this run")
+    raise UsageError(f"this run has no candles of {symbol}")
 
 
 def _nowhere() -> bool:

@@ -43,7 +43,7 @@ class Scheduler:
     end : int, optional
         Close time after which nothing comes any more, ms UTC; the loop ends when all runs have.
     poll_s : float
-        How often it is looked whether another process asks for something.
+        How often to look for requests of other processes.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Scheduler:
             tasks.append(asyncio.create_task(self._report_death(died), name="death"))
         try:
             while True:
-                # Cleared before it is looked: whoever wakes from here on is seen by the wait.
+                # Cleared before looking: a wake-up that comes from here on is seen by the wait.
                 self._woken.clear()
                 self._release_ended()
                 if not self._runs and (self._closing.is_set() or self._end is not None):
@@ -101,7 +101,7 @@ class Scheduler:
             await self._notifier.report_error(run, error)
 
     async def _poll_requests(self) -> None:
-        """Look again and again whether another process asks for something, and let the run tick."""
+        """Look regularly for requests of other processes; a run that has one ticks at once."""
         while True:
             await asyncio.sleep(self._poll_s)
             for run in [*self._runs]:
@@ -161,11 +161,11 @@ class Scheduler:
                 self._busy[run.id] = asyncio.create_task(self._release(run, done=done))
 
     async def _release(self, run: RunRecord, *, done: bool) -> None:
-        """Bring the files of a run in order, and give its lock back."""
+        """Write the views of a run, and release its lock."""
         try:
             await self._workers.call(run.storage.close, seconds=None)
         except Exception:
-            log.exception("%s: its files could not be brought in order", run.id)
+            log.exception("%s: its files could not be closed", run.id)
         if run.feed is None:
             self._startup.forget(run)
         self._runs.remove(run)

@@ -39,11 +39,11 @@ class Supervisor:
         Close time after which nothing comes any more, for rehearsals, ms UTC; the loop ends when
         all its runs have.
     silent_s : float
-        When the watchdog speaks.
+        After how long without a tick the watchdog raises an alarm.
     pause_s : float
-        How long a loop that died rests the first time.
+        How long to wait before a loop that died starts again, the first time.
     poll_s : float
-        How often it is looked whether another process asks for something.
+        How often to look for requests of other processes.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
-"""The watchdog: says so when no tick of a run has finished for minutes.
+"""The watchdog: raises an alarm when no tick of a run has finished for minutes.
 
-On a thread of its own, because what it looks for may stand in the way of the loop itself: a call
-that blocks it, or a thread that died.
+It has a thread of its own, because the loop itself may be what is blocked or dead.
 """
 
 from __future__ import annotations
@@ -72,6 +71,6 @@ class Watchdog:
 
 def _words(silent: float) -> str:
     return (
-        f"no tick has finished for {silent:.0f} s: something blocks the loop or its thread; exits "
-        "are not being watched. Close or restart this process; the run resumes where it was"
+        f"no tick has finished for {silent:.0f} s: the loop or its thread is blocked, and exits "
+        "are not watched. Close or restart this process; the run resumes where it was"
     )

@@ -1,4 +1,4 @@
-"""Daemon threads of our own for whatever may block: strategies, callbacks, disks.
+"""Daemon threads of our own for what may block: strategies, callbacks, disks.
 
 Not a ThreadPoolExecutor: its threads are joined when the interpreter exits, for ever if one hangs.
 A call that takes too long is left behind on its thread, and another thread takes its place.
@@ -116,13 +116,13 @@ async def _within(
         return future.result()
     late = StrategyTimeout(f"took longer than {seconds:g} s and was left behind")
     late.busy = busy
-    future.add_done_callback(_unheard)
+    future.add_done_callback(_ignored)
     if isinstance(future, asyncio.Task):
         future.cancel()
     raise late
 
 
-def _unheard(future: asyncio.Future[Any]) -> None:
+def _ignored(future: asyncio.Future[Any]) -> None:
     """Take what a call that was left behind raised, so that asyncio does not complain of it."""
     if not future.cancelled():
         future.exception()

@@ -106,7 +106,7 @@ class DiskStorage:
 
     @property
     def unkept(self) -> Generation | None:
-        """What the run had when somebody else wrote its document, while that is in no file."""
+        """What the run had when another process wrote its document, while that is in no file."""
         return self._document.unkept
 
     def books(
@@ -142,13 +142,13 @@ class DiskStorage:
         body = self._body_of(checkpoint)
         committed = self._document.commit(body)
         if committed.renewed:
-            words = "%s had gone or was damaged; it was written anew from memory"
+            words = "%s was missing or damaged; it was written again from memory"
             log.error(words, self._document.path)
         self._body = body
         return committed.synced
 
     def decision(self) -> Decision | None:
-        """Return what was decided from outside about a document that somebody else wrote."""
+        """Return what was decided from outside about a document that another process wrote."""
         with contextlib.suppress(OSError):  # there may be room again
             self._document.keep_aside()
         found = control.receive(self._filesystem, self._requests, self._key).waiting
@@ -157,14 +157,14 @@ class DiskStorage:
         return cast(Decision, decisions[-1].request.kind) if decisions else None
 
     def keep_ours(self) -> None:
-        """Let the next commit replace what somebody else wrote, which is kept."""
+        """Let the next commit replace what another process wrote, which is kept."""
         other = self._document.keep_ours()
-        log.warning("%s: ours holds; the other state is kept as %s", self._document.path, other)
+        log.warning("%s: kept our state; the other one is saved as %s", self._document.path, other)
 
     def take_theirs(self) -> Checkpoint | None:
-        """Load what somebody else wrote, as `open` does."""
+        """Load what another process wrote, as `open` does."""
         found = self._document.take_theirs()
-        log.warning("%s: theirs holds; ours is kept beside it", self._document.path)
+        log.warning("%s: took the other state; ours is saved beside it", self._document.path)
         return self._begun_with(found)
 
     def append(self, events: Sequence[Event]) -> None:
@@ -194,7 +194,7 @@ class DiskStorage:
             log.warning("%s", error)
 
     def poll(self) -> Requests:
-        """Return what is asked for from outside, in order.
+        """Return the requests of other processes, in order.
 
         Raises
         ------
@@ -207,17 +207,17 @@ class DiskStorage:
         except OSError as error:
             # An entry that the user has cancelled must not be made: the tick is tried again.
             what = f"the requests to {self._key.symbol}:{self._key.strategy} cannot be read"
-            raise StateError(f"{what}: {error.strerror or error}; mend the disk") from error
+            raise StateError(f"{what} ({error.strerror or error}); repair the disk") from error
         # Those that were taken but are not on disk yet keep their file: it is all there is.
         on_disk = self._body.get("taken", [])
         old = [item for item in received.waiting if item.request.id in on_disk]
         with contextlib.suppress(OSError):
             control.remove(self._filesystem, old)
         for path, words in received.refused:
-            log.warning("%s is no request: %s", path, words)
+            log.warning("%s is not a valid request: %s", path, words)
         pointless = [item for item in received.waiting if item.request.kind in control.DECISIONS]
         if pointless:
-            log.warning("%s: there is nothing to decide", self._document.path)
+            log.warning("%s has no conflict to decide", self._document.path)
         with contextlib.suppress(OSError):
             control.remove(self._filesystem, pointless)
         known = {*self._taken, *(item.request.id for item in pointless)}
@@ -237,7 +237,7 @@ class DiskStorage:
             return self._journal.last_seq()
         except OSError as error:
             words = f"{self._journal.path} cannot be read ({error.strerror or error})"
-            raise StateError(f"{words}; mend the disk and start again") from error
+            raise StateError(f"{words}; repair the disk and start again") from error
 
     def start_over(self) -> None:
         """Set the journal aside: what happens from now on is another story."""
@@ -272,7 +272,7 @@ class DiskStorage:
         self._lock.release()
 
     def _acquire(self) -> None:
-        """Take the lock; who only looks whether it is held has it for a moment."""
+        """Take the lock; a process that only checks it holds it for a moment."""
         for _ in range(_LOCK_TRIES):
             with contextlib.suppress(StateLocked):
                 return self._lock.acquire()

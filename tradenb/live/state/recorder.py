@@ -46,23 +46,23 @@ class Recorder:
         self._spec = spec
         self._exchange = exchange
         self._rules = rules
-        self._heard: list[object] = []
+        self._noted: list[object] = []
         self._first: int | None = None
         self._until = 0
         self._unsynced = 0
         self._failed = False
 
     def note_commands(self, commands: Iterable[Command]) -> None:
-        """Hear what the run was asked for."""
-        self._heard += [{"command": asdict(command)} for command in commands]
+        """Note what the run was asked to do."""
+        self._noted += [{"command": asdict(command)} for command in commands]
 
     def note_skipped(self, instance: Instance, fresh_from: int, newest: int) -> None:
-        """Hear from when on asks are made in this tick, as of `newest` at the latest."""
+        """Note which calls of the strategy this tick leaves out, as of `newest` at the latest."""
         first = instance.state.cursor + MINUTE
         last = newest if instance.halted else floor_to(fresh_from - 1)
         if ceil_to(first, instance.state.every) <= last:
             why = "halted" if instance.halted else "late"
-            self._heard.append({"left_out": [first, last], "why": why})
+            self._noted.append({"left_out": [first, last], "why": why})
 
     def write(self, seen: Candles, checkpoint: Checkpoint, since: int) -> None:
         """Write down what a run was given up to the cursor that is committed next.
@@ -81,7 +81,7 @@ class Recorder:
             began = candles.start != self._first
             lines = [*self._beginning(checkpoint, candles, since)] if began else []
             fresh = candles.between(since if began else self._until, candles.end)
-            lines += [*self._heard, *_rows(fresh)]
+            lines += [*self._noted, *_rows(fresh)]
             if lines:
                 sync = bool(checkpoint.outbox) or self._unsynced + len(lines) >= _UNSYNCED
                 self._storage.append_recording(lines, sync=sync)
@@ -89,10 +89,10 @@ class Recorder:
         except (OSError, StateError) as error:
             if not self._failed:
                 what = f"{checkpoint.state.symbol}:{self._spec.name}"
-                log.warning("%s: tn.parity will miss a part of it: %s", what, error)
+                log.warning("%s: the recording for tn.parity has a gap: %s", what, error)
             self._failed = True
         else:
-            self._heard, self._failed = [], False
+            self._noted, self._failed = [], False
             self._first, self._until = candles.start, candles.end
 
     def _beginning(self, checkpoint: Checkpoint, candles: Candles, since: int) -> Iterable[object]:

@@ -43,7 +43,7 @@ class PeerCache:
         return self._documents.read(filesystem, path)
 
     def peer(self, path: Path, generation: Generation) -> Peer:
-        """Return who takes part in the books by a document."""
+        """Return the peer that a document describes."""
         known = self._peers.get(path)
         if known is None or known[0] is not generation:
             known = self._peers[path] = generation, _peer(generation)
@@ -92,7 +92,7 @@ class SharedBooks:
         self._times_left = 0
 
     def lock(self) -> list[Peer]:
-        """Lock the rules, unless they are, and read who else takes part in their books.
+        """Lock the rules, unless they are, and read what other runs hold.
 
         Returns
         -------
@@ -116,13 +116,13 @@ class SharedBooks:
             found += map(_peer, self._unkept)
             with self._guard:
                 if times_left != self._times_left:
-                    raise StateError("the risk rules were given up while their books were read")
+                    raise StateError("the risk rules were unlocked while their books were read")
                 if not locked:
                     self._locks = locks.pop_all()
         return sorted(found, key=lambda item: item.place)
 
     def unlock(self) -> None:
-        """Unlock the rules, also for who is still on the way in; leaving twice is leaving once."""
+        """Unlock the rules, also during a call of `lock`; unlocking twice is harmless."""
         with self._guard:
             locks, self._locks = self._locks, None
             self._times_left += 1
@@ -152,8 +152,8 @@ class SharedBooks:
             keys = [key for key in self._home.keys(self._filesystem) if key not in self._own]
         except OSError as error:
             raise StateError(
-                f"{self._home.state} cannot be read ({error.strerror or error}); it is not known "
-                "what other runs hold"
+                f"{self._home.state} cannot be read ({error.strerror or error}), so it is unknown "
+                "what other runs hold; repair the disk"
             ) from error
         for key in keys:
             path = self._home.document(key)
@@ -173,7 +173,8 @@ class SharedBooks:
         for file in files:
             reading = read_one(self._filesystem, file, of=path, migrations=MIGRATIONS)
             if reading.generation is None:
-                raise StateError(f"{file} cannot be read; it is not known what its run holds")
+                words = f"{file} cannot be read, so it is unknown what its run holds"
+                raise StateError(f"{words}; see `tradenb doctor`")
             found.append((file, reading.generation))
         return found
 

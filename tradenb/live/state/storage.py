@@ -31,7 +31,7 @@ class Checkpoint(NamedTuple):
     place : int
         Its place among the runs that it shares risk rules with.
     price : float or None
-        Market price at the cursor, for those who look on.
+        Market price at the cursor, for the views.
     """
 
     state: State
@@ -60,7 +60,7 @@ class Request(NamedTuple):
 
 
 class Requests(NamedTuple):
-    """What is asked for from outside.
+    """The requests of other processes.
 
     Attributes
     ----------
@@ -75,14 +75,14 @@ class Requests(NamedTuple):
 
 
 Decision = Literal["keep_ours", "take_theirs"]
-"""Which state holds when somebody else wrote the document of a run."""
+"""Which state to keep when another process wrote the document of a run."""
 
 
 class Books(Protocol):
     """The risk books of a group, as far as they are on disk."""
 
     def lock(self) -> list[Peer]:
-        """Lock the rules, unless they are, and read who else takes part in their books."""
+        """Lock the rules, unless they are, and read what other runs hold."""
 
     def unlock(self) -> None:
         """Unlock the rules."""
@@ -108,7 +108,7 @@ class Storage(Protocol):
 
     @property
     def unkept(self) -> Generation | None:
-        """What the run had when somebody else wrote its document, while that is in no file."""
+        """What the run had when another process wrote its document, while that is in no file."""
 
     def books(
         self,
@@ -140,16 +140,16 @@ class Storage(Protocol):
         """
 
     def decision(self) -> Decision | None:
-        """Return what was decided from outside about a document that somebody else wrote.
+        """Return what was decided from outside about a document that another process wrote.
 
         What the run had is written beside it meanwhile, if it could not be before.
         """
 
     def keep_ours(self) -> None:
-        """Let the next commit replace what somebody else wrote, which is kept."""
+        """Let the next commit replace what another process wrote, which is kept."""
 
     def take_theirs(self) -> Checkpoint | None:
-        """Load what somebody else wrote, as `open` does."""
+        """Load what another process wrote, as `open` does."""
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events to the journal; those it has already are passed over."""
@@ -164,7 +164,7 @@ class Storage(Protocol):
         """Write the views of the last commit."""
 
     def poll(self) -> Requests:
-        """Return what is asked for from outside, in order.
+        """Return the requests of other processes, in order.
 
         Raises
         ------
