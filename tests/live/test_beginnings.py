@@ -286,7 +286,7 @@ def test_a_rehearsal_that_goes_on_is_returned_and_another_is_refused_in_words(tm
     run = tn.live.rehearse("BTCUSDT", **settings)
     try:
         assert tn.live.rehearse("BTCUSDT", **settings | {"speed": 600}) is run
-        with pytest.raises(tn.AlreadyRunning, match=r"another exchange; run\.stop\(\) or"):
+        with pytest.raises(tn.AlreadyRunning, match=r"another exchange; end that with run"):
             tn.live.rehearse("BTCUSDT", **settings | {"exchange": exchange(flat(600))})
         until(lambda: record_of(run).committed, "a commit")
         (row,) = tn.live.list(tmp_path).to_dict("records")

@@ -80,7 +80,7 @@ class Life:
 
     def __exit__(self, *reason):
         for run in self.runs:
-            run.leave()
+            run.release()
         self.server.close()
 
     def live(self, end, *, symbols=("BTCUSDT",), on_tick=None):
