@@ -133,7 +133,7 @@ def run(
     UsageError
         At once, when an argument cannot work.
     StateConflict
-        In the loop, when another process wrote the state of the run. It is not released then:
+        In the loop, when another program wrote the state of the run. It is not released then:
         `keep_ours` or `take_theirs` of the run, or `tradenb resolve`, decides.
     StateError
         In the loop, when the run cannot begin or has failed because of its state.

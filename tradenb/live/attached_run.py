@@ -110,11 +110,11 @@ class AttachedRun(ReportMethods):
         self._send("release")
 
     def keep_ours(self) -> None:
-        """Keep the state of the run over one that another process wrote."""
+        """Keep the state of the run over one that another program wrote."""
         self._send("keep_ours")
 
     def take_theirs(self) -> None:
-        """Let the run go on from the state that another process wrote."""
+        """Let the run go on from the state that another program wrote."""
         self._send("take_theirs")
 
     def events(self, limit: int | None = None) -> pd.DataFrame:

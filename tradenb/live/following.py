@@ -21,7 +21,7 @@ class Following:
     """Yields opened, closed and cancelled of one run until it ends.
 
     Nothing begins before the first event is asked for. Leaving the loop leaves the run running,
-    unless the loop had started it: then it is released. A run whose state another process
+    unless the loop had started it: then it is released. A run whose state another program
     wrote pauses: that is raised, and it is not released, so that you can still decide which state
     to keep.
 

@@ -77,7 +77,7 @@ class LiveRun(ReportMethods):
 
     @property
     def undecided(self) -> bool:
-        """Whether another process wrote its document: `keep_ours` or `take_theirs` decides."""
+        """Whether another program wrote its document: `keep_ours` or `take_theirs` decides."""
         return self._record.undecided
 
     @property
@@ -119,11 +119,11 @@ class LiveRun(ReportMethods):
         self._record.release()
 
     def keep_ours(self) -> None:
-        """Keep the state of this run; the one that another process wrote is kept beside it."""
+        """Keep the state of this run; the one that another program wrote is kept beside it."""
         self._decide("keep_ours")
 
     def take_theirs(self) -> None:
-        """Go on from the state that another process wrote; that of this run is kept beside it."""
+        """Go on from the state that another program wrote; that of this run is kept beside it."""
         self._decide("take_theirs")
 
     def wait(self, timeout: float | None = None) -> bool:

@@ -24,7 +24,7 @@ from tradenb.store.paths import Home, Key
 
 
 class Conflict(NamedTuple):
-    """What a run had when another process wrote its document, and what is there now.
+    """What a run had when another program wrote its document, and what is there now.
 
     Attributes
     ----------

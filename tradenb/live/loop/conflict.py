@@ -1,4 +1,4 @@
-"""A document that another process wrote: its run pauses until the user says which one holds.
+"""A document that another program wrote: its run pauses until the user says which one holds.
 
 It makes no ticks meanwhile, for nothing of them could be saved; the other runs of its group go on.
 """

@@ -106,7 +106,7 @@ class DiskStorage:
 
     @property
     def unkept(self) -> Generation | None:
-        """What the run had when another process wrote its document, while that is in no file."""
+        """What the run had when another program wrote its document, while that is in no file."""
         return self._document.unkept
 
     def books(
@@ -148,7 +148,7 @@ class DiskStorage:
         return committed.synced
 
     def decision(self) -> Decision | None:
-        """Return what was decided from outside about a document that another process wrote."""
+        """Return what was decided from outside about a document that another program wrote."""
         with contextlib.suppress(OSError):  # there may be room again
             self._document.keep_aside()
         found = control.receive(self._filesystem, self._requests, self._key).waiting
@@ -157,12 +157,12 @@ class DiskStorage:
         return cast(Decision, decisions[-1].request.kind) if decisions else None
 
     def keep_ours(self) -> None:
-        """Let the next commit replace what another process wrote, which is kept."""
+        """Let the next commit replace what another program wrote, which is kept."""
         other = self._document.keep_ours()
         log.warning("%s: kept our state; the other one is saved as %s", self._document.path, other)
 
     def take_theirs(self) -> Checkpoint | None:
-        """Load what another process wrote, as `open` does."""
+        """Load what another program wrote, as `open` does."""
         found = self._document.take_theirs()
         log.warning("%s: took the other state; ours is saved beside it", self._document.path)
         return self._begun_with(found)

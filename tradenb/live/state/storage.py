@@ -75,7 +75,7 @@ class Requests(NamedTuple):
 
 
 Decision = Literal["keep_ours", "take_theirs"]
-"""Which state to keep when another process wrote the document of a run."""
+"""Which state to keep when another program wrote the document of a run."""
 
 
 class Books(Protocol):
@@ -108,7 +108,7 @@ class Storage(Protocol):
 
     @property
     def unkept(self) -> Generation | None:
-        """What the run had when another process wrote its document, while that is in no file."""
+        """What the run had when another program wrote its document, while that is in no file."""
 
     def books(
         self,
@@ -140,16 +140,16 @@ class Storage(Protocol):
         """
 
     def decision(self) -> Decision | None:
-        """Return what was decided from outside about a document that another process wrote.
+        """Return what was decided from outside about a document that another program wrote.
 
         What the run had is written beside it meanwhile, if it could not be before.
         """
 
     def keep_ours(self) -> None:
-        """Let the next commit replace what another process wrote, which is kept."""
+        """Let the next commit replace what another program wrote, which is kept."""
 
     def take_theirs(self) -> Checkpoint | None:
-        """Load what another process wrote, as `open` does."""
+        """Load what another program wrote, as `open` does."""
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events to the journal; those it has already are passed over."""
