@@ -31,10 +31,8 @@ class Performance(NamedTuple):
         The same of the one before it.
     metric_type : {"live_tick", "backtest_signal", "backtest_block", "backtest_total"}
         One tick of the live loop, one call of a strategy, one block of candles, or the whole run.
-    duration_ms : float
     strategy, exchange, symbol : str
         Names, comma-separated where there are several.
-    backtest : bool
     """
 
     timestamp: int
@@ -126,7 +124,6 @@ class Bus:
 
         Parameters
         ----------
-        event : Event
         mode : str, optional
             Default that of the event; a rehearsal's events are those of a live run.
         """

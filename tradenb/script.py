@@ -47,9 +47,6 @@ def run_script(
     ----------
     symbols : str or several
         Every strategy runs on every symbol.
-    strategy : StrategySpec or a list of them
-    exchange : exchange
-    rules : Rules, optional
     home : str, optional
         Folder of the state, unless `--home` or `TRADENB_HOME` gives another.
     arguments : sequence of str, optional

@@ -39,7 +39,6 @@ def load_period(
 
     Parameters
     ----------
-    plan : Plan
     history_ms : int, optional
         How much is wanted before the start; default what the strategies want.
     loaded : callable, optional
@@ -89,8 +88,6 @@ def assemble(
 
     Parameters
     ----------
-    plan : Plan
-    period : LoadedPeriod
     histories : Histories
         What strategies may look at.
     windowed : bool, default False
@@ -130,7 +127,6 @@ def prepare(instances: Sequence[Instance], ends: Mapping[str, int]) -> Pump:
 
     Parameters
     ----------
-    instances : sequence of Instance
     ends : dict of str to int
         The last close time that counts, by symbol, ms UTC.
     """

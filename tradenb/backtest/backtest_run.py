@@ -25,7 +25,6 @@ class BacktestRun:
 
     Attributes
     ----------
-    plan : Plan
     stage : {"loading", "running", "done"}
     loaded : float
         How many symbols are loaded.
@@ -37,7 +36,6 @@ class BacktestRun:
         Empty if `fast` has the trades.
     fast : FastVectorised or None
         The trades of the fast way; its events are made when somebody looks at them.
-    elapsed_s : float
     """
 
     def __init__(self, plan: Plan, bus: Bus) -> None:

@@ -22,7 +22,6 @@ class Driver:
 
     Parameters
     ----------
-    pump : Pump
     limit_s : float
         How long one call of a user's function may take, s.
 

@@ -36,7 +36,6 @@ class LoadedPeriod:
         What was repaired in them.
     spans : dict of str to Span
         What is consumed.
-    warnings : list of str
     """
 
     candles: dict[str, Candles] = field(default_factory=dict)

@@ -39,12 +39,8 @@ class Plan:
     ----------
     symbols : tuple of str
         Canonical, in the order given.
-    strategies : tuple of StrategySpec
-    source : CandleSource
     start, end : int or None
         Floored to the minute, ms UTC; None: all that the source has.
-    rules : Rules
-    orders : tuple of Order
     """
 
     symbols: tuple[str, ...]

@@ -17,13 +17,7 @@ _CHANNELS: Final[tuple[Channel, ...]] = ("events", "errors", "performance")
 
 
 class Publisher:
-    """Calls the subscribers of one backtest; those that hang are called no more.
-
-    Parameters
-    ----------
-    plan : Plan
-    bus : Bus
-    """
+    """Calls the subscribers of one backtest; those that hang are called no more."""
 
     def __init__(self, plan: Plan, bus: Bus) -> None:
         self._plan = plan

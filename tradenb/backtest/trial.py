@@ -103,7 +103,6 @@ def run_trial(plan: Plan, market: Market) -> dict[str, Any]:
     ----------
     plan : Plan
         Its source is the market.
-    market : Market
 
     Returns
     -------

@@ -32,7 +32,6 @@ def average_price(candles: Candles, index: int, count: int) -> float:
 
     Parameters
     ----------
-    candles : Candles
     index : int
         Row of the newest candle that counts.
     count : int
@@ -146,9 +145,6 @@ def first_exit(candles: Candles, signal: Signal, rules: Rules, start: int, stop:
 
     Parameters
     ----------
-    candles : Candles
-    signal : Signal
-    rules : Rules
     start, stop : int
         Rows looked at, `stop` exclusive.
 
@@ -237,7 +233,6 @@ def milestones(prices: Floats, signal: Signal, *, gained: int, lost: int) -> lis
     ----------
     prices : (n,) float64
         Market prices, oldest first.
-    signal : Signal
     gained, lost : int
         Highest levels that fired before, 0 to 100.
 

@@ -38,7 +38,6 @@ def trade_of(opened: Event | None, closed: Event) -> Trade | None:
     ----------
     opened : Event or None
         Of the same signal; where it is not known, the trade opens when it closes.
-    closed : Event
     """
     signal, exit, percent = closed.signal, closed.price, closed.pnl_percent
     if not isinstance(signal, Signal) or exit is None or percent is None:

@@ -60,10 +60,6 @@ def rehearse_day(result: Result, origin: Origin) -> RehearsalResult:
         Of the whole period.
     origin : Origin
         Where its candles came from.
-
-    Returns
-    -------
-    RehearsalResult
     """
     from tradenb import backtest
     from tradenb.demo import demo_strategy

@@ -22,10 +22,8 @@ class Call(NamedTuple):
     ----------
     function : callable
         Sync or async.
-    args : tuple
     what : str
         What it is, for messages: "strategy dip", "risk rule portfolio".
-    symbol : str
     asks : bool
         Whether a strategy is asked for a decision.
     """

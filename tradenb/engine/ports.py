@@ -39,7 +39,6 @@ class CandleRequest:
         How much before `start` is wanted as well, ms.
     rules : Rules
         `price_anomaly_factor`, `candle_retries`, `candle_retry_seconds`.
-    progress : callable or None
     """
 
     symbol: str

@@ -36,10 +36,6 @@ _COLUMN_OF: Final = {field: column for column, field in SIGNAL_COLUMNS.items()}
 def to_record(state: State) -> Record:
     """Return a state as a plain dict.
 
-    Parameters
-    ----------
-    state : State
-
     Returns
     -------
     dict

@@ -47,7 +47,6 @@ def translate_error(
 
     Parameters
     ----------
-    error : BaseException
     what : str
         What was requested, such as "binance: candles of BTCUSDT".
     headers : mapping

@@ -74,7 +74,6 @@ def fetch_range(
         Open time of the first candle wanted, and close time of the last; whole minutes, ms UTC.
     what : str
         What is fetched, for errors.
-    patience : Patience
     limit : int, default 1000
         Candles that are requested at once.
     progress : callable, optional

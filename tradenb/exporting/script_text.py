@@ -50,8 +50,6 @@ def script_text(found: Collection, job: Job, *, file: str, verified: str) -> str
 
     Parameters
     ----------
-    found : Collection
-    job : Job
     file : str
         Its name, for the examples in its docstring.
     verified : str

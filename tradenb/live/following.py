@@ -27,7 +27,6 @@ class Following:
 
     Parameters
     ----------
-    symbol, strategy : str
     start : callable
         Returns the run, and whether that started it.
     """

@@ -28,7 +28,6 @@ class Conflict(NamedTuple):
 
     Attributes
     ----------
-    key : Key
     file : Path
         Where `ours` is kept.
     ours, theirs : Generation or None

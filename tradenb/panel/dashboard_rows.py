@@ -138,7 +138,6 @@ def health_of(statuses: Sequence[RunStatus], rows: Sequence[Row], errors: int) -
 
     Parameters
     ----------
-    statuses : sequence of RunStatus
     rows : sequence of dict
         Of the same runs, see `row_of`.
     errors : int

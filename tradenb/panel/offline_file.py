@@ -25,13 +25,7 @@ _OLD_S: Final = 86_400.0
 
 
 class OfflineFile:
-    """The file of one dashboard.
-
-    Parameters
-    ----------
-    home : Home
-    id : str
-    """
+    """The file of one dashboard."""
 
     def __init__(self, home: Home, id: str) -> None:
         self.path = home.data / FOLDER / f"{id}.json"

@@ -56,7 +56,6 @@ class RefreshPace:
 
         Parameters
         ----------
-        now : float
         free : bool
             Whether the kernel can take an answer now; while a cell runs, it cannot.
         """

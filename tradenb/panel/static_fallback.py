@@ -76,7 +76,6 @@ def follow(id: str, folder: str, beside: str) -> str:
 
     Parameters
     ----------
-    id : str
     folder : str
         Folder of the home, under which the file is.
     beside : str

@@ -46,10 +46,8 @@ class WatchedRun(NamedTuple):
 
     Attributes
     ----------
-    status : RunStatus
     replica : Replica
         What its events came to.
-    location : Location
     candles : Candles or None
         The newest ones, for the picture; None where it runs in another process.
     """

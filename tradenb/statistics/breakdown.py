@@ -56,13 +56,8 @@ def grouped(trades: Sequence[Trade], by: Callable[[Trade], str]) -> list[Group]:
 
     Parameters
     ----------
-    trades : sequence of Trade
     by : callable
         Gives the name of a trade's group.
-
-    Returns
-    -------
-    list of Group
     """
     groups: dict[str, list[Trade]] = {}
     for trade in trades:

@@ -82,7 +82,6 @@ def thinned(values: Sequence[float], limit: int) -> list[int]:
 
     Parameters
     ----------
-    values : sequence of float
     limit : int
         Most points wanted, >= 4.
 

@@ -39,7 +39,6 @@ def formulas(
 
     Parameters
     ----------
-    columns : TradeColumns
     period : int
         Length of the run, ms.
     instances : int

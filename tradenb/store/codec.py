@@ -95,7 +95,6 @@ def parse(data: bytes, *, digits: int = _DIGITS) -> Any:
 
     Parameters
     ----------
-    data : bytes
     digits : int, default 20
         Longest whole number that is taken.
 

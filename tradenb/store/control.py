@@ -44,7 +44,6 @@ class Request(Plain):
         When it was given, ms UTC.
     kind : {"stop", "flatten", "cancel", "release", "keep_ours", "take_theirs"}
         The last two decide which state holds when another program wrote the document.
-    strategy, symbol : str
     signal_id, cancel_id : str or None
         Only for cancel: the signal meant (None is whatever is scheduled), and the words that come
         back in the note.
@@ -88,9 +87,6 @@ def send(
 
     Parameters
     ----------
-    filesystem : Filesystem
-    home : Home
-    key : Key
     kind : str
         See `Request`.
     wall : int
@@ -139,10 +135,8 @@ def receive(filesystem: Filesystem, folder: Path, key: Key, *, pid: int | None =
 
     Parameters
     ----------
-    filesystem : Filesystem
     folder : Path
         `Home.control(key)`.
-    key : Key
     pid : int, optional
         Goes into the names of files that are moved aside; default this process.
 

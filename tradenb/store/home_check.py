@@ -29,12 +29,10 @@ class Finding(NamedTuple):
 
     Attributes
     ----------
-    path : Path
     verdict : str
         "ok"; "damaged"; "newer" (written by a newer tradenb); "unreadable" (disk or rights);
         "kept" (moved aside earlier); "leftover" (of a writer that died); "stale" (a view that does
         not show its document); "unknown" (none of ours).
-    words : str
     """
 
     path: Path
@@ -44,11 +42,6 @@ class Finding(NamedTuple):
 
 def check_home(filesystem: Filesystem, home: Home) -> list[Finding]:
     """Check every file of a home; nothing is changed.
-
-    Parameters
-    ----------
-    filesystem : Filesystem
-    home : Home
 
     Returns
     -------

@@ -46,7 +46,6 @@ class FileLock:
 
     Parameters
     ----------
-    filesystem : Filesystem
     path : Path
         `Home.lock(key)` or `Home.risk_lock(rule)`.
     started : int
@@ -180,8 +179,6 @@ def risk_locks(
 
     Parameters
     ----------
-    filesystem : Filesystem
-    home : Home
     rules : iterable of str
         Names; each is locked once.
     timeout_seconds : float

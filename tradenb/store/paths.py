@@ -52,7 +52,6 @@ def encoded(name: str, sort: Sort) -> str:
 
     Parameters
     ----------
-    name : str
     sort : {"symbol", "strategy", "risk rule", "exchange"}
 
     Raises

@@ -21,9 +21,6 @@ def retire(filesystem: Filesystem, home: Home, key: Key, *, now: int) -> Path:
 
     Parameters
     ----------
-    filesystem : Filesystem
-    home : Home
-    key : Key
     now : int
         For the name of the folder, ms UTC.
 

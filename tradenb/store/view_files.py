@@ -53,8 +53,6 @@ def risk_view(home: Home, rule: str, generations: Iterable[Generation]) -> dict[
 
     Parameters
     ----------
-    home : Home
-    rule : str
     generations : iterable of Generation
         Of all runs under this home; those that do not name the rule are left out.
 

@@ -27,7 +27,6 @@ class CrashReport:
 
     Attributes
     ----------
-    strategy, symbol : str
     start, end : int
         The period, ms UTC.
     kills : int

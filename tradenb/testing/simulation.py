@@ -52,7 +52,6 @@ class SimulationResult(NamedTuple):
 
     Attributes
     ----------
-    seed : int
     problems : tuple of str
         Empty if all laws held.
     events, deaths, operations : int
@@ -80,8 +79,6 @@ class Simulation:
 
     Attributes
     ----------
-    world : World
-    specs : list of StrategySpec
     call_logs : dict of str to CallLog
         By strategy.
     requests : list of PlannedRequest

@@ -29,10 +29,6 @@ OpenRow: TypeAlias = tuple[str, str, str, str, float, float | None]
 def event_frame(events: Sequence[Event]) -> pandas.DataFrame:
     """Tabulate events, a row each, in the order given.
 
-    Parameters
-    ----------
-    events : sequence of Event
-
     Returns
     -------
     DataFrame
@@ -57,10 +53,6 @@ def event_frame(events: Sequence[Event]) -> pandas.DataFrame:
 
 def trade_frame(trades: Sequence[Trade]) -> pandas.DataFrame:
     """Tabulate trades, a row each, in the order given.
-
-    Parameters
-    ----------
-    trades : sequence of Trade
 
     Returns
     -------

@@ -23,7 +23,6 @@ class CandidateTable:
 
     Attributes
     ----------
-    table : Table
     start, stop : int
         Places at which it may be asked, `stop` exclusive.
     first_row, size : int

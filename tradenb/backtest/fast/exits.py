@@ -43,7 +43,6 @@ class Exits:
     ----------
     candles : Candles
         History and the candles of the run; a position that does not end in them stays open.
-    rules : Rules
     """
 
     def __init__(self, candles: Candles, rules: Rules) -> None:

@@ -76,16 +76,10 @@ def advance(state: State, candles: Candles, rules: Rules, until: int | None = No
 
     Parameters
     ----------
-    state : State
     candles : Candles
         Gap-free 1m candles: history, and at least those after the cursor that are to be looked at.
-    rules : Rules
     until : int, optional
         Close time of the last candle to look at, ms UTC; default all.
-
-    Returns
-    -------
-    Step
     """
     end = candles.end if until is None else min(until, candles.end)
     first = state.cursor + MINUTE
@@ -114,16 +108,11 @@ def answer(state: State, need: Need, reply: object, candles: Candles, rules: Rul
     ----------
     state : State
         As it was when the need arose.
-    need : NeedCandidate or NeedClearance
     reply : object
         To NeedCandidate the strategy's answer (None, a `Candidate`, a mapping; anything else is
         rejected), `WARM_UP` or `NOT_ASKED`; to NeedClearance None or a `Refusal`.
     candles, rules
         As for `advance`.
-
-    Returns
-    -------
-    Step
     """
     match need:
         case NeedCandidate():

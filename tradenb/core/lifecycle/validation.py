@@ -57,12 +57,10 @@ def check_reply(
     ----------
     reply : object
         A `Candidate`, a mapping, or what is neither.
-    symbol, strategy : str
     at : int
         Close time of the candle on which it was decided, ms UTC.
     price : float
         Market price then, > 0.
-    rules : Rules
     used : collection of str
         Ids that signals of this instance had already.
     """
@@ -147,10 +145,8 @@ def problems(
 
     Parameters
     ----------
-    candidate : Candidate
     price : float
         Market price, > 0.
-    rules : Rules
     used : collection of str
         Ids that signals of this instance had already.
 

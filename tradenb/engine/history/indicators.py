@@ -32,7 +32,6 @@ class Indicator(NamedTuple):
 
     Attributes
     ----------
-    timeframe : str
     function : callable
         From a DataFrame of closed candles to a dict of columns, or a DataFrame.
     window : int or None
@@ -64,8 +63,6 @@ class ClosedCandles(NamedTuple):
 
     Attributes
     ----------
-    histories : Histories
-    symbol : str
     since : int
         Open time of the first 1m candle that counts, ms UTC.
     windowed : bool
@@ -92,7 +89,6 @@ class Coverage(NamedTuple):
 
     Attributes
     ----------
-    name, timeframe : str
     candles : int
         Candles of the timeframe whose value could be read in the run.
     values : int
@@ -119,7 +115,6 @@ class Indicators(Mapping[str, float]):
 
     Parameters
     ----------
-    declared : sequence of Indicator
     closed : ClosedCandles
         Where the candles are.
 

@@ -29,7 +29,6 @@ class History:
 
     Parameters
     ----------
-    symbol : str
     candles : Candles
         1m candles, gap-free. In a backtest all of them are here; `window` shows what had closed.
         A live run adds them as they close.

@@ -49,7 +49,6 @@ class Peers(NamedTuple):
 
     Attributes
     ----------
-    peers : tuple of Peer
     since : dict of str to int
         For each rule: the drawdown is that of trades that closed later, ms UTC.
     """

@@ -40,8 +40,6 @@ def ask_risk_rules(
 
     Parameters
     ----------
-    instance : Instance
-    need : NeedClearance
     find_peers : callable or None
         Returns the runs outside the session that share the books.
     fail : callable

@@ -27,15 +27,12 @@ class Instance:
 
     Attributes
     ----------
-    spec : StrategySpec
-    state : State
     candles : Candles
         History and the candles to be consumed.
     place : int
         Its place in the run: strategies in their order, within one the symbols.
     asks_lost : int
         Asks that ended in `NotEnoughCandles`.
-    rules : Rules
     numbering : Numbering
         Counts its events.
     skipping : bool

@@ -59,7 +59,6 @@ class Session:
     events : list of Event
         What had taken effect when `settle` was called last, at the latest at the end of a pump. The
         driver takes them from here.
-    trades : list of Trade
     now : int
         Close time that has been reached.
     fresh_from : int

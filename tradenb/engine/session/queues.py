@@ -122,10 +122,6 @@ class EventQueue:
 class CallbackQueue:
     """Callbacks that are due.
 
-    Parameters
-    ----------
-    instances : sequence of Instance
-
     Attributes
     ----------
     in_use : bool

@@ -116,8 +116,6 @@ class RiskSpec(_Spec):
 
     Attributes
     ----------
-    name : str
-    function : callable
     at_once : bool
         It is known to take no time: it may be called without a deadline.
     """
@@ -142,8 +140,6 @@ class StrategySpec(_Spec):
 
     Attributes
     ----------
-    name : str
-    function : callable
     every : str
         Interval of the asks, a timeframe.
     risk : tuple of RiskSpec

@@ -29,12 +29,10 @@ class CacheFiller:
     ----------
     fetch_page : callable
         Called with (since, limit).
-    cache : CandleCache or None
     what : str
         What is fetched, for errors.
     page : int
         How many candles are requested at once.
-    retry : RetryPolicy
     factor : float
         `price_anomaly_factor` of the rules: a response with an impossible price is not cached.
     """

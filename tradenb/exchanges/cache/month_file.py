@@ -91,7 +91,6 @@ def decode(path: Path, span: Span) -> KnownCandles:
 
     Parameters
     ----------
-    path : Path
     span : (int, int)
         The month that it must be of, ms UTC.
 

@@ -66,10 +66,6 @@ class CcxtClient:
         For ccxt's constructor; secrets are references.
     now, monotonic : callable
         Our clocks: wall clock, ms UTC, and seconds that never go back.
-
-    Attributes
-    ----------
-    clock : ServerTime
     """
 
     def __init__(

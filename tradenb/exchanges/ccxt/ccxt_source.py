@@ -42,10 +42,8 @@ class CcxtExchange:
 
     Parameters
     ----------
-    name : str
     options : mapping
         For ccxt's constructor; secrets are references.
-    cache : bool
     home : path or None
         Where the cache is, default `TRADENB_HOME` or ./dump.
     now, monotonic, sleep : callable, optional
@@ -148,7 +146,6 @@ class CcxtExchange:
 
         Parameters
         ----------
-        symbol : str
         price : float
             In quote currency, > 0.
 
@@ -168,7 +165,6 @@ class CcxtExchange:
 
         Parameters
         ----------
-        symbol : str
         amount : float
             In base currency, > 0.
 

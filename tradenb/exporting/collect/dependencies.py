@@ -46,10 +46,6 @@ _MISSING: Final = object()
 class Collector:
     """Collects definitions into one namespace, that of the script.
 
-    Attributes
-    ----------
-    script : Script
-
     Parameters
     ----------
     namespace : mapping
@@ -93,7 +89,6 @@ class Collector:
 
         Parameters
         ----------
-        name : str
         namespace : mapping
             The namespace in which it is looked up.
         user : str

@@ -27,10 +27,8 @@ class Statement:
 
     Attributes
     ----------
-    cell : Cell
     place : tuple of int
         Number of the cell and line: the order in which statements ran.
-    node : ast.stmt
     binds, uses : frozenset of str
         Names of the module that it makes, and that it or a function in it looks up.
     rebinds : frozenset of str
@@ -60,10 +58,8 @@ class Cell:
 
     Attributes
     ----------
-    number : int
     label : str
         How a message calls it: "cell [3]", "helpers.py".
-    text : str
     """
 
     def __init__(self, number: int, label: str, text: str) -> None:

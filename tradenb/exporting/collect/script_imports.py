@@ -23,7 +23,6 @@ class Imports:
 
     Parameters
     ----------
-    script : Script
     need : callable
         `need(name, namespace, user)` collects what a local module defines.
     """

@@ -19,12 +19,7 @@ Namespace = Mapping[str, Any]
 
 
 class Script:
-    """What was collected so far.
-
-    Attributes
-    ----------
-    found : Collection
-    """
+    """What was collected so far."""
 
     def __init__(self) -> None:
         self.found = Collection()

@@ -20,7 +20,6 @@ class Part:
     ----------
     names : tuple of str
         What it defines.
-    text : str
     place : tuple of int
         Where the user wrote it: module, cell, line.
     is_block : bool

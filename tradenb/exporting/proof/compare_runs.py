@@ -36,11 +36,8 @@ class Sample(NamedTuple):
 
     Attributes
     ----------
-    recording : RecordingSource
     start, end : int
         ms UTC.
-    events : list of dict
-    trades : int
     seconds : float
         How long it took.
     """
@@ -64,10 +61,6 @@ def sampled(
 
     Parameters
     ----------
-    symbols : sequence of str
-    strategies : sequence of StrategySpec
-    source : exchange
-    rules : Rules
     period : tuple
         Start and end as users give them; None: the last `SAMPLE_DAYS` days that there are.
     """
@@ -95,7 +88,6 @@ def prove(text: str, sample: Sample, values: Mapping[str, Any], before: Mapping[
     ----------
     text : str
         The script.
-    sample : Sample
     values : mapping
         The definitions of the script as the notebook has them.
     before : mapping of str to dict

@@ -51,13 +51,7 @@ class RecordingSource:
 
 
 class RecordedSource:
-    """The source that a recording gives again.
-
-    Parameters
-    ----------
-    name : str
-    candles : mapping of str to Candles
-    """
+    """The source that a recording gives again."""
 
     def __init__(self, name: str, candles: Mapping[str, Candles]) -> None:
         self.name = name

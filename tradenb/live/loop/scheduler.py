@@ -35,7 +35,6 @@ class Scheduler:
 
     Parameters
     ----------
-    notifier : Notifier
     runs : list of RunRecord
         Those that are scheduled; another thread may append to it.
     closing : Event

@@ -17,7 +17,6 @@ class Startup:
 
     Parameters
     ----------
-    notifier : Notifier
     feeds : dict
         The feeds of the loop: runs on one symbol of one exchange share one, and its requests.
     """

@@ -34,7 +34,6 @@ class TickMember:
 
     Attributes
     ----------
-    run : RunRecord
     instance : Instance
         Its part of the session.
     cursor : int

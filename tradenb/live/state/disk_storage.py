@@ -40,16 +40,12 @@ class DiskStorage:
 
     Parameters
     ----------
-    home : Home
-    symbol : str
-    spec : StrategySpec
     exchange : str
         Its name, for the document.
     revision : int
         How many versions of the strategy this process has seen; 0 if it was never registered.
     now : callable
         Wall clock, ms UTC.
-    filesystem : Filesystem, optional
     durable : bool
         Wait for the drive; without, only the views that change are written.
     alone : bool

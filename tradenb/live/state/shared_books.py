@@ -55,8 +55,6 @@ class SharedBooks:
 
     Parameters
     ----------
-    filesystem : Filesystem
-    home : Home
     rules : iterable of str
         Names of the group's risk rules.
     own : iterable of Key

@@ -17,7 +17,6 @@ class Checkpoint(NamedTuple):
 
     Attributes
     ----------
-    state : State
     user_state : str
         `ctx.state` as JSON.
     last_seq : int
@@ -120,7 +119,6 @@ class Storage(Protocol):
 
         Parameters
         ----------
-        rules : iterable of str
         own : iterable of (symbol, strategy)
             The runs of the group.
         unkept : sequence of Generation

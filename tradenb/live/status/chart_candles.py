@@ -24,7 +24,6 @@ def add_candles(report: RunReport, home: Path, files: str | None = None) -> RunR
 
     Parameters
     ----------
-    report : RunReport
     home : Path
         Where fetched candles are kept.
     files : str, optional

@@ -29,8 +29,6 @@ class RunFiles:
 
     Parameters
     ----------
-    home : Home
-    key : Key
     lock_every_s : float, default 0
         How long the answer to which process holds the run counts, seconds.
     """

@@ -30,7 +30,6 @@ class RunReport(NamedTuple):
 
     Attributes
     ----------
-    status : RunStatus
     events : list of Event
         Those of the journal, oldest first.
     trades : list of Trade

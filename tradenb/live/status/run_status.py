@@ -42,13 +42,11 @@ class RunStatus:
 
     Attributes
     ----------
-    symbol, strategy : str
     mode : {"live", "rehearsal"}
     home : str
         The folder that its state is under.
     status : {"idle", "running", "done"}
         idle: a start resumes it; done: ended by `stop`, or a rehearsal that came to its end.
-    exchange : str
     held_by : str
         Which other process runs it, in words.
     state : State or None
@@ -180,7 +178,6 @@ def with_last_error(
 
     Parameters
     ----------
-    status : RunStatus
     newest_events : callable
         Returns so many of the newest events, oldest first.
     """

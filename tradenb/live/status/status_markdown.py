@@ -25,7 +25,6 @@ def status_markdown(status: RunStatus, events: Sequence[Event], *, newest: int =
 
     Parameters
     ----------
-    status : RunStatus
     events : sequence of Event
         Oldest first; the figures are made of all.
     newest : int, default 250

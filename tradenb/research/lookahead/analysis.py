@@ -66,8 +66,6 @@ class Analysis:
 
     Parameters
     ----------
-    spec : StrategySpec
-    plan : Plan
     seed : int
         Of the moments and the noise.
     """

@@ -39,14 +39,12 @@ class Lookahead:
 
     Attributes
     ----------
-    strategy : str
     found : list of Leak
         In order of time.
     moments : int
         How many moments were tested, each with noise far above, far below, and without candles.
     decisions : int
         Decisions that were compared.
-    warnings : list of str
     """
 
     strategy: str

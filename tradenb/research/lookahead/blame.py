@@ -44,7 +44,6 @@ class Follower:
 
     Parameters
     ----------
-    function : callable
     known : callable
         Writes down a value as far as it was known.
     wanted : callable

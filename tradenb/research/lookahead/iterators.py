@@ -13,7 +13,6 @@ def copied_stream(value: Any, copied: Callable[[Any], Any]) -> Any:
 
     Parameters
     ----------
-    value : object
     copied : callable
         Makes the copy of what it goes over.
     """

@@ -41,7 +41,6 @@ def noisy_candles(candles: Candles, after: int, noise: Noise, seed: int) -> Cand
     after : int
         Close time of the last candle that stays, ms UTC.
     noise : {"up", "down", "cut"}
-    seed : int
     """
     kept = max(0, min(len(candles), candles.index(after) + 1))
     count = len(candles) - kept

@@ -34,7 +34,6 @@ class Readers:
 
     Parameters
     ----------
-    spoiler : Spoiler
     copied : callable
         Makes the copy of any other module.
 

@@ -69,7 +69,6 @@ class Parity:
 
     Attributes
     ----------
-    run : str
     found : list of Difference
         In order of time.
     live, backtest : list of ComparedTrade

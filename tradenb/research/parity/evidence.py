@@ -52,10 +52,8 @@ class Evidence:
 
     Attributes
     ----------
-    id, symbol, strategy, exchange : str
     start, history_start, end : int
         First close time that counts, first candle that was seen, last candle consumed, ms UTC.
-    rules : Rules
     code, python : str
         Fingerprint of the strategy as it ran, and the version of Python that made it.
     spec : StrategySpec or None
@@ -64,7 +62,6 @@ class Evidence:
         Of the journal, since the start.
     commands : list of dict
         What the user asked for, each once.
-    missed : list of Missed
     seen : (n, 7) float64
         Rows of open time, open, high, low, close, volume, and the moment as of which it was so.
     notes : list of str

@@ -46,7 +46,6 @@ class Circumstances:
 
     Attributes
     ----------
-    spec : StrategySpec
     views : tuple of View
         The candles, as they were seen from each moment on.
     windowed : bool

@@ -45,11 +45,8 @@ def sweep_key(
 
     Parameters
     ----------
-    factory : callable
     candles : str
         Their key.
-    exchange : str
-    settings : Settings
     memory : frozenset of str
         What the factory itself changes when it makes a strategy, such as a list of its calls:
         not an input.

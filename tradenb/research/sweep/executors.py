@@ -30,15 +30,12 @@ class Trials:
 
     Attributes
     ----------
-    factory : callable
     market : Market
         The candles, and what trials of this process have in common.
     key : str
         Of the candles.
-    settings : Settings
     waiting : list of (int, dict)
         Combinations by their place in the grid.
-    cache : SweepCache
     """
 
     factory: Any

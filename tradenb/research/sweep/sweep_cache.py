@@ -27,7 +27,6 @@ class SweepCache:
 
     Parameters
     ----------
-    folder : path
     key : str
         What the figures depend on; see `cache_key`.
     """

@@ -16,7 +16,6 @@ def candles_of_plan(plan: Plan, history_ms: int) -> dict[str, Candles]:
 
     Parameters
     ----------
-    plan : Plan
     history_ms : int
         How much is wanted before the start.
 

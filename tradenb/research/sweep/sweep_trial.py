@@ -55,11 +55,8 @@ def run_packed(
     ----------
     factory : bytes
         The pickled factory.
-    candles : sequence of (symbol, first open time, columns or the file they are in)
     key : str
         Stands for factory and candles: what was unpacked once stays in memory.
-    settings : Settings
-    chunk : list of dict
     """
     with _LOCK:
         if key not in _HELD:

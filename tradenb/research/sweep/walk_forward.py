@@ -46,8 +46,6 @@ class WalkForward:
         A row a fold: in_start, out_start, out_end, the parameters chosen, in_sample (the metric of
         the chosen one), out_of_sample, median (of all combinations out of sample), rank (percent of
         the others that it beats out of sample, 50 by chance), better (than the median).
-    metric : str
-    combinations : int
     """
 
     table: pd.DataFrame

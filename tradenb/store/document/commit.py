@@ -75,7 +75,6 @@ class Writer:
 
     Attributes
     ----------
-    path : Path
     seq : int
         Number of the generation in force, 0 before the first.
     """
@@ -113,10 +112,6 @@ class Writer:
         ----------
         body : mapping
             The fields of `schema.Body`, JSON-plain.
-
-        Returns
-        -------
-        Committed
 
         Raises
         ------
@@ -196,7 +191,6 @@ class Writer:
 
         Parameters
         ----------
-        seq : int
         on_disk : bytes or None
             Fingerprint of the document as it is now, None if there is none.
         keeps_bak : bool

@@ -31,7 +31,6 @@ class DocumentStore(Writer):
 
     Parameters
     ----------
-    filesystem : Filesystem
     path : Path
         `Home.document(key)`.
     pid : int, optional

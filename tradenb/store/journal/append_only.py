@@ -38,7 +38,6 @@ class Journal:
 
     Parameters
     ----------
-    filesystem : Filesystem
     path : Path
         `Home.journal(key)`.
     pid : int, optional
@@ -107,7 +106,6 @@ class Journal:
 
         Parameters
         ----------
-        since_seq : int
         limit : int, optional
             At most so many.
 
@@ -197,7 +195,6 @@ class Recording:
 
     Parameters
     ----------
-    filesystem : Filesystem
     path : Path
         `Home.recording(key)`.
     """

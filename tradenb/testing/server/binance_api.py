@@ -43,7 +43,6 @@ class Market(NamedTuple):
 
     Attributes
     ----------
-    symbol, base, quote : str
     rows : Rows
         Each time once, oldest first.
     """

@@ -131,7 +131,6 @@ def strategies_of(scenario: Scenario, on_call: Callable[[str, int], bool]) -> li
 
     Parameters
     ----------
-    scenario : Scenario
     on_call : callable
         Called with strategy and close time before each answer; False: the strategy returns None.
     """

@@ -126,14 +126,7 @@ class World:
 
 
 class Process:
-    """One process with its live loop; made by `World.process`.
-
-    Attributes
-    ----------
-    runs : list of LiveRun
-    engine : Engine
-    workers : InlineWorkers
-    """
+    """One process with its live loop; made by `World.process`."""
 
     def __init__(self, world: World) -> None:
         self.world = world

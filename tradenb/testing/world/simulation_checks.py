@@ -38,9 +38,6 @@ class SimulatedRun(NamedTuple):
 
     Attributes
     ----------
-    scenario : Scenario
-    world : World
-    specs : list of StrategySpec
     call_logs : dict of str to CallLog
         By strategy.
     requests : list of PlannedRequest

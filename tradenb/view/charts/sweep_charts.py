@@ -34,10 +34,6 @@ def sweep_heatmap(
     value : str, default "sharpe"
         The statistic. A cell is empty where it is N/A.
 
-    Returns
-    -------
-    plotly Figure
-
     Raises
     ------
     UnknownName
@@ -90,10 +86,6 @@ def sweep_parallel(
         Columns, from left to right.
     value : str, default "sharpe"
         The statistic that colours the lines; the last axis.
-
-    Returns
-    -------
-    plotly Figure
     """
     import plotly.graph_objects as go
 

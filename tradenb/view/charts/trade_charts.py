@@ -91,12 +91,7 @@ def price_chart(
     trades : sequence of Trade
         Those of other symbols are left out; of very many the newest are drawn, and the chart says
         so.
-    symbol : str
     points : int, default 5,000
-
-    Returns
-    -------
-    plotly Figure
     """
     data, notes = _priced(candles, trades, symbol, points)
     layout = {
@@ -121,17 +116,12 @@ def result_chart(
 
     Parameters
     ----------
-    candles_by_symbol : mapping of str to Candles
     trades : sequence of Trade
         Of all symbols, in order of closing.
     start, end : int
         Bounds of the run, ms UTC; `end` is the last close by default.
     symbol : str, optional
         Which one to draw; the first by default.
-
-    Returns
-    -------
-    plotly Figure
 
     Raises
     ------

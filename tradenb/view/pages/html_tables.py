@@ -55,7 +55,6 @@ def table(
     ----------
     heads : sequence of (str, str)
         Title and class of each column.
-    rows : iterable of sequence of Cell
     name : str
         What assistive technology calls the table.
     kind : str

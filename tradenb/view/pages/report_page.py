@@ -46,7 +46,6 @@ def report_html(summary: Summary, candles_by_symbol: Mapping[str, Candles] | Non
 
     Parameters
     ----------
-    summary : Summary
     candles_by_symbol : mapping of str to Candles, optional
         1m candles of the run; a price chart is made for each symbol given.
 

@@ -40,10 +40,6 @@ _LONGEST_WARNING: Final = 400
 def summary_html(summary: Summary) -> str:
     """Render a result for a notebook cell.
 
-    Parameters
-    ----------
-    summary : Summary
-
     Returns
     -------
     str
