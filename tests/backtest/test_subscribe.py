@@ -25,7 +25,7 @@ def buys(ctx):
     return tn.long(take_profit=102, stop_loss=98, minutes=5)
 
 
-def test_every_event_is_told_in_order_to_whoever_listens():
+def test_subscribers_get_every_event_in_order():
     told = []
     with tn.subscribe(told.append):
         result = run()

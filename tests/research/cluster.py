@@ -73,7 +73,7 @@ def lines(home):
 
 
 def kill_the_holder(flag):
-    """Kill the process that holds a combination, then let whoever comes next go on."""
+    """Kill the process that holds a combination, then let the next one finish."""
 
     def wait():
         while not flag.with_suffix(".pid").exists() or not flag.with_suffix(".pid").read_text():

@@ -174,11 +174,11 @@ def test_asks_left_out_over_many_ticks_and_what_the_kill_switch_did_are_known():
     world = world_of(ROWS)
     process = world.process()
     kill = world.home.kill
-    deeds = [
+    actions = [
         Action(minute(400) + 30_000, lambda _: world.disk.plant(kill, b"flatten\n")),
         Action(minute(480) + 30_000, lambda _: world.disk.remove(kill)),
     ]
-    assert process.live(minute(600) + 5_000, deeds)
+    assert process.live(minute(600) + 5_000, actions)
     found = tn.parity(process.runs[0], exchange=exchange_of(ROWS))
     assert set(found.causes) == {"user action"}
     assert not any(minute(405) < trade.opened_at < minute(480) for trade in found.live)

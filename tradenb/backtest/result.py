@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from tradenb.backtest.backtest_run import BacktestRun
 from tradenb.backtest.caveats import caveats
 from tradenb.core import prices
-from tradenb.core.prices import pnl_percent
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
 from tradenb.engine.session.pump import Session
-from tradenb.statistics import stats_tables as tables
+from tradenb.statistics import stats_tables
 from tradenb.statistics.figures import figures
 from tradenb.view import event_frames, figure_text
 from tradenb.view.formatting import plural
@@ -35,7 +34,7 @@ OpenRow = tuple[str, str, str, str, float, float | None]
 
 
 class Result:
-    """The outcome of a backtest.
+    """What a backtest found.
 
     In a notebook it shows headline figures, the equity line and warnings.
 
@@ -46,9 +45,9 @@ class Result:
         The period, ms UTC.
     rules : Rules
     warnings : list of str
-        What you should know before you believe the figures.
+        What you should know before you trust the figures.
     asks_lost : int
-        Asks of strategies that found too little history (`NotEnoughCandles`).
+        Calls of strategies that found too little history (`NotEnoughCandles`).
     coverage : dict of (strategy, symbol) to list of Coverage
         In how much of the run each indicator had a value; see `indicators`.
     intake : dict of str to Intake
@@ -207,7 +206,7 @@ class Result:
         DataFrame
             The best first, and last the row `all`.
         """
-        return tables.heatmap(self.trades, by=by, start=self.start, end=self.end)
+        return stats_tables.heatmap(self.trades, by=by, start=self.start, end=self.end)
 
     def to_markdown(self) -> str:
         """Return the statistics as a markdown table with its heading and warnings."""
@@ -296,6 +295,6 @@ def _open_rows(session: Session, rules: Rules) -> list[OpenRow]:
         if state.is_scheduled:
             rows.append((state.symbol, state.strategy, signal.id, "scheduled", price, None))
             continue
-        unrealised = pnl_percent(signal.position, signal.entry, price, rules)
+        unrealised = prices.pnl_percent(signal.position, signal.entry, price, rules)
         rows.append((state.symbol, state.strategy, signal.id, "open", price, unrealised))
     return rows
