@@ -65,13 +65,14 @@ def tick() -> set[tuple[str, str]]:
     """Walk from one ask of a live strategy to another; a position opens and closes in between."""
     walk = Walk()
     asked: list[int] = []
+    long = tn.long  # found before the walk begins
 
     @tn.strategy("walked", every="1m")
     def walked(ctx):  # type: ignore[no-untyped-def]
         asked.append(ctx.now)
         if len(asked) == 10:
             walk.on = True
-            return tn.long(take_profit=ctx.price * 1.01, stop_loss=ctx.price * 0.99, minutes=2)
+            return long(take_profit=ctx.price * 1.01, stop_loss=ctx.price * 0.99, minutes=2)
         walk.on = False
         return None
 

@@ -108,7 +108,7 @@ class LiveRun(ReportMethods):
 
     def cancel(self, id: str | None = None, *, cancel_id: str | None = None) -> None:
         """Cancel the scheduled signal, whichever it is or only the one with this id."""
-        self._command("cancel", id, cancel_id)
+        self._command("cancel", label_of(id, "id"), label_of(cancel_id, "cancel_id"))
 
     def flatten(self) -> None:
         """Close the open position at the market price of the next candle; the run goes on."""
@@ -188,7 +188,6 @@ class LiveRun(ReportMethods):
             return  # twice is once
         if self.status != "running":
             raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
-        id, cancel_id = label_of(id, "id"), label_of(cancel_id, "cancel_id")
         now = self._record.clock.now()
         self._record.accept(Command(at=now, kind=kind, id=id, cancel_id=cancel_id))
 

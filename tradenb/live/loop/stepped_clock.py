@@ -56,13 +56,9 @@ class RecordedSource:
 
     def __init__(self, source: CandleSource, clock: Clock) -> None:
         self.origin = source
+        self.name = source.name
         self._clock = clock
         self._loaded: dict[str, Loaded] = {}
-
-    @property
-    def name(self) -> str:
-        """Name of the recorded source."""
-        return self.origin.name
 
     def record(self, symbol: str, loaded: Loaded) -> None:
         """Keep the candles of a symbol."""
