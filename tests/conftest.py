@@ -68,6 +68,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     again = [] if reporter is None else reporter.stats.get("rerun", [])
     if len(again) > RERUN_BUDGET:
         names = ", ".join(report.nodeid for report in again)
+        reporter.ensure_newline()
         reporter.write_line(f"{len(again)} second tries, at most {RERUN_BUDGET}: {names}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -173,6 +173,7 @@ def test_markdown_has_a_heading_the_figures_and_the_warnings(busy):
     text = busy.to_markdown()
     assert text.startswith("# dip on BTCUSDT\n\n2024-01-01 00:00 to 2024-01-02 00:00 UTC, 1440 c")
     assert f"| count | {len(busy.trade_list)} |" in text
+    assert busy.warnings
     assert all(f"\n- {warning}" in text for warning in busy.warnings)
 
 

@@ -62,6 +62,7 @@ def test_only_what_is_missing_is_asked_for():
             int(item.query["startTime"]) for item in server.requests if "startTime" in item.query
         ]
     assert same(whole, as_frame())
+    assert asked
     assert not any(T0 + 500 * MINUTE <= at < T0 + 1_000 * MINUTE for at in asked)
 
 

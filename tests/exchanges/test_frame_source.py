@@ -170,7 +170,8 @@ def test_two_columns_that_differ_by_case_are_refused(name):
 
 
 def test_two_further_columns_may_differ_by_case():
-    load(frame_exchange(frame().assign(note=1, NOTE=2)))
+    found = load(frame_exchange(frame().assign(note=1, NOTE=2)))
+    assert len(found.candles) == len(frame())
 
 
 def test_an_empty_frame_is_refused():

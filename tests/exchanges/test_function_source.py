@@ -144,7 +144,7 @@ def test_a_function_of_another_shape_is_refused_at_once(function, words):
     ],
 )
 def test_a_function_that_can_take_three_arguments_is_taken(function):
-    exchange("mine")(function)
+    assert exchange("mine")(function).name == "mine"
 
 
 def test_the_wall_clock_is_in_ms():

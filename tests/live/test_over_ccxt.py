@@ -247,6 +247,7 @@ def test_the_loop_lives_on_through_troubles_and_no_wrong_candle_enters(tmp_path,
         assert state.cursor == end
         assert_true(run.instance.candles, rows, end)
         prices = [event.price for event in life.events() if event.price is not None]
+        assert prices
         assert all(80 < price < 120 for price in prices)
 
 

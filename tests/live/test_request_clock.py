@@ -14,21 +14,24 @@ from tradenb.store.paths import find_home
 pytestmark = pytest.mark.realtime
 
 
-def test_a_rehearsal_obeys_a_stop_that_was_given_now():
+def test_a_rehearsal_obeys_what_was_asked_for_now():
     """It lives in the past: the request seems to come from its future."""
 
-    @tn.strategy("calm-past", every="1h")
-    def calm(ctx):
-        return None
+    @tn.strategy("holds-past", every="1m")
+    def holds(ctx):
+        return tn.long(take_profit=1.2 * ctx.price, stop_loss=0.85 * ctx.price, minutes=720)
 
     run = tn.live.rehearse(
         "BTCUSDT",
-        strategy=calm,
+        strategy=holds,
         exchange=tn.testing.random_walk(seed=7, days=3),
         speed=600,
     )
     (handle,) = until(lambda: attached(find_home().rehearsal.root), "the run")
-    assert run.ticks().empty or run.ticks().wall.max().timestamp() < time.time()
+    until(lambda: run.position and len(run.ticks()), "a position")
+    assert run.ticks().wall.max().timestamp() < time.time() - 86_400
+    handle.flatten()
     handle.stop()
     assert run.wait(30)
     assert run.status == "done"
+    assert run.events().exit_reason.iloc[-1] == "flattened"

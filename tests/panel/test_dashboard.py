@@ -293,6 +293,7 @@ def test_closing_twice_is_closing_once(dashboards):
     shown = dashboards()
     shown.close()
     shown.close()
+    assert shown.comm is None
 
 
 @pytest.mark.realtime

@@ -64,4 +64,5 @@ def test_a_disk_that_takes_nothing_stops_nothing(tmp_path):
     (tmp_path / "dump").write_text("a file where the folder should be")
     offline = OfflineFile(Home(tmp_path / "dump"), "0123abcd")
     offline.write({"rows": []}, 0.0)
+    assert not offline.path.exists()
     offline.remove()

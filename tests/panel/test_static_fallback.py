@@ -89,9 +89,10 @@ def test_what_was_never_displayed_is_never_replaced(rehearse, dashboards, output
     assert outputs == []
 
 
-def test_without_a_notebook_nothing_is_sent(rehearse, dashboards, monkeypatch):
+def test_without_a_notebook_nothing_is_sent(dashboards, outputs, monkeypatch):
     monkeypatch.setattr(InteractiveShell, "initialized", classmethod(lambda cls: False))
     dashboards()._ipython_display_()
+    assert outputs == []
 
 
 def test_a_name_cannot_end_the_script():

@@ -181,6 +181,7 @@ def test_asks_left_out_over_many_ticks_and_what_the_kill_switch_did_are_known():
     assert process.live(minute(600) + 5_000, actions)
     found = tn.parity(process.runs[0], exchange=exchange_of(ROWS))
     assert set(found.causes) == {"user action"}
+    assert len(found.live) > 10
     assert not any(minute(405) < trade.opened_at < minute(480) for trade in found.live)
 
 

@@ -120,7 +120,9 @@ def test_a_commit_finds_a_free_name_or_gives_up():
 def test_fault_20_views_that_a_crash_left_behind_are_seen_and_rebuilt():
     disk, memory = FakeDisk(), Memory()
     Life(disk, memory).tick()
-    for path in run_views(HOME.views(KEY), begun(disk).load().generation):
+    paths = list(run_views(HOME.views(KEY), begun(disk).load().generation))
+    assert len(paths) == 3
+    for path in paths:
         for damaged in (b"", b"{", b'{"seq": 0}\n'):
             disk.restart()
             disk.plant(path, damaged)

@@ -98,6 +98,7 @@ def test_words_of_users_are_inert_in_a_chart(make_candles, make_trades, hostile)
     figure = price_chart(make_candles(600), trades, symbol=hostile)
     texts = [text for trace in figure.data for text in (trace.hovertext or ())]
     texts.append(figure.layout.yaxis.title.text)
+    assert len(texts) > 2
     for text in texts:
         plain = text.replace("<b>", "").replace("</b>", "").replace("<br>", "")
         assert not set("<>$\"'") & set(plain)
