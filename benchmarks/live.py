@@ -16,8 +16,8 @@ from tradenb.core.lifecycle.state import State
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.exchanges.random_walk import random_walk
+from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
-from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import Home
 from tradenb.testing.world.simulated_world import World
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tradenb.core.lifecycle.state import State
 from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
-from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import find_home
 
 MINUTE = 60_000

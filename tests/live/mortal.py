@@ -24,8 +24,8 @@ from pathlib import Path
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
 from tradenb.engine.specs.decorators import strategy
+from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
-from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import Home
 
 WHEN = 400

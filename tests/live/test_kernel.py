@@ -17,8 +17,8 @@ from tests.live.processes import REPOSITORY
 from tradenb.cli import main
 from tradenb.core.lifecycle.state import State
 from tradenb.core.signal import Signal
+from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
-from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import find_home
 
 pytestmark = pytest.mark.realtime

@@ -13,7 +13,7 @@ from tradenb.engine.arguments import label_of
 from tradenb.errors import StateError, UsageError
 from tradenb.live.loop.record import RunRecord, Status
 from tradenb.live.loop.tick_result import tick_frame
-from tradenb.live.state.storage import Decision
+from tradenb.live.state.control_requests import Decision
 from tradenb.live.status.report_methods import ReportMethods
 from tradenb.view.formatting import price
 

@@ -23,8 +23,8 @@ from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.stepped_clock import RecordedSource, SteppedClock
 from tradenb.live.loop.supervisor import Supervisor
 from tradenb.live.loop.worker_threads import ThreadWorkers
+from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
-from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import Home, find_home
 
 END_S: Final = 10.0

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tradenb.core.timeframe import iso
 from tradenb.engine.serialise import from_record
 from tradenb.errors import StateError
-from tradenb.live.state.storage import Decision
+from tradenb.live.state.control_requests import Decision
 from tradenb.live.status.run_files import is_locked
 from tradenb.live.status.run_status import holds
 from tradenb.store.codec import Generation

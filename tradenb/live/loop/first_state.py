@@ -12,7 +12,7 @@ from tradenb.engine.history.windows import History
 from tradenb.engine.session.instance import Instance, Numbering
 from tradenb.engine.session.vectorised import answers_of
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.state.storage import Checkpoint
+from tradenb.live.state.checkpoint import Checkpoint
 
 log = logging.getLogger("tradenb")
 

@@ -23,8 +23,10 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.tick_result import Tick
+from tradenb.live.state.checkpoint import Checkpoint
+from tradenb.live.state.control_requests import Decision
+from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.live.state.recorder import Recorder
-from tradenb.live.state.storage import Checkpoint, Decision, Storage
 
 Status = Literal["idle", "running", "done"]
 KEPT_TICKS: Final = 10_000
@@ -39,7 +41,7 @@ class RunRecord:
         spec: StrategySpec,
         source: LiveSource,
         rules: Rules,
-        storage: Storage,
+        storage: DiskStorage,
         clock: Clock,
         wake: Callable[[], None],
     ) -> None:

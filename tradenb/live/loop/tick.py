@@ -25,7 +25,7 @@ from tradenb.live.loop.feed import due_after, gather
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.tick_member import TickMember
-from tradenb.live.state.storage import Requests
+from tradenb.live.state.control_requests import Requests
 
 log = logging.getLogger("tradenb")
 

@@ -15,7 +15,8 @@ from tradenb.engine.context import saved_state
 from tradenb.engine.session.instance import Instance
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.tick_result import Tick
-from tradenb.live.state.storage import Checkpoint, Request
+from tradenb.live.state.checkpoint import Checkpoint
+from tradenb.live.state.control_requests import Request
 
 
 class Snapshot(NamedTuple):

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, cast
 
 from tradenb.core.events import Event
-from tradenb.engine.serialise import event_to_row, from_record, row_to_event, to_record
+from tradenb.engine.serialise import event_to_row, row_to_event, to_record
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, StateLocked
-from tradenb.live.state.control_requests import as_request
+from tradenb.live.state.checkpoint import Checkpoint, checkpoint_from
+from tradenb.live.state.control_requests import Decision, Request, Requests, as_request
 from tradenb.live.state.shared_books import PeerCache, SharedBooks
-from tradenb.live.state.storage import Checkpoint, Decision, Request, Requests
 from tradenb.store import control
 from tradenb.store.codec import Generation, TradeDicts
 from tradenb.store.document.document_store import DocumentStore
@@ -32,7 +32,6 @@ ACCOUNT: Final = "paper"
 _REMEMBERED: Final = 1_000
 _LOCK_TRIES: Final = 3
 _LOCK_PAUSE_S: Final = 0.02
-_ALL: Final = 1 << 31
 
 
 class DiskStorage:
@@ -40,12 +39,8 @@ class DiskStorage:
 
     Parameters
     ----------
-    exchange : str
-        Its name, for the document.
     revision : int
         How many versions of the strategy this process has seen; 0 if it was never registered.
-    now : callable
-        Wall clock, ms UTC.
     durable : bool
         Wait for the drive; without, only the views that change are written.
     alone : bool
@@ -81,7 +76,7 @@ class DiskStorage:
         self._lock = FileLock(disk, home.lock(self._key), started=now(), what=what)
         self._document = DocumentStore(disk, home.document(self._key), guard=self._lock.assure)
         self._journal = Journal(disk, home.journal(self._key))
-        self._lived = Recording(disk, home.recording(self._key))
+        self._recording = Recording(disk, home.recording(self._key))
         # Names are encoded once: a tick looks at these files again and again.
         self._requests, self._kill_file = home.control(self._key), home.kill
         self._views = home.views(self._key)
@@ -134,17 +129,20 @@ class DiskStorage:
             raise
 
     def commit(self, checkpoint: Checkpoint) -> bool:
-        """Replace the document; tell whether it survives a power loss."""
+        """Replace the document, or raise StateWriteError; tell whether it survives a power loss."""
         body = self._body_of(checkpoint)
         committed = self._document.commit(body)
         if committed.renewed:
-            words = "%s was missing or damaged; it was written again from memory"
-            log.error(words, self._document.path)
+            path = self._document.path
+            log.error("%s was missing or damaged; it was written again from memory", path)
         self._body = body
         return committed.synced
 
     def decision(self) -> Decision | None:
-        """Return what was decided from outside about a document that another program wrote."""
+        """Return what was decided from outside about a document that another program wrote.
+
+        What the run had is written beside it meanwhile, if it could not be before.
+        """
         with contextlib.suppress(OSError):  # there may be room again
             self._document.keep_aside()
         found = control.receive(self._filesystem, self._requests, self._key).waiting
@@ -170,11 +168,11 @@ class DiskStorage:
     def append_recording(self, lines: Sequence[object], *, sync: bool) -> None:
         """Append lines to the record of what the run went through."""
         self._lock.assure()
-        self._lived.append(lines, sync=sync)
+        self._recording.append(lines, sync=sync)
 
     def recording(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
         """Read that record, without the candles that open before a moment."""
-        return self._lived.read(since)
+        return self._recording.read(since)
 
     def write_views(self) -> None:
         """Write the views of the last commit; they are never read as truth."""
@@ -190,13 +188,7 @@ class DiskStorage:
             log.warning("%s", error)
 
     def poll(self) -> Requests:
-        """Return the requests of other processes, in order.
-
-        Raises
-        ------
-        StateError
-            When that cannot be read.
-        """
+        """Return the requests of other processes, in order."""
         self._kill = control.kill_switch(self._filesystem, self._kill_file)
         try:
             received = control.receive(self._filesystem, self._requests, self._key)
@@ -207,28 +199,20 @@ class DiskStorage:
         # Those that were taken but are not on disk yet keep their file: it is all there is.
         on_disk = self._body.get("taken", [])
         old = [item for item in received.waiting if item.request.id in on_disk]
-        with contextlib.suppress(OSError):
-            control.remove(self._filesystem, old)
         for path, words in received.refused:
             log.warning("%s is not a valid request: %s", path, words)
         pointless = [item for item in received.waiting if item.request.kind in control.DECISIONS]
         if pointless:
             log.warning("%s has no conflict to decide", self._document.path)
         with contextlib.suppress(OSError):
-            control.remove(self._filesystem, pointless)
+            control.remove(self._filesystem, [*old, *pointless])
         known = {*self._taken, *(item.request.id for item in pointless)}
         fresh = [item for item in received.waiting if item.request.id not in known]
         now = self.now()
         return Requests([as_request(item, now) for item in fresh], self._kill)
 
     def last_seq(self) -> int:
-        """Return the number of the last event in the journal; numbers go on after it.
-
-        Raises
-        ------
-        StateError
-            When the journal cannot be read.
-        """
+        """Return the number of the last event in the journal; numbers go on after it."""
         try:
             return self._journal.last_seq()
         except OSError as error:
@@ -239,7 +223,7 @@ class DiskStorage:
         """Set the journal aside: what happens from now on is another story."""
         last = self.last_seq()
         self._journal.set_aside()
-        self._lived.set_aside(f"before-{last}")
+        self._recording.set_aside(f"before-{last}")
 
     def has_requests(self) -> bool:
         """Tell whether requests wait, or the kill switch was turned since the last look."""
@@ -284,20 +268,9 @@ class DiskStorage:
         self._body = body = found.generation.body
         self._taken = list(body["taken"])
         self._journal.append(body["outbox"])
-        write_views(
-            self._filesystem,
-            behind(self._filesystem, run_views(self._views, found.generation)),
-        )
-        return Checkpoint(
-            state=from_record(body["state"]),
-            user_state=body["user_state"],
-            # An older generation that a user chose goes on after what the journal has.
-            last_seq=max(body["last_event_seq"], self.last_seq()),
-            start=body["start"],
-            history_start=body["history_start"] or 0,
-            outbox=tuple(row_to_event(row) for row in body["outbox"]),
-            place=body["order"],
-        )
+        views = run_views(self._views, found.generation)
+        write_views(self._filesystem, behind(self._filesystem, views))
+        return checkpoint_from(body, last_seq=self.last_seq())
 
     def _body_of(self, checkpoint: Checkpoint) -> dict[str, Any]:
         return {

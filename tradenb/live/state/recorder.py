@@ -22,7 +22,8 @@ from tradenb.core.timeframe import MINUTE, ceil_to, floor_to
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError
-from tradenb.live.state.storage import Checkpoint, Storage
+from tradenb.live.state.checkpoint import Checkpoint
+from tradenb.live.state.disk_storage import DiskStorage
 
 log = logging.getLogger("tradenb")
 
@@ -35,13 +36,15 @@ class Recorder:
 
     Parameters
     ----------
-    storage : Storage
+    storage : DiskStorage
         Where the notes go.
     spec, exchange, rules
         What the run was begun with; the exchange by its name.
     """
 
-    def __init__(self, storage: Storage, spec: StrategySpec, exchange: str, rules: Rules) -> None:
+    def __init__(
+        self, storage: DiskStorage, spec: StrategySpec, exchange: str, rules: Rules
+    ) -> None:
         self._storage = storage
         self._spec = spec
         self._exchange = exchange

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tradenb.live.state.checkpoint import Checkpoint
+from tradenb.live.state.control_requests import Requests
 from tradenb.live.state.disk_storage import DiskStorage
-from tradenb.live.state.storage import Checkpoint, Requests
 
 
 class CallLog:

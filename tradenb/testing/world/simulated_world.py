@@ -22,8 +22,8 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.live_run import LiveRun, handle_of, record_of
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.supervisor import Supervisor
+from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
-from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import Home
 from tradenb.testing.world.fake_clock import FakeClock
 from tradenb.testing.world.fake_disk import Crash, FakeDisk

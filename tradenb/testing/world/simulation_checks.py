@@ -20,8 +20,8 @@ from tradenb.engine.serialise import event_to_row
 from tradenb.engine.session.clearance import BOOK
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, StrategyError
+from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
-from tradenb.live.state.storage import Checkpoint
 from tradenb.store.paths import Key
 from tradenb.testing.world.call_log import CallLog
 from tradenb.testing.world.inline_workers import Hang

@@ -1,0 +1,55 @@
+"""`Checkpoint`: what the document of a run remembers of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tradenb.core.events import Event
+from tradenb.core.lifecycle.state import State
+from tradenb.engine.serialise import from_record, row_to_event
+
+
+class Checkpoint(NamedTuple):
+    """What a document remembers of a run.
+
+    Attributes
+    ----------
+    user_state : str
+        `ctx.state` as JSON.
+    last_seq : int
+        Number of the run's last event.
+    start : int
+        Cursor with which the run began, ms UTC.
+    history_start : int
+        First candle that the strategies saw, ms UTC.
+    outbox : tuple of Event
+        Events that the journal has not confirmed.
+    place : int
+        Its place among the runs that it shares risk rules with.
+    price : float or None
+        Market price at the cursor, for the views.
+    """
+
+    state: State
+    user_state: str
+    last_seq: int
+    start: int
+    history_start: int
+    outbox: tuple[Event, ...]
+    place: int
+    price: float | None = None
+
+
+def checkpoint_from(body: Mapping[str, Any], *, last_seq: int) -> Checkpoint:
+    """Read a document; `last_seq` is the number of the last event in the journal."""
+    return Checkpoint(
+        state=from_record(body["state"]),
+        user_state=body["user_state"],
+        # An older generation that a user chose goes on after what the journal has.
+        last_seq=max(body["last_event_seq"], last_seq),
+        start=body["start"],
+        history_start=body["history_start"] or 0,
+        outbox=tuple(row_to_event(row) for row in body["outbox"]),
+        place=body["order"],
+    )
