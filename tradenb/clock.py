@@ -7,6 +7,11 @@ import contextlib
 import time
 
 
+def wall_ms() -> int:
+    """Return the wall clock, ms UTC."""
+    return time.time_ns() // 1_000_000
+
+
 class SystemClock:
     """Wall clock and monotonic clock of this machine."""
 
@@ -14,7 +19,7 @@ class SystemClock:
 
     def now(self) -> int:
         """Return the wall clock, ms UTC."""
-        return time.time_ns() // 1_000_000
+        return wall_ms()
 
     def monotonic(self) -> float:
         """Return seconds that never go back."""

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tradenb.clock import wall_ms
 from tradenb.core.candles.intake import Intake
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import CandleError, ExchangeError, SpecError, UnknownName, UsageError
-from tradenb.exchanges.function_source import FunctionExchange, exchange, wall_ms
+from tradenb.exchanges.function_source import FunctionExchange, exchange
 from tradenb.exchanges.paging import PAGE_CANDLES
 
 NEW_YEAR = 1_704_067_200_000

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.call_errors import explained
-from tradenb.core.candles.arrays import NAMES, Candles, resample
+from tradenb.core.candles.arrays import resample
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import TimeLike, iso, timeframe_ms, to_ms
-from tradenb.engine.ports import CandleRequest, CandleSource, Loaded
+from tradenb.engine.history.frames import frame_of
+from tradenb.engine.ports import CandleRequest, CandleSource, Loaded, Progress
 from tradenb.errors import CandleError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 
@@ -66,7 +68,7 @@ def candles(
     """
     step = timeframe_ms(timeframe)
     loaded = fetch_candles(symbol, exchange=exchange, start=start, end=end, progress=progress)
-    return candles_to_frame(resample(loaded.candles, step))
+    return frame_of(resample(loaded.candles, step))
 
 
 def fetch_candles(
@@ -79,9 +81,9 @@ def fetch_candles(
     source = resolve_candle_source(exchange)
     first = None if start is None else to_ms(start, "start")
     last = None if end is None else to_ms(end, "end")
-    with _ProgressBar(canonical(symbol), enabled=progress) as bar:
+    with _progress_bar(canonical(symbol), enabled=progress) as show:
         candles, intake = source.load(
-            CandleRequest(symbol=symbol, start=first, end=last, rules=Rules(), progress=bar.show)
+            CandleRequest(symbol=symbol, start=first, end=last, rules=Rules(), progress=show)
         )
     begin = candles.start if first is None else first
     found = candles.between(begin, candles.end if last is None else last)
@@ -94,46 +96,29 @@ def fetch_candles(
     return Loaded(found, intake)
 
 
-def candles_to_frame(found: Candles) -> pd.DataFrame:
-    """Return candles as a DataFrame with a UTC index of open times."""
-    import pandas as pd
-
-    times = pd.DatetimeIndex(found.time.astype("datetime64[ms]"), name="time")
-    columns = {name: getattr(found, name) for name in NAMES}
-    return pd.DataFrame(columns, index=times.tz_localize("UTC"))
-
-
 def _when(at: int | None) -> str:
     return "the beginning" if at is None else iso(at)
 
 
-class _ProgressBar:
-    """A tqdm bar that appears when loading takes a while."""
+@contextmanager
+def _progress_bar(words: str, *, enabled: bool) -> Iterator[Progress]:
+    """Show a tqdm bar when loading takes a while."""
+    began = time.monotonic()
+    bar: Any = None
 
-    def __init__(self, words: str, *, enabled: bool) -> None:
-        self._words = words
-        self._enabled = enabled
-        self._began = time.monotonic()
-        self._tqdm: Any = None
-
-    def __enter__(self) -> _ProgressBar:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._tqdm is not None:
-            self._tqdm.close()
-
-    def show(self, done: int, total: int) -> None:
-        if self._tqdm is None:
-            if not self._enabled or time.monotonic() - self._began < _DELAY_S:
+    def show(done: int, total: int) -> None:
+        nonlocal bar
+        if bar is None:
+            if not enabled or time.monotonic() - began < _DELAY_S:
                 return
             from tqdm.auto import tqdm
 
-            self._tqdm = tqdm(total=total, desc=self._words, unit=" candles", leave=False)
-        self._tqdm.n = done
-        self._tqdm.refresh()
+            bar = tqdm(total=total, desc=words, unit=" candles", leave=False)
+        bar.n = done
+        bar.refresh()
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()

@@ -22,7 +22,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from tradenb.core.timeframe import iso
-from tradenb.errors import ExchangeError, TradenbError, UnknownName
+from tradenb.errors import CandleError, ExchangeError, TradenbError, UnknownName
 
 DEFAULT_RETRY_S: Final = 10.0
 MAX_RETRY_S: Final = 3 * 86_400.0
@@ -74,6 +74,13 @@ def translate_error(
     if isinstance(error, _UNREADABLE):
         return ExchangeError(f"{what}: the response cannot be read ({said})", retryable=True)
     return ExchangeError(f"{what}: the exchange refused the request ({said})")
+
+
+def located(error: CandleError, where: str, *, retryable: bool = False) -> CandleError:
+    """Return the error with a place in front; retryable if the next response may be better."""
+    found = CandleError(f"{where}: {error}", code=error.code, index=error.index)
+    found.retryable = retryable
+    return found
 
 
 def retry_after_s(said: str, headers: Mapping[str, str], now_ms: int) -> float:

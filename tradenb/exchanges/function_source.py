@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from tradenb.call_errors import explained
+from tradenb.clock import wall_ms
 from tradenb.core.candles.intake import Rows, accept
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso
@@ -27,15 +28,11 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.engine.specs.strategy_spec import is_async
 from tradenb.errors import CandleError, ExchangeError, SpecError, UsageError
+from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.paging import RetryPolicy, fetch_range
 from tradenb.exchanges.tables.responses import rows_from_response
 
 _NAME_LIMIT: Final = 128
-
-
-def wall_ms() -> int:
-    """Return the time of the wall clock, ms UTC."""
-    return time.time_ns() // 1_000_000
 
 
 class FunctionExchange(ReprCard):
@@ -121,8 +118,8 @@ class FunctionExchange(ReprCard):
             rows = self._fetched(key, first, last, retry, request.progress)
             return Loaded(*accept(rows, factor=rules.price_anomaly_factor))
         except CandleError as error:
-            words = f"{key} of exchange {self._name!r}, {iso(first)} to {iso(last)}: {error}"
-            raise CandleError(words, code=error.code, index=error.index) from None
+            where = f"{key} of exchange {self._name!r}, {iso(first)} to {iso(last)}"
+            raise located(error, where) from None
 
     def recent(self, symbol: str, since: int, limit: int) -> Rows | Awaitable[Rows]:
         """Return what the function has from `since` on; see `engine.ports.LiveSource`."""

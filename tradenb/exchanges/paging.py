@@ -21,7 +21,7 @@ from tradenb.core.candles.intake import Rows, check_rows, check_step
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.ports import Progress
 from tradenb.errors import CandleError, ExchangeError, TradenbError, UsageError
-from tradenb.exchanges.exchange_errors import describe_error
+from tradenb.exchanges.exchange_errors import describe_error, located
 
 PAGE_CANDLES: Final = 1000
 """How many candles are requested at once, at most."""
@@ -122,6 +122,15 @@ def concatenated(pages: list[Rows]) -> Rows:
     return Rows(*(np.concatenate(columns) for columns in zip(*pages, strict=True)))
 
 
+def merged(rows: Rows, found: Rows) -> Rows:
+    """Add the rows whose times are not known yet."""
+    new = np.flatnonzero(~np.isin(found.time, rows.time))
+    if not len(new):
+        return rows
+    both = concatenated([rows, found.take(new)])
+    return both.take(np.argsort(both.time, kind="stable"))
+
+
 class _PageRequest(NamedTuple):
     """One page: rows from `since` on, of which those before `end` are wanted."""
 
@@ -201,10 +210,7 @@ def _check_values(rows: Rows, since: int) -> None:
     try:
         check_rows(rows)
     except CandleError as error:
-        words = f"response since {iso(since)}: {error}"
-        refused = CandleError(words, code=error.code, index=error.index)
-        refused.retryable = True  # the next response may be better
-        raise refused from None
+        raise located(error, f"response since {iso(since)}", retryable=True) from None
 
 
 def _with_gaps_refetched(
@@ -217,7 +223,7 @@ def _with_gaps_refetched(
         retry.sleep(retry.seconds)
         parts = [request._replace(since=since, end=end) for since, end in pages]
         found = [_page_with_retries(fetch_page, part, retry, retry_empty=False) for part in parts]
-        rows = _merged(rows, concatenated([page for page in found if page is not None]))
+        rows = merged(rows, concatenated([page for page in found if page is not None]))
     return rows
 
 
@@ -232,12 +238,3 @@ def _gap_pages(time: Times, limit: int) -> list[tuple[int, int]]:
         else:
             pages += [(part, min(part + page, end)) for part in range(since, end, page)]
     return pages
-
-
-def _merged(rows: Rows, found: Rows) -> Rows:
-    """Add the rows whose times are not known yet."""
-    new = np.flatnonzero(~np.isin(found.time, rows.time))
-    if not len(new):
-        return rows
-    both = concatenated([rows, found.take(new)])
-    return both.take(np.argsort(both.time, kind="stable"))

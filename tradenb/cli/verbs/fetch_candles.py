@@ -88,9 +88,9 @@ def _print(symbol: str, found: Loaded, options: argparse.Namespace) -> None:
 
 
 def _write(file: Path, found: Loaded) -> None:
-    from tradenb.exchanges.candles_function import candles_to_frame
+    from tradenb.engine.history.frames import frame_of
 
-    frame = candles_to_frame(found.candles)
+    frame = frame_of(found.candles)
     if file.suffix == ".csv":
         frame.to_csv(file)
     else:

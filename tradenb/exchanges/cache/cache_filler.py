@@ -14,6 +14,7 @@ from tradenb.errors import CandleError
 from tradenb.exchanges.cache.candle_cache import CandleCache
 from tradenb.exchanges.cache.month_file import NO_CANDLES, KnownCandles
 from tradenb.exchanges.cache.spans import Span, Spans, clip, split_by_month, subtract, union
+from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.paging import RetryPolicy, TimedRows, fetch_range
 
 SETTLE_MS: Final = 10_000
@@ -99,8 +100,7 @@ class CacheFiller:
                 break
             except CandleError as error:
                 if not left:
-                    words = f"{self._what}: {error}"
-                    raise CandleError(words, code=error.code, index=error.index) from None
+                    raise located(error, self._what) from None
                 self._retry.sleep(self._retry.seconds)
         # A run of candles is settled soon, a gap much later; beyond that nothing is cached, so the
         # next load asks again.

@@ -17,7 +17,7 @@ import numpy as np
 
 from tradenb.core.candles.intake import Rows
 from tradenb.exchanges.cache.spans import Span, Spans, clip, union
-from tradenb.exchanges.paging import concatenated
+from tradenb.exchanges.paging import concatenated, merged
 from tradenb.exchanges.tables.file_readers import array_from_chunks
 
 if TYPE_CHECKING:
@@ -47,11 +47,7 @@ class KnownCandles(NamedTuple):
 
     def plus(self, other: KnownCandles) -> KnownCandles:
         """Return both together; of a candle that both have, this one's stays."""
-        new = np.flatnonzero(~np.isin(other.rows.time, self.rows.time))
-        rows = concatenated([self.rows, other.rows.take(new)])
-        if len(new):
-            rows = rows.take(np.argsort(rows.time, kind="stable"))
-        return KnownCandles(rows, union((*self.spans, *other.spans)))
+        return KnownCandles(merged(self.rows, other.rows), union((*self.spans, *other.spans)))
 
     def between(self, start: int, end: int) -> KnownCandles:
         """Return what is known of [start, end); the columns are views."""

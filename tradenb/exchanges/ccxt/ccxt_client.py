@@ -26,7 +26,7 @@ from tradenb.errors import CandleError, ExchangeError, UsageError, unknown
 from tradenb.exchanges.ccxt.credentials import read_secrets, redact_filter, redacted
 from tradenb.exchanges.ccxt.market_symbols import markets_by_symbol
 from tradenb.exchanges.ccxt.server_time import ServerTime
-from tradenb.exchanges.exchange_errors import describe_error, translate_error
+from tradenb.exchanges.exchange_errors import describe_error, located, translate_error
 from tradenb.exchanges.paging import PAGE_CANDLES, TimedRows
 from tradenb.exchanges.tables.responses import rows_from_response
 
@@ -115,10 +115,7 @@ class CcxtClient:
         try:
             rows = rows_from_response(response)
         except CandleError as error:
-            words = f"{self.name}: candles of {market}: {error}"
-            refused = CandleError(words, code=error.code, index=error.index)
-            refused.retryable = True  # the next response may be better
-            raise refused from None
+            raise located(error, f"{self.name}: candles of {market}", retryable=True) from None
         return TimedRows(rows.take(np.flatnonzero(rows.time + MINUTE <= at)), at)
 
     async def market(self, symbol: str) -> str:

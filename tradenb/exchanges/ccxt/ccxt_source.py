@@ -14,6 +14,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Final
 
+from tradenb.clock import wall_ms
 from tradenb.core.candles.intake import Rows, accept
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
@@ -29,7 +30,7 @@ from tradenb.exchanges.cache.spans import subtract
 from tradenb.exchanges.ccxt.ccxt_client import CcxtClient
 from tradenb.exchanges.ccxt.portal import portal
 from tradenb.exchanges.ccxt.server_time import NOTABLE_MS
-from tradenb.exchanges.function_source import wall_ms
+from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.paging import RetryPolicy
 from tradenb.store.paths import find_home
 
@@ -256,7 +257,7 @@ class CcxtExchange:
         try:
             return Loaded(*accept(rows, factor=rules.price_anomaly_factor))
         except CandleError as error:
-            raise CandleError(f"{where}: {error}", code=error.code, index=error.index) from None
+            raise located(error, where) from None
 
 
 def options_text(options: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from tradenb.core.candles.intake import Rows
 from tradenb.errors import CandleError
+from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.tables.column_detection import (
     NAMES,
     TIME_NAMES,
@@ -42,7 +43,7 @@ def read(path: Path) -> Rows:
     try:
         return READERS[path.suffix.lower()](path)
     except CandleError as error:
-        raise CandleError(f"{path.name}: {error}", code=error.code, index=error.index) from None
+        raise located(error, path.name) from None
     except (OSError, ValueError, EOFError, NotImplementedError) as error:
         kind = path.suffix.lower().removeprefix(".")
         raise CandleError(

@@ -17,6 +17,7 @@ from tradenb.core.symbol import canonical
 from tradenb.engine.ports import CandleRequest, Loaded, Progress
 from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.errors import CandleError, UsageError, unknown
+from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.memo import CandleMemo
 from tradenb.exchanges.tables.file_readers import READERS, read
 
@@ -216,8 +217,7 @@ def _joined(files: Iterable[tuple[str, Rows]], lengths: list[tuple[str, int]]) -
 def _in_its_file(error: CandleError, lengths: list[tuple[str, int]]) -> CandleError:
     """Return the same error with the row counted in its own file."""
     if error.index is None:
-        names = ", ".join(name for name, _ in lengths)
-        return CandleError(f"{names}: {error}", code=error.code)
+        return located(error, ", ".join(name for name, _ in lengths))
     ends = list(itertools.accumulate(length for _, length in lengths))
     place = bisect.bisect_right(ends, error.index)
     name, length = lengths[place]

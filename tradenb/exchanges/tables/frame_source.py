@@ -17,6 +17,7 @@ from tradenb.core.symbol import canonical
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.errors import CandleError, UsageError, unknown
+from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.memo import CandleMemo
 from tradenb.exchanges.tables.column_detection import (
     TIME_NAMES,
@@ -69,8 +70,9 @@ class FrameExchange(ReprCard):
         try:
             return Loaded(*accept(rows_from_frame(self._frames[key]), factor=factor))
         except CandleError as error:
-            words = f"{key}: {error}" if key else str(error)
-            raise CandleError(words, code=error.code, index=error.index) from None
+            if not key:
+                raise
+            raise located(error, key) from None
 
 
 @explained("tn.frame_exchange")
