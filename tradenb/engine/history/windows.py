@@ -50,16 +50,14 @@ class History:
         self._grown["1m"].add(later)
         for timeframe, grown in self._grown.items():
             if timeframe != "1m":
-                grown.add(resample(self._from(grown.candles.end), grown.candles.step))
+                new = self.candles.between(grown.candles.end, self.candles.end)
+                grown.add(resample(new, grown.candles.step))
         self._frames = {timeframe: _taken_apart(g.candles) for timeframe, g in self._grown.items()}
 
     def renew(self, candles: Candles) -> None:
         """Replace all candles; higher timeframes are built again from them."""
         self._grown = {"1m": GrowingCandles(candles)}
         self._frames, self._shown = {}, {}
-
-    def _from(self, start: int) -> Candles:
-        return self.candles.between(start, self.candles.end)
 
     def window(self, timeframe: str, count: int, now: int, *, allow_fewer: bool = False) -> Candles:
         """Return the last `count` candles of a timeframe that had closed at `now`.

@@ -129,18 +129,13 @@ class Book:
 
     def _earlier(self, now: int, held: tuple[Held, ...]) -> RiskBook:
         ahead = [trade for trade in self._closed if trade.opened_at <= now < trade.closed_at]
+        held_then = (Held(signal_of_trade(trade), trade.opened_at) for trade in ahead)
         closed = tuple(trade for trade in self._closed if trade.closed_at <= now)
-        ledger = Ledger(closed, since=self._since)
-        return RiskBook(now, (*held, *map(_held_again, ahead)), ledger)
+        return RiskBook(now, (*held, *held_then), Ledger(closed, since=self._since))
 
 
 def _held_by(members: Iterable[Member]) -> tuple[Held, ...]:
     return tuple(held for member in members if (held := member.state.held) is not None)
-
-
-def _held_again(trade: Trade) -> Held:
-    """Return a closed position as it was held."""
-    return Held(signal_of_trade(trade), trade.opened_at)
 
 
 def _whose(trade: Trade) -> tuple[str, str]:

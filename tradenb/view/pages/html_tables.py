@@ -51,20 +51,12 @@ def table(
 ) -> str:
     """Make a table that scrolls sideways by itself; the first cell of a row names it.
 
-    Parameters
-    ----------
-    heads : sequence of (str, str)
-        Title and class of each column.
-    name : str
-        What assistive technology calls the table.
-    kind : str
-        "narrow": no wider than it has to be; "even": columns of one width.
-    sortable : bool
-        Whether the titles are buttons; `report.js` sorts by them.
+    Each head is a title and its class. A "narrow" table is no wider than it has to be, an "even"
+    one has columns of one width. `report.js` sorts by the titles of a sortable one.
     """
+    title_of = '<button type="button">{}</button>' if sortable else "{}"
     titles = "".join(
-        f'<th scope="col"{_class(kind)}>{_button(title) if sortable else title}</th>'
-        for title, kind in heads
+        f'<th scope="col"{_class(kind)}>{title_of.format(title)}</th>' for title, kind in heads
     )
     body = "".join(f"<tr>{_head(row[0])}{''.join(map(_cell, row[1:]))}</tr>" for row in rows)
     mark = " data-sortable" if sortable else ""
@@ -246,10 +238,6 @@ def _largest(values: Iterable[float]) -> float:
 
 def _class(kind: str) -> str:
     return f' class="{kind.strip()}"' if kind.strip() else ""
-
-
-def _button(title: str) -> str:
-    return f'<button type="button">{title}</button>'
 
 
 def _head(cell: Cell) -> str:

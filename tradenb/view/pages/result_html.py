@@ -38,13 +38,8 @@ _LONGEST_WARNING: Final = 400
 
 
 def summary_html(summary: Summary) -> str:
-    """Render a result for a notebook cell.
-
-    Returns
-    -------
-    str
-        A fragment with its own scoped style; inert whatever the names and notes contain.
-    """
+    """Render a result for a notebook cell; inert whatever the names and notes contain."""
+    note = too_few(summary)
     parts = [
         '<div class="tnb-summary" role="region" aria-label="Result of the run">',
         f"<style>{asset('summary.css')}</style>",
@@ -52,10 +47,10 @@ def summary_html(summary: Summary) -> str:
         f'<p class="tnb-sub">{subline(summary)}</p>',
         _figures(summary),
         equity_svg(summary.trades, start=summary.start, end=summary.end),
-        _too_few_note(summary),
+        f'<p class="tnb-note">{note}</p>' if note else "",
         _warnings(summary.warnings),
         _open(summary.open),
-        _hint(),
+        f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in _HINTS)}</p>',
         "</div>",
     ]
     return "".join(parts)
@@ -123,11 +118,6 @@ def _figures(summary: Summary) -> str:
     return f'<dl class="tnb-figures" aria-label="Headline figures">{"".join(tiles)}</dl>'
 
 
-def _too_few_note(summary: Summary) -> str:
-    note = too_few(summary)
-    return f'<p class="tnb-note">{note}</p>' if note else ""
-
-
 def _warnings(warnings: Sequence[str]) -> str:
     if not warnings:
         return ""
@@ -173,7 +163,3 @@ def _open_line(row: OpenRow) -> str:
         f'<td>{escaped(state, 20)}</td><td class="tnb-right">{price(market)}</td>'
         f'<td class="tnb-right tnb-{tone(pnl)}">{gain}</td></tr>'
     )
-
-
-def _hint() -> str:
-    return f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in _HINTS)}</p>'

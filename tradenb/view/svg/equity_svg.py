@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tradenb.statistics.equity_curve import equity_curve, thinned
 from tradenb.view.formatting import escaped, number, percent, period, plural
 from tradenb.view.svg.axis_ticks import digits_of
-from tradenb.view.svg.plot_area import PlotArea, Vertices, axes, left_of, path_of, short
+from tradenb.view.svg.plot_area import PlotArea, Vertices, axes, head_of, left_of, path_of, short
 
 if TYPE_CHECKING:
     from tradenb.core.signal import Trade
@@ -30,17 +30,7 @@ _LARGEST: Final = 1e12  # compounding may leave the range of doubles; a chart ne
 def equity_svg(trades: Sequence[Trade], *, start: int, end: int) -> str:
     """Draw the compounded return over time, with the distance to its peak shaded.
 
-    Parameters
-    ----------
-    trades : sequence of Trade
-        In order of closing.
-    start, end : int
-        Bounds of the run, ms UTC.
-
-    Returns
-    -------
-    str
-        An svg element; long curves are drawn with at most `POINTS` points that keep the extremes.
+    Long curves get at most `POINTS` points that keep the extremes.
     """
     times, equity, drawdown = equity_curve(trades)
     peaks = list(accumulate(equity, max, initial=1.0))[1:]
@@ -52,12 +42,7 @@ def equity_svg(trades: Sequence[Trade], *, start: int, end: int) -> str:
     area = _area(min(start, at[0]), max(end, at[-1], start + 1), min(line), max(peak))
     stepped = _staircase(area, at, line)
     shade = _staircase(area, at, peak) + stepped[::-1]
-    label = _description(equity, drawdown, start, end)
-    head = (
-        f'<svg class="tnb-equity" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
-        f'role="img" aria-label="{label}" xmlns="http://www.w3.org/2000/svg" '
-        f'font-size="11" fill="currentColor"><title>{label}</title>'
-    )
+    head = head_of("tnb-equity", WIDTH, HEIGHT, _description(equity, drawdown, start, end))
     fall = f'<path class="tnb-fall" fill="#d9632e" fill-opacity="0.18" d="{path_of(shade)}Z"/>'
     rise = (
         '<path class="tnb-line" fill="none" stroke="#3b82c4" stroke-width="1.6" '

@@ -46,6 +46,15 @@ def left_of(low: float, high: float, label: Label) -> float:
     return 14 + LETTER * max(map(len, label(value_ticks(low, high))))
 
 
+def head_of(kind: str, width: int, height: int, label: str) -> str:
+    """Begin the element of a chart; the label is escaped already."""
+    return (
+        f'<svg class="{kind}" viewBox="0 0 {width} {height}" width="{width}" role="img" '
+        f'aria-label="{label}" xmlns="http://www.w3.org/2000/svg" font-size="11" '
+        f'fill="currentColor"><title>{label}</title>'
+    )
+
+
 def axes(area: PlotArea, label: Label) -> list[str]:
     """Draw the lines of the values, and the marks of the times."""
     ticks = value_ticks(area.low, area.high)

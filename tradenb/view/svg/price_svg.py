@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tradenb.core.timeframe import iso
 from tradenb.view.formatting import escaped, number, percent, price, tone
 from tradenb.view.svg.axis_ticks import digits_of
-from tradenb.view.svg.plot_area import LETTER, PlotArea, Vertices, axes, left_of, path_of, short
+from tradenb.view.svg.plot_area import (
+    LETTER,
+    PlotArea,
+    Vertices,
+    axes,
+    head_of,
+    left_of,
+    path_of,
+    short,
+)
 from tradenb.view.svg.trade_markers import COLORS, ENTRY, entry_mark, exit_mark, legend
 
 if TYPE_CHECKING:
@@ -44,25 +53,9 @@ def price_svg(
     *,
     marked: int = MARKED,
 ) -> str:
-    """Draw the newest prices of a run.
+    """Draw the newest prices of a run, each at its close time, and the levels of what is open.
 
-    Parameters
-    ----------
-    candles : Candles
-        At least one; each is drawn at its close time.
-    trades : sequence of Trade
-        Those that ended within the candles are marked, the newest of very many.
-    signal : Signal or None
-        What is open or scheduled: its levels are drawn.
-    opened_at : int or None
-        When it was opened, ms UTC; None while it is scheduled.
-    marked : int, default 60
-        How many trades are marked at most; the chart says so when there are more.
-
-    Returns
-    -------
-    str
-        An svg element.
+    Only the newest `marked` trades are marked; the chart says so when there are more.
     """
     first, last = candles.start, candles.end
     low, high = float(candles.low.min()), float(candles.high.max())
@@ -81,12 +74,7 @@ def price_svg(
         (area.x(int(at)), area.y(float(close)))
         for at, close in zip(times, candles.close, strict=True)
     ]
-    label = _description(candles, signal)
-    head = (
-        f'<svg class="tnb-price" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" '
-        f'aria-label="{label}" xmlns="http://www.w3.org/2000/svg" font-size="11" '
-        f'fill="currentColor"><title>{label}</title>'
-    )
+    head = head_of("tnb-price", WIDTH, HEIGHT, _description(candles, signal))
     line = (
         '<path class="tnb-closes" fill="none" stroke="#7f8896" stroke-width="1.3" '
         f'stroke-linejoin="round" d="{path_of(closes)}"/>'
