@@ -8,13 +8,7 @@ from tradenb.errors import UsageError
 
 
 def label_of(given: object, what: str) -> str | None:
-    """Return a string that was given to name something, or None.
-
-    Raises
-    ------
-    UsageError
-        When it is neither, or longer than an id may be.
-    """
+    """Return a string that was given to name something, or None; all else is a UsageError."""
     if given is not None and not isinstance(given, str):
         raise UsageError(f"{what} must be a string, was {given!r:.80}")
     if given is not None and len(given) > ID_LIMIT:
@@ -25,13 +19,7 @@ def label_of(given: object, what: str) -> str | None:
 
 
 def period_of(start: object, end: object) -> tuple[int | None, int | None]:
-    """Return both bounds in ms UTC, floored to the minute; None stays None.
-
-    Raises
-    ------
-    UsageError
-        When one is not a moment, or the start is not before the end.
-    """
+    """Return both bounds in ms UTC, floored to the minute; None stays None."""
     first = None if start is None else floor_to(to_ms(start, "start"))
     last = None if end is None else floor_to(to_ms(end, "end"))
     if first is not None and last is not None and first >= last:

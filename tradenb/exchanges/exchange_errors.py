@@ -43,17 +43,7 @@ _UNREADABLE: Final = (TypeError, ValueError, LookupError, AttributeError, Arithm
 def translate_error(
     error: BaseException, *, what: str, headers: Mapping[str, str], now_ms: int
 ) -> TradenbError:
-    """Return the error to raise instead of one of ccxt's.
-
-    Parameters
-    ----------
-    what : str
-        What was requested, such as "binance: candles of BTCUSDT".
-    headers : mapping
-        Of the last response.
-    now_ms : int
-        The time of the exchange, ms UTC.
-    """
+    """Return the error to raise instead of one of ccxt's; `what` was requested at `now_ms`, UTC."""
     names = _names(error) | _names(error.__cause__)
     if names & _UNREACHABLE:
         words = f"{what}: the exchange cannot be reached; check the network"

@@ -64,35 +64,10 @@ def fetch_range(
     limit: int = PAGE_CANDLES,
     progress: Progress | None = None,
 ) -> Rows:
-    """Fetch the rows of a range, page by page.
+    """Fetch the rows of [start, end), whole minutes in ms UTC, `limit` at a time.
 
-    Parameters
-    ----------
-    fetch_page : callable
-        Calls the source once.
-    start, end : int
-        Open time of the first candle wanted, and close time of the last; whole minutes, ms UTC.
-    what : str
-        What is fetched, for errors.
-    limit : int, default 1000
-        Candles that are requested at once.
-    progress : callable, optional
-        Called with (minutes done, minutes in all) after each page.
-
-    Returns
-    -------
-    Rows
-        What the source has of [start, end), oldest first; may be empty, have gaps and duplicates.
-
-    Raises
-    ------
-    ExchangeError
-        When a page still fails after the retries, with the last failure as its cause.
-    CandleError
-        When rows are not candles, after the retries; when they are not in order of time, or are at
-        even steps above a minute, at once.
-    UsageError, LookupError
-        When `fetch_page` raises them, at once.
+    The rows are oldest first, and may be none, have gaps and duplicates. A UsageError or
+    LookupError of `fetch_page` is raised at once, any other failure after the retries.
     """
     pages = []
     # Of several empty pages in a row only the first is retried: a market has months of them before
@@ -143,13 +118,7 @@ class _PageRequest(NamedTuple):
 def _page_with_retries(
     fetch_page: FetchPage, request: _PageRequest, retry: RetryPolicy, *, retry_empty: bool
 ) -> Rows | None:
-    """Fetch until there are rows that can be candles, or the retries are used up.
-
-    Returns
-    -------
-    Rows or None
-        None if the source has later rows only.
-    """
+    """Fetch until there are rows that can be candles; None if the source has later rows only."""
     failure: Exception | None = None
     for attempt in range(retry.retries + 1):
         if attempt:

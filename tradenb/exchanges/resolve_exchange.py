@@ -9,20 +9,7 @@ from tradenb.errors import UsageError
 
 
 def resolve_candle_source(given: object) -> CandleSource:
-    """Return a source of candles.
-
-    Parameters
-    ----------
-    given : exchange or str
-        An object, a registered name, or the name of an exchange of ccxt.
-
-    Raises
-    ------
-    UnknownName
-        When no exchange has the name; near names are shown.
-    UsageError
-        When it is something else.
-    """
+    """Return the source that was given, or the one that has the name that was given."""
     found: Any = given
     if isinstance(given, str):
         from tradenb.exchanges.ccxt.ccxt_factory import resolve_by_name

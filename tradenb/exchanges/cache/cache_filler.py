@@ -24,19 +24,7 @@ GAP_FINAL_MS: Final = 3_600_000
 
 
 class CacheFiller:
-    """Fetches what the cache does not have of one symbol.
-
-    Parameters
-    ----------
-    fetch_page : callable
-        Called with (since, limit).
-    what : str
-        What is fetched, for errors.
-    page : int
-        How many candles are requested at once.
-    factor : float
-        `price_anomaly_factor` of the rules: a response with an impossible price is not cached.
-    """
+    """Fetches what the cache lacks of one symbol; impossible prices (`factor`) are not cached."""
 
     def __init__(
         self,
@@ -56,13 +44,7 @@ class CacheFiller:
         self._factor = factor
 
     def fill(self, span: Span, progress: Progress | None = None) -> KnownCandles:
-        """Return the candles of a span; what was missing is cached then.
-
-        Raises
-        ------
-        MarketError
-            When it cannot be fetched, or is refused; the months before it are cached.
-        """
+        """Return the candles of a span; each month is cached once it is fetched."""
         known = NO_CANDLES if self._cache is None else self._cache.read(*span)
         missing = [part for gap in subtract(span, known.spans) for part in split_by_month(gap)]
         total, left = _length(span), sum(map(_length, missing))

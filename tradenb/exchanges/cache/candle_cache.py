@@ -33,13 +33,7 @@ _RETRY_LOCK_S: Final = 0.02
 
 
 class CandleCache:
-    """The candles of one symbol.
-
-    Parameters
-    ----------
-    folder : Path
-        Of this symbol alone, see `Home.candles`.
-    """
+    """The candles of one symbol, in a folder of its own, see `Home.candles`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -83,20 +83,7 @@ def encode(month: KnownCandles) -> bytes:
 
 
 def decode(path: Path, span: Span) -> KnownCandles:
-    """Read the file of a month.
-
-    Parameters
-    ----------
-    span : (int, int)
-        The month that it must be of, ms UTC.
-
-    Raises
-    ------
-    DamagedFile
-        When it does not hold what `encode` made.
-    OSError
-        When it cannot be read.
-    """
+    """Read the file of a month that must be `span`; a DamagedFile is not what `encode` made."""
     data = path.read_bytes()
     try:
         month, crc = _decoded(data)

@@ -56,17 +56,7 @@ def ccxt_class(name: str) -> Any:
 
 
 class CcxtClient:
-    """An exchange, its markets and its clock.
-
-    Parameters
-    ----------
-    name : str
-        As ccxt spells it.
-    options : mapping
-        For ccxt's constructor; secrets are references.
-    now, monotonic : callable
-        Our clocks: wall clock, ms UTC, and seconds that never go back.
-    """
+    """An exchange, its markets and its clock; the secrets in the options are references."""
 
     def __init__(
         self,
@@ -92,19 +82,7 @@ class CcxtClient:
         self._limited_until = float("-inf")
 
     async def candles(self, symbol: str, since: int, limit: int) -> TimedRows:
-        """Return closed 1m candles that open at `since` (ms UTC) or later, oldest first.
-
-        Raises
-        ------
-        UnknownName
-            When there is no such market; the nearest are named.
-        UsageError
-            When several markets fit.
-        ExchangeError
-            When they cannot be fetched; `retryable`, `retry_after`.
-        CandleError
-            When the response holds rows that are not candles; retryable.
-        """
+        """Return closed 1m candles that open at `since` (ms UTC) or later, oldest first."""
         market = await self.market(symbol)
         await self.measure_clock()
         # Taken before the request: a candle that closes meanwhile may be in the response half done.

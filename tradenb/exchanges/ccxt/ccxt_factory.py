@@ -73,13 +73,7 @@ def ccxt_exchange(
 
 
 def resolve_by_name(name: str) -> Any:
-    """Return the exchange that is registered under a name, or the one of ccxt.
-
-    Raises
-    ------
-    UnknownName
-        When there is neither; near names are shown.
-    """
+    """Return the exchange that is registered under a name, or the one of ccxt."""
     registered = registry.known("exchange", name)
     if registered is not None:
         return registered

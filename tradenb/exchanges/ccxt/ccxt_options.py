@@ -23,13 +23,7 @@ _TEST_MARKET: Final = frozenset({"sandbox", "testnet"})
 
 
 def check_options(exchange: str, given: Iterable[str]) -> None:
-    """Refuse names that the constructor of an exchange would ignore; values are never shown.
-
-    Raises
-    ------
-    UnknownName
-        With the nearest known name.
-    """
+    """Refuse names that the constructor of an exchange would ignore; values are never shown."""
     unsure = sorted(set(given) - ORDINARY - SECRET_FIELDS)
     if not unsure:
         return

@@ -57,13 +57,7 @@ def check_secrets(options: Mapping[str, Any]) -> None:
 
 
 def read_secrets(options: Mapping[str, Any]) -> dict[str, str]:
-    """Read the secrets that options refer to.
-
-    Raises
-    ------
-    UsageError
-        When one is missing.
-    """
+    """Read the secrets that options refer to; a UsageError names one that is missing."""
     return {field: _read(field, options[field]) for field in SECRET_FIELDS & options.keys()}
 
 

@@ -11,19 +11,7 @@ from tradenb.errors import UsageError
 
 
 def markets_by_symbol(client: Any) -> dict[str, list[str]]:
-    """Return the markets of a ccxt client by every symbol that stands for them.
-
-    Parameters
-    ----------
-    client : ccxt exchange
-        With its markets loaded.
-
-    Returns
-    -------
-    dict of str to list of str
-        By canonical symbol, or by the exchange's own name where that is not a canonical symbol: the
-        symbols of ccxt.
-    """
+    """Return ccxt's symbols by canonical symbol, or by the exchange's own name if it is not one."""
     found: dict[str, list[str]] = defaultdict(list)
     for name in client.markets:
         with contextlib.suppress(UsageError):  # some markets have names that are not symbols

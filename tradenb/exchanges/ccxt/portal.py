@@ -25,13 +25,7 @@ CloseSession = Callable[[], Awaitable[None]]
 
 
 class Portal:
-    """Runs coroutines on a daemon thread that is started by the first.
-
-    Parameters
-    ----------
-    idle_s : float
-        After how many seconds without a call the functions of `when_idle` are called.
-    """
+    """Runs coroutines on a daemon thread; after `idle_s` without a call sessions are closed."""
 
     def __init__(self, *, idle_s: float = IDLE_S) -> None:
         self._idle_s = idle_s

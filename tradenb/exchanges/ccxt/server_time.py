@@ -22,15 +22,7 @@ NOTABLE_MS: Final = 1_000
 
 
 class ServerTime:
-    """The clock of an exchange.
-
-    Parameters
-    ----------
-    now : callable
-        Our wall clock, ms UTC.
-    monotonic : callable
-        Our monotonic clock, s.
-    """
+    """The clock of an exchange, from our wall clock (ms UTC) and our monotonic clock (s)."""
 
     def __init__(self, now: Callable[[], int], monotonic: Callable[[], float]) -> None:
         self._now = now
@@ -59,15 +51,7 @@ class ServerTime:
         return old or abs(self._difference_ms() - self._difference_then_ms) > JUMP_MS
 
     def note_measurement(self, server_ms: int, *, sent_ms: int) -> None:
-        """Note a measurement.
-
-        Parameters
-        ----------
-        server_ms : int
-            What the exchange said, ms UTC.
-        sent_ms : int
-            Our wall clock when the request left; the response is taken to be from half way.
-        """
+        """Note the time of the exchange, taken to be from half way between sending and now."""
         received_ms = self._now()
         self._received_s = self._monotonic()
         self._server_ms = server_ms
@@ -87,12 +71,7 @@ class ServerTime:
     def warn_if_off(self, name: str, *, rehearsed: bool) -> None:
         """Log that our clock is wrong, again each time it is a second worse.
 
-        Parameters
-        ----------
-        name : str
-            Of the exchange.
-        rehearsed : bool
-            Whether the exchange may replay another year.
+        A rehearsed exchange may replay another year.
         """
         ahead = self._ahead_ms or 0
         if abs(ahead) <= NOTABLE_MS or abs(ahead - self._warned_ms) <= NOTABLE_MS:

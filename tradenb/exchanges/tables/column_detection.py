@@ -39,17 +39,7 @@ class ColumnPlaces(NamedTuple):
 def find_columns(names: Sequence[object], *, timed_index: bool = False) -> ColumnPlaces:
     """Find the columns of candles; upper and lower case do not matter.
 
-    Parameters
-    ----------
-    names : sequence
-        Names of all columns; those that are not needed are ignored.
-    timed_index : bool, default False
-        Whether the index holds times; only a column named "timestamp" takes precedence.
-
-    Raises
-    ------
-    CandleError
-        When columns are missing, or two have one name; code "columns".
+    If the index holds times, only a column named "timestamp" takes precedence.
     """
     lower = [str(name).strip().lower() for name in names]
     wanted = TIME_NAMES[:1] if timed_index else TIME_NAMES

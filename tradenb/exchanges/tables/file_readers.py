@@ -33,13 +33,7 @@ _HEADER: Final = ",".join(("timestamp", *NAMES))
 
 
 def read(path: Path) -> Rows:
-    """Read the raw candles of a file; its suffix is one of `READERS`.
-
-    Raises
-    ------
-    CandleError
-        When it cannot be read, or columns are missing or of a wrong type; the file is named.
-    """
+    """Read the raw candles of a file with a suffix of `READERS`; a CandleError names the file."""
     try:
         return READERS[path.suffix.lower()](path)
     except CandleError as error:

@@ -123,13 +123,7 @@ def frame_exchange(
 
 
 def rows_from_frame(frame: pd.DataFrame) -> Rows:
-    """Convert a DataFrame of candles; columns are views where their type allows it.
-
-    Raises
-    ------
-    CandleError
-        When columns are missing or ambiguous, or a value is not a number or time.
-    """
+    """Convert a DataFrame of candles; columns are views where their type allows it."""
     import pandas as pd
 
     index = frame.index

@@ -16,20 +16,7 @@ _ROW = "[t_ms, open, high, low, close, volume]"
 
 
 def rows_from_response(response: Any) -> Rows:
-    """Convert one response.
-
-    Parameters
-    ----------
-    response : list or tuple of rows, (n, 6) array, or DataFrame
-        1m candles.
-
-    Raises
-    ------
-    CandleError
-        When it, or a row of it, is something else; the row is named.
-    SpecError
-        When it is a coroutine, so the function should have been declared `async def`.
-    """
+    """Convert a list or tuple of rows, an (n, 6) array, or a DataFrame of 1m candles."""
     if isinstance(response, list | tuple):
         return _rows_of_list(response)
     if isinstance(response, np.ndarray):

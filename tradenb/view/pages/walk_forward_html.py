@@ -16,17 +16,7 @@ _FIXED: Final = (
 
 
 def walk_forward_html(table: pandas.DataFrame, verdict: str, *, holds: bool) -> str:
-    """Render a walk-forward.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As `research.sweep.walk_forward` makes it.
-    verdict : str
-        Escaped already.
-    holds : bool
-        Whether choosing was better than chance.
-    """
+    """Render the table of `research.sweep.walk_forward`; the verdict is escaped already."""
     names = [name for name in table.columns if name not in _FIXED]
     heads = ["out of sample", *names, "in sample", "out of sample", "median", "others beaten"]
     head = "".join(

@@ -46,19 +46,7 @@ def exit_mark(x: float, y: float, style: str, *, size: float = 1.0) -> str:
 def legend(
     left: float, y: float, positions: Sequence[str], trades: Sequence[Trade], more: str
 ) -> str:
-    """Say what the marks mean; only those that are drawn.
-
-    Parameters
-    ----------
-    left, y : float
-        Where the line begins and its middle.
-    positions : sequence of str
-        Of the entries that are drawn.
-    trades : sequence of Trade
-        Whose exits are drawn.
-    more : str
-        Text at the end, escaped.
-    """
+    """Say what the marks mean that are drawn; `more` is text for the end, escaped."""
     entries = [(f"{side} entry", side) for side in ("long", "short") if side in positions]
     tones = {tone(trade.pnl_percent) for trade in trades}
     wins = [("exit, win", "up")] if "up" in tones else []
