@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 from tradenb.cli import EXIT_CODES, code_of
 from tradenb.cli.bot_log import logging_to_stderr
 from tradenb.cli.bot_output import BotOutput
-from tradenb.cli.options import add_json
 from tradenb.cli.release_signals import ReleaseAsked, release_on_signals
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.errors import StateError, TradenbError, UsageError
@@ -64,7 +63,9 @@ def run_script(
     job = _Job(names, strategies, exchange, rules, options)
     try:
         with logging_to_stderr(job.output, json_lines=options.json):
-            return job.rehearsed() if options.dry_run else job.run(Path(options.home))
+            if options.dry_run:
+                return job.rehearsed()
+            return job.run(Path(options.home), once=options.once)
     except (TradenbError, OSError) as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         return code_of(error)
@@ -88,7 +89,7 @@ class _Job:
         self._options = options
         self.output = BotOutput(json=options.json)
 
-    def run(self, home: Path, *, once: bool = False) -> int:
+    def run(self, home: Path, *, once: bool) -> int:
         """Run, and return the exit code."""
         from tradenb.live.loop.active_runs import release_all
 
@@ -101,9 +102,9 @@ class _Job:
                 self.output.print(
                     {"started": ids, "home": str(home)}, f"running {', '.join(ids)} under {home}"
                 )
-                if once or self._options.once:
+                if once:
                     self._say_what_for(runs)
-                _wait(runs, once=once or self._options.once)
+                _wait(runs, once=once)
             except ReleaseAsked as asked:
                 words = f"{asked}: releasing the runs, positions are kept"
                 self.output.print({"signal": str(asked)}, words)
@@ -111,7 +112,7 @@ class _Job:
                 left = release_all()
         self.output.end(runs)
         bad = [run for run in runs if not run.saved or isinstance(run.error, StateError)]
-        if self._options.once or once:
+        if once:
             bad += [run for run in runs if run.error is not None]
         return 0 if left and not bad else 1
 
@@ -238,5 +239,9 @@ def _parser(home: str | None) -> argparse.ArgumentParser:
         action="store_true",
         help="make one tick on a copy of the state: shows what it would do, changes nothing",
     )
-    add_json(parser, "one JSON object a line: started, events, ended; the log to stderr, the same")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object a line: started, events, ended; the log to stderr, the same",
+    )
     return parser

@@ -60,18 +60,7 @@ EXIT_CODES: Final = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Default those of the process.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
+    """Run a command, by default with the arguments of the process, and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from tradenb.cli.options import printable, show_json
+from tradenb.cli.options import answer
 
 if TYPE_CHECKING:
     from tradenb.core.events import Event
@@ -19,13 +19,7 @@ _SHOWN: Final = frozenset({"scheduled", "opened", "closed", "cancelled", "reject
 
 
 class BotOutput:
-    """Prints to stdout; the bot goes on when its reader closes the pipe.
-
-    Attributes
-    ----------
-    closed : bool
-        Whether the reader has closed it.
-    """
+    """Prints to stdout; the bot goes on when its reader has `closed` the pipe."""
 
     def __init__(self, *, json: bool) -> None:
         self._json = json
@@ -80,10 +74,7 @@ class BotOutput:
         if self.closed:
             return
         try:
-            if self._json:
-                show_json(facts)
-            else:
-                print("\n".join(map(printable, words.split("\n"))), flush=True)
+            answer(facts, words, as_json=self._json)
         except (BrokenPipeError, OSError, ValueError):
             self.closed = True
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good

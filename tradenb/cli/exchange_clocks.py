@@ -17,13 +17,7 @@ SKEW_MS: Final = 1_000
 def exchange_clocks(names: Iterable[str], home: Path) -> Iterator[tuple[str, int | None, str]]:
     """Ask exchanges for their time, all at once and not for long.
 
-    Yields
-    ------
-    name : str
-    ahead_ms : int or None
-        How far the clock of this machine is ahead, ms; None if that is not known.
-    why : str
-        Why it is not known.
+    Yields name, how far the clock of this machine is ahead in ms, and why if that is not known.
     """
     asked = sorted(set(names))[:MOST]
     answers: dict[str, tuple[int | None, str]] = {}

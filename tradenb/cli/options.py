@@ -15,39 +15,30 @@ if TYPE_CHECKING:
 Run = TypeVar("Run")
 
 
-def add_home(parser: argparse.ArgumentParser) -> None:
-    """Add --home."""
+def add_common(
+    parser: argparse.ArgumentParser,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    json_help: str = "print JSON",
+) -> None:
+    """Add --home and --json, and say which function runs the command."""
     parser.add_argument(
         "--home", metavar="FOLDER", help="folder of the state (default TRADENB_HOME or ./dump)"
     )
+    parser.add_argument("--json", action="store_true", help=json_help)
+    parser.set_defaults(run=run)
 
 
-def add_json(parser: argparse.ArgumentParser, words: str = "print JSON") -> None:
-    """Add --json."""
-    parser.add_argument("--json", action="store_true", help=words)
-
-
-def show_json(value: Any) -> None:
-    """Print JSON for a program: one line, and no NaN, which JSON does not have."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str), flush=True)
-
-
-def answer(options: argparse.Namespace, facts: Any, words: str) -> None:
-    """Print what a command did: as JSON if the user asked for that, else in words."""
-    if options.json:
-        show_json(facts)
+def answer(facts: Any, words: str, *, as_json: bool) -> None:
+    """Print what a command did: in words, or as one line of JSON, which has no NaN."""
+    if as_json:
+        print(json.dumps(facts, ensure_ascii=False, allow_nan=False, default=str), flush=True)
     else:
         print("\n".join(map(printable, words.split("\n"))), flush=True)
 
 
 def named(name: str, runs: Sequence[Run], id_of: Callable[[Run], str]) -> list[Run]:
-    """Return the runs that a name means: the one with that id, or all with that part.
-
-    Raises
-    ------
-    UsageError
-        When it means runs with several ids.
-    """
+    """Return the runs with this id, or with this part of one; several ids are a UsageError."""
     exact = [run for run in runs if id_of(run) == name]
     found = exact or [run for run in runs if name.lower() in id_of(run).lower()]
     ids = list(dict.fromkeys(map(id_of, found)))

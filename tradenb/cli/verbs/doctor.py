@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_home, add_json, answer, printable, show_json
+from tradenb.cli.options import add_common, answer, printable
 from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ def add(commands: Any) -> None:
         description="Check everything that a live run depends on; nothing is changed. Exits with "
         "1 if something needs you.",
     )
-    add_home(parser)
-    add_json(parser)
+    add_common(parser, run)
     parser.add_argument(
         "--accept",
         type=Path,
@@ -37,7 +36,6 @@ def add(commands: Any) -> None:
         help="compare the clock with that of this exchange (default TRADENB_EXCHANGE, else those "
         "of the runs)",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,14 +49,12 @@ def run(options: argparse.Namespace) -> int:
 
     checks = check_all(home, options.exchange)
     wrong = sum(check.verdict == "wrong" for check in checks)
-    if options.json:
-        found = [check._asdict() for check in checks]
-        show_json({"home": str(home.root), "well": not wrong, "checks": found})
-        return 1 if wrong else 0
-    for check in checks:
-        mark = {"well": "  ", "note": "- ", "wrong": "! "}[check.verdict]
-        print(f"{mark}{check.name}: {printable(check.words)}")
-    print(f"\n{wrong} of these need you, marked !" if wrong else "\nall is well")
+    found = [check._asdict() for check in checks]
+    facts = {"home": str(home.root), "well": not wrong, "checks": found}
+    marks = {"well": "  ", "note": "- ", "wrong": "! "}
+    lines = [f"{marks[check.verdict]}{check.name}: {printable(check.words)}" for check in checks]
+    lines += ["", f"{wrong} of these need you, marked !" if wrong else "all is well"]
+    answer(facts, "\n".join(lines), as_json=options.json)
     return 1 if wrong else 0
 
 
@@ -81,5 +77,7 @@ def _accept(options: argparse.Namespace, home: Home) -> int:
     with lock:
         committed = DocumentStore(disk, document, guard=lock.assure).accept(file)
     facts = {"accepted": str(file), "document": str(document), "seq": committed.seq}
-    answer(options, facts, f"{document} is {file.name} now, as generation {committed.seq}")
+    answer(
+        facts, f"{document} is {file.name} now, as generation {committed.seq}", as_json=options.json
+    )
     return 0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_home, add_json, answer
+from tradenb.cli.options import add_common, answer
 from tradenb.errors import ExportError, UsageError
 
 if TYPE_CHECKING:
@@ -40,9 +39,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--start", metavar="TIME", help="start of the sample")
     parser.add_argument("--end", metavar="TIME", help="end of the sample, exclusive")
-    add_home(parser)
-    add_json(parser)
-    parser.set_defaults(run=run)
+    add_common(parser, run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -72,7 +69,11 @@ def run(options: argparse.Namespace) -> int:
             start=options.start,
             end=options.end,
         )
-    answer(options, {name: getattr(done, name) for name in done.__slots__}, repr(done)[1:-1])
+    answer(
+        {name: getattr(done, name) for name in done.__slots__},
+        repr(done)[1:-1],
+        as_json=options.json,
+    )
     return 0
 
 
@@ -120,11 +121,10 @@ def _wanted(notebook: Notebook, names: list[str] | None) -> NotebookCall | None:
 @contextlib.contextmanager
 def _beside(file: Path) -> Iterator[None]:
     """Work where a kernel of the notebook would: in its folder, with the modules there."""
-    before, folder = Path.cwd(), file.parent.absolute()
+    folder = file.parent.absolute()
     sys.path.insert(0, str(folder))
-    os.chdir(folder)
     try:
-        yield
+        with contextlib.chdir(folder):
+            yield
     finally:
-        os.chdir(before)
         sys.path.remove(str(folder))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tradenb.cli.options import add_home, add_json, printable, show_json
+from tradenb.cli.options import add_common, answer
 from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="also write them to a .parquet or .csv file"
     )
-    add_home(parser)
-    add_json(parser, "print one JSON object a symbol")
-    parser.set_defaults(run=run)
+    add_common(parser, run, json_help="print one JSON object a symbol")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -75,16 +73,13 @@ def _print(symbol: str, found: Loaded, options: argparse.Namespace) -> None:
 
     candles = found.candles
     start, end = iso(candles.start), iso(candles.end)
-    if options.json:
-        facts = {"symbol": canonical(symbol), "exchange": options.exchange}
-        facts |= {"candles": len(candles), "filled": found.intake.filled}
-        show_json({**facts, "start": start, "end": end})
-        return
+    facts = {"symbol": canonical(symbol), "exchange": options.exchange}
+    facts |= {"candles": len(candles), "filled": found.intake.filled, "start": start, "end": end}
     words = f"{canonical(symbol)} of {options.exchange}: {len(candles):,} candles, "
     words += f"{start} to {end}, {found.intake.filled:,} of them missing minutes filled flat"
     if many_filled(found.intake):
         words += f"\nnote: {gap_warning(canonical(symbol), found.intake)}"
-    print("\n".join(map(printable, words.split("\n"))), flush=True)
+    answer(facts, words, as_json=options.json)
 
 
 def _write(file: Path, found: Loaded) -> None:

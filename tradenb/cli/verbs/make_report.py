@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_home, add_json, printable, rehearsals, show_json
+from tradenb.cli.options import add_common, answer, printable, rehearsals
 from tradenb.errors import StateError
 
 if TYPE_CHECKING:
@@ -39,9 +39,7 @@ def add(commands: Any) -> None:
         help="files with the candles of the price chart, such as 'data/*.parquet' (default: those "
         "of the exchange, from the cache or fetched)",
     )
-    add_home(parser)
-    add_json(parser)
-    parser.set_defaults(run=run)
+    add_common(parser, run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
     from tradenb.store.paths import find_home
 
     home = find_home(options.home)
-    written, failed = [], []
+    written: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
     for key in home.keys(DiskFilesystem(durable=False)):
         name = key.id
         if options.name.lower() not in name.lower():
@@ -68,10 +67,8 @@ def run(options: argparse.Namespace) -> int:
         else:
             facts = {"id": name, "reports": [str(path) for path in paths]}
             written.append(facts | {"notes": [*report.notes]})
-    if options.json:
-        show_json({"home": str(home.root), "written": written, "failed": failed})
-    else:
-        _print(home, written, failed)
+    done = {"home": str(home.root), "written": written, "failed": failed}
+    answer(done, _words(home, written, failed), as_json=options.json)
     return 0 if written and not failed else 1
 
 
@@ -83,11 +80,11 @@ def _write(report: RunReport, folder: Path, document: Path) -> list[Path]:
     return [text, report.write(folder / f"{name}.html")]
 
 
-def _print(home: Home, written: list[dict[str, Any]], failed: list[dict[str, Any]]) -> None:
-    for item in written:
-        notes = "".join(f"\n  {printable(note)}" for note in item["notes"])
-        print(printable(f"{item['id']}: {', '.join(item['reports'])}") + notes)
-    for item in failed:
-        print(printable(f"{item['id']}: {item['error']}"))
+def _words(home: Home, written: list[dict[str, Any]], failed: list[dict[str, Any]]) -> str:
     if not written and not failed:
-        print(f"no runs to report under {home.root}{rehearsals(home)}")
+        return f"no runs to report under {home.root}{rehearsals(home)}"
+    lines = []
+    for item in written:
+        lines.append(printable(f"{item['id']}: {', '.join(item['reports'])}"))
+        lines += [f"  {printable(note)}" for note in item["notes"]]
+    return "\n".join(lines + [printable(f"{item['id']}: {item['error']}") for item in failed])

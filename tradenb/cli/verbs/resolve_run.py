@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tradenb.cli.options import add_home, add_json, answer, named
+from tradenb.cli.options import add_common, answer, named
 from tradenb.errors import StateConflict
 
 
@@ -33,9 +33,7 @@ def add(commands: Any) -> None:
         dest="decision",
         help="choose the state that the other program wrote, which is on disk now",
     )
-    add_home(parser)
-    add_json(parser)
-    parser.set_defaults(run=run)
+    add_common(parser, run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,19 +47,19 @@ def run(options: argparse.Namespace) -> int:
     undecided = [conflict for conflict in conflicts if conflict is not None]
     found = named(options.name, undecided, lambda conflict: conflict.key.id)
     if not found:
-        answer(options, {"decided": None}, f"nothing to decide for {options.name}")
+        answer({"decided": None}, f"nothing to decide for {options.name}", as_json=options.json)
         return 1
     conflict = found[0]
     name = conflict.key.id
     ours, theirs = described(conflict.ours), described(conflict.theirs)
     if options.decision is None:
         facts = {"id": name, "ours": ours, "theirs": theirs}
-        answer(options, facts, f"{name}\n  ours:   {ours}\n  theirs: {theirs}")
+        answer(facts, f"{name}\n  ours:   {ours}\n  theirs: {theirs}", as_json=options.json)
         raise StateConflict(
             f"another program wrote the state of {name}; pass --keep-ours or --take-theirs"
         )
     words = resolve(home, conflict, options.decision)
     chosen = ours if options.decision == "keep_ours" else theirs
     facts = {"id": name, "decided": options.decision, "state": chosen, "note": words}
-    answer(options, facts, f"{name}: {chosen}\n{words}")
+    answer(facts, f"{name}: {chosen}\n{words}", as_json=options.json)
     return 0

@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_home, add_json, answer, rehearsals
+from tradenb.cli.options import add_common, answer, rehearsals
 from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ def add(commands: Any) -> None:
         "new run. Move the files back to have the old run again.",
     )
     parser.add_argument("name", metavar="NAME", help="SYMBOL:strategy, in full")
-    add_home(parser)
-    add_json(parser)
-    parser.set_defaults(run=run)
+    add_common(parser, run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     with FileLock(disk, home.lock(key), what=options.name):
         folder = retire(disk, home, key, now=time.time_ns() // 1_000_000)
     facts = {"retired": options.name, "folder": str(folder)}
-    answer(options, facts, f"{options.name} is retired; its files are in {folder}")
+    answer(facts, f"{options.name} is retired; its files are in {folder}", as_json=options.json)
     return 0
 
 

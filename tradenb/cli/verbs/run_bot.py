@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradenb.cli.bot_log import logging_to_stderr
 from tradenb.cli.bot_output import BotOutput
-from tradenb.cli.options import add_home, add_json
+from tradenb.cli.options import add_common
 from tradenb.cli.release_signals import ReleaseAsked, release_on_signals
 from tradenb.errors import StateError, TradenbError, UsageError
 
@@ -37,9 +37,7 @@ def add(commands: Any) -> None:
         "are kept, and the next start resumes.",
     )
     parser.add_argument("file", type=Path, metavar="FILE")
-    add_home(parser)
-    add_json(parser, "print one JSON object a line: started, each event, ended")
-    parser.set_defaults(run=run)
+    add_common(parser, run, json_help="print one JSON object a line: started, each event, ended")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_home, add_json, show_json, table
+from tradenb.cli.options import add_common, answer, table
 
 if TYPE_CHECKING:
     from tradenb.live.status.run_status import RunStatus
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser("status", help="list the live runs under a home")
-    add_home(parser)
-    add_json(parser)
-    parser.set_defaults(run=run)
+    add_common(parser, run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,13 +24,10 @@ def run(options: argparse.Namespace) -> int:
 
     home = find_home(options.home)
     found = list(statuses([], home))
-    if options.json:
-        show_json({"home": str(home.root), "runs": [row_of(status) for status in found]})
-    elif found:
-        head = ("id", "mode", "status", "state", "last tick (UTC)", "last error")
-        print(table([head, *map(_line, found)]))
-    else:
-        print(f"no runs under {home.root}")
+    facts = {"home": str(home.root), "runs": [row_of(status) for status in found]}
+    head = ("id", "mode", "status", "state", "last tick (UTC)", "last error")
+    words = table([head, *map(_line, found)]) if found else f"no runs under {home.root}"
+    answer(facts, words, as_json=options.json)
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_home, add_json, answer, named
+from tradenb.cli.options import add_common, answer, named
 
 if TYPE_CHECKING:
     from tradenb.live.attached_run import AttachedRun
@@ -21,8 +21,7 @@ def add(commands: Any) -> None:
         "position is followed to its close.",
     )
     parser.add_argument("name", metavar="NAME", help="SYMBOL:strategy, or a part of one")
-    add_home(parser)
-    add_json(parser)
+    add_common(parser, run)
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--flatten", action="store_true", help="close the position at the next candle as well"
@@ -38,7 +37,6 @@ def add(commands: Any) -> None:
         metavar="SECONDS",
         help="wait for its end, at most this long; exit code 1 if it is still running",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,17 +48,19 @@ def run(options: argparse.Namespace) -> int:
     if not found:
         ids = ", ".join(item.id for item in running) or "none"
         nothing = {"asked": None, "ended": False}
-        answer(options, nothing, f"no run {options.name}; running: {ids}")
+        answer(nothing, f"no run {options.name}; running: {ids}", as_json=options.json)
         return 1
     run = found[0]  # of a live run and its rehearsal, the live one
     what = _ask(run, options)
     held = repr(run).partition(", held by ")[2].rstrip(">")
-    answer(options, {"asked": run.id, "for": what}, f"asked {run.id} to {what} ({held})")
+    answer(
+        {"asked": run.id, "for": what}, f"asked {run.id} to {what} ({held})", as_json=options.json
+    )
     if options.wait is None:
         return 0
     ended = run.wait(options.wait)
     words = f"{run.id} has ended: {run.status}" if ended else f"{run.id} is still running"
-    answer(options, {"asked": run.id, "ended": ended, "status": run.status}, words)
+    answer({"asked": run.id, "ended": ended, "status": run.status}, words, as_json=options.json)
     return 0 if ended else 1
 
 
