@@ -136,7 +136,10 @@ def export(
     before = found.facts()
     source = subject.exchange if candles is None else resolve_candle_source(candles)
     sample = _sample_of(subject, source, (start, end))
-    words = f"Over {iso(sample.start)} to {iso(sample.end)} UTC {_proven_of(sample)}."
+    count = _proven(len(sample.events), sample.trades)
+    words = (
+        f"Over {iso(sample.start)} to {iso(sample.end)} UTC its {count} are those of the notebook."
+    )
     text = script_text(found, job, file=target.name, verified=words)
     prove(text, sample, found.values, before)
     _write(target, text)
@@ -155,13 +158,7 @@ def export(
 
 
 def subject_of(what: Any, settings: dict[str, Any]) -> Subject:
-    """Check what is to be exported.
-
-    Raises
-    ------
-    UsageError
-        When the arguments do not fit together.
-    """
+    """Check what is to be exported, and that the arguments fit together."""
     several = list(what) if isinstance(what, list | tuple) else [what]
     if not several:
         raise UsageError("nothing to export; pass a run, a strategy, or a list of them")
@@ -262,10 +259,6 @@ def _write(target: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _proven_of(sample: Sample) -> str:
-    return f"its {_proven(len(sample.events), sample.trades)} are those of the notebook"
 
 
 def _proven(events: int, trades: int) -> str:

@@ -40,17 +40,7 @@ def start_process(
     home: str | Path | None,
     take_over: bool,
 ) -> AttachedRun:
-    """Export a strategy, verify it, and start the script; the parameters are `background`'s.
-
-    Raises
-    ------
-    ExportError
-        When the script would not give the same trades.
-    StateLocked
-        When another process runs the pair, and `take_over` is not set.
-    StateError
-        When the process ended at once; its last words are in the message.
-    """
+    """Export a strategy, verify it, and start the script; the parameters are `background`'s."""
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
     place = find_home(home)
     run = AttachedRun(place, Key(spec.name, canonical(symbol)))

@@ -46,19 +46,9 @@ class Job(NamedTuple):
 
 
 def script_text(found: Collection, job: Job, *, file: str, verified: str) -> str:
-    """Write the script.
+    """Write the script named `file`; its last line says what the text was when it was written.
 
-    Parameters
-    ----------
-    file : str
-        Its name, for the examples in its docstring.
-    verified : str
-        What was compared, in a sentence.
-
-    Returns
-    -------
-    str
-        Its last line says what the text was when it was written.
+    `verified` says in a sentence what was compared.
     """
     head = [_docstring(job, found.secrets, file, verified), ""]
     if found.futures:
@@ -70,13 +60,7 @@ def script_text(found: Collection, job: Job, *, file: str, verified: str) -> str
 
 
 def _own_imports(found: Collection, job: Job) -> set[str]:
-    """Return what `main` needs; refuse names of the user that it would hide.
-
-    Raises
-    ------
-    ExportError
-        When a definition has a name that the script needs for itself.
-    """
+    """Return what `main` needs; refuse names of the user that it would hide."""
     taken = {"main", "run_script"} & set(found.values)
     has_rules = bool(_rules_lines(job.rules))
     if has_rules and getattr(found.values.get("tn"), "__name__", "tradenb") != "tradenb":

@@ -46,10 +46,7 @@ _MISSING: Final = object()
 class Collector:
     """Collects definitions into one namespace, that of the script.
 
-    Parameters
-    ----------
-    namespace : mapping
-        Where names are looked up for objects that do not know where they were made.
+    Objects that do not know where they were made are looked up in the namespace given.
     """
 
     def __init__(self, namespace: Namespace) -> None:
@@ -58,14 +55,8 @@ class Collector:
         self._default = namespace
 
     def root(self, value: Any, kind: str) -> str:
-        """Collect an object that has no name yet, and return the name that the script gives it.
-
-        Raises
-        ------
-        ExportError
-            When no name of a cell leads to it, or what it needs cannot be written.
-        """
-        namespace = self._namespace_of(value)
+        """Collect an object that has no name yet, and return the name that the script gives it."""
+        namespace = namespace_of(value) or self._default
         value = original(namespace, value)
         name = name_in(namespace, value)
         if name is not None:
@@ -85,15 +76,7 @@ class Collector:
         return name
 
     def need(self, name: str, namespace: Namespace, user: str) -> None:
-        """Collect what a name stands for.
-
-        Parameters
-        ----------
-        namespace : mapping
-            The namespace in which it is looked up.
-        user : str
-            Who looks it up, for messages.
-        """
+        """Collect what a name stands for in a namespace; messages name its user."""
         value = namespace.get(name, _MISSING)
         if name in MODULES_OWN:
             return
@@ -283,6 +266,3 @@ class Collector:
                 f"another one than runs. Pass the new one, tn.export(path, {name}, symbol=..., "
                 "exchange=...), or start the run again with it"
             )
-
-    def _namespace_of(self, value: Any) -> Namespace:
-        return namespace_of(value) or self._default

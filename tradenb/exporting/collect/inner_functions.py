@@ -29,13 +29,7 @@ class InnerFunction(NamedTuple):
 
 
 def inner_function(name: str, value: Any) -> InnerFunction:
-    """Find the text of the function of a value, inside the function that made it.
-
-    Raises
-    ------
-    ExportError
-        When its source is not found.
-    """
+    """Find the text of the function of a value, inside the function that made it."""
     function = function_of(value)
     assert function is not None  # noqa: S101 - the caller has checked
     code = function.__code__

@@ -21,11 +21,6 @@ def cells_of_file(path: Path) -> list[str]:
 
     A magic or a shell line becomes a call of `get_ipython()`, so that a definition which needs it
     is refused, and one which does not is not.
-
-    Raises
-    ------
-    ExportError
-        When the file is not a notebook.
     """
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))

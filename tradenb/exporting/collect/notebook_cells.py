@@ -50,7 +50,7 @@ class Statement:
     @property
     def awaits(self) -> bool:
         """Whether it waits at the top of the cell."""
-        return _awaits(self.node)
+        return ast.dump(self.node) != ast.dump(_without_await(self.node))
 
 
 class Cell:
@@ -76,7 +76,9 @@ class Cell:
         except (SyntaxError, ValueError):
             return []
         assert isinstance(tree, ast.Module)  # noqa: S101 - what these flags give
-        return [self._statement(node) for node in tree.body]
+        return [
+            Statement(self, (self.number, node.lineno), node, *names_of(node)) for node in tree.body
+        ]
 
     @property
     def futures(self) -> bool:
@@ -102,10 +104,6 @@ class Cell:
         before = self._lines[first].encode()[: node.col_offset].strip()
         after = self._lines[last - 1].encode()[node.end_col_offset :].strip()
         return bool(before and not getattr(node, "decorator_list", [])) or after.startswith(b";")
-
-    def _statement(self, node: ast.stmt) -> Statement:
-        binds, uses, rebinds = names_of(node)
-        return Statement(self, (self.number, node.lineno), node, binds, uses, rebinds)
 
 
 class Statements:
@@ -185,10 +183,6 @@ class _Plain(ast.NodeTransformer):
     def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
         made = ast.With(items=node.items, body=node.body)
         return self.generic_visit(ast.copy_location(made, node))
-
-
-def _awaits(node: ast.stmt) -> bool:
-    return ast.dump(node) != ast.dump(_without_await(node))
 
 
 def _without_await(node: ast.stmt) -> ast.stmt:

@@ -38,18 +38,7 @@ class NotebookCall(NamedTuple):
 
 
 class Notebook:
-    """The cells of a file, of which only what is needed is executed.
-
-    Parameters
-    ----------
-    texts : list of str
-        As `cells_of_file` gives them.
-
-    Attributes
-    ----------
-    names : dict
-        The names that were made.
-    """
+    """The cells of a file (`cells_of_file`); only what is needed is executed, into `names`."""
 
     def __init__(self, texts: list[str]) -> None:
         self.names: dict[str, Any] = {"__name__": "__main__", "In": texts}

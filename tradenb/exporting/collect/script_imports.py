@@ -19,13 +19,7 @@ _MISSING: Final = object()
 
 
 class Imports:
-    """Adds imports to a script.
-
-    Parameters
-    ----------
-    need : callable
-        `need(name, namespace, user)` collects what a local module defines.
-    """
+    """Adds imports to a script; `need` collects what a local module defines."""
 
     def __init__(self, script: Script, need: Callable[[str, Namespace, str], None]) -> None:
         self.script = script

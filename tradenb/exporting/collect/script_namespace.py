@@ -28,13 +28,7 @@ class Script:
         self._part_of: dict[str, int] = {}
 
     def is_new(self, name: str, value: Any, user: str) -> bool:
-        """Note that a name is needed; tell whether it was not.
-
-        Raises
-        ------
-        ExportError
-            When the script has another value under the name.
-        """
+        """Note a name; tell whether it was not known, and refuse another value under it."""
         known = self.found.values
         if name not in known:
             known[name] = value

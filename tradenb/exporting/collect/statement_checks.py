@@ -35,13 +35,7 @@ _WIDEST_COMMENT: Final = 60
 
 
 def check_statement(name: str, statement: Statement, namespace: Mapping[str, Any]) -> None:
-    """Refuse a statement that cannot mean in a script what it means in the notebook.
-
-    Raises
-    ------
-    ExportError
-        When it waits for input, keeps state in globals, or holds a secret.
-    """
+    """Refuse a statement that cannot mean in a script what it means in the notebook."""
     where = statement.cell.label
     if "input" in statement.uses or "getpass" in statement.uses | _attributes(statement.node):
         raise ExportError(
@@ -81,10 +75,7 @@ def check_secrets(node: ast.AST, where: str) -> None:
 def written(name: str, statement: Statement, value: Any) -> str | None:
     """Return the line that writes a plain value, or None where the user's own text will do.
 
-    Raises
-    ------
-    ExportError
-        When the value is data, or is not what its cell says.
+    Data, and a value that is not what its cell says, are refused.
     """
     where = statement.cell.label
     if is_data(value):

@@ -59,10 +59,7 @@ def sampled(
 ) -> Sample:
     """Run the notebook's strategies over the sample.
 
-    Parameters
-    ----------
-    period : tuple
-        Start and end as users give them; None: the last `SAMPLE_DAYS` days that there are.
+    The period is start and end as users give them; None: the last `SAMPLE_DAYS` days there are.
     """
     recording = RecordingSource(source)
     start, end = _period(symbols[0], strategies, recording, rules, period)
@@ -82,21 +79,10 @@ def sampled(
 
 
 def prove(text: str, sample: Sample, values: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    """Compare a script with the sample, in a clean process.
+    """Compare a script with the sample, in a clean process, and refuse it if they differ.
 
-    Parameters
-    ----------
-    text : str
-        The script.
-    values : mapping
-        The definitions of the script as the notebook has them.
-    before : mapping of str to dict
-        What `facts` said of them before the sample was made.
-
-    Raises
-    ------
-    ExportError
-        When they differ, naming what is missing, the value, or the first trade that differs.
+    `values` are its definitions as the notebook has them, `before` what `facts` said of them before
+    the sample was made.
     """
     _check_unchanged(values, before)
     with tempfile.TemporaryDirectory(prefix="tradenb-export-") as name:

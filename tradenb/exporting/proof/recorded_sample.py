@@ -18,13 +18,7 @@ _COLUMNS = ("time", "open", "high", "low", "close", "volume")
 
 
 class RecordingSource:
-    """A source that keeps what it was asked for.
-
-    Attributes
-    ----------
-    candles : dict of str to Candles
-        By canonical symbol, what was answered last.
-    """
+    """A source that keeps what it answered last, by canonical symbol."""
 
     def __init__(self, source: CandleSource) -> None:
         self._source = source
