@@ -75,15 +75,7 @@ def simulate(seed: int) -> SimulationResult:
 
 
 class Simulation:
-    """One scenario.
-
-    Attributes
-    ----------
-    call_logs : dict of str to CallLog
-        By strategy.
-    requests : list of PlannedRequest
-        What other processes ask for.
-    """
+    """One scenario; `requests` are what other processes ask for."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario

@@ -39,13 +39,7 @@ class Refused(Exception):
 
 
 class Market(NamedTuple):
-    """A symbol and its candles, also those that are still to come.
-
-    Attributes
-    ----------
-    rows : Rows
-        Each time once, oldest first.
-    """
+    """A symbol and its candles, each time once; also those that are still to come."""
 
     symbol: str
     base: str
@@ -78,13 +72,7 @@ def visible_rows(market: Market, now: int) -> Rows:
 
 
 def page_of(rows: Rows, query: Mapping[str, str]) -> Rows:
-    """Return the rows that a request for candles is answered with.
-
-    Raises
-    ------
-    Refused
-        When a parameter is not valid.
-    """
+    """Return the rows that a request for candles is answered with, if it is valid."""
     if query.get("interval") != "1m":
         raise Refused(-1120, "Invalid interval.")
     limit = min(_whole(query, "limit", USUAL_LIMIT), LARGEST_LIMIT)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from aiohttp import web
 
+from tradenb.clock import SystemClock
 from tradenb.core.timeframe import MINUTE, TimeLike
 from tradenb.engine.ports import CandleSource
 from tradenb.errors import UsageError
@@ -26,7 +27,6 @@ from tradenb.testing.server.faulty_responses import error_response, send
 from tradenb.testing.server.server_candles import (
     Clock,
     ServerClock,
-    WallClock,
     moved_to_now,
     rows_of_all,
 )
@@ -108,7 +108,7 @@ class ExchangeServer:
             raise UsageError("pass clock or now, not both; now means the real clock")
         given = rows_of_all(candles, names)
         if now is not None:
-            clock, given = WallClock(), moved_to_now(given, now)
+            clock, given = SystemClock(), moved_to_now(given, now)
         made = (binance.market_of(name, rows) for name, rows in given)
         self._markets = {market.symbol: market for market in made}
         ends = [int(market.rows.time[-1]) + MINUTE for market in self._markets.values()]

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tradenb.clock import SystemClock
 from tradenb.core.candles.intake import Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, TimeLike, floor_to, to_ms
@@ -47,24 +48,10 @@ class ServerClock:
         self._start += round(minutes * MINUTE)
 
 
-class WallClock:
-    """The time of this machine."""
-
-    def now(self) -> int:
-        """Return the time, ms UTC."""
-        return time.time_ns() // 1_000_000
-
-
 def moved_to_now(given: Iterable[tuple[str, Rows]], now: TimeLike) -> list[tuple[str, Rows]]:
-    """Return candles as if a moment of theirs were now, moved by whole minutes.
-
-    Raises
-    ------
-    UsageError
-        When none of them comes after that moment.
-    """
+    """Return candles as if a moment of theirs were now, moved by whole minutes."""
     moment = to_ms(now, "now")
-    by = floor_to(WallClock().now() - moment)
+    by = floor_to(SystemClock().now() - moment)
     found = [(symbol, rows._replace(time=rows.time + by)) for symbol, rows in given]
     if all(rows.time[-1] - by < moment for _, rows in found):
         raise UsageError(f"there are no candles after now={now!r}; choose an earlier moment")

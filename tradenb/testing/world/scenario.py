@@ -129,10 +129,7 @@ def requests_of(scenario: Scenario, phase: Phase, now: int, *, last: bool) -> li
 def strategies_of(scenario: Scenario, on_call: Callable[[str, int], bool]) -> list[StrategySpec]:
     """Make the strategies of a scenario.
 
-    Parameters
-    ----------
-    on_call : callable
-        Called with strategy and close time before each answer; False: the strategy returns None.
+    `on_call` gets strategy and close time before each answer; False makes the answer None.
     """
     shared = (risks.max_open(1, name="sim-one"),) if scenario.shared else ()
     names = ("a", "b") if scenario.shared or scenario.seed % 3 == 0 else ("a",)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -154,7 +155,7 @@ class Process:
         bool
             False if it died before, at a `Crash` of the disk or by `kill`.
         """
-        return self.world.clock.run(self._live(until, sorted(actions, key=_time_of)))
+        return self.world.clock.run(self._live(until, sorted(actions, key=attrgetter("at"))))
 
     def kill(self) -> None:
         """Die here and now, as by `kill -9`."""
@@ -239,7 +240,3 @@ def _cancel_if_failed(loop: asyncio.Task[None], script: asyncio.Task[None]) -> N
 
 def _epoch() -> int:
     return 0
-
-
-def _time_of(action: Action) -> int:
-    return action.at

@@ -34,15 +34,7 @@ COMPARED: Final = tuple(name for name in EVENT_COLUMNS if name not in _OTHER)
 
 
 class SimulatedRun(NamedTuple):
-    """A scenario that was run to its end, and what is left of it.
-
-    Attributes
-    ----------
-    call_logs : dict of str to CallLog
-        By strategy.
-    requests : list of PlannedRequest
-        What other processes asked for.
-    """
+    """A scenario that was run to its end, and what is left of it; logs are by strategy."""
 
     scenario: Scenario
     world: World
