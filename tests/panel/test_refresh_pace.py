@@ -19,9 +19,9 @@ def sent(seconds, *, answered=lambda now: False, free=lambda now: True, size=1_0
         due = pace.due(now, free=free(now))
         found[due] += 1
         if due == "all":
-            pace.note_sent(now, size)
+            pace.sent, pace.size = now, size
         if due != "nothing" and now - pace.beat >= 1:
-            pace.note_beat(now)
+            pace.beat = now
     return found
 
 

@@ -30,19 +30,14 @@ _LONGEST: Final = 64
 def accept(watch: Watch, locations: Mapping[str, Location], message: Mapping[str, Any]) -> str:
     """Leave a request for a run; return which channel was first: "kernel", or "server".
 
-    Raises
-    ------
-    UsageError
-        When the message is not a request, or its run has ended.
-    StateWriteError
-        When it could not be written.
+    What is not a request, or comes when the run has ended, is a UsageError.
     """
     location = locations.get(str(message.get("key")))
     kind, id = str(message.get("kind")), str(message.get("id"))
     if location is None or not is_kind(kind) or not _ID.fullmatch(id):
         raise UsageError("this is not a request for a run; reload the page")
     disk = DiskFilesystem()
-    run = watch.own_run(location)
+    run = watch.own_runs().get(location)
     wall = min(int(message.get("wall") or 0), time_ns() // 1_000_000)
     if _is_known(disk, location, id):
         return "server"

@@ -103,13 +103,13 @@ class Dashboard(anywidget.AnyWidget):
             free = self._kernel.is_free(now)
             due = self._pace.due(now, free=free)
             if due == "all":
-                self._pace.note_sent(now, self._send_changes())
+                self._pace.sent, self._pace.size = now, self._send_changes()
                 if self._fallback.displayed:
                     self._fallback.replace(self.model, self._folder, _beside(self._folder), now)
             # A beat says that the kernel lives; a view that misses some calls it gone.
             if due != "nothing" and now - self._pace.beat >= 1.0:
                 self.beat = time_ns() // 1_000_000
-                self._pace.note_beat(now)
+                self._pace.beat = now
             self._keep_offline(now, free=free)
 
     def freeze(self) -> None:

@@ -28,14 +28,11 @@ _ORDER: Final = {"running": 0, "idle": 1, "done": 2}
 
 
 def row_of(status: RunStatus, replica: Replica) -> Row:
-    """Return a run as the view shows it.
+    """Return a run as the view shows it, JSON-plain.
 
-    Returns
-    -------
-    dict
-        JSON-plain. `progress` is percent of the way from the entry, to the target above 0 and to
-        the stop below; `tone` names its colour; `trouble` is why the run is red, `doubt` why it is
-        amber; both are empty while all is well.
+    `progress` is percent of the way from the entry, to the target above 0 and to the stop below;
+    `tone` names its colour; `trouble` is why the run is red, `doubt` why it is amber; both are
+    empty while all is well.
     """
     market, as_of = _market(status, replica)
     row: Row = {
@@ -109,13 +106,7 @@ def progress_of(signal: Signal, market: float) -> float:
 
 
 def event_row(event: Event, mode: str, number: int) -> list[Any]:
-    """Return an event as the view shows it: number, run, time, kind, words, tone.
-
-    Parameters
-    ----------
-    number : int
-        Of the event among all that this dashboard has shown.
-    """
+    """Return an event for the view: its number here, run, time, kind, words, tone."""
     gain = event.pnl_percent
     facts = [
         event.position or "",
@@ -134,20 +125,10 @@ def event_row(event: Event, mode: str, number: int) -> list[Any]:
 
 
 def health_of(statuses: Sequence[RunStatus], rows: Sequence[Row], errors: int) -> dict[str, Any]:
-    """Return the health line.
+    """Return the health line of runs and their rows, with the errors since the dashboard was made.
 
-    Parameters
-    ----------
-    rows : sequence of dict
-        Of the same runs, see `row_of`.
-    errors : int
-        Error events of this process since the dashboard was made.
-
-    Returns
-    -------
-    dict
-        `level` is good, doubt, bad or empty; `words` a list of short phrases; `lateness` how long
-        after the close of their candle ticks end, in words.
+    `level` is good, doubt, bad or empty; `words` a list of short phrases; `lateness` how long after
+    the close of their candle ticks end, in words.
     """
     running = [row for row in rows if row["running"]]
     bad = [row for row in running if row["trouble"]]

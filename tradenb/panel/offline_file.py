@@ -34,15 +34,7 @@ class OfflineFile:
         self._at = float("-inf")
 
     def write(self, shown: dict[str, Any], now: float) -> None:
-        """Replace the file when something has changed, or to say that nothing has.
-
-        Parameters
-        ----------
-        shown : dict
-            JSON-plain.
-        now : float
-            Seconds of a clock that never goes back.
-        """
+        """Replace the file when something has changed, or to say that nothing has."""
         pace = PACE_S if shown != self.written else BEAT_S
         if now - self._at < pace * 0.99:
             return

@@ -52,13 +52,7 @@ class RefreshPace:
     size: int = 0
 
     def due(self, now: float, *, free: bool) -> Due:
-        """Say what is to be sent now.
-
-        Parameters
-        ----------
-        free : bool
-            Whether the kernel can take an answer now; while a cell runs, it cannot.
-        """
+        """Say what is to be sent now; while a cell runs, the kernel is not free for an answer."""
         watched = now - self.answered <= ANSWERED_S
         if watched or not free:
             pace = max(PACE_S if watched else BUSY_PACE_S, self.size / BYTES_A_SECOND)
@@ -67,14 +61,6 @@ class RefreshPace:
         if now - self.beat >= (BEAT_S if watched or not free else LONELY_BEAT_S):
             return "beat"
         return "nothing"
-
-    def note_sent(self, now: float, size: int) -> None:
-        """Note that everything new was sent, and how many bytes it was."""
-        self.sent, self.size = now, size
-
-    def note_beat(self, now: float) -> None:
-        """Note that a beat was sent."""
-        self.beat = now
 
 
 class KernelProbe:

@@ -54,13 +54,7 @@ class Replica:
         self.whole = False
 
     def fold(self, events: Iterable[Event]) -> bool:
-        """Fold events in, oldest first; those known already are left out.
-
-        Returns
-        -------
-        bool
-            False where a number is missing: from there on nothing was folded.
-        """
+        """Fold in events that are new, oldest first, until a number is missing: then False."""
         for event in events:
             if event.seq <= self.last_seq:
                 continue

@@ -21,13 +21,7 @@ EVERY_S: Final = 60.0
 
 
 class StaticFallback:
-    """A picture in the outputs of a notebook, replaced in its place.
-
-    Parameters
-    ----------
-    id : str
-        By which the widget and the script find it.
-    """
+    """A picture in the outputs of a notebook, replaced in its place; found by its id."""
 
     def __init__(self, id: str) -> None:
         self.id = id
@@ -74,12 +68,7 @@ def fallback_html(model: DashboardModel, id: str, script: str = "") -> str:
 def follow(id: str, folder: str, beside: str) -> str:
     """Return the script element that looks for the offline file of a dashboard.
 
-    Parameters
-    ----------
-    folder : str
-        Folder of the home, under which the file is.
-    beside : str
-        The same as seen from the notebook; empty if it is not below it.
+    `beside` is the folder of the home as seen from the notebook; empty if it is not below it.
     """
     given = json.dumps({"id": id, "home": folder, "beside": beside, "style": style()})
     source = f"{script_of_view()}\n{_asset('follow.js')}\nfollow({given});"

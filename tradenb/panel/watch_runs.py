@@ -42,15 +42,7 @@ class Location(NamedTuple):
 
 
 class WatchedRun(NamedTuple):
-    """One run at one moment.
-
-    Attributes
-    ----------
-    replica : Replica
-        What its events came to.
-    candles : Candles or None
-        The newest ones, for the picture; None where it runs in another process.
-    """
+    """One run at one moment; the candles of other processes are not known."""
 
     status: RunStatus
     replica: Replica
@@ -68,15 +60,7 @@ class _Known:
 
 
 class Watch:
-    """Finds runs.
-
-    Parameters
-    ----------
-    home : path, optional
-        Default `TRADENB_HOME` or ./dump; the runs of this process are shown wherever they are.
-    runs : callable
-        Returns those of this process.
-    """
+    """Finds runs: those under a home, and those of this process wherever they are."""
 
     def __init__(
         self,
@@ -103,7 +87,7 @@ class Watch:
 
     def poll(self) -> list[WatchedRun]:
         """Return all runs as they are now, in no order."""
-        own = self._own_runs()
+        own = self.own_runs()
         found = [self._poll_own(location, run) for location, run in list(own.items())]
         return found + [self._poll_files(each) for each in self._locations() if each not in own]
 
@@ -112,11 +96,7 @@ class Watch:
         for known in self._known.values():
             known.files.forget_lock()
 
-    def own_run(self, location: Location) -> RunRecord | None:
-        """Return the run of this process at a location."""
-        return self._own_runs().get(location)
-
-    def _own_runs(self) -> dict[Location, RunRecord]:
+    def own_runs(self) -> dict[Location, RunRecord]:
         """Return the runs of this process: those that run, and those that did at the last poll.
 
         One that had ended before counts only under the home that is watched.
