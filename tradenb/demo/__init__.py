@@ -33,21 +33,7 @@ def demo_strategy() -> StrategySpec:
 
 
 def run_demo(origin: Origin, *, report: Path) -> tuple[str, Result]:
-    """Backtest the demo strategy and write its report.
-
-    Parameters
-    ----------
-    origin : Origin
-        Where the candles come from.
-    report : Path
-        Where the HTML report goes.
-
-    Returns
-    -------
-    words : str
-        The summary, for a terminal.
-    result : Result
-    """
+    """Backtest the demo strategy, write its report, and return a summary for a terminal with it."""
     from tradenb import backtest
     from tradenb.view import figure_text
 

@@ -52,15 +52,7 @@ class Day(NamedTuple):
 
 
 def rehearse_day(result: Result, origin: Origin) -> RehearsalResult:
-    """Rehearse the busiest day of a backtest in a child that is killed half way.
-
-    Parameters
-    ----------
-    result : Result
-        Of the whole period.
-    origin : Origin
-        Where its candles came from.
-    """
+    """Rehearse the busiest day of a backtest in a child that is killed half way."""
     from tradenb import backtest
     from tradenb.demo import demo_strategy
 
@@ -110,30 +102,27 @@ def alike(events: list[Event]) -> list[dict[str, Any]]:
 def _kill_half_way(day: Day, folder: str, home: Home, key: Key) -> int:
     """Start the child, kill it when half of the day is on disk, and return how far it had come."""
     half = day.start + (day.end - day.start) // 2
-    child = _start(day, folder)
     deadline = time.monotonic() + _LONGEST_S
-    try:
-        while (_cursor(home, key) or 0) < half:
-            if child.poll() is not None or time.monotonic() > deadline:
-                raise TradenbError(f"the rehearsal ended before it was killed: {_said(child)}")
-            time.sleep(_POLL_S)
-    finally:
-        child.kill()
-        child.wait()
-        _close(child)
+    with _start(day, folder) as child:
+        try:
+            while (_cursor(home, key) or 0) < half:
+                if child.poll() is not None or time.monotonic() > deadline:
+                    raise TradenbError(f"the rehearsal ended before it was killed: {_said(child)}")
+                time.sleep(_POLL_S)
+        finally:
+            child.kill()
     if child.returncode != -signal.SIGKILL:
         raise TradenbError("the rehearsal was over before it could be killed")
     return _cursor(home, key) or half
 
 
 def _finish(day: Day, folder: str) -> None:
-    child = _start(day, folder)
-    try:
-        _, said = child.communicate(timeout=_LONGEST_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-        raise TradenbError(f"the rehearsal took more than {_LONGEST_S:.0f} s") from None
+    with _start(day, folder) as child:
+        try:
+            _, said = child.communicate(timeout=_LONGEST_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise TradenbError(f"the rehearsal took more than {_LONGEST_S:.0f} s") from None
     if child.returncode:
         raise TradenbError(f"the rehearsal failed: {said.strip()[-500:]}")
 
@@ -154,11 +143,6 @@ def _said(child: subprocess.Popen[str]) -> str:
     child.wait()
     said = "" if child.stderr is None else child.stderr.read()
     return said.strip()[-500:] or f"exit code {child.returncode}"
-
-
-def _close(child: subprocess.Popen[str]) -> None:
-    if child.stderr is not None:
-        child.stderr.close()
 
 
 def _cursor(home: Home, key: Key) -> int | None:
