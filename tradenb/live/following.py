@@ -85,13 +85,7 @@ class _Listener:
             self._run.release()
 
     def goes_on(self) -> bool:
-        """Tell whether there is an event, or one may come.
-
-        Raises
-        ------
-        StateError
-            When the run has ended, or pauses, because of its state.
-        """
+        """Tell whether there is an event, or may be; raise a StateError that ended the run."""
         run = self._run
         ended = run.status != "running" or run.undecided
         if not ended or not self.events.empty():

@@ -20,15 +20,7 @@ def take_over(
 ) -> bool:
     """Ask the process that runs a pair to release it, and wait until it is free.
 
-    Returns
-    -------
-    bool
-        Whether a process ran it.
-
-    Raises
-    ------
-    StateLocked
-        When it is not released in time: its process hangs, or does not read requests.
+    False if no process ran it. One that hangs, or does not read requests, is a StateLocked error.
     """
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
     held = AttachedRun(find_home(home), Key(spec.name, canonical(symbol)))

@@ -115,22 +115,13 @@ def _storage_of(
         end=last,
     )
     checkpoint = storage.open()
-    if (
-        checkpoint is None
-        or checkpoint.start != first
-        or not _is_unfinished(checkpoint.state, last)
-    ):
-        storage.start_over()
-        checkpoint = Checkpoint(
-            State(symbol=name, strategy=spec.name, every=spec.every_ms, cursor=first),
-            "{}",
-            0,
-            first,
-            0,
-            (),
-            0,
-        )
-    return storage, checkpoint
+    if checkpoint is not None and checkpoint.start == first:
+        state = checkpoint.state
+        if state.cursor < last and not state.done:
+            return storage, checkpoint
+    storage.start_over()
+    state = State(symbol=name, strategy=spec.name, every=spec.every_ms, cursor=first)
+    return storage, Checkpoint(state, "{}", 0, first, 0, (), 0)
 
 
 def _check_speed(speed: object) -> None:
@@ -184,7 +175,3 @@ def _period(
         there = f"{iso(candles.start)} to {iso(candles.end)}"
         raise CandleError(f"{name}: no candles to rehearse; there are {there}", code="range")
     return begin, finish, loaded
-
-
-def _is_unfinished(state: State, last: int) -> bool:
-    return state.cursor < last and not state.done

@@ -67,15 +67,7 @@ def described(generation: Generation | None) -> str:
 
 
 def resolve(home: Home, conflict: Conflict, decision: Decision) -> str:
-    """Decide which state holds, and say what was done.
-
-    Raises
-    ------
-    StateLocked
-        When another process has just taken the run.
-    StateError
-        When the state that was chosen cannot be put in force; nothing was changed.
-    """
+    """Decide which state holds, and say what was done; an error means that nothing was changed."""
     disk, key, document = DiskFilesystem(), conflict.key, home.document(conflict.key)
     if is_locked(disk, home.lock(key)):
         send(disk, home, key, decision, wall=time.time_ns() // 1_000_000)

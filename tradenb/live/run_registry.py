@@ -49,14 +49,7 @@ class RunRegistry:
         rules: Rules | None,
         home: str | Path | None,
     ) -> tuple[LiveRun, bool]:
-        """Start a run, or return the one that is running.
-
-        Returns
-        -------
-        run : LiveRun
-        started : bool
-            Whether this call started it.
-        """
+        """Start a run, or return the one that is running; with it, whether this call started it."""
         name = canonical(symbol)
         spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
         source = live_source(exchange)
@@ -87,32 +80,22 @@ class RunRegistry:
         return handle, True
 
     def find(self, symbol: str, strategy: object) -> LiveRun:
-        """Return the run of a symbol and strategy.
-
-        Raises
-        ------
-        UsageError
-            When this process has none.
-        """
-        name = canonical(symbol)
-        spec = strategy.name if isinstance(strategy, StrategySpec) else strategy
-        with self._lock:
-            known = {f"{run.symbol}:{run.strategy}" for run in self._runs.values()}
-            for run in self._runs.values():
-                if (run.symbol, run.strategy) == (name, spec):
-                    return run
+        """Return the run of a symbol and strategy, or raise UsageError if this process has none."""
+        wanted = _pair(symbol, strategy)
+        for run in self.runs():
+            if (run.symbol, run.strategy) == wanted:
+                return run
+        known = sorted(run.id for run in self.runs())
         raise UsageError(
-            f"no live run {name}:{spec} in this process; it has {sorted(known) or 'none'}. "
+            f"no live run {wanted[0]}:{wanted[1]} in this process; it has {known or 'none'}. "
             "tn.live.attach() finds the runs of other processes"
         )
 
     def is_running(self, symbol: str, strategy: object) -> bool:
         """Tell whether this process runs a symbol and strategy now."""
-        name = strategy.name if isinstance(strategy, StrategySpec) else strategy
+        wanted = _pair(symbol, strategy)
         return any(
-            run.status == "running"
-            for run in self.runs()
-            if (run.symbol, run.strategy) == (canonical(symbol), name)
+            run.status == "running" and (run.symbol, run.strategy) == wanted for run in self.runs()
         )
 
     def runs(self) -> list[LiveRun]:
@@ -137,13 +120,7 @@ class RunRegistry:
 
 
 def live_source(given: object) -> LiveSource:
-    """Return an exchange that has new candles.
-
-    Raises
-    ------
-    UsageError
-        When it only has recorded ones.
-    """
+    """Return an exchange that has new candles; refuse one that only has recorded ones."""
     found = resolve_candle_source(given)
     if isinstance(found, LiveSource):
         return found
@@ -151,6 +128,10 @@ def live_source(given: object) -> LiveSource:
         f"a live run needs an exchange that keeps delivering candles, was {found!r:.80}; "
         "rehearse recorded candles with tn.live.rehearse(...)"
     )
+
+
+def _pair(symbol: str, strategy: object) -> tuple[str, object]:
+    return canonical(symbol), strategy.name if isinstance(strategy, StrategySpec) else strategy
 
 
 def _wait_for_end(run: LiveRun) -> None:

@@ -22,12 +22,7 @@ _ENTRY_CANDLES: Final = 5
 def add_candles(report: RunReport, home: Path, files: str | None = None) -> RunReport:
     """Add the candles of the time of a run, or a note that says why there are none.
 
-    Parameters
-    ----------
-    home : Path
-        Where fetched candles are kept.
-    files : str, optional
-        Files with the candles; default those of its exchange, and missing ones are fetched.
+    They come from files if given, else from its exchange; fetched ones are kept under the home.
     """
     symbol, end = report.status.symbol, report.end
     try:

@@ -27,10 +27,7 @@ _NEVER: Final = float("-inf")
 class RunFiles:
     """Reads the files of one run; a document that has not changed is not read again.
 
-    Parameters
-    ----------
-    lock_every_s : float, default 0
-        How long the answer to which process holds the run counts, seconds.
+    Which process holds the run is checked at most every `lock_every_s` seconds.
     """
 
     def __init__(self, home: Home, key: Key, *, lock_every_s: float = 0.0) -> None:
@@ -77,13 +74,7 @@ class RunFiles:
         )
 
     def required(self) -> RunStatus:
-        """Return the same of a run that has a state.
-
-        Raises
-        ------
-        StateError
-            When the document cannot be read, or there is none.
-        """
+        """Return the same, or raise a StateError if the run has no state that can be read."""
         found = self.status()
         if self.failure is not None:
             raise self.failure

@@ -129,13 +129,7 @@ def report_of_run(run: RunRecord) -> RunReport:
 
 
 def report_of_files(files: RunFiles) -> RunReport:
-    """Read what a run has done; without its candles, which are not kept with its state.
-
-    Raises
-    ------
-    StateError
-        When its document cannot be read; `tradenb doctor` says what to do.
-    """
+    """Read what a run has done; without its candles, which are not kept with its state."""
     status = files.required()
     events = files.events()
     status = with_last_error(status, lambda count: events[-count:])

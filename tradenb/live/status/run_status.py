@@ -176,10 +176,7 @@ def with_last_error(
 ) -> RunStatus:
     """Add the last error that the run went past, with its time, if nothing is wrong now.
 
-    Parameters
-    ----------
-    newest_events : callable
-        Returns so many of the newest events, oldest first.
+    `newest_events` returns so many of the newest events, oldest first.
     """
     if status.error:
         return replace(status, last_error=status.error)

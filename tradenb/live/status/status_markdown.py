@@ -21,19 +21,9 @@ _COLUMNS: Final = (
 
 
 def status_markdown(status: RunStatus, events: Sequence[Event], *, newest: int = LISTED) -> str:
-    """Write the report of a live run.
+    """Write the report of a live run, with so many of the newest events; figures are made of all.
 
-    Parameters
-    ----------
-    events : sequence of Event
-        Oldest first; the figures are made of all.
-    newest : int, default 250
-        How many of them are listed.
-
-    Returns
-    -------
-    str
-        Markdown; words of users cannot break its tables.
+    Words of users cannot break its tables.
     """
     lines = [f"# {_cell(status.strategy)} on {_cell(status.symbol)}, {status.mode}", ""]
     lines += [f"- {words}" for words in _facts(status)]
