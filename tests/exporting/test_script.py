@@ -61,7 +61,7 @@ def test_once_makes_one_tick_and_leaves_the_position_to_the_next(bot, tmp_path):
 def test_a_wait_for_the_next_candle_is_explained_at_once(bot, tmp_path, how):
     with child("-I", str(bot), how, "--home", str(tmp_path / "fresh")) as found:
         until(lambda: "waiting for the next candle to close, at" in found.words, "the words", 40)
-    assert "BTCUSDT:hold: nothing to do" in "".join(found.errors)
+    assert "BTCUSDT:hold: waiting" in "".join(found.errors)
     with child("-I", str(bot), how, "--json", "--home", str(tmp_path / "fresh")) as found:
         assert found.said("waiting") == ["BTCUSDT:hold"]
     assert "".join(found.errors) == ""
