@@ -57,7 +57,7 @@ def test_the_future_is_refused():
 
 def test_before_the_first_candle_has_closed_there_is_nothing():
     history = History("BTCUSDT", candles(ROWS[:30], minute(10)))
-    with pytest.raises(NotEnoughCandles, match="there are 0"):
+    with pytest.raises(NotEnoughCandles, match="had 0"):
         history.window("1m", 1, minute(3))
     assert len(history.window("5m", 3, minute(3), allow_fewer=True)) == 0
 
