@@ -169,7 +169,7 @@ def test_a_driver_may_call_the_callbacks_itself():
     deferred = spec("a", scripted({2: buy()}), opened=seen.append)
     played = pumped(session(deferred, flat(4), defer_callbacks=True))
     assert (seen, [event.kind for event in played.events]) == ([], ["opened"])
-    for call in played.call_back(played.take_callbacks()):
+    for call in played.call_back(played.callbacks.take()):
         call.function(*call.args)
     assert seen == played.events
 

@@ -9,13 +9,8 @@ import pytest
 
 from tests.sources import T0
 from tradenb.core.risk import RiskBook
-from tradenb.engine.specs.strategy_spec import (
-    RiskSpec,
-    Strategy,
-    StrategySpec,
-    function_of,
-    is_async,
-)
+from tradenb.engine.call import checked_function, is_async
+from tradenb.engine.specs.strategy_spec import RiskSpec, Strategy, StrategySpec
 from tradenb.errors import SpecError
 
 
@@ -124,7 +119,7 @@ async def later(ctx):
     ],
 )
 def test_whatever_takes_one_argument_is_a_strategy(function):
-    assert function_of(function, "strategy 'dip'", "ctx") is function
+    assert checked_function(function, "strategy 'dip'", "ctx") is function
 
 
 @pytest.mark.parametrize(
@@ -139,13 +134,13 @@ def test_whatever_takes_one_argument_is_a_strategy(function):
 )
 def test_what_takes_another_number_is_none(function):
     with pytest.raises(SpecError, match=r"strategy 'dip' must take one argument \(ctx\); "):
-        function_of(function, "strategy 'dip'", "ctx")
+        checked_function(function, "strategy 'dip'", "ctx")
 
 
 def test_a_risk_rule_takes_two_arguments():
-    assert function_of(max, "risk rule 'r'", "book", "candidate") is max
+    assert checked_function(max, "risk rule 'r'", "book", "candidate") is max
     with pytest.raises(SpecError) as caught:
-        function_of(asked, "risk rule 'r'", "book", "candidate")
+        checked_function(asked, "risk rule 'r'", "book", "candidate")
     assert str(caught.value) == (
         "risk rule 'r' must take 2 arguments (book, candidate); too many positional arguments"
     )
@@ -154,7 +149,7 @@ def test_a_risk_rule_takes_two_arguments():
 @pytest.mark.parametrize("target", [5, None, "dip", {"position": "long"}])
 def test_what_cannot_be_called_is_no_function(target):
     with pytest.raises(SpecError) as caught:
-        function_of(target, "strategy 'dip'", "ctx")
+        checked_function(target, "strategy 'dip'", "ctx")
     assert str(caught.value) == f"strategy 'dip' must be a function, was {target!r}"
 
 
@@ -167,7 +162,7 @@ def test_a_function_that_yields_is_refused():
 
     for function in (yields, yields_later):
         with pytest.raises(SpecError, match="strategy 'dip' must return its answer, not yield it"):
-            function_of(function, "strategy 'dip'", "ctx")
+            checked_function(function, "strategy 'dip'", "ctx")
 
 
 @pytest.mark.parametrize(

@@ -422,8 +422,8 @@ CAUGHT_BY_NOISE = (
         "gaps are filled with the close that follows",
         "tradenb.core.candles.intake:_fill",
         rewritten(
-            "flat = np.repeat(rows.close, np.diff(place, append=count))",
-            "flat = rows.close[np.searchsorted(place, np.arange(count))]",
+            "flat = np.repeat(rows.close, np.diff(at, append=count))",
+            "flat = rows.close[np.searchsorted(at, np.arange(count))]",
         ),
     ),
 )

@@ -177,9 +177,9 @@ def first_beyond(
             hit = _reaches(prices, prices, at_most, at_least)
         else:
             hit = _reaches(low[start:end], high[start:end], at_most, at_least)
-        place = int(hit.argmax())
-        if hit[place]:
-            return start + place
+        offset = int(hit.argmax())
+        if hit[offset]:
+            return start + offset
         start, size = end, min(2 * size, _LARGEST_WINDOW)
     return -1
 

@@ -9,10 +9,12 @@ requests that time out, and an async `function_source` stops when its caller is 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, assert_never, get_args
 
-from tradenb.errors import StrategyError, TradenbError, without_addresses
+from tradenb.core.events import Kind
+from tradenb.errors import SpecError, StrategyError, TradenbError, without_addresses
 
 
 class Call(NamedTuple):
@@ -77,3 +79,60 @@ def words_of(error: BaseException) -> str:
     if trace is not None:
         where = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name})"
     return f"{type(error).__name__}: {text}{where}"
+
+
+def checked_function(target: object, kind: str, *parameters: str) -> Callable[..., Any]:
+    """Return a user's function, having checked that it takes these parameters.
+
+    Raises
+    ------
+    SpecError
+        When it cannot be called with that many arguments, or yields what it should return.
+    """
+    if not callable(target):
+        raise SpecError(f"{kind} must be a function, was {target!r:.80}")
+    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+        raise SpecError(f"{kind} must return its answer, not yield it")
+    try:
+        inspect.signature(target).bind(*parameters)
+    except ValueError:
+        return target  # a builtin without a signature
+    except TypeError as error:
+        count = "one argument" if len(parameters) == 1 else f"{len(parameters)} arguments"
+        words = f"{count} ({', '.join(parameters)})"
+        raise SpecError(f"{kind} must take {words}; {error}") from None
+    return target
+
+
+def is_async(function: object) -> bool:
+    """Tell whether calling the function gives a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - an object with an async __call__
+    )
+
+
+def callback_name(kind: Kind) -> str | None:
+    """Return the name of the callback that events of a kind go to, if there is one."""
+    match kind:
+        case "scheduled":
+            return "on_schedule"
+        case "opened":
+            return "on_open"
+        case "milestone":
+            return "on_milestone"
+        case "closed":
+            return "on_close"
+        case "cancelled":
+            return "on_cancel"
+        case "ping":
+            return "on_ping"
+        case "rejected" | "skipped" | "error":
+            return None
+        case _:
+            assert_never(kind)
+
+
+CALLBACKS: Final[dict[str, str]] = {
+    kind: name for kind in get_args(Kind) if (name := callback_name(kind)) is not None
+}
+"""Kind of event and the name of the callback that it goes to."""

@@ -188,8 +188,8 @@ def _check_plain(value: object, where: str) -> None:
         if math.isfinite(value):
             return
     elif type(value) is list:
-        for place, item in enumerate(value):
-            _check_plain(item, f"{where}[{place}]")
+        for index, item in enumerate(value):
+            _check_plain(item, f"{where}[{index}]")
         return
     elif type(value) is dict:
         for key, item in value.items():

@@ -22,11 +22,11 @@ from tradenb.clock import wall_ms
 from tradenb.core.candles.intake import Rows, accept
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso
+from tradenb.engine.call import is_async
 from tradenb.engine.fingerprint import fingerprint, identity_of
 from tradenb.engine.ports import CandleRequest, Loaded, Progress
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.repr_card import ReprCard
-from tradenb.engine.specs.strategy_spec import is_async
 from tradenb.errors import CandleError, ExchangeError, SpecError, UsageError
 from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.paging import RetryPolicy, fetch_range

@@ -134,8 +134,8 @@ class Candles:
     def extremes_at(self, row: int) -> tuple[float, float, float]:
         """Return open, high and low of a row from 0 on, as fast."""
         opened, high, low, _, _ = self._columns
-        place = self._start + row
-        return opened.item(place), high.item(place), low.item(place)
+        index = self._start + row
+        return opened.item(index), high.item(index), low.item(index)
 
     def index(self, close_time: int) -> int:
         """Return the row of the candle that closes at `close_time`; may lie outside."""

@@ -255,18 +255,18 @@ def _check_anomalies(rows: Rows, kept: Kept, factor: float) -> None:
         lowest, highest = rows.low[start:stop].min(), rows.high[start:stop].max()
         if lowest >= closes.max() / factor and highest <= closes.min() * factor:
             continue
-        for place in range(start, stop):
-            _check_anomaly(rows, place, kept, factor)
+        for row in range(start, stop):
+            _check_anomaly(rows, row, kept, factor)
 
 
-def _check_anomaly(rows: Rows, place: int, kept: Kept, factor: float) -> None:
-    before = slice(max(0, place - MEDIAN_WINDOW), place) if place else slice(0, MEDIAN_WINDOW)
+def _check_anomaly(rows: Rows, row: int, kept: Kept, factor: float) -> None:
+    before = slice(max(0, row - MEDIAN_WINDOW), row) if row else slice(0, MEDIAN_WINDOW)
     closes = np.sort(rows.close[before])
     median = float(closes[len(closes) // 2])
-    low, high = float(rows.low[place]), float(rows.high[place])
+    low, high = float(rows.low[row]), float(rows.high[row])
     if low >= median / factor and high <= median * factor:
         return
-    index = place if kept is None else int(kept[place])
+    index = row if kept is None else int(kept[row])
     if low < median / factor:
         words = f"low {low!r} is below {median / factor!r}, the median of the closes before it"
         words += f" ({median!r}) / {factor:g}"
@@ -274,7 +274,7 @@ def _check_anomaly(rows: Rows, place: int, kept: Kept, factor: float) -> None:
         words = f"high {high!r} is above {median * factor!r}, the median of the closes before it"
         words += f" ({median!r}) x {factor:g}"
     raise CandleError(
-        f"candle in row {index} ({when(rows.time[place])}): {words}; fix or drop the row, "
+        f"candle in row {index} ({when(rows.time[row])}): {words}; fix or drop the row, "
         "or raise price_anomaly_factor",
         code="anomaly",
         index=index,
@@ -285,10 +285,10 @@ def _fill(rows: Rows) -> tuple[Candles, int]:
     """Put rows on the grid; a missing minute has the close before it, and no volume."""
     first = int(rows.time[0])
     count = (int(rows.time[-1]) - first) // MINUTE + 1
-    place = (rows.time - first) // MINUTE
-    flat = np.repeat(rows.close, np.diff(place, append=count))
+    at = (rows.time - first) // MINUTE
+    flat = np.repeat(rows.close, np.diff(at, append=count))
     open_, high, low = flat.copy(), flat.copy(), flat.copy()
-    open_[place], high[place], low[place] = rows.open, rows.high, rows.low
+    open_[at], high[at], low[at] = rows.open, rows.high, rows.low
     volume = np.zeros(count)
-    volume[place] = rows.volume
+    volume[at] = rows.volume
     return candles_of((open_, high, low, flat, volume), first), count - len(rows.time)

@@ -24,19 +24,17 @@ from tradenb.core.lifecycle.state import (
     NeedCandidate,
     NeedCandles,
     NeedClearance,
-    Refusal,
     Step,
 )
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE
-from tradenb.engine.call import Call, Pump, StrategyTimeout
+from tradenb.engine.call import CALLBACKS, Call, Pump, StrategyTimeout
 from tradenb.engine.context import begin_ask, keep_state, saved_state
 from tradenb.engine.session.books import Peers
 from tradenb.engine.session.clearance import ask_risk_rules, share_books
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.notices import SkipReason, failed, ping, skipped
 from tradenb.engine.session.queues import Callback, CallbackQueue, EventQueue, Schedule
-from tradenb.engine.specs.strategy_spec import CALLBACKS
 from tradenb.errors import NotEnoughCandles
 
 _CALLBACKS: Final = 4  # after the three phases of the machine
@@ -59,6 +57,8 @@ class Session:
     events : list of Event
         What had taken effect when `settle` was called last, at the latest at the end of a pump. The
         driver takes them from here.
+    callbacks : CallbackQueue
+        The callbacks that are due, if they are deferred.
     now : int
         Close time that has been reached.
     fresh_from : int
@@ -79,8 +79,8 @@ class Session:
         self.fresh_from = 0
         self.timeouts = 0
         self._find_peers = find_peers
-        self._callbacks = CallbackQueue(instances)
-        self._calls_at_once = self._callbacks.in_use and not defer_callbacks
+        self.callbacks = CallbackQueue(instances)
+        self._calls_at_once = self.callbacks.in_use and not defer_callbacks
         self._schedule = Schedule()
         self._phase: int = EXITS
         self._event_queue = EventQueue(instances)
@@ -120,10 +120,10 @@ class Session:
                 while following is not None:
                     self._apply(instance, following)
                     match following.need:
+                        case None | NeedCandidate() | NeedCandles():
+                            pass
                         case NeedClearance() as need:
                             yield from self._clear(instance, need)
-                        case NeedCandidate() | NeedCandles() | None:
-                            pass
                         case _ as unknown:
                             assert_never(unknown)
                     following = self._plan(instance, until)
@@ -137,7 +137,7 @@ class Session:
     def settle(self) -> None:
         """Give numbers to the events that have taken effect, and add them to `events`."""
         taken = self._event_queue.take(self.now, self._phase, fresh_from=self.fresh_from)
-        self.events += self._callbacks.add(taken) if self._callbacks.in_use else taken
+        self.events += self.callbacks.add(taken) if self.callbacks.in_use else taken
 
     def _ask(
         self, instance: Instance, step: Step, need: NeedCandidate, *, alone: bool
@@ -196,7 +196,7 @@ class Session:
 
     def _clear(self, instance: Instance, need: NeedClearance) -> Pump:
         """Open, schedule or refuse a signal, as the risk rules say."""
-        refusal: Refusal | None = None
+        refusal = None
         if instance.books:
             refusal = yield from ask_risk_rules(instance, need, self._find_peers, self._fail)
         following = answer(instance.state, need, refusal, instance.candles, instance.rules)
@@ -272,10 +272,6 @@ class Session:
         self._fail(instance, at, instance.ask.what, error)
         return None
 
-    def take_callbacks(self) -> list[Callback]:
-        """Return the callbacks that are due, for `call_back`; each is returned once."""
-        return self._callbacks.take()
-
     def call_back(self, callbacks: Sequence[Callback]) -> Pump:
         """Call the given callbacks."""
         self._phase = _CALLBACKS
@@ -284,17 +280,15 @@ class Session:
             try:
                 yield Call(function, (event,), what, event.symbol)
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-                self._fail(self._callbacks.instance_of(event), event.at, what, error)
-                # Settled at once: the next to fail may have an earlier place, and errors keep the
-                # order of the calls.
-                self.settle()
+                self._fail(self.callbacks.instance_of(event), event.at, what, error)
+                self.settle()  # at once, since the next to fail may have an earlier place
 
     def _call_back_before(self, at: int) -> Pump:
         """Call the callbacks of all events before a moment, one moment after the other."""
         while (moment := self._event_queue.first()) is not None and moment < at:
             self.now, self._phase = moment, _CALLBACKS
             self.settle()
-            yield from self.call_back(self.take_callbacks())
+            yield from self.call_back(self.callbacks.take())
 
     def _fail(self, instance: Instance, at: int, what: str, error: Exception) -> None:
         """Make the `error` event of a user function that raised or hung."""

@@ -128,8 +128,10 @@ class Signals:
         if self._rows is None:
             self._rows = np.flatnonzero(table.position)
         rows = self._rows
-        place = int(rows.searchsorted(-((table.first - at) // table.step)))
-        return table.first + int(rows[place]) * table.step if place < len(rows) else until + 1
+        following = int(rows.searchsorted(-((table.first - at) // table.step)))
+        if following == len(rows):
+            return until + 1
+        return table.first + int(rows[following]) * table.step
 
 
 def answers_of(spec: StrategySpec, closed: ClosedCandles) -> Signals | None:

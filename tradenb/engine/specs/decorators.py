@@ -7,15 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tradenb.call_errors import explained
+from tradenb.engine.call import CALLBACKS, checked_function, is_async
 from tradenb.engine.specs.registry import registry
-from tradenb.engine.specs.strategy_spec import (
-    CALLBACKS,
-    RiskSpec,
-    Strategy,
-    StrategySpec,
-    function_of,
-    is_async,
-)
+from tradenb.engine.specs.strategy_spec import RiskSpec, Strategy, StrategySpec
 from tradenb.errors import SpecError
 
 if TYPE_CHECKING:
@@ -101,7 +95,7 @@ def strategy(
             history=history,
             vectorised=vectorised,
             callbacks={
-                kind: function_of(callback, f"{CALLBACKS[kind]} of {name!r}", "event")
+                kind: checked_function(callback, f"{CALLBACKS[kind]} of {name!r}", "event")
                 for kind, callback in {**_methods(owner), **callbacks}.items()
             },
         )
@@ -139,14 +133,16 @@ def risk(name: str) -> Callable[[Callable[..., Any]], RiskSpec]:
         raise SpecError(f'a risk rule needs a name: @tn.risk("my-rule"), was {name!r}')
 
     def decorate(function: Callable[..., Any]) -> RiskSpec:
-        spec = RiskSpec(name=name, function=function_of(function, f"risk rule {name!r}", *_TAKES))
+        spec = RiskSpec(
+            name=name, function=checked_function(function, f"risk rule {name!r}", *_TAKES)
+        )
         return registry.register("risk rule", spec)
 
     return decorate
 
 
 def _function(function: Any, name: str, *, vectorised: bool) -> Callable[..., Any]:
-    found = function_of(function, f"strategy {name!r}", "df" if vectorised else "ctx")
+    found = checked_function(function, f"strategy {name!r}", "df" if vectorised else "ctx")
     if vectorised and is_async(found):
         raise SpecError(f"strategy {name!r} is vectorised; it must be a plain function")
     return found

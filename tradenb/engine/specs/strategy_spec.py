@@ -5,16 +5,15 @@ A spec is shared by every run; whatever moves lives in an instance (engine/sessi
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, assert_never, get_args
+from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
 
-from tradenb.core.events import Kind
 from tradenb.core.risk import RiskBook
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
+from tradenb.engine.call import checked_function, is_async
 from tradenb.engine.context import Context
 from tradenb.engine.fingerprint import digest, fingerprint, identity_of
 from tradenb.engine.history.indicators import Indicator, checked_window, nothing
@@ -23,33 +22,6 @@ from tradenb.errors import SpecError, UsageError
 
 _NAME_LIMIT: Final = 128
 Function = Callable[..., Any]
-
-
-def callback_name(kind: Kind) -> str | None:
-    """Return the name of the callback that events of a kind go to, if there is one."""
-    match kind:
-        case "scheduled":
-            return "on_schedule"
-        case "opened":
-            return "on_open"
-        case "milestone":
-            return "on_milestone"
-        case "closed":
-            return "on_close"
-        case "cancelled":
-            return "on_cancel"
-        case "ping":
-            return "on_ping"
-        case "rejected" | "skipped" | "error":
-            return None
-        case _:
-            assert_never(kind)
-
-
-CALLBACKS: Final[dict[str, str]] = {
-    kind: name for kind in get_args(Kind) if (name := callback_name(kind)) is not None
-}
-"""Kind of event and the name of the callback that it goes to."""
 
 
 class Strategy:
@@ -260,7 +232,7 @@ class StrategySpec(_Spec):
 
         def decorate(function: Function) -> Function:
             what = f"indicators of {self.name!r}"
-            made = item._replace(function=function_of(function, what, "df"))
+            made = item._replace(function=checked_function(function, what, "df"))
             if is_async(function):
                 raise SpecError(f"{what} must be a plain function, not an async one")
             others = [own for own in self._indicators if own.identity != made.identity]
@@ -297,36 +269,6 @@ class StrategySpec(_Spec):
         parts += ["vectorised"] * self.vectorised
         parts += [item.fingerprint for item in self._indicators]
         return digest("\n".join(parts))
-
-
-def function_of(target: object, kind: str, *parameters: str) -> Callable[..., Any]:
-    """Return a user's function, having checked that it takes these parameters.
-
-    Raises
-    ------
-    SpecError
-        When it cannot be called with that many arguments, or yields what it should return.
-    """
-    if not callable(target):
-        raise SpecError(f"{kind} must be a function, was {target!r:.80}")
-    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
-        raise SpecError(f"{kind} must return its answer, not yield it")
-    try:
-        inspect.signature(target).bind(*parameters)
-    except ValueError:
-        return target  # a builtin without a signature
-    except TypeError as error:
-        count = "one argument" if len(parameters) == 1 else f"{len(parameters)} arguments"
-        words = f"{count} ({', '.join(parameters)})"
-        raise SpecError(f"{kind} must take {words}; {error}") from None
-    return target
-
-
-def is_async(function: object) -> bool:
-    """Tell whether calling the function gives a coroutine."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - an object with an async __call__
-    )
 
 
 def _all_problems(name: object, error: ValidationError) -> str:

@@ -16,9 +16,8 @@ from weakref import WeakKeyDictionary
 from tradenb.bus import Bus, Performance, Subscription
 from tradenb.core.events import Event, event_of
 from tradenb.core.timeframe import floor_to
-from tradenb.engine.call import StrategyTimeout
+from tradenb.engine.call import StrategyTimeout, is_async
 from tradenb.engine.ports import Clock, Workers
-from tradenb.engine.specs.strategy_spec import is_async
 from tradenb.errors import TradenbError
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.tick_result import Tick

@@ -198,7 +198,7 @@ class GroupTick:
             # Other processes wait for the rules; they see what was committed, published or not.
             if self._books is not None:
                 await self._workers.call(self._books.unlock, seconds=None)
-            callbacks = session.take_callbacks()
+            callbacks = session.callbacks.take()
             for member in committed:
                 member.run.callbacks += [each for each in callbacks if member.owns(each[1])]
                 await self._publish(member)

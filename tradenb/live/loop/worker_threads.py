@@ -12,8 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tradenb.engine.call import StrategyTimeout, harmless
-from tradenb.engine.specs.strategy_spec import is_async
+from tradenb.engine.call import StrategyTimeout, harmless, is_async
 
 
 class ThreadWorkers:

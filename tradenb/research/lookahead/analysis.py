@@ -13,8 +13,9 @@ from tradenb.backtest.plan import Plan
 from tradenb.backtest.trial import Market
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.timeframe import floor_to, timeframe_ms
+from tradenb.engine.call import is_async
 from tradenb.engine.reach import all_reached
-from tradenb.engine.specs.strategy_spec import StrategySpec, is_async
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import TradenbError
 from tradenb.research.lookahead.blame import (
     AsyncFollower,

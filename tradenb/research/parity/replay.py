@@ -22,9 +22,9 @@ from tradenb.core.events import Event
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.trades import trades_of
-from tradenb.engine.call import Pump
+from tradenb.engine.call import Pump, is_async
 from tradenb.engine.session.pump import Session
-from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec, is_async
+from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 from tradenb.research.parity.evidence import View
 
 

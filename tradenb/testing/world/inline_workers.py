@@ -10,8 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from tradenb.engine.call import StrategyTimeout, harmless
-from tradenb.engine.specs.strategy_spec import is_async
+from tradenb.engine.call import StrategyTimeout, harmless, is_async
 from tradenb.testing.world.injected_faults import Crash
 
 _FOR_EVER: float = 1e9
