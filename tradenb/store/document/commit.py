@@ -100,7 +100,7 @@ class Writer:
         # The user has decided that ours holds; what is kept of it goes with the next commit.
         self._decided = False
         self._body: Mapping[str, Any] | None = None
-        # What may be on disk, and the generation in force if it is; None is no file.
+        # What may be on disk, and the generation in force if it is; None: the file does not exist.
         self._expected: dict[bytes | None, int] = {None: 0}
         self._keeps_bak = True
         self._foreign = False
