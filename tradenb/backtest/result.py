@@ -82,7 +82,14 @@ class Result:
         self._fast = run.fast
         self._trades: list[Trade] = session.trades
         self._open = _open_rows(session, plan.rules)
-        self.warnings = [*period.warnings, *caveats(self, session)]
+        self.warnings = period.warnings + caveats(
+            session,
+            self._trades,
+            open_count=self.open_count,
+            asks_lost=self.asks_lost,
+            troubled=self.troubled,
+            coverage=self.coverage,
+        )
 
     def __repr__(self) -> str:
         figures = self.figures
