@@ -21,6 +21,7 @@ from tradenb.core.lifecycle.state import (
     EXITS,
     NOT_ASKED,
     WARM_UP,
+    Need,
     NeedCandidate,
     NeedCandles,
     NeedClearance,
@@ -88,17 +89,9 @@ class Session:
             share_books(instances)
 
     def pump(self, until: int) -> Pump:
-        """Let everything happen up to a close time.
+        """Let everything happen up to a close time, ms UTC.
 
-        Parameters
-        ----------
-        until : int
-            Close time of the last candle to be consumed, ms UTC.
-
-        Yields
-        ------
-        Call
-            A user function; send its result, or throw what it raised.
+        Yields the calls of user functions: send back the result, or throw in what was raised.
         """
         for instance in self.instances:
             self._plan(instance, until)
@@ -123,7 +116,12 @@ class Session:
                         case None | NeedCandidate() | NeedCandles():
                             pass
                         case NeedClearance() as need:
-                            yield from self._clear(instance, need)
+                            refusal = None
+                            if instance.books:
+                                refusal = yield from ask_risk_rules(
+                                    instance, need, self._find_peers, self._fail
+                                )
+                            self._apply(instance, self._answer(instance, need, refusal))
                         case _ as unknown:
                             assert_never(unknown)
                     following = self._plan(instance, until)
@@ -187,20 +185,14 @@ class Session:
             # The machine would say the same, at ten times the price.
             self._schedule.add(at + state.every, ASKS, instance.place, step)
             return None
-        need = NeedCandidate(at, last)
-        following = answer(state, need, reply, instance.candles, instance.rules)
+        following = self._answer(instance, NeedCandidate(at, last), reply)
         if following.at > at:
             self._schedule.add(following.at, ASKS, instance.place, following)
             return None
         return following
 
-    def _clear(self, instance: Instance, need: NeedClearance) -> Pump:
-        """Open, schedule or refuse a signal, as the risk rules say."""
-        refusal = None
-        if instance.books:
-            refusal = yield from ask_risk_rules(instance, need, self._find_peers, self._fail)
-        following = answer(instance.state, need, refusal, instance.candles, instance.rules)
-        self._apply(instance, following)
+    def _answer(self, instance: Instance, need: Need, reply: object) -> Step:
+        return answer(instance.state, need, reply, instance.candles, instance.rules)
 
     def _plan(self, instance: Instance, until: int) -> Step | None:
         """Find the next step of an instance; return it if it is due now, else schedule it."""
