@@ -59,7 +59,7 @@ class SharedBooks:
         Names of the group's risk rules.
     own : iterable of Key
         The runs of the group itself.
-    known : Neighbours
+    known : PeerCache
         What has been read before.
     unkept : sequence of Generation
         States that count as well and are in no file.
