@@ -166,7 +166,7 @@ def kill(pid):
 def test_what_cannot_be_exported_starts_no_process(fresh, home):
     book = Notebook(CELL.replace("def hold(ctx):", "def hold(ctx):\n    seen.append(ctx.now)"))
     book.run("seen = []")
-    with pytest.raises(tn.ExportError, match="changes `seen` outside itself"):
+    with pytest.raises(tn.ExportError, match="changes `seen`, which is outside it"):
         tn.live.background(
             "BTCUSDT", strategy=book.names["hold"], exchange=book.names["wall"], process=True
         )
