@@ -154,8 +154,10 @@ def candles_of(columns: Columns, first: int, step: int = MINUTE) -> Candles:
     step : int, default 60_000
         Length of a candle, ms.
     """
-    frozen = tuple(_read_only(column) for column in columns)
-    return Candles(frozen, first, step, 0, len(columns[0]))  # type: ignore[arg-type]
+    views = tuple(column.view() for column in columns)
+    for view in views:
+        view.flags.writeable = False
+    return Candles(views, first, step, 0, len(columns[0]))  # type: ignore[arg-type]
 
 
 class GrowingCandles:
@@ -232,10 +234,3 @@ def resample(candles: Candles, step: int) -> Candles:
     opened = buckets(candles.open)[:, 0].copy()
     closed = buckets(candles.close)[:, -1].copy()
     return candles_of((opened, highest, lowest, closed, total), first, step)
-
-
-def _read_only(column: Floats) -> Floats:
-    if column.flags.writeable:
-        column = column.view()
-        column.flags.writeable = False
-    return column

@@ -146,8 +146,8 @@ class Feed:
             return None
         before = known.rows(len(known) - MEDIAN_WINDOW, len(known))
         columns = [
-            np.concatenate((getattr(before, name), getattr(raw, name)[wanted]))
-            for name in Rows._fields
+            np.concatenate((old, new[wanted]))
+            for old, new in zip((before.time, *before.columns), raw, strict=True)
         ]
         candles, intake = accept(Rows(*columns), factor=self._rules.price_anomaly_factor)
         fresh = candles.between(known.end, candles.end)
