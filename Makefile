@@ -59,7 +59,8 @@ notebooks: $(DEV)  ## execute every notebook from top to bottom
 browser: $(DEV)  ## use the dashboard in JupyterLab and Notebook 7 (wants chromium)
 	TRADENB_BROWSER=1 $(PYTEST) -n 0 tests/browser
 
-soak: $(DEV)  ## live 5,000 simulated lives with everything that goes wrong
+soak: $(DEV)  ## run the longest tests, and 5,000 simulated lives with everything that goes wrong
+	$(PYTEST) -n $(WORKERS) -m soak
 	$(BIN)/python -m tradenb.testing.simulation --seeds 5000
 
 bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)

@@ -54,7 +54,7 @@ def test_a_notebook_is_refused_with_words_that_help_and_nothing_is_written(name,
     assert not list(tmp_path.glob(".*"))
 
 
-def test_the_scripts_pass_ruff_and_mypy_as_they_come(tmp_path):
+def test_the_scripts_pass_ruff_and_mypy_as_they_come(tmp_path, repository):
     for name in GOOD:
         book, names = opened(name)
         settings = {"symbol": "BTCUSDT", "exchange": EXCHANGE, "rules": None, "home": None}
@@ -69,7 +69,7 @@ def test_the_scripts_pass_ruff_and_mypy_as_they_come(tmp_path):
     commands = (
         ["ruff", "check", "--isolated", "."],
         ["ruff", "format", "--check", "--isolated", "--line-length=100", "live.py"],
-        ["mypy", "--config-file=", "."],
+        ["mypy", "--config-file=", f"--cache-dir={repository / '.mypy_cache' / 'scripts'}", "."],
     )
     for command in commands:
         ran = subprocess.run(
