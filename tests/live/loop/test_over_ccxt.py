@@ -167,8 +167,12 @@ def test_after_a_restart_the_events_go_on_as_if_nothing_had_been(tmp_path):
 
 REAL = [
     ("BTCUSDT-1m-2024-03.parquet", "BTCUSDT", "2024-03-05 12:00"),
-    ("ADAUSDT-1m-2025-06.parquet", "ADAUSDT", "2025-06-13 00:00"),
-    ("DOGEUSDT-1m-2025-06.parquet", "DOGEUSDT", "2025-06-20 00:00"),
+    pytest.param(
+        "ADAUSDT-1m-2025-06.parquet", "ADAUSDT", "2025-06-13 00:00", marks=pytest.mark.soak
+    ),
+    pytest.param(
+        "DOGEUSDT-1m-2025-06.parquet", "DOGEUSDT", "2025-06-20 00:00", marks=pytest.mark.soak
+    ),
     ("XRPETH-1m-2019-10.parquet", "XRPETH", "2019-10-12 08:00"),
 ]
 

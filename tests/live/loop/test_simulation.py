@@ -11,7 +11,7 @@ import pytest
 
 from tradenb.testing.simulation import simulate
 
-SEEDS = 200
+SEEDS = 80
 BLOCK = 20
 
 
