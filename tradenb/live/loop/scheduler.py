@@ -12,7 +12,6 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
 from tradenb.errors import StateError, TradenbError
@@ -63,6 +62,8 @@ class Scheduler:
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._grouped: list[RunRecord] = []
+        self._groups: list[list[RunRecord]] = []
         self._feeds: dict[FeedKey, Feed] = {}
         self._startup = Startup(notifier, self._feeds)
 
@@ -87,8 +88,7 @@ class Scheduler:
                 self._release_ended()
                 if not self._runs and (self._closing.is_set() or self._end is not None):
                     return
-                self._start_ticks()
-                await self._clock.wait(self._woken, self._next_wake())
+                await self._clock.wait(self._woken, self._start_ticks())
         finally:
             for task in tasks:
                 task.cancel()
@@ -105,13 +105,22 @@ class Scheduler:
             await asyncio.sleep(self._poll_s)
             for run in [*self._runs]:
                 with contextlib.suppress(OSError, StateError):
-                    run.tick_now = await self._workers.call(run.storage.has_requests, seconds=None)
-                if run.tick_now:
-                    self._woken.set()
+                    # What was asked for in this process meanwhile stays asked for.
+                    if await self._workers.call(run.storage.has_requests, seconds=None):
+                        run.tick_now = True
+                        self._woken.set()
 
-    def _start_ticks(self) -> None:
-        now = self._clock.now()
-        for group in grouped(self._runs):
+    def _start_ticks(self) -> int | None:
+        """Let the groups tick that are due; return when to look again at the others.
+
+        None: only when woken, as a group does whose tick ends; a stepped clock must not move while
+        one ticks.
+        """
+        if self._runs != self._grouped:
+            self._grouped = [*self._runs]
+            self._groups = grouped(self._grouped)
+        now, waiting = self._clock.now(), []
+        for group in self._groups:
             # Runs that share a rule never tick apart, not even when only one of them is due: what
             # one opens must be in the book that the next is asked with.
             if any(run.id in self._busy for run in group):
@@ -121,6 +130,11 @@ class Scheduler:
                 for run in group:
                     run.tick_now = False
                     self._busy[run.id] = task
+            else:
+                waiting.append(min(run.next_at for run in group))
+        if self._busy and self._clock.stepped:
+            return None
+        return min(waiting, default=None)
 
     async def _tick(self, group: list[RunRecord]) -> None:
         """Make one tick of a group and say when the next is due."""
@@ -186,24 +200,30 @@ class Scheduler:
         since = late % tick_ms if 0 <= late < LONGEST_BEAT_MS else 0
         return min(now + tick_ms - since, due_after(now, run.rules))
 
-    def _next_wake(self) -> int | None:
-        """Return when to look again; None while a stepped clock must not move."""
-        if self._busy and self._clock.stepped:
-            return None
-        due = [run.next_at for run in self._runs if run.id not in self._busy]
-        return min(due, default=None)
-
 
 def grouped(runs: Iterable[RunRecord]) -> list[list[RunRecord]]:
     """Put runs that share a risk rule under one home together, in the order of their places."""
-    groups: list[tuple[set[tuple[Path, str]], list[RunRecord]]] = []
-    for run in runs:
-        names = {(run.storage.home, rule.name) for rule in run.spec.risk}
-        sharing = [group for group in groups if group[0] & names]
-        groups = [group for group in groups if group not in sharing]
-        members = [member for _, group in sharing for member in group]
-        groups.append((names.union(*(group[0] for group in sharing)), [*members, run]))
-    return [sorted(members, key=lambda run: run.place) for _, members in groups]
+    joined: dict[
+        object, object
+    ] = {}  # a rule leads to another one of its group, the last to itself
+    groups: dict[object, list[RunRecord]] = {}
+
+    def last(rule: object) -> object:
+        while (following := joined.setdefault(rule, rule)) != rule:
+            joined[rule] = rule = joined[following]
+        return rule
+
+    ruled = [(run, _rules_of(run) or [run]) for run in runs]
+    for _, rules in ruled:
+        for rule in rules:
+            joined[last(rule)] = last(rules[0])
+    for run, rules in ruled:
+        groups.setdefault(last(rules[0]), []).append(run)
+    return [sorted(members, key=lambda run: run.place) for members in groups.values()]
+
+
+def _rules_of(run: RunRecord) -> list[object]:
+    return [(run.storage.home, rule.name) for rule in run.spec.risk]
 
 
 def _is_due(run: RunRecord, now: int) -> bool:

@@ -1,0 +1,147 @@
+"""The loop sleeps while there is nothing to do, whatever its groups are busy with."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from tests.sources import candles, flat, minute
+from tradenb.engine.specs import risks
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.live.loop.scheduler import Scheduler, grouped
+from tradenb.testing.world.inline_workers import Hang
+from tradenb.testing.world.simulated_world import Action, Process, World
+
+TICKS = 4
+BOOKS = [risks.max_open(5, name=f"book-{n}") for n in range(3)]
+
+
+def thinking(seconds: float):
+    def asked(ctx):
+        if seconds:
+            raise Hang(seconds)
+
+    return asked
+
+
+def drawn(random: Random, count: int) -> list[StrategySpec]:
+    """Strategies that think for up to a minute, some of them with rules in common."""
+    return [
+        StrategySpec(
+            name=f"s{n}",
+            function=thinking(random.choice((0, 0, 0, 20, 55))),
+            every=random.choice(("1m", "1m", "3m")),
+            risk=tuple(random.sample(BOOKS, random.choice((0, 0, 1, 1, 2)))),
+        )
+        for n in range(count)
+    ]
+
+
+def lived(specs: list[StrategySpec], monkeypatch, *, later: int) -> tuple[int, int, World]:
+    """Let runs tick, the last of them added later; return wake-ups, ticks of groups, the world."""
+    runs = [("BTCUSDT", spec) for spec in specs]
+    first, later_runs = runs[: len(runs) - later], runs[len(runs) - later :]
+    world = World({"BTCUSDT": candles(flat(40))}, start=minute(8) + 30_000, runs=first)
+    wakes, ticks = 0, 0
+    wait, tick = world.clock.wait, Scheduler._tick
+
+    async def counted_wait(woken, until):
+        nonlocal wakes
+        wakes += 1
+        assert wakes < 100 * TICKS * len(specs), "the loop spins"
+        await wait(woken, until)
+
+    async def counted_tick(self, group):
+        nonlocal ticks
+        ticks += 1
+        await tick(self, group)
+
+    def add(process: Process) -> None:
+        for run in later_runs:
+            process._open(*run)
+
+    monkeypatch.setattr(world.clock, "wait", counted_wait)
+    monkeypatch.setattr(Scheduler, "_tick", counted_tick)
+    world.live(minute(8 + TICKS) + 20_000, [Action(minute(10) + 10_000, add)] * bool(later))
+    return wakes, ticks, world
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_fault_93_the_loop_wakes_up_for_the_begin_and_the_end_of_ticks_only(seed, monkeypatch):
+    random = Random(seed)
+    specs = drawn(random, random.randrange(2, 9))
+    wakes, ticks, _ = lived(specs, monkeypatch, later=random.randrange(2))
+    # One to begin a tick and one at its end; each run is added once and released once.
+    assert wakes <= 2 * ticks + 2 * len(specs) + 2
+
+
+def test_fault_93_a_run_that_joins_a_group_which_is_asked_lets_the_loop_sleep(monkeypatch):
+    slow = StrategySpec(name="slow", function=thinking(20), every="1m", risk=(BOOKS[0],))
+    quick = StrategySpec(name="quick", function=thinking(0), every="1m", risk=(BOOKS[0],))
+    wakes, ticks, world = lived([slow, quick], monkeypatch, later=1)
+    assert wakes <= 2 * ticks + 6
+    assert world.checkpoint(("BTCUSDT", quick)).state.cursor == minute(8 + TICKS)
+
+
+def test_fault_93_a_group_that_thinks_makes_no_other_late(monkeypatch):
+    slow = StrategySpec(name="slow", function=thinking(50), every="1m", risk=(BOOKS[0],))
+    asked_at = []
+    free = StrategySpec(name="free", function=lambda ctx: asked_at.append(ctx.now), every="1m")
+    _, _, world = lived([slow, free], monkeypatch, later=0)
+    assert asked_at == [minute(n) for n in range(9, 9 + TICKS)]
+    assert world.checkpoint(("BTCUSDT", free)).state.cursor == minute(8 + TICKS)
+
+
+class _Run:
+    """A run as far as its group is concerned."""
+
+    def __init__(self, place: int, rules: tuple[str, ...]) -> None:
+        self.place = place
+        self.storage = self
+        self.home = "home"
+        self.spec = StrategySpec(
+            name=f"s{place}",
+            function=thinking(0),
+            every="1m",
+            risk=tuple(risks.max_open(1, name=name) for name in rules),
+        )
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_runs_are_one_group_where_rules_lead_from_one_to_the_other(seed):
+    random = Random(seed)
+    names = [f"rule-{n}" for n in range(8)]
+    runs = [
+        _Run(place, tuple(random.sample(names, random.choice((0, 1, 1, 2))))) for place in range(12)
+    ]
+    random.shuffle(runs)
+    expected: list[set[_Run]] = []
+    for run in runs:
+        own = {rule.name for rule in run.spec.risk}
+        sharing = [
+            group for group in expected if own & {r.name for each in group for r in each.spec.risk}
+        ]
+        expected = [group for group in expected if group not in sharing]
+        expected.append({run}.union(*sharing))
+    found = grouped(runs)
+    assert {frozenset(group) for group in found} == {frozenset(group) for group in expected}
+    assert all(group == sorted(group, key=lambda run: run.place) for group in found)
+
+
+def test_a_command_that_is_given_while_its_group_ticks_is_obeyed_when_the_tick_ends(monkeypatch):
+    slow = StrategySpec(name="slow", function=thinking(25), every="1m", risk=(BOOKS[0],))
+    other = StrategySpec(name="other", function=thinking(0), every="1m", risk=(BOOKS[0],))
+    runs = [("BTCUSDT", slow), ("BTCUSDT", other)]
+    world = World({"BTCUSDT": candles(flat(40))}, start=minute(8), runs=runs)
+    ended = []
+
+    def stop(process: Process) -> None:
+        process.runs[1].stop()
+
+    def look(process: Process) -> None:
+        ended.append(process.runs[1].status)
+
+    actions = [Action(minute(10) + 5_000, stop), Action(minute(10) + 40_000, look)]
+    world.live(minute(11) - 5_000, actions)
+    assert ended == ["done"]
