@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
+from weakref import WeakSet
 
 import pytest
 
@@ -14,11 +16,12 @@ import tradenb as tn
 from tests.exporting.live import begin
 from tests.live.fast import until
 from tests.live.processes import child
+from tradenb.engine.specs.registry import registry
+from tradenb.live.loop import active_runs
+from tradenb.live.run_registry import RunRegistry
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home
-
-pytestmark = pytest.mark.realtime
 
 KEY = Key("hold", "BTCUSDT")
 
@@ -36,6 +39,24 @@ def run(path, *arguments, **environment):
     return ran
 
 
+@pytest.fixture
+def here(fresh, capsys, monkeypatch):
+    """Run a script to its end in this process; give the exit code, what was printed, the errors."""
+
+    def run(path, *arguments):
+        monkeypatch.setattr(registry, "_named", {})
+        monkeypatch.setattr("tradenb.live.api.run_registry", RunRegistry())
+        monkeypatch.setattr(active_runs, "_supervisors", WeakSet())
+        monkeypatch.setattr(active_runs, "_runs", WeakSet())
+        monkeypatch.setattr(sys, "argv", [str(path), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(path), run_name="__main__")
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return run
+
+
 def body(home):
     found = read_document(DiskFilesystem(), find_home(home).document(KEY))
     return None if found is None else found.body
@@ -45,6 +66,7 @@ def lines(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.realtime
 def test_once_makes_one_tick_and_leaves_the_position_to_the_next(bot, tmp_path):
     first = run(bot, "--once", "--json")
     assert (first.returncode, first.stderr) == (0, "")
@@ -57,50 +79,73 @@ def test_once_makes_one_tick_and_leaves_the_position_to_the_next(bot, tmp_path):
     assert held["take_profit"] > held["entry"] > held["stop_loss"]
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize("how", ["--once", "--dry-run"])
 def test_a_wait_for_the_next_candle_is_explained_at_once(bot, tmp_path, how):
     with child("-I", str(bot), how, "--home", str(tmp_path / "fresh")) as found:
         until(lambda: "waiting for the next candle to close, at" in found.words, "the words", 40)
     assert "BTCUSDT:hold: waiting" in "".join(found.errors)
-    with child("-I", str(bot), how, "--json", "--home", str(tmp_path / "fresh")) as found:
+
+
+@pytest.mark.realtime
+def test_a_wait_is_a_line_of_json_too(bot, tmp_path):
+    with child("-I", str(bot), "--once", "--json", "--home", str(tmp_path / "fresh")) as found:
         assert found.said("waiting") == ["BTCUSDT:hold"]
     assert "".join(found.errors) == ""
 
 
-def test_the_home_is_that_of_the_notebook_then_the_environments_then_the_arguments(bot, tmp_path):
+def test_the_home_is_that_of_the_notebook_then_the_environments_then_the_arguments(
+    bot, tmp_path, here, monkeypatch
+):
     homes = [tmp_path / name for name in ("home", "env", "argument")]
     begin(homes[1])
     begin(homes[2])
-    run(bot, "--once")
-    run(bot, "--once", TRADENB_HOME=str(homes[1]))
-    run(bot, "--once", "--home", str(homes[2]), TRADENB_HOME=str(homes[1]))
+    monkeypatch.delenv("TRADENB_HOME")
+    here(bot, "--once")
+    monkeypatch.setenv("TRADENB_HOME", str(homes[1]))
+    here(bot, "--once")
+    assert body(homes[1])["state"]["signal"]
+    assert body(homes[2])["state"]["signal"] is None
+    here(bot, "--once", "--home", str(homes[2]))
     assert all(body(home)["state"]["signal"] for home in homes)
 
 
-def test_a_dry_run_shows_what_would_happen_and_changes_nothing(bot, tmp_path):
-    def files():
-        return {
-            path: path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file()
-        }
+def test_a_run_is_told_in_words_where_nobody_asks_for_json(bot, here, tmp_path):
+    code, said, errors = here(bot, "--once", "--home", str(tmp_path / "home"))
+    assert (code, errors) == (0, "")
+    assert said.startswith(f"running BTCUSDT:hold under {tmp_path / 'home'}\n")
+    assert " opened " in said
+    assert "BTCUSDT:hold: idle, long since " in said
 
+
+def test_a_dry_run_shows_what_would_happen_and_changes_nothing(bot, tmp_path, here):
+    def files():
+        return {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+
+    home = tmp_path / "home"
     before = files()
-    empty = run(bot, "--dry-run", "--json")
-    assert empty.returncode == 0
-    assert [line["event"]["kind"] for line in lines(empty.stdout) if "event" in line] == ["opened"]
+    code, said, _ = here(bot, "--dry-run", "--json", "--home", str(home))
+    assert code == 0
+    assert [line["event"]["kind"] for line in lines(said) if "event" in line] == ["opened"]
     assert files() == before
-    run(bot, "--once")
-    before = files()
-    (tmp_path / "home" / "data" / "KILL").write_text("flatten")
-    before = files()
-    with child("-I", str(bot), "--dry-run", "--json") as held:
+
+
+@pytest.mark.realtime
+def test_a_dry_run_of_a_position_copies_it_and_leaves_at_a_signal(bot, tmp_path, here):
+    home = tmp_path / "home"
+    here(bot, "--once", "--home", str(home))
+    (home / "data" / "KILL").write_text("flatten")
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    with child("-I", str(bot), "--dry-run", "--json", "--home", str(home)) as held:
         assert held.said("states") == 1
         held.said("started")
         held.process.send_signal(signal.SIGTERM)  # no candle is due for up to a minute
         assert held.ended() == 0
         assert held.said("ended")[0]["state"].startswith("long since ")
-    assert files() == before
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_the_position_for_the_next_start(bot, tmp_path, number):
     with child("-I", str(bot), "--json") as found:
@@ -111,32 +156,49 @@ def test_a_signal_leaves_the_position_for_the_next_start(bot, tmp_path, number):
     assert body(tmp_path / "home")["state"]["signal"]
 
 
-def test_the_exit_code_says_how_it_ended(bot, tmp_path):
-    assert run(bot, "--no-such-option").returncode == 2
-    assert run(bot, "--once", "--dry-run").returncode == 2
+@pytest.mark.realtime
+def test_a_run_that_another_process_holds_ends_with_its_own_exit_code(bot, here):
+    home = os.environ["TRADENB_HOME"]
     with child("-I", str(bot), "--json") as holder:
         holder.said("event")
-        locked = run(bot, "--once", TRADENB_HOME=os.environ["TRADENB_HOME"])
-        assert locked.returncode == 3
-        assert f"hold_bot.py: BTCUSDT:hold is held by process {holder.pid}" in locked.stderr
+        code, _, errors = here(bot, "--once", "--home", home)
+        assert code == 3
+        assert f"hold_bot.py: BTCUSDT:hold is held by process {holder.pid}" in errors
+
+
+@pytest.mark.parametrize("wrong", [["--no-such-option"], ["--once", "--dry-run"]])
+def test_a_wrong_call_ends_with_its_own_exit_code(bot, here, wrong):
+    code, _, errors = here(bot, *wrong)
+    assert code == 2
+    assert errors.startswith("usage: hold_bot.py ")
+
+
+def test_a_damaged_state_ends_with_its_own_exit_code(bot, here, tmp_path):
     document = find_home(tmp_path / "home").document(KEY)
     for path in (document, document.with_name(document.name + ".bak")):
         path.write_text("no state")
-    damaged = run(bot, "--once")
-    assert damaged.returncode == 4
-    assert "tradenb doctor" in damaged.stderr
+    code, _, errors = here(bot, "--once", "--home", str(tmp_path / "home"))
+    assert code == 4
+    assert "tradenb doctor" in errors
 
 
-def test_the_log_is_json_too(bot):
+def test_recorded_candles_need_an_exchange_to_go_live(bot, here):
+    bot.write_text(bot.read_text().replace("exchange=wall", "exchange=None"))
+    code, _, errors = here(bot, "--once")
+    assert code == 2
+    assert "pass a live exchange, such as --exchange binance" in errors
+
+
+def test_the_log_is_json_too(bot, here, tmp_path):
     words = '    __import__("logging").getLogger("tradenb.user").warning("asked %s", ctx.symbol)\n'
     answer = "    return tn.long("
-    noisy = bot.with_name("noisy.py")
-    noisy.write_text(bot.read_text().replace(answer, words + answer))
-    said = lines(run(noisy, "--once", "--json").stderr)
+    bot.write_text(bot.read_text().replace(answer, words + answer))
+    said = lines(here(bot, "--once", "--json", "--home", str(tmp_path / "home"))[2])
     assert [line["message"] for line in said] == ["asked BTCUSDT"]
     assert said[0]["level"] == "warning"
 
 
+@pytest.mark.realtime
 def test_tradenb_stop_and_attach_find_the_script(bot, tmp_path):
     with child("-I", str(bot), "--json", TRADENB_HOME=str(tmp_path / "home")) as found:
         found.said("event")
