@@ -17,7 +17,9 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -36,6 +38,7 @@ hypothesis.settings.register_profile(
     derandomize=True,
     database=None,
     deadline=None,
+    max_examples=60,
     print_blob=True,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
@@ -53,6 +56,17 @@ hypothesis.settings.load_profile(os.environ.get("TRADENB_HYPOTHESIS", "default")
 collect_ignore = ["typing/api.py"]
 if os.environ.get("TRADENB_BROWSER") != "1":
     collect_ignore.append("browser")
+
+
+def some_to_soak(cases: Sequence[Any], *, keep: int = 2) -> list[Any]:
+    """Leave one of `keep` cases to `make test`; `make soak` takes the others.
+
+    For parameters that are many of one kind, each of which takes long.
+    """
+    return [
+        case if place % keep == 0 else pytest.param(case, marks=pytest.mark.soak)
+        for place, case in enumerate(cases)
+    ]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -54,6 +54,7 @@ def test_a_notebook_is_refused_with_words_that_help_and_nothing_is_written(name,
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.soak
 def test_the_scripts_pass_ruff_and_mypy_as_they_come(tmp_path, repository):
     for name in GOOD:
         book, names = opened(name)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import tradenb as tn
+from tests.conftest import some_to_soak
 from tests.research import corpus, kept, nasty
 from tradenb.core.timeframe import MINUTE
 from tradenb.research.lookahead.noise import noisy_candles
@@ -31,7 +32,7 @@ def named(item):
     return item.__name__
 
 
-@pytest.mark.parametrize("make", [*corpus.LEAKING, *nasty.LEAKING], ids=named)
+@pytest.mark.parametrize("make", some_to_soak([*corpus.LEAKING, *nasty.LEAKING]), ids=named)
 def test_a_leak_is_found_with_its_moment_and_its_line(make):
     found = lookahead(make())
     assert not found.clean
@@ -44,7 +45,7 @@ def test_a_leak_is_found_with_its_moment_and_its_line(make):
         found.raise_if_leaking()
 
 
-@pytest.mark.parametrize("make", [*corpus.CLEAN, *nasty.CLEAN], ids=named)
+@pytest.mark.parametrize("make", some_to_soak([*corpus.CLEAN, *nasty.CLEAN]), ids=named)
 def test_a_clean_strategy_is_not_flagged(make):
     made = make()
     found = lookahead(made)
@@ -59,7 +60,7 @@ def test_a_clean_strategy_is_not_flagged(make):
     assert len(result.event_list) > 4  # there was something to be changed
 
 
-@pytest.mark.parametrize("name", kept.LEAKING)
+@pytest.mark.parametrize("name", some_to_soak(kept.LEAKING))
 def test_candles_of_the_future_are_seen_in_whatever_they_are_kept(name):
     found = lookahead(kept.leaking(name), samples=0, events=2)
     assert found.found
@@ -68,7 +69,7 @@ def test_candles_of_the_future_are_seen_in_whatever_they_are_kept(name):
         assert source[leak.line.number - 1].endswith("# leak"), leak.line
 
 
-@pytest.mark.parametrize("decides", kept.CLEAN, ids=named)
+@pytest.mark.parametrize("decides", some_to_soak(kept.CLEAN), ids=named)
 def test_tables_that_are_no_candles_are_no_leaks(decides):
     found = lookahead(kept.clean(decides), events=12)
     assert found.clean
@@ -148,16 +149,16 @@ def test_a_leak_is_found_quickly_and_the_bar_goes_away(capsys):
 
 
 def test_the_originals_are_not_touched():
+    few = partial(lookahead, samples=1, events=1)
     frame, closes = corpus.FRAME.copy(), corpus.CLOSES.copy()
     seen = list(corpus.SEEN)
-    lookahead(corpus.global_frame())
-    lookahead(corpus.global_array())
-    lookahead(corpus.collecting())
+    for made in (corpus.global_frame(), corpus.global_array(), corpus.collecting()):
+        few(made)
     asked = nasty.Counter.seen
-    lookahead(nasty.counting_in_the_class())
+    few(nasty.counting_in_the_class())
     assert nasty.Counter.seen == asked
-    lookahead(nasty.class_attribute())
-    lookahead(nasty.other_module())
+    few(nasty.class_attribute())
+    few(nasty.other_module())
     assert nasty.elsewhere.TABLE.index.freq == "15min"
     pd.testing.assert_frame_equal(corpus.FRAME, frame)
     assert (closes == corpus.CLOSES).all()

@@ -23,6 +23,7 @@ def test_every_cause_can_be_planted():
     assert set(CAUSES) == {*PLANTS, "unexplained"}
 
 
+@pytest.mark.soak  # the rehearsals below have all of them at once
 @pytest.mark.parametrize("cause", PLANTS)
 def test_a_planted_cause_is_the_only_one_found(cause):
     planted = Planted()

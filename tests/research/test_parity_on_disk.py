@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tradenb as tn
+from tests.conftest import some_to_soak
 from tests.live.fast import until
 from tests.live.processes import bot, child
 from tests.research.planted import BUYS, Planted, frame_of
@@ -120,7 +121,7 @@ def test_a_run_that_was_killed_and_restarted_is_compared_as_a_whole():
     assert found.live[-1].opened_at > minute(800)
 
 
-@pytest.mark.parametrize("make", [moving, indicated, columns])
+@pytest.mark.parametrize("make", some_to_soak([columns, indicated, moving], keep=3))
 def test_candles_that_changed_while_nobody_ran_are_taken_as_each_process_saw_them(make):
     restarted = Restarted(make)
     now = other(ROWS, *range(480, 496))
