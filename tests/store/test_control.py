@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
+import os
+import socket
 
 import pytest
 
 from tests.store.samples import HOME, KEY
 from tradenb.errors import StateWriteError, UnknownName, UsageError
-from tradenb.store.control import is_waiting, kill_switch, receive, remove, send
+from tradenb.store.control import kill_switch, peek, receive, remove, requests_in, send
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home, Key
 from tradenb.testing.world.fake_disk import Crash, FakeDisk
@@ -45,17 +48,17 @@ def test_a_request_stays_until_it_is_removed():
         assert waiting.request == request
     remove(disk, [waiting])
     remove(disk, [waiting])
-    assert receive(disk, HOME.control(KEY), KEY) == ((), ())
+    assert receive(disk, HOME.control(KEY), KEY) == ((), (), ())
 
 
 def test_only_requests_wait_whatever_else_is_in_their_folder(tmp_path):
     disk, home = DiskFilesystem(), Home(tmp_path)
-    assert not is_waiting(disk, home.control(KEY))
+    assert requests_in(disk, home.control(KEY)) == []
     (home.control(KEY) / ".ipynb_checkpoints").mkdir(parents=True)
     (home.control(KEY) / "000000000000001-a.json.new").touch()
-    assert not is_waiting(disk, home.control(KEY))
-    send(disk, home, KEY, "stop", wall=1)
-    assert is_waiting(disk, home.control(KEY))
+    assert requests_in(disk, home.control(KEY)) == []
+    send(disk, home, KEY, "stop", wall=1, id="b")
+    assert requests_in(disk, home.control(KEY)) == ["000000000000001-b.json"]
 
 
 def test_a_request_is_there_whole_or_not_at_all():
@@ -118,13 +121,57 @@ def test_a_request_may_be_written_by_hand():
 
 def test_an_unreadable_request_loses_nothing():
     disk = FakeDisk()
-    send(disk, HOME, KEY, "stop", wall=1)
-    for at in range(2):
+    send(disk, HOME, KEY, "stop", wall=1, id="a")
+    send(disk, HOME, KEY, "flatten", wall=2, id="b")
+    first = FOLDER / "000000000000001-a.json"
+    for at, path, others in ((0, FOLDER, []), (1, first, ["flatten"])):
         disk.fail(at, errno.EIO)
-        with pytest.raises(OSError, match=r"output error"):
-            receive(disk, HOME.control(KEY), KEY)
+        received = receive(disk, FOLDER, KEY)
+        assert received.unreadable == ((path, "Input/output error"),)
+        assert [item.request.kind for item in received.waiting] == others
+        assert received.refused == ()
         disk.heal()
-    assert len(receive(disk, HOME.control(KEY), KEY).waiting) == 1
+    assert [item.request.kind for item in receive(disk, FOLDER, KEY).waiting] == ["stop", "flatten"]
+
+
+def test_fault_88_what_is_not_a_regular_file_is_moved_aside_and_never_waited_for(tmp_path):
+    disk, home = DiskFilesystem(), Home(tmp_path)
+    good = send(disk, home, KEY, "stop", wall=5)
+    folder = home.control(KEY)
+    (folder / "a.json" / "inside").mkdir(parents=True)
+    os.mkfifo(folder / "b.json")
+    (folder / "c.json").symlink_to(tmp_path)
+    (folder / "d.json").symlink_to(tmp_path / "nothing")
+    (folder / "e.json").symlink_to("e.json")
+    with socket.socket(socket.AF_UNIX) as opened, contextlib.chdir(folder):
+        opened.bind("f.json")
+    received = receive(disk, folder, KEY, pid=8)
+    assert [item.request for item in received.waiting] == [good]
+    assert [path.name for path, _ in received.refused] == [f"{c}.json.refused-8" for c in "abcdef"]
+    assert {words for _, words in received.refused} == {"not a regular file"}
+    assert received.unreadable == ()
+    assert (folder / "a.json.refused-8" / "inside").is_dir()
+    assert requests_in(disk, folder) == [f"{good.wall:015d}-{good.id}.json"]
+
+
+def test_fault_88_no_file_handles_left_hides_requests_and_raises_nothing():
+    disk = FakeDisk()
+    send(disk, HOME, KEY, "stop", wall=1)
+    disk.fail(0, errno.EMFILE, forever=True)
+    received = receive(disk, FOLDER, KEY)
+    assert received.unreadable == ((FOLDER, "Too many open files"),)
+    disk.heal()
+    assert len(receive(disk, FOLDER, KEY).waiting) == 1
+
+
+def test_who_only_looks_reads_the_requests_and_changes_nothing():
+    disk = FakeDisk()
+    disk.plant(FOLDER / "odd.json", b"{")
+    given = send(disk, HOME, KEY, "flatten", wall=1)
+    before = disk.files()
+    assert peek(disk, FOLDER, KEY) == [given]
+    assert disk.files() == before
+    assert peek(disk, HOME.control(KEY._replace(symbol="ETHUSDT")), KEY) == []
 
 
 def test_a_flood_of_requests_is_taken_a_thousand_at_a_time():

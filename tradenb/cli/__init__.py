@@ -25,6 +25,7 @@ from tradenb.cli.verbs import (
     run_demo,
     show_status,
     stop_run,
+    withdraw_command,
 )
 from tradenb.errors import (
     StateConflict,
@@ -47,6 +48,7 @@ VERBS: Final = (
     run_bot,
     show_status,
     stop_run,
+    withdraw_command,
     resolve_run,
     retire_run,
     export_notebook,

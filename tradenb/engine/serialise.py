@@ -54,10 +54,17 @@ def to_record(state: State) -> Record:
         "warming": state.warming,
         "stopping": state.stopping,
         "done": state.done,
-        "commands": [asdict(command) for command in state.commands],
+        "commands": [_command_record(command) for command in state.commands],
         "ids": list(state.ids),
         "trades": [trade._asdict() for trade in state.trades],
     }
+
+
+def _command_record(command: Command) -> Record:
+    record = asdict(command)
+    if command.request is None:  # written as it was before requests had a name
+        del record["request"]
+    return record
 
 
 def from_record(record: Mapping[str, Any]) -> State:

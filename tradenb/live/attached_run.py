@@ -12,9 +12,10 @@ from tradenb.core.events import Event
 from tradenb.core.risk import Held
 from tradenb.engine.arguments import label_of
 from tradenb.errors import StateError
+from tradenb.live.state.control_requests import check_withdrawal
 from tradenb.live.status.report_methods import ReportMethods
 from tradenb.live.status.run_files import RunFiles
-from tradenb.live.status.run_status import RunStatus, with_last_error
+from tradenb.live.status.run_status import PendingCommand, RunStatus, with_last_error
 from tradenb.store.control import RequestKind, send
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
@@ -88,6 +89,16 @@ class AttachedRun(ReportMethods):
         return state.held if state is not None and state.is_scheduled else None
 
     @property
+    def stopping(self) -> bool:
+        """Whether a graceful stop was given and the run has not ended yet."""
+        return self._status().stopping
+
+    @property
+    def pending_commands(self) -> tuple[PendingCommand, ...]:
+        """The commands that have not acted yet: what, when each acts, and its id for `withdraw`."""
+        return self._status().pending_commands
+
+    @property
     def body(self) -> dict[str, Any]:
         """The document as it is on disk."""
         found = read_document(self._disk, self._files.home.document(self._files.key))
@@ -104,6 +115,18 @@ class AttachedRun(ReportMethods):
     def cancel(self, id: str | None = None, *, cancel_id: str | None = None) -> None:
         """Ask it to cancel its scheduled signal."""
         self._send("cancel", id, cancel_id)
+
+    def withdraw(self, id: str | None = None) -> None:
+        """Take back commands that have not acted yet: all, or the one with this id.
+
+        Raises
+        ------
+        StateError
+            When no command waits for its candle; what has acted cannot be taken back.
+        """
+        waiting = [command.id for command in self.pending_commands]
+        check_withdrawal(self.id, waiting, id)
+        self._send("withdraw", request_id=id)
 
     def release(self) -> None:
         """Ask it to leave the run, keeping the position."""
@@ -154,7 +177,13 @@ class AttachedRun(ReportMethods):
             raise self._files.failure
         return found
 
-    def _send(self, kind: RequestKind, id: str | None = None, cancel_id: str | None = None) -> None:
+    def _send(
+        self,
+        kind: RequestKind,
+        id: str | None = None,
+        cancel_id: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
         if kind == "stop" and self.status == "done":
             return  # twice is once
         if self.status != "running":
@@ -162,7 +191,8 @@ class AttachedRun(ReportMethods):
         id, cancel_id = label_of(id, "id"), label_of(cancel_id, "cancel_id")
         now = time.time_ns() // 1_000_000
         home, key = self._files.home, self._files.key
-        send(self._disk, home, key, kind, wall=now, signal_id=id, cancel_id=cancel_id)
+        more = {"signal_id": id, "cancel_id": cancel_id, "request_id": request_id}
+        send(self._disk, home, key, kind, wall=now, **more)
 
 
 def attached(home: str | Path | None = None, *, ended: bool = False) -> list[AttachedRun]:

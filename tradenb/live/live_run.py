@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from tradenb.core.lifecycle.state import Command, CommandKind
@@ -13,7 +14,7 @@ from tradenb.engine.arguments import label_of
 from tradenb.errors import StateError, UsageError
 from tradenb.live.loop.record import RunRecord, Status
 from tradenb.live.loop.tick_result import tick_frame
-from tradenb.live.state.control_requests import Decision
+from tradenb.live.state.control_requests import Decision, Withdrawal, check_withdrawal
 from tradenb.live.status.report_methods import ReportMethods
 from tradenb.view.formatting import price
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tradenb.live.status.run_report import RunReport
+    from tradenb.live.status.run_status import PendingCommand
 
 _HEARTBEAT_S: Final = 0.1
 
@@ -99,8 +101,15 @@ class LiveRun(ReportMethods):
 
     @property
     def stopping(self) -> bool:
-        """Whether a graceful stop was taken and the position is being followed to its close."""
+        """Whether a graceful stop was given and the run has not ended yet."""
         return self._record.stopping
+
+    @property
+    def pending_commands(self) -> tuple[PendingCommand, ...]:
+        """The commands that have not acted yet: what, when each acts, and its id for `withdraw`."""
+        from tradenb.live.status.run_status import pending_of_run
+
+        return pending_of_run(self._record)
 
     def stop(self) -> None:
         """End gracefully: no new signals; an open position is followed to its close."""
@@ -113,6 +122,18 @@ class LiveRun(ReportMethods):
     def flatten(self) -> None:
         """Close the open position at the market price of the next candle; the run goes on."""
         self._command("flatten")
+
+    def withdraw(self, id: str | None = None) -> None:
+        """Take back commands that have not acted yet: all, or the one with this id.
+
+        Raises
+        ------
+        StateError
+            When no command waits for its candle; what has acted cannot be taken back.
+        """
+        waiting = [command.request or "" for command in self._record.pending_commands]
+        check_withdrawal(self.id, waiting, id)
+        self._record.accept(Withdrawal(self._record.clock.now(), id))
 
     def release(self) -> None:
         """Leave the run, keeping its position; the next start resumes it."""
@@ -189,7 +210,7 @@ class LiveRun(ReportMethods):
         if self.status != "running":
             raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
         now = self._record.clock.now()
-        self._record.accept(Command(at=now, kind=kind, id=id, cancel_id=cancel_id))
+        self._record.accept(Command(now, kind, id, cancel_id, uuid4().hex[:12]))
 
     async def _until_ended(self) -> None:
         while not self._record.ended.is_set():  # noqa: ASYNC110 - it is set on another thread

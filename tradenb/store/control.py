@@ -6,10 +6,11 @@ acting (`halt`, and whatever else it says).
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, get_args
 from uuid import uuid4
 
 from pydantic import Field, ValidationError
@@ -22,9 +23,11 @@ from tradenb.store.document.schema import Moment, Plain
 from tradenb.store.filesystem import Filesystem, forget, make_folders, write_copy
 from tradenb.store.paths import Home, Key
 
-RequestKind = Literal["stop", "flatten", "cancel", "release", "keep_ours", "take_theirs"]
+RequestKind = Literal[
+    "stop", "flatten", "cancel", "withdraw", "release", "keep_ours", "take_theirs"
+]
 KillKind = Literal["halt", "flatten"]
-KINDS: Final = ("stop", "flatten", "cancel", "release", "keep_ours", "take_theirs")
+KINDS: Final = get_args(RequestKind)
 DECISIONS: Final = frozenset({"keep_ours", "take_theirs"})
 _LIMIT: Final = 1 << 16
 _AT_A_TIME: Final = 1_000
@@ -42,11 +45,13 @@ class Request(Plain):
         Of the request; a run remembers the ids it obeyed until their files are gone.
     wall : int
         When it was given, ms UTC.
-    kind : {"stop", "flatten", "cancel", "release", "keep_ours", "take_theirs"}
+    kind : {"stop", "flatten", "cancel", "withdraw", "release", "keep_ours", "take_theirs"}
         The last two decide which state holds when another program wrote the document.
     signal_id, cancel_id : str or None
         Only for cancel: the signal meant (None is whatever is scheduled), and the words that come
         back in the note.
+    request_id : str or None
+        Only for withdraw: the request meant (None is all that were given before).
     """
 
     id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
@@ -56,6 +61,7 @@ class Request(Plain):
     symbol: str
     signal_id: Label | None = None
     cancel_id: Label | None = None
+    request_id: Label | None = None
 
 
 class Waiting(NamedTuple):
@@ -66,10 +72,21 @@ class Waiting(NamedTuple):
 
 
 class Received(NamedTuple):
-    """The requests that wait, in order, and files that are not requests: where, and why."""
+    """What is in the folder of the requests to a run.
 
-    waiting: tuple[Waiting, ...]
-    refused: tuple[tuple[Path, str], ...]
+    Attributes
+    ----------
+    waiting : tuple of Waiting
+        The requests, in order.
+    refused : tuple of (Path, str)
+        What is not a request and was moved aside: where it is now, and why.
+    unreadable : tuple of (Path, str)
+        What may be a request and cannot be read, or can be neither read nor moved aside.
+    """
+
+    waiting: tuple[Waiting, ...] = ()
+    refused: tuple[tuple[Path, str], ...] = ()
+    unreadable: tuple[tuple[Path, str], ...] = ()
 
 
 def send(
@@ -81,6 +98,7 @@ def send(
     wall: int,
     signal_id: str | None = None,
     cancel_id: str | None = None,
+    request_id: str | None = None,
     id: str | None = None,
 ) -> Request:
     """Leave a request for a run; it survives a power loss when this returns.
@@ -93,6 +111,8 @@ def send(
         Now, ms UTC.
     signal_id, cancel_id : str, optional
         For cancel.
+    request_id : str, optional
+        For withdraw.
     id : str, optional
         Default made up.
 
@@ -114,6 +134,7 @@ def send(
             symbol=key.symbol,
             signal_id=signal_id,
             cancel_id=cancel_id,
+            request_id=request_id,
         )
     except ValidationError as error:
         raise UsageError(f"not a valid request: {error}") from error
@@ -122,7 +143,7 @@ def send(
     try:
         make_folders(filesystem, path.parent)
         forget(filesystem, temp)
-        write_copy(filesystem, temp, dump(request.model_dump()) + b"\n")
+        write_copy(filesystem, temp, dump(request.model_dump(exclude_none=True)) + b"\n")
         filesystem.replace(temp, path)
         filesystem.sync_folder(path.parent)
     except OSError as error:
@@ -133,37 +154,50 @@ def send(
 def receive(filesystem: Filesystem, folder: Path, key: Key, *, pid: int | None = None) -> Received:
     """Read the requests to a run, oldest first, at most 1,000; other files are moved aside.
 
+    What cannot be read, or moved aside, keeps nobody from reading the rest.
+
     Parameters
     ----------
     folder : Path
         `Home.control(key)`.
     pid : int, optional
         Goes into the names of files that are moved aside; default this process.
-
-    Raises
-    ------
-    OSError
-        When the folder or a file cannot be read; nothing is lost.
     """
     try:
-        names = filesystem.names(folder)
-    except FileNotFoundError:
-        return Received((), ())
-    waiting, refused = [], []
-    for name in [name for name in names if _is_request(name)][:_AT_A_TIME]:
-        path = folder / name
+        names = requests_in(filesystem, folder)
+    except OSError as error:
+        return Received(unreadable=((folder, words_of(error)),))
+    ending = f"refused-{os.getpid() if pid is None else pid}"
+    waiting, refused, unreadable = [], [], []
+    for path in [folder / name for name in names[:_AT_A_TIME]]:
         try:
-            waiting.append(Waiting(_read(filesystem, path, key), path))
-        except FileNotFoundError:
-            continue
-        except Damaged as error:
-            aside = move_aside(filesystem, path, f"refused-{os.getpid() if pid is None else pid}")
-            refused.append((aside, str(error)))
-    return Received(tuple(sorted(waiting, key=_given)), tuple(refused))
+            try:
+                waiting.append(Waiting(_read(filesystem, path, key), path))
+            except Damaged as error:
+                refused.append((move_aside(filesystem, path, ending), str(error)))
+            except OSError:
+                if not filesystem.exists(path):
+                    continue  # taken back meanwhile
+                if filesystem.is_file(path):
+                    raise
+                refused.append((move_aside(filesystem, path, ending), "not a regular file"))
+        except OSError as error:
+            unreadable.append((path, words_of(error)))
+    return Received(tuple(sorted(waiting, key=_given)), tuple(refused), tuple(unreadable))
 
 
-def is_waiting(filesystem: Filesystem, folder: Path) -> bool:
-    """Tell whether requests to a run wait; what else is in their folder does not count.
+def peek(filesystem: Filesystem, folder: Path, key: Key) -> list[Request]:
+    """Read the requests that wait for a run and change nothing; what cannot be read is left out."""
+    found = []
+    with contextlib.suppress(OSError):
+        for name in requests_in(filesystem, folder)[:_AT_A_TIME]:
+            with contextlib.suppress(OSError, Damaged):
+                found.append(Waiting(_read(filesystem, folder / name, key), folder / name))
+    return [item.request for item in sorted(found, key=_given)]
+
+
+def requests_in(filesystem: Filesystem, folder: Path) -> list[str]:
+    """Return the names of the requests to a run; what else is in their folder does not count.
 
     Jupyter's server, for one, puts a folder for checkpoints beside what it writes.
 
@@ -172,7 +206,10 @@ def is_waiting(filesystem: Filesystem, folder: Path) -> bool:
     OSError
         When the folder cannot be read.
     """
-    return filesystem.exists(folder) and any(map(_is_request, filesystem.names(folder)))
+    try:
+        return [name for name in filesystem.names(folder) if _is_request(name)]
+    except FileNotFoundError:
+        return []
 
 
 def remove(filesystem: Filesystem, waiting: Iterable[Waiting]) -> None:
@@ -185,6 +222,11 @@ def remove(filesystem: Filesystem, waiting: Iterable[Waiting]) -> None:
     """
     for item in waiting:
         forget(filesystem, item.path)
+
+
+def words_of(error: OSError) -> str:
+    """Say what the system says, without the file's name."""
+    return str(error.strerror or error)
 
 
 def kill_switch(filesystem: Filesystem, path: Path) -> KillKind | None:

@@ -61,6 +61,9 @@ class Filesystem(Protocol):
     def exists(self, path: Path) -> bool:
         """Tell whether anything has this name."""
 
+    def is_file(self, path: Path) -> bool:
+        """Tell whether the name leads to a regular file, directly or by links."""
+
     def names(self, folder: Path) -> list[str]:
         """Return the names in a folder, sorted."""
 
@@ -166,6 +169,15 @@ class DiskFilesystem:
         except (FileNotFoundError, NotADirectoryError):
             return False
         return True
+
+    def is_file(self, path: Path) -> bool:
+        """Tell whether the name leads to a regular file; a link to nothing, or to itself, not."""
+        try:
+            return stat.S_ISREG(path.stat().st_mode)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return False
+            raise
 
     def names(self, folder: Path) -> list[str]:
         """Return the names in a folder, sorted."""

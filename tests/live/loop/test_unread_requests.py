@@ -1,8 +1,10 @@
-"""A request that cannot be read yet is obeyed when it was given, not when it is read."""
+"""Requests that cannot be read: entries stop, exits go on, and it is said once."""
 
 from __future__ import annotations
 
 import errno
+
+import pytest
 
 from tests.live.fakes import HISTORY, once, until
 from tests.sources import T0, candles, flat, minute
@@ -13,35 +15,106 @@ from tradenb.testing.world.fake_disk import FakeDisk
 from tradenb.testing.world.simulated_world import Action, World
 
 DIP = (100.0, 100.0, 98.5, 99.0, 1.0)
+FALL = (99.0, 99.0, 93.0, 93.0, 1.0)
+KEY = Key("a", "BTCUSDT")
+# Which operation fails for what is in the control folder: its listing, or a file in it.
+REFUSED = {"folder": ("names", "exists"), "file": ("read", "replace", "unlink")}
 
 
 class Sour(FakeDisk):
-    """A disk that does not give requests out while it is sour."""
+    """A disk that gives out nothing of the control folder while it is sour."""
 
-    sour = False
+    sour: tuple[str, ...] = ()
 
-    def read(self, path, *, limit, start=0):
-        if self.sour and "control" in path.parts:
-            raise OSError(errno.EIO, "as the test says", str(path))
-        return super().read(path, limit=limit, start=start)
+    def _step(self, name, path, act, half=None):
+        if name in self.sour and "control" in path.parts:
+            raise OSError(errno.EACCES, "Permission denied", str(path))
+        return super()._step(name, path, act, half)
+
+
+def world_of(rows, function):
+    spec = StrategySpec(name="a", function=function, every="1m")
+    grid = candles([*flat(HISTORY), *rows, *flat(20)], T0 - HISTORY * 60_000)
+    return World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)], disk=Sour())
+
+
+def told(world):
+    return [
+        ((event.at - T0) // 60_000, event.kind, event.late)
+        for event in world.events(world.wanted[0])
+        if event.kind != "skipped"
+    ]
 
 
 def test_an_entry_that_was_cancelled_is_not_made_while_the_request_cannot_be_read():
-    spec = StrategySpec(name="a", function=once(2, entry=99.0), every="1m")
-    grid = candles([*flat(HISTORY), *flat(5), DIP, *flat(20)], T0 - HISTORY * 60_000)
-    world = World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)], disk=Sour())
-    key = Key("a", "BTCUSDT")
+    world = world_of([*flat(5), DIP], once(2, entry=99.0))
 
     def cancel(process):
-        send(world.disk, world.home, key, "cancel", wall=world.clock.now())
-        world.disk.sour = True
+        send(world.disk, world.home, KEY, "cancel", wall=world.clock.now())
+        world.disk.sour = REFUSED["file"]
 
     def heal(process):
         assert "cannot be read" in str(process.runs[0].error)
-        world.disk.sour = False
+        world.disk.sour = ()
 
     actions = [Action(minute(4) + 30_000, cancel), Action(minute(8) + 30_000, heal)]
     assert world.live(until(10), actions)
-    events = world.events(world.wanted[0])
-    told = [((event.at - T0) // 60_000, event.kind) for event in events if event.kind != "skipped"]
-    assert told == [(2, "scheduled"), (5, "cancelled")]
+    assert told(world) == [(2, "scheduled", False), (5, "cancelled", False)]
+
+
+@pytest.mark.parametrize("what", sorted(REFUSED))
+def test_fault_88_exits_go_on_while_a_request_cannot_be_read_and_it_is_said_once(what):
+    world = world_of([*flat(5), FALL], once(2))
+    errors = []
+    world.bus.subscribe(errors.append, mode="live", channel="errors")
+
+    def spoil(process):
+        send(world.disk, world.home, KEY, "release", wall=world.clock.now())
+        world.disk.sour = REFUSED[what]
+
+    def look(process):
+        assert "No entries are made until it can be read" in str(process.runs[0].error)
+        assert process.runs[0].status == "running"
+        world.disk.sour = ()
+
+    actions = [Action(minute(3) + 30_000, spoil), Action(minute(9) + 30_000, look)]
+    assert world.live(until(12), actions)
+    assert told(world) == [(2, "opened", False), (6, "closed", False)]
+    assert [event.note.partition(":")[0] for event in errors] == ["a request cannot be read"]
+
+
+@pytest.mark.parametrize("what", sorted(REFUSED))
+def test_fault_88_no_entry_is_made_while_a_request_cannot_be_read(what):
+    asked = []
+    world = world_of(flat(5), lambda ctx: asked.append((ctx.now - T0) // 60_000))
+
+    def spoil(process):
+        send(world.disk, world.home, KEY, "cancel", wall=world.clock.now())
+        world.disk.sour = REFUSED[what]
+
+    def heal(process):
+        world.disk.sour = ()
+
+    actions = [Action(minute(3) + 30_000, spoil), Action(minute(6) + 30_000, heal)]
+    assert world.live(until(10), actions)
+    assert asked == [1, 2, 3, 7, 8, 9, 10]
+
+
+def test_fault_88_a_request_that_cannot_be_removed_is_obeyed_once_and_ends_nothing():
+    world = world_of([*flat(30)], once(2))
+    ticked = []
+
+    def spoil(process):
+        send(world.disk, world.home, KEY, "flatten", wall=world.clock.now())
+        world.disk.sour = ("unlink", "replace")
+
+    def count(process):
+        ticked.append(len(world.disk.operations))
+
+    moments = [Action(minute(9) + second * 1_000, count) for second in (10, 50)]
+    assert world.live(until(12), [Action(minute(3) + 30_000, spoil), *moments])
+    assert told(world) == [(2, "opened", False), (4, "closed", False)]
+    # It is known: the run does not tick again and again because of it.
+    before, after = ticked
+    commits = [each for each in world.disk.operations[before:after] if each.name == "link"]
+    assert commits == []

@@ -34,6 +34,26 @@ def give(state: State, command: Command) -> State:
     return state._replace(commands=tuple(ordered))
 
 
+def withdraw(state: State, at: int, request: str | None) -> tuple[State, tuple[Command, ...]]:
+    """Take back commands that have not acted; return them with the state.
+
+    Parameters
+    ----------
+    at : int
+        When that was asked for, ms UTC.
+    request : str or None
+        The id of a request; None means all that were given by then.
+    """
+    taken = tuple(each for each in state.commands if is_withdrawn(each, at, request))
+    left = tuple(each for each in state.commands if each not in taken)
+    return state._replace(commands=left), taken
+
+
+def is_withdrawn(command: Command, at: int, request: str | None) -> bool:
+    """Tell whether a command is one of those that `withdraw` takes back."""
+    return command.at <= at if request is None else command.request == request
+
+
 def _given_at(command: Command) -> int:
     return command.at
 

@@ -41,12 +41,15 @@ class Command:
         Only for cancel: the signal meant; None means whatever is scheduled.
     cancel_id : str or None
         Comes back in the note of the cancelled event.
+    request : str or None
+        Id of the request that gave it, by which it can be withdrawn.
     """
 
     at: Time
     kind: CommandKind
     id: str | None = None
     cancel_id: str | None = None
+    request: str | None = None
 
 
 class State(NamedTuple):

@@ -13,6 +13,7 @@ from tradenb.engine.session.instance import Instance, Numbering
 from tradenb.engine.session.vectorised import answers_of
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.checkpoint import Checkpoint
+from tradenb.live.state.control_requests import Withdrawal
 
 log = logging.getLogger("tradenb")
 
@@ -32,7 +33,7 @@ def first_checkpoint(run: RunRecord, now: int) -> Checkpoint:
     return restarted(run.checkpoint, fresh._replace(trades=trades))
 
 
-def ends_unbegun(run: RunRecord, command: Command | None) -> bool:
+def ends_unbegun(run: RunRecord, command: Command | Withdrawal | None) -> bool:
     """Tell whether a run without candles can end: it is left (None), or holds nothing to follow."""
     if command is None:
         return True

@@ -20,16 +20,17 @@ from tradenb.engine.ports import Clock, LiveSource
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.queues import Callback
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import UsageError
+from tradenb.errors import StateError, UsageError
 from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.tick_result import Tick
 from tradenb.live.state.checkpoint import Checkpoint
-from tradenb.live.state.control_requests import Decision
+from tradenb.live.state.control_requests import Decision, Withdrawal, standing
 from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.live.state.recorder import Recorder
 
 Status = Literal["idle", "running", "done"]
 KEPT_TICKS: Final = 10_000
+UNREADABLE: Final = "a request cannot be read"
 
 
 class RunRecord:
@@ -60,6 +61,8 @@ class RunRecord:
         self.ended = threading.Event()
         self.saved = True
         self.error: BaseException | None = None
+        self.unreadable: StateError | None = None
+        self._unreadable_files = ""
         # What it consists of once it has begun.
         self.instance: Instance | None = None
         self.feed: Feed | None = None
@@ -71,8 +74,8 @@ class RunRecord:
         self.last_tick_s = 0.0
         self.measured_at: int | None = None
         # What the user wants of it.
-        self.commands: deque[Command] = deque()
-        self.uncommitted: list[Command] = []
+        self.commands: deque[Command | Withdrawal] = deque()
+        self.uncommitted: list[Command | Withdrawal] = []
         self.tick_now = False
         self.releasing = False
         self.undecided = False
@@ -108,10 +111,28 @@ class RunRecord:
         return self.checkpoint is None or self.checkpoint.state.signal is None
 
     @property
+    def pending_commands(self) -> tuple[Command, ...]:
+        """The commands that have not acted yet, in the order in which they were given."""
+        # The queue first: a command that moves from it to the state meanwhile is found twice.
+        asked = [*self.commands]
+        state = self._latest
+        known = () if state is None or state.done else state.commands
+        return tuple(dict.fromkeys(standing([*known, *asked])))
+
+    @property
     def stopping(self) -> bool:
-        """Whether a graceful stop was taken and the position is being followed to its close."""
-        state = None if self.instance is None else self.instance.state
-        return state is not None and state.stopping and not state.done
+        """Whether a graceful stop was given and the run has not ended yet."""
+        state = self._latest
+        if state is not None and (state.stopping or state.done):
+            return not state.done
+        return any(command.kind == "stop" for command in self.pending_commands)
+
+    @property
+    def _latest(self) -> State | None:
+        """What the run is in memory; before it has begun, what it was opened with."""
+        if self.instance is not None:
+            return self.instance.state
+        return None if self.checkpoint is None else self.checkpoint.state
 
     @property
     def ending(self) -> bool:
@@ -124,6 +145,20 @@ class RunRecord:
             return stops and self.is_empty
         return state.done or ((stops or state.stopping) and state.signal is None)
 
+    def note_unreadable(self, files: str) -> bool:
+        """Note which requests cannot be read, or that all can; tell whether there is news."""
+        if files == self._unreadable_files:
+            return False
+        if self.error is self.unreadable:
+            self.error = None
+        self._unreadable_files = files
+        words = (
+            f"{UNREADABLE}: {files}. No entries are made until it can be read; exits go on. Make "
+            "it readable for the user who runs this, or remove it"
+        )
+        self.unreadable = StateError(words) if files else None
+        return bool(files)
+
     def set_status(self, status: Status) -> None:
         """Change the status, and wake those who wait for the end."""
         self.status = status
@@ -132,7 +167,7 @@ class RunRecord:
         else:
             self.ended.set()
 
-    def accept(self, command: Command) -> None:
+    def accept(self, command: Command | Withdrawal) -> None:
         """Accept a command, which is obeyed at a tick that is made now; from any thread."""
         self.commands.append(command)
         self.poll()

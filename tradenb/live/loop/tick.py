@@ -23,7 +23,7 @@ from tradenb.engine.session.pump import Session
 from tradenb.errors import StateConflict, StateError
 from tradenb.live.loop.feed import due_after, gather
 from tradenb.live.loop.notify import Notifier
-from tradenb.live.loop.record import RunRecord
+from tradenb.live.loop.record import UNREADABLE, RunRecord
 from tradenb.live.loop.tick_member import TickMember
 from tradenb.live.state.control_requests import Requests
 
@@ -97,17 +97,16 @@ class GroupTick:
             run.uncommitted.append(run.commands.popleft())
             member.obey(run.uncommitted[-1])
         found: Requests = await self._workers.call(run.storage.poll, seconds=None)
-        member.requests = found.requests
-        for request in found.requests:
-            if request.command is None:
-                run.releasing = True
-            else:
-                member.obey(request.command)
         if found.requests:
+            member.obey_requests(found.requests)
             run.storage.accept(found.requests)
-        member.instance.halted = found.kill is not None
-        if found.kill is not None:
-            member.obey_kill_switch(found.kill, self._clock.now())
+        kill = found.kill or ("halt" if found.unreadable else None)
+        member.instance.halted = kill is not None
+        if kill is not None:
+            note = UNREADABLE if found.kill is None else None
+            member.obey_kill_switch(kill, self._clock.now(), note)
+        if run.note_unreadable(found.unreadable) and run.unreadable:
+            await self._notifier.report_error(run, run.unreadable)
         # Commands survive a tick that fails: they are obeyed before the first snapshot.
         member.take_snapshot()
 
@@ -131,7 +130,7 @@ class GroupTick:
             except Exception as error:  # noqa: BLE001 - the others go on
                 await self._notifier.report_error(member.run, error)
             else:
-                member.run.error = None
+                member.run.error = member.run.unreadable
 
     def _make_session(self) -> Session:
         instances = [member.instance for member in self._members]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tradenb.core.events import Event
-from tradenb.core.lifecycle.commands import give, stop
-from tradenb.core.lifecycle.state import Command, State
+from tradenb.core.lifecycle.commands import give, stop, withdraw
+from tradenb.core.lifecycle.state import Command, CommandKind, State
 from tradenb.core.prices import market_price
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.context import saved_state
@@ -16,7 +16,7 @@ from tradenb.engine.session.instance import Instance
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.tick_result import Tick
 from tradenb.live.state.checkpoint import Checkpoint
-from tradenb.live.state.control_requests import Request
+from tradenb.live.state.control_requests import Request, Withdrawal, standing
 
 
 class Snapshot(NamedTuple):
@@ -54,20 +54,36 @@ class TickMember:
     published: list[Event] = field(default_factory=list)
     before: Snapshot | None = None
 
-    def obey(self, command: Command) -> None:
+    def obey_requests(self, requests: list[Request]) -> None:
+        """Take what other processes ask for; what is withdrawn at once was never given."""
+        self.requests = requests
+        given = [request.command for request in requests]
+        self.run.releasing |= None in given
+        for withdrawal in given:
+            if isinstance(withdrawal, Withdrawal):
+                self.obey(withdrawal)
+        for command in standing(given):
+            self.obey(command)
+
+    def obey(self, command: Command | Withdrawal) -> None:
         """Take a command; a stop ends an idle run at once, if no earlier candle is to be fed."""
         state = self.instance.state
+        if isinstance(command, Withdrawal):
+            self.instance.state, taken = withdraw(state, command.at, command.request)
+            self.run.recorder.note_withdrawn(taken)
+            return
         at_once = command.kind == "stop" and state.cursor >= floor_to(command.at)
         self.instance.state = stop(state, command.at) if at_once else give(state, command)
         self.run.recorder.note_commands((command,))
 
-    def obey_kill_switch(self, kind: str, now: int) -> None:
-        """Cancel a scheduled entry; "flatten" closes an open position as well."""
+    def obey_kill_switch(self, kind: str, now: int, note: str | None) -> None:
+        """Cancel a scheduled entry, saying why; "flatten" closes an open position as well."""
         state = self.instance.state
         closes = state.is_open and kind == "flatten"
         if state.commands or not (state.is_scheduled or closes):
             return
-        command = Command(at=now, kind="cancel" if state.is_scheduled else "flatten")
+        does: CommandKind = "cancel" if state.is_scheduled else "flatten"
+        command = Command(at=now, kind=does, cancel_id=note)
         self.instance.state = give(state, command)
         self.run.recorder.note_commands(self.instance.state.commands)
 

@@ -13,7 +13,7 @@ from tradenb.engine.serialise import event_to_row, row_to_event, to_record
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, StateLocked
 from tradenb.live.state.checkpoint import Checkpoint, checkpoint_from
-from tradenb.live.state.control_requests import Decision, Request, Requests, as_request
+from tradenb.live.state.control_requests import Decision, Request, Requests, command_of
 from tradenb.live.state.shared_books import PeerCache, SharedBooks
 from tradenb.store import control
 from tradenb.store.codec import Generation, TradeDicts
@@ -81,6 +81,7 @@ class DiskStorage:
         self._requests, self._kill_file = home.control(self._key), home.kill
         self._views = home.views(self._key)
         self._taken: list[str] = []
+        self._seen: set[str] = set()
         self._kill: str | None = None
         self._shown: tuple[Any, ...] | None = None
         self._durable = durable
@@ -147,7 +148,7 @@ class DiskStorage:
             self._document.keep_aside()
         found = control.receive(self._filesystem, self._requests, self._key).waiting
         decisions = [item for item in found if item.request.kind in control.DECISIONS]
-        control.remove(self._filesystem, decisions)
+        self._remove(decisions)
         return cast(Decision, decisions[-1].request.kind) if decisions else None
 
     def keep_ours(self) -> None:
@@ -190,26 +191,40 @@ class DiskStorage:
     def poll(self) -> Requests:
         """Return the requests of other processes, in order."""
         self._kill = control.kill_switch(self._filesystem, self._kill_file)
-        try:
-            received = control.receive(self._filesystem, self._requests, self._key)
-        except OSError as error:
-            # An entry that the user has cancelled must not be made: the tick is tried again.
-            what = f"the requests to {self._key.symbol}:{self._key.strategy} cannot be read"
-            raise StateError(f"{what} ({error.strerror or error}); repair the disk") from error
-        # Those that were taken but are not on disk yet keep their file: it is all there is.
-        on_disk = self._body.get("taken", [])
-        old = [item for item in received.waiting if item.request.id in on_disk]
+        received = control.receive(self._filesystem, self._requests, self._key)
         for path, words in received.refused:
             log.warning("%s is not a valid request: %s", path, words)
-        pointless = [item for item in received.waiting if item.request.kind in control.DECISIONS]
-        if pointless:
-            log.warning("%s has no conflict to decide", self._document.path)
-        with contextlib.suppress(OSError):
-            control.remove(self._filesystem, [*old, *pointless])
-        known = {*self._taken, *(item.request.id for item in pointless)}
-        fresh = [item for item in received.waiting if item.request.id not in known]
+        seen, paths = self._seen, [path for _, path in received.waiting]
+        self._seen = {path.name for path in (*paths, *(path for path, _ in received.unreadable))}
+        fresh = self._unknown(received.waiting, seen) if received.waiting else []
         now = self.now()
-        return Requests([as_request(item, now) for item in fresh], self._kill)
+        unreadable = "; ".join(f"{path} ({words})" for path, words in received.unreadable)
+        return Requests(
+            [Request(command_of(item.request, now), item) for item in fresh], self._kill, unreadable
+        )
+
+    def _unknown(self, waiting: Sequence[control.Waiting], seen: set[str]) -> list[control.Waiting]:
+        """Return the requests that were not obeyed, and remove the files of the others."""
+        # Those that were taken but are not on disk yet keep their file: it is all there is.
+        on_disk = self._body.get("taken", [])
+        old = [item for item in waiting if item.request.id in on_disk]
+        pointless = [item for item in waiting if item.request.kind in control.DECISIONS]
+        if any(item.path.name not in seen for item in pointless):
+            log.warning("%s has no conflict to decide", self._document.path)
+        self._remove([*old, *pointless])
+        # A file that cannot be removed must not be obeyed again after a thousand others.
+        there = [item.request.id for item in waiting if item.request.id in self._taken]
+        if there:
+            self._taken = [*(id for id in self._taken if id not in there), *there]
+        known = {*self._taken, *(item.request.id for item in pointless)}
+        return [item for item in waiting if item.request.id not in known]
+
+    def _remove(self, waiting: Sequence[control.Waiting]) -> None:
+        """Remove the files of requests; one that stays, in a folder of another user, is known."""
+        for item in waiting:
+            with contextlib.suppress(OSError):
+                control.remove(self._filesystem, [item])
+                self._seen.discard(item.path.name)
 
     def last_seq(self) -> int:
         """Return the number of the last event in the journal; numbers go on after it."""
@@ -226,10 +241,11 @@ class DiskStorage:
         self._recording.set_aside(f"before-{last}")
 
     def has_requests(self) -> bool:
-        """Tell whether requests wait, or the kill switch was turned since the last look."""
+        """Tell whether requests have come, or the kill switch was turned, since the last poll."""
         if control.kill_switch(self._filesystem, self._kill_file) != self._kill:
             return True
-        return control.is_waiting(self._filesystem, self._requests)
+        names = control.requests_in(self._filesystem, self._requests)
+        return any(name not in self._seen for name in names)
 
     def accept(self, requests: Sequence[Request]) -> None:
         """Note that requests are obeyed by the state that is committed next."""
@@ -237,7 +253,7 @@ class DiskStorage:
 
     def remove_requests(self, requests: Sequence[Request]) -> None:
         """Remove requests that are in the document now."""
-        control.remove(self._filesystem, [item.token for item in requests])
+        self._remove([item.token for item in requests])
 
     def events(self, limit: int | None = None) -> list[Event]:
         """Return the newest events of the journal, oldest first."""

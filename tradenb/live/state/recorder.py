@@ -59,6 +59,10 @@ class Recorder:
         """Note what the run was asked to do."""
         self._noted += [{"command": asdict(command)} for command in commands]
 
+    def note_withdrawn(self, commands: Iterable[Command]) -> None:
+        """Note commands that were taken back before they acted."""
+        self._noted += [{"withdrawn": asdict(command)} for command in commands]
+
     def note_skipped(self, instance: Instance, fresh_from: int, newest: int) -> None:
         """Note which calls of the strategy this tick leaves out, as of `newest` at the latest."""
         first = instance.state.cursor + MINUTE

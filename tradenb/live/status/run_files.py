@@ -6,14 +6,22 @@ Reading changes nothing and takes no lock for longer than it takes to see that i
 from __future__ import annotations
 
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic, time, time_ns
 from typing import Any, Final
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
 from tradenb.engine.serialise import from_record, row_to_event
 from tradenb.errors import StateError
-from tradenb.live.status.run_status import RunStatus, mode_of, status_of_document
+from tradenb.live.state.control_requests import command_of, standing
+from tradenb.live.status.run_status import (
+    PendingCommand,
+    RunStatus,
+    mode_of,
+    pending,
+    status_of_document,
+)
+from tradenb.store.control import peek
 from tradenb.store.document.read import Stamp, read_document, stamp_of
 from tradenb.store.document.state_conflict import words_if_undecided
 from tradenb.store.filesystem import DiskFilesystem, Filesystem
@@ -51,7 +59,8 @@ class RunFiles:
         self._read_document()
         if monotonic() - self._locked_at >= self._lock_every_s:
             self._read_lock()
-        body, state = self._body, self._state
+        body, state, commands = self._body, self._state, self._pending()
+        done, stopping = state is not None and state.done, state is not None and state.stopping
         error = self._undecided or ("" if self.failure is None else str(self.failure))
         return RunStatus(
             self.key.symbol,
@@ -63,7 +72,8 @@ class RunFiles:
             held_by=self._held_by,
             state=state,
             saved=not self._undecided,
-            stopping=state is not None and state.stopping and not state.done,
+            stopping=not done and (stopping or any(each.kind == "stop" for each in commands)),
+            pending_commands=commands,
             price=body.get("price"),
             started=body.get("start"),
             last_tick=body.get("saved_at"),
@@ -90,6 +100,22 @@ class RunFiles:
     def forget_lock(self) -> None:
         """Check at the next call which process holds the run, however recent the last check is."""
         self._locked_at = _NEVER
+
+    def _pending(self) -> tuple[PendingCommand, ...]:
+        """Return the commands that have not acted: in the document, or still in their files."""
+        state = self._state
+        known = [] if state is None or state.done else [*state.commands]
+        if self._locked or known:
+            taken = self._body.get("taken", [])
+            waiting = peek(self._disk, self.home.control(self.key), self.key)
+            known = standing(
+                [*known, *(command_of(each) for each in waiting if each.id not in taken)]
+            )
+        if not known:
+            return ()
+        replayed = mode_of(self.home.root) == "rehearsal"
+        cursor = 0 if state is None else state.cursor
+        return pending(known, cursor, None if replayed else time_ns() // 1_000_000)
 
     def _read_document(self) -> None:
         stamp = stamp_of(self._path)

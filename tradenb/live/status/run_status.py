@@ -8,15 +8,16 @@ done, stopping, stale or silent is decided here and nowhere else.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from tradenb.core.lifecycle.commands import acts_at
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import iso
+from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import StateError
 from tradenb.store.paths import REHEARSAL
@@ -25,7 +26,7 @@ from tradenb.view.formatting import price
 if TYPE_CHECKING:
     from tradenb.core.candles.intake import Intake
     from tradenb.core.events import Event
-    from tradenb.core.lifecycle.state import State
+    from tradenb.core.lifecycle.state import Command, State
     from tradenb.live.loop.record import RunRecord, Status
 
 Mode = Literal["live", "rehearsal"]
@@ -34,6 +35,38 @@ SILENT_S: Final = 180.0
 LATEST_TICKS: Final = 60
 # An error that so many events have followed is over.
 NEWEST_EVENTS: Final = 250
+
+
+class PendingCommand(NamedTuple):
+    """A command that was given and has not acted yet.
+
+    Attributes
+    ----------
+    id : str
+        For `withdraw`; empty where it is not known.
+    kind : {"stop", "flatten", "cancel"}
+    given, acts_at : int
+        When it was given, and the close of the candle that it acts on, ms UTC.
+    in_s : float or None
+        Seconds until that close, below 0 where the candle is overdue; None in a rehearsal of
+        another process, whose clock is not known here.
+    """
+
+    id: str
+    kind: str
+    given: int
+    acts_at: int
+    in_s: float | None
+
+    def __str__(self) -> str:
+        if self.kind == "stop":
+            return "stopping"
+        what = "flattening" if self.kind == "flatten" else "cancelling the entry"
+        if self.in_s is None:
+            return f"{what} at the next close"
+        if self.in_s < 0:
+            return f"{what} at the next candle ({-self.in_s:.0f} s overdue)"
+        return f"{what} at the next close ({self.in_s:.0f} s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +89,9 @@ class RunStatus:
     saved : bool
         Whether the last state is on disk.
     stopping : bool
-        Whether a stop was taken and the position is being followed to its close.
+        Whether a stop was given and the run has not ended yet.
+    pending_commands : tuple of PendingCommand
+        The commands that have not acted yet, in the order in which they were given.
     stale : bool
         Whether the strategy was registered again with other code since the run started.
     price : float or None
@@ -92,6 +127,7 @@ class RunStatus:
     rules: Rules = Rules()  # noqa: RUF009 - frozen
     saved: bool = True
     stopping: bool = False
+    pending_commands: tuple[PendingCommand, ...] = ()
     stale: bool = False
     price: float | None = None
     started: int | None = None
@@ -129,7 +165,9 @@ class RunStatus:
     @property
     def status_text(self) -> str:
         """The status with what is under way: "running", "running, stopping", ..."""
-        return self.status + (", stopping" if self.stopping else "")
+        stopping = ["stopping"] if self.stopping else []
+        under_way = [*stopping, *map(str, self.pending_commands)]
+        return ", ".join([self.status, *dict.fromkeys(under_way)])
 
     @property
     def holds(self) -> str:
@@ -155,6 +193,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         rules=run.rules,
         saved=run.saved,
         stopping=run.stopping,
+        pending_commands=pending_of_run(run),
         stale=_is_stale(run),
         price=latest[-1].price if latest else None,
         started=run.start or None,
@@ -168,6 +207,29 @@ def status_of_run(run: RunRecord) -> RunStatus:
         trace=_trace(run.error),
         last_error=error,
         last_event_seq=run.published_seq,
+    )
+
+
+def pending_of_run(run: RunRecord) -> tuple[PendingCommand, ...]:
+    """Return the commands of a run of this process that have not acted yet."""
+    commands = run.pending_commands
+    return pending(commands, run.cursor, run.clock.now()) if commands else ()
+
+
+def pending(
+    commands: Iterable[Command], cursor: int, now: int | None
+) -> tuple[PendingCommand, ...]:
+    """Return commands with the close at which each acts; `now` is that of the run, ms UTC."""
+    acting = [(command, acts_at(command, cursor + MINUTE)) for command in commands]
+    return tuple(
+        PendingCommand(
+            command.request or "",
+            command.kind,
+            command.at,
+            at,
+            None if now is None else (at - now) / 1000,
+        )
+        for command, at in acting
     )
 
 

@@ -230,8 +230,13 @@ class _Record:
                 self.commands, self.missed, self.notes = [], [], []
             else:
                 self._compare(before, self.begun)
-        elif "command" in line and line["command"] not in self.commands:
-            self.commands.append(line["command"])
+        elif "command" in line:
+            command = _plain(line["command"])
+            if command not in self.commands:
+                self.commands.append(command)
+        elif "withdrawn" in line:
+            withdrawn = _plain(line["withdrawn"])
+            self.commands = [command for command in self.commands if command != withdrawn]
         elif "left_out" in line:
             first, last = line["left_out"]
             self.missed.append(Missed(first, last, line["why"]))
@@ -242,6 +247,11 @@ class _Record:
         words = f"the run was restarted with other {' and other '.join(changed)}; the latest count"
         if changed and words not in self.notes:
             self.notes.append(words)
+
+
+def _plain(command: dict[str, Any]) -> dict[str, Any]:
+    """Return a command as a backtest is given it: without the request that it came from."""
+    return {name: value for name, value in command.items() if name != "request"}
 
 
 def missed_asks(missed: Iterable[Missed], every: int, why: str) -> Iterator[int]:

@@ -56,7 +56,7 @@ Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 Level = Annotated[int, Field(ge=0, le=100, multiple_of=10)]
 
 # A field with a default came later: older files do not have it.
-_LATER: Final = {**Signal._field_defaults, **Trade._field_defaults}
+_LATER: Final = {**Signal._field_defaults, **Trade._field_defaults, "request": None}
 
 
 class Plain(BaseModel):

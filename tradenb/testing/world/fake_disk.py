@@ -152,6 +152,15 @@ class FakeDisk(FaultInjector):
         """Tell whether anything has this name."""
         return self._step("exists", path, lambda: path in self._contents.names)
 
+    def is_file(self, path: Path) -> bool:
+        """Tell whether the name leads to a file."""
+
+        def act() -> bool:
+            node = self._contents.names.get(path)
+            return node is not None and not node.folder
+
+        return self._step("is_file", path, act)
+
     def names(self, folder: Path) -> list[str]:
         """Return the names in a folder."""
 
