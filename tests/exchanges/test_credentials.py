@@ -18,8 +18,9 @@ import pytest
 import tradenb as tn
 from tests.exchanges.wire import END, RULES, exchange_on, loaded, served
 from tests.sources import MINUTE, T0
-from tradenb.exchanges.ccxt.credentials import check_secrets, read_secrets, redacted
+from tradenb.exchanges.ccxt.credentials import check_secrets, read_secrets
 from tradenb.exchanges.ccxt.portal import portal
+from tradenb.secret_references import redacted
 
 CANARY = "Kan+ari/q7Xw2Zp9=Lr4Tb8Nc6Vj3Hd5Gf1Ks0YmQa"
 SECRET = "Geh&eim-u3Wz8Rk1Fp6Jt9Bx4Dn7Sq2Lv5Mh0Cg-Yo"
@@ -176,6 +177,71 @@ tn.candles("BTCUSDT", exchange=ex, start={T0}, end={END}, progress=False)
     assert any(path.suffix == ".parquet" for path in found)
     modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in found}
     assert modes == {(True, 0o700), (False, 0o600)}
+
+
+ELSEWHERE = {
+    "httpProxy": "http://me:{}@127.0.0.1:9",
+    "headers": {"X-Auth-Token": "{}"},
+    "urls": {"api": {"public": "https://api.example/v3?apikey={}"}},
+    "options": {"relays": ["https://me:{}@relay.example"]},
+}
+
+
+@pytest.mark.parametrize("field", ELSEWHERE)
+def test_a_secret_in_a_proxy_a_header_or_a_url_is_refused_in_plain_text_and_not_shown(field):
+    def filled(value):
+        match value:
+            case str():
+                return value.format(CANARY.replace("/", "-"))
+            case dict():
+                return {key: filled(item) for key, item in value.items()}
+        return [filled(item) for item in value]
+
+    with pytest.raises(tn.UsageError, match=rf"{field}.* must say where the secret is") as refused:
+        tn.ccxt_exchange("binance", **{field: filled(ELSEWHERE[field])})
+    assert "Kan+ari" not in str(refused.value)
+
+
+def test_what_is_no_secret_in_a_proxy_a_header_or_a_url_is_taken():
+    check_secrets(
+        {
+            "httpProxy": "http://127.0.0.1:3128",
+            "headers": {"User-Agent": "me", "Accept": "text/html"},
+            "urls": {"api": "https://[half", "www": "https://example.com/?lang=en"},
+        }
+    )
+
+
+def test_fault_72_references_in_proxies_headers_and_urls_reach_the_client_and_nothing_else(
+    monkeypatch, caplog
+):
+    monkeypatch.setenv("CANARY_URL", f"http://me:{quote(CANARY, safe='')}@127.0.0.1:9")
+    hidden = {"httpProxy": "env:CANARY_URL", "headers": {"X-Token": "env:CANARY_SECRET"}}
+    hidden["options"] = {"relays": ["env:CANARY_KEY", 5]}
+    with served() as server, caplog.at_level(logging.DEBUG):
+        ex = exchange_on(server, **hidden)
+        with pytest.raises(tn.ExchangeError) as refused:
+            loaded(ex, rules=tn.Rules(candle_retries=0))
+        client = ex._client._client
+        assert client.headers["X-Token"] == SECRET
+        assert client.options["relays"] == [CANARY, 5]
+        assert quote(CANARY, safe="") in client.httpProxy
+    assert_clean(verbose(refused.value), "a verbose traceback")
+    assert_clean(repr(ex) + repr(vars(ex)) + repr(pickle.dumps(ex)), "a repr or a pickle")
+    assert_clean(caplog.text, "the log")
+    assert pickle.loads(pickle.dumps(ex)).fingerprint == ex.fingerprint
+
+
+def test_verbose_and_a_reference_in_a_header_do_not_go_together():
+    with pytest.raises(tn.UsageError, match=r"remove verbose or headers\['X-Token'\]"):
+        check_secrets({"verbose": True, "headers": {"X-Token": "env:CANARY_SECRET"}})
+
+
+def test_redaction_leaves_the_ordinary_words_of_an_address():
+    text = redacted("GET https://api.example.com/v3", ["https://me:s3cret-pass@api.example.org/x"])
+    assert text == "GET https://api.example.com/v3"
+    assert redacted("Basic bWU6czNjcmV0LXBhc3M=", ["https://me:s3cret-pass@a.org"]) == "Basic ***"
+    assert redacted("proxy://[half", ["proxy://[half"]) == "***"
 
 
 def test_fault_72_what_ccxt_logs_of_signed_requests_is_without_the_key(caplog):

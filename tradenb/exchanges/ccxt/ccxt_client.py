@@ -23,12 +23,13 @@ import numpy as np
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import CandleError, ExchangeError, UsageError, unknown
-from tradenb.exchanges.ccxt.credentials import read_secrets, redact_filter, redacted
+from tradenb.exchanges.ccxt.credentials import read_secrets, with_secrets
 from tradenb.exchanges.ccxt.market_symbols import markets_by_symbol
 from tradenb.exchanges.ccxt.server_time import ServerTime
 from tradenb.exchanges.exchange_errors import describe_error, located, translate_error
 from tradenb.exchanges.paging import PAGE_CANDLES, TimedRows
 from tradenb.exchanges.tables.responses import rows_from_response
+from tradenb.secret_references import redact_filter, redacted
 
 CALL_S: Final = 30.0
 LOAD_S: Final = 60.0
@@ -216,9 +217,8 @@ class CcxtClient:
         kind = ccxt_class(self.name)
         # No local name holds the secrets, so that no traceback shows them.
         self._secrets = tuple(read_secrets(self._options).values())
-        redact_filter.secrets.update(self._secrets)
         try:
-            made = kind({**self._options, **read_secrets(self._options)})
+            made = kind(with_secrets(self._options, read_secrets(self._options)))
             made.on_rest_response = _require_json
             made.logger.addFilter(redact_filter)
             return made

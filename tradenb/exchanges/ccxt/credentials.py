@@ -1,20 +1,18 @@
-"""Secrets by reference: where they are, never what they are.
+"""The secrets among the options of an exchange: keys, and those in proxies, headers and URLs.
 
-An exchange gets `env:NAME` or `keyring:SERVICE/USER`. The value is read when the client is made and
-stays inside it. What is shown, pickled or written holds references only.
+Anywhere in the options `env:NAME` or `keyring:SERVICE/USER` says where a value is. It is read when
+the client is made and stays inside it. What is shown, pickled or written holds references only.
 """
 
 from __future__ import annotations
 
-import base64
-import logging
-import os
-from collections.abc import Iterable, Mapping
-from importlib import import_module
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import parse_qsl, urlsplit
 
 from tradenb.errors import UsageError
+from tradenb.secret_references import is_reference, read_reference
 
 SECRET_FIELDS: Final = frozenset(
     {
@@ -32,8 +30,11 @@ SECRET_FIELDS: Final = frozenset(
 )
 """The options of ccxt's constructor that are secrets."""
 
-_SHORTEST: Final = 4
-_PART: Final = 8
+_SECRET_NAME: Final = re.compile(
+    r"auth|cookie|passw|passphrase|secret|token|signature|api[-_]?key|access[-_]?key|[-_]key$|^key$",
+    re.IGNORECASE,
+)
+"""Names of headers and of parts of a query whose values are secrets."""
 
 
 def check_secrets(options: Mapping[str, Any]) -> None:
@@ -46,79 +47,75 @@ def check_secrets(options: Mapping[str, Any]) -> None:
     """
     given = sorted(SECRET_FIELDS & options.keys())
     for field in given:
-        value = options[field]
-        if not (isinstance(value, str) and value.startswith(("env:", "keyring:"))):
-            raise UsageError(
-                f"{field} must say where the secret is, as 'env:NAME' or 'keyring:SERVICE/USER'; "
-                "a secret in a notebook ends up in its file, its history and its backups"
-            )
-    if given and options.get("verbose"):
-        raise UsageError(f"verbose=True prints secrets; remove verbose or {given[0]}")
+        if not is_reference(options[field]):
+            raise UsageError(f"{field} {_ADVICE}")
+    references = [where for where, value in _texts(options) if is_reference(value)]
+    for where, value in _texts(options):
+        problem = "" if is_reference(value) else _secret_in(where, value)
+        if problem:
+            raise UsageError(f"{where} holds {problem}; it {_ADVICE}")
+    if references and options.get("verbose"):
+        raise UsageError(f"verbose=True prints secrets; remove verbose or {references[0]}")
 
 
 def read_secrets(options: Mapping[str, Any]) -> dict[str, str]:
-    """Read the secrets that options refer to; a UsageError names one that is missing."""
-    return {field: _read(field, options[field]) for field in SECRET_FIELDS & options.keys()}
+    """Read the secrets that options refer to, by where; a UsageError names one that is missing."""
+    return {
+        where: read_reference(where, value)
+        for where, value in _texts(options)
+        if is_reference(value)
+    }
 
 
-def redacted(text: str, secrets: Iterable[str]) -> str:
-    """Return a text without secrets, however they are encoded (URL, repr, hex, base64).
+def with_secrets(options: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+    """Return options with the values of `read_secrets` in the places of their references."""
 
-    Examples
-    --------
-    >>> redacted("GET /x?key=abcd1234efgh&y", ["abcd1234efgh"])
-    'GET /x?key=***&y'
-    """
-    for secret in secrets:
-        for spelling in sorted(_spellings(secret), key=len, reverse=True):
-            text = text.replace(spelling, "***")
-    return text
+    def put(value: Any, where: str) -> Any:
+        if isinstance(value, Mapping):
+            return {key: put(item, _inside(where, key)) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)([put(item, _inside(where, n)) for n, item in enumerate(value)])
+        return secrets.get(where, value)
 
-
-class RedactFilter(logging.Filter):
-    """Takes secrets out of what ccxt logs: at DEBUG, every request and header."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.secrets: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let the record pass, without secrets."""
-        if self.secrets:
-            record.msg, record.args = redacted(record.getMessage(), self.secrets), ()
-        return True
+    return {name: put(value, name) for name, value in options.items()}
 
 
-redact_filter: Final = RedactFilter()
-"""The filter of this process, with every secret that was read."""
+_ADVICE: Final = (
+    "must say where the secret is, as 'env:NAME' or 'keyring:SERVICE/USER'; a secret in a "
+    "notebook ends up in its file, its history and its backups"
+)
 
 
-def _spellings(secret: str) -> set[str]:
-    raw = secret.encode()
-    found = {secret, quote(secret, safe=""), repr(secret)[1:-1], raw.hex()}
-    found |= {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
-    if len(secret) >= 3 * _PART:
-        found |= {secret[:_PART], secret[-_PART:]}
-    return {item for item in found if len(item) >= _SHORTEST}
+def _texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """Return every text in options, with its place such as headers['X-Key']."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, _inside(where, key))
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _texts(item, _inside(where, number))
 
 
-def _read(field: str, reference: str) -> str:
-    kind, _, place = reference.partition(":")
-    if kind == "env":
-        value = os.environ.get(place)
-        if not value:
-            raise UsageError(f"{field}: the environment variable {place!r} is not set")
-        return value
-    service, _, user = place.rpartition("/")
+def _inside(where: str, key: object) -> str:
+    return f"{where}[{key!r}]" if where else str(key)
+
+
+def _secret_in(where: str, text: str) -> str:
+    """Say what is secret about a plain text in the options; empty if nothing is."""
+    header = re.fullmatch(r"headers\['(.*)'\]", where)
+    if header is not None and _SECRET_NAME.search(header[1]):
+        return "a secret in plain text"
+    if "://" not in text:
+        return ""
     try:
-        keyring = import_module("keyring")
-    except ImportError:
-        raise UsageError(
-            f"{field}={reference!r} needs the package keyring: pip install keyring"
-        ) from None
-    value = keyring.get_password(service, user)
-    if not value:
-        raise UsageError(
-            f"{field}: the keyring has no password for user {user!r} of service {service!r}"
-        )
-    return str(value)
+        parts = urlsplit(text)
+        query = parse_qsl(parts.query)
+    except ValueError:
+        return ""
+    if parts.password:
+        return "a user and a password"
+    if any(_SECRET_NAME.search(name) for name, _ in query):
+        return "a secret in its query"
+    return ""

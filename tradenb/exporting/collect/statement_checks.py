@@ -16,11 +16,10 @@ from tradenb.engine.reach import function_of
 from tradenb.errors import ExportError
 from tradenb.exporting.collect.notebook_cells import Statement
 from tradenb.exporting.collect.plain_values import described, is_data, is_plain, literal
+from tradenb.secret_references import is_reference
 
 NOTEBOOK_ONLY: Final = frozenset({"get_ipython", "display", "In", "Out", "_", "__", "___"})
 MODULES_OWN: Final = frozenset({"__name__", "__file__", "__doc__", "__builtins__"})
-REFERENCES: Final = ("env:", "keyring:")
-"""How texts begin that say where a secret is, and are not secrets themselves."""
 BLOCKS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _CHANGING: Final = frozenset(
     {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem"}
@@ -63,7 +62,7 @@ def check_notebook(name: str, statement: Statement) -> None:
 def check_secrets(node: ast.AST, where: str) -> None:
     """Refuse a secret that is written out; a script names it, and finds it in the environment."""
     for name, value in _named_texts(node):
-        if value.startswith(REFERENCES):
+        if is_reference(value):
             continue
         if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET:
             raise ExportError(
@@ -110,7 +109,7 @@ def reads_environment(node: ast.AST) -> list[str]:
     found = []
     for item in ast.walk(node):
         match item:
-            case ast.keyword(value=ast.Constant(value=str(text))) if text.startswith("env:"):
+            case ast.Constant(value=str(text)) if text.startswith("env:"):
                 found.append(text.removeprefix("env:"))
             case ast.Subscript(
                 value=ast.Attribute(attr="environ") | ast.Name(id="environ"),
