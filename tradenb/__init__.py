@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tradenb.exchanges.tables.frame_source import frame_exchange as frame_exchange
     from tradenb.exporting import export as export
     from tradenb.live import LiveRun as LiveRun
+    from tradenb.live.notifications.api import notify as notify
     from tradenb.nested import allow_nested as allow_nested
     from tradenb.panel.dashboard import dashboard as dashboard
     from tradenb.research.lookahead.api import lookahead as lookahead
@@ -73,6 +74,7 @@ _HOMES: Final[dict[str, str]] = {
     "frame_exchange": "tradenb.exchanges.tables.frame_source",
     "long": "tradenb.core.candidate",
     "lookahead": "tradenb.research.lookahead.api",
+    "notify": "tradenb.live.notifications.api",
     "parity": "tradenb.research.parity.api",
     "risk": "tradenb.engine.specs.decorators",
     "short": "tradenb.core.candidate",

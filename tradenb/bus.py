@@ -47,13 +47,21 @@ class Performance(NamedTuple):
 
 @dataclass(eq=False)
 class Subscription:
-    """A subscriber; `close` ends it. Usable in a `with` statement."""
+    """A subscriber; `close` ends it. Usable in a `with` statement.
+
+    Attributes
+    ----------
+    immediate : bool
+        Whether the function only puts what it gets aside and never blocks: it is called on the
+        loop itself, without a thread and a deadline of its own.
+    """
 
     function: Callable[[Any], Any]
     channel: Channel
     mode: str | None
     kinds: frozenset[str] | None
     _bus: Bus = field(repr=False)
+    immediate: bool = False
 
     def close(self) -> None:
         """End the subscription; a second call does nothing."""
@@ -88,8 +96,9 @@ class Bus:
         mode: str | None = None,
         kinds: Iterable[str] | None = None,
         channel: Channel = "events",
+        immediate: bool = False,
     ) -> Subscription:
-        """Add a subscriber; see `subscribe`."""
+        """Add a subscriber; see `subscribe` and, for `immediate`, `Subscription`."""
         if not callable(function):
             raise UsageError(f"a subscriber must be a function of one argument, was {function!r}")
         if channel not in CHANNELS:
@@ -99,7 +108,7 @@ class Bus:
         if kinds is not None and channel != "events":
             raise UsageError(f"kinds apply to the channel 'events' only, was channel {channel!r}")
         wanted = None if kinds is None else _kinds(kinds)
-        subscription = Subscription(function, channel, mode, wanted, self)
+        subscription = Subscription(function, channel, mode, wanted, self, immediate)
         with self._lock:
             self.subscriptions += (subscription,)
         return subscription

@@ -7,11 +7,12 @@ from what it was exported with. Exit codes are those of `tradenb`.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from tradenb.engine.specs.strategy_spec import StrategySpec
     from tradenb.live.loop.record import RunRecord
 
+log = logging.getLogger("tradenb")
+
 _POLL_S: Final = 0.02
 
 
@@ -38,6 +41,7 @@ def run_script(
     exchange: Any,
     rules: Rules | None = None,
     home: str | None = None,
+    notify: Sequence[Mapping[str, Any]] = (),
     arguments: Sequence[str] | None = None,
 ) -> int:
     """Run strategies live until they have ended or the process is told to leave.
@@ -48,6 +52,8 @@ def run_script(
         Every strategy runs on every symbol.
     home : str, optional
         Folder of the state, unless `--home` or `TRADENB_HOME` gives another.
+    notify : sequence of mapping
+        The arguments of `tn.notify`, for each service; a dry run notifies nobody.
     arguments : sequence of str, optional
         Default those of the process.
 
@@ -65,6 +71,7 @@ def run_script(
         with logging_to_stderr(job.output, json_lines=options.json):
             if options.dry_run:
                 return job.rehearsed()
+            _notify(notify)
             return job.run(Path(options.home), once=options.once)
     except (TradenbError, OSError) as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
@@ -168,6 +175,19 @@ class _Job:
             for spec in self._strategies
             for symbol in self._symbols
         ]
+
+
+def _notify(services: Sequence[Mapping[str, Any]]) -> None:
+    """Start notifications; a bot whose service is not there runs without: exits matter more."""
+    if not services:
+        return
+    from tradenb.live.notifications.api import notify
+
+    for service in services:
+        try:
+            notify(**service)
+        except UsageError as error:
+            log.warning("%s; the bot runs without these notifications", error)
 
 
 def _wait(runs: Sequence[RunRecord], *, once: bool) -> None:

@@ -170,3 +170,36 @@ def test_long_rules_and_several_symbols_are_written_for_people(tmp_path):
     assert '        ["BTCUSDT", "ETHUSDT"],\n' in text
     assert "            fee_percent=0.05,\n" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_notifications_travel_with_a_script_by_reference(tmp_path, monkeypatch):
+    monkeypatch.setenv("TELEGRAM_URL", f"json://127.0.0.1:9/{CANARY}")
+    monkeypatch.setenv("BEAT_URL", f"http://127.0.0.1:9/{CANARY}")
+    made = tn.notify("env:TELEGRAM_URL", kinds={"closed", "alarm"}, heartbeat="env:BEAT_URL")
+    try:
+        done = Notebook(IMPORT, PLAIN).export(tmp_path / "bot.py")
+    finally:
+        made.close(5)
+    text = done.path.read_text()
+    assert "It reads BEAT_URL, TELEGRAM_URL from the environment." in text
+    assert '                "url": "env:TELEGRAM_URL",\n' in text
+    assert '                "kinds": ["alarm", "closed"],\n' in text
+    assert '                "heartbeat": "env:BEAT_URL",\n' in text
+    assert "it notifies as this process does; set BEAT_URL, TELEGRAM_URL where it runs" in (
+        " ".join(done.warnings)
+    )
+    assert CANARY not in text + repr(done)
+
+
+def test_secrets_in_headers_and_proxies_are_in_the_script_by_name_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROXY_URL", CANARY)
+    exchange = tn.ccxt_exchange(
+        "kraken", httpProxy="env:PROXY_URL", headers={"X-Token": "env:HEADER_TOKEN"}
+    )
+    text = (
+        Notebook(IMPORT, PLAIN)
+        .export(tmp_path / "bot.py", exchange=exchange, candles=EXCHANGE)
+        .path.read_text()
+    )
+    assert "It reads HEADER_TOKEN, PROXY_URL from the environment." in text
+    assert CANARY not in text

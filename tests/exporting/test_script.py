@@ -15,9 +15,11 @@ import pytest
 import tradenb as tn
 from tests.exporting.live import begin
 from tests.live.fast import until
+from tests.live.notifications.sink import Sink
 from tests.live.processes import child
 from tradenb.engine.specs.registry import registry
 from tradenb.live.loop import active_runs
+from tradenb.live.notifications import api
 from tradenb.live.run_registry import RunRegistry
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
@@ -77,6 +79,46 @@ def test_once_makes_one_tick_and_leaves_the_position_to_the_next(bot, tmp_path):
     assert said[-1]["ended"][0]["status"] == "idle"
     held = body(tmp_path / "home")["state"]["signal"]
     assert held["take_profit"] > held["entry"] > held["stop_loss"]
+
+
+@pytest.fixture
+def sink(monkeypatch):
+    made = Sink()
+    monkeypatch.setenv("SINK_URL", made.url)
+    yield made
+    api.close_all(10)
+    made.close()
+
+
+def with_notifications(path):
+    """Let a script notify, as one that was exported beside `tn.notify` does."""
+    path.write_text(
+        path.read_text().replace(
+            "        home=", '        notify=[{"url": "env:SINK_URL"}],\n        home='
+        )
+    )
+    return path
+
+
+@pytest.mark.realtime
+def test_a_script_notifies_once_also_when_it_is_started_again_and_a_dry_run_does_not(
+    bot, sink, here
+):
+    with_notifications(bot)
+    assert here(bot, "--dry-run")[0] == 0
+    assert api.active_settings() == []
+    for _ in range(2):
+        assert here(bot, "--once")[0] == 0
+        api.close_all(10)  # as at the end of a process
+    assert [line.partition(" at ")[0] for line in sink.lines] == ["BTCUSDT:hold opened long"]
+
+
+@pytest.mark.realtime
+def test_a_script_whose_service_is_not_there_says_so_and_runs(bot, here):
+    code, _, errors = here(with_notifications(bot), "--once")
+    assert code == 0
+    assert "the environment variable 'SINK_URL' is not set" in errors
+    assert "the bot runs without these notifications" in errors
 
 
 @pytest.mark.realtime

@@ -203,6 +203,10 @@ tn.parity(dip)  # type: ignore[arg-type]
 
 with tn.subscribe(note, kinds={"opened", "closed"}, mode="backtest") as subscription:
     assert_type(subscription, Subscription)
+told = tn.notify("env:URL", kinds={"opened", "alarm"})
+assert_type(told.sent, int)
+told.close(5.0)
+tn.notify(5)  # type: ignore[arg-type]
 tn.subscribe(note, channel="events2")  # type: ignore[arg-type]
 
 try:

@@ -19,6 +19,7 @@ from tradenb.cli.verbs import (
     export_notebook,
     fetch_candles,
     make_report,
+    notify_test,
     resolve_run,
     retire_run,
     run_bot,
@@ -53,6 +54,7 @@ VERBS: Final = (
     retire_run,
     export_notebook,
     make_report,
+    notify_test,
     doctor,
 )
 EXIT_CODES: Final = (

@@ -21,9 +21,10 @@ from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.exporting.collect.dependencies import Collector
 from tradenb.exporting.collect.script_namespace import Namespace, namespace_of
 from tradenb.exporting.proof.compare_runs import Sample, prove, sampled
-from tradenb.exporting.script_text import Job, is_ours, script_text
+from tradenb.exporting.script_text import Job, environment_of, is_ours, script_text
 from tradenb.live.live_run import LiveRun, record_of
 from tradenb.live.loop.record import RunRecord
+from tradenb.live.notifications.api import active_settings
 from tradenb.store.paths import find_home
 from tradenb.view.formatting import plural
 
@@ -153,7 +154,7 @@ def export(
         sample.end,
         len(sample.events),
         sample.trades,
-        (*_warnings(sample), *recorded),
+        (*_warnings(sample), *recorded, *_notified(job)),
     )
 
 
@@ -223,6 +224,7 @@ def collected(subject: Subject) -> tuple[Any, Job]:
         exchange,
         subject.rules,
         subject.home,
+        tuple(active_settings()),
     )
     return collector.script.found, job
 
@@ -263,6 +265,13 @@ def _write(target: Path, text: str) -> None:
 
 def _proven(events: int, trades: int) -> str:
     return f"{plural(events, 'event')} and {plural(trades, 'trade')}"
+
+
+def _notified(job: Job) -> list[str]:
+    names = sorted(environment_of(job.notify))
+    if not names:
+        return []
+    return [f"it notifies as this process does; set {', '.join(names)} where it runs"]
 
 
 def _warnings(sample: Sample) -> list[str]:

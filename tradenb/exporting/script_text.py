@@ -6,7 +6,7 @@ import hashlib
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -35,6 +35,8 @@ class Job(NamedTuple):
         In Python.
     rules : Rules
     home : Path
+    notify : tuple of mapping
+        The arguments of `tn.notify` for each service that is told.
     """
 
     symbols: tuple[str, ...]
@@ -43,6 +45,7 @@ class Job(NamedTuple):
     exchange_name: str
     rules: Rules
     home: Path
+    notify: tuple[Mapping[str, Any], ...] = ()
 
 
 def script_text(found: Collection, job: Job, *, file: str, verified: str) -> str:
@@ -50,7 +53,8 @@ def script_text(found: Collection, job: Job, *, file: str, verified: str) -> str
 
     `verified` says in a sentence what was compared.
     """
-    head = [_docstring(job, found.secrets, file, verified), ""]
+    secrets = found.secrets | environment_of(job.notify)
+    head = [_docstring(job, secrets, file, verified), ""]
     if found.futures:
         head += ["from __future__ import annotations", ""]
     head += _import_lines(found.imports | _own_imports(found, job))
@@ -141,6 +145,7 @@ def _main(job: Job) -> str:
         f"        exchange={job.exchange_name},",
         *_rules_lines(job.rules),
         f"        home={literal(str(job.home))},",
+        *_notify_lines(job.notify),
         "    )",
         "",
         "",
@@ -153,6 +158,24 @@ def _main(job: Job) -> str:
 
 def _listed(symbols: tuple[str, ...]) -> str:
     return literal(symbols[0]) if len(symbols) == 1 else literal(list(symbols))
+
+
+def environment_of(services: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the environment variables that hold the URLs of notification services."""
+    given = (service.get(name) for service in services for name in ("url", "heartbeat"))
+    return {str(text).removeprefix("env:") for text in given if str(text).startswith("env:")}
+
+
+def _notify_lines(services: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not services:
+        return []
+    lines = ["        notify=["]
+    for service in services:
+        given = {name: value for name, value in service.items() if value is not None}
+        lines += ["            {"]
+        lines += [f"                {literal(k)}: {literal(v)}," for k, v in given.items()]
+        lines += ["            },"]
+    return [*lines, "        ],"]
 
 
 def _rules_lines(rules: Rules) -> list[str]:

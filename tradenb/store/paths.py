@@ -7,6 +7,7 @@ stay apart where the file system does not tell them apart. `BTCUSDT:USDT` is `BT
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -162,6 +163,11 @@ class Home:
     def control(self, key: Key) -> Path:
         """Return the folder of the requests to a run."""
         return self._file("control", key, "")
+
+    def notified(self, service: str) -> Path:
+        """Return the file of what a notification service was sent, by the reference to its URL."""
+        name = hashlib.sha256(service.encode()).hexdigest()[:16]
+        return self.data / "notified" / f"{name}.json"
 
     def candles(self, exchange: str, symbol: str, timeframe: str = "1m") -> Path:
         """Return the folder of the candles that were fetched of a symbol."""

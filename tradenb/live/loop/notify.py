@@ -96,6 +96,9 @@ class Notifier:
 
     async def _call(self, subscription: Subscription, what: Any) -> None:
         """Call one subscriber; one that hangs is not called again until it has returned."""
+        if subscription.immediate:
+            _call_quietly(subscription.function, what)
+            return
         busy = self._left.get(subscription)
         if busy is not None and busy():
             return
@@ -117,11 +120,11 @@ class Notifier:
             self._spent[subscription] = since, spent + self.clock.monotonic() - began
 
 
-def _call_quietly(function: Callable[[Any], Any], event: Event) -> None:
+def _call_quietly(function: Callable[[Any], Any], what: Any) -> None:
     try:
         if is_async(function):
-            asyncio.run(function(event))
+            asyncio.run(function(what))
         else:
-            function(event)
+            function(what)
     except Exception:
-        log.exception("a subscriber failed on %s", event)
+        log.exception("a subscriber failed on %s", what)

@@ -73,6 +73,7 @@ class RunRecord:
         self.next_at = 0
         self.last_tick_s = 0.0
         self.measured_at: int | None = None
+        self.loop_restarts = 0
         # What the user wants of it.
         self.commands: deque[Command | Withdrawal] = deque()
         self.uncommitted: list[Command | Withdrawal] = []

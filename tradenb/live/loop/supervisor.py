@@ -138,6 +138,7 @@ class Supervisor:
                 died = error
                 for run in self.runs():
                     run.error = error
+                    run.loop_restarts += 1
                 self._closing.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
         self._ended.set()

@@ -114,6 +114,8 @@ class RunStatus:
         The same, else the last error that the run went past; see `with_last_error`.
     last_event_seq : int
         Number of the last event that the journal has, or will have.
+    loop_restarts : int
+        How often the loop died under the run and was started again.
     """
 
     symbol: str
@@ -141,6 +143,7 @@ class RunStatus:
     trace: str = ""
     last_error: str = ""
     last_event_seq: int = 0
+    loop_restarts: int = 0
 
     @property
     def id(self) -> str:
@@ -207,6 +210,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         trace=_trace(run.error),
         last_error=error,
         last_event_seq=run.published_seq,
+        loop_restarts=run.loop_restarts,
     )
 
 
