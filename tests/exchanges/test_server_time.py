@@ -6,12 +6,14 @@ import pytest
 
 from tradenb.exchanges.ccxt.server_time import JUMP_MS, MEASURE_EVERY_S, ServerTime
 
+START = 1_700_000_000_000
+
 
 class Clocks:
     """A wall clock (ms) and a monotonic clock (s) that a test moves."""
 
     def __init__(self) -> None:
-        self.wall, self.mono = 1_000_000, 50.0
+        self.wall, self.mono = START + 100_000, 50.0
         self.time = ServerTime(lambda: self.wall, lambda: self.mono)
 
     def pass_(self, seconds: float) -> None:
@@ -33,7 +35,7 @@ def test_the_distance_is_measured_and_the_time_goes_on(ahead):
 
 def test_a_wall_clock_that_is_set_changes_nothing_and_is_measured_again():
     clocks = Clocks()
-    clocks.time.note_measurement(900_000, sent_ms=clocks.wall)
+    clocks.time.note_measurement(START, sent_ms=clocks.wall)
     before = clocks.time.now()
     assert not clocks.time.is_due
     clocks.wall += 365 * 86_400_000
@@ -44,7 +46,7 @@ def test_a_wall_clock_that_is_set_changes_nothing_and_is_measured_again():
 def test_it_is_measured_again_after_a_while_and_after_a_sleep_of_the_machine():
     clocks = Clocks()
     assert clocks.time.is_due
-    clocks.time.note_measurement(900_000, sent_ms=clocks.wall)
+    clocks.time.note_measurement(START, sent_ms=clocks.wall)
     clocks.pass_(MEASURE_EVERY_S)
     assert not clocks.time.is_due
     clocks.wall += JUMP_MS + 1  # the machine slept: only the wall clock went on
@@ -58,3 +60,31 @@ def test_before_the_first_measurement_it_is_our_own_clock():
     clocks = Clocks()
     assert clocks.time.now() == clocks.wall
     assert clocks.time.ahead_ms is None
+
+
+@pytest.mark.parametrize("nonsense", [0, 1_700_000_000, -1, 1_700_000_000_000_000])
+def test_fault_89_a_server_time_that_cannot_be_is_not_believed(nonsense):
+    clocks = Clocks()
+    clocks.time.note_measurement(nonsense, sent_ms=clocks.wall)
+    assert clocks.time.now() == clocks.wall
+    assert clocks.time.is_due
+    clocks.time.note_measurement(START, sent_ms=clocks.wall)
+    clocks.pass_(MEASURE_EVERY_S + 1)
+    clocks.time.note_measurement(nonsense, sent_ms=clocks.wall)
+    assert clocks.time.now() == START + round(1000 * (MEASURE_EVERY_S + 1))
+
+
+def test_fault_89_a_server_time_years_off_is_not_believed_until_it_is_said_again():
+    clocks = Clocks()
+    clocks.time.note_measurement(START, sent_ms=clocks.wall)
+    clocks.pass_(MEASURE_EVERY_S + 1)
+    expected = clocks.time.now()
+    years_off = expected - 5 * 365 * 86_400_000
+    clocks.time.note_measurement(years_off, sent_ms=clocks.wall)
+    assert clocks.time.now() == expected
+    clocks.time.note_measurement(expected, sent_ms=clocks.wall)
+    clocks.time.note_measurement(years_off, sent_ms=clocks.wall)
+    assert clocks.time.now() == expected
+    clocks.pass_(60)
+    clocks.time.note_measurement(years_off + 60_000, sent_ms=clocks.wall)
+    assert clocks.time.now() == years_off + 60_000

@@ -139,6 +139,21 @@ def user_state_not_rolled_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(TickMember, "restore", restore)
 
 
+def begins_at_the_time_of_our_own_clock(patch: pytest.MonkeyPatch) -> None:
+    async def our_own(self: Any, run: Any) -> int:
+        return int(self._clock.now())
+
+    patch.setattr(startup.Startup, "_exchange_time", our_own)
+    patch.setattr(startup, "newest_close", lambda now, last: floor_to(now))
+
+
+def stays_in_the_future(patch: pytest.MonkeyPatch) -> None:
+    async def say_nothing(self: Any, run: Any) -> None:
+        return None
+
+    patch.setattr(startup.Startup, "put_back", say_nothing)
+
+
 RULES: dict[str, Off] = {
     rule.__name__: rule
     for rule in (
@@ -157,5 +172,7 @@ RULES: dict[str, Off] = {
         request_obeyed_again_and_again,
         milestones_not_saved,
         user_state_not_rolled_back,
+        begins_at_the_time_of_our_own_clock,
+        stays_in_the_future,
     )
 }

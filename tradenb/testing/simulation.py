@@ -42,7 +42,7 @@ from tradenb.testing.world.scenario import (
     troubles_of,
 )
 from tradenb.testing.world.simulated_world import Action, Process, World
-from tradenb.testing.world.simulation_checks import SimulatedRun, problems_of
+from tradenb.testing.world.simulation_checks import SimulatedRun, in_the_future, problems_of
 
 _SIGNS: Final = 16
 
@@ -88,8 +88,10 @@ class Simulation:
             storage=watched_storage(self.call_logs.__getitem__),
             disk=_Disk(),
         )
+        self.world.exchange.tells_time = scenario.tells_time
         self.requests: list[PlannedRequest] = []
         self._written: set[PlannedRequest] = set()
+        self.found: list[str] = []
         self.deaths = 0
         self.failed_starts = 0
         self._chance = Random(f"{scenario.seed}:power")
@@ -98,9 +100,8 @@ class Simulation:
         """Run all phases, and check."""
         for phase in self.scenario.phases:
             self._run_phase(phase, last=phase is self.scenario.phases[-1])
-        found = problems_of(
-            SimulatedRun(self.scenario, self.world, self.specs, self.call_logs, self.requests)
-        )
+        run = SimulatedRun(self.scenario, self.world, self.specs, self.call_logs, self.requests)
+        found = [*self.found, *problems_of(run)]
         journals = [self.world.events(run) for run in self.world.wanted]
         announced = [(event.seq, event.wall) for event in self.world.announced]
         text = repr((journals, announced, len(self.world.disk.operations)))
@@ -122,6 +123,7 @@ class Simulation:
                 self.requests.append(request)
         mine = [request for request in self.requests if request not in self._written]
         world.exchange.troubles = troubles_of(phase, now)
+        world.clock.jump(phase.clock_ahead_s * 1000)
         # Faults count operations from here, so the start itself may be hit by them.
         self._inject_faults(phase)
         process = self._start()
@@ -133,10 +135,12 @@ class Simulation:
             actions += _timed_actions(phase, now, until)
             alive = process.live(until, [action for action in actions if action.at < until])
             self.deaths += not alive
+            self.found += in_the_future(process, phase, began=now)
             if not alive and phase.ending == "power":
                 self._lose_power()
         # Requests that the process did not live to see wait on disk for the next one.
         world.disk.heal()
+        world.clock.offset = 0
         self._pass_downtime(max(until, now), phase.downtime_s, mine)
 
     def _start(self) -> Process | None:
@@ -201,7 +205,13 @@ def _timed_actions(phase: Phase, now: int, until: int) -> list[Action]:
     if phase.disk_error == "full":
         heals = now + max(1, phase.minutes - 2) * 60_000
         actions.append(Action(heals, lambda process: process.world.disk.heal()))
+    if phase.clock_ahead_s:
+        actions.append(Action(now + phase.put_right_s * 1000, _put_clock_right))
     return actions
+
+
+def _put_clock_right(process: Process) -> None:
+    process.world.clock.offset = 0
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -16,6 +16,10 @@ from tradenb.core.timeframe import DAY
 log = logging.getLogger("tradenb")
 
 MEASURE_EVERY_S: Final = 600.0
+FIRST_MS: Final = 1_230_768_000_000
+"""2009: no exchange of coins is older, so an earlier answer is not a time in ms."""
+LAST_MS: Final = 7_258_118_400_000
+UNSURE_MS: Final = 60_000
 JUMP_MS: Final = 1_000
 NOTABLE_MS: Final = 1_000
 """Clock offsets up to this are harmless, and are not shown."""
@@ -32,6 +36,7 @@ class ServerTime:
         self._difference_then_ms = 0.0
         self._ahead_ms: int | None = None
         self._warned_ms = 0
+        self._doubted_ms: float | None = None
 
     @property
     def ahead_ms(self) -> int | None:
@@ -51,7 +56,14 @@ class ServerTime:
         return old or abs(self._difference_ms() - self._difference_then_ms) > JUMP_MS
 
     def note_measurement(self, server_ms: int, *, sent_ms: int) -> None:
-        """Note the time of the exchange, taken to be from half way between sending and now."""
+        """Note the time of the exchange, taken to be from half way between sending and now.
+
+        One that cannot be is not believed, nor is one that contradicts the measurement before while
+        our own clocks agree, unless the next one says the same: the time goes on as it was.
+        """
+        if not self._is_believable(server_ms):
+            log.warning("the exchange says that its time is %s ms; not believed", server_ms)
+            return
         received_ms = self._now()
         self._received_s = self._monotonic()
         self._server_ms = server_ms
@@ -85,6 +97,19 @@ class ServerTime:
             "ahead of" if ahead > 0 else "behind",
             name,
         )
+
+    def _is_believable(self, server_ms: int) -> bool:
+        if not FIRST_MS <= server_ms < LAST_MS:
+            return False
+        jumped = abs(self._difference_ms() - self._difference_then_ms) > JUMP_MS
+        if self._received_s is None or jumped or abs(server_ms - self.now()) <= UNSURE_MS:
+            self._doubted_ms = None
+            return True
+        # What the clock of the exchange would be ahead of ours, the same at the next measurement.
+        offset = server_ms - self._monotonic() * 1000
+        repeated = self._doubted_ms is not None and abs(offset - self._doubted_ms) <= UNSURE_MS
+        self._doubted_ms = None if repeated else offset
+        return repeated
 
     def _difference_ms(self) -> float:
         return self._now() - self._monotonic() * 1000

@@ -3,34 +3,66 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from tradenb.core.lifecycle.state import Command, State
-from tradenb.core.timeframe import iso
+from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.context import Context
 from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import History
 from tradenb.engine.session.instance import Instance, Numbering
 from tradenb.engine.session.vectorised import answers_of
+from tradenb.errors import TradenbError
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.control_requests import Withdrawal
 
 log = logging.getLogger("tradenb")
 
+# Candles that are older than this are not merely late: the market is closed, or our clock is wrong.
+OLD_MS: Final = 15 * MINUTE
+
 
 def first_checkpoint(run: RunRecord, now: int) -> Checkpoint:
-    """Return what a run goes on from; one that was ended by `stop` begins anew at `now`."""
+    """Return what a run goes on from; one that was ended by `stop` begins anew at `now`.
+
+    So does one that has fed nothing yet and was begun later than now, by a clock that was wrong.
+    """
     fresh = State(symbol=run.symbol, strategy=run.strategy, every=run.spec.every_ms, cursor=now)
     if run.checkpoint is None:
         return Checkpoint(fresh, "{}", run.storage.last_seq(), now, 0, (), run.place)
     state = run.checkpoint.state
-    if not state.done:
+    unfed = state.signal is None and state.cursor == run.checkpoint.start
+    if not state.done and not (unfed and state.cursor > now + MINUTE):
         # How often it is asked may have been changed since.
         return run.checkpoint._replace(state=state._replace(every=run.spec.every_ms))
     # Cooldown and daily loss go on counting what was lost; the drawdown begins at `start`. What
     # closed later than now did so by a clock that was wrong.
     trades = tuple(trade for trade in state.trades if trade.closed_at <= now)
     return restarted(run.checkpoint, fresh._replace(trades=trades))
+
+
+def newest_close(now: int, last: int) -> int:
+    """Return where a new run begins: the newest close, ms UTC.
+
+    Parameters
+    ----------
+    now : int
+        The exchange's time where it is known, else that of this machine, ms UTC.
+    last : int
+        Close of the newest candle that the exchange has.
+    """
+    closed = floor_to(now)
+    return closed if closed - last <= OLD_MS else last
+
+
+def ahead_of(now: int, cursor: int) -> TradenbError:
+    """Say that a run has seen candles which close in the future."""
+    return TradenbError(
+        f"the run stands at {iso(cursor)}, but the clock shows {iso(now)}: no candle is looked at "
+        "until the clock has passed that time. Set the clock of this machine (NTP); the run goes "
+        "on by itself"
+    )
 
 
 def ends_unbegun(run: RunRecord, command: Command | Withdrawal | None) -> bool:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable
 from typing import Final
 
+from tradenb.core.timeframe import MINUTE
 from tradenb.errors import StateError, TradenbError
 from tradenb.live.loop.conflict import decide
 from tradenb.live.loop.feed import Feed, FeedKey, due_after
@@ -143,6 +144,9 @@ class Scheduler:
                 if run.undecided:
                     await decide(run, self._workers, self._notifier)
             decided = [run for run in group if not run.undecided]
+            for run in decided:
+                if run.cursor > self._clock.now() + MINUTE:
+                    await self._startup.put_back(run)
             if any(run.feed is None for run in decided):
                 await self._startup.prepare(decided)
             ready = [run for run in decided if run.feed is not None]

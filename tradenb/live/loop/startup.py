@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 
-from tradenb.core.timeframe import floor_to
+from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.errors import StateError
-from tradenb.live.loop.feed import TOGETHER_S, Feed, FeedKey, gather
-from tradenb.live.loop.first_state import begin, ends_unbegun, first_checkpoint, history_span
+from tradenb.live.loop.feed import CALL_S, TOGETHER_S, Feed, FeedKey, gather
+from tradenb.live.loop.first_state import (
+    ahead_of,
+    begin,
+    ends_unbegun,
+    first_checkpoint,
+    history_span,
+    newest_close,
+)
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import RunRecord
 
@@ -56,10 +65,16 @@ class Startup:
     async def _prepare(self, run: RunRecord) -> None:
         """Fetch the history before the first tick, and make the instance."""
         try:
-            checkpoint = first_checkpoint(run, floor_to(self._clock.now()))
+            now = await self._exchange_time(run)
+            checkpoint = first_checkpoint(run, floor_to(now))
             cursor = checkpoint.state.cursor if run.instance is None else run.cursor
             feed = self._feed_of(run)
             history = await feed.prepare(cursor, history_span(run, checkpoint, cursor))
+            newest = newest_close(now, history.candles.end)
+            if run.instance is None and checkpoint.start == cursor > newest:
+                # Our clock is ahead, or the market is closed: what a run waits for comes next.
+                checkpoint = first_checkpoint(run, newest)
+                history = await feed.prepare(newest, history_span(run, checkpoint, newest))
             if run.instance is None:
                 begin(run, checkpoint, history)
             run.feed = feed
@@ -67,6 +82,23 @@ class Startup:
             await self._notifier.report_error(run, error)
         finally:
             self._preparing.pop(id(run), None)
+
+    async def _exchange_time(self, run: RunRecord) -> int:
+        """Return the time on the exchange, where it tells it and ours is a minute ahead or more."""
+        now = self._clock.now()
+        ask: Callable[[str], int] | None = getattr(run.source, "server_now", None)
+        if ask is not None:
+            with contextlib.suppress(Exception):  # what is wrong is said by the request for candles
+                told = await self._workers.call(ask, run.symbol, seconds=CALL_S)
+                return int(told) if now - told > MINUTE else now
+        return now
+
+    async def put_back(self, run: RunRecord) -> None:
+        """Begin a run anew that stands in the future, if it has fed nothing yet; else say so."""
+        await self._notifier.report_error(run, ahead_of(self._clock.now(), run.cursor))
+        if run.cursor == run.start and run.held is None:
+            run.forget()
+            run.next_at = 0
 
     def _feed_of(self, run: RunRecord) -> Feed:
         """Return the feed of a run; other rules for its candles make another feed."""

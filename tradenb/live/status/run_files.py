@@ -142,12 +142,15 @@ class RunFiles:
         self._undecided = words_if_undecided(self._disk, self._path)
 
     def _age_s(self) -> float | None:
-        """Return the seconds since it was saved; a rehearsal's own clock does not say that."""
+        """Return the seconds since it was saved; a rehearsal's own clock does not say that.
+
+        A time to come is not fresh: a clock was wrong then, or is now.
+        """
         if self._stamp is None:
             return None
         replayed = mode_of(self.home.root) == "rehearsal"
         saved_s = self._stamp[0] / 1e9 if replayed else self._body.get("saved_at", 0) / 1e3
-        return max(0.0, time() - saved_s)
+        return abs(time() - saved_s)
 
 
 def is_locked(disk: Filesystem, path: Path) -> bool:

@@ -97,6 +97,8 @@ class FakeExchange:
     Attributes
     ----------
     troubles : list of Trouble
+    tells_time : bool
+        Whether it answers when asked for its time.
     requests : list of ExchangeRequest
         What live loops asked for, oldest first.
     """
@@ -112,6 +114,7 @@ class FakeExchange:
         self._source = source
         self._loaded: dict[str, Candles] = {}
         self.troubles = list(troubles)
+        self.tells_time = True
         self.requests: list[ExchangeRequest] = []
 
     @property
@@ -141,6 +144,12 @@ class FakeExchange:
         start, end = request.start, request.end
         first = candles.start if start is None else max(candles.start, start - request.history)
         return Loaded(candles.between(first, closed if end is None else min(end, closed)), Intake())
+
+    def server_now(self, symbol: str) -> int:
+        """Return the time of the exchange, ms UTC."""
+        if not self.tells_time:
+            raise NotImplementedError(f"{self.name} does not tell its time ({symbol})")
+        return self._clock.true_now()
 
     def recent(self, symbol: str, since: int, limit: int) -> Rows:
         """Return the candles that have closed, spoiled by the troubles of this moment."""

@@ -23,6 +23,7 @@ SYMBOL: Final = "SIMUSDT"
 START: Final = 1_704_067_200_000
 HISTORY: Final = 8
 QUIET: Final = 4 * MINUTE
+CLOCKS_AHEAD: Final = (300, 3_600, 18_000, 400 * DAY // 1000)
 DOWNTIMES: Final = (0, 2, 40, 300, 4_000, 40_000, 2 * DAY // 1000)
 TROUBLES: Final[tuple[TroubleKind, ...]] = (
     "error",
@@ -50,7 +51,7 @@ class PlannedRequest(NamedTuple):
 
 @dataclass
 class Phase:
-    """One process, and how long nothing runs after it."""
+    """One process, and how long nothing runs after it; its clock is ahead until it is put right."""
 
     minutes: int
     ending: Ending
@@ -59,6 +60,8 @@ class Phase:
     disk_error: str | None = None
     error_at: int = 0
     troubles: list[tuple[TroubleKind, int, int]] = field(default_factory=list)
+    clock_ahead_s: int = 0
+    put_right_s: int = 0
 
 
 @dataclass
@@ -69,6 +72,7 @@ class Scenario:
     candles: Candles
     shared: bool
     phases: list[Phase]
+    tells_time: bool = True
 
     @property
     def start(self) -> int:
@@ -81,9 +85,19 @@ def scenario_of(seed: int) -> Scenario:
     random = Random(seed)
     shared = random.random() < 0.3
     phases = [_phase(random, faulty=True) for _ in range(random.choice((2, 3, 3, 4)))]
+    _put_clocks_ahead(phases, clocks := Random(f"{seed}:clock"))
     phases.append(Phase(QUIET // MINUTE + 3, "release", 0))
     minutes = sum(item.minutes + item.downtime_s // 60 + 4 for item in phases) + 60
-    return Scenario(seed, _market(random, HISTORY + minutes), shared, phases)
+    market = _market(random, HISTORY + minutes)
+    return Scenario(seed, market, shared, phases, tells_time=clocks.random() < 0.5)
+
+
+def _put_clocks_ahead(phases: list[Phase], random: Random) -> None:
+    """Let the clock of some processes be ahead when they start, and be put right later."""
+    for phase in phases:
+        if random.random() < 0.15:
+            phase.clock_ahead_s = random.choice(CLOCKS_AHEAD)
+            phase.put_right_s = random.randrange(phase.minutes * 60)
 
 
 def _phase(random: Random, *, faulty: bool) -> Phase:

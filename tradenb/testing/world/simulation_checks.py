@@ -20,13 +20,21 @@ from tradenb.engine.serialise import event_to_row
 from tradenb.engine.session.clearance import BOOK
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, StrategyError
+from tradenb.live.live_run import record_of
+from tradenb.live.loop.first_state import OLD_MS
 from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.store.paths import Key
 from tradenb.testing.world.call_log import CallLog
 from tradenb.testing.world.inline_workers import Hang
-from tradenb.testing.world.scenario import SYMBOL, PlannedRequest, Scenario, strategies_of
-from tradenb.testing.world.simulated_world import World
+from tradenb.testing.world.scenario import (
+    SYMBOL,
+    Phase,
+    PlannedRequest,
+    Scenario,
+    strategies_of,
+)
+from tradenb.testing.world.simulated_world import Process, World
 
 LATE_MS: Final = 130_000
 _OTHER: Final = {"seq", "wall", "late", "mode", "note"}
@@ -67,6 +75,20 @@ def problems_of(run: SimulatedRun) -> list[str]:
         differences = first_difference(comparable(events), comparable(own))
         found += [f"{name}: {words}" for words in differences]
     return found
+
+
+def in_the_future(process: Process, phase: Phase, *, began: int) -> list[str]:
+    """Check at the end of a phase that no run stands later than the time on the exchange is.
+
+    Where nobody tells that time, the clock may be a little ahead until a minute after it was right.
+    """
+    world = process.world
+    unknown = not world.exchange.tells_time and phase.clock_ahead_s * 1000 <= OLD_MS
+    now = world.clock.true_now()
+    if unknown and now < began + (phase.put_right_s + 90) * 1000:
+        return []
+    ahead = [run.symbol for run in map(record_of, process.runs) if run.cursor > now]
+    return [f"I6: {symbol} stands in the future at {iso(now)}" for symbol in ahead]
 
 
 def _is_blind(event: Event) -> bool:
