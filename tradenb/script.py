@@ -106,6 +106,7 @@ class _Job:
             try:
                 runs = self._started(home)
                 ids = [run.id for run in runs]
+                _note_launch(runs, self._options)
                 self.output.print(
                     {"started": ids, "home": str(home)}, f"running {', '.join(ids)} under {home}"
                 )
@@ -188,6 +189,19 @@ def _notify(services: Sequence[Mapping[str, Any]]) -> None:
             notify(**service)
         except UsageError as error:
             log.warning("%s; the bot runs without these notifications", error)
+
+
+def _note_launch(runs: Sequence[RunRecord], options: argparse.Namespace) -> None:
+    """Note under the home what started the runs, for `tradenb resume`."""
+    from tradenb.live.started_by import note_started_by
+
+    file = Path(sys.argv[0])
+    if not file.is_file():
+        return
+    symbols = [part for name in options.symbol or () for part in ("--symbol", name)]
+    exchange = ["--exchange", options.exchange] if options.exchange else []
+    command = (str(file.absolute()), "--json", *symbols, *exchange)
+    note_started_by(runs, file, command, once=options.once)
 
 
 def _wait(runs: Sequence[RunRecord], *, once: bool) -> None:

@@ -16,13 +16,15 @@ from tradenb.panel.replica import Replica
 
 MINUTE = 60_000
 LONG = Signal("s1", "BTCUSDT", "dip", "long", 100.0, 104.0, 98.0, 60, None, None, 0)
+UNWATCHED = "long since 1970-01-01 00:20 at 100.00: no process watches its stop and target."
 SHORT = LONG._replace(position="short", take_profit=96.0, stop_loss=102.0)
 
 
 def status(**more):
     state = State("BTCUSDT", "dip", 15 * MINUTE, 30 * MINUTE, LONG, 20 * MINUTE)
     given = {"state": state, "price": 101.0, "age_s": 12.0} | more
-    return RunStatus("BTCUSDT", "dip", "live", "home", given.pop("status", "running"), **given)
+    mode, now = given.pop("mode", "live"), given.pop("status", "running")
+    return RunStatus("BTCUSDT", "dip", mode, "home", now, **given)
 
 
 def row(**more):
@@ -83,7 +85,13 @@ def test_the_price_of_a_run_that_is_not_followed_says_how_old_it_is(status, as_o
         ({"age_s": 181.0}, "silent", "no tick for 181 s: exits are not being watched"),
         ({"error": "it died"}, "failing", "it died"),
         ({"status": "done", "age_s": 9_999.0}, "done", ""),
-        ({"status": "idle"}, "idle", ""),
+        ({"status": "idle", "mode": "rehearsal"}, "idle", ""),
+        ({"starting": True}, "starting", ""),
+        (
+            {"status": "idle", "resume": "/srv/bot.py"},
+            "unwatched long",
+            f"{UNWATCHED} Go on with it: tradenb resume BTCUSDT:dip (starts /srv/bot.py)",
+        ),
     ],
 )
 def test_the_status_says_when_a_run_is_in_trouble(known, status, trouble):
@@ -106,7 +114,10 @@ def test_events_that_do_not_end_with_the_position_are_doubted():
 
 def test_what_is_not_saved_or_old_is_doubted():
     assert row(saved=False)["doubt"] == "the last state is not on disk yet"
-    assert row(stale=True)["doubt"].startswith("runs code from before")
+    old = row(stale=True, code_at=1_704_116_340_000)
+    assert old["doubt"] == (
+        "runs the code of 2024-01-01 13:39 UTC; release and start again to take the new"
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,6 +128,8 @@ def test_what_is_not_saved_or_old_is_doubted():
         ([{}, {"saved": False}], "doubt"),
         ([{"saved": False}, {"error": "it died"}], "bad"),
         ([{"status": "done", "error": "long ago"}], "empty"),
+        ([{}, {"status": "idle"}], "bad"),
+        ([{"status": "idle", "mode": "rehearsal"}], "empty"),
     ],
 )
 def test_the_health_line_is_as_red_as_the_worst_run(known, level):

@@ -59,7 +59,7 @@ class BotOutput:
 
     def end(self, runs: Sequence[RunRecord]) -> None:
         """Print how the runs are at the end."""
-        from tradenb.live.status.run_status import status_of_run
+        from tradenb.live.status.status_of_run import status_of_run
 
         found = [status_of_run(run) for run in runs]
         facts = [

@@ -37,6 +37,7 @@ def check_all(home: Home, exchange: str | None = None) -> list[Check]:
         *_exchanges(runs, home, exchange),
         *_kill(disk, home),
         *_locks(runs),
+        *_positions(runs),
         *_files(disk, home, runs),
         *event_loops(),
         *kernel_culling(),
@@ -124,6 +125,13 @@ def _locks(runs: Sequence[RunStatus]) -> Iterator[Check]:
         yield Check("lock", "well", f"{run.id} is held by {run.held_by}")
     if not held:
         yield Check("lock", "well", "no run is held by a process")
+
+
+def _positions(runs: Sequence[RunStatus]) -> Iterator[Check]:
+    """Report what needs the user now: positions that nothing watches, errors, silence."""
+    for run in runs:
+        if run.trouble and run.saved and (run.unwatched or run.status == "running"):
+            yield Check(run.label, "wrong", f"{run.id}: {run.trouble}")
 
 
 def _files(disk: DiskFilesystem, home: Home, runs: Sequence[RunStatus]) -> Iterator[Check]:

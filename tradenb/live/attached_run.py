@@ -13,9 +13,10 @@ from tradenb.core.risk import Held
 from tradenb.engine.arguments import label_of
 from tradenb.errors import StateError
 from tradenb.live.state.control_requests import check_withdrawal
+from tradenb.live.status.pending_commands import PendingCommand
 from tradenb.live.status.report_methods import ReportMethods
 from tradenb.live.status.run_files import RunFiles
-from tradenb.live.status.run_status import PendingCommand, RunStatus, with_last_error
+from tradenb.live.status.run_status import RunStatus, not_running, with_last_error
 from tradenb.store.control import RequestKind, send
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
@@ -52,7 +53,7 @@ class AttachedRun(ReportMethods):
         found = self._files.status()
         what = "rehearsal " if found.mode == "rehearsal" else ""
         by = f", held by {found.held_by}" if found.held_by else ""
-        return f"<attached {what}{self.id} {found.status}{by}>"
+        return f"<attached {what}{self.id} {found.label}{by}>"
 
     def _repr_html_(self) -> str | None:
         from tradenb.live.status.status_card import HINTS_ELSEWHERE, status_card
@@ -187,7 +188,7 @@ class AttachedRun(ReportMethods):
         if kind == "stop" and self.status == "done":
             return  # twice is once
         if self.status != "running":
-            raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
+            raise StateError(not_running(self._files.status(), kind))
         id, cancel_id = label_of(id, "id"), label_of(cancel_id, "cancel_id")
         now = time.time_ns() // 1_000_000
         home, key = self._files.home, self._files.key

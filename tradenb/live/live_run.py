@@ -21,8 +21,8 @@ from tradenb.view.formatting import price
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradenb.live.status.pending_commands import PendingCommand
     from tradenb.live.status.run_report import RunReport
-    from tradenb.live.status.run_status import PendingCommand
 
 _HEARTBEAT_S: Final = 0.1
 
@@ -34,15 +34,18 @@ class LiveRun(ReportMethods):
         self._record = record
 
     def __repr__(self) -> str:
-        held = self._record.held
+        from tradenb.live.status.status_of_run import status_of_run
+
+        held, label = self._record.held, status_of_run(self._record).label
         what = "" if held is None else f", {held.position} at {price(held.entry)}"
         saved = "" if self.saved else ", UNSAVED"
         failed = "" if self.error is None else f", error: {self.error}"
-        return f"<live {self.id} {self.status}{what}{saved}{failed}>"
+        return f"<live {self.id} {label}{what}{saved}{failed}>"
 
     def _repr_html_(self) -> str:
-        from tradenb.live.status.run_status import status_of_run, with_last_error
+        from tradenb.live.status.run_status import with_last_error
         from tradenb.live.status.status_card import status_card
+        from tradenb.live.status.status_of_run import status_of_run
 
         status = status_of_run(self._record)
         return status_card(with_last_error(status, self._record.storage.events))
@@ -107,7 +110,7 @@ class LiveRun(ReportMethods):
     @property
     def pending_commands(self) -> tuple[PendingCommand, ...]:
         """The commands that have not acted yet: what, when each acts, and its id for `withdraw`."""
-        from tradenb.live.status.run_status import pending_of_run
+        from tradenb.live.status.status_of_run import pending_of_run
 
         return pending_of_run(self._record)
 
@@ -208,9 +211,15 @@ class LiveRun(ReportMethods):
         if kind == "stop" and self.status == "done":
             return  # twice is once
         if self.status != "running":
-            raise StateError(f"{self.id} is {self.status}; only a running run takes {kind}")
+            raise StateError(self._not_running(kind))
         now = self._record.clock.now()
         self._record.accept(Command(now, kind, id, cancel_id, uuid4().hex[:12]))
+
+    def _not_running(self, kind: CommandKind) -> str:
+        from tradenb.live.status.run_status import not_running
+        from tradenb.live.status.status_of_run import status_of_run
+
+        return not_running(status_of_run(self._record), kind)
 
     async def _until_ended(self) -> None:
         while not self._record.ended.is_set():  # noqa: ASYNC110 - it is set on another thread

@@ -11,6 +11,7 @@ from tradenb.bus import bus
 from tradenb.clock import SystemClock
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
+from tradenb.core.timeframe import iso
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -21,7 +22,9 @@ from tradenb.live.loop.active_runs import start_run
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.supervisor import Supervisor
 from tradenb.live.loop.worker_threads import ThreadWorkers
+from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.status.status_of_run import status_of_run
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.home_check import GOOD, check_home
 from tradenb.store.paths import Home, find_home
@@ -61,6 +64,7 @@ class RunRegistry:
             if running is not None and running.status == "running":
                 given = None if home is None else find_home(home).root
                 _check_same(record_of(running), source, settings, given)
+                _say_old_code(running)
                 return running, False
             supervisor = self._started_supervisor()
             folder = find_home(home)
@@ -75,6 +79,9 @@ class RunRegistry:
             run.checkpoint = storage.open()
             last = max((record_of(other).place for other in self._runs.values()), default=-1)
             run.place = last + 1 if run.checkpoint is None else run.checkpoint.place
+            run.note = _stopped_before(run.checkpoint)
+            if run.note:
+                log.warning("%s: %s", run.id, run.note)
             handle = self._runs[name, spec.name] = handle_of(run)
             start_run(supervisor, run)
         return handle, True
@@ -132,6 +139,26 @@ def live_source(given: object) -> LiveSource:
 
 def _pair(symbol: str, strategy: object) -> tuple[str, object]:
     return canonical(symbol), strategy.name if isinstance(strategy, StrategySpec) else strategy
+
+
+def _say_old_code(running: LiveRun) -> None:
+    """Say in the cell that the run goes on with the code that it was started with."""
+    words = status_of_run(record_of(running)).old_code
+    if words:
+        log.warning("%s %s", running.id, words)
+
+
+def _stopped_before(checkpoint: Checkpoint | None) -> str:
+    """Say what a stop means for a run that is started again, if there was one."""
+    state = None if checkpoint is None else checkpoint.state
+    if state is None or not (state.done or state.stopping):
+        return ""
+    if state.done:
+        return f"a new run: the one before it was stopped and ended at {iso(state.cursor)} UTC"
+    return (
+        "it was asked to stop before and goes on stopping: no new signals, and it ends with its "
+        "position; start it again after that for a new run"
+    )
 
 
 def _wait_for_end(run: LiveRun) -> None:

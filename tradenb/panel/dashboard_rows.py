@@ -24,7 +24,7 @@ Row = dict[str, Any]
 CLOCK_MS: Final = 1_000
 _LONGEST: Final = 300
 _TRACE: Final = 4_000
-_ORDER: Final = {"running": 0, "idle": 1, "done": 2}
+_ORDER: Final = {"running": 1, "idle": 2, "done": 3}
 
 
 def row_of(status: RunStatus, replica: Replica) -> Row:
@@ -40,7 +40,7 @@ def row_of(status: RunStatus, replica: Replica) -> Row:
         "symbol": _cut(status.symbol, 40),
         "strategy": _cut(status.strategy, 40),
         "mode": status.mode,
-        "status": label_of(status),
+        "status": status.label,
         "running": status.status == "running",
         "stale": status.stale,
         "saved": status.saved,
@@ -49,31 +49,12 @@ def row_of(status: RunStatus, replica: Replica) -> Row:
         "cursor": "" if status.state is None else f"{iso(status.state.cursor)} UTC",
         "price": "" if market is None else price(market),
         "as_of": as_of,
-        "trouble": _cut(trouble_of(status), _LONGEST),
+        "trouble": _cut(status.trouble, _LONGEST),
+        "unwatched": status.unwatched,
         "trace": status.trace[-_TRACE:],
         "doubt": _cut(doubt_of(status, replica), _LONGEST),
     }
     return row | _position(status, market)
-
-
-def label_of(status: RunStatus) -> str:
-    """Say in one word how a run is: running, stopping, failing, silent, idle or done."""
-    if status.status != "running":
-        return status.status
-    if status.error:
-        return "failing"
-    if status.silent:
-        return "silent"
-    return "stopping" if status.stopping else "running"
-
-
-def trouble_of(status: RunStatus) -> str:
-    """Say why a run is red, or nothing."""
-    if status.error:
-        return status.error
-    if status.silent:
-        return f"no tick for {status.age_s or 0:.0f} s: exits are not being watched"
-    return ""
 
 
 def doubt_of(status: RunStatus, replica: Replica) -> str:
@@ -86,14 +67,22 @@ def doubt_of(status: RunStatus, replica: Replica) -> str:
     in_step = state is not None and replica.last_seq == status.last_event_seq
     if state is not None and in_step and not replica.agrees(state.signal):
         return "the events do not end with the position of the state"
-    if status.stale:
-        return "runs code from before the strategy was registered again"
-    return ""
+    if status.old_code:
+        return status.old_code
+    waits = status.mode == "live" and state is not None and state.is_scheduled
+    if status.status == "idle" and waits:
+        return f"no process watches the entry that waits. {status.way_on}"
+    return status.note if status.starting or status.stopping else ""
 
 
 def order_of(status: RunStatus) -> tuple[int, str, str, str]:
-    """Return what rows are sorted by: what runs comes first."""
-    return _ORDER.get(status.status, 3), status.mode, status.symbol, status.strategy
+    """Return what rows are sorted by: what nobody watches comes first, then what runs."""
+    return (
+        0 if status.unwatched else _ORDER.get(status.status, 4),
+        status.mode,
+        status.symbol,
+        status.strategy,
+    )
 
 
 def progress_of(signal: Signal, market: float) -> float:
@@ -131,10 +120,13 @@ def health_of(statuses: Sequence[RunStatus], rows: Sequence[Row], errors: int) -
     the close of their candle ticks end, in words.
     """
     running = [row for row in rows if row["running"]]
+    unwatched = [row for row in rows if row["unwatched"]]
     bad = [row for row in running if row["trouble"]]
     doubt = [row for row in running if row["doubt"]]
-    level = "bad" if bad else "doubt" if doubt else "good" if running else "empty"
+    level = "bad" if bad or unwatched else "doubt" if doubt else "good" if running else "empty"
     words = [f"{len(running)} of {plural(len(rows), 'run')} running" if rows else "no runs"]
+    if unwatched:
+        words.append(f"{plural(len(unwatched), 'open position')} unwatched")
     if bad:
         words.append(f"{len(bad)} in trouble")
     unsaved = sum(not row["saved"] for row in rows)

@@ -20,7 +20,8 @@ from tradenb.engine.serialise import row_to_event
 from tradenb.live.loop.active_runs import active_runs
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.status.run_files import RunFiles
-from tradenb.live.status.run_status import RunStatus, status_of_run
+from tradenb.live.status.run_status import RunStatus
+from tradenb.live.status.status_of_run import status_of_run
 from tradenb.panel.replica import MOST_TRADES, Replica
 from tradenb.store.document.read import Stamp, stamp_of
 from tradenb.store.filesystem import DiskFilesystem

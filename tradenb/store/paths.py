@@ -160,6 +160,10 @@ class Home:
         """Return the file that is locked while a rule is asked and its answer committed."""
         return self.state / f".risk-{encoded(rule, 'risk rule')}.lock"
 
+    def error(self, key: Key) -> Path:
+        """Return the file of what is wrong with a run now."""
+        return self._file("error", key, ".json")
+
     def control(self, key: Key) -> Path:
         """Return the folder of the requests to a run."""
         return self._file("control", key, "")

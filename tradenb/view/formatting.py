@@ -159,6 +159,17 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def milestone_words(level: int) -> str:
+    """Say what a milestone means: how far the price has come, which is no result.
+
+    Examples
+    --------
+    >>> milestone_words(90), milestone_words(-40)
+    ('90 % of the way to the target', '40 % of the way to the stop')
+    """
+    return f"{abs(level)} % of the way to the {'target' if level > 0 else 'stop'}"
+
+
 def tone(value: float | None) -> str:
     """Name the colour class of a result: "up", "down" or "even"."""
     if value is None or math.isnan(value) or value == 0:

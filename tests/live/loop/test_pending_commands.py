@@ -8,7 +8,7 @@ import tradenb as tn
 from tests.live.fakes import once, told, until, world_of
 from tests.sources import flat, minute
 from tradenb.live.live_run import record_of
-from tradenb.live.status.run_status import status_of_run
+from tradenb.live.status.status_of_run import status_of_run
 from tradenb.store.control import send
 from tradenb.store.paths import Key
 from tradenb.testing.world.fake_exchange import Trouble
@@ -81,8 +81,8 @@ def test_in_an_outage_a_command_is_seen_and_the_candle_is_said_to_be_overdue():
 
     assert world.live(until(12), [at(4, 20, flatten), at(5, 15, look), at(7, 15, look)])
     assert seen == [
-        "running, flattening at the next candle (15 s overdue)",
-        "running, flattening at the next candle (135 s overdue)",
+        "failing, flattening at the next candle (15 s overdue)",
+        "failing, flattening at the next candle (135 s overdue)",
     ]
     assert told(world)[1][:4] == (5, "closed", 100.0, "flattened")
 

@@ -267,5 +267,5 @@ def test_a_run_that_saves_nothing_for_minutes_is_seen_in_the_status(quick, capsy
     )
     lock = FileLock(DiskFilesystem(), find_home().lock(Key("calm", "BTCUSDT")))
     with lock:
-        assert main(["status"]) == 0
-    assert "running, nothing new for" in capsys.readouterr().out
+        assert main(["status"]) == 1
+    assert "silent, nothing new for" in capsys.readouterr().out

@@ -96,11 +96,19 @@ def _wait(file: Path, output: BotOutput) -> None:
     runs = active_runs()
     if not runs:
         raise UsageError(f"{file} started no live run; call tn.live.background(...) in it")
+    _note_launch(file, runs)
     output.print(
         {"started": [item.id for item in runs]}, f"running {', '.join(map(_describe, runs))}"
     )
     while running := [item for item in active_runs() if item.status == "running"]:
         running[0].ended.wait(1.0)
+
+
+def _note_launch(file: Path, runs: list[RunRecord]) -> None:
+    """Note under the homes of the runs what started them, for `tradenb resume`."""
+    from tradenb.live.started_by import note_started_by
+
+    note_started_by(runs, file, ("-m", "tradenb", "run", str(file.absolute())))
 
 
 def _describe(run: RunRecord) -> str:

@@ -13,12 +13,18 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser("status", help="list the live runs under a home")
+    parser = commands.add_parser(
+        "status",
+        help="list the live runs under a home",
+        description="List the runs under a home; only reads their files. Exits with 1 if a live "
+        "run needs you: an open position that no process watches, an error, or no tick for "
+        "minutes.",
+    )
     add_common(parser, run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """List the runs."""
+    """List the runs; 1 if one of them needs the user."""
     from tradenb.live.status.listing import row_of, statuses
     from tradenb.store.paths import find_home
 
@@ -27,8 +33,10 @@ def run(options: argparse.Namespace) -> int:
     facts = {"home": str(home.root), "runs": [row_of(status) for status in found]}
     head = ("id", "mode", "status", "state", "last tick (UTC)", "last error")
     words = table([head, *map(_line, found)]) if found else f"no runs under {home.root}"
-    answer(facts, words, as_json=options.json)
-    return 0
+    needs = [status for status in found if status.mode == "live" and status.trouble]
+    unwatched = [f"{status.id}: {status.trouble}" for status in needs if status.unwatched]
+    answer(facts, "\n".join([words, *unwatched]), as_json=options.json)
+    return 1 if needs else 0
 
 
 def _line(status: RunStatus) -> tuple[str, ...]:

@@ -46,9 +46,8 @@ def run(options: argparse.Namespace) -> int:
     running = attached(options.home)
     found = named(options.name, running, lambda run: run.id)
     if not found:
-        ids = ", ".join(item.id for item in running) or "none"
-        nothing = {"asked": None, "ended": False}
-        answer(nothing, f"no run {options.name}; running: {ids}", as_json=options.json)
+        words = _not_running(options.name, options.home, [item.id for item in running])
+        answer({"asked": None, "ended": False, "words": words}, words, as_json=options.json)
         return 1
     run = found[0]  # of a live run and its rehearsal, the live one
     what = _ask(run, options)
@@ -62,6 +61,19 @@ def run(options: argparse.Namespace) -> int:
     words = f"{run.id} has ended: {run.status}" if ended else f"{run.id} is still running"
     answer({"asked": run.id, "ended": ended, "status": run.status}, words, as_json=options.json)
     return 0 if ended else 1
+
+
+def _not_running(name: str, home: str | None, running: list[str]) -> str:
+    """Say that no process runs it, and how to go on if it holds a position."""
+    from tradenb.live.status.listing import statuses
+    from tradenb.live.status.run_status import not_running
+    from tradenb.store.paths import find_home
+
+    others = [status for status in statuses([], find_home(home)) if status.state is not None]
+    found = named(name, others, lambda status: status.id)
+    if found and found[0].state is not None and found[0].state.signal is not None:
+        return not_running(found[0], "stop")
+    return f"no run {name}; running: {', '.join(running) or 'none'}"
 
 
 def _ask(run: AttachedRun, options: argparse.Namespace) -> str:

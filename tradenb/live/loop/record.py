@@ -74,6 +74,9 @@ class RunRecord:
         self.last_tick_s = 0.0
         self.measured_at: int | None = None
         self.loop_restarts = 0
+        # How it came about, for those who look at it.
+        self.code_at = clock.now()
+        self.note = ""
         # What the user wants of it.
         self.commands: deque[Command | Withdrawal] = deque()
         self.uncommitted: list[Command | Withdrawal] = []
@@ -91,10 +94,18 @@ class RunRecord:
 
     @property
     def state(self) -> State | None:
-        """What is on disk, once there was a commit; before that what it began with."""
-        if self.committed is not None or self.instance is None:
+        """What is on disk, once there was a commit; before that what it begins with."""
+        if self.committed is not None:
             return self.committed
-        return self.instance.state
+        if self.instance is not None:
+            return self.instance.state
+        kept = None if self.checkpoint is None else self.checkpoint.state
+        return None if kept is None or kept.done else kept
+
+    @property
+    def starting(self) -> bool:
+        """Whether it was started and has no candles yet."""
+        return self.status == "running" and self.instance is None
 
     @property
     def held(self) -> Held | None:

@@ -138,7 +138,21 @@ class Scheduler:
         return min(waiting, default=None)
 
     async def _tick(self, group: list[RunRecord]) -> None:
-        """Make one tick of a group and say when the next is due."""
+        """Make one tick of a group, note what is wrong, and say when the next is due."""
+        try:
+            await self._tick_decided(group)
+            for run in group:
+                if run.storage.errors.wants(run.error):
+                    await self._note_error(run)
+        finally:
+            for run in group:
+                run.next_at = self._next_at(run)
+                run.last_tick_s = self._clock.monotonic()
+                self._busy.pop(run.id, None)
+            self._woken.set()
+
+    async def _tick_decided(self, group: list[RunRecord]) -> None:
+        """Let those of a group tick whose state is not in doubt."""
         try:
             for run in group:
                 if run.undecided:
@@ -157,12 +171,12 @@ class Scheduler:
             log.exception("a tick failed")
             for run in group:
                 run.error = error
-        finally:
-            for run in group:
-                run.next_at = self._next_at(run)
-                run.last_tick_s = self._clock.monotonic()
-                self._busy.pop(run.id, None)
-            self._woken.set()
+
+    async def _note_error(self, run: RunRecord) -> None:
+        """Write what is wrong, or that it is over, where other processes read it."""
+        now, note = self._clock.now(), run.storage.errors.note
+        with contextlib.suppress(Exception):
+            await self._workers.call(note, run.error, now, seconds=None)
 
     def _release_ended(self) -> None:
         """Give back the runs that have ended or are to be released, unless they tick just now."""

@@ -19,7 +19,8 @@ from tradenb.live.loop.active_runs import active_runs
 from tradenb.live.notifications.alarms import Alarm, alarms_of
 from tradenb.live.notifications.daily_summary import summary_lines
 from tradenb.live.status.run_files import RunFiles
-from tradenb.live.status.run_status import RunStatus, mode_of, status_of_run
+from tradenb.live.status.run_status import RunStatus, mode_of
+from tradenb.live.status.status_of_run import status_of_run
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home, Key
 from tradenb.store.sent_marks import SentMarks

@@ -52,4 +52,5 @@ def checkpoint_from(body: Mapping[str, Any], *, last_seq: int) -> Checkpoint:
         history_start=body["history_start"] or 0,
         outbox=tuple(row_to_event(row) for row in body["outbox"]),
         place=body["order"],
+        price=body.get("price"),
     )

@@ -14,6 +14,7 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, StateLocked
 from tradenb.live.state.checkpoint import Checkpoint, checkpoint_from
 from tradenb.live.state.control_requests import Decision, Request, Requests, command_of
+from tradenb.live.state.error_file import ErrorFile
 from tradenb.live.state.shared_books import PeerCache, SharedBooks
 from tradenb.store import control
 from tradenb.store.codec import Generation, TradeDicts
@@ -77,6 +78,7 @@ class DiskStorage:
         self._document = DocumentStore(disk, home.document(self._key), guard=self._lock.assure)
         self._journal = Journal(disk, home.journal(self._key))
         self._recording = Recording(disk, home.recording(self._key))
+        self.errors = ErrorFile(disk, home.error(self._key))
         # Names are encoded once: a tick looks at these files again and again.
         self._requests, self._kill_file = home.control(self._key), home.kill
         self._views = home.views(self._key)

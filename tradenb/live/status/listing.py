@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.live.status.run_files import RunFiles
-from tradenb.live.status.run_status import RunStatus, status_of_run, with_last_error
+from tradenb.live.status.run_status import RunStatus, with_last_error
+from tradenb.live.status.status_of_run import status_of_run
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home, find_home
 
@@ -22,6 +23,7 @@ COLUMNS: Final = (
     "symbol",
     "strategy",
     "status",
+    "label",
     "stopping",
     "stale",
     "state",
@@ -67,6 +69,7 @@ def row_of(status: RunStatus) -> dict[str, Any]:
         "symbol": status.symbol,
         "strategy": status.strategy,
         "status": status.status,
+        "label": status.label,
         "stopping": status.stopping,
         "stale": status.stale,
         "state": None if status.state is None else status.holds,

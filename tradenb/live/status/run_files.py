@@ -11,22 +11,21 @@ from typing import Any, Final
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
+from tradenb.core.timeframe import iso
 from tradenb.engine.serialise import from_record, row_to_event
+from tradenb.engine.specs.registry import registry
 from tradenb.errors import StateError
 from tradenb.live.state.control_requests import command_of, standing
-from tradenb.live.status.run_status import (
-    PendingCommand,
-    RunStatus,
-    mode_of,
-    pending,
-    status_of_document,
-)
+from tradenb.live.state.error_file import NotedError, noted_error
+from tradenb.live.status.pending_commands import PendingCommand, pending
+from tradenb.live.status.run_status import RunStatus, mode_of, status_of_document
 from tradenb.store.control import peek
 from tradenb.store.document.read import Stamp, read_document, stamp_of
 from tradenb.store.document.state_conflict import words_if_undecided
 from tradenb.store.filesystem import DiskFilesystem, Filesystem
 from tradenb.store.journal.append_only import Journal
-from tradenb.store.lock import holder_of
+from tradenb.store.launch import Launch, launch_of
+from tradenb.store.lock import Holder, holder_of
 from tradenb.store.paths import Home, Key
 
 _NEVER: Final = float("-inf")
@@ -51,8 +50,10 @@ class RunFiles:
         self._state: State | None = None
         self._locked_at = _NEVER
         self._locked = False
-        self._held_by = ""
+        self._holder: Holder | None = None
         self._undecided = ""
+        self._noted: NotedError | None = None
+        self._launch: Launch | None = None
 
     def status(self) -> RunStatus:
         """Return how the run is; a document that cannot be read is an error in words."""
@@ -61,7 +62,9 @@ class RunFiles:
             self._read_lock()
         body, state, commands = self._body, self._state, self._pending()
         done, stopping = state is not None and state.done, state is not None and state.stopping
-        error = self._undecided or ("" if self.failure is None else str(self.failure))
+        error = self._error()
+        holder, launch = self._holder, self._launch
+        started = 0 if holder is None else holder.started
         return RunStatus(
             self.key.symbol,
             self.key.strategy,
@@ -69,17 +72,22 @@ class RunFiles:
             str(self.home.root),
             status_of_document(body, locked=self._locked),
             exchange=body.get("exchange", ""),
-            held_by=self._held_by,
+            held_by="" if holder is None else str(holder),
             state=state,
             saved=not self._undecided,
             stopping=not done and (stopping or any(each.kind == "stop" for each in commands)),
             pending_commands=commands,
+            starting=holder is not None and body.get("saved_at", 0) < started,
+            stale=holder is not None and launch is not None and _is_stale(self.key, launch),
+            code_at=started or None,
+            resume="" if launch is None else launch.file,
+            by_cron=launch is not None and launch.once,
             price=body.get("price"),
             started=body.get("start"),
             last_tick=body.get("saved_at"),
             age_s=self._age_s(),
             error=error,
-            last_error=error,
+            last_error=error or self._noted_before(),
             last_event_seq=int(body.get("last_event_seq", 0)),
         )
 
@@ -138,19 +146,44 @@ class RunFiles:
         self._locked_at = monotonic()
         lock = self.home.lock(self.key)
         self._locked = is_locked(self._disk, lock)
-        self._held_by = str(holder_of(self._disk, lock)) if self._locked else ""
+        self._holder = holder_of(self._disk, lock) if self._locked else None
+        self._noted = noted_error(self._disk, self.home.error(self.key))
+        self._launch = launch_of(self._disk, self.home, self.key)
         self._undecided = words_if_undecided(self._disk, self._path)
 
+    def _error(self) -> str:
+        """Return what is wrong now; what the run noted counts while its process lives."""
+        if self._undecided or self.failure is not None:
+            return self._undecided or str(self.failure)
+        noted, holder = self._noted, self._holder
+        if noted is None or holder is None or noted.last < holder.started:
+            return ""
+        return noted.error
+
+    def _noted_before(self) -> str:
+        """Return what the run noted last, with its time."""
+        noted = self._noted
+        return f"{iso(noted.last)} {noted.error}" if noted is not None and noted.error else ""
+
     def _age_s(self) -> float | None:
-        """Return the seconds since it was saved; a rehearsal's own clock does not say that.
+        """Return the seconds since a sign of life; a rehearsal's own clock does not say that.
 
         A time to come is not fresh: a clock was wrong then, or is now.
         """
         if self._stamp is None:
             return None
-        replayed = mode_of(self.home.root) == "rehearsal"
-        saved_s = self._stamp[0] / 1e9 if replayed else self._body.get("saved_at", 0) / 1e3
-        return abs(time() - saved_s)
+        if mode_of(self.home.root) == "rehearsal":
+            return abs(time() - self._stamp[0] / 1e9)
+        signs: list[int] = [self._body.get("saved_at", 0)]
+        signs += [] if self._noted is None else [self._noted.last]
+        signs += [] if self._holder is None else [self._holder.started]
+        return min(abs(time() - sign / 1e3) for sign in signs)
+
+
+def _is_stale(key: Key, launch: Launch) -> bool:
+    """Tell whether a strategy of this process is newer than the code of a run elsewhere."""
+    current = registry.known("strategy", key.strategy)
+    return bool(launch.code) and current is not None and current.fingerprint != launch.code
 
 
 def is_locked(disk: Filesystem, path: Path) -> bool:

@@ -12,8 +12,9 @@ from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.core.trades import trades_of
 from tradenb.live.status.run_files import RunFiles
-from tradenb.live.status.run_status import RunStatus, status_of_run, with_last_error
+from tradenb.live.status.run_status import RunStatus, with_last_error
 from tradenb.live.status.status_markdown import LISTED, status_markdown
+from tradenb.live.status.status_of_run import status_of_run
 from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:

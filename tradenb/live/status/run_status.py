@@ -1,24 +1,20 @@
 """How a live run is now: one record, wherever the run is.
 
 `status_of_run` makes it from a run of this process, `RunFiles.status` (run_files.py) from the files
-of any run. List, card, command line, dashboard and report only render it: what is idle, running,
-done, stopping, stale or silent is decided here and nowhere else.
+of any run. List, card, command line, doctor, dashboard and report only render it: what is running,
+starting, failing, silent, stopping, unwatched, idle or done is decided here and nowhere else.
 """
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from time import time
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from tradenb.core.lifecycle.commands import acts_at
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, iso
-from tradenb.engine.specs.registry import registry
+from tradenb.core.timeframe import DAY, MINUTE, iso
 from tradenb.errors import StateError
 from tradenb.store.paths import REHEARSAL
 from tradenb.view.formatting import price
@@ -26,47 +22,16 @@ from tradenb.view.formatting import price
 if TYPE_CHECKING:
     from tradenb.core.candles.intake import Intake
     from tradenb.core.events import Event
-    from tradenb.core.lifecycle.state import Command, State
-    from tradenb.live.loop.record import RunRecord, Status
+    from tradenb.core.lifecycle.state import State
+    from tradenb.live.loop.record import Status
+    from tradenb.live.status.pending_commands import PendingCommand
 
 Mode = Literal["live", "rehearsal"]
 
 SILENT_S: Final = 180.0
-LATEST_TICKS: Final = 60
 # An error that so many events have followed is over.
 NEWEST_EVENTS: Final = 250
-
-
-class PendingCommand(NamedTuple):
-    """A command that was given and has not acted yet.
-
-    Attributes
-    ----------
-    id : str
-        For `withdraw`; empty where it is not known.
-    kind : {"stop", "flatten", "cancel"}
-    given, acts_at : int
-        When it was given, and the close of the candle that it acts on, ms UTC.
-    in_s : float or None
-        Seconds until that close, below 0 where the candle is overdue; None in a rehearsal of
-        another process, whose clock is not known here.
-    """
-
-    id: str
-    kind: str
-    given: int
-    acts_at: int
-    in_s: float | None
-
-    def __str__(self) -> str:
-        if self.kind == "stop":
-            return "stopping"
-        what = "flattening" if self.kind == "flatten" else "cancelling the entry"
-        if self.in_s is None:
-            return f"{what} at the next close"
-        if self.in_s < 0:
-            return f"{what} at the next candle ({-self.in_s:.0f} s overdue)"
-        return f"{what} at the next close ({self.in_s:.0f} s)"
+THIS_KERNEL: Final = "this kernel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +57,18 @@ class RunStatus:
         Whether a stop was given and the run has not ended yet.
     pending_commands : tuple of PendingCommand
         The commands that have not acted yet, in the order in which they were given.
+    starting : bool
+        Whether it has not ticked yet since it was started: its first candles are being fetched.
     stale : bool
         Whether the strategy was registered again with other code since the run started.
+    code_at : int or None
+        When the process that runs it took its code, ms UTC.
+    note : str
+        What the user should know about how it began: that the run before it was stopped.
+    resume : str
+        What a resume would start: a bot file, or "this kernel"; empty if that is not known.
+    by_cron : bool
+        Whether it makes one tick each time that cron starts it.
     price : float or None
         Market price at the cursor of the state.
     started, last_tick : int or None
@@ -130,7 +105,12 @@ class RunStatus:
     saved: bool = True
     stopping: bool = False
     pending_commands: tuple[PendingCommand, ...] = ()
+    starting: bool = False
     stale: bool = False
+    code_at: int | None = None
+    note: str = ""
+    resume: str = ""
+    by_cron: bool = False
     price: float | None = None
     started: int | None = None
     last_tick: int | None = None
@@ -166,75 +146,71 @@ class RunStatus:
         return self.status == "running" and self.age_s is not None and self.age_s > SILENT_S
 
     @property
+    def unwatched(self) -> bool:
+        """Whether it holds an open position that no process follows; a rehearsal risks nothing."""
+        idle = self.mode == "live" and self.status == "idle"
+        if self.by_cron and (self.age_s or 0) <= SILENT_S:
+            return False
+        return idle and self.state is not None and self.state.is_open
+
+    @property
+    def label(self) -> str:
+        """How it is, in a word or two: running, starting, failing, unwatched long, ..."""
+        if self.unwatched and self.state is not None and self.state.signal is not None:
+            return f"unwatched {self.state.signal.position}"
+        if self.status != "running":
+            return self.status
+        if self.error:
+            return "failing"
+        if self.silent:
+            return "silent"
+        if self.starting:
+            return "starting"
+        return "stopping" if self.stopping else "running"
+
+    @property
+    def trouble(self) -> str:
+        """Why it needs the user now, in a sentence; empty while it does not."""
+        if self.unwatched and self.saved:
+            return f"{self.holds}: no process watches its stop and target. {self.way_on}"
+        if self.error:
+            return self.error
+        if self.silent:
+            return f"no tick for {self.age_s or 0:.0f} s: exits are not being watched"
+        return ""
+
+    @property
+    def way_on(self) -> str:
+        """How to go on with a run that no process runs."""
+        if self.resume == THIS_KERNEL:
+            return f"Go on with it: tn.live.background({self.symbol!r}, ...)"
+        if self.resume:
+            return f"Go on with it: tradenb resume {self.id} (starts {self.resume})"
+        return (
+            "Go on with it: run the cell or the bot file that starts it "
+            f"(tn.live.background({self.symbol!r}, strategy={self.strategy!r}, ...))"
+        )
+
+    @property
+    def old_code(self) -> str:
+        """Say that it runs older code than the one registered now, and what takes the new."""
+        if not self.stale or self.status != "running":
+            return ""
+        since = f"the code of {moment(self.code_at)}" if self.code_at else "older code"
+        return f"runs {since}; release and start again to take the new"
+
+    @property
     def status_text(self) -> str:
-        """The status with what is under way: "running", "running, stopping", ..."""
+        """The label with what is under way: "running, stopping", "failing, stopping", ..."""
         stopping = ["stopping"] if self.stopping else []
-        under_way = [*stopping, *map(str, self.pending_commands)]
-        return ", ".join([self.status, *dict.fromkeys(under_way)])
+        first = self.status if self.label == "stopping" else self.label
+        under_way = [first, *stopping, *map(str, self.pending_commands)]
+        return ", ".join(dict.fromkeys(under_way))
 
     @property
     def holds(self) -> str:
         """What it holds, in a line."""
         return holds(self.state)
-
-
-def status_of_run(run: RunRecord) -> RunStatus:
-    """Return how a run of this process is; reads memory only."""
-    mode = mode_of(run.storage.home)
-    ticks = len(run.last_ticks)
-    latest = list(islice(run.last_ticks, max(0, ticks - LATEST_TICKS), None))
-    error = "" if run.error is None else str(run.error) or repr(run.error)
-    late = ((tick.wall - tick.at) / 1000 for tick in latest if tick.candles == 1)
-    return RunStatus(
-        run.symbol,
-        run.strategy,
-        mode,
-        str(run.storage.home),
-        run.status,
-        exchange=run.source.name,
-        state=run.state,
-        rules=run.rules,
-        saved=run.saved,
-        stopping=run.stopping,
-        pending_commands=pending_of_run(run),
-        stale=_is_stale(run),
-        price=latest[-1].price if latest else None,
-        started=run.start or None,
-        last_tick=latest[-1].wall if latest else None,
-        age_s=monotonic() - run.last_tick_s if run.status == "running" else None,
-        ticks=ticks,
-        lateness_s=tuple(late) if mode == "live" else (),
-        clock_ahead_ms=getattr(run.source, "clock_ahead_ms", None),
-        intake=None if run.feed is None else run.feed.intake,
-        error=error,
-        trace=_trace(run.error),
-        last_error=error,
-        last_event_seq=run.published_seq,
-        loop_restarts=run.loop_restarts,
-    )
-
-
-def pending_of_run(run: RunRecord) -> tuple[PendingCommand, ...]:
-    """Return the commands of a run of this process that have not acted yet."""
-    commands = run.pending_commands
-    return pending(commands, run.cursor, run.clock.now()) if commands else ()
-
-
-def pending(
-    commands: Iterable[Command], cursor: int, now: int | None
-) -> tuple[PendingCommand, ...]:
-    """Return commands with the close at which each acts; `now` is that of the run, ms UTC."""
-    acting = [(command, acts_at(command, cursor + MINUTE)) for command in commands]
-    return tuple(
-        PendingCommand(
-            command.request or "",
-            command.kind,
-            command.at,
-            at,
-            None if now is None else (at - now) / 1000,
-        )
-        for command, at in acting
-    )
 
 
 def with_last_error(
@@ -272,6 +248,15 @@ def holds(state: State | None) -> str:
     return f"{signal.position} {what} at {price(signal.entry)}"
 
 
+def not_running(status: RunStatus, kind: str) -> str:
+    """Say why a run takes no command, and how to go on if its position is not watched."""
+    words = f"{status.id} is {status.status}; only a running run takes {kind}"
+    held = status.state is not None and status.state.signal is not None
+    if status.status != "idle" or status.mode != "live" or not held:
+        return words
+    return f"{words}. It holds {status.holds}. {status.way_on}"
+
+
 def mode_of(root: Path) -> Mode:
     """Tell what a run is by the folder of its state."""
     return "rehearsal" if root.name == REHEARSAL else "live"
@@ -288,11 +273,16 @@ def status_of_document(body: Mapping[str, Any] | None, *, locked: bool) -> Statu
     return "done" if ended else "idle"
 
 
-def _is_stale(run: RunRecord) -> bool:
-    current = registry.known("strategy", run.strategy)
-    return current is not None and current.fingerprint != run.spec.fingerprint
+def moment(at: int, now: int | None = None) -> str:
+    """Write when something was, to the minute; of the day of `now` (default today) only the time.
 
-
-def _trace(error: BaseException | None) -> str:
-    found = error is not None and error.__traceback__
-    return "".join(traceback.format_exception(error)) if found else ""
+    Examples
+    --------
+    >>> moment(1_704_116_340_000, now=1_704_116_400_000)
+    '13:39 UTC'
+    >>> moment(1_704_116_340_000, now=1_704_216_400_000)
+    '2024-01-01 13:39 UTC'
+    """
+    at = at // MINUTE * MINUTE
+    today = (round(time() * 1000) if now is None else now) // DAY == at // DAY
+    return f"{iso(at)[-5:] if today else iso(at)} UTC"

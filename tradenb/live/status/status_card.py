@@ -1,8 +1,9 @@
-"""What a live run looks like in a notebook cell: a small fragment of HTML."""
+"""What a live run looks like in a notebook cell: a small fragment of HTML, as of one moment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import time
 from typing import TYPE_CHECKING, Final
 
 from tradenb.core.timeframe import iso
@@ -17,26 +18,51 @@ HINTS: Final = (".position", ".events()", ".ticks()", ".report()", ".stop()")
 HINTS_ELSEWHERE: Final = (".position", ".events()", ".stop()", ".flatten()", ".release()")
 
 
-def status_card(status: RunStatus, *, hints: Sequence[str] = HINTS) -> str:
-    """Render a live run for a notebook cell: inert whatever names and errors contain."""
+def status_card(status: RunStatus, *, hints: Sequence[str] = HINTS, now: int | None = None) -> str:
+    """Render a live run for a notebook cell: inert whatever names and errors contain.
+
+    It says of what moment it is (`now`, ms UTC; default this one): nothing on it moves.
+    """
+    made = round(time() * 1000) if now is None else now
     facts = [status.status_text, status.exchange]
     if status.cursor:
         facts.append(f"candles up to {iso(status.cursor)} UTC")
     if status.ticks is not None:
         facts.append(plural(status.ticks, "tick"))
-    troubles = [] if status.saved else ["The last state is not on disk yet."]
-    troubles += [words for words in (status.last_error, gaps_of(status)) if words]
-    items = "".join(f"<li>{escaped(words, 400)}</li>" for words in troubles)
-    alarm = f'<div class="tnb-warnings" role="alert"><ul>{items}</ul></div>' if items else ""
+    facts.append(f"as of {iso(made // 1000 * 1000)} UTC")
     name = f"{escaped(status.strategy, 60)} on {escaped(status.symbol, 60)}"
     return (
         f'<div class="tnb-summary" role="region" aria-label="Live run">'
         f"<style>{asset('summary.css')}</style>"
         f'<p class="tnb-head">{name}, {status.mode}</p>'
-        f'<p class="tnb-sub">{" · ".join(escaped(fact, 80) for fact in facts)}</p>'
-        f"<p>{escaped(_held(status), 200)}</p>{alarm}"
+        f'<p class="tnb-sub">{" · ".join(escaped(fact, 80) for fact in facts if fact)}</p>'
+        f"<p>{escaped(_held(status), 200)}</p>{_alarm(status)}"
         f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in hints)}</p></div>'
     )
+
+
+def _alarm(status: RunStatus) -> str:
+    """Return what the reader has to know: red where a position is at risk, else amber."""
+    troubles = [] if status.saved else ["The last state is not on disk yet."]
+    troubles += [
+        status.trouble or status.last_error,
+        status.old_code,
+        _starts(status),
+        status.note,
+        gaps_of(status),
+    ]
+    items = "".join(f"<li>{escaped(words, 500)}</li>" for words in troubles if words)
+    if not items:
+        return ""
+    red = " tnb-alarm" if status.trouble else ""
+    return f'<div class="tnb-warnings{red}" role="alert"><ul>{items}</ul></div>'
+
+
+def _starts(status: RunStatus) -> str:
+    """Say that what is shown is from before the start: nothing has been fed since."""
+    if not status.starting:
+        return ""
+    return "starting: its first candles are being fetched; what is shown is what is on disk"
 
 
 def _held(status: RunStatus) -> str:

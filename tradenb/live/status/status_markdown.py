@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import time
 from typing import TYPE_CHECKING, Final
 
 from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
 from tradenb.live.status.status_card import gaps_of
-from tradenb.view.formatting import escaped, number, percent, price
+from tradenb.view.formatting import escaped, milestone_words, number, percent, price
 
 if TYPE_CHECKING:
     from tradenb.live.status.run_status import RunStatus
@@ -38,7 +39,9 @@ def status_markdown(status: RunStatus, events: Sequence[Event], *, newest: int =
 
 
 def _facts(status: RunStatus) -> list[str]:
-    facts = [f"status: {status.status_text}"]
+    facts = [f"status: {status.status_text}, as of {iso(round(time()) * 1000)} UTC"]
+    facts += [f"needs you: {_cell(status.trouble)}"] if status.trouble else []
+    facts += [_cell(words) for words in (status.old_code, status.note) if words]
     facts += [f"state: {_cell(status.holds)}", f"exchange: {_cell(status.exchange)}"]
     if status.started and status.cursor:
         facts.append(f"candles: {iso(status.started)} to {iso(status.cursor)} UTC")
@@ -84,8 +87,10 @@ def _event(event: Event) -> list[str]:
 
 
 def _kind(event: Event) -> str:
-    level = "" if event.level is None else f" {event.level:+d} %"
-    return event.kind + level + (" (late)" if event.late else "")
+    late = " (late)" if event.late else ""
+    if event.level is not None:
+        return milestone_words(event.level) + late
+    return event.kind + late
 
 
 def _price(value: object) -> str:

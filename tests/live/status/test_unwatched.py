@@ -1,0 +1,151 @@
+"""An open position that no process follows: where it is seen, and how to go on with it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+import tradenb as tn
+from tests.live.fast import until
+from tests.live.processes import bot
+from tradenb.cli import main
+from tradenb.engine.specs.registry import registry
+from tradenb.live.live_run import record_of
+from tradenb.live.resume_run import resumable, resume
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.launch import Launch, launch_of, note_launch
+from tradenb.store.paths import Key, find_home
+
+KEY = Key("opens", "BTCUSDT")
+
+
+def opens(ctx):
+    return tn.long(take_profit=150.0, stop_loss=85.0, minutes=1_000)
+
+
+@pytest.fixture
+def position(quick):
+    """A run that was released with an open position."""
+    run = quick.start(tn.strategy("opens", every="1m")(opens))
+    until(lambda: record_of(run).committed and run.position, "a position on disk")
+    run.release()
+    assert run.wait(20)
+    return run
+
+
+def elsewhere(monkeypatch):
+    """Forget what this process knows, as another one would."""
+    monkeypatch.setattr(registry, "_named", {})
+    monkeypatch.setattr("tradenb.live.resume_run.active_runs", list)
+
+
+@pytest.mark.realtime
+def test_fault_95_an_open_position_that_nobody_follows_is_said_everywhere(position, capsys):
+    assert main(["status"]) == 1
+    said = capsys.readouterr().out
+    assert "unwatched long" in said
+    assert "BTCUSDT:opens: long since" in said
+    assert main(["status", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["runs"][0]["label"] == "unwatched long"
+    assert main(["doctor"]) == 1
+    assert "! unwatched long: BTCUSDT:opens: long since" in capsys.readouterr().out
+    assert main(["stop", "opens"]) == 1
+    said = capsys.readouterr().out
+    assert "only a running run takes stop. It holds long since" in said
+    assert "Go on with it: " in said
+    assert tn.live.list().label[0] == "unwatched long"
+    (handle,) = tn.live.attach(ended=True)
+    for shown in (position, handle):
+        assert "unwatched long" in repr(shown)
+        assert "tnb-alarm" in shown._repr_html_()
+        with pytest.raises(tn.StateError, match="Go on with it"):
+            shown.stop()
+    assert "needs you: long since" in position.report()
+
+
+@pytest.mark.realtime
+def test_fault_95_this_kernel_goes_on_with_what_it_released(position, quick, monkeypatch):
+    monkeypatch.setattr("tradenb.live.resume_run.run_registry", quick.run_registry)
+    home = find_home()
+    assert resumable(home, KEY)
+    assert resume(home, KEY) == "goes on in this kernel"
+    (run,) = quick.run_registry.runs()
+    assert run.status == "running"
+    assert run.position.id == position.position.id
+    with pytest.raises(tn.StateError, match="a process runs it already"):
+        resume(home, KEY)
+
+
+@pytest.mark.realtime
+def test_a_kernel_that_was_restarted_goes_on_by_the_names_and_the_rules_of_before(
+    position, quick, monkeypatch
+):
+    started = {}
+    monkeypatch.setattr("tradenb.live.resume_run.active_runs", list)
+    monkeypatch.setattr(
+        "tradenb.live.resume_run.run_registry.start", lambda symbol, **more: started.update(more)
+    )
+    assert resume(find_home(), KEY) == "goes on in this kernel"
+    assert started["exchange"] is quick.exchange
+    assert started["rules"] == record_of(position).rules
+
+
+@pytest.mark.realtime
+def test_where_nothing_is_known_it_says_what_would_go_on(position, monkeypatch, capsys):
+    elsewhere(monkeypatch)
+    assert not resumable(find_home(), KEY)
+    assert main(["resume", "opens"]) == 1
+    said = capsys.readouterr().err
+    assert "it is not known what starts BTCUSDT:opens" in said
+    assert "run the cell or the bot file that starts it" in said
+    assert main(["resume", "nothing"]) == 2
+
+
+@pytest.mark.realtime
+def test_fault_95_the_bot_file_that_ran_it_last_is_started_again_and_named(
+    position, tmp_path, capsys, monkeypatch
+):
+    elsewhere(monkeypatch)
+    name = bot(tmp_path / "bot.py", BOT)
+    monkeypatch.setenv("PYTHONPATH", sys.path[0])
+    command = ("-m", "tradenb", "run", name, "--home", str(find_home().root))
+    launch = Launch(file=name, command=command, folder=str(tmp_path), at=0)
+    assert note_launch(DiskFilesystem(durable=False), find_home(), KEY, launch)
+    assert main(["stop", "opens"]) == 1
+    assert f"tradenb resume BTCUSDT:opens (starts {name})" in capsys.readouterr().out
+    assert main(["resume", "opens"]) == 0
+    assert f"which runs {name}" in capsys.readouterr().out
+    (handle,) = tn.live.attach()
+    assert handle.position.id == position.position.id
+    handle.release()
+    assert handle.wait(20)
+
+
+BOT = """
+import time
+import tradenb as tn
+from tests.live.fast import rows
+
+@tn.exchange("wall")
+def wall(symbol, since, limit):
+    return rows(since, limit, time.time_ns() // 1_000_000)
+
+@tn.strategy("opens", every="1m", history="1h")
+def opens(ctx):
+    return tn.long(take_profit=150.0, stop_loss=85.0, minutes=1_000)
+
+rules = tn.Rules(tick_ms=100, settle_seconds=0, late_entry_seconds=3_000)
+tn.live.background("BTCUSDT", strategy=opens, exchange=wall, rules=rules)
+"""
+
+
+def test_a_file_that_is_gone_or_no_note_is_not_started(tmp_path):
+    home, disk = find_home(), DiskFilesystem(durable=False)
+    assert launch_of(disk, home, KEY) is None
+    launch = Launch(file=str(tmp_path / "gone.py"), command=("x",), folder="/", at=0)
+    assert note_launch(disk, home, KEY, launch)
+    assert launch_of(disk, home, KEY) is None
+    (home.root / "scripts/opens/BTCUSDT.json").write_text("[1]")
+    assert launch_of(disk, home, KEY) is None

@@ -1,0 +1,99 @@
+"""Going on with a run that no process runs: in this kernel, or by the file that ran it last."""
+
+from __future__ import annotations
+
+from tradenb.core.rules import Rules
+from tradenb.engine.ports import LiveSource
+from tradenb.engine.specs.registry import registry
+from tradenb.errors import StateError
+from tradenb.exchanges.ccxt.ccxt_client import ccxt_names
+from tradenb.live.attached_run import AttachedRun
+from tradenb.live.loop.active_runs import active_runs
+from tradenb.live.loop.record import RunRecord
+from tradenb.live.own_process import start_and_wait
+from tradenb.live.run_registry import live_source, run_registry
+from tradenb.live.status.run_files import RunFiles
+from tradenb.live.status.run_status import THIS_KERNEL, mode_of
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.journal.append_only import Recording
+from tradenb.store.launch import launch_of
+from tradenb.store.paths import Home, Key
+
+
+def resume(home: Home, key: Key) -> str:
+    """Go on with a run and its position; return in words what runs it now.
+
+    Raises
+    ------
+    StateError
+        When a process runs it already, or nothing is known that could start it.
+    """
+    if mode_of(home.root) == "rehearsal":
+        raise StateError(f"{key.id} is a rehearsal; tn.live.rehearse(...) goes on with it")
+    run = AttachedRun(home, key)
+    if run.status != "idle":
+        what = "a process runs it already" if run.status == "running" else "it has ended"
+        raise StateError(f"{key.id} is {run.status}: {what}; only an idle run is resumed")
+    record = record_here(home, key)
+    if record is not None or is_known_here(home, key):
+        _resume_here(home, key, record)
+        return f"goes on in {THIS_KERNEL}"
+    launch = launch_of(DiskFilesystem(durable=False), home, key)
+    if launch is None:
+        raise StateError(f"it is not known what starts {key.id}. {_way_on(home, key)}")
+    pid = start_and_wait(home, run, launch)
+    return f"goes on in process {pid}, which runs {launch.file}"
+
+
+def resumable(home: Home, key: Key) -> bool:
+    """Tell whether `resume` knows what to start."""
+    if mode_of(home.root) == "rehearsal":
+        return False
+    if record_here(home, key) is not None or is_known_here(home, key):
+        return True
+    return launch_of(DiskFilesystem(durable=False), home, key) is not None
+
+
+def record_here(home: Home, key: Key) -> RunRecord | None:
+    """Return the run of this process that was released, with its exchange and rules."""
+    same = [
+        run
+        for run in active_runs()
+        if (run.strategy, run.symbol) == key and run.storage.home == home.root
+    ]
+    return max(same, key=lambda run: run.code_at, default=None)
+
+
+def is_known_here(home: Home, key: Key) -> bool:
+    """Tell whether this process knows its strategy and can reach its exchange by name."""
+    if registry.known("strategy", key.strategy) is None:
+        return False
+    name = RunFiles(home, key).status().exchange
+    registered = registry.known("exchange", name)
+    return name in ccxt_names() if registered is None else isinstance(registered, LiveSource)
+
+
+def _resume_here(home: Home, key: Key, record: RunRecord | None) -> None:
+    strategy = registry.known("strategy", key.strategy)
+    if record is not None:
+        exchange, rules = record.source, record.rules
+        strategy = strategy or record.spec
+    else:
+        exchange = live_source(RunFiles(home, key).status().exchange)
+        rules = _rules_of(home, key)
+    run_registry.start(
+        key.symbol, strategy=strategy, exchange=exchange, rules=rules, home=home.root
+    )
+
+
+def _rules_of(home: Home, key: Key) -> Rules:
+    """Return the rules that it ran with last, from its recording."""
+    recording = Recording(DiskFilesystem(durable=False), home.recording(key))
+    rules = [
+        line["rules"] for line in recording.read() if isinstance(line, dict) and "begun" in line
+    ]
+    return Rules.model_validate(rules[-1]) if rules else Rules()
+
+
+def _way_on(home: Home, key: Key) -> str:
+    return RunFiles(home, key).status().way_on

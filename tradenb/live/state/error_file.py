@@ -1,0 +1,79 @@
+"""What is wrong with a run now, where other processes can read it: one small file a run.
+
+It is written by a tick that ends in an error, and by the first one after it that does not; a tick
+without an error writes nothing. Nothing in a run depends on it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tradenb.errors import StateError
+from tradenb.store.filesystem import Filesystem, replace_whole
+
+_LIMIT: Final = 1 << 16
+_LONGEST: Final = 2_000
+
+
+class NotedError(BaseModel):
+    """What a run ran into.
+
+    Attributes
+    ----------
+    error : str
+        In words; empty once it is over.
+    since, last : int
+        When it came first and last, wall-clock ms UTC; `last` of one that is over is its end.
+    times : int
+        In how many ticks, one after the other.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    error: str
+    since: int
+    last: int
+    times: int
+
+
+class ErrorFile:
+    """Writes the error of one run."""
+
+    def __init__(self, filesystem: Filesystem, path: Path) -> None:
+        self._filesystem = filesystem
+        self._path = path
+        self._noted: NotedError | None = None
+
+    def wants(self, error: BaseException | None) -> bool:
+        """Tell whether there is something to write: an error, or the end of one."""
+        return error is not None or (self._noted is not None and self._noted.error != "")
+
+    def note(self, error: BaseException | None, now: int) -> None:
+        """Write an error, or that it is over; a disk that refuses changes nothing."""
+        words = "" if error is None else words_of(error)[:_LONGEST]
+        before = self._noted
+        if before is not None and before.error == words:
+            noted = before.model_copy(update={"last": now, "times": before.times + 1})
+        else:
+            noted = NotedError(error=words, since=now, last=now, times=1)
+        self._noted = noted
+        try:
+            replace_whole(self._filesystem, self._path, noted.model_dump_json().encode() + b"\n")
+        except (OSError, StateError):
+            return
+
+
+def noted_error(filesystem: Filesystem, path: Path) -> NotedError | None:
+    """Return what a run noted last, or None."""
+    try:
+        return NotedError.model_validate_json(filesystem.read(path, limit=_LIMIT))
+    except (OSError, ValidationError):
+        return None
+
+
+def words_of(error: BaseException) -> str:
+    """Say what went wrong; an error without words says what it is."""
+    return str(error) or repr(error)

@@ -1,0 +1,75 @@
+"""How a run of this process is; reads memory only. `RunFiles.status` does the same from files."""
+
+from __future__ import annotations
+
+import traceback
+from itertools import islice
+from typing import Final
+
+from tradenb.engine.specs.registry import registry
+from tradenb.live.loop.record import RunRecord
+from tradenb.live.state.error_file import words_of
+from tradenb.live.status.pending_commands import PendingCommand, pending
+from tradenb.live.status.run_status import THIS_KERNEL, RunStatus, mode_of
+
+LATEST_TICKS: Final = 60
+
+
+def status_of_run(run: RunRecord) -> RunStatus:
+    """Return how a run of this process is; reads memory only."""
+    mode = mode_of(run.storage.home)
+    ticks = len(run.last_ticks)
+    latest = list(islice(run.last_ticks, max(0, ticks - LATEST_TICKS), None))
+    error = "" if run.error is None else words_of(run.error)
+    late = ((tick.wall - tick.at) / 1000 for tick in latest if tick.candles == 1)
+    return RunStatus(
+        run.symbol,
+        run.strategy,
+        mode,
+        str(run.storage.home),
+        run.status,
+        exchange=run.source.name,
+        state=run.state,
+        rules=run.rules,
+        saved=run.saved,
+        stopping=run.stopping,
+        pending_commands=pending_of_run(run),
+        starting=run.starting,
+        stale=_is_stale(run),
+        code_at=run.code_at if mode == "live" else None,
+        note=run.note,
+        resume=THIS_KERNEL if run.status == "idle" and mode == "live" else "",
+        price=latest[-1].price if latest else _price_on_disk(run),
+        started=run.start or None,
+        last_tick=latest[-1].wall if latest else None,
+        age_s=run.clock.monotonic() - run.last_tick_s if run.status == "running" else None,
+        ticks=ticks,
+        lateness_s=tuple(late) if mode == "live" else (),
+        clock_ahead_ms=getattr(run.source, "clock_ahead_ms", None),
+        intake=None if run.feed is None else run.feed.intake,
+        error=error,
+        trace=_trace(run.error),
+        last_error=error,
+        last_event_seq=run.published_seq,
+        loop_restarts=run.loop_restarts,
+    )
+
+
+def pending_of_run(run: RunRecord) -> tuple[PendingCommand, ...]:
+    """Return the commands of a run of this process that have not acted yet."""
+    commands = run.pending_commands
+    return pending(commands, run.cursor, run.clock.now()) if commands else ()
+
+
+def _price_on_disk(run: RunRecord) -> float | None:
+    return None if run.state is None or run.checkpoint is None else run.checkpoint.price
+
+
+def _is_stale(run: RunRecord) -> bool:
+    current = registry.known("strategy", run.strategy)
+    return current is not None and current.fingerprint != run.spec.fingerprint
+
+
+def _trace(error: BaseException | None) -> str:
+    found = error is not None and error.__traceback__
+    return "".join(traceback.format_exception(error)) if found else ""

@@ -1,0 +1,77 @@
+"""How a run was started outside a notebook: its file, so that `tradenb resume` can start it again.
+
+One small file a run, `{home}/scripts/{strategy}/{symbol}.json`, written by `tradenb run`, by
+exported scripts and by `tn.live.background(..., process=True)`. Nothing in a run depends on it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tradenb.errors import StateError
+from tradenb.store.filesystem import Filesystem, make_folders, replace_whole
+from tradenb.store.paths import Home, Key, encoded
+
+# In the environment of a process whose starter notes how it was started.
+LAUNCHED: Final = "TRADENB_LAUNCHED"
+_LIMIT: Final = 1 << 16
+
+
+class Launch(BaseModel):
+    """What started a run.
+
+    Attributes
+    ----------
+    file : str
+        The bot file or exported script, absolute.
+    command : tuple of str
+        What follows the interpreter.
+    folder : str
+        Working folder.
+    at : int
+        When, ms UTC.
+    once : bool
+        One tick each time, started again and again by cron.
+    code : str
+        Fingerprint of the strategy, where it is known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    file: str
+    command: tuple[str, ...]
+    folder: str
+    at: int
+    once: bool = False
+    code: str = ""
+
+
+def launch_path(home: Home, key: Key) -> Path:
+    """Return where it is noted; script, log and process id have the same name."""
+    folder = home.root / "scripts" / encoded(key.strategy, "strategy")
+    return folder / f"{encoded(key.symbol, 'symbol')}.json"
+
+
+def note_launch(filesystem: Filesystem, home: Home, key: Key, launch: Launch) -> bool:
+    """Note what started a run; tell whether that could be written: the run goes on without."""
+    path = launch_path(home, key)
+    try:
+        make_folders(filesystem, path.parent)
+        replace_whole(filesystem, path, launch.model_dump_json().encode() + b"\n")
+    except (OSError, StateError):
+        return False
+    return True
+
+
+def launch_of(filesystem: Filesystem, home: Home, key: Key) -> Launch | None:
+    """Return what started a run last, if it is known and its file is still there."""
+    try:
+        found: Any = json.loads(filesystem.read(launch_path(home, key), limit=_LIMIT))
+        launch = Launch.model_validate(found)
+    except (OSError, ValueError, ValidationError):
+        return None
+    return launch if Path(launch.file).is_file() else None
