@@ -62,8 +62,8 @@ def dashboards():
     """Make dashboards that are closed afterwards."""
     made = []
 
-    def make(*args):
-        made.append(tn.dashboard(*args))
+    def make(*args, **keys):
+        made.append(tn.dashboard(*args, **keys))
         return made[-1]
 
     yield make

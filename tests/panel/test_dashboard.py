@@ -25,6 +25,7 @@ from tradenb.live.loop import active_runs
 from tradenb.panel.button_requests import marker_of
 from tradenb.panel.refresh_thread import refresh_thread
 from tradenb.panel.watch_runs import location_of
+from tradenb.store.control import prepare
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.append_only import Journal
 from tradenb.store.paths import Key, find_home
@@ -309,11 +310,30 @@ def test_a_dashboard_is_a_picture_where_no_widgets_are(rehearse, dashboards):
     assert len(page) < 60_000
 
 
-def test_the_marker_of_a_home_is_written_once():
-    home = find_home()
-    assert (
-        marker_of(home) == marker_of(home) == (home.data / "control" / "HOME").read_text().strip()
-    )
+def test_the_marker_of_a_home_is_written_once_and_by_a_run_alone():
+    home, disk = find_home(), DiskFilesystem()
+    assert marker_of(home) == ""
+    assert not home.root.exists()
+    prepare(disk, home, Key("swing", "BTCUSDT"))
+    first = marker_of(home)
+    prepare(disk, home, Key("swing", "ETHUSDT"))
+    assert first == marker_of(home) == (home.data / "control" / "HOME").read_text().strip()
+
+
+@pytest.mark.realtime
+def test_a_dashboard_makes_nothing_in_a_home(rehearse, dashboards):
+    run = running(rehearse)
+    run.release()
+    assert run.wait(60)
+    root = find_home().root
+    before = sorted(root.rglob("*"))
+    shown = dashboards()
+    shown.refresh()
+    assert tn.live.list() is not None
+    assert sorted(root.rglob("*")) == before
+    empty = root.with_name("nothing")
+    dashboards(home=empty).refresh()
+    assert not empty.exists()
 
 
 @pytest.mark.realtime

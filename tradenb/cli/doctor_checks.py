@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from tradenb.cli.machine_checks import Check, Verdict, event_loops, kernel_culling, versions
@@ -15,6 +17,7 @@ from tradenb.core.timeframe import iso
 from tradenb.store.control import kill_switch
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.home_check import GOOD, check_home
+from tradenb.store.ownership import foreign_paths, name_of, owner_of
 from tradenb.store.paths import Home, Key
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ _LITTLE: Final = 500_000_000
 _TOO_LITTLE: Final = 50_000_000
 _OLDEST_NOW: Final = 1_735_689_600_000  # 2025: an earlier clock was never set
 _SKEW_MS: Final = 60_000
+_MOST_NAMED: Final = 20
 
 
 def check_all(home: Home, exchange: str | None = None) -> list[Check]:
@@ -33,6 +37,7 @@ def check_all(home: Home, exchange: str | None = None) -> list[Check]:
     return [
         *versions(),
         *_folder(home),
+        *_owners(home),
         *_clock(runs),
         *_exchanges(runs, home, exchange),
         *_kill(disk, home),
@@ -63,6 +68,20 @@ def _folder(home: Home) -> Iterator[Check]:
     free = shutil.disk_usage(there).free
     verdict: Verdict = "well" if free >= _LITTLE else "note" if free >= _TOO_LITTLE else "wrong"
     yield Check("free space", verdict, f"{free / 1e6:,.0f} MB")
+
+
+def _owners(home: Home) -> Iterator[Check]:
+    """Name what belongs to another user than the home: its runs may not be able to read it."""
+    foreign = [*islice(foreign_paths(home), _MOST_NAMED + 1)]
+    for path, user in foreign[:_MOST_NAMED]:
+        yield Check("owner", "wrong", f"{path} belongs to {user}; {_cure(home)}")
+    if len(foreign) > _MOST_NAMED:
+        yield Check("owner", "wrong", "and more than these belong to other users")
+
+
+def _cure(home: Home) -> str:
+    owner = name_of(owner_of(home.root) or 0)
+    return f"give it back: sudo chown -R {owner} {shlex.quote(str(home.root))}"
 
 
 def _runs(disk: DiskFilesystem, home: Home) -> list[RunStatus]:

@@ -21,6 +21,7 @@ from tradenb.store.control import RequestKind, send
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.append_only import Recording
+from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home, Key, find_home
 
 if TYPE_CHECKING:
@@ -189,6 +190,7 @@ class AttachedRun(ReportMethods):
             return  # twice is once
         if self.status != "running":
             raise StateError(not_running(self._files.status(), kind))
+        refuse_foreign(self._files.home)
         id, cancel_id = label_of(id, "id"), label_of(cancel_id, "cancel_id")
         now = time.time_ns() // 1_000_000
         home, key = self._files.home, self._files.key

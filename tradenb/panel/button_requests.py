@@ -10,20 +10,19 @@ import re
 from collections.abc import Mapping
 from time import time_ns
 from typing import Any, Final, TypeGuard, get_args
-from uuid import uuid4
 
 from tradenb.errors import StateError, StateWriteError, UsageError
 from tradenb.live.live_run import handle_of
 from tradenb.live.status.run_files import is_locked
 from tradenb.panel.watch_runs import Location, Watch
-from tradenb.store.control import RequestKind, send
+from tradenb.store.control import MARKER, RequestKind, send
 from tradenb.store.document.read import read_document
-from tradenb.store.filesystem import DiskFilesystem, make_folders, replace_whole
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home
 
 _KINDS: Final = get_args(RequestKind)
 _ID: Final = re.compile(r"[0-9a-f]{12}")
-_MARKER: Final = "HOME"
 _LONGEST: Final = 64
 
 
@@ -41,6 +40,8 @@ def accept(watch: Watch, locations: Mapping[str, Location], message: Mapping[str
     wall = min(int(message.get("wall") or 0), time_ns() // 1_000_000)
     if _is_known(disk, location, id):
         return "server"
+    if run is None:
+        refuse_foreign(location.home)
     if not (
         is_locked(disk, location.home.lock(location.key))
         if run is None
@@ -64,22 +65,16 @@ def is_kind(kind: str) -> TypeGuard[RequestKind]:
     return kind in _KINDS
 
 
-def prepare(location: Location) -> None:
-    """Make the folder for requests to a run: the Jupyter server makes none."""
-    make_folders(DiskFilesystem(), location.home.control(location.key))
-
-
 def marker_of(home: Home) -> str:
-    """Return the text of a file under a home, by which the view finds the home on the server."""
-    disk = DiskFilesystem()
-    path = home.data / "control" / _MARKER
+    """Return the text of a file under a home, by which the view finds the home on the server.
+
+    The first run that starts there makes it; before that, and where it cannot be read, it is empty.
+    """
     try:
-        return disk.read(path, limit=_LONGEST).decode("ascii", "relocation").strip()
-    except FileNotFoundError:
-        made = uuid4().hex
-        make_folders(disk, path.parent)
-        replace_whole(disk, path, f"{made}\n".encode())
-        return made
+        found = DiskFilesystem().read(home.data / "control" / MARKER, limit=_LONGEST)
+    except OSError:
+        return ""
+    return found.decode("ascii", "replace").strip()
 
 
 def _is_known(disk: DiskFilesystem, location: Location, id: str) -> bool:

@@ -6,7 +6,6 @@ Requests come as messages too, and as files that the view leaves through the ser
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import threading
@@ -19,8 +18,8 @@ import anywidget
 import traitlets
 
 from tradenb.call_errors import explained
-from tradenb.errors import StateError, TradenbError
-from tradenb.panel.button_requests import accept, marker_of, prepare
+from tradenb.errors import TradenbError
+from tradenb.panel.button_requests import accept, marker_of
 from tradenb.panel.dashboard_model import DashboardModel
 from tradenb.panel.offline_file import OfflineFile
 from tradenb.panel.refresh_thread import KernelProbe, RefreshPace, refresh_thread
@@ -156,7 +155,7 @@ class Dashboard(anywidget.AnyWidget):
 
     def _show(self) -> int:
         model = self.model
-        self._prepare()
+        self._find_homes()
         size = 0
         for name in _VALUES:
             value = getattr(model, name)
@@ -165,22 +164,17 @@ class Dashboard(anywidget.AnyWidget):
                 setattr(self, name, value)
         return size
 
-    def _prepare(self) -> None:
-        """Make the folders for requests to running runs, and say how their homes are found.
-
-        A view can leave a request only in an existing folder: the Jupyter server makes none.
-        """
+    def _find_homes(self) -> None:
+        """Say how a view finds the homes of running runs on its server."""
         locations = self.model.locations()
         homes = dict(self.homes)
         for row in self.model.rows:
             location = locations[row["key"]]
             root = str(location.home.root)
-            if row["control"] is None:
+            if row["control"] is None or root in homes:
                 continue
-            with contextlib.suppress(OSError, StateError):
-                prepare(location)
-                if root not in homes:
-                    homes[root] = {"id": marker_of(location.home), "beside": _beside(root)}
+            if marker := marker_of(location.home):
+                homes[root] = {"id": marker, "beside": _beside(root)}
         if homes != self.homes:
             self.homes = homes
 

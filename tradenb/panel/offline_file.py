@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import time
 from pathlib import Path
 from typing import Any, Final
 
 from tradenb.errors import StateError
 from tradenb.store.filesystem import DiskFilesystem, forget, replace_whole
+from tradenb.store.ownership import owner_of
 from tradenb.store.paths import Home
 
 log = logging.getLogger("tradenb")
@@ -32,9 +34,13 @@ class OfflineFile:
         self._disk = DiskFilesystem(durable=False)
         self.written: dict[str, Any] | None = None
         self._at = float("-inf")
+        # Who looks at the home of another user leaves nothing in it.
+        self._is_ours = owner_of(home.root) in (None, os.geteuid())
 
     def write(self, shown: dict[str, Any], now: float) -> None:
         """Replace the file when something has changed, or to say that nothing has."""
+        if not self._is_ours:
+            return
         pace = PACE_S if shown != self.written else BEAT_S
         if now - self._at < pace * 0.99:
             return

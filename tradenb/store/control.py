@@ -20,7 +20,13 @@ from tradenb.errors import StateWriteError, UsageError, unknown
 from tradenb.store.aside import move_aside
 from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.document.schema import Moment, Plain
-from tradenb.store.filesystem import Filesystem, forget, make_folders, write_copy
+from tradenb.store.filesystem import (
+    Filesystem,
+    forget,
+    make_folders,
+    replace_whole,
+    write_copy,
+)
 from tradenb.store.paths import Home, Key
 
 RequestKind = Literal[
@@ -29,6 +35,7 @@ RequestKind = Literal[
 KillKind = Literal["halt", "flatten"]
 KINDS: Final = get_args(RequestKind)
 DECISIONS: Final = frozenset({"keep_ours", "take_theirs"})
+MARKER: Final = "HOME"
 _LIMIT: Final = 1 << 16
 _AT_A_TIME: Final = 1_000
 _WALL_DIGITS: Final = 15
@@ -87,6 +94,17 @@ class Received(NamedTuple):
     waiting: tuple[Waiting, ...] = ()
     refused: tuple[tuple[Path, str], ...] = ()
     unreadable: tuple[tuple[Path, str], ...] = ()
+
+    @property
+    def names(self) -> set[str]:
+        """The names of the files that are still there."""
+        waiting, unreadable = self.waiting, self.unreadable
+        return {item.path.name for item in waiting} | {path.name for path, _ in unreadable}
+
+    @property
+    def unreadable_words(self) -> str:
+        """What cannot be read, and why."""
+        return "; ".join(f"{path} ({words})" for path, words in self.unreadable)
 
 
 def send(
@@ -196,6 +214,19 @@ def peek(filesystem: Filesystem, folder: Path, key: Key) -> list[Request]:
     return [item.request for item in sorted(found, key=_given)]
 
 
+def prepare(filesystem: Filesystem, home: Home, key: Key) -> None:
+    """Make the folder of the requests to a run, and the file by which a page finds its home.
+
+    The run itself makes them when it starts, for the Jupyter server makes no folder, and who only
+    looks at a run makes nothing.
+    """
+    folder, marker = home.control(key), home.data / "control" / MARKER
+    if not filesystem.exists(folder):
+        make_folders(filesystem, folder)
+    if not filesystem.exists(marker):
+        replace_whole(filesystem, marker, f"{uuid4().hex}\n".encode())
+
+
 def requests_in(filesystem: Filesystem, folder: Path) -> list[str]:
     """Return the names of the requests to a run; what else is in their folder does not count.
 
@@ -207,7 +238,7 @@ def requests_in(filesystem: Filesystem, folder: Path) -> list[str]:
         When the folder cannot be read.
     """
     try:
-        return [name for name in filesystem.names(folder) if _is_request(name)]
+        return [name for name in filesystem.names(folder) if is_request(name)]
     except FileNotFoundError:
         return []
 
@@ -245,7 +276,8 @@ def _path(home: Home, request: Request) -> Path:
     return folder / f"{request.wall:0{_WALL_DIGITS}d}-{request.id}.json"
 
 
-def _is_request(name: str) -> bool:
+def is_request(name: str) -> bool:
+    """Tell whether a file in the folder of a run's requests is one, by its name."""
     return name.endswith(".json") and not name.startswith(".")
 
 

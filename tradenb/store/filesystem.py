@@ -1,8 +1,7 @@
-"""The disk as a port, the real disk behind it, and what takes several steps of either.
+"""The real disk behind the port of `disk_port.py`, and what takes several steps of either.
 
-Each operation of the port is one step that can fail or be the last one before a crash, so that a
-fake (`tradenb.testing.world.fake_disk.FakeDisk`) can stop a commit at every one of them. Errors are
-plain `OSError`s; the callers say what they mean.
+What root makes in a folder of another user belongs to that user: the run whose home it is must be
+able to read it.
 """
 
 from __future__ import annotations
@@ -13,83 +12,23 @@ import fcntl
 import os
 import stat
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
+
+from tradenb.store.disk_port import Filesystem as Filesystem  # noqa: PLC0414 - exported
 
 # macOS: fsync hands the data to the drive, which may keep it in its cache.
 _FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
 _NOT_SUPPORTED: Final = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY}
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_WRITE: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+_LOCK: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+_NEW: Final = os.O_CREAT | os.O_EXCL
 _PIECE: Final = 1 << 20
 # We have made no name in a folder that we may not open or write.
 _NOT_OURS: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_LINKS: Final = {
     *(errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 }
-
-
-class Filesystem(Protocol):
-    """What the store asks of a disk.
-
-    Handles are ints that only the filesystem understands. Every operation raises `OSError`.
-    """
-
-    def create(self, path: Path) -> int:
-        """Make a file that was not there, for writing, mode 0600; return its handle."""
-
-    def append(self, path: Path) -> int:
-        """Open a file for writing at its end, made where it is missing; return its handle."""
-
-    def write(self, handle: int, data: bytes) -> None:
-        """Write all of the data."""
-
-    def sync(self, handle: int) -> None:
-        """Make what was written survive a power loss; never to be repeated on a failed handle."""
-
-    def close(self, handle: int) -> None:
-        """Give the handle back; a lock that other processes share through it stays."""
-
-    def read(self, path: Path, *, limit: int, start: int = 0) -> bytes:
-        """Return at most `limit` bytes of a regular file from the offset `start`."""
-
-    def truncate(self, path: Path, size: int) -> None:
-        """Cut a file off at a size."""
-
-    def size(self, path: Path) -> int:
-        """Return the size of a file, bytes."""
-
-    def exists(self, path: Path) -> bool:
-        """Tell whether anything has this name."""
-
-    def is_file(self, path: Path) -> bool:
-        """Tell whether the name leads to a regular file, directly or by links."""
-
-    def names(self, folder: Path) -> list[str]:
-        """Return the names in a folder, sorted."""
-
-    def link(self, path: Path, target: Path) -> None:
-        """Give a file a second name, which must be free."""
-
-    def replace(self, path: Path, target: Path) -> None:
-        """Rename a file in one step; what had the name before is gone."""
-
-    def unlink(self, path: Path) -> None:
-        """Remove a name."""
-
-    def make_folder(self, path: Path) -> None:
-        """Make one folder, mode 0700."""
-
-    def sync_folder(self, path: Path) -> None:
-        """Make the names in a folder survive a power loss."""
-
-    def lock(self, path: Path) -> int:
-        """Open a file, made where it is missing, and lock it; BlockingIOError if another has it."""
-
-    def unlock(self, handle: int) -> None:
-        """Free the lock for everybody and give the handle back."""
-
-    def same(self, handle: int, path: Path) -> bool:
-        """Tell whether the name still leads to the file of the handle."""
 
 
 class DiskFilesystem:
@@ -107,11 +46,11 @@ class DiskFilesystem:
 
     def create(self, path: Path) -> int:
         """Make a file that was not there."""
-        return _private(os.open(path, _NEW | os.O_EXCL, 0o600))
+        return _made(path, _WRITE)
 
     def append(self, path: Path) -> int:
         """Open a file for writing at its end."""
-        return _private(os.open(path, _NEW | os.O_APPEND, 0o600))
+        return _opened(path, _WRITE | os.O_APPEND)
 
     def write(self, handle: int, data: bytes) -> None:
         """Write all of the data, however little the system takes at a time."""
@@ -200,6 +139,7 @@ class DiskFilesystem:
         """Make one folder, mode 0700 whatever the umask."""
         path.mkdir(mode=0o700)
         path.chmod(0o700)
+        _give_to_owner(path, path.parent)
 
     def sync_folder(self, path: Path) -> None:
         """Wait until the names in a folder are on the drive."""
@@ -217,8 +157,7 @@ class DiskFilesystem:
 
     def lock(self, path: Path) -> int:
         """Open and lock a file; the system frees the lock when its holder dies, however it dies."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        handle = _private(os.open(path, flags, 0o600))
+        handle = _opened(path, _LOCK)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BaseException:
@@ -239,6 +178,33 @@ class DiskFilesystem:
             return os.path.samestat(os.fstat(handle), path.stat())
         except (FileNotFoundError, NotADirectoryError):
             return False
+
+
+def _opened(path: Path, flags: int) -> int:
+    """Open a file, made where it is missing."""
+    try:
+        return _private(os.open(path, flags))
+    except FileNotFoundError:
+        try:
+            return _made(path, flags)
+        except FileExistsError:  # another process was faster
+            return _private(os.open(path, flags))
+
+
+def _made(path: Path, flags: int) -> int:
+    handle = os.open(path, flags | _NEW, 0o600)
+    _give_to_owner(handle, path.parent)
+    return _private(handle)
+
+
+def _give_to_owner(made: int | Path, folder: Path) -> None:
+    """Let what root has just made belong to the owner of its folder, where the system allows it."""
+    if os.geteuid() != 0:
+        return
+    with contextlib.suppress(OSError):
+        owner = folder.stat()
+        if owner.st_uid != 0:
+            os.chown(made, owner.st_uid, owner.st_gid, follow_symlinks=isinstance(made, int))
 
 
 def _private(handle: int) -> int:

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from tradenb.errors import StateError, StateVersionError
 from tradenb.store.codec import Generation
-from tradenb.store.control import kill_switch
+from tradenb.store.control import is_request, kill_switch
 from tradenb.store.document.migrations import MIGRATIONS
 from tradenb.store.document.read import read_one
 from tradenb.store.filesystem import Filesystem
@@ -96,8 +96,10 @@ def _check(filesystem: Filesystem, home: Home, path: Path) -> tuple[Finding, Gen
         return _check_other(filesystem, home, path, kind), None
     except StateVersionError as error:
         return Finding(path, "newer", str(error)), None
-    except (OSError, StateError) as error:
+    except StateError as error:
         return Finding(path, "unreadable", str(error)), None
+    except OSError as error:
+        return Finding(path, "unreadable", f"{error.strerror or error}"), None
 
 
 def _check_state(filesystem: Filesystem, path: Path) -> tuple[Finding, Generation | None]:
@@ -122,6 +124,8 @@ def _check_state(filesystem: Filesystem, path: Path) -> tuple[Finding, Generatio
 
 def _check_other(filesystem: Filesystem, home: Home, path: Path, kind: str) -> Finding:
     size = filesystem.size(path)
+    if kind != "control" or is_request(path.name):
+        filesystem.read(path, limit=1)  # a folder, or what belongs to another user, is unreadable
     if path == home.kill:
         return Finding(path, "ok", f"the kill switch is on: {kill_switch(filesystem, home.kill)}")
     if path.name.endswith(".tmp"):

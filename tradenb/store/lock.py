@@ -7,6 +7,7 @@ Decision 5 in docs/adr.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -23,6 +24,7 @@ from tradenb.store.paths import Home
 
 _TEXT_LIMIT: Final = 4_096
 _TRIES: Final = 10
+_GLANCES: Final = 3
 _WAIT_SECONDS: Final = 0.02
 _held: WeakSet[FileLock] = WeakSet()
 
@@ -94,6 +96,14 @@ class FileLock:
             raise StateError(f"{self.path} cannot be locked ({error.strerror or error})") from error
         _held.add(self)
         self._sign()
+
+    def acquire_patiently(self) -> None:
+        """Take the lock as `acquire` does; a process that only checks it holds it for a moment."""
+        for _ in range(_GLANCES):
+            with contextlib.suppress(StateLocked):
+                return self.acquire()
+            time.sleep(_WAIT_SECONDS)
+        return self.acquire()
 
     def assure(self) -> None:
         """Take the lock anew if its file was deleted or moved away.

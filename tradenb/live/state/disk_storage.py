@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, cast
 
 from tradenb.core.events import Event
 from tradenb.engine.serialise import event_to_row, row_to_event, to_record
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import StateError, StateLocked
+from tradenb.errors import StateError
 from tradenb.live.state.checkpoint import Checkpoint, checkpoint_from
 from tradenb.live.state.control_requests import Decision, Request, Requests, command_of
 from tradenb.live.state.error_file import ErrorFile
@@ -31,8 +30,6 @@ log = logging.getLogger("tradenb")
 
 ACCOUNT: Final = "paper"
 _REMEMBERED: Final = 1_000
-_LOCK_TRIES: Final = 3
-_LOCK_PAUSE_S: Final = 0.02
 
 
 class DiskStorage:
@@ -73,8 +70,7 @@ class DiskStorage:
         self._revision = revision
         disk = filesystem or DiskFilesystem(durable=durable)
         self._filesystem = disk
-        what = f"{symbol}:{spec.name}"
-        self._lock = FileLock(disk, home.lock(self._key), started=now(), what=what)
+        self._lock = FileLock(disk, home.lock(self._key), started=now(), what=self._key.id)
         self._document = DocumentStore(disk, home.document(self._key), guard=self._lock.assure)
         self._journal = Journal(disk, home.journal(self._key))
         self._recording = Recording(disk, home.recording(self._key))
@@ -110,9 +106,8 @@ class DiskStorage:
         unkept: Sequence[Generation] = (),
     ) -> SharedBooks:
         """Return the books of a group of runs under this home."""
-        keys = [Key(strategy, symbol) for symbol, strategy in own]
-        disk, others, alone = self._filesystem, self._others, self._alone
-        return SharedBooks(disk, self._home, rules, keys, others, unkept, alone=alone)
+        keys, disk = [Key(strategy, symbol) for symbol, strategy in own], self._filesystem
+        return SharedBooks(disk, self._home, rules, keys, self._others, unkept, alone=self._alone)
 
     def open(self) -> Checkpoint | None:
         """Lock, load the newest valid document, and bring journal and views in order.
@@ -124,8 +119,10 @@ class DiskStorage:
         StateError
             When what is there cannot be used; see `DocumentStore.load`.
         """
-        self._acquire()
+        self._lock.acquire_patiently()
         try:
+            with contextlib.suppress(OSError):  # a request is left without it, but not by a page
+                control.prepare(self._filesystem, self._home, self._key)
             return self._begun_with(self._document.load())
         except BaseException:
             self._lock.release()
@@ -196,20 +193,16 @@ class DiskStorage:
         received = control.receive(self._filesystem, self._requests, self._key)
         for path, words in received.refused:
             log.warning("%s is not a valid request: %s", path, words)
-        seen, paths = self._seen, [path for _, path in received.waiting]
-        self._seen = {path.name for path in (*paths, *(path for path, _ in received.unreadable))}
+        seen, self._seen = self._seen, received.names
         fresh = self._unknown(received.waiting, seen) if received.waiting else []
         now = self.now()
-        unreadable = "; ".join(f"{path} ({words})" for path, words in received.unreadable)
-        return Requests(
-            [Request(command_of(item.request, now), item) for item in fresh], self._kill, unreadable
-        )
+        requests = [Request(command_of(item.request, now), item) for item in fresh]
+        return Requests(requests, self._kill, received.unreadable_words)
 
     def _unknown(self, waiting: Sequence[control.Waiting], seen: set[str]) -> list[control.Waiting]:
         """Return the requests that were not obeyed, and remove the files of the others."""
         # Those that were taken but are not on disk yet keep their file: it is all there is.
-        on_disk = self._body.get("taken", [])
-        old = [item for item in waiting if item.request.id in on_disk]
+        old = [item for item in waiting if item.request.id in self._body.get("taken", [])]
         pointless = [item for item in waiting if item.request.kind in control.DECISIONS]
         if any(item.path.name not in seen for item in pointless):
             log.warning("%s has no conflict to decide", self._document.path)
@@ -268,14 +261,6 @@ class DiskStorage:
         if self._body:
             self.write_views()
         self._lock.release()
-
-    def _acquire(self) -> None:
-        """Take the lock; a process that only checks it holds it for a moment."""
-        for _ in range(_LOCK_TRIES):
-            with contextlib.suppress(StateLocked):
-                return self._lock.acquire()
-            time.sleep(_LOCK_PAUSE_S)
-        return self._lock.acquire()
 
     def _begun_with(self, found: Found) -> Checkpoint | None:
         """Bring journal and views in order with what was loaded."""
