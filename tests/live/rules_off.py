@@ -9,6 +9,7 @@ import pytest
 
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.session.pump import Session
+from tradenb.errors import StateError
 from tradenb.live.loop import first_state, scheduler, startup
 from tradenb.live.loop.tick import GroupTick
 from tradenb.live.loop.tick_member import TickMember
@@ -154,6 +155,23 @@ def stays_in_the_future(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(startup.Startup, "put_back", say_nothing)
 
 
+def unreadable_requests_let_entries_pass(patch: pytest.MonkeyPatch) -> None:
+    right = DiskStorage.poll
+    patch.setattr(DiskStorage, "poll", lambda self: right(self)._replace(unreadable=""))
+
+
+def unreadable_requests_stop_exits(patch: pytest.MonkeyPatch) -> None:
+    right = DiskStorage.poll
+
+    def poll(self: Any) -> Any:
+        found = right(self)
+        if found.unreadable:
+            raise StateError(found.unreadable)
+        return found
+
+    patch.setattr(DiskStorage, "poll", poll)
+
+
 RULES: dict[str, Off] = {
     rule.__name__: rule
     for rule in (
@@ -172,6 +190,8 @@ RULES: dict[str, Off] = {
         request_obeyed_again_and_again,
         milestones_not_saved,
         user_state_not_rolled_back,
+        unreadable_requests_let_entries_pass,
+        unreadable_requests_stop_exits,
         begins_at_the_time_of_our_own_clock,
         stays_in_the_future,
     )

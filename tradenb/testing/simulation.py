@@ -30,7 +30,8 @@ from tradenb.store.codec import dump
 from tradenb.store.control import Request
 from tradenb.store.paths import Key
 from tradenb.testing.world.call_log import CallLog, watched_storage
-from tradenb.testing.world.fake_disk import Crash, FakeDisk
+from tradenb.testing.world.fake_disk import Crash
+from tradenb.testing.world.foreign_files import ForeignDisk, ForeignFile, asked_meanwhile
 from tradenb.testing.world.scenario import (
     SYMBOL,
     Phase,
@@ -88,6 +89,7 @@ class Simulation:
             storage=watched_storage(self.call_logs.__getitem__),
             disk=_Disk(),
         )
+        self.foreign: list[ForeignFile] = []
         self.world.exchange.tells_time = scenario.tells_time
         self.requests: list[PlannedRequest] = []
         self._written: set[PlannedRequest] = set()
@@ -101,6 +103,9 @@ class Simulation:
         for phase in self.scenario.phases:
             self._run_phase(phase, last=phase is self.scenario.phases[-1])
         run = SimulatedRun(self.scenario, self.world, self.specs, self.call_logs, self.requests)
+        windows = [window for file in self.foreign for window in file.windows]
+        self.found += [words for file in self.foreign for words in file.problems]
+        self.found += asked_meanwhile(windows, self.call_logs["a"].effective)
         found = [*self.found, *problems_of(run)]
         journals = [self.world.events(run) for run in self.world.wanted]
         announced = [(event.seq, event.wall) for event in self.world.announced]
@@ -133,6 +138,7 @@ class Simulation:
                 Action(request.at, partial(self._write_meanwhile, request)) for request in mine
             ]
             actions += _timed_actions(phase, now, until)
+            actions += self._leave_foreign_file(phase, now)
             alive = process.live(until, [action for action in actions if action.at < until])
             self.deaths += not alive
             self.found += in_the_future(process, phase, began=now)
@@ -140,8 +146,18 @@ class Simulation:
                 self._lose_power()
         # Requests that the process did not live to see wait on disk for the next one.
         world.disk.heal()
+        for file in self.foreign:
+            file.remove()
         world.clock.offset = 0
         self._pass_downtime(max(until, now), phase.downtime_s, mine)
+
+    def _leave_foreign_file(self, phase: Phase, now: int) -> list[Action]:
+        if phase.foreign_file is None:
+            return []
+        begin, length = (1000 * seconds for seconds in phase.foreign_file)
+        watched = not phase.troubles and phase.disk_error is None
+        self.foreign.append(ForeignFile(self.world, Key("a", SYMBOL), watched=watched))
+        return self.foreign[-1].actions(now + begin + 1, now + begin + length)
 
     def _start(self) -> Process | None:
         try:
@@ -190,7 +206,7 @@ class Simulation:
         self._written.add(request)
 
 
-class _Disk(FakeDisk):
+class _Disk(ForeignDisk):
     """A disk on which reading the kill switch never fails: the run would halt, as it must."""
 
     def read(self, path: Path, *, limit: int, start: int = 0) -> bytes:

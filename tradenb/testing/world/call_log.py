@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tradenb.live.loop.record import UNREADABLE
 from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.control_requests import Requests
 from tradenb.live.state.disk_storage import DiskStorage
@@ -23,6 +24,8 @@ class CallLog:
         Close times of the calls that count.
     acknowledged : int
         Number of the last event of a commit that survives a power loss.
+    halts : set of int
+        When a waiting entry was cancelled because a request could not be read, ms UTC.
     problems : list of str
         What went wrong on the way.
     """
@@ -31,6 +34,7 @@ class CallLog:
         self.effective: set[int] = set()
         self.acknowledged = 0
         self.problems: list[str] = []
+        self.halts: set[int] = set()
         self._pending: list[int] = []
         self._last_committed = 0
 
@@ -44,6 +48,7 @@ class CallLog:
 
     def committed(self, checkpoint: Checkpoint, *, synced: bool) -> None:
         """Note a commit."""
+        self.halts |= _halts(checkpoint)
         self.effective |= {at for at in self._pending if at <= checkpoint.state.cursor}
         self._pending = [at for at in self._pending if at > checkpoint.state.cursor]
         if checkpoint.last_seq < self._last_committed:
@@ -59,10 +64,16 @@ class CallLog:
         cursor = 0 if checkpoint is None else checkpoint.state.cursor
         if seq < self.acknowledged:
             self.problems.append(f"I3: event {self.acknowledged} was committed, found {seq}")
+        self.halts |= set() if checkpoint is None else _halts(checkpoint)
         # The commit may have reached the disk although the process died in it.
         self.effective = {at for at in (*self.effective, *self._pending) if at <= cursor}
         self._pending.clear()
         self._last_committed = seq
+
+
+def _halts(checkpoint: Checkpoint) -> set[int]:
+    commands = checkpoint.state.commands
+    return {command.at for command in commands if command.cancel_id == UNREADABLE}
 
 
 class WatchedStorage(DiskStorage):

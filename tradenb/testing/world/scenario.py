@@ -51,7 +51,10 @@ class PlannedRequest(NamedTuple):
 
 @dataclass
 class Phase:
-    """One process, and how long nothing runs after it; its clock is ahead until it is put right."""
+    """One process, and how long nothing runs after it; its clock is ahead until it is put right.
+
+    `foreign_file` is when a file of another user comes among its requests, and for how long, s.
+    """
 
     minutes: int
     ending: Ending
@@ -60,6 +63,7 @@ class Phase:
     disk_error: str | None = None
     error_at: int = 0
     troubles: list[tuple[TroubleKind, int, int]] = field(default_factory=list)
+    foreign_file: tuple[int, int] | None = None
     clock_ahead_s: int = 0
     put_right_s: int = 0
 
@@ -88,8 +92,17 @@ def scenario_of(seed: int) -> Scenario:
     _put_clocks_ahead(phases, clocks := Random(f"{seed}:clock"))
     phases.append(Phase(QUIET // MINUTE + 3, "release", 0))
     minutes = sum(item.minutes + item.downtime_s // 60 + 4 for item in phases) + 60
+    _leave_foreign_files(phases, Random(f"{seed}:foreign"))
     market = _market(random, HISTORY + minutes)
     return Scenario(seed, market, shared, phases, tells_time=clocks.random() < 0.5)
+
+
+def _leave_foreign_files(phases: list[Phase], random: Random) -> None:
+    """Let files of another user be among the requests to some processes for a while."""
+    for phase in phases:
+        begin, length = random.choice((0, 30, 90)), random.choice((40, 150, 400))
+        if random.random() < 0.2 and not phase.clock_ahead_s:
+            phase.foreign_file = (begin, length)
 
 
 def _put_clocks_ahead(phases: list[Phase], random: Random) -> None:

@@ -224,18 +224,18 @@ def expected_events(run: SimulatedRun, checkpoints: dict[str, Checkpoint]) -> li
             end=end,
             rules=run.world.rules,
             commands=[
-                {
-                    "at": request.at,
-                    "kind": request.kind,
-                    "symbol": SYMBOL,
-                    "strategy": request.strategy,
-                }
-                for request in run.requests
-                if request.strategy in {spec.name for spec in group}
+                {"at": at, "kind": kind, "symbol": SYMBOL, "strategy": strategy}
+                for at, kind, strategy in (*run.requests, *_halts(run))
+                if strategy in {spec.name for spec in group}
             ],
         )
         events += result.event_list
     return events
+
+
+def _halts(run: SimulatedRun) -> list[PlannedRequest]:
+    logs = run.call_logs.items()
+    return [PlannedRequest(at, "cancel", name) for name, log in logs for at in log.halts]
 
 
 class Lookup:
