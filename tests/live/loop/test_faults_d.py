@@ -74,7 +74,7 @@ def test_fault_50_runs_that_share_a_risk_rule_wait_for_a_candle_that_is_late_for
     other = spec.model_copy(update={"name": "b"})
     world.wanted[:] = [("BTCUSDT", spec), ("BTCUSDT", other)]
     world.exchange.troubles = [Trouble("late", minute(n), minute(n) + 8_000) for n in range(12)]
-    world.live(until(10))
+    world.live(minute(10) + 20_000)
     assert len(asks) == 20
 
 

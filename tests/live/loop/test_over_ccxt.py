@@ -283,28 +283,47 @@ def test_what_a_user_sees_of_a_trouble_is_an_error_event_that_says_so(tmp_path):
     assert "<html" not in words
 
 
-def test_fault_56_a_clock_that_is_a_little_ahead_changes_no_event(tmp_path):
-    rows, end = frame(ROWS), minute(120)
-    with Life({"BTCUSDT": rows}, tmp_path) as life:
-        life.server.skew_ms = -3_000
-        life.live(end)
-        alike(life.events(), backtest(rows, end))
-
-
-@pytest.mark.parametrize("ahead", [30_000, 75_000])
-def test_fault_56_with_a_clock_far_ahead_no_forming_candle_enters_and_nothing_is_opened(
-    tmp_path, ahead, caplog
-):
-    """The newest minute is over for us and not for the exchange, so every ask comes too late."""
+@pytest.mark.parametrize("ahead", [3_000, 30_000, 55_000])
+def test_fault_56_a_clock_that_is_a_little_ahead_changes_no_event(tmp_path, ahead):
     rows, end = frame(ROWS), minute(120)
     with Life({"BTCUSDT": rows}, tmp_path) as life:
         life.server.skew_ms = -ahead
         life.live(end)
-        assert {event.kind for event in life.events()} == {"skipped"}
+        alike(life.events(), backtest(rows, end))
+
+
+def test_fault_56_with_a_clock_far_ahead_no_forming_candle_enters_and_nothing_is_opened(
+    tmp_path, caplog
+):
+    """The newest minute is over for us and not for the exchange, so every ask comes too late."""
+    rows, end = frame(ROWS), minute(120)
+    with Life({"BTCUSDT": rows}, tmp_path) as life:
+        life.server.skew_ms = -75_000
+        life.live(end)
+        assert [event.kind for event in life.events()] == ["skipped", "error"]
+        assert "candles of BTCUSDT arrive 7" in life.events()[1].note
         (run,) = life.runs
         assert run.instance.state.cursor == end
         assert_true(run.instance.candles, rows, end)
-    assert f"{ahead / 1000:.1f} s ahead of that of binance" in caplog.text
+    assert "75.0 s ahead of that of binance" in caplog.text
+
+
+def test_fault_86_candles_that_the_exchange_publishes_late_change_no_event(tmp_path):
+    rows, end = frame(ROWS), minute(120)
+    with Life({"BTCUSDT": rows}, tmp_path) as life:
+        trouble = life.server.trouble("delayed", seconds=31)
+        life.live(end)
+        assert trouble.met > 60
+        alike(life.events(), backtest(rows, end))
+
+
+def test_fault_87_candles_that_the_exchange_changes_later_are_told(tmp_path):
+    with Life({"BTCUSDT": frame(ROWS)}, tmp_path) as life:
+        life.server.trouble("revised", seconds=5)
+        life.live(minute(70))
+        notes = [str(event.note) for event in life.events() if event.kind == "error"]
+        assert notes
+        assert "candles of BTCUSDT change after they were acted on" in notes[0]
 
 
 def test_no_thread_but_the_house_s_own_is_left(tmp_path):

@@ -1,13 +1,17 @@
 """The candles of one symbol from one exchange, shared by all runs that look at it.
 
 One request a symbol and tick, however many strategies: the first run that needs a close asks, the
-others find it here. Everything passes the same intake as in a backtest.
+others find it here. Everything passes the same intake as in a backtest. What a request does not
+bring is requested again by a later tick (`RequestTimes`), so no tick waits for it, and a stop is
+obeyed meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -21,13 +25,21 @@ from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.history.windows import History
 from tradenb.engine.ports import CandleRequest, Clock, LiveSource, Workers
-from tradenb.errors import CandleError, ExchangeError, MarketError
+from tradenb.errors import CandleError, ExchangeError, MarketError, UsageError
+from tradenb.live.arrival.lateness import Lateness
+from tradenb.live.arrival.request_times import RequestTimes
+from tradenb.live.arrival.retry_plan import Awaited
+from tradenb.live.arrival.revisions import Revision, revision_of, with_acted
+
+log = logging.getLogger("tradenb")
 
 PAGE: Final = 1_000
 CALL_S: Final = 30.0
 LOAD_S: Final = 600.0
 TOGETHER_S: Final = 5.0
 MOST_LEFT: Final = 8
+BUSY_MS: Final = 1_000
+REMEMBERED: Final = 1_000
 
 
 FeedKey = tuple[Any, ...]
@@ -43,6 +55,19 @@ class Feed:
         None until `prepare`.
     intake : Intake
         What was found in all rows so far.
+    times : RequestTimes
+        When the newest candle is requested.
+    last_error : Exception or None
+        Why the last request failed.
+    failure : Exception or None
+        The same once it matters: the tries that are a fixed time apart are used up, or another one
+        cannot help.
+    lateness : Lateness
+        Candles that the source had later than an ask may be.
+    revisions : deque of Revision
+        Candles that the source changed after they had been given out, the newest of them.
+    revised : int
+        How many there were.
     """
 
     def __init__(
@@ -55,9 +80,18 @@ class Feed:
         self._workers = workers
         self._lock = asyncio.Lock()
         self._oldest = 0  # how far back was requested; a source may have less
+        self._loaded = 0  # up to here candles were loaded, perhaps before they had settled
+        self._probed, self._looks_back = False, True
         self._left: list[Callable[[], bool]] = []
+        self._task: asyncio.Task[None] | None = None
         self.history: History | None = None
         self.intake = Intake()
+        self.times = RequestTimes(rules)
+        self.last_error: Exception | None = None
+        self.failure: Exception | None = None
+        self.lateness = Lateness(rules)
+        self.revisions: deque[Revision] = deque(maxlen=REMEMBERED)
+        self.revised = 0
 
     async def prepare(self, since: int, span: int) -> History:
         """Fetch the history before the first tick.
@@ -75,42 +109,67 @@ class Feed:
                 self._oldest = since - span
             return self.history
 
-    async def fetch(self, newest: int) -> History:
-        """Have the candles up to a close time, or as many as the exchange gives.
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request of `begin_fetch` is under way."""
+        return self._task is not None and not self._task.done()
 
-        Raises
-        ------
-        MarketError
-            When it cannot be asked, or its candles are refused.
+    def awaited(self, now: int) -> Awaited:
+        """Return up to where the candles are here, and when the next are requested."""
+        end = 0 if self.history is None else self.history.candles.end
+        retry_at = now + BUSY_MS if self.is_busy else self.times.next_at
+        return Awaited(end, retry_at, max(self.times.first_ms, self.times.usual_ms))
+
+    def begin_fetch(self, newest: int) -> asyncio.Task[None]:
+        """Fetch as a task; one that is under way is joined, not cancelled."""
+        if self._task is None or not self.is_busy:
+            self._task = asyncio.create_task(self.fetch(newest))
+        return self._task
+
+    async def fetch(self, newest: int) -> None:
+        """Have the candles up to a close time, or as many as the exchange gives now.
+
+        Nothing is requested before it is time; see `times` and `failure`.
         """
         async with self._lock:
             if self.history is None:
-                raise ExchangeError(f"{self._symbol} has no history yet", retryable=True)
-            tries = self._rules.candle_retries
-            while self.history.candles.end < newest:
-                fresh = await self._ask(self.history.candles)
-                complete = fresh is not None and fresh[1].filled == 0
-                if fresh is not None and (complete or tries <= 0):
-                    candles, found = fresh
-                    self.history.add(candles)
-                    both = (
-                        (getattr(each, name) for each in (self.intake, found))
-                        for name in Intake.__slots__
-                    )
-                    self.intake = Intake(*map(sum, both))
-                elif tries <= 0:
-                    break
-                else:
-                    tries -= 1
-                    await self._pause(self._rules.candle_retry_seconds)
-            return self.history
+                return
+            times = self.times
+            if times.newest != newest:
+                times.newest, times.tries = newest, 0
+                times.next_at = max(newest + times.first_ms, times.not_before)
+                if self.history.candles.end < newest - MINUTE:
+                    times.hurry()
+            while self.history.candles.end < newest and self._clock.now() >= times.next_at:
+                try:
+                    await self._request(self.history)
+                except asyncio.CancelledError:
+                    times.missed(self._clock.now())
+                    raise
+                except Exception as error:  # noqa: BLE001 - an exchange's; told when it matters
+                    self._note_failure(error)
+
+    def _note_failure(self, error: Exception) -> None:
+        """Plan the next request after an error, and tell of it if it matters."""
+        now, times = self._clock.now(), self.times
+        # What was refused may be right in the next response, whoever refused it.
+        if isinstance(error, CandleError) or getattr(error, "retryable", True):
+            times.missed(now, getattr(error, "retry_after", 0.0))
+        else:
+            times.give_up(now)
+        self.last_error = error
+        self.failure = error if times.spent else None
+        if self.failure is None:
+            seconds = (times.next_at - now) / 1000
+            log.info("%s: %s; requested again in %.0f s", self._symbol, error, seconds)
 
     async def _load(self, since: int, span: int) -> History:
         loaded = await self._workers.call(self._load_all, since, span, seconds=LOAD_S)
+        self._loaded = loaded.end
         if self.history is None:
             return History(self._symbol, loaded)
-        # The strategies of other runs look at this very object.
-        self.history.renew(loaded)
+        # The strategies of other runs look at this very object, and at what they acted on.
+        self.history.renew(with_acted(loaded, self.history.candles))
         return self.history
 
     def _load_all(self, since: int, span: int) -> Candles:
@@ -136,22 +195,64 @@ class Feed:
             )
         return known
 
-    async def _ask(self, known: Candles) -> tuple[Candles, Intake] | None:
-        """Ask once for what closed after the known candles; None if nothing did."""
+    async def _request(self, history: History) -> None:
+        """Request once what closed after the known candles, and take it if nothing is missing."""
         # A candle that closes while the answer is on its way is in it as it was before.
-        now = self._clock.now()
-        raw = await self._rows(known.end)
+        known, times, now = history.candles, self.times, self._clock.now()
+        # The first request begins one candle earlier: to see whether that one has been changed.
+        looks_back = self._looks_back and not times.tries
+        raw = await self._rows(known.end - MINUTE if looks_back else known.end)
+        before = known.rows(len(known) - MEDIAN_WINDOW, len(known))
+        earlier = raw.time == known.end - MINUTE
+        if earlier.any() and known.end > self._loaded:
+            given = [column[earlier][-1] for column in raw[1:]]
+            if given != [column[-1] for column in before.columns]:
+                self._note_revision(before, raw.take(np.flatnonzero(earlier)[-1:]))
+        if looks_back and not self._probed and raw.time.tolist() == [known.end - MINUTE]:
+            raw = await self._probe(known.end)
         wanted = (raw.time >= known.end) & (raw.time + MINUTE <= now)
         if not wanted.any():
-            return None
-        before = known.rows(len(known) - MEDIAN_WINDOW, len(known))
+            self._note_nothing()
+            return
         columns = [
             np.concatenate((old, new[wanted]))
             for old, new in zip((before.time, *before.columns), raw, strict=True)
         ]
-        candles, intake = accept(Rows(*columns), factor=self._rules.price_anomaly_factor)
+        candles, found = accept(Rows(*columns), factor=self._rules.price_anomaly_factor)
+        if found.filled and times.tries < self._rules.candle_retries:
+            times.missed(self._clock.now())  # a minute is missing, perhaps not for ever
+            return
         fresh = candles.between(known.end, candles.end)
-        return fresh, replace(intake, rows=int(np.count_nonzero(wanted)))
+        history.add(fresh)
+        found = replace(found, rows=int(np.count_nonzero(wanted)))
+        both = ([getattr(each, name) for each in (self.intake, found)] for name in Intake.__slots__)
+        self.intake = Intake(*map(sum, both))
+        self.last_error = self.failure = None
+        if self.lateness.awaited or times.usual_ms:
+            now, given = self._clock.now(), (raw.time[wanted] + MINUTE).tolist()
+            self.lateness.note_arrival(given, candles.end, now)
+            if not found.filled and candles.end == times.newest:
+                times.arrived(now)
+
+    async def _probe(self, since: int) -> Rows:
+        """Ask again, once: a source that sends one row at a time is not asked to look back."""
+        rows = await self._rows(since)
+        self._probed, self._looks_back = True, len(rows.time) == 0
+        return rows
+
+    def _note_nothing(self) -> None:
+        """Plan the next request after a response without a new candle."""
+        self.lateness.note_missing(self.times.newest)
+        self.last_error = self.failure = None
+        self.times.missed(self._clock.now())
+
+    def _note_revision(self, acted: Candles, rows: Rows) -> None:
+        """Note that the last candle has been changed since it was given out."""
+        found = revision_of(acted, rows)
+        known = self.revisions and self.revisions[-1].close == acted.end
+        if found is not None and not known:
+            self.revisions.append(found)
+            self.revised += 1
 
     async def _rows(self, since: int) -> Rows:
         self._left = [busy for busy in self._left if busy()]
@@ -170,17 +271,14 @@ class Feed:
             if isinstance(error, StrategyTimeout) and error.busy is not None:
                 self._left.append(error.busy)
             words = f"{self._source.name}: no candles of {self._symbol} ({error!r})"
-            raise ExchangeError(words, retryable=True) from error
+            retryable = not isinstance(error, UsageError)
+            raise ExchangeError(words, retryable=retryable) from error
         return rows  # type: ignore[no-any-return]
 
-    async def _pause(self, seconds: float) -> None:
-        until = self._clock.now() + round(seconds * 1000)
-        await self._clock.wait(asyncio.Event(), until)
 
-
-def due_after(now: int, rules: Rules) -> int:
-    """Return when the next candle can be fetched: closed and settled, ms UTC."""
-    settle = 1 + round(rules.settle_seconds * 1000)
+def due_after(now: int, rules: Rules, first_ms: int = 0) -> int:
+    """Return when the next candle can be fetched: closed, settled and usually there, ms UTC."""
+    settle = max(1 + round(rules.settle_seconds * 1000), first_ms)
     return floor_to(now - settle) + MINUTE + settle
 
 

@@ -71,12 +71,19 @@ class RunRecord:
         self.start = 0
         self.history_start = 0
         self.next_at = 0
+        self.retry_at = 0  # when candles that are missing are requested again; 0: none are
+        self.failed_at = 0  # the close for which a failing exchange was reported
         self.last_tick_s = 0.0
         self.measured_at: int | None = None
         self.loop_restarts = 0
         # How it came about, for those who look at it.
         self.code_at = clock.now()
         self.note = ""
+        # What is wrong with its candles: see `live.arrival`.
+        self.warnings: dict[str, str] = {}
+        self.untold: list[tuple[int, str]] = []
+        self.revised = 0
+        self.late_asks: dict[int, int] = {}  # close: how late its candle was, ms
         # What the user wants of it.
         self.commands: deque[Command | Withdrawal] = deque()
         self.uncommitted: list[Command | Withdrawal] = []

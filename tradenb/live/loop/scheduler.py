@@ -129,7 +129,7 @@ class Scheduler:
             if any(_is_due(run, now) for run in group):
                 task = asyncio.create_task(self._tick(group))
                 for run in group:
-                    run.tick_now = False
+                    run.tick_now, run.retry_at = False, 0
                     self._busy[run.id] = task
             else:
                 waiting.append(min(run.next_at for run in group))
@@ -209,14 +209,15 @@ class Scheduler:
         self._woken.set()
 
     def _next_at(self, run: RunRecord) -> int:
-        """Return when a run is due: after the next minute has closed and settled, ms UTC.
+        """Return when a run is due: when the next candle is usually there, or is requested again.
 
         Shorter waits keep their beat: how long a tick takes is no part of the wait for the next.
         """
         now, tick_ms = self._clock.now(), run.rules.tick_ms
         late = now - run.next_at
         since = late % tick_ms if 0 <= late < LONGEST_BEAT_MS else 0
-        return min(now + tick_ms - since, due_after(now, run.rules))
+        due = due_after(now, run.rules, 0 if run.feed is None else run.feed.times.first_ms)
+        return min(now + tick_ms - since, due, run.retry_at or due)
 
 
 def grouped(runs: Iterable[RunRecord]) -> list[list[RunRecord]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.errors import StateError
+from tradenb.live.arrival.request_times import wait_ms
 from tradenb.live.loop.feed import CALL_S, TOGETHER_S, Feed, FeedKey, gather
 from tradenb.live.loop.first_state import (
     ahead_of,
@@ -35,9 +36,11 @@ class Startup:
         self._clock, self._workers = notifier.clock, notifier.workers
         self._feeds = feeds
         self._preparing: dict[int, asyncio.Task[None]] = {}
+        self._tries: dict[int, int] = {}
 
     def forget(self, run: RunRecord) -> None:
         """Prepare a run no longer."""
+        self._tries.pop(id(run), None)
         if id(run) in self._preparing:
             self._preparing.pop(id(run)).cancel()
 
@@ -77,8 +80,12 @@ class Startup:
                 history = await feed.prepare(newest, history_span(run, checkpoint, newest))
             if run.instance is None:
                 begin(run, checkpoint, history)
-            run.feed = feed
+            run.feed, run.revised = feed, feed.revised
+            self._tries.pop(id(run), None)
         except Exception as error:  # noqa: BLE001 - an exchange's; the others go on
+            tries = self._tries[id(run)] = self._tries.get(id(run), 0) + 1
+            pause = max(wait_ms(tries, run.rules), round(getattr(error, "retry_after", 0.0) * 1000))
+            run.retry_at = self._clock.now() + pause
             await self._notifier.report_error(run, error)
         finally:
             self._preparing.pop(id(run), None)
@@ -109,6 +116,8 @@ class Startup:
             rules.price_anomaly_factor,
             rules.candle_retries,
             rules.candle_retry_seconds,
+            rules.settle_seconds,
+            rules.late_entry_seconds,
         )
         if key not in self._feeds:
             self._feeds[key] = Feed(run.source, run.symbol, rules, self._clock, self._workers)

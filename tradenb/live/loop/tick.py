@@ -7,30 +7,25 @@ again.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
-from tradenb.core.rules import Rules
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.call import Pump
-from tradenb.engine.ports import Clock
 from tradenb.engine.session.books import Peers
 from tradenb.engine.session.pump import Session
 from tradenb.errors import StateConflict, StateError
-from tradenb.live.loop.feed import due_after, gather
+from tradenb.live.loop.feed import gather
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import UNREADABLE, RunRecord
-from tradenb.live.loop.tick_member import TickMember
+from tradenb.live.loop.tick_member import TickMember, retry_later
+from tradenb.live.loop.worker_threads import longest_call
 from tradenb.live.state.control_requests import Requests
 
 log = logging.getLogger("tradenb")
-
-SHORTEST_CALL_S: Final = 1.0
-LARGEST_SHARE: Final = 0.9  # what is left is for the commit and for the subscribers
 
 
 class GroupTick:
@@ -58,6 +53,7 @@ class GroupTick:
         self._began = self._clock.monotonic()
         now = floor_to(self._clock.now())
         self._newest = now if end is None else min(now, end)
+        self._until = self._newest
         rules = {rule.name for run in runs for rule in run.spec.risk}
         own = [(run.symbol, run.strategy) for run in runs]
         unkept = [each for run in undecided if (each := run.storage.unkept) is not None]
@@ -70,10 +66,12 @@ class GroupTick:
                 await self._accept_requests(member)
             await self._fetch()
             session = self._make_session()
-            await self._drive(session, session.pump(self._newest))
+            await self._drive(session, session.pump(self._until))
             for member in self._members:
                 if member.instance.state.commands:
-                    member.end_if_idle()
+                    member.end_if_idle(self._newest)
+                if member.run.late_asks or (member.run.feed and member.run.feed.lateness.arrivals):
+                    session.events += member.note_late_asks(member.run.feed, session.fresh_from)
             await self._settle(session)
             await self._call_back(session)
         except BaseException as error:
@@ -114,23 +112,26 @@ class GroupTick:
         """Fetch the candles of all runs; those of a slow or failing symbol are fed later."""
         due = [member for member in self._members if member.instance.state.cursor < self._newest]
         feeds = {id(each.run.feed): each.run.feed for each in due if each.run.feed is not None}
-        tasks = {key: asyncio.create_task(feed.fetch(self._newest)) for key, feed in feeds.items()}
-        if len(tasks) > 1:
-            await gather([*tasks.values()])
+        if len(feeds) > 1:
+            await gather([feed.begin_fetch(self._newest) for feed in feeds.values()])
+        else:
+            for feed in feeds.values():
+                await feed.fetch(self._newest)
+        # Runs on one symbol have it both or neither; a request may still be under way.
+        histories = {key: feed.history for key, feed in feeds.items() if feed.history is not None}
+        candles = {key: history.candles for key, history in histories.items()}
+        if any(each.end < self._newest for each in candles.values()):
+            self._until = retry_later([each.run for each in self._members], self._newest)
         for member in due:
-            task = tasks[id(member.run.feed)]
-            if len(tasks) > 1 and not task.done():
-                task.cancel()
-                continue
-            try:
-                history = await task  # runs on one symbol have it both or neither
-                # Another run may have made the feed load a longer one.
-                member.run.histories.put(history)
-                member.instance.candles = history.candles
-            except Exception as error:  # noqa: BLE001 - the others go on
-                await self._notifier.report_error(member.run, error)
-            else:
-                member.run.error = member.run.unreadable
+            run, feed = member.run, feeds[id(member.run.feed)]
+            # Another run may have made the feed load a longer one.
+            run.histories.put(histories[id(feed)])
+            member.instance.candles = candles[id(feed)]
+            if feed.failure is not None and run.failed_at != self._newest:
+                run.failed_at = self._newest
+                await self._notifier.report_error(run, feed.failure)
+            elif run.error is not run.unreadable and feed.last_error is None and not feed.is_busy:
+                run.error = run.unreadable
 
     def _make_session(self) -> Session:
         instances = [member.instance for member in self._members]
@@ -138,12 +139,19 @@ class GroupTick:
             instance.place = place
         find_peers = self._find_peers if self._books is not None else None
         session = Session(instances, defer_callbacks=True, find_peers=find_peers)
-        age = self._clock.now() - self._newest
+        # The newest close that the exchange has shown: one that is not there delays no older one.
+        newest = min(self._newest, max(instance.candles.end for instance in instances))
+        age = self._clock.now() - newest
         fresh = age < min(each.run.rules.late_entry_seconds for each in self._members) * 1000
-        session.fresh_from = self._newest if fresh else self._newest + 1
+        session.fresh_from = newest if fresh else self._newest + 1
         for member in self._members:
-            recorder = member.run.recorder
-            recorder.note_skipped(member.instance, session.fresh_from, self._newest)
+            run = member.run
+            if member.instance.candles.end > member.cursor:
+                run.recorder.note_skipped(member.instance, session.fresh_from, self._newest)
+            if run.feed is not None and run.feed.revised > run.revised:
+                member.note_revisions(run.feed)
+            if run.untold:
+                session.events += member.events_of_warnings(run.untold)
         return session
 
     async def _drive(self, session: Session, pump: Pump) -> None:
@@ -221,7 +229,7 @@ class GroupTick:
             run.error, run.saved, run.undecided = error, False, True
             raise
         run.outbox, run.committed, run.saved = outbox, state, True
-        run.uncommitted = []
+        run.uncommitted, run.untold = [], []
         # From here on a failure of this tick goes back to what is on disk, and not behind it.
         member.take_snapshot()
         requests, member.requests = member.requests, []
@@ -276,20 +284,6 @@ class GroupTick:
             await self._notifier.publish_tick(run, tick, duration_ms)
         else:
             run.measured_at = self._clock.now()
-
-
-def longest_call(clock: Clock, group: Sequence[Rules]) -> float:
-    """Return the deadline of a call, seconds: a function that hangs must not delay the next candle.
-
-    Decision 13 in docs/adr. Where several runs share a group, one call may take half of the time
-    that is left, so that the others are asked as well.
-    """
-    limit = min(rules.signal_timeout_seconds for rules in group)
-    if clock.stepped:
-        return limit  # time does not pass while a tick of a rehearsal is under way
-    now = clock.now()
-    left = LARGEST_SHARE * (min(due_after(now, rules) for rules in group) - now) / 1000
-    return min(limit, max(SHORTEST_CALL_S, left if len(group) == 1 else left / 2))
 
 
 def _in_books(state: State | None) -> object:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tradenb.core.events import Event
+from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.commands import give, stop, withdraw
 from tradenb.core.lifecycle.state import Command, CommandKind, State
 from tradenb.core.prices import market_price
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.context import saved_state
 from tradenb.engine.session.instance import Instance
+from tradenb.live.arrival.candle_warnings import MANY_LATE, late_warning, revised_warning
+from tradenb.live.arrival.request_times import LAST_MS
+from tradenb.live.arrival.retry_plan import plan_retry
+from tradenb.live.arrival.revisions import would_touch
+from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.tick_result import Tick
 from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.control_requests import Request, Withdrawal, standing
+
+log = logging.getLogger("tradenb")
 
 
 class Snapshot(NamedTuple):
@@ -87,9 +95,15 @@ class TickMember:
         self.instance.state = give(state, command)
         self.run.recorder.note_commands(self.instance.state.commands)
 
-    def end_if_idle(self) -> None:
-        """End a run that was stopped and has nothing open, now that the candles before are fed."""
-        state = self.instance.state
+    def end_if_idle(self, newest: int) -> None:
+        """End a run that was stopped and has nothing open, now that the candles before are fed.
+
+        One that is to be fed when it has settled is waited for, one that is late is not.
+        """
+        state, rules = self.instance.state, self.run.rules
+        settled = newest + round(rules.settle_seconds * 1000)
+        if state.cursor < newest and self.run.clock.now() <= settled:
+            return
         stops = [command.at for command in state.commands if command.kind == "stop"]
         if stops and state.signal is None and not state.done:
             self.instance.state = stop(state, stops[0])
@@ -117,6 +131,52 @@ class TickMember:
         instance.asks_lost = before.asks_lost
         instance.skipping = before.skipping
         instance.renew(before.user_state)
+
+    def note_revisions(self, feed: Feed) -> None:
+        """Note candles that were changed after the run had acted on them; tell of the first.
+
+        Of later ones those are told that would have touched something.
+        """
+        run, count = self.run, feed.revised - self.run.revised
+        run.revised = feed.revised
+        for revision in [*feed.revisions][-count:]:
+            touched = would_touch(revision, self.instance.state, run.rules)
+            words = revised_warning(run.symbol, run.revised, revision.close, touched, run.rules)
+            if touched or "revised" not in run.warnings:
+                self._warn(revision.close, words)
+            run.warnings["revised"] = words
+
+    def note_late_asks(self, feed: Feed | None, fresh_from: int) -> list[Event]:
+        """Count asks that were left out in a row because their candles came late; tell of many."""
+        run, state = self.run, self.instance.state
+        if not self.instance.skipping:
+            run.late_asks.clear()
+            run.warnings.pop("late", None)
+            return []
+        for close, delay_ms in [] if feed is None else feed.lateness.arrivals:
+            if self.cursor < close <= min(state.cursor, fresh_from - 1) and not close % state.every:
+                run.late_asks[close] = delay_ms
+        if len(run.late_asks) < MANY_LATE:
+            return []
+        is_told = "late" in run.warnings
+        run.warnings["late"] = late_warning(run.symbol, [*run.late_asks.values()], run.rules)
+        if is_told:
+            return []
+        self._warn(state.cursor, run.warnings["late"])
+        return self.events_of_warnings(run.untold[-1:])
+
+    def events_of_warnings(self, warnings: Sequence[tuple[int, str]]) -> list[Event]:
+        """Make numbered events of warnings, which the next commit takes along."""
+        found = []
+        for at, note in warnings:
+            self.instance.numbering.last += 1
+            event = event_of(self.run, at, "error", note=note)
+            found.append(event._replace(seq=self.instance.numbering.last, mode="live"))
+        return found
+
+    def _warn(self, at: int, words: str) -> None:
+        self.run.untold.append((at, words))
+        log.warning("%s: %s", self.run.id, words)
 
     def checkpoint(self, outbox: Sequence[Event]) -> Checkpoint:
         """Return what the document should remember of the run now."""
@@ -171,3 +231,15 @@ class TickMember:
         if not 0 <= row < len(candles):
             return None
         return market_price(candles, row, self.run.rules)
+
+
+def retry_later(runs: Sequence[RunRecord], newest: int) -> int:
+    """Plan the next tick of a group that lacks candles; return up to which close it is fed now."""
+    feeds = {id(feed): feed for run in runs if (feed := run.feed) is not None}
+    now = runs[0].clock.now()
+    late_s = min(run.rules.late_entry_seconds for run in runs)
+    late_at = newest + round(late_s * 1000) - LAST_MS
+    plan = plan_retry(newest, now, [each.awaited(now) for each in feeds.values()], late_at=late_at)
+    for run in runs:
+        run.retry_at = plan.retry_at
+    return plan.until

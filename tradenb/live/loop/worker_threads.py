@@ -9,10 +9,16 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
+from tradenb.core.rules import Rules
 from tradenb.engine.call import StrategyTimeout, harmless, is_async
+from tradenb.engine.ports import Clock
+from tradenb.live.loop.feed import due_after
+
+SHORTEST_CALL_S: Final = 1.0
+LARGEST_SHARE: Final = 0.9  # what is left is for the commit and for the subscribers
 
 
 class ThreadWorkers:
@@ -125,3 +131,17 @@ def _ignored(future: asyncio.Future[Any]) -> None:
     """Take what a call that was left behind raised, so that asyncio does not complain of it."""
     if not future.cancelled():
         future.exception()
+
+
+def longest_call(clock: Clock, group: Sequence[Rules]) -> float:
+    """Return the deadline of a call, seconds: a function that hangs must not delay the next candle.
+
+    Decision 13 in docs/adr. Where several runs share a group, one call may take half of the time
+    that is left, so that the others are asked as well.
+    """
+    limit = min(rules.signal_timeout_seconds for rules in group)
+    if clock.stepped:
+        return limit  # time does not pass while a tick of a rehearsal is under way
+    now = clock.now()
+    left = LARGEST_SHARE * (min(due_after(now, rules) for rules in group) - now) / 1000
+    return min(limit, max(SHORTEST_CALL_S, left if len(group) == 1 else left / 2))

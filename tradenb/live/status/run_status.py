@@ -83,6 +83,8 @@ class RunStatus:
         How far the clock of this machine is ahead of the exchange's, if that was measured.
     intake : Intake or None
         What was missing from the candles that it saw.
+    warnings : tuple of str
+        What is wrong with its candles now: they come late, or are changed after they were acted on.
     error, trace : str
         What is wrong now, and its traceback; empty while nothing is wrong.
     last_error : str
@@ -119,6 +121,7 @@ class RunStatus:
     lateness_s: tuple[float, ...] = ()
     clock_ahead_ms: int | None = None
     intake: Intake | None = None
+    warnings: tuple[str, ...] = ()
     error: str = ""
     trace: str = ""
     last_error: str = ""

@@ -44,8 +44,11 @@ def status_card(status: RunStatus, *, hints: Sequence[str] = HINTS, now: int | N
 def _alarm(status: RunStatus) -> str:
     """Return what the reader has to know: red where a position is at risk, else amber."""
     troubles = [] if status.saved else ["The last state is not on disk yet."]
+    # The event of a warning is an error as well; what is in force is said once.
+    last_error = "" if status.last_error[-40:] in "".join(status.warnings) else status.last_error
     troubles += [
-        status.trouble or status.last_error,
+        status.trouble or last_error,
+        *status.warnings,
         status.old_code,
         _starts(status),
         status.note,

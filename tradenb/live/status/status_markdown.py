@@ -48,6 +48,7 @@ def _facts(status: RunStatus) -> list[str]:
     facts.append(f"home: {_cell(status.home)}")
     facts += [] if status.saved else ["the last state is NOT on disk"]
     facts += [f"last error: {_cell(status.last_error)}"] if status.last_error else []
+    facts += [f"warning: {_cell(words)}" for words in status.warnings]
     gaps = gaps_of(status)
     facts += [f"candles missing: {_cell(gaps)}"] if gaps else []
     return facts

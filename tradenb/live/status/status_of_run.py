@@ -47,6 +47,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         lateness_s=tuple(late) if mode == "live" else (),
         clock_ahead_ms=getattr(run.source, "clock_ahead_ms", None),
         intake=None if run.feed is None else run.feed.intake,
+        warnings=tuple(run.warnings.values()),
         error=error,
         trace=_trace(run.error),
         last_error=error,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tradenb.core.candles.intake import Rows
 from tradenb.core.timeframe import MINUTE
@@ -30,6 +31,8 @@ TroubleKind = Literal[
     "changed",
     "spike",
     "null_volume",
+    "delayed",
+    "revised",
 ]
 KINDS: Final = TroubleKind.__args__  # type: ignore[attr-defined]
 
@@ -48,7 +51,8 @@ class ServerTrouble:
         In the candles: missing: `minutes` are left out · late: the newest closed one is missing ·
         duplicates: each row twice · unsorted: newest first · short: three rows at a time ·
         changed: all that is older than an hour is one percent higher · spike: a price of the last
-        row times a million · null_volume: null in place of volumes.
+        row times a million · null_volume: null in place of volumes · delayed: candles are published
+        `seconds` after their close · revised: they have no wicks until `seconds` after their close.
     times : int or None
         So many requests; None: until `end()`.
     path : str
@@ -57,7 +61,7 @@ class ServerTrouble:
     status : int
         Of "unavailable" and "html".
     seconds : float
-        Retry-After, or the pause between two bytes.
+        Retry-After, the pause between two bytes, or after a close.
     minutes : tuple of int
         Open times that are missing, ms UTC.
     met : int
@@ -99,12 +103,23 @@ def spoiled(rows: Rows, active: list[ServerTrouble], now: int) -> Rows:
             case "late":
                 newest = now - now % MINUTE - MINUTE
                 rows = rows.take(np.flatnonzero(rows.time != newest))
+            case "delayed":
+                rows = rows.take(np.flatnonzero(_is_older(rows, now, trouble.seconds)))
+            case "revised":
+                old = _is_older(rows, now, trouble.seconds)
+                high = np.where(old, rows.high, np.maximum(rows.open, rows.close))
+                low = np.where(old, rows.low, np.minimum(rows.open, rows.close))
+                rows = rows._replace(high=high, low=low)
             case "changed":
                 old = rows.time < now - 60 * MINUTE
                 more = np.where(old, 1.01, 1.0)
                 open_, high, low, close = (column * more for column in rows[1:5])
                 rows = Rows(rows.time, open_, high, low, close, rows.volume)
     return rows
+
+
+def _is_older(rows: Rows, now: int, seconds: float) -> NDArray[np.bool_]:
+    return rows.time + MINUTE + round(seconds * 1000) <= now
 
 
 def page_spoiled(page: Rows, active: list[ServerTrouble]) -> Rows:

@@ -12,12 +12,12 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.arrays import Candles, candles_of
 from tradenb.core.candles.intake import Intake, Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.ports import CandleRequest, CandleSource, Loaded
-from tradenb.errors import unknown
+from tradenb.errors import ExchangeError, unknown
 from tradenb.testing.world.fake_clock import FakeClock
 from tradenb.testing.world.inline_workers import Hang
 
@@ -33,6 +33,9 @@ TroubleKind = Literal[
     "garbage",
     "overlap",
     "short",
+    "delayed",
+    "revised",
+    "rate_limit",
 ]
 KINDS: Final = TroubleKind.__args__  # type: ignore[attr-defined]
 
@@ -47,13 +50,17 @@ class Trouble:
         error: raises · hang: does not return · empty: no rows · late: the newest closed candle is
         missing · forming: the candle that is not over is there, unmarked · duplicates: rows twice ·
         unsorted: newest first · gap: the oldest new candle is missing · garbage: a price that is
-        not valid · overlap: candles that were not asked for · short: one candle at a time.
+        not valid · overlap: candles that were not asked for · short: one candle at a time ·
+        delayed: candles are published `seconds` after their close · revised: they have no wicks
+        until `seconds` after their close · rate_limit: raises, with `seconds` to wait.
     start, end : int
         Requests from start until before end are spoiled, ms UTC.
     times : int or None
         At most so many of them.
     symbol : str or None
         Only this one; None: any.
+    seconds : float
+        See `kind`.
     """
 
     kind: TroubleKind
@@ -61,6 +68,7 @@ class Trouble:
     end: int
     times: int | None = None
     symbol: str | None = None
+    seconds: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -140,10 +148,16 @@ class FakeExchange:
             raise ConnectionError("the fake exchange is down")
         if self._is_active(request.symbol, "hang"):
             raise Hang
-        candles, closed = self.candles(request.symbol), self._clock.true_now()
-        start, end = request.start, request.end
+        candles, now = self.candles(request.symbol), self._clock.true_now()
+        end = now if request.end is None else min(request.end, now)
+        start = request.start
         first = candles.start if start is None else max(candles.start, start - request.history)
-        return Loaded(candles.between(first, closed if end is None else min(end, closed)), Intake())
+        slow = [each for each in self.troubles if each.kind in ("delayed", "revised")]
+        active = [each for each in slow if each.applies(request.symbol, now)]
+        rows = _as_published(_rows(candles.between(first, end)), now, active)
+        if not len(rows.time):
+            return Loaded(candles.rows(0, 0), Intake())
+        return Loaded(candles_of(rows[1:], int(rows.time[0])), Intake())
 
     def server_now(self, symbol: str) -> int:
         """Return the time of the exchange, ms UTC."""
@@ -155,16 +169,22 @@ class FakeExchange:
         """Return the candles that have closed, spoiled by the troubles of this moment."""
         now = self._clock.true_now()
         self.requests.append(ExchangeRequest(now, symbol, since))
-        active = [trouble.kind for trouble in self.troubles if trouble.applies(symbol, now)]
+        troubles = [trouble for trouble in self.troubles if trouble.applies(symbol, now)]
+        active = [trouble.kind for trouble in troubles]
         if "error" in active:
             raise ConnectionError("the fake exchange is down")
         if "hang" in active:
             raise Hang
+        for trouble in troubles:
+            if trouble.kind == "rate_limit":
+                words = "the fake exchange limits requests"
+                raise ExchangeError(words, retryable=True, retry_after=trouble.seconds)
         candles = self.candles(symbol)
         first = since - 3 * MINUTE if "overlap" in active else since
         last = min(floor_to(now) - MINUTE * ("late" in active), since + limit * MINUTE)
         rows = candles.between(max(first, candles.start), min(last, candles.end))
-        return _spoiled(_rows(rows), candles, since, now, active)
+        published = _as_published(_rows(rows), now, troubles)
+        return _spoiled(published, candles, since, now, active)
 
     def _is_active(self, symbol: str, kind: TroubleKind) -> bool:
         now = self._clock.true_now()
@@ -176,13 +196,26 @@ def _rows(candles: Candles) -> Rows:
     return Rows(candles.time, *candles.columns)
 
 
+def _as_published(rows: Rows, now: int, troubles: Iterable[Trouble]) -> Rows:
+    """Return rows as they are `now`: late ones are missing, and young ones still change."""
+    for trouble in troubles:
+        old = rows.time + MINUTE + round(trouble.seconds * 1000) <= now
+        if trouble.kind == "delayed":
+            rows = rows.take(np.flatnonzero(old))
+        elif trouble.kind == "revised":
+            high = np.where(old, rows.high, np.maximum(rows.open, rows.close))
+            low = np.where(old, rows.low, np.minimum(rows.open, rows.close))
+            rows = rows._replace(high=high, low=low)
+    return rows
+
+
 def _spoiled(rows: Rows, candles: Candles, since: int, now: int, active: list[TroubleKind]) -> Rows:
     """Return rows as the active troubles change them."""
     columns: list[Any] = [np.array(column) for column in rows]
     if "empty" in active:
         return Rows(*(column[:0] for column in columns))
     if "gap" in active:
-        kept = columns[0] != since
+        kept = ~np.isin(columns[0], (since, since + MINUTE))  # one of them is known already
         columns = [column[kept] for column in columns]
     if "short" in active:
         columns = [column[:1] for column in columns]

@@ -1,0 +1,86 @@
+"""Candles that an exchange changes after a run has acted on them.
+
+What was decided is not undone, and the candle that was acted on stays the run's. What is left is to
+say so, and what the corrected candle would have touched. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tradenb.core import prices
+from tradenb.core.candles.arrays import Candles, candles_of
+from tradenb.core.candles.intake import Rows, check_rows
+from tradenb.core.lifecycle.state import State
+from tradenb.core.rules import Rules
+from tradenb.errors import CandleError
+from tradenb.view.formatting import price
+
+
+class Revision(NamedTuple):
+    """A candle that differs from what was acted on.
+
+    Attributes
+    ----------
+    acted, corrected : Candles
+        The last candles, once with the one that was acted on at their end, once with the other.
+    """
+
+    acted: Candles
+    corrected: Candles
+
+    @property
+    def close(self) -> int:
+        """Close time of the candle, ms UTC."""
+        return self.acted.end
+
+
+def revision_of(acted: Candles, rows: Rows) -> Revision | None:
+    """Return the revision of the last candle by one row; None if the row is not a candle."""
+    try:
+        check_rows(rows)
+    except CandleError:
+        return None
+    opened, high, low, close, volume = (
+        np.append(old[:-1], new) for old, new in zip(acted.columns, rows[1:], strict=True)
+    )
+    corrected = candles_of((opened, high, low, close, volume), acted.start, acted.step)
+    return Revision(acted, corrected)
+
+
+def would_touch(revision: Revision, state: State, rules: Rules) -> str:
+    """Say which level only the corrected candle touches; empty if there is none.
+
+    `state` is that of the run after the candle that it acted on.
+    """
+    signal, opened = state.signal, state.opened_at
+    if signal is None or (signal.at if opened is None else opened) >= revision.close:
+        return ""
+    last = len(revision.acted) - 1
+    old, new = (
+        prices.extremes(candles, last, rules) for candles in (revision.acted, revision.corrected)
+    )
+    if opened is None:
+        below = signal.position == "long"
+        reached = [
+            each.low <= signal.entry if below else each.high >= signal.entry for each in (old, new)
+        ]
+        return "" if reached != [False, True] else f"the entry {price(signal.entry)}"
+    if prices.stop_touched(signal, new) and not prices.stop_touched(signal, old):
+        return f"the stop {price(signal.stop_loss)}"
+    if prices.target_touched(signal, new) and not prices.target_touched(signal, old):
+        return f"the target {price(signal.take_profit)}"
+    return ""
+
+
+def with_acted(loaded: Candles, acted: Candles) -> Candles:
+    """Return loaded candles with those that were acted on in their place."""
+    if not loaded.start <= acted.start < acted.end <= loaded.end:
+        return loaded
+    before, after = loaded.between(loaded.start, acted.start), loaded.between(acted.end, loaded.end)
+    opened, high, low, close, volume = map(
+        np.concatenate, zip(before.columns, acted.columns, after.columns, strict=True)
+    )
+    return candles_of((opened, high, low, close, volume), loaded.start)
