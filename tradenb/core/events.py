@@ -43,8 +43,8 @@ class Event(NamedTuple):
     price : float or None
         Market price; on `opened` the entry, on `closed` the exit.
     exit_reason : str or None
-        Why it ended: closed take_profit, stop_loss, time_expired, flattened; cancelled timeout,
-        price_reject, user; rejected invalid, risk; skipped warm_up, late.
+        Why it ended: closed take_profit, stop_loss, time_expired, flattened, abandoned; cancelled
+        timeout, price_reject, user; rejected invalid, risk; skipped warm_up, late.
     pnl_percent : float or None
         Only on `closed`.
     level : int or None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 from tradenb.core.signal import ExitReason, Position, Signal, Trade
 from tradenb.core.timeframe import DAY, MINUTE, iso
@@ -177,11 +177,9 @@ def max_open(count: int) -> RiskFunction:
 def cooldown(minutes: float, after: ExitReason | None = None) -> RiskFunction:
     """Refuse for some minutes after a trade closed (for one reason, or any)."""
     _positive("cooldown minutes", minutes)
-    if after is not None and after not in ("take_profit", "stop_loss", "time_expired", "flattened"):
-        raise SpecError(
-            "cooldown after must be take_profit, stop_loss, time_expired, flattened or None, "
-            f"was {after!r}"
-        )
+    reasons = get_args(ExitReason)
+    if after is not None and after not in reasons:
+        raise SpecError(f"cooldown after must be {', '.join(reasons)} or None, was {after!r}")
     span = minutes * MINUTE
 
     def rule(book: RiskBook, candidate: Signal) -> str | None:

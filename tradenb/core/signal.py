@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from tradenb.core.timeframe import MINUTE
 
 Position = Literal["long", "short"]
-ExitReason = Literal["take_profit", "stop_loss", "time_expired", "flattened"]
+ExitReason = Literal["take_profit", "stop_loss", "time_expired", "flattened", "abandoned"]
 
 Time = Annotated[int, "time"]
 """Milliseconds since 1970, UTC; a time in frames."""

@@ -12,7 +12,11 @@ from tradenb.core.events import Event
 from tradenb.core.risk import Held
 from tradenb.engine.arguments import label_of
 from tradenb.errors import StateError
-from tradenb.live.state.control_requests import check_withdrawal
+from tradenb.live.state.control_requests import (
+    abandon_price,
+    check_abandon,
+    check_withdrawal,
+)
 from tradenb.live.status.pending_commands import PendingCommand
 from tradenb.live.status.report_methods import ReportMethods
 from tradenb.live.status.run_files import RunFiles
@@ -21,6 +25,7 @@ from tradenb.store.control import RequestKind, send
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.append_only import Recording
+from tradenb.store.lock import FileLock
 from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home, Key, find_home
 
@@ -130,6 +135,28 @@ class AttachedRun(ReportMethods):
         check_withdrawal(self.id, waiting, id)
         self._send("withdraw", request_id=id)
 
+    def abandon(self, price: float) -> None:
+        """End what it holds at a price, where its symbol gives no candle any more.
+
+        A run that no process holds is changed on disk, at once.
+
+        Raises
+        ------
+        StateError
+            When candles still come, or it holds nothing.
+        """
+        price, found = abandon_price(price), self._status()
+        if found.status == "running":
+            if found.mode == "live":
+                check_abandon(self.id, found.cursor or 0, time.time_ns() // 1_000_000)
+            self._send("abandon", price=price)
+            return
+        from tradenb.live.state.abandoned import abandon_on_disk
+
+        home, key = self._files.home, self._files.key
+        with FileLock(self._disk, home.lock(key), what=self.id) as lock:
+            abandon_on_disk(self._disk, home, key, lock, price, now=time.time_ns() // 1_000_000)
+
     def release(self) -> None:
         """Ask it to leave the run, keeping the position."""
         self._send("release")
@@ -185,6 +212,7 @@ class AttachedRun(ReportMethods):
         id: str | None = None,
         cancel_id: str | None = None,
         request_id: str | None = None,
+        price: float | None = None,
     ) -> None:
         if kind == "stop" and self.status == "done":
             return  # twice is once
@@ -194,8 +222,8 @@ class AttachedRun(ReportMethods):
         id, cancel_id = label_of(id, "id"), label_of(cancel_id, "cancel_id")
         now = time.time_ns() // 1_000_000
         home, key = self._files.home, self._files.key
-        more = {"signal_id": id, "cancel_id": cancel_id, "request_id": request_id}
-        send(self._disk, home, key, kind, wall=now, **more)
+        given = {"signal_id": id, "cancel_id": cancel_id, "request_id": request_id}
+        send(self._disk, home, key, kind, wall=now, price=price, **given)
 
 
 def attached(home: str | Path | None = None, *, ended: bool = False) -> list[AttachedRun]:

@@ -14,7 +14,14 @@ from tradenb.engine.arguments import label_of
 from tradenb.errors import StateError, UsageError
 from tradenb.live.loop.record import RunRecord, Status
 from tradenb.live.loop.tick_result import tick_frame
-from tradenb.live.state.control_requests import Decision, Withdrawal, check_withdrawal
+from tradenb.live.state.control_requests import (
+    Abandon,
+    Decision,
+    Withdrawal,
+    abandon_price,
+    check_abandon,
+    check_withdrawal,
+)
 from tradenb.live.status.report_methods import ReportMethods
 from tradenb.view.formatting import price
 
@@ -137,6 +144,29 @@ class LiveRun(ReportMethods):
         waiting = [command.request or "" for command in self._record.pending_commands]
         check_withdrawal(self.id, waiting, id)
         self._record.accept(Withdrawal(self._record.clock.now(), id))
+
+    def abandon(self, price: float) -> None:
+        """End what it holds at a price, where its symbol gives no candle any more.
+
+        The position is closed as of the newest candle (`abandoned`), a waiting entry is cancelled.
+        The price counts as one paid at market: slippage and fee apply.
+
+        Raises
+        ------
+        StateError
+            When candles still come, or the run is not running; `tradenb retire NAME --abandon
+            PRICE` ends the position of one that no process runs.
+        """
+        price, record = abandon_price(price), self._record
+        if record.status != "running":
+            raise StateError(
+                f"{self.id} is {self.status}; end its position with: "
+                f"tradenb retire {self.id} --abandon PRICE"
+            )
+        state = record.checkpoint.state if record.state is None and record.checkpoint else None
+        cursor = record.cursor if state is None else state.cursor
+        check_abandon(self.id, cursor, record.clock.now())
+        record.accept(Abandon(record.clock.now(), price))
 
     def release(self) -> None:
         """Leave the run, keeping its position; the next start resumes it."""

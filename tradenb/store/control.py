@@ -19,7 +19,7 @@ from tradenb.core.lifecycle.validation import ID_LIMIT
 from tradenb.errors import StateWriteError, UsageError, unknown
 from tradenb.store.aside import move_aside
 from tradenb.store.codec import Damaged, dump, parse
-from tradenb.store.document.schema import Moment, Plain
+from tradenb.store.document.schema import Moment, Plain, Price
 from tradenb.store.filesystem import (
     Filesystem,
     forget,
@@ -30,7 +30,7 @@ from tradenb.store.filesystem import (
 from tradenb.store.paths import Home, Key
 
 RequestKind = Literal[
-    "stop", "flatten", "cancel", "withdraw", "release", "keep_ours", "take_theirs"
+    "stop", "flatten", "cancel", "withdraw", "abandon", "release", "keep_ours", "take_theirs"
 ]
 KillKind = Literal["halt", "flatten"]
 KINDS: Final = get_args(RequestKind)
@@ -52,13 +52,15 @@ class Request(Plain):
         Of the request; a run remembers the ids it obeyed until their files are gone.
     wall : int
         When it was given, ms UTC.
-    kind : {"stop", "flatten", "cancel", "withdraw", "release", "keep_ours", "take_theirs"}
+    kind : {"stop", "flatten", "cancel", "withdraw", "abandon", "release", "keep_ours", ...}
         The last two decide which state holds when another program wrote the document.
     signal_id, cancel_id : str or None
         Only for cancel: the signal meant (None is whatever is scheduled), and the words that come
         back in the note.
     request_id : str or None
         Only for withdraw: the request meant (None is all that were given before).
+    price : float or None
+        Only for abandon.
     """
 
     id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
@@ -69,6 +71,7 @@ class Request(Plain):
     signal_id: Label | None = None
     cancel_id: Label | None = None
     request_id: Label | None = None
+    price: Price | None = None
 
 
 class Waiting(NamedTuple):
@@ -117,6 +120,7 @@ def send(
     signal_id: str | None = None,
     cancel_id: str | None = None,
     request_id: str | None = None,
+    price: float | None = None,
     id: str | None = None,
 ) -> Request:
     """Leave a request for a run; it survives a power loss when this returns.
@@ -124,13 +128,9 @@ def send(
     Parameters
     ----------
     kind : str
-        See `Request`.
-    wall : int
-        Now, ms UTC.
-    signal_id, cancel_id : str, optional
-        For cancel.
-    request_id : str, optional
-        For withdraw.
+        See `Request`; `wall` is now, ms UTC.
+    signal_id, cancel_id, request_id, price : optional
+        For cancel, for withdraw, and for abandon; see `Request`.
     id : str, optional
         Default made up.
 
@@ -153,6 +153,7 @@ def send(
             signal_id=signal_id,
             cancel_id=cancel_id,
             request_id=request_id,
+            price=price,
         )
     except ValidationError as error:
         raise UsageError(f"not a valid request: {error}") from error
@@ -179,7 +180,7 @@ def receive(filesystem: Filesystem, folder: Path, key: Key, *, pid: int | None =
     folder : Path
         `Home.control(key)`.
     pid : int, optional
-        Goes into the names of files that are moved aside; default this process.
+        For the names of files that are moved aside; default this process.
     """
     try:
         names = requests_in(filesystem, folder)

@@ -43,7 +43,10 @@ def retire(filesystem: Filesystem, home: Home, key: Key, *, now: int) -> Path:
         raise StateError(f"{name} has no state under {home.root}")
     held = found.body["state"]["signal"] or found.body["state"]["scheduled"]
     if held is not None:
-        raise StateError(f"{name} holds a signal ({held['id']}); start it and stop it first")
+        raise StateError(
+            f"{name} holds a signal ({held['id']}); start it and stop it first, or "
+            f"if its symbol is gone: tradenb retire {name} --abandon PRICE"
+        )
     target = home.root / FOLDER / str(now)
     try:
         for file in _files(filesystem, home, key):

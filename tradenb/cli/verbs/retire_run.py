@@ -23,22 +23,41 @@ def add(commands: Any) -> None:
         "new run. Move the files back to have the old run again.",
     )
     parser.add_argument("name", metavar="NAME", help="SYMBOL:strategy, in full")
+    parser.add_argument(
+        "--abandon",
+        type=float,
+        metavar="PRICE",
+        help="end its position at this price first, where its symbol gives no candle any more",
+    )
     add_common(parser, run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Retire a run."""
+    from tradenb.live.state.abandoned import abandon_on_disk
+    from tradenb.live.state.control_requests import abandon_price
     from tradenb.store.filesystem import DiskFilesystem
     from tradenb.store.lock import FileLock
+    from tradenb.store.ownership import refuse_foreign
     from tradenb.store.paths import find_home
     from tradenb.store.retire import retire
 
     home, disk = find_home(options.home), DiskFilesystem()
-    key = _key(options.name, home)
-    with FileLock(disk, home.lock(key), what=options.name):
-        folder = retire(disk, home, key, now=time.time_ns() // 1_000_000)
-    facts = {"retired": options.name, "folder": str(folder)}
-    answer(facts, f"{options.name} is retired; its files are in {folder}", as_json=options.json)
+    key, now = _key(options.name, home), time.time_ns() // 1_000_000
+    refuse_foreign(home)
+    ended = {}
+    with FileLock(disk, home.lock(key), what=options.name) as lock:
+        if options.abandon is not None:
+            price = abandon_price(options.abandon)
+            event = abandon_on_disk(disk, home, key, lock, price, now=now)
+            ended = {"ended": event.kind, "price": price, "pnl_percent": event.pnl_percent}
+        folder = retire(disk, home, key, now=now)
+    facts = {"retired": options.name, "folder": str(folder), **ended}
+    words = f"{options.name} is retired; its files are in {folder}"
+    if ended:
+        gain = "" if event.pnl_percent is None else f", {event.pnl_percent:+.2f} %"
+        words = f"{event.kind} at {price:g} ({event.exit_reason}{gain})\n{words}"
+    answer(facts, words, as_json=options.json)
     return 0
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import assert_never
 
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.events import Event
-from tradenb.core.lifecycle.opened import flatten
+from tradenb.core.events import Event, event_of
+from tradenb.core.lifecycle.opened import close, flatten
 from tradenb.core.lifecycle.scheduled import cancel
-from tradenb.core.lifecycle.state import EXITS, Command, State, Step
+from tradenb.core.lifecycle.state import EXITS, Command, State, Step, idle_after
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import MINUTE, next_after
@@ -47,6 +47,36 @@ def withdraw(state: State, at: int, request: str | None) -> tuple[State, tuple[C
     taken = tuple(each for each in state.commands if is_withdrawn(each, at, request))
     left = tuple(each for each in state.commands if each not in taken)
     return state._replace(commands=left), taken
+
+
+def abandon(state: State, price: float, rules: Rules) -> Step | None:
+    """End a signal whose symbol gives no candle any more: at the cursor, without a candle.
+
+    Parameters
+    ----------
+    price : float
+        What the position is worth, quote currency; it is paid as at market. A waiting entry is
+        cancelled.
+
+    Returns
+    -------
+    Step or None
+        None where nothing is open or scheduled; what happens is noticed after its candle.
+    """
+    at, signal = state.cursor, state.signal
+    if signal is None:
+        return None
+    if state.opened_at is None:
+        cancelled = event_of(
+            state, at, "cancelled", signal, price=price, exit_reason="user", note="abandoned"
+        )
+        step = Step(at, EXITS, idle_after(state, at, state.trades), (cancelled,), None)
+    else:
+        step = close(state, signal, state.opened_at, at, price, "abandoned", rules)
+    ended = step.state.moved(at)
+    if state.is_open:
+        ended = ended._replace(trades=(*ended.trades[:-1], ended.trades[-1]._replace(late=True)))
+    return step._replace(state=ended, events=(step.events[0]._replace(late=True),))
 
 
 def is_withdrawn(command: Command, at: int, request: str | None) -> bool:

@@ -59,7 +59,7 @@ def cooldown(
     ----------
     minutes : float
         Above 0.
-    after : {"take_profit", "stop_loss", "time_expired", "flattened"}, optional
+    after : {"take_profit", "stop_loss", "time_expired", "flattened", "abandoned"}, optional
         Only after trades closed for this reason; default any.
     name : str, optional
         Name of the book; default made from the terms.

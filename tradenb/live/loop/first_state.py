@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from tradenb.core.lifecycle.state import Command, State
+from tradenb.core.lifecycle.state import State
 from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.context import Context
 from tradenb.engine.history.indicators import ClosedCandles, Indicators
@@ -15,7 +15,7 @@ from tradenb.engine.session.vectorised import answers_of
 from tradenb.errors import TradenbError
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.checkpoint import Checkpoint
-from tradenb.live.state.control_requests import Withdrawal
+from tradenb.live.state.control_requests import Asked
 
 log = logging.getLogger("tradenb")
 
@@ -65,7 +65,7 @@ def ahead_of(now: int, cursor: int) -> TradenbError:
     )
 
 
-def ends_unbegun(run: RunRecord, command: Command | Withdrawal | None) -> bool:
+def ends_unbegun(run: RunRecord, command: Asked | None) -> bool:
     """Tell whether a run without candles can end: it is left (None), or holds nothing to follow."""
     if command is None:
         return True

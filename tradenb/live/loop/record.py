@@ -24,7 +24,7 @@ from tradenb.errors import StateError, UsageError
 from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.tick_result import Tick
 from tradenb.live.state.checkpoint import Checkpoint
-from tradenb.live.state.control_requests import Decision, Withdrawal, standing
+from tradenb.live.state.control_requests import Asked, Decision, standing
 from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.live.state.recorder import Recorder
 
@@ -85,8 +85,8 @@ class RunRecord:
         self.revised = 0
         self.late_asks: dict[int, int] = {}  # close: how late its candle was, ms
         # What the user wants of it.
-        self.commands: deque[Command | Withdrawal] = deque()
-        self.uncommitted: list[Command | Withdrawal] = []
+        self.commands: deque[Asked] = deque()
+        self.uncommitted: list[Asked] = []
         self.tick_now = False
         self.releasing = False
         self.undecided = False
@@ -186,7 +186,7 @@ class RunRecord:
         else:
             self.ended.set()
 
-    def accept(self, command: Command | Withdrawal) -> None:
+    def accept(self, command: Asked) -> None:
         """Accept a command, which is obeyed at a tick that is made now; from any thread."""
         self.commands.append(command)
         self.poll()

@@ -20,6 +20,8 @@ from tradenb.live.loop.first_state import (
 )
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import RunRecord
+from tradenb.live.state.abandoned import abandoned
+from tradenb.live.state.control_requests import Abandon, Request
 
 
 class Startup:
@@ -123,10 +125,29 @@ class Startup:
             self._feeds[key] = Feed(run.source, run.symbol, rules, self._clock, self._workers)
         return self._feeds[key]
 
+    async def _abandon(self, run: RunRecord, requests: list[Request]) -> None:
+        """End what a run holds whose candles cannot be fetched, if that is asked for."""
+        asked = [each for each in requests if isinstance(each.command, Abandon)]
+        given = [each for each in run.commands if isinstance(each, Abandon)]
+        for command in (*given, *(each.command for each in asked)):
+            now, before = self._clock.now(), run.checkpoint
+            found = None
+            if before is not None and isinstance(command, Abandon):
+                found = abandoned(before, command.price, run.rules, now)
+            if found is not None:
+                run.checkpoint, event = found
+                await self._workers.call(run.storage.commit, run.checkpoint, seconds=None)
+                await self._workers.call(run.storage.append, run.checkpoint.outbox, seconds=None)
+                await self._notifier.publish([event])
+        for each in given:
+            run.commands.remove(each)
+        await self._workers.call(run.storage.remove_requests, asked, seconds=None)
+
     async def _poll_unbegun(self, run: RunRecord) -> None:
         """Release a run that has no candles yet, if that is asked for and leaves no position."""
         try:
             found = await self._workers.call(run.storage.poll, seconds=None)
+            await self._abandon(run, found.requests)
             ending = [item for item in found.requests if ends_unbegun(run, item.command)]
             if ending or any(ends_unbegun(run, command) for command in run.commands):
                 run.releasing = True

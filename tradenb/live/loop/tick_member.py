@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tradenb.core.events import Event, event_of
-from tradenb.core.lifecycle.commands import give, stop, withdraw
+from tradenb.core.lifecycle.commands import abandon, give, stop, withdraw
 from tradenb.core.lifecycle.state import Command, CommandKind, State
 from tradenb.core.prices import market_price
 from tradenb.core.timeframe import MINUTE, floor_to
@@ -22,7 +22,7 @@ from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.tick_result import Tick
 from tradenb.live.state.checkpoint import Checkpoint
-from tradenb.live.state.control_requests import Request, Withdrawal, standing
+from tradenb.live.state.control_requests import Abandon, Asked, Request, Withdrawal, standing
 
 log = logging.getLogger("tradenb")
 
@@ -67,22 +67,38 @@ class TickMember:
         self.requests = requests
         given = [request.command for request in requests]
         self.run.releasing |= None in given
-        for withdrawal in given:
-            if isinstance(withdrawal, Withdrawal):
-                self.obey(withdrawal)
+        for other in given:
+            if isinstance(other, Withdrawal | Abandon):
+                self.obey(other)
         for command in standing(given):
             self.obey(command)
 
-    def obey(self, command: Command | Withdrawal) -> None:
+    def obey(self, command: Asked) -> None:
         """Take a command; a stop ends an idle run at once, if no earlier candle is to be fed."""
         state = self.instance.state
         if isinstance(command, Withdrawal):
             self.instance.state, taken = withdraw(state, command.at, command.request)
             self.run.recorder.note_withdrawn(taken)
             return
+        if isinstance(command, Abandon):
+            self.abandon(command)
+            return
         at_once = command.kind == "stop" and state.cursor >= floor_to(command.at)
         self.instance.state = stop(state, command.at) if at_once else give(state, command)
         self.run.recorder.note_commands((command,))
+
+    def abandon(self, command: Abandon) -> None:
+        """End what is held without a candle; the event is committed with what this tick brings."""
+        run, instance = self.run, self.instance
+        step = abandon(instance.state, command.price, run.rules)
+        if step is None:
+            return
+        instance.state, instance.numbering.last = step.state, instance.numbering.last + 1
+        wall = run.clock.now()
+        event = step.events[0]._replace(seq=instance.numbering.last, mode="live", wall=wall)
+        run.outbox = [*run.outbox, event]
+        if event.kind in instance.callbacks:
+            run.callbacks.append((instance.callbacks[event.kind], event))
 
     def obey_kill_switch(self, kind: str, now: int, note: str | None) -> None:
         """Cancel a scheduled entry, saying why; "flatten" closes an open position as well."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple, assert_never
+from typing import Any, Final, Literal, NamedTuple, assert_never
 
 from tradenb.core.lifecycle.commands import is_withdrawn
 from tradenb.core.lifecycle.state import Command
-from tradenb.errors import StateError, unknown
+from tradenb.core.timeframe import iso
+from tradenb.errors import StateError, UsageError, unknown
 from tradenb.store.control import Request as Given
 
 
@@ -26,9 +28,28 @@ class Withdrawal(NamedTuple):
     request: str | None = None
     kind: Literal["withdraw"] = "withdraw"
 
-    def takes(self, command: Command | Withdrawal | None) -> bool:
+    def takes(self, command: Asked | None) -> bool:
         """Tell whether a command is taken back."""
         return isinstance(command, Command) and is_withdrawn(command, self.at, self.request)
+
+
+class Abandon(NamedTuple):
+    """Ends what is held at once, at a price, where no candle comes any more.
+
+    Attributes
+    ----------
+    at : int
+        When it was given, ms UTC.
+    price : float
+        What the position is worth, quote currency.
+    """
+
+    at: int
+    price: float
+    kind: Literal["abandon"] = "abandon"
+
+
+Asked = Command | Withdrawal | Abandon
 
 
 class Request(NamedTuple):
@@ -36,13 +57,13 @@ class Request(NamedTuple):
 
     Attributes
     ----------
-    command : Command, Withdrawal or None
+    command : Command, Withdrawal, Abandon or None
         None asks to release the run.
     token : object
         Names the request to the storage.
     """
 
-    command: Command | Withdrawal | None
+    command: Asked | None
     token: Any
 
 
@@ -64,7 +85,7 @@ class Requests(NamedTuple):
     unreadable: str = ""
 
 
-def command_of(given: Given, now: int | None = None) -> Command | Withdrawal | None:
+def command_of(given: Given, now: int | None = None) -> Asked | None:
     """Return what is asked for, None for a release; given now at the latest, whatever it says."""
     at = given.wall if now is None else min(given.wall, now)
     match given.kind:
@@ -72,13 +93,15 @@ def command_of(given: Given, now: int | None = None) -> Command | Withdrawal | N
             return Command(at, given.kind, given.signal_id, given.cancel_id, given.id)
         case "withdraw":
             return Withdrawal(at, given.request_id)
+        case "abandon":
+            return Abandon(at, given.price or 0.0)
         case "release" | "keep_ours" | "take_theirs":
             return None
         case _:
             assert_never(given.kind)
 
 
-def standing(items: Iterable[Command | Withdrawal | None]) -> list[Command]:
+def standing(items: Iterable[Asked | None]) -> list[Command]:
     """Return the commands among what was given that were not withdrawn, in their order."""
     given = [*items]
     withdrawals = [item for item in given if isinstance(item, Withdrawal)]
@@ -89,6 +112,23 @@ def standing(items: Iterable[Command | Withdrawal | None]) -> list[Command]:
     ]
 
 
+def abandon_price(price: object) -> float:
+    """Return a price as a float, or raise UsageError."""
+    found = float(price) if isinstance(price, int | float) and price is not True else 0.0
+    if not 0 < found < math.inf:
+        raise UsageError(f"the price of abandon must be a number above 0, was {price!r:.80}")
+    return found
+
+
+def check_abandon(run: str, cursor: int, now: int) -> None:
+    """Raise if candles still come, for then a flatten closes at a real price; both ms UTC."""
+    if now - cursor < GONE_MS:
+        raise StateError(
+            f"{run} still gets candles (up to {iso(cursor)} UTC): flatten() closes its position at "
+            "the market price of the next one, cancel() a waiting entry"
+        )
+
+
 def check_withdrawal(run: str, pending: Sequence[str], id: str | None) -> None:
     """Raise if there is nothing to take back, or not this; `pending` are the ids of commands."""
     if not pending:
@@ -97,5 +137,7 @@ def check_withdrawal(run: str, pending: Sequence[str], id: str | None) -> None:
         raise unknown("command", id, pending)
 
 
+GONE_MS: Final = 600_000
+"""Without a candle for so long, a symbol may be taken to be gone."""
 Decision = Literal["keep_ours", "take_theirs"]
 """Which state to keep when another program wrote the document of a run."""
