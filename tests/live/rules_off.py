@@ -10,7 +10,9 @@ import pytest
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.session.pump import Session
 from tradenb.errors import StateError
+from tradenb.live.arrival.request_times import RequestTimes
 from tradenb.live.loop import first_state, scheduler, startup
+from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.tick import GroupTick
 from tradenb.live.loop.tick_member import TickMember
 from tradenb.live.state.disk_storage import DiskStorage
@@ -170,6 +172,30 @@ def unreadable_requests_stop_exits(patch: pytest.MonkeyPatch) -> None:
         return found
 
     patch.setattr(DiskStorage, "poll", poll)
+
+
+def failed_requests_wait_for_the_next_minute(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(RequestTimes, "missed", lambda self, now, retry_after_s=0.0: self.give_up(now))
+
+
+def late_candles_wait_for_the_next_minute(patch: pytest.MonkeyPatch) -> None:
+    right = RequestTimes.missed
+
+    def missed(self: Any, now: int, retry_after_s: float = 0.0) -> None:
+        if self.tries >= self._rules.candle_retries:
+            self.give_up(now)
+        else:
+            right(self, now, retry_after_s)
+
+    patch.setattr(RequestTimes, "missed", missed)
+
+
+def changed_candles_not_looked_for(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Feed, "_note_revision", lambda self, acted, rows: None)
+
+
+def changed_candles_not_told(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(TickMember, "events_of_warnings", lambda self, warnings: [])
 
 
 RULES: dict[str, Off] = {

@@ -94,6 +94,7 @@ class Simulation:
         self.requests: list[PlannedRequest] = []
         self._written: set[PlannedRequest] = set()
         self.found: list[str] = []
+        self.last_at = 0
         self.deaths = 0
         self.failed_starts = 0
         self._chance = Random(f"{scenario.seed}:power")
@@ -102,7 +103,9 @@ class Simulation:
         """Run all phases, and check."""
         for phase in self.scenario.phases:
             self._run_phase(phase, last=phase is self.scenario.phases[-1])
-        run = SimulatedRun(self.scenario, self.world, self.specs, self.call_logs, self.requests)
+        run = SimulatedRun(
+            self.scenario, self.world, self.specs, self.call_logs, self.requests, self.last_at
+        )
         windows = [window for file in self.foreign for window in file.windows]
         self.found += [words for file in self.foreign for words in file.problems]
         self.found += asked_meanwhile(windows, self.call_logs["a"].effective)
@@ -122,7 +125,7 @@ class Simulation:
 
     def _run_phase(self, phase: Phase, *, last: bool) -> None:
         world = self.world
-        now = world.clock.true_now()
+        now = self.last_at = world.clock.true_now()
         for request in requests_of(self.scenario, phase, now, last=last):
             if request.strategy in {spec.name for spec in self.specs}:
                 self.requests.append(request)

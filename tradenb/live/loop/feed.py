@@ -82,6 +82,7 @@ class Feed:
         self._oldest = 0  # how far back was requested; a source may have less
         self._loaded = 0  # up to here candles were loaded, perhaps before they had settled
         self._probed, self._looks_back = False, True
+        self._looked_at = 0  # the close that was awaited then
         self._left: list[Callable[[], bool]] = []
         self._task: asyncio.Task[None] | None = None
         self.history: History | None = None
@@ -199,9 +200,10 @@ class Feed:
         """Request once what closed after the known candles, and take it if nothing is missing."""
         # A candle that closes while the answer is on its way is in it as it was before.
         known, times, now = history.candles, self.times, self._clock.now()
-        # The first request begins one candle earlier: to see whether that one has been changed.
-        looks_back = self._looks_back and not times.tries
+        # The first response begins one candle earlier: to see whether that one has been changed.
+        looks_back = self._looks_back and self._looked_at != times.newest
         raw = await self._rows(known.end - MINUTE if looks_back else known.end)
+        self._looked_at = times.newest
         before = known.rows(len(known) - MEDIAN_WINDOW, len(known))
         earlier = raw.time == known.end - MINUTE
         if earlier.any() and known.end > self._loaded:

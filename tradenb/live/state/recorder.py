@@ -69,7 +69,9 @@ class Recorder:
         last = newest if instance.halted else floor_to(fresh_from - 1)
         if ceil_to(first, instance.state.every) <= last:
             why = "halted" if instance.halted else "late"
-            self._noted.append({"left_out": [first, last], "why": why})
+            note = {"left_out": [first, last], "why": why}
+            if note not in self._noted[-1:]:  # a tick that could not be saved has noted it already
+                self._noted.append(note)
 
     def write(self, seen: Candles, checkpoint: Checkpoint, since: int) -> None:
         """Write down what a run was given up to the cursor that is committed next.

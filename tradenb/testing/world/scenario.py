@@ -12,7 +12,7 @@ import numpy as np
 from tradenb.core.candidate import Candidate, long, short
 from tradenb.core.candles.arrays import Candles, candles_of
 from tradenb.core.events import Event
-from tradenb.core.timeframe import DAY, MINUTE
+from tradenb.core.timeframe import DAY, MINUTE, floor_to
 from tradenb.engine.context import Context
 from tradenb.engine.specs import risks
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -23,6 +23,8 @@ SYMBOL: Final = "SIMUSDT"
 START: Final = 1_704_067_200_000
 HISTORY: Final = 8
 QUIET: Final = 4 * MINUTE
+EVENTFUL: Final = 8
+"""Minutes that a last phase is longer in which candles come badly."""
 CLOCKS_AHEAD: Final = (300, 3_600, 18_000, 400 * DAY // 1000)
 DOWNTIMES: Final = (0, 2, 40, 300, 4_000, 40_000, 2 * DAY // 1000)
 TROUBLES: Final[tuple[TroubleKind, ...]] = (
@@ -49,6 +51,15 @@ class PlannedRequest(NamedTuple):
     strategy: str
 
 
+class Arrivals(NamedTuple):
+    """What goes wrong with the candles of some minutes of a process; `first` counts from 0."""
+
+    kind: Literal["error", "delayed", "revised"]
+    first: int
+    minutes: int
+    seconds: int
+
+
 @dataclass
 class Phase:
     """One process, and how long nothing runs after it; its clock is ahead until it is put right.
@@ -66,6 +77,7 @@ class Phase:
     foreign_file: tuple[int, int] | None = None
     clock_ahead_s: int = 0
     put_right_s: int = 0
+    arrivals: list[Arrivals] = field(default_factory=list)
 
 
 @dataclass
@@ -93,6 +105,7 @@ def scenario_of(seed: int) -> Scenario:
     phases.append(Phase(QUIET // MINUTE + 3, "release", 0))
     minutes = sum(item.minutes + item.downtime_s // 60 + 4 for item in phases) + 60
     _leave_foreign_files(phases, Random(f"{seed}:foreign"))
+    _add_arrivals(Random(f"{seed}:arrivals"), phases[-1])
     market = _market(random, HISTORY + minutes)
     return Scenario(seed, market, shared, phases, tells_time=clocks.random() < 0.5)
 
@@ -130,12 +143,36 @@ def _phase(random: Random, *, faulty: bool) -> Phase:
     return found
 
 
+def _add_arrivals(random: Random, last: Phase) -> None:
+    """Let candles fail in the second of the tick, come late, or be changed in the last phase.
+
+    Nothing else goes wrong in it: so each of its decisions has to be made.
+    """
+    kinds: tuple[Literal["error", "delayed", "revised"], ...] = ("error", "delayed", "revised")
+    kind = random.choice((None, None, *kinds))
+    if kind is None:
+        return
+    last.minutes += EVENTFUL
+    seconds = random.randrange(3, 59) if kind == "delayed" else random.randrange(3, 50)
+    last.arrivals.append(Arrivals(kind, random.randrange(1, 4), EVENTFUL, seconds))
+    if kind == "revised":  # the first request of a minute is the one that looks back
+        last.arrivals.append(Arrivals("error", random.randrange(1, 6), 2, 0))
+
+
 def troubles_of(phase: Phase, now: int) -> list[Trouble]:
     """Return the troubles of a phase that begins now."""
-    return [
+    found = [
         Trouble(kind, now + begin * 1000, now + (begin + length) * 1000)
         for kind, begin, length in phase.troubles
     ]
+    for kind, first, minutes, seconds in phase.arrivals:
+        begin = floor_to(now) + first * MINUTE
+        end = begin + minutes * MINUTE
+        if kind == "error":  # one request of each minute, whenever it comes
+            found += [Trouble(kind, at, at + MINUTE, times=1) for at in range(begin, end, MINUTE)]
+        else:
+            found.append(Trouble(kind, begin, end, seconds=seconds))
+    return found
 
 
 def requests_of(scenario: Scenario, phase: Phase, now: int, *, last: bool) -> list[PlannedRequest]:
