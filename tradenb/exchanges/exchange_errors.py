@@ -7,7 +7,8 @@ no traceback may show.
 | ccxt | here | retry? |
 |---|---|---|
 | RateLimitExceeded, DDoSProtection, 429, 418 | ExchangeError | yes, after `retry_after` |
-| no connection, timeouts | ExchangeError | yes |
+| no connection, timeouts, TLS and its certificates | ExchangeError | yes |
+| a response of too many bytes (`bounded_response.py`) | ExchangeError | yes |
 | NetworkError (5xx, maintenance), broken responses | ExchangeError | yes |
 | BadSymbol | UnknownName | no |
 | everything else (refused keys and requests, unsupported calls) | ExchangeError | no |
@@ -28,6 +29,10 @@ DEFAULT_RETRY_S: Final = 10.0
 MAX_RETRY_S: Final = 3 * 86_400.0
 _MAX_CHARS: Final = 300
 
+_CERTIFICATE: Final = {
+    "ClientConnectorCertificateError", "SSLCertVerificationError", "CertificateError",
+}  # fmt: skip
+_NO_TLS: Final = {"ClientConnectorSSLError", "ClientSSLError", "SSLError"}
 _UNREACHABLE: Final = {"ClientConnectorError", "gaierror", "ConnectionRefusedError"}
 _TIMED_OUT: Final = {"TimeoutError", "RequestTimeout"}
 _RATE_LIMITED: Final = {"RateLimitExceeded", "DDoSProtection"}
@@ -45,6 +50,14 @@ def translate_error(
 ) -> TradenbError:
     """Return the error to raise instead of one of ccxt's; `what` was requested at `now_ms`, UTC."""
     names = _names(error) | _names(error.__cause__)
+    if "ResponseTooLarge" in names:
+        found = error if type(error).__name__ == "ResponseTooLarge" else error.__cause__
+        return ExchangeError(f"{what}: {found}", retryable=True)
+    if names & _CERTIFICATE:
+        return ExchangeError(f"{what}: {_certificate_words(error)}", retryable=True)
+    if names & _NO_TLS:
+        words = f"{what}: the TLS handshake failed; check the address, and any proxy in between"
+        return ExchangeError(words, retryable=True)
     if names & _UNREACHABLE:
         words = f"{what}: the exchange cannot be reached; check the network"
         return ExchangeError(words, retryable=True)
@@ -64,6 +77,20 @@ def translate_error(
     if isinstance(error, _UNREADABLE):
         return ExchangeError(f"{what}: the response cannot be read ({said})", retryable=True)
     return ExchangeError(f"{what}: the exchange refused the request ({said})")
+
+
+def _certificate_words(error: BaseException) -> str:
+    """Say that a certificate was refused, and why as far as the TLS library says so."""
+    found: BaseException | None = error
+    why = ""
+    while found is not None and not why:
+        why = str(getattr(found, "verify_message", ""))
+        found = getattr(found, "certificate_error", None) or found.__cause__
+    reason = f" ({why})" if why else ""
+    return (
+        f"the certificate of the exchange was refused{reason}; check the clock of this machine, "
+        "and whether a proxy or a company network replaces certificates"
+    )
 
 
 def located(error: CandleError, where: str, *, retryable: bool = False) -> CandleError:

@@ -23,6 +23,12 @@ import numpy as np
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import CandleError, ExchangeError, UsageError, unknown
+from tradenb.exchanges.ccxt.bounded_response import (
+    CANDLES_BYTES,
+    MARKETS_BYTES,
+    bounded_session,
+    byte_limit,
+)
 from tradenb.exchanges.ccxt.credentials import read_secrets, with_secrets
 from tradenb.exchanges.ccxt.market_symbols import markets_by_symbol
 from tradenb.exchanges.ccxt.server_time import ServerTime
@@ -74,6 +80,7 @@ class CcxtClient:
         self._monotonic = monotonic
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Any = None
+        self._bounded: Any = None
         self._loading = asyncio.Lock()
         self._measuring = asyncio.Lock()
         self._sessions_before_fork: list[Any] = []
@@ -174,6 +181,7 @@ class CcxtClient:
         self._check_rate_limit(what)
         client = self._session()
         _expects_json.set(json_only)
+        byte_limit.set(CANDLES_BYTES if json_only else MARKETS_BYTES)
         try:
             async with asyncio.timeout(CALL_S if seconds is None else seconds):
                 response = await send(client)
@@ -211,6 +219,8 @@ class CcxtClient:
         if self._client is None:
             self._client = self._new_client()
         self._client.open()
+        if self._client.session is not self._bounded:
+            self._client.session = self._bounded = bounded_session(self._client)
         return self._client
 
     def _new_client(self) -> Any:

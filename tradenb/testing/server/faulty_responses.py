@@ -10,6 +10,8 @@ from aiohttp import web
 
 from tradenb.testing.server.server_troubles import ServerTrouble
 
+_HUGE_MB: Final = 70
+_MEGABYTE: Final = b" " * (1 << 20)
 _PAGE: Final = "<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"
 
 
@@ -43,6 +45,8 @@ async def send(
     if "reset" in kinds:
         _hang_up(request)
         return response
+    if "huge" in kinds:
+        return await _send_huge(request)
     body = response.body if isinstance(response.body, bytes) else b""
     if "truncated" in kinds:
         return web.Response(body=body[: len(body) // 2], content_type="application/json")
@@ -60,6 +64,16 @@ async def send(
             await slow.write(body[place : place + 1])
             await asyncio.sleep(kinds["drip"].seconds)
     return slow
+
+
+async def _send_huge(request: web.Request) -> web.StreamResponse:
+    huge = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await huge.prepare(request)
+    with contextlib.suppress(ConnectionError):  # the client has given up
+        for _ in range(_HUGE_MB):
+            await huge.write(_MEGABYTE)
+        await huge.write(b"[]")
+    return huge
 
 
 def _hang_up(request: web.Request) -> None:

@@ -22,6 +22,7 @@ TroubleKind = Literal[
     "half_close",
     "drip",
     "silence",
+    "huge",
     "reset",
     "missing",
     "late",
@@ -47,7 +48,7 @@ class ServerTrouble:
         On the wire: rate_limit: 429 with Retry-After · banned: 418 with Retry-After · unavailable:
         5xx · html: a page of a proxy, no JSON · empty: no body · truncated: half of the JSON, as
         if it were all · half_close: the connection ends in the body · drip: a byte every `seconds`
-        · silence: no answer · reset: the connection is reset.
+        · silence: no answer · huge: 70 MB of JSON · reset: the connection is reset.
         In the candles: missing: `minutes` are left out · late: the newest closed one is missing ·
         duplicates: each row twice · unsorted: newest first · short: three rows at a time ·
         changed: all that is older than an hour is one percent higher · spike: a price of the last

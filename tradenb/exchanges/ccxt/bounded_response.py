@@ -1,0 +1,71 @@
+"""Responses of a bounded size: one that is too large must not hold up the other exchanges.
+
+All exchanges of a process share the loop of the portal. ccxt takes a response as a whole and reads
+its JSON at once, which for 70 MB is seconds in which no other exchange gets an answer.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any, Final
+
+import aiohttp
+
+CANDLES_BYTES: Final = 8 << 20
+"""A thousand candles are 0.1 MB."""
+MARKETS_BYTES: Final = 48 << 20
+"""The longest list of markets is about 15 MB."""
+
+byte_limit: Final = ContextVar("byte_limit", default=MARKETS_BYTES)
+"""How many bytes the response to the present request may have."""
+
+
+class ResponseTooLarge(aiohttp.ClientPayloadError):
+    """A response has more bytes than any answer to the request."""
+
+
+class BoundedResponse(aiohttp.ClientResponse):
+    """A response that is given up once it is too large; compressed ones count unpacked."""
+
+    async def read(self) -> bytes:
+        """Read the whole response.
+
+        Raises
+        ------
+        ResponseTooLarge
+            When it has more bytes than `byte_limit`.
+        """
+        if self._body is None:
+            try:
+                self._body = await self._read_within(byte_limit.get())
+            except BaseException:
+                self.close()
+                raise
+        return self._body
+
+    async def _read_within(self, limit: int) -> bytes:
+        parts: list[bytes] = []
+        size = self.content_length or 0
+        if size <= limit:
+            size = 0
+            async for part in self.content.iter_any():
+                size += len(part)
+                parts.append(part)
+                if size > limit:
+                    break
+        if size > limit:
+            raise ResponseTooLarge(
+                f"the response has more than {limit >> 20} MB and was given up; check the address, "
+                "and any proxy in between"
+            )
+        return b"".join(parts)
+
+
+def bounded_session(client: Any) -> aiohttp.ClientSession:
+    """Return a session for an exchange of ccxt, in place and on the connector of its own."""
+    client.session.detach()
+    return aiohttp.ClientSession(
+        connector=client.tcp_connector,
+        response_class=BoundedResponse,
+        trust_env=client.aiohttp_trust_env,
+    )
