@@ -6,7 +6,7 @@ a replica, a report, a comparison) puts its trades together here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from typing import TYPE_CHECKING, cast
 
 from tradenb.core.signal import Signal, Trade, closed_trade
@@ -16,12 +16,19 @@ if TYPE_CHECKING:
     from tradenb.core.signal import ExitReason
 
 
-def trades_of(events: Iterable[Event]) -> list[Trade]:
+def trades_of(
+    events: Iterable[Event], opened: MutableMapping[str | None, Event] | None = None
+) -> list[Trade]:
     """Return the closed positions of one run, in order of closing.
 
     A position whose `opened` event is missing is left out.
+
+    Parameters
+    ----------
+    opened : mapping, optional
+        The `opened` events of positions from before, by signal id; those still open are left in it.
     """
-    opened: dict[str | None, Event] = {}
+    opened = {} if opened is None else opened
     found = []
     for event in events:
         if event.kind == "opened":
@@ -45,7 +52,7 @@ def trade_of(opened: Event | None, closed: Event) -> Trade | None:
     # Events on disk have no column for the note of their signal; `opened` carries it.
     note = signal.note if opened is None else opened.note
     return closed_trade(
-        signal._replace(note=note),
+        signal if signal.note == note else signal._replace(note=note),
         closed.at if opened is None else opened.at,
         closed.at,
         exit,

@@ -72,7 +72,7 @@ class DiskStorage:
         self._filesystem = disk
         self._lock = FileLock(disk, home.lock(self._key), started=now(), what=self._key.id)
         self._document = DocumentStore(disk, home.document(self._key), guard=self._lock.assure)
-        self._journal = Journal(disk, home.journal(self._key))
+        self.journal = Journal(disk, home.journal(self._key))
         self._recording = Recording(disk, home.recording(self._key))
         self.errors = ErrorFile(disk, home.error(self._key))
         # Names are encoded once: a tick looks at these files again and again.
@@ -163,7 +163,7 @@ class DiskStorage:
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events to the journal; those it has already are passed over."""
-        self._journal.append([event_to_row(event) for event in events])
+        self.journal.append([event_to_row(event) for event in events])
 
     def append_recording(self, lines: Sequence[object], *, sync: bool) -> None:
         """Append lines to the record of what the run went through."""
@@ -224,15 +224,15 @@ class DiskStorage:
     def last_seq(self) -> int:
         """Return the number of the last event in the journal; numbers go on after it."""
         try:
-            return self._journal.last_seq()
+            return self.journal.last_seq()
         except OSError as error:
-            words = f"{self._journal.path} cannot be read ({error.strerror or error})"
+            words = f"{self.journal.path} cannot be read ({error.strerror or error})"
             raise StateError(f"{words}; repair the disk and start again") from error
 
     def start_over(self) -> None:
         """Set the journal aside: what happens from now on is another story."""
         last = self.last_seq()
-        self._journal.set_aside()
+        self.journal.set_aside()
         self._recording.set_aside(f"before-{last}")
 
     def has_requests(self) -> bool:
@@ -252,7 +252,7 @@ class DiskStorage:
 
     def events(self, limit: int | None = None) -> list[Event]:
         """Return the newest events of the journal, oldest first."""
-        rows = self._journal.read() if limit is None else self._journal.tail(limit)
+        rows = self.journal.read() if limit is None else self.journal.tail(limit)
         return [row_to_event(row) for row in rows]
 
     def close(self) -> None:
@@ -270,7 +270,7 @@ class DiskStorage:
             return None
         self._body = body = found.generation.body
         self._taken = list(body["taken"])
-        self._journal.append(body["outbox"])
+        self.journal.append(body["outbox"])
         views = run_views(self._views, found.generation)
         write_views(self._filesystem, behind(self._filesystem, views))
         return checkpoint_from(body, last_seq=self.last_seq())

@@ -7,13 +7,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tradenb.core.events import Event
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, iso
-from tradenb.core.trades import trades_of
 from tradenb.live.status.run_files import RunFiles
+from tradenb.live.status.run_history import NEWEST, RunHistory, history_of
 from tradenb.live.status.run_status import RunStatus, with_last_error
-from tradenb.live.status.status_markdown import LISTED, status_markdown
+from tradenb.live.status.status_markdown import status_markdown
 from tradenb.live.status.status_of_run import status_of_run
 from tradenb.view.formatting import plural
 
@@ -31,10 +30,8 @@ class RunReport(NamedTuple):
 
     Attributes
     ----------
-    events : list of Event
-        Those of the journal, oldest first.
-    trades : list of Trade
-        Closed positions, in order of closing.
+    history : RunHistory
+        What its journal says.
     candles : Candles or None
         1m candles of its time, for the price chart.
     notes : tuple of str
@@ -42,25 +39,29 @@ class RunReport(NamedTuple):
     """
 
     status: RunStatus
-    events: list[Event]
-    trades: list[Trade]
+    history: RunHistory
     candles: Candles | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def trades(self) -> list[Trade]:
+        """Closed positions, in order of closing."""
+        return self.history.trades
 
     @property
     def start(self) -> int:
         """When it began, or the oldest of its trades was opened, ms UTC."""
         began = self.status.started or self.end
-        return min([began, *(trade.opened_at for trade in self.trades)])
+        return min(began, min((trade.opened_at for trade in self.trades), default=began))
 
     @property
     def end(self) -> int:
         """The newest candle that it consumed, close time in ms UTC."""
         return self.status.cursor or self.status.started or 0
 
-    def markdown(self, newest: int = LISTED) -> str:
+    def markdown(self, newest: int = NEWEST) -> str:
         """Write the report in markdown, with so many of the newest events."""
-        return status_markdown(self.status, self.events, newest=newest)
+        return status_markdown(self.status, self.history, newest=newest)
 
     def html(self) -> str:
         """Write the report as one page that loads nothing."""
@@ -109,11 +110,10 @@ class RunReport(NamedTuple):
         return [(signal.symbol, signal.strategy, signal.id, what, price, None)]
 
     def _warnings(self) -> list[str]:
-        errors = sum(event.kind == "error" for event in self.events)
+        errors, last = self.history.errors, self.history.last_error
         late = sum(trade.late for trade in self.trades)
         found = []
-        if errors:
-            last = next(event for event in reversed(self.events) if event.kind == "error")
+        if last is not None:
             times = plural(errors, "error")
             found.append(f"{times}, the last at {iso(last.at)} UTC: {last.note}")
         if late:
@@ -123,15 +123,15 @@ class RunReport(NamedTuple):
 
 def report_of_run(run: RunRecord) -> RunReport:
     """Return what a run of this process has done, with the candles that it has seen."""
-    events = run.storage.events()
+    history = history_of(run.storage.journal)
     candles = None if run.instance is None else run.instance.candles
-    status = with_last_error(status_of_run(run), lambda count: events[-count:])
-    return RunReport(status, events, trades_of(events), candles)
+    status = with_last_error(status_of_run(run), lambda count: history.newest[-count:])
+    return RunReport(status, history, candles)
 
 
 def report_of_files(files: RunFiles) -> RunReport:
     """Read what a run has done; without its candles, which are not kept with its state."""
     status = files.required()
-    events = files.events()
-    status = with_last_error(status, lambda count: events[-count:])
-    return RunReport(status, events, trades_of(events))
+    history = history_of(files.journal)
+    status = with_last_error(status, lambda count: history.newest[-count:])
+    return RunReport(status, history)

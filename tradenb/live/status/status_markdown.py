@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING, Final
 
 from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
+from tradenb.live.status.run_history import NEWEST, RunHistory
 from tradenb.live.status.status_card import gaps_of
 from tradenb.view.formatting import escaped, milestone_words, number, percent, price
 
 if TYPE_CHECKING:
     from tradenb.live.status.run_status import RunStatus
 
-LISTED: Final = 250
 _COLUMNS: Final = (
     "time", "event", "signal", "position", "price", "entry", "take_profit", "stop_loss",
     "pnl_percent", "reason", "note",
 )  # fmt: skip
 
 
-def status_markdown(status: RunStatus, events: Sequence[Event], *, newest: int = LISTED) -> str:
+def status_markdown(status: RunStatus, history: RunHistory, *, newest: int = NEWEST) -> str:
     """Write the report of a live run, with so many of the newest events; figures are made of all.
 
     Words of users cannot break its tables.
     """
     lines = [f"# {_cell(status.strategy)} on {_cell(status.symbol)}, {status.mode}", ""]
     lines += [f"- {words}" for words in _facts(status)]
-    lines += ["", *_figures(events), ""]
-    shown = events[-newest:]
+    lines += ["", *_figures(history), ""]
+    shown = history.newest[-newest:]
     if not shown:
         return "\n".join([*lines, "Nothing has happened yet.", ""])
-    if len(shown) < len(events):
-        lines += [f"The newest {newest} of {len(events):,} events:", ""]
+    if len(shown) < history.total:
+        lines += [f"The newest {len(shown)} of {history.total:,} events:", ""]
     lines += [_row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
     return "\n".join([*lines, *(_row(_event(event)) for event in shown), ""])
 
@@ -54,13 +54,12 @@ def _facts(status: RunStatus) -> list[str]:
     return facts
 
 
-def _figures(events: Sequence[Event]) -> list[str]:
-    gains = [event.pnl_percent for event in events if event.kind == "closed"]
-    returns = [gain for gain in gains if gain is not None]
+def _figures(history: RunHistory) -> list[str]:
+    returns = history.gains
     wins = sum(gain > 0 for gain in returns)
     count = len(returns)
     rows = [
-        ("events", f"{len(events):,}"),
+        ("events", f"{history.total:,}"),
         ("closed signals", f"{count:,}"),
         ("wins / losses", f"{wins} / {sum(gain < 0 for gain in returns)}"),
         ("win rate", percent(100 * wins / count, 1) if count else "N/A"),

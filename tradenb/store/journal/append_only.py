@@ -19,18 +19,20 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tradenb.errors import StateWriteError
 from tradenb.store.aside import free_name, set_aside
 from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.filesystem import Filesystem, make_folders, write_copy
 from tradenb.store.journal.lines import backwards, whole_lines
+from tradenb.store.journal.picking import Picking
 from tradenb.store.journal.rotation import JournalFiles
 
 ROTATE_BYTES: Final = 8 << 20
+T = TypeVar("T")
 
 
 class Journal:
@@ -119,6 +121,21 @@ class Journal:
     def tail(self, n: int) -> list[dict[str, Any]]:
         """Return the last events, oldest first, without reading what is before them."""
         return self._files.tail(n)
+
+    def pick(self, kinds: Iterable[str], collect: Callable[[Picking], T]) -> T:
+        """Return what is made of the lines of some kinds, however long the journal is.
+
+        Parameters
+        ----------
+        collect : callable
+            Iterates over a `Picking`; called anew if a file got its number meanwhile.
+
+        Raises
+        ------
+        OSError
+            When a file is there and cannot be read.
+        """
+        return self._files.pick(kinds, collect)
 
     def last_seq(self) -> int:
         """Return the number of the last event.

@@ -75,12 +75,17 @@ def backwards(filesystem: Filesystem, path: Path) -> Iterator[Line]:
             yield found
 
 
-def _line(line: bytes, end: int) -> Line | None:
+def row_of(line: bytes) -> dict[str, Any] | None:
+    """Return the row of a line, or None if it is none."""
     if not line.startswith(b"{"):
         return None
     try:
         row = parse(line)
     except Damaged:
         return None
-    seq = row.get("seq") if isinstance(row, dict) else None
-    return Line(seq, row, end) if type(seq) is int else None
+    return row if isinstance(row, dict) and type(row.get("seq")) is int else None
+
+
+def _line(line: bytes, end: int) -> Line | None:
+    row = row_of(line)
+    return None if row is None else Line(row["seq"], row, end)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.journal.lines import Line, backwards, forwards
+from tradenb.store.journal.picking import Picking
 
 _TRIES: Final = 5
 T = TypeVar("T")
@@ -71,6 +72,11 @@ class JournalFiles:
             return [found[seq] for seq in sorted(found)]
 
         return self._steadily(collect)
+
+    def pick(self, kinds: Iterable[str], collect: Callable[[Picking], T]) -> T:
+        """Return what is made of the lines of some kinds; see `Picking`."""
+        wanted = frozenset(kinds)
+        return self._steadily(lambda files: collect(Picking(self._filesystem, files, wanted)))
 
     def _files(self) -> list[Path]:
         files = self.all_numbered()

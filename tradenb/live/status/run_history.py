@@ -1,0 +1,130 @@
+"""What has happened in a run, as a report needs it: counts, closes, and the newest events.
+
+Read in one pass over the journal, in memory that grows with the trades and not with the events. Of
+lines as they are written only the columns that a trade needs are read; whatever looks otherwise is
+read by the parser and paired by `core.trades`, which gives the same trades (a test says so).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from tradenb.core.events import Event
+from tradenb.core.signal import Trade
+from tradenb.core.trades import trades_of
+from tradenb.engine.serialise import row_to_event
+from tradenb.live.status.line_columns import line_columns
+from tradenb.store.codec import parse
+from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.picking import Lines, Picking
+
+NEWEST: Final = 250
+_KINDS: Final = ("opened", "closed", "error")
+_OPENED: Final = ("signal_id", "at", "note")
+_CLOSED: Final = (
+    "signal_id", "symbol", "strategy", "position", "at", "entry", "price", "take_profit",
+    "stop_loss", "size", "exit_reason", "pnl_percent", "late",
+)  # fmt: skip
+_UNKNOWN: Final = (None, None)
+
+
+class RunHistory(NamedTuple):
+    """What a journal says.
+
+    Attributes
+    ----------
+    total : int
+        How many events there are.
+    newest : list of Event
+        The last of them, oldest first.
+    trades : list of Trade
+        Closed positions, in order of closing.
+    gains : list of float
+        Percent of every close, also of one whose opening is not known.
+    errors : int
+    last_error : Event or None
+    """
+
+    total: int
+    newest: list[Event]
+    trades: list[Trade]
+    gains: list[float]
+    errors: int
+    last_error: Event | None
+
+
+def history_of(journal: Journal) -> RunHistory:
+    """Read the history of a run.
+
+    Raises
+    ------
+    OSError
+        When a file of the journal is there and cannot be read.
+    """
+    newest = [row_to_event(row) for row in journal.tail(NEWEST)]
+
+    def read(picking: Picking) -> RunHistory:
+        closes = _Closes()
+        errors, last = 0, b""
+        for lines in picking:
+            closes.add(lines)
+            errors += len(lines["error"])
+            last = lines["error"][-1] if lines["error"] else last
+        error = _event(last) if last else None
+        return RunHistory(picking.count, newest, closes.trades, closes.gains, errors, error)
+
+    return journal.pick(_KINDS, read)
+
+
+class _Closes:
+    """The trades of a run as its lines are read."""
+
+    def __init__(self) -> None:
+        self.trades: list[Trade] = []
+        self.gains: list[float] = []
+        # Of positions whose close has not been read yet: when they opened, and with which note.
+        self._opened: dict[str, tuple[int, str | None]] = {}
+
+    def add(self, lines: Lines) -> None:
+        """Take the lines of a stretch."""
+        try:
+            ids, *opened = line_columns(lines["opened"], _OPENED)
+            closed = line_columns(lines["closed"], _CLOSED)
+        except ValueError:
+            self._add_events(lines)
+            return
+        if len(set(ids)) < len(ids) or not self._opened.keys().isdisjoint(ids):
+            self._add_events(lines)  # an id names two positions: only the order tells them apart
+            return
+        self._opened.update(zip(ids, zip(*opened, strict=True), strict=True))
+        self._add_columns(closed)
+
+    def _add_columns(self, closed: list[list[Any]]) -> None:
+        take = self._opened.pop
+        for (
+            id, symbol, strategy, position, at, entry, exit, target, stop, size, why, gain, late,
+        ) in zip(*closed, strict=True):  # fmt: skip
+            self.gains.append(gain)
+            since, note = take(id, _UNKNOWN)
+            if since is not None:
+                self.trades.append(
+                    Trade(
+                        id, symbol, strategy, position, since, at, entry, exit, target, stop, size,
+                        why, gain, late, note,
+                    )
+                )  # fmt: skip
+
+    def _add_events(self, lines: Lines) -> None:
+        events = [_event(line) for kind in ("opened", "closed") for line in lines[kind]]
+        events.sort(key=lambda event: event.seq)
+        before: dict[str | None, Event] = {
+            id: Event(0, at, "", "", "opened", note=note) for id, (at, note) in self._opened.items()
+        }
+        self.trades += trades_of(events, before)
+        self._opened = {str(id): (event.at, event.note) for id, event in before.items()}
+        closes = (event.pnl_percent for event in events if event.kind == "closed")
+        self.gains += [gain for gain in closes if gain is not None]
+
+
+def _event(line: bytes) -> Event:
+    return row_to_event(parse(line))
