@@ -31,11 +31,15 @@ def changed(**more):
 
 
 UNWATCHED = (
-    "an open position is not watched (long since 1970-01-01 00:01 at 100.00): "
-    "start the run again, or close it"
+    "long since 1970-01-01 00:01 at 100.00: no process watches its stop and target. "
+    "Go on with it: tradenb resume BTCUSDT:dip (starts bot.py)"
 )
 WRONG = {
-    "unwatched": (changed(status="idle"), UNWATCHED),
+    "unwatched": (changed(status="idle", resume="bot.py"), UNWATCHED),
+    "candles": (
+        changed(warnings=("candles of BTCUSDT arrive 25 s late",)),
+        "candles of BTCUSDT arrive 25 s late",
+    ),
     "silent": (changed(age_s=200.0), "no tick for 200 s: exits are not watched"),
     "unsaved": (changed(saved=False, error="the disk is full"), "the disk is full"),
     "restarted": (

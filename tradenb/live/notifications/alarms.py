@@ -45,16 +45,19 @@ def alarms_of(status: RunStatus) -> list[Alarm]:
 
 
 def _unwatched(status: RunStatus) -> str:
-    held = status.state is not None and status.state.is_open
-    if status.status == "running" or not held:
+    if not status.unwatched:
         return ""
-    return f"an open position is not watched ({status.holds}): start the run again, or close it"
+    return f"{status.holds}: no process watches its stop and target. {status.way_on}"
 
 
 def _silent(status: RunStatus) -> str:
     if not status.silent:
         return ""
     return status.error or f"no tick for {status.age_s:.0f} s: exits are not watched"
+
+
+def _candles(status: RunStatus) -> str:
+    return "; ".join(status.warnings) if status.status == "running" else ""
 
 
 def _unsaved(status: RunStatus) -> str:
@@ -71,6 +74,7 @@ def _restarted(status: RunStatus) -> str:
 ALARMS: Final[dict[str, Callable[[RunStatus], str]]] = {
     "unwatched": _unwatched,
     "silent": _silent,
+    "candles": _candles,
     "unsaved": _unsaved,
     "restarted": _restarted,
 }
