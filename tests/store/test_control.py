@@ -91,6 +91,8 @@ def test_a_request_is_there_whole_or_not_at_all():
         b'{"id":"a","wall":-1,"kind":"stop","strategy":"dip","symbol":"BTCUSDT"}',
         b'{"id":"a","wall":1,"kind":"stop","strategy":"dip","symbol":"ETHUSDT"}',
         b'{"id":"a","wall":1,"kind":"stop","strategy":"dip","symbol":"BTCUSDT","x":1}',
+        b'{"id":"a","wall":1,"kind":"abandon","strategy":"dip","symbol":"BTCUSDT"}',
+        b'{"id":"a","wall":1,"kind":"stop","strategy":"dip","symbol":"BTCUSDT","price":1.0}',
         b"[" * 60_000,
         b" " * 70_000,
         json.dumps(BY_HAND | {"kind": "cancel", "cancel_id": "c" * 301}).encode(),

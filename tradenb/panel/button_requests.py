@@ -13,9 +13,10 @@ from typing import Any, Final, TypeGuard, get_args
 
 from tradenb.errors import StateError, StateWriteError, UsageError
 from tradenb.live.live_run import handle_of
+from tradenb.live.loop.record import RunRecord
 from tradenb.live.status.run_files import is_locked
 from tradenb.panel.watch_runs import Location, Watch
-from tradenb.store.control import MARKER, RequestKind, send
+from tradenb.store.control import MARKER, RequestKind, requests_in, send
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.ownership import refuse_foreign
@@ -38,7 +39,7 @@ def accept(watch: Watch, locations: Mapping[str, Location], message: Mapping[str
     disk = DiskFilesystem()
     run = watch.own_runs().get(location)
     wall = min(int(message.get("wall") or 0), time_ns() // 1_000_000)
-    if _is_known(disk, location, id):
+    if _is_known(disk, location, id, run):
         return "server"
     if run is None:
         refuse_foreign(location.home)
@@ -77,12 +78,14 @@ def marker_of(home: Home) -> str:
     return found.decode("ascii", "replace").strip()
 
 
-def _is_known(disk: DiskFilesystem, location: Location, id: str) -> bool:
+def _is_known(disk: DiskFilesystem, location: Location, id: str, run: RunRecord | None) -> bool:
     """Tell whether a request is there already, or was obeyed."""
     folder = location.home.control(location.key)
     try:
-        if any(name.endswith(f"-{id}.json") for name in disk.names(folder)):
+        if any(name.endswith(f"-{id}.json") for name in requests_in(disk, folder)):
             return True
+        if run is not None:
+            return run.storage.has_taken(id)
         found = read_document(disk, location.home.document(location.key))
     except (OSError, StateError):
         return False

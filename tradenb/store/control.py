@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, get_args
 from uuid import uuid4
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from tradenb.core.lifecycle.validation import ID_LIMIT
 from tradenb.errors import StateWriteError, UsageError, unknown
@@ -72,6 +72,12 @@ class Request(Plain):
     cancel_id: Label | None = None
     request_id: Label | None = None
     price: Price | None = None
+
+    @model_validator(mode="after")
+    def _has_a_price(self) -> Request:
+        if (self.kind == "abandon") != (self.price is not None):
+            raise ValueError("abandon needs a price, and nothing else takes one")
+        return self
 
 
 class Waiting(NamedTuple):
@@ -229,14 +235,9 @@ def prepare(filesystem: Filesystem, home: Home, key: Key) -> None:
 
 
 def requests_in(filesystem: Filesystem, folder: Path) -> list[str]:
-    """Return the names of the requests to a run; what else is in their folder does not count.
+    """Return the names of the requests to a run, or raise OSError if their folder cannot be read.
 
-    Jupyter's server, for one, puts a folder for checkpoints beside what it writes.
-
-    Raises
-    ------
-    OSError
-        When the folder cannot be read.
+    What else is there does not count: Jupyter's server, for one, puts a folder beside its files.
     """
     try:
         return [name for name in filesystem.names(folder) if is_request(name)]
@@ -245,12 +246,9 @@ def requests_in(filesystem: Filesystem, folder: Path) -> list[str]:
 
 
 def remove(filesystem: Filesystem, waiting: Iterable[Waiting]) -> None:
-    """Remove requests that are in a committed document, or ended the loop.
+    """Remove requests that are in a committed document, or ended the loop, or raise OSError.
 
-    Raises
-    ------
-    OSError
-        When a file cannot be removed; its id has to be remembered until it is.
+    The id of one that cannot be removed has to be remembered until it can.
     """
     for item in waiting:
         forget(filesystem, item.path)

@@ -16,6 +16,8 @@ from typing import Final
 
 from tradenb.store.disk_port import Filesystem as Filesystem  # noqa: PLC0414 - exported
 
+Stamp = tuple[int, int, int] | None
+
 # macOS: fsync hands the data to the drive, which may keep it in its cache.
 _FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
 _NOT_SUPPORTED: Final = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY}
@@ -276,3 +278,12 @@ def forget(filesystem: Filesystem, path: Path) -> None:
     """Remove a file if it is there."""
     with contextlib.suppress(FileNotFoundError):
         filesystem.unlink(path)
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Return what changes with a file: time, size and inode; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

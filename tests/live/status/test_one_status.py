@@ -124,15 +124,15 @@ def test_what_a_dead_process_ran_into_is_its_last_error_and_not_its_state_now(qu
 def test_repeats_of_an_error_are_counted_and_a_disk_that_refuses_is_no_matter(tmp_path):
     disk, path = DiskFilesystem(durable=False), tmp_path / "error" / "a.json"
     file = ErrorFile(disk, path)
-    assert not file.wants(None)
+    assert not file.is_noted
     for now in (1_000, 2_000, 3_000):
         file.note(tn.CandleError("late", code="range"), now)
     found = noted_error(disk, path)
     assert (found.error, found.since, found.last, found.times) == ("late", 1_000, 3_000, 3)
-    assert file.wants(None)
+    assert file.is_noted
     file.note(None, 4_000)
     assert noted_error(disk, path).error == ""
-    assert not file.wants(None)
+    assert not file.is_noted
     path.write_text("{")
     assert noted_error(disk, path) is None
     path.parent.joinpath("b").touch()

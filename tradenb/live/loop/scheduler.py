@@ -142,7 +142,7 @@ class Scheduler:
         try:
             await self._tick_decided(group)
             for run in group:
-                if run.storage.errors.wants(run.error):
+                if run.error is not None or run.storage.errors.is_noted:
                     await self._note_error(run)
         finally:
             for run in group:

@@ -139,10 +139,8 @@ class DiskStorage:
         return committed.synced
 
     def decision(self) -> Decision | None:
-        """Return what was decided from outside about a document that another program wrote.
-
-        What the run had is written beside it meanwhile, if it could not be before.
-        """
+        """Return what was decided from outside about a document that another program wrote."""
+        # What the run had is written beside it if it could not be before.
         with contextlib.suppress(OSError):  # there may be room again
             self._document.keep_aside()
         found = control.receive(self._filesystem, self._requests, self._key).waiting
@@ -181,9 +179,8 @@ class DiskStorage:
         if shown == self._shown and not self._durable:
             return  # a rehearsal has ten thousand commits a week
         self._shown = shown
-        views = run_views(self._views, self.generation)
         try:
-            write_views(self._filesystem, views)
+            write_views(self._filesystem, run_views(self._views, self.generation))
         except StateError as error:
             log.warning("%s", error)
 
@@ -207,7 +204,7 @@ class DiskStorage:
         if any(item.path.name not in seen for item in pointless):
             log.warning("%s has no conflict to decide", self._document.path)
         self._remove([*old, *pointless])
-        # A file that cannot be removed must not be obeyed again after a thousand others.
+        # One that cannot be removed must not be obeyed again after a thousand others.
         there = [item.request.id for item in waiting if item.request.id in self._taken]
         if there:
             self._taken = [*(id for id in self._taken if id not in there), *there]
@@ -241,6 +238,10 @@ class DiskStorage:
             return True
         names = control.requests_in(self._filesystem, self._requests)
         return any(name not in self._seen for name in names)
+
+    def has_taken(self, id: str) -> bool:
+        """Tell whether a request was obeyed, on disk or in what is committed next."""
+        return id in self._taken
 
     def accept(self, requests: Sequence[Request]) -> None:
         """Note that requests are obeyed by the state that is committed next."""

@@ -40,16 +40,19 @@ class NotedError(BaseModel):
 
 
 class ErrorFile:
-    """Writes the error of one run."""
+    """Writes the error of one run.
+
+    Attributes
+    ----------
+    is_noted : bool
+        Whether what was written last is an error, the end of which is to be written as well.
+    """
 
     def __init__(self, filesystem: Filesystem, path: Path) -> None:
         self._filesystem = filesystem
         self._path = path
         self._noted: NotedError | None = None
-
-    def wants(self, error: BaseException | None) -> bool:
-        """Tell whether there is something to write: an error, or the end of one."""
-        return error is not None or (self._noted is not None and self._noted.error != "")
+        self.is_noted = False
 
     def note(self, error: BaseException | None, now: int) -> None:
         """Write an error, or that it is over; a disk that refuses changes nothing."""
@@ -59,7 +62,7 @@ class ErrorFile:
             noted = before.model_copy(update={"last": now, "times": before.times + 1})
         else:
             noted = NotedError(error=words, since=now, last=now, times=1)
-        self._noted = noted
+        self._noted, self.is_noted = noted, words != ""
         try:
             replace_whole(self._filesystem, self._path, noted.model_dump_json().encode() + b"\n")
         except (OSError, StateError):

@@ -16,8 +16,6 @@ from tradenb.store.document.schema import problems_of
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.paths import bak_of, key_of
 
-Stamp = tuple[int, int, int] | None
-
 
 class Reading(NamedTuple):
     """What was found under one name: nothing, a valid generation, or damage and its words."""
@@ -174,15 +172,6 @@ def read_document(filesystem: Filesystem, path: Path) -> Generation | None:
     raise StateCorrupt(
         "; ".join(f"{item.path}: {item.words}" for item in damaged), path=str(damaged[0].path)
     )
-
-
-def stamp_of(path: Path) -> Stamp:
-    """Return what changes with a file: time, size and inode; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 class Documents:
