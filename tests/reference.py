@@ -235,6 +235,20 @@ class Market:
             volume,
         )
 
+    def known_until(self, now: int) -> int:
+        """The close of the last candle with a trade: minutes without one may never come."""
+        while (candle := self.closing_at(now)) is None or self.is_quiet(candle):
+            if now - MINUTE <= self.candles[0].time:
+                return self.candles[0].close_time
+            now -= MINUTE
+        return now
+
+    def is_quiet(self, candle: Candle) -> bool:
+        """Tell whether a candle is as a minute that is missing is filled."""
+        before = self.closing_at(candle.time)
+        prices = {candle.open, candle.high, candle.low, candle.close}
+        return candle.volume == 0 and before is not None and prices == {before.close}
+
     def window(self, timeframe: str, count: int, now: int) -> list[Candle]:
         """The last `count` complete candles of a timeframe closed at `now`, or fewer."""
         size = TIMEFRAMES[timeframe] * MINUTE
@@ -281,7 +295,9 @@ class Context:
     def candles(
         self, timeframe: str, n: int, symbol: str | None = None, *, allow_fewer: bool = False
     ) -> Candles:
-        rows = self.markets[symbol or self.symbol].window(timeframe, n, self.now)
+        other = self.markets[symbol or self.symbol]
+        until = self.now if other is self.markets[self.symbol] else other.known_until(self.now)
+        rows = other.window(timeframe, n, until)
         if len(rows) < n and not allow_fewer:
             raise NotEnoughCandles(f"{n} candles of {timeframe} asked for, {len(rows)} there")
         return Candles(

@@ -203,3 +203,19 @@ def test_secrets_in_headers_and_proxies_are_in_the_script_by_name_only(tmp_path,
     )
     assert "It reads HEADER_TOKEN, PROXY_URL from the environment." in text
     assert CANARY not in text
+
+
+def test_a_strategy_that_reads_another_symbol_is_proven_with_its_candles(fresh, tmp_path):
+    book = Notebook(
+        "import tradenb as tn",
+        "ex = tn.testing.random_walk(seed=7, days=4, symbols=['BTCUSDT', 'ETHUSDT'])",
+        "@tn.strategy('pair', every='15m', symbols='ETHUSDT')\n"
+        "def pair(ctx):\n"
+        "    eth = ctx.candles('1h', 6, symbol='ETHUSDT').close\n"
+        "    if eth[-1] > eth.mean():\n"
+        "        return tn.long(\n"
+        "            take_profit=1.01 * ctx.price, stop_loss=0.99 * ctx.price, minutes=300\n"
+        "        )\n",
+    )
+    book.export(tmp_path / "pair_bot.py", "pair", exchange=book.names["ex"])
+    assert "symbols='ETHUSDT'" in (tmp_path / "pair_bot.py").read_text()

@@ -44,16 +44,12 @@ def is_refused(scenario: dict[str, Any]) -> bool:
 
 
 def livable(scenario: dict[str, Any]) -> dict[str, Any]:
-    """The scenario as it can be lived: it begins when every symbol has a closed candle.
-
-    What is left out: probes of other symbols, because a live run follows one.
-    """
+    """The scenario as it can be lived: it begins when every symbol has a closed candle."""
     firsts = [raw_rows(scenario["candles"][name])[0][0] for name in scenario["symbols"]]
     start = max(scenario["start"], *(int(first) + MINUTE for first in firsts))
-    probes = [probe for probe in scenario["probe"] if len(probe) == 3]
     end = scenario["end"] - scenario["end"] % MINUTE
     commands = [command for command in scenario["commands"] if command["at"] < end]
-    return {**scenario, "start": start, "probe": probes, "commands": commands}
+    return {**scenario, "start": start, "commands": commands}
 
 
 class Lived:

@@ -14,7 +14,7 @@ import pandas as pd
 
 import tradenb as tn
 from tests.sources import candles, minute
-from tradenb.live.loop.stepped_clock import SteppedClock
+from tradenb.live.stepped_clock import SteppedClock
 from tradenb.research.parity.api import parity
 from tradenb.testing.world.simulated_world import Action, World
 

@@ -73,6 +73,9 @@ def histories_of(plan: Plan, period: LoadedPeriod) -> Histories:
     histories = Histories(load_other)
     for symbol, candles in period.candles.items():
         histories.add(symbol, candles)
+    for spec in plan.strategies:
+        for symbol in spec.symbols:
+            histories.of(symbol)  # one that is not there is said before anything begins
     return histories
 
 

@@ -112,7 +112,7 @@ class Context:
         n : int
             How many, at least 1.
         symbol : str, optional
-            Another symbol of the exchange.
+            Another symbol of the exchange, shown up to its last candle with trades.
         allow_fewer : bool, default False
             Return what there is where the history is too short.
 
@@ -126,8 +126,11 @@ class Context:
         NotEnoughCandles
             When fewer than `n` are there. If you do not catch it, the ask counts as None.
         """
-        history = self._history if symbol is None else self._histories.of(canonical(symbol))
-        return history.window(timeframe, n, self._now, allow_fewer=allow_fewer)
+        name = self.symbol if symbol is None else canonical(symbol)
+        if name == self.symbol:
+            return self._history.window(timeframe, n, self._now, allow_fewer=allow_fewer)
+        other = self._histories.of(name)
+        return other.window(timeframe, n, other.known_until(self._now), allow_fewer=allow_fewer)
 
     def frame(
         self, timeframe: str, n: int, symbol: str | None = None, *, allow_fewer: bool = False

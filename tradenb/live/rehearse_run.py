@@ -20,11 +20,11 @@ from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.live_run import LiveRun, handle_of
 from tradenb.live.loop.active_runs import active_runs, start_run
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.loop.stepped_clock import RecordedSource, SteppedClock
 from tradenb.live.loop.supervisor import Supervisor
 from tradenb.live.loop.worker_threads import ThreadWorkers
 from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.stepped_clock import RecordedSource, SteppedClock
 from tradenb.store.paths import Home, find_home
 
 END_S: Final = 10.0
@@ -91,7 +91,11 @@ def rehearse(
     clock = SteppedClock(checkpoint.state.cursor, speed)
     storage.now = clock.now
     source = RecordedSource(exchange, clock)
-    source.record(name, loaded)
+    history = spec.history_ms
+    period = CandleRequest(symbol=name, start=first, end=last, history=history, rules=settings)
+    source.record(period, loaded)
+    for other in spec.symbols:
+        source.of(other)
     supervisor = Supervisor(clock, ThreadWorkers(), bus, end=last)
     run = RunRecord(name, spec, source, settings, storage, clock, supervisor.wake)
     run.checkpoint = checkpoint

@@ -21,10 +21,10 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
 from tradenb.live.live_run import record_of
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.loop.stepped_clock import SteppedClock
 from tradenb.live.loop.supervisor import Supervisor
 from tradenb.live.loop.worker_threads import ThreadWorkers
 from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.stepped_clock import SteppedClock
 from tradenb.store.paths import find_home
 from tradenb.testing.server.exchange_server import ExchangeServer
 from tradenb.testing.world.simulation_checks import comparable

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tradenb.clock import SystemClock
-from tradenb.live.loop.stepped_clock import SteppedClock
+from tradenb.live.stepped_clock import SteppedClock
 from tradenb.testing import FakeClock
 
 FAR = 4_000_000_000_000  # the year 2096

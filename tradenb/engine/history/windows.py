@@ -39,6 +39,7 @@ class History:
         self._grown = {"1m": GrowingCandles(candles)}
         self._frames: dict[str, _Frame] = {}
         self._shown: dict[int, tuple[int, int, pd.DataFrame]] = {}
+        self._traded: tuple[int, int] = (0, 0)
 
     @property
     def candles(self) -> Candles:
@@ -57,7 +58,27 @@ class History:
     def renew(self, candles: Candles) -> None:
         """Replace all candles; higher timeframes are built again from them."""
         self._grown = {"1m": GrowingCandles(candles)}
-        self._frames, self._shown = {}, {}
+        self._frames, self._shown, self._traded = {}, {}, (0, 0)
+
+    def known_until(self, now: int) -> int:
+        """Return the close of the last candle up to now in which there was a trade, ms UTC.
+
+        A minute without trades is there at once in a backtest and perhaps never in a live run. What
+        reads another symbol sees up to here, so that both see the same.
+        """
+        candles = self.candles
+        row = last = min(candles.index(now), len(candles) - 1)
+        seen_row, seen_last = self._traded
+        opened, high, low, close, volume = candles.columns
+        while last > 0 and volume[last] == 0 and opened[last] == high[last] == low[last]:
+            if close[last] != opened[last] or close[last - 1] != close[last]:
+                break
+            last -= 1
+            if last == seen_row:
+                last = seen_last
+                break
+        self._traded = row, last
+        return candles.start + (last + 1) * candles.step
 
     def window(self, timeframe: str, count: int, now: int, *, allow_fewer: bool = False) -> Candles:
         """Return the last `count` candles of a timeframe that had closed at `now`.

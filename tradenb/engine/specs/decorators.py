@@ -26,6 +26,7 @@ def strategy(
     risk: RiskSpec | str | Iterable[RiskSpec | str] = (),
     history: str | None = None,
     vectorised: bool = False,
+    symbols: str | Iterable[str] = (),
     on_schedule: Callable[[Event], object] | None = None,
     on_open: Callable[[Event], object] | None = None,
     on_milestone: Callable[[Event], object] | None = None,
@@ -51,6 +52,10 @@ def strategy(
         with the same rows: position ("long", "short" or None; or a number, above 0 for long and
         below 0 for short), take_profit, stop_loss, minutes, and optionally entry, size, id, note.
         Each row is the answer at its candle's close. A single value counts for all rows.
+    symbols : str or several, optional
+        Other symbols that it reads with `ctx.candles(..., symbol=...)`. A live run fetches them
+        before its first ask, and says when it cannot; those that are not named here it fetches when
+        they are read for the first time.
     on_schedule, on_open, on_milestone, on_close, on_cancel, on_ping : callable, optional
         Called with the event; in a live run after it is on disk, and at most once: who dies in
         between does not make the call after the restart. on_ping: each minute that a limit entry
@@ -94,6 +99,7 @@ def strategy(
             risk=_rules(risk),
             history=history,
             vectorised=vectorised,
+            symbols=cast(Any, symbols),
             callbacks={
                 kind: checked_function(callback, f"{CALLBACKS[kind]} of {name!r}", "event")
                 for kind, callback in {**_methods(owner), **callbacks}.items()

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_
 
 from tradenb.core.risk import RiskBook
 from tradenb.core.signal import Signal
+from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
 from tradenb.engine.call import checked_function, is_async
 from tradenb.engine.context import Context
@@ -123,6 +124,8 @@ class StrategySpec(_Spec):
         Kind of event -> function of the event.
     vectorised : bool
         The function makes a frame of candidates of a frame of candles.
+    symbols : tuple of str
+        Other symbols that it reads.
     """
 
     every: str
@@ -130,6 +133,7 @@ class StrategySpec(_Spec):
     history: str | None = None
     callbacks: dict[str, Callable[[Any], Any]] = {}
     vectorised: bool = False
+    symbols: tuple[str, ...] = ()
 
     # Declared after the function; a run takes those that are there when it starts.
     _indicators: tuple[Indicator, ...] = PrivateAttr(())
@@ -152,6 +156,15 @@ class StrategySpec(_Spec):
             raise ValueError("must look like '90m', '36h', '3d' or '2w'") from None
         return history
 
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _check_symbols(cls, symbols: Any) -> Any:
+        given = (symbols,) if isinstance(symbols, str) else symbols
+        try:
+            return tuple(canonical(symbol) for symbol in given)
+        except (UsageError, TypeError) as error:
+            raise ValueError(f"must be symbols that the strategy reads ({error})") from None
+
     def __dir__(self) -> list[str]:
         """Tab shows what a user declared, and what comes after it."""
         return [*super().__dir__(), "indicators"]
@@ -169,6 +182,7 @@ class StrategySpec(_Spec):
             ("every", self.every),
             ("risk", ", ".join(rule.name for rule in self.risk)),
             ("history", self.history or ""),
+            ("reads", ", ".join(self.symbols)),
             ("callbacks", ", ".join(self.callbacks)),
             ("", _first_line(self.function)),
         ]
@@ -267,6 +281,7 @@ class StrategySpec(_Spec):
         parts = [self._does, self.every, str(self.history)]
         parts += [f"{rule.name}:{rule.fingerprint}" for rule in self.risk]
         parts += ["vectorised"] * self.vectorised
+        parts += [f"reads {symbol}" for symbol in self.symbols]
         parts += [item.fingerprint for item in self._indicators]
         return digest("\n".join(parts))
 

@@ -66,7 +66,10 @@ class RunRecord:
         # What it consists of once it has begun.
         self.instance: Instance | None = None
         self.feed: Feed | None = None
-        self.histories = Histories(_unknown_symbol)
+        self.histories = Histories(self._note_wanted)
+        # Symbols that it only reads, with their feeds once they are followed; see `read_symbols`.
+        self.reads: dict[str, Feed | None] = {}
+        self.wanted: list[str] = []
         self.last_ticks: deque[Tick] = deque(maxlen=KEPT_TICKS)
         self.start = 0
         self.history_start = 0
@@ -206,18 +209,20 @@ class RunRecord:
         self.decision = decision
         self.poll()
 
+    def _note_wanted(self, symbol: str) -> Any:
+        """Note that an ask reads a symbol for the first time; it is dropped, and made again."""
+        self.wanted.append(symbol)
+        raise UsageError(f"the candles of {symbol} are fetched now; this ask is made again")
+
     def forget(self) -> None:
         """Forget what is in memory; the run begins again from what it was opened with."""
         self.instance, self.feed, self.committed = None, None, None
+        self.reads = dict.fromkeys(self.reads)
         self.outbox, self.callbacks, self.saved = [], [], True
         self.recorder = Recorder(self.storage, self.spec, self.source.name, self.rules)
         # What the user asked for meanwhile is asked of the state that holds.
         self.commands.extendleft(reversed(self.uncommitted))
         self.uncommitted = []
-
-
-def _unknown_symbol(symbol: str) -> Any:
-    raise UsageError(f"this run has no candles of {symbol}")
 
 
 def _nowhere() -> bool:

@@ -78,7 +78,7 @@ class Scheduler:
         """Schedule until there is nothing more to come; `died` ended the loop before this one."""
         self._loop = asyncio.get_running_loop()
         for run in self._runs:
-            run.feed = None  # it belongs to the loop before
+            run.feed, run.reads = None, dict.fromkeys(run.reads)  # they are of the loop before
         tasks = [asyncio.create_task(self._poll_requests(), name="requests")]
         if died is not None:
             tasks.append(asyncio.create_task(self._report_death(died), name="death"))
@@ -166,7 +166,9 @@ class Scheduler:
             ready = [run for run in decided if run.feed is not None]
             if ready:
                 undecided = [run for run in group if run.undecided]
-                await GroupTick(self._notifier, ready, self._end, undecided=undecided).run()
+                reads = self._startup.reads
+                tick = GroupTick(self._notifier, ready, self._end, undecided=undecided, reads=reads)
+                await tick.run()
         except Exception as error:
             log.exception("a tick failed")
             for run in group:
@@ -201,7 +203,7 @@ class Scheduler:
             self._startup.forget(run)
         self._runs.remove(run)
         del self._busy[run.id]
-        followed = {id(each.feed) for each in self._runs}
+        followed = {id(feed) for each in self._runs for feed in (each.feed, *each.reads.values())}
         for key in [key for key, feed in self._feeds.items() if id(feed) not in followed]:
             del self._feeds[key]
         completed = self._end is not None and run.cursor >= self._end and run.saved

@@ -19,6 +19,7 @@ from tradenb.live.loop.first_state import (
     newest_close,
 )
 from tradenb.live.loop.notify import Notifier
+from tradenb.live.loop.read_symbols import ReadSymbols
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.abandoned import abandoned
 from tradenb.live.state.control_requests import Abandon, Request
@@ -37,6 +38,7 @@ class Startup:
         self._notifier = notifier
         self._clock, self._workers = notifier.clock, notifier.workers
         self._feeds = feeds
+        self.reads = ReadSymbols(notifier, self._feed_of)
         self._preparing: dict[int, asyncio.Task[None]] = {}
         self._tries: dict[int, int] = {}
 
@@ -61,7 +63,7 @@ class Startup:
         for run in due:
             # The candles that one of them could not have may have come for another since.
             waits = run.feed is None and id(run) not in self._preparing
-            if waits and self._feed_of(run).history is not None:
+            if waits and self._feed_of(run, run.symbol).history is not None:
                 await self._prepare(run)
         for run in runs:
             if run.feed is None:
@@ -73,7 +75,7 @@ class Startup:
             now = await self._exchange_time(run)
             checkpoint = first_checkpoint(run, floor_to(now))
             cursor = checkpoint.state.cursor if run.instance is None else run.cursor
-            feed = self._feed_of(run)
+            feed = self._feed_of(run, run.symbol)
             history = await feed.prepare(cursor, history_span(run, checkpoint, cursor))
             newest = newest_close(now, history.candles.end)
             if run.instance is None and checkpoint.start == cursor > newest:
@@ -84,6 +86,7 @@ class Startup:
                 begin(run, checkpoint, history)
             run.feed, run.revised = feed, feed.revised
             self._tries.pop(id(run), None)
+            await self.reads.begin(run, [*run.spec.symbols, *checkpoint.reads])
         except Exception as error:  # noqa: BLE001 - an exchange's; the others go on
             tries = self._tries[id(run)] = self._tries.get(id(run), 0) + 1
             pause = max(wait_ms(tries, run.rules), round(getattr(error, "retry_after", 0.0) * 1000))
@@ -109,12 +112,12 @@ class Startup:
             run.forget()
             run.next_at = 0
 
-    def _feed_of(self, run: RunRecord) -> Feed:
-        """Return the feed of a run; other rules for its candles make another feed."""
+    def _feed_of(self, run: RunRecord, symbol: str) -> Feed:
+        """Return the feed of a run for a symbol; other rules for its candles make another feed."""
         rules = run.rules
         key = (
             id(run.source),
-            run.symbol,
+            symbol,
             rules.price_anomaly_factor,
             rules.candle_retries,
             rules.candle_retry_seconds,
@@ -122,7 +125,7 @@ class Startup:
             rules.late_entry_seconds,
         )
         if key not in self._feeds:
-            self._feeds[key] = Feed(run.source, run.symbol, rules, self._clock, self._workers)
+            self._feeds[key] = Feed(run.source, symbol, rules, self._clock, self._workers)
         return self._feeds[key]
 
     async def _abandon(self, run: RunRecord, requests: list[Request]) -> None:

@@ -20,6 +20,7 @@ from tradenb.engine.session.pump import Session
 from tradenb.errors import StateConflict, StateError
 from tradenb.live.loop.feed import gather
 from tradenb.live.loop.notify import Notifier
+from tradenb.live.loop.read_symbols import ReadSymbols
 from tradenb.live.loop.record import UNREADABLE, RunRecord
 from tradenb.live.loop.tick_member import TickMember, retry_later
 from tradenb.live.loop.worker_threads import longest_call
@@ -42,14 +43,16 @@ class GroupTick:
         end: int | None = None,
         *,
         undecided: Sequence[RunRecord] = (),
+        reads: ReadSymbols,
     ) -> None:
-        self._notifier = notifier
+        self._notifier, self._reads = notifier, reads
         self._clock, self._workers = notifier.clock, notifier.workers
         self._members = [
             TickMember(run, run.instance, run.instance.state.cursor)
             for run in runs
             if run.instance is not None
         ]
+        self._reading = [run for run in runs if run.reads]
         self._began = self._clock.monotonic()
         now = floor_to(self._clock.now())
         self._newest = now if end is None else min(now, end)
@@ -170,11 +173,21 @@ class GroupTick:
                 session.settle()
                 if session.events:
                     await self._settle(session)
+                reading, self._reading = self._reading, []
+                if reading:
+                    await self._reads.fetch(reading, self._newest)
             seconds = longest_call(self._clock, [member.run.rules for member in self._members])
-            try:
-                reply = await self._workers.call(call.function, *call.args, seconds=seconds)
-            except Exception as error:  # noqa: BLE001 - the user's code; goes to the pump
-                failure = error
+            asked_again = True
+            while asked_again:
+                failure, reply, asked_again = None, None, False
+                try:
+                    reply = await self._workers.call(call.function, *call.args, seconds=seconds)
+                except Exception as error:  # noqa: BLE001 - the user's code; goes to the pump
+                    failure = error
+                wanting = [each.run for each in self._members if call.asks and each.run.wanted]
+                for run in wanting:
+                    failure = await self._reads.follow_wanted(run, call.args[0], self._newest)
+                    asked_again = failure is None
 
     def _find_peers(self) -> Peers:
         """Say who else takes part in the books; from here to the commit their rules are locked."""

@@ -205,6 +205,7 @@ class TickMember:
             outbox=tuple(outbox),
             place=self.run.place,
             price=self._price(),
+            reads=tuple(self.run.reads),
         )
 
     def save(self, checkpoint: Checkpoint) -> bool:

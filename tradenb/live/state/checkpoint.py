@@ -29,6 +29,8 @@ class Checkpoint(NamedTuple):
         Its place among the runs that it shares risk rules with.
     price : float or None
         Market price at the cursor, for the views.
+    reads : tuple of str
+        Symbols that its strategy reads beside its own.
     """
 
     state: State
@@ -39,6 +41,7 @@ class Checkpoint(NamedTuple):
     outbox: tuple[Event, ...]
     place: int
     price: float | None = None
+    reads: tuple[str, ...] = ()
 
 
 def checkpoint_from(body: Mapping[str, Any], *, last_seq: int) -> Checkpoint:
@@ -53,4 +56,5 @@ def checkpoint_from(body: Mapping[str, Any], *, last_seq: int) -> Checkpoint:
         outbox=tuple(row_to_event(row) for row in body["outbox"]),
         place=body["order"],
         price=body.get("price"),
+        reads=tuple(body.get("reads", ())),
     )

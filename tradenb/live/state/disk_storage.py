@@ -298,4 +298,5 @@ class DiskStorage:
             "saved_at": self.now(),
             "price": checkpoint.price,
             "end": self._end,
+            "reads": list(checkpoint.reads),
         }

@@ -15,23 +15,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from tradenb.call_errors import explained
-from tradenb.core.candles.arrays import Candles
 from tradenb.core.timeframe import iso
-from tradenb.engine.ports import CandleRequest, CandleSource
+from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
-from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.attached_run import AttachedRun
-from tradenb.live.live_run import LiveRun, record_of
 from tradenb.research.parity.evidence import (
     Evidence,
     Run,
     evidence_of,
+    fetcher_of,
     run_of,
     views_of,
 )
-from tradenb.research.parity.replay import ComparedTrade, compared_trades, late_exits, replay
+from tradenb.research.parity.replay import (
+    ComparedTrade,
+    compared_trades,
+    failed_asks,
+    late_exits,
+    replay,
+)
 from tradenb.research.parity.steps import steps
 from tradenb.view.formatting import plural
 
@@ -85,7 +89,7 @@ class Parity:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing differs."""
+        """Whether nothing differs; without a trade on either side that says little."""
         return not self.found
 
     @property
@@ -117,7 +121,9 @@ class Parity:
 
     def _lines(self) -> Iterator[str]:
         both = f"{plural(len(self.live), 'trade')} live, {len(self.backtest)} in the backtest"
-        if self.clean:
+        if self.clean and not self.live and not self.backtest:
+            yield f"{self.run}: nothing to compare, no trade on either side"
+        elif self.clean:
             yield f"{self.run}: live and backtest agree ({both})"
         else:
             yield f"{self.run}: {plural(len(self.found), 'difference')} ({both})"
@@ -174,10 +180,11 @@ def parity(
     meant = run_of(run, home)
     evidence = evidence_of(meant)
     today = _code_of_today(evidence, strategy)
-    views, fresh = views_of(evidence, _fetched(evidence, meant, exchange))
+    fetched = fetcher_of(evidence, meant, exchange)
+    views, fresh = views_of(evidence, fetched(evidence.symbol))
     found, before = [], compared_trades(evidence.events)
     live = before
-    for cause, given in steps(evidence, views, fresh, today):
+    for cause, given in steps(evidence, views, fresh, today, fetched):
         after = replay(given, evidence.symbol, evidence.start, evidence.end, evidence.rules)
         found += _differences(before, after, cause)
         before = after
@@ -187,7 +194,20 @@ def parity(
         for trade in live
         if trade.closed_at in late
     ]
+    notes = _notes(evidence, found, traded=bool(live or before))
+    return Parity(evidence.id, sorted(found, key=_when), live, before, notes)
+
+
+def _notes(evidence: Evidence, found: Sequence[Difference], *, traded: bool) -> list[str]:
+    """Say what could not be known or compared."""
     notes = [*evidence.notes]
+    failed = failed_asks(evidence.events, evidence.strategy)
+    if failed and not traded:
+        times = plural(len(failed), "ask")
+        notes.append(f"the strategy failed in {times} of the live run; see its error events")
+    if evidence.reads:
+        which = ", ".join(evidence.reads)
+        notes.append(f"the strategy reads {which}, here with the candles of today")
     python = platform.python_version()
     if "code changed" in (item.cause for item in found) and evidence.python != python:
         notes.append(
@@ -196,31 +216,7 @@ def parity(
         )
     if any(item.cause == "unexplained" for item in found):
         notes.append("a strategy that sees the future differs live; check it with tn.lookahead")
-    return Parity(evidence.id, sorted(found, key=_when), live, before, notes)
-
-
-def _fetched(evidence: Evidence, run: Run, exchange: Any) -> Candles:
-    source: Any
-    if exchange is not None:
-        source = resolve_candle_source(exchange)
-    elif isinstance(run, LiveRun):
-        source = record_of(run).source
-    else:
-        source = registry.known("exchange", evidence.exchange)
-    if not isinstance(source, CandleSource):
-        raise UsageError(
-            f"{evidence.id} ran on the exchange {evidence.exchange!r}, which is not known here; "
-            "pass exchange= to say where its candles are fetched anew"
-        )
-    return source.load(
-        CandleRequest(
-            symbol=evidence.symbol,
-            start=evidence.start,
-            end=evidence.end,
-            history=evidence.start - evidence.history_start,
-            rules=evidence.rules,
-        )
-    ).candles
+    return notes
 
 
 def _code_of_today(evidence: Evidence, strategy: Any) -> StrategySpec:

@@ -6,8 +6,9 @@ ago. What a run saw of a minute may depend on when it looked: a restart loads th
 
 from __future__ import annotations
 
+import functools
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,9 +20,12 @@ from tradenb.core.candles.arrays import NAMES, Candles, candles_of
 from tradenb.core.events import Event
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
+from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.engine.serialise import row_to_event
+from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
+from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.attached_run import AttachedRun, attached
 from tradenb.live.live_run import LiveRun, record_of
 from tradenb.store.paths import find_home
@@ -64,6 +68,8 @@ class Evidence:
         What the user asked for, each once.
     seen : (n, 7) float64
         Rows of open time, open, high, low, close, volume, and the moment as of which it was so.
+    reads : tuple of str
+        Symbols that the strategy reads beside its own.
     notes : list of str
         What could not be known.
     """
@@ -83,6 +89,7 @@ class Evidence:
     commands: list[dict[str, Any]]
     missed: list[Missed]
     seen: Rows
+    reads: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
 
 
@@ -139,8 +146,38 @@ def evidence_of(run: Run) -> Evidence:
         spec=record_of(run).spec if isinstance(run, LiveRun) else None,
         events=[event for event in events if start < event.at <= end],
         commands=record.commands, missed=record.missed, seen=record.rows(),
-        notes=record.notes,
+        reads=tuple(body.get("reads", ())), notes=record.notes,
     )  # fmt: skip
+
+
+def fetcher_of(evidence: Evidence, run: Run, exchange: Any) -> Callable[[str], Candles]:
+    """Return what fetches the candles of a symbol anew, for the period of a run."""
+    source: Any
+    if exchange is not None:
+        source = resolve_candle_source(exchange)
+    elif isinstance(run, LiveRun):
+        source = record_of(run).source
+    else:
+        source = registry.known("exchange", evidence.exchange)
+    if not isinstance(source, CandleSource):
+        raise UsageError(
+            f"{evidence.id} ran on the exchange {evidence.exchange!r}, which is not known here; "
+            "pass exchange= to say where its candles are fetched anew"
+        )
+
+    @functools.cache
+    def fetched(symbol: str) -> Candles:
+        return source.load(
+            CandleRequest(
+                symbol=symbol,
+                start=evidence.start,
+                end=evidence.end,
+                history=evidence.start - evidence.history_start,
+                rules=evidence.rules,
+            )
+        ).candles
+
+    return fetched
 
 
 def views_of(found: Evidence, fresh: Candles) -> tuple[list[View], Candles]:

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from tradenb.backtest.assembly import assemble, histories_of, load_period, prepare
 from tradenb.backtest.driver import drive
 from tradenb.backtest.plan import Plan, make_plan
-from tradenb.backtest.trial import Market
 from tradenb.core.candles.arrays import NAMES, Candles, candles_of
+from tradenb.core.candles.intake import Intake
 from tradenb.core.events import Event
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.trades import trades_of
 from tradenb.engine.call import Pump, is_async
+from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.session.pump import Session
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 from tradenb.research.parity.evidence import View
@@ -56,6 +57,8 @@ class Circumstances:
         What the user did.
     refusals : frozenset of (int, str) or None
         When risk refused which signal; None: ask the rules themselves.
+    others : callable
+        Gives the candles of another symbol that the strategy reads.
     """
 
     spec: StrategySpec
@@ -64,6 +67,7 @@ class Circumstances:
     muted: frozenset[int]
     commands: tuple[dict[str, Any], ...]
     refusals: frozenset[tuple[int, str]] | None
+    others: Callable[[str], Candles]
 
 
 def compared_trades(events: Iterable[Event]) -> list[ComparedTrade]:
@@ -131,11 +135,25 @@ def replay(
 
         rule = RiskSpec(name="as in the live run", function=scripted)
         spec = spec.model_copy(update={"risk": (rule,)})
-    market = Market("replay", {symbol: given.views[0].candles})
+    market = _Seen(symbol, given.views[0].candles, given.others)
     plan = make_plan(symbol, spec, market, start, end, rules, given.commands)
     events: list[Event] = []
     drive(_pump(plan, given, events), rules.signal_timeout_seconds)
     return compared_trades(events)
+
+
+class _Seen:
+    """The candles that a run saw, and those of the symbols that its strategy reads."""
+
+    name = "replay"
+
+    def __init__(self, symbol: str, own: Candles, others: Callable[[str], Candles]) -> None:
+        self._symbol, self._own, self._others = symbol, own, others
+
+    def load(self, request: CandleRequest) -> Loaded:
+        """Return all candles of a symbol; see `engine.ports.CandleSource`."""
+        own = request.symbol == self._symbol
+        return Loaded(self._own if own else self._others(request.symbol), Intake())
 
 
 def _pump(plan: Plan, given: Circumstances, events: list[Event]) -> Pump:

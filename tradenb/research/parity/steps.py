@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from tradenb.core.candles.arrays import Candles
@@ -19,7 +19,11 @@ from tradenb.research.parity.replay import (
 
 
 def steps(
-    evidence: Evidence, views: list[View], fresh: Candles, today: StrategySpec
+    evidence: Evidence,
+    views: list[View],
+    fresh: Candles,
+    today: StrategySpec,
+    others: Callable[[str], Candles],
 ) -> Iterator[tuple[str, Circumstances]]:
     """Yield what is left out at each step, and the circumstances that remain."""
     spec = evidence.spec or today
@@ -38,6 +42,7 @@ def steps(
         muted=late | halted | failed,
         commands=tuple(evidence.commands),
         refusals=refused_by_risk(evidence.events),
+        others=others,
     )
     yield "unexplained" if same_code else "code changed", given
     if windows:

@@ -260,6 +260,8 @@ class Body(Plain):
         Market price at the cursor, for display.
     end : int or None
         Close time at which a rehearsal ends, ms UTC, for display; None for a live run.
+    reads : list of str
+        Symbols that the strategy reads beside its own.
     """
 
     account: str
@@ -279,6 +281,7 @@ class Body(Plain):
     saved_at: Moment
     price: Price | None = None
     end: Close | None = None
+    reads: list[Name] = []
 
     _agrees = _refusing(_body_problems)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from dataclasses import replace
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.intake import Rows
@@ -59,19 +60,34 @@ class RecordedSource:
         self.name = source.name
         self._clock = clock
         self._loaded: dict[str, Loaded] = {}
+        self._period: CandleRequest | None = None
 
-    def record(self, symbol: str, loaded: Loaded) -> None:
-        """Keep the candles of a symbol."""
-        self._loaded[symbol] = loaded
+    def record(self, request: CandleRequest, loaded: Loaded) -> None:
+        """Keep the candles of a symbol; those of others are loaded for the same period."""
+        self._period = request
+        self._loaded[request.symbol] = loaded
+
+    def of(self, symbol: str) -> Loaded:
+        """Return all candles of a symbol; loaded if need be.
+
+        Raises
+        ------
+        UsageError, CandleError, ExchangeError
+            When the source does not have it.
+        """
+        if symbol not in self._loaded and self._period is not None:
+            request = replace(self._period, symbol=symbol, progress=None)
+            self._loaded[symbol] = self.origin.load(request)
+        return self._loaded[symbol]
 
     def load(self, request: CandleRequest) -> Loaded:
         """Return what had closed at the clock's moment, all the history included."""
-        candles, intake = self._loaded[request.symbol]
+        candles, intake = self.of(request.symbol)
         return Loaded(candles.between(candles.start, self._clock.now()), intake)
 
     def recent(self, symbol: str, since: int, limit: int) -> Rows:
         """Return the next candles as rows, at most `limit`."""
-        candles = self._loaded[symbol].candles
+        candles = self.of(symbol).candles
         closed = min(self._clock.now(), candles.end, since + limit * MINUTE)
         return rows_of(candles.between(since, closed))
 
