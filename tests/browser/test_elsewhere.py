@@ -92,8 +92,8 @@ new View(model, document.getElementById("here"));
 </script>"""
 
 
-def test_where_there_is_no_server_a_click_says_what_it_waits_for_and_what_does_not_wait(page):
-    """An editor that has widgets, but no contents API, and a kernel that is busy."""
+def shown_on(page):
+    """Show a running run of a busy kernel on a page; nothing is at the server's end."""
     row = {
         "key": "live:BTCUSDT:swing", "symbol": "BTCUSDT", "strategy": "swing", "mode": "live",
         "status": "running", "running": True, "saved": True, "position": "long", "signal": "s-1",
@@ -110,8 +110,22 @@ def test_where_there_is_no_server_a_click_says_what_it_waits_for_and_what_does_n
     }  # fmt: skip
     text = VIEW.replace("SCRIPT", script_of_view()).replace("STATE", json.dumps(state))
     page.set_content(f"<style>{style()}</style>{text}")
+
+
+def test_where_there_is_no_server_a_click_says_what_it_waits_for_and_what_does_not_wait(page):
+    """An editor that has widgets, but no contents API, and a kernel that is busy."""
+    shown_on(page)
     page.click("button[aria-label='Stop swing on BTCUSDT']")
     said = page.locator(".tnbd-notes li")
     said.filter(has_text="the kernel is busy and will accept it").wait_for()
     assert "tradenb stop BTCUSDT:swing --home /srv/dump" in said.inner_text()
+    assert page.wrong == []
+
+
+def test_fault_94_before_any_click_it_is_said_which_command_does_not_wait_for_the_kernel(page):
+    shown_on(page)
+    said = page.locator(".tnbd-way-round")
+    said.filter(has_text="While a cell is busy, these buttons may wait for its end").wait_for()
+    assert "tradenb stop BTCUSDT:swing --home /srv/dump" in said.inner_text()
+    assert page.locator(".tnbd-notes li").count() == 0
     assert page.wrong == []

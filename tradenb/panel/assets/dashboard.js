@@ -95,6 +95,7 @@ class View {
       make("thead", {}, make("tr", {}, ...heads.map((name) => make("th", { scope: "col" }, name)))),
       this.body);
     this.more = make("p", { class: "tnbd-note" });
+    this.wayRound = make("p", { class: "tnbd-note tnbd-way-round", hidden: true });
     this.empty = make("p", { class: "tnbd-empty" }, "No run yet. ",
       make("code", {}, "tn.live.background(…)"), " starts one, ",
       make("code", {}, "tn.live.rehearse(…)"), " rehearses one; both appear here.");
@@ -121,7 +122,7 @@ class View {
       "data-lm-suppress-shortcuts": "true" },   // else Jupyter takes Enter and Space for itself
       make("div", { class: "tnbd-head" }, this.dot, this.words, this.fresh, this.stopAll),
       this.alarms,
-      make("div", { class: "tnbd-wide" }, this.table), this.empty, this.more, this.notes,
+      make("div", { class: "tnbd-wide" }, this.table), this.empty, this.more, this.wayRound, this.notes,
       this.pictures, this.eventsBox);
     const fallback = this.model.get("fallback");   // the picture for where this view is not
     if (fallback) this.root.append(make("style", {}, `[data-tnb-fallback="${fallback}"] { display: none; }`));
@@ -230,8 +231,20 @@ class View {
     this.stopAll.hidden = rows.length === 0;
     this.stopAll.disabled = this.frozen() || this.running().length === 0;
     this.showAlarms(rows);
+    this.sayWayRound(rows);
     for (const row of rows) this.offer(this.byRun, row.key, `${row.strategy} on ${row.symbol}`);
     this.tick();
+  }
+
+  // Where no file can be left through the server, a button waits for a busy kernel: said before.
+  async sayWayRound(rows) {
+    const asked = rows.filter((row) => row.running && row.control);
+    const folders = await Promise.all(asked.map((row) =>
+      findHome(row.control.home, this.model.get("homes")[row.control.home])));
+    const row = this.frozen() ? undefined : asked.find((_, place) => !folders[place]);
+    this.wayRound.hidden = !row;
+    say(this.wayRound, row ? "While a cell is busy, these buttons may wait for its end. In a " +
+      `terminal, this does not wait: ${command("stop", row)}` : "");
   }
 
   newLine(row) {
