@@ -197,7 +197,7 @@ class AttachedRun(ReportMethods):
         from tradenb.live.status.chart_candles import add_candles
         from tradenb.live.status.run_report import report_of_files
 
-        report = report_of_files(self._files)
+        report = report_of_files(self._files, trades=with_candles)
         return add_candles(report, self.home) if with_candles else report
 
     def _status(self) -> RunStatus:

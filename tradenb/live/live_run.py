@@ -225,8 +225,8 @@ class LiveRun(ReportMethods):
     def _run_report(self, *, with_candles: bool) -> RunReport:
         from tradenb.live.status.run_report import report_of_run
 
-        del with_candles  # its candles are here
-        return report_of_run(self._record)
+        # Its candles are here anyway; the trades are for the page that shows them.
+        return report_of_run(self._record, trades=with_candles)
 
     def _decide(self, decision: Decision) -> None:
         if not self.undecided:

@@ -131,7 +131,9 @@ def test_any_order_ids_notes_and_gaps_are_what_the_parser_reads(
     journal = journal_of(tmp_path_factory.mktemp("journal"), events)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(picking, "STRETCH", stretch)
-        assert history_of(journal) == by_the_parser(journal)
+        whole = by_the_parser(journal)
+        assert history_of(journal) == whole
+        assert history_of(journal, trades=False) == whole._replace(trades=[])
 
 
 @pytest.mark.parametrize(

@@ -121,17 +121,17 @@ class RunReport(NamedTuple):
         return [*found, *self.notes]
 
 
-def report_of_run(run: RunRecord) -> RunReport:
+def report_of_run(run: RunRecord, *, trades: bool = True) -> RunReport:
     """Return what a run of this process has done, with the candles that it has seen."""
-    history = history_of(run.storage.journal)
+    history = history_of(run.storage.journal, trades=trades)
     candles = None if run.instance is None else run.instance.candles
     status = with_last_error(status_of_run(run), lambda count: history.newest[-count:])
     return RunReport(status, history, candles)
 
 
-def report_of_files(files: RunFiles) -> RunReport:
+def report_of_files(files: RunFiles, *, trades: bool = True) -> RunReport:
     """Read what a run has done; without its candles, which are not kept with its state."""
     status = files.required()
-    history = history_of(files.journal)
+    history = history_of(files.journal, trades=trades)
     status = with_last_error(status, lambda count: history.newest[-count:])
     return RunReport(status, history)
