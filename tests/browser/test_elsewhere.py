@@ -92,29 +92,34 @@ new View(model, document.getElementById("here"));
 </script>"""
 
 
-def shown_on(page):
-    """Show a running run of a busy kernel on a page; nothing is at the server's end."""
-    row = {
+def row_of(**more):
+    """A run as the kernel sends it."""
+    return {
         "key": "live:BTCUSDT:swing", "symbol": "BTCUSDT", "strategy": "swing", "mode": "live",
         "status": "running", "running": True, "saved": True, "position": "long", "signal": "s-1",
         "scheduled": False, "since": "", "entry": "100.00", "target": "102.00", "stop": "98.00",
         "progress": 10, "price": "100.20", "as_of": "", "cursor": "", "pnl": "", "tone": "even",
         "tick_ms": None, "trouble": "", "doubt": "", "held_by": "", "trace": "", "stale": False,
         "control": {"home": "/srv/dump", "folder": "swing/BTCUSDT"},
-        "symbol_name": "BTCUSDT", "strategy_name": "swing",
-    }  # fmt: skip
+        "symbol_name": "BTCUSDT", "strategy_name": "swing", "home": "/srv/dump", "pending": [],
+        "unwatched": False, "resume": False,
+    } | more  # fmt: skip
+
+
+def show(page, *rows):
+    """Open a page with the view alone: no contents API, and a kernel that does not answer."""
     state = {
-        "rows": [row], "more": 0, "health": {"level": "good", "words": ["1 of 1 run running"]},
+        "rows": rows, "more": 0, "health": {"level": "good", "words": ["1 of 1 run running"]},
         "pictures": {}, "homes": {}, "frozen": False, "beat": 0, "fallback": "",
         "events": {"total": 0, "rows": []},
     }  # fmt: skip
     text = VIEW.replace("SCRIPT", script_of_view()).replace("STATE", json.dumps(state))
-    page.set_content(f"<style>{style()}</style>{text}")
+    page.set_content(f"<style>body {{ margin: 0 }} {style()}</style>{text}")
 
 
 def test_where_there_is_no_server_a_click_says_what_it_waits_for_and_what_does_not_wait(page):
     """An editor that has widgets, but no contents API, and a kernel that is busy."""
-    shown_on(page)
+    show(page, row_of())
     page.click("button[aria-label='Stop swing on BTCUSDT']")
     said = page.locator(".tnbd-notes li")
     said.filter(has_text="the kernel is busy and will accept it").wait_for()
@@ -123,9 +128,52 @@ def test_where_there_is_no_server_a_click_says_what_it_waits_for_and_what_does_n
 
 
 def test_fault_94_before_any_click_it_is_said_which_command_does_not_wait_for_the_kernel(page):
-    shown_on(page)
+    show(page, row_of())
     said = page.locator(".tnbd-way-round")
     said.filter(has_text="While a cell is busy, these buttons may wait for its end").wait_for()
     assert "tradenb stop BTCUSDT:swing --home /srv/dump" in said.inner_text()
     assert page.locator(".tnbd-notes li").count() == 0
+    assert page.wrong == []
+
+
+WIDTHS = (320, 360, 520, 760, 789, 979, 980, 1_100, 1_400, 2_200)
+# What is cut off: wider than the page, or outside of it.
+CUT_OFF = """() => [...document.querySelectorAll('.tnbd button, .tnbd-status, .tnbd-levels span')]
+    .filter(node => node.offsetParent)
+    .filter(node => { const box = node.getBoundingClientRect();
+        return box.left < 0 || box.right > innerWidth || box.width === 0; })
+    .map(node => node.textContent)"""
+
+
+def test_fault_101_no_button_is_cut_off_from_320_to_2200_pixels(page):
+    pending = [
+        {"id": "s", "kind": "stop", "what": "stopping", "at": None, "words": "stopping"},
+        {"id": "f", "kind": "flatten", "what": "flattening", "at": 4e12, "words": ""},
+    ]
+    show(
+        page,
+        row_of(pending=pending, status="stopping", price="45,086.20", pnl="-0.54 %"),
+        row_of(key="live:A:b", unwatched=True, running=False, resume=True, status="unwatched long",
+               trouble="no process watches its stop and target", control=None),
+        row_of(key="live:C:d", scheduled=True),
+    )  # fmt: skip
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 1_200})
+        assert page.evaluate(CUT_OFF) == [], width
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    names = [name for name in page.locator(".tnbd-runs button:visible").all_inner_texts() if name]
+    for name in ("Stop", "Flatten", "Release", "Resume", "Cancel", "Keep running", "Keep open"):
+        assert name in names, name
+    assert "flattening at the next close (" in page.inner_text(".tnbd-pending >> nth=0")
+    assert page.wrong == []
+
+
+def test_what_is_taken_back_names_the_request_and_resume_says_what_it_waits_for(page):
+    flatten = {"id": "f1", "kind": "flatten", "what": "flattening", "at": None, "words": "x"}
+    show(page, row_of(pending=[flatten]), row_of(key="live:A:b", running=False, resume=True))
+    page.click("button[aria-label='Take back: flattening']")
+    said = page.locator(".tnbd-notes li")
+    said.filter(has_text="tradenb withdraw BTCUSDT:swing --home /srv/dump").wait_for()
+    page.click(".tnbd-go:visible")
+    said.filter(has_text="tradenb resume BTCUSDT:swing --home /srv/dump").wait_for()
     assert page.wrong == []

@@ -24,7 +24,7 @@ from tradenb.live.live_run import record_of
 from tradenb.live.loop import active_runs
 from tradenb.panel.button_requests import marker_of
 from tradenb.panel.refresh_thread import refresh_thread
-from tradenb.panel.watch_runs import location_of
+from tradenb.panel.watch_runs import Location, location_of
 from tradenb.store.control import prepare
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.append_only import Journal
@@ -163,6 +163,68 @@ def test_a_request_to_a_run_that_ended_leaves_no_file_for_the_next(rehearse, das
     assert ask(shown, "stop")["words"] == "the run has ended"
     folder = find_home().rehearsal.control(Key("swing", "BTCUSDT"))
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.realtime
+def test_release_leaves_the_run_with_its_position(rehearse, dashboards):
+    run = running(rehearse)
+    shown = dashboards()
+    assert ask(shown, "release")["channel"] == "kernel"
+    assert run.wait(60)
+    assert run.status == "idle"
+
+
+@pytest.mark.realtime
+def test_withdraw_reaches_the_run_with_the_request_that_is_meant(rehearse, dashboards, monkeypatch):
+    running(rehearse)
+    shown = dashboards()
+    sent = []
+    monkeypatch.setattr(
+        "tradenb.panel.button_requests.send", lambda *args, **more: sent.append((args[3], more))
+    )
+    key, now = "rehearsal:BTCUSDT:swing", time.time_ns() // 1_000_000
+    message = {"type": "request", "id": "0123456789ab", "key": key, "wall": now}
+    send_to(shown, **message, kind="withdraw", request_id="f1")
+    send_to(shown, **message, kind="cancel", request_id="f1")
+    assert [(kind, more["request_id"]) for kind, more in sent] == [
+        ("withdraw", "f1"),
+        ("cancel", None),
+    ]
+
+
+def test_resume_answers_what_runs_it_now_or_why_nothing_does(dashboards, monkeypatch):
+    shown = dashboards()
+    location = Location(find_home(), Key("dip", "BTCUSDT"))
+    monkeypatch.setattr(shown.model, "locations", lambda: {"live:BTCUSDT:dip": location})
+    resumed = []
+
+    def resume(home, key):
+        resumed.append((home, key))
+        if len(resumed) > 1:
+            raise tn.StateError("it is not known what starts it")
+        return "goes on in process 7"
+
+    monkeypatch.setattr("tradenb.panel.dashboard.resume", resume)
+
+    def replies(key, count):
+        send_to(shown, type="request", id="0123456789ab", kind="resume", key=key)
+        until(lambda: len(sent_by(shown)) == count, "the reply")
+        return sent_by(shown)[-1]["channel"], sent_by(shown)[-1]["words"]
+
+    assert replies("live:BTCUSDT:dip", 1) == ("kernel", "goes on in process 7")
+    assert replies("live:BTCUSDT:dip", 2) == ("none", "it is not known what starts it")
+    assert replies("live:BTCUSDT:gone", 3)[1].startswith("this run is not known here")
+    assert resumed == [(location.home, location.key)] * 2
+
+
+@pytest.mark.realtime
+def test_pictures_are_as_wide_as_they_are_shown(rehearse, dashboards):
+    assert rehearse(end=SHORT).wait(60)
+    shown = dashboards()
+    for width, drawn in ((320, 320), (1_400, 1_400), (10, 240), (9_999, 2_400)):
+        shown.width = width
+        until(lambda px=drawn: f'viewBox="0 0 {px} ' in shown.pictures["price"], "the picture")
+        assert f'viewBox="0 0 {drawn} ' in shown.pictures["equity"]
 
 
 def test_nonsense_from_a_view_is_passed_over(dashboards):

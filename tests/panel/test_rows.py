@@ -10,8 +10,10 @@ import pytest
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
 from tradenb.core.signal import Signal
+from tradenb.live.status.pending_commands import PendingCommand
 from tradenb.live.status.run_status import RunStatus
-from tradenb.panel.dashboard_rows import event_row, health_of, progress_of, row_of
+from tradenb.panel.dashboard_rows import health_of, progress_of, row_of
+from tradenb.panel.event_rows import event_row
 from tradenb.panel.replica import Replica
 
 MINUTE = 60_000
@@ -142,7 +144,7 @@ def test_the_health_line_counts_errors_and_measures_lateness():
     found = [status(lateness_s=(2.0, 3.0, 9.5))]
     shown = health_of(found, [row()], errors=3)
     assert shown["words"] == ["1 of 1 run running", "3 errors"]
-    assert shown["lateness"] == "ticks 3.0 s after the close, at most 9.5 s"
+    assert shown["lateness"] == "acts 3.0 s after a candle has closed (at most 9.5 s)"
 
 
 @pytest.mark.parametrize(
@@ -159,6 +161,17 @@ def test_fault_56_the_health_line_says_when_the_clock_is_off(ahead, words, level
     shown = health_of([status(clock_ahead_ms=ahead), status()], [row(), row()], errors=0)
     assert shown["words"] == ["2 of 2 runs running", *words]
     assert shown["level"] == level
+
+
+def test_a_pending_flatten_is_shown_with_the_close_that_it_waits_for():
+    flatten = PendingCommand("f1", "flatten", 1_000, 60_000, 36.0)
+    (shown,) = row(pending_commands=(flatten,))["pending"]
+    assert shown == {
+        "id": "f1", "kind": "flatten", "what": "flattening", "at": 60_000,
+        "words": "flattening at the next close (36 s)",
+    }  # fmt: skip
+    (rehearsed,) = row(pending_commands=(flatten,), mode="rehearsal")["pending"]
+    assert rehearsed["at"] is None
 
 
 def test_words_of_users_are_cut_and_everything_is_json():

@@ -14,7 +14,7 @@ from tests.live.fast import until
 from tradenb.engine.serialise import event_to_row
 from tradenb.live.live_run import record_of
 from tradenb.panel.dashboard_model import DashboardModel
-from tradenb.panel.watch_runs import Watch
+from tradenb.panel.watch_runs import Watch, _unbroken
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.append_only import Journal
 from tradenb.store.paths import Key, find_home
@@ -82,6 +82,33 @@ def test_a_run_that_was_released_in_a_position_is_the_same_from_here_and_from_it
     elsewhere = one(watch(runs=nobody).poll()).status
     assert told(here) == told(elsewhere)
     assert here.status_text == "idle"
+
+
+@pytest.mark.realtime
+def test_fault_101_the_price_of_a_run_elsewhere_is_drawn_from_what_it_went_through(rehearse):
+    run = rehearse(end=SHORT)
+    assert run.wait(60)
+    here, elsewhere = (
+        DashboardModel(watch(runs=runs)) for runs in (lambda: [record_of(run)], nobody)
+    )
+    for model in (here, elsewhere):
+        model.poll()
+    assert elsewhere.pictures["price"].startswith("<svg")
+    ours = record_of(run).instance.candles
+    theirs = elsewhere.watch.recorded_candles(elsewhere.locations()["rehearsal:BTCUSDT:swing"])
+    assert theirs.end == ours.end
+    assert theirs.close.tolist() == ours.close.tolist()[-len(theirs) :]
+    assert len(theirs) > 300
+
+
+def test_candles_with_a_gap_are_drawn_from_behind_it_and_none_from_nothing():
+    def candle(minute):
+        return [minute * 60_000, 1.0, 1.0, 1.0, 1.0, 1.0]
+
+    found = _unbroken([candle(minute) for minute in (0, 1, 5, 6, 7)])
+    assert (found.start, found.end) == (5 * 60_000, 8 * 60_000)
+    assert _unbroken([]) is None
+    assert len(_unbroken([candle(0)])) == 1
 
 
 @pytest.mark.realtime

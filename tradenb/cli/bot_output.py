@@ -44,6 +44,7 @@ class BotOutput:
     def on_event(self, event: Event, *, again: bool = False) -> None:
         """Print an event."""
         from tradenb.core.timeframe import iso
+        from tradenb.view.event_words import price_words
 
         facts = {
             name: getattr(event, name)
@@ -52,7 +53,7 @@ class BotOutput:
         what = f"{event.kind} (from before the restart)" if again else event.kind
         more = [event.exit_reason, _gain(event.pnl_percent), event.note]
         words = f"{iso(event.at)} {event.symbol}:{event.strategy} {what}"
-        words += "" if event.price is None else f" at {event.price:g}"
+        words += "" if event.price is None else f" {price_words(event)}"
         words += "".join(f", {item}" for item in more if item)
         facts |= {"exit_reason": event.exit_reason, "note": event.note, "again": again}
         self.print({"event": facts}, words)

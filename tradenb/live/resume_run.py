@@ -17,6 +17,7 @@ from tradenb.live.status.run_status import THIS_KERNEL, mode_of
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.append_only import Recording
 from tradenb.store.launch import launch_of
+from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home, Key
 
 
@@ -30,12 +31,13 @@ def resume(home: Home, key: Key) -> str:
     """
     if mode_of(home.root) == "rehearsal":
         raise StateError(f"{key.id} is a rehearsal; tn.live.rehearse(...) goes on with it")
+    refuse_foreign(home)
     run = AttachedRun(home, key)
     if run.status != "idle":
         what = "a process runs it already" if run.status == "running" else "it has ended"
         raise StateError(f"{key.id} is {run.status}: {what}; only an idle run is resumed")
     record = record_here(home, key)
-    if record is not None or is_known_here(home, key):
+    if record is not None or is_known_here(key, RunFiles(home, key).status().exchange):
         _resume_here(home, key, record)
         return f"goes on in {THIS_KERNEL}"
     launch = launch_of(DiskFilesystem(durable=False), home, key)
@@ -43,15 +45,6 @@ def resume(home: Home, key: Key) -> str:
         raise StateError(f"it is not known what starts {key.id}. {_way_on(home, key)}")
     pid = start_and_wait(home, run, launch)
     return f"goes on in process {pid}, which runs {launch.file}"
-
-
-def resumable(home: Home, key: Key) -> bool:
-    """Tell whether `resume` knows what to start."""
-    if mode_of(home.root) == "rehearsal":
-        return False
-    if record_here(home, key) is not None or is_known_here(home, key):
-        return True
-    return launch_of(DiskFilesystem(durable=False), home, key) is not None
 
 
 def record_here(home: Home, key: Key) -> RunRecord | None:
@@ -64,13 +57,12 @@ def record_here(home: Home, key: Key) -> RunRecord | None:
     return max(same, key=lambda run: run.code_at, default=None)
 
 
-def is_known_here(home: Home, key: Key) -> bool:
+def is_known_here(key: Key, exchange: str) -> bool:
     """Tell whether this process knows its strategy and can reach its exchange by name."""
     if registry.known("strategy", key.strategy) is None:
         return False
-    name = RunFiles(home, key).status().exchange
-    registered = registry.known("exchange", name)
-    return name in ccxt_names() if registered is None else isinstance(registered, LiveSource)
+    registered = registry.known("exchange", exchange)
+    return exchange in ccxt_names() if registered is None else isinstance(registered, LiveSource)
 
 
 def _resume_here(home: Home, key: Key, record: RunRecord | None) -> None:

@@ -34,6 +34,7 @@ def accept(watch: Watch, locations: Mapping[str, Location], message: Mapping[str
     """
     location = locations.get(str(message.get("key")))
     kind, id = str(message.get("kind")), str(message.get("id"))
+    meant = message.get("request_id") if kind == "withdraw" else None
     if location is None or not is_kind(kind) or not _ID.fullmatch(id):
         raise UsageError("this is not a request for a run; reload the page")
     disk = DiskFilesystem()
@@ -50,9 +51,9 @@ def accept(watch: Watch, locations: Mapping[str, Location], message: Mapping[str
     ):
         raise UsageError("the run has ended")
     try:
-        send(disk, location.home, location.key, kind, wall=wall, id=id)
+        send(disk, location.home, location.key, kind, wall=wall, id=id, request_id=meant)
     except StateWriteError:
-        if run is None or kind == "cancel":
+        if run is None or kind in ("cancel", "withdraw"):
             raise
         getattr(handle_of(run), kind)()  # the disk is full or gone; the run itself is here
         return "kernel"

@@ -18,7 +18,8 @@ import anywidget
 import traitlets
 
 from tradenb.call_errors import explained
-from tradenb.errors import TradenbError
+from tradenb.errors import TradenbError, UsageError
+from tradenb.live.resume_run import resume
 from tradenb.panel.button_requests import accept, marker_of
 from tradenb.panel.dashboard_model import DashboardModel
 from tradenb.panel.offline_file import OfflineFile
@@ -27,6 +28,8 @@ from tradenb.panel.static_fallback import StaticFallback, publish, script_of_vie
 from tradenb.panel.static_html import dashboard_html
 from tradenb.panel.watch_runs import Watch
 
+NARROWEST: Final = 240
+WIDEST: Final = 2_400
 _VALUES: Final = ("rows", "more", "health", "pictures")
 # The picture comes beside it, as an output of its own.
 _NO_PAGE: Final = "<!-- the picture is below -->"
@@ -50,6 +53,7 @@ class Dashboard(anywidget.AnyWidget):
     pictures = traitlets.Dict().tag(sync=True)
     homes = traitlets.Dict().tag(sync=True)
     chosen = traitlets.Unicode("").tag(sync=True)
+    width = traitlets.Int(0).tag(sync=True)
     beat = traitlets.Int(0).tag(sync=True)
     frozen = traitlets.Bool(False).tag(sync=True)
     fallback = traitlets.Unicode("").tag(sync=True)
@@ -68,6 +72,7 @@ class Dashboard(anywidget.AnyWidget):
         self._show()
         self.on_msg(self._on_message)
         self.observe(self._choose, "chosen")
+        self.observe(self._resize, "width")
         refresh_thread.add(self)
 
     def __repr__(self) -> str:
@@ -182,6 +187,11 @@ class Dashboard(anywidget.AnyWidget):
         self.model.chosen = change["new"]
         refresh_thread.wake()
 
+    def _resize(self, change: dict[str, Any]) -> None:
+        """Draw the pictures as wide as they are shown."""
+        self.model.width = min(max(int(change["new"]), NARROWEST), WIDEST)
+        refresh_thread.wake()
+
     def _on_message(self, _: object, message: Any, __: object) -> None:
         """Handle a message of a view; on any thread of the kernel."""
         self._pace.answered = monotonic()  # whatever it says: somebody looks
@@ -192,7 +202,26 @@ class Dashboard(anywidget.AnyWidget):
                 self.send({"type": "events", **_current_events(None, self)})
         refresh_thread.wake()
 
+    def _resume(self, message: dict[str, Any]) -> None:
+        """Go on with a run; on a thread, for a process of its own takes seconds to start."""
+        reply = {"type": "accepted", "id": str(message.get("id"))}
+        location = self.model.locations().get(str(message.get("key")))
+        try:
+            if location is None:
+                raise UsageError("this run is not known here; reload the page")
+            words = resume(location.home, location.key)
+        except (TradenbError, OSError) as error:
+            self.send({**reply, "channel": "none", "words": str(error)})
+        else:
+            self.send({**reply, "channel": "kernel", "words": words})
+        refresh_thread.wake()
+
     def _answer(self, message: dict[str, Any]) -> None:
+        if message.get("kind") == "resume":
+            thread = threading.Thread(target=self._resume, args=(message,), name="tradenb-resume")
+            thread.daemon = True
+            thread.start()
+            return
         reply = {"type": "accepted", "id": str(message.get("id"))}
         try:
             channel = accept(self.model.watch, self.model.locations(), message)

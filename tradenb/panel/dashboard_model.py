@@ -6,7 +6,6 @@ bounded, however many runs and events there are.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import time
@@ -14,11 +13,13 @@ from typing import Any
 
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE
-from tradenb.panel.dashboard_rows import Row, event_row, health_of, order_of, row_of
-from tradenb.panel.replica import MOST_EVENTS
+from tradenb.live.resume_run import is_known_here
+from tradenb.panel.dashboard_rows import Row, health_of, order_of, row_of
+from tradenb.panel.event_rows import EventRow, EventRows, event_row
 from tradenb.panel.watch_runs import MOST_RUNS, Location, Watch, WatchedRun
 from tradenb.store.paths import encoded
 from tradenb.view.svg.equity_svg import equity_svg
+from tradenb.view.svg.plot_area import WIDTH
 from tradenb.view.svg.price_svg import price_svg
 
 
@@ -36,8 +37,10 @@ class DashboardModel:
         Runs that are left out.
     health, pictures : dict
         See `health_of`; the drawn run and its two pictures.
-    events : deque of list
-        See `event_row`, oldest first.
+    events : EventRows
+        Oldest first.
+    width : int
+        How wide the pictures are drawn, pixels.
     total : int
         Events shown since the beginning.
     """
@@ -48,13 +51,14 @@ class DashboardModel:
     more: int = 0
     health: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
-    events: deque[list[Any]] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
+    events: EventRows = field(default_factory=EventRows)
     total: int = 0
+    width: int = WIDTH
     _sent: dict[Location, int] = field(default_factory=dict)
     _errors: int = 0
     _drawn: tuple[Any, ...] = ()
 
-    def poll(self) -> list[list[Any]]:
+    def poll(self) -> list[EventRow]:
         """Poll all runs and return the events that are new, oldest first."""
         runs = sorted(self.watch.poll(), key=lambda run: order_of(run.status))
         shown = runs[:MOST_RUNS]
@@ -62,6 +66,7 @@ class DashboardModel:
         self.rows = [_row(run) for run in shown]
         errors = self.watch.error_count
         self.health = health_of([run.status for run in shown], self.rows, errors)
+        self.health["home"] = str(self.watch.home.root)
         self._draw(shown)
         return self._fresh(runs)
 
@@ -78,15 +83,20 @@ class DashboardModel:
         if run is None:
             self.pictures = {}
             return
+        if run.candles is None and run.status.state is not None:
+            run = run._replace(candles=self.watch.recorded_candles(run.location))
         state, key = run.status.state, run.status.key
-        now = (key, run.replica.last_seq, None if state is None else (state.cursor, state.signal))
+        seen = None if state is None else (state.cursor, state.signal)
+        newest = None if run.candles is None else run.candles.end
+        now = (key, run.replica.last_seq, seen, newest, self.width)
         # Drawing costs more than all the rest: only when a candle or an event came.
         if now == self._drawn:
             return
         self._drawn = now
-        self.pictures = {"key": key, "price": _price(run), "equity": _equity(run)}
+        width = self.width
+        self.pictures = {"key": key, "price": _price(run, width), "equity": _equity(run, width)}
 
-    def _fresh(self, runs: Sequence[WatchedRun]) -> list[list[Any]]:
+    def _fresh(self, runs: Sequence[WatchedRun]) -> list[EventRow]:
         found: list[tuple[int, int, str, Event]] = []
         for run in runs:
             before = self._sent.get(run.location, 0)
@@ -103,12 +113,11 @@ class DashboardModel:
         for event in list(self.watch.errors)[-count:] if count else []:
             found.append((event.wall or event.at, 0, self._mode_of(event, runs), event))
         found.sort(key=lambda item: item[:3])
-        rows = []
+        before = self.total
         for _, _, mode, event in found:
             self.total += 1
-            rows.append(event_row(event, mode, self.total))
-        self.events.extend(rows)
-        return rows[-MOST_EVENTS:]
+            self.events.add(event_row(event, mode, self.total))
+        return self.events.after(before)
 
     @staticmethod
     def _mode_of(event: Event, runs: Sequence[WatchedRun]) -> str:
@@ -122,27 +131,36 @@ def _row(run: WatchedRun) -> Row:
     age = row.pop("age_s")
     row["tick_ms"] = None if age is None else round(time() - age) * 1000
     row |= {"control": None, "strategy_name": status.strategy, "symbol_name": status.symbol}
+    row["resume"] = status.status == "idle" and status.mode == "live" and _resumable(run)
+    row["home"] = str(home.root)
     if status.status == "running":
         folder = (encoded(key.strategy, "strategy"), encoded(key.symbol, "symbol"))
         row["control"] = {"home": str(home.root), "folder": "/".join(folder)}
     return row
 
 
-def _price(run: WatchedRun) -> str:
+def _resumable(run: WatchedRun) -> bool:
+    """Tell whether it is known what starts a run that no process runs."""
+    return bool(run.status.resume) or is_known_here(run.location.key, run.status.exchange)
+
+
+def _price(run: WatchedRun, width: int) -> str:
     candles, state = run.candles, run.status.state
     if candles is None or len(candles) < 2 or state is None:
         return ""
     shown = candles.between(candles.start, state.cursor)
     if len(shown) < 2:
         return ""
-    return price_svg(shown, list(run.replica.trades), state.signal, state.opened_at)
+    trades = list(run.replica.trades)
+    return price_svg(shown, trades, state.signal, state.opened_at, width=width)
 
 
-def _equity(run: WatchedRun) -> str:
+def _equity(run: WatchedRun, width: int) -> str:
     state, candles = run.status.state, run.candles
     if state is None:
         return ""
     trades = list(run.replica.trades)
     first = state.cursor - MINUTE if candles is None else candles.start
     first = trades[0].opened_at if trades else first
-    return equity_svg(trades, start=first, end=max(state.cursor, first + MINUTE))
+    end = max(state.cursor, first + MINUTE)
+    return equity_svg(trades, start=first, end=end, width=width)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any, Final
 
-from tradenb.core.events import Event
 from tradenb.core.prices import pnl_percent
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import iso
@@ -23,6 +22,8 @@ Row = dict[str, Any]
 # Clock offsets up to this are harmless.
 CLOCK_MS: Final = 1_000
 _LONGEST: Final = 300
+_MOST_PENDING: Final = 5
+_UNDER_WAY: Final = {"stop": "stopping", "flatten": "flattening"}
 _TRACE: Final = 4_000
 _ORDER: Final = {"running": 1, "idle": 2, "done": 3}
 
@@ -51,6 +52,7 @@ def row_of(status: RunStatus, replica: Replica) -> Row:
         "as_of": as_of,
         "trouble": _cut(status.trouble, _LONGEST),
         "unwatched": status.unwatched,
+        "pending": _pending(status),
         "trace": status.trace[-_TRACE:],
         "doubt": _cut(doubt_of(status, replica), _LONGEST),
     }
@@ -94,30 +96,11 @@ def progress_of(signal: Signal, market: float) -> float:
     return max(-100.0, min(100.0, 100 * ahead / whole)) if whole else 0.0
 
 
-def event_row(event: Event, mode: str, number: int) -> list[Any]:
-    """Return an event for the view: its number here, run, time, kind, words, tone."""
-    gain = event.pnl_percent
-    facts = [
-        event.position or "",
-        "" if event.price is None else f"at {price(event.price)}",
-        "" if event.level is None else percent(event.level, 0, plus=True),
-        (event.exit_reason or "").replace("_", " "),
-        "" if gain is None else percent(gain, plus=True),
-        "late" if event.late else "",
-        event.note or "",
-    ]
-    words = " · ".join(part for part in facts if part)
-    colour = tone(gain) if event.kind == "closed" else "even"
-    key = f"{mode}:{event.symbol}:{event.strategy}"
-    when = iso(event.at)
-    return [number, key, when, event.kind, _cut(words, _LONGEST), colour]
-
-
 def health_of(statuses: Sequence[RunStatus], rows: Sequence[Row], errors: int) -> dict[str, Any]:
     """Return the health line of runs and their rows, with the errors since the dashboard was made.
 
     `level` is good, doubt, bad or empty; `words` a list of short phrases; `lateness` how long after
-    the close of their candle ticks end, in words.
+    a candle has closed it is acted on, in words.
     """
     running = [row for row in rows if row["running"]]
     unwatched = [row for row in rows if row["unwatched"]]
@@ -178,6 +161,23 @@ def _position(status: RunStatus, market: float | None) -> Row:
     return row | {"progress": found, "pnl": percent(gain, plus=True), "tone": tone(gain)}
 
 
+def _pending(status: RunStatus) -> list[dict[str, Any]]:
+    """Return commands that have not acted, for the view, which counts down to their candle.
+
+    The time of a rehearsal is its own: there nothing is counted down.
+    """
+    return [
+        {
+            "id": command.id,
+            "kind": command.kind,
+            "what": _UNDER_WAY.get(command.kind, "cancelling the entry"),
+            "at": command.acts_at if status.mode == "live" else None,
+            "words": str(command),
+        }
+        for command in status.pending_commands[:_MOST_PENDING]
+    ]
+
+
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -186,4 +186,4 @@ def _lateness(statuses: Sequence[RunStatus]) -> str:
     late = [seconds for item in statuses for seconds in item.lateness_s]
     if not late:
         return ""
-    return f"ticks {median(late):.1f} s after the close, at most {max(late):.1f} s"
+    return f"acts {median(late):.1f} s after a candle has closed (at most {max(late):.1f} s)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tradenb.panel.event_rows import KIND, RUN, TONE, WHEN, counted_words
 from tradenb.view.asset_files import asset
 from tradenb.view.formatting import escaped
 
@@ -23,17 +24,27 @@ def dashboard_html(model: DashboardModel) -> str:
     now = datetime.now(UTC)
     words = [*model.health.get("words", ()), model.health.get("lateness") or ""]
     said = " · ".join(escaped(word, 120) for word in words if word)
-    subline = f"{said} · as of {now:%Y-%m-%d %H:%M} UTC"
+    home = escaped(model.watch.home.root, 200)
+    subline = f"{said} · home {home} · as of {now:%Y-%m-%d %H:%M} UTC"
     parts = [
-        '<div class="tnb-summary" role="region" aria-label="Live runs">',
+        '<div class="tnb-summary tnb-live" role="region" aria-label="Live runs">',
         f"<style>{asset('summary.css')}</style>",
         f'<p class="tnb-head">Live runs</p><p class="tnb-sub">{subline}</p>',
+        _alarms(model.rows),
         _table(model.rows) if model.rows else _nothing(model),
         *_pictures(model),
         _events(model),
         '<p class="tnb-note">A picture of one moment. Run the cell to see it move.</p></div>',
     ]
     return "".join(parts)
+
+
+def _alarms(rows: list[Row]) -> str:
+    """Return why runs are red."""
+    bad = [row for row in rows if row["trouble"] and (row["running"] or row["unwatched"])]
+    said = [f"{row['strategy']} on {row['symbol']}: {row['trouble']}" for row in bad]
+    lines = "".join(f"<li>{escaped(words, 500)}</li>" for words in said)
+    return f'<div class="tnb-warnings tnb-alarm"><ul>{lines}</ul></div>' if bad else ""
 
 
 def _table(rows: list[Row]) -> str:
@@ -51,7 +62,8 @@ def _table(rows: list[Row]) -> str:
 def _line(row: Row) -> str:
     name = escaped(f"{row['strategy']} on {row['symbol']}", 90)
     held = f"{row['position']}{', scheduled' if row['scheduled'] else ''}"
-    words = "".join(f"<td>{escaped(cell, 40)}</td>" for cell in (row["status"], held))
+    now = ", ".join(dict.fromkeys([row["status"], *(each["words"] for each in row["pending"])]))
+    words = "".join(f"<td>{escaped(cell, 80)}</td>" for cell in (now, held))
     levels = (escaped(row[name], 40) for name in ("stop", "entry", "target"))
     as_of = f'<br><span class="tnb-as-of">{row["as_of"]}</span>' if row["as_of"] else ""
     numbers = "".join(
@@ -75,13 +87,13 @@ def _pictures(model: DashboardModel) -> list[str]:
 
 
 def _events(model: DashboardModel) -> str:
-    newest = list(model.events)[-_EVENTS:][::-1]
+    newest = [row for row in model.events if row[KIND] != "milestone"][-_EVENTS:][::-1]
     if not newest:
         return ""
     lines = "".join(
-        f"<tr><td>{when}</td><td>{_name(key)}</td><td>{kind}</td>"
-        f'<td class="tnb-{colour}">{escaped(words, 160)}</td></tr>'
-        for _, key, when, kind, words, colour in newest
+        f"<tr><td>{row[WHEN]}</td><td>{_name(row[RUN])}</td><td>{row[KIND]}</td>"
+        f'<td class="tnb-{row[TONE]}">{escaped(counted_words(row), 200)}</td></tr>'
+        for row in newest
     )
     return (
         '<p class="tnb-caption">Newest events</p><div class="tnb-scroll">'

@@ -1,16 +1,19 @@
 """Finds the runs to show: those of this process, and those whose files are under a home.
 
-A file is read again only when it has changed. What no file has (prices, ticks, errors) is known of
-the runs of this process alone; their events come from the journal, as those of every other run.
+A file is read again only when it has changed. What no file has (ticks, tracebacks) is known of the
+runs of this process alone; their events come from the journal, as those of every other run.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+import numpy as np
 
 from tradenb.bus import bus
 from tradenb.core.candles.arrays import Candles
@@ -24,7 +27,7 @@ from tradenb.live.status.run_status import RunStatus
 from tradenb.live.status.status_of_run import status_of_run
 from tradenb.panel.replica import MOST_TRADES, Replica
 from tradenb.store.filesystem import DiskFilesystem, Stamp, stamp_of
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.append_only import Journal, Recording
 from tradenb.store.paths import Home, Key, find_home
 
 MOST_RUNS: Final = 100
@@ -42,7 +45,7 @@ class Location(NamedTuple):
 
 
 class WatchedRun(NamedTuple):
-    """One run at one moment; the candles of other processes are not known."""
+    """One run at one moment; the candles of other processes are read when they are drawn."""
 
     status: RunStatus
     replica: Replica
@@ -57,6 +60,8 @@ class _Known:
     files: RunFiles
     replica: Replica = field(default_factory=Replica)
     journal: Stamp = None
+    recording: Stamp = None
+    candles: Candles | None = None
 
 
 class Watch:
@@ -90,6 +95,17 @@ class Watch:
         own = self.own_runs()
         found = [self._poll_own(location, run) for location, run in list(own.items())]
         return found + [self._poll_files(each) for each in self._locations() if each not in own]
+
+    def recorded_candles(self, location: Location) -> Candles | None:
+        """Return the newest candles that a run elsewhere went through, if it notes them."""
+        known = self._known_at(location)
+        recording = Recording(self._disk, location.home.recording(location.key))
+        stamp = stamp_of(recording.path)
+        if stamp is None or stamp != known.recording:
+            known.recording, known.candles = stamp, None
+            with contextlib.suppress(OSError):
+                known.candles = _unbroken(recording.newest_candles())
+        return known.candles
 
     def forget_locks(self) -> None:
         """Check at the next poll which process holds each run, however recent the last check is."""
@@ -172,6 +188,21 @@ def _unread_rows(journal: Journal, replica: Replica) -> list[dict[str, Any]]:
         if len(rows) < count or rows[0]["seq"] <= replica.last_seq + 1:
             return rows
         count *= 4
+
+
+def _unbroken(rows: list[list[Any]]) -> Candles | None:
+    """Return the newest candles that follow one another without a gap."""
+    first = max(0, len(rows) - CANDLES)
+    for place in range(len(rows) - 1, first, -1):
+        if rows[place][0] - rows[place - 1][0] != MINUTE:
+            first = place
+            break
+    rows = rows[first:]
+    if not rows:
+        return None
+    columns = np.array([row[1:] for row in rows], dtype=np.float64).T
+    opened, high, low, close, volume = columns
+    return Candles((opened, high, low, close, volume), rows[0][0], MINUTE, 0, len(rows))
 
 
 def location_of(run: RunRecord) -> Location:

@@ -13,7 +13,7 @@ from tests.live.processes import bot
 from tradenb.cli import main
 from tradenb.engine.specs.registry import registry
 from tradenb.live.live_run import record_of
-from tradenb.live.resume_run import resumable, resume
+from tradenb.live.resume_run import is_known_here, resume
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.launch import Launch, launch_of, note_launch
 from tradenb.store.paths import Key, find_home
@@ -69,7 +69,7 @@ def test_fault_95_an_open_position_that_nobody_follows_is_said_everywhere(positi
 def test_fault_95_this_kernel_goes_on_with_what_it_released(position, quick, monkeypatch):
     monkeypatch.setattr("tradenb.live.resume_run.run_registry", quick.run_registry)
     home = find_home()
-    assert resumable(home, KEY)
+    assert is_known_here(KEY, quick.exchange.name)
     assert resume(home, KEY) == "goes on in this kernel"
     (run,) = quick.run_registry.runs()
     assert run.status == "running"
@@ -95,7 +95,7 @@ def test_a_kernel_that_was_restarted_goes_on_by_the_names_and_the_rules_of_befor
 @pytest.mark.realtime
 def test_where_nothing_is_known_it_says_what_would_go_on(position, monkeypatch, capsys):
     elsewhere(monkeypatch)
-    assert not resumable(find_home(), KEY)
+    assert not is_known_here(KEY, "quick")
     assert main(["resume", "opens"]) == 1
     said = capsys.readouterr().err
     assert "it is not known what starts BTCUSDT:opens" in said

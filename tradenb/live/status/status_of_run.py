@@ -21,7 +21,9 @@ def status_of_run(run: RunRecord) -> RunStatus:
     ticks = len(run.last_ticks)
     latest = list(islice(run.last_ticks, max(0, ticks - LATEST_TICKS), None))
     error = "" if run.error is None else words_of(run.error)
-    late = ((tick.wall - tick.at) / 1000 for tick in latest if tick.candles == 1)
+    # The first tick comes whenever the run was started: that says nothing of the next ones.
+    regular = latest[1:] if ticks == len(latest) else latest
+    late = ((tick.wall - tick.at) / 1000 for tick in regular if tick.candles == 1)
     return RunStatus(
         run.symbol,
         run.strategy,

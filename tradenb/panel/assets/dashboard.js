@@ -8,6 +8,8 @@ const PING_MS = 15_000;     // how often the kernel learns that somebody looks
 const SILENT_MS = 20_000;   // without a message for so long, the kernel is called silent
 const MOST_EVENTS = 300;
 const CONFIRM_MS = 4_000;
+const RESUME_MS = 5_000;    // a process of its own takes some seconds to start
+const STEP_PX = 20;         // the pictures are drawn anew when their width has changed by so much
 
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -34,15 +36,36 @@ function ago(ms) {
 
 // The same request from a terminal; there a flatten also ends the run.
 function command(kind, row) {
-  const home = row.control?.home ?? "…";
+  const home = row.home ?? row.control?.home ?? "…";
   const quoted = /^[\w./-]+$/.test(home) ? home : `'${home}'`;
-  const flatten = kind === "flatten" ? " --flatten" : "";
-  return `tradenb stop ${row.symbol_name}:${row.strategy_name}${flatten} --home ${quoted}`;
+  const run = `${row.symbol_name}:${row.strategy_name}`;
+  if (kind === "cancel") {
+    return `python -c "import tradenb as tn; [run.cancel() for run in tn.live.attach(r'${home}') ` +
+      `if run.id == '${run}']"`;
+  }
+  const [verb, option] = { stop: ["stop", ""], flatten: ["stop", " --flatten"],
+    release: ["stop", " --release"], withdraw: ["withdraw", ""], resume: ["resume", ""] }[kind];
+  return `tradenb ${verb} ${run}${option} --home ${quoted}`;
 }
+
+// As `PendingCommand` says it: what is under way, and how long until its candle closes.
+function pendingWords({ kind, what, at, words }, now) {
+  if (kind === "stop" || !at) return words;
+  const s = Math.round((at - now) / 1000);
+  return s >= 0 ? `${what} at the next close (${s} s)` : `${what} at the next candle (${-s} s overdue)`;
+}
+
+const BACK = { stop: "Keep running", flatten: "Keep open", cancel: "Keep waiting" };
+const VERBS = { stop: "Stop", flatten: "Flatten", cancel: "Cancel the entry of", release: "Release",
+  withdraw: "Take back for", resume: "Resume" };
 
 function newId() {
   return [...crypto.getRandomValues(new Uint8Array(6))]
     .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function sameError([, key, , kind, words]) {
+  return JSON.stringify([key, kind, words]);
 }
 
 class View {
@@ -72,12 +95,16 @@ class View {
     this.showHealth();
     this.showPictures();
     this.ping();
+    this.measure = new ResizeObserver(() => this.sendWidth());
+    this.measure.observe(this.price);
     this.timers = [setInterval(() => this.tick(), 1000), setInterval(() => this.ping(), PING_MS)];
   }
 
   close() {
     for (const [name, call] of this.listeners) this.model.off(name, call);
     for (const timer of this.timers) clearInterval(timer);
+    this.measure.disconnect();
+    clearTimeout(this.widthTimer);
   }
 
   build(el) {
@@ -86,6 +113,11 @@ class View {
     this.dot = make("span", { class: "tnbd-dot", "aria-hidden": "true" });
     this.stopAll = this.confirmed("Stop all", "Stop all?", "Stop all runs: no new signals", () =>
       this.running().forEach((row) => this.request("stop", row)));
+    this.flattenAll = this.confirmed("Flatten all", "Close all now?",
+      "Flatten all runs: close every open position at the next candle", () =>
+        this.running().filter((row) => row.position && !row.scheduled)
+          .forEach((row) => this.request("flatten", row)));
+    this.home = make("span", { class: "tnbd-home" });
     this.alarms = make("div", { class: "tnbd-alarms", role: "alert" });
     this.body = make("tbody");
     const heads = ["Run", "Status", "Position", "Stop · entry · target", "Price", "Unrealised",
@@ -104,9 +136,11 @@ class View {
     this.price = make("div", { class: "tnbd-picture" });
     this.equity = make("div", { class: "tnbd-picture" });
     this.pictures = make("section", { class: "tnbd-pictures", "aria-label": "Pictures" },
-      make("h4", {}, "Price ", this.pictured), this.price, make("h4", {}, "Equity"), this.equity);
+      make("div", {}, make("h4", {}, "Price ", this.pictured), this.price),
+      make("div", {}, make("h4", {}, "Equity"), this.equity));
     this.byRun = this.chooser("Run", "all runs");
-    this.byKind = this.chooser("Kind", "all kinds");
+    this.byKind = this.chooser("Kind", "all but milestones");
+    this.byKind.select.append(make("option", { value: "all" }, "all kinds"));
     this.rowsOfEvents = make("tbody");
     this.counted = make("span", { class: "tnbd-note" });
     const columns = ["Candle, UTC", "Run", "Event", "What"];
@@ -120,7 +154,8 @@ class View {
         this.rowsOfEvents)));
     this.root = make("div", { class: "tnbd", role: "region", "aria-label": "Dashboard of live runs",
       "data-lm-suppress-shortcuts": "true" },   // else Jupyter takes Enter and Space for itself
-      make("div", { class: "tnbd-head" }, this.dot, this.words, this.fresh, this.stopAll),
+      make("div", { class: "tnbd-head" }, make("span", { class: "tnbd-said" }, this.dot, this.words), this.fresh,
+        make("span", { class: "tnbd-all" }, this.stopAll, this.flattenAll), this.home),
       this.alarms,
       make("div", { class: "tnbd-wide" }, this.table), this.empty, this.more, this.wayRound, this.notes,
       this.pictures, this.eventsBox);
@@ -175,6 +210,17 @@ class View {
     this.tick();
   }
 
+  // The kernel draws the pictures as wide as they are shown, so that words keep their size.
+  sendWidth() {
+    clearTimeout(this.widthTimer);
+    this.widthTimer = setTimeout(() => {
+      const width = Math.floor(this.price.clientWidth / STEP_PX) * STEP_PX;
+      if (this.frozen() || !width || width === this.model.get("width")) return;
+      this.model.set("width", width);
+      this.model.save_changes();
+    }, 300);
+  }
+
   onMessage(message) {
     this.lastMessage = Date.now();
     if (message.type === "append") this.append(message);
@@ -198,9 +244,12 @@ class View {
       return;
     }
     const fresh = rows.filter((row) => row[0] > this.total);
-    this.events = [...this.events, ...fresh].slice(-MOST_EVENTS);
+    // An error that came again takes the place of its earlier row.
+    const again = new Set(fresh.filter((row) => row[6] > 1).map(sameError));
+    const earlier = again.size ? this.events.filter((row) => !again.has(sameError(row))) : this.events;
+    this.events = [...earlier, ...fresh].slice(-MOST_EVENTS);
     this.total = Math.max(total, this.total);
-    this.showEvents(fresh);
+    this.showEvents(again.size ? null : fresh);
   }
 
   // --- rows ---
@@ -230,6 +279,9 @@ class View {
     this.eventsBox.hidden = rows.length === 0 && this.events.length === 0;
     this.stopAll.hidden = rows.length === 0;
     this.stopAll.disabled = this.frozen() || this.running().length === 0;
+    this.flattenAll.hidden = rows.length === 0;
+    this.flattenAll.disabled = this.frozen() ||
+      !this.running().some((row) => row.position && !row.scheduled);
     this.showAlarms(rows);
     this.sayWayRound(rows);
     for (const row of rows) this.offer(this.byRun, row.key, `${row.strategy} on ${row.symbol}`);
@@ -253,8 +305,9 @@ class View {
     line.pick = make("button", { type: "button", class: "tnbd-pick",
       title: `Draw ${name}`, onclick: () => this.choose(row.key) });
     line.badges = make("span", { class: "tnbd-badges" });
-    line.status = make("td", { class: "tnbd-status" });
-    line.position = make("td", {});
+    line.status = make("span", { class: "tnbd-status" });
+    line.pending = make("div", { class: "tnbd-pending" });
+    line.position = make("td", { class: "tnbd-position" });
     line.fill = make("span", { class: "tnbd-fill" });
     line.bar = make("div", { class: "tnbd-progress", role: "meter", "aria-valuemin": "-100",
       "aria-valuemax": "100", "aria-label": `Way of ${name} to its stop or target, percent` },
@@ -265,20 +318,30 @@ class View {
     line.levels = make("div", { class: "tnbd-levels" }, line.stopAt, line.entryAt, line.targetAt);
     line.price = make("span", {});
     line.asOf = make("span", { class: "tnbd-as-of" });
-    line.pnl = make("td", { class: "tnbd-number" });
-    line.age = make("td", { class: "tnbd-number" });
+    line.pnl = make("td", { class: "tnbd-number tnbd-pnl" });
+    line.age = make("td", { class: "tnbd-number tnbd-age" });
     line.stop = make("button", { type: "button", title: `Stop ${name}: no new signals, an open ` +
       "position is followed to its close", "aria-label": `Stop ${name}`,
     onclick: () => this.request("stop", this.row(row.key)) }, "Stop");
     line.flatten = this.confirmed("Flatten", "Close now?",
       `Flatten ${name}: close its position at the next candle`,
       () => this.request("flatten", this.row(row.key)));
+    line.cancel = make("button", { type: "button", "aria-label": `Cancel the entry of ${name}`,
+      title: `Cancel the entry of ${name} that waits; the run goes on`,
+      onclick: () => this.request("cancel", this.row(row.key)) }, "Cancel");
+    line.release = this.confirmed("Release", "Leave unwatched?", `Release ${name}: the process leaves ` +
+      "it, its position is kept on disk, and nothing watches it until it is resumed",
+    () => this.request("release", this.row(row.key)));
+    line.resume = make("button", { type: "button", "aria-label": `Resume ${name}`, class: "tnbd-go",
+      title: `Resume ${name}: go on with its position`,
+      onclick: () => this.request("resume", this.row(row.key)) }, "Resume");
     line.node = make("tr", { "data-run": row.key },
       make("th", { scope: "row" }, make("div", { class: "tnbd-who" }, line.pick, line.badges)),
-      line.status, line.position,
-      make("td", {}, line.bar, line.levels),
-      make("td", { class: "tnbd-number" }, line.price, line.asOf), line.pnl, line.age,
-      make("td", { class: "tnbd-actions" }, line.stop, line.flatten));
+      make("td", { class: "tnbd-state" }, line.status, line.pending), line.position,
+      make("td", { class: "tnbd-way" }, line.bar, line.levels),
+      make("td", { class: "tnbd-number tnbd-price" }, line.price, line.asOf), line.pnl, line.age,
+      make("td", { class: "tnbd-actions" }, make("div", {}, line.resume, line.stop, line.flatten,
+        line.cancel, line.release)));
     line.pick.append(make("b", {}, row.symbol), make("span", {}, row.strategy));
     return line;
   }
@@ -298,9 +361,10 @@ class View {
     line.node.dataset.signal = row.signal;
     line.node.dataset.tick = row.tick_ms ?? 0;
     say(line.status, row.status);
-    line.status.dataset.status = row.status;
+    line.status.dataset.status = row.unwatched ? "unwatched" : row.status;
+    this.showPending(line, row);
     line.status.title = row.trouble || row.doubt;
-    say(line.position, row.position + (row.scheduled ? ", waits" : ""));
+    say(line.position, row.position + (row.scheduled ? ` waits at ${row.entry}` : ""));
     line.position.title = row.since && `since ${row.since}`;
     this.showWay(line, row);
     say(line.price, row.price);
@@ -308,9 +372,43 @@ class View {
     say(line.asOf, row.as_of.replace(" UTC", ""));
     say(line.pnl, row.pnl);
     line.pnl.className = `tnbd-number tnbd-${row.tone}`;
-    line.stop.disabled = this.frozen() || !row.running || row.status === "stopping";
-    line.flatten.disabled = this.frozen() || !row.running || !row.position || row.scheduled;
+    const stopping = row.status === "stopping" || row.pending.some(({ kind }) => kind === "stop");
+    const open = row.position && !row.scheduled;
+    line.stop.hidden = line.release.hidden = !row.running;
+    line.flatten.hidden = !row.running || row.scheduled;
+    line.cancel.hidden = !row.running || !row.scheduled;
+    line.resume.hidden = !row.resume;
+    line.stop.disabled = this.frozen() || stopping;
+    line.flatten.disabled = this.frozen() || !open || row.pending.some(({ kind }) => kind === "flatten");
+    line.cancel.disabled = this.frozen() || row.pending.some(({ kind }) => kind === "cancel");
+    line.release.disabled = line.resume.disabled = this.frozen();
     line.tick = row.running && !this.frozen() ? row.tick_ms : null;
+  }
+
+  // What was asked for and has not acted yet, with a way to take it back.
+  showPending(line, row) {
+    const shown = JSON.stringify([row.pending.map(({ id }) => id), row.status, this.frozen()]);
+    if (line.pendingShown !== shown) {
+      line.pendingShown = shown;
+      line.countdowns = [];
+      line.pending.replaceChildren(...row.pending.map((each) => {
+        const words = make("span", {});
+        line.countdowns.push([words, each.id]);
+        const back = make("button", { type: "button", class: "tnbd-back", disabled: this.frozen(),
+          "aria-label": `Take back: ${each.what}`, title: `Take it back before it acts: ${each.what}`,
+          onclick: () => this.request("withdraw", this.row(row.key), each.id) }, BACK[each.kind]);
+        return make("div", {}, words, back);
+      }));
+    }
+    line.waiting = row.pending;
+    line.isStopping = row.status === "stopping";
+  }
+
+  countDown(line, now) {
+    for (const [node, id] of line.countdowns ?? []) {
+      const each = line.waiting.find((one) => one.id === id);
+      if (each) say(node, each.kind === "stop" && line.isStopping ? "" : pendingWords(each, now));
+    }
   }
 
   showWay(line, row) {
@@ -339,7 +437,7 @@ class View {
   }
 
   showAlarms(rows) {
-    const bad = rows.filter((row) => row.running && row.trouble);
+    const bad = rows.filter((row) => (row.running || row.unwatched) && row.trouble);
     const words = JSON.stringify(bad.map((row) => [row.key, row.trouble, row.trace]));
     if (words === this.alarmed) return;
     this.alarmed = words;
@@ -354,7 +452,9 @@ class View {
   // --- health, times, pictures, events ---
 
   showHealth() {
-    const { level, words, lateness } = this.model.get("health");
+    const { level, words, lateness, home } = this.model.get("health");
+    say(this.home, home ? `home ${home}` : "");
+    this.home.title = "The folder that the state of these runs is under";
     this.dot.dataset.level = level;
     say(this.words, [...words, lateness].filter(Boolean).join(" · "));
   }
@@ -372,6 +472,7 @@ class View {
     this.root.classList.toggle("tnbd-silent", silent > SILENT_MS);
     for (const line of this.lines.values()) {
       say(line.age, line.tick ? ago(now + this.offset - line.tick) : "");
+      this.countDown(line, now + this.offset);
     }
   }
 
@@ -380,7 +481,7 @@ class View {
     const row = this.row(key);
     say(this.pictured, row ? `${row.strategy} on ${row.symbol}` : "");
     if (price) this.price.innerHTML = price;   // made by the kernel, words in it escaped
-    else say(this.price, "Prices are drawn in the kernel that runs it.");
+    else say(this.price, "No candles of this run yet.");
     this.equity.innerHTML = equity;
     for (const line of this.lines.values()) {
       const drawn = line.key === key;
@@ -398,7 +499,8 @@ class View {
   isWanted(row) {
     const run = this.byRun.select.value;
     const kind = this.byKind.select.value;
-    return (!run || row[1] === run) && (!kind || row[3] === kind);
+    const isKind = kind === "all" || (kind ? row[3] === kind : row[3] !== "milestone");
+    return (!run || row[1] === run) && isKind;
   }
 
   // Newest first. New rows are put on top; the others, and the place one has scrolled to, stay.
@@ -414,13 +516,15 @@ class View {
     this.eventsBox.hidden = this.events.length === 0 && this.lines.size === 0;
   }
 
-  eventLine([number, key, when, kind, words, tone]) {
+  eventLine([number, key, when, kind, words, tone, times, since]) {
+    const from = since.slice(0, 10) === when.slice(0, 10) ? since.slice(11) : since;
+    const counted = times > 1 ? [make("b", {}, ` x${times} since ${from}`)] : [];
     const row = this.row(key);
     const [, symbol, ...strategy] = key.split(":");
     const name = row ? `${row.strategy} on ${row.symbol}` : `${strategy.join(":")} on ${symbol}`;
     return make("tr", { "data-kind": kind, "data-number": number },
       make("td", { class: "tnbd-when" }, when), make("td", {}, name),
-      make("td", { class: "tnbd-kind" }, kind), make("td", { class: `tnbd-${tone}` }, words));
+      make("td", { class: "tnbd-kind" }, kind), make("td", { class: `tnbd-${tone}` }, words, ...counted));
   }
 
   // --- requests ---
@@ -436,27 +540,33 @@ class View {
     say(node, text);
   }
 
-  async request(kind, row) {
+  async request(kind, row, meant = null) {
     if (!row) return;
     const id = newId();
-    const name = `${kind === "stop" ? "Stop" : "Flatten"} ${row.strategy} on ${row.symbol}`;
+    const name = `${VERBS[kind]} ${row.strategy} on ${row.symbol}`;
     const wall = Math.round(Date.now() + this.offset);
     this.note(id, `${name}: requested`, "requested");
     const answered = new Promise((resolve) => this.waiting.set(id, resolve));
-    this.model.send({ type: "request", id, wall, kind, key: row.key });
+    this.model.send({ type: "request", id, wall, kind, key: row.key, request_id: meant });
     answered.then((reply) => this.onAccepted(id, name, reply));
-    const timeout = new Promise((resolve) => setTimeout(resolve, ANSWER_MS, null));
+    const patience = kind === "resume" ? RESUME_MS : ANSWER_MS;
+    const timeout = new Promise((resolve) => setTimeout(resolve, patience, null));
     if (await Promise.race([answered, timeout])) return;
-    await this.leaveFile(id, name, kind, row, wall);
+    if (kind === "resume") {   // no run is there that could read a file
+      this.note(id, `${name}: starting, or the kernel is busy; from a terminal: ${command(kind, row)}`,
+        "requested");
+      return;
+    }
+    await this.leaveFile(id, name, kind, row, wall, meant);
   }
 
   onAccepted(id, name, { channel, words }) {
     this.waiting.delete(id);
-    if (channel === "kernel") this.note(id, `${name}: accepted by the kernel`, "kernel");
+    if (channel === "kernel") this.note(id, `${name}: ${words || "accepted by the kernel"}`, "kernel");
     if (channel === "none") this.note(id, `${name}: not accepted: ${words}`, "none");
   }
 
-  async leaveFile(id, name, kind, row, wall) {
+  async leaveFile(id, name, kind, row, wall, meant) {
     const where = row.control;
     const folder = where && await findHome(where.home, this.model.get("homes")[where.home]);
     if (!folder) {
@@ -468,7 +578,7 @@ class View {
     }
     try {
       const request = { id, wall, kind, strategy: row.strategy_name, symbol: row.symbol_name,
-        signal_id: null, cancel_id: null };
+        signal_id: null, cancel_id: null, request_id: meant };
       const path = await leave(`${folder}/data/control/${where.folder}`, request);
       this.note(id, `${name}: left with the server, the kernel is busy`, "left");
       await this.untilAccepted(id, name, row.key, path);

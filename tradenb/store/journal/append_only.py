@@ -33,6 +33,7 @@ from tradenb.store.journal.rotation import JournalFiles
 
 ROTATE_BYTES: Final = 8 << 20
 T = TypeVar("T")
+_TAIL_BYTES: Final = 1 << 16
 
 
 class Journal:
@@ -264,6 +265,21 @@ class Recording:
                 continue  # torn
             if isinstance(found, dict) or _is_candle(found):
                 yield found
+
+    def newest_candles(self, limit: int = _TAIL_BYTES) -> list[list[Any]]:
+        """Return the candles at the end of the record, in order; no more than `limit` bytes."""
+        size = max(_size_of(self._filesystem, self.path), 0)
+        start = max(0, size - limit)
+        lines = self._filesystem.read(self.path, limit=limit, start=start).split(b"\n")
+        found = {}
+        for line in lines[1 if start else 0 : -1]:
+            try:
+                row = parse(line)
+            except Damaged:
+                continue  # torn
+            if _is_candle(row):
+                found[row[0]] = row[:6]
+        return [found[at] for at in sorted(found)]
 
     def set_aside(self, ending: str) -> None:
         """Move the file aside, so that a new one begins; see `aside.set_aside`."""

@@ -16,6 +16,7 @@ from tradenb.view.svg.axis_ticks import time_ticks, value_ticks
 Vertices = list[tuple[float, float]]
 Label = Callable[[list[float]], list[str]]
 LETTER = 6.8
+WIDTH = 760
 
 
 class PlotArea(NamedTuple):
@@ -56,7 +57,7 @@ def head_of(kind: str, width: int, height: int, label: str) -> str:
 
 
 def axes(area: PlotArea, label: Label) -> list[str]:
-    """Draw the lines of the values, and the marks of the times."""
+    """Draw the lines of the values, and the marks of the times, as many as there is room for."""
     ticks = value_ticks(area.low, area.high)
     left = short(area.left)
     marks = []
@@ -70,7 +71,8 @@ def axes(area: PlotArea, label: Label) -> list[str]:
             f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="end" dy="0.35em" '
             f'x="{short(area.left - 8)}" y="{y}">{text}</text>'
         )
-    for at, text in time_ticks(area.first, area.last):
+    most = min(12, max(2, round((area.right - area.left) / 100)))
+    for at, text in time_ticks(area.first, area.last, most):
         x = short(area.x(at))
         marks.append(
             f'<path class="tnb-grid" stroke="currentColor" stroke-opacity="0.45" '

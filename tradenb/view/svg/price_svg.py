@@ -13,6 +13,7 @@ from tradenb.view.formatting import escaped, number, percent, price, tone
 from tradenb.view.svg.axis_ticks import digits_of
 from tradenb.view.svg.plot_area import (
     LETTER,
+    WIDTH,
     PlotArea,
     Vertices,
     axes,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
     from tradenb.core.signal import Signal, Trade
 
-WIDTH: Final = 760
 HEIGHT: Final = 250
 MARKED: Final = 60
 _TOP: Final = 14
@@ -52,6 +52,7 @@ def price_svg(
     opened_at: int | None,
     *,
     marked: int = MARKED,
+    width: int = WIDTH,
 ) -> str:
     """Draw the newest prices of a run, each at its close time, and the levels of what is open.
 
@@ -68,13 +69,13 @@ def price_svg(
     if signal is not None and opened_at is not None and opened_at >= first:
         entries.append(signal.position)
     explains = bool(entries or drawn_trades)
-    area = _area(first, last, low, high, levels, top=_TOP + _LEGEND * explains)
+    area = _area(first, last, low, high, levels, top=_TOP + _LEGEND * explains, width=width)
     times = candles.time + (last - first) // len(candles)
     closes: Vertices = [
         (area.x(int(at)), area.y(float(close)))
         for at, close in zip(times, candles.close, strict=True)
     ]
-    head = head_of("tnb-price", WIDTH, HEIGHT, _description(candles, signal))
+    head = head_of("tnb-price", width, HEIGHT, _description(candles, signal))
     line = (
         '<path class="tnb-closes" fill="none" stroke="#7f8896" stroke-width="1.3" '
         f'stroke-linejoin="round" d="{path_of(closes)}"/>'
@@ -103,12 +104,19 @@ def _levels(signal: Signal | None, opened_at: int | None, low: float, high: floa
 
 
 def _area(
-    first: int, last: int, low: float, high: float, levels: Sequence[_Level], *, top: float
+    first: int,
+    last: int,
+    low: float,
+    high: float,
+    levels: Sequence[_Level],
+    *,
+    top: float,
+    width: int,
 ) -> PlotArea:
     room = max((high - low) * 0.06, high * 1e-5)
     low, high = low - room, high + room
     widest = max((len(_label_of(level)) for level in levels), default=0)
-    right = WIDTH - (14 + LETTER * 0.92 * widest if widest else 68)
+    right = width - (14 + LETTER * 0.92 * widest if widest else 68)
     left = left_of(low, high, _labels)
     return PlotArea(first, last, low, high, left, right, top, _BOTTOM, HEIGHT)
 
