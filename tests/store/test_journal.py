@@ -221,3 +221,14 @@ def test_it_works_on_a_real_disk(tmp_path):
         writer.append(rows(seq, seq))
     assert Journal(DiskFilesystem(), path).read() == rows(1, 11)
     assert Journal(DiskFilesystem(), path).tail(2) == rows(10, 11)
+
+
+def test_fault_92_the_outbox_of_an_older_document_cuts_no_later_event():
+    disk = FakeDisk()
+    journal(disk).append(rows(1, 3))
+    disk.plant(PATH, disk.files()[PATH] + b'{"seq": 9, "torn')
+    writer = journal(disk)
+    assert writer.append(rows(1, 2)) == 0
+    assert writer.append(rows(4, 4)) == 1
+    assert writer.read() == rows(1, 4)
+    assert [*kept(disk).values()] == [b'{"seq": 9, "torn']

@@ -117,3 +117,6 @@ class Workers(Protocol):
         StrategyTimeout
             When it takes longer than `seconds`; it is left behind.
         """
+
+    def close(self, keep: int = 0) -> None:
+        """End what waits for functions to call, but `keep` of it; more is made when needed."""

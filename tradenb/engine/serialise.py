@@ -8,7 +8,7 @@ default of its record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Final, get_args, get_type_hints
 
@@ -16,6 +16,7 @@ from tradenb.core.columns import EVENT_COLUMNS, SIGNAL_COLUMNS
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.signal import Refused, Signal, Trade
+from tradenb.errors import StateError
 
 Record = dict[str, Any]
 
@@ -114,6 +115,27 @@ def row_to_event(row: Mapping[str, Any]) -> Event:
     row = _exact(row)
     own = {name: row[name] for name in Event._fields if name != "signal"}
     return Event(**own, signal=_signal_of_row(row))
+
+
+def events_of(rows: Iterable[Mapping[str, Any]], where: object) -> list[Event]:
+    """Return the events of the rows of a journal.
+
+    Raises
+    ------
+    StateError
+        When one of them is not an event; `where` says in which file.
+    """
+    found: list[Event] = []
+    for row in rows:
+        try:
+            found.append(row_to_event(row))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            number = row.get("seq")
+            raise StateError(
+                f"{where}: row {number} is not an event ({type(error).__name__}: {error}); remove "
+                "the line, or move the file away"
+            ) from error
+    return found
 
 
 def _signal_of_row(row: Mapping[str, Any]) -> Signal | Refused | None:

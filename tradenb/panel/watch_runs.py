@@ -19,7 +19,8 @@ from tradenb.bus import bus
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE
-from tradenb.engine.serialise import row_to_event
+from tradenb.engine.serialise import events_of
+from tradenb.errors import StateError
 from tradenb.live.loop.active_runs import active_runs
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.status.run_files import RunFiles
@@ -160,7 +161,11 @@ class Watch:
         except OSError as error:
             replica.missing = f"the journal cannot be read ({error.strerror or error})"
             return
-        events = [row_to_event(row) for row in rows]
+        try:
+            events = events_of(rows, known.files.journal.path)
+        except StateError as error:
+            replica.missing, known.journal = str(error), stamp
+            return
         # Stamped before it was read: what is appended meanwhile changes the next stamp.
         known.journal = stamp
         if not replica.fold(events):

@@ -6,6 +6,7 @@ acting (`halt`, and whatever else it says).
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 from collections.abc import Iterable
@@ -41,6 +42,11 @@ _AT_A_TIME: Final = 1_000
 _WALL_DIGITS: Final = 15
 
 Label = Annotated[str, Field(max_length=ID_LIMIT)]
+_BYTE_ORDER_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 class Request(Plain):
@@ -267,6 +273,9 @@ def kill_switch(filesystem: Filesystem, path: Path) -> KillKind | None:
         return None
     except OSError:
         return "halt"
+    for mark, encoding in _BYTE_ORDER_MARKS:  # editors and shells of Windows write them
+        if text.startswith(mark):
+            text = text.decode(encoding, "replace").encode()
     return "flatten" if text.strip().lower() == b"flatten" else "halt"
 
 

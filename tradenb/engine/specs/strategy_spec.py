@@ -21,7 +21,9 @@ from tradenb.engine.history.indicators import Indicator, checked_window, nothing
 from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.errors import SpecError, UsageError
 
-_NAME_LIMIT: Final = 128
+_NAME_LIMIT: Final = 120
+# Live runs keep their files under the name; other characters take three there: "%41".
+_SHORT: Final = frozenset("0123456789-_.abcdefghijklmnopqrstuvwxyz")
 Function = Callable[..., Any]
 
 
@@ -70,6 +72,12 @@ class _Spec(ReprCard, BaseModel):
         if not name or not printable or len(name) > _NAME_LIMIT:
             raise ValueError(
                 f"must be 1 to {_NAME_LIMIT} printable characters without spaces around them"
+            )
+        size = sum(1 if char in _SHORT else 3 * len(char.encode(errors="replace")) for char in name)
+        if size > _NAME_LIMIT:
+            raise ValueError(
+                f"must take at most {_NAME_LIMIT} bytes as a file name, was {size}: characters "
+                "other than a-z, 0-9, '-', '_' and '.' take 3; choose a shorter one"
             )
         return name
 

@@ -203,6 +203,7 @@ class Scheduler:
             self._startup.forget(run)
         self._runs.remove(run)
         del self._busy[run.id]
+        self._workers.close(keep=2 * len(self._runs))
         followed = {id(feed) for each in self._runs for feed in (each.feed, *each.reads.values())}
         for key in [key for key, feed in self._feeds.items() if id(feed) not in followed]:
             del self._feeds[key]

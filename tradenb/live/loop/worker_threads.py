@@ -44,9 +44,9 @@ class ThreadWorkers:
         worker.jobs.put(lambda: self._work(loop, future, worker, returned, lambda: function(*args)))
         return await _within(seconds, future, lambda: not returned.is_set())
 
-    def close(self) -> None:
-        """End the threads that have nothing to do; the others end with their function."""
-        while self._idle:
+    def close(self, keep: int = 0) -> None:
+        """End the idle threads but `keep`; the others end with their function."""
+        while len(self._idle) > keep:
             self._idle.pop().jobs.put(None)
 
     def _work(

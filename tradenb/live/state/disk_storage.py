@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, cast
 
 from tradenb.core.events import Event
-from tradenb.engine.serialise import event_to_row, row_to_event, to_record
+from tradenb.core.timeframe import iso
+from tradenb.engine.serialise import event_to_row, events_of, to_record
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import StateError
+from tradenb.errors import StateCorrupt, StateError
 from tradenb.live.state.checkpoint import Checkpoint, checkpoint_from
 from tradenb.live.state.control_requests import Decision, Request, Requests, command_of
 from tradenb.live.state.error_file import ErrorFile
@@ -254,7 +255,7 @@ class DiskStorage:
     def events(self, limit: int | None = None) -> list[Event]:
         """Return the newest events of the journal, oldest first."""
         rows = self.journal.read() if limit is None else self.journal.tail(limit)
-        return [row_to_event(row) for row in rows]
+        return events_of(rows, self.journal.path)
 
     def close(self) -> None:
         """Bring the views up to date, and give the lock back."""
@@ -268,13 +269,41 @@ class DiskStorage:
         for moved in found.moved:
             log.error("%s was damaged (%s) and is kept as %s", moved.path, moved.words, moved.to)
         if found.generation is None:
+            if not self._alone:
+                self._refuse_to_forget()
             return None
         self._body = body = found.generation.body
         self._taken = list(body["taken"])
-        self.journal.append(body["outbox"])
+        last, known = self.last_seq(), body["last_event_seq"]
+        if last > known:
+            log.warning(
+                "%s is older than its journal, which goes on to event %d (it knows %d); the later "
+                "events are kept, and the run goes on from the older state",
+                self._document.path, last, known,
+            )  # fmt: skip
         views = run_views(self._views, found.generation)
-        write_views(self._filesystem, behind(self._filesystem, views))
+        try:
+            self.journal.append(body["outbox"])
+            write_views(self._filesystem, behind(self._filesystem, views))
+        except StateError as error:  # exits must go on: the next tick tries again
+            log.warning("%s", error)
         return checkpoint_from(body, last_seq=self.last_seq())
+
+    def _refuse_to_forget(self) -> None:
+        """Raise if there is no document, but a journal that ends in an open position."""
+        try:
+            ends = [e for e in self.events(_REMEMBERED) if e.kind in ("opened", "closed")]
+        except OSError as error:
+            raise StateError(f"{self.journal.path} cannot be read ({error})") from error
+        if ends and ends[-1].kind == "opened":
+            path, opened = self._document.path, ends[-1]
+            raise StateCorrupt(
+                f"{path} and its .bak are gone, but the journal ends in a position that was opened "
+                f"at {iso(opened.at)} and not closed. Put the document back from a backup, or move "
+                f"{self.journal.path} out of its folder to begin anew without that position",
+                path=str(path),
+                moved_to="",
+            )
 
     def _body_of(self, checkpoint: Checkpoint) -> dict[str, Any]:
         return {

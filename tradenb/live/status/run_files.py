@@ -12,7 +12,7 @@ from typing import Any, Final
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
 from tradenb.core.timeframe import iso
-from tradenb.engine.serialise import from_record, row_to_event
+from tradenb.engine.serialise import events_of, from_record
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import StateError
 from tradenb.live.state.control_requests import command_of, standing
@@ -52,6 +52,7 @@ class RunFiles:
         self._locked = False
         self._holder: Holder | None = None
         self._undecided = ""
+        self._lock_words = ""
         self._noted: NotedError | None = None
         self._launch: Launch | None = None
 
@@ -103,7 +104,7 @@ class RunFiles:
     def events(self, limit: int | None = None) -> list[Event]:
         """Return the events of the journal, oldest first; the newest `limit` of them."""
         rows = self.journal.read() if limit is None else self.journal.tail(limit)
-        return [row_to_event(row) for row in rows]
+        return events_of(rows, self.journal.path)
 
     def forget_lock(self) -> None:
         """Check at the next call which process holds the run, however recent the last check is."""
@@ -145,7 +146,12 @@ class RunFiles:
     def _read_lock(self) -> None:
         self._locked_at = monotonic()
         lock = self.home.lock(self.key)
-        self._locked = is_locked(self._disk, lock)
+        self._lock_words = ""
+        try:
+            self._locked = is_locked(self._disk, lock)
+        except OSError as error:
+            words = error.strerror or error
+            self._locked, self._lock_words = False, f"{lock} cannot be read ({words}); repair it"
         self._holder = holder_of(self._disk, lock) if self._locked else None
         self._noted = noted_error(self._disk, self.home.error(self.key))
         self._launch = launch_of(self._disk, self.home, self.key)
@@ -155,6 +161,8 @@ class RunFiles:
         """Return what is wrong now; what the run noted counts while its process lives."""
         if self._undecided or self.failure is not None:
             return self._undecided or str(self.failure)
+        if self._lock_words:
+            return self._lock_words
         noted, holder = self._noted, self._holder
         if noted is None or holder is None or noted.last < holder.started:
             return ""

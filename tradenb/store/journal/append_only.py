@@ -27,7 +27,7 @@ from tradenb.errors import StateWriteError
 from tradenb.store.aside import free_name, set_aside
 from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.filesystem import Filesystem, make_folders, write_copy
-from tradenb.store.journal.lines import backwards, whole_lines
+from tradenb.store.journal.lines import Line, backwards, whole_lines
 from tradenb.store.journal.picking import Picking
 from tradenb.store.journal.rotation import JournalFiles
 
@@ -179,6 +179,13 @@ class Journal:
         process that died, or by a write that failed: after a failed sync nothing about it is known.
         """
         make_folders(self._filesystem, self.path.parent)
+        later = self._confirmed_later(rows) if size else None
+        if later is not None:
+            if size > later.end:
+                self._keep_torn(later.end, size, rows)
+                self._filesystem.truncate(self.path, later.end)
+            self._last = later.seq
+            return later.end
         earlier = backwards(self._filesystem, self.path) if size else iter(())
         before = next((line for line in earlier if line.seq < rows[0]["seq"]), None)
         end = 0 if before is None else before.end
@@ -189,6 +196,19 @@ class Journal:
             self._last_rotated = self._files.last_numbered()
         self._last = (self._last_rotated or 0) if before is None else before.seq
         return end
+
+    def _confirmed_later(self, rows: Sequence[Mapping[str, Any]]) -> Line | None:
+        """Return the last line if the outbox is that of an older document, put back by somebody.
+
+        Then all of it is here, and what came after it was confirmed long ago.
+        """
+        last, missing = None, {row["seq"] for row in rows}
+        for line in backwards(self._filesystem, self.path):
+            last = last or line
+            if last.seq <= rows[-1]["seq"] or line.seq < rows[0]["seq"]:
+                break
+            missing.discard(line.seq)
+        return None if missing else last
 
     def _keep_torn(self, start: int, size: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Copy what is cut off, unless it is just the beginning of what will be written again."""

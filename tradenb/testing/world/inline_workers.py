@@ -72,6 +72,9 @@ class InlineWorkers:
         except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
             raise harmless(error) from error
 
+    def close(self, keep: int = 0) -> None:
+        """Do nothing: there are no threads."""
+
     def die(self) -> None:
         """End the process: nothing is called any more."""
         if not self.dead:
