@@ -14,6 +14,7 @@ from tests.sources import T0, candles, flat, market, minute, through
 from tradenb.engine.specs.risks import max_open
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.live_run import record_of
+from tradenb.live.status.run_history import RunHistory
 from tradenb.live.status.status_card import status_card
 from tradenb.live.status.status_markdown import status_markdown
 from tradenb.live.status.status_of_run import status_of_run
@@ -22,6 +23,7 @@ from tradenb.testing.world.simulated_world import Action, World
 
 ROWS = market(4, 60)
 END = minute(30) + 59_500
+NOTHING = RunHistory(0, [], [], [], 0, None)
 
 
 def asks_of(*troubles, every="1m", rules=None, ahead_ms=0, end=END, rows=ROWS, exchange=None):
@@ -193,7 +195,7 @@ def test_fault_86_decisions_lost_to_late_candles_are_said_everywhere(caplog):
     (warning,) = status.warnings
     assert warning.startswith("candles of BTCUSDT arrive 77 s late: the last 5 asks")
     assert "arrive 77 s late" in status_card(status)
-    assert "arrive 77 s late" in status_markdown(status, [])
+    assert "arrive 77 s late" in status_markdown(status, NOTHING)
     assert [event.seq for event in world.announced] == [1, 2]
 
 

@@ -10,7 +10,7 @@ from tests.live.rules_off import RULES
 from tradenb.errors import TradenbError
 from tradenb.testing.simulation import simulate
 
-SEEDS = (0, 5, 1, 11, 9, 34, 35, 97, 26)
+SEEDS = (0, 5, 1, 11, 9, 34, 35, 330, 26, 3)
 
 
 @pytest.fixture(autouse=True)

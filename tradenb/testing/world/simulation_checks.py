@@ -178,7 +178,8 @@ def _in_time(events: Sequence[Event]) -> list[str]:
 
 def _alive(run: SimulatedRun, checkpoint: Checkpoint) -> list[str]:
     # A source that was late is asked at its usual delay, until it is known to be quick again.
-    delay = MINUTE if run.scenario.phases[-1].arrivals else 0
+    is_late = any(each.kind == "delayed" for each in run.scenario.phases[-1].arrivals)
+    delay = MINUTE if is_late else 0
     newest = floor_to(run.world.clock.true_now() - 3_000 - delay)
     if checkpoint.state.done or checkpoint.state.cursor >= newest:
         return []
