@@ -20,7 +20,7 @@ from tradenb.panel.dashboard import Dashboard
 from tradenb.panel.static_fallback import script_of_view, style
 
 HERE = Path(__file__).resolve().parent
-WIDTH, HEIGHT = 980, 900
+WIDTH, HEIGHT = 1_180, 980
 SHOWN = ("rows", "more", "health", "pictures", "homes", "chosen", "frozen")
 PAGE = """<!doctype html><meta charset="utf-8"><style>
 :root { THEME --jp-layout-color1: var(--page); --jp-content-font-color1: var(--text);
@@ -60,6 +60,8 @@ def state(folder: str) -> dict[str, object]:
     record.status = "running"  # as it was a moment ago
     record.ticked = time.monotonic()
     shown = Dashboard(folder)
+    shown.model.width = WIDTH - 32
+    shown.refresh()
     sent = {name: getattr(shown, name) for name in SHOWN}
     sent["events"] = {"total": shown.model.total, "rows": list(shown.model.events)}
     shown.close()
@@ -71,7 +73,7 @@ def main() -> None:
     script = script_of_view().replace("export default", "const dashboard =")
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
-        found = json.dumps(state(folder)).replace("</", "<\\/")
+        found = json.dumps(state(folder)).replace("</", "<\\/").replace(folder, "dump")
         for theme, colours in THEMES.items():
             styled = PAGE.replace("THEME", colours).replace("SCHEME", theme)
             styled = styled.replace("CSS", style())

@@ -25,6 +25,10 @@ from tradenb.live.status.run_status import RunStatus
 from tradenb.panel.dashboard import Dashboard
 from tradenb.panel.watch_runs import WatchedRun
 
+REVISED = (
+    "3 candles of BTCUSDT were changed after they were acted on; one would have touched the stop; "
+    "raise settle_seconds"
+)
 WIDTHS = {320: 2_200, 360: 2_150, 760: 1_500, 1_100: 1_450, 2_200: 1_000}
 MINUTE = 60_000
 
@@ -46,14 +50,14 @@ def states(base: WatchedRun) -> list[WatchedRun]:
     flatten = PendingCommand("f1", "flatten", now, close, (close - now) / 1000)
     idle = State("DOGEUSDT", "dip", MINUTE, status.state.cursor)
     found = [
-        named("BTCUSDT"),
+        named("BTCUSDT", warnings=(REVISED,)),
         named("ETHUSDT", status="idle", resume="/srv/bots/eth_bot.py", age_s=900.0),
         named("SOLUSDT", pending_commands=(PendingCommand("s1", "stop", now, close, 36.0),
                                            flatten), stopping=True),
         named("XRPUSDT", "breakout",
               error="binance: candles: the exchange cannot be reached; check the network",
               held_by="process 4711 on server"),
-        named("ADAUSDT", state=waits),
+        named("ADAUSDT", state=waits, reads=("BTCUSDT", "ETHUSDT")),
         named("DOGEUSDT", state=idle, starting=True, note=""),
     ]  # fmt: skip
     return [base._replace(status=each) for each in found]

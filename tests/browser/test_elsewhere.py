@@ -102,7 +102,7 @@ def row_of(**more):
         "tick_ms": None, "trouble": "", "doubt": "", "held_by": "", "trace": "", "stale": False,
         "control": {"home": "/srv/dump", "folder": "swing/BTCUSDT"},
         "symbol_name": "BTCUSDT", "strategy_name": "swing", "home": "/srv/dump", "pending": [],
-        "unwatched": False, "resume": False,
+        "unwatched": False, "resume": False, "warnings": [], "reads": "",
     } | more  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def test_fault_94_before_any_click_it_is_said_which_command_does_not_wait_for_th
     assert page.wrong == []
 
 
-WIDTHS = (320, 360, 520, 760, 789, 979, 980, 1_100, 1_400, 2_200)
+WIDTHS = (320, 360, 520, 760, 789, 979, 980, 1_100, 1_119, 1_120, 1_400, 2_200)
 # What is cut off: wider than the page, or outside of it.
 CUT_OFF = """() => [...document.querySelectorAll('.tnbd button, .tnbd-status, .tnbd-levels span')]
     .filter(node => node.offsetParent)
@@ -155,7 +155,10 @@ def test_fault_101_no_button_is_cut_off_from_320_to_2200_pixels(page):
         row_of(pending=pending, status="stopping", price="45,086.20", pnl="-0.54 %"),
         row_of(key="live:A:b", unwatched=True, running=False, resume=True, status="unwatched long",
                trouble="no process watches its stop and target", control=None),
-        row_of(key="live:C:d", scheduled=True),
+        row_of(key="live:C:d", scheduled=True, entry="45,574.06", stop="45,699.66",
+               target="44,123.81", price="45,086.20", reads="BTCUSDT, ETHUSDT, SOLUSDT",
+               symbol="LONGCOINNAMEUSDT:USDT", strategy="a_strategy_with_a_name_of_forty_letters",
+               held_by="process 4711 on server", as_of="2024-01-04 07:30 UTC"),
     )  # fmt: skip
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 1_200})

@@ -53,6 +53,8 @@ def row_of(status: RunStatus, replica: Replica) -> Row:
         "trouble": _cut(status.trouble, _LONGEST),
         "unwatched": status.unwatched,
         "pending": _pending(status),
+        "warnings": [_cut(words, _LONGEST) for words in status.warnings[:_MOST_PENDING]],
+        "reads": _cut(", ".join(status.reads), 80),
         "trace": status.trace[-_TRACE:],
         "doubt": _cut(doubt_of(status, replica), _LONGEST),
     }
@@ -105,7 +107,7 @@ def health_of(statuses: Sequence[RunStatus], rows: Sequence[Row], errors: int) -
     running = [row for row in rows if row["running"]]
     unwatched = [row for row in rows if row["unwatched"]]
     bad = [row for row in running if row["trouble"]]
-    doubt = [row for row in running if row["doubt"]]
+    doubt = [row for row in running if row["doubt"] or row["warnings"]]
     level = "bad" if bad or unwatched else "doubt" if doubt else "good" if running else "empty"
     words = [f"{len(running)} of {plural(len(rows), 'run')} running" if rows else "no runs"]
     if unwatched:

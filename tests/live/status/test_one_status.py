@@ -126,17 +126,20 @@ def test_repeats_of_an_error_are_counted_and_a_disk_that_refuses_is_no_matter(tm
     file = ErrorFile(disk, path)
     assert not file.is_noted
     for now in (1_000, 2_000, 3_000):
-        file.note(tn.CandleError("late", code="range"), now)
+        file.note(tn.CandleError("late", code="range"), [], now)
     found = noted_error(disk, path)
     assert (found.error, found.since, found.last, found.times) == ("late", 1_000, 3_000, 3)
     assert file.is_noted
-    file.note(None, 4_000)
-    assert noted_error(disk, path).error == ""
+    file.note(None, ["candles come late"], 4_000)
+    found = noted_error(disk, path)
+    assert (found.error, found.warnings) == ("", ("candles come late",))
+    assert file.is_noted
+    file.note(None, [], 5_000)
     assert not file.is_noted
     path.write_text("{")
     assert noted_error(disk, path) is None
     path.parent.joinpath("b").touch()
-    ErrorFile(disk, path.parent / "b" / "c.json").note(ValueError(), 1)
+    ErrorFile(disk, path.parent / "b" / "c.json").note(ValueError(), [], 1)
 
 
 @pytest.mark.realtime

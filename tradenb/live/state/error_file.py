@@ -1,11 +1,12 @@
 """What is wrong with a run now, where other processes can read it: one small file a run.
 
-It is written by a tick that ends in an error, and by the first one after it that does not; a tick
-without an error writes nothing. Nothing in a run depends on it.
+It is written by a tick that ends in an error or with a warning, and by the first one after it that
+does not; a tick without either writes nothing. Nothing in a run depends on it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,8 @@ class NotedError(BaseModel):
         When it came first and last, wall-clock ms UTC; `last` of one that is over is its end.
     times : int
         In how many ticks, one after the other.
+    warnings : tuple of str
+        What is wrong with its candles.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -37,6 +40,7 @@ class NotedError(BaseModel):
     since: int
     last: int
     times: int
+    warnings: tuple[str, ...] = ()
 
 
 class ErrorFile:
@@ -45,7 +49,7 @@ class ErrorFile:
     Attributes
     ----------
     is_noted : bool
-        Whether what was written last is an error, the end of which is to be written as well.
+        Whether an error or a warning was written last, the end of which is to be written too.
     """
 
     def __init__(self, filesystem: Filesystem, path: Path) -> None:
@@ -54,15 +58,16 @@ class ErrorFile:
         self._noted: NotedError | None = None
         self.is_noted = False
 
-    def note(self, error: BaseException | None, now: int) -> None:
-        """Write an error, or that it is over; a disk that refuses changes nothing."""
+    def note(self, error: BaseException | None, warnings: Iterable[str], now: int) -> None:
+        """Write what is wrong, or that it is over; a disk that refuses changes nothing."""
         words = "" if error is None else words_of(error)[:_LONGEST]
         before = self._noted
         if before is not None and before.error == words:
             noted = before.model_copy(update={"last": now, "times": before.times + 1})
         else:
             noted = NotedError(error=words, since=now, last=now, times=1)
-        self._noted, self.is_noted = noted, words != ""
+        noted = noted.model_copy(update={"warnings": tuple(warnings)})
+        self._noted, self.is_noted = noted, bool(words or noted.warnings)
         try:
             replace_whole(self._filesystem, self._path, noted.model_dump_json().encode() + b"\n")
         except (OSError, StateError):

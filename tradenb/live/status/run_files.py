@@ -87,6 +87,8 @@ class RunFiles:
             started=body.get("start"),
             last_tick=body.get("saved_at"),
             age_s=self._age_s(),
+            warnings=self._warnings(),
+            reads=tuple(body.get("reads", ())),
             error=error,
             last_error=error or self._noted_before(),
             last_event_seq=int(body.get("last_event_seq", 0)),
@@ -167,6 +169,13 @@ class RunFiles:
         if noted is None or holder is None or noted.last < holder.started:
             return ""
         return noted.error
+
+    def _warnings(self) -> tuple[str, ...]:
+        """Return what is wrong with its candles, while its process lives."""
+        noted, holder = self._noted, self._holder
+        if noted is None or holder is None or noted.last < holder.started:
+            return ()
+        return noted.warnings
 
     def _noted_before(self) -> str:
         """Return what the run noted last, with its time."""

@@ -83,6 +83,8 @@ class RunStatus:
         How far the clock of this machine is ahead of the exchange's, if that was measured.
     intake : Intake or None
         What was missing from the candles that it saw.
+    reads : tuple of str
+        Symbols that it only reads.
     warnings : tuple of str
         What is wrong with its candles now: they come late, or are changed after they were acted on.
     error, trace : str
@@ -121,6 +123,7 @@ class RunStatus:
     lateness_s: tuple[float, ...] = ()
     clock_ahead_ms: int | None = None
     intake: Intake | None = None
+    reads: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     error: str = ""
     trace: str = ""

@@ -27,6 +27,8 @@ def status_card(status: RunStatus, *, hints: Sequence[str] = HINTS, now: int | N
     facts = [status.status_text, status.exchange]
     if status.cursor:
         facts.append(f"candles up to {iso(status.cursor)} UTC")
+    if status.reads:
+        facts.append(f"reads {', '.join(status.reads)}")
     if status.ticks is not None:
         facts.append(plural(status.ticks, "tick"))
     facts.append(f"as of {iso(made // 1000 * 1000)} UTC")

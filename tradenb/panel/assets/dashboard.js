@@ -119,6 +119,7 @@ class View {
           .forEach((row) => this.request("flatten", row)));
     this.home = make("span", { class: "tnbd-home" });
     this.alarms = make("div", { class: "tnbd-alarms", role: "alert" });
+    this.doubts = make("div", { class: "tnbd-alarms tnbd-doubts", role: "status" });
     this.body = make("tbody");
     const heads = ["Run", "Status", "Position", "Stop · entry · target", "Price", "Unrealised",
       "Tick", "Actions"];
@@ -156,7 +157,7 @@ class View {
       "data-lm-suppress-shortcuts": "true" },   // else Jupyter takes Enter and Space for itself
       make("div", { class: "tnbd-head" }, make("span", { class: "tnbd-said" }, this.dot, this.words), this.fresh,
         make("span", { class: "tnbd-all" }, this.stopAll, this.flattenAll), this.home),
-      this.alarms,
+      this.alarms, this.doubts,
       make("div", { class: "tnbd-wide" }, this.table), this.empty, this.more, this.wayRound, this.notes,
       this.pictures, this.eventsBox);
     const fallback = this.model.get("fallback");   // the picture for where this view is not
@@ -351,12 +352,13 @@ class View {
     line.pick.setAttribute("aria-pressed", String(drawn));
     line.node.className = drawn ? "tnbd-drawn" : "";
     const badges = [row.mode === "rehearsal" && "rehearsal", row.stale && "old code",
-      !row.saved && "unsaved", row.held_by && "elsewhere"].filter(Boolean);
+      !row.saved && "unsaved", row.held_by && "elsewhere", row.reads && `reads ${row.reads}`]
+      .filter(Boolean);
     if (line.badges.dataset.words !== badges.join()) {
       line.badges.dataset.words = badges.join();
       line.badges.replaceChildren(...badges.map((text) =>
         make("span", { class: `tnbd-badge${text === "unsaved" ? " tnbd-warn" : ""}`,
-          title: text === "elsewhere" ? row.held_by : row.doubt }, text)));
+          title: text === "elsewhere" ? row.held_by : text.startsWith("reads") ? text : row.doubt }, text)));
     }
     line.node.dataset.signal = row.signal;
     line.node.dataset.tick = row.tick_ms ?? 0;
@@ -438,9 +440,15 @@ class View {
 
   showAlarms(rows) {
     const bad = rows.filter((row) => (row.running || row.unwatched) && row.trouble);
-    const words = JSON.stringify(bad.map((row) => [row.key, row.trouble, row.trace]));
+    // Amber: what goes on although something is not as it should be.
+    const amber = rows.flatMap((row) => [row.unwatched ? "" : row.doubt, ...row.warnings]
+      .filter(Boolean).map((text) => [row, text]));
+    const words = JSON.stringify([bad.map((row) => [row.key, row.trouble, row.trace]),
+      amber.map(([row, text]) => [row.key, text])]);
     if (words === this.alarmed) return;
     this.alarmed = words;
+    this.doubts.replaceChildren(...amber.map(([row, text]) =>
+      make("p", {}, make("b", {}, `${row.strategy} on ${row.symbol}: `), text)));
     this.alarms.replaceChildren(...bad.map((row) => {
       const line = make("p", {}, make("b", {}, `${row.strategy} on ${row.symbol}: `), row.trouble);
       if (!row.trace) return line;
