@@ -101,6 +101,8 @@ class EventQueue:
         What happened before `fresh_from` is late.
         """
         keys, events, instances = self._keys, self._events, self._instances
+        if not keys:
+            return []
         order = sorted(range(len(keys)), key=keys.__getitem__)
         until = (at * _STRIDE + phase + 1) * _PLACES
         end = bisect_left(order, until, key=keys.__getitem__)

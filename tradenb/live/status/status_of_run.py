@@ -71,7 +71,9 @@ def _price_on_disk(run: RunRecord) -> float | None:
 
 def _is_stale(run: RunRecord) -> bool:
     current = registry.known("strategy", run.strategy)
-    return current is not None and current.fingerprint != run.spec.fingerprint
+    if current is None or current is run.spec:
+        return False
+    return bool(current.fingerprint != run.spec.fingerprint)
 
 
 def _trace(error: BaseException | None) -> str:
