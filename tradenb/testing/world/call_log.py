@@ -72,8 +72,11 @@ class CallLog:
 
 
 def _halts(checkpoint: Checkpoint) -> set[int]:
-    commands = checkpoint.state.commands
-    return {command.at for command in commands if command.cancel_id == UNREADABLE}
+    waiting, events = checkpoint.state.commands, checkpoint.outbox
+    found = {command.at for command in waiting if command.cancel_id == UNREADABLE}
+    # While the disk is full one may act before it is ever saved; then only its event tells of it.
+    acted = (event for event in events if (event.kind, event.note) == ("cancelled", UNREADABLE))
+    return found | {event.at - 1 for event in acted}
 
 
 class WatchedStorage(DiskStorage):
