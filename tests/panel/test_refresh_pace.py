@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 
 import pytest
 
-from tradenb.panel.refresh_thread import RefreshPace
+from tradenb.panel.refresh_thread import RefreshPace, RefreshThread
 
 
 def sent(seconds, *, answered=lambda now: False, free=lambda now: True, size=1_000):
@@ -49,3 +50,30 @@ def test_who_comes_back_gets_everything_at_once():
     assert pace.due(1_000.0, free=True) == "beat"
     pace.answered = 1_000.0
     assert pace.due(1_000.0, free=True) == "all"
+
+
+class Idle:
+    def refresh(self):
+        pass
+
+
+class Collecting(list):
+    """Its collector ends another dashboard, on the thread that adds one."""
+
+    def __init__(self, thread):
+        self.thread = thread
+
+    def append(self, dashboard):
+        super().append(dashboard)
+        self.thread.remove(Idle())
+
+
+def test_a_dashboard_that_is_collected_while_another_is_added_holds_nothing_up():
+    thread, kept = RefreshThread(), Idle()
+    thread._dashboards = Collecting(thread)
+    adding = threading.Thread(target=thread.add, args=(kept,), daemon=True)
+    adding.start()
+    adding.join(5.0)
+    assert not adding.is_alive()
+    assert thread._dashboards == [kept]
+    thread.remove(kept)

@@ -97,7 +97,9 @@ class RefreshThread:
     """Refreshes dashboards while there are any."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: the collector may end a forgotten dashboard, and so call `remove`, on the very
+        # thread that holds it.
+        self._lock = threading.RLock()
         self._dashboards: list[Refreshed] = []
         self._thread: threading.Thread | None = None
         self._woken = threading.Event()
