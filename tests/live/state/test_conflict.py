@@ -76,7 +76,7 @@ def test_fault_29_it_is_said_what_decides_and_the_rest_of_the_group_goes_on(
     assert not run.saved
     (row,) = [row for row in tn.live.list().to_dict("records") if row["id"] == run.id]
     assert (row["status"], row["saved"]) == ("running", False)
-    assert main(["status"]) == 0
+    assert main(["status"]) == 1
     assert "tradenb resolve BTCUSDT:counts" in capsys.readouterr().out
     assert main(["doctor"]) == 1
     assert "tradenb resolve BTCUSDT:counts" in capsys.readouterr().out
