@@ -53,7 +53,7 @@ def test_the_same_terms_again_are_no_revision():
         (lambda: tn.risks.cooldown(5, after="loss"), "cooldown after must be take_profit, stop_"),
         (lambda: tn.risks.max_drawdown(None), "max_drawdown percent must be a finite number"),
         (lambda: tn.risks.daily_loss(-3), "daily_loss percent must be a finite number above 0"),
-        (lambda: tn.risks.max_open(5, name=""), "'': name must be 1 to 128 printable characters"),
+        (lambda: tn.risks.max_open(5, name=""), "'': name must be 1 to 120 printable characters"),
     ],
 )
 def test_terms_out_of_range_are_refused_and_nothing_is_registered(make, words):

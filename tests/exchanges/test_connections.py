@@ -19,7 +19,8 @@ from cryptography.x509.oid import NameOID
 import tradenb as tn
 from tests.exchanges.wire import END, exchange_on, loaded, served
 from tests.sources import MINUTE, T0
-from tradenb.exchanges.ccxt.bounded_response import BoundedResponse, ResponseTooLarge, byte_limit
+from tradenb.exchanges.ccxt.bounded_response import BoundedResponse, ResponseTooLarge
+from tradenb.exchanges.ccxt.byte_limits import byte_limit
 from tradenb.exchanges.exchange_errors import translate_error
 
 NO_RETRY = tn.Rules(candle_retries=0)

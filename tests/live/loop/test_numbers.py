@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from tests.live.fakes import until, world_of
-from tests.sources import flat
+from tests.sources import flat, minute
 
 
-def always(ctx):
-    return {"position": "long", "take_profit": 104.0, "stop_loss": 98.0, "minutes": 1}
+def at_times(ctx):
+    if ctx.now in (minute(3), minute(13)):
+        return {"position": "long", "take_profit": 104.0, "stop_loss": 98.0, "minutes": 1}
+    return None
 
 
 def test_a_run_without_its_document_goes_on_numbering_after_the_journal():
-    world = world_of(always, flat(40))
+    world = world_of(at_times, flat(40))
     run = world.wanted[0]
     world.live(until(10))
     before = world.events(run)

@@ -296,7 +296,7 @@ def test_a_run_that_is_undecided_is_not_retired(quick, counts, capsys):
 def test_what_was_asked_for_is_asked_of_the_state_that_holds(quick, holds):
     run = quick.start(holds)
     until(lambda: run.position, "a position")
-    found = read_document(DiskFilesystem(), document())
+    found = until(lambda: read_document(DiskFilesystem(), document()), "the document")
     document().write_bytes(encode(found.seq + 70, found.body))
     run.flatten()
     run.stop()

@@ -6,18 +6,11 @@ its JSON at once, which for 70 MB is seconds in which no other exchange gets an 
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any
 
 import aiohttp
 
-CANDLES_BYTES: Final = 8 << 20
-"""A thousand candles are 0.1 MB."""
-MARKETS_BYTES: Final = 48 << 20
-"""The longest list of markets is about 15 MB."""
-
-byte_limit: Final = ContextVar("byte_limit", default=MARKETS_BYTES)
-"""How many bytes the response to the present request may have."""
+from tradenb.exchanges.ccxt.byte_limits import byte_limit
 
 
 class ResponseTooLarge(aiohttp.ClientPayloadError):

@@ -23,12 +23,7 @@ import numpy as np
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import CandleError, ExchangeError, UsageError, unknown
-from tradenb.exchanges.ccxt.bounded_response import (
-    CANDLES_BYTES,
-    MARKETS_BYTES,
-    bounded_session,
-    byte_limit,
-)
+from tradenb.exchanges.ccxt.byte_limits import CANDLES_BYTES, MARKETS_BYTES, byte_limit
 from tradenb.exchanges.ccxt.credentials import read_secrets, with_secrets
 from tradenb.exchanges.ccxt.market_symbols import markets_by_symbol
 from tradenb.exchanges.ccxt.server_time import ServerTime
@@ -220,6 +215,9 @@ class CcxtClient:
             self._client = self._new_client()
         self._client.open()
         if self._client.session is not self._bounded:
+            # Here, because it imports aiohttp.
+            from tradenb.exchanges.ccxt.bounded_response import bounded_session
+
             self._client.session = self._bounded = bounded_session(self._client)
         return self._client
 
