@@ -58,7 +58,9 @@ def theirs():
 
 @pytest.mark.realtime
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is two users")
-def test_fault_88_a_dashboard_and_a_stop_of_root_leave_the_run_of_another_user_ticking(theirs):
+def test_fault_88_a_dashboard_and_a_stop_of_root_leave_the_run_of_another_user_ticking(
+    theirs, request
+):
     given = [sys.executable, "-c", RUN, str(theirs), str(NOBODY)]
     with subprocess.Popen(given, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -66,6 +68,7 @@ def test_fault_88_a_dashboard_and_a_stop_of_root_leave_the_run_of_another_user_t
             until(lambda: run.position, "a position")
             before = {path for path in theirs.rglob("*") if path.is_dir()}
             shown = tn.dashboard(home=theirs)
+            request.addfinalizer(shown.close)
             shown.refresh()
             assert "1 of 1 run running" in repr(shown)
             assert len(tn.live.list(theirs)) == 1
@@ -77,9 +80,8 @@ def test_fault_88_a_dashboard_and_a_stop_of_root_leave_the_run_of_another_user_t
             assert run.pending_commands
             until(lambda: "flattened" in set(run.events().exit_reason), "the flattening")
             ticks_on(run)
-            assert main(["stop", "held", "--flatten", "--wait", "30", "--home", str(theirs)]) == 0
+            assert main(["stop", "held", "--flatten", "--wait", "60", "--home", str(theirs)]) == 0
             assert process.communicate(timeout=60)[0] == "done\n"
-            shown.close()
         finally:
             process.kill()
     assert {path.stat().st_uid for path in theirs.rglob("*")} == {NOBODY}
