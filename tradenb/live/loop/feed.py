@@ -153,7 +153,7 @@ class Feed:
     def _note_failure(self, error: Exception) -> None:
         """Plan the next request after an error, and tell of it if it matters."""
         now, times = self._clock.now(), self.times
-        # What was refused may be right in the next response, whoever refused it.
+        # What was refused may be right in the next response, whether the exchange or we refused it.
         if isinstance(error, CandleError) or getattr(error, "retryable", True):
             times.missed(now, getattr(error, "retry_after", 0.0))
         else:
