@@ -11,8 +11,8 @@ from tradenb.core.timeframe import floor_to
 from tradenb.engine.session.pump import Session
 from tradenb.errors import StateError
 from tradenb.live.arrival.request_times import RequestTimes
+from tradenb.live.arrival.revisions import Revisions
 from tradenb.live.loop import first_state, scheduler, startup
-from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.tick import GroupTick
 from tradenb.live.loop.tick_member import TickMember
 from tradenb.live.state.disk_storage import DiskStorage
@@ -191,7 +191,7 @@ def late_candles_wait_for_the_next_minute(patch: pytest.MonkeyPatch) -> None:
 
 
 def changed_candles_not_looked_for(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Feed, "_note_revision", lambda self, acted, rows: None)
+    patch.setattr(Revisions, "note", lambda self, known, rows: None)
 
 
 def changed_candles_not_told(patch: pytest.MonkeyPatch) -> None:

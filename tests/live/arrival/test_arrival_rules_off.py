@@ -13,11 +13,11 @@ import pytest
 import tradenb as tn
 from tests.live.fakes import SYMBOL, once, until, world_of
 from tests.sources import T0, flat, market, minute
-from tradenb.live.arrival import retry_plan
+from tradenb.live.arrival import arrival_record, retry_plan
 from tradenb.live.arrival.lateness import Lateness
 from tradenb.live.arrival.request_times import RequestTimes
 from tradenb.live.live_run import record_of
-from tradenb.live.loop import feed, tick_member
+from tradenb.live.loop import feed
 from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.tick import GroupTick
 from tradenb.testing.world.fake_exchange import FakeExchange, Trouble
@@ -75,7 +75,7 @@ def the_exchange_says_when():
 def late_candles_are_told():
     world, record = lived(Trouble("delayed", 0, END, seconds=75))
     told = any("s late" in str(event.note) for event in world.events(world.wanted[0]))
-    return told and "late" in record.warnings
+    return told and "late" in record.arrival.warnings
 
 
 def thin_minutes_are_not_late():
@@ -91,6 +91,12 @@ def changed_candles_stay_as_they_were():
 
 def touched_stops_are_told():
     trouble = Trouble("revised", 0, END, seconds=5)
+    world, _ = lived(trouble, function=once(2), rows=WICK)
+    return "touched the stop" in str(world.events(world.wanted[0])[-1].note)
+
+
+def later_corrections_are_told():
+    trouble = Trouble("revised", 0, END, seconds=290)
     world, _ = lived(trouble, function=once(2), rows=WICK)
     return "touched the stop" in str(world.events(world.wanted[0])[-1].note)
 
@@ -146,19 +152,22 @@ def whatever_was_missing_was_late(patch):
 
 
 def the_corrected_candle_replaces_the_other(patch):
-    right = Feed._note_revision
+    right = Feed._request
 
-    def note(self, acted, rows):
-        right(self, acted, rows)
-        known = self.history.candles
-        corrected = self.revisions[-1].corrected
-        self.history.renew(feed.with_acted(known, corrected))
+    async def request(self, history):
+        await right(self, history)
+        for revision in self.revisions.latest:
+            history.renew(feed.with_acted(history.candles, revision.corrected))
 
-    patch.setattr(Feed, "_note_revision", note)
+    patch.setattr(Feed, "_request", request)
 
 
 def touches_are_not_looked_for(patch):
-    patch.setattr(tick_member, "would_touch", lambda revision, state, rules: "")
+    patch.setattr(arrival_record, "would_touch", lambda revision, state, rules: "")
+
+
+def only_the_last_candle_is_looked_at(patch):
+    patch.setattr(feed, "LOOK_BACK_MS", 60_000)
 
 
 def errors_are_told_at_each_try(patch):
@@ -166,7 +175,7 @@ def errors_are_told_at_each_try(patch):
 
     async def fetch(self):
         for member in self._members:
-            member.run.failed_at = 0
+            member.run.arrival.failed_at = 0
         await right(self)
 
     patch.setattr(GroupTick, "_fetch", fetch)
@@ -182,6 +191,7 @@ MUTANTS: dict[Callable[[pytest.MonkeyPatch], None], Callable[[], bool]] = {
     whatever_was_missing_was_late: thin_minutes_are_not_late,
     the_corrected_candle_replaces_the_other: changed_candles_stay_as_they_were,
     touches_are_not_looked_for: touched_stops_are_told,
+    only_the_last_candle_is_looked_at: later_corrections_are_told,
     errors_are_told_at_each_try: errors_are_told_once_a_minute,
 }
 

@@ -140,7 +140,7 @@ def test_fault_86_candles_that_are_published_late_cost_no_decision(seconds):
     assert minutes(asks) == [*range(1, 31)]
     assert all(seconds <= second < 60 for _, second in asks)
     assert process.runs[0].error is None
-    assert not record_of(process.runs[0]).warnings
+    assert not record_of(process.runs[0]).arrival.warnings
 
 
 @pytest.mark.parametrize("seconds", [18, 31, 50])
@@ -203,12 +203,12 @@ def test_fault_86_raising_late_entry_seconds_makes_the_decisions_again():
     rules = tn.Rules(late_entry_seconds=120)
     asks, _, process = asks_of(Trouble("delayed", 0, END, seconds=75), rules=rules)
     assert minutes(asks) == [*range(1, 30)]
-    assert not record_of(process.runs[0]).warnings
+    assert not record_of(process.runs[0]).arrival.warnings
 
 
 def test_fault_86_the_warning_ends_with_the_first_ask_in_time():
     _, _, process = asks_of(Trouble("delayed", 0, minute(20), seconds=75))
-    assert not record_of(process.runs[0]).warnings
+    assert not record_of(process.runs[0]).arrival.warnings
 
 
 class Thin(FakeExchange):
@@ -222,15 +222,15 @@ class Thin(FakeExchange):
 def test_fault_86_minutes_without_a_candle_are_not_late():
     asks, _, process = asks_of(exchange=made_of(Thin))
     record = record_of(process.runs[0])
-    assert not record.warnings
-    assert not record.late_asks
+    assert not record.arrival.warnings
+    assert not record.arrival.late_asks
     assert record.feed.times.usual_ms == 0
     assert minutes(asks) == [*range(1, 31, 3)]
 
 
 def test_fault_86_an_outage_is_not_lateness():
     _, world, process = asks_of(Trouble("error", minute(3), minute(20)))
-    assert not record_of(process.runs[0]).late_asks
+    assert not record_of(process.runs[0]).arrival.late_asks
     assert "error" not in [row[1] for row in told(world)]
 
 
@@ -334,7 +334,7 @@ def test_fault_87_many_corrections_are_counted_and_told_once():
     world, process = revised(function=lambda ctx: None, rows=ROWS)
     assert [row[1] for row in told(world)] == ["error"]
     (warning,) = status_of_run(record_of(process.runs[0])).warnings
-    count = record_of(process.runs[0]).revised
+    count = record_of(process.runs[0]).arrival.revised
     assert count > 5
     assert f"{count} so far" in warning
 
@@ -342,7 +342,7 @@ def test_fault_87_many_corrections_are_counted_and_told_once():
 def test_fault_87_candles_that_are_not_changed_are_not_spoken_of():
     world, process = revised(seconds=1)
     assert [row[1] for row in told(world)] == ["opened", "closed"]
-    assert not record_of(process.runs[0]).warnings
+    assert not record_of(process.runs[0]).arrival.warnings
 
 
 def test_fault_87_what_a_start_loaded_before_it_settled_was_not_acted_on():
@@ -375,3 +375,64 @@ def test_fault_87_a_source_that_sends_one_row_at_a_time_is_not_asked_to_look_bac
     assert seconds_of_requests(world, minute(1)) == [2.001, 2.001]
     assert seconds_of_requests(world, minute(9)) == [2.001]
     assert as_undisturbed(world, asks_of()[1])
+
+
+@pytest.mark.parametrize("seconds", [3, 61, 100, 185, 299])
+def test_fault_87_a_correction_of_the_last_five_candles_is_found_by_the_same_requests(seconds):
+    world, process = revised(seconds)
+    (event,) = (each for each in world.events(world.wanted[0]) if each.kind == "error")
+    assert "1 so far, that of 2024-01-01 00:06 would have touched the stop 98.00" in event.note
+    undisturbed = world_of(once(2), flat(60))
+    undisturbed.live(until(12))
+    assert world.exchange.requests == undisturbed.exchange.requests
+    seen = record_of(process.runs[0]).instance.candles
+    assert seen.low[seen.index(minute(6))] == 100.0
+
+
+def test_fault_87_a_correction_after_five_minutes_is_not_looked_for():
+    world, process = revised(305)
+    assert "error" not in [row[1] for row in told(world)]
+    assert not record_of(process.runs[0]).arrival.warnings
+
+
+class Twice(FakeExchange):
+    """The sixth candle gets its wick in two steps: 99 after a minute, 97 after three."""
+
+    def recent(self, symbol, since, limit):
+        rows = super().recent(symbol, since, limit)
+        now = self._clock.true_now()
+        low = 97.0 if now >= minute(9) else 99.0 if now >= minute(7) else 100.0
+        return rows._replace(low=np.where(rows.time == minute(5), low, rows.low))
+
+
+def test_fault_87_a_candle_that_changes_twice_is_one_and_what_it_touches_then_is_told():
+    world = world_of(once(2), flat(60))
+    world.exchange = made_of(Twice)(world)
+    process = world.process()
+    process.live(until(15))
+    notes = [each.note for each in world.events(world.wanted[0]) if each.kind == "error"]
+    assert [note.split(": ")[1] for note in notes] == [
+        "1 so far, that of 2024-01-01 00:06 touches nothing else",
+        "1 so far, that of 2024-01-01 00:06 would have touched the stop 98.00",
+    ]
+    assert len(status_of_run(record_of(process.runs[0])).warnings) == 1
+
+
+def test_fault_87_a_stop_of_a_position_that_has_ended_since_is_told_too():
+    rows = [*WICK[:6], *flat(1), *through(100, 103), *flat(30, 103.0)]
+    world = world_of(once(2, take_profit=102.0), rows)
+    world.exchange.troubles = [Trouble("revised", 0, END, seconds=200)]
+    world.live(until(12))
+    assert [row[:2] for row in told(world)] == [(2, "opened"), (9, "closed"), (6, "error")]
+    note = world.events(world.wanted[0])[-1].note
+    assert "that of 2024-01-01 00:06 would have touched the stop 98.00" in note
+
+
+def test_fault_87_what_a_restarted_run_catches_up_on_is_looked_at_too():
+    world = world_of(once(2), WICK)
+    world.exchange.troubles = [Trouble("revised", 0, END, seconds=3)]
+    world.live(minute(4) + 30_000)
+    world.clock.advance(91.0)  # back a second after the close of minute 6, whose wick is missing
+    world.live(until(12))
+    (event,) = (each for each in world.events(world.wanted[0]) if each.kind == "error")
+    assert "that of 2024-01-01 00:06 would have touched the stop 98.00" in event.note

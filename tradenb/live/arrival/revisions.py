@@ -1,12 +1,14 @@
 """Candles that an exchange changes after a run has acted on them.
 
 What was decided is not undone, and the candle that was acted on stays the run's. What is left is to
-say so, and what the corrected candle would have touched. Pure.
+say so, and what the corrected candle would have touched. A change that comes later than
+`LOOK_BACK_MS` after the close is not looked for. Pure.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import deque
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -15,8 +17,13 @@ from tradenb.core.candles.arrays import Candles, candles_of
 from tradenb.core.candles.intake import Rows, check_rows
 from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules
+from tradenb.core.timeframe import MINUTE
 from tradenb.errors import CandleError
 from tradenb.view.formatting import price
+
+LOOK_BACK_MS: Final = 5 * MINUTE
+"""The first response for a close begins so much earlier."""
+REMEMBERED: Final = 1_000
 
 
 class Revision(NamedTuple):
@@ -35,6 +42,39 @@ class Revision(NamedTuple):
     def close(self) -> int:
         """Close time of the candle, ms UTC."""
         return self.acted.end
+
+
+class Revisions:
+    """What a source changed after it had been given out.
+
+    Attributes
+    ----------
+    latest : deque of Revision
+        The newest of them; a candle that changes again is there again.
+    count : int
+        How many there were.
+    """
+
+    def __init__(self) -> None:
+        self.latest: deque[Revision] = deque(maxlen=REMEMBERED)
+        self.count = 0
+        self._seen: dict[int, list[float]] = {}  # close: the row that was noted last
+
+    def note(self, known: Candles, rows: Rows) -> None:
+        """Note which of the last known candles differ from rows of a later response."""
+        for place in {time: place for place, time in enumerate(rows.time.tolist())}.values():
+            row = rows.part(place, place + 1)
+            acted = known.between(known.start, int(row.time[0]) + MINUTE)
+            given = [float(column[0]) for column in row[1:]]
+            if given == self._seen.get(acted.end, [float(each[-1]) for each in acted.columns]):
+                continue
+            found = revision_of(acted, row)
+            if found is not None:
+                self._seen[acted.end] = given
+                self.latest.append(found)
+                self.count += 1
+        oldest = known.end - LOOK_BACK_MS
+        self._seen = {close: row for close, row in self._seen.items() if close > oldest}
 
 
 def revision_of(acted: Candles, rows: Rows) -> Revision | None:

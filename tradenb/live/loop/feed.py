@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -29,7 +28,7 @@ from tradenb.errors import CandleError, ExchangeError, MarketError, UsageError
 from tradenb.live.arrival.lateness import Lateness
 from tradenb.live.arrival.request_times import RequestTimes
 from tradenb.live.arrival.retry_plan import Awaited
-from tradenb.live.arrival.revisions import Revision, revision_of, with_acted
+from tradenb.live.arrival.revisions import LOOK_BACK_MS, Revisions, with_acted
 
 log = logging.getLogger("tradenb")
 
@@ -39,8 +38,6 @@ LOAD_S: Final = 600.0
 TOGETHER_S: Final = 5.0
 MOST_LEFT: Final = 8
 BUSY_MS: Final = 1_000
-REMEMBERED: Final = 1_000
-
 
 FeedKey = tuple[Any, ...]
 """What makes two runs share a feed: source, symbol, and the rules for its candles."""
@@ -64,10 +61,8 @@ class Feed:
         cannot help.
     lateness : Lateness
         Candles that the source had later than an ask may be.
-    revisions : deque of Revision
-        Candles that the source changed after they had been given out, the newest of them.
-    revised : int
-        How many there were.
+    revisions : Revisions
+        Candles that the source changed after they had been given out.
     """
 
     def __init__(
@@ -80,7 +75,6 @@ class Feed:
         self._workers = workers
         self._lock = asyncio.Lock()
         self._oldest = 0  # how far back was requested; a source may have less
-        self._loaded = 0  # up to here candles were loaded, perhaps before they had settled
         self._probed, self._looks_back = False, True
         self._looked_at = 0  # the close that was awaited then
         self._left: list[Callable[[], bool]] = []
@@ -91,8 +85,7 @@ class Feed:
         self.last_error: Exception | None = None
         self.failure: Exception | None = None
         self.lateness = Lateness(rules)
-        self.revisions: deque[Revision] = deque(maxlen=REMEMBERED)
-        self.revised = 0
+        self.revisions = Revisions()
 
     async def prepare(self, since: int, span: int) -> History:
         """Fetch the history before the first tick.
@@ -166,7 +159,6 @@ class Feed:
 
     async def _load(self, since: int, span: int) -> History:
         loaded = await self._workers.call(self._load_all, since, span, seconds=LOAD_S)
-        self._loaded = loaded.end
         if self.history is None:
             return History(self._symbol, loaded)
         # The strategies of other runs look at this very object, and at what they acted on.
@@ -200,27 +192,27 @@ class Feed:
         """Request once what closed after the known candles, and take it if nothing is missing."""
         # A candle that closes while the answer is on its way is in it as it was before.
         known, times, now = history.candles, self.times, self._clock.now()
-        # The first response begins one candle earlier: to see whether that one has been changed.
+        # The first response begins earlier: to see whether what was given out has been changed.
         looks_back = self._looks_back and self._looked_at != times.newest
-        raw = await self._rows(known.end - MINUTE if looks_back else known.end)
+        raw = await self._rows(known.end - LOOK_BACK_MS if looks_back else known.end)
         self._looked_at = times.newest
         before = known.rows(len(known) - MEDIAN_WINDOW, len(known))
-        earlier = raw.time == known.end - MINUTE
-        if earlier.any() and known.end > self._loaded:
-            given = [column[earlier][-1] for column in raw[1:]]
-            if given != [column[-1] for column in before.columns]:
-                self._note_revision(before, raw.take(np.flatnonzero(earlier)[-1:]))
-        if looks_back and not self._probed and raw.time.tolist() == [known.end - MINUTE]:
+        first = max(before.start, known.end - LOOK_BACK_MS)
+        earlier = np.flatnonzero((raw.time >= first) & (raw.time < known.end))
+        places = (raw.time[earlier] - before.start) // MINUTE
+        if (np.array(before.columns)[:, places] != np.array(raw[1:])[:, earlier]).any():
+            self.revisions.note(before, raw.take(earlier))
+        if looks_back and not self._probed and len(raw.time) and raw.time.max() < known.end:
             raw = await self._probe(known.end)
         wanted = (raw.time >= known.end) & (raw.time + MINUTE <= now)
         if not wanted.any():
             self._note_nothing()
             return
-        columns = [
+        fed = [
             np.concatenate((old, new[wanted]))
             for old, new in zip((before.time, *before.columns), raw, strict=True)
         ]
-        candles, found = accept(Rows(*columns), factor=self._rules.price_anomaly_factor)
+        candles, found = accept(Rows(*fed), factor=self._rules.price_anomaly_factor)
         if found.filled and times.tries < self._rules.candle_retries:
             times.missed(self._clock.now())  # a minute is missing, perhaps not for ever
             return
@@ -247,14 +239,6 @@ class Feed:
         self.lateness.note_missing(self.times.newest)
         self.last_error = self.failure = None
         self.times.missed(self._clock.now())
-
-    def _note_revision(self, acted: Candles, rows: Rows) -> None:
-        """Note that the last candle has been changed since it was given out."""
-        found = revision_of(acted, rows)
-        known = self.revisions and self.revisions[-1].close == acted.end
-        if found is not None and not known:
-            self.revisions.append(found)
-            self.revised += 1
 
     async def _rows(self, since: int) -> Rows:
         self._left = [busy for busy in self._left if busy()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from tradenb.core.events import Event
@@ -21,6 +22,7 @@ from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.queues import Callback
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, UsageError
+from tradenb.live.arrival.arrival_record import ArrivalRecord
 from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.tick_result import Tick
 from tradenb.live.state.checkpoint import Checkpoint
@@ -33,74 +35,67 @@ KEPT_TICKS: Final = 10_000
 UNREADABLE: Final = "a request cannot be read"
 
 
+@dataclass(eq=False)
 class RunRecord:
     """One live run as the loop works on it."""
 
-    def __init__(
-        self,
-        symbol: str,
-        spec: StrategySpec,
-        source: LiveSource,
-        rules: Rules,
-        storage: DiskStorage,
-        clock: Clock,
-        wake: Callable[[], None],
-    ) -> None:
-        self.symbol = symbol
-        self.strategy = spec.name
-        self.id = f"{symbol}:{spec.name}"
-        self.spec = spec.model_copy()  # indicators declared later are those of the next start
-        self.source = source
-        self.rules = rules
-        self.storage = storage
-        self.clock = clock
-        self.wake = wake
-        self.on_loop: Callable[[], bool] = _nowhere
-        self.recorder = Recorder(storage, self.spec, source.name, rules)
-        self.status: Status = "idle"
-        self.ended = threading.Event()
-        self.saved = True
-        self.error: BaseException | None = None
-        self.unreadable: StateError | None = None
-        self._unreadable_files = ""
-        # What it consists of once it has begun.
-        self.instance: Instance | None = None
-        self.feed: Feed | None = None
+    symbol: str
+    spec: StrategySpec
+    source: LiveSource
+    rules: Rules
+    storage: DiskStorage
+    clock: Clock
+    wake: Callable[[], None]
+    strategy: str = field(init=False)
+    id: str = field(init=False)
+    on_loop: Callable[[], bool] = field(default=lambda: False, init=False)
+    recorder: Recorder = field(init=False)
+    status: Status = field(default="idle", init=False)
+    ended: threading.Event = field(default_factory=threading.Event, init=False)
+    saved: bool = field(default=True, init=False)
+    error: BaseException | None = field(default=None, init=False)
+    unreadable: StateError | None = field(default=None, init=False)
+    _unreadable_files: str = field(default="", init=False)
+    # What it consists of once it has begun.
+    instance: Instance | None = field(default=None, init=False)
+    feed: Feed | None = field(default=None, init=False)
+    histories: Histories = field(init=False)
+    arrival: ArrivalRecord = field(default_factory=ArrivalRecord, init=False)
+    # Symbols that it only reads, with their feeds once they are followed; see `read_symbols`.
+    reads: dict[str, Feed | None] = field(default_factory=dict, init=False)
+    wanted: list[str] = field(default_factory=list, init=False)
+    last_ticks: deque[Tick] = field(init=False)
+    start: int = field(default=0, init=False)
+    history_start: int = field(default=0, init=False)
+    next_at: int = field(default=0, init=False)
+    last_tick_s: float = field(default=0.0, init=False)
+    measured_at: int | None = field(default=None, init=False)
+    loop_restarts: int = field(default=0, init=False)
+    # How it came about, for those who look at it.
+    code_at: int = field(init=False)
+    note: str = field(default="", init=False)
+    # What the user wants of it.
+    commands: deque[Asked] = field(default_factory=deque, init=False)
+    uncommitted: list[Asked] = field(default_factory=list, init=False)
+    tick_now: bool = field(default=False, init=False)
+    releasing: bool = field(default=False, init=False)
+    undecided: bool = field(default=False, init=False)
+    decision: Decision | None = field(default=None, init=False)
+    # What is on disk, and what follows from it.
+    checkpoint: Checkpoint | None = field(default=None, init=False)
+    place: int = field(default=0, init=False)
+    committed: State | None = field(default=None, init=False)
+    outbox: list[Event] = field(default_factory=list, init=False)
+    callbacks: list[Callback] = field(default_factory=list, init=False)
+    published_seq: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.strategy, self.id = self.spec.name, f"{self.symbol}:{self.spec.name}"
+        self.spec = self.spec.model_copy()  # indicators declared later are those of the next start
+        self.recorder = Recorder(self.storage, self.spec, self.source.name, self.rules)
         self.histories = Histories(self._note_wanted)
-        # Symbols that it only reads, with their feeds once they are followed; see `read_symbols`.
-        self.reads: dict[str, Feed | None] = {}
-        self.wanted: list[str] = []
-        self.last_ticks: deque[Tick] = deque(maxlen=KEPT_TICKS)
-        self.start = 0
-        self.history_start = 0
-        self.next_at = 0
-        self.retry_at = 0  # when candles that are missing are requested again; 0: none are
-        self.failed_at = 0  # the close for which a failing exchange was reported
-        self.last_tick_s = 0.0
-        self.measured_at: int | None = None
-        self.loop_restarts = 0
-        # How it came about, for those who look at it.
-        self.code_at = clock.now()
-        self.note = ""
-        # What is wrong with its candles: see `live.arrival`.
-        self.warnings: dict[str, str] = {}
-        self.untold: list[tuple[int, str]] = []
-        self.revised = 0
-        self.late_asks: dict[int, int] = {}  # close: how late its candle was, ms
-        # What the user wants of it.
-        self.commands: deque[Asked] = deque()
-        self.uncommitted: list[Asked] = []
-        self.tick_now = False
-        self.releasing = False
-        self.undecided = False
-        self.decision: Decision | None = None
-        # What is on disk, and what follows from it.
-        self.checkpoint: Checkpoint | None = None
-        self.place = 0
-        self.committed: State | None = None
-        self.outbox: list[Event] = []
-        self.callbacks: list[Callback] = []
-        self.published_seq = 0
+        self.last_ticks = deque(maxlen=KEPT_TICKS)
+        self.code_at = self.clock.now()
 
     @property
     def state(self) -> State | None:
@@ -223,7 +218,3 @@ class RunRecord:
         # What the user asked for meanwhile is asked of the state that holds.
         self.commands.extendleft(reversed(self.uncommitted))
         self.uncommitted = []
-
-
-def _nowhere() -> bool:
-    return False

@@ -129,7 +129,7 @@ class Scheduler:
             if any(_is_due(run, now) for run in group):
                 task = asyncio.create_task(self._tick(group))
                 for run in group:
-                    run.tick_now, run.retry_at = False, 0
+                    run.tick_now, run.arrival.retry_at = False, 0
                     self._busy[run.id] = task
             else:
                 waiting.append(min(run.next_at for run in group))
@@ -142,7 +142,7 @@ class Scheduler:
         try:
             await self._tick_decided(group)
             for run in group:
-                if run.error is not None or run.warnings or run.storage.errors.is_noted:
+                if run.error is not None or run.arrival.warnings or run.storage.errors.is_noted:
                     await self._note_error(run)
         finally:
             for run in group:
@@ -178,7 +178,7 @@ class Scheduler:
         """Write what is wrong, or that it is over, where other processes read it."""
         now, note = self._clock.now(), run.storage.errors.note
         with contextlib.suppress(Exception):
-            warnings = [*run.warnings.values()]
+            warnings = [*run.arrival.warnings.values()]
             await self._workers.call(note, run.error, warnings, now, seconds=None)
 
     def _release_ended(self) -> None:
@@ -221,7 +221,7 @@ class Scheduler:
         late = now - run.next_at
         since = late % tick_ms if 0 <= late < LONGEST_BEAT_MS else 0
         due = due_after(now, run.rules, 0 if run.feed is None else run.feed.times.first_ms)
-        return min(now + tick_ms - since, due, run.retry_at or due)
+        return min(now + tick_ms - since, due, run.arrival.retry_at or due)
 
 
 def grouped(runs: Iterable[RunRecord]) -> list[list[RunRecord]]:

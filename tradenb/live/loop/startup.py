@@ -84,13 +84,14 @@ class Startup:
                 history = await feed.prepare(newest, history_span(run, checkpoint, newest))
             if run.instance is None:
                 begin(run, checkpoint, history)
-            run.feed, run.revised = feed, feed.revised
+            run.feed = feed
+            run.arrival.begin(feed.revisions.count, cursor)
             self._tries.pop(id(run), None)
             await self.reads.begin(run, [*run.spec.symbols, *checkpoint.reads])
         except Exception as error:  # noqa: BLE001 - an exchange's; the others go on
             tries = self._tries[id(run)] = self._tries.get(id(run), 0) + 1
             pause = max(wait_ms(tries, run.rules), round(getattr(error, "retry_after", 0.0) * 1000))
-            run.retry_at = self._clock.now() + pause
+            run.arrival.retry_at = self._clock.now() + pause
             await self._notifier.report_error(run, error)
         finally:
             self._preparing.pop(id(run), None)

@@ -73,8 +73,9 @@ class GroupTick:
             for member in self._members:
                 if member.instance.state.commands:
                     member.end_if_idle(self._newest)
-                if member.run.late_asks or (member.run.feed and member.run.feed.lateness.arrivals):
-                    session.events += member.note_late_asks(member.run.feed, session.fresh_from)
+                feed = member.run.feed
+                if member.run.arrival.late_asks or (feed and feed.lateness.arrivals):
+                    session.events += member.note_late_asks(feed, session.fresh_from)
             await self._settle(session)
             await self._call_back(session)
         except BaseException as error:
@@ -130,8 +131,8 @@ class GroupTick:
             # Another run may have made the feed load a longer one.
             run.histories.put(histories[id(feed)])
             member.instance.candles = candles[id(feed)]
-            if feed.failure is not None and run.failed_at != self._newest:
-                run.failed_at = self._newest
+            if feed.failure is not None and run.arrival.failed_at != self._newest:
+                run.arrival.failed_at = self._newest
                 await self._notifier.report_error(run, feed.failure)
             elif run.error is not run.unreadable and feed.last_error is None and not feed.is_busy:
                 run.error = run.unreadable
@@ -151,10 +152,10 @@ class GroupTick:
             run = member.run
             if member.instance.candles.end > member.cursor:
                 run.recorder.note_skipped(member.instance, session.fresh_from, self._newest)
-            if run.feed is not None and run.feed.revised > run.revised:
+            if run.feed is not None and run.feed.revisions.count > run.arrival.noted:
                 member.note_revisions(run.feed)
-            if run.untold:
-                session.events += member.events_of_warnings(run.untold)
+            if run.arrival.untold:
+                session.events += member.events_of_warnings(run.arrival.untold)
         return session
 
     async def _drive(self, session: Session, pump: Pump) -> None:
@@ -241,8 +242,11 @@ class GroupTick:
         except StateConflict as error:
             run.error, run.saved, run.undecided = error, False, True
             raise
+        before = run.committed
+        if before is not None and before.signal not in (None, state.signal):
+            run.arrival.ended.append((before, state))
         run.outbox, run.committed, run.saved = outbox, state, True
-        run.uncommitted, run.untold = [], []
+        run.uncommitted, run.arrival.untold = [], []
         # From here on a failure of this tick goes back to what is on disk, and not behind it.
         member.take_snapshot()
         requests, member.requests = member.requests, []

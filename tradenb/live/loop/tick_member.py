@@ -14,10 +14,8 @@ from tradenb.core.prices import market_price
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.context import saved_state
 from tradenb.engine.session.instance import Instance
-from tradenb.live.arrival.candle_warnings import MANY_LATE, late_warning, revised_warning
 from tradenb.live.arrival.request_times import LAST_MS
 from tradenb.live.arrival.retry_plan import plan_retry
-from tradenb.live.arrival.revisions import would_touch
 from tradenb.live.loop.feed import Feed
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.tick_result import Tick
@@ -149,37 +147,23 @@ class TickMember:
         instance.renew(before.user_state)
 
     def note_revisions(self, feed: Feed) -> None:
-        """Note candles that were changed after the run had acted on them; tell of the first.
-
-        Of later ones those are told that would have touched something.
-        """
-        run, count = self.run, feed.revised - self.run.revised
-        run.revised = feed.revised
-        for revision in [*feed.revisions][-count:]:
-            touched = would_touch(revision, self.instance.state, run.rules)
-            words = revised_warning(run.symbol, run.revised, revision.close, touched, run.rules)
-            if touched or "revised" not in run.warnings:
-                self._warn(revision.close, words)
-            run.warnings["revised"] = words
+        """Note candles that were changed after the run had acted on them."""
+        run = self.run
+        for _, words in run.arrival.note_revisions(feed.revisions, self.instance.state, run.rules):
+            log.warning("%s: %s", run.id, words)
 
     def note_late_asks(self, feed: Feed | None, fresh_from: int) -> list[Event]:
         """Count asks that were left out in a row because their candles came late; tell of many."""
         run, state = self.run, self.instance.state
         if not self.instance.skipping:
-            run.late_asks.clear()
-            run.warnings.pop("late", None)
+            run.arrival.end_late_asks()
             return []
-        for close, delay_ms in [] if feed is None else feed.lateness.arrivals:
-            if self.cursor < close <= min(state.cursor, fresh_from - 1) and not close % state.every:
-                run.late_asks[close] = delay_ms
-        if len(run.late_asks) < MANY_LATE:
-            return []
-        is_told = "late" in run.warnings
-        run.warnings["late"] = late_warning(run.symbol, [*run.late_asks.values()], run.rules)
-        if is_told:
-            return []
-        self._warn(state.cursor, run.warnings["late"])
-        return self.events_of_warnings(run.untold[-1:])
+        arrivals = [] if feed is None else feed.lateness.arrivals
+        known = [each for each in arrivals if each.close < fresh_from]
+        news = run.arrival.note_late_asks(known, state, self.cursor, run.rules)
+        for _, words in news:
+            log.warning("%s: %s", run.id, words)
+        return self.events_of_warnings(news)
 
     def events_of_warnings(self, warnings: Sequence[tuple[int, str]]) -> list[Event]:
         """Make numbered events of warnings, which the next commit takes along."""
@@ -189,10 +173,6 @@ class TickMember:
             event = event_of(self.run, at, "error", note=note)
             found.append(event._replace(seq=self.instance.numbering.last, mode="live"))
         return found
-
-    def _warn(self, at: int, words: str) -> None:
-        self.run.untold.append((at, words))
-        log.warning("%s: %s", self.run.id, words)
 
     def checkpoint(self, outbox: Sequence[Event]) -> Checkpoint:
         """Return what the document should remember of the run now."""
@@ -258,5 +238,5 @@ def retry_later(runs: Sequence[RunRecord], newest: int) -> int:
     late_at = newest + round(late_s * 1000) - LAST_MS
     plan = plan_retry(newest, now, [each.awaited(now) for each in feeds.values()], late_at=late_at)
     for run in runs:
-        run.retry_at = plan.retry_at
+        run.arrival.retry_at = plan.retry_at
     return plan.until

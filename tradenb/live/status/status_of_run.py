@@ -50,7 +50,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         clock_ahead_ms=getattr(run.source, "clock_ahead_ms", None),
         intake=None if run.feed is None else run.feed.intake,
         reads=tuple(run.reads),
-        warnings=tuple(run.warnings.values()),
+        warnings=tuple(run.arrival.warnings.values()),
         error=error,
         trace=_trace(run.error),
         last_error=error,

@@ -154,8 +154,8 @@ def _add_arrivals(random: Random, last: Phase) -> None:
     kind = random.choice((None, None, *kinds))
     if kind is None:
         return
-    last.minutes += EVENTFUL
-    seconds = random.randrange(3, 59) if kind == "delayed" else random.randrange(3, 50)
+    seconds = random.randrange(3, 59) if kind == "delayed" else random.randrange(3, 290)
+    last.minutes += EVENTFUL + seconds // 60  # the last change is seen before the end
     last.arrivals.append(Arrivals(kind, random.randrange(1, 4), EVENTFUL, seconds))
     if kind == "revised":  # the first request of a minute is the one that looks back
         last.arrivals.append(Arrivals("error", random.randrange(1, 6), 2, 0))
