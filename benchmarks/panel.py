@@ -17,7 +17,7 @@ from tradenb.panel.dashboard import Dashboard
 from tradenb.panel.refresh_thread import refresh_thread
 from tradenb.panel.static_fallback import fallback_html, follow
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Key, find_home
 
 EVENTS = 20_000

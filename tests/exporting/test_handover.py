@@ -19,7 +19,7 @@ from tradenb.engine.serialise import row_to_event
 from tradenb.exporting import bot_process as process
 from tradenb.live import handover
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock, holder_of
 from tradenb.store.paths import Key, find_home
 

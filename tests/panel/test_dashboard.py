@@ -27,7 +27,7 @@ from tradenb.panel.refresh_thread import refresh_thread
 from tradenb.panel.watch_runs import Location, location_of
 from tradenb.store.control import prepare
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Key, find_home
 
 MINUTE = 60_000

@@ -16,7 +16,7 @@ from tradenb.live.live_run import record_of
 from tradenb.panel.dashboard_model import DashboardModel
 from tradenb.panel.watch_runs import Watch, _unbroken
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Key, find_home
 
 KEY = Key("swing", "BTCUSDT")

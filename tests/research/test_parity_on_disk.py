@@ -18,7 +18,7 @@ from tradenb.errors import UsageError
 from tradenb.live.live_run import record_of
 from tradenb.research.parity.evidence import evidence_of, views_of
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Recording
+from tradenb.store.journal.recording import Recording
 from tradenb.store.paths import Key, find_home
 from tradenb.testing.world.fake_exchange import FakeExchange
 from tradenb.testing.world.simulated_world import Action, World

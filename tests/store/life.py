@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.store.samples import DOCUMENT, HOME, KEY, body, row
 from tradenb.errors import StateError, StateWriteError
 from tradenb.store.document.document_store import DocumentStore
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.view_files import behind, run_views, write_views
 from tradenb.testing.world.fake_disk import Crash, FakeDisk

@@ -11,7 +11,7 @@ from tradenb.store.control import send
 from tradenb.store.document.commit import encode
 from tradenb.store.document.migrations import VERSION
 from tradenb.store.home_check import GOOD, check_home
-from tradenb.store.journal.append_only import Recording
+from tradenb.store.journal.recording import Recording
 from tradenb.store.paths import Key
 from tradenb.testing.world.fake_disk import FakeDisk
 

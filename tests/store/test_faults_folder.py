@@ -12,7 +12,7 @@ from tests.store.stores import begun
 from tradenb.errors import StateLocked, StateWriteError
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.document.read import decode
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.view_files import behind, run_views
 from tradenb.testing.world.fake_disk import FakeDisk

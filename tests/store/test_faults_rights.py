@@ -12,7 +12,7 @@ from tradenb.store.codec import Generation
 from tradenb.store.control import send
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home
 from tradenb.store.view_files import run_views, write_views

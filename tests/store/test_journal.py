@@ -11,7 +11,7 @@ from tests.store.samples import HOME, KEY, row
 from tradenb.errors import StateWriteError
 from tradenb.store.codec import dump
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.testing.world.fake_disk import FakeDisk
 
 PATH = HOME.journal(KEY)

@@ -19,7 +19,7 @@ from tradenb.errors import StateCorrupt
 from tradenb.store import filesystem, lock
 from tradenb.store.codec import Damaged
 from tradenb.store.document import commit as writer
-from tradenb.store.journal import append_only as journal
+from tradenb.store.journal import event_journal as journal
 from tradenb.testing.world.fake_disk import FakeDisk
 
 NOTICED = (AssertionError, Damaged, StateCorrupt)

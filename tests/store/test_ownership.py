@@ -12,7 +12,7 @@ from tradenb.cli import main
 from tradenb.store.control import prepare, receive, send
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.ownership import foreign_paths, refuse_foreign
 from tradenb.store.paths import Home

@@ -15,7 +15,7 @@ from tradenb.store import filesystem
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.document.read import decode
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, bak_of
 

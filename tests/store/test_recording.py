@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tradenb.store.journal.append_only import Recording
+from tradenb.store.journal.recording import Recording
 from tradenb.testing.world.fake_disk import Crash, FakeDisk
 
 PATH = Path("/trader/dump/data/lived/dip/BTCUSDT.jsonl")

@@ -23,7 +23,7 @@ from tradenb.engine.serialise import event_to_row, row_to_event
 from tradenb.errors import StateError, TradenbError
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Home, Key
 
 if TYPE_CHECKING:

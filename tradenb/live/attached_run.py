@@ -24,7 +24,7 @@ from tradenb.live.status.run_status import RunStatus, not_running, with_last_err
 from tradenb.store.control import RequestKind, send
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Recording
+from tradenb.store.journal.recording import Recording
 from tradenb.store.lock import FileLock
 from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home, Key, find_home

@@ -15,7 +15,7 @@ from tradenb.live.run_registry import live_source, run_registry
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import THIS_KERNEL, mode_of
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Recording
+from tradenb.store.journal.recording import Recording
 from tradenb.store.launch import launch_of
 from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home, Key

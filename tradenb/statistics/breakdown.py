@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from tradenb.core.timeframe import DAY
+
 if TYPE_CHECKING:
     from tradenb.core.signal import Trade
 
@@ -38,9 +40,13 @@ def monthly_returns(trades: Sequence[Trade]) -> dict[int, list[float]]:
         NaN where no trade was closed.
     """
     growth: dict[tuple[int, int], float] = {}
+    day, keys = None, ((0, 0), (0, 0))
     for trade in trades:
-        moment = dt.datetime.fromtimestamp(trade.closed_at / 1000, dt.UTC)
-        for key in ((moment.year, moment.month), (moment.year, 13)):
+        if trade.closed_at // DAY != day:
+            day = trade.closed_at // DAY
+            moment = dt.datetime.fromtimestamp(trade.closed_at / 1000, dt.UTC)
+            keys = ((moment.year, moment.month), (moment.year, 13))
+        for key in keys:
             growth[key] = growth.get(key, 1.0) * (1 + trade.pnl_percent / 100)
     years = sorted({year for year, _ in growth})
     if not years:
@@ -68,10 +74,11 @@ def grouped(trades: Sequence[Trade], by: Callable[[Trade], str]) -> list[Group]:
 
 def _group(name: str, members: Sequence[Trade], count: int) -> Group:
     size = len(members)
-    total = 0.0
+    total, wins, minutes = 0.0, 0, 0
     for trade in members:  # one by one, as `figures` adds
         total += trade.pnl_percent
-    wins = sum(trade.pnl_percent > 0 for trade in members)
+        wins += trade.pnl_percent > 0
+        minutes += trade.minutes_held
     return Group(
         name=name,
         trades=size,
@@ -79,5 +86,5 @@ def _group(name: str, members: Sequence[Trade], count: int) -> Group:
         win_rate_percent=wins / size * 100,
         mean_percent=total / size,
         total_percent=total,
-        mean_minutes=sum(trade.minutes_held for trade in members) / size,
+        mean_minutes=minutes / size,
     )

@@ -13,7 +13,7 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -134,6 +134,11 @@ def dump(value: object) -> bytes:
     except (TypeError, ValueError) as error:
         raise Damaged(f"cannot be written as JSON ({error})") from error
     return text.encode("utf-8", "backslashreplace")
+
+
+def dump_lines(values: Iterable[object]) -> bytes:
+    """Write values as lines."""
+    return b"".join([dump(value) + b"\n" for value in values])
 
 
 def encode(version: int, seq: int, body: Mapping[str, Any]) -> bytes:

@@ -16,8 +16,6 @@ from typing import Final
 
 from tradenb.store.disk_port import Filesystem as Filesystem  # noqa: PLC0414 - exported
 
-Stamp = tuple[int, int, int] | None
-
 # macOS: fsync hands the data to the drive, which may keep it in its cache.
 _FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
 _NOT_SUPPORTED: Final = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY}
@@ -274,16 +272,26 @@ def keep_copy(filesystem: Filesystem, path: Path, target: Path, *, limit: int) -
         write_copy(filesystem, target, filesystem.read(path, limit=limit))
 
 
+def append_to(filesystem: Filesystem, path: Path, data: bytes, *, sync: bool) -> None:
+    """Append to a file; with `sync` this and what is before it survive a power loss."""
+    handle = filesystem.append(path)
+    try:
+        filesystem.write(handle, data)
+        if sync:
+            filesystem.sync(handle)
+    finally:
+        filesystem.close(handle)
+
+
+def size_of(filesystem: Filesystem, path: Path) -> int:
+    """Return the size of a file, -1 if there is none."""
+    try:
+        return filesystem.size(path)
+    except FileNotFoundError:
+        return -1
+
+
 def forget(filesystem: Filesystem, path: Path) -> None:
     """Remove a file if it is there."""
     with contextlib.suppress(FileNotFoundError):
         filesystem.unlink(path)
-
-
-def stamp_of(path: Path) -> Stamp:
-    """Return what changes with a file: time, size and inode; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -17,7 +17,7 @@ from tradenb.store.control import send
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key, find_home
 from tradenb.testing.world.fake_exchange import Trouble

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.sources import candles, market, minute
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.state import disk_storage as disk
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.testing.world.simulated_world import Action, World
 
 SYMBOLS, STRATEGIES, TICKS = 50, 4, 2

@@ -10,7 +10,7 @@ from tradenb.engine.serialise import event_to_row
 from tradenb.live.notifications.alarms import Alarm
 from tradenb.live.notifications.news import News
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Home, Key
 from tradenb.view.formatting import percent
 

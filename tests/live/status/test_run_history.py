@@ -18,7 +18,7 @@ from tradenb.live.status.run_history import NEWEST, history_of
 from tradenb.store.codec import dump
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal import lines, picking
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 
 MINUTE = 60_000
 SIGNAL = Signal(
@@ -100,6 +100,28 @@ def test_what_is_held_at_one_time_does_not_grow_with_the_journal(tmp_path, monke
     )
     assert len(sizes) > 100
     assert max(sizes) <= 4_096
+
+
+def test_an_odd_line_costs_the_parser_only_the_lines_around_it(tmp_path, monkeypatch):
+    path, events = tmp_path / "j.jsonl", life(1_000)
+    written = [dump(event_to_row(each)) for each in events]
+    written[3_000] = written[3_000].replace(b'"kind":"', b'"kind": "')
+    path.write_bytes(b"\n".join(written) + b"\n")
+    parsed, read = [], lines.parse
+    monkeypatch.setattr(lines, "parse", lambda line: parsed.append(line) or read(line))
+    journal = Journal(DiskFilesystem(durable=False), path)
+    assert journal.pick(("closed",), lambda found: sum(len(each["closed"]) for each in found))
+    assert written[3_000] in parsed
+    assert len(parsed) < 60
+    assert history_of(journal) == by_the_parser(journal)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 100_000])
+def test_however_many_lines_are_read_together_the_history_is_the_same(tmp_path, monkeypatch, batch):
+    monkeypatch.setattr(picking, "STRETCH", 4_096)
+    monkeypatch.setattr(run_history, "BATCH", batch)
+    journal = journal_of(tmp_path, life(100))
+    assert history_of(journal) == by_the_parser(journal)
 
 
 TEXTS = st.sampled_from([None, "plain", "a, b", 'said "x"', "back\\slash", "é 😀", ',"note":', "}"])

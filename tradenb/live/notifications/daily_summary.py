@@ -9,7 +9,7 @@ from tradenb.core.timeframe import iso
 from tradenb.live.notifications.message_text import plain
 from tradenb.live.status.run_status import RunStatus
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Home, Key
 from tradenb.view.formatting import percent, plural
 

@@ -18,7 +18,7 @@ from tradenb.live.notifications.alarms import Alarm
 from tradenb.live.notifications.message_text import event_line, plain
 from tradenb.live.status.run_status import mode_of
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Home, Key
 from tradenb.store.sent_marks import SentMarks
 from tradenb.view.formatting import plural

@@ -13,7 +13,8 @@ from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.document.migrations import VERSION
 from tradenb.store.document.state_conflict import refuse_undecided
 from tradenb.store.filesystem import Filesystem
-from tradenb.store.journal.append_only import Journal, Recording
+from tradenb.store.journal.event_journal import Journal
+from tradenb.store.journal.recording import Recording
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
 from tradenb.store.view_files import run_views, write_views

@@ -22,7 +22,8 @@ from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.document.load import Found
 from tradenb.store.document.migrations import VERSION
 from tradenb.store.filesystem import DiskFilesystem, Filesystem
-from tradenb.store.journal.append_only import Journal, Recording
+from tradenb.store.journal.event_journal import Journal
+from tradenb.store.journal.recording import Recording
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
 from tradenb.store.view_files import behind, run_views, write_views

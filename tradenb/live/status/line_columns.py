@@ -29,13 +29,14 @@ def line_columns(lines: list[bytes], wanted: tuple[str, ...]) -> list[list[Any]]
     if not lines:
         return [[] for _ in wanted]
     cuts = [line.rfind(_NOTE) for line in lines]
-    if min(cuts) < 0 or not all(line.endswith(b"}") for line in lines):
+    tails = [line[cut + len(_NOTE) :] for line, cut in zip(lines, cuts, strict=True)]
+    known = {*tails}
+    if min(cuts) < 0 or not all(tail.endswith(b"}") for tail in known):
         raise ValueError("a line does not end with a note")
+    notes = {tail: _note(tail[:-1]) for tail in known} if "note" in wanted else {}
     cells = _cells([line[:cut] for line, cut in zip(lines, cuts, strict=True)], wanted)
     return [
-        [_note(line[cut + len(_NOTE) : -1]) for line, cut in zip(lines, cuts, strict=True)]
-        if name == "note"
-        else _values(name, cells[name])
+        [notes[tail] for tail in tails] if name == "note" else _values(name, cells[name])
         for name in wanted
     ]
 
@@ -69,21 +70,33 @@ def _values(name: str, cells: Any) -> list[Any]:
     values = compute.utf8_slice_codeunits(cells, len(head))
     if name in _NULLABLE:
         values = compute.if_else(compute.equal(values, "null"), None, values)
+        if values.null_count:
+            return list(values.cast(pyarrow.float64()).to_pylist())
     match EVENT_COLUMNS[name]:
         case "text":
             return _texts(name, values)
         case "bool":
-            return list(values.cast(pyarrow.bool_()).to_pylist())
+            return list(values.cast(pyarrow.bool_()).to_numpy().tolist())
         case "int" | "time" | "whole":
-            return list(values.cast(pyarrow.int64()).to_pylist())
-    return list(values.cast(pyarrow.float64()).to_pylist())
+            return list(values.cast(pyarrow.int64()).to_numpy().tolist())
+    return list(values.cast(pyarrow.float64()).to_numpy().tolist())
 
 
 def _texts(name: str, values: Any) -> list[str]:
     """Return what is within the quotes; equal texts are one object."""
+    from pyarrow import compute
+
     encoded = values.combine_chunks().dictionary_encode()
-    known = [_text(name, value) for value in encoded.dictionary.to_pylist()]
-    return [known[place] for place in encoded.indices.to_pylist()]
+    known = encoded.dictionary
+    inside = compute.utf8_slice_codeunits(known, 1, -1)
+    quoted = compute.equal(compute.binary_join_element_wise('"', inside, '"', ""), known)
+    if (
+        not compute.all(quoted).as_py()
+        or compute.any(compute.match_substring_regex(inside, r'["\\]')).as_py()
+    ):
+        raise ValueError(f"{name} is not a plain text")
+    texts = inside.to_numpy(zero_copy_only=False).tolist()
+    return [texts[place] for place in encoded.indices.to_numpy().tolist()]
 
 
 def _text(name: str, value: str) -> str:

@@ -20,10 +20,11 @@ from tradenb.live.state.error_file import NotedError, noted_error
 from tradenb.live.status.pending_commands import PendingCommand, pending
 from tradenb.live.status.run_status import RunStatus, mode_of, status_of_document
 from tradenb.store.control import peek
+from tradenb.store.disk_port import Stamp, stamp_of
 from tradenb.store.document.read import read_document
 from tradenb.store.document.state_conflict import words_if_undecided
-from tradenb.store.filesystem import DiskFilesystem, Filesystem, Stamp, stamp_of
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.filesystem import DiskFilesystem, Filesystem
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.launch import Launch, launch_of
 from tradenb.store.lock import Holder, holder_of
 from tradenb.store.paths import Home, Key

@@ -7,6 +7,8 @@ read by the parser and paired by `core.trades`, which gives the same trades (a t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 from tradenb.core.events import Event
@@ -15,17 +17,19 @@ from tradenb.core.trades import trades_of
 from tradenb.engine.serialise import row_to_event
 from tradenb.live.status.line_columns import line_columns
 from tradenb.store.codec import parse
-from tradenb.store.journal.append_only import Journal
+from tradenb.store.journal.event_journal import Journal
 from tradenb.store.journal.picking import Lines, Picking
 
 NEWEST: Final = 250
+BATCH: Final = 20_000
+"""So many lines are read together."""
 _KINDS: Final = ("opened", "closed", "error")
 _OPENED: Final = ("signal_id", "at", "note")
 _CLOSED: Final = (
     "signal_id", "symbol", "strategy", "position", "at", "entry", "price", "take_profit",
     "stop_loss", "size", "exit_reason", "pnl_percent", "late",
 )  # fmt: skip
-_UNKNOWN: Final = (None, None)
+_OPENED_AT: Final = Trade._fields.index("opened_at")
 
 
 class RunHistory(NamedTuple):
@@ -71,7 +75,7 @@ def history_of(journal: Journal, *, trades: bool = True) -> RunHistory:
     def read(picking: Picking) -> RunHistory:
         closes = _Closes() if trades else _Gains()
         errors, last = 0, b""
-        for lines in picking:
+        for lines in _batches(picking):
             closes.add(lines)
             errors += len(lines["error"])
             last = lines["error"][-1] if lines["error"] else last
@@ -79,6 +83,19 @@ def history_of(journal: Journal, *, trades: bool = True) -> RunHistory:
         return RunHistory(picking.count, newest, closes.trades, closes.gains, errors, error)
 
     return journal.pick(_KINDS if trades else _KINDS[1:], read)
+
+
+def _batches(stretches: Iterable[Lines]) -> Iterator[Lines]:
+    """Put the lines of some stretches together: to read columns costs as much for a few lines."""
+    batch: Lines = {}
+    for lines in stretches:
+        for kind, found in lines.items():
+            batch.setdefault(kind, []).extend(found)
+        if sum(map(len, batch.values())) >= BATCH:
+            yield batch
+            batch = {}
+    if batch:
+        yield batch
 
 
 class _Gains:
@@ -102,13 +119,15 @@ class _Closes(_Gains):
 
     def __init__(self) -> None:
         super().__init__()
-        # Of positions whose close has not been read yet: when they opened, and with which note.
-        self._opened: dict[str, tuple[int, str | None]] = {}
+        # Of positions whose close has not been read yet: when they opened, and the notes of some.
+        # No tuples: the garbage collector would go through all of them, again and again.
+        self._opened: dict[str, int] = {}
+        self._notes: dict[str, str] = {}
 
     def add(self, lines: Lines) -> None:
         """Take the lines of a stretch."""
         try:
-            ids, *opened = line_columns(lines["opened"], _OPENED)
+            ids, opened, notes = line_columns(lines["opened"], _OPENED)
             closed = line_columns(lines["closed"], _CLOSED)
         except ValueError:
             self._add_events(lines)
@@ -116,32 +135,35 @@ class _Closes(_Gains):
         if len(set(ids)) < len(ids) or not self._opened.keys().isdisjoint(ids):
             self._add_events(lines)  # an id names two positions: only the order tells them apart
             return
-        self._opened.update(zip(ids, zip(*opened, strict=True), strict=True))
-        self._add_columns(closed)
+        self._opened.update(zip(ids, opened, strict=True))
+        self._notes.update(
+            (id, note) for id, note in zip(ids, notes, strict=True) if note is not None
+        )
+        if closed[0]:
+            self._add_columns(closed)
 
     def _add_columns(self, closed: list[list[Any]]) -> None:
-        take = self._opened.pop
-        for (
-            id, symbol, strategy, position, at, entry, exit, target, stop, size, why, gain, late,
-        ) in zip(*closed, strict=True):  # fmt: skip
-            self.gains.append(gain)
-            since, note = take(id, _UNKNOWN)
-            if since is not None:
-                self.trades.append(
-                    Trade(
-                        id, symbol, strategy, position, since, at, entry, exit, target, stop, size,
-                        why, gain, late, note,
-                    )
-                )  # fmt: skip
+        ids, gains = closed[0], closed[-2]
+        self.gains += gains
+        since, notes = ([each.pop(id, None) for id in ids] for each in (self._opened, self._notes))
+        rows: Iterable[tuple[Any, ...]] = zip(*closed[:4], since, *closed[4:], notes, strict=True)
+        if None in since:
+            rows = (row for row in rows if row[_OPENED_AT] is not None)
+        # Named in `_CLOSED` in the order of a Trade; its own `__new__` takes three times as long.
+        self.trades += map(tuple.__new__, repeat(Trade), rows)
 
     def _add_events(self, lines: Lines) -> None:
         events = [_event(line) for kind in ("opened", "closed") for line in lines[kind]]
         events.sort(key=lambda event: event.seq)
         before: dict[str | None, Event] = {
-            id: Event(0, at, "", "", "opened", note=note) for id, (at, note) in self._opened.items()
+            id: Event(0, at, "", "", "opened", note=self._notes.get(id))
+            for id, at in self._opened.items()
         }
         self.trades += trades_of(events, before)
-        self._opened = {str(id): (event.at, event.note) for id, event in before.items()}
+        self._opened = {str(id): event.at for id, event in before.items()}
+        self._notes = {
+            str(id): event.note for id, event in before.items() if event.note is not None
+        }
         closes = (event.pnl_percent for event in events if event.kind == "closed")
         self.gains += [gain for gain in closes if gain is not None]
 

@@ -1,39 +1,29 @@
-"""The files that a run only appends to: the `Journal` of its events, and its `Recording`.
+"""`Journal`: the events of a run, each exactly once.
 
 The document's outbox keeps an event until the journal has it on disk, so each event is offered at
 least once; what is in the journal already is left out, so each is there exactly once. The journal
 is rotated by size (`.jsonl.1` is the oldest) and all files are kept: the user decides how long, by
 moving numbered files away.
-
-The recording is what the run went through, a line each, for `tn.parity` (decision 43 in docs/adr):
-
-    [open time, open, high, low, close, volume]           a candle, before it was consumed
-    [open time, open, high, low, close, volume, as of]    one of the history, as loaded at a start
-    {"begun": ...}  {"command": ...}  {"left_out": ...}   code and rules, requests, asks left out
-
-Nothing in a run depends on it: it is no part of the commit, it is synced with the events only, and
-a torn line is skipped.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tradenb.errors import StateWriteError
 from tradenb.store.aside import free_name, set_aside
-from tradenb.store.codec import Damaged, dump, parse
-from tradenb.store.filesystem import Filesystem, make_folders, write_copy
-from tradenb.store.journal.lines import Line, backwards, whole_lines
+from tradenb.store.codec import dump_lines
+from tradenb.store.filesystem import Filesystem, append_to, make_folders, size_of, write_copy
+from tradenb.store.journal.lines import Line, backwards
 from tradenb.store.journal.picking import Picking
 from tradenb.store.journal.rotation import JournalFiles
 
 ROTATE_BYTES: Final = 8 << 20
 T = TypeVar("T")
-_TAIL_BYTES: Final = 1 << 16
 
 
 class Journal:
@@ -153,7 +143,7 @@ class Journal:
     def _append(self, rows: Sequence[Mapping[str, Any]]) -> int:
         # Any other size than the one we left means a crash, a failed write or another hand: what
         # follows the confirmed part is then cut off, and written again from the outbox.
-        size = max(_size_of(self._filesystem, self.path), 0)
+        size = max(size_of(self._filesystem, self.path), 0)
         certain = size == self._size
         if not certain:
             size = self._recover(rows, size)
@@ -162,9 +152,9 @@ class Journal:
         fresh = [row for row in rows if row["seq"] > self._last]
         if not fresh:
             return 0
-        data = _text(fresh)
+        data = dump_lines(fresh)
         self._size = None  # until it is certain that all of it is on disk
-        _write(self._filesystem, self.path, data, sync=True)
+        append_to(self._filesystem, self.path, data, sync=True)
         if self._filesystem.read(self.path, limit=len(data) + 1, start=size) != data:
             raise OSError(errno.EIO, "what was read back is not what was written")
         if not certain or size == 0:
@@ -213,7 +203,7 @@ class Journal:
     def _keep_torn(self, start: int, size: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Copy what is cut off, unless it is just the beginning of what will be written again."""
         torn = self._filesystem.read(self.path, limit=size - start, start=start)
-        if _text(rows).startswith(torn):
+        if dump_lines(rows).startswith(torn):
             return
         kept = self.path.with_name(f"{self.path.name}.torn-{start}-{self._pid}")
         write_copy(self._filesystem, free_name(self._filesystem, kept), torn)
@@ -226,122 +216,3 @@ class Journal:
         # Else the new file could take the name on disk before the old one has its number.
         self._filesystem.sync_folder(self.path.parent)
         return 0
-
-
-class Recording:
-    """The record of one run. Reading needs no lock, appending has the run's.
-
-    Parameters
-    ----------
-    path : Path
-        `Home.recording(key)`.
-    """
-
-    def __init__(self, filesystem: Filesystem, path: Path) -> None:
-        self.path = path
-        self._filesystem = filesystem
-        # The size after the last append; None where it may end within a line.
-        self._size: int | None = None
-        self._is_named = False
-
-    def append(self, lines: Sequence[object], *, sync: bool) -> None:
-        """Write lines; with `sync` they and those before them survive a power loss.
-
-        Raises
-        ------
-        OSError
-            When they could not be written, or only in part.
-        """
-        size = _size_of(self._filesystem, self.path)
-        self._is_named = self._is_named and size >= 0
-        data = _text(lines)
-        if size != self._size and size > 0 and not self._ends_a_line(size):
-            data = b"\n" + data
-        self._size = None
-        if size < 0:
-            make_folders(self._filesystem, self.path.parent)
-        _write(self._filesystem, self.path, data, sync=sync)
-        if sync and not self._is_named:
-            self._filesystem.sync_folder(self.path.parent)
-            self._is_named = True
-        self._size = max(size, 0) + len(data)
-
-    def read(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
-        """Read the lines in order; candles that open before `since` (ms UTC) are passed over.
-
-        Raises
-        ------
-        OSError
-            When the file is there and cannot be read.
-        """
-        if not self._filesystem.exists(self.path):
-            return
-        for line, _ in whole_lines(self._filesystem, self.path):
-            if since and _is_before(line, since):
-                continue
-            try:
-                found = parse(line)
-            except Damaged:
-                continue  # torn
-            if isinstance(found, dict) or _is_candle(found):
-                yield found
-
-    def newest_candles(self, limit: int = _TAIL_BYTES) -> list[list[Any]]:
-        """Return the candles at the end of the record, in order; no more than `limit` bytes."""
-        size = max(_size_of(self._filesystem, self.path), 0)
-        start = max(0, size - limit)
-        lines = self._filesystem.read(self.path, limit=limit, start=start).split(b"\n")
-        found = {}
-        for line in lines[1 if start else 0 : -1]:
-            try:
-                row = parse(line)
-            except Damaged:
-                continue  # torn
-            if _is_candle(row):
-                found[row[0]] = row[:6]
-        return [found[at] for at in sorted(found)]
-
-    def set_aside(self, ending: str) -> None:
-        """Move the file aside, so that a new one begins; see `aside.set_aside`."""
-        set_aside(self._filesystem, self.path, ending)
-        self._size, self._is_named = None, False
-
-    def _ends_a_line(self, size: int) -> bool:
-        return self._filesystem.read(self.path, limit=1, start=size - 1) == b"\n"
-
-
-def _write(filesystem: Filesystem, path: Path, data: bytes, *, sync: bool) -> None:
-    handle = filesystem.append(path)
-    try:
-        filesystem.write(handle, data)
-        if sync:
-            filesystem.sync(handle)
-    finally:
-        filesystem.close(handle)
-
-
-def _size_of(filesystem: Filesystem, path: Path) -> int:
-    """Return the size of a file, -1 if there is none."""
-    try:
-        return filesystem.size(path)
-    except FileNotFoundError:
-        return -1
-
-
-def _text(rows: Sequence[object]) -> bytes:
-    return b"".join(dump(row) + b"\n" for row in rows)
-
-
-def _is_before(line: bytes, since: int) -> bool:
-    """Tell whether a candle opens before a moment, by the beginning of its line."""
-    head = line[:24].split(b",", 1)[0]
-    return head[:1] == b"[" and head[1:].isdigit() and int(head[1:]) < since
-
-
-def _is_candle(found: object) -> bool:
-    return (
-        isinstance(found, list)
-        and len(found) in (6, 7)
-        and type(found[0]) is int
-        and all(type(value) in (int, float) for value in found[1:])
-    )
