@@ -99,20 +99,20 @@ class Node:
 
 
 class Edit(NamedTuple):
-    """Names that one operation changed, all or none, and their folders; None takes a name away."""
+    """Names that one operation changed, all or none, and their folders; None takes a name away.
+
+    Folders are strings: a journal of a thousand changes is searched at each sync, and paths are
+    slow to compare.
+    """
 
     changes: tuple[tuple[Path, Node | None], ...]
-    folders: frozenset[Path]
+    folders: frozenset[str]
 
     @classmethod
     def of(cls, changes: Iterable[tuple[Path, Node | None]]) -> Edit:
         """Return the edit of these changes."""
         changes = tuple(changes)
-        return cls(changes, frozenset(path.parent for path, _ in changes))
-
-    def touches(self, folder: Path) -> bool:
-        """Tell whether it changes a name in a folder."""
-        return folder in self.folders
+        return cls(changes, frozenset(str(path).rpartition("/")[0] or "/" for path, _ in changes))
 
 
 class DiskContents:
@@ -142,10 +142,13 @@ class DiskContents:
 
     def sync_folder(self, folder: Path) -> None:
         """Make the names in a folder survive."""
+        name = str(folder)
+        if not any(name in edit.folders for edit in self.pending):
+            return
         for edit in self.pending:
-            if edit.touches(folder):
+            if name in edit.folders:
                 _apply(self.durable, edit)
-        self.pending = [edit for edit in self.pending if not edit.touches(folder)]
+        self.pending = [edit for edit in self.pending if name not in edit.folders]
 
     def plant(self, path: Path, data: bytes) -> None:
         """Put a file there that survives."""
@@ -231,7 +234,13 @@ class DiskContents:
 
     def inside(self, folder: Path) -> list[Path]:
         """Return what is directly in a folder, sorted."""
-        return sorted(path for path in self.names if path.parent == folder and path != folder)
+        above = str(folder).rstrip("/") + "/"
+        below = ((path, str(path)) for path in self.names)
+        return sorted(
+            path
+            for path, name in below
+            if name.startswith(above) and name != above and "/" not in name[len(above) :]
+        )
 
 
 def _apply(names: dict[Path, Node], edit: Edit) -> None:

@@ -202,10 +202,10 @@ def strategies_of(scenario: Scenario, on_call: Callable[[str, int], bool]) -> li
     return [
         StrategySpec(
             name=name,
-            function=_Strategy(scenario, name, on_call),
+            function=_Strategy(scenario.seed, name, on_call),
             every="1m" if name == "a" else "3m",
             risk=shared,
-            callbacks={"closed": _Callback(scenario)},
+            callbacks={"closed": _Callback(scenario.seed)},
         )
         for name in names
     ]
@@ -214,13 +214,15 @@ def strategies_of(scenario: Scenario, on_call: Callable[[str, int], bool]) -> li
 class _Strategy:
     """Answers by chance, the same at the same moment; counts its calls in `ctx.state`."""
 
-    def __init__(self, scenario: Scenario, name: str, on_call: Callable[[str, int], bool]) -> None:
-        self._life, self._name, self._on_call = scenario, name, on_call
+    __slots__ = ("_name", "_on_call", "_seed")  # a fingerprint of the whole world takes long
+
+    def __init__(self, seed: int, name: str, on_call: Callable[[str, int], bool]) -> None:
+        self._seed, self._name, self._on_call = seed, name, on_call
 
     def __call__(self, ctx: Context) -> Any:
         if not self._on_call(self._name, ctx.now):
             return None
-        random = Random(f"{self._life.seed}:{self._name}:{ctx.now}")
+        random = Random(f"{self._seed}:{self._name}:{ctx.now}")
         count = ctx.state["asks"] = ctx.state.get("asks", 0) + 1
         chance = random.random()
         if chance < 0.04:
@@ -235,11 +237,13 @@ class _Strategy:
 class _Callback:
     """Raises now and then."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        self._life = scenario
+    __slots__ = ("_seed",)
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
 
     def __call__(self, event: Event) -> None:
-        if Random(f"{self._life.seed}:{event.at}").random() < 0.1:
+        if Random(f"{self._seed}:{event.at}").random() < 0.1:
             raise KeyError("a callback, as the seed says")
 
 

@@ -287,6 +287,8 @@ class Lookup:
 class _WithoutHangs:
     """A strategy that raises at once where live it would time out."""
 
+    __slots__ = ("_function",)
+
     def __init__(self, function: Any) -> None:
         self._function = function
 
