@@ -50,6 +50,10 @@ rules = tn.Rules(tick_ms=100, settle_seconds=0, late_entry_seconds=3_600)
 START = """
 run = tn.live.background("BTCUSDT", strategy=hold, exchange=wall, rules=rules)
 """
+# From the next tick on it is a minute later, for this process alone: the next candle has closed.
+A_MINUTE_LATER = """
+time.time_ns = lambda now=time.time_ns: now() + 60_000_000_000
+"""
 
 
 def begin(home: Path, *, minutes_ago: int = 3) -> int:

@@ -6,11 +6,12 @@ import json
 import os
 import re
 import signal
+import time
 
 import pytest
 
 import tradenb as tn
-from tests.exporting.live import CELL, MINUTE, START, begin
+from tests.exporting.live import A_MINUTE_LATER, CELL, MINUTE, START, begin
 from tests.exporting.notebook import Notebook
 from tests.live.fast import until
 from tests.live.processes import child
@@ -25,7 +26,6 @@ from tradenb.store.paths import Key, find_home
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.timeout(240),  # a candle takes a minute
 ]
 KEY = Key("hold", "BTCUSDT")
 HOLDS = "while not run.position: time.sleep(0.01)\nprint(run.position)"
@@ -66,7 +66,9 @@ def backtest(events):
 
 
 @pytest.mark.realtime
-def test_fault_71_a_position_goes_from_notebook_to_script_and_back(kernel, home, tmp_path):
+def test_fault_71_a_position_goes_from_notebook_to_script_and_back(
+    kernel, home, tmp_path, monkeypatch
+):
     kernel.run(CELL + START)
     first = kernel.run(HOLDS)
     said = kernel.run(f"print(tn.export({str(tmp_path / 'hold_bot.py')!r}, run))")
@@ -92,9 +94,10 @@ def test_fault_71_a_position_goes_from_notebook_to_script_and_back(kernel, home,
         assert bot.ended() == 0
     assert kernel.run(HOLDS) == first
 
-    # the notebook ends it
-    end = "run.stop()\nrun.flatten()\nassert run.wait(100), run\nrun.raise_if_failed()"
-    kernel.result(kernel.send(end), seconds=120)
+    # the notebook ends it, at the next candle
+    end = "run.stop()\nrun.flatten()\nassert run.wait(20), run\nrun.raise_if_failed()"
+    monkeypatch.setattr(time, "time_ns", lambda now=time.time_ns: now() + 60_000_000_000)
+    kernel.run(A_MINUTE_LATER + end)
     events = journal(home)
     assert [event.kind for event in events if event.kind in ("opened", "closed")] == [
         "opened",

@@ -8,6 +8,8 @@ import runpy
 import signal
 import subprocess
 import sys
+import time
+from unittest import mock
 from weakref import WeakSet
 
 import pytest
@@ -51,7 +53,7 @@ def here(fresh, capsys, monkeypatch):
         monkeypatch.setattr(active_runs, "_supervisors", WeakSet())
         monkeypatch.setattr(active_runs, "_runs", WeakSet())
         monkeypatch.setattr(sys, "argv", [str(path), *arguments])
-        with pytest.raises(SystemExit) as ended:
+        with mock.patch.dict(os.environ), pytest.raises(SystemExit) as ended:
             runpy.run_path(str(path), run_name="__main__")
         said = capsys.readouterr()
         return ended.value.code, said.out, said.err
@@ -102,13 +104,14 @@ def with_notifications(path):
 
 @pytest.mark.realtime
 def test_a_script_notifies_once_also_when_it_is_started_again_and_a_dry_run_does_not(
-    bot, sink, here
+    bot, sink, here, monkeypatch
 ):
     with_notifications(bot)
     assert here(bot, "--dry-run")[0] == 0
     assert api.active_settings() == []
     for _ in range(2):
         assert here(bot, "--once")[0] == 0
+        monkeypatch.setattr(time, "time_ns", lambda now=time.time_ns: now() + 60_000_000_000)
         api.close_all(10)  # as at the end of a process
     assert [line.partition(" at ")[0] for line in sink.lines] == ["BTCUSDT:hold opened long"]
 

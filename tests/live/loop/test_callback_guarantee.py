@@ -31,7 +31,7 @@ def test_a_death_loses_callbacks_and_repeats_none_and_loses_no_event():
     assert (set(called), set(told)) == (wanted, wanted)
     operations = len(world.disk.operations)
     lost = repeated = deaths = 0
-    for at in range(0, operations, 15):
+    for at in range(0, operations, 35):
         died, called, told, _ = life(at)
         deaths += died
         assert max(called.values(), default=0) <= 1
