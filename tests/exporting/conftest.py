@@ -9,13 +9,29 @@ import pytest
 
 from tests.exporting.live import CELL, begin
 from tests.exporting.notebook import Notebook
+from tests.exporting.warm_process import WarmProcess
 from tradenb.engine.specs.registry import registry
+from tradenb.exporting.proof import compare_runs
 
 
 @pytest.fixture
 def fresh(monkeypatch):
     """No name is registered yet."""
     monkeypatch.setattr(registry, "_named", {})
+
+
+@pytest.fixture(scope="session")
+def one_process():
+    """The process of which the clean ones are forks."""
+    made = WarmProcess()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def forked(one_process, monkeypatch):
+    """Prove scripts in forks of one clean process, which is quicker."""
+    monkeypatch.setattr(compare_runs, "subprocess", one_process)
 
 
 @pytest.fixture

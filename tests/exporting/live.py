@@ -50,9 +50,10 @@ rules = tn.Rules(tick_ms=100, settle_seconds=0, late_entry_seconds=3_600)
 START = """
 run = tn.live.background("BTCUSDT", strategy=hold, exchange=wall, rules=rules)
 """
-# From the next tick on it is a minute later, for this process alone: the next candle has closed.
-A_MINUTE_LATER = """
-time.time_ns = lambda now=time.time_ns: now() + 60_000_000_000
+# Puts the clock of this process forward: the next candle closes in a second.
+NEXT_CANDLE = """
+ahead = max(0, 59_000_000_000 - time.time_ns() % 60_000_000_000)
+time.time_ns = lambda now=time.time_ns: now() + ahead
 """
 
 

@@ -18,7 +18,7 @@ from tradenb.exporting.script_text import is_ours, script_text
 FEWEST = 5
 
 
-pytestmark = pytest.mark.usefixtures("fresh", "inside")
+pytestmark = pytest.mark.usefixtures("fresh", "inside", "forked")
 
 
 def opened(name):

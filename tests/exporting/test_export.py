@@ -8,7 +8,7 @@ import tradenb as tn
 from tests.exporting.corpus import ANSWER, IMPORT, PLAIN
 from tests.exporting.notebook import EXCHANGE, Notebook
 
-pytestmark = pytest.mark.usefixtures("fresh", "inside")
+pytestmark = pytest.mark.usefixtures("fresh", "inside", "forked")
 CANARY = "canary-4711-secret"
 
 

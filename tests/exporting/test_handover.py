@@ -11,7 +11,7 @@ import time
 import pytest
 
 import tradenb as tn
-from tests.exporting.live import A_MINUTE_LATER, CELL, MINUTE, START, begin
+from tests.exporting.live import CELL, MINUTE, NEXT_CANDLE, START, begin
 from tests.exporting.notebook import Notebook
 from tests.live.fast import until
 from tests.live.processes import child
@@ -96,8 +96,8 @@ def test_fault_71_a_position_goes_from_notebook_to_script_and_back(
 
     # the notebook ends it, at the next candle
     end = "run.stop()\nrun.flatten()\nassert run.wait(20), run\nrun.raise_if_failed()"
+    kernel.run(NEXT_CANDLE + end)
     monkeypatch.setattr(time, "time_ns", lambda now=time.time_ns: now() + 60_000_000_000)
-    kernel.run(A_MINUTE_LATER + end)
     events = journal(home)
     assert [event.kind for event in events if event.kind in ("opened", "closed")] == [
         "opened",

@@ -11,7 +11,7 @@ from tradenb.cli import main
 from tradenb.engine.ports import CandleRequest
 from tradenb.exporting.script_text import is_ours
 
-pytestmark = pytest.mark.usefixtures("fresh", "inside")
+pytestmark = pytest.mark.usefixtures("fresh", "inside", "forked")
 MARKET = "ex = tn.testing.random_walk(seed=7, days=4)"
 BACKTEST = 'result = tn.backtest.run("BTCUSDT", strategy=dip, exchange=ex)'
 LIVE = """

@@ -22,8 +22,8 @@ lookahead = partial(
     symbols="BTCUSDT",
     exchange=corpus.EXCHANGE,
     start="2024-01-03",
-    samples=4,
-    events=4,
+    samples=2,
+    events=3,
     progress=False,
 )
 

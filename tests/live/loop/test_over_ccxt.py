@@ -136,13 +136,13 @@ def assert_true(known, rows, end):
 
 
 def test_live_over_ccxt_is_the_backtest_of_the_frame_bit_for_bit(tmp_path):
-    rows, end = frame(ROWS), minute(300)
+    rows, end = frame(ROWS), minute(180)
     with Life({"BTCUSDT": rows}, tmp_path) as life:
         life.live(end)
         alike(life.events(), backtest(rows, end))
         # One request for each minute, whatever came before.
         since = [item.query["startTime"] for item in life.server.requests if item.path == "klines"]
-        assert len(since) == len(set(since)) == 240 + 1
+        assert len(since) == len(set(since)) == 120 + 1
 
 
 def test_two_strategies_on_one_symbol_make_one_request_a_minute(tmp_path):
@@ -157,9 +157,9 @@ def test_two_strategies_on_one_symbol_make_one_request_a_minute(tmp_path):
 
 
 def test_after_a_restart_the_events_go_on_as_if_nothing_had_been(tmp_path):
-    rows, end = frame(ROWS), minute(300)
+    rows, end = frame(ROWS), minute(180)
     with Life({"BTCUSDT": rows}, tmp_path) as life:
-        life.live(minute(150))
+        life.live(minute(110))
         life.exchange = life.connected()  # as a new process has it
         life.live(end)
         alike(life.events(), backtest(rows, end))
@@ -183,7 +183,7 @@ def test_backtest_rehearsal_and_restart_over_ccxt_are_the_frame_on_real_candles(
     real_data, tmp_path, file, symbol, start
 ):
     rows, first = _real(real_data / file, start)
-    end = first + 480 * MINUTE
+    end = first + 240 * MINUTE
     expected = backtest(rows, end, start=first, symbol=symbol)
     rules = RULES.model_copy(update={"candle_retry_seconds": 0})
     with ExchangeServer({symbol: rows}) as server:
@@ -209,9 +209,9 @@ def test_every_minute_asked_for_over_ccxt_is_the_frame_on_real_candles(
     real_data, tmp_path, file, symbol, start
 ):
     rows, first = _real(real_data / file, start)
-    end = first + 240 * MINUTE
+    end = first + 120 * MINUTE
     with Life({symbol: rows}, tmp_path, start=first) as life:
-        life.live(first + 80 * MINUTE, symbols=(symbol,))
+        life.live(first + 50 * MINUTE, symbols=(symbol,))
         life.exchange = life.connected()
         life.live(end, symbols=(symbol,))
         alike(life.events(), backtest(rows, end, start=first, symbol=symbol))
@@ -240,7 +240,7 @@ PASSING = [
 
 @pytest.mark.parametrize(("kind", "more"), PASSING)
 def test_the_loop_lives_on_through_troubles_and_no_wrong_candle_enters(tmp_path, kind, more):
-    rows, middle, end = frame(ROWS), minute(100), minute(140)
+    rows, middle, end = frame(ROWS), minute(75), minute(100)
     with Life({"BTCUSDT": rows}, tmp_path, timeout=1_000) as life:
         life.live(middle)
         trouble = life.server.trouble(kind, **more)

@@ -10,7 +10,8 @@ from tests.live.rules_off import RULES
 from tradenb.errors import TradenbError
 from tradenb.testing.simulation import simulate
 
-SEEDS = (0, 5, 1, 11, 9, 34, 35, 330, 26, 3)
+# Short lives, those in front that notice most.
+SEEDS = (3, 1, 26, 330, 35)
 
 
 @pytest.fixture(autouse=True)

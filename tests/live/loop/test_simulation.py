@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 
 import pytest
 
 from tradenb.testing.simulation import simulate
 
-SEEDS = 80
-BLOCK = 20
+SEEDS = 40
+BLOCK = 10
+
+lived = cache(simulate)
 
 
 @pytest.fixture(autouse=True)
@@ -24,17 +27,17 @@ def no_log():
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
 def test_whatever_goes_wrong_nothing_is_lost_twice_or_different(first):
-    outcomes = [simulate(seed) for seed in range(first, first + BLOCK)]
+    outcomes = [lived(seed) for seed in range(first, first + BLOCK)]
     failed = {outcome.seed: outcome.problems for outcome in outcomes if outcome.problems}
     assert failed == {}, f"python -m tradenb.testing.simulation --first {min(failed)} --seeds 1"
 
 
 def test_the_lives_are_eventful():
-    outcomes = [simulate(seed) for seed in range(10)]
+    outcomes = [lived(seed) for seed in range(BLOCK)]
     assert sum(outcome.deaths for outcome in outcomes) >= 5
     assert sum(outcome.events for outcome in outcomes) >= 100
 
 
 @pytest.mark.parametrize("seed", [3, 8, 17])
 def test_fault_84_the_same_seed_is_the_same_life(seed):
-    assert simulate(seed) == simulate(seed)
+    assert simulate(seed) == lived(seed)
