@@ -106,15 +106,15 @@ def row_of(**more):
     } | more  # fmt: skip
 
 
-def show(page, *rows):
+def show(page, *rows, homes=None, server=""):
     """Open a page with the view alone: no contents API, and a kernel that does not answer."""
     state = {
         "rows": rows, "more": 0, "health": {"level": "good", "words": ["1 of 1 run running"]},
-        "pictures": {}, "homes": {}, "frozen": False, "beat": 0, "fallback": "",
+        "pictures": {}, "homes": homes or {}, "frozen": False, "beat": 0, "fallback": "",
         "events": {"total": 0, "rows": []},
     }  # fmt: skip
     text = VIEW.replace("SCRIPT", script_of_view()).replace("STATE", json.dumps(state))
-    page.set_content(f"<style>body {{ margin: 0 }} {style()}</style>{text}")
+    page.set_content(f"{server}<style>body {{ margin: 0 }} {style()}</style>{text}")
 
 
 def test_where_there_is_no_server_a_click_says_what_it_waits_for_and_what_does_not_wait(page):
@@ -134,6 +134,42 @@ def test_fault_94_before_any_click_it_is_said_which_command_does_not_wait_for_th
     assert "tradenb stop BTCUSDT:swing --home /srv/dump" in said.inner_text()
     assert page.locator(".tnbd-notes li").count() == 0
     assert page.wrong == []
+
+
+def test_fault_94_before_any_click_each_button_that_may_wait_names_its_own_command(page):
+    show(page, row_of(), row_of(key="live:A:b", symbol="A", symbol_name="A", running=False))
+    page.locator(".tnbd-way-round:visible").wait_for()
+    titles = page.eval_on_selector_all(
+        ".tnbd-runs tr[data-run$=swing] button", "(all) => all.map((b) => b.title)"
+    )
+    stop, flatten, release = (
+        [t for t in titles if t.startswith(f"{verb} swing")]
+        for verb in ("Stop", "Flatten", "Release")
+    )
+    waits = "While a cell is busy this waits for its end; in a terminal, this does not: "
+    place = "--home /srv/dump"
+    assert stop[0].endswith(f"{waits}tradenb stop BTCUSDT:swing {place}")
+    assert flatten[0].endswith(f"{waits}tradenb stop BTCUSDT:swing --flatten {place}")
+    assert release[0].endswith(f"{waits}tradenb stop BTCUSDT:swing --release {place}")
+    assert page.wrong == []
+
+
+SERVER = '<script id="jupyter-config-data" type="application/json">{"baseUrl": "/"}</script>'
+
+
+def test_fault_94_a_file_that_the_server_does_not_take_is_said_with_the_command(page):
+    """The home is below the server's folder, and the server refuses to write there."""
+
+    page.route("http://lab/api/**", lambda route: route.fulfill(json={"content": "h1"}))
+    page.route("http://lab/api/**/*.new", lambda route: route.fulfill(status=500))
+    page.route("http://lab/", lambda route: route.fulfill(body=SERVER, content_type="text/html"))
+    page.goto("http://lab/")
+    show(page, row_of(), homes={"/srv/dump": {"id": "h1", "beside": ""}}, server=SERVER)
+    page.click("button[aria-label='Stop swing on BTCUSDT']")
+    said = page.locator(".tnbd-notes li")
+    said.filter(has_text="the server answered 500").wait_for()
+    assert "tradenb stop BTCUSDT:swing --home /srv/dump" in said.inner_text()
+    assert not page.locator(".tnbd-way-round:visible").count()
 
 
 WIDTHS = (320, 360, 520, 760, 789, 979, 980, 1_100, 1_119, 1_120, 1_400, 2_200)

@@ -48,6 +48,10 @@ function command(kind, row) {
   return `tradenb ${verb} ${run}${option} --home ${quoted}`;
 }
 
+function atOnce(kind, row) {
+  return `to do it at once, run in a terminal: ${command(kind, row)}`;
+}
+
 // As `PendingCommand` says it: what is under way, and how long until its candle closes.
 function pendingWords({ kind, what, at, words }, now) {
   if (kind === "stop" || !at) return words;
@@ -294,10 +298,22 @@ class View {
     const asked = rows.filter((row) => row.running && row.control);
     const folders = await Promise.all(asked.map((row) =>
       findHome(row.control.home, this.model.get("homes")[row.control.home])));
-    const row = this.frozen() ? undefined : asked.find((_, place) => !folders[place]);
+    const waits = (place) => !this.frozen() && !folders[place];
+    asked.forEach((row, place) => this.nameCommands(row, waits(place)));
+    const row = asked.find((_, place) => waits(place));
     this.wayRound.hidden = !row;
     say(this.wayRound, row ? "While a cell is busy, these buttons may wait for its end. In a " +
       `terminal, this does not wait: ${command("stop", row)}` : "");
+  }
+
+  nameCommands(row, waits) {
+    const line = this.lines.get(row.key);
+    for (const kind of line ? ["stop", "flatten", "cancel", "release"] : []) {
+      const node = line[kind];
+      node.dataset.does ??= node.title;
+      node.title = node.dataset.does + (waits ? ". While a cell is busy this waits for its end; " +
+        `in a terminal, this does not: ${command(kind, row)}` : "");
+    }
   }
 
   newLine(row) {
@@ -579,8 +595,8 @@ class View {
     const folder = where && await findHome(where.home, this.model.get("homes")[where.home]);
     if (!folder) {
       if (this.waiting.has(id)) {
-        this.note(id, `${name}: the kernel is busy and will accept it when its cell ends; to do it ` +
-          `at once, run in a terminal: ${command(kind, row)}`, "requested");
+        this.note(id, `${name}: the kernel is busy and will accept it when its cell ends; ` +
+          atOnce(kind, row), "requested");
       }
       return;
     }
@@ -591,7 +607,9 @@ class View {
       this.note(id, `${name}: left with the server, the kernel is busy`, "left");
       await this.untilAccepted(id, name, row.key, path);
     } catch (error) {
-      if (this.waiting.has(id)) this.note(id, `${name}: waits for the kernel: ${error.message}`, "requested");
+      if (!this.waiting.has(id)) return;
+      this.note(id, `${name}: waits for the kernel, because ${error.message}; ` + atOnce(kind, row),
+        "requested");
     }
   }
 

@@ -38,6 +38,7 @@ function candidates(home, beside) {
 }
 
 const homes = new Map();
+const LOOK_AGAIN_MS = 60_000;
 
 async function lookForHome(home, { id, beside }) {
   if (baseUrl() === null) return null;
@@ -53,7 +54,12 @@ async function lookForHome(home, { id, beside }) {
 
 function findHome(home, marker) {
   if (!marker) return Promise.resolve(null);
-  if (!homes.has(marker.id)) homes.set(marker.id, lookForHome(home, marker));
+  if (!homes.has(marker.id)) {
+    const found = lookForHome(home, marker);
+    homes.set(marker.id, found);
+    // A server that does not answer now may answer later.
+    found.then((folder) => folder || setTimeout(() => homes.delete(marker.id), LOOK_AGAIN_MS));
+  }
   return homes.get(marker.id);
 }
 
