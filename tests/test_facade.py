@@ -61,7 +61,7 @@ LISTED = {
     "backtest": ["Job", "Result", "background", "run"],
     "live": [
         "AttachedRun", "LiveRun", "Tick", "attach", "background", "list", "pending", "rehearse",
-        "run", "scheduled", "stop",
+        "resume", "run", "scheduled", "stop",
     ],
     "research": ["heatmap", "parallel", "ranking"],
     "risks": ["cooldown", "daily_loss", "max_drawdown", "max_open"],

@@ -232,14 +232,14 @@ def test_the_kill_switch_says_halt_or_flatten(text, says):
     assert kill_switch(disk, HOME.kill) is None
 
 
-def test_a_kill_switch_that_cannot_be_read_says_halt(tmp_path):
+def test_a_kill_switch_that_cannot_be_read_is_told_apart_from_halt(tmp_path):
     disk = FakeDisk()
     disk.plant(HOME.kill, b"flatten")
     disk.fail(0, errno.EACCES)
-    assert kill_switch(disk, HOME.kill) == "halt"
+    assert kill_switch(disk, HOME.kill) == "unreadable"
     home = Home(tmp_path)
     home.kill.mkdir(parents=True)
-    assert kill_switch(DiskFilesystem(), home.kill) == "halt"
+    assert kill_switch(DiskFilesystem(), home.kill) == "unreadable"
 
 
 def test_requests_to_runs_with_odd_names_stay_inside(tmp_path):

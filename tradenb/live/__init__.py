@@ -1,6 +1,15 @@
 """Live runs: the same strategies and the same machine, in the background, with state on disk."""
 
-from tradenb.live.api import attach, background, list, pending, run, scheduled, stop  # noqa: A004
+from tradenb.live.api import (
+    attach,
+    background,
+    list,  # noqa: A004
+    pending,
+    resume,
+    run,
+    scheduled,
+    stop,
+)
 from tradenb.live.attached_run import AttachedRun
 from tradenb.live.live_run import LiveRun
 from tradenb.live.loop.tick_result import Tick
@@ -15,6 +24,7 @@ __all__ = [
     "list",
     "pending",
     "rehearse",
+    "resume",
     "run",
     "scheduled",
     "stop",

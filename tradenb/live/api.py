@@ -157,6 +157,33 @@ def stop(symbol: str, strategy: StrategySpec | str) -> None:
     run_registry.find(symbol, strategy).stop()
 
 
+@explained("tn.live.resume")
+def resume(
+    symbol: str, strategy: StrategySpec | str, *, home: str | Path | None = None
+) -> LiveRun | AttachedRun:
+    """Go on with a run that no process runs, with its position, as `tradenb resume` does.
+
+    In this process where its strategy and exchange are known; else the bot file or script that ran
+    it last is started again.
+
+    Returns
+    -------
+    LiveRun or AttachedRun
+        The run of this process, or a handle as `attach` gives it.
+
+    Raises
+    ------
+    UsageError
+        When there is no such run under the home.
+    StateError
+        When it is not idle, or nothing is known that could start it; the words say what would.
+    """
+    from tradenb.live.resume_run import resume_pair
+
+    name = strategy.name if isinstance(strategy, StrategySpec) else strategy
+    return resume_pair(canonical(symbol), name, home)
+
+
 @explained("tn.live.pending")
 def pending(symbol: str, strategy: StrategySpec | str) -> Held | None:
     """Return the open signal of a run, or None."""

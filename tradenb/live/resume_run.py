@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tradenb.core.rules import Rules
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
-from tradenb.errors import StateError
+from tradenb.errors import StateError, UsageError
 from tradenb.exchanges.ccxt.ccxt_client import ccxt_names
 from tradenb.live.attached_run import AttachedRun
+from tradenb.live.live_run import LiveRun
 from tradenb.live.loop.active_runs import active_runs
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.own_process import start_and_wait
@@ -18,7 +21,22 @@ from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.recording import Recording
 from tradenb.store.launch import launch_of
 from tradenb.store.ownership import refuse_foreign
-from tradenb.store.paths import Home, Key
+from tradenb.store.paths import Home, Key, find_home
+
+
+def resume_pair(
+    symbol: str, strategy: str, home: str | Path | None = None
+) -> LiveRun | AttachedRun:
+    """Go on with the run of a symbol and strategy; see `resume`."""
+    folder, key = find_home(home), Key(strategy, symbol)
+    keys = list(folder.keys(DiskFilesystem(durable=False), locks=True))
+    if key not in keys:
+        known = ", ".join(each.id for each in keys) or "none"
+        raise UsageError(f"no run {key.id} under {folder.root}; known: {known}")
+    resume(folder, key)
+    if run_registry.is_running(symbol, strategy):
+        return run_registry.find(symbol, strategy)
+    return AttachedRun(folder, key)
 
 
 def resume(home: Home, key: Key) -> str:

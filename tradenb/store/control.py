@@ -33,7 +33,7 @@ from tradenb.store.paths import Home, Key
 RequestKind = Literal[
     "stop", "flatten", "cancel", "withdraw", "abandon", "release", "keep_ours", "take_theirs"
 ]
-KillKind = Literal["halt", "flatten"]
+KillKind = Literal["halt", "flatten", "unreadable"]
 KINDS: Final = get_args(RequestKind)
 DECISIONS: Final = frozenset({"keep_ours", "take_theirs"})
 MARKER: Final = "HOME"
@@ -266,13 +266,13 @@ def words_of(error: OSError) -> str:
 
 
 def kill_switch(filesystem: Filesystem, path: Path) -> KillKind | None:
-    """Return what the kill switch says; a switch that cannot be read says halt."""
+    """Return what the kill switch says, if it is there; one that cannot be read halts as well."""
     try:
         text = filesystem.read(path, limit=_LIMIT)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:
-        return "halt"
+        return "unreadable"
     for mark, encoding in _BYTE_ORDER_MARKS:  # editors and shells of Windows write them
         if text.startswith(mark):
             text = text.decode(encoding, "replace").encode()

@@ -32,10 +32,10 @@ class Sour(FakeDisk):
         return super()._step(name, path, act, half)
 
 
-def world_of(rows, function):
+def world_of(rows, function, disk=None):
     spec = StrategySpec(name="a", function=function, every="1m")
     grid = candles([*flat(HISTORY), *rows, *flat(20)], T0 - HISTORY * 60_000)
-    return World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)], disk=Sour())
+    return World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)], disk=disk or Sour())
 
 
 def told(world):
@@ -98,6 +98,51 @@ def test_fault_88_no_entry_is_made_while_a_request_cannot_be_read(what):
     actions = [Action(minute(3) + 30_000, spoil), Action(minute(6) + 30_000, heal)]
     assert world.live(until(10), actions)
     assert asked == [1, 2, 3, 7, 8, 9, 10]
+
+
+class SourKill(FakeDisk):
+    """A disk that does not give out the kill switch while it is sour."""
+
+    sour = False
+
+    def _step(self, name, path, act, half=None):
+        if self.sour and name == "read" and path.name == "KILL":
+            raise OSError(errno.EACCES, "Permission denied", str(path))
+        return super()._step(name, path, act, half)
+
+
+def test_fault_88_a_kill_switch_that_cannot_be_read_halts_entries_and_is_said_once():
+    asked, errors = [], []
+    entry = once(2)
+
+    def look(ctx):
+        asked.append((ctx.now - T0) // 60_000)
+        return entry(ctx)
+
+    world = world_of([*flat(5), FALL], look, disk=SourKill())
+    world.bus.subscribe(errors.append, mode="live", channel="errors")
+
+    def spoil(process):
+        world.disk.sour = True
+
+    def heal(process):
+        assert "KILL" in str(process.runs[0].error)
+        world.disk.sour = False
+
+    def healthy(process):
+        assert process.runs[0].error is None
+
+    actions = [
+        Action(minute(3) + 30_000, spoil),
+        Action(minute(9) + 30_000, heal),
+        Action(minute(11) + 30_000, healthy),
+    ]
+    assert world.live(until(12), actions)
+    assert told(world) == [(2, "opened", False), (6, "closed", False)]
+    assert asked == [1, 2, 10, 11, 12]
+    (event,) = errors
+    assert event.note.startswith(f"a request cannot be read: {world.home.kill} (the kill switch)")
+    assert "exits go on" in event.note
 
 
 def test_fault_88_a_request_that_cannot_be_removed_is_obeyed_once_and_ends_nothing():

@@ -79,6 +79,19 @@ def test_fault_95_this_kernel_goes_on_with_what_it_released(position, quick, mon
 
 
 @pytest.mark.realtime
+def test_fault_95_resume_in_python_gives_the_handle_of_what_goes_on(position, quick, monkeypatch):
+    for module in ("resume_run", "api"):
+        monkeypatch.setattr(f"tradenb.live.{module}.run_registry", quick.run_registry)
+    run = tn.live.resume("BTCUSDT", "opens")
+    assert (run.status, run.position.id) == ("running", position.position.id)
+    assert run is quick.run_registry.find("BTCUSDT", "opens")
+    with pytest.raises(tn.StateError, match="a process runs it already"):
+        tn.live.resume("BTCUSDT", registry.find("strategy", "opens"))
+    with pytest.raises(tn.UsageError, match=r"no run ETHUSDT:opens under .*; known: BTCUSDT:opens"):
+        tn.live.resume("ETHUSDT", "opens")
+
+
+@pytest.mark.realtime
 def test_a_kernel_that_was_restarted_goes_on_by_the_names_and_the_rules_of_before(
     position, quick, monkeypatch
 ):
@@ -117,6 +130,8 @@ def test_fault_95_the_bot_file_that_ran_it_last_is_started_again_and_named(
     assert f"tradenb resume BTCUSDT:opens (starts {name})" in capsys.readouterr().out
     assert main(["resume", "opens"]) == 0
     assert f"which runs {name}" in capsys.readouterr().out
+    with pytest.raises(tn.StateError, match="a process runs it already"):
+        tn.live.resume("BTCUSDT", "opens")
     (handle,) = tn.live.attach()
     assert handle.position.id == position.position.id
     handle.release()

@@ -196,7 +196,10 @@ class DiskStorage:
         fresh = self._unknown(received.waiting, seen) if received.waiting else []
         now = self.now()
         requests = [Request(command_of(item.request, now), item) for item in fresh]
-        return Requests(requests, self._kill, received.unreadable_words)
+        if self._kill != "unreadable":
+            return Requests(requests, self._kill, received.unreadable_words)
+        words = f"{self._kill_file} (the kill switch)"
+        return Requests(requests, None, "; ".join(filter(None, (words, received.unreadable_words))))
 
     def _unknown(self, waiting: Sequence[control.Waiting], seen: set[str]) -> list[control.Waiting]:
         """Return the requests that were not obeyed, and remove the files of the others."""
