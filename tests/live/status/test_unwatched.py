@@ -86,7 +86,7 @@ def test_fault_95_resume_in_python_gives_the_handle_of_what_goes_on(position, qu
     assert (run.status, run.position.id) == ("running", position.position.id)
     assert run is quick.run_registry.find("BTCUSDT", "opens")
     with pytest.raises(tn.StateError, match="a process runs it already"):
-        tn.live.resume("BTCUSDT", registry.find("strategy", "opens"))
+        tn.live.resume("BTCUSDT", record_of(position).spec)
     with pytest.raises(tn.UsageError, match=r"no run ETHUSDT:opens under .*; known: BTCUSDT:opens"):
         tn.live.resume("ETHUSDT", "opens")
 
