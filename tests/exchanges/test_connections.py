@@ -140,7 +140,7 @@ def test_a_list_of_markets_of_seventy_megabytes_is_given_up_too():
     with served() as server:
         server.trouble("huge", path="exchangeInfo")
         with pytest.raises(
-            tn.ExchangeError, match="list of markets: the response has more than 48"
+            tn.ExchangeError, match="list of markets: the response has more than 24"
         ):
             loaded(exchange_on(server), rules=NO_RETRY)
 

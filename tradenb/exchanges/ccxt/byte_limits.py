@@ -7,7 +7,7 @@ from typing import Final
 
 CANDLES_BYTES: Final = 8 << 20
 """A thousand candles are 0.1 MB."""
-MARKETS_BYTES: Final = 48 << 20
+MARKETS_BYTES: Final = 24 << 20
 """The longest list of markets is about 15 MB."""
 
 byte_limit: Final = ContextVar("byte_limit", default=MARKETS_BYTES)
