@@ -24,9 +24,13 @@ def server(monkeypatch):
     with ExchangeServer({"BTCUSDT": frame(ROWS)}, clock=clock) as made:
         real = connect.ccxt_exchange
         options = {"enableRateLimit": False, **made.options}
-        monkeypatch.setattr(
-            connect, "ccxt_exchange", lambda name, **own: real(name, **own, **options)
-        )
+
+        def without_waiting(name, **own):
+            exchange = real(name, **own, **options)
+            monkeypatch.setattr(exchange, "_sleep", lambda seconds: None)
+            return exchange
+
+        monkeypatch.setattr(connect, "ccxt_exchange", without_waiting)
         yield made
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import some_to_soak
 from tests.scenarios import golden_differences, golden_names, load_golden, on_reference
 
 
-@pytest.mark.parametrize("name", golden_names())
+@pytest.mark.parametrize("name", some_to_soak(golden_names()))
 def test_the_reference_plays_the_golden_case(name: str) -> None:
     scenario, expect = load_golden(name)
     assert golden_differences(on_reference(scenario), expect) == []

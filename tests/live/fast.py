@@ -12,6 +12,7 @@ import tradenb as tn
 from tradenb.bus import bus
 from tradenb.clock import SystemClock
 from tradenb.core.rules import Rules
+from tradenb.core.timeframe import floor_to
 from tradenb.exchanges.function_source import FunctionExchange
 from tradenb.live.loop.supervisor import Supervisor
 from tradenb.live.loop.worker_threads import ThreadWorkers
@@ -19,6 +20,8 @@ from tradenb.live.run_registry import RunRegistry
 
 MINUTE = 60_000
 FACTOR = 60.0
+# How long before the end of a minute the clock begins, in its own time: the first candle is near.
+BEFORE = 15_000
 # A busy machine may well lose a second, which is a minute here: asks may come late.
 RULES = Rules(
     settle_seconds=0,
@@ -29,10 +32,12 @@ RULES = Rules(
 
 
 class FastClock(SystemClock):
-    """Begins at the wall clock's time and runs ahead of it."""
+    """Begins at the end of the wall clock's minute and runs ahead of it."""
 
     def __init__(self, factor: float = FACTOR) -> None:
-        self._began, self._start, self._factor = time.monotonic(), SystemClock.now(self), factor
+        now = SystemClock.now(self)
+        self._start = max(now, floor_to(now) + MINUTE - BEFORE)
+        self._began, self._factor = time.monotonic(), factor
 
     def now(self) -> int:
         return self._start + round((time.monotonic() - self._began) * 1000 * self._factor)

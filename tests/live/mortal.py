@@ -28,7 +28,7 @@ from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.store.paths import Home
 
-WHEN = 400
+WHEN = 100
 COMMITS = 3
 SYMBOL = "BTCUSDT"
 MINUTE = 60_000
