@@ -1,4 +1,4 @@
-"""Live runs in quick time: the real registry and loop on a clock that runs sixty times as fast."""
+"""Live runs in quick time: the real registry and loop on a clock that runs ninety times as fast."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tradenb.live.loop.worker_threads import ThreadWorkers
 from tradenb.live.run_registry import RunRegistry
 
 MINUTE = 60_000
-FACTOR = 60.0
+FACTOR = 90.0
 # How long before the end of a minute the clock begins, in its own time: the first candle is near.
-BEFORE = 15_000
+BEFORE = 20_000
 # A busy machine may well lose a second, which is a minute here: asks may come late.
 RULES = Rules(
     settle_seconds=0,

@@ -50,7 +50,7 @@ run.raise_if_failed()
 """
 
 
-def rehearsed() -> dict[str, Any]:
+def rehearsed(minutes: int = 450) -> dict[str, Any]:
     """What is rehearsed, and backtested: a wild market, a strategy that trades a lot."""
     import tradenb as tn
     from tests.sources import exchange, market
@@ -68,7 +68,7 @@ def rehearsed() -> dict[str, Any]:
             minutes=45,
         )
 
-    return {"symbol": "BTCUSDT", "strategy": busy, "exchange": exchange(market(5, 450))} | {
+    return {"symbol": "BTCUSDT", "strategy": busy, "exchange": exchange(market(5, minutes))} | {
         "speed": None
     }
 

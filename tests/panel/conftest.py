@@ -10,7 +10,7 @@ import tradenb as tn
 from tradenb.engine.specs.registry import registry
 from tradenb.live.loop import active_runs
 
-START, END = "2024-01-02", "2024-01-02T12:00"
+START, END = "2024-01-02", "2024-01-02T06:00"
 
 
 @pytest.fixture(autouse=True)

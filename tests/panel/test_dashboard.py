@@ -271,7 +271,8 @@ def test_another_run_is_drawn_when_it_is_chosen(rehearse, swing, market, dashboa
 
 
 @pytest.mark.realtime
-def test_twenty_thousand_events_leave_the_state_small(dashboards):
+@pytest.mark.parametrize("count", [8_000, pytest.param(20_000, marks=pytest.mark.soak)])
+def test_thousands_of_events_leave_the_state_small(dashboards, count):
     """The events are those of a run elsewhere: all the dashboard has is its journal."""
     home = find_home()
     key = Key("dip", "BTCUSDT")
@@ -285,17 +286,17 @@ def test_twenty_thousand_events_leave_the_state_small(dashboards):
             Event(seq, seq * MINUTE, "BTCUSDT", "dip", "milestone", signal, 100.0, level=10,
                   mode="live", wall=seq * MINUTE)
         )
-        for seq in range(1, 20_001)
+        for seq in range(1, count + 1)
     ]  # fmt: skip
-    journal.append(rows[:5_000])
+    step = count // 4
+    journal.append(rows[:step])
     until(lambda: shown.model.total >= 1, "the first events")
     gc.collect()
     tracemalloc.start()
-    for first in range(5_000, 20_000, 5_000):
-        journal.append(rows[first : first + 5_000])
-        last = first + 5_000
+    for last in range(2 * step, count + 1, step):
+        journal.append(rows[last - step : last])
         until(lambda end=last: seen(shown) == end, "the events")
-    until(lambda: gc.collect() >= 0 and tracemalloc.get_traced_memory()[0] < 5_000_000, "the rest")
+    until(lambda: gc.collect() >= 0 and tracemalloc.get_traced_memory()[0] < 250 * count, "the rest")
     tracemalloc.stop()
     assert state_size(shown) < 200_000
     assert max(len(json.dumps(message)) for message in sent_by(shown)) < 200_000

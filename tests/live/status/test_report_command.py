@@ -14,7 +14,7 @@ from tradenb.store.paths import Key, find_home
 
 def ran(home):
     """Live through some hours; return the backtest over the same."""
-    what = rehearsed()
+    what = rehearsed(200)
     run = tn.live.rehearse(**what, home=home)
     assert run.wait(60)
     run.raise_if_failed()
@@ -39,7 +39,7 @@ def test_the_reports_tell_what_the_backtest_tells(tmp_path, capsys):
 
 
 def test_a_rehearsal_is_pointed_at_where_the_home_has_no_live_run(tmp_path, capsys):
-    run = tn.live.rehearse(**rehearsed(), home=tmp_path)
+    run = tn.live.rehearse(**rehearsed(200), home=tmp_path)
     assert run.wait(60)
     words = f"rehearsals are under --home {tmp_path / 'rehearsal'}"
     assert main(["report", "--home", str(tmp_path), "-o", str(tmp_path / "out")]) == 1

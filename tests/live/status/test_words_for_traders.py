@@ -59,7 +59,7 @@ def test_a_strategy_that_raised_is_in_the_list_the_status_the_cell_and_the_repor
 
 
 def test_a_rehearsal_that_came_to_its_end_is_done_and_has_ended_for_others(capsys):
-    run = tn.live.rehearse(**rehearsed())
+    run = tn.live.rehearse(**rehearsed(200))
     assert run.wait(60)
     assert run.status == "done"
     assert main(["status"]) == 0
@@ -67,7 +67,7 @@ def test_a_rehearsal_that_came_to_its_end_is_done_and_has_ended_for_others(capsy
 
 
 def test_a_report_is_short_markdown_or_a_page_with_a_price_chart(tmp_path):
-    run = tn.live.rehearse(**rehearsed())
+    run = tn.live.rehearse(**rehearsed(200))
     assert run.wait(60)
     short = run.report()
     full = run.dump(tmp_path / "live.md").read_text()
@@ -78,7 +78,7 @@ def test_a_report_is_short_markdown_or_a_page_with_a_price_chart(tmp_path):
     assert 'id="price"' in page.read_text()
     with pytest.raises(tn.UsageError, match=r"live\.pdf"):
         run.report("live.pdf")
-    what = rehearsed()
+    what = rehearsed(200)
     result = tn.backtest.run(
         "BTCUSDT", strategy=what["strategy"], exchange=what["exchange"], progress=False
     )
@@ -86,7 +86,7 @@ def test_a_report_is_short_markdown_or_a_page_with_a_price_chart(tmp_path):
 
 
 def test_tradenb_report_draws_the_price_from_files_that_are_those_of_the_run(tmp_path, capsys):
-    what = rehearsed()
+    what = rehearsed(200)
     assert tn.live.rehearse(**what, home=tmp_path).wait(60)
     files = tmp_path / "candles"
     files.mkdir()
