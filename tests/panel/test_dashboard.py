@@ -270,6 +270,10 @@ def test_another_run_is_drawn_when_it_is_chosen(rehearse, swing, market, dashboa
     until(lambda: shown.pictures["key"] == "rehearsal:ETHUSDT:swing", "the picture")
 
 
+def traced_memory():
+    return tracemalloc.get_traced_memory()[0]
+
+
 @pytest.mark.realtime
 @pytest.mark.parametrize("count", [8_000, pytest.param(20_000, marks=pytest.mark.soak)])
 def test_thousands_of_events_leave_the_state_small(dashboards, count):
@@ -296,7 +300,7 @@ def test_thousands_of_events_leave_the_state_small(dashboards, count):
     for last in range(2 * step, count + 1, step):
         journal.append(rows[last - step : last])
         until(lambda end=last: seen(shown) == end, "the events")
-    until(lambda: gc.collect() >= 0 and tracemalloc.get_traced_memory()[0] < 250 * count, "the rest")
+    until(lambda: gc.collect() >= 0 and traced_memory() < 250 * count, "the rest")
     tracemalloc.stop()
     assert state_size(shown) < 200_000
     assert max(len(json.dumps(message)) for message in sent_by(shown)) < 200_000

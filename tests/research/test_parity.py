@@ -76,7 +76,7 @@ def test_a_clean_run_has_none():
 
 
 def test_a_clean_rehearsal_has_none_and_one_whose_rule_was_moody_has_that(tmp_path):
-    rows = market(4, 1_600)
+    rows = market(4, 1_250)
     refusing = set()
 
     @tn.risk("moody")
@@ -99,7 +99,7 @@ def test_a_clean_rehearsal_has_none_and_one_whose_rule_was_moody_has_that(tmp_pa
     def rehearse(home):
         run = tn.live.rehearse(
             "BTCUSDT", strategy=moving, exchange=tn.frame_exchange(frame_of(rows)),
-            start=minute(600), end=minute(1_500), speed=None, home=home,
+            start=minute(600), end=minute(1_150), speed=None, home=home,
         )  # fmt: skip
         assert run.wait(90)
         run.raise_if_failed()
