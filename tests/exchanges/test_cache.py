@@ -241,16 +241,16 @@ def test_a_writer_that_does_not_end_costs_the_cache_and_not_the_candles(
 
 def _write_every_other(folder, place, count):
     cache = CandleCache(folder)
-    for number in range(place, count, 4):
+    for number in range(place, count, 2):
         cache.add(month(MARCH + number * 10 * MINUTE, 10, price=100.0 + number))
 
 
 def test_writers_of_several_processes_lose_nothing(tmp_path):
-    count = 80
+    count = 40
     context = multiprocessing.get_context("spawn")
     writers = [
         context.Process(target=_write_every_other, args=(tmp_path, place, count))
-        for place in range(4)
+        for place in range(2)
     ]
     for writer in writers:
         writer.start()

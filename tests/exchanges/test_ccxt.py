@@ -152,7 +152,9 @@ def test_many_threads_share_one_client_and_its_markets():
     assert all(same(item, as_frame()) for item in found)
 
 
-@pytest.mark.parametrize("leaving", ["", "os._exit(0)", "raise SystemExit(0)"])
+@pytest.mark.parametrize(
+    "leaving", ["", "os._exit(0)", pytest.param("raise SystemExit(0)", marks=pytest.mark.soak)]
+)
 def test_no_session_is_left_open_however_a_program_ends(leaving):
     code = f"""
 import os, sys, warnings

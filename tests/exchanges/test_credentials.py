@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import logging
+import os
 import pickle
 import stat
-import subprocess
 import sys
 import traceback
 import types
@@ -159,20 +159,18 @@ def test_fault_73_no_spelling_of_a_key_is_left_in_words(text):
     assert_clean(redacted(f"GET /x?signature={text}&y", [CANARY, SECRET]), "the words")
 
 
-def test_fault_74_what_is_kept_is_private_under_any_umask(tmp_path):
-    code = f"""
-import os, sys
-os.umask(0)
-import tradenb as tn
-ex = tn.ccxt_exchange("binance", home=sys.argv[2], **eval(sys.argv[1]))
-tn.candles("BTCUSDT", exchange=ex, start={T0}, end={END}, progress=False)
-"""
+@pytest.fixture
+def open_umask():
+    """Let whatever is made be for everybody, unless it says otherwise."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def test_fault_74_what_is_kept_is_private_under_any_umask(tmp_path, open_umask):
     with served() as server:
-        subprocess.run(
-            [sys.executable, "-c", code, repr(server.options), str(tmp_path / "home")],
-            check=True,
-            timeout=60,
-        )
+        ex = tn.ccxt_exchange("binance", home=tmp_path / "home", **server.options)
+        tn.candles("BTCUSDT", exchange=ex, start=T0, end=END, progress=False)
     found = list((tmp_path / "home").rglob("*"))
     assert any(path.suffix == ".parquet" for path in found)
     modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in found}

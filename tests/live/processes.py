@@ -50,7 +50,7 @@ run.raise_if_failed()
 """
 
 
-def rehearsed(minutes: int = 450) -> dict[str, Any]:
+def rehearsed(minutes: int = 260) -> dict[str, Any]:
     """What is rehearsed, and backtested: a wild market, a strategy that trades a lot."""
     import tradenb as tn
     from tests.sources import exchange, market

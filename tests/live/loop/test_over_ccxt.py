@@ -296,7 +296,7 @@ def test_fault_56_with_a_clock_far_ahead_no_forming_candle_enters_and_nothing_is
     tmp_path, caplog
 ):
     """The newest minute is over for us and not for the exchange, so every ask comes too late."""
-    rows, end = frame(ROWS), minute(120)
+    rows, end = frame(ROWS), minute(85)
     with Life({"BTCUSDT": rows}, tmp_path) as life:
         life.server.skew_ms = -75_000
         life.live(end)

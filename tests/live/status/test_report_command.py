@@ -57,7 +57,7 @@ def test_a_page_makes_the_folder_that_it_goes_to(tmp_path):
 
 
 def test_trades_are_those_of_the_events(tmp_path):
-    what = rehearsed()
+    what = rehearsed(450)
     del what["speed"]
     result = tn.backtest.run(what.pop("symbol"), **what, progress=False)
     events = [row_to_event(event_to_row(event)) for event in result.event_list]

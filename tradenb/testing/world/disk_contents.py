@@ -143,12 +143,11 @@ class DiskContents:
     def sync_folder(self, folder: Path) -> None:
         """Make the names in a folder survive."""
         name = str(folder)
-        if not any(name in edit.folders for edit in self.pending):
-            return
-        for edit in self.pending:
-            if name in edit.folders:
-                _apply(self.durable, edit)
-        self.pending = [edit for edit in self.pending if name not in edit.folders]
+        synced = [edit for edit in self.pending if name in edit.folders]
+        for edit in synced:
+            _apply(self.durable, edit)
+        if synced:
+            self.pending = [edit for edit in self.pending if name not in edit.folders]
 
     def plant(self, path: Path, data: bytes) -> None:
         """Put a file there that survives."""
