@@ -16,6 +16,7 @@ from tradenb.errors import TradenbError
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.control_requests import Asked
+from tradenb.live.state.loaded_document import last_number
 
 log = logging.getLogger("tradenb")
 
@@ -30,7 +31,7 @@ def first_checkpoint(run: RunRecord, now: int) -> Checkpoint:
     """
     fresh = State(symbol=run.symbol, strategy=run.strategy, every=run.spec.every_ms, cursor=now)
     if run.checkpoint is None:
-        return Checkpoint(fresh, "{}", run.storage.last_seq(), now, 0, (), run.place)
+        return Checkpoint(fresh, "{}", last_number(run.storage.journal), now, 0, (), run.place)
     state = run.checkpoint.state
     unfed = state.signal is None and state.cursor == run.checkpoint.start
     if not state.done and not (unfed and state.cursor > now + MINUTE):

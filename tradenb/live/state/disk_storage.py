@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, cast
 
 from tradenb.core.events import Event
-from tradenb.core.timeframe import iso
 from tradenb.engine.serialise import event_to_row, events_of, to_record
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import StateCorrupt, StateError
+from tradenb.errors import StateError
+from tradenb.live.state import loaded_document
 from tradenb.live.state.checkpoint import Checkpoint, checkpoint_from
 from tradenb.live.state.control_requests import Decision, Request, Requests, command_of
 from tradenb.live.state.error_file import ErrorFile
@@ -26,7 +26,7 @@ from tradenb.store.journal.event_journal import Journal
 from tradenb.store.journal.recording import Recording
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
-from tradenb.store.view_files import behind, run_views, write_views
+from tradenb.store.view_files import run_views, write_views
 
 log = logging.getLogger("tradenb")
 
@@ -223,17 +223,9 @@ class DiskStorage:
                 control.remove(self._filesystem, [item])
                 self._seen.discard(item.path.name)
 
-    def last_seq(self) -> int:
-        """Return the number of the last event in the journal; numbers go on after it."""
-        try:
-            return self.journal.last_seq()
-        except OSError as error:
-            words = f"{self.journal.path} cannot be read ({error.strerror or error})"
-            raise StateError(f"{words}; repair the disk and start again") from error
-
     def start_over(self) -> None:
         """Set the journal aside: what happens from now on is another story."""
-        last = self.last_seq()
+        last = loaded_document.last_number(self.journal)
         self.journal.set_aside()
         self._recording.set_aside(f"before-{last}")
 
@@ -270,44 +262,16 @@ class DiskStorage:
 
     def _begun_with(self, found: Found) -> Checkpoint | None:
         """Bring journal and views in order with what was loaded."""
-        for moved in found.moved:
-            log.error("%s was damaged (%s) and is kept as %s", moved.path, moved.words, moved.to)
+        loaded_document.say_moved(found)
         if found.generation is None:
             if not self._alone:
-                self._refuse_to_forget()
+                loaded_document.refuse_to_forget(self.journal, self._document.path)
             return None
         self._body = body = found.generation.body
         self._taken = list(body["taken"])
-        last, known = self.last_seq(), body["last_event_seq"]
-        if last > known:
-            log.warning(
-                "%s is older than its journal, which goes on to event %d (it knows %d); the later "
-                "events are kept, and the run goes on from the older state",
-                self._document.path, last, known,
-            )  # fmt: skip
-        views = run_views(self._views, found.generation)
-        try:
-            self.journal.append(body["outbox"])
-            write_views(self._filesystem, behind(self._filesystem, views))
-        except StateError as error:  # exits must go on: the next tick tries again
-            log.warning("%s", error)
-        return checkpoint_from(body, last_seq=self.last_seq())
-
-    def _refuse_to_forget(self) -> None:
-        """Raise if there is no document, but a journal that ends in an open position."""
-        try:
-            ends = [e for e in self.events(_REMEMBERED) if e.kind in ("opened", "closed")]
-        except OSError as error:
-            raise StateError(f"{self.journal.path} cannot be read ({error})") from error
-        if ends and ends[-1].kind == "opened":
-            path, opened = self._document.path, ends[-1]
-            raise StateCorrupt(
-                f"{path} and its .bak are gone, but the journal ends in a position that was opened "
-                f"at {iso(opened.at)} and not closed. Put the document back from a backup, or move "
-                f"{self.journal.path} out of its folder to begin anew without that position",
-                path=str(path),
-                moved_to="",
-            )
+        path, journal = self._document.path, self.journal
+        loaded_document.put_in_order(self._filesystem, path, found.generation, journal, self._views)
+        return checkpoint_from(body, last_seq=loaded_document.last_number(self.journal))
 
     def _body_of(self, checkpoint: Checkpoint) -> dict[str, Any]:
         return {
