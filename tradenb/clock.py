@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 def wall_ms() -> int:
@@ -27,6 +30,8 @@ class SystemClock:
 
     async def wait(self, woken: asyncio.Event, until: int | None) -> None:
         """Return when the event is set, or the wall clock has reached `until` (ms UTC)."""
+        import asyncio
+
         seconds = None if until is None else max(0.0, (until - self.now()) / 1000)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -20,6 +20,7 @@ from tradenb.cli import EXIT_CODES, code_of
 from tradenb.cli.bot_log import logging_to_stderr
 from tradenb.cli.bot_output import BotOutput
 from tradenb.cli.release_signals import ReleaseAsked, release_on_signals
+from tradenb.clock import wall_ms
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.errors import StateError, TradenbError, UsageError
 from tradenb.live.loop.feed import due_after
@@ -139,7 +140,7 @@ class _Job:
 
     def _say_what_for(self, runs: Sequence[RunRecord]) -> None:
         """Say why nothing happens yet: the next candle has not closed."""
-        now = time.time_ns() // 1_000_000
+        now = wall_ms()
         due = {run.id: due_after(now, run.rules) for run in runs if _is_up_to_date(run, now)}
         if not due:
             return

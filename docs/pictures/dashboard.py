@@ -16,6 +16,7 @@ from make import THEMES, chromium
 
 import tradenb as tn
 from tradenb.live.live_run import record_of
+from tradenb.live.loop.record import RunRecord
 from tradenb.panel.dashboard import Dashboard
 from tradenb.panel.static_fallback import script_of_view, style
 
@@ -48,8 +49,8 @@ def dip(ctx: Any) -> object:
     return None
 
 
-def state(folder: str) -> dict[str, object]:
-    """Rehearse until there is something to see, and return what the widget would be sent."""
+def rehearsed(folder: str) -> RunRecord:
+    """Rehearse until there is something to see."""
     market = tn.testing.random_walk(seed=7, days=30)
     period = {"start": "2024-01-02", "end": "2024-01-04T07:30"}
     run = tn.live.rehearse(
@@ -59,6 +60,12 @@ def state(folder: str) -> dict[str, object]:
     record = record_of(run)
     record.status = "running"  # as it was a moment ago
     record.ticked = time.monotonic()
+    return record
+
+
+def state(folder: str) -> dict[str, object]:
+    """Return what the widget would be sent of a rehearsal."""
+    _running = rehearsed(folder)  # the dashboard shows runs that somebody holds
     shown = Dashboard(folder)
     shown.model.width = WIDTH - 32
     shown.refresh()

@@ -13,13 +13,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from dashboard import PAGE, SHOWN, dip
+from dashboard import PAGE, SHOWN, rehearsed
 from make import THEMES, chromium
 
 import tradenb as tn
 from tradenb.core.lifecycle.state import State
 from tradenb.core.signal import Signal
-from tradenb.live.live_run import record_of
 from tradenb.live.status.pending_commands import PendingCommand
 from tradenb.live.status.run_status import RunStatus
 from tradenb.panel.dashboard import Dashboard
@@ -63,18 +62,6 @@ def states(base: WatchedRun) -> list[WatchedRun]:
     return [base._replace(status=each) for each in found]
 
 
-def state(folder: str) -> dict[str, object]:
-    """Rehearse until there is something to see, and return what the widget would be sent."""
-    market = tn.testing.random_walk(seed=7, days=30)
-    period = {"start": "2024-01-02", "end": "2024-01-04T07:30"}
-    run = tn.live.rehearse(
-        "BTCUSDT", strategy=dip, exchange=market, speed=None, home=folder, **period
-    )
-    run.wait(120)
-    record_of(run).status = "running"  # as it was a moment ago
-    return {"folder": folder, "record": record_of(run)}
-
-
 def sent(folder: str, width: int) -> dict[str, object]:
     """Return what the widget would be sent of the states, drawn for a width."""
     shown = Dashboard(folder)
@@ -108,7 +95,7 @@ def main() -> None:
     target.mkdir(parents=True, exist_ok=True)
     script = script_of_view().replace("export default", "const dashboard =")
     with tempfile.TemporaryDirectory() as folder:
-        state(folder)
+        rehearsed(folder)
         page = Path(folder) / "page.html"
         for width, height in WIDTHS.items():
             found = json.dumps(sent(folder, width)).replace("</", "<\\/")

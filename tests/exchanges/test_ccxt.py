@@ -135,6 +135,12 @@ def test_options_that_ccxt_does_not_take_are_a_usage_error():
         loaded(exchange_on(server, rateLimit="soon", enableRateLimit=True))
 
 
+def test_tab_shows_what_a_user_may_call():
+    shown = {name for name in dir(tn.ccxt_exchange("binance")) if not name.startswith("_")}
+    assert shown >= {"load", "name"}
+    assert "made_of" not in shown
+
+
 def test_many_threads_share_one_client_and_its_markets():
     with served() as server:
         ex = exchange_on(server, cache=False)

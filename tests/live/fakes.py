@@ -8,8 +8,8 @@ from typing import Any
 import tradenb as tn
 from tests.sources import T0, Row, candles, flat, minute
 from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.testing.world.comparable_events import COMPARED, comparable
 from tradenb.testing.world.simulated_world import World
-from tradenb.testing.world.simulation_checks import COMPARED, comparable
 
 SYMBOL = "BTCUSDT"
 HISTORY = 5

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tradenb.backtest.plan import Plan
 from tradenb.bus import Bus, Channel, Performance, Subscription
+from tradenb.clock import wall_ms
 from tradenb.core.events import Event
 from tradenb.engine.call import Call, Pump, StrategyTimeout
 
@@ -59,7 +60,7 @@ class Publisher:
         yield from self._report(metric, passed_ms, strategies, ",".join(self._plan.symbols))
 
     def _report(self, metric: str, duration_ms: float, strategy: str, symbol: str) -> Pump:
-        now = time.time_ns() // 1_000_000
+        now = wall_ms()
         measured = Performance(
             timestamp=now,
             previous_timestamp=self._measured_at,

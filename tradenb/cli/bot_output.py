@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.cli.options import answer
+from tradenb.clock import wall_ms
 
 if TYPE_CHECKING:
     from tradenb.core.events import Event
@@ -24,7 +24,7 @@ class BotOutput:
     def __init__(self, *, json: bool) -> None:
         self._json = json
         self.closed = False
-        self._began = time.time_ns() // 1_000_000
+        self._began = wall_ms()
 
     @contextlib.contextmanager
     def subscribed(self) -> Iterator[None]:

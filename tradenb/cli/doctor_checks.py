@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from tradenb.cli.machine_checks import Check, Verdict, event_loops, kernel_culling, versions
+from tradenb.clock import wall_ms
 from tradenb.core.timeframe import iso
 from tradenb.store.control import kill_switch
 from tradenb.store.filesystem import DiskFilesystem
@@ -95,7 +95,7 @@ def _runs(disk: DiskFilesystem, home: Home) -> list[RunStatus]:
 
 
 def _clock(runs: Sequence[RunStatus]) -> Iterator[Check]:
-    now = time.time_ns() // 1_000_000
+    now = wall_ms()
     words = f"{iso(now)} UTC"
     if now < _OLDEST_NOW:
         yield Check("clock", "wrong", f"{words} is impossible; set the clock of this machine")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import time
 from pathlib import Path
 from typing import Any, Final
 
+from tradenb.clock import wall_ms
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.engine.specs.registry import registry
@@ -62,6 +62,6 @@ def _launch(script: Path, home: Home, spec: StrategySpec) -> Launch:
         file=str(script),
         command=(*_RUN, str(script), "--json", "--home", str(home.root)),
         folder=str(home.root),
-        at=time.time_ns() // 1_000_000,
+        at=wall_ms(),
         code=spec.fingerprint,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tradenb.clock import wall_ms
 from tradenb.core.events import Event
 from tradenb.core.risk import Held
 from tradenb.engine.arguments import label_of
@@ -148,14 +149,14 @@ class AttachedRun(ReportMethods):
         price, found = abandon_price(price), self._status()
         if found.status == "running":
             if found.mode == "live":
-                check_abandon(self.id, found.cursor or 0, time.time_ns() // 1_000_000)
+                check_abandon(self.id, found.cursor or 0, wall_ms())
             self._send("abandon", price=price)
             return
         from tradenb.live.state.abandoned import abandon_on_disk
 
         home, key = self._files.home, self._files.key
         with FileLock(self._disk, home.lock(key), what=self.id) as lock:
-            abandon_on_disk(self._disk, home, key, lock, price, now=time.time_ns() // 1_000_000)
+            abandon_on_disk(self._disk, home, key, lock, price, now=wall_ms())
 
     def release(self) -> None:
         """Ask it to leave the run, keeping the position."""
@@ -220,7 +221,7 @@ class AttachedRun(ReportMethods):
             raise StateError(not_running(self._files.status(), kind))
         refuse_foreign(self._files.home)
         id, cancel_id = label_of(id, "id"), label_of(cancel_id, "cancel_id")
-        now = time.time_ns() // 1_000_000
+        now = wall_ms()
         home, key = self._files.home, self._files.key
         given = {"signal_id": id, "cancel_id": cancel_id, "request_id": request_id}
         send(self._disk, home, key, kind, wall=now, price=price, **given)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import NamedTuple
 
+from tradenb.clock import wall_ms
 from tradenb.core.timeframe import iso
 from tradenb.engine.serialise import from_record
 from tradenb.errors import StateError
@@ -70,7 +70,7 @@ def resolve(home: Home, conflict: Conflict, decision: Decision) -> str:
     """Decide which state holds, and say what was done; an error means that nothing was changed."""
     disk, key, document = DiskFilesystem(), conflict.key, home.document(conflict.key)
     if is_locked(disk, home.lock(key)):
-        send(disk, home, key, decision, wall=time.time_ns() // 1_000_000)
+        send(disk, home, key, decision, wall=wall_ms())
         return "sent to the process that has the run; it goes on within seconds"
     lock = FileLock(disk, home.lock(key), what=key.id)
     with lock:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from tradenb.clock import wall_ms
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.status.run_status import mode_of
 from tradenb.store.filesystem import DiskFilesystem
@@ -37,7 +37,7 @@ def note_started_by(
             file=str(file.absolute()),
             command=(*command, "--home", str(home)),
             folder=str(Path.cwd()),
-            at=time.time_ns() // 1_000_000,
+            at=wall_ms(),
             once=once,
         )
         note_launch(disk, Home(home), Key(run.strategy, run.symbol), launch)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from tradenb.clock import wall_ms
 from tradenb.errors import StateError
 from tradenb.store.filesystem import DiskFilesystem, forget, replace_whole
 from tradenb.store.ownership import owner_of
@@ -45,7 +46,7 @@ class OfflineFile:
         if now - self._at < pace * 0.99:
             return
         self._at = now
-        text = json.dumps({**shown, "beat": time.time_ns() // 1_000_000})
+        text = json.dumps({**shown, "beat": wall_ms()})
         try:
             if self.written is None:
                 self._remove_old()

@@ -15,8 +15,8 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
+from tradenb.testing.world.comparable_events import comparable, first_difference
 from tradenb.testing.world.simulated_world import World
-from tradenb.testing.world.simulation_checks import comparable, first_difference
 
 _AFTER_MS = 3_000
 

@@ -27,7 +27,7 @@ from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.live.stepped_clock import SteppedClock
 from tradenb.store.paths import find_home
 from tradenb.testing.server.exchange_server import ExchangeServer
-from tradenb.testing.world.simulation_checks import comparable
+from tradenb.testing.world.comparable_events import comparable
 
 RULES = Rules(candle_retries=2, candle_retry_seconds=1)
 WAIT_S = 100

@@ -14,9 +14,9 @@ from tradenb import backtest
 from tradenb.core.candles.intake import Rows
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UnknownName, UsageError
+from tradenb.testing.world.comparable_events import comparable
 from tradenb.testing.world.fake_exchange import Trouble
 from tradenb.testing.world.simulated_world import Action, World
-from tradenb.testing.world.simulation_checks import comparable
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 START, END = 30, 66

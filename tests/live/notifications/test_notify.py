@@ -18,7 +18,7 @@ from tests.sources import flat
 from tradenb.bus import bus
 from tradenb.cli import main
 from tradenb.live.notifications import api
-from tradenb.testing.world.simulation_checks import comparable
+from tradenb.testing.world.comparable_events import comparable
 
 CANARY = "canary-token"
 

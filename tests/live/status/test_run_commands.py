@@ -118,7 +118,7 @@ def test_the_doctor_sees_the_kill_switch_the_clock_and_what_patches_kernels(
     )
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(jupyter))
-    monkeypatch.setattr("tradenb.cli.doctor_checks.time.time_ns", lambda: 10**18)  # 2001
+    monkeypatch.setattr("tradenb.cli.doctor_checks.wall_ms", lambda: 10**12)  # 2001
     code, found = checks(capsys)
     assert code == 1
     wrong = {name for name, item in found.items() if item["verdict"] == "wrong"}

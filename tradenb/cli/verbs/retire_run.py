@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import time
 from typing import TYPE_CHECKING, Any
 
 from tradenb.cli.options import add_common, answer, rehearsals
+from tradenb.clock import wall_ms
 from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from tradenb.store.retire import retire
 
     home, disk = find_home(options.home), DiskFilesystem()
-    key, now = _key(options.name, home), time.time_ns() // 1_000_000
+    key, now = _key(options.name, home), wall_ms()
     refuse_foreign(home)
     ended = {}
     with FileLock(disk, home.lock(key), what=options.name) as lock:

@@ -99,6 +99,9 @@ class CcxtExchange:
         words = f"{abs(ahead) / 1000:.1f} s {'ahead' if ahead > 0 else 'behind'}"
         return f"ccxt_exchange({self.name!r}: this machine's clock is {words})"
 
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name != "made_of"]
+
     @property
     def made_of(self) -> tuple[str, bool, str | Path | None, dict[str, Any]]:
         """What it was made of: name, whether candles are cached, home, options."""

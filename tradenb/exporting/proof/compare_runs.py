@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tradenb.backtest import run
+from tradenb.clock import wall_ms
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, floor_to, iso, to_ms
 from tradenb.engine.ports import CandleRequest, CandleSource
@@ -119,7 +120,7 @@ def _period(
         loaded = source.load(CandleRequest(symbol=symbol, rules=rules))
         first, last = loaded.candles.start, loaded.candles.end
     except UsageError:  # it asks somebody, who must be told what for
-        first, last = 0, floor_to(time.time_ns() // 1_000_000)
+        first, last = 0, floor_to(wall_ms())
     finish = last if end is None else floor_to(to_ms(end, "end"))
     if start is not None:
         return floor_to(to_ms(start, "start")), finish

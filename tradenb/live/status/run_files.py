@@ -6,9 +6,10 @@ Reading changes nothing and takes no lock for longer than it takes to see that i
 from __future__ import annotations
 
 from pathlib import Path
-from time import monotonic, time, time_ns
+from time import monotonic, time
 from typing import Any, Final
 
+from tradenb.clock import wall_ms
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
 from tradenb.core.timeframe import iso
@@ -127,7 +128,7 @@ class RunFiles:
             return ()
         replayed = mode_of(self.home.root) == "rehearsal"
         cursor = 0 if state is None else state.cursor
-        return pending(known, cursor, None if replayed else time_ns() // 1_000_000)
+        return pending(known, cursor, None if replayed else wall_ms())
 
     def _read_document(self) -> None:
         stamp = stamp_of(self._path)

@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 from tradenb import backtest
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.intake import Intake
-from tradenb.core.columns import EVENT_COLUMNS
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.ports import CandleRequest, Loaded
@@ -20,7 +19,6 @@ from tradenb.engine.serialise import event_to_row
 from tradenb.engine.session.clearance import BOOK
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, StrategyError
-from tradenb.live.arrival.candle_warnings import CANDLES_OF
 from tradenb.live.live_run import record_of
 from tradenb.live.loop.first_state import OLD_MS
 from tradenb.live.state.checkpoint import Checkpoint
@@ -28,6 +26,7 @@ from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.store.paths import Key
 from tradenb.testing.world.arrival_checks import acted_candles, arrival_problems
 from tradenb.testing.world.call_log import CallLog
+from tradenb.testing.world.comparable_events import comparable, first_difference
 from tradenb.testing.world.inline_workers import Hang
 from tradenb.testing.world.scenario import (
     SYMBOL,
@@ -39,8 +38,6 @@ from tradenb.testing.world.scenario import (
 from tradenb.testing.world.simulated_world import Process, World
 
 LATE_MS: Final = 130_000
-_OTHER: Final = {"seq", "wall", "late", "mode", "note"}
-COMPARED: Final = tuple(name for name in EVENT_COLUMNS if name not in _OTHER)
 
 
 class SimulatedRun(NamedTuple):
@@ -297,29 +294,3 @@ class _WithoutHangs:
             return self._function(ctx)
         except Hang as hang:
             raise StrategyError("took too long") from hang
-
-
-def comparable(events: Sequence[Event]) -> list[tuple[Any, ...]]:
-    """Return the events that both modes have, in the columns that must be equal."""
-    rows = []
-    for event in events:
-        words = str(event.note)
-        live_only = event.kind == "error" and words.startswith(("callback", CANDLES_OF))
-        if event.kind == "skipped" or live_only:
-            continue
-        row = event_to_row(event)
-        note = row["note"] if event.kind in ("scheduled", "opened") else None
-        rows.append((*(row[name] for name in COMPARED), note))
-    return rows
-
-
-def first_difference(left: Sequence[Any], right: Sequence[Any]) -> list[str]:
-    """Return the first difference between live and the backtest, at most one sentence."""
-    for number, (one, other) in enumerate(zip(left, right, strict=False)):
-        if one != other:
-            return [f"event {number}: live {one} is not {other} of the backtest"]
-    if len(left) == len(right):
-        return []
-    shorter = min(len(left), len(right))
-    who = "live" if len(left) > shorter else "the backtest"
-    return [f"only {who} has event {shorter}: {[*left[shorter:], *right[shorter:]][0]}"]
