@@ -72,14 +72,14 @@ def late_exits_at_the_latest_price(patch: pytest.MonkeyPatch) -> None:
 
 
 def cursor_not_saved(patch: pytest.MonkeyPatch) -> None:
-    right = GroupTick._commit
+    right = TickMember.checkpoint
 
-    async def commit(self: Any, member: Any, events: Any) -> bool:
-        if not events and member.run.committed is not None:
-            return False
-        return bool(await right(self, member, events))
+    def checkpoint(self: Any, events: Any, wall: int) -> Any:
+        if self.run.committed is not None and not any(map(self.owns, events)):
+            return None
+        return right(self, events, wall)
 
-    patch.setattr(GroupTick, "_commit", commit)
+    patch.setattr(TickMember, "checkpoint", checkpoint)
 
 
 def catch_up_skipped(patch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,13 @@ from random import Random
 
 import pytest
 
+from tests.live.fakes import once
 from tests.sources import candles, flat, minute
 from tradenb.engine.specs import risks
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.loop.scheduler import Scheduler, grouped
+from tradenb.live.loop.worker_threads import MOST_PARTS
+from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.testing.world.inline_workers import Hang
 from tradenb.testing.world.simulated_world import Action, Process, World
 
@@ -145,3 +148,53 @@ def test_a_command_that_is_given_while_its_group_ticks_is_obeyed_when_the_tick_e
     actions = [Action(minute(10) + 5_000, stop), Action(minute(10) + 40_000, look)]
     world.live(minute(11) - 5_000, actions)
     assert ended == ["done"]
+
+
+def hand_overs(runs):
+    """So many hand-overs to workers it takes a group of runs to tick and to look for requests."""
+    specs = [
+        StrategySpec(name=f"s{n}", function=thinking(0), every="1d", risk=(BOOKS[0],))
+        for n in range(runs)
+    ]
+    names = [("BTCUSDT", spec) for spec in specs]
+    world = World({"BTCUSDT": candles(flat(40))}, start=minute(8) + 30_000, runs=names)
+    process, counts = world.process(), []
+
+    def count(process: Process) -> None:
+        counts.append(process.workers.calls)
+
+    process.live(minute(14), [Action(minute(at) + 30_000, count) for at in (10, 13)])
+    assert {world.checkpoint(name).state.cursor for name in names} == {minute(13)}
+    return counts[1] - counts[0]
+
+
+def test_fault_93_a_large_group_takes_no_more_hand_overs_than_a_small_one():
+    assert hand_overs(8) == hand_overs(2)
+    assert hand_overs(80) == hand_overs(64) <= MOST_PARTS * hand_overs(2)
+
+
+def test_fault_93_what_others_have_seen_is_committed_first_and_in_order(monkeypatch):
+    specs = [
+        StrategySpec(
+            name=f"s{n}",
+            function=once(9) if n in (3, 12) else thinking(0),
+            every="1m" if n in (3, 12) else "1d",
+            risk=(BOOKS[0],),
+        )
+        for n in range(20)
+    ]
+    dip = (100.0, 100.0, 97.0, 99.0, 1.0)
+    names = [("BTCUSDT", spec) for spec in specs]
+    grid = candles([*flat(10), dip, *flat(30)])
+    world = World({"BTCUSDT": grid}, start=minute(8) + 30_000, runs=names)
+    order, commit = [], DiskStorage.commit
+
+    def noted(self, checkpoint):
+        order.append((checkpoint.state.strategy, [event.kind for event in checkpoint.outbox]))
+        return commit(self, checkpoint)
+
+    monkeypatch.setattr(DiskStorage, "commit", noted)
+    forget = Action(minute(10) + 30_000, lambda process: order.clear())
+    world.live(minute(11) + 20_000, [forget])
+    assert order[:2] == [("s3", ["closed"]), ("s12", ["closed"])]
+    assert {name for name, _ in order} == {spec.name for spec in specs}

@@ -12,19 +12,22 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterable
+from operator import methodcaller
 from typing import Final
 
 from tradenb.core.timeframe import MINUTE
-from tradenb.errors import StateError, TradenbError
+from tradenb.errors import TradenbError
 from tradenb.live.loop.conflict import decide
 from tradenb.live.loop.feed import Feed, FeedKey, due_after
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.startup import Startup
 from tradenb.live.loop.tick import GroupTick
+from tradenb.live.loop.worker_threads import spread
 
 log = logging.getLogger("tradenb")
 
+_HAS_REQUESTS: Final = methodcaller("has_requests")
 LONGEST_BEAT_MS: Final = 60_000
 # How long past its end a rehearsal tries to save its last state.
 UNSAVED_MS: Final = 600_000
@@ -104,12 +107,13 @@ class Scheduler:
         """Look regularly for requests of other processes; a run that has one ticks at once."""
         while True:
             await asyncio.sleep(self._poll_s)
-            for run in [*self._runs]:
-                with contextlib.suppress(OSError, StateError):
-                    # What was asked for in this process meanwhile stays asked for.
-                    if await self._workers.call(run.storage.has_requests, seconds=None):
-                        run.tick_now = True
-                        self._woken.set()
+            runs = [*self._runs]
+            storages = [run.storage for run in runs]
+            found = await spread(self._workers, _HAS_REQUESTS, storages)
+            for run, has_requests in zip(runs, found, strict=True):
+                if has_requests:  # what was asked for in this process meanwhile stays asked for
+                    run.tick_now = True
+                    self._woken.set()
 
     def _start_ticks(self) -> int | None:
         """Let the groups tick that are due; return when to look again at the others.

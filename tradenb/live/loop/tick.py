@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from operator import methodcaller
+from typing import Any, Final
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
@@ -22,11 +23,14 @@ from tradenb.live.loop.feed import gather
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.read_symbols import ReadSymbols
 from tradenb.live.loop.record import UNREADABLE, RunRecord
-from tradenb.live.loop.tick_member import TickMember, retry_later
-from tradenb.live.loop.worker_threads import longest_call
+from tradenb.live.loop.tick_member import Due, TickMember, retry_later, save_all
+from tradenb.live.loop.worker_threads import longest_call, spread
 from tradenb.live.state.control_requests import Requests
+from tradenb.live.state.shared_books import joined
 
 log = logging.getLogger("tradenb")
+_POLL: Final = methodcaller("poll")
+_WRITE_VIEWS: Final = methodcaller("write_views")
 
 
 class GroupTick:
@@ -65,8 +69,7 @@ class GroupTick:
     async def run(self) -> None:
         """Make the tick; whatever goes wrong is reported, and the runs go on."""
         try:
-            for member in self._members:
-                await self._accept_requests(member)
+            await self._accept_requests()
             await self._fetch()
             session = self._make_session()
             await self._drive(session, session.pump(self._until))
@@ -92,25 +95,29 @@ class GroupTick:
         for member in self._members:
             await self._finish(member)
 
-    async def _accept_requests(self, member: TickMember) -> None:
-        """Put what the user asked for, here or in another process, into the state."""
-        run = member.run
-        while run.commands:
-            run.uncommitted.append(run.commands.popleft())
-            member.obey(run.uncommitted[-1])
-        found: Requests = await self._workers.call(run.storage.poll, seconds=None)
-        if found.requests:
-            member.obey_requests(found.requests)
-            run.storage.accept(found.requests)
-        kill = found.kill or ("halt" if found.unreadable else None)
-        member.instance.halted = kill is not None
-        if kill is not None:
-            note = UNREADABLE if found.kill is None else None
-            member.obey_kill_switch(kill, self._clock.now(), note)
-        if run.note_unreadable(found.unreadable) and run.unreadable:
-            await self._notifier.report_error(run, run.unreadable)
-        # Commands survive a tick that fails: they are obeyed before the first snapshot.
-        member.take_snapshot()
+    async def _accept_requests(self) -> None:
+        """Put what the user asked for, here or in another process, into the states."""
+        for member in self._members:
+            commands = member.run.commands
+            while commands:
+                member.run.uncommitted.append(commands.popleft())
+                member.obey(member.run.uncommitted[-1])
+        storages = [member.run.storage for member in self._members]
+        polled: list[Requests] = await spread(self._workers, _POLL, storages)
+        for member, found in zip(self._members, polled, strict=True):
+            run = member.run
+            if found.requests:
+                member.obey_requests(found.requests)
+                run.storage.accept(found.requests)
+            kill = found.kill or ("halt" if found.unreadable else None)
+            member.instance.halted = kill is not None
+            if kill is not None:
+                note = UNREADABLE if found.kill is None else None
+                member.obey_kill_switch(kill, self._clock.now(), note)
+            if run.note_unreadable(found.unreadable) and run.unreadable:
+                await self._notifier.report_error(run, run.unreadable)
+            # Commands survive a tick that fails: they are obeyed before the first snapshot.
+            member.take_snapshot()
 
     async def _fetch(self) -> None:
         """Fetch the candles of all runs; those of a slow or failing symbol are fed later."""
@@ -194,27 +201,17 @@ class GroupTick:
         """Say who else takes part in the books; from here to the commit their rules are locked."""
         peers = [] if self._books is None else self._books.lock()
         runs = [member.run for member in self._members]
-        # Instances count from 0 in their session: a peer stands between two of them, at a half.
-        peers = [
-            peer._replace(place=sum(run.place < peer.place for run in runs) - 0.5) for peer in peers
-        ]
-        started = [(peer.rules, peer.start) for peer in peers if not peer.state.done]
-        started += [(tuple(rule.name for rule in run.spec.risk), run.start) for run in runs]
-        since: dict[str, int] = {}
-        for rules, start in started:
-            since |= {name: min(start, since.get(name, start)) for name in rules}
-        return Peers(tuple(peers), since)
+        own = [(run.place, tuple(rule.name for rule in run.spec.risk), run.start) for run in runs]
+        return joined(peers, own)
 
     async def _settle(self, session: Session) -> None:
-        """Commit what has happened, and then tell of it."""
+        """Commit what has happened, in the order of the runs, and then tell of it."""
         events, session.events = session.events, []
         sharing = [] if self._books is None else [member.run for member in self._members]
         before = [_in_books(run.committed) for run in sharing]
-        committed = []
+        committed: list[TickMember] = []
         try:
-            for member in self._members:
-                if await self._commit(member, [each for each in events if member.owns(each)]):
-                    committed.append(member)  # noqa: PERF401 - as far as it came
+            await self._commit(events, committed)
         finally:
             # Other processes wait for the rules; they see what was committed, published or not.
             if self._books is not None:
@@ -223,39 +220,46 @@ class GroupTick:
             for member in committed:
                 member.run.callbacks += [each for each in callbacks if member.owns(each[1])]
                 await self._publish(member)
+            if committed:
+                storages = [member.run.storage for member in committed]
+                await spread(self._workers, _WRITE_VIEWS, storages)
         if before != [_in_books(run.committed) for run in sharing]:
             await self._write_book_views()
 
-    async def _commit(self, member: TickMember, events: list[Event]) -> bool:
-        """Put the new state on disk; tell whether it survives a power loss, and may be told."""
-        run, state = member.run, member.instance.state
-        # Requests are committed though nothing else changed: their files go only once the document
-        # names them, else the next holder of the run would be asked again.
-        if state is run.committed and not (events or run.outbox or member.requests):
-            return False
+    async def _commit(self, events: Sequence[Event], committed: list[TickMember]) -> None:
+        """Put the new states on disk; `committed` gets those that survive a power loss.
+
+        What others may have seen of a run is committed in the order of the runs, one after another,
+        before those of which only time has passed; the first that fails ends it.
+        """
         wall = self._clock.now()
-        # What the journal has not confirmed stays in the document, in front of what is new: a crash
-        # between document and journal loses no event.
-        outbox = [*run.outbox, *(event._replace(wall=wall) for event in events)]
-        try:
-            synced = await self._workers.call(member.save, member.checkpoint(outbox), seconds=None)
-        except StateConflict as error:
-            run.error, run.saved, run.undecided = error, False, True
-            raise
-        before = run.committed
-        if before is not None and before.signal not in (None, state.signal):
-            run.arrival.ended.append((before, state))
-        run.outbox, run.committed, run.saved = outbox, state, True
-        run.uncommitted, run.arrival.untold = [], []
-        # From here on a failure of this tick goes back to what is on disk, and not behind it.
-        member.take_snapshot()
-        requests, member.requests = member.requests, []
-        if requests:
-            await self._workers.call(run.storage.remove_requests, requests, seconds=None)
-        return bool(synced)
+        ordered, quiet = list[Due](), list[Due]()
+        for member in self._members:
+            checkpoint = member.checkpoint(events, wall)
+            if checkpoint is not None:
+                run = member.run
+                waits = run.committed is not None  # it has begun, and only time has passed
+                waits = waits and not (checkpoint.outbox or member.requests or run.uncommitted)
+                (quiet if waits else ordered).append((member, checkpoint))
+        saved = await self._workers.call(save_all, ordered, seconds=None) if ordered else []
+        if not any(isinstance(each, Exception) for each in saved):
+            for each in await spread(self._workers, save_all, [[due] for due in quiet]):
+                saved += each
+        failures = []
+        for (member, checkpoint), result in zip([*ordered, *quiet], saved, strict=False):
+            if isinstance(result, Exception):
+                failures.append(result)
+                if isinstance(result, StateConflict):
+                    run = member.run
+                    run.error, run.saved, run.undecided = result, False, True
+            else:
+                member.note_saved(checkpoint)
+                committed += [member] if result else []
+        if failures:
+            raise failures[0]
 
     async def _publish(self, member: TickMember) -> None:
-        """Bring the events to the journal, the subscribers and the views."""
+        """Bring the events to the journal and the subscribers."""
         run = member.run
         fresh = [event for event in run.outbox if event.seq > run.published_seq]
         member.published += fresh
@@ -270,7 +274,6 @@ class GroupTick:
             run.published_seq = fresh[-1].seq
             if self._notifier.bus.subscriptions:
                 await self._notifier.publish(fresh)
-        await self._workers.call(run.storage.write_views, seconds=None)
 
     async def _call_back(self, session: Session) -> None:
         """Call the callbacks of what is on disk, those of a tick that failed since as well."""

@@ -174,24 +174,41 @@ class TickMember:
             found.append(event._replace(seq=self.instance.numbering.last, mode="live"))
         return found
 
-    def checkpoint(self, outbox: Sequence[Event]) -> Checkpoint:
-        """Return what the document should remember of the run now."""
+    def checkpoint(self, events: Sequence[Event], wall: int) -> Checkpoint | None:
+        """Return what the document should remember now, with its own of some events.
+
+        None if nothing is to be committed.
+        """
+        run, instance = self.run, self.instance
+        own = [each._replace(wall=wall) for each in events if self.owns(each)]
+        # Requests are committed though nothing else changed: their files go only once the document
+        # names them, else the next holder of the run would be asked again.
+        if instance.state is run.committed and not (own or run.outbox or self.requests):
+            return None
         return Checkpoint(
-            state=self.instance.state,
-            user_state=saved_state(self.instance.context),
-            last_seq=self.instance.numbering.last,
-            start=self.run.start,
-            history_start=self.run.history_start,
-            outbox=tuple(outbox),
-            place=self.run.place,
+            state=instance.state,
+            user_state=saved_state(instance.context),
+            last_seq=instance.numbering.last,
+            start=run.start,
+            history_start=run.history_start,
+            # What the journal has not confirmed stays in the document, in front of what is new: a
+            # crash between document and journal loses no event.
+            outbox=(*run.outbox, *own),
+            place=run.place,
             price=self._price(),
-            reads=tuple(self.run.reads),
+            reads=tuple(run.reads),
         )
 
-    def save(self, checkpoint: Checkpoint) -> bool:
-        """Commit; what the run went through is written down first. Tell whether it is synced."""
-        self.run.recorder.write(self.instance.candles, checkpoint, self.cursor)
-        return self.run.storage.commit(checkpoint)
+    def note_saved(self, checkpoint: Checkpoint) -> None:
+        """Let the state in memory be what is on disk now."""
+        run, state, before = self.run, checkpoint.state, self.run.committed
+        if before is not None and before.signal not in (None, state.signal):
+            run.arrival.ended.append((before, state))
+        run.outbox, run.committed, run.saved = [*checkpoint.outbox], state, True
+        run.uncommitted, run.arrival.untold = [], []
+        self.requests = []
+        # From here on a failure of this tick goes back to what is on disk, and not behind it.
+        self.take_snapshot()
 
     def result(self, wall: int, duration_ms: float) -> Tick | None:
         """Say what the tick came to; None if it fed no candle."""
@@ -228,6 +245,29 @@ class TickMember:
         if not 0 <= row < len(candles):
             return None
         return market_price(candles, row, self.run.rules)
+
+
+Due = tuple[TickMember, Checkpoint]
+"""A run, and what is to be committed of it."""
+
+
+def save_all(due: Sequence[Due]) -> list[bool | Exception]:
+    """Commit runs in order until one fails; return of each whether it is synced, or why it failed.
+
+    What a run went through is written down first.
+    """
+    results: list[bool | Exception] = []
+    try:
+        for member, checkpoint in due:
+            storage = member.run.storage
+            member.run.recorder.write(member.instance.candles, checkpoint, member.cursor)
+            is_synced = storage.commit(checkpoint)
+            if member.requests:
+                storage.remove_requests(member.requests)
+            results.append(is_synced)
+    except Exception as error:  # noqa: BLE001 - the tick raises it when it has noted the others
+        results.append(error)
+    return results
 
 
 def retry_later(runs: Sequence[RunRecord], newest: int) -> int:

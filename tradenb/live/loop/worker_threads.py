@@ -14,10 +14,12 @@ from typing import Any, Final
 
 from tradenb.core.rules import Rules
 from tradenb.engine.call import StrategyTimeout, harmless, is_async
-from tradenb.engine.ports import Clock
+from tradenb.engine.ports import Clock, Workers
 from tradenb.live.loop.feed import due_after
 
 SHORTEST_CALL_S: Final = 1.0
+MOST_PARTS: Final = 8
+SMALLEST_PART: Final = 8
 LARGEST_SHARE: Final = 0.9  # what is left is for the commit and for the subscribers
 
 
@@ -131,6 +133,26 @@ def _ignored(future: asyncio.Future[Any]) -> None:
     """Take what a call that was left behind raised, so that asyncio does not complain of it."""
     if not future.cancelled():
         future.exception()
+
+
+async def spread(
+    workers: Workers, function: Callable[[Any], Any], items: Sequence[Any]
+) -> list[Any]:
+    """Call a function for each item, in few hand-overs side by side; return the results in order.
+
+    A thread that writes to a disk waits for Python's lock after each of its steps. Beside a
+    strategy that computes that is 5 ms, so two hundred commits one after another took 20 s.
+    """
+    size = max(SMALLEST_PART, -(-len(items) // MOST_PARTS))
+    parts = [items[first : first + size] for first in range(0, len(items), size)]
+    if len(parts) == 1:
+        return list(await workers.call(list, map(function, items), seconds=None))
+    calls = [workers.call(list, map(function, part), seconds=None) for part in parts]
+    done = await asyncio.gather(*calls, return_exceptions=True)  # none is left behind
+    for part in done:
+        if isinstance(part, BaseException):
+            raise part
+    return [result for part in done if not isinstance(part, BaseException) for result in part]
 
 
 def longest_call(clock: Clock, group: Sequence[Rules]) -> float:

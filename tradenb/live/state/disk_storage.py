@@ -233,7 +233,10 @@ class DiskStorage:
         """Tell whether requests have come, or the kill switch was turned, since the last poll."""
         if control.kill_switch(self._filesystem, self._kill_file) != self._kill:
             return True
-        names = control.requests_in(self._filesystem, self._requests)
+        try:
+            names = control.requests_in(self._filesystem, self._requests)
+        except OSError:
+            return False  # the next tick says so
         return any(name not in self._seen for name in names)
 
     def has_taken(self, id: str) -> bool:

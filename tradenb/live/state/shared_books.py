@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tradenb.engine.serialise import from_record
-from tradenb.engine.session.books import Peer
+from tradenb.engine.session.books import Peer, Peers
 from tradenb.errors import StateError
 from tradenb.store.codec import Generation
 from tradenb.store.document.migrations import MIGRATIONS
@@ -180,3 +180,18 @@ class SharedBooks:
 def _peer(generation: Generation) -> Peer:
     body = generation.body
     return Peer(body["order"], from_record(body["state"]), tuple(body["risk"]), int(body["start"]))
+
+
+def joined(peers: Sequence[Peer], own: Sequence[tuple[int, tuple[str, ...], int]]) -> Peers:
+    """Place peers among the runs of a group, whose place, rules and start are `own`.
+
+    Instances count from 0 in their session: a peer stands between two of them, at a half.
+    """
+    placed = [
+        peer._replace(place=sum(place < peer.place for place, _, _ in own) - 0.5) for peer in peers
+    ]
+    since: dict[str, int] = {}
+    started = [(peer.rules, peer.start) for peer in peers if not peer.state.done]
+    for rules, start in [*started, *((rules, start) for _, rules, start in own)]:
+        since |= {name: min(start, since.get(name, start)) for name in rules}
+    return Peers(tuple(placed), since)

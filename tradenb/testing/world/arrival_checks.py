@@ -23,10 +23,12 @@ def arrival_problems(
     every: int,
     first: int,
     end: int,
+    change_ms: int = 0,
 ) -> list[str]:
     """Return what does not hold for the closes from `first` to `end`, ms UTC; at most a sentence.
 
-    `recording` is what the run wrote down, `final` the candles as they are in the end.
+    `recording` is what the run wrote down, `final` the candles as they are in the end. They change
+    `change_ms` after their close: a run that was stopped before that has not seen it.
     """
     for line in recording:
         if isinstance(line, dict) and line.get("why") == "late":
@@ -36,7 +38,7 @@ def arrival_problems(
                 return [f"the ask at {iso(lost[0])} was lost, although its candle came in time"]
     acted = acted_candles(final, recording)
     changed = (acted.high != final.high) | (acted.low != final.low)
-    closes = [at for at in (final.time[changed] + MINUTE).tolist() if first < at < end]
+    closes = [at for at in (final.time[changed] + MINUTE).tolist() if first < at < end - change_ms]
     told = any(event.kind == "error" and str(event.note).startswith(CANDLES_OF) for event in events)
     if told or not closes:
         return []

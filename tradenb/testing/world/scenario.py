@@ -79,6 +79,12 @@ class Phase:
     put_right_s: int = 0
     arrivals: list[Arrivals] = field(default_factory=list)
 
+    @property
+    def change_ms(self) -> int:
+        """How long after its close a candle may be changed, ms."""
+        changes = [each.seconds for each in self.arrivals if each.kind == "revised"]
+        return 1000 * max(changes, default=0)
+
 
 @dataclass
 class Scenario:

@@ -120,6 +120,7 @@ def _problems(
             every=spec.every_ms,
             first=floor_to(run.last_at) + MINUTE,
             end=checkpoints[spec.name].state.cursor,
+            change_ms=run.scenario.phases[-1].change_ms,
         ),
     ]
 
