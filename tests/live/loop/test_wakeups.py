@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from random import Random
 
 import pytest
@@ -11,7 +12,7 @@ from tests.sources import candles, flat, minute
 from tradenb.engine.specs import risks
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.loop.scheduler import Scheduler, grouped
-from tradenb.live.loop.worker_threads import MOST_PARTS
+from tradenb.live.loop.worker_threads import MOST_PARTS, ThreadWorkers, spread
 from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.testing.world.inline_workers import Hang
 from tradenb.testing.world.simulated_world import Action, Process, World
@@ -198,3 +199,25 @@ def test_fault_93_what_others_have_seen_is_committed_first_and_in_order(monkeypa
     world.live(minute(11) + 20_000, [forget])
     assert order[:2] == [("s3", ["closed"]), ("s12", ["closed"])]
     assert {name for name, _ in order} == {spec.name for spec in specs}
+
+
+def test_what_is_spread_over_threads_comes_back_in_order_and_no_part_is_left_behind():
+    done = []
+
+    def halved(number):
+        done.append(number)
+        if number == 9:
+            raise ValueError("nine")
+        return number / 2
+
+    async def both():
+        workers = ThreadWorkers()
+        found = await spread(workers, lambda number: 2 * number, range(100))
+        with pytest.raises(ValueError, match="nine"):
+            await spread(workers, halved, range(30))
+        workers.close()
+        return found
+
+    assert asyncio.run(both()) == [2 * number for number in range(100)]
+    # All but what followed the error in its own part.
+    assert sorted(done) == [*range(10), *range(16, 30)]
