@@ -53,7 +53,7 @@ coverage-check: $(DEV)  ## judge the coverage of the last run with --cov
 	$(BIN)/python tests/branches.py
 
 notebooks: $(DEV)  ## execute every notebook from top to bottom
-	$(if $(NOTEBOOKS),$(PYTEST) --nbmake --nbmake-timeout=300 -n $(WORKERS) $(NOTEBOOKS),\
+	$(if $(NOTEBOOKS),$(PYTEST) -p nbmake.pytest_plugin --nbmake --nbmake-timeout=300 -n $(WORKERS) $(NOTEBOOKS),\
 	@echo "no notebooks yet")
 
 browser: $(DEV)  ## use the dashboard in JupyterLab and Notebook 7 (wants chromium)

@@ -14,7 +14,9 @@ TRADENB_REAL_DATA=FOLDER
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import threading
 import time
 from collections.abc import Sequence
@@ -30,6 +32,7 @@ REQUIRED = os.environ.get("TRADENB_REQUIRE") == "1"
 THREAD_GRACE_SECONDS = 2.0
 # Second tries that one run of all tests may need. A run that needs more has a fault.
 RERUN_BUDGET = 5
+_NUMBERS = itertools.count()
 
 # The same examples in every run: a red test is red for everybody. Nothing is timed, because the
 # machines that run this are shared; each test has its time-out from pyproject.toml.
@@ -125,12 +128,20 @@ def _lingering(before: set[threading.Thread]) -> list[threading.Thread]:
 
 
 @pytest.fixture(autouse=True)
-def isolation(tmp_path, monkeypatch):
-    """Give each test a home of its own; afterwards no thread and no other folder may be left."""
-    monkeypatch.setenv("TRADENB_HOME", str(tmp_path / "home"))
+def isolation(request, tmp_path_factory, monkeypatch):
+    """Give each test a home of its own; afterwards no thread and no other folder may be left.
+
+    The folder of a test that asks for none is not made: most tests have nothing to put there.
+    """
+    asks = "tmp_path" in request.fixturenames
+    own = tmp_path_factory.getbasetemp() / f"test-{next(_NUMBERS)}"
+    place = request.getfixturevalue("tmp_path") if asks else own
+    monkeypatch.setenv("TRADENB_HOME", str(place / "home"))
     folder = Path.cwd()
     before = set(threading.enumerate())
     yield
+    if not asks and own.exists():
+        shutil.rmtree(own)
     now = Path.cwd()
     os.chdir(folder)
     assert now == folder, f"the test left the working folder at {now}"
