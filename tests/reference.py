@@ -56,6 +56,13 @@ class NotEnoughCandles(Exception):
 
 
 @dataclass(frozen=True)
+class Percent:
+    """A level in percent of the price that will be paid."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
 class Rules:
     price: str = "close"
     touch: str = "candle"
@@ -64,15 +71,26 @@ class Rules:
     average_price_candles: int = 5
     slippage_percent: float = 0.1
     fee_percent: float = 0.1
+    maker_fee_percent: float | None = None
+    slippage_on: str = "all"
     min_take_profit_percent: float = 0.5
     min_stop_loss_percent: float = 0.5
     max_stop_loss_percent: float = 20
-    max_signal_minutes: int = 1440
+    max_signal_minutes: int | None = None
+    require_take_profit: bool = False
+    gap_minutes: None = None
+    loosen_stop: bool = False
+    max_entries: int = 10
     price_anomaly_factor: float = 1000
 
     @classmethod
     def reference(cls) -> Rules:
-        return cls(price="average", same_candle="target_first")
+        return cls(
+            price="average",
+            same_candle="target_first",
+            max_signal_minutes=1440,
+            require_take_profit=True,
+        )
 
 
 # ------------------------------------------------------------------------------------- candles in
@@ -283,6 +301,8 @@ class Context:
     now: int
     markets: Mapping[str, Market]
     state: dict[str, Any]
+    position: Any = None
+    scheduled: Any = None
 
     @property
     def price(self) -> float:
@@ -310,19 +330,11 @@ class Context:
         )
 
 
-def pnl_percent(position: str, entry: float, exit_price: float, rules: Rules) -> float:
-    slippage = rules.slippage_percent / 100
-    fee = 2 * rules.fee_percent
-    if position == "long":
-        opened = entry * (1 + slippage)
-        closed = exit_price * (1 - slippage)
-        return ((closed - opened) / opened) * 100 - fee
-    opened = entry * (1 - slippage)
-    closed = exit_price * (1 + slippage)
-    return ((opened - closed) / opened) * 100 - fee
-
-
 # --------------------------------------------------------------------------- signals and their past
+
+
+DECLARED = ("until", "wait", "trail", "trail_distance", "trail_after", "breakeven")
+DECLARED += ("breakeven_plus",)
 
 
 @dataclass
@@ -332,15 +344,42 @@ class Signal:
     id: str
     position: str
     entry: float
-    take_profit: float
+    take_profit: float | None
     stop_loss: float
-    minutes: int
+    minutes: int | None
     size: float | None = None
     note: str | None = None
     state: str = "new"
+    decided_at: int = 0
     scheduled_at: int = 0
     opened_at: int = 0
     fired: set[int] = field(default_factory=set)
+    at_market: bool = True
+    breakout: bool = False
+    rungs: list[tuple[float, float]] = field(default_factory=list)
+    full: bool = True
+    until: int | None = None
+    wait: int | None = None
+    trail: float | None = None
+    trail_distance: float | None = None
+    trail_after: float | None = None
+    breakeven: float | None = None
+    breakeven_plus: float | None = None
+    # once open: invested, cost of what is open, paid, entry fee, realised; the plan; the stop
+    W: float = 0.0
+    K: float = 0.0
+    O: float = 0.0  # noqa: E741 - the letter of the law
+    F: float = 0.0
+    S: float = 0.0
+    first_entry: float = 0.0
+    first_stop: float = 0.0
+    first_target: float | None = None
+    stop_by: str = "stop_loss"
+    peak: float = 0.0
+    secured: bool = False
+    trailed: bool = False
+    entries: int = 1
+    exits: int = 0
 
 
 @dataclass(frozen=True)
@@ -361,6 +400,7 @@ class Event:
     pnl_percent: float | None = None
     level: int | None = None
     note: str | None = None
+    fraction: float | None = None
 
 
 @dataclass(frozen=True)
@@ -373,11 +413,14 @@ class Trade:
     closed_at: int
     entry: float
     exit: float
-    take_profit: float
+    take_profit: float | None
     stop_loss: float
     size: float | None
     exit_reason: str
     pnl_percent: float
+    entries: int = 1
+    exits: int = 1
+    invested: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -425,6 +468,9 @@ class Strategy:
     every: str
     risks: tuple[Risk, ...]
     ask: Callable[[Any], Any]
+    manage: Callable[[Any], Any] | None = None
+    manage_every: str | None = None
+    waiting: bool = False
 
 
 def max_open(count: int) -> RiskFunction:
@@ -473,30 +519,136 @@ def daily_loss(percent: float) -> RiskFunction:
 
 # ------------------------------------------------------------------------ validation of a candidate
 
-FIELDS = {"position", "take_profit", "stop_loss", "minutes", "entry", "id", "note", "size"}
+FIELDS = {
+    "position",
+    "take_profit",
+    "stop_loss",
+    "minutes",
+    "until",
+    "entry",
+    "breakout",
+    "wait",
+    "trail",
+    "trail_distance",
+    "trail_after",
+    "breakeven",
+    "breakeven_plus",
+    "id",
+    "note",
+    "size",
+}
+ACTIONS = {
+    "close": {"fraction", "note"},
+    "move": {"stop_loss", "take_profit", "minutes", "until", "note"},
+    "breakeven": {"plus", "note"},
+    "add": {"amount", "note"},
+    "cancel": {"note"},
+}
+
+
+def is_real(value: Any) -> bool:
+    """A real number, finite; a bool is none."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return bool(real and math.isfinite(value))
 
 
 def is_number(value: Any) -> bool:
-    """A real number, finite and above 0; a bool is none."""
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return bool(real and math.isfinite(value) and value > 0)
+    """A real number, finite and above 0."""
+    return is_real(value) and bool(value > 0)
 
 
 def is_whole(value: object) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def is_reached(position: object, entry: Any, market: float) -> bool:
+def is_ladder(value: object) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def pairs_of(value: Any) -> list[Any]:
+    """The pairs of a ladder, or none where it is not 1 to 20 pairs."""
+    pairs = all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value)
+    return list(value) if pairs and 1 <= len(value) <= 20 else []
+
+
+def is_reached(position: object, entry: Any, market: float, *, breakout: bool = False) -> bool:
     """Is an entry already reached by the market price?"""
+    if breakout:
+        return bool(market >= entry) if position == "long" else bool(market <= entry)
     return bool(market <= entry) if position == "long" else bool(market >= entry)
 
 
+def wanted_entry(answer: Mapping[str, Any]) -> tuple[Any, bool]:
+    """Entry or breakout as given, and whether it is a breakout; None for the market price."""
+    if answer.get("breakout") is not None:
+        return answer["breakout"], True
+    return answer.get("entry"), False
+
+
 def pays_market(answer: Mapping[str, Any], market: float) -> bool:
-    entry = answer.get("entry")
-    return entry is None or is_reached(answer.get("position"), entry, market)
+    entry, breakout = wanted_entry(answer)
+    return entry is None or is_reached(answer.get("position"), entry, market, breakout=breakout)
 
 
-def problems(answer: object, *, market: float, rules: Rules, used_ids: Sequence[str]) -> list[str]:
+def is_entry_known(answer: Mapping[str, Any]) -> bool:
+    if answer.get("entry") is not None and answer.get("breakout") is not None:
+        return False
+    entry, _ = wanted_entry(answer)
+    return entry is None or is_number(entry)
+
+
+def resolved(answer: Any, market: float) -> Any:
+    """Percent levels become prices: base x (1 +- p/100), base the price that will be paid."""
+    if not isinstance(answer, Mapping):
+        return answer
+    base: float | None = None
+    if answer.get("position") in ("long", "short") and is_entry_known(answer):
+        base = market if pays_market(answer, market) else wanted_entry(answer)[0]
+    return resolved_by(answer, base, long=answer.get("position") == "long")
+
+
+def resolved_by(answer: Mapping[str, Any], base: float | None, *, long: bool) -> dict[str, Any]:
+    def level(value: Any, sign: int) -> Any:
+        if not isinstance(value, Percent) or base is None or not is_number(value.value):
+            return value
+        return base * (1 + sign * value.value / 100)
+
+    found = dict(answer)
+    winning = 1 if long else -1
+    if "stop_loss" in found:
+        found["stop_loss"] = level(found["stop_loss"], -winning)
+    target = found.get("take_profit")
+    if is_ladder(target):
+        found["take_profit"] = [
+            [level(pair[0], winning), pair[1]] if is_ladder(pair) and len(pair) == 2 else pair
+            for pair in target
+        ]
+    elif "take_profit" in found:
+        found["take_profit"] = level(target, winning)
+    return found
+
+
+def rung_prices(target: Any) -> list[Any] | None:
+    """The prices of all targets, or None where one is refused."""
+    if target is None:
+        return []
+    if not is_ladder(target):
+        return [target] if is_number(target) else None
+    pairs = pairs_of(target)
+    if not pairs or not all(is_number(price) for price, _ in pairs):
+        return None
+    return [price for price, _ in pairs]
+
+
+def problems(
+    answer: object,
+    *,
+    market: float,
+    rules: Rules,
+    used_ids: Sequence[str],
+    now: int,
+    managed: bool,
+) -> list[str]:
     """Name all rules that a candidate breaks, in the order of the law."""
     if not isinstance(answer, Mapping):
         return ["candidate_type"]
@@ -506,56 +658,72 @@ def problems(answer: object, *, market: float, rules: Rules, used_ids: Sequence[
     position_known = answer.get("position") in ("long", "short")
     if not position_known:
         broken.append("position")
-    if not is_number(answer.get("take_profit")):
+    target = answer.get("take_profit")
+    if target is None:
+        left = answer.get("trail") is not None or answer.get("trail_distance") is not None
+        if rules.require_take_profit and not left and not managed:
+            broken.append("take_profit_number")
+    elif rung_prices(target) is None and not (is_ladder(target) and not pairs_of(target)):
         broken.append("take_profit_number")
     if not is_number(answer.get("stop_loss")):
         broken.append("stop_loss_number")
-    entry_known = answer.get("entry") is None or is_number(answer.get("entry"))
-    if not entry_known:
+    if answer.get("entry") is not None and not is_number(answer["entry"]):
         broken.append("entry_number")
-    if position_known and entry_known:
+    if position_known and is_entry_known(answer):
         broken += side_problems(answer, market)
-    if entry_known and (position_known or answer.get("entry") is None):
+    if is_entry_known(answer) and (position_known or wanted_entry(answer)[0] is None):
         broken += distance_problems(answer, market, rules)
-    broken += minutes_problems(answer.get("minutes"), rules)
+    broken += minutes_problems(answer, rules)
     broken += id_problems(answer.get("id"), used_ids)
-    note = answer.get("note")
-    if note is not None and not isinstance(note, str):
-        broken.append("note_string")
-    elif note is not None and len(note) > NOTE_LIMIT:
-        broken.append("note_length")
+    broken += note_problems(answer.get("note"))
     if answer.get("size") is not None and not is_number(answer["size"]):
         broken.append("size_number")
-    return broken
+    if answer.get("entry") is not None and answer.get("breakout") is not None:
+        broken.append("entry_both")
+    if answer.get("breakout") is not None and not is_number(answer["breakout"]):
+        broken.append("breakout_number")
+    broken += ladder_problems(target, answer.get("position"))
+    if answer.get("wait") is not None and not (is_whole(answer["wait"]) and answer["wait"] >= 1):
+        broken.append("wait_int")
+    if answer.get("until") is not None:
+        broken += until_problems(answer["until"], now, now, rules)
+    return broken + trail_problems(answer) + breakeven_problems(answer)
 
 
 def side_problems(answer: Mapping[str, Any], market: float) -> list[str]:
     broken = []
     long = answer["position"] == "long"
-    take_profit: Any = answer.get("take_profit")
+    rungs = rung_prices(answer.get("take_profit"))
     stop_loss: Any = answer.get("stop_loss")
-    base = market if answer.get("entry") is None else answer["entry"]
-    if is_number(take_profit) and not (base < take_profit if long else take_profit < base):
+    entry, _ = wanted_entry(answer)
+    base = market if entry is None else entry
+    if any(not (base < rung if long else rung < base) for rung in rungs or []):
         broken.append("take_profit_side")
     if is_number(stop_loss) and not (stop_loss < base if long else base < stop_loss):
         broken.append("stop_loss_side")
-    if is_number(take_profit) and is_number(stop_loss) and pays_market(answer, market):
-        lower, upper = (stop_loss, take_profit) if long else (take_profit, stop_loss)
-        if not lower < market < upper:
+    if rungs is not None and is_number(stop_loss) and pays_market(answer, market):
+        if is_outside(answer["position"], stop_loss, rungs, market):
             broken.append("market_price_outside")
     return broken
+
+
+def is_outside(position: str, stop_loss: float, rungs: Sequence[float], market: float) -> bool:
+    """Is the market price not strictly between the stop and the nearest rung?"""
+    if position == "long":
+        return not (stop_loss < market and all(market < rung for rung in rungs))
+    return not (market < stop_loss and all(rung < market for rung in rungs))
 
 
 def distance_problems(answer: Mapping[str, Any], market: float, rules: Rules) -> list[str]:
     """Distances are tested on the price that will be paid."""
     broken = []
-    take_profit: Any = answer.get("take_profit")
     stop_loss: Any = answer.get("stop_loss")
-    paid = market if pays_market(answer, market) else answer["entry"]
-    if is_number(take_profit):
-        percent = abs(take_profit - paid) / paid * 100
-        if percent < rules.min_take_profit_percent - TOLERANCE:
-            broken.append("min_take_profit")
+    paid = market if pays_market(answer, market) else wanted_entry(answer)[0]
+    percents = [
+        abs(rung - paid) / paid * 100 for rung in rung_prices(answer.get("take_profit")) or []
+    ]
+    if any(percent < rules.min_take_profit_percent - TOLERANCE for percent in percents):
+        broken.append("min_take_profit")
     if is_number(stop_loss):
         percent = abs(paid - stop_loss) / paid * 100
         if percent < rules.min_stop_loss_percent - TOLERANCE:
@@ -565,10 +733,78 @@ def distance_problems(answer: Mapping[str, Any], market: float, rules: Rules) ->
     return broken
 
 
-def minutes_problems(minutes: Any, rules: Rules) -> list[str]:
+def minutes_problems(answer: Mapping[str, Any], rules: Rules) -> list[str]:
+    """Where max_signal_minutes is set, minutes or until is needed."""
+    minutes, longest = answer.get("minutes"), rules.max_signal_minutes
+    if minutes is None and (longest is None or answer.get("until") is not None):
+        return []
     if not is_whole(minutes):
         return ["minutes_int"]
-    return [] if 1 <= minutes <= rules.max_signal_minutes else ["minutes_range"]
+    return [] if minutes >= 1 and (longest is None or minutes <= longest) else ["minutes_range"]
+
+
+def until_problems(until: Any, now: int, since: int, rules: Rules) -> list[str]:
+    if not is_whole(until):
+        return ["until_time"]
+    longest = rules.max_signal_minutes
+    if until <= now or (longest is not None and until > since + longest * MINUTE):
+        return ["until_range"]
+    return []
+
+
+def ladder_problems(target: Any, position: Any) -> list[str]:
+    if not is_ladder(target):
+        return []
+    pairs = pairs_of(target)
+    if not pairs:
+        return ["targets_shape"]
+    broken = []
+    fractions = [fraction for _, fraction in pairs]
+    good = all(is_number(fraction) and fraction <= 1 for fraction in fractions)
+    if not good or added(fractions) > 1 + 1e-9:
+        broken.append("targets_fraction")
+    prices = [price for price, _ in pairs]
+    if position in ("long", "short") and all(is_number(price) for price in prices):
+        for before, after in itertools.pairwise(prices):
+            if not (after > before if position == "long" else after < before):
+                broken.append("targets_order")
+                break
+    return broken
+
+
+def added(values: Iterable[float]) -> float:
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+def trail_problems(answer: Mapping[str, Any]) -> list[str]:
+    broken = []
+    trail, distance = answer.get("trail"), answer.get("trail_distance")
+    after = answer.get("trail_after")
+    bad = trail is not None and not (is_number(trail) and trail < 100)
+    if bad or (distance is not None and not is_number(distance)):
+        broken.append("trail_number")
+    if trail is not None and distance is not None:
+        broken.append("trail_both")
+    if after is not None:
+        needless = trail is None and distance is None
+        if needless or not (is_real(after) and after >= 0):
+            broken.append("trail_after_number")
+    return broken
+
+
+def breakeven_problems(answer: Mapping[str, Any]) -> list[str]:
+    broken = []
+    breakeven, plus = answer.get("breakeven"), answer.get("breakeven_plus")
+    if breakeven is not None and not is_number(breakeven):
+        broken.append("breakeven_number")
+    if plus is not None:
+        good = is_real(plus) and plus >= 0 and breakeven is not None
+        if not good or (is_number(breakeven) and plus >= breakeven):
+            broken.append("breakeven_plus_number")
+    return broken
 
 
 def id_problems(signal_id: Any, used_ids: Sequence[str]) -> list[str]:
@@ -581,7 +817,54 @@ def id_problems(signal_id: Any, used_ids: Sequence[str]) -> list[str]:
     return ["id_used"] if signal_id in used_ids else []
 
 
+def note_problems(note: Any) -> list[str]:
+    if note is not None and not isinstance(note, str):
+        return ["note_string"]
+    return ["note_length"] if note is not None and len(note) > NOTE_LIMIT else []
+
+
 # ------------------------------------------------------------------------------------- the machine
+
+
+@dataclass(frozen=True)
+class Position:
+    """What a manage function sees of what is open."""
+
+    id: str
+    position: str
+    entry: float
+    first_entry: float
+    stop_loss: float
+    stop_by: str
+    take_profit: float | None
+    targets: tuple[tuple[float, float], ...]
+    opened_at: int
+    age: int
+    minutes: int | None
+    until: int | None
+    peak: float
+    open: float
+    invested: float
+    entries: int
+    pnl_percent: float
+
+    @property
+    def is_long(self) -> bool:
+        return self.position == "long"
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """What a manage function sees of what waits."""
+
+    id: str
+    position: str
+    entry: float
+    order: str
+    stop_loss: float
+    take_profit: float | None
+    scheduled_at: int
+    age: int
 
 
 @dataclass(eq=False)
@@ -598,6 +881,7 @@ class Instance:
     last_fed: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
     commands: list[Mapping[str, Any]] = field(default_factory=list)
+    refusing: list[Any] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -607,11 +891,17 @@ class Instance:
     def is_scheduled(self) -> bool:
         return self.signal is not None and self.signal.state == "scheduled"
 
+    @property
+    def is_managed(self) -> bool:
+        return self.strategy.manage is not None
+
 
 @dataclass
 class Outcome:
     events: list[Event] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
+    fills: list[tuple[Any, ...]] = field(default_factory=list)
+    refusals: list[list[Any]] = field(default_factory=list)
     open: list[OpenRow] = field(default_factory=list)
     asks_lost: dict[str, int] = field(default_factory=dict)
     intake: dict[str, Intake] = field(default_factory=dict)
@@ -691,7 +981,7 @@ class Machine:
             instance.last_fed = close_time
             if self.obey(instance, candle):
                 ended_by_user.append(instance)
-            elif self.is_filled(instance, candle):
+            elif instance.is_scheduled and self.is_entry_touched(instance.signal, candle):
                 filled.append((instance, candle))
         for instance, candle in filled:
             self.activate(instance, candle)
@@ -712,10 +1002,10 @@ class Machine:
             if signal is None or signal.state != "scheduled":
                 continue
             if command["kind"] != "cancel":
-                self.cancel(instance, candle, "user")
+                self.cancel(instance, candle.close_time, "user")
                 cancelled_by_user = True
             elif command.get("id") is None or command["id"] == signal.id:
-                self.cancel(instance, candle, "user", note=command.get("cancel_id"))
+                self.cancel(instance, candle.close_time, "user", note=command.get("cancel_id"))
                 cancelled_by_user = True
         if cancelled_by_user:
             return True
@@ -734,38 +1024,52 @@ class Machine:
     # ---- open
 
     def follow_open(self, instance: Instance, candle: Candle, flatten: bool) -> bool:
-        """Test an open signal on a candle. Did the user's flatten end it?"""
+        """Test an open signal on a candle (section 7). Did the user's flatten end it?"""
         signal = instance.signal
         assert signal is not None
         now = candle.close_time
         market = self.markets[instance.symbol].price(now)
-        stop_touched = self.is_stop_touched(signal, candle)
-        target_touched = self.is_target_touched(signal, candle)
-        target_first = self.rules.same_candle == "target_first"
-        if target_first and target_touched:
-            self.close(instance, now, signal.take_profit, "take_profit")
-        elif stop_touched:
-            self.close(instance, now, self.stop_fill(signal, candle), "stop_loss")
-        elif flatten:
-            self.close(instance, now, market, "flattened")
+        if self.rules.same_candle == "target_first":
+            self.touch_rungs(instance, candle)
+        if instance.is_open and self.is_stop_touched(signal, candle):
+            self.sell(instance, now, signal.K, self.stop_fill(signal, candle), signal.stop_by)
+        if instance.is_open and flatten:
+            self.sell(instance, now, signal.K, market, "flattened")
             return True
-        elif target_touched:
-            self.close(instance, now, signal.take_profit, "take_profit")
-        elif now - signal.opened_at >= signal.minutes * MINUTE:
-            self.close(instance, now, market, "time_expired")
-        else:
+        self.touch_rungs(instance, candle)
+        if instance.is_open and self.is_expired(signal, now):
+            self.sell(instance, now, signal.K, market, "time_expired")
+        if instance.is_open:
             self.fire_milestones(instance, now, market)
+            self.move_declared_stop(instance, candle)
         return False
+
+    def touch_rungs(self, instance: Instance, candle: Candle) -> None:
+        """Rungs left, nearest first, every one that is touched, exactly at its own price."""
+        signal = instance.signal
+        while signal is not None and instance.is_open and signal.rungs:
+            price = signal.rungs[0][0]
+            long = signal.position == "long"
+            if not (
+                self.best(signal, candle) >= price if long else self.best(signal, candle) <= price
+            ):
+                return
+            self.sell_rung(instance, candle.close_time, price, limit=True)
+
+    def is_expired(self, signal: Signal, now: int) -> bool:
+        if signal.minutes is not None and now - signal.opened_at >= signal.minutes * MINUTE:
+            return True
+        return signal.until is not None and now >= signal.until
+
+    def best(self, signal: Signal, candle: Candle) -> float:
+        """The better extreme that touch looks at."""
+        high, low = self.tested_high(signal, candle), self.tested_low(signal, candle)
+        return high if signal.position == "long" else low
 
     def is_stop_touched(self, signal: Signal, candle: Candle) -> bool:
         if signal.position == "long":
             return self.tested_low(signal, candle) <= signal.stop_loss
         return self.tested_high(signal, candle) >= signal.stop_loss
-
-    def is_target_touched(self, signal: Signal, candle: Candle) -> bool:
-        if signal.position == "long":
-            return self.tested_high(signal, candle) >= signal.take_profit
-        return self.tested_low(signal, candle) <= signal.take_profit
 
     def tested_low(self, signal: Signal, candle: Candle) -> float:
         if self.rules.touch == "average_price":
@@ -788,12 +1092,13 @@ class Machine:
     def fire_milestones(self, instance: Instance, now: int, market: float) -> None:
         signal = instance.signal
         assert signal is not None
-        distance = market - signal.entry if signal.position == "long" else signal.entry - market
-        if distance > 0:
-            percent = (distance / abs(signal.take_profit - signal.entry)) * 100
+        entry, target = signal.first_entry, signal.first_target
+        distance = market - entry if signal.position == "long" else entry - market
+        if distance > 0 and target is not None:
+            percent = (distance / abs(target - entry)) * 100
             sign = +1
         elif distance < 0:
-            percent = (-distance / abs(signal.entry - signal.stop_loss)) * 100
+            percent = (-distance / abs(entry - signal.first_stop)) * 100
             sign = -1
         else:
             return
@@ -802,141 +1107,503 @@ class Machine:
                 signal.fired.add(sign * level)
                 self.tell(instance, now, "milestone", signal, price=market, level=sign * level)
 
+    def move_declared_stop(self, instance: Instance, candle: Candle) -> None:
+        """Breakeven, then trail: the stop for the candles after this one."""
+        signal = instance.signal
+        assert signal is not None
+        best, long = self.best(signal, candle), signal.position == "long"
+        signal.peak = max(signal.peak, best) if long else min(signal.peak, best)
+        if signal.breakeven is not None and not signal.secured:
+            trigger = beyond(signal, signal.breakeven)
+            if best >= trigger if long else best <= trigger:
+                signal.secured = True
+                level = beyond(signal, signal.breakeven_plus or 0.0)
+                if is_tighter(signal, level):
+                    signal.stop_loss, signal.stop_by = level, "breakeven"
+                    self.tell_moved(instance, candle.close_time, "breakeven")
+        trailed = self.trail_level(signal)
+        if trailed is not None and is_tighter(signal, trailed):
+            signal.stop_loss, signal.stop_by = trailed, "trailing_stop"
+            if not signal.trailed:
+                self.tell_moved(instance, candle.close_time, "trail")
+            signal.trailed = True
+
+    def trail_level(self, signal: Signal) -> float | None:
+        long = signal.position == "long"
+        if signal.trail is None and signal.trail_distance is None:
+            return None
+        trigger = beyond(signal, signal.trail_after or 0.0)
+        if not (signal.peak >= trigger if long else signal.peak <= trigger):
+            return None
+        if signal.trail is not None:
+            part = signal.trail / 100
+            level = signal.peak * (1 - part) if long else signal.peak * (1 + part)
+        else:
+            assert signal.trail_distance is not None
+            away = signal.trail_distance
+            level = signal.peak - away if long else signal.peak + away
+        return level if level > 0 else None
+
+    def tell_moved(self, instance: Instance, now: int, note: str | None) -> None:
+        market = self.markets[instance.symbol].price(now)
+        self.tell(instance, now, "moved", instance.signal, price=market, note=note)
+
     # ---- scheduled
 
     def follow_scheduled(self, instance: Instance, candle: Candle) -> None:
         """Phase 1 of a scheduled signal: is it refused by the price, or too old?"""
         signal = instance.signal
         assert signal is not None
-        await_milliseconds = self.rules.schedule_await_minutes * MINUTE
+        now = candle.close_time
+        wait = self.rules.schedule_await_minutes if signal.wait is None else signal.wait
         if self.is_price_rejected(signal, candle):
-            self.cancel(instance, candle, "price_reject")
+            self.cancel(instance, now, "price_reject")
         elif self.is_entry_touched(signal, candle):
             pass  # phase 2
-        elif candle.close_time - signal.scheduled_at >= await_milliseconds:
-            self.cancel(instance, candle, "timeout")
+        elif now - signal.scheduled_at >= wait * MINUTE or (
+            signal.until is not None and now >= signal.until
+        ):
+            self.cancel(instance, now, "timeout")
 
     def is_price_rejected(self, signal: Signal, candle: Candle) -> bool:
-        """Opened beyond the stop; with target_first or by the average: a touched stop."""
+        """With target_first or by the average: a touched stop. Else a limit whose candle opened
+        beyond the stop, or a breakout whose fill makes no trade any more."""
         if self.rules.touch == "average_price" or self.rules.same_candle == "target_first":
-            return self.is_stop_touched(signal, candle)
-        if signal.position == "long":
-            return candle.open <= signal.stop_loss
-        return candle.open >= signal.stop_loss
+            if self.is_stop_touched(signal, candle):
+                return True
+        elif not signal.breakout:
+            if signal.position == "long":
+                return candle.open <= signal.stop_loss
+            return candle.open >= signal.stop_loss
+        if not signal.breakout or not self.is_entry_touched(signal, candle):
+            return False
+        paid, long = self.breakout_fill(signal, candle), signal.position == "long"
+        if abs(paid - signal.stop_loss) / paid * 100 > self.rules.max_stop_loss_percent + TOLERANCE:
+            return True
+        if not signal.rungs:
+            return False
+        rung = signal.rungs[0][0]
+        near = abs(rung - paid) / paid * 100 < self.rules.min_take_profit_percent - TOLERANCE
+        return near or (paid >= rung if long else paid <= rung)
 
-    def is_entry_touched(self, signal: Signal, candle: Candle) -> bool:
-        if signal.position == "long":
+    def breakout_fill(self, signal: Signal, candle: Candle) -> float:
+        """The worse of level and open; with the average price the level."""
+        if self.rules.touch == "average_price":
+            return signal.entry
+        pick = max if signal.position == "long" else min
+        return pick(signal.entry, candle.open)
+
+    def is_entry_touched(self, signal: Signal | None, candle: Candle) -> bool:
+        if signal is None:
+            return False
+        if (signal.position == "long") != signal.breakout:
             return self.tested_low(signal, candle) <= signal.entry
         return self.tested_high(signal, candle) >= signal.entry
-
-    def is_filled(self, instance: Instance, candle: Candle) -> bool:
-        signal = instance.signal
-        if signal is None or signal.state != "scheduled":
-            return False
-        return self.is_entry_touched(signal, candle)
 
     def activate(self, instance: Instance, candle: Candle) -> None:
         """Phase 2: risk is asked again, on the book without this signal."""
         signal = instance.signal
         assert signal is not None
         now = candle.close_time
+        if signal.breakout:
+            signal.entry = self.breakout_fill(signal, candle)
         instance.signal = None
         if self.is_refused(instance, signal, now, price=signal.entry):
             return
         instance.signal = signal
-        self.open(instance, now, note=signal.note)
+        self.open(instance, now, note=signal.note, limit=not signal.breakout)
         if self.is_stop_touched(signal, candle):  # filled and stopped out on one candle
-            self.close(instance, now, signal.stop_loss, "stop_loss")
+            self.sell(instance, now, signal.K, signal.stop_loss, "stop_loss")
 
-    def cancel(
-        self, instance: Instance, candle: Candle, reason: str, note: str | None = None
-    ) -> None:
-        signal = instance.signal
-        assert signal is not None
-        market = self.markets[instance.symbol].price(candle.close_time)
+    def cancel(self, instance: Instance, now: int, reason: str, note: str | None = None) -> None:
+        market = self.markets[instance.symbol].price(now)
         self.tell(
-            instance,
-            candle.close_time,
-            "cancelled",
-            signal,
-            price=market,
-            exit_reason=reason,
-            note=note,
+            instance, now, "cancelled", instance.signal, price=market, exit_reason=reason, note=note
         )
         instance.signal = None
 
-    # ---- idle
+    # ---- asks
 
     def ask_if_due(self, instance: Instance, now: int) -> None:
-        """Phase 3: c % interval == 0 and c > start, idle, not stopped: the strategy is asked."""
-        interval = TIMEFRAMES[instance.strategy.every] * MINUTE
-        if instance.signal is not None or instance.stopping:
+        """Phase 3: c % interval == 0 and c > start: idle, the strategy is asked; else manage."""
+        if now <= self.start:
             return
-        if now % interval == 0 and now > self.start:
-            self.ask(instance, now)
+        interval = TIMEFRAMES[instance.strategy.every] * MINUTE
+        if instance.signal is None:
+            if not instance.stopping and now % interval == 0:
+                self.ask(instance, now)
+            return
+        strategy = instance.strategy
+        made_now = now in (instance.signal.scheduled_at, instance.signal.decided_at)
+        if strategy.manage is None or made_now:
+            return
+        if instance.is_scheduled and not strategy.waiting:
+            return
+        if now % (TIMEFRAMES[strategy.manage_every or strategy.every] * MINUTE) == 0:
+            self.ask_manager(instance, now)
 
     def ask(self, instance: Instance, now: int) -> None:
+        answer = self.called(instance, now, instance.strategy.ask)
+        if answer is not None and not (instance.is_managed and is_action(answer)):
+            self.take_candidate(instance, now, answer)
+
+    def ask_manager(self, instance: Instance, now: int) -> None:
+        assert instance.strategy.manage is not None
+        answers = self.called(instance, now, instance.strategy.manage)
+        made = False
+        for answer in answers if isinstance(answers, list) else [answers]:
+            if answer is None or made:
+                continue
+            if is_action(answer):
+                self.act(instance, now, answer)
+            else:
+                made = self.propose(instance, now, answer)
+
+    def called(self, instance: Instance, now: int, function: Callable[[Any], Any]) -> Any:
+        """Call a user's function; None where it fails, or has too little history."""
         was_warming_up, instance.warming_up = instance.warming_up, False
         memory = copy.deepcopy(instance.memory)
+        context = Context(
+            instance.symbol,
+            now,
+            self.markets,
+            memory,
+            self.position_of(instance, now),
+            self.scheduled_of(instance, now),
+        )
         try:
-            answer = instance.strategy.ask(Context(instance.symbol, now, self.markets, memory))
+            answer = function(context)
         except NotEnoughCandles:
             instance.warming_up = True
             instance.asks_lost += 1
             if not was_warming_up:
                 self.tell(instance, now, "skipped", exit_reason="warm_up")
-            return
+            return None
         except Exception:
             self.tell(instance, now, "error")
-            return
+            return None
         instance.memory = memory  # ctx.state is kept only when the ask returns
-        if answer is not None:
-            self.take_candidate(instance, now, answer)
+        return answer
 
-    def take_candidate(self, instance: Instance, now: int, answer: Any) -> None:
-        """Validation, then risk, then opened or scheduled."""
+    def position_of(self, instance: Instance, now: int) -> Position | None:
+        signal = instance.signal
+        if signal is None or not instance.is_open:
+            return None
+        return Position(
+            id=signal.id,
+            position=signal.position,
+            entry=signal.entry,
+            first_entry=signal.first_entry,
+            stop_loss=signal.stop_loss,
+            stop_by=signal.stop_by,
+            take_profit=signal.rungs[0][0] if signal.rungs else None,
+            targets=tuple(signal.rungs),
+            opened_at=signal.opened_at,
+            age=(now - signal.opened_at) // MINUTE,
+            minutes=signal.minutes,
+            until=signal.until,
+            peak=signal.peak,
+            open=signal.K / signal.W,
+            invested=signal.W,
+            entries=signal.entries,
+            pnl_percent=self.unrealised(signal, self.markets[signal.symbol].price(now)),
+        )
+
+    def scheduled_of(self, instance: Instance, now: int) -> Scheduled | None:
+        signal = instance.signal
+        if signal is None or not instance.is_scheduled:
+            return None
+        return Scheduled(
+            id=signal.id,
+            position=signal.position,
+            entry=signal.entry,
+            order="breakout" if signal.breakout else "limit",
+            stop_loss=signal.stop_loss,
+            take_profit=signal.take_profit,
+            scheduled_at=signal.scheduled_at,
+            age=(now - signal.scheduled_at) // MINUTE,
+        )
+
+    # ---- manage: actions and candidates
+
+    def act(self, instance: Instance, now: int, action: Mapping[str, Any]) -> None:
+        """Do one action; one that finds neither an open nor a waiting signal is dropped."""
+        signal = instance.signal
+        if signal is None:
+            return
         market = self.markets[instance.symbol].price(now)
+        if action["do"] == "move":
+            action = resolved_by(action, signal.entry, long=signal.position == "long")
+        broken = self.action_problems(instance, now, action, market)
+        if broken:
+            self.tell(
+                instance,
+                now,
+                "rejected",
+                signal,
+                price=market,
+                exit_reason="invalid",
+                note=",".join(broken),
+            )
+            return
+        note = action.get("note")
+        match action["do"]:
+            case "close":
+                part = float(action.get("fraction", 1.0)) * signal.K
+                self.sell(instance, now, part, market, "strategy", note=note)
+            case "cancel":
+                self.cancel(instance, now, "strategy", note)
+            case "breakeven":
+                level = beyond(signal, action.get("plus", 0.0))
+                passed = market > level if signal.position == "long" else market < level
+                if passed and is_tighter(signal, level):
+                    signal.stop_loss, signal.stop_by = level, "breakeven"
+                    words = [note] if note else []
+                    self.tell_moved(instance, now, "; ".join([*words, "breakeven"]))
+            case "add":
+                self.add(instance, now, float(action.get("amount", 1.0)), market, note)
+            case "move":
+                self.move(instance, now, action, market)
+
+    def action_problems(
+        self, instance: Instance, now: int, action: Mapping[str, Any], market: float
+    ) -> list[str]:
+        signal = instance.signal
+        assert signal is not None
+        if not isinstance(action["do"], str) or action["do"] not in ACTIONS:
+            return ["action_type"]
+        if action["do"] == "cancel" and instance.is_open:
+            return ["nothing_scheduled"]
+        if action["do"] != "cancel" and not instance.is_open:
+            return ["nothing_open"]
+        broken = []
+        if any(key not in ACTIONS[action["do"]] for key in action if key != "do"):
+            broken.append("unknown_field")
+        match action["do"]:
+            case "close":
+                fraction = action.get("fraction", 1.0)
+                if not (is_number(fraction) and fraction <= 1):
+                    broken.append("fraction_range")
+            case "move":
+                broken += self.move_problems(signal, now, action)
+            case "breakeven":
+                plus = action.get("plus", 0.0)
+                if not (is_real(plus) and plus >= 0):
+                    broken.append("plus_number")
+            case "add":
+                broken += self.add_problems(signal, action.get("amount", 1.0), market)
+        return broken + note_problems(action.get("note"))
+
+    def move_problems(self, signal: Signal, now: int, action: Mapping[str, Any]) -> list[str]:
+        if not any(key in action for key in ("stop_loss", "take_profit", "minutes", "until")):
+            return ["move_empty"]
+        broken = []
+        stop, target = action.get("stop_loss"), action.get("take_profit")
+        if "stop_loss" in action and not is_number(stop):
+            broken.append("stop_loss_number")
+        if target is not None and rung_prices(target) is None:
+            if not (is_ladder(target) and not pairs_of(target)):
+                broken.append("take_profit_number")
+        broken += ladder_problems(target, signal.position)
+        minutes, until = action.get("minutes"), action.get("until")
+        longest = self.rules.max_signal_minutes
+        if minutes is not None:
+            if not is_whole(minutes):
+                broken.append("minutes_int")
+            elif minutes < 1 or (longest is not None and minutes > longest):
+                broken.append("minutes_range")
+        else:  # both None only without a bound
+            left = [
+                action[name] if name in action else getattr(signal, name)
+                for name in ("minutes", "until")
+            ]
+            if left == [None, None] and longest is not None:
+                if "minutes" in action or "until" in action:
+                    broken.append("minutes_int")
+        if until is not None:
+            broken += until_problems(until, now, signal.opened_at, self.rules)
+        if self.rules.loosen_stop and is_number(stop) and not is_tighter(signal, stop):
+            if stop != signal.stop_loss and self.is_too_far(signal, stop, signal.entry):
+                broken.append("max_stop_loss")
+        return broken
+
+    def is_too_far(self, signal: Signal, stop: float, entry: float) -> bool:
+        """A stop on the losing side of the entry is at most max_stop_loss_percent away from it."""
+        losing = stop < entry if signal.position == "long" else stop > entry
+        percent = abs(entry - stop) / entry * 100
+        return losing and percent > self.rules.max_stop_loss_percent + TOLERANCE
+
+    def add_problems(self, signal: Signal, amount: Any, market: float) -> list[str]:
+        broken = []
+        if not is_number(amount):
+            broken.append("add_number")
+        else:
+            k, e = float(amount), market
+            entry = (signal.K + k) / (signal.K / signal.entry + k / e)
+            if self.is_too_far(signal, signal.stop_loss, entry):
+                broken.append("max_stop_loss")
+        if signal.entries >= self.rules.max_entries:
+            broken.append("max_entries")
+        rungs = [price for price, _ in signal.rungs]
+        if is_outside(signal.position, signal.stop_loss, rungs, market):
+            broken.append("market_price_outside")
+        return broken
+
+    def add(
+        self, instance: Instance, now: int, amount: float, market: float, note: str | None
+    ) -> None:
+        signal = instance.signal
+        assert signal is not None
+        if instance.stopping:
+            return
+        seen = copy.copy(signal)
+        seen.entry = market
+        instance.signal = None
+        refused = self.is_refused(instance, seen, now, price=market, shown=signal)
+        instance.signal = signal
+        if refused:
+            return
+        s, f = self.costs(limit=False)
+        o = market * (1 + s) if signal.position == "long" else market * (1 - s)
+        K, k = signal.K, amount  # noqa: N806 - the letters of the law
+        signal.entry = (K + k) / (K / signal.entry + k / market)
+        signal.O = (K + k) / (K / signal.O + k / o)
+        signal.F = (K * signal.F + k * f) / (K + k)
+        signal.W, signal.K = signal.W + k, K + k
+        signal.entries += 1
+        self.tell(instance, now, "added", signal, price=market, fraction=k, note=note)
+        self.note_fill(signal, now, "add", None, market, o, k, f, None, limit=False)
+
+    def move(self, instance: Instance, now: int, action: Mapping[str, Any], market: float) -> None:
+        """Change what is named; then do at once what the market price has reached of it."""
+        signal = instance.signal
+        assert signal is not None
+        changed = set()
+        if "stop_loss" in action:
+            stop = float(action["stop_loss"])
+            loose = self.rules.loosen_stop and stop != signal.stop_loss
+            if loose or is_tighter(signal, stop):
+                signal.stop_loss, signal.stop_by = stop, "stop_loss"
+                changed.add("stop")
+        if "take_profit" in action:
+            rungs, full, farthest = ladder_of(action["take_profit"])
+            if rungs != signal.rungs:
+                signal.rungs, signal.full, signal.take_profit = rungs, full, farthest
+                changed.add("rungs")
+        for name in ("minutes", "until"):
+            if name in action and action[name] != getattr(signal, name):
+                setattr(signal, name, None if action[name] is None else int(action[name]))
+                changed.add("times")
+        if not changed:
+            return
+        self.tell_moved(instance, now, action.get("note"))
+        long = signal.position == "long"
+        if "stop" in changed:
+            if market <= signal.stop_loss if long else market >= signal.stop_loss:
+                self.sell(instance, now, signal.K, market, "stop_loss")
+        while "rungs" in changed and instance.is_open and signal.rungs:
+            price = signal.rungs[0][0]
+            if not (market >= price if long else market <= price):
+                break
+            self.sell_rung(instance, now, market, limit=False)
+        if "times" in changed and instance.is_open and self.is_expired(signal, now):
+            self.sell(instance, now, signal.K, market, "time_expired")
+
+    def propose(self, instance: Instance, now: int, answer: Any) -> bool:
+        """A candidate of the manage function. Did it make a signal?"""
+        held = instance.signal
+        if held is None:
+            return not instance.stopping and self.take_candidate(instance, now, answer)
+        if instance.is_open and isinstance(answer, Mapping):
+            if answer.get("position") == held.position:
+                return False
+        signal = self.checked(instance, now, answer)
+        if signal is None:
+            return False
+        if instance.is_open:
+            market = self.markets[instance.symbol].price(now)
+            self.sell(instance, now, held.K, market, "flipped")
+        elif self.is_the_same(signal, held):
+            return False
+        else:
+            self.cancel(instance, now, "replaced")
+        return not instance.stopping and self.begin(instance, now, signal)
+
+    def is_the_same(self, one: Signal, other: Signal) -> bool:
+        names = ("position", "entry", "breakout", "take_profit", "stop_loss", "minutes", "until")
+        names += ("wait", "rungs", "trail", "trail_distance", "trail_after", "breakeven")
+        return all(
+            getattr(one, name) == getattr(other, name) for name in (*names, "breakeven_plus")
+        )
+
+    # ---- a candidate
+
+    def take_candidate(self, instance: Instance, now: int, answer: Any) -> bool:
+        """Validation, then risk, then opened or scheduled. Did it make a signal?"""
+        signal = self.checked(instance, now, answer)
+        return signal is not None and self.begin(instance, now, signal)
+
+    def checked(self, instance: Instance, now: int, answer: Any) -> Signal | None:
+        """The signal of a good candidate; a bad one is rejected."""
+        market = self.markets[instance.symbol].price(now)
+        answer = resolved(answer, market)
         broken = problems(
             answer,
             market=market,
             rules=self.rules,
             used_ids=instance.used_ids[-REMEMBERED:],
+            now=now,
+            managed=instance.is_managed,
         )
         if broken:
             self.reject_invalid(instance, now, answer, broken, market)
-            return
+            return None
         at_market = pays_market(answer, market)
-        signal = Signal(
+        entry, breakout = wanted_entry(answer)
+        rungs, full, farthest = ladder_of(answer.get("take_profit"))
+        words = [answer["note"]] if answer.get("note") else []
+        if at_market and entry is not None:
+            words.append("entry already reached")
+        return Signal(
             symbol=instance.symbol,
             strategy=instance.strategy.name,
             id=answer.get("id") or self.made_id(instance, now),
             position=answer["position"],
-            entry=market if at_market else float(answer["entry"]),
-            take_profit=float(answer["take_profit"]),
+            entry=market if at_market else float(entry),
+            take_profit=farthest,
             stop_loss=float(answer["stop_loss"]),
-            minutes=int(answer["minutes"]),
+            minutes=None if answer.get("minutes") is None else int(answer["minutes"]),
             size=None if answer.get("size") is None else float(answer["size"]),
-            note=answer.get("note"),
+            note="; ".join(words) or answer.get("note"),
+            decided_at=now,
+            at_market=at_market,
+            breakout=breakout,
+            rungs=rungs,
+            full=full,
+            **{name: answer.get(name) for name in DECLARED},
         )
+
+    def begin(self, instance: Instance, now: int, signal: Signal) -> bool:
+        """Risk, then opened or scheduled. Was it?"""
+        market = self.markets[instance.symbol].price(now)
         if self.is_refused(instance, signal, now, price=market):
-            return
+            return False
         instance.used_ids.append(signal.id)
         instance.signal = signal
-        if not at_market:
+        if signal.at_market:
+            self.open(instance, now, note=signal.note, limit=False)
+        else:
             signal.state = "scheduled"
             signal.scheduled_at = now
             self.tell(instance, now, "scheduled", signal, price=market, note=signal.note)
-        elif answer.get("entry") is None:
-            self.open(instance, now, note=signal.note)
-        else:
-            words = [signal.note] if signal.note else []
-            self.open(instance, now, note="; ".join([*words, "entry already reached"]))
+        return True
 
     def reject_invalid(
         self, instance: Instance, now: int, answer: Any, broken: list[str], market: float
     ) -> None:
         """Only signal_id (as given if a non-empty string of at most 300, else generated) and a
         valid position."""
+        instance.refusing = None
         given = answer if isinstance(answer, Mapping) else {}
         signal_id, position = given.get("id"), given.get("position")
         self.outcome.events.append(
@@ -961,8 +1628,19 @@ class Machine:
 
     # ---- risk
 
-    def is_refused(self, instance: Instance, signal: Signal, now: int, *, price: float) -> bool:
-        """Rules in their order; the first refusal ends it and is named in a rejected event."""
+    def is_refused(
+        self,
+        instance: Instance,
+        signal: Signal,
+        now: int,
+        *,
+        price: float,
+        shown: Signal | None = None,
+    ) -> bool:
+        """Rules in their order; the first refusal ends it and is named in a rejected event.
+
+        What the same name refuses again is counted and makes no event, until any other event.
+        """
         for risk in instance.strategy.risks:
             try:
                 answer = risk.function(self.book(risk.name, now), signal)
@@ -972,15 +1650,22 @@ class Machine:
                 continue
             if not isinstance(answer, str) or answer == "":
                 self.tell(instance, now, "error")
+            row = instance.refusing
+            if row is not None and row[3] == risk.name:
+                row[5:] = [now, row[6] + 1]
+                return True
             self.tell(
                 instance,
                 now,
                 "rejected",
-                signal,
+                shown or signal,
                 price=price,
                 exit_reason="risk",
                 note=risk.name,
             )
+            row = [instance.symbol, instance.strategy.name, "risk", risk.name, now, now, 1]
+            instance.refusing = row
+            self.outcome.refusals.append(row)
             return True
         return False
 
@@ -1007,49 +1692,115 @@ class Machine:
 
     # ---- what happens to a signal
 
-    def open(self, instance: Instance, now: int, *, note: str | None) -> None:
+    def costs(self, *, limit: bool) -> tuple[float, float]:
+        """s and f of a fill: limit fills pay the maker's fee, and may not slip."""
+        s, f = self.rules.slippage_percent / 100, self.rules.fee_percent
+        if limit and self.rules.maker_fee_percent is not None:
+            f = self.rules.maker_fee_percent
+        if limit and self.rules.slippage_on == "market":
+            s = 0.0
+        return s, f
+
+    def open(self, instance: Instance, now: int, *, note: str | None, limit: bool) -> None:
+        """E = e, O = e x (1 + s), F = f, W = K = 1.0, S = 0.0."""
         signal = instance.signal
         assert signal is not None
         signal.state = "open"
         signal.opened_at = now
-        self.tell(instance, now, "opened", signal, price=signal.entry, note=note)
+        s, f = self.costs(limit=limit)
+        e = signal.entry
+        signal.O = e * (1 + s) if signal.position == "long" else e * (1 - s)
+        signal.F, signal.W, signal.K, signal.S = f, 1.0, 1.0, 0.0
+        signal.first_entry, signal.first_stop = e, signal.stop_loss
+        signal.first_target, signal.peak = signal.take_profit, e
+        self.tell(instance, now, "opened", signal, price=e, note=note, fraction=1.0)
+        self.note_fill(signal, now, "entry", None, e, signal.O, 1.0, f, None, limit=limit)
 
-    def close(self, instance: Instance, now: int, price: float, reason: str) -> None:
+    def exit_percent(self, signal: Signal, price: float, *, limit: bool) -> float:
+        """p = ((x' - O)/O) x 100 - (F + f)."""
+        s, f = self.costs(limit=limit)
+        if signal.position == "long":
+            got = price * (1 - s)
+            return ((got - signal.O) / signal.O) * 100 - (signal.F + f)
+        got = price * (1 + s)
+        return ((signal.O - got) / signal.O) * 100 - (signal.F + f)
+
+    def unrealised(self, signal: Signal, market: float) -> float:
+        return (signal.S + signal.K * self.exit_percent(signal, market, limit=False)) / signal.W
+
+    def sell_rung(self, instance: Instance, now: int, price: float, *, limit: bool) -> None:
+        """A rung closes min(fraction x W, K); the last of a full ladder closes all."""
         signal = instance.signal
         assert signal is not None
-        percent = pnl_percent(signal.position, signal.entry, price, self.rules)
+        _, fraction = signal.rungs.pop(0)
+        part = min(fraction * signal.W, signal.K)
+        if signal.full and not signal.rungs:
+            part = signal.K
+        self.sell(instance, now, part, price, "take_profit", limit=limit)
+
+    def sell(
+        self,
+        instance: Instance,
+        now: int,
+        part: float,
+        price: float,
+        reason: str,
+        *,
+        limit: bool = False,
+        note: str | None = None,
+    ) -> None:
+        """Exit of a part c at x: S = S + c x p, K = K - c; dust is all."""
+        signal = instance.signal
+        assert signal is not None
+        c = signal.K if signal.K - part <= 1e-9 * signal.W else part
+        p = self.exit_percent(signal, price, limit=limit)
+        signal.S, signal.K = signal.S + c * p, signal.K - c
+        signal.exits += 1
+        closed = signal.K == 0
+        s, f = self.costs(limit=limit)
+        got = price * (1 - s) if signal.position == "long" else price * (1 + s)
         self.tell(
             instance,
             now,
-            "closed",
+            "closed" if closed else "partial",
             signal,
             price=price,
             exit_reason=reason,
-            pnl_percent=percent,
+            pnl_percent=signal.S / signal.W if closed else p,
+            fraction=c,
+            note=note,
         )
-        self.outcome.trades.append(
-            Trade(
-                symbol=signal.symbol,
-                strategy=signal.strategy,
-                signal_id=signal.id,
-                position=signal.position,
-                opened_at=signal.opened_at,
-                closed_at=now,
-                entry=signal.entry,
-                exit=price,
-                take_profit=signal.take_profit,
-                stop_loss=signal.stop_loss,
-                size=signal.size,
-                exit_reason=reason,
-                pnl_percent=percent,
-            )
-        )
-        instance.signal = None
+        kind = "exit" if closed else "partial"
+        self.note_fill(signal, now, kind, reason, price, got, c, f, p, limit=limit)
+        if closed:
+            self.outcome.trades.append(trade_of(signal, now, price, reason))
+            instance.signal = None
+
+    def note_fill(
+        self,
+        signal: Signal,
+        now: int,
+        kind: str,
+        reason: str | None,
+        price: float,
+        paid: float,
+        fraction: float,
+        fee: float,
+        percent: float | None,
+        *,
+        limit: bool,
+    ) -> None:
+        buys = (signal.position == "long") == (kind in ("entry", "add"))
+        names = (now, signal.symbol, signal.strategy, signal.id, "buy" if buys else "sell", kind)
+        liquidity = "limit" if limit else "market"
+        self.outcome.fills.append((*names, reason, liquidity, price, paid, fraction, fee, percent))
 
     def tell(
         self, instance: Instance, now: int, kind: str, signal: Signal | None = None, **columns: Any
     ) -> None:
         """Append an event; with a signal it carries the signal's columns."""
+        if kind not in ("milestone", "skipped"):
+            instance.refusing = None
         if signal is not None:
             columns |= {
                 "signal_id": signal.id,
@@ -1074,11 +1825,53 @@ class Machine:
             if signal is None:
                 continue
             market = self.markets[instance.symbol].price(instance.last_fed)
-            unrealised = (
-                pnl_percent(signal.position, signal.entry, market, self.rules)
-                if signal.state == "open"
-                else None
-            )
+            unrealised = self.unrealised(signal, market) if instance.is_open else None
             self.outcome.open.append(
                 OpenRow(signal.symbol, signal.strategy, signal.id, signal.state, market, unrealised)
             )
+
+
+def is_action(answer: Any) -> bool:
+    return isinstance(answer, Mapping) and "do" in answer
+
+
+def ladder_of(target: Any) -> tuple[list[tuple[float, float]], bool, float | None]:
+    """Rungs, whether they add up to all, and the farthest."""
+    if target is None:
+        return [], True, None
+    if not is_ladder(target):
+        return [(float(target), 1.0)], True, float(target)
+    rungs = [(float(price), float(fraction)) for price, fraction in target]
+    return rungs, added(fraction for _, fraction in rungs) >= 1 - 1e-9, rungs[-1][0]
+
+
+def beyond(signal: Signal, percent: float) -> float:
+    """So many percent on the winning side of the average entry."""
+    if signal.position == "long":
+        return signal.entry * (1 + percent / 100)
+    return signal.entry * (1 - percent / 100)
+
+
+def is_tighter(signal: Signal, level: float) -> bool:
+    return level > signal.stop_loss if signal.position == "long" else level < signal.stop_loss
+
+
+def trade_of(signal: Signal, now: int, price: float, reason: str) -> Trade:
+    return Trade(
+        symbol=signal.symbol,
+        strategy=signal.strategy,
+        signal_id=signal.id,
+        position=signal.position,
+        opened_at=signal.opened_at,
+        closed_at=now,
+        entry=signal.entry,
+        exit=price,
+        take_profit=signal.take_profit,
+        stop_loss=signal.stop_loss,
+        size=signal.size,
+        exit_reason=reason,
+        pnl_percent=signal.S / signal.W,
+        entries=signal.entries,
+        exits=signal.exits,
+        invested=signal.W,
+    )

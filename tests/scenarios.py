@@ -25,13 +25,17 @@ ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 REAL_GOLDEN = ROOT.parent / "shared" / "golden"
 REAL_CASES = (
-    "real-ada",
-    "real-ada-doge-shared",
-    "real-ada-reference",
-    "real-btc",
-    "real-btc-limit",
-    "real-doge",
-    "real-xrpeth-limit",
+    "lifecycle/real-ada",
+    "lifecycle/real-ada-doge-shared",
+    "lifecycle/real-ada-reference",
+    "lifecycle/real-btc",
+    "lifecycle/real-btc-limit",
+    "lifecycle/real-doge",
+    "lifecycle/real-xrpeth-limit",
+    "positions/real2-ada-breakout",
+    "positions/real2-ada-target-first",
+    "positions/real2-btc-trail",
+    "positions/real2-xrpeth-trail-average",
 )
 BUILTIN = {"timeframe": "5m", "fast": 10, "slow": 50, "percent": 1, "minutes": 240}
 SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -52,6 +56,9 @@ class Played:
     trades: list[tuple[Any, ...]] = field(default_factory=list)
     open: list[tuple[Any, ...]] = field(default_factory=list)
     asks: dict[str, list[int]] = field(default_factory=dict)
+    manages: dict[str, list[int]] = field(default_factory=dict)
+    fills: list[tuple[Any, ...]] = field(default_factory=list)
+    refusals: list[tuple[Any, ...]] = field(default_factory=list)
     asks_lost: dict[str, int] = field(default_factory=dict)
     intake: dict[str, dict[str, int]] = field(default_factory=dict)
     probes: list[list[Any]] = field(default_factory=list)
@@ -79,6 +86,7 @@ EVENT = (
     "pnl_percent",
     "level",
     "note",
+    "fraction",
 )
 TRADE = (
     "symbol",
@@ -94,7 +102,27 @@ TRADE = (
     "size",
     "exit_reason",
     "pnl_percent",
+    "entries",
+    "exits",
+    "invested",
 )
+FILL = (
+    "at",
+    "symbol",
+    "strategy",
+    "signal_id",
+    "side",
+    "kind",
+    "reason",
+    "liquidity",
+    "price",
+    "paid",
+    "fraction",
+    "fee_percent",
+    "pnl_percent",
+)
+REFUSAL = ("symbol", "strategy", "exit_reason", "name", "first", "last", "count")
+PARTS = ("entries", "exits", "invested")
 OPEN = ("symbol", "strategy", "signal_id", "state", "price", "pnl_percent")
 INTAKE = ("rows", "duplicates_same", "duplicates_replaced", "filled")
 
@@ -104,7 +132,7 @@ INTAKE = ("rows", "duplicates_same", "duplicates_replaced", "filled")
 
 def golden_names() -> list[str]:
     """All golden cases: those in the repository, then those on real candles."""
-    here = [path.stem for path in sorted(GOLDEN.glob("*.json")) if not path.stem.startswith("_")]
+    here = [f"{path.parent.name}/{path.stem}" for path in sorted(GOLDEN.glob("*/*.json"))]
     return [*here, *REAL_CASES]
 
 
@@ -168,6 +196,8 @@ def script_answer(script: Mapping[str, Any], ctx: Any) -> Any:
 def carried_out(answer: Any, ctx: Any) -> Any:
     if answer is None:
         return None
+    if isinstance(answer, list):
+        return [carried_out(item, ctx) for item in answer]
     if "raise" in answer:
         raise RAISED[answer["raise"]]("as the script says")
     if "need" in answer:
@@ -180,12 +210,69 @@ def carried_out(answer: Any, ctx: Any) -> Any:
 
 
 def candidate_value(value: Any, ctx: Any) -> Any:
-    """{"x": m} is m x the market price; {"a": m}, only of generated ones, m x the average."""
-    if isinstance(value, dict) and set(value) == {"x"}:
-        return value["x"] * ctx.price
-    if isinstance(value, dict) and set(value) == {"a"}:
-        return value["a"] * ctx.average_price
+    """{"x": m} is m x the market price, {"e": m} m x the average entry of the position.
+
+    {"percent": p} is a percent level. Only of generated ones: {"a": m} is m x the average price,
+    {"in": ms} a moment.
+    """
+    if isinstance(value, list):
+        return [candidate_value(item, ctx) for item in value]
+    if isinstance(value, dict) and len(value) == 1:
+        ((key, number),) = value.items()
+        match key:
+            case "x":
+                return number * ctx.price
+            case "e":
+                return number * ctx.position.entry
+            case "a":
+                return number * ctx.average_price
+            case "in":
+                return ctx.now + number
+            case "percent":
+                return reference.Percent(plain(number))
     return plain(value)
+
+
+def managed(strategy: Mapping[str, Any], ctx: Any) -> Any:
+    """What the manage function of a scenario answers."""
+    manage = strategy["manage"]
+    if manage is True:
+        return answered(strategy, ctx)
+    match manage.get("manage"):
+        case "chandelier":
+            return chandelier(manage, ctx)
+        case "grid":
+            return grid(manage, ctx)
+        case "scale_out":
+            position = ctx.position
+            if position.pnl_percent >= manage["after"] and position.open == 1:
+                return [{"do": "close", "fraction": manage["fraction"]}, {"do": "breakeven"}]
+            return None
+    return script_answer(manage, ctx)
+
+
+def chandelier(manage: Mapping[str, Any], ctx: Any) -> Any:
+    rows = ctx.candles(manage["timeframe"], manage["n"], allow_fewer=True)
+    if not len(rows.close) or ctx.position is None:
+        return None
+    if ctx.position.is_long:
+        return {"do": "move", "stop_loss": max(rows.high) * (1 - manage["percent"] / 100)}
+    return {"do": "move", "stop_loss": min(rows.low) * (1 + manage["percent"] / 100)}
+
+
+def grid(manage: Mapping[str, Any], ctx: Any) -> Any:
+    position = ctx.position
+    if position is None or position.entries >= manage["most"]:
+        return None
+    sign = 1 if position.is_long else -1
+    level = position.entry * (1 - sign * manage["step"] / 100)
+    if not (ctx.price <= level if position.is_long else ctx.price >= level):
+        return None
+    target = ctx.price * (1 + sign * manage["target"] / 100)
+    return [
+        {"do": "add", "amount": manage.get("amount", 1.0)},
+        {"do": "move", "take_profit": target},
+    ]
 
 
 def average_cross(parameters: Mapping[str, Any], ctx: Any) -> Any:
@@ -206,9 +293,19 @@ def average_cross(parameters: Mapping[str, Any], ctx: Any) -> Any:
     if "entry_offset" in p:
         base = ((1 - p["entry_offset"]) if long else (1 + p["entry_offset"])) * ctx.price
         candidate["entry"] = base
+    if "breakout_offset" in p:
+        offset = p["breakout_offset"]
+        base = ((1 + offset) if long else (1 - offset)) * ctx.price
+        candidate["breakout"] = base
     candidate["take_profit"] = (up if long else down) * base
     candidate["stop_loss"] = (down if long else up) * base
-    return candidate
+    if "ladder" in p:
+        sign = 1 if long else -1
+        rungs = [[base * (1 + sign * percent / 100), part] for percent, part in p["ladder"]]
+        candidate["take_profit"] = rungs
+    if p.get("no_target"):
+        candidate["take_profit"] = None
+    return {**candidate, **p.get("extra", {})}
 
 
 def added(values: Iterable[float]) -> float:
@@ -232,6 +329,8 @@ class Asked:
     played: Played
 
     def answer(self, ctx: Any) -> Any:
+        if self.strategy.get("manage") is True and (ctx.position or ctx.scheduled):
+            return Managing(self.strategy, self.played).answer(ctx)
         asks = self.played.asks.get(f"{self.strategy['name']}|{ctx.symbol}")
         if asks is None:
             return None
@@ -251,6 +350,19 @@ class Asked:
             if at == ctx.now:
                 rows = candle_rows(ctx.candles(*window, allow_fewer=True))
                 self.played.probes.append([at, *window, rows])
+
+
+@dataclass
+class Managing:
+    """The manage function of a strategy of a scenario; it notes when it is called."""
+
+    strategy: Mapping[str, Any]
+    played: Played
+
+    def answer(self, ctx: Any) -> Any:
+        name = f"{self.strategy['name']}|{ctx.symbol}"
+        self.played.manages.setdefault(name, []).append(ctx.now)
+        return managed(self.strategy, ctx)
 
 
 def asking(scenario: Scenario, strategy: Mapping[str, Any], played: Played) -> Callable[[Any], Any]:
@@ -327,13 +439,7 @@ def on_reference(scenario: Scenario) -> Played:
     played = Played()
     risks = {risk["name"]: reference_risk(risk, played) for risk in scenario["risks"]}
     strategies = [
-        reference.Strategy(
-            strategy["name"],
-            strategy["every"],
-            tuple(risks[name] for name in strategy["risk"]),
-            asking(scenario, strategy, played),
-        )
-        for strategy in scenario["strategies"]
+        reference_strategy(scenario, item, risks, played) for item in scenario["strategies"]
     ]
     rules = (
         reference.Rules.reference()
@@ -356,6 +462,8 @@ def on_reference(scenario: Scenario) -> Played:
         event_row({name: getattr(event, name) for name in EVENT}) for event in outcome.events
     ]
     played.trades = [tuple(getattr(trade, name) for name in TRADE) for trade in outcome.trades]
+    played.fills = outcome.fills
+    played.refusals = [tuple(row) for row in outcome.refusals]
     played.open = [tuple(getattr(row, name) for name in OPEN) for row in outcome.open]
     played.asks_lost = outcome.asks_lost
     played.intake = {
@@ -363,6 +471,29 @@ def on_reference(scenario: Scenario) -> Played:
         for symbol, counts in outcome.intake.items()
     }
     return played
+
+
+def reference_strategy(
+    scenario: Scenario,
+    strategy: Mapping[str, Any],
+    risks: Mapping[str, reference.Risk],
+    played: Played,
+) -> reference.Strategy:
+    ask = asking(scenario, strategy, played)
+    manage: Callable[[Any], Any] | None = None
+    if strategy.get("manage") is True:
+        manage = ask
+    elif strategy.get("manage") is not None:
+        manage = Managing(strategy, played).answer
+    return reference.Strategy(
+        strategy["name"],
+        strategy["every"],
+        tuple(risks[name] for name in strategy["risk"]),
+        ask,
+        manage,
+        strategy.get("manage_every"),
+        strategy.get("waiting", strategy.get("manage") is True),
+    )
 
 
 def reference_risk(risk: Mapping[str, Any], played: Played) -> reference.Risk:
@@ -417,6 +548,8 @@ def on_tradenb(scenario: Scenario) -> Played:
         str(symbol): {name: getattr(counts, name) for name in INTAKE}
         for symbol, counts in result.intake.items()
     }
+    played.fills = [tuple(row.values()) for row in frame_rows(result.fills, FILL)]
+    played.refusals = [tuple(row.values()) for row in frame_rows(result.refusals, REFUSAL)]
     played.stats = {name: float(value) for name, value in result.stats.items()}
     return played
 
@@ -586,14 +719,41 @@ def tradenb_strategies(scenario: Scenario, played: Played) -> list[Any]:
     import tradenb as tn
 
     risks = {risk["name"]: tradenb_risk(risk, played) for risk in scenario["risks"]}
-    return [
-        tn.strategy(
+    made = []
+    for strategy in scenario["strategies"]:
+        ask = asking(scenario, strategy, played)
+        spec = tn.strategy(
             strategy["name"],
             every=strategy["every"],
             risk=[risks[name] for name in strategy["risk"]],
-        )(asking(scenario, strategy, played))
-        for strategy in scenario["strategies"]
-    ]
+            manage=strategy.get("manage") is True,
+        )(translating(ask))
+        if isinstance(strategy.get("manage"), dict):
+            manage = Managing(strategy, played)
+            spec.manage(every=strategy.get("manage_every"), waiting=strategy.get("waiting", False))(
+                translating(manage.answer)
+            )
+        made.append(spec)
+    return made
+
+
+def translating(ask: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same function, whose answers are what a user of tradenb would give."""
+
+    def asked(ctx: Any) -> Any:  # not the method itself: the scenario would be hashed with it
+        return translated(ask(ctx))
+
+    return asked
+
+
+def translated(answer: Any) -> Any:
+    import tradenb as tn
+
+    if isinstance(answer, reference.Percent):
+        return tn.percent(answer.value)
+    if isinstance(answer, dict):
+        return {key: translated(value) for key, value in answer.items()}
+    return [translated(item) for item in answer] if isinstance(answer, list) else answer
 
 
 def tradenb_risk(risk: Mapping[str, Any], played: Played) -> Any:
@@ -658,7 +818,7 @@ def fixed_note(kind: str, note: str | None) -> str | None:
     match kind:
         case "rejected":
             return str(note).split(" | ")[0]
-        case "opened" | "scheduled" | "cancelled":
+        case "opened" | "scheduled" | "cancelled" | "moved":
             return note or None
     return None
 
@@ -668,9 +828,10 @@ def differences(left: Played, right: Played) -> list[str]:
     if left.refused is not None or right.refused is not None:
         return first_differences("refused", [left.refused], [right.refused])
     found = []
-    for name in ("events", "trades", "open", "probes", "calls", "watched"):
+    names = ("events", "trades", "open", "probes", "calls", "watched", "fills", "refusals")
+    for name in names:
         found += first_differences(name, getattr(left, name), getattr(right, name))
-    for name in ("asks", "asks_lost", "intake"):
+    for name in ("asks", "asks_lost", "intake", "manages"):
         found += table_differences(name, getattr(left, name), getattr(right, name))
     return found
 
@@ -693,11 +854,35 @@ def golden_differences(played: Played, expect: Mapping[str, Any]) -> list[str]:
     found += note_differences(played, expect)
     rows = [dict(zip(OPEN, row, strict=True)) for row in played.open]
     found += first_differences("open", rows, expect["open_at_end"])
-    found += table_differences("asks", shown_asks(played, expect), expect["asks"])
+    found += table_differences("asks", shown_asks(played.asks, expect["asks"]), expect["asks"])
     found += table_differences("asks_lost", only_counted(played, expect), expect["asks_lost"])
-    found += table_differences("intake", played.intake, expect["intake"])
+    intake = {
+        symbol: {name: counts[name] for name in INTAKE}
+        for symbol, counts in expect["intake"].items()
+    }
+    found += table_differences("intake", played.intake, intake)
+    rows = [tuple(row) for row in expect.get("refused_in_a_row", [])]
+    found += first_differences("refused_in_a_row", played.refusals, rows)
+    if "fills" in expect:
+        found += parts_differences(played, expect)
     found += first_differences("probes", played.probes, expect.get("probes", []))
     return found
+
+
+def parts_differences(played: Played, expect: Mapping[str, Any]) -> list[str]:
+    """What only cases of the folder `positions` say: fractions, parts, fills, manage asks."""
+    place = EVENT.index("fraction")
+    fractions = [[*short, *[None] * 9][8] for short in expect["events"]]
+    found = first_differences("fractions", [event[place] for event in played.events], fractions)
+    first = TRADE.index("entries")
+    parts = [trade[first : first + len(PARTS)] for trade in played.trades]
+    found += first_differences("parts", parts, [tuple(row[6:9]) for row in expect["trades"]])
+    wanted = [tuple([*row, *[None] * 13][: len(FILL)]) for row in expect["fills"]]
+    found += first_differences("fills", played.fills, wanted)
+    manages = {name: [] for name in expect["manages"]} | played.manages
+    return found + table_differences(
+        "manages", shown_asks(manages, expect["manages"]), expect["manages"]
+    )
 
 
 def first_differences(name: str, left: Sequence[Any], right: Sequence[Any]) -> list[str]:
@@ -727,7 +912,9 @@ def table_differences(name: str, left: Mapping[str, Any], right: Mapping[str, An
 def without_note(event: tuple[Any, ...]) -> tuple[Any, ...]:
     """Golden events have neither size nor note."""
     return tuple(
-        value for name, value in zip(EVENT, event, strict=True) if name not in ("size", "note")
+        value
+        for name, value in zip(EVENT, event, strict=True)
+        if name not in ("size", "note", "fraction")
     )
 
 
@@ -748,12 +935,12 @@ def signal_columns(signal: Sequence[Any], price: float | None) -> tuple[Any, ...
 
 def trade_in_short(trade: tuple[Any, ...]) -> tuple[Any, ...]:
     columns = dict(zip(TRADE, trade, strict=True))
-    return tuple(columns[name] for name in TRADE if name != "size")
+    return tuple(columns[name] for name in TRADE if name not in ("size", *PARTS))
 
 
 def expected_trades(expect: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     rows = []
-    for index, opened_at, closed_at, exit_price, reason, pnl_percent in expect["trades"]:
+    for index, opened_at, closed_at, exit_price, reason, pnl_percent, *_ in expect["trades"]:
         symbol, strategy, signal_id, position, entry, target, stop, _ = expect["signals"][index]
         times, prices = (opened_at, closed_at), (entry, exit_price, target, stop)
         rows.append((symbol, strategy, signal_id, position, *times, *prices, reason, pnl_percent))
@@ -786,12 +973,12 @@ def note_differences(played: Played, expect: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def shown_asks(played: Played, expect: Mapping[str, Any]) -> dict[str, Any]:
+def shown_asks(asks: Mapping[str, list[int]], expect: Mapping[str, Any]) -> dict[str, Any]:
     """Asks as the golden file shows them: all times, or count, first and last."""
     shown: dict[str, Any] = {}
-    for name, times in played.asks.items():
+    for name, times in asks.items():
         shown[name] = times
-        if isinstance(expect["asks"].get(name), dict):
+        if isinstance(expect.get(name), dict):
             shown[name] = {
                 "count": len(times),
                 "first": times[0] if times else None,
@@ -807,21 +994,3 @@ def only_counted(played: Played, expect: Mapping[str, Any]) -> dict[str, int]:
         for name, count in played.asks_lost.items()
         if name in expect["asks_lost"] or count != 0
     }
-
-
-def stats_differences(
-    stats: Mapping[str, float] | None, expect: Mapping[str, float | None]
-) -> list[str]:
-    """Statistics to a relative 1e-9; null is N/A is NaN."""
-    stats = stats or {}
-    found = []
-    for name, wanted in expect.items():
-        value = stats.get(name)
-        if value is None:
-            found.append(f"stats[{name}]: missing")
-        elif wanted is None or math.isnan(value):
-            if not (wanted is None and math.isnan(value)):
-                found.append(f"stats[{name}]: {value} is not {wanted}")
-        elif not math.isclose(value, wanted, rel_tol=1e-9, abs_tol=1e-12):
-            found.append(f"stats[{name}]: {value} is not {wanted}")
-    return found

@@ -86,7 +86,7 @@ def test_a_wrong_call_names_what_is_wrong_and_how_it_is_called(call, words):
 
 def test_rules_that_do_not_exist_are_answered_with_the_near_one_and_all(dip):
     words = said(lambda: tn.Rules(fee=0.1))
-    assert "unknown rule 'fee'; did you mean 'fee_percent'?" in words
+    assert "unknown rule 'fee'; did you mean 'fee_percent' or 'maker_fee_percent'?" in words
     assert set(tn.Rules.model_fields) <= set(words.replace(",", " ").replace(")", " ").split())
     assert "pass 0.1 by name" in said(lambda: tn.Rules(0.1))
     for start in (tn.backtest.run, tn.live.rehearse):

@@ -90,8 +90,8 @@ def test_tab_shows_nothing_of_pydantic_after_a_strategy_a_risk_rule_and_rules():
     dip = tn.strategy("shown-by-tab", every="1h", risk=tn.risks.max_open(2))(lambda ctx: None)
     assert dir(dip.risk[0]) == ["function", "name", "terms"]
     assert dir(dip) == [
-        "callbacks", "every", "function", "history", "indicators", "name", "risk", "symbols",
-        "vectorised",
+        "callbacks", "every", "function", "history", "indicators", "manage", "name", "risk",
+        "symbols", "vectorised",
     ]  # fmt: skip
     assert dir(tn.Rules()) == sorted([*tn.Rules.model_fields, "reference"])
 
@@ -130,7 +130,7 @@ def test_the_names_are_listed_once_and_in_order():
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("backtets", "module 'tradenb' has no attribute 'backtets'; did you mean 'backtest'?"),
+        ("backtets", "module 'tradenb' has no attribute 'backtets'; did you mean 'backtest'"),
         ("rules", "module 'tradenb' has no attribute 'rules'; did you mean 'Rules'"),
         ("frame_exchnge", "module 'tradenb' has no attribute 'frame_exchnge'; did you mean 'fra"),
         ("xyzzy", "module 'tradenb' has no attribute 'xyzzy'"),

@@ -52,8 +52,12 @@ commands: Iterable[Mapping[str, object]] = (), progress: bool = True) -> Result"
 FOLLOW = """(symbol: str, *, strategy: StrategySpec | str, exchange: LiveSource | str,
 rules: Rules | None = None, home: str | Path | None = None) -> Following"""
 STOP = "(symbol: str, strategy: StrategySpec | str) -> None"
-SHORT = """(*, take_profit: float, stop_loss: float, minutes: int, entry: float | None = None,
-id: str | None = None, note: str | None = None, size: float | None = None) -> Candidate"""
+SHORT = """(*, stop_loss: Price, take_profit: Price | Ladder | None = None,
+minutes: int | None = None, until: TimeLike | None = None, entry: float | None = None,
+breakout: float | None = None, wait: int | None = None, trail: float | None = None,
+trail_distance: float | None = None, trail_after: float | None = None,
+breakeven: float | None = None, breakeven_plus: float | None = None, id: str | None = None,
+note: str | None = None, size: float | None = None) -> Candidate"""
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,23 @@ if TYPE_CHECKING:
     from tradenb import testing as testing
     from tradenb.backtest import Result as Result
     from tradenb.bus import subscribe as subscribe
+    from tradenb.core.actions import add as add
+    from tradenb.core.actions import breakeven as breakeven
+    from tradenb.core.actions import cancel as cancel
+    from tradenb.core.actions import close as close
+    from tradenb.core.actions import move as move
     from tradenb.core.candidate import Candidate as Candidate
     from tradenb.core.candidate import long as long
     from tradenb.core.candidate import short as short
     from tradenb.core.events import Event as Event
+    from tradenb.core.offsets import bracket as bracket
+    from tradenb.core.offsets import distance as distance
+    from tradenb.core.offsets import percent as percent
     from tradenb.core.rules import Rules as Rules
     from tradenb.core.signal import Trade as Trade
     from tradenb.core.timeframe import TimeLike as TimeLike
     from tradenb.engine.context import Context as Context
+    from tradenb.engine.position_view import Position as Position
     from tradenb.engine.specs import risks as risks
     from tradenb.engine.specs.decorators import risk as risk
     from tradenb.engine.specs.decorators import strategy as strategy
@@ -58,24 +67,33 @@ _HOMES: Final[dict[str, str]] = {
     "Context": "tradenb.engine.context",
     "Event": "tradenb.core.events",
     "LiveRun": "tradenb.live",
+    "Position": "tradenb.engine.position_view",
     "Result": "tradenb.backtest",
     "Rules": "tradenb.core.rules",
     "Strategy": "tradenb.engine.specs.strategy_spec",
     "TimeLike": "tradenb.core.timeframe",
     "Trade": "tradenb.core.signal",
+    "add": "tradenb.core.actions",
     "allow_nested": "tradenb.nested",
+    "bracket": "tradenb.core.offsets",
+    "breakeven": "tradenb.core.actions",
+    "cancel": "tradenb.core.actions",
     "candles": "tradenb.exchanges.candles_function",
     "ccxt_exchange": "tradenb.exchanges.ccxt.ccxt_factory",
+    "close": "tradenb.core.actions",
     "compare": "tradenb.research.sweep.compare",
     "dashboard": "tradenb.panel.dashboard",
+    "distance": "tradenb.core.offsets",
     "exchange": "tradenb.exchanges.function_source",
     "export": "tradenb.exporting",
     "file_exchange": "tradenb.exchanges.tables.file_source",
     "frame_exchange": "tradenb.exchanges.tables.frame_source",
     "long": "tradenb.core.candidate",
     "lookahead": "tradenb.research.lookahead.api",
+    "move": "tradenb.core.actions",
     "notify": "tradenb.live.notifications.api",
     "parity": "tradenb.research.parity.api",
+    "percent": "tradenb.core.offsets",
     "risk": "tradenb.engine.specs.decorators",
     "short": "tradenb.core.candidate",
     "size_atr": "tradenb.sizing",

@@ -28,9 +28,13 @@ def event(
     pnl: float | None = None,
     level: int | None = None,
     note: str | None = None,
+    fraction: float | None = None,
 ) -> Event:
     """An event of the instance, not numbered yet."""
-    return Event(0, at, "BTCUSDT", "dip", kind, signal, price, reason, pnl, level, False, note)
+    if kind in ("opened", "closed"):
+        fraction = 1.0
+    names = (0, at, "BTCUSDT", "dip", kind, signal, price, reason, pnl, level, False, note)
+    return Event(*names, fraction=fraction)
 
 
 def signal(**changes: Any) -> Signal:

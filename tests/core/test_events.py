@@ -51,7 +51,7 @@ def test_a_late_event_of_a_live_run_says_so():
 def test_event_columns_are_attributes_of_an_event_in_the_order_of_the_law():
     assert " ".join(EVENT_COLUMNS) == (
         "seq at wall mode symbol strategy kind signal_id position price entry take_profit "
-        "stop_loss minutes size exit_reason pnl_percent level late note"
+        "stop_loss minutes size fraction exit_reason pnl_percent level late note"
     )
     found = {name: getattr(event(signal=SIGNAL), name) for name in EVENT_COLUMNS}
     assert (found["seq"], found["wall"], found["mode"], found["kind"], found["minutes"]) == (
@@ -62,14 +62,16 @@ def test_event_columns_are_attributes_of_an_event_in_the_order_of_the_law():
 def test_trade_columns_are_attributes_of_a_trade_in_the_order_of_the_law():
     assert " ".join(TRADE_COLUMNS) == (
         "signal_id symbol strategy position opened_at closed_at minutes_held entry exit "
-        "take_profit stop_loss size exit_reason pnl_percent late note"
+        "take_profit stop_loss size exit_reason pnl_percent entries exits invested late note"
     )
     assert set(Trade._fields) == set(TRADE_COLUMNS) - {"minutes_held"}
 
 
 def test_open_columns_and_kinds_are_those_of_the_law():
     assert " ".join(OPEN_COLUMNS) == "symbol strategy signal_id state price pnl_percent"
-    assert " ".join(KINDS) == ("scheduled opened milestone closed cancelled rejected skipped error")
+    assert " ".join(KINDS) == (
+        "scheduled opened added partial moved closed cancelled milestone rejected skipped error"
+    )
 
 
 @pytest.mark.parametrize("table", [EVENT_COLUMNS, TRADE_COLUMNS, OPEN_COLUMNS])

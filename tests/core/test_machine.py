@@ -96,10 +96,10 @@ def test_any_outcome_ends_the_row_but_an_ask_that_was_left_out_does_not(left_out
     ("reply", "refused", "names"),
     [
         (7, Refused(f"dip-BTCUSDT-{minute(5)}", None), "candidate_type"),
-        ({"id": "mine", "position": "buy"}, Refused("mine", None), "position,take_profit_number"),
-        ({"id": 7, "position": "short"}, Refused(f"dip-BTCUSDT-{minute(5)}", "short"), "take_pro"),
-        ({"id": "", "position": "long"}, Refused(f"dip-BTCUSDT-{minute(5)}", "long"), "take_prof"),
-        ({"id": "i" * 9_999}, Refused(f"dip-BTCUSDT-{minute(5)}", None), "position,take_profit"),
+        ({"id": "mine", "position": "buy"}, Refused("mine", None), "position,stop_loss_number"),
+        ({"id": 7, "position": "short"}, Refused(f"dip-BTCUSDT-{minute(5)}", "short"), "stop_loss"),
+        ({"id": "", "position": "long"}, Refused(f"dip-BTCUSDT-{minute(5)}", "long"), "stop_loss"),
+        ({"id": "i" * 9_999}, Refused(f"dip-BTCUSDT-{minute(5)}", None), "position,stop_loss"),
     ],
 )
 def test_what_is_no_candidate_is_rejected_and_the_next_ask_comes_as_ever(reply, refused, names):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.sources import candles, flat, market, through
 from tradenb.core import prices
+from tradenb.core.lifecycle.editing import plan_of
 from tradenb.core.prices import Extremes
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
@@ -217,7 +218,9 @@ def test_milestones_are_a_plain_loop_however_the_prices_are_cut(position, cuts):
         held = signal(position, take_profit=94.0, stop_loss=105.0)
     fired, gained, lost = [], 0, 0
     for start, stop in zip((0, *cuts), (*cuts, 80), strict=True):
-        for offset, level in prices.milestones(closes[start:stop], held, gained=gained, lost=lost):
+        for offset, level in prices.milestones(
+            closes[start:stop], plan_of(held, None), gained=gained, lost=lost
+        ):
             fired.append((start + offset, level))
         gained = max([gained, *(level for _, level in fired)])
         lost = max([lost, *(-level for _, level in fired)])
@@ -228,16 +231,19 @@ def test_milestones_are_a_plain_loop_however_the_prices_are_cut(position, cuts):
 def test_several_levels_fire_on_one_candle_in_ascending_size():
     closes = np.array([100.0, 100.61, 99.7])
     expected = [(1, 10), (1, 20), (1, 30), (2, -10), (2, -20), (2, -30)]
-    assert prices.milestones(closes, signal(stop_loss=99.01), gained=0, lost=0) == expected
+    assert (
+        prices.milestones(closes, plan_of(signal(stop_loss=99.01), None), gained=0, lost=0)
+        == expected
+    )
 
 
 def test_a_level_fires_when_it_is_reached_exactly_and_never_twice():
     closes = np.array([100.5, 100.5, 101.0])
     held = signal(take_profit=105.0)
-    assert prices.milestones(closes, held, gained=0, lost=0) == [(0, 10), (2, 20)]
-    assert prices.milestones(closes, held, gained=20, lost=0) == []
+    assert prices.milestones(closes, plan_of(held, None), gained=0, lost=0) == [(0, 10), (2, 20)]
+    assert prices.milestones(closes, plan_of(held, None), gained=20, lost=0) == []
 
 
 def test_all_levels_may_have_fired_and_there_may_be_no_prices():
-    assert prices.milestones(np.array([200.0]), signal(), gained=100, lost=100) == []
-    assert prices.milestones(np.array([]), signal(), gained=0, lost=0) == []
+    assert prices.milestones(np.array([200.0]), plan_of(signal(), None), gained=100, lost=100) == []
+    assert prices.milestones(np.array([]), plan_of(signal(), None), gained=0, lost=0) == []

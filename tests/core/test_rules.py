@@ -23,7 +23,13 @@ def test_the_defaults_are_those_of_the_law():
         "min_take_profit_percent": 0.5,
         "min_stop_loss_percent": 0.5,
         "max_stop_loss_percent": 20.0,
-        "max_signal_minutes": 1440,
+        "max_signal_minutes": None,
+        "require_take_profit": False,
+        "gap_minutes": None,
+        "loosen_stop": False,
+        "max_entries": 10,
+        "maker_fee_percent": None,
+        "slippage_on": "all",
         "signal_timeout_seconds": 180.0,
         "candle_retries": 3,
         "candle_retry_seconds": 5.0,
@@ -35,10 +41,10 @@ def test_the_defaults_are_those_of_the_law():
 
 
 def test_the_reference_has_its_prices_and_its_order_and_may_be_changed_further():
-    reference = Rules(price="average", same_candle="target_first")
-    assert Rules.reference() == reference
+    bounds = {"max_signal_minutes": 1440, "require_take_profit": True}
+    assert Rules.reference() == Rules(price="average", same_candle="target_first", **bounds)
     assert Rules.reference(fee_percent=0.05, price="close") == Rules(
-        same_candle="target_first", fee_percent=0.05
+        same_candle="target_first", fee_percent=0.05, **bounds
     )
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tradenb.core.candidate import Candidate, long, reached, short, signal_of
-from tradenb.core.lifecycle.validation import as_candidate
 from tradenb.core.signal import Signal, Trade
+from tradenb.core.validation.candidate_rules import as_candidate
 
 LONG = {"position": "long", "take_profit": 102.0, "stop_loss": 99.0, "minutes": 60}
 

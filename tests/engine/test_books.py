@@ -36,8 +36,10 @@ def test_strategies_that_name_one_rule_share_its_slots_in_the_order_of_the_run()
         (2, "opened", "BTCUSDT", "a"),
         (2, "rejected", "BTCUSDT", "b"),
         (2, "opened", "BTCUSDT", "c"),
-        (3, "rejected", "BTCUSDT", "b"),
     ]
+    ((symbol, strategy, row),) = played.refusals
+    assert (symbol, strategy, row.name, row.count) == ("BTCUSDT", "b", "portfolio", 2)
+    assert (row.first, row.last) == (minute(2), minute(3))
     refused = played.events[1]
     assert refused.note == "portfolio | 1 open or scheduled, at most 1"
     assert (refused.exit_reason, refused.price, refused.entry) == ("risk", 100.0, 100.0)
@@ -187,12 +189,12 @@ def test_max_drawdown_stays_while_daily_loss_ends_at_midnight():
     day = DAY // MINUTE
     rows = [*flat(3), (100.0, 100.0, 97.0, 97.0, 1.0), *flat(day)]
     later = {2: buy(), 5: buy(), day + 1: buy()}
-    for limit, ends in (("max_drawdown", "rejected"), ("daily_loss", "opened")):
+    for limit, ends in (("max_drawdown", []), ("daily_loss", ["opened"])):
         made = rule(limit, getattr(risk, limit)(2.0))
         played = pumped(session(spec("a", scripted(later), risk=[made]), rows))
         assert [event.kind for event in played.events if event.kind != "milestone"] == [
             "opened",
             "closed",
             "rejected",
-            ends,
+            *ends,
         ]

@@ -143,8 +143,8 @@ def test_columns_that_cannot_be_read_are_refused(changes, words):
 
 
 def test_columns_that_lack_or_are_unknown_are_named():
-    with pytest.raises(SpecError, match=r"must return the columns .*; missing: minutes"):
-        backtest(strategy=vectorised(lambda df: columns(df).drop(columns="minutes")))
+    with pytest.raises(SpecError, match=r"must return the columns .*; missing: stop_loss"):
+        backtest(strategy=vectorised(lambda df: columns(df).drop(columns="stop_loss")))
     with pytest.raises(UnknownName, match="unknown column of candidates 'stop'; did you mean"):
         backtest(strategy=vectorised(lambda df: {**columns(df), "stop": 5}))
 

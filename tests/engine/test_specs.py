@@ -234,6 +234,16 @@ def test_tab_shows_what_a_user_declared_and_nothing_of_pydantic():
     rule = RiskSpec(name="portfolio", function=lambda book, candidate: None)
     assert dir(rule) == ["function", "name"]
     assert dir(spec) == [
-        *("callbacks", "every", "function", "history", "indicators", "name", "risk", "symbols"),
+        *(
+            "callbacks",
+            "every",
+            "function",
+            "history",
+            "indicators",
+            "manage",
+            "name",
+            "risk",
+            "symbols",
+        ),
         "vectorised",
     ]

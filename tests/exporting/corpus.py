@@ -425,6 +425,62 @@ def means(df):
         ),
         holds=("SPAN = 8\n", '@dip.indicators("15m")\ndef means(df):'),
     ),
+    "manage": Good(
+        (
+            IMPORT,
+            "SPAN = 8",
+            """
+@tn.strategy("dip", every="15m")
+def dip(ctx):
+    if ctx.price > ctx.candles("15m", SPAN).close.mean():
+        return None
+    return tn.long(stop_loss=tn.percent(3))
+""",
+            "PART = 0.5",
+            """
+@dip.manage(every="5m")
+def follow(ctx):
+    if ctx.position.pnl_percent > 0.6:
+        return [tn.close(PART), tn.breakeven()]
+    return tn.close() if ctx.price >= ctx.candles("15m", SPAN).close.max() else None
+""",
+        ),
+        holds=("PART = 0.5\n", '@dip.manage(every="5m")\ndef follow(ctx):'),
+    ),
+    "one_function_in_all_states": Good(
+        (
+            IMPORT,
+            """
+@tn.strategy("dip", every="15m", manage=True)
+def dip(ctx):
+    if ctx.price > ctx.candles("15m", 8).close.mean():
+        return tn.long(stop_loss=0.95 * ctx.price)
+    return tn.short(stop_loss=1.05 * ctx.price)
+""",
+        ),
+        holds=('@tn.strategy("dip", every="15m", manage=True)',),
+    ),
+    "a_class_that_manages": Good(
+        (
+            IMPORT,
+            """
+class Dip(tn.Strategy):
+    span = 8
+
+    def get_signal(self, ctx):
+        if ctx.price > ctx.candles("15m", self.span).close.mean():
+            return None
+        return tn.long(stop_loss=tn.percent(3))
+
+    def manage(self, ctx):
+        return tn.close() if ctx.price >= ctx.candles("15m", self.span).close.max() else None
+
+
+dip = tn.strategy("dip", every="15m")(Dip)
+""",
+        ),
+        holds=("def manage(self, ctx):",),
+    ),
     "indicators_inside_a_function": Good(
         (IMPORT, MAKER, "dip = make(8)"),
         holds=("dip = make(8)",),

@@ -274,6 +274,8 @@ def strategy_of(
     if random.randrange(5) == 0:
         strategy["builtin"] = builtin_of(random)
         return strategy
+    if random.randrange(2):
+        manage(random, strategy, grids)
     talkative = random.choice((1, 1, 3))
     strategy["script"] = {
         symbol: {
@@ -285,6 +287,35 @@ def strategy_of(
         for symbol, grid in grids.items()
     }
     return strategy
+
+
+def manage(random: Random, strategy: dict[str, Any], grids: dict[str, list[list[float]]]) -> None:
+    """Let a strategy look after what it has open."""
+    match random.randrange(5):
+        case 0:
+            strategy["manage"] = True
+            return
+        case 1:
+            strategy["manage"] = {
+                "manage": "grid",
+                "step": 0.5,
+                "most": 4,
+                "target": 1,
+                "amount": random.choice((1.0, 0.5)),
+            }
+        case 2:
+            strategy["manage"] = {"manage": "chandelier", "timeframe": "1m", "n": 4, "percent": 0.5}
+        case _:
+            strategy["manage"] = {
+                symbol: {
+                    str(int(row[0]) + MINUTE): actions_of(random, row[4])
+                    for row in grid
+                    if random.randrange(2)
+                }
+                for symbol, grid in grids.items()
+            }
+    strategy["manage_every"] = random.choice(("1m", "1m", "3m"))
+    strategy["waiting"] = bool(random.randrange(2))
 
 
 def builtin_of(random: Random) -> dict[str, Any]:
@@ -332,6 +363,8 @@ def candidate_of(random: Random, close: float) -> dict[str, Any]:
     candidate["stop_loss"] = round(base - sign * random.choice(ways), 6)
     if random.randrange(6) == 0:
         relative(random, candidate, sign)
+    if random.randrange(2):
+        declare(random, candidate, base, sign)
     if random.randrange(3) == 0:
         candidate["id"] = random.choice(("x", "y", "z"))
     if random.randrange(8) == 0:
@@ -341,6 +374,88 @@ def candidate_of(random: Random, close: float) -> dict[str, Any]:
     if random.randrange(10) == 0:
         make_invalid(random, candidate)
     return candidate
+
+
+def declare(random: Random, candidate: dict[str, Any], base: float, sign: int) -> None:
+    """Say more: a ladder or no target, times, a stop that moves, a stop entry."""
+    match random.randrange(5):
+        case 0:
+            candidate["take_profit"] = None
+        case 1:
+            steps = sorted(random.sample((0.5, 1.0, 1.5, 2.0, 3.0), random.choice((1, 2, 3))))
+            fractions = random.choice(((0.5, 0.25, 0.25), (1 / 3, 1 / 3, 1 / 3), (0.5, 0.5, 0.5)))
+            candidate["take_profit"] = [
+                [round(base + sign * step, 6), fraction]
+                for step, fraction in zip(steps, fractions, strict=False)
+            ]
+        case 2:
+            candidate["take_profit"] = {"percent": random.choice((0.5, 1, 2))}
+            candidate["stop_loss"] = {"percent": random.choice((0.5, 1, 2))}
+    if random.randrange(4) == 0:
+        del candidate["minutes"]
+    if random.randrange(4) == 0:
+        candidate["wait"] = random.choice((1, 2, 5, 30))
+    if random.randrange(3) == 0:
+        candidate["trail"] = random.choice((0.25, 0.5, 1))
+    elif random.randrange(4) == 0:
+        candidate["trail_distance"] = random.choice((0.25, 0.5, 1, 200))
+    if random.randrange(4) == 0:
+        candidate["trail_after"] = random.choice((0, 0.5, 1))
+    if random.randrange(3) == 0:
+        candidate["breakeven"] = random.choice((0.25, 0.5, 1))
+        candidate["breakeven_plus"] = random.choice((None, 0, 0.1, 0.5))
+    if random.randrange(4) == 0:
+        candidate["until"] = {"in": random.choice((0, 1, 3, 7)) * MINUTE - random.choice((0, 1))}
+    if random.randrange(3) == 0:
+        candidate["breakout"] = candidate.pop("entry", round(base + sign * 0.5, 6))
+    if random.randrange(20) == 0:
+        candidate["entry"] = base
+
+
+def actions_of(random: Random, close: float) -> Any:
+    """What a manage function answers: mostly one action that means something."""
+    chance = random.randrange(12)
+    if chance == 0:
+        return [actions_of(random, close) for _ in range(random.choice((2, 3)))]
+    if chance == 1:
+        return candidate_of(random, close)
+    if chance == 2:
+        return {"raise": "ValueError"}
+    if chance <= 4:
+        return None
+    action = random.choice(
+        (
+            {"do": "close", "fraction": random.choice((0.5, 0.25, 1, 0.999999999999, 0, 2))},
+            {"do": "add", "amount": random.choice((1, 0.5, 2, 1, 0))},
+            {"do": "add"},
+            {"do": "breakeven", "plus": random.choice((0, 0.1, 0.5, -1))},
+            {"do": "cancel"},
+            {"do": random.choice(("jump", "close")), "extra": 1},
+            {"do": "move", **moves_of(random, close)},
+            {"do": "move", **moves_of(random, close)},
+        )
+    )
+    if random.randrange(8) == 0:
+        action["note"] = random.choice(("hold", "", 5))
+    return action
+
+
+def moves_of(random: Random, close: float) -> dict[str, Any]:
+    moves: dict[str, Any] = {
+        "stop_loss": round(close + random.choice((-2, -1, -0.5, 0.5, 1, 2)), 6),
+        "take_profit": random.choice(
+            (
+                None,
+                round(close + random.choice((-1, 1, 2)), 6),
+                [[round(close + 1, 6), 0.5], [round(close + 2, 6), 0.5]],
+                [[round(close - 1, 6), 0.25], [round(close - 2, 6), 0.25]],
+                {"percent": random.choice((0.5, 1))},
+            )
+        ),
+        "minutes": random.choice((None, 1, 2, 5, 20, 0)),
+        "until": random.choice((None, {"in": 3 * MINUTE}, {"in": 0})),
+    }
+    return {name: moves[name] for name in random.sample(sorted(moves), random.choice((0, 1, 1, 2)))}
 
 
 def relative(random: Random, candidate: dict[str, Any], sign: int) -> None:
@@ -390,7 +505,7 @@ def risks_of(
         lambda: {
             "kind": "cooldown",
             "minutes": random.choice((1, 3, 10)),
-            "after": random.choice((None, "stop_loss", "take_profit", "time_expired")),
+            "after": random.choice((None, "stop_loss", "trailing_stop", "time_expired")),
         },
         lambda: {"kind": "max_drawdown", "percent": random.choice((0.5, 0.5, 1))},
         lambda: {"kind": "daily_loss", "percent": random.choice((0.5, 0.5, 1))},
@@ -477,6 +592,16 @@ def rules_of(random: Random) -> dict[str, Any]:
         rules["max_stop_loss_percent"] = random.choice((1, 1.5))
     if random.randrange(8) == 0:
         rules["max_signal_minutes"] = random.choice((3, 10))
+    if random.randrange(6) == 0:
+        rules["require_take_profit"] = True
+    if random.randrange(4) == 0:
+        rules["maker_fee_percent"] = random.choice((0.0, 0.02))
+    if random.randrange(4) == 0:
+        rules["slippage_on"] = "market"
+    if random.randrange(4) == 0:
+        rules["loosen_stop"] = True
+    if random.randrange(4) == 0:
+        rules["max_entries"] = random.choice((1, 2))
     return rules
 
 

@@ -78,13 +78,6 @@ def in_the_other_order(right: Function) -> Function:
     return wrong
 
 
-def with_more_costs(right: Function) -> Function:
-    def wrong(position: str, entry: float, exit: float, rules: Any) -> float:
-        return float(right(position, entry, exit, rules) - rules.fee_percent)
-
-    return wrong
-
-
 def beyond_only(low: Any, high: Any, at_most: float | None, at_least: float | None) -> Any:
     """Touching is no longer reaching."""
     hit = numpy.zeros(len(low), dtype=bool)
@@ -171,7 +164,7 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "expiry a minute late",
-        "tradenb.core.lifecycle.machine:follow",
+        "tradenb.core.lifecycle.opened:expires_at",
         rewritten("signal.minutes * MINUTE", "(signal.minutes + 1) * MINUTE"),
     ),
     Mutant(
@@ -184,9 +177,9 @@ CAUGHT_BY_THE_REFERENCE = (
         "tradenb.core.lifecycle.machine:follow",
         rewritten(
             "row = stop - 1\n        passed = _milestones("
-            "state, signal, candles, rules, start, row)",
+            "state, signal, None, candles, rules, start, row)",
             "row = stop - 1\n        passed = _milestones("
-            "state, signal, candles, rules, start, stop)",
+            "state, signal, None, candles, rules, start, stop)",
         ),
     ),
     Mutant(
@@ -219,12 +212,12 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant(
         "asked on the candle of a flatten",
         "tradenb.core.lifecycle.commands:flatten",
-        rewritten("step._replace(state=step.state.moved(at))", "step"),
+        rewritten("after = after.moved(at)", "pass"),
     ),
     Mutant(
         "flatten before the stop",
-        "tradenb.core.lifecycle.commands:flatten",
-        rewritten("touched = prices.stop_touched(signal, extremes)", "touched = False"),
+        "tradenb.core.lifecycle.opened:_meet",
+        rewritten("editing.trade is None and prices", "not flattened and prices"),
     ),
     Mutant(
         "a graceful stop is forgotten with the signal",
@@ -233,7 +226,7 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "a command acts on the candle that closes when it is given",
-        "tradenb.core.lifecycle.commands:next_after",
+        "tradenb.core.lifecycle.state:next_after",
         always(lambda at, step: at + -at % step),
     ),
     Mutant(
@@ -259,34 +252,40 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "with target_first a touched stop does not reject",
-        "tradenb.core.lifecycle.machine:wait",
+        "tradenb.core.lifecycle.scheduled:_stop_wins",
         rewritten('rules.same_candle == "target_first"', "False"),
     ),
     Mutant(
         "the last candle of the wait cannot fill",
         "tradenb.core.lifecycle.machine:wait",
-        rewritten("candles.index(min(end, timeout)) + 1", "candles.index(min(end, timeout))"),
+        rewritten("candles.index(min(last, timeout)) + 1", "candles.index(min(last, timeout))"),
     ),
     Mutant(
         "an entry reached already pays the entry",
-        "tradenb.core.lifecycle.validation:signal_of",
-        rewritten("entry = price", "entry = entry or price"),
+        "tradenb.core.validation.candidate_rules:signal_of",
+        rewritten("        entry = price", "        entry = entry or price"),
     ),
     Mutant(
         "an entry equal to the market price waits",
         "tradenb.core.candidate:reached",
         always(
-            lambda position, entry, price: price < entry if position == "long" else price > entry
+            lambda position, entry, price, *, breakout=False: (
+                price < entry if (position == "long") != breakout else price > entry
+            )
         ),
     ),
     Mutant(
         "only the first broken rule is named",
-        "tradenb.core.lifecycle.validation:problems",
+        "tradenb.core.validation.candidate_rules:problems",
         without_words,
     ),
-    Mutant("no tolerance for rounding", "tradenb.core.lifecycle.validation:TOLERANCE", always(0.0)),
     Mutant(
-        "ids are forgotten", "tradenb.core.lifecycle.machine:remember", always(lambda ids, id: ids)
+        "no tolerance for rounding",
+        "tradenb.core.validation.levels:TOLERANCE",
+        always(0.0),
+    ),
+    Mutant(
+        "ids are forgotten", "tradenb.core.lifecycle.entering:remember", always(lambda ids, id: ids)
     ),
     Mutant(
         "a row of warm-ups is never broken",
@@ -298,14 +297,39 @@ CAUGHT_BY_THE_REFERENCE = (
         "tradenb.engine.session.pump:begin_ask",
         rewritten("context.remembers = False", "pass"),
     ),
-    Mutant("one more fee", "tradenb.core.lifecycle.opened:pnl_percent", with_more_costs),
+    Mutant(
+        "one more fee",
+        "tradenb.core.lifecycle.holding:costs",
+        rewritten("rules.fee_percent\n", "2 * rules.fee_percent\n"),
+    ),
     Mutant(
         "a short's slippage in his favour",
-        "tradenb.core.lifecycle.opened:pnl_percent",
+        "tradenb.core.lifecycle.holding:received",
+        rewritten("else price * (1 + slip)", "else price * (1 - slip)"),
+    ),
+    Mutant(
+        "an added entry is averaged by pieces",
+        "tradenb.core.lifecycle.editing:added",
         rewritten(
-            "entry * (1 - slippage), exit * (1 + slippage)",
-            "entry * (1 + slippage), exit * (1 - slippage)",
+            "(open_ + cost) / (open_ / signal.entry + cost / price)",
+            "(open_ * signal.entry + cost * price) / (open_ + cost)",
         ),
+    ),
+    Mutant(
+        "a rung closes a fraction of what is left",
+        "tradenb.core.lifecycle.editing:Editing.sell_rung",
+        rewritten("fraction * holding.invested", "fraction * holding.cost"),
+    ),
+    Mutant("dust is kept", "tradenb.core.lifecycle.holding:DUST", always(-1.0)),
+    Mutant(
+        "the trail acts on its own candle",
+        "tradenb.core.lifecycle.trailing:_window",
+        rewritten("before[:1], before[1:] = signal.stop_loss, after[:-1]", "before = after"),
+    ),
+    Mutant(
+        "a stop is loosened",
+        "tradenb.core.lifecycle.managing:tighter",
+        always(lambda signal, level: level != signal.stop_loss),
     ),
     Mutant("risk not shared", "tradenb.engine.session.books:Book.at", alone),
     Mutant(
@@ -359,8 +383,8 @@ CAUGHT_BY_THE_REFERENCE = (
 CAUGHT_BY_CHUNKS = (
     Mutant(
         "milestones repeated",
-        "tradenb.core.lifecycle.machine:follow",
-        rewritten("state = state._replace(gained=gained, lost=lost)", "pass"),
+        "tradenb.core.lifecycle.opened:_fired",
+        rewritten("return state._replace(gained=gained, lost=lost)", "return state"),
     ),
     Mutant(
         "average price from prefix sums",
@@ -369,13 +393,13 @@ CAUGHT_BY_CHUNKS = (
     ),
     Mutant(
         "expiry counted from the block",
-        "tradenb.core.lifecycle.machine:follow",
-        rewritten("opened_at + signal.minutes", "state.cursor + signal.minutes"),
+        "tradenb.core.lifecycle.opened:expires_at",
+        rewritten("opened_at + signal.minutes", "first + signal.minutes"),
     ),
     Mutant(
         "wait counted from the block",
-        "tradenb.core.lifecycle.machine:wait",
-        rewritten("signal.at + rules", "state.cursor + rules"),
+        "tradenb.core.lifecycle.scheduled:times_out_at",
+        rewritten("found = signal.at + minutes", "found = first + minutes"),
     ),
     Mutant(
         "the gate of the asks is state",

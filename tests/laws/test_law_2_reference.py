@@ -35,5 +35,5 @@ def test_only_the_last_thousand_signals_and_trades_are_remembered() -> None:
     assert reference_broken(scenario) == []
     played = on_reference(scenario)
     assert len(played.trades) > 1_010
-    refused = [(event[0], event[-1]) for event in played.events if event[3] == "rejected"]
+    refused = [(event[0], event[-2]) for event in played.events if event[3] == "rejected"]
     assert refused == [(scenario["start"] + 1_001 * 60_000, "id_used")]

@@ -186,7 +186,19 @@ def peeking_at_the_history():
     return made
 
 
+def a_stop_below_what_comes():
+    made = tn.strategy("below", every="15m")(lambda ctx: buy(ctx) if ctx.price < 100 else None)
+
+    @made.manage(every="5m")
+    def leave(ctx):
+        coming = CLOSES[GRID.index(ctx.now) : GRID.index(ctx.now) + 6]  # leak
+        return tn.move(stop_loss=0.99 * coming.min())
+
+    return made
+
+
 LEAKING = [
+    a_stop_below_what_comes,
     shifted, centred, normalised, higher_timeframe, global_frame, closed_over,
     hourly_row_of_this_hour, global_array, helper_of_a_helper, vectorised_shift, back_filled,
     whole_sample_target, peeking_at_the_history,
@@ -330,7 +342,30 @@ def partly():
     return tn.strategy("partly", every="15m")(partial(asked, 0.8))
 
 
+def leaving_when_it_has_risen():
+    made = tn.strategy("risen", every="15m")(lambda ctx: buy(ctx) if ctx.price < 100 else None)
+
+    @made.manage(every="5m")
+    def leave(ctx):
+        if ctx.position.pnl_percent > 0.4:
+            return [tn.close(0.5), tn.breakeven()]
+        return None
+
+    return made
+
+
+def always_in_the_market():
+    @tn.strategy("always", every="15m", manage=True)
+    def made(ctx):
+        if ctx.price > ctx.candles("15m", 8).close.mean():
+            return tn.long(stop_loss=0.97 * ctx.price)
+        return tn.short(stop_loss=1.03 * ctx.price)
+
+    return made
+
+
 CLEAN = [
+    leaving_when_it_has_risen, always_in_the_market,
     rolling, expanding, smooth, plain, remembering, counting, collecting, caching, an_object,
     reading_only_what_is_known, vectorised, seeded_by_the_moment, partly,
 ]  # fmt: skip

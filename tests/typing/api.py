@@ -83,7 +83,8 @@ assert_type(tn.risks.max_drawdown(10), RiskSpec)
 assert_type(tn.risks.daily_loss(3), RiskSpec)
 tn.risks.cooldown(30, after="loss")  # type: ignore[arg-type]
 
-tn.long(take_profit=1.0, stop_loss=2.0)  # type: ignore[call-arg]
+tn.long(take_profit=1.0, minutes=5)  # type: ignore[call-arg]
+tn.long(**tn.bracket(stop=1.5, r=2), minutes=5, trail=1.0)
 tn.long(take_profit="1", stop_loss=2.0, minutes=5)  # type: ignore[arg-type]
 
 rules = tn.Rules(fee_percent=0.05, price="average")

@@ -28,6 +28,7 @@ EVENT_DTYPES = {
     "stop_loss": "float64",
     "minutes": "Int64",
     "size": "Float64",
+    "fraction": "Float64",
     "exit_reason": "str",
     "pnl_percent": "float64",
     "level": "Int64",
@@ -81,6 +82,9 @@ def test_a_trade_frame_has_fixed_columns_and_dtypes(make_trades):
         "closed_at": "datetime64[ms, UTC]",
         "minutes_held": "int64",
         "exit": "float64",
+        "entries": "int64",
+        "exits": "int64",
+        "invested": "float64",
     }
     frame = trade_frame(make_trades([1.0, -0.5]))
     assert dtypes(frame) == dtypes(trade_frame([])) == expected

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tradenb.core.candidate import ENTRY_REACHED
+from tradenb.core.signal import Signal
 from tradenb.engine.session.pump import Session
 from tradenb.view.formatting import plural
 
@@ -22,6 +24,7 @@ def caveats(
     asks_lost: int,
     troubled: Sequence[Event],
     coverage: Coverages,
+    reached: int = 0,
 ) -> list[str]:
     """Return the sentences, the most important first."""
     found = []
@@ -42,6 +45,12 @@ def caveats(
             f"{lost} found too little history (warm-up); pass a later start=, so that there is "
             "history before it"
         )
+    if reached:
+        entries = "1 entry was" if reached == 1 else f"{reached:,} entries were"
+        found.append(
+            f"{entries} already reached and opened at the market price; for a breakout use "
+            "breakout="
+        )
     found += _silent_indicators(coverage)
     found += _invalid_candidates(troubled)
     if len(session.instances) > 1 and _overlap(trades):
@@ -50,6 +59,13 @@ def caveats(
             "had the whole account"
         )
     return found
+
+
+def was_reached(event: Event) -> bool:
+    """Tell whether a limit entry was reached when it was decided: it was opened at once."""
+    if event.kind != "opened" or not (event.note or "").endswith(ENTRY_REACHED):
+        return False
+    return isinstance(event.signal, Signal) and not event.signal.breakout
 
 
 def _invalid_candidates(events: Sequence[Event]) -> list[str]:

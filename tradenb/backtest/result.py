@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tradenb.backtest.backtest_run import BacktestRun
-from tradenb.backtest.caveats import caveats
-from tradenb.core import prices
+from tradenb.backtest.caveats import caveats, was_reached
+from tradenb.backtest.open_signals import open_rows
+from tradenb.core.fills import fills_of
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
@@ -81,7 +82,8 @@ class Result:
         self._events: list[Event] = run.events
         self._fast = run.fast
         self._trades: list[Trade] = session.trades
-        self._open = _open_rows(session, plan.rules)
+        self._open = open_rows(session.instances, plan.rules)
+        self._refusals = session.refusals
         self.warnings = period.warnings + caveats(
             session,
             self._trades,
@@ -89,6 +91,7 @@ class Result:
             asks_lost=self.asks_lost,
             troubled=self.troubled,
             coverage=self.coverage,
+            reached=len([1 for event in run.events if event.note and was_reached(event)]),
         )
 
     def __repr__(self) -> str:
@@ -156,6 +159,16 @@ class Result:
     def open(self) -> pd.DataFrame:
         """What is still open or scheduled at the end; not in `trades`, not in `stats`."""
         return event_frames.open_frame(self._open)
+
+    @cached_property
+    def fills(self) -> pd.DataFrame:
+        """One row a fill: entries, adds, parts and exits, in their order."""
+        return event_frames.fill_frame(fills_of(self.event_list, self.rules))
+
+    @cached_property
+    def refusals(self) -> pd.DataFrame:
+        """One row for refusals in a row: symbol, strategy, why, by what, first, last, count."""
+        return event_frames.refusal_frame(self._refusals)
 
     @cached_property
     def indicators(self) -> pd.DataFrame:
@@ -289,19 +302,3 @@ def result_of(run: BacktestRun) -> Result:
 def _asked_with(spec: StrategySpec) -> str:
     risk = ", ".join(rule.name for rule in spec.risk)
     return f"every {spec.every}" + (f", risk {risk}" if risk else "")
-
-
-def _open_rows(session: Session, rules: Rules) -> list[OpenRow]:
-    rows: list[OpenRow] = []
-    for instance in session.instances:
-        state, signal = instance.state, instance.state.signal
-        if signal is None:
-            continue
-        candles = instance.candles
-        price = prices.market_price(candles, candles.index(state.cursor), rules)
-        if state.is_scheduled:
-            rows.append((state.symbol, state.strategy, signal.id, "scheduled", price, None))
-            continue
-        unrealised = prices.pnl_percent(signal.position, signal.entry, price, rules)
-        rows.append((state.symbol, state.strategy, signal.id, "open", price, unrealised))
-    return rows

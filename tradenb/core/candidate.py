@@ -1,16 +1,24 @@
 """What a strategy proposes: the record, the functions that make it, and the signal it becomes.
 
-Whether a candidate keeps the rules is tested in `lifecycle/validation.py`.
+Whether a candidate keeps the rules is tested in `validation`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from tradenb.call_errors import readable
+from tradenb.core.offsets import Offset
 from tradenb.core.signal import Position, Signal
+from tradenb.core.timeframe import TimeLike
+from tradenb.core.values import moment
 
 ENTRY_REACHED: Final = "entry already reached"
+Price = float | Offset
+"""A price, or the distance of one from what will be paid."""
+Ladder = Sequence[tuple[Price, float]]
+"""Targets, nearest first, each with the fraction of the position that it closes."""
 
 
 class Candidate(NamedTuple):
@@ -24,15 +32,31 @@ class Candidate(NamedTuple):
     id: object = None
     note: object = None
     size: object = None
+    until: object = None
+    breakout: object = None
+    wait: object = None
+    trail: object = None
+    trail_distance: object = None
+    trail_after: object = None
+    breakeven: object = None
+    breakeven_plus: object = None
 
 
 @readable
 def long(
     *,
-    take_profit: float,
-    stop_loss: float,
-    minutes: int,
+    stop_loss: Price,
+    take_profit: Price | Ladder | None = None,
+    minutes: int | None = None,
+    until: TimeLike | None = None,
     entry: float | None = None,
+    breakout: float | None = None,
+    wait: int | None = None,
+    trail: float | None = None,
+    trail_distance: float | None = None,
+    trail_after: float | None = None,
+    breakeven: float | None = None,
+    breakeven_plus: float | None = None,
     id: str | None = None,
     note: str | None = None,
     size: float | None = None,
@@ -41,14 +65,29 @@ def long(
 
     Parameters
     ----------
-    take_profit : float
-        Price above the entry at which to leave with a profit.
     stop_loss : float
-        Price below the entry at which to leave with a loss.
-    minutes : int
+        Price below the entry at which to leave with a loss; or `tn.percent(2)`, `tn.distance(d)`.
+    take_profit : float, optional
+        Price above the entry at which to leave with a profit; or as for `stop_loss`; or a ladder
+        of pairs (price, fraction of the position), nearest first.
+    minutes : int, optional
         Longest time to hold the position, 1 to `Rules.max_signal_minutes`.
+    until : int, str or datetime, optional
+        Leave at this moment, or stop waiting for the entry; UTC if it names no zone.
     entry : float, optional
         Limit price: buy here or better. Without it, buy at the market price.
+    breakout : float, optional
+        Stop entry: buy when the price rises to it, at the worse of it and the candle's open.
+    wait : int, optional
+        Minutes to wait for the entry, in place of `Rules.schedule_await_minutes`.
+    trail, trail_distance : float, optional
+        The stop follows the best price at so many percent, or at this distance.
+    trail_after : float, optional
+        Profit in percent from which on the stop follows; 0 if not given.
+    breakeven : float, optional
+        Profit in percent at which the stop goes to the entry.
+    breakeven_plus : float, optional
+        Percent beyond the entry at which the stop then stands; 0 if not given.
     id : str, optional
         Your own name for the signal, at most 300 characters; used once.
     note : str, optional
@@ -75,16 +114,32 @@ def long(
         id=id,
         note=note,
         size=size,
+        until=until,
+        breakout=breakout,
+        wait=wait,
+        trail=trail,
+        trail_distance=trail_distance,
+        trail_after=trail_after,
+        breakeven=breakeven,
+        breakeven_plus=breakeven_plus,
     )
 
 
 @readable
 def short(
     *,
-    take_profit: float,
-    stop_loss: float,
-    minutes: int,
+    stop_loss: Price,
+    take_profit: Price | Ladder | None = None,
+    minutes: int | None = None,
+    until: TimeLike | None = None,
     entry: float | None = None,
+    breakout: float | None = None,
+    wait: int | None = None,
+    trail: float | None = None,
+    trail_distance: float | None = None,
+    trail_after: float | None = None,
+    breakeven: float | None = None,
+    breakeven_plus: float | None = None,
     id: str | None = None,
     note: str | None = None,
     size: float | None = None,
@@ -107,34 +162,61 @@ def short(
         id=id,
         note=note,
         size=size,
+        until=until,
+        breakout=breakout,
+        wait=wait,
+        trail=trail,
+        trail_distance=trail_distance,
+        trail_after=trail_after,
+        breakeven=breakeven,
+        breakeven_plus=breakeven_plus,
     )
 
 
 def signal_of(
     candidate: Candidate, *, id: str, symbol: str, strategy: str, price: float, at: int
 ) -> Signal:
-    """Make the signal of a candidate without problems; its entry is the price it will get."""
+    """Make the signal of a resolved candidate without problems.
+
+    Its entry is the price it will get.
+    """
     given: Any = candidate
     position: Position = "long" if given.position == "long" else "short"
-    entry = None if given.entry is None else float(given.entry)
+    breaks = given.breakout is not None
+    entry = float(given.breakout) if breaks else _number(given.entry)
     note = given.note
-    if entry is None or reached(position, entry, price):
+    if entry is None or reached(position, entry, price, breakout=breaks):
         if entry is not None:
             note = f"{note}; {ENTRY_REACHED}" if note else ENTRY_REACHED
         entry = price
+    ladder = is_ladder(given.take_profit)
+    pairs: Any = given.take_profit if ladder else ()
     return Signal(
         id=id,
         symbol=symbol,
         strategy=strategy,
         position=position,
         entry=entry,
-        take_profit=float(given.take_profit),
+        take_profit=float(pairs[-1][0]) if ladder else _number(given.take_profit),
         stop_loss=float(given.stop_loss),
-        minutes=int(given.minutes),
-        size=None if given.size is None else float(given.size),
+        minutes=None if given.minutes is None else int(given.minutes),
+        size=_number(given.size),
         note=note,
         at=at,
+        until=None if given.until is None else moment(given.until),
+        breakout=breaks,
+        wait=None if given.wait is None else int(given.wait),
+        targets=tuple((float(level), float(fraction)) for level, fraction in pairs),
+        trail=_number(given.trail),
+        trail_distance=_number(given.trail_distance),
+        trail_after=_number(given.trail_after),
+        breakeven=_number(given.breakeven),
+        breakeven_plus=_number(given.breakeven_plus),
     )
+
+
+def _number(given: Any) -> float | None:
+    return None if given is None else float(given)
 
 
 def plain_signal(
@@ -156,12 +238,24 @@ def plain_signal(
 
 def candidate_of(signal: Signal) -> Candidate:
     """Return what a strategy would have to propose to get this signal."""
-    return Candidate(**{name: getattr(signal, name) for name in Candidate._fields})
+    entry, breakout = (None, signal.entry) if signal.breakout else (signal.entry, None)
+    own = {
+        "entry": entry,
+        "breakout": breakout,
+        "take_profit": signal.targets or signal.take_profit,
+    }
+    names = [name for name in Candidate._fields if name not in own]
+    return Candidate(**own, **{name: getattr(signal, name) for name in names})
 
 
-def reached(position: Position, entry: float, price: float) -> bool:
-    """Tell whether the market price is at the limit entry or better."""
-    return price <= entry if position == "long" else price >= entry
+def reached(position: Position, entry: float, price: float, *, breakout: bool = False) -> bool:
+    """Tell whether the market price is at the limit entry or better; of a stop entry: beyond."""
+    return price <= entry if (position == "long") != breakout else price >= entry
+
+
+def is_ladder(take_profit: object) -> bool:
+    """Tell whether targets are given as a ladder, whatever is in it."""
+    return isinstance(take_profit, list | tuple)
 
 
 def is_position(value: object) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from tradenb.core.events import Event
+from tradenb.core.fills import Fill
 from tradenb.core.signal import Trade
 
 
@@ -39,14 +40,13 @@ _EVENT: Final = _hints(Event)
 _TRADE: Final = _hints(Trade)
 _EVENT_NAMES: Final = (
     *("seq", "at", "wall", "mode", "symbol", "strategy", "kind", "signal_id", "position"),
-    *("price", "entry", "take_profit", "stop_loss", "minutes", "size", "exit_reason"),
+    *("price", "entry", "take_profit", "stop_loss", "minutes", "size", "fraction", "exit_reason"),
     *("pnl_percent", "level", "late", "note"),
 )
-_AFTER_CLOSING: Final = Trade._fields.index("closed_at") + 1
 _TRADE_NAMES: Final = (
-    *Trade._fields[:_AFTER_CLOSING],
-    "minutes_held",
-    *Trade._fields[_AFTER_CLOSING:],
+    *("signal_id", "symbol", "strategy", "position", "opened_at", "closed_at", "minutes_held"),
+    *("entry", "exit", "take_profit", "stop_loss", "size", "exit_reason", "pnl_percent"),
+    *("entries", "exits", "invested", "late", "note"),
 )
 
 EVENT_HINTS: Final[dict[str, Any]] = {name: _EVENT[name] for name in _EVENT_NAMES}
@@ -61,6 +61,20 @@ SIGNAL_COLUMNS: Final[dict[str, str]] = {
     if name not in Event._fields
 }
 """The columns of an event that are its signal's, and the name of the field there."""
+FILL_COLUMNS: Final[dict[str, str]] = {
+    name: _sort(hint) for name, hint in get_type_hints(Fill, include_extras=True).items()
+}
+"""Columns of a frame of fills, and the sort of each."""
+REFUSAL_COLUMNS: Final[dict[str, str]] = {
+    "symbol": "text",
+    "strategy": "text",
+    "exit_reason": "text",
+    "name": "text",
+    "first": "time",
+    "last": "time",
+    "count": "int",
+}
+"""Columns of a frame of refusals in a row, and the sort of each."""
 OPEN_COLUMNS: Final[dict[str, str]] = {
     "symbol": "text",
     "strategy": "text",

@@ -14,9 +14,12 @@ from tradenb.core.signal import Position, Quantity, Refused, Signal, Time
 Kind = Literal[
     "scheduled",
     "opened",
-    "milestone",
+    "added",
+    "partial",
+    "moved",
     "closed",
     "cancelled",
+    "milestone",
     "rejected",
     "skipped",
     "error",
@@ -24,6 +27,8 @@ Kind = Literal[
 ]
 KINDS: Final[tuple[Kind, ...]] = tuple(kind for kind in get_args(Kind) if kind != "ping")
 """The kinds that are stored; a ping only goes to its callback."""
+WITHOUT_EFFECT: Final = frozenset({"milestone", "skipped", "ping"})
+"""The kinds after which a signal and its refusals in a row are what they were."""
 
 
 class Event(NamedTuple):
@@ -41,12 +46,14 @@ class Event(NamedTuple):
     signal : Signal, Refused or None
         The signal it is about; the properties below read from it.
     price : float or None
-        Market price; on `opened` the entry, on `closed` the exit.
+        Market price; on `opened` and `added` the entry, on `partial` and `closed` the exit.
     exit_reason : str or None
-        Why it ended: closed take_profit, stop_loss, time_expired, flattened, abandoned; cancelled
-        timeout, price_reject, user; rejected invalid, risk; skipped warm_up, late.
+        Why it ended: closed take_profit, stop_loss, trailing_stop, breakeven, time_expired,
+        flattened, strategy, flipped, abandoned; partial take_profit, strategy;
+        cancelled timeout, price_reject, user, strategy, replaced; rejected invalid, risk; skipped
+        warm_up, late.
     pnl_percent : float or None
-        Only on `closed`.
+        On `partial` of that part, on `closed` of the whole position.
     level : int or None
         Only on `milestone`: +10 ... +100 of the way to the target, -10 ... -100 to the stop.
     late : bool
@@ -55,6 +62,9 @@ class Event(NamedTuple):
     mode : {"backtest", "live"}
     wall : int or None
         Wall-clock time, ms UTC; None in backtests.
+    fraction : float or None
+        Cost of a fill in units of the first entry: 1 on `opened`; on `added`, `partial` and
+        `closed` what was added or closed.
     """
 
     seq: int
@@ -71,6 +81,7 @@ class Event(NamedTuple):
     note: str | None = None
     mode: str = "backtest"
     wall: Time | None = None
+    fraction: Quantity | None = None
 
     @property
     def signal_id(self) -> str | None:
@@ -84,17 +95,17 @@ class Event(NamedTuple):
 
     @property
     def entry(self) -> float | None:
-        """Limit price, or the price paid once it is known."""
+        """Price waited for, or the average price paid once it is known."""
         return None if self.signal is None else self.signal.entry
 
     @property
     def take_profit(self) -> float | None:
-        """Target price."""
+        """Target price, the farthest of a ladder."""
         return None if self.signal is None else self.signal.take_profit
 
     @property
     def stop_loss(self) -> float | None:
-        """Stop price."""
+        """Stop price, in force from then on."""
         return None if self.signal is None else self.signal.stop_loss
 
     @property
@@ -131,6 +142,7 @@ def event_of(
     pnl_percent: float | None = None,
     level: int | None = None,
     note: str | None = None,
+    fraction: float | None = None,
 ) -> Event:
     """Make an event without a number yet."""
     return Event(
@@ -146,6 +158,9 @@ def event_of(
         level,
         False,
         note,
+        "backtest",
+        None,
+        fraction,
     )
 
 
@@ -176,11 +191,11 @@ def numbered(
             Event,
             (
                 seq, at, symbol, strategy, kind, signal, price, exit_reason, pnl_percent, level,
-                at < fresh_from, note, mode, None,
+                at < fresh_from, note, mode, None, fraction,
             ),
         )
         for seq, (
             _, at, symbol, strategy, kind, signal, price, exit_reason, pnl_percent, level,
-            _, note, _, _,
+            _, note, _, _, fraction,
         ) in zip(numbers, events)  # noqa: B905 - the numbers may go on for ever
     ]  # fmt: skip

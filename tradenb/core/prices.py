@@ -110,6 +110,14 @@ def extremes(candles: Candles, index: int, rules: Rules) -> Extremes:
     return Extremes(price, price, price)
 
 
+def ranges(candles: Candles, rules: Rules, start: int, stop: int) -> tuple[Floats, Floats]:
+    """Return what is tested of the rows from `start` to `stop` (exclusive): lows and highs."""
+    if rules.touch == "candle":
+        return candles.low[start:stop], candles.high[start:stop]
+    average = average_prices(candles, start, stop, rules.average_price_candles)
+    return average, average
+
+
 def stop_touched(signal: Signal, prices: Extremes) -> bool:
     """Tell whether a candle reaches the stop; touching is reaching."""
     if signal.position == "long":
@@ -119,9 +127,13 @@ def stop_touched(signal: Signal, prices: Extremes) -> bool:
 
 def target_touched(signal: Signal, prices: Extremes) -> bool:
     """Tell whether a candle reaches the target."""
-    if signal.position == "long":
-        return prices.high >= signal.take_profit
-    return prices.low <= signal.take_profit
+    target = signal.take_profit
+    return target is not None and beyond(signal.position, target, prices)
+
+
+def beyond(position: Position, level: float, prices: Extremes) -> bool:
+    """Tell whether a candle reaches a level on the winning side."""
+    return prices.high >= level if position == "long" else prices.low <= level
 
 
 def opened_beyond_stop(signal: Signal, prices: Extremes) -> bool:
@@ -153,8 +165,23 @@ def first_exit(candles: Candles, signal: Signal, rules: Rules, start: int, stop:
     int
         Row of the candle, or -1.
     """
-    low, high = sorted((signal.stop_loss, signal.take_profit))
-    return first_beyond(candles, rules, start, stop, at_most=low, at_least=high)
+    levels = signal.stop_loss, signal.take_profit
+    return first_between(candles, signal.position, *levels, rules, start, stop)
+
+
+def first_between(
+    candles: Candles,
+    position: Position,
+    losing: float,
+    winning: float | None,
+    rules: Rules,
+    start: int,
+    stop: int,
+) -> int:
+    """Find the first candle that reaches a level on the losing or one on the winning side."""
+    if position == "long":
+        return first_beyond(candles, rules, start, stop, at_most=losing, at_least=winning)
+    return first_beyond(candles, rules, start, stop, at_most=winning, at_least=losing)
 
 
 def first_beyond(
@@ -185,17 +212,17 @@ def first_beyond(
 
 
 def first_entry(candles: Candles, signal: Signal, rules: Rules, start: int, stop: int) -> int:
-    """Find the first candle that reaches the limit entry; its row, or -1.
+    """Find the first candle that reaches the entry that is waited for; its row, or -1.
 
-    A candle that opens beyond the stop reaches the entry too, since the entry lies before the stop.
+    A candle that opens beyond the stop reaches a limit entry too, since it lies before the stop.
     """
-    if signal.position == "long":
+    if (signal.position == "long") != signal.breakout:
         return first_beyond(candles, rules, start, stop, at_most=signal.entry)
     return first_beyond(candles, rules, start, stop, at_least=signal.entry)
 
 
 def pnl_percent(position: Position, entry: float, exit: float, rules: Rules) -> float:
-    """Return the profit or loss of a position.
+    """Return the profit or loss of a position that was entered and left once, at market.
 
     Slippage makes both prices worse, the fee is paid on both sides.
 
@@ -226,13 +253,29 @@ def pnl_percent(position: Position, entry: float, exit: float, rules: Rules) -> 
     return ((paid - received) / paid) * 100 - fee
 
 
-def milestones(prices: Floats, signal: Signal, *, gained: int, lost: int) -> list[tuple[int, int]]:
+def one(price: float) -> Floats:
+    """Return a single price as an array."""
+    return np.array([price])
+
+
+class Plan(NamedTuple):
+    """What milestones measure the way by: first entry, first stop, first farthest target."""
+
+    position: Position
+    entry: float
+    stop: float
+    target: float | None
+
+
+def milestones(prices: Floats, plan: Plan, *, gained: int, lost: int) -> list[tuple[int, int]]:
     """Find where levels of the way to the target and to the stop are reached for the first time.
 
     Parameters
     ----------
     prices : (n,) float64
         Market prices, oldest first.
+    plan : Plan
+        Without a target there is no way to it.
     gained, lost : int
         Highest levels that fired before, 0 to 100.
 
@@ -243,10 +286,12 @@ def milestones(prices: Floats, signal: Signal, *, gained: int, lost: int) -> lis
     """
     if len(prices) == 0:
         return []
-    move = prices - signal.entry if signal.position == "long" else signal.entry - prices
-    to_target = abs(signal.take_profit - signal.entry)
-    to_stop = abs(signal.entry - signal.stop_loss)
-    up = _levels_reached(move / to_target * 100, GAINED[gained // 10 :])
+    move = prices - plan.entry if plan.position == "long" else plan.entry - prices
+    to_stop = abs(plan.entry - plan.stop)
+    up = []
+    if plan.target is not None:
+        to_target = abs(plan.target - plan.entry)
+        up = _levels_reached(move / to_target * 100, GAINED[gained // 10 :])
     down = _levels_reached(move / -to_stop * 100, LOST[lost // 10 :])
     return sorted(up + down, key=_by_offset)
 

@@ -26,10 +26,23 @@ class Rules(BaseModel, frozen=True):
         Closed 1m candles in the average price.
     slippage_percent, fee_percent : float
         Cost of each side of a trade, percent of the price.
+    maker_fee_percent : float or None
+        Fee of limit fills (limit entries that were waited for, targets), percent of the price;
+        None: as `fee_percent`.
+    slippage_on : {"all", "market"}
+        Which fills slip: all of them, or all but limit fills.
     min_take_profit_percent, min_stop_loss_percent, max_stop_loss_percent : float
         Bounds on the distances of target and stop, percent of the price paid.
-    max_signal_minutes : int
-        Longest life of a position, minutes.
+    max_signal_minutes : int or None
+        Longest life of a position, minutes; None: a candidate need not name one.
+    require_take_profit : bool
+        A candidate needs a target.
+    gap_minutes : None
+        Missing minutes between two candles are filled flat, however many there are.
+    loosen_stop : bool
+        A strategy that manages its position may move the stop away from the price.
+    max_entries : int
+        How often a position may be entered, the first time included.
     signal_timeout_seconds : float
         Longest time that a user function may take.
     candle_retries, candle_retry_seconds
@@ -65,10 +78,16 @@ class Rules(BaseModel, frozen=True):
     average_price_candles: int = Field(default=5, ge=1, le=1440)
     slippage_percent: float = Field(default=0.1, ge=0, lt=100)
     fee_percent: float = Field(default=0.1, ge=0, lt=100)
+    maker_fee_percent: float | None = Field(default=None, ge=0, lt=100)
+    slippage_on: Literal["all", "market"] = "all"
     min_take_profit_percent: float = Field(default=0.5, ge=0)
     min_stop_loss_percent: float = Field(default=0.5, ge=0)
     max_stop_loss_percent: float = Field(default=20.0, gt=0)
-    max_signal_minutes: int = Field(default=1440, ge=1)
+    max_signal_minutes: int | None = Field(default=None, ge=1)
+    require_take_profit: bool = False
+    gap_minutes: None = None
+    loosen_stop: bool = False
+    max_entries: int = Field(default=10, ge=1)
     signal_timeout_seconds: float = Field(default=180.0, gt=0)
     candle_retries: int = Field(default=3, ge=0)
     candle_retry_seconds: float = Field(default=5.0, ge=0)
@@ -107,14 +126,22 @@ class Rules(BaseModel, frozen=True):
 
     @classmethod
     def reference(cls, **values: Any) -> Self:
-        """Return the rules of the reference system: average price, target before stop.
+        """Return the rules of the reference system.
+
+        The average price, target before stop, a target and at most a day for each position.
 
         Examples
         --------
         >>> Rules.reference().price
         'average'
         """
-        return cls(**{"price": "average", "same_candle": "target_first", **values})
+        own = {
+            "price": "average",
+            "same_candle": "target_first",
+            "max_signal_minutes": 1440,
+            "require_take_profit": True,
+        }
+        return cls(**{**own, **values})
 
     @model_validator(mode="after")
     def _distances(self) -> Self:

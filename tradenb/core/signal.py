@@ -2,8 +2,8 @@
 
 Documents, journal, views and frames follow from the annotations (`core.columns`,
 `engine.serialise`, `store.document.schema`). A new field of a signal touches five files: this one,
-`candidate.py`, `events.py` (a property), `columns.py` (a name) and `lifecycle/validation.py`. It
-takes a default, so that files without it are still read.
+`candidate.py`, `events.py` (a property), `columns.py` (a name) and one in `validation`. It takes a
+default, so that files without it are still read.
 """
 
 from __future__ import annotations
@@ -14,12 +14,25 @@ from typing import Annotated, Any, Literal, NamedTuple
 from tradenb.core.timeframe import MINUTE
 
 Position = Literal["long", "short"]
-ExitReason = Literal["take_profit", "stop_loss", "time_expired", "flattened", "abandoned"]
+ExitReason = Literal[
+    "take_profit",
+    "stop_loss",
+    "trailing_stop",
+    "breakeven",
+    "time_expired",
+    "flattened",
+    "strategy",
+    "flipped",
+    "abandoned",
+]
 
 Time = Annotated[int, "time"]
 """Milliseconds since 1970, UTC; a time in frames."""
 Quantity = Annotated[float, "decimal"]
 """A number that is missing in frames, not NaN, where it is not given."""
+
+Rungs = tuple[tuple[float, float], ...]
+"""Targets: price, and fraction of the position."""
 
 
 class Signal(NamedTuple):
@@ -32,14 +45,29 @@ class Signal(NamedTuple):
     position : {"long", "short"}
     entry : float
         Limit price while scheduled, price paid once open, quote currency.
-    take_profit, stop_loss : float
-    minutes : int
+    take_profit : float or None
+        None: nothing is taken at a target.
+    stop_loss : float
+    minutes : int or None
         Longest life of the position.
     size : float or None
         Carried along; nothing is computed with it.
     note : str or None
     at : int
         Close time of the candle on which the strategy decided, ms UTC.
+    until : int or None
+        The position or the wait ends with the first candle that closes then or later, ms UTC.
+    breakout : bool
+        It waits for the price to come through its entry, not back to it.
+    wait : int or None
+        How long it waits for its entry, minutes, in place of `Rules.schedule_await_minutes`.
+    targets : tuple of (float, float)
+        The ladder of targets in force, price and fraction, nearest first; empty if there is one
+        target or none. `take_profit` is the farthest.
+    trail, trail_distance, trail_after, breakeven, breakeven_plus : float or None
+        As the candidate declared them.
+    add : float or None
+        Only what risk rules see of an entry that is added: its cost, in units of the first entry.
     """
 
     id: str
@@ -47,12 +75,22 @@ class Signal(NamedTuple):
     strategy: str
     position: Position
     entry: float
-    take_profit: float
+    take_profit: float | None
     stop_loss: float
-    minutes: int
+    minutes: int | None
     size: Quantity | None
     note: str | None
     at: Time
+    until: Time | None = None
+    breakout: bool = False
+    wait: int | None = None
+    targets: Rungs = ()
+    trail: float | None = None
+    trail_distance: float | None = None
+    trail_after: float | None = None
+    breakeven: float | None = None
+    breakeven_plus: float | None = None
+    add: float | None = None
 
 
 class Refused(NamedTuple):
@@ -76,11 +114,15 @@ class Trade(NamedTuple):
     opened_at, closed_at : int
         Close times of the candles of entry and exit, ms UTC.
     entry, exit : float
-        Prices before slippage and fees, quote currency.
+        Prices before slippage and fees, quote currency: the average entry, the last exit.
     pnl_percent : float
-        After slippage and fees, percent of the entry.
+        After slippage and fees, percent of all that was ever put in.
     late : bool
         Whether the exit was noticed after its candle, in a live run that was down.
+    entries, exits : int
+        How many fills it was entered and left by.
+    invested : float
+        Cost of all entries, in units of the first.
     """
 
     signal_id: str
@@ -91,13 +133,16 @@ class Trade(NamedTuple):
     closed_at: Time
     entry: float
     exit: float
-    take_profit: float
+    take_profit: float | None
     stop_loss: float
     size: Quantity | None
     exit_reason: ExitReason
     pnl_percent: float
     late: bool
     note: str | None
+    entries: int = 1
+    exits: int = 1
+    invested: float = 1.0
 
     @property
     def minutes_held(self) -> int:
@@ -114,6 +159,9 @@ def closed_trade(
     pnl_percent: float,
     *,
     late: bool = False,
+    entries: int = 1,
+    exits: int = 1,
+    invested: float = 1.0,
 ) -> Trade:
     """Make the trade of a signal that was opened and closed."""
     return Trade(
@@ -132,6 +180,9 @@ def closed_trade(
         pnl_percent,
         late,
         signal.note,
+        entries,
+        exits,
+        invested,
     )
 
 

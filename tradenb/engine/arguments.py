@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tradenb.core.lifecycle.validation import ID_LIMIT
 from tradenb.core.timeframe import floor_to, iso, to_ms
+from tradenb.core.validation.terms import ID_LIMIT
 from tradenb.errors import UsageError
 
 

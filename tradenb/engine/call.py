@@ -126,7 +126,7 @@ def callback_name(kind: Kind) -> str | None:
             return "on_cancel"
         case "ping":
             return "on_ping"
-        case "rejected" | "skipped" | "error":
+        case "added" | "partial" | "moved" | "rejected" | "skipped" | "error":
             return None
         case _:
             assert_never(kind)

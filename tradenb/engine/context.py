@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
+from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.engine.history.frames import frame_of
 from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import Histories
-from tradenb.errors import UsageError
+from tradenb.engine.position_view import Position, Scheduled, position_of, scheduled_of
+from tradenb.errors import UsageError, near
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +40,7 @@ class Context:
     """
 
     __slots__ = (
+        "_held",
         "_histories",
         "_history",
         "_now",
@@ -68,6 +71,7 @@ class Context:
             indicators = Indicators((), ClosedCandles(histories, symbol))
         self.indicators = indicators
         self._now = 0
+        self._held: State | None = None
         self._saved = saved
         self._opened: dict[str, Any] = {}
         self.remembers = False
@@ -143,6 +147,20 @@ class Context:
         return frame_of(self.candles(timeframe, n, symbol, allow_fewer=allow_fewer))
 
     @property
+    def position(self) -> Position | None:
+        """What is open: entry, stop, targets, age and profit; None where nothing is."""
+        return None if self._held is None else position_of(self._held, self.price, self._rules)
+
+    @property
+    def scheduled(self) -> Scheduled | None:
+        """The signal that waits for its entry; None where none does."""
+        return None if self._held is None else scheduled_of(self._held)
+
+    def __getattr__(self, name: str) -> Any:
+        """Say what was meant where a name is not there."""
+        raise AttributeError(f"ctx has no {name!r}{near(name, dir(type(self)))}")
+
+    @property
     def state(self) -> dict[str, Any]:
         """Your own memory: a dict of JSON-plain values, at most 64 kB, saved with the run.
 
@@ -154,9 +172,10 @@ class Context:
         return self._opened
 
 
-def begin_ask(context: Context, now: int) -> None:
-    """Move a context to a moment."""
+def begin_ask(context: Context, now: int, held: State | None = None) -> None:
+    """Move a context to a moment, and show what is open or scheduled."""
     context._now = now
+    context._held = held
     context.indicators.now = now
     context.remembers = False
 

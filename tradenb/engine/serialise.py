@@ -14,15 +14,16 @@ from typing import Any, Final, get_args, get_type_hints
 
 from tradenb.core.columns import EVENT_COLUMNS, SIGNAL_COLUMNS
 from tradenb.core.events import Event
-from tradenb.core.lifecycle.state import Command, State
-from tradenb.core.signal import Refused, Signal, Trade
+from tradenb.core.lifecycle.holding import Holding
+from tradenb.core.lifecycle.state import Command, Refusing, State
+from tradenb.core.signal import Refused, Rungs, Signal, Trade
 from tradenb.errors import StateError
 
 Record = dict[str, Any]
 
 _FLOATS: Final = frozenset(
     name
-    for record in (Signal, Trade, Event)
+    for record in (Signal, Trade, Event, Holding)
     for name, hint in get_type_hints(record).items()
     if float in (hint, *get_args(hint))
 )
@@ -42,7 +43,7 @@ def to_record(state: State) -> Record:
     dict
         An open signal is under "signal", a scheduled one under "scheduled".
     """
-    held = None if state.signal is None else state.signal._asdict()
+    held = None if state.signal is None else _plain(state.signal, "targets")
     return {
         "symbol": state.symbol,
         "strategy": state.strategy,
@@ -51,8 +52,11 @@ def to_record(state: State) -> Record:
         "signal": held if state.is_open else None,
         "scheduled": None if state.is_open else held,
         "opened_at": state.opened_at,
+        "holding": None if state.holding is None else _plain(state.holding, "rungs"),
         "milestones": {"gained": state.gained, "lost": state.lost},
         "warming": state.warming,
+        "tested": state.tested,
+        "refusing": None if state.refusing is None else asdict(state.refusing),
         "stopping": state.stopping,
         "done": state.done,
         "commands": [_command_record(command) for command in state.commands],
@@ -71,22 +75,44 @@ def _command_record(command: Command) -> Record:
 def from_record(record: Mapping[str, Any]) -> State:
     """Return the state of a dict that `to_record` made and the store has checked."""
     held = record["signal"] or record["scheduled"]
+    holding, refusing = record.get("holding"), record.get("refusing")
     return State(
         symbol=record["symbol"],
         strategy=record["strategy"],
         every=record["every"],
         cursor=record["cursor"],
-        signal=None if held is None else Signal(**_exact(held)),
+        signal=None if held is None else _signal(held),
         opened_at=record["opened_at"],
+        holding=None if holding is None else _holding(holding),
         gained=record["milestones"]["gained"],
         lost=record["milestones"]["lost"],
         warming=record["warming"],
+        tested=record.get("tested", False),
+        refusing=None if refusing is None else Refusing(**refusing),
         stopping=record["stopping"],
         done=record["done"],
         commands=tuple(Command(**command) for command in record["commands"]),
         ids=tuple(record["ids"]),
         trades=tuple(Trade(**_exact(trade)) for trade in record["trades"]),
     )
+
+
+def _plain(record: Signal | Holding, ladder: str) -> Record:
+    """Return a record as a plain dict; of its ladder the lists that JSON gives back."""
+    return record._asdict() | {ladder: [list(pair) for pair in getattr(record, ladder)]}
+
+
+def _signal(record: Mapping[str, Any]) -> Signal:
+    exact = _exact(record)
+    return Signal(**exact | {"targets": _rungs(record.get("targets", ()))})
+
+
+def _holding(record: Mapping[str, Any]) -> Holding:
+    return Holding(**_exact(record) | {"rungs": _rungs(record["rungs"])})
+
+
+def _rungs(pairs: Iterable[Iterable[float]]) -> Rungs:
+    return tuple((float(price), float(fraction)) for price, fraction in pairs)
 
 
 def event_to_row(event: Event) -> Record:
@@ -113,7 +139,7 @@ def row_to_event(row: Mapping[str, Any]) -> Event:
     returned has the event's note and moment instead.
     """
     row = _exact(row)
-    own = {name: row[name] for name in Event._fields if name != "signal"}
+    own = {name: row[name] for name in Event._fields if name != "signal" and name in row}
     return Event(**own, signal=_signal_of_row(row))
 
 

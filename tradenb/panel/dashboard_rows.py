@@ -94,7 +94,10 @@ def progress_of(signal: Signal, market: float) -> float:
     ahead = market - signal.entry
     if signal.position == "short":
         ahead = -ahead
-    whole = abs((signal.take_profit if ahead >= 0 else signal.stop_loss) - signal.entry)
+    level = signal.take_profit if ahead >= 0 else signal.stop_loss
+    if level is None:
+        return 0.0
+    whole = abs(level - signal.entry)
     return max(-100.0, min(100.0, 100 * ahead / whole)) if whole else 0.0
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from tradenb.core.events import Event
 from tradenb.core.signal import Signal, Trade
-from tradenb.core.trades import trade_of
+from tradenb.core.trades import Parts, trade_of
 
 MOST_EVENTS: Final = 300
 MOST_TRADES: Final = 2_000
@@ -48,6 +48,7 @@ class Replica:
         self.trades: deque[Trade] = deque(maxlen=MOST_TRADES)
         self.held: Signal | None = None
         self._opened: Event | None = None
+        self._parts = Parts()
         self.price: float | None = None
         self.priced_at: int | None = None
         self.missing = ""
@@ -93,9 +94,11 @@ class Replica:
             case "scheduled":
                 self.held, self._opened = signal, None
             case "opened":
-                self.held, self._opened = signal, event
+                self.held, self._opened, self._parts = signal, event, Parts()
+            case "added" | "partial" | "moved":
+                self.held, self._parts = signal, self._parts.after(event)
             case "closed":
-                trade = trade_of(self._opened, event)
+                trade = trade_of(self._opened, event, self._parts)
                 self.held, self._opened = None, None
                 if trade is not None:
                     self.trades.append(trade)

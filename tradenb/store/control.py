@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from pydantic import Field, ValidationError, model_validator
 
-from tradenb.core.lifecycle.validation import ID_LIMIT
+from tradenb.core.validation.terms import ID_LIMIT
 from tradenb.errors import StateWriteError, UsageError, unknown
 from tradenb.store.aside import move_aside
 from tradenb.store.codec import Damaged, dump, parse

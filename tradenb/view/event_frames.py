@@ -11,8 +11,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from tradenb.core.columns import EVENT_COLUMNS, OPEN_COLUMNS, SIGNAL_COLUMNS, TRADE_COLUMNS
+from tradenb.core.columns import (
+    EVENT_COLUMNS,
+    FILL_COLUMNS,
+    OPEN_COLUMNS,
+    REFUSAL_COLUMNS,
+    SIGNAL_COLUMNS,
+    TRADE_COLUMNS,
+)
 from tradenb.core.events import Event
+from tradenb.core.fills import Fill
+from tradenb.core.lifecycle.state import Refusing
 from tradenb.core.signal import Trade
 
 if TYPE_CHECKING:
@@ -66,6 +75,45 @@ def trade_frame(trades: Sequence[Trade]) -> pandas.DataFrame:
     """
     columns = {name: list(map(attrgetter(name), trades)) for name in TRADE_COLUMNS}
     return _frame(TRADE_COLUMNS, columns)
+
+
+def fill_frame(fills: Sequence[Fill]) -> pandas.DataFrame:
+    """Make a frame of fills.
+
+    Returns
+    -------
+    DataFrame
+        Columns `FILL_COLUMNS`; the same dtypes with and without rows, as in `event_frame`.
+
+    Examples
+    --------
+    >>> fill_frame([]).dtypes["price"]
+    dtype('float64')
+    """
+    columns = {name: list(map(attrgetter(name), fills)) for name in FILL_COLUMNS}
+    return _frame(FILL_COLUMNS, columns)
+
+
+def refusal_frame(rows: Sequence[tuple[str, str, Refusing]]) -> pandas.DataFrame:
+    """Make a frame of refusals in a row.
+
+    Returns
+    -------
+    DataFrame
+        Columns `REFUSAL_COLUMNS`; the same dtypes with and without rows, as in `event_frame`.
+
+    Examples
+    --------
+    >>> refusal_frame([]).dtypes["count"]
+    dtype('int64')
+    """
+    columns: dict[str, list[Any]] = {
+        "symbol": [symbol for symbol, _, _ in rows],
+        "strategy": [strategy for _, strategy, _ in rows],
+    }
+    for name in [name for name in REFUSAL_COLUMNS if name not in columns]:
+        columns[name] = [getattr(row, name) for _, _, row in rows]
+    return _frame(REFUSAL_COLUMNS, columns)
 
 
 def coverage_frame(coverage: Coverages) -> pandas.DataFrame:

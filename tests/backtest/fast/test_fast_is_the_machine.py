@@ -175,7 +175,7 @@ def test_a_fast_backtest_is_that_of_the_machine(seed, every, broken, start, end,
     fast = tn.backtest.run(
         SYMBOL, strategy=made, exchange=own, rules=rules, progress=False, **period
     )
-    assert fast._fast is not None
+    assert fast._fast is not None or broken  # a missing number is for the machine
     assert fast.warnings == plain.warnings
     assert fast.trade_list == plain.trade_list
     assert fast.event_list == plain.event_list

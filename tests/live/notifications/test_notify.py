@@ -121,7 +121,7 @@ def test_alarms_alone_subscribe_to_no_event(sink):
         ({"url": "env:NONSENSE"}, "env:NONSENSE does not hold a URL that apprise knows"),
         ({"heartbeat": "https://hc.example/canary"}, "heartbeat must say where the URL is"),
         ({"heartbeat": "env:SINK_URL"}, "env:SINK_URL must hold a URL that begins with https"),
-        ({"kinds": {"openend"}}, "unknown kind of notification 'openend'; did you mean 'opened'?"),
+        ({"kinds": {"openend"}}, "unknown kind of notification 'openend'; did you mean 'opened'"),
         ({"summary": "25:00"}, "summary must be a time of the day such as '22:00', was '25:00'"),
         ({"summary": 22}, "summary must be a time of the day"),
         ({"kind": "opened"}, "tn.notify has no argument 'kind'; did you mean 'kinds'?"),

@@ -130,7 +130,9 @@ TEXTS = st.sampled_from([None, "plain", "a, b", 'said "x"', "back\\slash", "Ã© ð
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["opened", "closed", "milestone", "error", "rejected"]),
+            st.sampled_from(
+                ["opened", "closed", "milestone", "error", "rejected", "added", "partial"]
+            ),
             st.sampled_from(["a", "b", "c", "d", 'q"q', "k,k"]),
             TEXTS,
             st.sampled_from([None, 1.5, -0.25, 1e-9, 12345678.125]),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Floats, Times
-from tradenb.core.lifecycle.validation import TOLERANCE
 from tradenb.core.timeframe import MINUTE
+from tradenb.core.validation.levels import TOLERANCE
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.vectorised import LONG, Table
 
@@ -57,7 +58,7 @@ class CandidateTable:
         return self.start + np.flatnonzero(self.table.position[self.start : self.stop])
 
     def valid(self, places: Places) -> NDArray[np.bool_]:
-        """Tell which candidates break no rule; the same as `core.lifecycle.validation` finds."""
+        """Tell which candidates break no rule; the same as `core.validation` finds."""
         rules, price = self._rules, self.prices(places)
         side = np.where(self.long(places), 1.0, -1.0)
         target, stop, minutes = (self.table.numbers[name][places] for name in NUMBERS)
@@ -69,6 +70,6 @@ class CandidateTable:
             good &= gain >= rules.min_take_profit_percent - TOLERANCE
             good &= loss >= rules.min_stop_loss_percent - TOLERANCE
             good &= loss <= rules.max_stop_loss_percent + TOLERANCE
-            good &= (minutes >= 1) & (minutes <= rules.max_signal_minutes)
+            good &= (minutes >= 1) & (minutes <= (rules.max_signal_minutes or math.inf))
             good &= np.floor(minutes) == minutes
         return good

@@ -17,6 +17,7 @@ from tradenb.core.signal import ExitReason, Position
 from tradenb.core.timeframe import MINUTE
 
 _LARGEST: Final = 1_000_000
+_FOREVER: Final = 1e15  # minutes
 Key = tuple[int, bool, float, float, float]
 
 
@@ -71,7 +72,8 @@ class Exits:
 
     def _follow(self, row: int, long: bool, target: float, stop: float, life: float) -> Exit | None:
         candles, rules = self.candles, self.rules
-        minutes = int(life) if 1 <= life <= rules.max_signal_minutes else 1
+        longest = rules.max_signal_minutes
+        minutes = int(life) if 1 <= life <= (longest or _FOREVER) else 1
         last = min(row + minutes, len(candles) - 1)
         low, high = (stop, target) if long else (target, stop)
         touched = prices.first_beyond(candles, rules, row + 1, last + 1, at_most=low, at_least=high)

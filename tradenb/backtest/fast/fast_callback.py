@@ -49,8 +49,10 @@ class Tally:
 
 def suits_callback(instance: Instance) -> bool:
     """Tell whether `run_callback` may run an instance that is alone in its run."""
-    spec = instance.spec
-    return not (spec.risk or spec.callbacks or instance.state.commands)
+    spec, rules = instance.spec, instance.rules
+    usual = rules.maker_fee_percent is None and rules.slippage_on == "all"
+    busy = spec.risk or spec.callbacks or spec.manager or instance.state.commands
+    return usual and not busy
 
 
 def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:
@@ -99,14 +101,30 @@ def _follow(state: State, exits: Exits, tally: Tally) -> tuple[State, int]:
     if opened_at is None:
         tally.open += 1
         return state, candles.end + MINUTE
+    target, minutes = signal.take_profit, signal.minutes
+    if target is None or minutes is None or signal.until or state.holding is not None:
+        return _ended(state, exits, tally)
     row, long = candles.index(opened_at), signal.position == "long"
-    found = exits.find((row, long, signal.take_profit, signal.stop_loss, signal.minutes))
+    found = exits.find((row, long, target, signal.stop_loss, minutes))
     if found is None:
         tally.open += 1
         return state, candles.end + MINUTE
     at = candles.start + (found.row + 1) * MINUTE
     tally.trades.append(_closed(signal, opened_at, at, found.price, rules))
     return state._replace(signal=None, opened_at=None), at
+
+
+def _ended(state: State, exits: Exits, tally: Tally) -> tuple[State, int]:
+    """Let the machine follow a position that is not a plain one."""
+    while state.signal is not None:
+        step = advance(state, exits.candles, exits.rules)
+        state = step.state
+        if isinstance(step.need, NeedCandles):
+            tally.open += 1
+            return state, exits.candles.end + MINUTE
+    trade = state.trades[-1]
+    tally.trades.append(BareTrade(trade.pnl_percent, trade.opened_at, trade.closed_at))
+    return state, state.cursor + MINUTE
 
 
 def _activated(state: State, exits: Exits, tally: Tally) -> State:

@@ -32,8 +32,8 @@ def suits_vectorised(instance: Instance, table: Table) -> bool:
     """Tell whether `run_vectorised` may run a strategy: market entries, no words, usual rules."""
     rules = instance.rules
     usual = rules.touch == "candle" and rules.same_candle == "stop_first" and rules.price == "close"
-    extra = table.words or set(table.numbers) > {"take_profit", "stop_loss", "minutes"}
-    return usual and not extra and suits_callback(instance)
+    plain = not table.words and set(table.numbers) == set(NUMBERS)
+    return usual and plain and suits_callback(instance) and table.is_complete(NUMBERS)
 
 
 class FastVectorised:
@@ -140,6 +140,9 @@ class FastVectorised:
                 "size": itertools.repeat(None),
                 "late": itertools.repeat(False),
                 "note": itertools.repeat(None),
+                "entries": itertools.repeat(1),
+                "exits": itertools.repeat(1),
+                "invested": itertools.repeat(1.0),
             }
         )
 

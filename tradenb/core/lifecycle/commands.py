@@ -8,10 +8,9 @@ from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.opened import close, flatten
 from tradenb.core.lifecycle.scheduled import cancel
-from tradenb.core.lifecycle.state import EXITS, Command, State, Step, idle_after
+from tradenb.core.lifecycle.state import EXITS, Command, State, Step, acts_at, idle_after
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
-from tradenb.core.timeframe import MINUTE, next_after
 
 
 def stop(state: State, at: int) -> State:
@@ -86,11 +85,6 @@ def is_withdrawn(command: Command, at: int, request: str | None) -> bool:
 
 def _given_at(command: Command) -> int:
     return command.at
-
-
-def acts_at(command: Command, first: int) -> int:
-    """Return the close of the candle on which a command acts, at the earliest `first`."""
-    return max(next_after(command.at, MINUTE), first)
 
 
 def obey(state: State, candles: Candles, rules: Rules, at: int) -> Step:

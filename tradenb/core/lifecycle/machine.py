@@ -43,10 +43,11 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from tradenb.core import prices
+from tradenb.core.actions import action_of
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.events import event_of
-from tradenb.core.lifecycle.commands import acts_at, obey
+from tradenb.core.lifecycle.commands import obey
+from tradenb.core.lifecycle.entering import consider, warm_up
+from tradenb.core.lifecycle.managing import after_tests, follow_answers, follow_clearance
 from tradenb.core.lifecycle.opened import follow
 from tradenb.core.lifecycle.scheduled import activate, wait
 from tradenb.core.lifecycle.state import (
@@ -59,15 +60,11 @@ from tradenb.core.lifecycle.state import (
     NeedCandidate,
     NeedCandles,
     NeedClearance,
-    Refusal,
     State,
     Step,
-    refused_by_risk,
-    remember,
+    acts_at,
 )
-from tradenb.core.lifecycle.validation import check_reply
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Signal
 from tradenb.core.timeframe import MINUTE
 
 
@@ -83,6 +80,8 @@ def advance(state: State, candles: Candles, rules: Rules, until: int | None = No
     """
     end = candles.end if until is None else min(until, candles.end)
     first = state.cursor + MINUTE
+    if state.tested:
+        return after_tests(state, first)
     if first > end:
         return Step(state.cursor, EXITS, state, (), NEED_CANDLES)
     if state.done:
@@ -120,11 +119,13 @@ def answer(state: State, need: Need, reply: object, candles: Candles, rules: Rul
             unchanged = WARM_UP if state.warming else None
             if reply is unchanged or reply is NOT_ASKED:
                 return ask_again(state, need)
+            if need.managed:
+                return follow_answers(state, need, reply, candles, rules)
             return follow_reply(state, need, reply, candles, rules)
         case NeedClearance():
             if need.activation:
                 return activate(state, need, reply, candles, rules)
-            return enter(state, need, reply, candles, rules)
+            return follow_clearance(state, need, reply, candles, rules)
         case NeedCandles():
             raise TypeError(f"only a candidate or a clearance can be answered, not {need!r}")
         case _ as unknown:
@@ -143,7 +144,7 @@ def next_ask(state: State, first: int, end: int, beyond: Need | None) -> Step:
 def ask_again(state: State, need: NeedCandidate) -> Step:
     """Ask at the next moment; a `None` leaves no trace."""
     at = need.at + state.every
-    if at <= need.last:
+    if at <= need.last and not need.managed:
         return Step(at, ASKS, state, (), NeedCandidate(at, need.last))
     return Step(need.at, ASKS, state.moved(need.at), (), None)
 
@@ -151,39 +152,14 @@ def ask_again(state: State, need: NeedCandidate) -> Step:
 def follow_reply(
     state: State, need: NeedCandidate, reply: object, candles: Candles, rules: Rules
 ) -> Step:
-    """Check what a strategy answered."""
+    """Follow what a strategy answered that holds nothing."""
     at = need.at
     if reply is WARM_UP:
-        event = event_of(state, at, "skipped", exit_reason="warm_up")
-        return Step(at, ASKS, state._replace(cursor=at, warming=True), (event,), None)
+        return warm_up(state, at)
     if state.warming:
         state = state._replace(warming=False)
     if reply is None:
         return ask_again(state, need)
-    price = prices.market_price(candles, candles.index(at), rules)
-    symbol, strategy = state.symbol, state.strategy
-    found = check_reply(reply, symbol, strategy, at, price=price, rules=rules, used=state.ids)
-    if isinstance(found, Signal):
-        return Step(at, ASKS, state, (), NeedClearance(at, found, activation=False))
-    event = event_of(
-        state, at, "rejected", found.signal, price=price, exit_reason="invalid", note=found.note
-    )
-    return Step(at, ASKS, state.moved(at), (event,), None)
-
-
-def enter(state: State, need: NeedClearance, reply: object, candles: Candles, rules: Rules) -> Step:
-    """Open or schedule a signal that was decided now, unless risk refuses."""
-    at, signal = need.at, need.signal
-    price = prices.market_price(candles, candles.index(at), rules)
-    if isinstance(reply, Refusal):
-        event = refused_by_risk(state, at, signal, price, reply)
-        return Step(at, ASKS, state.moved(at), (event,), None)
-    ids = remember(state.ids, signal.id)
-    # The entry of a signal that opens at once is the market price itself.
-    if signal.entry == price:
-        opened = state._replace(cursor=at, signal=signal, opened_at=at, gained=0, lost=0, ids=ids)
-        event = event_of(state, at, "opened", signal, price=signal.entry, note=signal.note)
-        return Step(at, ASKS, opened, (event,), None)
-    waiting = state._replace(cursor=at, signal=signal, opened_at=None, gained=0, lost=0, ids=ids)
-    event = event_of(state, at, "scheduled", signal, price=price, note=signal.note)
-    return Step(at, ASKS, waiting, (event,), None)
+    if state.manage_every is not None and action_of(reply) is not None:
+        return ask_again(state, need)  # there is nothing that it could act on
+    return consider(state, at, reply, candles, rules)

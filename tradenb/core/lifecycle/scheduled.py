@@ -5,6 +5,7 @@ from __future__ import annotations
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import event_of
+from tradenb.core.lifecycle.editing import first_holding
 from tradenb.core.lifecycle.opened import close
 from tradenb.core.lifecycle.state import (
     ENTRIES,
@@ -15,11 +16,14 @@ from tradenb.core.lifecycle.state import (
     State,
     Step,
     idle_after,
+    next_pause,
     refused_by_risk,
+    tested,
 )
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
-from tradenb.core.timeframe import MINUTE
+from tradenb.core.timeframe import MINUTE, ceil_to
+from tradenb.core.validation.levels import TOLERANCE
 
 
 def wait(
@@ -31,24 +35,73 @@ def wait(
     beyond: Need | None,
 ) -> Step:
     """Look for the entry of a scheduled signal, what makes it void, or the end of waiting."""
-    first = state.cursor + MINUTE
-    timeout = max(signal.at + rules.schedule_await_minutes * MINUTE, first)
+    first, pause = state.cursor + MINUTE, next_pause(state, end)
+    timeout = times_out_at(signal, rules, first)
+    last = end if pause is None else pause
     start = candles.index(first)
-    stop = candles.index(min(end, timeout)) + 1
-    row = prices.first_entry(candles, signal, rules, start, stop)
+    stop = candles.index(min(last, timeout)) + 1
+    row = first_touch(signal, candles, rules, start, stop)
     if row >= 0:
         at = first + (row - start) * MINUTE
-        extremes = prices.extremes(candles, row, rules)
-        void = prices.opened_beyond_stop(signal, extremes)
-        if rules.same_candle == "target_first":
-            void = void or prices.stop_touched(signal, extremes)
-        if void:
+        entry = entry_price(signal, prices.extremes(candles, row, rules), rules)
+        if entry is None:
             return cancel(state, signal, candles, rules, at, "price_reject")
         before = state.moved(at - MINUTE)
-        return Step(at, ENTRIES, before, (), NeedClearance(at, signal, activation=True))
-    if timeout <= end:
+        paid = signal._replace(entry=entry) if signal.breakout else signal
+        return Step(at, ENTRIES, before, (), NeedClearance(at, paid, activation=True))
+    if timeout <= last:
         return cancel(state, signal, candles, rules, timeout, "timeout")
+    if pause is not None:
+        return Step(pause, EXITS, tested(state, pause), (), None)
     return Step(end, EXITS, state.moved(end), (), beyond)
+
+
+def first_touch(signal: Signal, candles: Candles, rules: Rules, start: int, stop: int) -> int:
+    """Find the first candle that fills the entry or makes it void; its row, or -1."""
+    if not signal.breakout or not _stop_wins(rules):
+        return prices.first_entry(candles, signal, rules, start, stop)
+    return prices.first_between(
+        candles, signal.position, signal.stop_loss, signal.entry, rules, start, stop
+    )
+
+
+def _stop_wins(rules: Rules) -> bool:
+    """Tell whether a stop that is touched makes a waiting entry void."""
+    return rules.same_candle == "target_first" or rules.touch == "average_price"
+
+
+def times_out_at(signal: Signal, rules: Rules, first: int) -> int:
+    """Return the close at which a signal has waited long enough, `first` or later."""
+    minutes = rules.schedule_await_minutes if signal.wait is None else signal.wait
+    found = signal.at + minutes * MINUTE
+    if signal.until is not None:
+        found = min(found, ceil_to(signal.until))
+    return max(found, first)
+
+
+def entry_price(signal: Signal, extremes: prices.Extremes, rules: Rules) -> float | None:
+    """Return what a candle that touches the entry fills it at; None where it makes no trade."""
+    if _stop_wins(rules) and prices.stop_touched(signal, extremes):
+        return None
+    if not signal.breakout:
+        return None if prices.opened_beyond_stop(signal, extremes) else signal.entry
+    entry = signal.entry
+    if rules.touch == "candle":
+        pick = max if signal.position == "long" else min
+        entry = pick(entry, extremes.open)
+    return None if _too_late(signal, entry, rules) else entry
+
+
+def _too_late(signal: Signal, entry: float, rules: Rules) -> bool:
+    """Tell whether a stop entry is filled where its levels make no trade any more."""
+    if abs(entry - signal.stop_loss) / entry * 100 > rules.max_stop_loss_percent + TOLERANCE:
+        return True
+    target = signal.targets[0][0] if signal.targets else signal.take_profit
+    if target is None:
+        return False
+    gone = entry >= target if signal.position == "long" else entry <= target
+    near = abs(target - entry) / entry * 100 < rules.min_take_profit_percent - TOLERANCE
+    return gone or near
 
 
 def activate(
@@ -59,14 +112,22 @@ def activate(
     if isinstance(reply, Refusal):
         event = refused_by_risk(state, at, signal, signal.entry, reply)
         return Step(at, ENTRIES, idle_after(state, at, state.trades), (event,), None)
-    opened = event_of(state, at, "opened", signal, price=signal.entry, note=signal.note)
-    holding = state._replace(cursor=at, opened_at=at, gained=0, lost=0)
+    opened = event_of(
+        state, at, "opened", signal, price=signal.entry, note=signal.note, fraction=1.0
+    )
+    holding = first_holding(state, signal, rules, limit=not signal.breakout)
+    entered = state._replace(
+        cursor=at, signal=signal, opened_at=at, gained=0, lost=0, holding=holding
+    )
     extremes = prices.extremes(candles, candles.index(at), rules)
     if not prices.stop_touched(signal, extremes):
-        return Step(at, ENTRIES, holding, (opened,), None)
-    # A resting order would have been filled and stopped out. The candle opened inside the stop,
-    # so the stop itself is the price.
-    closed = close(holding, signal, at, at, signal.stop_loss, "stop_loss", rules)
+        before = tested(entered, at)
+        if next_pause(before, at) == at:
+            entered = before
+        return Step(at, ENTRIES, entered, (opened,), None)
+    # A resting order would have been filled and stopped out at the stop itself: the candle opened
+    # inside the stop, or came from beyond it through the entry.
+    closed = close(entered, signal, at, at, signal.stop_loss, "stop_loss", rules)
     return closed._replace(phase=ENTRIES, events=(opened, *closed.events))
 
 

@@ -7,10 +7,11 @@ from enum import IntEnum
 from typing import Final, Literal, NamedTuple, TypeVar
 
 from tradenb.core.events import Event, event_of
-from tradenb.core.lifecycle.validation import NOTE_LIMIT
+from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.risk import Held
 from tradenb.core.signal import Signal, Time, Trade
-from tradenb.core.timeframe import MINUTE
+from tradenb.core.timeframe import MINUTE, next_after
+from tradenb.core.validation.terms import NOTE_LIMIT
 
 REMEMBERED: Final = 1_000
 Item = TypeVar("Item")
@@ -52,6 +53,26 @@ class Command:
     request: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Refusing:
+    """A row of refusals of one instance for one reason; only the first of them is an event.
+
+    Attributes
+    ----------
+    exit_reason, name : str
+        "risk", and the name of the rule.
+    first, last : int
+        Close times, ms UTC.
+    count : int
+    """
+
+    exit_reason: str
+    name: str
+    first: int
+    last: int
+    count: int
+
+
 class State(NamedTuple):
     """All that one instance remembers.
 
@@ -66,6 +87,8 @@ class State(NamedTuple):
         Scheduled or open; None while idle.
     opened_at : int or None
         Close time of the candle that opened the signal; None while it is scheduled.
+    holding : Holding or None
+        What the position is worth; None of one that is plain so far.
     gained, lost : int
         Highest milestones fired on the way to the target and to the stop, 0 to 100.
     warming : bool
@@ -78,6 +101,15 @@ class State(NamedTuple):
         Ids of the last 1,000 signals that were scheduled or opened.
     trades : tuple of Trade
         The last 1,000 closed trades.
+    manage_every : int or None
+        Interval at which the manage function is asked, ms; None: there is none.
+    manage_waiting : bool
+        It is asked about a scheduled signal, too.
+    tested : bool
+        The candle after the cursor was tested already; what is left of it are the asks. A state is
+        at rest like this where a run was ended between the two.
+    refusing : Refusing or None
+        The row of refusals that the next one may belong to; the session keeps it.
     """
 
     symbol: str
@@ -94,6 +126,11 @@ class State(NamedTuple):
     commands: tuple[Command, ...] = ()
     ids: tuple[str, ...] = ()
     trades: tuple[Trade, ...] = ()
+    holding: Holding | None = None
+    manage_every: int | None = None
+    manage_waiting: bool = False
+    tested: bool = False
+    refusing: Refusing | None = None
 
     @property
     def is_open(self) -> bool:
@@ -113,11 +150,12 @@ class State(NamedTuple):
     def moved(self, cursor: int) -> State:
         """Return the same with another cursor, in a fifth of the time `_replace` takes."""
         fields = list(self)
-        fields[_CURSOR] = cursor
+        fields[_CURSOR], fields[_TESTED] = cursor, False
         return tuple.__new__(State, fields)
 
 
 _CURSOR: Final = State._fields.index("cursor")
+_TESTED: Final = State._fields.index("tested")
 
 
 class NeedCandles(NamedTuple):
@@ -125,18 +163,33 @@ class NeedCandles(NamedTuple):
 
 
 class NeedCandidate(NamedTuple):
-    """Ask the strategy, as of `at`; `last` is the last close time it may be asked about now."""
+    """Ask the strategy, as of `at`; `last` is the last close time it may be asked about now.
+
+    With `managed` the manage function is asked, about what is open or scheduled.
+    """
 
     at: int
     last: int
+    managed: bool = False
 
 
 class NeedClearance(NamedTuple):
-    """Ask the risk rules for this signal, on the book without it."""
+    """Ask the risk rules for this signal, on the book without it.
+
+    Attributes
+    ----------
+    activation : bool
+        The entry of the signal, which was scheduled, is touched.
+    managed : bool
+        The manage function wants it; `rest` are its answers that are not done yet.
+    """
 
     at: int
     signal: Signal
     activation: bool
+    managed: bool = False
+    rest: tuple[object, ...] = ()
+    note: str | None = None
 
 
 Need = NeedCandles | NeedCandidate | NeedClearance
@@ -186,7 +239,31 @@ def idle_after(state: State, at: int, trades: tuple[Trade, ...]) -> State:
         lost=0,
         done=state.stopping,
         trades=trades,
+        holding=None,
+        tested=False,
     )
+
+
+def tested(state: State, at: int) -> State:
+    """Return the state after the tests of the candle that closes at `at`, before the asks."""
+    return state._replace(cursor=at - MINUTE, tested=True)
+
+
+def acts_at(command: Command, first: int) -> int:
+    """Return the close of the candle on which a command acts, at the earliest `first`."""
+    return max(next_after(command.at, MINUTE), first)
+
+
+def next_pause(state: State, end: int) -> int | None:
+    """Return the close at which the manage function is asked next, at most `end`.
+
+    Only of an open or a scheduled signal.
+    """
+    every, first = state.manage_every, state.cursor + MINUTE
+    if every is None or not (state.manage_waiting or state.opened_at is not None):
+        return None
+    found = first + -first % every
+    return None if found > end else found
 
 
 def refused_by_risk(state: State, at: int, signal: Signal, price: float, refusal: Refusal) -> Event:

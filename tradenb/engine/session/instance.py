@@ -43,6 +43,10 @@ class Instance:
         Tells whether an ask that took too long still runs; until it ends the strategy is not asked.
     signals : Signals or None
         The answers of a vectorised strategy.
+    manage : Call
+        The call of its manage function.
+    refusing : Refusing or None
+        The row of refusals that the next one may belong to.
     """
 
     def __init__(
@@ -59,7 +63,8 @@ class Instance:
         signals: Signals | None = None,
     ) -> None:
         self.spec = spec
-        self.state = state
+        self.state = managed_by(spec, state)
+        self.refusing = state.refusing
         self.candles = candles
         self.place = place
         self.books: tuple[Book, ...] = ()
@@ -80,3 +85,17 @@ class Instance:
         what = f"strategy {self.spec.name}"
         function = self.signals or self.spec.function
         self.ask = Call(function, (self.context,), what, self.state.symbol, asks=True)
+        self.manage = self.ask
+        if self.spec.manager is not None:
+            what = f"manage of {self.spec.name}"
+            call = self.spec.manager.function
+            self.manage = Call(call, (self.context,), what, self.state.symbol, asks=True)
+
+
+def managed_by(spec: StrategySpec, state: State) -> State:
+    """Return a state that knows when the manage function of a strategy is asked."""
+    manager = spec.manager
+    every, waiting = (None, False) if manager is None else (manager.every_ms, manager.waiting)
+    if (state.manage_every, state.manage_waiting) == (every, waiting):
+        return state
+    return state._replace(manage_every=every, manage_waiting=waiting)

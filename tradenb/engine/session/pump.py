@@ -12,9 +12,10 @@ was true at that moment. Events come out in the same order, through the event qu
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from typing import Any, Final, assert_never
 
-from tradenb.core.events import Event
+from tradenb.core.events import WITHOUT_EFFECT, Event
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import (
     ASKS,
@@ -25,6 +26,7 @@ from tradenb.core.lifecycle.state import (
     NeedCandidate,
     NeedCandles,
     NeedClearance,
+    Refusing,
     Step,
 )
 from tradenb.core.signal import Trade
@@ -76,10 +78,12 @@ class Session:
         self.instances = instances
         self.events: list[Event] = []
         self.trades: list[Trade] = []
+        self._refused: dict[tuple[int, int, str], Refusing] = {}
         self.now = 0
         self.fresh_from = 0
         self.timeouts = 0
         self._find_peers = find_peers
+        self._refused_by: str | None = None
         self.callbacks = CallbackQueue(instances)
         self._calls_at_once = self.callbacks.in_use and not defer_callbacks
         self._schedule = Schedule()
@@ -87,6 +91,15 @@ class Session:
         self._event_queue = EventQueue(instances)
         if any(item.spec.risk for item in instances):
             share_books(instances)
+
+    @property
+    def refusals(self) -> list[tuple[str, str, Refusing]]:
+        """Rows of refusals with symbol and strategy, in the order of their first."""
+        states = [instance.state for instance in self.instances]
+        return [
+            (states[place].symbol, states[place].strategy, row)
+            for (place, *_), row in self._refused.items()
+        ]
 
     def pump(self, until: int) -> Pump:
         """Let everything happen up to a close time, ms UTC.
@@ -114,23 +127,28 @@ class Session:
                     self._apply(instance, following)
                     match following.need:
                         case None | NeedCandidate() | NeedCandles():
-                            pass
+                            following = self._plan(instance, until)
                         case NeedClearance() as need:
-                            refusal = None
-                            if instance.books:
-                                refusal = yield from ask_risk_rules(
-                                    instance, need, self._find_peers, self._fail
-                                )
-                            self._apply(instance, self._answer(instance, need, refusal))
+                            following = yield from self._clear(instance, need)
                         case _ as unknown:
                             assert_never(unknown)
-                    following = self._plan(instance, until)
         if self._calls_at_once:
             yield from self._call_back_before(self.now + 1)
         # The last turn may be of an earlier phase than the turn before it, so all phases are
         # settled.
         self._phase = _CALLBACKS
         self.settle()
+        for instance in self.instances:
+            if instance.state.refusing != instance.refusing:
+                instance.state = instance.state._replace(refusing=instance.refusing)
+
+    def _clear(self, instance: Instance, need: NeedClearance) -> Generator[Call, Any, Step]:
+        """Ask the risk rules; return the step that follows."""
+        refusal = None
+        if instance.books:
+            refusal = yield from ask_risk_rules(instance, need, self._find_peers, self._fail)
+        self._refused_by = refusal and refusal.name
+        return self._answer(instance, need, refusal)
 
     def settle(self) -> None:
         """Give numbers to the events that have taken effect, and add them to `events`."""
@@ -144,6 +162,8 @@ class Session:
 
         While it answers None and no other instance has a turn, it is asked again and again.
         """
+        if need.managed:
+            return (yield from self._ask_manager(instance, step, need))
         state = instance.state = step.state
         at, every, last, context = self.now, state.every, need.last, instance.context
         reason = self._reason_to_skip(instance, at)
@@ -168,13 +188,34 @@ class Session:
                 if context.remembers:
                     keep_state(context)
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-                reply = self._failed_ask(instance, at, error)
+                reply = self._failed_ask(instance, at, error, instance.ask.what)
                 break
             if reply is not None or at >= alone_until:
                 break
             at += every  # None leaves no trace
             self.now = at
         return self._follow_reply(instance, step, at, last, reply)
+
+    def _ask_manager(
+        self, instance: Instance, step: Step, need: NeedCandidate
+    ) -> Generator[Call, Any, Step]:
+        """Ask the manage function, if it may be asked; return the step that follows."""
+        state = instance.state = step.state
+        at, context = self.now, instance.context
+        reply: object = NOT_ASKED
+        reason = self._reason_to_skip(instance, at)
+        if reason is not None:
+            self._skip(instance, at, at, reason)
+        else:
+            instance.skipping = False
+            begin_ask(context, at, state)
+            try:
+                reply = yield instance.manage
+                if context.remembers:
+                    keep_state(context)
+            except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
+                reply = self._failed_ask(instance, at, error, instance.manage.what)
+        return self._answer(instance, need, reply)
 
     def _follow_reply(
         self, instance: Instance, step: Step, at: int, last: int, reply: object
@@ -205,6 +246,8 @@ class Session:
             if event.at < step.at:
                 # A milestone on the way to the step; it has its place in the order already.
                 self._event_queue.note(event.at, step.phase, instance.place, event)
+        if instance.refusing is not None and any(event.kind == "moved" for event in step.events):
+            instance.refusing = None
         if step.at == self.now and step.phase == self._phase:
             return step
         self._schedule.add(step.at, step.phase, instance.place, step)
@@ -238,7 +281,22 @@ class Session:
         return "ping" in instance.callbacks and instance.state.is_scheduled
 
     def _note(self, instance: Instance, event: Event) -> None:
+        if event.kind not in WITHOUT_EFFECT:
+            if event.exit_reason != "risk" or self._refused_by is None:
+                instance.refusing = None
+            elif self._is_known(instance, event, self._refused_by):
+                return
         self._event_queue.note(self.now, self._phase, instance.place, event)
+
+    def _is_known(self, instance: Instance, event: Event, name: str) -> bool:
+        """Count a refusal; tell whether it belongs to a row that an event has told of already."""
+        row = instance.refusing
+        known = row is not None and row.name == name
+        if row is None or not known:
+            row = Refusing("risk", name, event.at, event.at, 0)
+        row = instance.refusing = replace(row, last=event.at, count=row.count + 1)
+        self._refused[instance.place, row.first, name] = row
+        return known
 
     def _reason_to_skip(self, instance: Instance, at: int) -> SkipReason | None:
         """Say why a strategy is not asked, if there is a reason."""
@@ -257,11 +315,11 @@ class Session:
         instance.skipping = True
         self._note(instance, skipped(instance, at, last, reason, fresh_from=self.fresh_from))
 
-    def _failed_ask(self, instance: Instance, at: int, error: Exception) -> object:
+    def _failed_ask(self, instance: Instance, at: int, error: Exception, what: str) -> object:
         if isinstance(error, NotEnoughCandles):
             instance.asks_lost += 1
             return WARM_UP
-        self._fail(instance, at, instance.ask.what, error)
+        self._fail(instance, at, what, error)
         return None
 
     def call_back(self, callbacks: Sequence[Callback]) -> Pump:

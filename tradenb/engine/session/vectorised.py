@@ -8,7 +8,7 @@ the function gets all candles of a backtest at once, and in a live run those clo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from tradenb.core.candidate import Candidate
 from tradenb.core.candles.arrays import Floats
-from tradenb.core.lifecycle.validation import FIELDS
+from tradenb.core.validation.candidate_rules import FIELDS
+from tradenb.core.validation.levels import RUNGS
 from tradenb.engine.context import Context
 from tradenb.engine.history.frames import floats_of, table_of
 from tradenb.engine.history.indicators import ClosedCandles
@@ -25,8 +26,11 @@ from tradenb.errors import SpecError, unknown
 
 LONG: Final = 1
 SHORT: Final = 2
-_NUMBERS: Final = ("take_profit", "stop_loss", "minutes", "entry", "size")
-_NEEDED: Final = ("position", "take_profit", "stop_loss", "minutes")
+_PAIRS: Final = [(f"take_profit_{n}", f"fraction_{n}") for n in range(1, RUNGS + 1)]
+_LADDER: Final = tuple(name for pair in _PAIRS for name in pair)
+_NUMBERS: Final = (*(name for name in FIELDS if name not in ("position", "id", "note")), *_LADDER)
+_WHOLE: Final = ("minutes", "wait", "until")
+_NEEDED: Final = ("position", "stop_loss")
 _WORDS: Final = {LONG: "long", SHORT: "short"}
 
 
@@ -42,7 +46,8 @@ class Table(NamedTuple):
     position : (n,) int8
         0: no candidate, 1: long, 2: short.
     numbers : dict of str to (n,) float64
-        take_profit, stop_loss, minutes, and entry and size if given; NaN where not given.
+        The numbers of candidates that are given, ladders as take_profit_1, fraction_1, ...; NaN
+        where not given.
     words : dict of str to (n,) object
         id and note, if given.
     """
@@ -53,19 +58,31 @@ class Table(NamedTuple):
     numbers: dict[str, Floats]
     words: dict[str, NDArray[np.object_]]
 
+    def is_complete(self, names: Iterable[str]) -> bool:
+        """Tell whether all candidates have a number in each of these columns."""
+        there = self.position != 0
+        return not any(np.isnan(self.numbers[name][there]).any() for name in names)
+
     def candidate(self, row: int) -> Candidate | None:
         """Return the candidate of a row, or None."""
         code = int(self.position[row])
         if not code:
             return None
-        values: dict[str, Any] = {name: float(column[row]) for name, column in self.numbers.items()}
-        if values["minutes"].is_integer():
-            values["minutes"] = int(values["minutes"])
-        for name in ("entry", "size"):
-            if math.isnan(values.get(name, 0.0)):
-                values[name] = None
-        for name, column in self.words.items():
-            values[name] = None if _is_missing(column[row]) else column[row]
+        values: dict[str, Any] = {}
+        for name, column in self.numbers.items():
+            number = float(column[row])
+            if math.isnan(number):
+                continue
+            values[name] = int(number) if name in _WHOLE and number.is_integer() else number
+        ladder = [
+            (values.pop(level, None), values.pop(fraction, None))
+            for level, fraction in _PAIRS
+            if level in values or fraction in values
+        ]
+        if ladder:
+            values["take_profit"] = ladder
+        for name, words in self.words.items():
+            values[name] = None if _is_missing(words[row]) else words[row]
         return Candidate(position=_WORDS[code], **values)
 
 
@@ -141,7 +158,7 @@ def answers_of(spec: StrategySpec, closed: ClosedCandles) -> Signals | None:
 
 def _table(found: Mapping[str, Any], rows: int, first: int, step: int, what: str) -> Table:
     for name in found:
-        if name not in FIELDS:
+        if name not in FIELDS and name not in _LADDER:
             raise unknown("column of candidates", name, FIELDS)
     missing = [name for name in _NEEDED if name not in found]
     if missing:

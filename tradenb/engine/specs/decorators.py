@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from tradenb.call_errors import explained
 from tradenb.engine.call import CALLBACKS, checked_function, is_async
 from tradenb.engine.specs.registry import registry
-from tradenb.engine.specs.strategy_spec import RiskSpec, Strategy, StrategySpec
+from tradenb.engine.specs.strategy_spec import Manager, RiskSpec, Strategy, StrategySpec
 from tradenb.errors import SpecError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def strategy(
     history: str | None = None,
     vectorised: bool = False,
     symbols: str | Iterable[str] = (),
+    manage: bool = False,
     on_schedule: Callable[[Event], object] | None = None,
     on_open: Callable[[Event], object] | None = None,
     on_milestone: Callable[[Event], object] | None = None,
@@ -56,6 +57,9 @@ def strategy(
         Other symbols that it reads with `ctx.candles(..., symbol=...)`. A live run fetches them
         before its first ask, and says when it cannot; those that are not named here it fetches when
         they are read for the first time.
+    manage : bool, default False
+        The function is asked in all states: `ctx.position` and `ctx.scheduled` show what there is.
+        Without it a function for what is open may be declared with ``@name.manage``.
     on_schedule, on_open, on_milestone, on_close, on_cancel, on_ping : callable, optional
         Called with the event; in a live run after it is on disk, and at most once: who dies in
         between does not make the call after the restart. on_ping: each minute that a limit entry
@@ -79,6 +83,10 @@ def strategy(
     >>> quiet
     <strategy quiet: every 5m>
     """
+    if manage and vectorised:
+        raise SpecError(
+            f"strategy {name!r} is vectorised: it has no function that could be asked in all states"
+        )
     given = {
         "scheduled": on_schedule,
         "opened": on_open,
@@ -105,6 +113,11 @@ def strategy(
                 for kind, callback in {**_methods(owner), **callbacks}.items()
             },
         )
+        follower = getattr(owner, "manage", None)
+        if manage:
+            spec._manager = Manager(spec.function, every, True)
+        elif follower is not None:
+            spec.manage(follower)
         return registry.register("strategy", spec)
 
     if not isinstance(name, str):

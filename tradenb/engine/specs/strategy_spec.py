@@ -5,8 +5,8 @@ A spec is shared by every run; whatever moves lives in an instance (engine/sessi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Final, NamedTuple, overload
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
 
@@ -31,7 +31,8 @@ class Strategy:
     """Base of strategies written as classes: override `get_signal`.
 
     Methods named on_open, on_close, on_schedule, on_milestone, on_cancel and on_ping are used as
-    callbacks. Register the class, or an object of it, with `tn.strategy`.
+    callbacks; one named manage is the manage function. Register the class, or an object of it, with
+    `tn.strategy`.
 
     Examples
     --------
@@ -116,6 +117,27 @@ class RiskSpec(_Spec):
     __str__ = __repr__
 
 
+class Manager(NamedTuple):
+    """A function that is asked about what a strategy has open.
+
+    Attributes
+    ----------
+    every : str
+        Interval at which it is asked, a timeframe.
+    waiting : bool
+        It is asked about a scheduled signal, too.
+    """
+
+    function: Callable[..., Any]
+    every: str
+    waiting: bool
+
+    @property
+    def every_ms(self) -> int:
+        """Interval at which it is asked, ms."""
+        return timeframe_ms(self.every)
+
+
 class StrategySpec(_Spec):
     """A strategy: a function of one `Context`, asked at every multiple of an interval.
 
@@ -145,6 +167,7 @@ class StrategySpec(_Spec):
 
     # Declared after the function; a run takes those that are there when it starts.
     _indicators: tuple[Indicator, ...] = PrivateAttr(())
+    _manager: Manager | None = PrivateAttr(None)
 
     @field_validator("every", mode="before")
     @classmethod
@@ -175,7 +198,7 @@ class StrategySpec(_Spec):
 
     def __dir__(self) -> list[str]:
         """Tab shows what a user declared, and what comes after it."""
-        return [*super().__dir__(), "indicators"]
+        return [*super().__dir__(), "indicators", "manage"]
 
     def __call__(self, ctx: Any) -> Any:
         """Ask the strategy, or give it a frame, as the plain function that it still is."""
@@ -263,10 +286,99 @@ class StrategySpec(_Spec):
 
         return decorate
 
+    @overload
+    def manage(self, function: Function) -> Function: ...
+
+    @overload
+    def manage(
+        self, function: None = None, *, every: str | None = None, waiting: bool = False
+    ) -> Callable[[Function], Function]: ...
+
+    def manage(
+        self, function: Function | None = None, *, every: str | None = None, waiting: bool = False
+    ) -> Any:
+        """Declare the function that is asked while a position is open.
+
+        It takes the context (`ctx.position` is what is open, `ctx.scheduled` what waits) and
+        returns None, one answer or a list of them: `tn.close`, `tn.move`, `tn.breakeven`,
+        `tn.add`, `tn.cancel`, or a candidate: of the other side it flips the position.
+
+        Parameters
+        ----------
+        function : callable, optional
+            Where the decorator stands without arguments.
+        every : str, optional
+            Interval at which it is asked; default that of the strategy.
+        waiting : bool, default False
+            Ask it about a signal that waits for its entry, too.
+
+        Returns
+        -------
+        callable
+            The function itself.
+
+        Raises
+        ------
+        SpecError
+            When an argument cannot work, or the function takes something else than a context.
+
+        Examples
+        --------
+        >>> import tradenb as tn
+        >>> @tn.strategy("hold", every="15m")
+        ... def hold(ctx):
+        ...     return tn.long(stop_loss=tn.percent(2))
+        >>> @hold.manage(every="5m")
+        ... def follow(ctx):
+        ...     if ctx.position.pnl_percent > 1:
+        ...         return [tn.close(0.5), tn.breakeven()]
+        """
+        if every is not None and every not in TIMEFRAMES:
+            raise SpecError(
+                f"{self.name!r}: every of manage must be one of {' '.join(TIMEFRAMES)}, "
+                f"was {every!r}"
+            )
+        if self.vectorised:
+            raise SpecError(
+                f"{self.name!r} is vectorised; only a strategy that is asked is managed"
+            )
+
+        def decorate(own: Function) -> Function:
+            checked = checked_function(own, f"manage of {self.name!r}", "ctx")
+            self._manager = Manager(checked, every or self.every, waiting)
+            return own
+
+        return decorate if function is None else decorate(function)
+
     @property
     def declared(self) -> tuple[Indicator, ...]:
         """The indicators declared so far."""
         return self._indicators
+
+    @property
+    def manager(self) -> Manager | None:
+        """The manage function, if there is one."""
+        return self._manager
+
+    def replaced(
+        self,
+        function: Callable[..., Any],
+        manage: Callable[[Callable[..., Any]], Callable[..., Any]],
+        indicators: Iterable[Indicator] | None = None,
+        **changes: object,
+    ) -> StrategySpec:
+        """Return a copy with other functions, which is registered nowhere.
+
+        `manage` makes the manage function of the one that there is; where one function answers in
+        all states, the new function does.
+        """
+        found = self.model_copy(update={"function": function, **changes})
+        found._indicators = self._indicators if indicators is None else tuple(indicators)
+        own = self._manager
+        if own is not None:
+            same = own.function is self.function
+            found._manager = own._replace(function=function if same else manage(own.function))
+        return found
 
     @property
     def counts_from_start(self) -> bool:
@@ -290,6 +402,9 @@ class StrategySpec(_Spec):
         parts += [f"{rule.name}:{rule.fingerprint}" for rule in self.risk]
         parts += ["vectorised"] * self.vectorised
         parts += [f"reads {symbol}" for symbol in self.symbols]
+        if self._manager is not None:
+            own = self._manager
+            parts.append(f"manage {own.every} {own.waiting} {fingerprint(own.function)}")
         parts += [item.fingerprint for item in self._indicators]
         return digest("\n".join(parts))
 

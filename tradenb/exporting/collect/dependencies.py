@@ -8,6 +8,8 @@ function is taken from the cell whose code it runs.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from inspect import ismethod
 from types import ModuleType
 from typing import Any, Final
 
@@ -203,14 +205,13 @@ class Collector:
 
     def _attached(self, name: str, value: Any, namespace: Namespace) -> None:
         """Collect what is declared on a strategy after it: `@dip.indicators("15m")`."""
-        declared = value.declared if isinstance(value, StrategySpec) else ()
-        for item in declared:
-            own = name_in(namespace, item.function)
+        for what, function in _declared_on(value):
+            own = name_in(namespace, function)
             if own is not None:
                 self.need(own, namespace, f"`{name}`")
-            elif not made_together(value, item.function):
+            elif not made_together(value, function):
                 raise ExportError(
-                    f"the indicators of `{name}` have no name in a cell; run their cell again"
+                    f"the {what} of `{name}` has no name in a cell; run its cell again"
                 )
 
     def _add_inner(self, name: str, value: Any, beside: str = "") -> None:
@@ -238,9 +239,9 @@ class Collector:
             else:
                 self.need(used, inner.namespace, f"`{name}`")
         self.script.add(Part((name,), inner.text, inner.place, is_block=True), inner.uses)
-        for item in value.declared if isinstance(value, StrategySpec) else ():
-            if self.script.is_new(item.function.__name__, item.function, f"`{name}`"):
-                self._add_inner(item.function.__name__, item.function, beside=name)
+        for _, function in _declared_on(value):
+            if self.script.is_new(function.__name__, function, f"`{name}`"):
+                self._add_inner(function.__name__, function, beside=name)
 
     def _close_over(self, used: str, value: Any, inner: InnerFunction, name: str) -> None:
         """Write down a value that a function closes over."""
@@ -266,3 +267,15 @@ class Collector:
                 f"another one than runs. Pass the new one, tn.export(path, {name}, symbol=..., "
                 "exchange=...), or start the run again with it"
             )
+
+
+def _declared_on(value: object) -> Iterator[tuple[str, Any]]:
+    """Yield the functions that are declared on a strategy after it, and what each is."""
+    if not isinstance(value, StrategySpec):
+        return
+    for item in value.declared:
+        yield "function of indicators", item.function
+    own = value.manager
+    # A class has it as a method; and where one function answers in all states, it is there already.
+    if own is not None and own.function is not value.function and not ismethod(own.function):
+        yield "manage function", own.function

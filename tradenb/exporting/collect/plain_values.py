@@ -128,6 +128,11 @@ def _strategy_facts(spec: StrategySpec, label: str) -> Iterator[tuple[str, str]]
     for item in spec.declared:
         yield f"{label}indicators", f"{item.timeframe}, window={item.window}"
         yield from _facts(item.function, label + OF_INDICATORS)
+    own = spec.manager
+    if own is not None:
+        yield f"{label}manage", f"every {own.every}, waiting={own.waiting}"
+        if own.function is not spec.function:
+            yield from _facts(own.function, f"{label}manage: ")
     yield from _facts(spec.function, label)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tradenb.core.lifecycle.commands import acts_at
-from tradenb.core.lifecycle.state import Command
+from tradenb.core.lifecycle.state import Command, acts_at
 from tradenb.core.timeframe import MINUTE
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from tradenb.core.events import Event
 from tradenb.core.signal import Trade
-from tradenb.core.trades import trades_of
+from tradenb.core.trades import Parts, trades_of
 from tradenb.engine.serialise import row_to_event
 from tradenb.live.status.line_columns import line_columns
 from tradenb.store.codec import parse
@@ -23,13 +23,16 @@ from tradenb.store.journal.picking import Lines, Picking
 NEWEST: Final = 250
 BATCH: Final = 20_000
 """So many lines are read together."""
-_KINDS: Final = ("opened", "closed", "error")
+_PARTS: Final = ("added", "partial")
+_KINDS: Final = ("opened", *_PARTS, "closed", "error")
 _OPENED: Final = ("signal_id", "at", "note")
 _CLOSED: Final = (
     "signal_id", "symbol", "strategy", "position", "at", "entry", "price", "take_profit",
     "stop_loss", "size", "exit_reason", "pnl_percent", "late",
 )  # fmt: skip
 _OPENED_AT: Final = Trade._fields.index("opened_at")
+# Entries, exits, invested of a position that was entered and left once.
+_WHOLE: Final = (1, 1, 1.0)
 
 
 class RunHistory(NamedTuple):
@@ -82,7 +85,7 @@ def history_of(journal: Journal, *, trades: bool = True) -> RunHistory:
         error = _event(last) if last else None
         return RunHistory(picking.count, newest, closes.trades, closes.gains, errors, error)
 
-    return journal.pick(_KINDS if trades else _KINDS[1:], read)
+    return journal.pick(_KINDS if trades else ("closed", "error"), read)
 
 
 def _batches(stretches: Iterable[Lines]) -> Iterator[Lines]:
@@ -123,9 +126,13 @@ class _Closes(_Gains):
         # No tuples: the garbage collector would go through all of them, again and again.
         self._opened: dict[str, int] = {}
         self._notes: dict[str, str] = {}
+        self._parts: dict[str | None, Parts] = {}
 
     def add(self, lines: Lines) -> None:
         """Take the lines of a stretch."""
+        if self._parts or any(lines.get(kind) for kind in _PARTS):
+            self._add_events(lines)
+            return
         try:
             ids, opened, notes = line_columns(lines["opened"], _OPENED)
             closed = line_columns(lines["closed"], _CLOSED)
@@ -146,20 +153,22 @@ class _Closes(_Gains):
         ids, gains = closed[0], closed[-2]
         self.gains += gains
         since, notes = ([each.pop(id, None) for id in ids] for each in (self._opened, self._notes))
-        rows: Iterable[tuple[Any, ...]] = zip(*closed[:4], since, *closed[4:], notes, strict=True)
+        rows: Iterable[tuple[Any, ...]] = zip(
+            *closed[:4], since, *closed[4:], notes, *map(repeat, _WHOLE), strict=False
+        )
         if None in since:
             rows = (row for row in rows if row[_OPENED_AT] is not None)
         # Named in `_CLOSED` in the order of a Trade; its own `__new__` takes three times as long.
         self.trades += map(tuple.__new__, repeat(Trade), rows)
 
     def _add_events(self, lines: Lines) -> None:
-        events = [_event(line) for kind in ("opened", "closed") for line in lines[kind]]
+        events = [_event(line) for kind in _KINDS[:-1] for line in lines.get(kind, ())]
         events.sort(key=lambda event: event.seq)
         before: dict[str | None, Event] = {
             id: Event(0, at, "", "", "opened", note=self._notes.get(id))
             for id, at in self._opened.items()
         }
-        self.trades += trades_of(events, before)
+        self.trades += trades_of(events, before, self._parts)
         self._opened = {str(id): event.at for id, event in before.items()}
         self._notes = {
             str(id): event.note for id, event in before.items() if event.note is not None

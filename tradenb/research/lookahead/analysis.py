@@ -164,6 +164,8 @@ class Analysis:
         spoiler = Spoiler(first, None, self.candles)
         functions = [self.spec.function, *(item.function for item in self.spec.declared)]
         functions += [rule.function for rule in self.spec.risk]
+        if self.spec.manager is not None:
+            functions.append(self.spec.manager.function)
         found = set()
         for function in functions:
             for name, value in all_reached(function):
@@ -231,9 +233,7 @@ class _Follow:
             rule.model_copy(update={"function": self._of_moment(rule.function)})
             for rule in spec.risk
         )
-        found = spec.model_copy(update={"function": function, "risk": risk})
-        found._indicators = indicators
-        return found
+        return spec.replaced(function, self._of_moment, indicators, risk=risk)
 
     def _of_moment(self, function: Any) -> Follower:
         known = known_until(Spoiler(self.at, None, self.candles), 1 << 40)

@@ -69,12 +69,9 @@ class Copier:
         risk = tuple(
             rule.model_copy(update={"function": self.value(rule.function)}) for rule in spec.risk
         )
-        changes = {"function": self.value(spec.function), "risk": risk, "callbacks": {}}
-        found = spec.model_copy(update=changes)
-        found._indicators = tuple(
-            item._replace(function=self.value(item.function)) for item in spec.declared
-        )
-        return found
+        indicators = [item._replace(function=self.value(item.function)) for item in spec.declared]
+        function = self.value(spec.function)
+        return spec.replaced(function, self.value, indicators, risk=risk, callbacks={})
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """Copy a value; what cannot be changed or is not the user's stays itself."""

@@ -6,6 +6,7 @@ the user did, what risk refused) can be given or left out, one by one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from tradenb.backtest.driver import drive
 from tradenb.backtest.plan import Plan, make_plan
 from tradenb.core.candles.arrays import NAMES, Candles, candles_of
 from tradenb.core.candles.intake import Intake
-from tradenb.core.events import Event
+from tradenb.core.events import WITHOUT_EFFECT, Event
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.trades import trades_of
@@ -55,7 +56,7 @@ class Circumstances:
         Close times at which the strategy is taken to have answered nothing.
     commands : tuple of dict
         What the user did.
-    refusals : frozenset of (int, str) or None
+    refusals : Refusals or None
         When risk refused which signal; None: ask the rules themselves.
     others : callable
         Gives the candles of another symbol that the strategy reads.
@@ -66,7 +67,7 @@ class Circumstances:
     windowed: bool
     muted: frozenset[int]
     commands: tuple[dict[str, Any], ...]
-    refusals: frozenset[tuple[int, str]] | None
+    refusals: Refusals | None
     others: Callable[[str], Candles]
 
 
@@ -105,7 +106,7 @@ def busy_asks(events: Iterable[Event], every: int) -> frozenset[int]:
 
 def failed_asks(events: Iterable[Event], strategy: str) -> frozenset[int]:
     """Return the moments at which the strategy raised or took too long."""
-    what = f"strategy {strategy}:"
+    what = (f"strategy {strategy}:", f"manage of {strategy}:")
     return frozenset(
         event.at
         for event in events
@@ -113,13 +114,33 @@ def failed_asks(events: Iterable[Event], strategy: str) -> frozenset[int]:
     )
 
 
-def refused_by_risk(events: Iterable[Event]) -> frozenset[tuple[int, str]]:
-    """Return when risk refused which signal: one can go and another come on the same candle."""
-    return frozenset(
-        (event.at, event.signal.id)
-        for event in events
-        if event.exit_reason == "risk" and isinstance(event.signal, Signal)
-    )
+class Refusals:
+    """What risk refused in a live run.
+
+    Of refusals in a row only the first is an event: until the next event of the run, whatever the
+    strategy proposed was refused as well.
+    """
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._told: set[tuple[int, str]] = set()
+        self._rows: list[tuple[int, float]] = []
+        first: int | None = None
+        for event in events:
+            if event.kind in WITHOUT_EFFECT:
+                continue
+            if first is not None:
+                self._rows.append((first, event.at))
+            refused = event.exit_reason == "risk" and isinstance(event.signal, Signal)
+            first = event.at if refused else None
+            if refused and isinstance(event.signal, Signal):
+                # One can go and another come on the same candle.
+                self._told.add((event.at, event.signal.id))
+        if first is not None:
+            self._rows.append((first, math.inf))
+
+    def refuses(self, at: int, id: str) -> bool:
+        """Tell whether a signal was refused at a close."""
+        return (at, id) in self._told or any(first < at < until for first, until in self._rows)
 
 
 def replay(
@@ -128,10 +149,11 @@ def replay(
     """Run the period again and return its trades, in order of opening."""
     spec = _muted(given.spec, given.muted)
     if given.refusals is not None:
-        refuses = given.refusals
+        refusals = given.refusals
 
         def scripted(book: Any, candidate: Any) -> str | None:
-            return "as in the live run" if (book.now, candidate.id) in refuses else None
+            refused = refusals.refuses(book.now, candidate.id)
+            return "as in the live run" if refused else None
 
         rule = RiskSpec(name="as in the live run", function=scripted)
         spec = spec.model_copy(update={"risk": (rule,)})
@@ -178,34 +200,41 @@ def _pump(plan: Plan, given: Circumstances, events: list[Event]) -> Pump:
 
 def _muted(spec: StrategySpec, moments: frozenset[int]) -> StrategySpec:
     """Return a strategy that answers nothing at some moments, and has no callbacks."""
-    function = spec.function
-    quiet: Callable[..., Any]
-    if spec.vectorised:
+    if not moments:
+        return spec.replaced(spec.function, lambda function: function, callbacks={})
 
-        def quiet(df: Any) -> Any:
-            found = dict(function(df))
-            at = df.index.as_unit("ms").asi8 + spec.every_ms
-            silent = np.isin(at, list(moments))
-            position = np.array(np.broadcast_to(found["position"], len(df)), dtype=object)
-            position[silent] = None
-            found["position"] = position
-            return found
+    def quiet(function: Callable[..., Any]) -> Callable[..., Any]:
+        return _muted_function(function, moments)
 
-    elif is_async(function):
+    function = _muted_frames(spec, moments) if spec.vectorised else quiet(spec.function)
+    return spec.replaced(function, quiet, callbacks={})
 
-        async def quiet(ctx: Any) -> Any:
+
+def _muted_frames(spec: StrategySpec, moments: frozenset[int]) -> Callable[..., Any]:
+    def quiet(df: Any) -> Any:
+        found = dict(spec.function(df))
+        at = df.index.as_unit("ms").asi8 + spec.every_ms
+        silent = np.isin(at, list(moments))
+        position = np.array(np.broadcast_to(found["position"], len(df)), dtype=object)
+        position[silent] = None
+        found["position"] = position
+        return found
+
+    return quiet
+
+
+def _muted_function(function: Callable[..., Any], moments: frozenset[int]) -> Callable[..., Any]:
+    if is_async(function):
+
+        async def quiet_later(ctx: Any) -> Any:
             return None if ctx.now in moments else await function(ctx)
 
-    else:
+        return quiet_later
 
-        def quiet(ctx: Any) -> Any:
-            return None if ctx.now in moments else function(ctx)
+    def quiet(ctx: Any) -> Any:
+        return None if ctx.now in moments else function(ctx)
 
-    if not moments:
-        quiet = function
-    found = spec.model_copy(update={"function": quiet, "callbacks": {}})
-    found._indicators = spec.declared
-    return found
+    return quiet
 
 
 def changed(seen: Candles, fresh: Candles) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

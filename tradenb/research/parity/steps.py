@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -10,10 +11,10 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.research.parity.evidence import Evidence, View, missed_asks
 from tradenb.research.parity.replay import (
     Circumstances,
+    Refusals,
     busy_asks,
     changed,
     failed_asks,
-    refused_by_risk,
     with_rows,
 )
 
@@ -29,6 +30,8 @@ def steps(
     spec = evidence.spec or today
     same_code = spec.fingerprint == evidence.code
     every = spec.every_ms
+    if spec.manager is not None:
+        every = math.gcd(every, spec.manager.every_ms)
     late = frozenset(missed_asks(evidence.missed, every, "late")) | busy_asks(
         evidence.events, every
     )
@@ -41,7 +44,7 @@ def steps(
         windowed=windows,
         muted=late | halted | failed,
         commands=tuple(evidence.commands),
-        refusals=refused_by_risk(evidence.events),
+        refusals=Refusals(evidence.events),
         others=others,
     )
     yield "unexplained" if same_code else "code changed", given

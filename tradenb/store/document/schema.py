@@ -24,15 +24,17 @@ from pydantic import (
 
 from tradenb.core.candidate import candidate_of
 from tradenb.core.columns import EVENT_HINTS
-from tradenb.core.lifecycle.state import REMEMBERED, Command
-from tradenb.core.lifecycle.validation import keeps_rules, problems
+from tradenb.core.lifecycle.holding import Holding
+from tradenb.core.lifecycle.state import REMEMBERED, Command, Refusing
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal, Trade
-from tradenb.core.timeframe import DAY, MINUTE, TIMEFRAMES
+from tradenb.core.timeframe import MINUTE, TIMEFRAMES
+from tradenb.core.validation.candidate_rules import keeps_rules, problems
 from tradenb.store.codec import USER_DIGITS, Damaged, TradeDict, parse
 
 LATEST: Final = 7_258_118_400_000  # the year 2200, ms
 _SHOWN: Final = 12
+_NOTHING: Final = tuple(Signal._field_defaults.items())
 _LONGEST: Final = 300
 
 _ANY_DISTANCE: Final = Rules(
@@ -41,11 +43,14 @@ _ANY_DISTANCE: Final = Rules(
     min_take_profit_percent=0.0,
     min_stop_loss_percent=0.0,
     max_stop_loss_percent=1e300,
-    max_signal_minutes=36_500 * DAY // MINUTE,
+    max_signal_minutes=None,
 )
 # With the market price at the entry the sides are tested on it; once is enough. A position is not
 # given up for a long note, and a note has some words more where the entry was reached at once.
 _NOT_ASKED: Final = frozenset({"market_price_outside", "id_length", "note_length"})
+
+# Stops and targets of a position may be moved to either side of its entry.
+_SIDES: Final = frozenset({"stop_loss_side", "take_profit_side"})
 
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 Id = Annotated[str, Field(min_length=1)]
@@ -53,10 +58,17 @@ Moment = Annotated[int, Field(ge=0, lt=LATEST)]
 Close = Annotated[int, Field(ge=0, lt=LATEST, multiple_of=MINUTE)]
 Price = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+Ladder = list[Annotated[list[float], Field(min_length=2, max_length=2)]]
 Level = Annotated[int, Field(ge=0, le=100, multiple_of=10)]
 
 # A field with a default came later: older files do not have it.
-_LATER: Final = {**Signal._field_defaults, **Trade._field_defaults, "request": None}
+_LATER: Final = {
+    **Signal._field_defaults,
+    **Trade._field_defaults,
+    **Holding._field_defaults,
+    "fraction": None,
+    "request": None,
+}
 
 
 class Plain(BaseModel):
@@ -68,11 +80,26 @@ class Plain(BaseModel):
 def _signal_problems(signal: Signal) -> list[str]:
     """Name the rules for new signals that this one breaks."""
     target, stop, minutes = signal.take_profit, signal.stop_loss, signal.minutes
-    good = keeps_rules(signal.position, target, stop, minutes, signal.entry, _ANY_DISTANCE)
-    if good and signal.size is None and signal.id.isascii():
-        return []
-    found = problems(candidate_of(signal), price=signal.entry, rules=_ANY_DISTANCE)
-    return [problem.words for problem in found if problem.name not in _NOT_ASKED]
+    usual = signal.size is None and signal.id.isascii()
+    usual = usual and all(getattr(signal, name) == value for name, value in _NOTHING)
+    if target is not None and minutes is not None:
+        usual = usual and keeps_rules(
+            signal.position, target, stop, minutes, signal.entry, _ANY_DISTANCE
+        )
+        if usual:
+            return []
+    candidate = candidate_of(signal)
+    found = problems(candidate, price=signal.entry, rules=_ANY_DISTANCE, at=signal.at)
+    return [problem.words for problem in found if problem.name not in _NOT_ASKED | _SIDES]
+
+
+def _sides_of(signal: Signal) -> list[str]:
+    """Name the sides of the entry on which the levels of a signal must not be.
+
+    Only where nothing has moved them: of a position that has no record of its own.
+    """
+    found = problems(candidate_of(signal), price=signal.entry, rules=_ANY_DISTANCE, at=signal.at)
+    return [problem.words for problem in found if problem.name in _SIDES]
 
 
 def _held_problems(state: StateRecord) -> Iterator[str]:
@@ -81,10 +108,14 @@ def _held_problems(state: StateRecord) -> Iterator[str]:
     held = signal or scheduled
     if signal is not None and scheduled is not None:
         yield f"one signal is open ({signal.id}) and another scheduled ({scheduled.id})"
+    if state.holding is not None and state.opened_at is None:
+        yield "holding belongs to an open position, and there is none"
     if (signal is None) != (state.opened_at is None):
         yield "opened_at must be given for an open signal, and only for one"
     if held is None:
         return
+    if state.holding is None:
+        yield from _sides_of(held)
     if (held.symbol, held.strategy) != (state.symbol, state.strategy):
         yield f"the signal {held.id} belongs to {held.symbol}:{held.strategy}"
     if held.id not in state.ids:
@@ -99,7 +130,8 @@ def _course_problems(state: StateRecord) -> Iterator[str]:
     """Name what cannot have come to be: cursor, milestones, commands, stopping."""
     if state.every not in TIMEFRAMES.values():
         yield f"every must be the length of a timeframe, was {state.every}"
-    if state.opened_at is not None and state.opened_at > state.cursor:
+    tested = state.cursor + MINUTE if state.tested else state.cursor
+    if state.opened_at is not None and state.opened_at > tested:
         yield f"cursor must not lie before opened_at {state.opened_at}, was {state.cursor}"
     if state.signal is None and (state.milestones.gained or state.milestones.lost):
         yield "milestones belong to an open signal, and there is none"
@@ -180,13 +212,21 @@ def _model(
 
 if TYPE_CHECKING:  # what passed its model has the fields of the record
     from tradenb.core.events import Event as EventRow
+    from tradenb.core.lifecycle.holding import Holding as HoldingRecord
     from tradenb.core.lifecycle.state import Command as CommandRecord
+    from tradenb.core.lifecycle.state import Refusing as RefusingRecord
     from tradenb.core.signal import Signal as SignalRecord
     from tradenb.core.signal import Trade as TradeRecord
 else:
-    SignalRecord = _model("SignalRecord", get_type_hints(Signal), {"at": Close}, _signal_problems)
+    signal_bounds = {"at": Close, "targets": Ladder, "until": Moment | None}
+    SignalRecord = _model("SignalRecord", get_type_hints(Signal), signal_bounds, _signal_problems)
+    holding_bounds = {"rungs": Ladder, **dict.fromkeys(("invested", "cost", "paid"), Price)}
+    HoldingRecord = _model("HoldingRecord", get_type_hints(Holding), holding_bounds)
+    refusing_bounds = {"first": Close, "last": Close, "count": Count}
+    RefusingRecord = _model("RefusingRecord", get_type_hints(Refusing), refusing_bounds)
     trade_bounds = {"signal_id": Id, "opened_at": Close, "closed_at": Close, "size": Price | None}
-    trade_bounds |= dict.fromkeys(("entry", "exit", "take_profit", "stop_loss"), Price)
+    trade_bounds |= dict.fromkeys(("entry", "exit", "stop_loss"), Price)
+    trade_bounds |= {"take_profit": Price | None}
     TradeRecord = _model("TradeRecord", get_type_hints(Trade), trade_bounds)
     CommandRecord = _model("CommandRecord", get_type_hints(Command), {"at": Moment})
     event_bounds = {"seq": Annotated[int, Field(ge=1, lt=1 << 53)], "at": Moment}
@@ -220,8 +260,11 @@ class StateRecord(Plain):
     signal: SignalRecord | None
     scheduled: SignalRecord | None
     opened_at: Close | None
+    holding: HoldingRecord | None = None
     milestones: MilestonesRecord
     warming: bool
+    tested: bool = False
+    refusing: RefusingRecord | None = None
     stopping: bool
     done: bool
     commands: list[CommandRecord]

@@ -9,9 +9,11 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
+from tradenb.core.actions import add, breakeven, cancel, close, move
 from tradenb.core.candidate import Candidate, long, short
 from tradenb.core.candles.arrays import Candles, candles_of
 from tradenb.core.events import Event
+from tradenb.core.offsets import percent
 from tradenb.core.timeframe import DAY, MINUTE, floor_to
 from tradenb.engine.context import Context
 from tradenb.engine.specs import risks
@@ -205,7 +207,7 @@ def strategies_of(scenario: Scenario, on_call: Callable[[str, int], bool]) -> li
     """
     shared = (risks.max_open(1, name="sim-one"),) if scenario.shared else ()
     names = ("a", "b") if scenario.shared or scenario.seed % 3 == 0 else ("a",)
-    return [
+    found = [
         StrategySpec(
             name=name,
             function=_Strategy(scenario.seed, name, on_call),
@@ -215,6 +217,12 @@ def strategies_of(scenario: Scenario, on_call: Callable[[str, int], bool]) -> li
         )
         for name in names
     ]
+    random = Random(f"{scenario.seed}:managed")
+    for spec in found:
+        if random.random() < 0.6:
+            manager = _Manager(scenario.seed, spec.name, on_call)
+            spec.manage(every="1m", waiting=random.random() < 0.5)(manager)
+    return found
 
 
 class _Strategy:
@@ -240,6 +248,37 @@ class _Strategy:
         return _candidate(random, ctx.price, f"ask {count}")
 
 
+class _Manager(_Strategy):
+    """Looks after what is open or waits, by chance: parts, entries, moves and flips."""
+
+    __slots__ = ()
+
+    def __call__(self, ctx: Context) -> Any:
+        if not self._on_call(self._name, ctx.now):
+            return None
+        random = Random(f"{self._seed}:{self._name}:{ctx.now}:manage")
+        count = ctx.state["managed"] = ctx.state.get("managed", 0) + 1
+        chance = random.random()
+        if chance < 0.03:
+            raise ValueError("as the seed says")
+        if chance < 0.04:
+            raise Hang(200.0)
+        if chance < 0.5:
+            return None
+        answers: tuple[Any, ...] = (
+            close(0.5),
+            close(0.5),
+            close(),
+            breakeven(),
+            move(stop_loss=ctx.price - random.choice((-1.0, 1.0))),
+            add(0.5),
+            [add(), move(take_profit=percent(1))],
+            cancel(),
+            _candidate(random, ctx.price, f"managed {count}"),
+        )
+        return random.choice(answers)
+
+
 class _Callback:
     """Raises now and then."""
 
@@ -259,12 +298,18 @@ def _candidate(random: Random, price: float, note: str) -> Candidate:
     base = price
     if random.random() < 0.5:
         entry = base = price - sign * random.choice((0.25, 0.5, 1.0))
+    target = base + sign * random.choice((1.0, 1.5, 2.5))
+    stop = base - sign * random.choice((1.0, 1.5, 2.5))
+    minutes = random.choice((3, 10, 200))
+    more = random.random()
     return make(
-        take_profit=base + sign * random.choice((1.0, 1.5, 2.5)),
-        stop_loss=base - sign * random.choice((1.0, 1.5, 2.5)),
-        minutes=random.choice((3, 10, 200)),
+        take_profit=[(target, 0.5), (target + sign, 0.5)] if more < 0.2 else target,
+        stop_loss=stop,
+        minutes=minutes,
         entry=entry,
         note=note,
+        trail=0.5 if 0.1 < more < 0.3 else None,
+        breakeven=0.5 if 0.25 < more < 0.4 else None,
     )
 
 

@@ -234,7 +234,7 @@ def expected_events(run: SimulatedRun, checkpoints: dict[str, Checkpoint]) -> li
         return at in run.call_logs[strategy].effective
 
     specs = [
-        spec.model_copy(update={"function": _WithoutHangs(spec.function)})
+        spec.replaced(_WithoutHangs(spec.function), _WithoutHangs)
         for spec in strategies_of(run.scenario, on_call)
     ]
     events: list[Event] = []

@@ -96,10 +96,11 @@ def _levels(signal: Signal | None, opened_at: int | None, low: float, high: floa
     room = _FAR * max(high - low, high * 1e-4)
     entry = "entry" if opened_at is not None else "waits at"
     found = [
-        _Level("target", signal.take_profit, "tnb-target", COLORS["up"]),
         _Level(entry, signal.entry, "tnb-entry", ENTRY),
         _Level("stop", signal.stop_loss, "tnb-stop", COLORS["down"]),
     ]
+    if signal.take_profit is not None:
+        found.insert(0, _Level("target", signal.take_profit, "tnb-target", COLORS["up"]))
     return [level for level in found if low - room <= level.at <= high + room]
 
 

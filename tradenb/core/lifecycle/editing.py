@@ -1,0 +1,170 @@
+"""One position while things happen to it at one close: parts, entries and moves, and their events.
+
+An `Editing` is made for one candle (opened.py) or one answer (managing.py) and gives the state that
+follows. It is the only thing in the machine that changes in place, and nobody keeps it.
+"""
+
+from __future__ import annotations
+
+from tradenb.core import prices
+from tradenb.core.events import Event, event_of
+from tradenb.core.lifecycle.holding import (
+    Holding,
+    StopBy,
+    added,
+    exit_percent,
+    is_plain,
+    opened,
+    part_of,
+    waited,
+    without,
+)
+from tradenb.core.lifecycle.state import State, idle_after, remember
+from tradenb.core.rules import Rules
+from tradenb.core.signal import ExitReason, Signal, Trade, closed_trade
+
+
+def holding_of(state: State, signal: Signal, rules: Rules) -> Holding:
+    """Return the record of the open position of a state; a plain one gets its first."""
+    if state.holding is not None:
+        return state.holding
+    at = signal.at if state.opened_at is None else state.opened_at
+    return opened(signal, rules, limit=waited(signal, at))
+
+
+def first_holding(state: State, signal: Signal, rules: Rules, *, limit: bool) -> Holding | None:
+    """Return the record of a position that opens; None where it is plain and nobody manages it."""
+    if state.manage_every is None and is_plain(signal):
+        return None
+    return opened(signal, rules, limit=limit)
+
+
+class Editing:
+    """A position at one close time.
+
+    Parameters
+    ----------
+    state : State
+        It is open.
+    price : float
+        The market price.
+
+    Attributes
+    ----------
+    signal, holding
+        As they are now.
+    events : list of Event
+    trade : Trade or None
+        Of the position, once it is closed.
+    """
+
+    def __init__(
+        self, state: State, signal: Signal, opened_at: int, at: int, price: float, rules: Rules
+    ) -> None:
+        self.state = state
+        self.at = at
+        self.price = price
+        self.rules = rules
+        self.opened_at = opened_at
+        self.signal = signal
+        self.holding = holding_of(state, signal, rules)
+        self.events: list[Event] = []
+        self.trade: Trade | None = None
+
+    def sell(
+        self,
+        cost: float,
+        price: float,
+        reason: ExitReason,
+        *,
+        limit: bool = False,
+        note: str | None = None,
+    ) -> None:
+        """Close a part of that cost, or all that is left."""
+        holding, signal = self.holding, self.signal
+        cost = part_of(holding, cost)
+        percent = exit_percent(signal.position, holding, price, self.rules, limit=limit)
+        left = self.holding = without(holding, cost, percent)
+        whole = left.cost == 0.0
+        if whole:
+            percent = left.realised / left.invested
+            self.trade = closed_trade(
+                signal,
+                self.opened_at,
+                self.at,
+                price,
+                reason,
+                percent,
+                entries=left.entries,
+                exits=left.exits,
+                invested=left.invested,
+            )
+        self._note(
+            "closed" if whole else "partial",
+            price=price,
+            exit_reason=reason,
+            pnl_percent=percent,
+            fraction=cost,
+            note=note,
+        )
+
+    def sell_all(self, price: float, reason: ExitReason, note: str | None = None) -> None:
+        """Close all that is left, at market."""
+        self.sell(self.holding.cost, price, reason, note=note)
+
+    def sell_rung(
+        self, price: float | None = None, *, limit: bool = True, note: str | None = None
+    ) -> None:
+        """Close what the nearest rung closes; at its own price, if no other is given."""
+        holding = self.holding
+        (level, fraction), *others = holding.rungs
+        cost = min(fraction * holding.invested, holding.cost)
+        if holding.full and not others:
+            cost = holding.cost
+        self.holding = holding._replace(rungs=tuple(others))
+        self.sell(cost, level if price is None else price, "take_profit", limit=limit, note=note)
+
+    def add(self, cost: float, note: str | None = None) -> None:
+        """Enter once more at the market price."""
+        self.signal, self.holding = added(self.signal, self.holding, self.price, cost, self.rules)
+        self._note("added", price=self.price, fraction=cost, note=note)
+
+    def stop_at(self, level: float, by: StopBy, note: str | None = None) -> None:
+        """Put the stop somewhere else; with a note there is an event."""
+        self.signal = self.signal._replace(stop_loss=level)
+        self.holding = self.holding._replace(stop_by=by)
+        if note is not None:
+            self.moved(note)
+
+    def moved(self, note: str | None) -> None:
+        """Make the event of a stop, a target or a time that was changed."""
+        self._note("moved", price=self.price, note=note)
+
+    def milestones(self) -> None:
+        """Fire the levels that the market price has reached."""
+        gained, lost = self.state.gained, self.state.lost
+        plan = plan_of(self.signal, self.holding)
+        row = prices.one(self.price)
+        for _, level in prices.milestones(row, plan, gained=gained, lost=lost):
+            gained, lost = max(gained, level), max(lost, -level)
+            self._note("milestone", price=self.price, level=level)
+        self.state = self.state._replace(gained=gained, lost=lost)
+
+    def result(self) -> State:
+        """Return the state that follows; the cursor of an open position stays."""
+        if self.trade is not None:
+            return idle_after(self.state, self.at, remember(self.state.trades, self.trade))
+        return self.state._replace(signal=self.signal, holding=self.holding)
+
+    def _note(self, kind: str, **columns: object) -> None:
+        event = event_of(self.state, self.at, kind, self.signal, **columns)  # type: ignore[arg-type]
+        self.events.append(event)
+
+
+def plan_of(signal: Signal, holding: Holding | None) -> prices.Plan:
+    """Return what milestones measure the way by."""
+    if holding is None:
+        return prices.Plan(signal.position, signal.entry, signal.stop_loss, signal.take_profit)
+    return prices.Plan(
+        signal.position, holding.first_entry, holding.first_stop, holding.first_target
+    )
