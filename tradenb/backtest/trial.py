@@ -26,7 +26,7 @@ from tradenb.engine.history.windows import Histories, History
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.pump import Session
-from tradenb.engine.session.vectorised import Table
+from tradenb.engine.session.signal_table import Table
 from tradenb.errors import unknown
 from tradenb.statistics.closed_trades import TradeColumns
 from tradenb.statistics.figures import figures

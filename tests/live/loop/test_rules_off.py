@@ -11,7 +11,7 @@ from tradenb.errors import TradenbError
 from tradenb.testing.simulation import simulate
 
 # Short lives, those in front that notice most.
-SEEDS = (3, 1, 26, 330, 35)
+SEEDS = (3, 1, 26, 330, 35, 23)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from tradenb.core.candles.arrays import Floats, Times
 from tradenb.core.timeframe import MINUTE
 from tradenb.core.validation.levels import TOLERANCE
 from tradenb.engine.session.instance import Instance
-from tradenb.engine.session.vectorised import LONG, Table
+from tradenb.engine.session.signal_table import LONG, Table
 
 Places = NDArray[np.intp]
 Rows = NDArray[np.int64]

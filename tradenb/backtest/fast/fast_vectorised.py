@@ -24,7 +24,7 @@ from tradenb.core.lifecycle.state import NeedCandidate, NeedClearance, State
 from tradenb.core.signal import Trade, trades_of_columns
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.session.instance import Instance
-from tradenb.engine.session.vectorised import LONG, Table
+from tradenb.engine.session.signal_table import LONG, Table
 from tradenb.statistics.closed_trades import TradeColumns
 
 
@@ -32,7 +32,7 @@ def suits_vectorised(instance: Instance, table: Table) -> bool:
     """Tell whether `run_vectorised` may run a strategy: market entries, no words, usual rules."""
     rules = instance.rules
     usual = rules.touch == "candle" and rules.same_candle == "stop_first" and rules.price == "close"
-    plain = not table.words and set(table.numbers) == set(NUMBERS)
+    plain = not table.manages and not table.words and set(table.numbers) == set(NUMBERS)
     return usual and plain and suits_callback(instance) and table.is_complete(NUMBERS)
 
 

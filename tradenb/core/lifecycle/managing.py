@@ -47,7 +47,8 @@ Events = tuple[Event, ...]
 def after_tests(state: State, at: int) -> Step:
     """Say what comes after the tests of a candle: the ask."""
     every = state.manage_every
-    if every is not None and at % every == 0 and (state.is_open or state.manage_waiting):
+    asked = state.is_open or state.manage_waiting
+    if every is not None and at % every == 0 and at >= state.manage_from and asked:
         return Step(at, ASKS, state, (), NeedCandidate(at, at, managed=True))
     return Step(at, ASKS, state.moved(at), (), None)
 

@@ -105,6 +105,8 @@ class State(NamedTuple):
         Interval at which the manage function is asked, ms; None: there is none.
     manage_waiting : bool
         It is asked about a scheduled signal, too.
+    manage_from : int
+        It says nothing about this position before, ms UTC.
     tested : bool
         The candle after the cursor was tested already; what is left of it are the asks. A state is
         at rest like this where a run was ended between the two.
@@ -129,6 +131,7 @@ class State(NamedTuple):
     holding: Holding | None = None
     manage_every: int | None = None
     manage_waiting: bool = False
+    manage_from: int = 0
     tested: bool = False
     refusing: Refusing | None = None
 
@@ -240,6 +243,7 @@ def idle_after(state: State, at: int, trades: tuple[Trade, ...]) -> State:
         done=state.stopping,
         trades=trades,
         holding=None,
+        manage_from=0,
         tested=False,
     )
 
@@ -262,7 +266,8 @@ def next_pause(state: State, end: int) -> int | None:
     every, first = state.manage_every, state.cursor + MINUTE
     if every is None or not (state.manage_waiting or state.opened_at is not None):
         return None
-    found = first + -first % every
+    found = max(first, state.manage_from)
+    found += -found % every
     return None if found > end else found
 
 

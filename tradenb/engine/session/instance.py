@@ -86,10 +86,24 @@ class Instance:
         function = self.signals or self.spec.function
         self.ask = Call(function, (self.context,), what, self.state.symbol, asks=True)
         self.manage = self.ask
-        if self.spec.manager is not None:
+        manager = self.spec.manager
+        call = self.signals.manage if self.signals else manager and manager.function
+        if call is not None:
             what = f"manage of {self.spec.name}"
-            call = self.spec.manager.function
             self.manage = Call(call, (self.context,), what, self.state.symbol, asks=True)
+
+    def follow_table(self) -> None:
+        """Be asked about what is open where the table of a vectorised strategy has exits or moves.
+
+        Before it is computed that is not known, and an open position is asked about.
+        """
+        if self.signals is None:
+            return
+        known = self.signals.manages
+        manages = self.state.is_open if known is None else known
+        every = self.spec.every_ms if manages else None
+        if self.state.manage_every != every:
+            self.state = self.state._replace(manage_every=every)
 
 
 def managed_by(spec: StrategySpec, state: State) -> State:

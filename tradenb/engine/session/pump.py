@@ -107,6 +107,7 @@ class Session:
         Yields the calls of user functions: send back the result, or throw in what was raised.
         """
         for instance in self.instances:
+            instance.follow_table()
             self._plan(instance, until)
         while (turn := self._schedule.take()) is not None:
             at, phase, waiting = turn
@@ -194,6 +195,7 @@ class Session:
                 break
             at += every  # None leaves no trace
             self.now = at
+        instance.follow_table()
         return self._follow_reply(instance, step, at, last, reply)
 
     def _ask_manager(
@@ -206,7 +208,7 @@ class Session:
         reason = self._reason_to_skip(instance, at)
         if reason is not None:
             self._skip(instance, at, at, reason)
-        else:
+        elif not self._says_nothing(instance, at):
             instance.skipping = False
             begin_ask(context, at, state)
             try:
@@ -215,7 +217,18 @@ class Session:
                     keep_state(context)
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
                 reply = self._failed_ask(instance, at, error, instance.manage.what)
+            instance.follow_table()
         return self._answer(instance, need, reply)
+
+    def _says_nothing(self, instance: Instance, at: int) -> bool:
+        """Tell whether a table says nothing about what is open; go on where it says something."""
+        state, signals = instance.state, instance.signals
+        if signals is None or state.signal is None:
+            return False
+        following = signals.first(at, state.signal.position) or at
+        if following > at:
+            instance.state = state._replace(manage_from=following)
+        return following > at
 
     def _follow_reply(
         self, instance: Instance, step: Step, at: int, last: int, reply: object

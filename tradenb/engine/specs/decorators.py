@@ -28,6 +28,7 @@ def strategy(
     vectorised: bool = False,
     symbols: str | Iterable[str] = (),
     manage: bool = False,
+    flip: bool = False,
     on_schedule: Callable[[Event], object] | None = None,
     on_open: Callable[[Event], object] | None = None,
     on_milestone: Callable[[Event], object] | None = None,
@@ -51,8 +52,10 @@ def strategy(
         The function is called once, not at every candle. It gets a DataFrame of all candles of the
         timeframe `every` (UTC index of open times) and returns a DataFrame, or a dict of columns,
         with the same rows: position ("long", "short" or None; or a number, above 0 for long and
-        below 0 for short), take_profit, stop_loss, minutes, and optionally entry, size, id, note.
-        Each row is the answer at its candle's close. A single value counts for all rows.
+        below 0 for short), stop_loss, and optionally the other fields of a candidate; a ladder is
+        take_profit_1, fraction_1, ... Each row is the answer at its candle's close. While a
+        position is open these columns count instead: exit (true, or the side that is closed),
+        move_stop and move_target (a price, NaN for none). A single value counts for all rows.
     symbols : str or several, optional
         Other symbols that it reads with `ctx.candles(..., symbol=...)`. A live run fetches them
         before its first ask, and says when it cannot; those that are not named here it fetches when
@@ -60,6 +63,8 @@ def strategy(
     manage : bool, default False
         The function is asked in all states: `ctx.position` and `ctx.scheduled` show what there is.
         Without it a function for what is open may be declared with ``@name.manage``.
+    flip : bool, default False
+        Of a vectorised strategy: a row of the other side closes what is open and opens its own.
     on_schedule, on_open, on_milestone, on_close, on_cancel, on_ping : callable, optional
         Called with the event; in a live run after it is on disk, and at most once: who dies in
         between does not make the call after the restart. on_ping: each minute that a limit entry
@@ -87,6 +92,11 @@ def strategy(
         raise SpecError(
             f"strategy {name!r} is vectorised: it has no function that could be asked in all states"
         )
+    if flip and not vectorised:
+        raise SpecError(
+            f"strategy {name!r}: flip is for vectorised strategies; with manage=True a function "
+            "flips by answering with the other side"
+        )
     given = {
         "scheduled": on_schedule,
         "opened": on_open,
@@ -107,6 +117,7 @@ def strategy(
             risk=_rules(risk),
             history=history,
             vectorised=vectorised,
+            flip=flip,
             symbols=cast(Any, symbols),
             callbacks={
                 kind: checked_function(callback, f"{CALLBACKS[kind]} of {name!r}", "event")

@@ -156,6 +156,8 @@ class StrategySpec(_Spec):
         The function makes a frame of candidates of a frame of candles.
     symbols : tuple of str
         Other symbols that it reads.
+    flip : bool
+        Of a vectorised strategy: a candidate of the other side takes the place of what is open.
     """
 
     every: str
@@ -164,6 +166,7 @@ class StrategySpec(_Spec):
     callbacks: dict[str, Callable[[Any], Any]] = {}
     vectorised: bool = False
     symbols: tuple[str, ...] = ()
+    flip: bool = False
 
     # Declared after the function; a run takes those that are there when it starts.
     _indicators: tuple[Indicator, ...] = PrivateAttr(())
@@ -400,7 +403,7 @@ class StrategySpec(_Spec):
         """Hash of the function, its interval, its indicators and its risk rules."""
         parts = [self._does, self.every, str(self.history)]
         parts += [f"{rule.name}:{rule.fingerprint}" for rule in self.risk]
-        parts += ["vectorised"] * self.vectorised
+        parts += ["vectorised"] * self.vectorised + ["flip"] * self.flip
         parts += [f"reads {symbol}" for symbol in self.symbols]
         if self._manager is not None:
             own = self._manager

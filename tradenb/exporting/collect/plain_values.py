@@ -120,7 +120,7 @@ def _facts(value: Any, label: str) -> Iterator[tuple[str, str]]:
 def _strategy_facts(spec: StrategySpec, label: str) -> Iterator[tuple[str, str]]:
     yield f"{label}every", repr(spec.every)
     yield f"{label}history", repr(spec.history)
-    yield f"{label}vectorised", repr(spec.vectorised)
+    yield f"{label}vectorised", repr((spec.vectorised, spec.flip))
     yield f"{label}risk", repr([rule.name for rule in spec.risk])
     yield f"{label}callbacks", repr(sorted(spec.callbacks))
     for rule in spec.risk:

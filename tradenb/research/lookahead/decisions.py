@@ -12,7 +12,7 @@ from tradenb.backtest.plan import Plan
 from tradenb.core.candidate import Candidate
 from tradenb.engine.call import Call, Pump
 from tradenb.engine.session.pump import Session
-from tradenb.engine.session.vectorised import Table
+from tradenb.engine.session.signal_table import Table
 
 _RISK: Final = "risk rule "
 Replies = dict[tuple[int, str, str], Any]
@@ -87,7 +87,7 @@ def _record_table(
     for row in range(len(table.position)):
         at = table.first + row * table.step
         if start < at <= until:
-            replies[(at, *key)] = answer_of(table.candidate(row))
+            replies[(at, *key)] = table.answer(row)
 
 
 def answer_of(reply: Any) -> Any:

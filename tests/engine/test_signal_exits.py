@@ -1,0 +1,146 @@
+"""Exits, moves and flips in the table of a vectorised strategy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tradenb as tn
+from tests.engine.test_signals import GRID, backtest, told
+from tests.sources import minute
+from tradenb.engine.serialise import event_to_row
+from tradenb.engine.specs.registry import registry
+from tradenb.errors import SpecError, UnknownName
+from tradenb.testing.world.simulated_world import World
+
+END = minute(1_500)
+
+
+def columns(df):
+    """Enters where the close is above or below its mean, and leaves or moves by volume."""
+    up = df.close > df.close.rolling(8).mean()
+    side = np.where(up, 1, -1)
+    there = (np.arange(len(df)) >= 7) & (df.volume < 18)
+    wanted = np.where(df.volume >= 18, np.where(up, "short", "long"), None)
+    return pd.DataFrame(
+        {
+            "position": np.where(there, np.where(up, "long", "short"), None),
+            "stop_loss": df.close * (1 - 0.03 * side),
+            "take_profit_1": df.close * (1 + 0.01 * side),
+            "fraction_1": 0.5,
+            "exit": wanted,
+            "move_stop": (df.close * (1 - 0.02 * side)).where(df.volume < 12),
+            "move_target": (df.close * (1 + 0.015 * side)).where(df.volume < 8),
+        },
+        index=df.index,
+    )
+
+
+def vectorised(*, flip=False, function=columns):
+    return tn.strategy("probe", every="15m", vectorised=True, flip=flip)(function)
+
+
+def as_callback(*, flip):
+    """The same rows, answered by functions that are asked."""
+
+    @tn.strategy("probe", every="15m")
+    def asked(ctx):
+        return proposed(row_of(ctx))
+
+    @asked.manage
+    def managed(ctx):
+        row, held = row_of(ctx), ctx.position.position
+        other = {"long": "short", "short": "long"}[held]
+        if flip and row["position"] == other:
+            return proposed(row)
+        if row["exit"] == held:
+            return tn.close()
+        moves = {"stop_loss": row["move_stop"], "take_profit": row["move_target"]}
+        given = {name: value for name, value in moves.items() if not np.isnan(value)}
+        return tn.move(**given) if given else None
+
+    return asked
+
+
+CLOSES = {}
+
+
+def row_of(ctx):
+    if not CLOSES:
+        hours = pd.DataFrame(
+            {name: getattr(GRID, name) for name in ("open", "high", "low", "close", "volume")},
+            index=pd.to_datetime(GRID.time, unit="ms", utc=True),
+        ).resample("15min")
+        last = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+        rows = columns(hours.agg(last))
+        closes = rows.index.as_unit("ms").asi8 + 900_000
+        CLOSES.update(zip(closes, rows.to_dict("records"), strict=True))
+    return CLOSES[ctx.now]
+
+
+def proposed(row):
+    if row["position"] not in ("long", "short"):
+        return None
+    return {
+        "position": row["position"],
+        "stop_loss": row["stop_loss"],
+        "take_profit": [(row["take_profit_1"], row["fraction_1"])],
+    }
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_table_makes_the_events_of_the_same_rows_answered_one_by_one(flip):
+    table = backtest(strategy=vectorised(flip=flip))
+    registry._named.clear()
+    asked = backtest(strategy=as_callback(flip=flip))
+    assert told(table) == told(asked)
+    assert {"strategy"} <= set(table.trades.exit_reason)
+    assert ("flipped" in set(table.trades.exit_reason)) == flip
+    assert {"moved", "partial"} <= set(table.events.kind)
+    assert table.trades.equals(asked.trades)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_live_run_of_a_table_makes_the_events_of_its_backtest(flip):
+    spec = vectorised(flip=flip)
+    result = backtest(strategy=spec, end=END)
+    world = World({"BTCUSDT": GRID}, start=minute(60), runs=[("BTCUSDT", spec)])
+    assert world.live(END + 3_000)
+    (run,) = world.wanted
+    beside = {"mode": None, "wall": None}
+    lived = [event_to_row(event) | beside for event in world.events(run)]
+    assert lived == [event_to_row(event) | beside for event in result.event_list]
+    assert len(lived) > 20
+
+
+@pytest.mark.parametrize(
+    ("exits", "words"),
+    [
+        (True, None),
+        (False, None),
+        (np.nan, None),
+        ("up", "'exit' must be true, false, 'long' or 'short', was 'up'"),
+        (2, "'exit' must be true, false, 'long' or 'short', was '2.0'"),
+    ],
+)
+def test_an_exit_is_true_a_side_or_nothing(exits, words):
+    def table(df):
+        return columns(df).assign(exit=exits, move_stop=np.nan, move_target=np.nan)
+
+    if words is None:
+        reasons = set(backtest(strategy=vectorised(function=table)).trades.exit_reason)
+        assert ("strategy" in reasons) == (exits is True)
+        return
+    with pytest.raises(SpecError, match=words):
+        backtest(strategy=vectorised(function=table))
+
+
+def test_a_column_that_is_none_of_them_is_answered_with_the_near_one():
+    with pytest.raises(UnknownName, match="did you mean 'move_stop'"):
+        backtest(strategy=vectorised(function=lambda df: columns(df).assign(move_stopp=1.0)))
+
+
+def test_flip_is_for_tables():
+    with pytest.raises(SpecError, match="flip is for vectorised strategies"):
+        tn.strategy("probe", every="15m", flip=True)
