@@ -90,7 +90,7 @@ def test_tab_shows_nothing_of_pydantic_after_a_strategy_a_risk_rule_and_rules():
     dip = tn.strategy("shown-by-tab", every="1h", risk=tn.risks.max_open(2))(lambda ctx: None)
     assert dir(dip.risk[0]) == ["function", "name", "terms"]
     assert dir(dip) == [
-        "callbacks", "every", "function", "history", "indicators", "manage", "name", "risk",
+        "callbacks", "every", "flip", "function", "history", "indicators", "manage", "name", "risk",
         "symbols", "vectorised",
     ]  # fmt: skip
     assert dir(tn.Rules()) == sorted([*tn.Rules.model_fields, "reference"])

@@ -101,12 +101,12 @@ def test_a_command_may_name_the_strategy_as_an_object_and_the_symbol_in_any_spel
     [
         ({"kind": "stop"}, tn.UsageError, "at of a command must be ms since the epoch, a datetime"),
         ({"at": "soon", "kind": "stop"}, tn.UsageError, "at of a command must be ISO 8601 like"),
-        ({"at": minute(1)}, tn.UnknownName, "unknown command None; known: 'cancel', 'flatten', "),
-        ({"at": minute(1), "kind": "close"}, tn.UnknownName, "unknown command 'close'; known: 'ca"),
+        ({"at": minute(1)}, tn.UnknownName, "unknown command None; did you mean 'move'?"),
+        ({"at": minute(1), "kind": "buy"}, tn.UnknownName, "unknown command 'buy'; known: 'canc"),
         (
             {"at": minute(1), "kind": "stop", "when": 1},
             tn.UnknownName,
-            "unknown command field 'when'; known: 'at', 'cancel_id', 'id', 'kind', 'strategy', ",
+            "unknown command field 'when'; known: 'at', 'cancel_id', 'fraction', 'id', 'kind', ",
         ),
         (
             {"at": minute(1), "kind": "stop", "symbol": "BTCUSD"},

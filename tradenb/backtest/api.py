@@ -44,8 +44,9 @@ def run(
         before `start` are history: seen, never traded.
     rules : Rules, optional
     commands : iterable of mappings, optional
-        What a user did during the run: {"at": time, "kind": "cancel" | "stop" | "flatten",
-        "symbol", "strategy", "id", "cancel_id"}.
+        What a user did during the run: {"at": time, "kind": "cancel" | "stop" | "flatten" |
+        "close" | "move", "symbol", "strategy", "id", "cancel_id"}; a close may say its fraction, a
+        move says stop_loss, take_profit, minutes or until.
     progress : bool, default True
         Show a progress bar if it takes longer than half a second.
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
-from tradenb.core.lifecycle.state import Command, CommandKind
+from tradenb.core.lifecycle.state import BY_HAND, Command, CommandKind
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import to_ms
 from tradenb.engine.arguments import label_of, period_of
+from tradenb.engine.hand_commands import HAND_FIELDS, hand_values
 from tradenb.engine.ports import CandleRequest, CandleSource, Progress
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError, unknown
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 
-_COMMAND_FIELDS: Final = ("at", "kind", "symbol", "strategy", "id", "cancel_id")
+_COMMAND_FIELDS: Final = ("at", "kind", "symbol", "strategy", "id", "cancel_id", *HAND_FIELDS)
 _LABELS: Final = ("id", "cancel_id")
-_COMMAND_KINDS: Final = ("cancel", "stop", "flatten")
+_COMMAND_KINDS: Final = get_args(CommandKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,5 +152,9 @@ def _order(item: Any, symbols: tuple[str, ...], specs: tuple[StrategySpec, ...])
     if strategy is not None and strategy not in names:
         raise unknown("strategy of a command", strategy, names)
     at = to_ms(item.get("at"), "at of a command")
-    command = Command(at=at, kind=cast(CommandKind, kind), id=id, cancel_id=cancel_id)
+    given = {field: item[field] for field in HAND_FIELDS if field in item}
+    if given and kind not in BY_HAND:
+        raise UsageError(f"a {kind} takes no {', '.join(given)}; close and move do")
+    values = hand_values(kind, given) if kind in BY_HAND else None
+    command = Command(at, cast(CommandKind, kind), id, cancel_id, values=values)
     return Order(command, symbol, strategy)

@@ -15,6 +15,7 @@ from typing import Final
 
 from tradenb import __version__
 from tradenb.cli.verbs import (
+    close_or_move,
     doctor,
     export_notebook,
     fetch_candles,
@@ -50,6 +51,7 @@ VERBS: Final = (
     run_bot,
     show_status,
     stop_run,
+    close_or_move,
     withdraw_command,
     resume_bot,
     resolve_run,

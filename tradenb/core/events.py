@@ -49,7 +49,7 @@ class Event(NamedTuple):
         Market price; on `opened` and `added` the entry, on `partial` and `closed` the exit.
     exit_reason : str or None
         Why it ended: closed take_profit, stop_loss, trailing_stop, breakeven, time_expired,
-        flattened, strategy, flipped, abandoned; partial take_profit, strategy;
+        flattened, strategy, flipped, user, abandoned; partial take_profit, strategy, user;
         cancelled timeout, price_reject, user, strategy, replaced; rejected invalid, risk; skipped
         warm_up, late.
     pnl_percent : float or None

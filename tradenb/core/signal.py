@@ -23,6 +23,7 @@ ExitReason = Literal[
     "flattened",
     "strategy",
     "flipped",
+    "user",
     "abandoned",
 ]
 

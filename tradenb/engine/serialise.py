@@ -67,9 +67,12 @@ def to_record(state: State) -> Record:
 
 def _command_record(command: Command) -> Record:
     record = asdict(command)
-    if command.request is None:  # written as it was before requests had a name
-        del record["request"]
-    return record
+    # Written as it was before requests had a name, and persons managed positions.
+    return {
+        name: value
+        for name, value in record.items()
+        if value is not None or name not in ("request", "values")
+    }
 
 
 def from_record(record: Mapping[str, Any]) -> State:

@@ -12,6 +12,7 @@ from tradenb.clock import wall_ms
 from tradenb.core.events import Event
 from tradenb.core.risk import Held
 from tradenb.engine.arguments import label_of
+from tradenb.engine.hand_commands import hand_values
 from tradenb.errors import StateError
 from tradenb.live.state.control_requests import (
     abandon_price,
@@ -120,6 +121,38 @@ class AttachedRun(ReportMethods):
         """Ask it to close its position at the market price of the next candle."""
         self._send("flatten")
 
+    def close(self, fraction: float = 1.0) -> None:
+        """Close a fraction of the open position at the market price of the next candle.
+
+        Parameters
+        ----------
+        fraction : float, default 1.0
+            Of what is open, above 0 and at most 1.
+        """
+        self._send("close", values=hand_values("close", {"fraction": fraction}))
+
+    def move(self, **levels: object) -> None:
+        """Move the stop, the target or the end of the open position, at the next candle.
+
+        The stop only comes closer, unless `Rules.loosen_stop` is set.
+
+        Parameters
+        ----------
+        stop_loss : float, optional
+        take_profit : float, list of (float, float) or None, optional
+            A price, a ladder of pairs (price, fraction), or None: no target.
+        minutes : int or None, optional
+            Longest life of the position.
+        until : int, str, datetime or None, optional
+            When it ends.
+
+        Raises
+        ------
+        UsageError
+            When nothing is named, or a value cannot be meant.
+        """
+        self._send("move", values=hand_values("move", levels))
+
     def cancel(self, id: str | None = None, *, cancel_id: str | None = None) -> None:
         """Ask it to cancel its scheduled signal."""
         self._send("cancel", id, cancel_id)
@@ -214,6 +247,7 @@ class AttachedRun(ReportMethods):
         cancel_id: str | None = None,
         request_id: str | None = None,
         price: float | None = None,
+        values: dict[str, object] | None = None,
     ) -> None:
         if kind == "stop" and self.status == "done":
             return  # twice is once
@@ -224,7 +258,7 @@ class AttachedRun(ReportMethods):
         now = wall_ms()
         home, key = self._files.home, self._files.key
         given = {"signal_id": id, "cancel_id": cancel_id, "request_id": request_id}
-        send(self._disk, home, key, kind, wall=now, price=price, **given)
+        send(self._disk, home, key, kind, wall=now, price=price, values=values, **given)
 
 
 def attached(home: str | Path | None = None, *, ended: bool = False) -> list[AttachedRun]:

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from tradenb.core.lifecycle.state import Command, CommandKind
 from tradenb.core.risk import Held
 from tradenb.engine.arguments import label_of
+from tradenb.engine.hand_commands import hand_values
 from tradenb.errors import StateError, UsageError
 from tradenb.live.loop.record import RunRecord, Status
 from tradenb.live.loop.tick_result import tick_frame
@@ -133,6 +134,38 @@ class LiveRun(ReportMethods):
         """Close the open position at the market price of the next candle; the run goes on."""
         self._command("flatten")
 
+    def close(self, fraction: float = 1.0) -> None:
+        """Close a fraction of the open position at the market price of the next candle.
+
+        Parameters
+        ----------
+        fraction : float, default 1.0
+            Of what is open, above 0 and at most 1.
+        """
+        self._command("close", values=hand_values("close", {"fraction": fraction}))
+
+    def move(self, **levels: object) -> None:
+        """Move the stop, the target or the end of the open position, at the next candle.
+
+        The stop only comes closer, unless `Rules.loosen_stop` is set.
+
+        Parameters
+        ----------
+        stop_loss : float, optional
+        take_profit : float, list of (float, float) or None, optional
+            A price, a ladder of pairs (price, fraction), or None: no target.
+        minutes : int or None, optional
+            Longest life of the position.
+        until : int, str, datetime or None, optional
+            When it ends.
+
+        Raises
+        ------
+        UsageError
+            When nothing is named, or a value cannot be meant.
+        """
+        self._command("move", values=hand_values("move", levels))
+
     def withdraw(self, id: str | None = None) -> None:
         """Take back commands that have not acted yet: all, or the one with this id.
 
@@ -236,14 +269,18 @@ class LiveRun(ReportMethods):
         self._record.decide(decision)
 
     def _command(
-        self, kind: CommandKind, id: str | None = None, cancel_id: str | None = None
+        self,
+        kind: CommandKind,
+        id: str | None = None,
+        cancel_id: str | None = None,
+        values: dict[str, object] | None = None,
     ) -> None:
         if kind == "stop" and self.status == "done":
             return  # twice is once
         if self.status != "running":
             raise StateError(self._not_running(kind))
         now = self._record.clock.now()
-        self._record.accept(Command(now, kind, id, cancel_id, uuid4().hex[:12]))
+        self._record.accept(Command(now, kind, id, cancel_id, uuid4().hex[:12], values))
 
     def _not_running(self, kind: CommandKind) -> str:
         from tradenb.live.status.run_status import not_running

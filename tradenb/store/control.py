@@ -11,7 +11,7 @@ import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 from uuid import uuid4
 
 from pydantic import Field, ValidationError, model_validator
@@ -31,7 +31,16 @@ from tradenb.store.filesystem import (
 from tradenb.store.paths import Home, Key
 
 RequestKind = Literal[
-    "stop", "flatten", "cancel", "withdraw", "abandon", "release", "keep_ours", "take_theirs"
+    "stop",
+    "flatten",
+    "cancel",
+    "close",
+    "move",
+    "withdraw",
+    "abandon",
+    "release",
+    "keep_ours",
+    "take_theirs",
 ]
 KillKind = Literal["halt", "flatten", "unreadable"]
 KINDS: Final = get_args(RequestKind)
@@ -67,6 +76,8 @@ class Request(Plain):
         Only for withdraw: the request meant (None is all that were given before).
     price : float or None
         Only for abandon.
+    values : dict or None
+        Only for close and move.
     """
 
     id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
@@ -78,6 +89,7 @@ class Request(Plain):
     cancel_id: Label | None = None
     request_id: Label | None = None
     price: Price | None = None
+    values: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _has_a_price(self) -> Request:
@@ -133,6 +145,7 @@ def send(
     cancel_id: str | None = None,
     request_id: str | None = None,
     price: float | None = None,
+    values: dict[str, object] | None = None,
     id: str | None = None,
 ) -> Request:
     """Leave a request for a run; it survives a power loss when this returns.
@@ -141,8 +154,8 @@ def send(
     ----------
     kind : str
         See `Request`; `wall` is now, ms UTC.
-    signal_id, cancel_id, request_id, price : optional
-        For cancel, for withdraw, and for abandon; see `Request`.
+    signal_id, cancel_id, request_id, price, values : optional
+        See `Request`.
     id : str, optional
         Default made up.
 
@@ -166,6 +179,7 @@ def send(
             cancel_id=cancel_id,
             request_id=request_id,
             price=price,
+            values=values,
         )
     except ValidationError as error:
         raise UsageError(f"not a valid request: {error}") from error
@@ -174,7 +188,8 @@ def send(
     try:
         make_folders(filesystem, path.parent)
         forget(filesystem, temp)
-        write_copy(filesystem, temp, dump(request.model_dump(exclude_none=True)) + b"\n")
+        given = {name: value for name, value in request.model_dump().items() if value is not None}
+        write_copy(filesystem, temp, dump(given) + b"\n")
         filesystem.replace(temp, path)
         filesystem.sync_folder(path.parent)
     except OSError as error:

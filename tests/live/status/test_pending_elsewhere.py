@@ -80,6 +80,32 @@ def test_tradenb_withdraw_takes_one_command_by_its_id(running, capsys):
     assert f"unknown command '{flatten.id}'; known: '{stop.id}'" in capsys.readouterr().err
 
 
+def test_tradenb_close_and_move_ask_the_run_for_what_is_named(running, capsys):
+    assert main(["close", "btc", "--fraction", "0.5"]) == 0
+    assert capsys.readouterr().out == "asked BTCUSDT:dip to close 0.5 of its position\n"
+    assert main(["move", "btc", "--stop", "61000", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"asked": "BTCUSDT:dip", "stop_loss": 61000.0}
+    (run,) = tn.live.attach()
+    run.move(take_profit=None)
+    asked = [json.loads(path.read_text()) for path in sorted(running.control(KEY).iterdir())]
+    assert [each["values"] for each in asked] == [
+        {"fraction": 0.5},
+        {"stop_loss": 61000.0},
+        {"take_profit": None},
+    ]
+    assert [str(each).partition(" at ")[0] for each in run.pending_commands] == [
+        "closing by hand",
+        "moving the levels",
+        "moving the levels",
+    ]
+    assert main(["close", "btc", "--fraction", "2"]) == 2
+    assert "fraction of close must be above 0 and at most 1" in capsys.readouterr().err
+    assert main(["move", "btc"]) == 2
+    assert "move needs at least one of stop_loss" in capsys.readouterr().err
+    assert main(["move", "other", "--stop", "1"]) == 1
+    assert "no run other; running: BTCUSDT:dip" in capsys.readouterr().out
+
+
 def test_a_request_says_only_what_was_asked(running):
     send(DISK, running, KEY, "stop", wall=now(), id="a")
     (path,) = running.control(KEY).iterdir()

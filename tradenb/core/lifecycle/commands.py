@@ -8,7 +8,15 @@ from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.opened import close, flatten
 from tradenb.core.lifecycle.scheduled import cancel
-from tradenb.core.lifecycle.state import EXITS, Command, State, Step, acts_at, idle_after
+from tradenb.core.lifecycle.state import (
+    BY_HAND,
+    EXITS,
+    Command,
+    State,
+    Step,
+    acts_at,
+    idle_after,
+)
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 
@@ -93,12 +101,17 @@ def obey(state: State, candles: Candles, rules: Rules, at: int) -> Step:
     cancel and flatten end a scheduled signal; stop does too, and ends the run where nothing is
     open. On an open signal stop forbids further asks, and flatten closes it at the market price,
     unless the test that stands before it finds the stop (or, with target_first, either) touched.
+    close and move act after the tests of the candle (managing.py); where nothing is held they are
+    dropped.
     """
     due = [command for command in state.commands if acts_at(command, at) == at]
-    state = state._replace(commands=state.commands[len(due) :])
+    kept = () if state.signal is None else tuple(each for each in due if each.kind in BY_HAND)
+    state = state._replace(commands=(*kept, *state.commands[len(due) :]))
     events: tuple[Event, ...] = ()
     flattened = False
     for command in due:
+        if command.kind in BY_HAND:
+            continue
         if command.kind == "stop":
             state = state._replace(stopping=True, done=state.signal is None)
         if state.signal is None:
@@ -120,5 +133,7 @@ def _ends_scheduled(command: Command, signal: Signal) -> bool:
             return True
         case "cancel":
             return command.id is None or command.id == signal.id
+        case "close" | "move":
+            return False
         case _:
             assert_never(command.kind)

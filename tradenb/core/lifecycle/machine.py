@@ -52,6 +52,7 @@ from tradenb.core.lifecycle.opened import follow
 from tradenb.core.lifecycle.scheduled import activate, wait
 from tradenb.core.lifecycle.state import (
     ASKS,
+    BY_HAND,
     EXITS,
     NEED_CANDLES,
     NOT_ASKED,
@@ -81,14 +82,17 @@ def advance(state: State, candles: Candles, rules: Rules, until: int | None = No
     end = candles.end if until is None else min(until, candles.end)
     first = state.cursor + MINUTE
     if state.tested:
-        return after_tests(state, first)
+        return after_tests(state, first, candles, rules)
     if first > end:
         return Step(state.cursor, EXITS, state, (), NEED_CANDLES)
     if state.done:
         return Step(end, EXITS, state.moved(end), (), NEED_CANDLES)
     beyond: Need | None = NEED_CANDLES
-    if state.commands:
-        acting = acts_at(state.commands[0], first)
+    commands = state.commands
+    if commands and state.signal is not None:
+        commands = tuple(each for each in commands if each.kind not in BY_HAND)
+    if commands:
+        acting = acts_at(commands[0], first)
         if acting == first:
             return obey(state, candles, rules, first)
         if acting <= end:

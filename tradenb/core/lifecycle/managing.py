@@ -7,7 +7,8 @@ of the ask, at the market price, and are in force from the next candle on.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from tradenb.core import prices
 from tradenb.core.actions import Action, action_of
@@ -20,12 +21,15 @@ from tradenb.core.lifecycle.holding import added, is_full
 from tradenb.core.lifecycle.scheduled import cancel
 from tradenb.core.lifecycle.state import (
     ASKS,
+    BY_HAND,
     WARM_UP,
+    Command,
     NeedCandidate,
     NeedClearance,
     Refusal,
     State,
     Step,
+    acts_at,
     refused_by_risk,
 )
 from tradenb.core.lifecycle.trailing import beyond, tighter
@@ -44,13 +48,32 @@ from tradenb.core.values import positive
 Events = tuple[Event, ...]
 
 
-def after_tests(state: State, at: int) -> Step:
-    """Say what comes after the tests of a candle: the ask."""
+def after_tests(state: State, at: int, candles: Candles, rules: Rules) -> Step:
+    """Say what comes after the tests of a candle: what a person does, and the ask."""
+    by_hand = [each for each in state.commands if each.kind in BY_HAND and acts_at(each, at) == at]
+    if by_hand:
+        return _act_by_hand(state, by_hand, at, candles, rules)
     every = state.manage_every
     asked = state.is_open or state.manage_waiting
     if every is not None and at % every == 0 and at >= state.manage_from and asked:
         return Step(at, ASKS, state, (), NeedCandidate(at, at, managed=True))
     return Step(at, ASKS, state.moved(at), (), None)
+
+
+def _act_by_hand(
+    state: State, commands: Sequence[Command], at: int, candles: Candles, rules: Rules
+) -> Step:
+    """Do what a person asks for; what a person ended is not asked about on that candle."""
+    left = tuple(each for each in state.commands if each not in commands)
+    events: Events = ()
+    state = state._replace(commands=left)
+    for command in commands:
+        if state.signal is None or not state.is_open:
+            break
+        action = Action(command.kind, command.values or {})
+        state, found, _ = _act(state, state.signal, at, action, candles, rules, by="user")
+        events += found
+    return Step(at, ASKS, state if state.signal else state.moved(at), events, None)
 
 
 def follow_answers(
@@ -130,6 +153,7 @@ def _act(
     action: Action,
     candles: Candles,
     rules: Rules,
+    by: Literal["strategy", "user"] = "strategy",
 ) -> tuple[State, Events, NeedClearance | None]:
     """Do one action on what is open or scheduled."""
     price = prices.market_price(candles, candles.index(at), rules)
@@ -158,7 +182,7 @@ def _act(
             return state, (), NeedClearance(at, wanted, activation=False, note=note)
         case "close":
             part = float(values.get("fraction", 1.0)) * editing.holding.cost
-            editing.sell(part, price, "strategy", note=note)
+            editing.sell(part, price, by, note=note)
         case "breakeven":
             _break_even(editing, float(values.get("plus", 0.0)), note)
         case _:

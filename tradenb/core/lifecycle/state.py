@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Literal, NamedTuple, TypeVar
@@ -15,7 +16,9 @@ from tradenb.core.validation.terms import NOTE_LIMIT
 
 REMEMBERED: Final = 1_000
 Item = TypeVar("Item")
-CommandKind = Literal["cancel", "stop", "flatten"]
+CommandKind = Literal["cancel", "stop", "flatten", "close", "move"]
+# What a person does to an open position as its manage function could: after the tests of a candle.
+BY_HAND: Final[frozenset[CommandKind]] = frozenset({"close", "move"})
 
 
 class Phase(IntEnum):
@@ -37,13 +40,15 @@ class Command:
     ----------
     at : int
         When it was given, ms UTC; it acts on the first candle that closes after that.
-    kind : {"cancel", "stop", "flatten"}
+    kind : {"cancel", "stop", "flatten", "close", "move"}
     id : str or None
         Only for cancel: the signal meant; None means whatever is scheduled.
     cancel_id : str or None
         Comes back in the note of the cancelled event.
     request : str or None
         Id of the request that gave it, by which it can be withdrawn.
+    values : mapping or None
+        Only for close and move: what `tn.close` and `tn.move` take.
     """
 
     at: Time
@@ -51,6 +56,7 @@ class Command:
     id: str | None = None
     cancel_id: str | None = None
     request: str | None = None
+    values: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,16 +265,21 @@ def acts_at(command: Command, first: int) -> int:
 
 
 def next_pause(state: State, end: int) -> int | None:
-    """Return the close at which the manage function is asked next, at most `end`.
+    """Return the close at which the manage function is asked or a person acts next, at most `end`.
 
     Only of an open or a scheduled signal.
     """
-    every, first = state.manage_every, state.cursor + MINUTE
-    if every is None or not (state.manage_waiting or state.opened_at is not None):
-        return None
-    found = max(first, state.manage_from)
-    found += -found % every
-    return None if found > end else found
+    first, found = state.cursor + MINUTE, None
+    every = state.manage_every
+    if every is not None and (state.manage_waiting or state.opened_at is not None):
+        found = max(first, state.manage_from)
+        found += -found % every
+    for command in state.commands:
+        if command.kind in BY_HAND:
+            acting = acts_at(command, first)
+            found = acting if found is None else min(found, acting)
+            break
+    return None if found is None or found > end else found
 
 
 def refused_by_risk(state: State, at: int, signal: Signal, price: float, refusal: Refusal) -> Event:

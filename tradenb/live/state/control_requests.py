@@ -91,6 +91,8 @@ def command_of(given: Given, now: int | None = None) -> Asked | None:
     match given.kind:
         case "stop" | "flatten" | "cancel":
             return Command(at, given.kind, given.signal_id, given.cancel_id, given.id)
+        case "close" | "move":
+            return Command(at, given.kind, request=given.id, values=given.values or {})
         case "withdraw":
             return Withdrawal(at, given.request_id)
         case "abandon":

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tradenb.core.lifecycle.state import Command, acts_at
 from tradenb.core.timeframe import MINUTE
+
+_WORDS: Final = {
+    "flatten": "flattening",
+    "cancel": "cancelling the entry",
+    "close": "closing by hand",
+    "move": "moving the levels",
+}
 
 
 class PendingCommand(NamedTuple):
@@ -16,7 +23,7 @@ class PendingCommand(NamedTuple):
     ----------
     id : str
         For `withdraw`; empty where it is not known.
-    kind : {"stop", "flatten", "cancel"}
+    kind : {"stop", "flatten", "cancel", "close", "move"}
     given, acts_at : int
         When it was given, and the close of the candle that it acts on, ms UTC.
     in_s : float or None
@@ -33,7 +40,7 @@ class PendingCommand(NamedTuple):
     def __str__(self) -> str:
         if self.kind == "stop":
             return "stopping"
-        what = "flattening" if self.kind == "flatten" else "cancelling the entry"
+        what = _WORDS.get(self.kind, self.kind)
         if self.in_s is None:
             return f"{what} at the next close"
         if self.in_s < 0:

@@ -68,6 +68,7 @@ _LATER: Final = {
     **Holding._field_defaults,
     "fraction": None,
     "request": None,
+    "values": None,
 }
 
 
@@ -228,7 +229,8 @@ else:
     trade_bounds |= dict.fromkeys(("entry", "exit", "stop_loss"), Price)
     trade_bounds |= {"take_profit": Price | None}
     TradeRecord = _model("TradeRecord", get_type_hints(Trade), trade_bounds)
-    CommandRecord = _model("CommandRecord", get_type_hints(Command), {"at": Moment})
+    command_bounds = {"at": Moment, "values": dict[str, Any] | None}
+    CommandRecord = _model("CommandRecord", get_type_hints(Command), command_bounds)
     event_bounds = {"seq": Annotated[int, Field(ge=1, lt=1 << 53)], "at": Moment}
     event_bounds |= {"wall": Moment | None, "mode": Literal["backtest", "live"]}
     EventRow = _model("EventRow", EVENT_HINTS, event_bounds)

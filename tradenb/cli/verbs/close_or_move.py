@@ -1,0 +1,59 @@
+"""`tradenb close NAME` and `tradenb move NAME`: look after an open position by hand."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from tradenb.cli.options import add_common, answer, named
+
+_LEVELS = {"stop": "stop_loss", "target": "take_profit", "minutes": "minutes", "until": "until"}
+
+
+def add(commands: Any) -> None:
+    """Add the commands."""
+    parser = commands.add_parser(
+        "close",
+        help="close an open position, or a part of it",
+        description="Close a position at the market price of the next candle; its run goes on.",
+    )
+    parser.add_argument("name", metavar="NAME", help="SYMBOL:strategy, or a part of one")
+    parser.add_argument(
+        "--fraction", type=float, default=1.0, help="of what is open, above 0 and at most 1"
+    )
+    add_common(parser, run)
+    parser = commands.add_parser(
+        "move",
+        help="move the stop, the target or the end of an open position",
+        description="Move what is named at the next candle; the stop only comes closer.",
+    )
+    parser.add_argument("name", metavar="NAME", help="SYMBOL:strategy, or a part of one")
+    parser.add_argument("--stop", type=float, metavar="PRICE", help="stop price")
+    parser.add_argument("--target", type=float, metavar="PRICE", help="target price")
+    parser.add_argument("--minutes", type=int, help="longest life of the position")
+    parser.add_argument("--until", metavar="TIME", help="when it ends, UTC")
+    add_common(parser, run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask the run; 1 if no such run is running."""
+    from tradenb.live.attached_run import attached
+
+    running = attached(options.home)
+    found = named(options.name, running, lambda run: run.id)
+    if not found:
+        ids = ", ".join(item.id for item in running) or "none"
+        answer({"asked": None}, f"no run {options.name}; running: {ids}", as_json=options.json)
+        return 1
+    meant = found[0]  # of a live run and its rehearsal, the live one
+    if hasattr(options, "fraction"):
+        given: dict[str, object] = {"fraction": options.fraction}
+        meant.close(options.fraction)
+        words = f"asked {meant.id} to close {options.fraction:g} of its position"
+    else:
+        named_levels = {_LEVELS[name]: getattr(options, name) for name in _LEVELS}
+        given = {name: value for name, value in named_levels.items() if value is not None}
+        meant.move(**given)
+        words = f"asked {meant.id} to move " + ", ".join(f"{k} to {v}" for k, v in given.items())
+    answer({"asked": meant.id, **given}, words, as_json=options.json)
+    return 0
