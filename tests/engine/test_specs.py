@@ -237,6 +237,7 @@ def test_tab_shows_what_a_user_declared_and_nothing_of_pydantic():
         *(
             "callbacks",
             "every",
+            "flip",
             "function",
             "history",
             "indicators",

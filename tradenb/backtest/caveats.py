@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import dis
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
 from tradenb.core.candidate import ENTRY_REACHED
 from tradenb.core.signal import Signal
@@ -13,7 +15,11 @@ from tradenb.view.formatting import plural
 if TYPE_CHECKING:
     from tradenb.core.events import Event
     from tradenb.core.signal import Trade
+    from tradenb.engine.specs.strategy_spec import StrategySpec
     from tradenb.view.event_frames import Coverages
+
+# Whose code looks like one that returns nothing.
+_GENERATES: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
 def caveats(
@@ -59,6 +65,67 @@ def caveats(
             "had the whole account"
         )
     return found
+
+
+def alarms(session: Session, find_events: Callable[[], Sequence[Event]], start: int) -> list[str]:
+    """Name the strategies that never proposed anything, and say why as far as it can be seen.
+
+    Parameters
+    ----------
+    find_events : callable
+        Returns the events of the run; they are looked at where there are neither trades nor
+        positions.
+    start : int
+        Where the run began, ms UTC.
+    """
+    specs = {item.spec.name: item.spec for item in session.instances}
+    proposed = {trade.strategy for trade in session.trades}
+    proposed |= {item.spec.name for item in session.instances if item.state.signal is not None}
+    if proposed >= specs.keys():
+        return []
+    events = find_events()
+    proposed |= {event.strategy for event in events if event.signal is not None}
+    found = []
+    for name in (name for name in specs if name not in proposed):
+        own = [item for item in session.instances if item.spec.name == name]
+        every = specs[name].every_ms
+        asks = sum(max(0, item.candles.end // every - start // every) for item in own)
+        errors = [each.note for each in events if each.kind == "error" and each.strategy == name]
+        found.append(_silence(specs[name], asks, sum(item.asks_lost for item in own), errors))
+    return found
+
+
+def _silence(spec: StrategySpec, asks: int, lost: int, errors: Sequence[str | None]) -> str:
+    name, times = f"strategy {spec.name!r}", plural(asks, "ask")
+    if not asks:
+        return f"{name} was never asked: no candle of {spec.every} closes in the period"
+    if lost + len(errors) >= asks:
+        if not errors:
+            return f"{name} found too little history at each of its {times}; pass a later start="
+        return f"{name} failed at each of its {times}; the first: {errors[0]}"
+    if not spec.vectorised and _never_returns(spec.function):
+        return (
+            f"{name} has no return with a value, so each of its {times} was answered with None; "
+            "write: return tn.long(...)"
+        )
+    return f"{name} never proposed anything in {times}"
+
+
+def _never_returns(function: object) -> bool:
+    """Tell whether a function of Python returns None wherever it ends."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None or code.co_flags & _GENERATES:
+        return False
+    before: dis.Instruction | None = None
+    for each in dis.get_instructions(code):
+        if each.opname == "RETURN_CONST" and each.argval is not None:
+            return False
+        if each.opname == "RETURN_VALUE":
+            known = before is not None and before.opname == "LOAD_CONST"
+            if each.is_jump_target or not known or (before and before.argval is not None):
+                return False
+        before = each
+    return True
 
 
 def was_reached(event: Event) -> bool:

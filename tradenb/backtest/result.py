@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tradenb.backtest.backtest_run import BacktestRun
-from tradenb.backtest.caveats import caveats, was_reached
+from tradenb.backtest.caveats import alarms, caveats, was_reached
 from tradenb.backtest.open_signals import open_rows
 from tradenb.core.fills import fills_of
 from tradenb.core.rules import Rules
@@ -45,6 +45,8 @@ class Result:
     start, end : int
         The period, ms UTC.
     rules : Rules
+    alarms : list of str
+        What makes the run worth nothing: a strategy that never proposed anything, and why.
     warnings : list of str
         What you should know before you trust the figures.
     asks_lost : int
@@ -84,6 +86,7 @@ class Result:
         self._trades: list[Trade] = session.trades
         self._open = open_rows(session.instances, plan.rules)
         self._refusals = session.refusals
+        self.alarms = alarms(session, lambda: self.event_list, self.start)
         self.warnings = period.warnings + caveats(
             session,
             self._trades,
@@ -110,7 +113,7 @@ class Result:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return every form at once; the front end chooses."""
         del include, exclude
-        plain, page = repr(self), self._repr_html_()
+        plain, page = "\n".join([repr(self), *self.alarms]), self._repr_html_()
         return {"text/plain": plain, "text/html": page, "text/markdown": self.to_markdown()}
 
     @property
@@ -203,6 +206,7 @@ class Result:
             figures=self.figures,
             trades=self._trades,
             open=self._open,
+            alarms=self.alarms,
             warnings=self.warnings,
             elapsed_seconds=self.elapsed_s,
             exchange=self.exchange,
@@ -232,7 +236,8 @@ class Result:
         """Return the statistics as a markdown table with its heading and warnings."""
         heading = f"# {', '.join(self.strategies)} on {', '.join(self.symbols)}"
         period = f"{iso(self.start)} to {iso(self.end)} UTC, {self.candle_count} candles"
-        notes = "".join(f"\n- {warning}" for warning in self.warnings)
+        notes = "".join(f"\n- **{alarm}**" for alarm in self.alarms)
+        notes += "".join(f"\n- {warning}" for warning in self.warnings)
         return f"{heading}\n\n{period}\n\n{figure_text.markdown(self.figures)}\n{notes}\n"
 
     def plot(self, symbol: str | None = None) -> Any:

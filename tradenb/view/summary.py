@@ -31,6 +31,8 @@ class Summary:
         In order of closing.
     open : sequence of tuple
         What is still open or scheduled; values in the order of `OPEN_COLUMNS`.
+    alarms : sequence of str
+        What makes the run worth nothing, such as a strategy that never answered.
     warnings : sequence of str
         Sentences, the most important first.
     exchange : str, optional
@@ -54,6 +56,7 @@ class Summary:
     figures: Mapping[str, float]
     trades: Sequence[Trade]
     open: Sequence[OpenRow] = ()
+    alarms: Sequence[str] = ()
     warnings: Sequence[str] = ()
     exchange: str | None = None
     elapsed_seconds: float | None = None

@@ -77,6 +77,7 @@ def _parts(summary: Summary, drawn: Sequence[str]) -> list[str]:
     trades = summary.trades
     return [
         f"<header><h1>{headline(summary)}</h1><p>{subline(summary)}</p></header>",
+        _alarms(summary.alarms),
         _warnings(summary.warnings),
         _figures(summary),
         _equity(summary),
@@ -107,6 +108,13 @@ def _section(title: str, body: str, note: str = "") -> str:
 
 def _note(text: str) -> str:
     return f'<p class="muted">{text}</p>' if text else ""
+
+
+def _alarms(alarms: Sequence[str]) -> str:
+    if not alarms:
+        return ""
+    items = "".join(f"<li>{escaped(line, 1000)}</li>" for line in alarms[:100])
+    return f'<section class="warnings alarm" role="alert"><ul>{items}</ul></section>'
 
 
 def _warnings(warnings: Sequence[str]) -> str:

@@ -45,6 +45,7 @@ def summary_html(summary: Summary) -> str:
         f"<style>{asset('summary.css')}</style>",
         f'<p class="tnb-head">{headline(summary)}</p>',
         f'<p class="tnb-sub">{subline(summary)}</p>',
+        _alarms(summary.alarms),
         _figures(summary),
         equity_svg(summary.trades, start=summary.start, end=summary.end),
         f'<p class="tnb-note">{note}</p>' if note else "",
@@ -116,6 +117,13 @@ def _figures(summary: Summary) -> str:
         for label, value, colour in headline_figures(summary)
     ]
     return f'<dl class="tnb-figures" aria-label="Headline figures">{"".join(tiles)}</dl>'
+
+
+def _alarms(alarms: Sequence[str]) -> str:
+    if not alarms:
+        return ""
+    items = [f"<li>{escaped(line, _LONGEST_WARNING)}</li>" for line in alarms[:_MOST_WARNINGS]]
+    return f'<div class="tnb-warnings tnb-alarm" role="alert"><ul>{"".join(items)}</ul></div>'
 
 
 def _warnings(warnings: Sequence[str]) -> str:

@@ -1,0 +1,120 @@
+"""A strategy that never proposed anything is named first, in red, with the cause."""
+
+from __future__ import annotations
+
+import pytest
+
+import tradenb as tn
+from tests.sources import exchange, market, minute
+
+
+def played(function, **more):
+    spec = tn.strategy("quiet", every="15m", **more)(function)
+    return tn.backtest.run(
+        "BTCUSDT",
+        strategy=spec,
+        exchange=exchange(market(3, 300)),
+        start=minute(60),
+        progress=False,
+    )
+
+
+def forgot(ctx):
+    if ctx.price > 0:
+        tn.long(stop_loss=0.9 * ctx.price)
+
+
+async def waits(ctx):
+    return None
+
+
+def failing(ctx):
+    return ctx.price / 0
+
+
+def short_of_history(ctx):
+    return ctx.candles("1d", 3)
+
+
+def zero(ctx):
+    return 0
+
+
+def never(ctx):
+    return tn.long(stop_loss=1.0) if ctx.price < 0 else None
+
+
+def table(df):
+    return {"position": None, "stop_loss": df.close}
+
+
+CASES = [
+    (
+        forgot,
+        {},
+        "strategy 'quiet' has no return with a value, so each of its 16 asks",
+    ),
+    (waits, {}, "strategy 'quiet' never proposed anything in 16 asks"),
+    (
+        failing,
+        {},
+        "strategy 'quiet' failed at each of its 16 asks; the first: strategy quiet",
+    ),
+    (short_of_history, {}, "strategy 'quiet' found too little history at each of its 16 asks"),
+    (never, {}, "strategy 'quiet' never proposed anything in 16 asks"),
+    (table, {"vectorised": True}, "strategy 'quiet' never proposed anything in 16 asks"),
+]
+
+
+@pytest.mark.parametrize(("function", "more", "words"), CASES, ids=lambda case: str(case)[:24])
+def test_a_silent_strategy_is_named_with_the_cause(function, more, words):
+    result = played(function, **more)
+    (alarm,) = result.alarms
+    assert alarm.startswith(words)
+    page = result._repr_html_()
+    assert 'class="tnb-warnings tnb-alarm" role="alert"' in page
+    assert page.index("tnb-alarm") < page.index("Compounded return")
+    assert alarm in result._repr_mimebundle_()["text/plain"]
+    assert f"**{alarm}**" in result.to_markdown()
+
+
+def test_a_strategy_that_is_never_asked_is_said_to_be():
+    spec = tn.strategy("daily", every="1d")(lambda ctx: None)
+    result = tn.backtest.run(
+        "BTCUSDT", strategy=spec, exchange=exchange(market(3, 300)), progress=False
+    )
+    assert result.alarms == [
+        "strategy 'daily' was never asked: no candle of 1d closes in the period"
+    ]
+
+
+def test_one_that_was_refused_or_waits_is_not_silent():
+    levels = []
+
+    def asked(ctx):
+        entry, stop = levels[-1]
+        return tn.long(entry=entry * ctx.price, stop_loss=stop * ctx.price)
+
+    for each in ((0.5, 0.45), (1.0, 2.0)):
+        levels.append(each)
+        result = played(asked)
+        assert result.alarms == []
+        assert not len(result.trades)
+
+
+def test_an_answer_that_is_no_candidate_is_not_silence():
+    result = played(zero)
+    assert result.alarms == []
+    assert (result.events.kind == "rejected").all()
+
+
+def test_of_several_the_silent_one_is_named(tmp_path):
+    loud = tn.strategy("loud", every="15m")(lambda ctx: tn.long(stop_loss=0.9 * ctx.price))
+    silent = tn.strategy("silent", every="15m")(never)
+    result = tn.backtest.run(
+        "BTCUSDT", strategy=[loud, silent], exchange=exchange(market(3, 300)), progress=False
+    )
+    (alarm,) = result.alarms
+    assert alarm.startswith("strategy 'silent' never proposed anything in ")
+    page = result.report(str(tmp_path / "r.html")).read_text()
+    assert 'class="warnings alarm" role="alert"' in page
