@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import grimp
+import pytest
 
 TOP = Path(__file__).resolve().parents[1]
 MODULES = sorted((TOP / "tradenb").rglob("*.py"))
@@ -52,3 +54,17 @@ def test_no_modules_import_each_other_not_even_for_types():
 
 def test_circles_are_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d", "a"}}) == [{"b", "c"}, {"d"}]
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_a_file_that_a_page_names_is_there(page):
+    text = (TOP / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+\.(?:py|js|css))`", text))
+    known = {path.name for path in MODULES} | {path.name for path in (TOP / "tests").rglob("*.py")}
+    missing = [
+        name
+        for name in sorted(named)
+        if not ((TOP / name).exists() or (TOP / "tradenb" / name).exists() or name in known)
+    ]
+    assert len(named) > 4
+    assert missing == []
