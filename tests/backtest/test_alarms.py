@@ -66,7 +66,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("function", "more", "words"), CASES, ids=lambda case: str(case)[:24])
+@pytest.mark.parametrize(
+    ("function", "more", "words"), CASES, ids=[case[0].__name__ for case in CASES]
+)
 def test_a_silent_strategy_is_named_with_the_cause(function, more, words):
     result = played(function, **more)
     (alarm,) = result.alarms
