@@ -142,6 +142,23 @@ def test_a_run_that_was_stopped_is_followed_to_its_stop():
     assert found.clean  # the position was followed to its end
 
 
+def test_what_a_person_did_by_hand_is_done_again():
+    planted = Planted()
+
+    def close_half(process):
+        process.runs[0].close(0.5)
+
+    def move(process):
+        process.runs[0].move(take_profit=None, minutes=5)
+
+    acts = [Action(minute(612), close_half), Action(minute(652), move)]
+    run = planted.simulated(acts)
+    found = parity(run, **planted.today())
+    assert {"partial", "moved"} <= set(run.events().kind)
+    assert len(found.live) == len(BUYS)
+    assert {*found.causes} == {"user action"}
+
+
 def test_what_has_not_lived_cannot_be_compared(tmp_path):
     with pytest.raises(UsageError, match="parity needs a run: what"):
         parity(object())

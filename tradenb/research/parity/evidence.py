@@ -288,7 +288,8 @@ class _Record:
 
 def _plain(command: dict[str, Any]) -> dict[str, Any]:
     """Return a command as a backtest is given it: without the request that it came from."""
-    return {name: value for name, value in command.items() if name != "request"}
+    own = {name: value for name, value in command.items() if name not in ("request", "values")}
+    return {**own, **(command.get("values") or {})}
 
 
 def missed_asks(missed: Iterable[Missed], every: int, why: str) -> Iterator[int]:
