@@ -8,7 +8,11 @@ from tests.conftest import some_to_soak
 from tests.scenarios import golden_differences, golden_names, load_golden, on_reference
 
 
-@pytest.mark.parametrize("name", some_to_soak(golden_names()))
+# The reference machine asks functions; it knows nothing of vectorised tables.
+ASKED = [name for name in golden_names() if not name.startswith("positions/table-")]
+
+
+@pytest.mark.parametrize("name", some_to_soak(ASKED))
 def test_the_reference_plays_the_golden_case(name: str) -> None:
     scenario, expect = load_golden(name)
     assert golden_differences(on_reference(scenario), expect) == []
