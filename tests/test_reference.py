@@ -7,7 +7,6 @@ import pytest
 from tests.conftest import some_to_soak
 from tests.scenarios import golden_differences, golden_names, load_golden, on_reference
 
-
 # The reference machine asks functions; it knows nothing of vectorised tables.
 ASKED = [name for name in golden_names() if not name.startswith("positions/table-")]
 
