@@ -101,7 +101,7 @@ def test_every_golden_sample_is_met() -> None:
         assert_golden(stats(frame_of(trades), **case).to_dict(), expected, number)
 
 
-# Closed trades alone do not give them: open positions count as well (docs/lifecycle.md, 15).
+# In the golden cases open positions count in these as well; closed trades alone do not give them.
 WITH_OPEN_POSITIONS = frozenset(
     {"max_drawdown", "exposure", "compounded_return", "calmar", "annual_return", "sharpe_annual"}
 )
