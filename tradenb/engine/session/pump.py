@@ -294,7 +294,8 @@ class Session:
         return "ping" in instance.callbacks and instance.state.is_scheduled
 
     def _note(self, instance: Instance, event: Event) -> None:
-        if event.kind not in WITHOUT_EFFECT:
+        # What a callback raises ends no row: live it comes later than in a backtest.
+        if event.kind not in WITHOUT_EFFECT and self._phase != _CALLBACKS:
             if event.exit_reason != "risk" or self._refused_by is None:
                 instance.refusing = None
             elif self._is_known(instance, event, self._refused_by):

@@ -91,7 +91,8 @@ class TickMember:
         step = abandon(instance.state, command.price, run.rules)
         if step is None:
             return
-        instance.state, instance.numbering.last = step.state, instance.numbering.last + 1
+        instance.state, instance.refusing = step.state._replace(refusing=None), None
+        instance.numbering.last += 1
         wall = run.clock.now()
         event = step.events[0]._replace(seq=instance.numbering.last, mode="live", wall=wall)
         run.outbox = [*run.outbox, event]
@@ -140,7 +141,7 @@ class TickMember:
             return
         if instance.state is not before.state:
             self.run.saved = False
-        instance.state = before.state
+        instance.state, instance.refusing = before.state, before.state.refusing
         instance.numbering.last = before.last_seq
         instance.asks_lost = before.asks_lost
         instance.skipping = before.skipping

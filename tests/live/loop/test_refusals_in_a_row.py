@@ -1,0 +1,60 @@
+"""Refusals in a row are one event, also where a tick fails or a callback raises in between."""
+
+from __future__ import annotations
+
+import errno
+from functools import partial
+
+import tradenb as tn
+from tests.live.fakes import HISTORY, until
+from tests.sources import T0, candles, flat, minute
+from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.testing.world.simulated_world import Action, World
+
+
+def world_of(passes, **callbacks):
+    """A strategy that buys each minute, and a rule that lets only the asks in `passes` through."""
+    rule = RiskSpec(
+        name="rule", function=lambda book, _: None if book.now in map(minute, passes) else "no"
+    )
+    strategy = StrategySpec(
+        name="a",
+        function=lambda ctx: tn.long(take_profit=104.0, stop_loss=98.0, minutes=3),
+        every="1m",
+        risk=(rule,),
+        callbacks=callbacks,
+    )
+    grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
+    return World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", strategy)])
+
+
+def told(world):
+    return [(event.kind, event.exit_reason) for event in world.events(world.wanted[0])]
+
+
+def test_a_refusal_that_was_not_saved_is_told_by_the_next_tick_that_is():
+    world = world_of(passes=())
+    full = partial(world.disk.fail, 0, errno.ENOSPC, forever=True)
+    world.live(
+        until(8),
+        [
+            Action(until(0), lambda process: full()),
+            Action(until(2), lambda process: world.disk.heal()),
+        ],
+    )
+    events = [event for event in told(world) if event[0] != "skipped"]
+    assert events == [("rejected", "risk")]
+
+
+def test_what_a_callback_of_an_earlier_event_raises_ends_no_row():
+    def fails(event):
+        raise ValueError(event.kind)
+
+    world = world_of(passes=(2,), closed=fails)
+    world.live(until(3))
+    world.clock.advance(1_800)  # it expires meanwhile, and the next process is refused first
+    world.live(until(40))
+    assert told(world) == [
+        *(("rejected", "risk"), ("opened", None)),
+        *(("closed", "time_expired"), ("skipped", "late"), ("rejected", "risk"), ("error", None)),
+    ]
