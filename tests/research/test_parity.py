@@ -9,8 +9,11 @@ import pytest
 import tradenb as tn
 from tests.research.planted import BUYS, PLANTS, Planted, frame_of
 from tests.sources import candles, market, minute, through
+from tradenb.core.events import Event
+from tradenb.core.signal import Signal
 from tradenb.errors import UsageError
 from tradenb.research.parity.api import CAUSES, parity
+from tradenb.research.parity.replay import Refusals
 from tradenb.testing.world.simulated_world import Action, World
 
 FIVE = [
@@ -112,6 +115,23 @@ def test_a_clean_rehearsal_has_none_and_one_whose_rule_was_moody_has_that(tmp_pa
     run = rehearse(tmp_path / "refused")
     refusing.clear()
     assert set(tn.parity(run).causes) == {"refused by risk"}
+
+
+def test_an_error_of_a_callback_or_of_candles_ends_no_row_of_refusals():
+    signal = Signal(
+        id="dip-1", symbol="BTCUSDT", strategy="dip", position="long", entry=100.0,
+        take_profit=104.0, stop_loss=98.0, minutes=9, size=None, note=None, at=60_000,
+    )  # fmt: skip
+    first = Event(1, 60_000, "BTCUSDT", "dip", "rejected", signal, exit_reason="risk")
+
+    def refuses(note):
+        error = first._replace(at=120_000, kind="error", signal=None, exit_reason=None, note=note)
+        return Refusals([first, error]).refuses(180_000, "dip-2")
+
+    assert refuses("callback on_close of dip: ValueError: no")
+    assert refuses("candles of BTCUSDT change after they were acted on")
+    assert not refuses("strategy dip: ValueError: no")
+    assert not refuses("risk rule moody: ValueError: no")
 
 
 def test_a_refusal_hits_the_signal_that_was_refused_and_not_the_next_on_the_same_candle():

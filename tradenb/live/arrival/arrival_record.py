@@ -18,7 +18,7 @@ from tradenb.live.arrival.lateness import Arrival
 from tradenb.live.arrival.revisions import LOOK_BACK_MS, Revision, Revisions, would_touch
 
 Told = tuple[int, str]
-"""What is told of a candle: its close, ms UTC, and the words."""
+"""What is told of a candle or of a moment: its close, ms UTC, and the words."""
 SIGNALS: Final = 8
 
 
@@ -46,7 +46,7 @@ class ArrivalRecord:
     warnings : dict of str to str
         What is wrong now: "late", "revised".
     untold : list
-        Those warnings that the next commit takes along as events.
+        Warnings that the next commit takes along as events.
     late_asks : dict of int to int
         Asks left out in a row because of late candles: the close, and how late it came, ms.
     retry_at : int

@@ -6,6 +6,7 @@ thread changes a record; the methods for other threads say so.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
+from tradenb.core.timeframe import floor_to
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.ports import Clock, LiveSource
 from tradenb.engine.session.instance import Instance
@@ -29,6 +31,8 @@ from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.control_requests import Asked, Decision, standing
 from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.live.state.recorder import Recorder
+
+log = logging.getLogger("tradenb")
 
 Status = Literal["idle", "running", "done"]
 KEPT_TICKS: Final = 10_000
@@ -162,19 +166,22 @@ class RunRecord:
             return stops and self.is_empty
         return state.done or ((stops or state.stopping) and state.signal is None)
 
-    def note_unreadable(self, files: str) -> bool:
-        """Note which requests cannot be read, or that all can; tell whether there is news."""
+    def note_unreadable(self, files: str) -> None:
+        """Note which requests cannot be read, or that all can; the next commit tells of news."""
         if files == self._unreadable_files:
-            return False
+            return
         if self.error is self.unreadable:
             self.error = None
         self._unreadable_files = files
-        words = (
-            f"{UNREADABLE}: {files}. No entries are made until it can be read; exits go on. Make "
-            "it readable for the user who runs this, or remove it"
-        )
-        self.unreadable = StateError(words) if files else None
-        return bool(files)
+        self.unreadable = None
+        if files:
+            words = (
+                f"{UNREADABLE}: {files}. No entries are made until it can be read; exits go on. "
+                "Make it readable for the user who runs this, or remove it"
+            )
+            self.error = self.unreadable = StateError(words)
+            self.arrival.untold.append((floor_to(self.clock.now()), words))
+            log.warning("%s: %s", self.id, words)
 
     def set_status(self, status: Status) -> None:
         """Change the status, and wake those who wait for the end."""

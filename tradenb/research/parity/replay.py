@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,13 @@ from tradenb.core.signal import Signal
 from tradenb.core.trades import trades_of
 from tradenb.engine.call import Pump, is_async
 from tradenb.engine.ports import CandleRequest, Loaded
+from tradenb.engine.session.clearance import BOOK
 from tradenb.engine.session.pump import Session
 from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
 from tradenb.research.parity.evidence import View
+
+_ASKED: Final = ("strategy ", "manage of ", "risk rule ", BOOK)
+"""How the errors of asks and of risk rules begin."""
 
 
 class ComparedTrade(NamedTuple):
@@ -114,6 +118,11 @@ def failed_asks(events: Iterable[Event], strategy: str) -> frozenset[int]:
     )
 
 
+def _is_beside(event: Event) -> bool:
+    """Tell whether an error is not of an ask or a risk rule: it ends no row of refusals."""
+    return event.kind == "error" and not (event.note or "").startswith(_ASKED)
+
+
 class Refusals:
     """What risk refused in a live run.
 
@@ -126,7 +135,7 @@ class Refusals:
         self._rows: list[tuple[int, float]] = []
         first: int | None = None
         for event in events:
-            if event.kind in WITHOUT_EFFECT:
+            if event.kind in WITHOUT_EFFECT or _is_beside(event):
                 continue
             if first is not None:
                 self._rows.append((first, event.at))

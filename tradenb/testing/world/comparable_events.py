@@ -9,8 +9,11 @@ from tradenb.core.columns import EVENT_COLUMNS
 from tradenb.core.events import Event
 from tradenb.engine.serialise import event_to_row
 from tradenb.live.arrival.candle_warnings import CANDLES_OF
+from tradenb.live.loop.record import UNREADABLE
 
 _OTHER: Final = {"seq", "wall", "late", "mode", "note"}
+_LIVE_ONLY: Final = ("callback", CANDLES_OF, UNREADABLE)
+"""How errors begin that a backtest does not have, or has in another place."""
 COMPARED: Final = tuple(name for name in EVENT_COLUMNS if name not in _OTHER)
 
 
@@ -19,7 +22,7 @@ def comparable(events: Sequence[Event]) -> list[tuple[Any, ...]]:
     rows = []
     for event in events:
         words = str(event.note)
-        live_only = event.kind == "error" and words.startswith(("callback", CANDLES_OF))
+        live_only = event.kind == "error" and words.startswith(_LIVE_ONLY)
         if event.kind == "skipped" or live_only:
             continue
         row = event_to_row(event)
