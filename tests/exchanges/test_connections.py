@@ -19,8 +19,10 @@ from cryptography.x509.oid import NameOID
 import tradenb as tn
 from tests.exchanges.wire import END, exchange_on, loaded, served
 from tests.sources import MINUTE, T0
+from tradenb.exchanges.ccxt import market_loading
 from tradenb.exchanges.ccxt.bounded_response import BoundedResponse, ResponseTooLarge
 from tradenb.exchanges.ccxt.byte_limits import byte_limit
+from tradenb.exchanges.ccxt.portal import portal
 from tradenb.exchanges.exchange_errors import translate_error
 
 NO_RETRY = tn.Rules(candle_retries=0)
@@ -143,6 +145,24 @@ def test_a_list_of_markets_of_seventy_megabytes_is_given_up_too():
             tn.ExchangeError, match="list of markets: the response has more than 24"
         ):
             loaded(exchange_on(server), rules=NO_RETRY)
+
+
+def test_while_a_list_of_markets_is_read_other_exchanges_get_their_answers(monkeypatch):
+    """The list is not done with before the portal has answered somebody else."""
+    answered, read = threading.Event(), market_loading.markets_by_symbol
+
+    async def answer():
+        answered.set()
+
+    def slow(client):
+        portal.submit(answer)
+        assert answered.wait(20)
+        return read(client)
+
+    monkeypatch.setattr(market_loading, "markets_by_symbol", slow)
+    with served() as server:
+        assert len(loaded(exchange_on(server)).candles) == (END - T0) // MINUTE
+    assert answered.is_set()
 
 
 class Content:

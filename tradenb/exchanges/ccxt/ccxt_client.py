@@ -25,7 +25,7 @@ from tradenb.core.timeframe import MINUTE
 from tradenb.errors import CandleError, ExchangeError, UsageError, unknown
 from tradenb.exchanges.ccxt.byte_limits import CANDLES_BYTES, MARKETS_BYTES, byte_limit
 from tradenb.exchanges.ccxt.credentials import read_secrets, with_secrets
-from tradenb.exchanges.ccxt.market_symbols import markets_by_symbol
+from tradenb.exchanges.ccxt.market_loading import load_markets
 from tradenb.exchanges.ccxt.server_time import ServerTime
 from tradenb.exchanges.exchange_errors import describe_error, located, translate_error
 from tradenb.exchanges.paging import PAGE_CANDLES, TimedRows
@@ -162,12 +162,15 @@ class CcxtClient:
             client = self._session()
             if client.markets and self._symbols:
                 return
-            await self._request(
-                "list of markets", lambda it: it.load_markets(True), seconds=LOAD_S, json_only=False
+            self._symbols = await self._request(
+                "list of markets",
+                lambda it: load_markets(it, self._opened_client),
+                seconds=LOAD_S,
+                json_only=False,
             )
             if not client.markets:
                 raise ExchangeError(f"{self.name}: the list of markets is empty", retryable=True)
-            self._symbols, self._loaded_at = markets_by_symbol(client), self._monotonic()
+            self._loaded_at = self._monotonic()
 
     async def _request(
         self, what: str, send: Send, *, seconds: float | None = None, json_only: bool = True
@@ -215,11 +218,15 @@ class CcxtClient:
             self._client = self._new_client()
         self._client.open()
         if self._client.session is not self._bounded:
-            # Here, because it imports aiohttp.
-            from tradenb.exchanges.ccxt.bounded_response import bounded_session
-
-            self._client.session = self._bounded = bounded_session(self._client)
+            self._bounded = _bound(self._client)
         return self._client
+
+    def _opened_client(self) -> Any:
+        """Return another object of ccxt with a session on this loop; its user closes it."""
+        made = self._new_client()
+        made.open()
+        _bound(made)
+        return made
 
     def _new_client(self) -> Any:
         kind = ccxt_class(self.name)
@@ -244,6 +251,15 @@ class CcxtClient:
         with contextlib.suppress(KeyError, ValueError):
             date = parsedate_to_datetime(headers["date"])
             self.clock.note_measurement(int(date.timestamp()) * 1000, sent_ms=self._now())
+
+
+def _bound(client: Any) -> Any:
+    """Give a client of ccxt a session whose responses have a bound, and return the session."""
+    # Here, because it imports aiohttp.
+    from tradenb.exchanges.ccxt.bounded_response import bounded_session
+
+    client.session = bounded_session(client)
+    return client.session
 
 
 def _require_json(
