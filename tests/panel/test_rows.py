@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 
 import pytest
 
 from tradenb.core.events import Event
+from tradenb.core.lifecycle.holding import added, exit_percent, opened, unrealised, without
 from tradenb.core.lifecycle.state import State
+from tradenb.core.prices import pnl_percent
+from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
+from tradenb.engine.position_view import position_of
 from tradenb.live.status.pending_commands import PendingCommand
+from tradenb.live.status.run_history import RunHistory
 from tradenb.live.status.run_status import RunStatus
+from tradenb.live.status.status_card import status_card
+from tradenb.live.status.status_markdown import status_markdown
 from tradenb.panel.dashboard_rows import health_of, progress_of, row_of
 from tradenb.panel.event_rows import event_row
 from tradenb.panel.replica import Replica
@@ -45,7 +53,46 @@ def row(**more):
     ],
 )
 def test_progress_is_percent_of_the_way_to_target_or_stop(signal, market, percent):
-    assert progress_of(signal, market) == pytest.approx(percent)
+    held = position_of(status().state._replace(signal=signal), market, Rules())
+    assert progress_of(held, market) == pytest.approx(percent)
+
+
+def managed():
+    """A long that was added to, of which a rung was taken, and whose stop trails."""
+    ladder = ((103.0, 0.25), (104.0, 0.25), (106.0, 0.25))
+    signal = LONG._replace(take_profit=106.0, targets=ladder, trail=1.0)
+    holding = opened(signal, Rules(), limit=False)
+    signal, holding = added(signal, holding, 102.0, 1.0, Rules())
+    percent = exit_percent("long", holding, 103.0, Rules(), limit=True)
+    holding = without(holding, 0.5, percent)._replace(rungs=ladder[1:], stop_by="trailing_stop")
+    return signal._replace(stop_loss=102.5), holding
+
+
+def test_a_managed_position_shows_what_is_in_force_and_what_is_left():
+    signal, holding = managed()
+    state = status().state._replace(signal=signal, holding=holding)
+    shown = row(state=state, price=103.5)
+    assert shown["parts"] == (
+        "the stop trails · average of 2 entries · 75\xa0% open · "
+        "targets left 104.00 (25\xa0%), 106.00 (25\xa0%)"
+    )
+    assert (shown["stop"], shown["entry"], shown["target"]) == ("102.50", "100.99", "104.00")
+    gain = unrealised(signal, holding, 103.5, Rules())
+    assert shown["pnl"] == f"+{gain:.2f}\xa0%"
+    assert shown["progress"] == round(100 * (103.5 - signal.entry) / (104 - signal.entry), 1)
+    plain = pnl_percent("long", signal.entry, 103.5, Rules())
+    assert abs(gain - plain) > 0.1  # what one entry and one exit would bring is another figure
+
+
+def test_the_card_and_the_markdown_of_a_managed_position_say_the_same_as_its_row():
+    signal, holding = managed()
+    state = status().state._replace(signal=signal, holding=holding)
+    known = status(state=state, price=103.5)
+    words = row(state=state, price=103.5)["parts"]
+    card = status_card(known, now=40 * MINUTE)
+    assert words in html.unescape(card)
+    assert "target 104.00 · stop 102.50" in card
+    assert words.replace("\xa0", " ") in status_markdown(known, RunHistory(0, [], [], [], 0, None))
 
 
 def test_an_open_position_shows_its_levels_and_what_it_would_bring():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import tradenb as tn
+from tradenb.core.lifecycle.position_lines import Mark, PositionLines, Step, Target
 from tradenb.errors import UnknownName, UsageError
-from tradenb.view.charts.chart_traces import MARKED, POINTS, coarser, plot_text
+from tradenb.view.charts.chart_traces import MARKED, POINTS, coarser, moments, plot_text
 from tradenb.view.charts.trade_charts import (
     chart_json,
     equity_chart,
@@ -170,3 +171,86 @@ def _every_hour():
         return tn.long(take_profit=1.01 * ctx.price, stop_loss=0.99 * ctx.price, minutes=60)
 
     return every_hour
+
+
+@pytest.fixture
+def lived(start):
+    """Return the lines of a long that was added to, partly closed, and trailed."""
+
+    def make(signal_id="dip-BTCUSDT-0", closed=60, position="long"):
+        at = [start + minutes * 60_000 for minutes in (30, 35, 40, 50)]
+        return PositionLines(
+            signal_id, "BTCUSDT", "dip", position, at[0],
+            None if closed is None else start + closed * 60_000,
+            stop=[Step(at[0], 98.0), Step(at[1], None), Step(at[2], 99.0), Step(at[3], 99.5)],
+            entry=[Step(at[0], 100.0), Step(at[1], 100.5)],
+            targets=[Target(at[0], at[2], 101.0), Target(at[0], None, 103.0)],
+            marks=[
+                Mark(at[1], "added", 101.0, 1.0, None, None),
+                Mark(at[2], "partial", 101.0, 0.5, 0.7, "take_profit"),
+            ],
+        )  # fmt: skip
+
+    return make
+
+
+def test_a_stop_is_a_line_of_steps_with_a_gap_where_it_is_not_known(
+    make_candles, make_trades, lived
+):
+    figure = price_chart(make_candles(600), make_trades([1.0]), symbol="BTCUSDT", lines=[lived()])
+    (stop,) = named(figure, "stop in force")
+    assert (stop.line.shape, stop.visible) == ("hv", None)
+    assert [x and x[11:16] for x in stop.x] == [
+        "00:30", "00:35", None, "00:40", "00:50", "01:00", None,
+    ]  # fmt: skip
+    assert [y for y in stop.y if y == y] == [98.0, 98.0, 99.0, 99.5, 99.5]
+    (target,) = named(figure, "target")
+    assert [y for y in target.y if y == y] == [101.0, 101.0, 103.0, 103.0]
+    (average,) = named(figure, "average entry")
+    assert [y for y in average.y if y == y] == [100.0, 100.5, 100.5]
+
+
+def test_parts_and_adds_have_signs_of_their_own_and_the_arrow_is_at_the_first_entry(
+    make_candles, make_trades, lived
+):
+    (trade,) = make_trades([1.0])
+    trade = trade._replace(entry=100.5, entries=2, exits=2)
+    figure = price_chart(make_candles(600), [trade], symbol="BTCUSDT", lines=[lived()])
+    (added,), (part,) = named(figure, "added"), named(figure, "part closed")
+    assert (added.marker.symbol, part.marker.symbol) == ("cross", "diamond")
+    assert (list(added.y), list(part.y)) == ([101.0], [101.0])
+    assert "+0.70" in part.hovertext[0]
+    assert "take profit" in part.hovertext[0]
+    (entry,) = named(figure, "long entry")
+    assert list(entry.y) == [100.0]
+    assert "added to 1 time, average entry 100.50" in entry.hovertext[0]
+    assert "the last of 2 exits" in named(figure, "exit, win")[0].hovertext[0]
+
+
+def test_what_is_still_open_is_drawn_to_the_end(make_candles, lived):
+    candles = make_candles(600)
+    figure = price_chart(candles, [], symbol="BTCUSDT", lines=[lived(closed=None)])
+    (stop,) = named(figure, "stop in force")
+    assert stop.x[-2] == moments([candles.end])[0]
+    (entry,) = named(figure, "still open")
+    assert entry.marker.symbol == ("triangle-up-open",)
+
+
+def test_the_lines_of_many_positions_are_hidden_until_asked_for(make_candles, make_trades, lived):
+    trades = make_trades([1.0] * 61)
+    lines = [lived(trade.signal_id, closed=None) for trade in trades]
+    figure = price_chart(make_candles(600), trades, symbol="BTCUSDT", lines=lines)
+    assert {named(figure, name)[0].visible for name in ("stop in force", "target")} == {
+        "legendonly"
+    }
+    assert named(figure, "added")[0].visible is None
+
+
+def test_a_managed_backtest_is_drawn_with_its_stops_parts_and_adds():
+    from tests.core.test_position_lines import played
+
+    result, _ = played(tn.long, "after", acts=True)
+    names = {trace.name for trace in result.plot().data}
+    assert {"stop in force", "target", "average entry", "added", "part closed"} <= names
+    static = result.plot().static_html
+    assert [mark for mark in ("tnb-add", "tnb-part", "tnb-past") if mark not in static] == []

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from tradenb.core.lifecycle.position_lines import Mark, PositionLines, Step
+from tradenb.core.signal import Signal
 from tradenb.view.svg.price_svg import MARKED, price_svg
 
 LEGEND = re.compile(r'<g class="tnb-legend">(.*?)</g>')
@@ -62,3 +64,39 @@ def test_labels_of_the_legend_do_not_overlap(drawn):
     ends = [x + 6.5 * len(text) for x, text in zip(places, labels, strict=True)]
     assert all(end < start for end, start in zip(ends, places[1:], strict=False))
     assert ends[-1] < 760
+
+
+def test_the_stop_of_an_open_position_is_drawn_over_time_and_named_at_the_end(make_candles):
+    candles = make_candles(60)
+    price = float(candles.close[20])
+    signal = Signal(
+        "s", "B", "dip", "long", price, price * 1.01, price * 0.999, None, None, None, 0
+    )
+    opened, moved = (candles.start + minutes * 60_000 for minutes in (20, 40))
+    steps = [Step(opened, price * 0.998), Step(moved, price * 0.999)]
+    marks = [
+        Mark(moved, "added", price, 1.0, None, None),
+        Mark(moved, "partial", price, 0.5, -0.2, "strategy"),
+    ]
+    entry = [Step(opened, price)]
+    line = PositionLines("s", "B", "dip", "long", opened, None, steps, entry, [], marks)
+    targets = [price * 1.001, price * 1.002]
+    chart = price_svg(candles, [], signal, opened, lines=[line], targets=targets)
+    (path,) = re.findall(
+        r'<path class="tnb-stop" fill="none"[^>]*stroke-width="1.4" d="(.*?)"', chart
+    )
+    assert re.fullmatch(r"M[\d.]+ [\d.]+H[\d.]+V[\d.]+H[\d.]+", path)
+    assert chart.count("tnb-target") == 2 * len(targets)
+    assert legend(chart) == ["long entry", "added", "part closed", "stop"]
+    assert "stroke-dasharray" not in re.search(r'[^<]*class="tnb-stop"[^>]*>', chart)[0]
+
+
+def test_a_stop_outside_of_the_picture_is_left_out_and_not_bent(make_candles):
+    candles = make_candles(60)
+    price = float(candles.low.min())
+    at = [candles.start + minutes * 60_000 for minutes in (10, 20, 30, 40)]
+    steps = [Step(at[0], price), Step(at[1], price / 2), Step(at[2], None), Step(at[3], price)]
+    line = PositionLines("s", "B", "dip", "long", at[0], None, steps, steps[:1], [], [])
+    chart = price_svg(candles, [], None, None, lines=[line])
+    (path,) = re.findall(r'class="tnb-stop" fill="none"[^>]*stroke-width="1.4" d="(.*?)"', chart)
+    assert re.fullmatch(r"M[\d.]+ [\d.]+H[\d.]+M[\d.]+ [\d.]+H[\d.]+", path)

@@ -10,6 +10,7 @@ from tradenb.backtest.backtest_run import BacktestRun
 from tradenb.backtest.caveats import alarms, caveats, was_reached
 from tradenb.backtest.open_signals import open_rows
 from tradenb.core.fills import fills_of
+from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
     from tradenb.core.candles.intake import Intake
     from tradenb.core.events import Event
+    from tradenb.core.lifecycle.position_lines import PositionLines
     from tradenb.core.signal import Trade
     from tradenb.engine.specs.strategy_spec import StrategySpec
     from tradenb.view.summary import Summary
@@ -241,7 +243,9 @@ class Result:
         return f"{heading}\n\n{period}\n\n{figure_text.markdown(self.figures)}\n{notes}\n"
 
     def plot(self, symbol: str | None = None) -> Any:
-        """Draw price with entries and exits, equity and drawdown.
+        """Draw price with entries and exits, stops and targets, equity and drawdown.
+
+        Of more than 60 positions the stops and targets are shown by a click on the legend.
 
         Parameters
         ----------
@@ -256,7 +260,12 @@ class Result:
 
         shown = None if symbol is None else canonical(symbol)
         return result_chart(
-            self._shown_candles(), self._trades, self.start, end=self.end, symbol=shown
+            self._shown_candles(),
+            self._trades,
+            self.start,
+            end=self.end,
+            symbol=shown,
+            lines=self._lines,
         )
 
     @overload
@@ -288,7 +297,14 @@ class Result:
         from tradenb.view.pages.report_page import report_html
 
         target = page_path(path)
-        return write_page(target, report_html(self.summary, self._shown_candles()))
+        return write_page(target, report_html(self.summary, self._shown_candles(), self._lines))
+
+    def _lines(self, symbol: str) -> list[PositionLines]:
+        from tradenb.view.charts.chart_traces import MARKED
+
+        candles = self._candles[symbol]
+        known = candles.between(candles.start, self.end)
+        return lines_of(self.event_list, known, self.rules, symbol=symbol, newest=MARKED)
 
     def _shown_candles(self) -> dict[str, Candles]:
         return {

@@ -12,7 +12,9 @@ from time import time
 from typing import Any
 
 from tradenb.core.events import Event
+from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.timeframe import MINUTE
+from tradenb.engine.position_view import position_of
 from tradenb.live.resume_run import is_known_here
 from tradenb.panel.dashboard_rows import Row, health_of, order_of, row_of
 from tradenb.panel.event_rows import EventRow, EventRows, event_row
@@ -151,8 +153,23 @@ def _price(run: WatchedRun, width: int) -> str:
     shown = candles.between(candles.start, state.cursor)
     if len(shown) < 2:
         return ""
-    trades = list(run.replica.trades)
-    return price_svg(shown, trades, state.signal, state.opened_at, width=width)
+    held = position_of(state, float(shown.close[-1]), run.status.rules)
+    lines = lines_of(
+        run.replica.changes,
+        shown,
+        run.status.rules,
+        held=state.signal,
+        peak=None if held is None else held.peak,
+    )
+    return price_svg(
+        shown,
+        list(run.replica.trades),
+        state.signal,
+        state.opened_at,
+        lines=lines,
+        targets=None if held is None else [level for level, _ in held.targets],
+        width=width,
+    )
 
 
 def _equity(run: WatchedRun, width: int) -> str:

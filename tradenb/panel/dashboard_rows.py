@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any, Final
 
-from tradenb.core.prices import pnl_percent
-from tradenb.core.signal import Signal
 from tradenb.core.timeframe import iso
+from tradenb.engine.position_view import Position, position_of
+from tradenb.live.status.position_words import position_words
 from tradenb.live.status.run_status import RunStatus
 from tradenb.panel.replica import Replica
 from tradenb.view.formatting import percent, plural, price, tone
@@ -31,9 +31,10 @@ _ORDER: Final = {"running": 1, "idle": 2, "done": 3}
 def row_of(status: RunStatus, replica: Replica) -> Row:
     """Return a run as the view shows it, JSON-plain.
 
-    `progress` is percent of the way from the entry, to the target above 0 and to the stop below;
-    `tone` names its colour; `trouble` is why the run is red, `doubt` why it is amber; both are
-    empty while all is well.
+    `entry` is the average, `stop` the one in force, `target` the nearest that is left; `parts` says
+    what else is special about the position. `progress` is percent of the way from the entry, to the
+    target above 0 and to the stop below; `tone` names its colour; `trouble` is why the run is red,
+    `doubt` why it is amber; both are empty while all is well.
     """
     market, as_of = _market(status, replica)
     row: Row = {
@@ -89,15 +90,15 @@ def order_of(status: RunStatus) -> tuple[int, str, str, str]:
     )
 
 
-def progress_of(signal: Signal, market: float) -> float:
-    """Return percent of the way from the entry: to the target above 0, to the stop below."""
-    ahead = market - signal.entry
-    if signal.position == "short":
+def progress_of(held: Position, market: float) -> float:
+    """Return percent of the way from the entry: above 0 to the next target, below to the stop."""
+    ahead = market - held.entry
+    if held.is_short:
         ahead = -ahead
-    level = signal.take_profit if ahead >= 0 else signal.stop_loss
+    level = held.take_profit if ahead >= 0 else held.stop_loss
     if level is None:
         return 0.0
-    whole = abs(level - signal.entry)
+    whole = abs(level - held.entry)
     return max(-100.0, min(100.0, 100 * ahead / whole)) if whole else 0.0
 
 
@@ -144,7 +145,7 @@ def _market(status: RunStatus, replica: Replica) -> tuple[float | None, str]:
 def _position(status: RunStatus, market: float | None) -> Row:
     signal = None if status.state is None else status.state.signal
     if status.state is None or signal is None:
-        empty = ("position", "signal", "entry", "target", "stop", "pnl", "since")
+        empty = ("position", "signal", "entry", "target", "stop", "pnl", "since", "parts")
         return {**dict.fromkeys(empty, ""), "scheduled": False, "progress": None, "tone": "even"}
     opened = status.state.opened_at
     row: Row = {
@@ -158,11 +159,15 @@ def _position(status: RunStatus, market: float | None) -> Row:
         "progress": None,
         "pnl": "",
         "tone": "even",
+        "parts": "",
     }
-    if market is None or opened is None:
+    held = position_of(status.state, market or signal.entry, status.rules)
+    if held is None:
         return row
-    gain = pnl_percent(signal.position, signal.entry, market, status.rules)
-    found = round(progress_of(signal, market), 1)
+    row |= {"target": price(held.take_profit), "parts": " · ".join(position_words(held))}
+    if market is None:
+        return row
+    found, gain = round(progress_of(held, market), 1), held.pnl_percent
     return row | {"progress": found, "pnl": percent(gain, plus=True), "tone": tone(gain)}
 
 

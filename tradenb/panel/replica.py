@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from tradenb.core.events import Event
+from tradenb.core.lifecycle.lines_of_events import CHANGES
 from tradenb.core.signal import Signal, Trade
 from tradenb.core.trades import Parts, trade_of
 
 MOST_EVENTS: Final = 300
 MOST_TRADES: Final = 2_000
+MOST_CHANGES: Final = 1_000
 
 
 class Replica:
@@ -29,6 +31,8 @@ class Replica:
         How many were folded.
     events : deque of Event
         The newest `MOST_EVENTS`.
+    changes : deque of Event
+        The newest `MOST_CHANGES` that a line of a position may change at.
     trades : deque of Trade
         The newest `MOST_TRADES`, in order of closing.
     held : Signal or None
@@ -45,6 +49,7 @@ class Replica:
         self.last_seq = 0
         self.count = 0
         self.events: deque[Event] = deque(maxlen=MOST_EVENTS)
+        self.changes: deque[Event] = deque(maxlen=MOST_CHANGES)
         self.trades: deque[Trade] = deque(maxlen=MOST_TRADES)
         self.held: Signal | None = None
         self._opened: Event | None = None
@@ -87,6 +92,8 @@ class Replica:
         self.last_seq = event.seq
         self.count += 1
         self.events.append(event)
+        if event.kind in CHANGES:
+            self.changes.append(event)
         if event.price is not None:
             self.price, self.priced_at = event.price, event.at
         signal = event.signal if isinstance(event.signal, Signal) else None

@@ -63,7 +63,10 @@ def _line(row: Row) -> str:
     name = escaped(f"{row['strategy']} on {row['symbol']}", 90)
     held = f"{row['position']}{', scheduled' if row['scheduled'] else ''}"
     now = ", ".join(dict.fromkeys([row["status"], *(each["words"] for each in row["pending"])]))
-    words = "".join(f"<td>{escaped(cell, 80)}</td>" for cell in (now, held))
+    parts = (
+        f'<br><span class="tnb-parts">{escaped(row["parts"], 200)}</span>' if row["parts"] else ""
+    )
+    words = f"<td>{escaped(now, 80)}</td><td>{escaped(held, 80)}{parts}</td>"
     levels = (escaped(row[name], 40) for name in ("stop", "entry", "target"))
     as_of = f'<br><span class="tnb-as-of">{row["as_of"]}</span>' if row["as_of"] else ""
     numbers = "".join(

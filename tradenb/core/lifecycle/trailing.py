@@ -138,6 +138,25 @@ def _trailing(
     return Followed(-1, signal, holding, np.concatenate(found) if found else None)
 
 
+def trail_of(signal: Signal, peak: float, best: Floats) -> tuple[Floats, Floats]:
+    """Return the peak and the stop after each candle, by the better extremes of the candles.
+
+    `peak` is that before the first of them, the stop before it that of the signal. The same
+    numbers as `trail_level` finds one by one.
+    """
+    trigger, long = beyond(signal, signal.trail_after or 0.0), signal.position == "long"
+    pick = np.maximum if long else np.minimum
+    peaks = pick(pick.accumulate(best), peak)
+    if signal.trail is not None:
+        levels = peaks * (1 - signal.trail / 100 if long else 1 + signal.trail / 100)
+    else:
+        distance = signal.trail_distance or 0.0
+        levels = peaks - distance if long else peaks + distance
+    active = (peaks >= trigger) if long else (peaks <= trigger)
+    levels = np.where(active & (levels > 0), levels, -math.inf if long else math.inf)
+    return peaks, pick(levels, signal.stop_loss)
+
+
 class _Window(NamedTuple):
     """Peaks, and stops before and after each candle; the place of the first to look at, or -1."""
 
@@ -156,20 +175,11 @@ def _window(
     stop: int,
     bound: float | None,
 ) -> _Window:
-    """Follow a trail through candles; the same numbers as `trail_level` finds one by one."""
+    """Follow a trail through candles, and find the first of them to look at."""
     low, high = prices.ranges(candles, rules, start, stop)
-    trigger, long = beyond(signal, signal.trail_after or 0.0), signal.position == "long"
+    long = signal.position == "long"
     best, worst = (high, low) if long else (low, high)
-    pick = np.maximum if long else np.minimum
-    peaks = pick(pick.accumulate(best), holding.peak)
-    if signal.trail is not None:
-        levels = peaks * (1 - signal.trail / 100 if long else 1 + signal.trail / 100)
-    else:
-        distance = signal.trail_distance or 0.0
-        levels = peaks - distance if long else peaks + distance
-    active = (peaks >= trigger) if long else (peaks <= trigger)
-    levels = np.where(active & (levels > 0), levels, -math.inf if long else math.inf)
-    after = pick(levels, signal.stop_loss)
+    peaks, after = trail_of(signal, holding.peak, best)
     before = np.empty_like(after)
     before[:1], before[1:] = signal.stop_loss, after[:-1]
     hit = worst <= before if long else worst >= before

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, iso
+from tradenb.engine.serialise import events_of
+from tradenb.live.status.position_words import held_now
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_history import NEWEST, RunHistory, history_of
 from tradenb.live.status.run_status import RunStatus, with_last_error
@@ -18,11 +22,14 @@ from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
+    from tradenb.core.events import Event
+    from tradenb.core.lifecycle.position_lines import PositionLines
     from tradenb.live.loop.record import RunRecord
     from tradenb.view.summary import Summary
 
 
 SHORT: Final = 10
+DRAWN: Final = 20_000
 
 
 class RunReport(NamedTuple):
@@ -36,12 +43,15 @@ class RunReport(NamedTuple):
         1m candles of its time, for the price chart.
     notes : tuple of str
         What else the reader of the page should know.
+    changes : sequence of Event
+        The newest events, from which its stops and parts are drawn.
     """
 
     status: RunStatus
     history: RunHistory
     candles: Candles | None = None
     notes: tuple[str, ...] = ()
+    changes: Sequence[Event] = ()
 
     @property
     def trades(self) -> list[Trade]:
@@ -69,7 +79,23 @@ class RunReport(NamedTuple):
 
         candles = self.candles
         shown = None if candles is None else candles.between(self.start, self.end)
-        return report_html(self.summary, {self.status.symbol: shown} if shown else None)
+        if not shown:
+            return report_html(self.summary)
+        return report_html(self.summary, {self.status.symbol: shown}, self._lines)
+
+    def _lines(self, symbol: str) -> list[PositionLines]:
+        if self.candles is None or self.status.state is None:
+            return []
+        known = self.candles.between(self.candles.start, self.end)
+        held = held_now(self.status)
+        return lines_of(
+            self.changes,
+            known,
+            self.status.rules,
+            symbol=symbol,
+            held=self.status.state.signal,
+            peak=None if held is None else held.peak,
+        )
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write the page; an existing file is replaced."""
@@ -126,7 +152,8 @@ def report_of_run(run: RunRecord, *, trades: bool = True) -> RunReport:
     history = history_of(run.storage.journal, trades=trades)
     candles = None if run.instance is None else run.instance.candles
     status = with_last_error(status_of_run(run), lambda count: history.newest[-count:])
-    return RunReport(status, history, candles)
+    changes = events_of(run.storage.journal.tail(DRAWN), run.storage.journal.path) if trades else ()
+    return RunReport(status, history, candles, changes=changes)
 
 
 def report_of_files(files: RunFiles, *, trades: bool = True) -> RunReport:
@@ -134,4 +161,5 @@ def report_of_files(files: RunFiles, *, trades: bool = True) -> RunReport:
     status = files.required()
     history = history_of(files.journal, trades=trades)
     status = with_last_error(status, lambda count: history.newest[-count:])
-    return RunReport(status, history)
+    changes = files.events(DRAWN) if trades else ()
+    return RunReport(status, history, changes=changes)

@@ -7,8 +7,9 @@ from time import time
 from typing import TYPE_CHECKING, Final
 
 from tradenb.core.timeframe import iso
+from tradenb.live.status.position_words import held_now, position_words
 from tradenb.view.asset_files import asset
-from tradenb.view.formatting import escaped, plural, price
+from tradenb.view.formatting import escaped, percent, plural, price
 from tradenb.view.gap_warning import gap_warning, many_filled
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def status_card(status: RunStatus, *, hints: Sequence[str] = HINTS, now: int | N
         f"<style>{asset('summary.css')}</style>"
         f'<p class="tnb-head">{name}, {status.mode}</p>'
         f'<p class="tnb-sub">{" · ".join(escaped(fact, 80) for fact in facts if fact)}</p>'
-        f"<p>{escaped(_held(status), 200)}</p>{_alarm(status)}"
+        f"<p>{escaped(held_words(status), 400)}</p>{_alarm(status)}"
         f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in hints)}</p></div>'
     )
 
@@ -70,14 +71,19 @@ def _starts(status: RunStatus) -> str:
     return "starting: its first candles are being fetched; what is shown is what is on disk"
 
 
-def _held(status: RunStatus) -> str:
+def held_words(status: RunStatus) -> str:
     """Say what a run holds, and how far the market is from its levels."""
     signal = None if status.state is None else status.state.signal
     if signal is None:
         return status.holds
-    levels = f"target {price(signal.take_profit)} · stop {price(signal.stop_loss)}"
-    market = "" if status.price is None else f" · price {price(status.price)}"
-    return f"{status.holds} · {levels}{market}"
+    held = held_now(status)
+    target = signal.take_profit if held is None else held.take_profit
+    facts = [status.holds, f"target {price(target)}", f"stop {price(signal.stop_loss)}"]
+    facts += [] if held is None else position_words(held)
+    if status.price is not None:
+        facts.append(f"price {price(status.price)}")
+        facts += [] if held is None else [f"{percent(held.pnl_percent, plus=True)} unrealised"]
+    return " · ".join(facts)
 
 
 def gaps_of(status: RunStatus) -> str:

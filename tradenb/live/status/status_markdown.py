@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
 from tradenb.live.status.run_history import NEWEST, RunHistory
-from tradenb.live.status.status_card import gaps_of
+from tradenb.live.status.status_card import gaps_of, held_words
 from tradenb.view.formatting import escaped, milestone_words, number, percent, price
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = (
     "time", "event", "signal", "position", "price", "entry", "take_profit", "stop_loss",
-    "pnl_percent", "reason", "note",
+    "fraction", "pnl_percent", "reason", "note",
 )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def _facts(status: RunStatus) -> list[str]:
     facts = [f"status: {status.status_text}, as of {iso(round(time()) * 1000)} UTC"]
     facts += [f"needs you: {_cell(status.trouble)}"] if status.trouble else []
     facts += [_cell(words) for words in (status.old_code, status.note) if words]
-    facts += [f"state: {_cell(status.holds)}", f"exchange: {_cell(status.exchange)}"]
+    facts += [f"state: {_cell(held_words(status))}", f"exchange: {_cell(status.exchange)}"]
     if status.started and status.cursor:
         facts.append(f"candles: {iso(status.started)} to {iso(status.cursor)} UTC")
     facts.append(f"home: {_cell(status.home)}")
@@ -80,6 +80,7 @@ def _event(event: Event) -> list[str]:
         _cell(getattr(signal, "position", None)),
         _price(event.price),
         *map(_price, found),
+        "" if event.fraction is None else number(event.fraction),
         "" if event.pnl_percent is None else percent(event.pnl_percent, plus=True),
         _cell(event.exit_reason),
         _cell(event.note),

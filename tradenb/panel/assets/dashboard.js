@@ -333,6 +333,7 @@ class View {
     line.entryAt = make("span", {});
     line.targetAt = make("span", {});
     line.levels = make("div", { class: "tnbd-levels" }, line.stopAt, line.entryAt, line.targetAt);
+    line.parts = make("div", { class: "tnbd-parts" });
     line.price = make("span", {});
     line.asOf = make("span", { class: "tnbd-as-of" });
     line.pnl = make("td", { class: "tnbd-number tnbd-pnl" });
@@ -355,7 +356,7 @@ class View {
     line.node = make("tr", { "data-run": row.key },
       make("th", { scope: "row" }, make("div", { class: "tnbd-who" }, line.pick, line.badges)),
       make("td", { class: "tnbd-state" }, line.status, line.pending), line.position,
-      make("td", { class: "tnbd-way" }, line.bar, line.levels),
+      make("td", { class: "tnbd-way" }, line.bar, line.levels, line.parts),
       make("td", { class: "tnbd-number tnbd-price" }, line.price, line.asOf), line.pnl, line.age,
       make("td", { class: "tnbd-actions" }, make("div", {}, line.resume, line.stop, line.flatten,
         line.cancel, line.release)));
@@ -436,6 +437,7 @@ class View {
     say(line.stopAt, row.stop);
     say(line.entryAt, row.entry);
     say(line.targetAt, row.target);
+    say(line.parts, row.parts);
     const shown = way ?? 0;
     line.bar.setAttribute("aria-valuenow", String(shown));
     line.bar.setAttribute("aria-valuetext",

@@ -11,6 +11,7 @@
     showSendToCloud: false,
     plotlyServerURL: "",
   };
+  const NARROW = 520; // there a legend has two columns
   const boxes = [];
 
   function colours(box, palette) {
@@ -35,7 +36,8 @@
 
   function draw(id, figure) {
     const box = document.getElementById(id);
-    const layout = Object.assign({}, figure.layout, { autosize: true });
+    const narrow = box.clientWidth < NARROW ? { legend: { entrywidth: 0.5, entrywidthmode: "fraction" } } : {};
+    const layout = Object.assign({}, figure.layout, { autosize: true }, narrow);
     window.Plotly.react(box, figure.data, layout, CONFIG);
     if (!boxes.includes(box)) boxes.push(box);
     window.Plotly.relayout(box, colours(box, dark.matches ? DARK : LIGHT));

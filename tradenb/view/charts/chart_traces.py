@@ -6,7 +6,7 @@ into the reader's time zone. Texts of users are escaped, because plotly reads te
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from tradenb.core.candles.arrays import Candles, resample
 from tradenb.core.timeframe import DAY, TIMEFRAMES, iso
 from tradenb.statistics.equity_curve import equity_curve, thinned
-from tradenb.view.formatting import duration, escaped, percent, price
+from tradenb.view.formatting import duration, escaped, percent, plural, price
 
 if TYPE_CHECKING:
     from tradenb.core.signal import Trade
@@ -63,16 +63,25 @@ def price_traces(candles: Candles, *, points: int = POINTS) -> list[Trace]:
     return [_candlesticks(drawn)] if len(drawn) <= CANDLESTICKS else _band(drawn)
 
 
-def trade_traces(trades: Sequence[Trade]) -> list[Trace]:
-    """Draw trades: a triangle where they begin, a circle (win) or a cross (loss) where they end."""
+def trade_traces(
+    trades: Sequence[Trade], first_entries: Mapping[str, float] | None = None
+) -> list[Trace]:
+    """Draw trades: a triangle where they begin, a circle (win) or a cross (loss) where they end.
+
+    `first_entries` are the prices of the first entries of positions that were added to, by id; the
+    entry of a trade is the average.
+    """
+    firsts = first_entries or {}
     wins = [trade for trade in trades if trade.pnl_percent > 0]
     others = [trade for trade in trades if not trade.pnl_percent > 0]
     size = 10 if len(trades) <= 60 else 8 if len(trades) <= 200 else 6
     found = [
-        _holds(wins, WIN),
-        _holds(others, LOSS),
-        _entries(trades, "long", {"symbol": "triangle-up", "size": size, "color": LONG}),
-        _entries(trades, "short", {"symbol": "triangle-down", "size": size, "color": SHORT}),
+        _holds(wins, WIN, firsts),
+        _holds(others, LOSS, firsts),
+        _entries(trades, "long", firsts, {"symbol": "triangle-up", "size": size, "color": LONG}),
+        _entries(
+            trades, "short", firsts, {"symbol": "triangle-down", "size": size, "color": SHORT}
+        ),
         _exits(wins, "exit, win", {"symbol": "circle", "size": size - 1, "color": WIN}),
         _exits(others, "exit, no win", {"symbol": "x", "size": size - 1, "color": LOSS}),
     ]
@@ -113,6 +122,26 @@ def equity_traces(
         "hovertemplate": "%{y:,.2f} %<extra>drawdown</extra>",
     }
     return rise, fall
+
+
+def markers(
+    name: str,
+    times: list[int],
+    prices: list[float],
+    hover_texts: list[str],
+    marker: dict[str, object],
+) -> Trace:
+    """Draw marks, each with its own words."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": moments(times),
+        "y": np.array(prices),
+        "marker": marker,
+        "hovertext": hover_texts,
+        "hoverinfo": "text",
+    }
 
 
 def _candlesticks(candles: Candles) -> Trace:
@@ -161,14 +190,14 @@ def _band(candles: Candles) -> list[Trace]:
     ]
 
 
-def _holds(trades: Sequence[Trade], color: str) -> Trace:
+def _holds(trades: Sequence[Trade], color: str, firsts: Mapping[str, float]) -> Trace:
     """Join entries and exits; a missing point after each pair lifts the pen."""
     ends = moments(at for trade in trades for at in (trade.opened_at, trade.closed_at))
     x: list[str | None] = []
     y: list[float] = []
     for row, trade in enumerate(trades):
         x += [*ends[2 * row : 2 * row + 2], None]
-        y += [trade.entry, trade.exit, np.nan]
+        y += [firsts.get(trade.signal_id, trade.entry), trade.exit, np.nan]
     return {
         "type": "scatter",
         "mode": "lines",
@@ -182,20 +211,24 @@ def _holds(trades: Sequence[Trade], color: str) -> Trace:
 
 
 def _entries(
-    trades: Sequence[Trade], position: Literal["long", "short"], marker: dict[str, object]
+    trades: Sequence[Trade],
+    position: Literal["long", "short"],
+    firsts: Mapping[str, float],
+    marker: dict[str, object],
 ) -> Trace:
     rows = [trade for trade in trades if trade.position == position]
-    return _markers(
+    entries = [firsts.get(trade.signal_id, trade.entry) for trade in rows]
+    return markers(
         f"{position} entry",
         [trade.opened_at for trade in rows],
-        [trade.entry for trade in rows],
-        [_entry_text(trade) for trade in rows],
+        entries,
+        [_entry_text(*pair) for pair in zip(rows, entries, strict=True)],
         marker,
     )
 
 
 def _exits(trades: Sequence[Trade], name: str, marker: dict[str, object]) -> Trace:
-    return _markers(
+    return markers(
         name,
         [trade.closed_at for trade in trades],
         [trade.exit for trade in trades],
@@ -204,40 +237,25 @@ def _exits(trades: Sequence[Trade], name: str, marker: dict[str, object]) -> Tra
     )
 
 
-def _markers(
-    name: str,
-    times: list[int],
-    prices: list[float],
-    hover_texts: list[str],
-    marker: dict[str, object],
-) -> Trace:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": name,
-        "x": moments(times),
-        "y": np.array(prices),
-        "marker": marker,
-        "hovertext": hover_texts,
-        "hoverinfo": "text",
-    }
-
-
-def _entry_text(trade: Trade) -> str:
+def _entry_text(trade: Trade, first: float) -> str:
+    more = trade.entries - 1
     lines = [
         f"<b>{plot_text(trade.position)}</b> {plot_text(trade.strategy, 40)}",
-        f"opened {iso(trade.opened_at)} at {price(trade.entry)}",
-        f"target {price(trade.take_profit)}, stop {price(trade.stop_loss)}",
+        f"opened {iso(trade.opened_at)} at {price(first)}",
+        f"added to {plural(more, 'time')}, average entry {price(trade.entry)}" if more else "",
+        f"target {price(trade.take_profit)}, last stop {price(trade.stop_loss)}",
+        plot_text(trade.note) if trade.note else "",
     ]
-    return "<br>".join([*lines, *([plot_text(trade.note)] if trade.note else [])])
+    return "<br>".join(line for line in lines if line)
 
 
 def _exit_text(trade: Trade) -> str:
     what = f"{plot_text(trade.position)} {plot_text(trade.strategy, 40)}"
+    parts = f", the last of {trade.exits} exits" if trade.exits > 1 else ""
     return "<br>".join(
         [
             f"<b>{percent(trade.pnl_percent, plus=True)}</b> {plot_text(trade.exit_reason)}",
-            f"closed {iso(trade.closed_at)} at {price(trade.exit)}",
+            f"closed {iso(trade.closed_at)} at {price(trade.exit)}{parts}",
             f"{what}, held {duration(trade.minutes_held)}",
         ]
     )

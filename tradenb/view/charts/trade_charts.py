@@ -8,7 +8,7 @@ default template of the session.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.errors import UsageError, unknown
@@ -30,6 +30,7 @@ from tradenb.view.charts.chart_traces import (
     price_traces,
     trade_traces,
 )
+from tradenb.view.charts.position_traces import line_traces
 from tradenb.view.formatting import escaped
 from tradenb.view.svg.equity_svg import equity_svg
 from tradenb.view.svg.price_svg import price_svg
@@ -38,10 +39,16 @@ if TYPE_CHECKING:
     import plotly.graph_objects
 
     from tradenb.core.candles.arrays import Candles
+    from tradenb.core.lifecycle.position_lines import PositionLines
     from tradenb.core.signal import Trade
 
 STATIC_POINTS: Final = 700
 STATIC_MARKED: Final = 200
+
+
+def _no_lines(symbol: str) -> Sequence[PositionLines]:
+    del symbol
+    return ()
 
 
 def equity_chart(
@@ -79,7 +86,12 @@ def equity_chart(
 
 
 def price_chart(
-    candles: Candles, trades: Sequence[Trade], *, symbol: str, points: int = POINTS
+    candles: Candles,
+    trades: Sequence[Trade],
+    *,
+    symbol: str,
+    points: int = POINTS,
+    lines: Sequence[PositionLines] = (),
 ) -> plotly.graph_objects.Figure:
     """Draw the price of a symbol and the trades on it.
 
@@ -92,8 +104,10 @@ def price_chart(
         Those of other symbols are left out; of very many the newest are drawn, and the chart says
         so.
     points : int, default 5,000
+    lines : sequence of PositionLines
+        Stops, targets and parts of the positions of this symbol.
     """
-    data, notes = _priced(candles, trades, symbol, points)
+    data, notes = _priced(candles, trades, symbol, points, lines)
     layout = {
         "height": 460,
         "hovermode": "closest",
@@ -111,6 +125,7 @@ def result_chart(
     *,
     end: int | None = None,
     symbol: str | None = None,
+    lines: Callable[[str], Sequence[PositionLines]] = _no_lines,
 ) -> plotly.graph_objects.Figure:
     """Draw the price of one symbol with its trades, and below it equity and drawdown of the run.
 
@@ -122,6 +137,8 @@ def result_chart(
         Bounds of the run, ms UTC; `end` is the last close by default.
     symbol : str, optional
         Which one to draw; the first by default.
+    lines : callable
+        Returns the stops, targets and parts of the positions of a symbol.
 
     Raises
     ------
@@ -135,7 +152,8 @@ def result_chart(
     drawn = next(iter(candles_by_symbol)) if symbol is None else symbol
     if drawn not in candles_by_symbol:
         raise unknown("symbol", drawn, candles_by_symbol)
-    data, notes = _priced(candles_by_symbol[drawn], trades, drawn, POINTS)
+    found = lines(drawn)
+    data, notes = _priced(candles_by_symbol[drawn], trades, drawn, POINTS, found)
     rise, fall = equity_traces(trades, start, end)
     layout = {
         "height": 680,
@@ -147,7 +165,7 @@ def result_chart(
         "annotations": notes,
     }
     chart = _chart([*data, {**rise, "yaxis": "y2"}, {**fall, "yaxis": "y3"}], layout)
-    chart.static_html = _static_html(candles_by_symbol[drawn], trades, drawn, start, end)
+    chart.static_html = _static_html(candles_by_symbol[drawn], trades, drawn, start, end, found)
     return chart
 
 
@@ -193,11 +211,17 @@ def _chart_class() -> Any:
 
 
 def _static_html(
-    candles: Candles, trades: Sequence[Trade], symbol: str, start: int, end: int | None
+    candles: Candles,
+    trades: Sequence[Trade],
+    symbol: str,
+    start: int,
+    end: int | None,
+    lines: Sequence[PositionLines],
 ) -> str:
     """Draw the same as inline SVG."""
     own = [trade for trade in trades if trade.symbol == symbol]
-    price = price_svg(coarser(candles, STATIC_POINTS), own, None, None, marked=STATIC_MARKED)
+    drawn = coarser(candles, STATIC_POINTS)
+    price = price_svg(drawn, own, None, None, lines=lines, marked=STATIC_MARKED)
     equity = equity_svg(trades, start=start, end=_last(trades, start, end))
     return (
         f'<div class="tnb-summary"><style>{asset("summary.css")}</style>'
@@ -213,11 +237,26 @@ def _plotly_figure(data: Sequence[Trace], layout: dict[str, Any]) -> plotly.grap
 
 
 def _priced(
-    candles: Candles, trades: Sequence[Trade], symbol: str, points: int
+    candles: Candles,
+    trades: Sequence[Trade],
+    symbol: str,
+    points: int,
+    lines: Sequence[PositionLines],
 ) -> tuple[list[Trace], list[dict[str, Any]]]:
     """Return the traces of price and trades, and a note if not all trades are drawn."""
     own = [trade for trade in trades if trade.symbol == symbol]
-    data = [*price_traces(candles, points=points), *trade_traces(own[-MARKED:])]
+    firsts = {each.signal_id: each.entry[0].level or 0.0 for each in lines}
+    drawn = own[-MARKED:]
+    since = min((trade.opened_at for trade in drawn), default=0)
+    data = [
+        *price_traces(candles, points=points),
+        *line_traces(
+            [each for each in lines if each.opened_at >= since],
+            candles.end,
+            step=coarser(candles, points).step,
+        ),
+        *trade_traces(drawn, firsts),
+    ]
     if len(own) <= MARKED:
         return data, []
     return data, [

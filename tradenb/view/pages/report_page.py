@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from tradenb.statistics.breakdown import grouped
@@ -32,6 +32,7 @@ from tradenb.view.svg.equity_svg import equity_svg
 
 if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
+    from tradenb.core.lifecycle.position_lines import PositionLines
     from tradenb.core.signal import Trade
     from tradenb.view.summary import Summary
 
@@ -41,13 +42,19 @@ _FEWEST_POINTS: Final = 500
 _MOST_POINTS: Final = 5_000
 
 
-def report_html(summary: Summary, candles_by_symbol: Mapping[str, Candles] | None = None) -> str:
+def report_html(
+    summary: Summary,
+    candles_by_symbol: Mapping[str, Candles] | None = None,
+    lines: Callable[[str], Sequence[PositionLines]] | None = None,
+) -> str:
     """Write the report of a run as one self-contained page.
 
     Parameters
     ----------
     candles_by_symbol : mapping of str to Candles, optional
         1m candles of the run; a price chart is made for each symbol given.
+    lines : callable, optional
+        Returns the stops, targets and parts of the positions of a symbol.
 
     Returns
     -------
@@ -56,7 +63,7 @@ def report_html(summary: Summary, candles_by_symbol: Mapping[str, Candles] | Non
         trades the newest `LISTED` are listed.
     """
     scripts = [plotly_script(), asset("report.js")]
-    charts = _charts(summary, candles_by_symbol or {})
+    charts = _charts(summary, candles_by_symbol or {}, lines)
     name = f"{headline(summary)}, {escaped(summary.title, 60).lower()}"
     return "".join(
         [
@@ -158,7 +165,7 @@ def _price(symbols: Sequence[str]) -> str:
     body = (
         f'<p{hidden}><label>Symbol <select id="symbol">{options}</select></label></p>'
         '<div class="chart" id="price" role="img" '
-        'aria-label="Price over time with entries and exits"></div>'
+        'aria-label="Price over time with entries, exits, stops and targets"></div>'
         "<noscript><p>The price chart needs JavaScript.</p></noscript>"
     )
     return _section("Price and trades", body)
@@ -205,13 +212,25 @@ def _settings(summary: Summary) -> str:
     return _section("Settings", "".join(body)) if body else ""
 
 
-def _charts(summary: Summary, candles_by_symbol: Mapping[str, Candles]) -> str:
+def _charts(
+    summary: Summary,
+    candles_by_symbol: Mapping[str, Candles],
+    lines: Callable[[str], Sequence[PositionLines]] | None,
+) -> str:
     """Return the charts as JSON that cannot end the script element around it."""
     share = _PRICE_POINTS // max(len(candles_by_symbol), 1)
     points = min(max(share, _FEWEST_POINTS), _MOST_POINTS)
     equity = equity_chart(summary.trades, summary.start, end=summary.end)
     prices = ",".join(
-        chart_json(price_chart(candles, summary.trades, symbol=symbol, points=points))
+        chart_json(
+            price_chart(
+                candles,
+                summary.trades,
+                symbol=symbol,
+                points=points,
+                lines=lines(symbol) if lines else (),
+            )
+        )
         for symbol, candles in candles_by_symbol.items()
     )
     text = f'{{"equity":{chart_json(equity)},"prices":[{prices}]}}'

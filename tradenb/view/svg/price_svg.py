@@ -1,11 +1,12 @@
-"""The price of a live run as one inline SVG: closes, entries, exits and levels.
+"""The price of a run as one inline SVG: closes, entries, exits, stops over time and levels.
 
 No script, no ids, a few kilobytes; `plot_area.py` says how colours are written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tradenb.core.timeframe import iso
@@ -22,17 +23,33 @@ from tradenb.view.svg.plot_area import (
     path_of,
     short,
 )
-from tradenb.view.svg.trade_markers import COLORS, ENTRY, entry_mark, exit_mark, legend
+from tradenb.view.svg.position_paths import part_marks, stop_path
+from tradenb.view.svg.trade_markers import (
+    COLORS,
+    ENTRY,
+    LEGEND_ROW,
+    Sample,
+    add_mark,
+    entry_mark,
+    exit_mark,
+    legend,
+    legend_of,
+    legend_rows,
+    part_mark,
+    stop_sample,
+)
 
 if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
+    from tradenb.core.lifecycle.position_lines import PositionLines
     from tradenb.core.signal import Signal, Trade
 
 HEIGHT: Final = 250
 MARKED: Final = 60
 _TOP: Final = 14
-_LEGEND: Final = 16
+_LEGEND_LEFT: Final = 60
 _BOTTOM: Final = HEIGHT - 26
+_MOST_TARGETS: Final = 6
 _FAR: Final = 4.0  # a level this many price ranges away is not drawn: it would flatten the line
 
 
@@ -51,46 +68,106 @@ def price_svg(
     signal: Signal | None,
     opened_at: int | None,
     *,
+    lines: Sequence[PositionLines] = (),
+    targets: Sequence[float] | None = None,
     marked: int = MARKED,
     width: int = WIDTH,
 ) -> str:
     """Draw the newest prices of a run, each at its close time, and the levels of what is open.
 
     Only the newest `marked` trades are marked; the chart says so when there are more.
+
+    Parameters
+    ----------
+    lines : sequence of PositionLines
+        Their stops are drawn over time, and their parts marked.
+    targets : sequence of float, optional
+        The targets of what is open that are left; default the one of the signal.
     """
     first, last = candles.start, candles.end
     low, high = float(candles.low.min()), float(candles.high.max())
-    levels = _levels(signal, opened_at, low, high)
+    levels = _levels(signal, opened_at, targets, low, high)
     low = min([low, *(level.at for level in levels)])
     high = max([high, *(level.at for level in levels)])
     within = [trade for trade in trades if first <= trade.closed_at <= last]
-    drawn_trades = within[-marked:]
-    entries = [trade.position for trade in drawn_trades if trade.opened_at >= first]
+    drawn = within[-marked:]
+    seen = _seen(lines, drawn, first, last)
+    entries = [trade.position for trade in drawn if trade.opened_at >= first]
     if signal is not None and opened_at is not None and opened_at >= first:
         entries.append(signal.position)
-    explains = bool(entries or drawn_trades)
-    area = _area(first, last, low, high, levels, top=_TOP + _LEGEND * explains, width=width)
-    times = candles.time + (last - first) // len(candles)
+    left_out = len(within) > len(drawn)
+    more = f"the newest {marked:,} of {len(within):,} trades" if left_out else ""
+    samples = legend_of(entries, drawn, more, _others(seen, first))
+    rows = legend_rows(samples, width - _LEGEND_LEFT)
+    top = _TOP + LEGEND_ROW * len(rows)
+    area = _area(first, last, low, high, levels, top=top, width=width)
+    firsts = {each.signal_id: each.entry[0].level or 0.0 for each in seen}
+    over_time = signal is not None and signal.id in firsts
+    size = 1.0 if len(drawn) <= MARKED else 0.7
+    return "".join(
+        [
+            head_of("tnb-price", width, HEIGHT, _description(candles, signal)),
+            *axes(area, _labels),
+            *(
+                _level(area, level, y, across=not (over_time and level.name == "stop"))
+                for level, y in _spread(area, levels)
+            ),
+            *(stop_path(area, each) for each in seen),
+            _closes(area, candles),
+            *(_trade(area, trade, size, firsts) for trade in drawn),
+            _opening(area, signal, opened_at, firsts),
+            *(part_marks(area, each, size) for each in seen),
+            legend(area.left, _TOP - 4, rows),
+            "</svg>",
+        ]
+    )
+
+
+def _closes(area: PlotArea, candles: Candles) -> str:
+    times = candles.time + (candles.end - candles.start) // len(candles)
     closes: Vertices = [
         (area.x(int(at)), area.y(float(close)))
         for at, close in zip(times, candles.close, strict=True)
     ]
-    head = head_of("tnb-price", width, HEIGHT, _description(candles, signal))
-    line = (
+    return (
         '<path class="tnb-closes" fill="none" stroke="#7f8896" stroke-width="1.3" '
         f'stroke-linejoin="round" d="{path_of(closes)}"/>'
     )
-    size = 1.0 if len(drawn_trades) <= MARKED else 0.7
-    marks = [_trade(area, trade, size) for trade in drawn_trades]
-    marks.append(_opening(area, signal, opened_at, first))
-    drawn = [_level(area, level, y) for level, y in _spread(area, levels)]
-    left_out = len(within) > len(drawn_trades)
-    more = f"the newest {marked:,} of {len(within):,} trades" if left_out else ""
-    explanation = legend(area.left, _TOP - 4, entries, drawn_trades, more)
-    return "".join([head, *axes(area, _labels), *drawn, line, *marks, explanation, "</svg>"])
 
 
-def _levels(signal: Signal | None, opened_at: int | None, low: float, high: float) -> list[_Level]:
+def _seen(
+    lines: Sequence[PositionLines], trades: Sequence[Trade], first: int, last: int
+) -> list[PositionLines]:
+    """Return the positions whose lines are drawn: of those that ended, the ones that are marked."""
+    ended = {trade.signal_id for trade in trades}
+    return [
+        each
+        for each in lines
+        if (each.closed_at is None or (each.signal_id in ended and each.closed_at > first))
+        and each.opened_at < last
+    ]
+
+
+def _others(lines: Sequence[PositionLines], first: int) -> list[Sample]:
+    """Return what the legend says of stops, adds and parts, as far as they are drawn."""
+    kinds = {mark.kind: each.position for each in lines for mark in each.marks if mark.at >= first}
+    found: list[Sample] = []
+    if "added" in kinds:
+        found.append(("added", partial(add_mark, position=kinds["added"], size=0.8)))
+    if "partial" in kinds:
+        found.append(("part closed", partial(part_mark, style="up", size=0.9)))
+    if lines:
+        found.append(("stop", stop_sample))
+    return found
+
+
+def _levels(
+    signal: Signal | None,
+    opened_at: int | None,
+    targets: Sequence[float] | None,
+    low: float,
+    high: float,
+) -> list[_Level]:
     if signal is None:
         return []
     room = _FAR * max(high - low, high * 1e-4)
@@ -99,8 +176,11 @@ def _levels(signal: Signal | None, opened_at: int | None, low: float, high: floa
         _Level(entry, signal.entry, "tnb-entry", ENTRY),
         _Level("stop", signal.stop_loss, "tnb-stop", COLORS["down"]),
     ]
-    if signal.take_profit is not None:
-        found.insert(0, _Level("target", signal.take_profit, "tnb-target", COLORS["up"]))
+    if targets is None:
+        targets = [] if signal.take_profit is None else [signal.take_profit]
+    found += [
+        _Level("target", each, "tnb-target", COLORS["up"]) for each in targets[:_MOST_TARGETS]
+    ]
     return [level for level in found if low - room <= level.at <= high + room]
 
 
@@ -139,39 +219,48 @@ def _spread(area: PlotArea, levels: Sequence[_Level]) -> list[tuple[_Level, floa
     return placed
 
 
-def _level(area: PlotArea, level: _Level, label_y: float) -> str:
-    return (
+def _level(area: PlotArea, level: _Level, label_y: float, *, across: bool) -> str:
+    line = (
         f'<path class="{level.style}" stroke="{level.color}" stroke-dasharray="5 4" '
         f'd="M{short(area.left)} {short(area.y(level.at))}H{short(area.right)}"/>'
-        f'<text class="{level.style}" fill="{level.color}" dy="0.35em" '
+    )
+    return (
+        f'{line if across else ""}<text class="{level.style}" fill="{level.color}" dy="0.35em" '
         f'x="{short(area.right + 8)}" y="{short(label_y)}">{_label_of(level)}</text>'
     )
 
 
-def _trade(area: PlotArea, trade: Trade, size: float) -> str:
+def _trade(area: PlotArea, trade: Trade, size: float, firsts: Mapping[str, float]) -> str:
     """Draw a closed trade: entry, exit and result."""
     style = tone(trade.pnl_percent)
     color = COLORS[style]
     end = area.x(trade.closed_at), area.y(trade.exit)
-    begin = area.x(max(trade.opened_at, area.first)), area.y(trade.entry)
+    entry = firsts.get(trade.signal_id, trade.entry)
+    begin = area.x(max(trade.opened_at, area.first)), area.y(entry)
     title = escaped(
         f"{trade.position}, {trade.exit_reason.replace('_', ' ')} "
         f"{percent(trade.pnl_percent, plus=True)} at {iso(trade.closed_at)} UTC"
     )
     within = trade.opened_at >= area.first
-    entry = entry_mark(*begin, trade.position, size=size) if within else ""
+    arrow = entry_mark(*begin, trade.position, size=size) if within else ""
     return (
         f'<g class="tnb-trade"><title>{title}</title>'
         f'<path class="tnb-held tnb-{style}" fill="none" stroke="{color}" stroke-width="1.4" '
-        f'd="{path_of([begin, end])}"/>{entry}{exit_mark(*end, style, size=size)}</g>'
+        f'd="{path_of([begin, end])}"/>{arrow}{exit_mark(*end, style, size=size)}</g>'
     )
 
 
-def _opening(area: PlotArea, signal: Signal | None, opened_at: int | None, first: int) -> str:
-    if signal is None or opened_at is None or opened_at < first:
+def _opening(
+    area: PlotArea,
+    signal: Signal | None,
+    opened_at: int | None,
+    firsts: Mapping[str, float],
+) -> str:
+    if signal is None or opened_at is None or opened_at < area.first:
         return ""
-    title = escaped(f"{signal.position} since {iso(opened_at)} UTC at {price(signal.entry)}")
-    arrow = entry_mark(area.x(opened_at), area.y(signal.entry), signal.position)
+    entry = firsts.get(signal.id, signal.entry)
+    title = escaped(f"{signal.position} since {iso(opened_at)} UTC at {price(entry)}")
+    arrow = entry_mark(area.x(opened_at), area.y(entry), signal.position)
     return f"<g><title>{title}</title>{arrow}</g>"
 
 

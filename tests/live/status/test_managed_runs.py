@@ -1,0 +1,80 @@
+"""What people see of a run whose position is managed: its page, its handles, its fills."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+import tradenb as tn
+from tests.sources import MINUTE
+from tests.test_eight_strategies import MARKET
+from tradenb.core.lifecycle.lines_of_events import lines_of
+from tradenb.live.attached_run import attached
+
+START = MARKET.start + 3 * 1440 * MINUTE
+
+
+@tn.strategy("laddered", every="15m")
+def laddered(ctx):
+    ladder = [(tn.percent(0.6), 0.3), (tn.percent(1.2), 0.3)]
+    return tn.long(stop_loss=tn.percent(1), take_profit=ladder, trail=0.7, trail_after=0.3)
+
+
+@laddered.manage(every="15m")
+def grow(ctx):
+    if ctx.position.entries < 3 and ctx.price > ctx.position.entry * 1.002:
+        return tn.add(0.5)
+    return None
+
+
+class Walk:
+    """A source that has the walk in memory."""
+
+    name = "walk"
+
+    def load(self, request):
+        from tradenb.core.candles.intake import Intake
+        from tradenb.engine.ports import Loaded
+
+        return Loaded(MARKET, Intake())
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory):
+    """A rehearsal that holds a position at its end, its backtest, and their home."""
+    home = tmp_path_factory.mktemp("home")
+    given = {"strategy": laddered, "exchange": Walk(), "start": START}
+    whole = tn.backtest.run("BTCUSDT", **given, end=START + 720 * MINUTE, progress=False)
+    added = next(event.at for event in whole.event_list[::-1] if event.kind == "added")
+    given["end"] = added + 2 * MINUTE
+    run = tn.live.rehearse("BTCUSDT", **given, speed=None, home=home)
+    assert run.wait(60)
+    return run, tn.backtest.run("BTCUSDT", **given, progress=False), home
+
+
+def traces(page):
+    found = re.search(r'id="charts">(.*?)</script>', page, re.DOTALL)[1]
+    return {trace.get("name"): trace for trace in json.loads(found)["prices"][0]["data"]}
+
+
+def test_the_page_of_a_run_draws_stops_adds_and_parts(rehearsed, tmp_path):
+    run, result, _ = rehearsed
+    mine = traces(run.report(tmp_path / "mine.html").read_text("utf-8"))
+    whole = traces(result.report(tmp_path / "whole.html").read_text("utf-8"))
+    names = {"stop in force", "target", "average entry", "added", "part closed", "still open"}
+    assert names <= mine.keys()
+    assert (mine["added"]["x"], mine["added"]["y"]) == (whole["added"]["x"], whole["added"]["y"])
+    last = lines_of(result.event_list, MARKET.between(MARKET.start, result.end), result.rules)[-1]
+    assert last.closed_at is None
+    assert len(last.stop) > 2
+
+
+def test_the_card_of_a_run_says_what_is_left_of_its_position(rehearsed):
+    run, _, home = rehearsed
+    (elsewhere,) = attached(home, ended=True)
+    for card in (run._repr_html_(), elsewhere._repr_html_()):
+        assert "entries" in card
+        assert "unrealised" in card
+        assert "targets left" in card
