@@ -22,6 +22,7 @@ from tradenb.live.loop.record import RunRecord
 from tradenb.panel.dashboard import Dashboard
 
 TALL = 1_700
+OPEN_FORM = """document.querySelector("button[aria-label^='Move the stop']").click();</script>"""
 FRAME = """<!doctype html><meta charset="utf-8"><style>body {{ margin: 0; color-scheme: {theme}; }}
 </style><iframe src="themed.html" width="{width}" height="1700" frameborder="0"></iframe>"""
 WIDTHS = {360: 1_650, 1_100: 1_300, 2_200: 1_000}
@@ -92,7 +93,8 @@ def main() -> None:
             for theme, colours in THEMES.items():
                 styled = PAGE.replace("THEME", colours).replace("SCHEME", theme)
                 styled = styled.replace("CSS", style()).replace("ESM", script)
-                page.write_text(styled.replace("STATE", found), "utf-8")
+                opened = styled.replace("STATE", found).replace("</script>", OPEN_FORM)
+                page.write_text(opened, "utf-8")
                 size = f"--window-size={width},{height}"
                 picture = f"--screenshot={target / f'panel-{width}-{theme}.png'}"
                 chromium(page, picture, size, "--virtual-time-budget=2000")

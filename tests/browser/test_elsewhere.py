@@ -102,7 +102,8 @@ def row_of(**more):
         "tick_ms": None, "trouble": "", "doubt": "", "held_by": "", "trace": "", "stale": False,
         "control": {"home": "/srv/dump", "folder": "swing/BTCUSDT"},
         "symbol_name": "BTCUSDT", "strategy_name": "swing", "home": "/srv/dump", "pending": [],
-        "unwatched": False, "resume": False, "warnings": [], "reads": "",
+        "unwatched": False, "resume": False, "warnings": [], "reads": "", "parts": "",
+        "ladder": False,
     } | more  # fmt: skip
 
 
@@ -174,21 +175,30 @@ def test_fault_94_a_file_that_the_server_does_not_take_is_said_with_the_command(
 
 WIDTHS = (320, 360, 520, 760, 789, 979, 980, 1_100, 1_119, 1_120, 1_400, 2_200)
 # What is cut off: wider than the page, or outside of it.
-CUT_OFF = """() => [...document.querySelectorAll('.tnbd button, .tnbd-status, .tnbd-levels span')]
+SHOWN = ".tnbd button, .tnbd input, .tnbd-status, .tnbd-levels span"
+CUT_OFF = (
+    f"""() => [...document.querySelectorAll('{SHOWN}')]"""
+    """
     .filter(node => node.offsetParent)
     .filter(node => { const box = node.getBoundingClientRect();
         return box.left < 0 || box.right > innerWidth || box.width === 0; })
     .map(node => node.textContent)"""
+)
 
 
 def test_fault_101_no_button_is_cut_off_from_320_to_2200_pixels(page):
     pending = [
         {"id": "s", "kind": "stop", "what": "stopping", "at": None, "words": "stopping"},
         {"id": "f", "kind": "flatten", "what": "flattening", "at": 4e12, "words": ""},
+        {"id": "c", "kind": "close", "what": "closing 50 % of it", "at": 4e12, "words": ""},
     ]
+    parts = (
+        "the stop trails · average of 3 entries · 92 % open · "
+        "targets left 46,920.50 (25 %), 47,653.63 (25 %)"
+    )
     show(
         page,
-        row_of(pending=pending, status="stopping", price="45,086.20", pnl="-0.54 %"),
+        row_of(pending=pending, status="stopping", price="45,086.20", pnl="-0.54 %", parts=parts),
         row_of(key="live:A:b", unwatched=True, running=False, resume=True, status="unwatched long",
                trouble="no process watches its stop and target", control=None),
         row_of(key="live:C:d", scheduled=True, entry="45,574.06", stop="45,699.66",
@@ -196,12 +206,24 @@ def test_fault_101_no_button_is_cut_off_from_320_to_2200_pixels(page):
                symbol="LONGCOINNAMEUSDT:USDT", strategy="a_strategy_with_a_name_of_forty_letters",
                held_by="process 4711 on server", as_of="2024-01-04 07:30 UTC"),
     )  # fmt: skip
+    page.click("button[aria-label^='Move the stop or the target of swing']")
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 1_200})
         assert page.evaluate(CUT_OFF) == [], width
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
     names = [name for name in page.locator(".tnbd-runs button:visible").all_inner_texts() if name]
-    for name in ("Stop", "Flatten", "Release", "Resume", "Cancel", "Keep running", "Keep open"):
+    for name in (
+        "Stop",
+        "Flatten",
+        "Release",
+        "Resume",
+        "Cancel",
+        "Keep running",
+        "Keep open",
+        "Close part",
+        "Move",
+        "Move it",
+    ):
         assert name in names, name
     assert "flattening at the next close (" in page.inner_text(".tnbd-pending >> nth=0")
     assert page.wrong == []
@@ -215,4 +237,52 @@ def test_what_is_taken_back_names_the_request_and_resume_says_what_it_waits_for(
     said.filter(has_text="tradenb withdraw BTCUSDT:swing --home /srv/dump").wait_for()
     page.click(".tnbd-go:visible")
     said.filter(has_text="tradenb resume BTCUSDT:swing --home /srv/dump").wait_for()
+    assert page.wrong == []
+
+
+def test_a_part_is_closed_after_it_was_confirmed_and_its_command_is_named(page):
+    show(page, row_of())
+    page.click("button[aria-label^='Close a part of swing']")
+    page.select_option("select[aria-label^='How much']", "0.25")
+    act = page.locator(".tnbd-form:visible button")
+    act.click()
+    assert act.inner_text() == "Close 25 % now?"
+    assert page.locator(".tnbd-notes li").count() == 0
+    page.select_option("select[aria-label^='How much']", "0.75")
+    assert act.inner_text() == "Close it"  # what was asked is not what it says now
+    act.click()
+    act.click()
+    said = page.locator(".tnbd-notes li")
+    said.filter(has_text="tradenb close BTCUSDT:swing --fraction 0.75 --home /srv/dump").wait_for()
+    assert not page.locator(".tnbd-form:visible").count()
+    assert page.wrong == []
+
+
+def test_a_stop_is_moved_after_it_was_confirmed_and_nonsense_is_not(page):
+    show(page, row_of(ladder=True, parts="targets left 101.00 (50 %), 102.00 (50 %)"))
+    page.click("button[aria-label^='Move the stop or the target of swing']")
+    hint = page.locator(".tnbd-hint:visible")
+    assert "one target takes the place of all that are left" in hint.inner_text()
+    act = page.locator(".tnbd-form:visible button")
+    for text in ("", "-5", "a lot"):
+        page.fill("input[aria-label^='New stop']", text)
+        act.click()
+        assert act.inner_text() == "Move it"
+        assert "a number above 0" in hint.inner_text()
+    page.fill("input[aria-label^='New stop']", "1,099.5")
+    page.fill("input[aria-label^='New target']", "1200")
+    act.click()
+    assert act.inner_text() == "Move to stop 1099.5, target 1200?"
+    act.click()
+    said = page.locator(".tnbd-notes li")
+    words = "tradenb move BTCUSDT:swing --stop 1099.5 --target 1200 --home /srv/dump"
+    said.filter(has_text=words).wait_for()
+    assert page.wrong == []
+
+
+def test_a_position_that_waits_or_is_not_there_has_no_form(page):
+    show(page, row_of(scheduled=True), row_of(key="live:A:b", position="", signal=""))
+    names = page.locator(".tnbd-runs button:visible").all_inner_texts()
+    assert "Stop" in names
+    assert not {"Close part", "Move"} & set(names)
     assert page.wrong == []

@@ -60,8 +60,9 @@ def send_to(dashboard, **message):
     dashboard._handle_custom_msg(message, [])
 
 
-def ask(dashboard, kind, id="0123456789ab", key="rehearsal:BTCUSDT:swing"):
-    send_to(dashboard, type="request", id=id, kind=kind, key=key, wall=time.time_ns() // 1_000_000)
+def ask(dashboard, kind, id="0123456789ab", key="rehearsal:BTCUSDT:swing", **more):
+    given = {"id": id, "kind": kind, "key": key, "wall": time.time_ns() // 1_000_000} | more
+    send_to(dashboard, type="request", **given)
     return sent_by(dashboard)[-1]
 
 
@@ -153,6 +154,44 @@ def test_what_is_no_request_is_refused_with_words(rehearse, dashboards, message)
     reply = ask(shown, **message)
     assert reply["channel"] == "none"
     assert "not a request" in reply["words"]
+
+
+@pytest.mark.realtime
+def test_a_part_is_closed_and_a_stop_moved_as_the_buttons_ask(rehearse, dashboards):
+    run = running(rehearse)
+    shown = dashboards()
+    held = run.position
+    side = 1 if held.position == "long" else -1
+    stop = held.entry * (1 - side * 0.008)
+    values = {"fraction": 0.5}
+    assert ask(shown, "close", values=values)["channel"] == "kernel"
+    assert ask(shown, "close", values=values)["channel"] == "server"
+    assert ask(shown, "move", id="a" * 12, values={"stop_loss": stop})["channel"] == "kernel"
+    until(lambda: "user" in set(run.events().exit_reason.dropna()), "the part")
+    run.release()
+    assert run.wait(20)
+    (part,) = [event for event in run.events().itertuples() if event.exit_reason == "user"]
+    assert (part.kind, part.fraction) == ("partial", 0.5)
+
+
+@pytest.mark.realtime
+@pytest.mark.parametrize(
+    ("kind", "values", "words"),
+    [
+        ("close", {"fraction": 2}, "fraction of close must be above 0 and at most 1, was 2"),
+        ("close", {"share": 0.5}, "unknown field of close"),
+        ("move", {}, "move needs at least one of"),
+        ("move", None, "move needs at least one of"),
+        ("move", {"stop_loss": -1}, "stop_loss of move must be a number above 0"),
+    ],
+)
+def test_a_close_or_a_move_that_cannot_be_meant_is_refused(
+    rehearse, dashboards, kind, values, words
+):
+    running(rehearse)
+    reply = ask(dashboards(), kind, values=values)
+    assert reply["channel"] == "none"
+    assert words in reply["words"]
 
 
 @pytest.mark.realtime

@@ -5,7 +5,7 @@ They follow from the events and the rules, in a backtest as from a journal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from tradenb.core.events import Event
@@ -72,11 +72,17 @@ class _Open:
         self.moved_at = 0
 
 
-def fills_of(events: Iterable[Event], rules: Rules) -> list[Fill]:
+def fills_of(events: Iterable[Event], rules: Rules | Callable[[int], Rules]) -> list[Fill]:
     """Return the fills that events tell of, in their order.
 
     A position whose `opened` event is missing is left out.
+
+    Parameters
+    ----------
+    rules : Rules or callable
+        Those of the run; or which held at a close time, ms UTC.
     """
+    rules_at = (lambda at: rules) if isinstance(rules, Rules) else rules  # noqa: ARG005
     waiting: dict[Key, bool] = {}
     positions: dict[Key, _Open] = {}
     found: list[Fill] = []
@@ -85,7 +91,7 @@ def fills_of(events: Iterable[Event], rules: Rules) -> list[Fill]:
         if not isinstance(signal, Signal) or price is None:
             continue
         key = (event.symbol, event.strategy, signal.id)
-        held = positions.get(key)
+        held, now = positions.get(key), rules_at(event.at)
         match event.kind:
             case "scheduled":
                 # A limit entry is better than the market price, a stop entry worse.
@@ -94,17 +100,17 @@ def fills_of(events: Iterable[Event], rules: Rules) -> list[Fill]:
                 waiting.pop(key, None)
             case "opened":
                 limit = waiting.pop(key, False)
-                held = positions[key] = _Open(signal, opened(signal, rules, limit=limit))
-                found.append(_entry(event, held, "entry", rules, limit=limit))
+                held = positions[key] = _Open(signal, opened(signal, now, limit=limit))
+                found.append(_entry(event, held, "entry", now, limit=limit))
             case "added" if held is not None and event.fraction is not None:
-                found.append(_entry(event, held, "add", rules, limit=False))
+                found.append(_entry(event, held, "add", now, limit=False))
                 held.signal, held.holding = added(
-                    held.signal, held.holding, price, event.fraction, rules
+                    held.signal, held.holding, price, event.fraction, now
                 )
             case "moved" if held is not None:
                 held.moved_at = event.at
             case "partial" | "closed" if held is not None:
-                found.append(_exit(event, held, rules))
+                found.append(_exit(event, held, now))
                 if event.kind == "closed":
                     del positions[key]
             case _:
@@ -141,7 +147,11 @@ def _exit(event: Event, held: _Open, rules: Rules) -> Fill:
     # What a move put within reach of the market price is done at once, at market.
     limit = event.exit_reason == "take_profit" and held.moved_at != event.at
     fraction = holding.cost if event.fraction is None else event.fraction
-    percent = exit_percent(position, holding, price, rules, limit=limit)
+    percent = event.pnl_percent
+    whole = holding.exits == 0 and holding.entries == 1
+    if percent is None or (event.kind == "closed" and not whole):
+        # What a `closed` event tells is of all its parts together.
+        percent = exit_percent(position, holding, price, rules, limit=limit)
     slip, fee = costs(rules, limit=limit)
     held.holding = without(holding, fraction, percent)
     return Fill(

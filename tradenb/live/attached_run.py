@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tradenb.clock import wall_ms
 from tradenb.core.events import Event
 from tradenb.core.risk import Held
+from tradenb.core.rules import Rules
 from tradenb.engine.arguments import label_of
 from tradenb.engine.hand_commands import hand_values
 from tradenb.errors import StateError
@@ -34,6 +35,7 @@ from tradenb.store.paths import Home, Key, find_home
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradenb.core.fills import Fill
     from tradenb.live.loop.record import Status
     from tradenb.live.status.run_report import RunReport
 
@@ -213,9 +215,9 @@ class AttachedRun(ReportMethods):
         """Return the same as records; no pandas needed."""
         return self._files.events(limit)
 
-    def lived(self) -> Iterator[list[Any] | dict[str, Any]]:
-        """Read the record of what it went through; for `tn.parity`."""
-        return Recording(self._disk, self._files.home.recording(self._files.key)).read()
+    def lived(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
+        """Read the record of what it went through; candles only since then, ms UTC."""
+        return Recording(self._disk, self._files.home.recording(self._files.key)).read(since)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until no process runs it, at most `timeout` seconds; return whether that came."""
@@ -225,6 +227,11 @@ class AttachedRun(ReportMethods):
                 return False
             time.sleep(_LOOK_EVERY_S)
         return True
+
+    def _fill_list(self) -> list[Fill]:
+        from tradenb.live.status.run_fills import NO_CANDLES, run_fills
+
+        return run_fills(self.event_list(), self.lived(NO_CANDLES), Rules())
 
     def _run_report(self, *, with_candles: bool) -> RunReport:
         """Tell what the files say; candles are those of its exchange, kept or fetched."""

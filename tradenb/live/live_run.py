@@ -29,6 +29,7 @@ from tradenb.view.formatting import price
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradenb.core.fills import Fill
     from tradenb.live.status.pending_commands import PendingCommand
     from tradenb.live.status.run_report import RunReport
 
@@ -254,6 +255,12 @@ class LiveRun(ReportMethods):
     def ticks(self) -> pd.DataFrame:
         """Return the results of the last ticks, one row each."""
         return tick_frame([*self._record.last_ticks])
+
+    def _fill_list(self) -> list[Fill]:
+        from tradenb.live.status.run_fills import NO_CANDLES, run_fills
+
+        storage = self._record.storage
+        return run_fills(storage.events(), storage.recording(NO_CANDLES), self._record.rules)
 
     def _run_report(self, *, with_candles: bool) -> RunReport:
         from tradenb.live.status.run_report import report_of_run

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from time import time_ns
 from typing import Any, Final, TypeGuard, get_args
 
+from tradenb.core.lifecycle.state import BY_HAND
+from tradenb.engine.hand_commands import hand_values
 from tradenb.errors import StateError, StateWriteError, UsageError
 from tradenb.live.live_run import handle_of
 from tradenb.live.loop.record import RunRecord
@@ -35,6 +37,7 @@ def accept(watch: Watch, locations: Mapping[str, Location], message: Mapping[str
     location = locations.get(str(message.get("key")))
     kind, id = str(message.get("kind")), str(message.get("id"))
     meant = message.get("request_id") if kind == "withdraw" else None
+    values = _values(kind, message.get("values"))
     if location is None or not is_kind(kind) or not _ID.fullmatch(id):
         raise UsageError("this is not a request for a run; reload the page")
     disk = DiskFilesystem()
@@ -51,15 +54,24 @@ def accept(watch: Watch, locations: Mapping[str, Location], message: Mapping[str
     ):
         raise UsageError("the run has ended")
     try:
-        send(disk, location.home, location.key, kind, wall=wall, id=id, request_id=meant)
+        given: Any = {"wall": wall, "id": id, "request_id": meant, "values": values}
+        send(disk, location.home, location.key, kind, **given)
     except StateWriteError:
         if run is None or kind in ("cancel", "withdraw"):
             raise
-        getattr(handle_of(run), kind)()  # the disk is full or gone; the run itself is here
+        # The disk is full or gone; the run itself is here.
+        getattr(handle_of(run), kind)(**(values or {}))
         return "kernel"
     if run is not None:
         run.poll()
     return "kernel"
+
+
+def _values(kind: str, given: object) -> dict[str, object] | None:
+    """Return what a close or a move says, checked; None for other requests."""
+    if kind not in BY_HAND:
+        return None
+    return hand_values(kind, given if isinstance(given, dict) else {})
 
 
 def is_kind(kind: str) -> TypeGuard[RequestKind]:

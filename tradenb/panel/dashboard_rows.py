@@ -23,7 +23,6 @@ Row = dict[str, Any]
 CLOCK_MS: Final = 1_000
 _LONGEST: Final = 300
 _MOST_PENDING: Final = 5
-_UNDER_WAY: Final = {"stop": "stopping", "flatten": "flattening"}
 _TRACE: Final = 4_000
 _ORDER: Final = {"running": 1, "idle": 2, "done": 3}
 
@@ -32,9 +31,10 @@ def row_of(status: RunStatus, replica: Replica) -> Row:
     """Return a run as the view shows it, JSON-plain.
 
     `entry` is the average, `stop` the one in force, `target` the nearest that is left; `parts` says
-    what else is special about the position. `progress` is percent of the way from the entry, to the
-    target above 0 and to the stop below; `tone` names its colour; `trouble` is why the run is red,
-    `doubt` why it is amber; both are empty while all is well.
+    what else is special about the position, and `ladder` whether several targets are left.
+    `progress` is percent of the way from the entry, to the target above 0 and to the stop below;
+    `tone` names its colour; `trouble` is why the run is red, `doubt` why it is amber; both are
+    empty while all is well.
     """
     market, as_of = _market(status, replica)
     row: Row = {
@@ -146,7 +146,8 @@ def _position(status: RunStatus, market: float | None) -> Row:
     signal = None if status.state is None else status.state.signal
     if status.state is None or signal is None:
         empty = ("position", "signal", "entry", "target", "stop", "pnl", "since", "parts")
-        return {**dict.fromkeys(empty, ""), "scheduled": False, "progress": None, "tone": "even"}
+        none = {"scheduled": False, "ladder": False, "progress": None, "tone": "even"}
+        return dict.fromkeys(empty, "") | none
     opened = status.state.opened_at
     row: Row = {
         "position": signal.position,
@@ -160,11 +161,13 @@ def _position(status: RunStatus, market: float | None) -> Row:
         "pnl": "",
         "tone": "even",
         "parts": "",
+        "ladder": False,
     }
     held = position_of(status.state, market or signal.entry, status.rules)
     if held is None:
         return row
-    row |= {"target": price(held.take_profit), "parts": " · ".join(position_words(held))}
+    row |= {"target": price(held.take_profit), "ladder": len(held.targets) > 1}
+    row["parts"] = " · ".join(position_words(held))
     if market is None:
         return row
     found, gain = round(progress_of(held, market), 1), held.pnl_percent
@@ -180,7 +183,7 @@ def _pending(status: RunStatus) -> list[dict[str, Any]]:
         {
             "id": command.id,
             "kind": command.kind,
-            "what": _UNDER_WAY.get(command.kind, "cancelling the entry"),
+            "what": command.what,
             "at": command.acts_at if status.mode == "live" else None,
             "words": str(command),
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pandas as pd
 import pytest
 
 import tradenb as tn
@@ -78,3 +79,33 @@ def test_the_card_of_a_run_says_what_is_left_of_its_position(rehearsed):
         assert "entries" in card
         assert "unrealised" in card
         assert "targets left" in card
+
+
+def test_the_fills_of_a_run_are_those_of_the_backtest_on_every_handle(rehearsed):
+    run, result, home = rehearsed
+    (elsewhere,) = attached(home, ended=True)
+    kinds = {"entry", "add", "partial", "exit"}
+    assert set(result.fills.kind) == kinds
+    pd.testing.assert_frame_equal(run.fills(), result.fills)
+    pd.testing.assert_frame_equal(elsewhere.fills(), result.fills)
+
+
+def test_each_fill_is_under_the_rules_that_the_run_had_then(tmp_path):
+    given = {"strategy": laddered, "exchange": Walk(), "start": START, "home": tmp_path}
+    dear = tn.Rules(fee_percent=0.2, slippage_percent=0.05)
+    middle, end = START + 360 * MINUTE, START + 720 * MINUTE
+    first = tn.live.rehearse("BTCUSDT", **given, end=middle, speed=None)
+    assert first.wait(60)
+    run = tn.live.rehearse("BTCUSDT", **given, end=end, speed=None, rules=dear)
+    assert run.wait(60)
+    fills = run.fills()
+    before = fills["at"] <= pd.Timestamp(middle, unit="ms", tz="UTC")
+    assert set(fills[before].fee_percent) == {0.1}
+    assert set(fills[~before].fee_percent) == {0.2}
+    told = run.events()
+    closed = told[told.kind == "closed"].set_index("signal_id").pnl_percent
+    exits = fills[fills.kind.isin(["partial", "exit"])]
+    earned = (exits.fraction * exits.pnl_percent).groupby(exits.signal_id).sum()
+    invested = fills[fills.kind.isin(["entry", "add"])].groupby("signal_id").fraction.sum()
+    assert len(closed) > 1
+    assert (earned / invested)[closed.index].to_numpy() == pytest.approx(closed.to_numpy())

@@ -94,9 +94,9 @@ def test_tradenb_close_and_move_ask_the_run_for_what_is_named(running, capsys):
         {"take_profit": None},
     ]
     assert [str(each).partition(" at ")[0] for each in run.pending_commands] == [
-        "closing by hand",
-        "moving the levels",
-        "moving the levels",
+        "closing 50 % of it",
+        "moving the stop to 61,000.00",
+        "moving the target to none",
     ]
     assert main(["close", "btc", "--fraction", "2"]) == 2
     assert "fraction of close must be above 0 and at most 1" in capsys.readouterr().err

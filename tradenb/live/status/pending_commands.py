@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from tradenb.core.lifecycle.state import Command, acts_at
 from tradenb.core.timeframe import MINUTE
+from tradenb.view.formatting import price
 
-_WORDS: Final = {
-    "flatten": "flattening",
-    "cancel": "cancelling the entry",
-    "close": "closing by hand",
-    "move": "moving the levels",
-}
+_WORDS: Final = {"stop": "stopping", "flatten": "flattening", "cancel": "cancelling the entry"}
+_LEVELS: Final = {"stop_loss": "the stop", "take_profit": "the target"}
 
 
 class PendingCommand(NamedTuple):
@@ -24,6 +21,8 @@ class PendingCommand(NamedTuple):
     id : str
         For `withdraw`; empty where it is not known.
     kind : {"stop", "flatten", "cancel", "close", "move"}
+    values : mapping or None
+        What a close or a move says.
     given, acts_at : int
         When it was given, and the close of the candle that it acts on, ms UTC.
     in_s : float or None
@@ -36,16 +35,38 @@ class PendingCommand(NamedTuple):
     given: int
     acts_at: int
     in_s: float | None
+    values: Mapping[str, object] | None = None
+
+    @property
+    def what(self) -> str:
+        """What is under way, in words."""
+        values = self.values or {}
+        if self.kind == "close":
+            fraction = values.get("fraction")
+            if isinstance(fraction, float) and fraction < 1:
+                return f"closing {100 * fraction:g} % of it"
+            return "closing the position"
+        if self.kind == "move":
+            moved = dict.fromkeys(_moved(name, value) for name, value in values.items())
+            return f"moving {' and '.join(moved) or 'the levels'}"
+        return _WORDS.get(self.kind, self.kind)
 
     def __str__(self) -> str:
         if self.kind == "stop":
             return "stopping"
-        what = _WORDS.get(self.kind, self.kind)
+        what = self.what
         if self.in_s is None:
             return f"{what} at the next close"
         if self.in_s < 0:
             return f"{what} at the next candle ({-self.in_s:.0f} s overdue)"
         return f"{what} at the next close ({self.in_s:.0f} s)"
+
+
+def _moved(name: str, value: object) -> str:
+    if name not in _LEVELS:
+        return "its end"
+    to = " to none" if value is None else ""
+    return _LEVELS[name] + (f" to {price(value)}" if isinstance(value, float | int) else to)
 
 
 def pending(
@@ -60,6 +81,7 @@ def pending(
             command.at,
             at,
             None if now is None else (at - now) / 1000,
+            command.values,
         )
         for command, at in acting
     )

@@ -1,4 +1,4 @@
-"""`report` and `dump`: the same names and meanings on every handle of a run."""
+"""`report`, `dump` and `fills`: the same names and meanings on every handle of a run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from tradenb.core.fills import Fill
     from tradenb.live.status.run_report import RunReport
 
 
@@ -44,6 +47,19 @@ class ReportMethods(ABC):
         report = self._run_report(with_candles=False)
         target.write_text(report.markdown(), encoding="utf-8")
         return target
+
+    def fills(self) -> pd.DataFrame:
+        """Return one row a fill, as `result.fills` of a backtest: entries, adds, parts and exits.
+
+        They are made of the journal, under the rules that the run had at the time.
+        """
+        from tradenb.view.event_frames import fill_frame
+
+        return fill_frame(self._fill_list())
+
+    @abstractmethod
+    def _fill_list(self) -> list[Fill]:
+        """Return the fills as records."""
 
     @abstractmethod
     def _run_report(self, *, with_candles: bool) -> RunReport:

@@ -35,7 +35,7 @@ function ago(ms) {
 }
 
 // The same request from a terminal; there a flatten also ends the run.
-function command(kind, row) {
+function command(kind, row, values = null) {
   const home = row.home ?? row.control?.home ?? "…";
   const quoted = /^[\w./-]+$/.test(home) ? home : `'${home}'`;
   const run = `${row.symbol_name}:${row.strategy_name}`;
@@ -44,12 +44,19 @@ function command(kind, row) {
       `if run.id == '${run}']"`;
   }
   const [verb, option] = { stop: ["stop", ""], flatten: ["stop", " --flatten"],
-    release: ["stop", " --release"], withdraw: ["withdraw", ""], resume: ["resume", ""] }[kind];
+    release: ["stop", " --release"], withdraw: ["withdraw", ""], resume: ["resume", ""],
+    close: ["close", ` --fraction ${values?.fraction ?? "0.5"}`], move: ["move", levels(values)] }[kind];
   return `tradenb ${verb} ${run}${option} --home ${quoted}`;
 }
 
-function atOnce(kind, row) {
-  return `to do it at once, run in a terminal: ${command(kind, row)}`;
+function levels(values) {
+  const given = [["--stop", values?.stop_loss], ["--target", values?.take_profit]]
+    .filter(([, price]) => price).map(([name, price]) => ` ${name} ${price}`);
+  return given.join("") || " --stop PRICE";
+}
+
+function atOnce(kind, row, values) {
+  return `to do it at once, run in a terminal: ${command(kind, row, values)}`;
 }
 
 // As `PendingCommand` says it: what is under way, and how long until its candle closes.
@@ -59,9 +66,12 @@ function pendingWords({ kind, what, at, words }, now) {
   return s >= 0 ? `${what} at the next close (${s} s)` : `${what} at the next candle (${-s} s overdue)`;
 }
 
-const BACK = { stop: "Keep running", flatten: "Keep open", cancel: "Keep waiting" };
+const BACK = { stop: "Keep running", flatten: "Keep open", cancel: "Keep waiting", close: "Keep open",
+  move: "Leave as it is" };
 const VERBS = { stop: "Stop", flatten: "Flatten", cancel: "Cancel the entry of", release: "Release",
-  withdraw: "Take back for", resume: "Resume" };
+  withdraw: "Take back for", resume: "Resume", close: "Close a part of", move: "Move the levels of" };
+const FRACTIONS = [["0.25", "25 %"], ["0.5", "50 %"], ["0.75", "75 %"], ["1", "all"]];
+const BUTTONS = ["stop", "flatten", "cancel", "release", "close", "move"];
 
 function newId() {
   return [...crypto.getRandomValues(new Uint8Array(6))]
@@ -190,10 +200,13 @@ class View {
         act();
         return;
       }
-      button.textContent = question;
+      const asked = typeof question === "function" ? question() : question;
+      if (!asked) return;
+      button.textContent = asked;
       button.classList.add("tnbd-sure");
       timer = setTimeout(back, CONFIRM_MS);
     } }, text);
+    button.calm = back;
     return button;
   }
 
@@ -308,7 +321,7 @@ class View {
 
   nameCommands(row, waits) {
     const line = this.lines.get(row.key);
-    for (const kind of line ? ["stop", "flatten", "cancel", "release"] : []) {
+    for (const kind of line ? BUTTONS : []) {
       const node = line[kind];
       node.dataset.does ??= node.title;
       node.title = node.dataset.does + (waits ? ". While a cell is busy this waits for its end; " +
@@ -347,6 +360,10 @@ class View {
     line.cancel = make("button", { type: "button", "aria-label": `Cancel the entry of ${name}`,
       title: `Cancel the entry of ${name} that waits; the run goes on`,
       onclick: () => this.request("cancel", this.row(row.key)) }, "Cancel");
+    line.close = this.opens(line, "Close part", `Close a part of ${name} at the next candle`);
+    line.move = this.opens(line, "Move", `Move the stop or the target of ${name} at the next candle`);
+    line.closeForm = this.closeForm(line, name);
+    line.moveForm = this.moveForm(line, name);
     line.release = this.confirmed("Release", "Leave unwatched?", `Release ${name}: the process leaves ` +
       "it, its position is kept on disk, and nothing watches it until it is resumed",
     () => this.request("release", this.row(row.key)));
@@ -358,10 +375,77 @@ class View {
       make("td", { class: "tnbd-state" }, line.status, line.pending), line.position,
       make("td", { class: "tnbd-way" }, line.bar, line.levels, line.parts),
       make("td", { class: "tnbd-number tnbd-price" }, line.price, line.asOf), line.pnl, line.age,
-      make("td", { class: "tnbd-actions" }, make("div", {}, line.resume, line.stop, line.flatten,
-        line.cancel, line.release)));
+      make("td", { class: "tnbd-actions" }, make("div", {}, line.resume, line.stop, line.close,
+        line.move, line.flatten, line.cancel, line.release), line.closeForm, line.moveForm));
     line.pick.append(make("b", {}, row.symbol), make("span", {}, row.strategy));
     return line;
+  }
+
+  // A button that opens the form beside it, and closes it again.
+  opens(line, text, title) {
+    const button = make("button", { type: "button", title, "aria-label": title, "aria-expanded": "false",
+      onclick: () => this.openForm(line, button.getAttribute("aria-expanded") === "true" ? null : button) },
+    text);
+    return button;
+  }
+
+  openForm(line, button) {
+    for (const [one, form] of [[line.close, line.closeForm], [line.move, line.moveForm]]) {
+      one.setAttribute("aria-expanded", String(one === button));
+      form.hidden = one !== button;
+    }
+    say(line.moveHint, this.row(line.key) ? this.moveWords(line) : "");
+    if (button === line.move) line.stopTo.focus();
+    if (button === line.close) line.part.focus();
+  }
+
+  closeForm(line, name) {
+    line.part = make("select", { "aria-label": `How much of ${name} to close`, onchange: () => act.calm() },
+      ...FRACTIONS.map(([value, text]) => make("option", { value, selected: value === "0.5" }, text)));
+    const words = () => FRACTIONS.find(([value]) => value === line.part.value)[1];
+    const act = this.confirmed("Close it", () => `Close ${words()} now?`,
+      `Close this part of ${name} at the next candle`, () => {
+        this.openForm(line, null);
+        this.request("close", this.row(line.key), null, { fraction: Number(line.part.value) });
+      });
+    return make("div", { class: "tnbd-form", hidden: true },
+      make("label", {}, line.part, " of what is open"), act);
+  }
+
+  moveForm(line, name) {
+    const field = (label) => make("input", { type: "text", inputmode: "decimal", size: "9",
+      "aria-label": `${label} of ${name}`, oninput: () => act.calm() });
+    line.stopTo = field("New stop");
+    line.targetTo = field("New target");
+    line.moveHint = make("span", { class: "tnbd-hint", role: "status" });
+    const question = () => {
+      const values = this.levelsOf(line);
+      const said = values && [["stop", values.stop_loss], ["target", values.take_profit]]
+        .filter(([, price]) => price).map(([what, price]) => `${what} ${price}`);
+      say(line.moveHint, said ? this.moveWords(line) : "a stop or a target is a number above 0");
+      return said && `Move to ${said.join(", ")}?`;
+    };
+    const act = this.confirmed("Move it", question, `Move the levels of ${name} at the next candle`, () => {
+      const values = this.levelsOf(line);
+      this.openForm(line, null);
+      this.request("move", this.row(line.key), null, values);
+    });
+    return make("div", { class: "tnbd-form", hidden: true }, make("label", {}, "stop ", line.stopTo),
+      make("label", {}, "target ", line.targetTo), act, line.moveHint);
+  }
+
+  // What a form says: numbers above 0, at least one of them; else null.
+  levelsOf(line) {
+    const given = [["stop_loss", line.stopTo.value], ["take_profit", line.targetTo.value]]
+      .map(([name, text]) => [name, text.replaceAll(",", "").trim()]).filter(([, text]) => text)
+      .map(([name, text]) => [name, Number(text)]);
+    return given.length && given.every(([, price]) => price > 0 && Number.isFinite(price))
+      ? Object.fromEntries(given) : null;
+  }
+
+  moveWords(line) {
+    const ladder = this.row(line.key)?.ladder ? "; one target takes the place of all that are left" : "";
+    return `the stop only comes closer${ladder}`;
   }
 
   showRow(line, row) {
@@ -396,6 +480,13 @@ class View {
     line.stop.hidden = line.release.hidden = !row.running;
     line.flatten.hidden = !row.running || row.scheduled;
     line.cancel.hidden = !row.running || !row.scheduled;
+    line.close.hidden = line.move.hidden = !row.running || !open;
+    line.close.disabled = line.move.disabled = this.frozen();
+    if (line.close.hidden || this.frozen() || line.signal !== row.signal) this.openForm(line, null);
+    if (line.signal !== row.signal) line.stopTo.value = line.targetTo.value = "";
+    line.signal = row.signal;
+    line.stopTo.placeholder = row.stop;
+    line.targetTo.placeholder = row.target === "N/A" ? "none" : row.target;
     line.resume.hidden = !row.resume;
     line.stop.disabled = this.frozen() || stopping;
     line.flatten.disabled = this.frozen() || !open || row.pending.some(({ kind }) => kind === "flatten");
@@ -437,7 +528,7 @@ class View {
     say(line.stopAt, row.stop);
     say(line.entryAt, row.entry);
     say(line.targetAt, row.target);
-    say(line.parts, row.parts);
+    say(line.parts, row.parts ?? "");
     const shown = way ?? 0;
     line.bar.setAttribute("aria-valuenow", String(shown));
     line.bar.setAttribute("aria-valuetext",
@@ -566,14 +657,14 @@ class View {
     say(node, text);
   }
 
-  async request(kind, row, meant = null) {
+  async request(kind, row, meant = null, values = null) {
     if (!row) return;
     const id = newId();
     const name = `${VERBS[kind]} ${row.strategy} on ${row.symbol}`;
     const wall = Math.round(Date.now() + this.offset);
     this.note(id, `${name}: requested`, "requested");
     const answered = new Promise((resolve) => this.waiting.set(id, resolve));
-    this.model.send({ type: "request", id, wall, kind, key: row.key, request_id: meant });
+    this.model.send({ type: "request", id, wall, kind, key: row.key, request_id: meant, values });
     answered.then((reply) => this.onAccepted(id, name, reply));
     const patience = kind === "resume" ? RESUME_MS : ANSWER_MS;
     const timeout = new Promise((resolve) => setTimeout(resolve, patience, null));
@@ -583,7 +674,7 @@ class View {
         "requested");
       return;
     }
-    await this.leaveFile(id, name, kind, row, wall, meant);
+    await this.leaveFile(id, name, kind, row, wall, meant, values);
   }
 
   onAccepted(id, name, { channel, words }) {
@@ -592,26 +683,26 @@ class View {
     if (channel === "none") this.note(id, `${name}: not accepted: ${words}`, "none");
   }
 
-  async leaveFile(id, name, kind, row, wall, meant) {
+  async leaveFile(id, name, kind, row, wall, meant, values) {
     const where = row.control;
     const folder = where && await findHome(where.home, this.model.get("homes")[where.home]);
     if (!folder) {
       if (this.waiting.has(id)) {
         this.note(id, `${name}: the kernel is busy and will accept it when its cell ends; ` +
-          atOnce(kind, row), "requested");
+          atOnce(kind, row, values), "requested");
       }
       return;
     }
     try {
       const request = { id, wall, kind, strategy: row.strategy_name, symbol: row.symbol_name,
-        signal_id: null, cancel_id: null, request_id: meant };
+        signal_id: null, cancel_id: null, request_id: meant, values };
       const path = await leave(`${folder}/data/control/${where.folder}`, request);
       this.note(id, `${name}: left with the server, the kernel is busy`, "left");
       await this.untilAccepted(id, name, row.key, path);
     } catch (error) {
       if (!this.waiting.has(id)) return;
-      this.note(id, `${name}: waits for the kernel, because ${error.message}; ` + atOnce(kind, row),
-        "requested");
+      this.note(id, `${name}: waits for the kernel, because ${error.message}; ` +
+        atOnce(kind, row, values), "requested");
     }
   }
 
