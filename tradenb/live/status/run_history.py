@@ -77,15 +77,14 @@ def history_of(journal: Journal, *, trades: bool = True) -> RunHistory:
 
     def read(picking: Picking) -> RunHistory:
         closes = _Closes() if trades else _Gains()
-        errors, last = 0, b""
+        last = b""
         for lines in _batches(picking):
             closes.add(lines)
-            errors += len(lines["error"])
             last = lines["error"][-1] if lines["error"] else last
-        error = _event(last) if last else None
+        error, errors = _event(last) if last else None, picking.counts["error"]
         return RunHistory(picking.count, newest, closes.trades, closes.gains, errors, error)
 
-    return journal.pick(_KINDS if trades else ("closed", "error"), read)
+    return journal.pick(_KINDS if trades else ("closed", "error"), read, newest_of=("error",))
 
 
 def _batches(stretches: Iterable[Lines]) -> Iterator[Lines]:

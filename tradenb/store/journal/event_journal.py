@@ -113,11 +113,15 @@ class Journal:
         """Return the last events, oldest first, without reading what is before them."""
         return self._files.tail(n)
 
-    def pick(self, kinds: Iterable[str], collect: Callable[[Picking], T]) -> T:
+    def pick(
+        self, kinds: Iterable[str], collect: Callable[[Picking], T], newest_of: Iterable[str] = ()
+    ) -> T:
         """Return what is made of the lines of some kinds, however long the journal is.
 
         Parameters
         ----------
+        kinds, newest_of : iterable of str
+            See `Picking`.
         collect : callable
             Iterates over a `Picking`; called anew if a file got its number meanwhile.
 
@@ -126,7 +130,7 @@ class Journal:
         OSError
             When a file is there and cannot be read.
         """
-        return self._files.pick(kinds, collect)
+        return self._files.pick(kinds, collect, newest_of)
 
     def last_seq(self) -> int:
         """Return the number of the last event.

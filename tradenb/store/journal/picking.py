@@ -8,6 +8,7 @@ parser. A stretch in which any line looks otherwise is read with the parser, as 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-STRETCH: Final = 1 << 19
+STRETCH: Final = 1 << 20
 # No line is longer; a file without line ends is not read into memory as a whole.
 _LONGEST: Final = 1 << 24
 # So few lines are read with the parser if any of them looks otherwise.
 _FEW: Final = 8
 _HEAD: Final = b'{"seq":'
 _KIND: Final = b'"kind":"'
+_WORD: Final = 8
 _SEQ: Final = re.compile(rb'\{"seq":([1-9]\d{0,17}),')
 
 
@@ -36,14 +38,29 @@ Lines = dict[str, list[bytes]]
 class Picking:
     """The lines of some kinds in some files, oldest first, a stretch at a time; each event once.
 
+    Parameters
+    ----------
+    newest_of : iterable of str
+        Kinds of which each stretch gives the newest line alone.
+
     Attributes
     ----------
     count : int
         How many events of any kind were passed so far.
+    counts : Counter
+        How many of each of the kinds.
     """
 
-    def __init__(self, filesystem: Filesystem, files: Sequence[Path], kinds: Iterable[str]) -> None:
+    def __init__(
+        self,
+        filesystem: Filesystem,
+        files: Sequence[Path],
+        kinds: Iterable[str],
+        newest_of: Iterable[str] = (),
+    ) -> None:
         self.count = 0
+        self.counts: Counter[str] = Counter()
+        self._newest_of = frozenset(newest_of)
         self._filesystem = filesystem
         self._files = files
         self._kinds = {kind: f'{kind}"'.encode() for kind in kinds}
@@ -96,8 +113,13 @@ class Picking:
             return None  # repeated, or out of order
         self._last = int(numbers[-1])
         self.count += len(numbers)
-        found = {kind: table.has(name, kind_at + len(_KIND)) for kind, name in self._kinds.items()}
-        return {kind: table.lines(there) for kind, there in found.items()}
+        return {kind: self._lines(table, kind, kind_at + len(_KIND)) for kind in self._kinds}
+
+    def _lines(self, table: _Table, kind: str, place: int) -> list[bytes]:
+        """Count the lines of a kind, and return those that are wanted."""
+        wanted = table.has(self._kinds[kind], place).nonzero()[0]
+        self.counts[kind] += len(wanted)
+        return table.lines(wanted[-1:] if kind in self._newest_of else wanted)
 
     def _parsed(self, stretch: bytes) -> Lines:
         found: Lines = {kind: [] for kind in self._kinds}
@@ -107,8 +129,10 @@ class Picking:
                 continue
             self._last = row["seq"]
             self.count += 1
-            if row.get("kind") in found:
-                found[row["kind"]].append(line)
+            kind = row.get("kind")
+            if kind in found:
+                self.counts[kind] += 1
+                found[kind] = [*(() if kind in self._newest_of else found[kind]), line]
         return found
 
 
@@ -125,16 +149,28 @@ class _Table:
         self._bytes = np.frombuffer(stretch, np.uint8)
         self._ends = np.append(np.flatnonzero(self._bytes == ord("\n")), len(stretch))
         self._begins = np.append(0, self._ends[:-1] + 1)
-        self._fits = bool((self._ends - self._begins).min() >= room)
+        self._fits = bool((self._ends - self._begins).min() >= room + _WORD)
+        # The eight bytes from each place on as one number: compared at once.
+        places = max(len(stretch) - _WORD + 1, 0)
+        self._words = np.ndarray((places,), "<u8", stretch, strides=(1,))
+        self._columns: dict[int, NDArray[np.uint64]] = {}
 
     def has(self, text: bytes, place: int) -> NDArray[np.bool_]:
         """Tell which lines have a text at a place."""
         import numpy as np
 
         there = np.full(len(self._begins), self._fits)
-        for at, byte in enumerate(text if self._fits else b"", place):
-            there &= self._bytes[self._begins + at] == byte
+        for at in range(0, len(text) if self._fits else 0, _WORD):
+            part = text[at : at + _WORD]
+            mask = np.uint64((1 << 8 * len(part)) - 1)
+            there &= self._column(place + at) & mask == int.from_bytes(part, "little")
         return there
+
+    def _column(self, place: int) -> NDArray[np.uint64]:
+        """Return the eight bytes that each line has from a place on."""
+        if place not in self._columns:
+            self._columns[place] = self._words[self._begins + place]
+        return self._columns[place]
 
     def numbers(self, place: int, digits: int) -> NDArray[np.int64] | None:
         """Return the number that each line has at a place; None if one of them has none."""
@@ -148,7 +184,7 @@ class _Table:
             found = found * 10 + digit
         return found
 
-    def lines(self, wanted: NDArray[np.bool_]) -> list[bytes]:
-        """Return some lines."""
+    def lines(self, wanted: NDArray[np.int64]) -> list[bytes]:
+        """Return some lines, by their places."""
         begins, ends = self._begins[wanted].tolist(), self._ends[wanted].tolist()
         return [self._stretch[begin:end] for begin, end in zip(begins, ends, strict=True)]

@@ -73,10 +73,14 @@ class JournalFiles:
 
         return self._steadily(collect)
 
-    def pick(self, kinds: Iterable[str], collect: Callable[[Picking], T]) -> T:
+    def pick(
+        self, kinds: Iterable[str], collect: Callable[[Picking], T], newest_of: Iterable[str] = ()
+    ) -> T:
         """Return what is made of the lines of some kinds; see `Picking`."""
-        wanted = frozenset(kinds)
-        return self._steadily(lambda files: collect(Picking(self._filesystem, files, wanted)))
+        wanted, newest = frozenset(kinds), frozenset(newest_of)
+        return self._steadily(
+            lambda files: collect(Picking(self._filesystem, files, wanted, newest))
+        )
 
     def _files(self) -> list[Path]:
         files = self.all_numbered()
