@@ -8,6 +8,7 @@ import pytest
 import tradenb as tn
 from tests.conftest import some_to_soak
 from tests.eight_strategies import EIGHT
+from tests.plain_strategies import PLAIN, Market
 from tests.sources import MINUTE, T0, candles
 from tradenb.core.trades import trades_of
 from tradenb.engine.serialise import event_to_row
@@ -61,6 +62,10 @@ def named(spec):
     return spec.name
 
 
+def ids(value):
+    return getattr(value, "name", "plain")
+
+
 @pytest.mark.parametrize("spec", EIGHT, ids=named)
 def test_a_strategy_does_in_a_backtest_what_it_was_written_for(spec):
     result = tn.backtest.run(
@@ -95,3 +100,34 @@ def test_a_strategy_does_live_what_it_did_in_the_backtest(spec):
     lived = [event_to_row(event) | beside for event in world.events(run)]
     assert lived == [event_to_row(event) | beside for event in result.event_list]
     assert "opened" in {event["kind"] for event in lived}
+
+
+@pytest.fixture(scope="module")
+def plain_market():
+    rows = zip(*(column.tolist() for column in MARKET.columns[:4]), strict=True)
+    return Market([*rows], BEFORE)
+
+
+@pytest.mark.parametrize(("spec", "plain"), [*zip(EIGHT, PLAIN, strict=True)], ids=ids)
+def test_a_strategy_trades_as_a_plain_loop_over_the_candles_does(spec, plain, plain_market):
+    result = tn.backtest.run(
+        "BTCUSDT", strategy=spec, exchange=Source(), start=START, progress=False
+    )
+    expected = plain(plain_market)
+    assert len(expected) > 1
+    found = [
+        (
+            trade.position,
+            (trade.opened_at - T0) // MINUTE,
+            (trade.closed_at - T0) // MINUTE,
+            trade.entry,
+            trade.exit,
+            trade.pnl_percent,
+            trade.entries,
+            trade.exits,
+        )
+        for trade in result.trade_list
+    ]
+    assert [each[:3] + each[6:] for each in found] == [each[:3] + each[6:] for each in expected]
+    for mine, its in zip(found, expected, strict=True):
+        assert mine[3:6] == pytest.approx(its[3:6], rel=1e-9, abs=1e-9)
