@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tradenb.backtest.fast.cleared import cleared
 from tradenb.backtest.fast.exits import BareTrade, Exits
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import NeedCandidate, NeedCandles, NeedClearance, State
@@ -83,9 +84,7 @@ def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:
             tally.rejected += 1
             at += every
             continue
-        # No risk rule is asked, so every valid candidate is cleared.
-        cleared = answer(state, step.need, None, candles, rules).state
-        state, until = _follow(cleared, exits, tally)
+        state, until = _follow(cleared(step, candles, rules).state, exits, tally)
         at = until + -until % every
     instance.state = state._replace(cursor=end)
 
@@ -131,10 +130,8 @@ def _activated(state: State, exits: Exits, tally: Tally) -> State:
     """Let the machine wait for an entry: opened, gone, opened and closed, or waiting at the end."""
     candles, rules = exits.candles, exits.rules
     while state.is_scheduled:
-        step = advance(state, candles, rules)
-        if isinstance(step.need, NeedClearance):
-            step = answer(step.state, step.need, None, candles, rules)
-        elif isinstance(step.need, NeedCandles):
+        step = cleared(advance(state, candles, rules), candles, rules)
+        if isinstance(step.need, NeedCandles):
             return step.state
         if step.state.trades is not state.trades:  # opened and closed on one candle
             trade = step.state.trades[-1]

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.backtest.fast.candidate_table import NUMBERS, CandidateTable, Places, Rows
+from tradenb.backtest.fast.cleared import cleared
 from tradenb.backtest.fast.exits import Exit, Exits
 from tradenb.backtest.fast.fast_callback import suits_callback
 from tradenb.core.candles.arrays import Floats
 from tradenb.core.events import Event, numbered
 from tradenb.core.lifecycle.machine import advance, answer
-from tradenb.core.lifecycle.state import NeedCandidate, NeedClearance, State
+from tradenb.core.lifecycle.state import NeedCandidate, State
 from tradenb.core.signal import Trade, trades_of_columns
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.session.instance import Instance
@@ -166,11 +167,9 @@ class FastVectorised:
         at = table.first + place * table.step
         state = self._begun._replace(cursor=at - MINUTE)
         candidate = table.candidate(place)
-        step = answer(state, NeedCandidate(at, at), candidate, candles, rules)
-        events = [*step.events]
-        if isinstance(step.need, NeedClearance):
-            step = answer(step.state, step.need, None, candles, rules)
-            events += step.events
+        first = answer(state, NeedCandidate(at, at), candidate, candles, rules)
+        step = cleared(first, candles, rules)
+        events = [*first.events, *(() if step is first else step.events)]
         state = step.state
         while state.signal is not None and state.cursor < candles.end:
             step = advance(state, candles, rules)
