@@ -12,9 +12,8 @@ from tradenb.clock import wall_ms
 from tradenb.core.events import Event
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
-from tradenb.engine.arguments import label_of
-from tradenb.engine.hand_commands import hand_values
 from tradenb.errors import StateError
+from tradenb.live.command_methods import CommandMethods
 from tradenb.live.state.control_requests import (
     abandon_price,
     check_abandon,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tradenb.core.fills import Fill
+    from tradenb.core.lifecycle.state import CommandKind
     from tradenb.live.loop.record import Status
     from tradenb.live.status.run_report import RunReport
 
@@ -44,7 +44,7 @@ log = logging.getLogger("tradenb")
 _LOOK_EVERY_S: Final = 0.1
 
 
-class AttachedRun(ReportMethods):
+class AttachedRun(CommandMethods, ReportMethods):
     """A live run that another process holds, or held.
 
     Attributes
@@ -114,50 +114,6 @@ class AttachedRun(ReportMethods):
         """The document as it is on disk."""
         found = read_document(self._disk, self._files.home.document(self._files.key))
         return {} if found is None else found.body
-
-    def stop(self) -> None:
-        """Ask it to end gracefully."""
-        self._send("stop")
-
-    def flatten(self) -> None:
-        """Ask it to close its position at the market price of the next candle."""
-        self._send("flatten")
-
-    def close(self, fraction: float = 1.0) -> None:
-        """Close a fraction of the open position at the market price of the next candle.
-
-        Parameters
-        ----------
-        fraction : float, default 1.0
-            Of what is open, above 0 and at most 1.
-        """
-        self._send("close", values=hand_values("close", {"fraction": fraction}))
-
-    def move(self, **levels: object) -> None:
-        """Move the stop, the target or the end of the open position, at the next candle.
-
-        The stop only comes closer, unless `Rules.loosen_stop` is set.
-
-        Parameters
-        ----------
-        stop_loss : float, optional
-        take_profit : float, list of (float, float) or None, optional
-            A price, a ladder of pairs (price, fraction), or None: no target.
-        minutes : int or None, optional
-            Longest life of the position.
-        until : int, str, datetime or None, optional
-            When it ends.
-
-        Raises
-        ------
-        UsageError
-            When nothing is named, or a value cannot be meant.
-        """
-        self._send("move", values=hand_values("move", levels))
-
-    def cancel(self, id: str | None = None, *, cancel_id: str | None = None) -> None:
-        """Ask it to cancel its scheduled signal."""
-        self._send("cancel", id, cancel_id)
 
     def withdraw(self, id: str | None = None) -> None:
         """Take back commands that have not acted yet: all, or the one with this id.
@@ -247,6 +203,17 @@ class AttachedRun(ReportMethods):
             raise self._files.failure
         return found
 
+    def _command(
+        self,
+        kind: CommandKind,
+        id: str | None = None,
+        cancel_id: str | None = None,
+        values: dict[str, object] | None = None,
+    ) -> None:
+        if kind == "stop" and self.status == "done":
+            return  # twice is once
+        self._send(kind, id, cancel_id, values=values)
+
     def _send(
         self,
         kind: RequestKind,
@@ -256,12 +223,9 @@ class AttachedRun(ReportMethods):
         price: float | None = None,
         values: dict[str, object] | None = None,
     ) -> None:
-        if kind == "stop" and self.status == "done":
-            return  # twice is once
         if self.status != "running":
             raise StateError(not_running(self._files.status(), kind))
         refuse_foreign(self._files.home)
-        id, cancel_id = label_of(id, "id"), label_of(cancel_id, "cancel_id")
         now = wall_ms()
         home, key = self._files.home, self._files.key
         given = {"signal_id": id, "cancel_id": cancel_id, "request_id": request_id}

@@ -10,9 +10,8 @@ from weakref import WeakValueDictionary
 
 from tradenb.core.lifecycle.state import Command, CommandKind
 from tradenb.core.risk import Held
-from tradenb.engine.arguments import label_of
-from tradenb.engine.hand_commands import hand_values
 from tradenb.errors import StateError, UsageError
+from tradenb.live.command_methods import CommandMethods
 from tradenb.live.loop.record import RunRecord, Status
 from tradenb.live.loop.tick_result import tick_frame
 from tradenb.live.state.control_requests import (
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 _HEARTBEAT_S: Final = 0.1
 
 
-class LiveRun(ReportMethods):
+class LiveRun(CommandMethods, ReportMethods):
     """A live run of one strategy on one symbol; `tn.live.background` and `rehearse` return it."""
 
     def __init__(self, record: RunRecord) -> None:
@@ -122,50 +121,6 @@ class LiveRun(ReportMethods):
         from tradenb.live.status.status_of_run import pending_of_run
 
         return pending_of_run(self._record)
-
-    def stop(self) -> None:
-        """End gracefully: no new signals; an open position is followed to its close."""
-        self._command("stop")
-
-    def cancel(self, id: str | None = None, *, cancel_id: str | None = None) -> None:
-        """Cancel the scheduled signal, whichever it is or only the one with this id."""
-        self._command("cancel", label_of(id, "id"), label_of(cancel_id, "cancel_id"))
-
-    def flatten(self) -> None:
-        """Close the open position at the market price of the next candle; the run goes on."""
-        self._command("flatten")
-
-    def close(self, fraction: float = 1.0) -> None:
-        """Close a fraction of the open position at the market price of the next candle.
-
-        Parameters
-        ----------
-        fraction : float, default 1.0
-            Of what is open, above 0 and at most 1.
-        """
-        self._command("close", values=hand_values("close", {"fraction": fraction}))
-
-    def move(self, **levels: object) -> None:
-        """Move the stop, the target or the end of the open position, at the next candle.
-
-        The stop only comes closer, unless `Rules.loosen_stop` is set.
-
-        Parameters
-        ----------
-        stop_loss : float, optional
-        take_profit : float, list of (float, float) or None, optional
-            A price, a ladder of pairs (price, fraction), or None: no target.
-        minutes : int or None, optional
-            Longest life of the position.
-        until : int, str, datetime or None, optional
-            When it ends.
-
-        Raises
-        ------
-        UsageError
-            When nothing is named, or a value cannot be meant.
-        """
-        self._command("move", values=hand_values("move", levels))
 
     def withdraw(self, id: str | None = None) -> None:
         """Take back commands that have not acted yet: all, or the one with this id.
