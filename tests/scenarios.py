@@ -67,7 +67,7 @@ class Played:
     watched: list[tuple[Any, ...]] = field(default_factory=list)
     refused: str | None = None
     refused_row: int | None = None
-    stats: dict[str, float] | None = None
+    result: Any = None
 
 
 EVENT = (
@@ -551,7 +551,7 @@ def on_tradenb(scenario: Scenario) -> Played:
     }
     played.fills = [tuple(row.values()) for row in frame_rows(result.fills, FILL)]
     played.refusals = [tuple(row.values()) for row in frame_rows(result.refusals, REFUSAL)]
-    played.stats = {name: float(value) for name, value in result.stats.items()}
+    played.result = result
     return played
 
 

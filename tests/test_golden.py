@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.golden_figures import figure_differences
 from tests.scenarios import golden_differences, golden_names, load_golden, on_tradenb
 
 
 @pytest.mark.parametrize("name", golden_names())
 def test_tradenb_plays_the_golden_case(name: str) -> None:
     scenario, expect = load_golden(name)
-    assert golden_differences(on_tradenb(scenario), expect) == []
+    played = on_tradenb(scenario)
+    assert golden_differences(played, expect) == []
+    if "stats" in expect:
+        assert figure_differences(played.result, expect) == []

@@ -99,12 +99,15 @@ def test_the_statistics_are_a_typed_series(busy, quiet):
     assert busy.stats["total_pnl"] == pytest.approx(total)
 
 
-def test_the_equity_begins_at_1_and_compounds_every_trade(busy, quiet):
-    expected = np.cumprod([1.0, *(1 + trade.pnl_percent / 100 for trade in busy.trade_list)])
-    assert busy.equity.to_numpy() == pytest.approx(expected)
+def test_the_equity_has_a_value_at_each_close_and_ends_with_all_trades(busy, quiet):
+    assert busy.equity.iloc[-1] == pytest.approx(
+        np.prod([1 + trade.pnl_percent / 100 for trade in busy.trade_list])
+        * np.prod([1 + percent / 100 for percent in busy.open.pnl_percent.dropna()])
+    )
     assert str(busy.equity.index.dtype) == str(quiet.equity.index.dtype) == TIME
-    assert quiet.equity.tolist() == [1.0]
-    assert quiet.equity.index[0] == pd.Timestamp("2024-01-01", tz="UTC")
+    assert quiet.equity.tolist() == [1.0] * 60
+    assert quiet.equity.index[0] == pd.Timestamp("2024-01-01 00:01", tz="UTC")
+    assert busy.equity.index[-1] == pd.Timestamp("2024-01-02", tz="UTC")
 
 
 def test_it_says_in_one_line_what_came_out(busy, quiet):
@@ -137,14 +140,14 @@ def test_what_is_still_open_or_scheduled_is_listed_and_warned_of():
     assert math.isnan(result.open.pnl_percent[1])
     assert (len(result.trades), result.stats["count"]) == (0, 0.0)
     assert result.warnings == [
-        "2 still open or scheduled at the end, not in the trades; see result.open"
+        "2 still open or scheduled at the end: in the equity, not in the trades; see result.open"
     ]
 
 
 def test_positions_that_overlap_in_time_are_warned_of():
     overlap = (
-        "positions overlap in time: equity compounds every trade at full size, as if each had "
-        "the whole account"
+        "up to 2 positions are open at once: equity compounds each at full size, as if it had the "
+        "whole account"
     )
 
     def once(ctx):

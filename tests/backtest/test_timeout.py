@@ -65,7 +65,7 @@ def test_a_strategy_that_waits_for_ever_is_left_behind(released):
     ]
     *others, errors = result.warnings
     assert others == [
-        "1 still open or scheduled at the end, not in the trades; see result.open",
+        "1 still open or scheduled at the end: in the equity, not in the trades; see result.open",
         "not reproducible: 1 call of your functions timed out; see result.events",
     ]
     assert errors.startswith("1 error in your functions, see result.events; the first: strategy")

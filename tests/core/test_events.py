@@ -62,9 +62,11 @@ def test_event_columns_are_attributes_of_an_event_in_the_order_of_the_law():
 def test_trade_columns_are_attributes_of_a_trade_in_the_order_of_the_law():
     assert " ".join(TRADE_COLUMNS) == (
         "signal_id symbol strategy position opened_at closed_at minutes_held entry exit "
-        "take_profit stop_loss size exit_reason pnl_percent entries exits invested late note"
+        "take_profit stop_loss size exit_reason pnl_percent entries exits invested mae_percent "
+        "mfe_percent r_multiple late note"
     )
-    assert set(Trade._fields) == set(TRADE_COLUMNS) - {"minutes_held"}
+    measured = {"minutes_held", "mae_percent", "mfe_percent", "r_multiple"}
+    assert set(Trade._fields) == set(TRADE_COLUMNS) - measured
 
 
 def test_open_columns_and_kinds_are_those_of_the_law():

@@ -364,9 +364,10 @@ def test_errors_are_rows(sweep):
     assert "must return a strategy" in table.error[1]
     assert "AttributeError" in table.error[2]
     assert table.error[3] is None
-    assert table.errors.tolist() == [0, 0, 0, 16 * 24]
+    assert table.errors.tolist() == table.asks.tolist() == [0, 0, 0, 16 * 24]
     assert math.isnan(table.total_pnl[0])
-    assert table.total_pnl[3] == 0
+    assert (table["count"][3], table.open[3]) == (0, 0)
+    assert math.isnan(table.total_pnl[3])
 
 
 def test_what_failed_is_said_and_tried_again(sweep, caplog):

@@ -85,6 +85,9 @@ def test_a_trade_frame_has_fixed_columns_and_dtypes(make_trades):
         "entries": "int64",
         "exits": "int64",
         "invested": "float64",
+        "mae_percent": "float64",
+        "mfe_percent": "float64",
+        "r_multiple": "float64",
     }
     frame = trade_frame(make_trades([1.0, -0.5]))
     assert dtypes(frame) == dtypes(trade_frame([])) == expected

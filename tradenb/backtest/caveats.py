@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from tradenb.core.candidate import ENTRY_REACHED
 from tradenb.core.signal import Signal
+from tradenb.core.timeframe import iso
 from tradenb.engine.session.pump import Session
 from tradenb.view.formatting import plural
 
@@ -36,7 +37,8 @@ def caveats(
     found = []
     if open_count:
         found.append(
-            f"{open_count} still open or scheduled at the end, not in the trades; see result.open"
+            f"{open_count} still open or scheduled at the end: in the equity, not in the trades; "
+            "see result.open"
         )
     if session.timeouts:
         calls = plural(session.timeouts, "call")
@@ -59,12 +61,21 @@ def caveats(
         )
     found += _silent_indicators(coverage)
     found += _invalid_candidates(troubled)
-    if len(session.instances) > 1 and _overlap(trades):
+    most = _most_at_once(session, trades) if len(session.instances) > 1 else 0
+    if most > 1:
         found.append(
-            "positions overlap in time: equity compounds every trade at full size, as if each "
-            "had the whole account"
+            f"up to {most} positions are open at once: equity compounds each at full size, as if "
+            "it had the whole account"
         )
     return found
+
+
+def ruined(at: int) -> str:
+    """Say that nothing is left."""
+    return (
+        f"ruined at {iso(at)}: from then on equity is 0, and yearly and daily figures are N/A; "
+        "the trades after it are those of a strategy that had more money"
+    )
 
 
 def alarms(session: Session, find_events: Callable[[], Sequence[Event]], start: int) -> list[str]:
@@ -156,10 +167,17 @@ def _silent_indicators(coverage: Coverages) -> list[str]:
     ]
 
 
-def _overlap(trades: Sequence[Trade]) -> bool:
-    latest = 0
-    for opened, closed in sorted((trade.opened_at, trade.closed_at) for trade in trades):
-        if opened < latest:
-            return True
-        latest = max(latest, closed)
-    return False
+def _most_at_once(session: Session, trades: Sequence[Trade]) -> int:
+    """Return how many positions were open at the same time, at most."""
+    changes = [(at, change) for trade in trades for at, change in _changes(trade)]
+    states = [instance.state for instance in session.instances]
+    changes += [(state.opened_at, 1) for state in states if state.opened_at is not None]
+    most = count = 0
+    for _, change in sorted(changes):  # at one close what ends comes before what begins
+        count += change
+        most = max(most, count)
+    return most
+
+
+def _changes(trade: Trade) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (trade.opened_at, 1), (trade.closed_at, -1)

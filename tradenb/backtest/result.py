@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tradenb.backtest.backtest_run import BacktestRun
-from tradenb.backtest.caveats import alarms, caveats, was_reached
+from tradenb.backtest.caveats import alarms, caveats, ruined, was_reached
 from tradenb.backtest.open_signals import open_rows
+from tradenb.backtest.run_figures import RunFigures
 from tradenb.core.fills import fills_of
 from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.rules import Rules
@@ -16,7 +18,8 @@ from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
 from tradenb.engine.session.pump import Session
 from tradenb.statistics import stats_tables
-from tradenb.statistics.figures import figures
+from tradenb.statistics.equity.drawdowns import drawdown_frame
+from tradenb.statistics.equity.periods import Length, period_series
 from tradenb.view import event_frames, figure_text
 from tradenb.view.formatting import plural
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from tradenb.backtest.fast.fast_vectorised import FastVectorised
     from tradenb.core.candles.arrays import Candles
     from tradenb.core.candles.intake import Intake
     from tradenb.core.events import Event
@@ -49,10 +53,8 @@ class Result:
     rules : Rules
     alarms : list of str
         What makes the run worth nothing: a strategy that never proposed anything, and why.
-    warnings : list of str
-        What you should know before you trust the figures.
-    asks_lost : int
-        Calls of strategies that found too little history (`NotEnoughCandles`).
+    asks, asks_lost : int
+        Calls of strategies, and those that found too little history (`NotEnoughCandles`).
     coverage : dict of (strategy, symbol) to list of Coverage
         In how much of the run each indicator had a value; see `indicators`.
     intake : dict of str to Intake
@@ -81,6 +83,7 @@ class Result:
             )
             for item in session.instances
         }
+        self.asks = asks_of(session, run.fast)
         self.asks_lost = sum(self.asks_lost_by.values())
         self._candles: dict[str, Candles] = period.candles
         self._events: list[Event] = run.events
@@ -89,7 +92,7 @@ class Result:
         self._open = open_rows(session.instances, plan.rules)
         self._refusals = session.refusals
         self.alarms = alarms(session, lambda: self.event_list, self.start)
-        self.warnings = period.warnings + caveats(
+        self._caveats = period.warnings + caveats(
             session,
             self._trades,
             open_count=self.open_count,
@@ -98,13 +101,25 @@ class Result:
             coverage=self.coverage,
             reached=len([1 for event in run.events if event.note and was_reached(event)]),
         )
+        self._figures = RunFigures(
+            period,
+            [item.state for item in session.instances],
+            self._trades,
+            lambda: self.event_list,
+            rules=plan.rules,
+            unrealised={(row[1], row[0]): row[5] for row in self._open if row[5] is not None},
+            events_cost=run.fast is not None,
+            failed=0 < self.asks == sum(item.asks_failed for item in session.instances),
+        )
 
     def __repr__(self) -> str:
-        figures = self.figures
+        gained, at = self.figures["compounded_return"], self._figures.marks.curve.ruined_at
+        known = "N/A" if isnan(gained) else f"{gained:+.2f} %"
+        ruin = "" if at is None else f", ruined at {iso(at)}"
         return (
             f"Result({', '.join(self.strategies)} on {', '.join(self.symbols)}, "
             f"{iso(self.start)} to {iso(self.end)}: {plural(len(self._trades), 'trade')}, "
-            f"{figures['compounded_return']:+.2f} %)"
+            f"{known}{ruin})"
         )
 
     def _repr_html_(self) -> str:
@@ -145,10 +160,15 @@ class Result:
         return {**self.__dict__, "_fast": None}
 
     @cached_property
+    def warnings(self) -> list[str]:
+        """What you should know before you trust the figures."""
+        at = self._figures.marks.curve.ruined_at
+        return self._caveats if at is None else [ruined(at), *self._caveats]
+
+    @property
     def figures(self) -> dict[str, float]:
         """The statistics as a plain dict; NaN where there is no answer (N/A)."""
-        instances = len(self.symbols) * len(self.strategies)
-        return figures(self._trades, start=self.start, end=self.end, instances=instances)
+        return self._figures.figures
 
     @cached_property
     def events(self) -> pd.DataFrame:
@@ -158,11 +178,11 @@ class Result:
     @cached_property
     def trades(self) -> pd.DataFrame:
         """One row a closed trade, in order of closing."""
-        return event_frames.trade_frame(self._trades)
+        return event_frames.trade_frame(self._trades, self._figures.excursions)
 
     @cached_property
     def open(self) -> pd.DataFrame:
-        """What is still open or scheduled at the end; not in `trades`, not in `stats`."""
+        """What is still open or scheduled at the end; in the curve, not in `trades`."""
         return event_frames.open_frame(self._open)
 
     @cached_property
@@ -182,17 +202,64 @@ class Result:
 
     @cached_property
     def stats(self) -> pd.Series[float]:
-        """The statistics over all trades, NaN where there is no answer."""
+        """The statistics of the run, NaN where there is no answer."""
         import pandas as pd
 
         return pd.Series(self.figures, dtype="float64", name="stats")
 
     @cached_property
     def equity(self) -> pd.Series[float]:
-        """Compounded equity after each close, beginning at 1."""
-        from tradenb.statistics.equity_curve import equity_series
+        """What everything is worth at each given close, what is open included; 1 before it."""
+        return self._figures.marks.curve.series()
 
-        return equity_series(self._trades, self.start)
+    @property
+    def ruined_at(self) -> pd.Timestamp | None:
+        """The first close at which nothing was left; None: it never came to that."""
+        import pandas as pd
+
+        at = self._figures.marks.curve.ruined_at
+        return None if at is None else pd.Timestamp(at, unit="ms", tz="UTC")
+
+    @cached_property
+    def daily(self) -> pd.Series[float]:
+        """Daily returns of the equity as fractions, a row a whole day that candles cover, UTC.
+
+        Other packages read it as it is: ``quantstats.reports.html(result.daily)``.
+        """
+        return period_series(self._figures.days(), "day", percent=False)
+
+    @cached_property
+    def drawdowns(self) -> pd.DataFrame:
+        """The falls of the equity, the deepest first: start, trough, end, depth (%), days."""
+        return drawdown_frame(self._figures.drawdowns)
+
+    @cached_property
+    def benchmark(self) -> pd.DataFrame:
+        """What holding each symbol and the basket of all would have been, without costs.
+
+        A row a symbol and `basket`: return and drawdown, percent.
+        """
+        import pandas as pd
+
+        rows = self._figures.prices.benchmark.rows
+        index = pd.Index(list(rows), name="symbol", dtype="str")
+        columns = ["return", "drawdown"]
+        return pd.DataFrame(list(rows.values()), index=index, columns=columns, dtype="float64")
+
+    def returns(self, length: Length = "month") -> pd.Series[float]:
+        """Return the returns of the equity by day, week (from Monday) or month, UTC.
+
+        Parameters
+        ----------
+        length : {"day", "week", "month"}
+
+        Returns
+        -------
+        Series of float64
+            Percent; the index is where each period begins. Periods without candles are left out,
+            the last goes as far as the run.
+        """
+        return period_series(self._figures.periods(length), length, percent=True)
 
     @cached_property
     def summary(self) -> Summary:
@@ -232,7 +299,9 @@ class Result:
         DataFrame
             The best first, and last the row `all`.
         """
-        return stats_tables.heatmap(self.trades, by=by, start=self.start, end=self.end)
+        stats_tables.group_name(by, "", "")
+        lines = self._figures.grouped(lambda key: stats_tables.group_name(by, key[1], key[0]))
+        return stats_tables.heatmap_frame(lines, self.figures, by)
 
     def to_markdown(self) -> str:
         """Return the statistics as a markdown table with its heading and warnings."""
@@ -318,6 +387,11 @@ def result_of(run: BacktestRun) -> Result:
     if run.session is None:
         raise RuntimeError("the backtest has not begun")
     return Result(run, run.session)
+
+
+def asks_of(session: Session, fast: FastVectorised | None) -> int:
+    """Return how often strategies were asked."""
+    return sum(item.asks for item in session.instances) if fast is None else fast.asks
 
 
 def _asked_with(spec: StrategySpec) -> str:

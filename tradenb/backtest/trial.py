@@ -16,10 +16,14 @@ from tradenb.backtest.driver import drive
 from tradenb.backtest.fast.exits import BareTrade, Exits
 from tradenb.backtest.fast.fast_callback import Tally, run_callback, suits_callback
 from tradenb.backtest.fast.fast_vectorised import run_vectorised, suits_vectorised
+from tradenb.backtest.open_signals import open_rows
 from tradenb.backtest.period import LoadedPeriod
 from tradenb.backtest.plan import Plan
+from tradenb.backtest.run_figures import prices_of
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.intake import Intake
+from tradenb.core.events import WITHOUT_EFFECT, Event
+from tradenb.core.fills import filled
 from tradenb.core.rules import Rules
 from tradenb.engine.call import Pump
 from tradenb.engine.history.windows import Histories, History
@@ -29,9 +33,13 @@ from tradenb.engine.session.pump import Session
 from tradenb.engine.session.signal_table import Table
 from tradenb.errors import unknown
 from tradenb.statistics.closed_trades import TradeColumns
+from tradenb.statistics.equity.marks import marks_of_run
+from tradenb.statistics.equity.run_prices import RunPrices
+from tradenb.statistics.equity.stretches import stretches_of_fills
 from tradenb.statistics.figures import figures
+from tradenb.statistics.formulas import columns_of
 
-COUNTS: Final = ("open", "rejected", "errors", "asks_lost")
+COUNTS: Final = ("asks", "rejected", "errors", "asks_lost")
 
 
 class Market:
@@ -49,6 +57,7 @@ class Market:
         self.name = name
         self._by_symbol = {symbol: History(symbol, own) for symbol, own in candles.items()}
         self._periods: dict[tuple[object, ...], LoadedPeriod] = {}
+        self._prices: dict[tuple[object, ...], RunPrices] = {}
         self._exits: dict[tuple[str, int, Rules], Exits] = {}
 
     @property
@@ -69,6 +78,13 @@ class Market:
                 period.add(symbol, self._of(symbol), Intake(), start=plan.start, end=plan.end)
             self._periods = {key: period}  # periods come one after the other
         return self._periods[key]
+
+    def prices(self, plan: Plan) -> RunPrices:
+        """Return the prices that all trials in a plan's period are marked with."""
+        key = (plan.symbols, plan.start, plan.end, plan.rules)
+        if key not in self._prices:
+            self._prices = {key: prices_of(self.period(plan), plan.rules)}
+        return self._prices[key]
 
     def histories(self) -> Histories:
         """Return what strategies may look at: all symbols, with the frames that were made of them.
@@ -115,19 +131,26 @@ def run_trial(plan: Plan, market: Market) -> dict[str, Any]:
         What ended it.
     """
     tally, period = Tally(), market.period(plan)
-    drive(_pump(plan, market, tally), plan.rules.signal_timeout_seconds)
-    instances = len(plan.symbols) * len(plan.strategies)
-    trades = tally.trades if tally.columns is None else tally.columns
+    instances = assemble(plan, period, market.histories())
+    drive(_pump(instances, market, tally, plan), plan.rules.signal_timeout_seconds)
+    trades = columns_of(tally.trades) if tally.columns is None else tally.columns
+    unrealised = [row[5] for row in open_rows(instances, plan.rules) if row[5] is not None]
     found: dict[str, Any] = dict(
-        figures(trades, start=period.start, end=period.end, instances=instances)
+        figures(
+            trades,
+            start=period.start,
+            end=period.end,
+            instances=len(instances),
+            marks=marks_of_run(market.prices(plan), tally.held, trades, unrealised),
+            failed=0 < tally.asks == tally.asks_failed,
+        )
     )
     return found | {name: getattr(tally, name) for name in COUNTS}
 
 
-def _pump(plan: Plan, market: Market, tally: Tally) -> Pump:
+def _pump(instances: Sequence[Instance], market: Market, tally: Tally, plan: Plan) -> Pump:
     """Run by the fastest way that makes the machine's trades."""
     period = market.period(plan)
-    instances = assemble(plan, period, market.histories())
     yield from prepare(instances, period.ends)
     tables = [table for table in map(_table_of, instances) if table is not None]
     if len(tables) == len(instances):
@@ -154,20 +177,29 @@ def _run_vectorised(
     ]
     tally.columns = _in_order([fast.columns() for fast in found])
     tally.rejected = sum(fast.rejected for fast in found)
-    tally.open = sum(fast.open for fast in found)
+    tally.asks = sum(fast.asks for fast in found)
+    for instance, fast in zip(instances, found, strict=True):
+        instance.state = fast.last_state()
+        tally.held.append((instance.state.symbol, fast.held()))
 
 
 def _run_machine(session: Session, period: LoadedPeriod, tally: Tally) -> Pump:
+    fills: list[Event] = []
     for until in period.blocks():
         yield from session.pump(until)
         events, session.events = session.events, []
         tally.rejected += sum(event.kind == "rejected" for event in events)
         tally.errors += sum(event.kind == "error" for event in events)
+        fills += [event for event in events if event.kind not in WITHOUT_EFFECT]
     tally.trades = [
         BareTrade(trade.pnl_percent, trade.opened_at, trade.closed_at) for trade in session.trades
     ]
-    tally.asks_lost = sum(item.asks_lost for item in session.instances)
-    tally.open = sum(item.state.signal is not None for item in session.instances)
+    for name in ("asks", "asks_lost", "asks_failed"):
+        setattr(tally, name, sum(getattr(item, name) for item in session.instances))
+    instances, rules = session.instances, session.instances[0].rules
+    keys = [(item.state.strategy, item.state.symbol) for item in instances]
+    held = stretches_of_fills(filled(fills, rules), keys, period.end)
+    tally.held = [(symbol, held[strategy, symbol]) for strategy, symbol in keys]
 
 
 def _in_order(several: Sequence[TradeColumns]) -> TradeColumns:

@@ -46,14 +46,20 @@ _EVENT_NAMES: Final = (
 _TRADE_NAMES: Final = (
     *("signal_id", "symbol", "strategy", "position", "opened_at", "closed_at", "minutes_held"),
     *("entry", "exit", "take_profit", "stop_loss", "size", "exit_reason", "pnl_percent"),
-    *("entries", "exits", "invested", "late", "note"),
+    *("entries", "exits", "invested"),
+    *("mae_percent", "mfe_percent", "r_multiple"),
+    *("late", "note"),
 )
+# Measured on the candles once it is closed; the record of a trade does not have them.
+_EXCURSION: Final = frozenset({"mae_percent", "mfe_percent", "r_multiple"})
 
 EVENT_HINTS: Final[dict[str, Any]] = {name: _EVENT[name] for name in _EVENT_NAMES}
 """Columns of an event frame and of the journal, and their annotations."""
 EVENT_COLUMNS: Final[dict[str, str]] = {name: _sort(_EVENT[name]) for name in _EVENT_NAMES}
 """Columns of an event frame and of the journal, and the sort of each."""
-TRADE_COLUMNS: Final[dict[str, str]] = {name: _sort(_TRADE[name]) for name in _TRADE_NAMES}
+TRADE_COLUMNS: Final[dict[str, str]] = {
+    name: "float" if name in _EXCURSION else _sort(_TRADE[name]) for name in _TRADE_NAMES
+}
 """Columns of a trade frame, and the sort of each."""
 SIGNAL_COLUMNS: Final[dict[str, str]] = {
     name: "id" if name == "signal_id" else name

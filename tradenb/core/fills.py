@@ -5,7 +5,7 @@ They follow from the events and the rules, in a backtest as from a journal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from tradenb.core.events import Event
@@ -23,6 +23,7 @@ from tradenb.core.rules import Rules
 from tradenb.core.signal import Position, Signal, Time
 
 Key = tuple[str, str, str]
+RulesThen = Rules | Callable[[int], Rules]
 
 
 class Fill(NamedTuple):
@@ -63,6 +64,39 @@ class Fill(NamedTuple):
     late: bool
 
 
+class Filled(NamedTuple):
+    """A fill with what it did to its position.
+
+    Attributes
+    ----------
+    event : Event
+        opened, added, partial or closed.
+    kind : {"entry", "add", "partial", "exit"}
+    signal : Signal
+        As it was opened; after an add with the new average entry.
+    before, after : Holding or None
+        None before it was opened, and after it was closed.
+    limit : bool
+        Whether it pays the costs of a limit fill.
+    rules : Rules
+        Those in force.
+    percent : float or None
+        What an exit earned, percent of its cost.
+    moved : bool
+        A move of the same close put the exit within reach: it was made at the market price.
+    """
+
+    event: Event
+    kind: Literal["entry", "add", "partial", "exit"]
+    signal: Signal
+    before: Holding | None
+    after: Holding | None
+    limit: bool
+    rules: Rules
+    percent: float | None = None
+    moved: bool = False
+
+
 class _Open:
     """What is known of a position while its events go by."""
 
@@ -72,8 +106,8 @@ class _Open:
         self.moved_at = 0
 
 
-def fills_of(events: Iterable[Event], rules: Rules | Callable[[int], Rules]) -> list[Fill]:
-    """Return the fills that events tell of, in their order.
+def filled(events: Iterable[Event], rules: RulesThen) -> Iterator[Filled]:
+    """Follow the positions that events tell of, from fill to fill.
 
     A position whose `opened` event is missing is left out.
 
@@ -85,10 +119,9 @@ def fills_of(events: Iterable[Event], rules: Rules | Callable[[int], Rules]) -> 
     rules_at = (lambda at: rules) if isinstance(rules, Rules) else rules  # noqa: ARG005
     waiting: dict[Key, bool] = {}
     positions: dict[Key, _Open] = {}
-    found: list[Fill] = []
     for event in events:
         signal, price = event.signal, event.price
-        if not isinstance(signal, Signal) or price is None:
+        if event.kind == "milestone" or not isinstance(signal, Signal) or price is None:
             continue
         key = (event.symbol, event.strategy, signal.id)
         held, now = positions.get(key), rules_at(event.at)
@@ -101,73 +134,70 @@ def fills_of(events: Iterable[Event], rules: Rules | Callable[[int], Rules]) -> 
             case "opened":
                 limit = waiting.pop(key, False)
                 held = positions[key] = _Open(signal, opened(signal, now, limit=limit))
-                found.append(_entry(event, held, "entry", now, limit=limit))
+                yield Filled(event, "entry", signal, None, held.holding, limit, now)
             case "added" if held is not None and event.fraction is not None:
-                found.append(_entry(event, held, "add", now, limit=False))
-                held.signal, held.holding = added(
-                    held.signal, held.holding, price, event.fraction, now
-                )
+                before = held.holding
+                held.signal, held.holding = added(held.signal, before, price, event.fraction, now)
+                yield Filled(event, "add", held.signal, before, held.holding, False, now)
             case "moved" if held is not None:
                 held.moved_at = event.at
             case "partial" | "closed" if held is not None:
-                found.append(_exit(event, held, now))
+                yield _left(event, held, price, now)
                 if event.kind == "closed":
                     del positions[key]
             case _:
                 pass
-    return found
 
 
-def _entry(
-    event: Event, held: _Open, kind: Literal["entry", "add"], rules: Rules, *, limit: bool
-) -> Fill:
-    price, position = event.price or 0.0, held.signal.position
-    slip, fee = costs(rules, limit=limit)
-    return Fill(
-        at=event.at,
-        symbol=event.symbol,
-        strategy=event.strategy,
-        signal_id=held.signal.id,
-        position=position,
-        side="buy" if position == "long" else "sell",
-        kind=kind,
-        reason=None,
-        liquidity="limit" if limit else "market",
-        price=price,
-        paid=paid_for(position, price, slip),
-        fraction=1.0 if event.fraction is None else event.fraction,
-        fee_percent=fee,
-        pnl_percent=None,
-        late=event.late,
-    )
-
-
-def _exit(event: Event, held: _Open, rules: Rules) -> Fill:
-    price, position, holding = event.price or 0.0, held.signal.position, held.holding
+def _left(event: Event, held: _Open, price: float, rules: Rules) -> Filled:
+    """Take out of a position what an exit closes."""
+    before, moved = held.holding, held.moved_at == event.at
     # What a move put within reach of the market price is done at once, at market.
-    limit = event.exit_reason == "take_profit" and held.moved_at != event.at
-    fraction = holding.cost if event.fraction is None else event.fraction
-    percent = event.pnl_percent
-    whole = holding.exits == 0 and holding.entries == 1
+    limit = event.exit_reason == "take_profit" and not moved
+    fraction = before.cost if event.fraction is None else event.fraction
+    percent, whole = event.pnl_percent, before.exits == 0 and before.entries == 1
     if percent is None or (event.kind == "closed" and not whole):
         # What a `closed` event tells is of all its parts together.
-        percent = exit_percent(position, holding, price, rules, limit=limit)
-    slip, fee = costs(rules, limit=limit)
-    held.holding = without(holding, fraction, percent)
+        percent = exit_percent(held.signal.position, before, price, rules, limit=limit)
+    held.holding = without(before, fraction, percent)
+    kind: Literal["exit", "partial"] = "exit" if event.kind == "closed" else "partial"
+    after = None if kind == "exit" else held.holding
+    return Filled(event, kind, held.signal, before, after, limit, rules, percent, moved)
+
+
+def fills_of(events: Iterable[Event], rules: RulesThen) -> list[Fill]:
+    """Return the fills that events tell of, in their order.
+
+    A position whose `opened` event is missing is left out.
+
+    Parameters
+    ----------
+    rules : Rules or callable
+        Those of the run; or which held at a close time, ms UTC.
+    """
+    return [_fill(each) for each in filled(events, rules)]
+
+
+def _fill(found: Filled) -> Fill:
+    event, position, entering = found.event, found.signal.position, found.kind in ("entry", "add")
+    price, fraction = event.price or 0.0, event.fraction
+    if fraction is None:
+        fraction = 1.0 if found.before is None else found.before.cost
+    slip, fee = costs(found.rules, limit=found.limit)
     return Fill(
         at=event.at,
         symbol=event.symbol,
         strategy=event.strategy,
-        signal_id=held.signal.id,
+        signal_id=found.signal.id,
         position=position,
-        side="sell" if position == "long" else "buy",
-        kind="exit" if event.kind == "closed" else "partial",
-        reason=event.exit_reason,
-        liquidity="limit" if limit else "market",
+        side="buy" if entering == (position == "long") else "sell",
+        kind=found.kind,
+        reason=None if entering else event.exit_reason,
+        liquidity="limit" if found.limit else "market",
         price=price,
-        paid=received(position, price, slip),
+        paid=(paid_for if entering else received)(position, price, slip),
         fraction=fraction,
         fee_percent=fee,
-        pnl_percent=percent,
+        pnl_percent=found.percent,
         late=event.late,
     )

@@ -1,8 +1,8 @@
-"""What the statistics read of closed trades, one by one or in columns; no numpy needed."""
+"""What the statistics read of closed trades, and what they say of one; no numpy needed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Floats, Times
@@ -30,3 +30,22 @@ class TradeColumns(NamedTuple):
     pnl_percent: Floats
     opened_at: Times
     closed_at: Times
+
+
+class Excursion(NamedTuple):
+    """What a trade went through; NaN where its candles are not known.
+
+    Attributes
+    ----------
+    mae_percent, mfe_percent : float
+        Worst and best price while it was held, percent of its average entry, without costs.
+    r_multiple : float
+        What it earned, in units of what it would have lost at its first stop.
+    """
+
+    mae_percent: float
+    mfe_percent: float
+    r_multiple: float
+
+
+UNKNOWN: Final = Excursion(float("nan"), float("nan"), float("nan"))

@@ -1,4 +1,4 @@
-"""The formulas of the statistics, over columns; `figures` documents each.
+"""The formulas of closed trades, over columns; `figures` documents each.
 
 Sums are added one by one, oldest first: numpy's own sum adds in pairs, by rules of its version.
 """
@@ -18,9 +18,8 @@ from tradenb.statistics.closed_trades import ClosedTrade, TradeColumns
 
 _NOT_AVAILABLE: Final = math.nan
 _MINUTE: Final = 60_000
-_YEAR: Final = 365 * 86_400_000
 # Equal trades differ by 1e-14 once costs were taken off: a Sharpe above this measures rounding.
-_LARGEST_SHARPE: Final = 1e7
+LARGEST_SHARPE: Final = 1e7
 
 
 def columns_of(trades: Sequence[ClosedTrade]) -> TradeColumns:
@@ -33,37 +32,29 @@ def columns_of(trades: Sequence[ClosedTrade]) -> TradeColumns:
 
 
 def formulas(
-    columns: TradeColumns, *, period: int, instances: int, min_trades: float
+    columns: TradeColumns, *, years: float, instances: int, min_trades: float
 ) -> dict[str, float]:
     """Compute the statistics that so many trades allow.
 
     Parameters
     ----------
-    period : int
-        Length of the run, ms.
+    years : float
+        Covered time of the run.
     instances : int
         Strategies x symbols of the run.
     min_trades : float
         Below it there are no ratios and yearly figures.
-
-    Raises
-    ------
-    UsageError
-        When a pnl_percent is not finite or a trade closes before it opens.
     """
-    _check(columns)
     returns, opened, closed = columns
-    held = _total((closed - opened).astype(np.float64))
     with np.errstate(over="ignore", invalid="ignore"):
-        equity = np.multiply.accumulate(np.concatenate(([1.0], 1 + returns / 100)))
-        found = _path(returns, equity)
+        found = _path(returns)
         if not len(returns):
-            return found | {"exposure": 0.0}
+            return found
         found |= _averages(returns)
-        found["exposure"] = _ratio(held, float(period * instances))
+        held = total((closed - opened).astype(np.float64))
         found["avg_minutes"] = held / _MINUTE / len(returns)
         if len(returns) >= min_trades:
-            found |= _ratios(returns, found, equity=float(equity[-1]), years=period / _YEAR)
+            found |= _ratios(returns, found, years=years, instances=instances)
     return found
 
 
@@ -72,25 +63,35 @@ def _sums(values: Floats) -> Floats:
     return np.add.accumulate(np.concatenate(([0.0], values)))
 
 
-def _total(values: Floats) -> float:
+def total(values: Floats) -> float:
+    """Add one by one, oldest first."""
     return float(_sums(values)[-1])
 
 
-def _ratio(above: float, below: float) -> float:
+def ratio(above: float, below: float) -> float:
+    """Divide; N/A by nothing."""
     return above / below if below else _NOT_AVAILABLE
 
 
-def _path(returns: Floats, equity: Floats) -> dict[str, float]:
-    """Count, sums, drawdowns and streaks: these are 0 without trades."""
-    sums, peaks = _sums(returns), np.fmax.accumulate(equity)
+def deviation(values: Floats, mean: float, divisor: int) -> float:
+    """Return the standard deviation; N/A without a divisor."""
+    if not divisor:
+        return _NOT_AVAILABLE
+    # The mean of equal numbers may differ from them in the last bit.
+    if float(values.min()) == float(values.max()):
+        return 0.0
+    return math.sqrt(total((values - mean) * (values - mean)) / divisor)
+
+
+def _path(returns: Floats) -> dict[str, float]:
+    """Count, sums and streaks: these are 0 without trades."""
+    sums = _sums(returns)
     wins, losses = returns > 0, returns < 0
     return {
         "count": float(len(returns)),
         "wins": float(np.count_nonzero(wins)),
         "losses": float(np.count_nonzero(losses)),
         "total_pnl": float(sums[-1]),
-        "compounded_return": (float(equity[-1]) - 1) * 100,
-        "max_drawdown": float(np.fmax.reduce((peaks - equity) / peaks)) * 100,
         "max_drawdown_simple": float(np.fmax.reduce(np.fmax.accumulate(sums) - sums)),
         "longest_wins": _longest(wins),
         "longest_losses": _longest(losses),
@@ -105,60 +106,56 @@ def _longest(flags: NDArray[np.bool_]) -> float:
 
 def _averages(returns: Floats) -> dict[str, float]:
     wins, losses = returns[returns > 0], returns[returns < 0]
-    mean = _total(returns) / len(returns)
+    mean = total(returns) / len(returns)
     best, worst = float(returns[returns.argmax()]), float(returns[returns.argmin()])
-    # The mean of equal numbers may differ from them in the last bit.
-    squares = 0.0 if best == worst else _total((returns - mean) * (returns - mean))
     return {
         "win_rate": len(wins) / len(returns) * 100,
         "avg_pnl": mean,
         "expectancy": mean,
-        "avg_win": _ratio(_total(wins), len(wins)),
-        "avg_loss": _ratio(_total(losses), len(losses)),
+        "avg_win": ratio(total(wins), len(wins)),
+        "avg_loss": ratio(total(losses), len(losses)),
         "best": best,
         "worst": worst,
-        "std": math.sqrt(squares / (len(returns) - 1)) if len(returns) > 1 else _NOT_AVAILABLE,
-        "std_population": math.sqrt(squares / len(returns)),
+        "std": deviation(returns, mean, len(returns) - 1),
+        "std_population": deviation(returns, mean, len(returns)),
     }
 
 
 def _ratios(
-    returns: Floats, found: dict[str, float], *, equity: float, years: float
+    returns: Floats, found: dict[str, float], *, years: float, instances: int
 ) -> dict[str, float]:
     mean = found["avg_pnl"]
     falls = returns[returns < 0]
-    wins, losses = _total(returns[returns > 0]), _total(falls)
-    squares = _total(falls * falls)
-    per_year = _ratio(len(returns), years)
+    wins, losses = total(returns[returns > 0]), total(falls)
+    per_year = ratio(len(returns), years)
     sharpe = _sharpe(mean, found["std"])
-    annual = _annual_return(equity, years)
     return {
         "sharpe": sharpe,
-        "sharpe_annual": sharpe * math.sqrt(per_year),
-        "sortino": _ratio(mean, math.sqrt(squares / len(returns))),
-        "profit_factor": _ratio(wins, abs(losses)),
-        "certainty_ratio": _ratio(found["avg_win"], abs(found["avg_loss"])),
+        # A year of one instance: the same candles under ten names change nothing.
+        "sharpe_annual": sharpe * math.sqrt(per_year / instances),
+        "sortino": ratio(mean, math.sqrt(total(falls * falls) / len(returns))),
+        "profit_factor": ratio(wins, abs(losses)),
+        "certainty_ratio": ratio(found["avg_win"], abs(found["avg_loss"])),
         "trades_per_year": per_year,
         "expected_yearly_return": mean * per_year,
-        "annual_return": annual,
-        "calmar": _ratio(annual, found["max_drawdown"]),
     }
 
 
 def _sharpe(mean: float, std: float) -> float:
-    return _NOT_AVAILABLE if std * _LARGEST_SHARPE <= abs(mean) else mean / std
+    return _NOT_AVAILABLE if std * LARGEST_SHARPE <= abs(mean) else mean / std
 
 
-def _annual_return(equity: float, years: float) -> float:
-    if equity < 0 or years == 0:
-        return _NOT_AVAILABLE
-    try:
-        return (math.pow(equity, 1 / years) - 1) * 100
-    except OverflowError:  # a good hour, compounded over a year
-        return _NOT_AVAILABLE
+def within(columns: TradeColumns, start: int, end: int) -> TradeColumns:
+    """Take the trades that were closed after `start`, at the latest at `end`."""
+    closed = columns.closed_at
+    inside = (closed > start) & (closed <= end)
+    if inside.all():
+        return columns
+    percent, opened, _ = columns
+    return TradeColumns(percent[inside], opened[inside], closed[inside])
 
 
-def _check(columns: TradeColumns) -> None:
+def check(columns: TradeColumns) -> None:
     """Raise for the first impossible trade."""
     returns, opened, closed = columns
     broken = ~np.isfinite(returns) | (closed < opened)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from tradenb.call_errors import explained
@@ -37,17 +37,24 @@ def stats(
     start: TimeLike,
     end: TimeLike,
     instances: int = 1,
+    equity: pandas.Series[float] | None = None,
     min_trades: int = 10,
     min_days: float = 14,
 ) -> pandas.Series[float]:
     """Tabulate the statistics of trades, as `result.stats` does.
 
+    Without `equity` the curve has a value at each close only: what was open is not seen by
+    drawdowns, all time counts as covered, and the figures of daily returns are N/A.
+
     Parameters
     ----------
     trades : DataFrame or sequence of trade objects
-        `result.trades`, or a part of it; put in order of closing here.
+        `result.trades`, or a part of it; put in order of closing here. Those count that were closed
+        after `start`, at the latest at `end`, with their time in position after `start`.
     start, end : int ms, datetime, Timestamp or ISO string
-        Bounds of the run; what has no time zone is UTC.
+        Bounds of the run, or of a part of it; what has no time zone is UTC.
+    equity : Series of float, optional
+        `result.equity`, or a longer series of the kind: what everything was worth, by time.
     instances, min_trades, min_days
         As in `figures`.
 
@@ -64,10 +71,20 @@ def stats(
     import pandas
 
     from tradenb.core.timeframe import to_ms
+    from tradenb.statistics.equity.foreign_equity import marks_of_equity
 
-    bounds = {"start": to_ms(start, "start"), "end": to_ms(end, "end")}
+    first, last = to_ms(start, "start"), to_ms(end, "end")
+    rows, marks = _rows(trades), None
+    if equity is not None:
+        marks = marks_of_equity(rows, equity, first, last, instances)
     found = figures(
-        _rows(trades), **bounds, instances=instances, min_trades=min_trades, min_days=min_days
+        rows,
+        start=first,
+        end=last,
+        instances=instances,
+        marks=marks,
+        min_trades=min_trades,
+        min_days=min_days,
     )
     return pandas.Series(found, dtype="float64", name="stats")
 
@@ -106,12 +123,9 @@ def heatmap(
     UsageError
         As `stats`, and when `by` is none of the three.
     """
-    import pandas
-
     from tradenb.core.timeframe import to_ms
 
-    if by not in ("symbol", "strategy", "symbol:strategy"):
-        raise UsageError(f"by must be 'symbol', 'strategy' or 'symbol:strategy', was {by!r}")
+    group_name(by, "", "")
     rows = _rows(trades, by.split(":"))
     first = (
         min((row.opened_at for row in rows), default=0) if start is None else to_ms(start, "start")
@@ -120,20 +134,51 @@ def heatmap(
     groups: dict[str, list[_Row]] = {}
     for row in rows:
         groups.setdefault(row.label, []).append(row)
-    bounds = {"start": first, "end": last}
-    lines = [
-        (label, figures(group, **bounds, min_trades=min_trades, min_days=min_days))
-        for label, group in [*groups.items(), ("all", rows)]
-    ]
-    lines[:-1] = sorted(lines[:-1], key=_rank)
+    lines = {
+        label: figures(group, start=first, end=last, min_trades=min_trades, min_days=min_days)
+        for label, group in groups.items()
+    }
+    whole = figures(
+        rows,
+        start=first,
+        end=last,
+        instances=max(len(groups), 1),
+        min_trades=min_trades,
+        min_days=min_days,
+    )
+    return heatmap_frame(lines, whole, by)
+
+
+def heatmap_frame(
+    lines: Mapping[str, dict[str, float]], whole: dict[str, float], by: str
+) -> pandas.DataFrame:
+    """Tabulate the figures of groups as `heatmap` does, and last those of all together."""
+    import pandas
+
+    ranked = [*sorted(lines.items(), key=_rank), ("all", whole)]
     frame = pandas.DataFrame(
-        [[line[name] for name in HEATMAP_COLUMNS] for _, line in lines],
-        index=pandas.Index([label for label, _ in lines], name=by, dtype="str"),
+        [[line[name] for name in HEATMAP_COLUMNS] for _, line in ranked],
+        index=pandas.Index([label for label, _ in ranked], name=by, dtype="str"),
         columns=list(HEATMAP_COLUMNS),
     )
     return frame.astype(
         {name: "int64" if UNITS[name] == "count" else "float64" for name in HEATMAP_COLUMNS}
     )
+
+
+def group_name(by: str, symbol: str, strategy: str) -> str:
+    """Return the name of the group that an instance belongs to.
+
+    Raises
+    ------
+    UsageError
+        When `by` is none of the three.
+    """
+    names = {"symbol": symbol, "strategy": strategy}
+    names["symbol:strategy"] = f"{symbol}:{strategy}"
+    if by not in names:
+        raise UsageError(f"by must be 'symbol', 'strategy' or 'symbol:strategy', was {by!r}")
+    return names[by]
 
 
 def _rank(line: tuple[str, dict[str, float]]) -> tuple[bool, float, float, str]:

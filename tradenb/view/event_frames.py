@@ -23,6 +23,7 @@ from tradenb.core.events import Event
 from tradenb.core.fills import Fill
 from tradenb.core.lifecycle.state import Refusing
 from tradenb.core.signal import Trade
+from tradenb.statistics.closed_trades import UNKNOWN, Excursion
 
 if TYPE_CHECKING:
     import pandas
@@ -60,8 +61,15 @@ def event_frame(events: Sequence[Event]) -> pandas.DataFrame:
     return _frame(EVENT_COLUMNS, columns)
 
 
-def trade_frame(trades: Sequence[Trade]) -> pandas.DataFrame:
+def trade_frame(
+    trades: Sequence[Trade], excursions: Sequence[Excursion] | None = None
+) -> pandas.DataFrame:
     """Tabulate trades, a row each, in the order given.
+
+    Parameters
+    ----------
+    excursions : sequence of Excursion, optional
+        What each trade went through; NaN without.
 
     Returns
     -------
@@ -73,7 +81,11 @@ def trade_frame(trades: Sequence[Trade]) -> pandas.DataFrame:
     >>> trade_frame([]).dtypes["pnl_percent"]
     dtype('float64')
     """
-    columns = {name: list(map(attrgetter(name), trades)) for name in TRADE_COLUMNS}
+    went = [UNKNOWN] * len(trades) if excursions is None else excursions
+    columns = {
+        name: list(map(attrgetter(name), went if name in Excursion._fields else trades))
+        for name in TRADE_COLUMNS
+    }
     return _frame(TRADE_COLUMNS, columns)
 
 

@@ -33,7 +33,7 @@ def figures(spec, rules=None, symbols=(SYMBOL,), **period):
     result = by_the_machine(symbols, spec, own, rules, **period)
     kinds = [event.kind for event in result.event_list]
     expected = result.figures | {
-        "open": len(result.open),
+        "asks": result.asks,
         "rejected": kinds.count("rejected"),
         "errors": kinds.count("error"),
         "asks_lost": result.asks_lost,

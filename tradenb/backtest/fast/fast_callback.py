@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from tradenb.backtest.fast.cleared import cleared
 from tradenb.backtest.fast.exits import BareTrade, Exits
+from tradenb.core.events import Event
+from tradenb.core.fills import filled
 from tradenb.core.lifecycle.machine import advance, answer
-from tradenb.core.lifecycle.state import NeedCandidate, NeedCandles, NeedClearance, State
+from tradenb.core.lifecycle.state import NeedCandidate, NeedCandles, NeedClearance, State, Step
 from tradenb.core.prices import pnl_percent
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
@@ -23,6 +27,16 @@ from tradenb.engine.context import begin_ask, keep_state, saved_state
 from tradenb.engine.session.instance import Instance
 from tradenb.errors import NotEnoughCandles
 from tradenb.statistics.closed_trades import TradeColumns
+from tradenb.statistics.equity.stretches import (
+    Key,
+    Stretches,
+    joined,
+    plain_stretches,
+    stretches_of_fills,
+)
+
+Plain = tuple[int, int, bool, float]
+"""Of a plain position: when it was opened and closed (ms UTC), whether it was long, its entry."""
 
 
 @dataclass
@@ -35,17 +49,46 @@ class Tally:
         In order of closing.
     columns : TradeColumns or None
         The same as arrays, in place of `trades`, where `fast_vectorised` made them.
-    rejected, errors, asks_lost, open : int
-        Candidates that were refused; user functions that failed; asks that found too little
-        history; signals still open or scheduled at the end.
+    held : list of (str, Stretches)
+        Symbol of each instance, and what it held.
+    asks, rejected, errors, asks_lost, asks_failed : int
+        Asks of strategies; candidates that were refused; user functions that failed; asks that
+        found too little history; asks that failed.
     """
 
     trades: list[BareTrade] = field(default_factory=list)
     columns: TradeColumns | None = None
+    held: list[tuple[str, Stretches]] = field(default_factory=list)
+    asks: int = 0
     rejected: int = 0
     errors: int = 0
     asks_lost: int = 0
-    open: int = 0
+    asks_failed: int = 0
+
+
+class _Followed:
+    """What `run_callback` found out about positions."""
+
+    def __init__(self, exits: Exits) -> None:
+        self.exits = exits
+        self.trades: list[BareTrade] = []
+        self.plain: list[Plain] = []
+        self.events: list[Event] = []
+
+    def held(self, key: Key) -> Stretches:
+        """Return what was held: by plain positions, and by those that the machine followed."""
+        rules, end = self.exits.rules, self.exits.candles.end
+        opened_at, until, long, entry = zip(*self.plain, strict=True) if self.plain else [()] * 4
+        plain = plain_stretches(
+            np.array(opened_at, dtype=np.int64),
+            np.array(until, dtype=np.int64),
+            np.array(long, dtype=np.bool_),
+            np.array(entry, dtype=np.float64),
+            rules,
+        )
+        if not self.events:
+            return plain
+        return joined(plain, stretches_of_fills(filled(self.events, rules), [key], end)[key])
 
 
 def suits_callback(instance: Instance) -> bool:
@@ -59,10 +102,11 @@ def suits_callback(instance: Instance) -> bool:
 def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:
     """Run a strategy that is called; yield its calls."""
     state, candles, rules = instance.state, instance.candles, instance.rules
-    every, end = state.every, candles.end
+    every, end, followed = state.every, candles.end, _Followed(exits)
     at = state.cursor + every - state.cursor % every
     while at <= end:
         context = instance.context
+        tally.asks += 1
         begin_ask(context, at)
         try:
             reply = yield instance.ask
@@ -75,6 +119,7 @@ def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:
             if isinstance(error, StrategyTimeout):
                 instance.renew(saved_state(context))
             tally.errors += 1
+            tally.asks_failed += 1
             reply = None
         if reply is None:
             at += every
@@ -84,58 +129,66 @@ def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:
             tally.rejected += 1
             at += every
             continue
-        state, until = _follow(cleared(step, candles, rules).state, exits, tally)
+        state, until = _follow(cleared(step, candles, rules), followed)
         at = until + -until % every
     instance.state = state._replace(cursor=end)
+    tally.trades = followed.trades
+    tally.held = [(state.symbol, followed.held((state.strategy, state.symbol)))]
 
 
-def _follow(state: State, exits: Exits, tally: Tally) -> tuple[State, int]:
+def _follow(opening: Step, followed: _Followed) -> tuple[State, int]:
     """Follow a signal to its end; return the idle state and when it may be asked again."""
+    exits, state, events = followed.exits, opening.state, [*opening.events]
     candles, rules = exits.candles, exits.rules
     if state.is_scheduled:
-        state = _activated(state, exits, tally)
+        state = _activated(state, followed, events)
     signal, opened_at = state.signal, state.opened_at
     if signal is None:
         return state, state.cursor + MINUTE
     if opened_at is None:
-        tally.open += 1
         return state, candles.end + MINUTE
     target, minutes = signal.take_profit, signal.minutes
     if target is None or minutes is None or signal.until or state.holding is not None:
-        return _ended(state, exits, tally)
+        return _ended(state, followed, events)
     row, long = candles.index(opened_at), signal.position == "long"
     found = exits.find((row, long, target, signal.stop_loss, minutes))
     if found is None:
-        tally.open += 1
+        followed.plain.append((opened_at, candles.end + 1, long, signal.entry))
         return state, candles.end + MINUTE
     at = candles.start + (found.row + 1) * MINUTE
-    tally.trades.append(_closed(signal, opened_at, at, found.price, rules))
+    followed.plain.append((opened_at, at, long, signal.entry))
+    followed.trades.append(_closed(signal, opened_at, at, found.price, rules))
     return state._replace(signal=None, opened_at=None), at
 
 
-def _ended(state: State, exits: Exits, tally: Tally) -> tuple[State, int]:
+def _ended(state: State, followed: _Followed, events: list[Event]) -> tuple[State, int]:
     """Let the machine follow a position that is not a plain one."""
+    exits = followed.exits
     while state.signal is not None:
         step = advance(state, exits.candles, exits.rules)
         state = step.state
+        events += step.events
         if isinstance(step.need, NeedCandles):
-            tally.open += 1
+            followed.events += events
             return state, exits.candles.end + MINUTE
+    followed.events += events
     trade = state.trades[-1]
-    tally.trades.append(BareTrade(trade.pnl_percent, trade.opened_at, trade.closed_at))
+    followed.trades.append(BareTrade(trade.pnl_percent, trade.opened_at, trade.closed_at))
     return state, state.cursor + MINUTE
 
 
-def _activated(state: State, exits: Exits, tally: Tally) -> State:
+def _activated(state: State, followed: _Followed, events: list[Event]) -> State:
     """Let the machine wait for an entry: opened, gone, opened and closed, or waiting at the end."""
-    candles, rules = exits.candles, exits.rules
+    candles, rules = followed.exits.candles, followed.exits.rules
     while state.is_scheduled:
         step = cleared(advance(state, candles, rules), candles, rules)
         if isinstance(step.need, NeedCandles):
             return step.state
+        events += step.events
         if step.state.trades is not state.trades:  # opened and closed on one candle
             trade = step.state.trades[-1]
-            tally.trades.append(BareTrade(trade.pnl_percent, trade.opened_at, trade.closed_at))
+            found = BareTrade(trade.pnl_percent, trade.opened_at, trade.closed_at)
+            followed.trades.append(found)
         state = step.state
     return state
 

@@ -27,6 +27,7 @@ from tradenb.core.timeframe import MINUTE
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.signal_table import LONG, Table
 from tradenb.statistics.closed_trades import TradeColumns
+from tradenb.statistics.equity.stretches import Stretches, plain_stretches
 
 
 def suits_vectorised(instance: Instance, table: Table) -> bool:
@@ -102,13 +103,24 @@ class FastVectorised:
         """How many invalid candidates were met while no position was open."""
         return len(self._rejected_places()) if len(self._invalid) else 0
 
+    @property
+    def asks(self) -> int:
+        """How many rows were looked at: those while no position was open."""
+        last = self._candidates.stop - 1
+        return sum(max(0, min(until, last) - idle + 1) for idle, until in self._idle())
+
     def _rejected_places(self) -> list[int]:
-        candidates, invalid, (rows, _) = self._candidates, self._invalid, self._ends()
-        # Idle from the start or the ask after an exit, up to the next candidate that was opened.
-        idle = [candidates.start, *(-((candidates.first_row - rows) // candidates.size)).tolist()]
-        until = [*self.opened, candidates.stop]
-        spans = zip(invalid.searchsorted(idle), invalid.searchsorted(until), strict=False)
+        invalid = self._invalid
+        idle, until = zip(*self._idle(), strict=True)
+        spans = zip(invalid.searchsorted(idle), invalid.searchsorted(until), strict=True)
         return [place for first, last in spans for place in invalid[first:last].tolist()]
+
+    def _idle(self) -> list[tuple[int, int]]:
+        """Return from which place to which no position was open, the latter exclusive."""
+        candidates, (rows, _) = self._candidates, self._ends()
+        # From the start or the ask after an exit, up to the next candidate that was opened.
+        idle = [candidates.start, *(-((candidates.first_row - rows) // candidates.size)).tolist()]
+        return list(zip(idle, [*self.opened, candidates.stop], strict=False))
 
     def columns(self) -> TradeColumns:
         """Return what the statistics read of the closed trades."""
@@ -116,6 +128,21 @@ class FastVectorised:
         opened = self._places[: len(rows)]
         at, ended = self._candidates.times(opened), self._candles.start + (rows + 1) * MINUTE
         return TradeColumns(self._percent(opened, prices), at, ended)
+
+    def held(self) -> Stretches:
+        """Return what was held, to the end what is open then."""
+        (rows, _), places = self._ends(), self._places
+        until = self._candles.start + (rows + 1) * MINUTE
+        if self.open:
+            until = np.append(until, self._candles.end + 1)
+        candidates = self._candidates
+        return plain_stretches(
+            candidates.times(places),
+            until,
+            candidates.long(places),
+            candidates.prices(places),
+            self._rules,
+        )
 
     def trades(self) -> list[Trade]:
         """Make the closed trades."""

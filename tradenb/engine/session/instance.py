@@ -31,8 +31,8 @@ class Instance:
         History and the candles to be consumed.
     place : int
         Its place in the run: strategies in their order, within one the symbols.
-    asks_lost : int
-        Asks that ended in `NotEnoughCandles`.
+    asks, asks_lost, asks_failed : int
+        Asks of its strategy; those that ended in `NotEnoughCandles`, and in an error.
     numbering : Numbering
         Counts its events.
     skipping : bool
@@ -68,7 +68,7 @@ class Instance:
         self.candles = candles
         self.place = place
         self.books: tuple[Book, ...] = ()
-        self.asks_lost = 0
+        self.asks = self.asks_lost = self.asks_failed = 0
         self.rules = rules
         self.numbering = numbering
         self.callbacks = spec.callbacks

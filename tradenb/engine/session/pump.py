@@ -176,6 +176,7 @@ class Session:
             # The answers of a vectorised strategy are known: go to the next one that is not None.
             next_reply = min(instance.signals.first(at) or at, last)
             if next_reply > at:
+                instance.asks += (next_reply - at) // every
                 self._schedule.add(next_reply, ASKS, instance.place, step)
                 return None
         alone_until = at
@@ -183,6 +184,7 @@ class Session:
             others = self._schedule.first()
             alone_until = (last if others is None else min(last, others - 1)) - every + 1
         while True:
+            instance.asks += 1
             begin_ask(context, at)
             try:
                 reply = yield instance.ask
@@ -190,6 +192,7 @@ class Session:
                     keep_state(context)
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
                 reply = self._failed_ask(instance, at, error, instance.ask.what)
+                instance.asks_failed += reply is not WARM_UP
                 break
             if reply is not None or at >= alone_until:
                 break

@@ -25,7 +25,7 @@ from tradenb.research.sweep.api import loaded, parameters, progress_bar, report_
 from tradenb.research.sweep.compare import SMALL_IS_GOOD
 from tradenb.research.sweep.grid import Grid, combinations
 from tradenb.research.sweep.sweep_trial import Settings
-from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES, NEEDS_MORE, UNITS
+from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES, OF_DAYS, OF_TRADES, UNITS
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -82,7 +82,7 @@ class WalkForward:
     def verdict(self) -> str:
         """What the table says, in a sentence."""
         if not self.folds:
-            few = f" (it needs {MIN_TRADES} trades in each part)" * (self.metric in NEEDS_MORE)
+            few = f" (it needs {MIN_TRADES} trades in each part)" * (self.metric in OF_TRADES)
             return f"no verdict: {self.metric} is N/A in every fold{few}; make them longer"
         found = (
             f"the in-sample best of {self.combinations} beat the out-of-sample median in "
@@ -175,9 +175,10 @@ def walk_forward(
 
 def _check_lengths(metric: str, train: int, test: int) -> None:
     """Refuse a figure that the parts of a fold are too short for."""
-    if metric in NEEDS_MORE and min(train, test) < MIN_DAYS * DAY:
+    if metric in OF_TRADES | OF_DAYS and min(train, test) < MIN_DAYS * DAY:
+        few = f" and {MIN_TRADES} trades" * (metric in OF_TRADES)
         raise UsageError(
-            f"{metric} is N/A below {MIN_DAYS} days and {MIN_TRADES} trades; train is "
+            f"{metric} is N/A below {MIN_DAYS} days{few}; train is "
             f"{train / DAY:g} days and test {test / DAY:g}: make both {MIN_DAYS}d or longer, or "
             'choose metric="avg_pnl" or "total_pnl"'
         )

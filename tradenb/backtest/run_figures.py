@@ -1,0 +1,220 @@
+"""`RunFigures`: curve, benchmark, figures and excursions of a backtest, each made when asked.
+
+It reads candles, trades and events of a run that has ended, and knows no frames or pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tradenb.core.fills import filled
+from tradenb.core.lifecycle.editing import holding_of
+from tradenb.core.lifecycle.state import State
+from tradenb.core.rules import Rules
+from tradenb.core.signal import Trade
+from tradenb.statistics.closed_trades import UNKNOWN, Excursion
+from tradenb.statistics.equity.drawdowns import Drawdown, drawdowns_of
+from tradenb.statistics.equity.marked_curve import Instance
+from tradenb.statistics.equity.marks import Marks, marks_of_run
+from tradenb.statistics.equity.periods import Length, Periods, periods, whole_days
+from tradenb.statistics.equity.run_prices import RunPrices
+from tradenb.statistics.equity.stretches import (
+    Key,
+    Stretches,
+    joined,
+    plain_stretches,
+    row_of,
+    stretches,
+    stretches_of_fills,
+)
+from tradenb.statistics.excursions import Path, end_of, excursions, paths_of
+from tradenb.statistics.figures import figures
+from tradenb.statistics.formulas import columns_of
+
+if TYPE_CHECKING:
+    from tradenb.backtest.period import LoadedPeriod
+    from tradenb.core.events import Event
+
+
+class RunFigures:
+    """The figures of a backtest.
+
+    Parameters
+    ----------
+    states : sequence of State
+        Of the instances at the end, in their order.
+    trades : sequence of Trade
+        In order of closing.
+    find_events : callable
+        Returns the events of the run; only called where the trades do not tell all.
+    unrealised : mapping of (strategy, symbol) to float
+        pnl_percent of what is open at the end.
+    events_cost : bool
+        The events have to be made first; the trades of such a run were all entered and left once.
+    failed : bool
+        Every ask ended in an error.
+    """
+
+    def __init__(
+        self,
+        period: LoadedPeriod,
+        states: Sequence[State],
+        trades: Sequence[Trade],
+        find_events: Callable[[], Sequence[Event]],
+        *,
+        rules: Rules,
+        unrealised: Mapping[Key, float],
+        events_cost: bool,
+        failed: bool,
+    ) -> None:
+        self._period, self._states, self._trades = period, states, trades
+        self._find_events, self._rules, self._unrealised = find_events, rules, unrealised
+        self._plain, self._failed = events_cost, failed
+
+    def __getstate__(self) -> dict[str, Any]:
+        made = ("prices", "marks")
+        kept = {name: value for name, value in self.__dict__.items() if name not in made}
+        return kept | {"_find_events": partial(list, self._find_events())}
+
+    @cached_property
+    def prices(self) -> RunPrices:
+        """The given candles of the run."""
+        return prices_of(self._period, self._rules)
+
+    @cached_property
+    def marks(self) -> Marks:
+        """What the run was worth, over which time."""
+        held = list(self._held.values())
+        return marks_of_run(self.prices, held, columns_of(self._trades), self._unrealised.values())
+
+    @cached_property
+    def figures(self) -> dict[str, float]:
+        """The statistics, NaN where there is no answer."""
+        return self._figures(self._trades, self.marks, len(self._states))
+
+    def grouped(self, name_of: Callable[[Key], str]) -> dict[str, dict[str, float]]:
+        """Return the statistics of each group of instances, by name."""
+        groups: dict[str, set[Key]] = {}
+        for key in self._held:
+            groups.setdefault(name_of(key), set()).add(key)
+        return {name: self._of(keys) for name, keys in groups.items()}
+
+    def _of(self, keys: set[Key]) -> dict[str, float]:
+        """Return the statistics of some instances, as if they had run alone."""
+        if len(keys) == len(self._held):
+            return self.figures
+        trades = [trade for trade in self._trades if (trade.strategy, trade.symbol) in keys]
+        held = [own for key, own in self._held.items() if key in keys]
+        unrealised = [value for key, value in self._unrealised.items() if key in keys]
+        symbols = {symbol for symbol, _ in held}
+        prices = self.prices.only(symbols) if len(symbols) < len(self.prices.lines) else self.prices
+        marks = marks_of_run(prices, held, columns_of(trades), unrealised)
+        return self._figures(trades, marks, len(keys))
+
+    def _figures(self, trades: Sequence[Trade], marks: Marks, instances: int) -> dict[str, float]:
+        return figures(
+            trades,
+            start=self._period.start,
+            end=self._period.end,
+            instances=instances,
+            marks=marks,
+            failed=self._failed,
+        )
+
+    @cached_property
+    def drawdowns(self) -> list[Drawdown]:
+        """The falls of the curve, the deepest first."""
+        return drawdowns_of(self.marks.curve, self.marks.covered)
+
+    def days(self) -> Periods:
+        """Return the daily returns, whole days only."""
+        return whole_days(self.marks.curve, self.marks.covered)
+
+    def periods(self, length: Length) -> Periods:
+        """Return the returns of days, weeks or months."""
+        return periods(self.marks.curve, self.marks.covered, length)
+
+    @cached_property
+    def excursions(self) -> list[Excursion]:
+        """What each trade went through."""
+        candles = self._period.candles
+        if self._plain:
+            return excursions(candles, [_plain_path(trade) for trade in self._trades])
+        known = paths_of(filled(self._find_events(), self._rules))
+        waiting = {key: iter(paths) for key, paths in known.items()}
+        keys = [(trade.symbol, trade.strategy, trade.signal_id) for trade in self._trades]
+        found = [next(waiting[key], None) if key in waiting else None for key in keys]
+        measured = iter(excursions(candles, [path for path in found if path is not None]))
+        return [UNKNOWN if path is None else next(measured) for path in found]
+
+    @cached_property
+    def _held(self) -> dict[Key, Instance]:
+        """What each instance held, in their order."""
+        keys = [(state.strategy, state.symbol) for state in self._states]
+        if self._plain or self._told_by_trades():
+            found = self._by_trades(keys)
+        else:
+            fills = filled(self._find_events(), self._rules)
+            found = stretches_of_fills(fills, keys, self._period.end)
+        return {key: (key[1], found[key]) for key in keys}
+
+    def _told_by_trades(self) -> bool:
+        """Tell whether all was entered and left once, at costs that do not depend on the kind."""
+        rules = self._rules
+        usual = rules.maker_fee_percent is None and rules.slippage_on == "all"
+        once = all(trade.entries == trade.exits == 1 for trade in self._trades)
+        holdings = [state.holding for state in self._states if state.is_open]
+        return usual and once and all(h is None or (h.entries, h.exits) == (1, 0) for h in holdings)
+
+    def _by_trades(self, keys: Sequence[Key]) -> Mapping[Key, Stretches]:
+        own: dict[Key, list[Trade]] = {key: [] for key in keys}
+        for trade in self._trades:
+            own[trade.strategy, trade.symbol].append(trade)
+        return {
+            key: joined(_of_trades(own[key], self._rules), self._still_open(state))
+            for key, state in zip(keys, self._states, strict=True)
+        }
+
+    def _still_open(self, state: State) -> Stretches:
+        signal, opened_at = state.signal, state.opened_at
+        if signal is None or opened_at is None:
+            return stretches([])
+        holding = holding_of(state, signal, self._rules)
+        return stretches([row_of(signal, holding, opened_at, self._period.end + 1)])
+
+
+def prices_of(period: LoadedPeriod, rules: Rules) -> RunPrices:
+    """Return the given candles of a period, with the history that is known before it."""
+    own = {
+        symbol: period.candles[symbol].between(period.candles[symbol].start, span.end)
+        for symbol, span in period.spans.items()
+    }
+    return RunPrices(own, start=period.start, end=period.end, rules=rules)
+
+
+def _of_trades(trades: Sequence[Trade], rules: Rules) -> Stretches:
+    lasting = [trade for trade in trades if trade.opened_at < trade.closed_at]
+    return plain_stretches(
+        np.array([trade.opened_at for trade in lasting], dtype=np.int64),
+        np.array([trade.closed_at for trade in lasting], dtype=np.int64),
+        np.array([trade.position == "long" for trade in lasting], dtype=np.bool_),
+        np.array([trade.entry for trade in lasting], dtype=np.float64),
+        rules,
+    )
+
+
+def _plain_path(trade: Trade) -> Path:
+    return Path(
+        symbol=trade.symbol,
+        long=trade.position == "long",
+        entries=((trade.opened_at, trade.entry),),
+        closed_at=trade.closed_at,
+        exit=trade.exit,
+        end=end_of(trade.exit_reason, at_market=False),
+        first_stop=trade.stop_loss,
+        realised=trade.pnl_percent,
+    )
