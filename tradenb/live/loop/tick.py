@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
-from tradenb.core.timeframe import floor_to
+from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.call import Pump
 from tradenb.engine.session.books import Peers
 from tradenb.engine.session.pump import Session
@@ -157,7 +157,8 @@ class GroupTick:
         session.fresh_from = newest if fresh else self._newest + 1
         for member in self._members:
             run = member.run
-            if member.instance.candles.end > member.cursor:
+            some_left_out = member.instance.halted or session.fresh_from > member.cursor + MINUTE
+            if some_left_out and member.instance.candles.end > member.cursor:
                 run.recorder.note_skipped(member.instance, session.fresh_from, self._newest)
             if run.feed is not None and run.feed.revisions.count > run.arrival.noted:
                 member.note_revisions(run.feed)
