@@ -190,6 +190,9 @@ class DiskStorage:
         """Return the requests of other processes, in order."""
         self._kill = control.kill_switch(self._filesystem, self._kill_file)
         received = control.receive(self._filesystem, self._requests, self._key)
+        if self._kill is None and not any(received):
+            self._seen = set()
+            return Requests([], None)
         for path, words in received.refused:
             log.warning("%s is not a valid request: %s", path, words)
         seen, self._seen = self._seen, received.names
