@@ -14,7 +14,7 @@ import tradenb as tn
 from benchmarks import work
 from benchmarks.clock import fastest
 from benchmarks.lines import Heading, Line
-from tradenb.engine.specs.strategy_spec import RiskSpec
+from tradenb.engine.specs.risk_spec import RiskSpec
 
 FLAT = 1.5  # what noise and another share of trades among the asks may make of 1
 SPAN = 30 * work.DAY

@@ -20,7 +20,8 @@ from tradenb.core.candles.arrays import Candles, candles_of
 from tradenb.core.candles.intake import Intake
 from tradenb.engine.context import Context
 from tradenb.engine.ports import CandleRequest, Loaded
-from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 
 START = 1_672_531_200_000  # 2023-01-01
 DAY = 1440

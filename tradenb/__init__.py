@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tradenb.engine.specs import risks as risks
     from tradenb.engine.specs.decorators import risk as risk
     from tradenb.engine.specs.decorators import strategy as strategy
-    from tradenb.engine.specs.strategy_spec import Strategy as Strategy
+    from tradenb.engine.specs.strategy_class import Strategy as Strategy
     from tradenb.exchanges.candles_function import candles as candles
     from tradenb.exchanges.ccxt.ccxt_factory import ccxt_exchange as ccxt_exchange
     from tradenb.exchanges.function_source import exchange as exchange
@@ -70,7 +70,7 @@ _HOMES: Final[dict[str, str]] = {
     "Position": "tradenb.engine.position_view",
     "Result": "tradenb.backtest",
     "Rules": "tradenb.core.rules",
-    "Strategy": "tradenb.engine.specs.strategy_spec",
+    "Strategy": "tradenb.engine.specs.strategy_class",
     "TimeLike": "tradenb.core.timeframe",
     "Trade": "tradenb.core.signal",
     "add": "tradenb.core.actions",

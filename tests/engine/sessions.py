@@ -17,7 +17,8 @@ from tradenb.engine.context import Context
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.session.instance import Instance, Numbering
 from tradenb.engine.session.pump import Session
-from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 
 Script = Mapping[int, Any]
 """Minute -> what is answered then; something callable is called with ctx."""

@@ -9,7 +9,7 @@ from tests.sources import DAY, MINUTE, flat, minute
 from tradenb.core import risk
 from tradenb.core.signal import Trade
 from tradenb.engine.session.books import Book
-from tradenb.engine.specs.strategy_spec import RiskSpec
+from tradenb.engine.specs.risk_spec import RiskSpec
 
 
 def rule(name: str, function) -> RiskSpec:

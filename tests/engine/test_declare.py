@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import tradenb as tn
-from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 
 
 def declare(target, name: str = "dip", **more) -> StrategySpec:

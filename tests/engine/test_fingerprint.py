@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tradenb.engine.fingerprint import fingerprint, identity_of
-from tradenb.engine.specs.strategy_spec import Strategy
+from tradenb.engine.specs.strategy_class import Strategy
 
 BASE = """
 def dip(ctx, n=5, *, factor=0.985):

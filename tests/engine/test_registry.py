@@ -8,7 +8,8 @@ import pytest
 
 import tradenb as tn
 from tradenb.engine.specs.registry import Registry, registry
-from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import SpecError, UnknownName
 
 

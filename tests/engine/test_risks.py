@@ -7,7 +7,7 @@ import pytest
 import tradenb as tn
 from tradenb.core.risk import RiskBook
 from tradenb.engine.specs.registry import registry
-from tradenb.engine.specs.strategy_spec import RiskSpec
+from tradenb.engine.specs.risk_spec import RiskSpec
 
 MAKERS = [
     (lambda **name: tn.risks.max_open(5, **name), "max_open(5)"),

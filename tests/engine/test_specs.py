@@ -10,7 +10,9 @@ import pytest
 from tests.sources import T0
 from tradenb.core.risk import RiskBook
 from tradenb.engine.call import checked_function, is_async
-from tradenb.engine.specs.strategy_spec import RiskSpec, Strategy, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_class import Strategy
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import SpecError
 
 

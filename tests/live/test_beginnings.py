@@ -12,7 +12,8 @@ from tests.live.fakes import until as at_minute
 from tests.live.fast import rows, until
 from tests.sources import T0, candles, flat, minute
 from tradenb.core import risk
-from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.live_run import record_of
 from tradenb.testing.world.simulated_world import Action, World
 

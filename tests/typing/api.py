@@ -19,7 +19,8 @@ from tradenb.bus import Subscription
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.risk import Held, RiskBook
 from tradenb.core.signal import Signal
-from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.exporting import Exported
 from tradenb.live import AttachedRun
 

@@ -18,11 +18,12 @@ from tradenb.live.live_run import handle_of
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.status.run_files import is_locked
 from tradenb.panel.watch_runs import Location, Watch
-from tradenb.store.control import MARKER, RequestKind, requests_in, send
+from tradenb.store.control import MARKER, requests_in, send
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home
+from tradenb.store.request import RequestKind
 
 _KINDS: Final = get_args(RequestKind)
 _ID: Final = re.compile(r"[0-9a-f]{12}")

@@ -8,7 +8,8 @@ from functools import partial
 import tradenb as tn
 from tests.live.fakes import HISTORY, until
 from tests.sources import T0, candles, flat, minute
-from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.testing.world.simulated_world import Action, World
 
 

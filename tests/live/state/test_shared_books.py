@@ -13,7 +13,8 @@ from tests.live.fast import RULES, Quick
 from tests.live.fast import until as waited
 from tests.sources import T0, candles, flat, minute
 from tradenb.core import risk
-from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.live_run import record_of
 from tradenb.live.state import shared_books as shared
 from tradenb.store.lock import FileLock

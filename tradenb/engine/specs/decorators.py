@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from tradenb.call_errors import explained
 from tradenb.engine.call import CALLBACKS, checked_function, is_async
+from tradenb.engine.specs.manage_function import Manager
 from tradenb.engine.specs.registry import registry
-from tradenb.engine.specs.strategy_spec import Manager, RiskSpec, Strategy, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_class import Strategy
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import SpecError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tradenb.call_errors import explained
 from tradenb.core import risk
 from tradenb.core.signal import ExitReason
 from tradenb.engine.specs.registry import READY_MADE, registry
-from tradenb.engine.specs.strategy_spec import RiskSpec
+from tradenb.engine.specs.risk_spec import RiskSpec
 
 __all__ = ["cooldown", "daily_loss", "max_drawdown", "max_open"]
 

@@ -1,144 +1,30 @@
-"""Declarations of strategies and risk rules: frozen, checked when they are made.
+"""`StrategySpec`: the declaration of a strategy, with its indicators and its manage function.
 
-A spec is shared by every run; whatever moves lives in an instance (engine/session/pump.py).
+It is frozen, and checked when it is made. It is shared by every run; whatever moves lives in an
+instance (engine/session/instance.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Final, NamedTuple, overload
+from typing import Any, overload
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, field_validator
 
-from tradenb.core.risk import RiskBook
-from tradenb.core.signal import Signal
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
 from tradenb.engine.call import checked_function, is_async
-from tradenb.engine.context import Context
-from tradenb.engine.fingerprint import digest, fingerprint, identity_of
+from tradenb.engine.fingerprint import digest, fingerprint
 from tradenb.engine.history.indicators import Indicator, checked_window, nothing
-from tradenb.engine.specs.repr_card import ReprCard
+from tradenb.engine.specs.manage_function import Manager
+from tradenb.engine.specs.named_spec import NamedSpec, first_line
+from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.errors import SpecError, UsageError
 
-_NAME_LIMIT: Final = 120
-# Live runs keep their files under the name; other characters take three there: "%41".
-_SHORT: Final = frozenset("0123456789-_.abcdefghijklmnopqrstuvwxyz")
 Function = Callable[..., Any]
 
 
-class Strategy:
-    """Base of strategies written as classes: override `get_signal`.
-
-    Methods named on_open, on_close, on_schedule, on_milestone, on_cancel and on_ping are used as
-    callbacks; one named manage is the manage function. Register the class, or an object of it, with
-    `tn.strategy`.
-
-    Examples
-    --------
-    >>> class Quiet(Strategy):
-    ...     def get_signal(self, ctx):
-    ...         return None
-    """
-
-    def get_signal(self, ctx: Context) -> object:  # noqa: ARG002 - to be overridden
-        """Return None, `tn.long(...)`, `tn.short(...)` or a mapping."""
-        raise SpecError(f"{type(self).__name__} must define get_signal(self, ctx)")
-
-
-class _Spec(ReprCard, BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    name: str
-    function: Callable[..., Any]
-
-    # As it was declared: what the function closes over may change while it runs.
-    _does: str = PrivateAttr("")
-
-    def __init__(self, **values: object) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise SpecError(_all_problems(values.get("name"), error)) from None
-        self._does = fingerprint(self.function)
-
-    def __dir__(self) -> list[str]:
-        """Tab shows what a user declared: nothing of pydantic, nothing of the engine."""
-        return [*type(self).model_fields]
-
-    @field_validator("name")
-    @classmethod
-    def _check_name(cls, name: str) -> str:
-        printable = name.isprintable() and name.strip() == name
-        if not name or not printable or len(name) > _NAME_LIMIT:
-            raise ValueError(
-                f"must be 1 to {_NAME_LIMIT} printable characters without spaces around them"
-            )
-        size = sum(1 if char in _SHORT else 3 * len(char.encode(errors="replace")) for char in name)
-        if size > _NAME_LIMIT:
-            raise ValueError(
-                f"must take at most {_NAME_LIMIT} bytes as a file name, was {size}: characters "
-                "other than a-z, 0-9, '-', '_' and '.' take 3; choose a shorter one"
-            )
-        return name
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        """Module and qualified name of the function; the same identity may register again."""
-        return identity_of(self.function)
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of what the function does; unchanged by comments, moves and re-runs of a cell."""
-        return self._does
-
-
-class RiskSpec(_Spec):
-    """A risk rule: `function(book, candidate)` returns None, or a sentence that refuses.
-
-    Attributes
-    ----------
-    at_once : bool
-        It is known to take no time: it may be called without a deadline.
-    """
-
-    at_once: ClassVar[bool] = False
-
-    def __call__(self, book: RiskBook, candidate: Signal) -> str | None:
-        """Ask the rule, as the plain function that it still is."""
-        return self.function(book, candidate)  # type: ignore[no-any-return]
-
-    def __repr__(self) -> str:
-        return f"<risk {self.name}>"
-
-    def _card(self) -> tuple[str, list[tuple[str, str]]]:
-        return f"risk rule {self.name}", [("", _first_line(self.function))]
-
-    __str__ = __repr__
-
-
-class Manager(NamedTuple):
-    """A function that is asked about what a strategy has open.
-
-    Attributes
-    ----------
-    every : str
-        Interval at which it is asked, a timeframe.
-    waiting : bool
-        It is asked about a scheduled signal, too.
-    """
-
-    function: Callable[..., Any]
-    every: str
-    waiting: bool
-
-    @property
-    def every_ms(self) -> int:
-        """Interval at which it is asked, ms."""
-        return timeframe_ms(self.every)
-
-
-class StrategySpec(_Spec):
+class StrategySpec(NamedSpec):
     """A strategy: a function of one `Context`, asked at every multiple of an interval.
 
     Attributes
@@ -163,7 +49,7 @@ class StrategySpec(_Spec):
     every: str
     risk: tuple[RiskSpec, ...] = ()
     history: str | None = None
-    callbacks: dict[str, Callable[[Any], Any]] = {}
+    callbacks: dict[str, Callable[[Any], Any]] = Field(default_factory=dict)
     vectorised: bool = False
     symbols: tuple[str, ...] = ()
     flip: bool = False
@@ -218,7 +104,7 @@ class StrategySpec(_Spec):
             ("history", self.history or ""),
             ("reads", ", ".join(self.symbols)),
             ("callbacks", ", ".join(self.callbacks)),
-            ("", _first_line(self.function)),
+            ("", first_line(self.function)),
         ]
 
     __str__ = __repr__
@@ -410,17 +296,3 @@ class StrategySpec(_Spec):
             parts.append(f"manage {own.every} {own.waiting} {fingerprint(own.function)}")
         parts += [item.fingerprint for item in self._indicators]
         return digest("\n".join(parts))
-
-
-def _all_problems(name: object, error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        field = ".".join(str(part) for part in item["loc"])
-        words = item["msg"].removeprefix("Value error, ")
-        field += " " if item["type"] == "value_error" else ": "
-        lines.append(f"{field}{words}, was {item['input']!r:.80}")
-    return f"{name!r:.80}: " + "; ".join(lines)
-
-
-def _first_line(function: Callable[..., Any]) -> str:
-    return (function.__doc__ or "").strip().partition("\n")[0]

@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from tradenb.engine.reach import function_of
-from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError
 from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
 from tradenb.exporting.collect.inner_functions import InnerFunction, inner_function, made_together

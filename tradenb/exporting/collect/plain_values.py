@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from tradenb.engine.fingerprint import digest
 from tradenb.engine.reach import cells_of, defaults_of, is_installed
-from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 
 LARGEST: Final = 1_000
 """Items of a collection, or of an array, that is still a setting and no data."""

@@ -10,7 +10,7 @@ from tradenb.core.lifecycle.commands import is_withdrawn
 from tradenb.core.lifecycle.state import Command
 from tradenb.core.timeframe import iso
 from tradenb.errors import StateError, UsageError, unknown
-from tradenb.store.control import Request as Given
+from tradenb.store.request import Request as Given
 
 
 class Withdrawal(NamedTuple):

@@ -26,6 +26,7 @@ from tradenb.store.journal.event_journal import Journal
 from tradenb.store.journal.recording import Recording
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
+from tradenb.store.request import Waiting
 from tradenb.store.view_files import run_views, write_views
 
 log = logging.getLogger("tradenb")
@@ -204,7 +205,7 @@ class DiskStorage:
         words = f"{self._kill_file} (the kill switch)"
         return Requests(requests, None, "; ".join(filter(None, (words, received.unreadable_words))))
 
-    def _unknown(self, waiting: Sequence[control.Waiting], seen: set[str]) -> list[control.Waiting]:
+    def _unknown(self, waiting: Sequence[Waiting], seen: set[str]) -> list[Waiting]:
         """Return the requests that were not obeyed, and remove the files of the others."""
         # Those that were taken but are not on disk yet keep their file: it is all there is.
         old = [item for item in waiting if item.request.id in self._body.get("taken", [])]
@@ -219,7 +220,7 @@ class DiskStorage:
         known = {*self._taken, *(item.request.id for item in pointless)}
         return [item for item in waiting if item.request.id not in known]
 
-    def _remove(self, waiting: Sequence[control.Waiting]) -> None:
+    def _remove(self, waiting: Sequence[Waiting]) -> None:
         """Remove the files of requests; one that stays, in a folder of another user, is known."""
         for item in waiting:
             with contextlib.suppress(OSError):

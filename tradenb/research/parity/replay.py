@@ -27,7 +27,8 @@ from tradenb.engine.call import Pump, is_async
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.session.clearance import BOOK
 from tradenb.engine.session.pump import Session
-from tradenb.engine.specs.strategy_spec import RiskSpec, StrategySpec
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.research.parity.evidence import View
 
 _ASKED: Final = ("strategy ", "manage of ", "risk rule ", BOOK)

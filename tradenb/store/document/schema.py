@@ -1,18 +1,16 @@
 """What a document says, as models: every field checked, all problems named at once.
 
 The models of signals, trades, commands and events follow from the records of the core: their fields
-and types are there, here is what a type cannot say. What several fields must agree on is said in
-`agreement.py`.
+and types are there, here is what a type cannot say. What several fields must agree on is said by
+the functions `_..._problems`, a sentence each; signals are held against `signal_rules.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -25,28 +23,24 @@ from tradenb.core.columns import EVENT_HINTS
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.lifecycle.state import REMEMBERED, Command, Refusing
 from tradenb.core.signal import Signal, Trade
-from tradenb.core.timeframe import MINUTE
-from tradenb.store.codec import TradeDict
-from tradenb.store.document.agreement import (
-    body_problems,
-    course_problems,
-    held_problems,
-    signal_problems,
-    trade_problems,
+from tradenb.core.timeframe import MINUTE, TIMEFRAMES
+from tradenb.store.codec import USER_DIGITS, Damaged, TradeDict, parse
+from tradenb.store.document.field_types import (
+    Close,
+    Count,
+    Id,
+    Ladder,
+    Level,
+    Moment,
+    Name,
+    Plain,
+    Price,
+    sentence_of,
 )
+from tradenb.store.document.signal_rules import side_problems, signal_problems
 
-LATEST: Final = 7_258_118_400_000  # the year 2200, ms
 _SHOWN: Final = 12
-_LONGEST: Final = 300
-
-Name = Annotated[str, Field(min_length=1, max_length=300)]
-Id = Annotated[str, Field(min_length=1)]
-Moment = Annotated[int, Field(ge=0, lt=LATEST)]
-Close = Annotated[int, Field(ge=0, lt=LATEST, multiple_of=MINUTE)]
-Price = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=0, lt=1 << 53)]
-Ladder = list[Annotated[list[float], Field(min_length=2, max_length=2)]]
-Level = Annotated[int, Field(ge=0, le=100, multiple_of=10)]
+_NO_STATE: Final = "{}"
 
 # A field with a default came later: older files do not have it.
 _LATER: Final = {
@@ -59,10 +53,87 @@ _LATER: Final = {
 }
 
 
-class Plain(BaseModel):
-    """Exactly these fields, of exactly these types."""
+def _held_problems(state: StateRecord) -> Iterator[str]:
+    """Name what contradicts the signal that a state holds."""
+    signal, scheduled = state.signal, state.scheduled
+    held = signal or scheduled
+    if signal is not None and scheduled is not None:
+        yield f"one signal is open ({signal.id}) and another scheduled ({scheduled.id})"
+    if state.holding is not None and state.opened_at is None:
+        yield "holding belongs to an open position, and there is none"
+    if (signal is None) != (state.opened_at is None):
+        yield "opened_at must be given for an open signal, and only for one"
+    if held is None:
+        return
+    if state.holding is None:
+        yield from side_problems(held)
+    if (held.symbol, held.strategy) != (state.symbol, state.strategy):
+        yield f"the signal {held.id} belongs to {held.symbol}:{held.strategy}"
+    if held.id not in state.ids:
+        yield f"ids must contain the signal's id {held.id}"
+    if held.at > (state.cursor if state.opened_at is None else state.opened_at):
+        yield f"the signal {held.id} was decided at {held.at}, after its entry or the cursor"
+    if state.done:
+        yield f"the run is done, but holds the signal {held.id}"
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+def _course_problems(state: StateRecord) -> Iterator[str]:
+    """Name what cannot have come to be: cursor, milestones, commands, stopping."""
+    if state.every not in TIMEFRAMES.values():
+        yield f"every must be the length of a timeframe, was {state.every}"
+    tested = state.cursor + MINUTE if state.tested else state.cursor
+    if state.opened_at is not None and state.opened_at > tested:
+        yield f"cursor must not lie before opened_at {state.opened_at}, was {state.cursor}"
+    if state.signal is None and (state.milestones.gained or state.milestones.lost):
+        yield "milestones belong to an open signal, and there is none"
+    if state.done and not state.stopping:
+        yield "done without stopping"
+    if any(a.at > b.at for a, b in zip(state.commands, state.commands[1:], strict=False)):
+        yield "commands must be in the order of time"
+
+
+def _trade_problems(state: StateRecord) -> Iterator[str]:
+    """Name the trades that cannot be those of this state, in this order."""
+    latest = 0
+    for trade in state.trades:
+        if not trade.opened_at <= trade.closed_at:
+            yield f"the trade {trade.signal_id} closed before it opened"
+        if (trade.symbol, trade.strategy) != (state.symbol, state.strategy):
+            yield f"the trade {trade.signal_id} belongs to {trade.symbol}:{trade.strategy}"
+        if trade.closed_at < latest:
+            yield f"the trade {trade.signal_id} closed before the one ahead of it"
+        latest = trade.closed_at
+    if latest > state.cursor + MINUTE:
+        yield f"a trade closed at {latest}, after the cursor {state.cursor}"
+
+
+def _body_problems(body: Body) -> Iterator[str]:
+    """Name what in a document contradicts something else in it."""
+    if (body.state.symbol, body.state.strategy) != (body.symbol, body.strategy):
+        yield f"the state belongs to {body.state.symbol}:{body.state.strategy}"
+    if body.state.cursor < body.start:
+        yield f"cursor must not lie before start {body.start}, was {body.state.cursor}"
+    if body.history_start is not None and body.history_start > body.start:
+        yield f"history_start must not lie after start {body.start}, was {body.history_start}"
+    if body.end is not None and body.end <= body.start:
+        yield f"end must lie after start {body.start}, was {body.end}"
+    seq = 0
+    for row in body.outbox:
+        if row.seq <= seq:
+            yield f"outbox: seq must rise, was {row.seq} after {seq}"
+        if (row.symbol, row.strategy) != (body.symbol, body.strategy):
+            yield f"outbox: event {row.seq} belongs to {row.symbol}:{row.strategy}"
+        seq = row.seq
+    if seq > body.last_event_seq:
+        yield f"last_event_seq must be at least {seq}, was {body.last_event_seq}"
+    if body.user_state == _NO_STATE:
+        return
+    try:
+        kept = body.user_state.encode("utf-8", "backslashreplace")
+        if not isinstance(parse(kept, digits=USER_DIGITS), dict):
+            yield "user_state must be a JSON object"
+    except Damaged as error:
+        yield f"user_state: {error}"
 
 
 def _refusing(*checks: Callable[[Any], Iterable[str]]) -> Any:
@@ -156,7 +227,7 @@ class StateRecord(Plain):
         list[Annotated[TradeRecord, WrapValidator(_once)]], Field(max_length=REMEMBERED)
     ]
 
-    _agrees = _refusing(held_problems, course_problems, trade_problems)
+    _agrees = _refusing(_held_problems, _course_problems, _trade_problems)
 
 
 class Body(Plain):
@@ -207,9 +278,9 @@ class Body(Plain):
     saved_at: Moment
     price: Price | None = None
     end: Close | None = None
-    reads: list[Name] = []
+    reads: list[Name] = Field(default_factory=list)
 
-    _agrees = _refusing(body_problems)
+    _agrees = _refusing(_body_problems)
 
 
 def problems_of(body: object) -> str:
@@ -217,17 +288,7 @@ def problems_of(body: object) -> str:
     try:
         Body.model_validate(body)
     except ValidationError as error:
-        found = [_sentence(item) for item in error.errors(include_url=False)]
+        found = [sentence_of(item) for item in error.errors(include_url=False)]
         more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         return "; ".join(found[:_SHOWN]) + more
     return ""
-
-
-def _sentence(item: Any) -> str:
-    where = ".".join(map(str, item["loc"]))
-    words = item["msg"].removeprefix("Value error, ")
-    if item["type"] != "value_error":
-        words = f"{where or 'body'}: {words}, was {item['input']!r:.80}"
-    elif where:
-        words = f"{where}: {words}"
-    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."

@@ -1,0 +1,38 @@
+"""The types of fields that are read from disk, and models that have exactly their fields."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tradenb.core.timeframe import MINUTE
+
+LATEST: Final = 7_258_118_400_000  # the year 2200, ms
+_LONGEST: Final = 300
+
+Name = Annotated[str, Field(min_length=1, max_length=300)]
+Id = Annotated[str, Field(min_length=1)]
+Moment = Annotated[int, Field(ge=0, lt=LATEST)]
+Close = Annotated[int, Field(ge=0, lt=LATEST, multiple_of=MINUTE)]
+Price = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+Ladder = list[Annotated[list[float], Field(min_length=2, max_length=2)]]
+Level = Annotated[int, Field(ge=0, le=100, multiple_of=10)]
+
+
+class Plain(BaseModel):
+    """Exactly these fields, of exactly these types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def sentence_of(item: Any) -> str:
+    """Say what an error of pydantic says of one field."""
+    where = ".".join(map(str, item["loc"]))
+    words = item["msg"].removeprefix("Value error, ")
+    if item["type"] != "value_error":
+        words = f"{where or 'body'}: {words}, was {item['input']!r:.80}"
+    elif where:
+        words = f"{where}: {words}"
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
