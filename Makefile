@@ -18,7 +18,7 @@ STILL := ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plai
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types floors coverage coverage-check notebooks browser soak bench docs \
+.PHONY: help demo test lint format types floors coverage coverage-check notebooks browser soak bench peers docs \
 	pictures test-oldest test-kernels wheel clean
 
 help:  ## list the verbs
@@ -66,6 +66,9 @@ soak: $(DEV)  ## run the longest tests, and 5,000 simulated lives with everythin
 bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 	$(BIN)/python -m benchmarks
 
+peers: .venv-peers/.installed  ## compare trades with those of backtesting.py, in an environment of its own
+	TQDM_DISABLE=1 .venv-peers/bin/python -m benchmarks.peers
+
 docs: $(DEV)  ## run the examples of the docstrings, render the notebooks to build/notebooks
 	$(PYTEST) --doctest-glob='*.md' --ignore=docs/pictures tradenb docs
 	$(BIN)/python -m nbconvert --execute --to html --output-dir build/notebooks --log-level WARN \
@@ -87,7 +90,7 @@ wheel: $(DEV)  ## build dist/*.whl
 	$(BIN)/python -m build --wheel --outdir dist .
 
 clean:  ## remove environments, caches and everything built; never a state folder (dump/)
-	rm -rf .venv .venv-oldest .venv-kernel build dist *.egg-info .coverage .coverage.* htmlcov
+	rm -rf .venv .venv-oldest .venv-kernel .venv-peers build dist *.egg-info .coverage .coverage.* htmlcov
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -117,6 +120,12 @@ $(DEV): pyproject.toml | .venv/bin/python
 	.venv-oldest/bin/python -m pip install --disable-pip-version-check -qq \
 		-c .venv-oldest/constraints.txt -e '.[dev]'
 	.venv-oldest/bin/python -m pip check
+	@touch $@
+
+.venv-peers/.installed: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-peers
+	@echo "installing tradenb with backtesting.py into .venv-peers, about a minute the first time"
+	.venv-peers/bin/python -m pip install --disable-pip-version-check -qq -e . 'backtesting==0.6.*'
 	@touch $@
 
 .venv-kernel/.installed: pyproject.toml

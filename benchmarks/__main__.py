@@ -13,6 +13,7 @@ from benchmarks import (
     growth,
     lines,
     live,
+    managed,
     memory,
     one_symbol,
     panel,
@@ -26,6 +27,7 @@ from benchmarks.lines import Heading, Line
 
 SUBJECTS = (
     "run",
+    "managed",
     "research",
     "symbols",
     "growth",
@@ -53,6 +55,8 @@ def _all(subjects: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Line
     times = 2 if quick else 7
     if "run" in subjects:
         yield from one_symbol.measure(times)
+    if "managed" in subjects:
+        yield from managed.measure(times, quick=quick)
     if "research" in subjects:
         yield from research.measure(times, quick=quick)
     if "symbols" in subjects:

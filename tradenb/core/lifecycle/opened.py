@@ -7,6 +7,8 @@ something, and that candle is met step by step.
 
 from __future__ import annotations
 
+from typing import Final
+
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.events import Event, event_of, milestones_of
@@ -27,12 +29,16 @@ from tradenb.core.lifecycle.trailing import (
     beyond,
     breakeven_trigger,
     follow_stop,
+    quiet_peak,
     tighter,
     trail_level,
 )
 from tradenb.core.rules import Rules
 from tradenb.core.signal import ExitReason, Signal, closed_trade
 from tradenb.core.timeframe import MINUTE, ceil_to
+
+# So few candles are looked at one by one.
+_FEW: Final = 30
 
 
 def follow(
@@ -190,8 +196,17 @@ def _follow_held(
     last = end if pause is None else pause
     start = candles.index(first)
     stop = candles.index(last if expiry is None else min(last, expiry)) + 1
-    found = follow_stop(signal, holding, candles, rules, start, stop)
     expired = expiry is not None and expiry <= last
+    if stop - start <= _FEW and not expired and rules.touch == "candle" and rules.price == "close":
+        plan, known = plan_of(signal, holding), {"gained": state.gained, "lost": state.lost}
+        peak = quiet_peak(signal, holding, plan, candles, start, stop, **known)
+        if peak is not None:
+            if peak != holding.peak:
+                state = state._replace(holding=holding._replace(peak=peak))
+            if pause is not None:
+                return Step(pause, EXITS, tested(state, pause), (), None)
+            return Step(end, EXITS, state.moved(end), (), beyond_end)
+    found = follow_stop(signal, holding, candles, rules, start, stop)
     row = found.row
     if row < 0 and expired:
         row = stop - 1

@@ -15,6 +15,9 @@ from tradenb.core.signal import Signal
 
 _FIRST_WINDOW: Final = 512
 _LARGEST_WINDOW: Final = 4096
+# Of milestones, percent.
+_LEVEL: Final = 10
+_ALL: Final = 100
 
 
 class Followed(NamedTuple):
@@ -43,6 +46,50 @@ def follow_stop(
     if signal.trail is None and signal.trail_distance is None:
         return _standing(signal, holding, candles, rules, start, stop)
     return _trailing(signal, holding, candles, rules, start, stop)
+
+
+def quiet_peak(
+    signal: Signal,
+    holding: Holding,
+    plan: prices.Plan,
+    candles: Candles,
+    start: int,
+    stop: int,
+    *,
+    gained: int,
+    lost: int,
+) -> float | None:
+    """Return the peak after a few candles in which nothing happens; None where something may.
+
+    For positions that are asked about every few minutes: of so few candles plain numbers are
+    looked at ten times as fast as arrays. Only where candles are tested, not average prices, and
+    the market price is the close.
+    """
+    low, high = min(candles.low[start:stop].tolist()), max(candles.high[start:stop].tolist())
+    close, bound = candles.close[start:stop].tolist(), _bound(signal, holding)
+    if signal.position == "long":
+        if low <= signal.stop_loss or (bound is not None and high >= bound):
+            return None
+        peak, ahead, behind = (
+            max(holding.peak, high),
+            max(close) - plan.entry,
+            min(close) - plan.entry,
+        )
+    else:
+        if high >= signal.stop_loss or (bound is not None and low <= bound):
+            return None
+        peak, ahead, behind = (
+            min(holding.peak, low),
+            plan.entry - min(close),
+            plan.entry - max(close),
+        )
+    to_target = None if plan.target is None else abs(plan.target - plan.entry)
+    if to_target and gained < _ALL and ahead / to_target * 100 >= gained + _LEVEL:
+        return None
+    if lost < _ALL and behind / -abs(plan.entry - plan.stop) * 100 >= lost + _LEVEL:
+        return None
+    level = trail_level(signal, peak)
+    return None if level is not None and tighter(signal, level) else peak
 
 
 def _standing(

@@ -1,0 +1,1 @@
+"""The same strategies in tradenb and in backtesting.py: `make peers`."""
