@@ -28,14 +28,7 @@ def steps(
 ) -> Iterator[tuple[str, Circumstances]]:
     """Yield what is left out at each step, and the circumstances that remain."""
     spec = evidence.spec or today
-    same_code = spec.fingerprint == evidence.code
-    every = spec.every_ms
-    if spec.manager is not None:
-        every = math.gcd(every, spec.manager.every_ms)
-    late = frozenset(missed_asks(evidence.missed, every, "late")) | busy_asks(
-        evidence.events, every
-    )
-    halted = frozenset(missed_asks(evidence.missed, every, "halted"))
+    late, halted = _left_out(evidence, spec)
     failed = failed_asks(evidence.events, evidence.strategy)
     windows = any(item.window is not None for item in spec.declared)
     given = Circumstances(
@@ -47,21 +40,14 @@ def steps(
         refusals=Refusals(evidence.events),
         others=others,
     )
+    same_code = spec.fingerprint == evidence.code
     yield "unexplained" if same_code else "code changed", given
     if windows:
         given = replace(given, windowed=False)
         yield "indicator window", given
-    differing = [changed(view.candles, fresh) for view in views]
-    if any(missing.any() for missing, _ in differing):
-        filled = [
-            View(view.since, with_rows(view.candles, fresh, missing))
-            for view, (missing, _) in zip(views, differing, strict=True)
-        ]
-        given = replace(given, views=tuple(filled))
-        yield "candle missing", given
-    if any(revised.any() for _, revised in differing):
-        given = replace(given, views=(View(evidence.start, fresh),))
-        yield "candle revised", given
+    for cause, seen in _candles_put_right(evidence, views, fresh):
+        given = replace(given, views=seen)
+        yield cause, given
     if late:
         given = replace(given, muted=halted | failed)
         yield "late tick", given
@@ -74,3 +60,28 @@ def steps(
     yield "refused by risk", replace(given, refusals=None)
     if today.fingerprint != spec.fingerprint:
         yield "code changed", replace(given, refusals=None, spec=today)
+
+
+def _left_out(evidence: Evidence, spec: StrategySpec) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the moments of asks that came too late, and of those that the kill switch left out."""
+    every = spec.every_ms
+    if spec.manager is not None:
+        every = math.gcd(every, spec.manager.every_ms)
+    late = missed_asks(evidence.missed, every, "late")
+    halted = missed_asks(evidence.missed, every, "halted")
+    return frozenset(late) | busy_asks(evidence.events, every), frozenset(halted)
+
+
+def _candles_put_right(
+    evidence: Evidence, views: list[View], fresh: Candles
+) -> Iterator[tuple[str, tuple[View, ...]]]:
+    """Yield what was wrong with the candles, and the candles without it."""
+    differing = [changed(view.candles, fresh) for view in views]
+    if any(missing.any() for missing, _ in differing):
+        filled = [
+            View(view.since, with_rows(view.candles, fresh, missing))
+            for view, (missing, _) in zip(views, differing, strict=True)
+        ]
+        yield "candle missing", tuple(filled)
+    if any(revised.any() for _, revised in differing):
+        yield "candle revised", (View(evidence.start, fresh),)
