@@ -13,17 +13,16 @@ from operator import methodcaller
 from typing import Any, Final
 
 from tradenb.core.events import Event
-from tradenb.core.lifecycle.state import State
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.call import Pump
 from tradenb.engine.session.books import Peers
 from tradenb.engine.session.pump import Session
-from tradenb.errors import StateConflict, StateError
+from tradenb.errors import StateError
 from tradenb.live.loop.feed import gather
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.read_symbols import ReadSymbols
 from tradenb.live.loop.record import UNREADABLE, RunRecord
-from tradenb.live.loop.tick_member import Due, TickMember, retry_later, save_all
+from tradenb.live.loop.tick_member import Due, TickMember, in_books, retry_later, save_all
 from tradenb.live.loop.worker_threads import longest_call, spread
 from tradenb.live.state.control_requests import Requests
 from tradenb.live.state.shared_books import joined
@@ -209,26 +208,28 @@ class GroupTick:
         """Commit what has happened, in the order of the runs, and then tell of it."""
         events, session.events = session.events, []
         sharing = [] if self._books is None else [member.run for member in self._members]
-        before = [_in_books(run.committed) for run in sharing]
-        committed: list[TickMember] = []
+        before = [in_books(run.committed) for run in sharing]
         try:
-            await self._commit(events, committed)
+            results = await self._commit(events)
         finally:
             # Other processes wait for the rules; they see what was committed, published or not.
             if self._books is not None:
                 await self._workers.call(self._books.unlock, seconds=None)
-            callbacks = session.callbacks.take()
-            for member in committed:
-                member.run.callbacks += [each for each in callbacks if member.owns(each[1])]
-                await self._publish(member)
-            if committed:
-                storages = [member.run.storage for member in committed]
-                await spread(self._workers, _WRITE_VIEWS, storages)
-        if before != [_in_books(run.committed) for run in sharing]:
+        callbacks = session.callbacks.take()
+        synced = [member for member, result in results if result is True]
+        for member in synced:
+            member.run.callbacks += [each for each in callbacks if member.owns(each[1])]
+            await self._publish(member)
+        if synced:
+            await spread(self._workers, _WRITE_VIEWS, [member.run.storage for member in synced])
+        for _, result in results:
+            if isinstance(result, Exception):
+                raise result
+        if before != [in_books(run.committed) for run in sharing]:
             await self._write_book_views()
 
-    async def _commit(self, events: Sequence[Event], committed: list[TickMember]) -> None:
-        """Put the new states on disk; `committed` gets those that survive a power loss.
+    async def _commit(self, events: Sequence[Event]) -> list[tuple[TickMember, bool | Exception]]:
+        """Put the new states on disk; return whether each survives a power loss, or why it failed.
 
         What others may have seen of a run is committed in the order of the runs, one after another,
         before those of which only time has passed; the first that fails ends it.
@@ -238,26 +239,16 @@ class GroupTick:
         for member in self._members:
             checkpoint = member.checkpoint(events, wall)
             if checkpoint is not None:
-                run = member.run
-                waits = run.committed is not None  # it has begun, and only time has passed
-                waits = waits and not (checkpoint.outbox or member.requests or run.uncommitted)
-                (quiet if waits else ordered).append((member, checkpoint))
+                only_time = member.has_only_waited(checkpoint)
+                (quiet if only_time else ordered).append((member, checkpoint))
         saved = await self._workers.call(save_all, ordered, seconds=None) if ordered else []
         if not any(isinstance(each, Exception) for each in saved):
             for each in await spread(self._workers, save_all, [[due] for due in quiet]):
                 saved += each
-        failures = []
-        for (member, checkpoint), result in zip([*ordered, *quiet], saved, strict=False):
-            if isinstance(result, Exception):
-                failures.append(result)
-                if isinstance(result, StateConflict):
-                    run = member.run
-                    run.error, run.saved, run.undecided = result, False, True
-            else:
-                member.note_saved(checkpoint)
-                committed += [member] if result else []
-        if failures:
-            raise failures[0]
+        due = [*ordered, *quiet][: len(saved)]
+        for (member, checkpoint), result in zip(due, saved, strict=True):
+            member.note_result(checkpoint, result)
+        return [(member, result) for (member, _), result in zip(due, saved, strict=True)]
 
     async def _publish(self, member: TickMember) -> None:
         """Bring the events to the journal and the subscribers."""
@@ -305,8 +296,3 @@ class GroupTick:
             await self._notifier.publish_tick(run, tick, duration_ms)
         else:
             run.measured_at = self._clock.now()
-
-
-def _in_books(state: State | None) -> object:
-    """Return what risk books show of a run."""
-    return None if state is None else (state.signal, state.opened_at, state.trades)

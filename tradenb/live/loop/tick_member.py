@@ -14,6 +14,7 @@ from tradenb.core.prices import market_price
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.context import saved_state
 from tradenb.engine.session.instance import Instance
+from tradenb.errors import StateConflict
 from tradenb.live.arrival.request_times import LAST_MS
 from tradenb.live.arrival.retry_plan import plan_retry
 from tradenb.live.loop.feed import Feed
@@ -200,9 +201,19 @@ class TickMember:
             reads=tuple(run.reads),
         )
 
-    def note_saved(self, checkpoint: Checkpoint) -> None:
-        """Let the state in memory be what is on disk now."""
+    def has_only_waited(self, checkpoint: Checkpoint) -> bool:
+        """Tell whether it has begun, and only time has passed since the last commit."""
+        run = self.run
+        told = checkpoint.outbox or self.requests or run.uncommitted
+        return run.committed is not None and not told
+
+    def note_result(self, checkpoint: Checkpoint, result: bool | Exception) -> None:
+        """Let the state in memory be what is on disk now; after a conflict it is to be decided."""
         run, state, before = self.run, checkpoint.state, self.run.committed
+        if isinstance(result, Exception):
+            if isinstance(result, StateConflict):
+                run.error, run.saved, run.undecided = result, False, True
+            return
         if before is not None and before.signal not in (None, state.signal):
             run.arrival.ended.append((before, state))
         run.outbox, run.committed, run.saved = [*checkpoint.outbox], state, True
@@ -246,6 +257,11 @@ class TickMember:
         if not 0 <= row < len(candles):
             return None
         return market_price(candles, row, self.run.rules)
+
+
+def in_books(state: State | None) -> object:
+    """Return what risk books show of a run."""
+    return None if state is None else (state.signal, state.opened_at, state.trades)
 
 
 Due = tuple[TickMember, Checkpoint]
