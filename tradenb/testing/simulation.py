@@ -39,9 +39,9 @@ from tradenb.testing.world.scenario import (
     Scenario,
     requests_of,
     scenario_of,
-    strategies_of,
     troubles_of,
 )
+from tradenb.testing.world.scenario_strategies import strategies_of
 from tradenb.testing.world.simulated_world import Action, Process, World
 from tradenb.testing.world.simulation_checks import SimulatedRun, in_the_future, problems_of
 

@@ -33,8 +33,8 @@ from tradenb.testing.world.scenario import (
     Phase,
     PlannedRequest,
     Scenario,
-    strategies_of,
 )
+from tradenb.testing.world.scenario_strategies import strategies_of
 from tradenb.testing.world.simulated_world import Process, World
 
 LATE_MS: Final = 130_000
