@@ -10,6 +10,8 @@ PYTEST_ARGS ?=
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq
 PYTEST := $(BIN)/python -m pytest
+# Each worker gets files that follow one another, so fixtures are made once; who is done takes more.
+SPREAD := --dist worksteal
 DEMO := .venv/.installed
 DEV := .venv/.installed-dev
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
@@ -28,7 +30,7 @@ demo: $(DEMO)  ## install, backtest 90 days of candles, print the summary
 	$(BIN)/tradenb demo
 
 test: $(DEV)  ## install with all tools, run the tests
-	$(PYTEST) -n $(WORKERS) $(PYTEST_ARGS)
+	$(PYTEST) -n $(WORKERS) $(SPREAD) $(PYTEST_ARGS)
 
 lint: $(DEV)  ## look for mistakes, check the format
 	$(BIN)/ruff check .
@@ -60,7 +62,7 @@ browser: $(DEV)  ## use the dashboard in JupyterLab and Notebook 7 (wants chromi
 	TRADENB_BROWSER=1 $(PYTEST) -n 0 tests/browser
 
 soak: $(DEV)  ## run the longest tests, and 5,000 simulated lives with everything that goes wrong
-	$(PYTEST) -n $(WORKERS) -m soak
+	$(PYTEST) -n $(WORKERS) $(SPREAD) -m soak
 	$(BIN)/python -m tradenb.testing.simulation --seeds 5000
 
 bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
@@ -79,7 +81,7 @@ pictures: $(DEV)  ## make the pictures of the README anew (wants chromium)
 	$(BIN)/python docs/pictures/dashboard.py
 
 test-oldest: .venv-oldest/.installed  ## run the tests with the oldest supported dependencies
-	.venv-oldest/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	.venv-oldest/bin/python -m pytest -n $(WORKERS) $(SPREAD) $(PYTEST_ARGS)
 
 test-kernels: $(DEV) .venv-kernel/.installed  ## live runs in real kernels, longer, newest and oldest
 	TRADENB_BUSY_SECONDS=20 $(PYTEST) --timeout=300 tests/live/test_kernel.py
