@@ -23,6 +23,10 @@ from tradenb.core.signal import Trade
 LIMIT: Final = 16 << 20
 # As many bytes hold the number of a generation and its checksum.
 HEAD: Final = 96
+# Made once: a commit writes dozens of values.
+_written: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":")
+).encode
 _HEAD: Final = re.compile(
     rb'\{"format":"tradenb-state","v":([0-9]{1,9}),"seq":([0-9]{1,15}),'
     rb'"crc":"([0-9a-f]{8})","body":'
@@ -128,7 +132,7 @@ def dump(value: object) -> bytes:
         When the value has NaN, an infinity, endless nesting or something that JSON does not know.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _written(value)
     except RecursionError:
         raise Damaged("nested too deeply") from None
     except (TypeError, ValueError) as error:
