@@ -74,6 +74,41 @@ def random_candidates(seed, rows, close, **columns):
     return found | {name: make(random, side, close) for name, make in columns.items()}
 
 
+def with_more(found, seed, close, kind):
+    """Add what is managed or declared, and leave out what need not be there."""
+    random = np.random.default_rng(seed + 1)
+    rows = len(close)
+    broken = random.choice([1.0] * 30 + [np.inf, -1.0, 0.0, 200.0], rows)
+    if "exit" in kind:
+        found["exit"] = random.choice(["long", "short", True, None, None, None, None, None], rows)
+    if "sides" in kind:
+        found["exit"] = random.random(rows) < 0.1
+    if "percent" in kind:
+        found["trail"] = random.choice([0.2, 0.7, 3.0], rows) * broken
+    if "distance" in kind:
+        found["trail_distance"] = random.choice([0.1, 0.5, 2.0], rows) * broken
+    if "after" in kind:
+        found["trail_after"] = random.choice([*[0.0, 0.3, 1.0] * 10, -0.1, np.inf], rows)
+    for name in ("take_profit", "minutes"):
+        if f"no {name}" in kind:
+            del found[name]
+    return found
+
+
+KINDS = (
+    "",
+    "exit",
+    "sides, no take_profit, no minutes",
+    "percent, no take_profit",
+    "percent, after, exit, no take_profit, no minutes",
+    "distance",
+    "distance, after, sides",
+    "percent, distance",
+    "after",
+    "no minutes",
+)
+
+
 def entry(random, side, close):
     return np.where(random.random(len(close)) < 0.5, close * (1 - side * 0.005), np.nan)
 
@@ -147,16 +182,36 @@ def test_what_ends_a_backtest_ends_a_trial():
         run()
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
+@given(
+    seed=st.integers(0, 10_000),
+    every=st.sampled_from(["1m", "5m", "15m"]),
+    kind=st.sampled_from(KINDS),
+    rules=st.sampled_from([None, Rules.reference(), Rules(max_signal_minutes=300)]),
+)
+def test_a_vectorised_trial_with_exits_and_trails_gives_the_figures_of_the_machine(
+    seed, every, kind, rules
+):
+    @tn.strategy(f"t{seed}", every=every, vectorised=True)
+    def made(df):
+        close = df.close.to_numpy()
+        return with_more(random_candidates(seed, len(df), close), seed, close, kind)
+
+    found, expected = figures(made, rules, (SYMBOL,))
+    assert same(found, expected), (found, expected)
+
+
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10_000),
     every=st.sampled_from(["1m", "5m", "15m"]),
     broken=st.booleans(),
+    kind=st.sampled_from(KINDS),
     start=st.sampled_from([None, minute(700)]),
     end=st.sampled_from([None, minute(1_999)]),
     rules=st.sampled_from([None, Rules(fee_percent=0.02, slippage_percent=0.2)]),
 )
-def test_a_fast_backtest_is_that_of_the_machine(seed, every, broken, start, end, rules):
+def test_a_fast_backtest_is_that_of_the_machine(seed, every, broken, kind, start, end, rules):
     @tn.strategy(f"j{seed}", every=every, vectorised=True)
     def made(df):
         close = df.close.to_numpy()
@@ -167,7 +222,7 @@ def test_a_fast_backtest_is_that_of_the_machine(seed, every, broken, start, end,
                 "stop_loss": close * (1 - found["position"] * 0.01),
                 "minutes": 240,
             }
-        return found
+        return with_more(found, seed, close, kind)
 
     own = Market("m", {SYMBOL: GRID})
     period = {"start": start, "end": end}
@@ -175,7 +230,8 @@ def test_a_fast_backtest_is_that_of_the_machine(seed, every, broken, start, end,
     fast = tn.backtest.run(
         SYMBOL, strategy=made, exchange=own, rules=rules, progress=False, **period
     )
-    assert fast._fast is not None or broken  # a missing number is for the machine
+    # A missing number, and what is always wrong, is for the machine.
+    assert fast._fast is not None or broken or kind in ("percent, distance", "after")
     assert fast.warnings == plain.warnings
     assert fast.trade_list == plain.trade_list
     assert fast.event_list == plain.event_list

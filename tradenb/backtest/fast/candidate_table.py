@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Floats, Times
+from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
 from tradenb.core.validation.levels import TOLERANCE
 from tradenb.engine.session.instance import Instance
@@ -16,7 +17,22 @@ from tradenb.engine.session.signal_table import LONG, Table
 
 Places = NDArray[np.intp]
 Rows = NDArray[np.int64]
-NUMBERS: Final = ("take_profit", "stop_loss", "minutes")
+TRAILS: Final = ("trail", "trail_distance", "trail_after")
+NUMBERS: Final = ("take_profit", "stop_loss", "minutes", *TRAILS)
+
+
+def is_usual(table: Table, rules: Rules) -> bool:
+    """Tell whether all candidates have a stop and the same other numbers, and may lack the rest."""
+    names = set(table.numbers)
+    trails = names & set(TRAILS)
+    return (
+        "stop_loss" in names <= set(NUMBERS)
+        and not table.words
+        and ("take_profit" in names or not rules.require_take_profit)
+        and ("minutes" in names or rules.max_signal_minutes is None)
+        and ("trail" in names) + ("trail_distance" in names) == bool(trails)
+        and table.is_complete(names)
+    )
 
 
 class CandidateTable:
@@ -59,17 +75,30 @@ class CandidateTable:
 
     def valid(self, places: Places) -> NDArray[np.bool_]:
         """Tell which candidates break no rule; the same as `core.validation` finds."""
-        rules, price = self._rules, self.prices(places)
-        side = np.where(self.long(places), 1.0, -1.0)
-        target, stop, minutes = (self.table.numbers[name][places] for name in NUMBERS)
+        rules, price, numbers = self._rules, self.prices(places), self.table.numbers
+        given = {name: column[places] for name, column in numbers.items()}
+        side, stop = np.where(self.long(places), 1.0, -1.0), given["stop_loss"]
         with np.errstate(invalid="ignore", over="ignore"):
-            good = np.isfinite(target) & (target > 0) & np.isfinite(stop) & (stop > 0)
-            good &= (side * (target - price) > 0) & (side * (price - stop) > 0)
-            gain = np.abs(target - price) / price * 100
+            good = np.isfinite(stop) & (stop > 0) & (side * (price - stop) > 0)
             loss = np.abs(price - stop) / price * 100
-            good &= gain >= rules.min_take_profit_percent - TOLERANCE
             good &= loss >= rules.min_stop_loss_percent - TOLERANCE
             good &= loss <= rules.max_stop_loss_percent + TOLERANCE
-            good &= (minutes >= 1) & (minutes <= (rules.max_signal_minutes or math.inf))
-            good &= np.floor(minutes) == minutes
+            if "take_profit" in given:
+                target = given["take_profit"]
+                good &= np.isfinite(target) & (target > 0) & (side * (target - price) > 0)
+                gain = np.abs(target - price) / price * 100
+                good &= gain >= rules.min_take_profit_percent - TOLERANCE
+            if "minutes" in given:
+                minutes = given["minutes"]
+                good &= (minutes >= 1) & (minutes <= (rules.max_signal_minutes or math.inf))
+                good &= np.floor(minutes) == minutes
+            for name in TRAILS:
+                if name in given:
+                    good &= np.isfinite(given[name]) & _is_trail(name, given[name])
         return good
+
+
+def _is_trail(name: str, numbers: Floats) -> NDArray[np.bool_]:
+    if name == "trail_after":
+        return numbers >= 0
+    return (numbers > 0) & (numbers < (100 if name == "trail" else math.inf))

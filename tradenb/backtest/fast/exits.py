@@ -1,7 +1,7 @@
 """The exits of positions, each looked up once: the trials of a sweep enter the same candles.
 
-The rules are those of the machine, for signals that open at once: first touch, gap, expiry. What is
-left out is what no figure depends on: events and milestones.
+The rules are those of the machine, for signals that open at once: first touch, gap, expiry, and a
+stop that trails. What is left out is what no figure depends on: events and milestones.
 """
 
 from __future__ import annotations
@@ -11,22 +11,26 @@ from typing import Final, NamedTuple
 from tradenb.core import prices
 from tradenb.core.candidate import plain_signal
 from tradenb.core.candles.arrays import Candles
+from tradenb.core.lifecycle.holding import opened
 from tradenb.core.lifecycle.opened import exit_of
+from tradenb.core.lifecycle.trailing import Followed, follow_stop
 from tradenb.core.rules import Rules
-from tradenb.core.signal import ExitReason, Position
+from tradenb.core.signal import ExitReason, Position, Signal
 from tradenb.core.timeframe import MINUTE
 
 _LARGEST: Final = 1_000_000
 _FOREVER: Final = 1e15  # minutes
-Key = tuple[int, bool, float, float, float]
+Key = tuple[int, bool, float | None, float, float | None]
+Trail = tuple[float | None, float | None, float | None]
 
 
 class Exit(NamedTuple):
-    """The row of the candle that ends a position, the price, and why."""
+    """The row of the candle that ends a position, the price, why, and the stop in force."""
 
     row: int
     price: float
     reason: ExitReason
+    stop: float
 
 
 class BareTrade(NamedTuple):
@@ -49,9 +53,9 @@ class Exits:
     def __init__(self, candles: Candles, rules: Rules) -> None:
         self.candles = candles
         self.rules = rules
-        self._known: dict[Key, Exit | None] = {}
+        self._known: dict[tuple[Key, Trail | None], Exit | None] = {}
 
-    def find(self, key: Key) -> Exit | None:
+    def find(self, key: Key, trail: Trail | None = None) -> Exit | None:
         """Return the exit of a position; None: it stays open.
 
         Parameters
@@ -59,29 +63,103 @@ class Exits:
         key : (row, long, target, stop, minutes)
             Row of the candle at whose close it opens, whether it is long, prices of target and
             stop, and its longest life. Where they break a rule, the answer means nothing.
+        trail : (percent, distance, after), optional
+            How its stop trails.
         """
+        known = key, trail
         # A None that is known is an answer as well, so `get` would not do.
         try:
-            return self._known[key]
+            return self._known[known]
         except KeyError:
             pass
         if len(self._known) >= _LARGEST:
             self._known.clear()
-        found = self._known[key] = self._follow(*key)
+        found = self._known[known] = self._follow(*key, trail)
         return found
 
-    def _follow(self, row: int, long: bool, target: float, stop: float, life: float) -> Exit | None:
+    def _follow(
+        self,
+        row: int,
+        long: bool,
+        target: float | None,
+        stop: float,
+        life: float | None,
+        trail: Trail | None,
+    ) -> Exit | None:
         candles, rules = self.candles, self.rules
         longest = rules.max_signal_minutes
-        minutes = int(life) if 1 <= life <= (longest or _FOREVER) else 1
+        minutes = len(candles) if life is None else 1
+        if life is not None and 1 <= life <= (longest or _FOREVER):
+            minutes = int(life)
         last = min(row + minutes, len(candles) - 1)
-        low, high = (stop, target) if long else (target, stop)
-        touched = prices.first_beyond(candles, rules, row + 1, last + 1, at_most=low, at_least=high)
-        if touched >= 0:
-            position: Position = "long" if long else "short"
-            at = candles.start + (row + 1) * MINUTE
-            signal = plain_signal("", "", "", position, 0.0, target, stop, minutes, at)
-            return Exit(touched, *exit_of(signal, prices.extremes(candles, touched, rules), rules))
+        position: Position = "long" if long else "short"
+        touched: Exit | float | None
+        if trail is None:
+            touched = self._touch(row, last, position, target, stop)
+        else:
+            touched = self._trail(row, last, position, target, stop, trail)
+        if isinstance(touched, Exit):
+            return touched
         if row + minutes > last:
             return None
-        return Exit(last, prices.market_price(candles, last, rules), "time_expired")
+        in_force = stop if touched is None else touched
+        return Exit(last, prices.market_price(candles, last, rules), "time_expired", in_force)
+
+    def _touch(
+        self, row: int, last: int, position: Position, target: float | None, stop: float
+    ) -> Exit | None:
+        candles, rules = self.candles, self.rules
+        touched = prices.first_between(candles, position, stop, target, rules, row + 1, last + 1)
+        if touched < 0:
+            return None
+        signal = self._signal(row, position, target, stop)
+        ended = exit_of(signal, prices.extremes(candles, touched, rules), rules)
+        return Exit(touched, *ended, stop)
+
+    def _trail(
+        self,
+        row: int,
+        last: int,
+        position: Position,
+        target: float | None,
+        stop: float,
+        trail: Trail,
+    ) -> Exit | float:
+        """Return how a position ends whose stop trails; else the stop in force at the end."""
+        candles, rules = self.candles, self.rules
+        found = self._trailed(row, last, position, target, stop, trail)
+        if found.row < 0:
+            return found.signal.stop_loss if found.stops is None else float(found.stops[-1])
+        extremes, signal = prices.extremes(candles, found.row, rules), found.signal
+        if target is not None and not prices.stop_touched(signal, extremes):
+            return Exit(found.row, target, "take_profit", signal.stop_loss)
+        price = prices.stop_fill(signal, extremes, rules)
+        return Exit(found.row, price, found.holding.stop_by, signal.stop_loss)
+
+    def stop_after(self, key: Key, trail: Trail, last: int) -> float:
+        """Return the stop in force after a candle, up to which nothing touched it."""
+        row, long, target, stop, _ = key
+        position: Position = "long" if long else "short"
+        return self._trailed(row, last, position, target, stop, trail).signal.stop_loss
+
+    def _trailed(
+        self,
+        row: int,
+        last: int,
+        position: Position,
+        target: float | None,
+        stop: float,
+        trail: Trail,
+    ) -> Followed:
+        percent, distance, after = trail
+        signal = self._signal(row, position, target, stop)._replace(
+            trail=percent, trail_distance=distance, trail_after=after
+        )
+        # As if the trail had moved before: its first move is an event, and no exit.
+        holding = opened(signal, self.rules, limit=False)._replace(trailed=True)
+        return follow_stop(signal, holding, self.candles, self.rules, row + 1, last + 1)
+
+    def _signal(self, row: int, position: Position, target: float | None, stop: float) -> Signal:
+        price, at = self.candles.close_at(row), self.candles.start + (row + 1) * MINUTE
+        signal = plain_signal("", "", "", position, price, 0.0, stop, 1, at)
+        return signal._replace(take_profit=target)

@@ -8,34 +8,42 @@ are made by the machine, when somebody looks at them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.backtest.fast.candidate_table import NUMBERS, CandidateTable, Places, Rows
+from tradenb.backtest.fast.candidate_table import (
+    TRAILS,
+    CandidateTable,
+    Places,
+    Rows,
+    is_usual,
+)
 from tradenb.backtest.fast.cleared import cleared
-from tradenb.backtest.fast.exits import Exit, Exits
+from tradenb.backtest.fast.exits import Exit, Exits, Key, Trail
 from tradenb.backtest.fast.fast_callback import suits_callback
 from tradenb.core.candles.arrays import Floats
 from tradenb.core.events import Event, numbered
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import NeedCandidate, State
-from tradenb.core.signal import Trade, trades_of_columns
+from tradenb.core.signal import Position, Trade, trades_of_columns
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.session.instance import Instance
-from tradenb.engine.session.signal_table import LONG, Table
+from tradenb.engine.session.signal_table import LONG, SHORT, Table
 from tradenb.statistics.closed_trades import TradeColumns
 from tradenb.statistics.equity.stretches import Stretches, plain_stretches
 
+_SIDES: Final[dict[int, Position]] = {LONG: "long", SHORT: "short"}
+
 
 def suits_vectorised(instance: Instance, table: Table) -> bool:
-    """Tell whether `run_vectorised` may run a strategy: market entries, no words, usual rules."""
+    """Tell whether `run_vectorised` may run a strategy: market entries, exits, usual rules."""
     rules = instance.rules
     usual = rules.touch == "candle" and rules.same_candle == "stop_first" and rules.price == "close"
-    plain = not table.manages and not table.words and set(table.numbers) == set(NUMBERS)
-    return usual and plain and suits_callback(instance) and table.is_complete(NUMBERS)
+    plain = not table.flip and not table.moves and is_usual(table, rules)
+    return usual and plain and suits_callback(instance)
 
 
 class FastVectorised:
@@ -54,7 +62,10 @@ class FastVectorised:
         self.exits: list[Exit] = []
         self._places = self._invalid = np.zeros(0, dtype=np.intp)
         self._candidates = candidates
-        self._begun = instance.state
+        every = candidates.table.step if candidates.table.manages else None
+        self._begun = instance.state._replace(manage_every=every)
+        # From which place on the strategy is asked again after each exit.
+        self._asked: list[int] = []
         self._candles = instance.candles
         self._rules = instance.rules
 
@@ -76,21 +87,38 @@ class FastVectorised:
     def _jump(self, exits: Exits, wanted: NDArray[np.bool_]) -> None:
         candidates, table = self._candidates, self._candidates.table
         first, size, stop = candidates.first_row, candidates.size, candidates.stop
-        code = _quick(table.position)
-        target, stop_loss, minutes = (_quick(table.numbers[name]) for name in NUMBERS)
+        code, numbers = _quick(table.position), {k: _quick(v) for k, v in table.numbers.items()}
+        target, minutes = numbers.get("take_profit"), numbers.get("minutes")
+        stop_loss, trails = numbers["stop_loss"], _trails(numbers)
+        leaves = _leaves(table)
         # `bytes.find` goes over a million places without a candidate in no time; a loop would not.
         exit_of, next_from = exits.find, wanted.tobytes().find
-        self.opened, self.exits = opened, ended = [], []
+        self.opened, self.exits, self._asked = opened, ended, asked = [], [], []
         place = next_from(1, candidates.start, stop)
         while place >= 0:
             opened.append(place)
             row, long = first + place * size, code[place] == LONG
-            found = exit_of((row, long, target[place], stop_loss[place], minutes[place]))
-            if found is None:
+            key = (
+                row,
+                long,
+                None if target is None else target[place],
+                stop_loss[place],
+                None if minutes is None else minutes[place],
+            )
+            trail = None if trails is None else trails(place)
+            found = exit_of(key, trail)
+            left = -1 if leaves is None else leaves[long].find(1, place + 1, stop)
+            if left >= 0 and (found is None or first + left * size < found.row):
+                found = _left_by_strategy(exits, key, trail, first + left * size)
+                after = left + 1  # it is not asked again on that candle
+            elif found is None:
                 break
+            else:
+                # Rounded up: the strategy may be asked on the candle of the exit itself.
+                after = (found.row - first + size - 1) // size
             ended.append(found)
-            # Rounded up: the strategy may be asked on the candle of the exit itself.
-            place = next_from(1, (found[0] - first + size - 1) // size, stop)
+            asked.append(after)
+            place = next_from(1, after, stop)
         self._places = np.array(opened, dtype=np.intp)
 
     @property
@@ -117,9 +145,9 @@ class FastVectorised:
 
     def _idle(self) -> list[tuple[int, int]]:
         """Return from which place to which no position was open, the latter exclusive."""
-        candidates, (rows, _) = self._candidates, self._ends()
+        candidates = self._candidates
         # From the start or the ask after an exit, up to the next candidate that was opened.
-        idle = [candidates.start, *(-((candidates.first_row - rows) // candidates.size)).tolist()]
+        idle = [candidates.start, *self._asked]
         return list(zip(idle, [*self.opened, candidates.stop], strict=False))
 
     def columns(self) -> TradeColumns:
@@ -149,7 +177,7 @@ class FastVectorised:
         candidates, places = self._candidates, self._places[: len(self.exits)]
         symbol, strategy = self._begun.symbol, self._begun.strategy
         percent, opened_at, closed_at = self.columns()
-        at, table = opened_at.tolist(), candidates.table
+        at, target = opened_at.tolist(), candidates.table.numbers.get("take_profit")
         long = candidates.long(places).tolist()
         return trades_of_columns(
             {
@@ -161,8 +189,10 @@ class FastVectorised:
                 "closed_at": closed_at.tolist(),
                 "entry": candidates.prices(places).tolist(),
                 "exit": [exit.price for exit in self.exits],
-                "take_profit": table.numbers["take_profit"][places].tolist(),
-                "stop_loss": table.numbers["stop_loss"][places].tolist(),
+                "take_profit": itertools.repeat(None)
+                if target is None
+                else target[places].tolist(),
+                "stop_loss": [exit.stop for exit in self.exits],
                 "exit_reason": [exit.reason for exit in self.exits],
                 "pnl_percent": percent.tolist(),
                 "size": itertools.repeat(None),
@@ -193,20 +223,37 @@ class FastVectorised:
         candles, rules, table = self._candles, self._rules, self._candidates.table
         at = table.first + place * table.step
         state = self._begun._replace(cursor=at - MINUTE)
-        candidate = table.candidate(place)
+        candidate, side = table.candidate(place), _SIDES[int(table.position[place])]
         first = answer(state, NeedCandidate(at, at), candidate, candles, rules)
         step = cleared(first, candles, rules)
         events = [*first.events, *(() if step is first else step.events)]
-        state = step.state
+        state, acting = step.state, self._acting(side)
         while state.signal is not None and state.cursor < candles.end:
+            if acting is not None and not state.tested:
+                following = acting.searchsorted((state.cursor + MINUTE - table.first) / table.step)
+                none = following == len(acting)
+                until = (
+                    candles.end + MINUTE if none else table.first + acting[following] * table.step
+                )
+                state = state._replace(manage_from=int(until))
             step = advance(state, candles, rules)
-            state = step.state
             events += step.events
+            need = step.need
+            if type(need) is NeedCandidate:
+                reply = table.action((need.at - table.first) // table.step, side)
+                step = answer(step.state, need, reply, candles, rules)
+                events += step.events
+            state = step.state
         return state, events
+
+    def _acting(self, side: Position) -> Places | None:
+        """Return the places that close a position of a side; None if there is no such column."""
+        table = self._candidates.table
+        return table.acting(side) if table.manages else None
 
     def _ends(self) -> tuple[Rows, Floats]:
         """Return rows and prices of the exits."""
-        rows, prices, _ = zip(*self.exits, strict=True) if self.exits else ((), (), ())
+        rows, prices = ([exit[place] for exit in self.exits] for place in (0, 1))
         return np.array(rows, dtype=np.int64), np.array(prices, dtype=np.float64)
 
     def _percent(self, opened: Places, exit: Floats) -> Floats:
@@ -225,6 +272,31 @@ def run_vectorised(instance: Instance, table: Table, exits: Exits) -> FastVector
     found = FastVectorised(instance, CandidateTable(instance, table))
     found.follow(exits)
     return found
+
+
+def _trails(numbers: Mapping[str, Sequence[float]]) -> Callable[[int], Trail] | None:
+    """Return what reads how the stop of a candidate trails; None if none does."""
+    percent, distance, after = (numbers.get(name) for name in TRAILS)
+    if percent is None and distance is None:
+        return None
+    return lambda place: (
+        None if percent is None else percent[place],
+        None if distance is None else distance[place],
+        None if after is None else after[place],
+    )
+
+
+def _leaves(table: Table) -> tuple[bytes, bytes] | None:
+    """Return at which places a short and a long is closed; None if there is no such column."""
+    if table.exits is None:
+        return None
+    short, long = ((table.exits & code) != 0 for code in (SHORT, LONG))
+    return short.tobytes(), long.tobytes()
+
+
+def _left_by_strategy(exits: Exits, key: Key, trail: Trail | None, row: int) -> Exit:
+    stop = key[3] if trail is None else exits.stop_after(key, trail, row)
+    return Exit(row, exits.candles.close_at(row), "strategy", stop)
 
 
 def _quick(column: Any) -> Sequence[float]:
