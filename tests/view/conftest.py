@@ -9,7 +9,10 @@ import pytest
 
 from tradenb.core.candles.arrays import candles_of
 from tradenb.core.signal import Trade
+from tradenb.statistics.equity.curve_points import points_of
+from tradenb.statistics.equity.marks import marks_of_trades
 from tradenb.statistics.figures import figures
+from tradenb.statistics.formulas import columns_of
 from tradenb.view.summary import Summary
 
 START = 1_709_251_200_000  # 2024-03-01
@@ -19,6 +22,22 @@ DAY = 86_400_000
 HOSTILE = (
     "\"'><img src=x onerror=alert(1)></script><script>alert(2)</script>$x$ <a href=//a.b>c</a>"
 )
+
+
+def closes(trades, start, end):
+    """Return the marks of trades whose candles are not known."""
+    return marks_of_trades(columns_of(trades), start=start, end=end, instances=1)
+
+
+@pytest.fixture
+def drawn():
+    """Return a maker of the points of trades whose candles are not known."""
+
+    def make(trades, start=START, end=None, limit=5_000):
+        last = end if end is not None else trades[-1].closed_at if trades else start
+        return points_of(closes(trades, start, last), limit)
+
+    return make
 
 
 @pytest.fixture
@@ -98,6 +117,7 @@ def make_summary():
             end=end,
             candles=days * 1440 * len(symbols),
             figures=figures(trades, start=START, end=end),
+            marks=closes(trades, START, end),
             trades=trades,
             **more,
         )

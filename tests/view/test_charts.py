@@ -8,6 +8,7 @@ import pytest
 import tradenb as tn
 from tradenb.core.lifecycle.position_lines import Mark, PositionLines, Step, Target
 from tradenb.errors import UnknownName, UsageError
+from tradenb.statistics.equity.curve_points import CurvePoints
 from tradenb.view.charts.chart_traces import MARKED, POINTS, coarser, moments, plot_text
 from tradenb.view.charts.trade_charts import (
     chart_json,
@@ -24,20 +25,30 @@ def named(figure, name):
     return [trace for trace in figure.data if trace.name == name]
 
 
-def test_equity_and_drawdown_share_their_time(make_trades, start):
-    figure = equity_chart(make_trades([10.0, -50.0]), start, end=start + DAY)
+def test_equity_and_drawdown_share_their_time(make_trades, start, drawn):
+    figure = equity_chart(drawn(make_trades([10.0, -50.0])), start + DAY)
     rise, fall = figure.data
     assert list(rise.y) == pytest.approx([0.0, 10.0, -45.0, -45.0])
     assert list(fall.y) == pytest.approx([0.0, 0.0, -50.0, -50.0])
     assert list(rise.x) == list(fall.x)
     assert (rise.x[0], rise.x[-1]) == ("2024-03-01T00:00:00", "2024-03-02T00:00:00")
     assert (rise.yaxis, fall.yaxis) == ("y", "y2")
+    assert not figure.layout.showlegend
 
 
-def test_a_long_equity_line_keeps_its_extremes(make_trades, make_returns, start):
+def test_the_benchmark_is_a_line_of_its_own_that_is_named(start):
+    points = CurvePoints([start, start + DAY], [0.0, 1.0], [0.0, 0.0], [0.0, -2.0])
+    figure = equity_chart(points, start + DAY)
+    rise, _, hold = figure.data
+    assert figure.layout.showlegend
+    assert (hold.name, hold.yaxis, list(hold.y)) == ("buy and hold", rise.yaxis, [0.0, -2.0])
+    assert hold.line.color != rise.line.color
+
+
+def test_a_long_equity_line_keeps_its_extremes(make_trades, make_returns, drawn):
     trades = make_trades(make_returns(20_000))
     everything = np.cumprod([1 + trade.pnl_percent / 100 for trade in trades])
-    rise, fall = equity_chart(trades, start).data
+    rise, fall = equity_chart(drawn(trades, limit=POINTS), trades[-1].closed_at).data
     assert len(rise.x) <= POINTS + 2
     assert max(rise.y) == pytest.approx((everything.max() - 1) * 100)
     assert min(rise.y) == pytest.approx(min(0, (everything.min() - 1) * 100))
@@ -64,9 +75,9 @@ def test_many_candles_are_a_line_in_a_band(count, make_candles):
         assert list(close.y) == list(candles.close)
 
 
-def test_no_candles_and_no_trades_make_an_empty_figure(make_candles, start):
+def test_no_candles_and_no_trades_make_an_empty_figure(make_candles, start, drawn):
     assert price_chart(make_candles(0), [], symbol="BTCUSDT").data == ()
-    rise, _ = equity_chart([], start).data
+    rise, _ = equity_chart(drawn([]), start).data
     assert list(rise.y) == [0.0]
 
 
@@ -109,40 +120,41 @@ def test_shown_text_has_neither_tags_nor_tex():
     assert plot_text("$a$<b>\n%{x}") == "&#36;a&#36;&lt;b&gt; %{x}"
 
 
-def test_a_result_is_price_equity_and_drawdown_in_one(make_candles, make_trades, start):
+def test_a_result_is_price_equity_and_drawdown_in_one(make_candles, make_trades, start, drawn):
     candles = {"BTCUSDT": make_candles(600), "ETHUSDT": make_candles(600, seed=2)}
-    figure = result_chart(candles, make_trades([1.0, -1.0]), start, end=start + DAY)
+    trades = make_trades([1.0, -1.0])
+    figure = result_chart(candles, trades, drawn(trades), end=start + DAY)
     assert figure.layout.yaxis.title.text == "BTCUSDT"
     assert {trace.yaxis for trace in figure.data} == {None, "y2", "y3"}
-    other = result_chart(candles, [], start, symbol="ETHUSDT")
+    other = result_chart(candles, [], drawn([]), end=start + DAY, symbol="ETHUSDT")
     assert other.layout.yaxis.title.text == "ETHUSDT"
 
 
-def test_a_symbol_that_is_not_there_is_named(make_candles, start):
+def test_a_symbol_that_is_not_there_is_named(make_candles, start, drawn):
     with pytest.raises(UnknownName, match=r"'ETHUSD'.*'ETHUSDT'"):
-        result_chart({"ETHUSDT": make_candles(10)}, [], start, symbol="ETHUSD")
+        result_chart({"ETHUSDT": make_candles(10)}, [], drawn([]), end=start, symbol="ETHUSD")
     with pytest.raises(UsageError, match="was empty"):
-        result_chart({}, [], start)
+        result_chart({}, [], drawn([]), end=start)
 
 
-def test_figures_suit_light_and_dark_pages(make_trades, start):
-    layout = equity_chart(make_trades([1.0]), start).layout.template.layout
+def test_figures_suit_light_and_dark_pages(make_trades, start, drawn):
+    layout = equity_chart(drawn(make_trades([1.0])), start).layout.template.layout
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert layout.font.color == "#777f8a"
     assert "sendChartToCloud" in layout.modebar.remove
 
 
-def test_the_same_trades_give_the_same_json(make_candles, make_trades, start):
-    candles = {"BTCUSDT": make_candles(600)}
+def test_the_same_trades_give_the_same_json(make_candles, make_trades, start, drawn):
+    candles, trades = {"BTCUSDT": make_candles(600)}, make_trades([1.0, -1.0])
     one, other = (
-        chart_json(result_chart(candles, make_trades([1.0, -1.0]), start)) for _ in range(2)
+        chart_json(result_chart(candles, trades, drawn(trades), end=start + DAY)) for _ in range(2)
     )
     assert one == other
     json.loads(one)
 
 
-def test_times_are_strings_because_numbers_would_move_with_the_time_zone(make_trades, start):
-    found = json.loads(chart_json(equity_chart(make_trades([1.0]), start)))
+def test_times_are_strings_because_numbers_would_move_with_the_time_zone(make_trades, start, drawn):
+    found = json.loads(chart_json(equity_chart(drawn(make_trades([1.0])), start)))
     assert found["data"][0]["x"] == ["2024-03-01T00:00:00", "2024-03-01T01:00:00"]
 
 

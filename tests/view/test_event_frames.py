@@ -121,7 +121,7 @@ def test_a_frame_reads_well_in_a_cell(events):
 @pytest.mark.parametrize(
     "name",
     [
-        "statistics.equity_curve",
+        "statistics.equity.curve_points",
         "view.formatting",
         "view.event_frames",
         "view.pages.result_html",

@@ -7,7 +7,9 @@ import re
 
 import pytest
 
+import tradenb as tn
 from tradenb.core.rules import Rules
+from tradenb.statistics.stats_tables import heatmap
 from tradenb.view.charts.trade_charts import plotly_script
 from tradenb.view.pages.report_page import LISTED, report_html
 
@@ -37,6 +39,7 @@ def test_a_report_has_its_sections(report):
         "1 warning",
         "Equity and drawdown",
         "Price and trades",
+        "Drawdowns",
         "Monthly returns",
         "How trades ended",
         "Statistics",
@@ -58,11 +61,38 @@ def test_symbols_and_strategies_are_compared_when_there_are_several(make_summary
     trades = make_trades([1.0] * 12) + make_trades([-1.0] * 12, symbol="ETHUSDT", strategy="other")
     trades.sort(key=lambda trade: trade.closed_at)
     page = report_html(
-        make_summary(trades, symbols=("BTCUSDT", "ETHUSDT"), strategies=("dip", "other"))
+        make_summary(
+            trades,
+            symbols=("BTCUSDT", "ETHUSDT"),
+            strategies=("dip", "other"),
+            heatmap=lambda by: heatmap(trades, by=by),
+        )
     )
     assert "Comparison" in titles(page)
     assert 'aria-label="Results by symbol"' in page
     assert 'aria-label="Results by strategy"' in page
+
+
+def test_a_run_is_compared_with_holding_and_its_falls_are_listed(make_candles):
+    @tn.strategy("once", every="1h")
+    def once(ctx):
+        return tn.long(stop_loss=0.9 * ctx.price)
+
+    candles = tn.testing.random_walk(seed=3, days=20)
+    result = tn.backtest.run("BTCUSDT", strategy=once, exchange=candles, progress=False)
+    page = without_plotly(report_html(result.summary, {}))
+    assert titles(page)[2:5] == ["Benchmark and exposure", "Drawdowns", "Monthly returns"]
+    deepest = result.drawdowns.depth.iloc[0]
+    assert f"\N{MINUS SIGN}{deepest:.2f}" in page
+    gained = result.benchmark["return"].iloc[0]
+    tone = "up" if gained > 0 else "down"
+    assert f'>Hold BTCUSDT</th><td class="right {tone}">' in page
+    drawn = json.loads(re.search(r'id="charts">(.*?)</script>', page)[1])
+    assert [trace["name"] for trace in drawn["equity"]["data"]] == [
+        "equity",
+        "drawdown",
+        "buy and hold",
+    ]
 
 
 def test_a_report_loads_nothing(report):

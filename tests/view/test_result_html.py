@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from tradenb.statistics.equity.curve_points import CurvePoints
 from tradenb.view import formatting
 from tradenb.view.asset_files import asset
 from tradenb.view.pages.result_html import summary_html
@@ -119,28 +120,57 @@ def test_what_is_open_is_listed_with_its_header(make_summary):
     assert "64,000.50" in text
 
 
-def test_the_picture_is_described_in_words(make_trades, start):
-    text = equity_svg(make_trades([10.0, -50.0]), start=start, end=start + DAY)
+def test_the_picture_is_described_in_words(make_trades, start, drawn):
+    points = drawn(make_trades([10.0, -50.0]))
+    text = equity_svg(points, start=start, end=start + DAY, trades=2)
     assert 'role="img"' in text
     assert "+" not in re.search(r"<title>(.*?)</title>", text)[1]
     assert "2 closed trades" in text
     assert "largest drawdown 50.00 %" in text
 
 
-def test_the_picture_shows_every_extreme_of_a_long_curve(make_trades, start):
+def test_the_picture_shows_every_extreme_of_a_long_curve(make_trades, start, drawn):
     returns = [0.01, -0.01] * 10_000
     returns[7_777] = 30.0
     returns[15_001] = -30.0
     trades = make_trades(returns)
-    text = equity_svg(trades, start=start, end=trades[-1].closed_at)
+    points = drawn(trades, limit=POINTS)
+    text = equity_svg(points, start=start, end=trades[-1].closed_at, trades=len(trades))
     line = re.search(r'class="tnb-line".*? d="(.*?)"', text)[1]
     heights = [float(y) for y in re.findall(r"V([\d.]+)", line)]
     assert max(heights) - min(heights) > 120  # of 174: up by 30%, and back
     assert line.count("H") <= POINTS
 
 
-def test_the_picture_survives_a_result_out_of_range(make_trades, start):
-    text = equity_svg(make_trades([1e6] * 100 + [-100.0, -150.0]), start=start, end=start)
+def held_to(start, *holds):
+    return CurvePoints([start, start + DAY, start + 2 * DAY], [0.0, 2.0, 1.0], [0.0] * 3, [*holds])
+
+
+def test_the_benchmark_is_dashed_and_named_at_its_end(start):
+    text = equity_svg(held_to(start, 0.0, 1.0, -3.5), start=start, end=start + 2 * DAY, trades=2)
+    assert 'stroke-dasharray="4 3"' in text
+    assert "hold \N{MINUS SIGN}3.5" in text
+    assert "holding \N{MINUS SIGN}3.50 %" in re.search(r"<title>(.*?)</title>", text)[1]
+
+
+def test_a_benchmark_far_away_does_not_press_the_equity_flat(start):
+    text = equity_svg(held_to(start, 0.0, 5e4, 1e5), start=start, end=start + 2 * DAY, trades=2)
+    line = re.search(r'class="tnb-line".*? d="(.*?)"', text)[1]
+    heights = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", line)]
+    assert max(heights) - min(heights) > 30  # of 174
+    assert "hold +100,000" in text
+
+
+def test_the_words_of_two_lines_stay_apart(start):
+    text = equity_svg(held_to(start, 0.0, 1.0, 1.01), start=start, end=start + 2 * DAY, trades=2)
+    own = re.search(r'class="tnb-end"[^>]* y="([\d.]+)"', text)[1]
+    other = re.search(r' y="([\d.]+)">hold', text)[1]
+    assert abs(float(own) - float(other)) > 12
+
+
+def test_the_picture_survives_a_result_out_of_range(make_trades, start, drawn):
+    points = drawn(make_trades([1e6] * 100 + [-100.0, -150.0]))
+    text = equity_svg(points, start=start, end=start, trades=102)
     assert "nan" not in text
     assert "inf" not in text
 

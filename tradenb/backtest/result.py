@@ -273,6 +273,8 @@ class Result:
             end=self.end,
             candles=self.candle_count,
             figures=self.figures,
+            marks=self._figures.marks,
+            heatmap=self.heatmap,
             trades=self._trades,
             open=self._open,
             alarms=self.alarms,
@@ -325,13 +327,15 @@ class Result:
         -------
         plotly.graph_objects.Figure
         """
+        from tradenb.statistics.equity.curve_points import points_of
+        from tradenb.view.charts.chart_traces import POINTS
         from tradenb.view.charts.trade_charts import result_chart
 
         shown = None if symbol is None else canonical(symbol)
         return result_chart(
             self._shown_candles(),
             self._trades,
-            self.start,
+            points_of(self._figures.marks, POINTS),
             end=self.end,
             symbol=shown,
             lines=self._lines,

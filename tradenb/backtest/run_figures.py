@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tradenb.core.fills import filled
 from tradenb.core.lifecycle.editing import holding_of
 from tradenb.core.lifecycle.state import State
@@ -26,10 +24,11 @@ from tradenb.statistics.equity.stretches import (
     Key,
     Stretches,
     joined,
-    plain_stretches,
     row_of,
     stretches,
     stretches_of_fills,
+    stretches_of_trades,
+    told_by_trades,
 )
 from tradenb.statistics.excursions import Path, end_of, excursions, paths_of
 from tradenb.statistics.figures import figures
@@ -155,27 +154,19 @@ class RunFigures:
     def _held(self) -> dict[Key, Instance]:
         """What each instance held, in their order."""
         keys = [(state.strategy, state.symbol) for state in self._states]
-        if self._plain or self._told_by_trades():
+        if self._plain or told_by_trades(self._trades, self._states, self._rules):
             found = self._by_trades(keys)
         else:
             fills = filled(self._find_events(), self._rules)
             found = stretches_of_fills(fills, keys, self._period.end)
         return {key: (key[1], found[key]) for key in keys}
 
-    def _told_by_trades(self) -> bool:
-        """Tell whether all was entered and left once, at costs that do not depend on the kind."""
-        rules = self._rules
-        usual = rules.maker_fee_percent is None and rules.slippage_on == "all"
-        once = all(trade.entries == trade.exits == 1 for trade in self._trades)
-        holdings = [state.holding for state in self._states if state.is_open]
-        return usual and once and all(h is None or (h.entries, h.exits) == (1, 0) for h in holdings)
-
     def _by_trades(self, keys: Sequence[Key]) -> Mapping[Key, Stretches]:
         own: dict[Key, list[Trade]] = {key: [] for key in keys}
         for trade in self._trades:
             own[trade.strategy, trade.symbol].append(trade)
         return {
-            key: joined(_of_trades(own[key], self._rules), self._still_open(state))
+            key: joined(stretches_of_trades(own[key], self._rules), self._still_open(state))
             for key, state in zip(keys, self._states, strict=True)
         }
 
@@ -194,17 +185,6 @@ def prices_of(period: LoadedPeriod, rules: Rules) -> RunPrices:
         for symbol, span in period.spans.items()
     }
     return RunPrices(own, start=period.start, end=period.end, rules=rules)
-
-
-def _of_trades(trades: Sequence[Trade], rules: Rules) -> Stretches:
-    lasting = [trade for trade in trades if trade.opened_at < trade.closed_at]
-    return plain_stretches(
-        np.array([trade.opened_at for trade in lasting], dtype=np.int64),
-        np.array([trade.closed_at for trade in lasting], dtype=np.int64),
-        np.array([trade.position == "long" for trade in lasting], dtype=np.bool_),
-        np.array([trade.entry for trade in lasting], dtype=np.float64),
-        rules,
-    )
 
 
 def _plain_path(trade: Trade) -> Path:

@@ -19,8 +19,9 @@ from tradenb.live.resume_run import is_known_here
 from tradenb.panel.dashboard_rows import Row, health_of, order_of, row_of
 from tradenb.panel.event_rows import EventRow, EventRows, event_row
 from tradenb.panel.watch_runs import MOST_RUNS, Location, Watch, WatchedRun
+from tradenb.statistics.equity.curve_points import points_of_closes
 from tradenb.store.paths import encoded
-from tradenb.view.svg.equity_svg import equity_svg
+from tradenb.view.svg.equity_svg import POINTS, equity_svg
 from tradenb.view.svg.plot_area import WIDTH
 from tradenb.view.svg.price_svg import price_svg
 
@@ -180,4 +181,9 @@ def _equity(run: WatchedRun, width: int) -> str:
     first = state.cursor - MINUTE if candles is None else candles.start
     first = trades[0].opened_at if trades else first
     end = max(state.cursor, first + MINUTE)
-    return equity_svg(trades, start=first, end=end, width=width)
+    unrealised = None
+    if state.is_open and candles is not None and len(candles):
+        held = position_of(state, float(candles.close[-1]), run.status.rules)
+        unrealised = None if held is None else held.pnl_percent
+    points = points_of_closes(trades, first, end, POINTS, unrealised)
+    return equity_svg(points, start=first, end=end, trades=len(trades), width=width)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    import pandas
+
     from tradenb.core.signal import Trade
+    from tradenb.statistics.equity.marks import Marks
     from tradenb.view.event_frames import Coverages, OpenRow
 
 
@@ -27,6 +30,10 @@ class Summary:
         1m candles that the run went through, over all symbols.
     figures : mapping of str to float
         The answer of `statistics.figures.figures`; N/A is NaN.
+    marks : Marks
+        What it was worth, over which time.
+    heatmap : callable, optional
+        Returns the figures by "symbol" or "strategy", as `Result.heatmap` does.
     trades : sequence of Trade
         In order of closing.
     open : sequence of tuple
@@ -54,6 +61,7 @@ class Summary:
     end: int
     candles: int
     figures: Mapping[str, float]
+    marks: Marks
     trades: Sequence[Trade]
     open: Sequence[OpenRow] = ()
     alarms: Sequence[str] = ()
@@ -63,6 +71,7 @@ class Summary:
     rules: Mapping[str, object] = field(default_factory=dict)
     strategy_notes: Mapping[str, str] = field(default_factory=dict)
     coverage: Coverages = field(default_factory=dict)
+    heatmap: Callable[[Literal["symbol", "strategy"]], pandas.DataFrame] | None = None
 
     @property
     def instances(self) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, iso
+from tradenb.engine.position_view import position_of
 from tradenb.engine.serialise import events_of
 from tradenb.live.status.position_words import held_now
 from tradenb.live.status.run_files import RunFiles
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tradenb.core.events import Event
     from tradenb.core.lifecycle.position_lines import PositionLines
     from tradenb.live.loop.record import RunRecord
+    from tradenb.statistics.equity.marks import Marks
     from tradenb.view.summary import Summary
 
 
@@ -110,7 +112,7 @@ class RunReport(NamedTuple):
         from tradenb.statistics.figures import figures
         from tradenb.view.summary import Summary
 
-        start, end = self.start, self.end
+        start, end, marks = self.start, self.end, self._marks()
         return Summary(
             title=self.status.mode.capitalize(),
             strategies=(self.status.strategy,),
@@ -118,11 +120,30 @@ class RunReport(NamedTuple):
             start=start,
             end=end,
             candles=(end - start) // MINUTE,
-            figures=figures(self.trades, start=start, end=end),
+            figures=figures(self.trades, start=start, end=end, marks=marks),
+            marks=marks,
             trades=self.trades,
             open=self._open(),
             warnings=self._warnings(),
             exchange=self.status.exchange,
+        )
+
+    def _marks(self) -> Marks:
+        from tradenb.statistics.equity.known_marks import marks_of_history
+        from tradenb.statistics.equity.marks import marks_of_trades
+        from tradenb.statistics.formulas import columns_of
+
+        state, start, end = self.status.state, self.start, self.end
+        if state is None:
+            return marks_of_trades(columns_of(self.trades), start=start, end=end, instances=1)
+        return marks_of_history(
+            state,
+            self.trades,
+            self.changes,
+            self.candles,
+            self.status.rules,
+            start=start,
+            end=end,
         )
 
     def _open(self) -> list[Any]:
@@ -133,7 +154,9 @@ class RunReport(NamedTuple):
         candles, cursor, price = self.candles, self.end, math.nan
         if candles is not None and candles.start < cursor <= candles.end:
             price = float(candles.close[candles.index(cursor)])
-        return [(signal.symbol, signal.strategy, signal.id, what, price, None)]
+        held = position_of(state, price, self.status.rules) if price == price else None  # noqa: PLR0124
+        percent = None if held is None else held.pnl_percent
+        return [(signal.symbol, signal.strategy, signal.id, what, price, percent)]
 
     def _warnings(self) -> list[str]:
         errors, last = self.history.errors, self.history.last_error

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from tradenb.core.candles.arrays import Floats, Times
 from tradenb.core.fills import Filled
 from tradenb.core.lifecycle.holding import Holding, costs
+from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Signal
+from tradenb.core.signal import Signal, Trade
 
 Key = tuple[str, str]
 
@@ -71,6 +72,26 @@ def plain_stretches(
     paid = np.where(long, entry * (1 + slip), entry * (1 - slip))
     ones = np.ones(len(paid))
     return Stretches(opened_at, until, long, paid, ones * fee, ones, ones, ones * 0.0)
+
+
+def stretches_of_trades(trades: Sequence[Trade], rules: Rules) -> Stretches:
+    """Return the stretches of trades of which `told_by_trades` says that they tell all."""
+    lasting = [trade for trade in trades if trade.opened_at < trade.closed_at]
+    return plain_stretches(
+        np.array([trade.opened_at for trade in lasting], dtype=np.int64),
+        np.array([trade.closed_at for trade in lasting], dtype=np.int64),
+        np.array([trade.position == "long" for trade in lasting], dtype=np.bool_),
+        np.array([trade.entry for trade in lasting], dtype=np.float64),
+        rules,
+    )
+
+
+def told_by_trades(trades: Iterable[Trade], states: Iterable[State], rules: Rules) -> bool:
+    """Tell whether all was entered and left once, at costs that do not depend on the kind."""
+    usual = rules.maker_fee_percent is None and rules.slippage_on == "all"
+    once = all(trade.entries == trade.exits == 1 for trade in trades)
+    holdings = [state.holding for state in states if state.is_open]
+    return usual and once and all(h is None or (h.entries, h.exits) == (1, 0) for h in holdings)
 
 
 def joined(one: Stretches, other: Stretches) -> Stretches:

@@ -13,11 +13,11 @@ import numpy as np
 
 from tradenb.core.candles.arrays import Candles, resample
 from tradenb.core.timeframe import DAY, TIMEFRAMES, iso
-from tradenb.statistics.equity_curve import equity_curve, thinned
 from tradenb.view.formatting import duration, escaped, percent, plural, price
 
 if TYPE_CHECKING:
     from tradenb.core.signal import Trade
+    from tradenb.statistics.equity.curve_points import CurvePoints
 
 Trace = dict[str, Any]
 
@@ -88,25 +88,17 @@ def trade_traces(
     return [trace for trace in found if len(trace["x"])]
 
 
-def equity_traces(
-    trades: Sequence[Trade], start: int, end: int | None, *, points: int = POINTS
-) -> tuple[Trace, Trace]:
-    """Draw the compounded return, and the distance to its peak below zero, both in percent."""
-    times, equity, drawdown = equity_curve(trades)
-    # Thinned by both curves: the deepest drawdown need not be a low of the equity.
-    chosen = sorted({*thinned(equity, points // 2), *thinned(drawdown, points // 2)})
-    at = [start, *(times[i] for i in chosen)]
-    gains = [0.0, *((equity[i] - 1) * 100 for i in chosen)]
-    falls = [0.0, *(0.0 - drawdown[i] for i in chosen)]
-    if end is not None and end > at[-1]:
+def equity_traces(points: CurvePoints, end: int) -> list[Trace]:
+    """Draw the return, the distance to its peak below zero, and the benchmark, all in percent."""
+    at, gains, falls = points.at, points.gains, [0.0 - fall for fall in points.falls]
+    if points.stepped and end > at[-1]:
         at, gains, falls = [*at, end], [*gains, gains[-1]], [*falls, falls[-1]]
-    x = moments(at)
-    line = {"shape": "hv", "width": 1.6}
+    line = {"shape": "hv" if points.stepped else "linear", "width": 1.6}
     rise: Trace = {
         "type": "scatter",
         "mode": "lines",
         "name": "equity",
-        "x": x,
+        "x": moments(at),
         "y": np.array(gains),
         "line": {**line, "color": LONG},
         "hovertemplate": "%{y:,.2f} %<extra>equity</extra>",
@@ -121,7 +113,16 @@ def equity_traces(
         "fillcolor": _faint(LOSS),
         "hovertemplate": "%{y:,.2f} %<extra>drawdown</extra>",
     }
-    return rise, fall
+    if not points.holds:
+        return [rise, fall]
+    hold: Trace = {
+        **rise,
+        "name": "buy and hold",
+        "y": np.array(points.holds),
+        "line": {"width": 1, "color": PRICE},
+        "hovertemplate": "%{y:,.2f} %<extra>buy and hold</extra>",
+    }
+    return [rise, fall, hold]
 
 
 def markers(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.errors import UsageError, unknown
+from tradenb.statistics.equity.curve_points import CurvePoints, fewer
 from tradenb.view.asset_files import asset
 from tradenb.view.charts.chart_theme import (
     MARGIN,
@@ -51,38 +52,34 @@ def _no_lines(symbol: str) -> Sequence[PositionLines]:
     return ()
 
 
-def equity_chart(
-    trades: Sequence[Trade], start: int, *, end: int | None = None
-) -> plotly.graph_objects.Figure:
-    """Draw the compounded return and, below it, the drawdown.
+def equity_chart(points: CurvePoints, end: int) -> plotly.graph_objects.Figure:
+    """Draw the return with the benchmark and, below it, the drawdown.
 
     Parameters
     ----------
-    trades : sequence of Trade
-        In order of closing.
-    start : int
-        Beginning of the run, ms UTC.
-    end : int, optional
-        End of the run, ms UTC; by default the last close.
-
-    Returns
-    -------
-    plotly Figure
-        At most `POINTS` points, the extremes among them.
+    points : CurvePoints
+        At most `POINTS` keep the page small.
+    end : int
+        End of the run, ms UTC.
     """
-    rise, fall = equity_traces(trades, start, end)
-    data = [{**rise, "yaxis": "y"}, {**fall, "yaxis": "y2"}]
     layout = {
         "height": 380,
-        "margin": {**MARGIN, "t": 12},
+        "margin": {**MARGIN, "t": 12 if not points.holds else 34},
         "hovermode": "x unified",
         "hoversubplots": "axis",
-        "showlegend": False,
-        "xaxis": time_axis("y2", start, _last(trades, start, end)),
+        "showlegend": bool(points.holds),
+        "xaxis": time_axis("y2", points.at[0], end),
         "yaxis": percent_axis("equity", (0.36, 1.0)),
         "yaxis2": fall_axis((0.0, 0.3)),
     }
-    return _plotly_figure(data, layout)
+    return _plotly_figure(_placed(points, end, "y", "y2"), layout)
+
+
+def _placed(points: CurvePoints, end: int, above: str, below: str) -> list[Trace]:
+    """Return the traces of a curve on two axes; the lines above are named where there are two."""
+    rise, fall, *hold = equity_traces(points, end)
+    named = {"yaxis": above, "showlegend": bool(hold)}
+    return [{**rise, **named}, {**fall, "yaxis": below}, *({**each, **named} for each in hold)]
 
 
 def price_chart(
@@ -121,9 +118,9 @@ def price_chart(
 def result_chart(
     candles_by_symbol: Mapping[str, Candles],
     trades: Sequence[Trade],
-    start: int,
+    points: CurvePoints,
     *,
-    end: int | None = None,
+    end: int,
     symbol: str | None = None,
     lines: Callable[[str], Sequence[PositionLines]] = _no_lines,
 ) -> plotly.graph_objects.Figure:
@@ -133,8 +130,10 @@ def result_chart(
     ----------
     trades : sequence of Trade
         Of all symbols, in order of closing.
-    start, end : int
-        Bounds of the run, ms UTC; `end` is the last close by default.
+    points : CurvePoints
+        The equity of the run; at most `POINTS` keep it small.
+    end : int
+        End of the run, ms UTC.
     symbol : str, optional
         Which one to draw; the first by default.
     lines : callable
@@ -154,18 +153,17 @@ def result_chart(
         raise unknown("symbol", drawn, candles_by_symbol)
     found = lines(drawn)
     data, notes = _priced(candles_by_symbol[drawn], trades, drawn, POINTS, found)
-    rise, fall = equity_traces(trades, start, end)
     layout = {
         "height": 680,
         "hovermode": "closest",
-        "xaxis": time_axis("y3", start, _last(trades, start, end)),
+        "xaxis": time_axis("y3", points.at[0], end),
         "yaxis": price_axis(drawn, (0.46, 1.0)),
         "yaxis2": percent_axis("equity", (0.17, 0.41)),
         "yaxis3": fall_axis((0.0, 0.13)),
         "annotations": notes,
     }
-    chart = _chart([*data, {**rise, "yaxis": "y2"}, {**fall, "yaxis": "y3"}], layout)
-    chart.static_html = _static_html(candles_by_symbol[drawn], trades, drawn, start, end, found)
+    chart = _chart([*data, *_placed(points, end, "y2", "y3")], layout)
+    chart.static_html = _static_html(candles_by_symbol[drawn], trades, drawn, points, end, found)
     return chart
 
 
@@ -214,15 +212,16 @@ def _static_html(
     candles: Candles,
     trades: Sequence[Trade],
     symbol: str,
-    start: int,
-    end: int | None,
+    points: CurvePoints,
+    end: int,
     lines: Sequence[PositionLines],
 ) -> str:
     """Draw the same as inline SVG."""
     own = [trade for trade in trades if trade.symbol == symbol]
     drawn = coarser(candles, STATIC_POINTS)
     price = price_svg(drawn, own, None, None, lines=lines, marked=STATIC_MARKED)
-    equity = equity_svg(trades, start=start, end=_last(trades, start, end))
+    few = fewer(points, STATIC_POINTS)
+    equity = equity_svg(few, start=points.at[0], end=end, trades=len(trades))
     return (
         f'<div class="tnb-summary"><style>{asset("summary.css")}</style>'
         f'<p class="tnb-caption">{escaped(symbol, 60)}</p>{price}'
@@ -271,7 +270,3 @@ def _priced(
             "showarrow": False,
         }
     ]
-
-
-def _last(trades: Sequence[Trade], start: int, end: int | None) -> int:
-    return end if end is not None else trades[-1].closed_at if trades else start

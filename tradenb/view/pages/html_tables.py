@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tradenb.core.timeframe import iso
-from tradenb.statistics.breakdown import Group, monthly_returns
+from tradenb.statistics.breakdown import Group
 from tradenb.statistics.figure_names import DEFINITIONS
 from tradenb.view.formatting import (
     MONTHS,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pandas
 
     from tradenb.core.signal import Trade
+    from tradenb.statistics.equity.drawdowns import Drawdown
     from tradenb.view.event_frames import Coverages, OpenRow
 
 _STRONGEST: Final = 42  # percent of colour in the cell with the largest value
@@ -83,20 +85,68 @@ def statistics_table(figures: Mapping[str, float]) -> str:
     return table(heads, rows, name="All statistics")
 
 
-def monthly_table(trades: Sequence[Trade]) -> str:
-    """Show the compounded return of each month, by the time of closing."""
-    months = monthly_returns(trades)
-    largest = _largest(value for values in months.values() for value in values[:12])
-    rows = [
-        [
-            Cell(str(year)),
-            *(_warm(value, largest, digits=1) for value in values[:12]),
-            Cell(percent(values[12], 1, plus=True), f"right strong {tone(values[12])}"),
-        ]
-        for year, values in months.items()
-    ]
+def monthly_table(months: Sequence[tuple[int, float]]) -> str:
+    """Show the returns of months: when each begins (ms UTC), and percent; and of their years."""
+    years: dict[int, list[float]] = {}
+    for begin, change in months:
+        moment = dt.datetime.fromtimestamp(begin / 1000, dt.UTC)
+        row = years.setdefault(moment.year, [math.nan] * 12 + [1.0])
+        row[moment.month - 1] = change
+        row[12] *= 1 + change / 100
+    largest = _largest(value for values in years.values() for value in values[:12])
+    rows = []
+    for year, values in years.items():
+        whole = (values[12] - 1) * 100
+        rows.append(
+            [
+                Cell(str(year)),
+                *(_warm(value, largest, digits=1) for value in values[:12]),
+                Cell(percent(whole, 1, plus=True), f"right strong {tone(whole)}"),
+            ]
+        )
     heads = [("", ""), *((month, "right") for month in MONTHS), ("Year", "right")]
     return table(heads, rows, name="Monthly returns")
+
+
+def drawdown_table(falls: Sequence[Drawdown]) -> str:
+    """List falls of the equity, as they come."""
+    rows = [
+        [
+            Cell(percent(0.0 - fall.depth), "strong down"),
+            Cell(iso(fall.start)),
+            Cell(iso(fall.trough)),
+            Cell("not yet" if fall.end is None else iso(fall.end)),
+            Cell(duration(fall.days * 1440), "right"),
+        ]
+        for fall in falls
+    ]
+    heads = [("Depth", ""), ("From", ""), ("Lowest", ""), ("Back at the peak", "")]
+    return table([*heads, ("Lasted", "right")], rows, name="Drawdowns")
+
+
+def benchmark_table(
+    run: tuple[float, float, float], holds: Mapping[str, tuple[float, float]]
+) -> str:
+    """Compare a run (return, drawdown, exposure) with holding each symbol, and all of them."""
+    lines = [("This run", *run)]
+    lines += [
+        (f"Hold {escaped(name, 60)}", *hold, 1.0)
+        for name, hold in holds.items()
+        if name != "basket"
+    ]
+    if len(holds) > 2:
+        lines.append(("Hold all of them", *holds["basket"], 1.0))
+    rows = [
+        [
+            Cell(name, "strong" if row == 0 else ""),
+            Cell(percent(gained, plus=True), f"right {tone(gained)}"),
+            Cell(percent(fall), "right"),
+            Cell(percent(exposure * 100, 1), "right"),
+        ]
+        for row, (name, gained, fall, exposure) in enumerate(lines)
+    ]
+    heads = [("", ""), ("Return", "right"), ("Max drawdown", "right"), ("Exposure", "right")]
+    return table(heads, rows, name="Benchmark")
 
 
 def group_table(groups: Sequence[Group], title: str) -> str:

@@ -13,12 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from tradenb.statistics.breakdown import grouped
-from tradenb.statistics.stats_tables import heatmap
+from tradenb.statistics.equity.curve_points import points_of
+from tradenb.statistics.equity.drawdowns import drawdowns_of
+from tradenb.statistics.equity.periods import periods
 from tradenb.view.asset_files import asset
+from tradenb.view.charts.chart_traces import POINTS
 from tradenb.view.charts.trade_charts import chart_json, equity_chart, plotly_script, price_chart
 from tradenb.view.formatting import escaped, plural
 from tradenb.view.pages.html_tables import (
+    benchmark_table,
     coverage_table,
+    drawdown_table,
     group_table,
     heatmap_table,
     monthly_table,
@@ -28,6 +33,7 @@ from tradenb.view.pages.html_tables import (
     trade_table,
 )
 from tradenb.view.pages.result_html import headline, headline_figures, subline, too_few
+from tradenb.view.svg.equity_svg import POINTS as SVG_POINTS
 from tradenb.view.svg.equity_svg import equity_svg
 
 if TYPE_CHECKING:
@@ -37,6 +43,8 @@ if TYPE_CHECKING:
     from tradenb.view.summary import Summary
 
 LISTED: Final = 2_000
+DEEPEST: Final = 10
+_SHOWN: Final = 0.005  # percent
 _PRICE_POINTS: Final = 40_000  # of all symbols together: about 2 MB
 _FEWEST_POINTS: Final = 500
 _MOST_POINTS: Final = 5_000
@@ -89,7 +97,9 @@ def _parts(summary: Summary, drawn: Sequence[str]) -> list[str]:
         _figures(summary),
         _equity(summary),
         _price(drawn),
-        _section("Monthly returns", monthly_table(trades), _COMPOUNDED) if trades else "",
+        _benchmark(summary),
+        _drawdowns(summary),
+        _months(summary),
         _section("How trades ended", _endings(trades)) if trades else "",
         _heatmaps(summary),
         _section("Statistics", statistics_table(summary.figures)),
@@ -100,10 +110,21 @@ def _parts(summary: Summary, drawn: Sequence[str]) -> list[str]:
     ]
 
 
-_EQUITY: Final = "Compounded at each close: every trade uses the whole equity. Costs are included."
-_COMPOUNDED: Final = "Percent, compounded, by the month in which a trade closed, UTC."
+_MARKED: Final = (
+    "At every candle, with what is open at the market price. Every position uses the whole equity. "
+    "Costs are included."
+)
+_CLOSES: Final = (
+    "Compounded at each close: every trade uses the whole equity. Costs are included. The candles "
+    "are not known here, so what was open in between is not seen."
+)
+_HOLDS: Final = (
+    "Bought at the start and held, without costs. Exposure is the share of the time in a position."
+)
+_MONTHS: Final = "Percent, of the equity, UTC. The last month goes as far as the run."
+_FALLS: Final = "The deepest falls of the equity from a peak, UTC."
 _COMPUTED: Final = "Times are UTC. Before its first value an indicator is NaN."
-_OPEN: Final = "Not counted in the trades and the figures."
+_OPEN: Final = "Counted in the equity and its figures, not in the trades."
 _OVERALL: Final = (
     "The last row is computed from all trades together; it is not the sum of the rows above."
 )
@@ -146,12 +167,35 @@ def _figures(summary: Summary) -> str:
 
 
 def _equity(summary: Summary) -> str:
-    static = equity_svg(summary.trades, start=summary.start, end=summary.end)
+    points = points_of(summary.marks, SVG_POINTS)
+    static = equity_svg(points, start=summary.start, end=summary.end, trades=len(summary.trades))
     body = (
         '<div class="chart" id="equity" role="img" '
         f'aria-label="Equity and drawdown over time"></div><noscript>{static}</noscript>'
     )
-    return _section("Equity and drawdown", body, _EQUITY)
+    return _section("Equity and drawdown", body, _MARKED if summary.marks.daily else _CLOSES)
+
+
+def _benchmark(summary: Summary) -> str:
+    benchmark, found = summary.marks.benchmark, summary.figures
+    if benchmark is None:
+        return ""
+    run = (found["compounded_return"], found["max_drawdown"], found["exposure"])
+    return _section("Benchmark and exposure", benchmark_table(run, benchmark.rows), _HOLDS)
+
+
+def _drawdowns(summary: Summary) -> str:
+    found = drawdowns_of(summary.marks.curve, summary.marks.covered)[:DEEPEST]
+    falls = [fall for fall in found if fall.depth >= _SHOWN]
+    return _section("Drawdowns", drawdown_table(falls), _FALLS) if falls else ""
+
+
+def _months(summary: Summary) -> str:
+    if not summary.trades and not summary.open:
+        return ""
+    begin, returns = periods(summary.marks.curve, summary.marks.covered, "month")
+    months = zip(begin.tolist(), (returns * 100).tolist(), strict=True)
+    return _section("Monthly returns", monthly_table(list(months)), _MONTHS)
 
 
 def _price(symbols: Sequence[str]) -> str:
@@ -178,12 +222,12 @@ def _endings(trades: Sequence[Trade]) -> str:
 
 
 def _heatmaps(summary: Summary) -> str:
-    bounds = {"start": summary.start, "end": summary.end}
     found = []
-    if summary.trades and len(summary.symbols) > 1:
-        found.append(heatmap_table(heatmap(summary.trades, by="symbol", **bounds), "Symbol"))
-    if summary.trades and len(summary.strategies) > 1:
-        found.append(heatmap_table(heatmap(summary.trades, by="strategy", **bounds), "Strategy"))
+    if summary.trades and summary.heatmap is not None:
+        if len(summary.symbols) > 1:
+            found.append(heatmap_table(summary.heatmap("symbol"), "Symbol"))
+        if len(summary.strategies) > 1:
+            found.append(heatmap_table(summary.heatmap("strategy"), "Strategy"))
     return _section("Comparison", "".join(found), _OVERALL) if found else ""
 
 
@@ -220,7 +264,7 @@ def _charts(
     """Return the charts as JSON that cannot end the script element around it."""
     share = _PRICE_POINTS // max(len(candles_by_symbol), 1)
     points = min(max(share, _FEWEST_POINTS), _MOST_POINTS)
-    equity = equity_chart(summary.trades, summary.start, end=summary.end)
+    equity = equity_chart(points_of(summary.marks, POINTS), summary.end)
     prices = ",".join(
         chart_json(
             price_chart(

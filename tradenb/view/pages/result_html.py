@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from tradenb.statistics.equity.curve_points import points_of
 from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES
 from tradenb.view.asset_files import asset
 from tradenb.view.formatting import (
@@ -25,7 +26,7 @@ from tradenb.view.formatting import (
     price,
     tone,
 )
-from tradenb.view.svg.equity_svg import equity_svg
+from tradenb.view.svg.equity_svg import POINTS, equity_svg
 
 if TYPE_CHECKING:
     from tradenb.view.event_frames import OpenRow
@@ -47,7 +48,12 @@ def summary_html(summary: Summary) -> str:
         f'<p class="tnb-sub">{subline(summary)}</p>',
         _alarms(summary.alarms),
         _figures(summary),
-        equity_svg(summary.trades, start=summary.start, end=summary.end),
+        equity_svg(
+            points_of(summary.marks, POINTS),
+            start=summary.start,
+            end=summary.end,
+            trades=len(summary.trades),
+        ),
         f'<p class="tnb-note">{note}</p>' if note else "",
         _warnings(summary.warnings),
         _open(summary.open),
@@ -83,13 +89,17 @@ def headline_figures(summary: Summary) -> list[tuple[str, str, str]]:
     def at(name: str) -> float:
         return found.get(name, math.nan)
 
-    compounded, total, mean = at("compounded_return"), at("total_pnl"), at("expectancy")
-    exposure = at("exposure")
+    compounded, mean, exposure = at("compounded_return"), at("expectancy"), at("exposure")
+    total, held = at("total_pnl"), at("benchmark_return")
+    held_or_sum, kind = ("Buy and hold", percent(held, plus=True), tone(held)), "daily"
+    if math.isnan(held):
+        kind = "annual"
+        held_or_sum = ("Total pnl, summed", number(total, plus=True) + "\xa0pp", tone(total))
     return [
         ("Compounded return", percent(compounded, plus=True), tone(compounded)),
-        ("Total pnl, summed", number(total, plus=True) + "\xa0pp", tone(total)),
+        held_or_sum,
         ("Max drawdown", percent(at("max_drawdown")), "even"),
-        ("Sharpe, annual", figure("sharpe_annual", at("sharpe_annual")), "even"),
+        (f"Sharpe, {kind}", figure(f"sharpe_{kind}", at(f"sharpe_{kind}")), "even"),
         ("Profit factor", figure("profit_factor", at("profit_factor")), "even"),
         ("Trades", figure("count", at("count")), "even"),
         ("Win rate", percent(at("win_rate"), 1), "even"),
@@ -157,7 +167,7 @@ def _open(rows: Sequence[OpenRow]) -> str:
         )
     )
     return (
-        '<p class="tnb-caption">Still open at the end; not counted in the figures</p>'
+        '<p class="tnb-caption">Still open at the end; in the equity, not in the trades</p>'
         f'<div class="tnb-scroll"><table class="tnb-table"><thead><tr>{heads}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>{more}"
     )

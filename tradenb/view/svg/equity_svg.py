@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from tradenb.statistics.equity_curve import equity_curve, thinned
 from tradenb.view.formatting import escaped, number, percent, period, plural
 from tradenb.view.svg.axis_ticks import digits_of
 from tradenb.view.svg.plot_area import (
@@ -25,52 +24,81 @@ from tradenb.view.svg.plot_area import (
 )
 
 if TYPE_CHECKING:
-    from tradenb.core.signal import Trade
+    from tradenb.statistics.equity.curve_points import CurvePoints
 
 HEIGHT: Final = 210
 POINTS: Final = 700
-_END: Final = 68
+_END: Final = 76
 _TOP: Final = 10
 _BOTTOM: Final = HEIGHT - 26
 _LARGEST: Final = 1e12  # compounding may leave the range of doubles; a chart need not
+_REACH: Final = 3  # how many times the height of the equity the benchmark may take
+_APART: Final = 13  # between two lines of words
 
 
-def equity_svg(trades: Sequence[Trade], *, start: int, end: int, width: int = WIDTH) -> str:
-    """Draw the compounded return over time, with the distance to its peak shaded.
+def equity_svg(
+    points: CurvePoints, *, start: int, end: int, trades: int, width: int = WIDTH
+) -> str:
+    """Draw the return over time, with the distance to its peak shaded and the benchmark dashed.
 
-    Long curves get at most `POINTS` points that keep the extremes.
+    Parameters
+    ----------
+    points : CurvePoints
+        At most `POINTS` of them keep it small.
+    trades : int
+        How many positions were closed.
     """
-    times, equity, drawdown = equity_curve(trades)
-    peaks = list(accumulate(equity, max, initial=1.0))[1:]
-    # The deepest drawdown is drawn whatever is thinned out: the caption quotes it.
-    chosen = sorted({*thinned(equity, POINTS - 2), *_deepest(equity, drawdown)})
-    at = [start, *(times[i] for i in chosen)]
-    line = [0.0, *(_gain(equity[i]) for i in chosen)]
-    peak = [0.0, *(_gain(peaks[i]) for i in chosen)]
-    area = _area(min(start, at[0]), max(end, at[-1], start + 1), min(line), max(peak), width)
-    stepped = _staircase(area, at, line)
-    shade = _staircase(area, at, peak) + stepped[::-1]
-    head = head_of("tnb-equity", width, HEIGHT, _description(equity, drawdown, start, end))
+    line = [_drawn(gain) for gain in points.gains]
+    peak = list(accumulate(line, max))
+    held = _within_reach([_drawn(gain) for gain in points.holds], min(line), max(peak))
+    shown = [*line, *peak, *held]
+    at = points.at
+    area = _area(min(start, at[0]), max(end, at[-1], start + 1), min(shown), max(shown), width)
+    trace = _staircase if points.stepped else _line
+    drawn = trace(area, at, line)
+    shade = trace(area, at, peak) + drawn[::-1]
+    head = head_of("tnb-equity", width, HEIGHT, _description(points, trades, start, end))
     fall = f'<path class="tnb-fall" fill="#d9632e" fill-opacity="0.18" d="{path_of(shade)}Z"/>'
     rise = (
         '<path class="tnb-line" fill="none" stroke="#3b82c4" stroke-width="1.6" '
-        f'stroke-linejoin="round" d="{path_of(stepped)}"/>'
+        f'stroke-linejoin="round" d="{path_of(drawn)}"/>'
     )
-    mark = _end_mark(area, line[-1]) if trades else _nothing(width)
-    return "".join([head, *axes(area, _labels), fall, rise, mark, "</svg>"])
+    moved = trades or any(points.gains)
+    mark = _end_mark(area, line[-1]) if moved else _nothing(width)
+    hold = _hold(area, at, held, beside=area.y(line[-1]), last=points.holds[-1]) if held else ""
+    return "".join([head, *axes(area, _labels), fall, hold, rise, mark, "</svg>"])
 
 
-def _gain(equity: float) -> float:
-    gain = (equity - 1) * 100
+def _drawn(gain: float) -> float:
     return -100.0 if math.isnan(gain) else min(max(gain, -_LARGEST), _LARGEST)  # inf x 0
 
 
-def _deepest(equity: Sequence[float], drawdown: Sequence[float]) -> set[int]:
-    """Return the bottom of the largest fall, and the peak that it fell from."""
-    if not equity:
-        return set()
-    bottom = max(range(len(equity)), key=drawdown.__getitem__)
-    return {max(range(bottom + 1), key=equity.__getitem__), bottom}
+def _within_reach(held: list[float], low: float, high: float) -> list[float]:
+    """Cut a benchmark off where it would press the equity flat."""
+    reach = _REACH * max(high - low, 1.0)
+    return [min(max(value, low - reach), high + reach) for value in held]
+
+
+def _hold(
+    area: PlotArea, at: Sequence[int], held: list[float], *, beside: float, last: float
+) -> str:
+    """Draw what holding would have been, and say so at its end, away from the other words."""
+    y = area.y(held[-1])
+    if abs(y - beside) < _APART:
+        y = beside + _APART if y >= beside else beside - _APART
+    if y > area.bottom:
+        y = beside - _APART
+    return (
+        '<path class="tnb-hold" fill="none" stroke="#7f8896" stroke-width="1.1" '
+        f'stroke-dasharray="4 3" d="{path_of(_line(area, at, held))}"/>'
+        '<text class="tnb-tick" fill-opacity="0.7" dy="0.35em" '
+        f'x="{short(area.right + 8)}" y="{short(y)}">hold {_words(last)}</text>'
+    )
+
+
+def _line(area: PlotArea, at: Sequence[int], values: Sequence[float]) -> Vertices:
+    """Return the corners of a line from point to point."""
+    return [(area.x(moment), area.y(value)) for moment, value in zip(at, values, strict=True)]
 
 
 def _area(first: int, last: int, low: float, high: float, width: int) -> PlotArea:
@@ -98,12 +126,15 @@ def _labels(ticks: list[float]) -> list[str]:
 
 def _end_mark(area: PlotArea, value: float) -> str:
     y = short(area.y(value))
-    digits = 1 if abs(value) < 1000 else 0
     return (
         f'<circle class="tnb-dot" fill="#3b82c4" cx="{short(area.right)}" cy="{y}" r="3"/>'
         f'<text class="tnb-end" font-weight="600" dy="0.35em" x="{short(area.right + 8)}" y="{y}">'
-        f"{percent(value, digits, plus=True)}</text>"
+        f"{_words(value)}</text>"
     )
+
+
+def _words(value: float) -> str:
+    return percent(value, 1 if abs(value) < 1000 else 0, plus=True)
 
 
 def _nothing(width: int) -> str:
@@ -113,10 +144,10 @@ def _nothing(width: int) -> str:
     )
 
 
-def _description(equity: Sequence[float], drawdown: Sequence[float], start: int, end: int) -> str:
-    gained = (equity[-1] - 1) * 100 if equity else 0.0
+def _description(points: CurvePoints, trades: int, start: int, end: int) -> str:
+    held = f", holding {number(points.holds[-1], plus=True)} %" if points.holds else ""
     return escaped(
-        f"Equity over {plural(len(equity), 'closed trade')}, {period(start, end)}: "
-        f"{number(gained, plus=True)} % compounded, "
-        f"largest drawdown {number(max(drawdown, default=0.0))} %"
+        f"Equity over {plural(trades, 'closed trade')}, {period(start, end)}: "
+        f"{number(points.gains[-1], plus=True)} % compounded{held}, "
+        f"largest drawdown {number(max(points.falls))} %"
     )
