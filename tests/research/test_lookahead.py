@@ -193,7 +193,12 @@ def test_a_strategy_without_candidates_is_said_to_have_none():
     def fails(ctx):
         raise LookupError("no such thing")
 
-    (note,) = lookahead(fails).warnings
+    found = lookahead(fails)
+    assert not found.clean
+    assert repr(found).startswith(
+        "fails: nothing was compared: each of 48 asks failed, the first: LookupError: no such thing"
+    )
+    (note,) = found.warnings
     assert note == (
         "it proposed nothing in this period (48 calls failed, the first: LookupError: no such "
         "thing), so there was little to compare"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import tradenb as tn
 from tests.sources import T0
 from tradenb.core.candles.arrays import candles_of
 from tradenb.errors import UnknownName, UsageError
+from tradenb.research.sweep.order import SMALL_IS_GOOD, best, ordered
 from tradenb.research.sweep.walk_forward import WalkForward
 from tradenb.statistics.deflated_sharpe import deflated_sharpe
 
@@ -111,6 +114,8 @@ def test_a_fold_is_two_sweeps():
     inside = sweep(start=fold.in_start, end=fold.out_start)
     outside = sweep(start=fold.out_start, end=fold.out_end)
     best = inside.avg_pnl.idxmax()
+    conduct = ["asks", "errors", "open", "open_pnl"]
+    assert fold[conduct].tolist() == outside.loc[best, conduct].tolist()
     assert fold.dice == inside.dice[best]
     assert fold.in_sample == inside.avg_pnl[best]
     assert fold.out_of_sample == outside.avg_pnl[best]
@@ -144,7 +149,7 @@ def test_folds_begin_where_there_are_candles():
 def test_without_figures_nothing_is_said():
     long = {"train": "20d", "test": "20d"}
     found = walk(rare, grid={"dice": [1, 2]}, exchange=market(6), metric="sharpe", **long)
-    assert found.folds == 0
+    assert (found.folds, found.better) == (2, 0)
     assert not found.holds
     assert found.verdict == (
         "no verdict: sharpe is N/A in every fold (it needs 10 trades in each part); "
@@ -152,6 +157,70 @@ def test_without_figures_nothing_is_said():
     )
     assert "N/A" in found._repr_html_()
     assert "no verdict" in repr(found)
+
+
+def test_a_fold_whose_choice_has_no_figure_is_lost(monkeypatch):
+    """In sample one trades, out of sample it fails; the other is idle in both."""
+    border = pd.Timestamp(T0 + 6 * 86_400_000, unit="ms", tz="UTC")
+
+    def moody(kind):
+        @tn.strategy("moody", every="1h")
+        def asked(ctx):
+            if kind == "idle":
+                return None
+            if ctx.now >= border.timestamp() * 1000:
+                raise ValueError("not any more")
+            return tn.long(take_profit=ctx.price * 1.01, stop_loss=ctx.price * 0.99, minutes=60)
+
+        return asked
+
+    found = walk(moody, grid={"kind": ["idle", "busy"]}, exchange=market(5), metric="total_pnl")
+    first, *later = found.table.to_dict("records")
+    assert (first["kind"], first["better"], first["rank"]) == ("busy", False, 0.0)
+    assert math.isnan(first["out_of_sample"])
+    assert first["asks"] == first["errors"] > 0
+    without = [row for row in later if row["in_start"] >= border]
+    assert len(without) > 10
+    assert all(pd.isna(row["kind"]) and pd.isna(row["better"]) for row in without)
+    assert found.folds == len(found.table)
+    assert not found.holds
+
+
+RANKS = json.loads((Path(__file__).parents[1] / "golden" / "_rank.json").read_text())
+
+
+@pytest.mark.parametrize("number", range(len(RANKS)))
+def test_every_golden_order_is_met(number):
+    what, rows, by, small, order, chosen = RANKS[number]
+    assert small == (by in SMALL_IS_GOOD)
+    table = pd.DataFrame([row["stats"] for row in rows], dtype="float64")
+    table["error"] = ["it failed" if row["failed"] else None for row in rows]
+    assert ordered(table, by).index.tolist() == order, what
+    assert best(table, by) == chosen, what
+
+
+def test_a_setting_that_fails_in_every_ask_is_last(caplog):
+    def made(kind):
+        @tn.strategy("made", every="1h")
+        def asked(ctx):
+            if kind == "fails":
+                raise ValueError("always")
+            if kind == "idle":
+                return None
+            return tn.long(take_profit=ctx.price * 1.01, stop_loss=ctx.price * 0.99, minutes=600)
+
+        return asked
+
+    kinds = ["fails", "idle", "loses"]
+    table = tn.sweep(
+        made, grid={"kind": kinds}, symbols="BTCUSDT", exchange=market(5), progress=False
+    )
+    shown = tn.research.ranking(table, by="total_pnl")
+    assert shown.kind.tolist() == ["loses", "idle", "fails"]
+    assert shown.errors.tolist() == [0, 0, 1_440]
+    assert shown.asks[2] == 1_440
+    assert shown.open.tolist() == [table.open[2], 0, 0]
+    assert {"asks", "errors", "open", "open_pnl"} <= set(shown.columns)
 
 
 def failing(dice):
@@ -240,6 +309,7 @@ def table():
             "side": ["long"] * 4 + ["short"] * 4,
             "sharpe": [0.1, 0.2, -0.3, np.nan, 0.3, 0.2, -0.1, np.nan],
             **{name: np.arange(8.0) for name in RANKED},
+            **dict.fromkeys(("asks", "errors", "open", "open_pnl"), 1),
         }
     )
 

@@ -45,6 +45,8 @@ class Lookahead:
         How many moments were tested, each with noise far above, far below, and without candles.
     decisions : int
         Decisions that were compared.
+    failed : str
+        Says that every ask failed, so that nothing was compared; empty if not.
     """
 
     strategy: str
@@ -53,11 +55,12 @@ class Lookahead:
     decisions: int
     reproducible: bool = True
     warnings: list[str] = field(default_factory=list)
+    failed: str = ""
 
     @property
     def clean(self) -> bool:
         """Whether nothing was found, and something was tested."""
-        return not self.found and self.reproducible and self.moments > 0
+        return not self.found and self.reproducible and self.moments > 0 and not self.failed
 
     @property
     def leaks(self) -> pd.DataFrame:
@@ -89,6 +92,8 @@ class Lookahead:
         tried = f"{plural(self.moments, 'moment')}, {plural(self.decisions, 'decision')} compared"
         if not self.reproducible:
             yield f"{self.strategy}: two runs on the same candles differ, so nothing can be proved"
+        elif self.failed:
+            yield f"{self.strategy}: nothing was compared: {self.failed}"
         elif not self.found and not self.moments:
             yield f"{self.strategy}: nothing was tested ({tried}); pass a longer period"
         elif self.clean:
@@ -182,7 +187,16 @@ def lookahead(
                 break
     leaks = sorted(found.values(), key=_when)
     notes = [*_silence(base), *analysis.notes()]
-    return Lookahead(spec.name, leaks, tried, len(base), warnings=notes)
+    return Lookahead(spec.name, leaks, tried, len(base), warnings=notes, failed=_failure(base))
+
+
+def _failure(replies: Replies) -> str:
+    """Say that every ask failed, if so."""
+    answers = [reply for reply in replies.values() if reply is not None]
+    errors = [reply["error"] for reply in answers if set(reply) == {"error"}]
+    if not errors or len(errors) < len(replies):
+        return ""
+    return f"each of {plural(len(errors), 'ask')} failed, the first: {errors[0]}"
 
 
 def _silence(replies: Replies) -> list[str]:

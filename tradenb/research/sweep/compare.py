@@ -15,6 +15,7 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError, unknown
+from tradenb.research.sweep.order import ordered
 from tradenb.research.sweep.sweep_candles import candles_of_plan
 from tradenb.statistics.figures import UNITS
 
@@ -49,13 +50,14 @@ def compare(
         As in `tn.backtest.run`.
     by : str, default "sharpe"
         The figure to rank by, of docs/statistics.md; the largest first (of drawdowns and losing
-        streaks the smallest), N/A last.
+        streaks the smallest); then those whose figure is N/A, that filled nothing, that failed in
+        every ask. Of equal ones the smaller drawdown comes first, then more trades.
 
     Returns
     -------
     DataFrame
         A row a strategy, the best first: rank, the figures a strategy is usually ranked by, then
-        all others of docs/statistics.md, open, rejected, errors, asks_lost.
+        all others of docs/statistics.md, asks, rejected, errors, asks_lost.
 
     Raises
     ------
@@ -78,13 +80,3 @@ def compare(
     table = ordered(table, by)
     table.insert(0, "rank", range(1, len(table) + 1))
     return table
-
-
-SMALL_IS_GOOD: Final = frozenset(
-    {"max_drawdown", "max_drawdown_simple", "longest_losses", "losses"}
-)
-
-
-def ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Return the rows of a table of figures, the best first, N/A last; equals keep their order."""
-    return table.sort_values(by, ascending=by in SMALL_IS_GOOD, na_position="last", kind="stable")

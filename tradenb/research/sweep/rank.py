@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tradenb.call_errors import explained
 from tradenb.errors import UsageError, unknown
 from tradenb.research.sweep.api import parameters
-from tradenb.research.sweep.compare import METRICS, ordered
+from tradenb.research.sweep.compare import METRICS
+from tradenb.research.sweep.order import CONDUCT, ordered
 from tradenb.statistics.deflated_sharpe import deflated_sharpe
 from tradenb.view.charts.sweep_charts import sweep_heatmap, sweep_parallel
 
@@ -25,20 +26,23 @@ def ranking(table: pd.DataFrame, by: str = "sharpe", *, top: int = 20) -> pd.Dat
     table : DataFrame
         Of `tn.sweep`.
     by : str, default "sharpe"
-        The figure to rank by; of drawdowns and losing streaks the smallest is best, N/A comes last.
+        The figure to rank by; of drawdowns and losing streaks the smallest is best. Then come those
+        whose figure is N/A, that filled nothing, that failed in every ask. Of equal ones the
+        smaller drawdown comes first, then more trades.
     top : int, default 20
 
     Returns
     -------
     DataFrame
-        rank, the parameters, count, the figures a strategy is usually ranked by, and
+        rank, the parameters, count, the figures a strategy is usually ranked by, asks, errors,
+        open, open_pnl, and
         deflated_sharpe: how sure it is (0 to 1) that the Sharpe ratio is more than the luck of
         the best of so many combinations. Below 0.95 a first place says nothing.
     """
     _check(table, by)
     if type(top) is not int or top < 1:
         raise UsageError(f"top must be a whole number of at least 1, was {top!r:.80}")
-    names = dict.fromkeys([*parameters(table), by, "count", *METRICS, "max_drawdown"])
+    names = dict.fromkeys([*parameters(table), by, "count", *METRICS, "max_drawdown", *CONDUCT])
     sure = deflated_sharpe(table["sharpe"].tolist(), table["count"].tolist())
     found = ordered(table.assign(deflated_sharpe=sure), by)[[*names, "deflated_sharpe"]].head(top)
     found.insert(0, "rank", range(1, len(found) + 1))

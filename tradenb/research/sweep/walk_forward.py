@@ -22,8 +22,8 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError, unknown
 from tradenb.research.sweep.api import loaded, parameters, progress_bar, report_failures, swept
-from tradenb.research.sweep.compare import SMALL_IS_GOOD
 from tradenb.research.sweep.grid import Grid, combinations
+from tradenb.research.sweep.order import CONDUCT, FAILED, SMALL_IS_GOOD, best, standing
 from tradenb.research.sweep.sweep_trial import Settings
 from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES, OF_DAYS, OF_TRADES, UNITS
 
@@ -45,7 +45,9 @@ class WalkForward:
     table : DataFrame
         A row a fold: in_start, out_start, out_end, the parameters chosen, in_sample (the metric of
         the chosen one), out_of_sample, median (of all combinations out of sample), rank (percent of
-        the others that it beats out of sample, 50 by chance), better (than the median).
+        the others that it beats out of sample, 50 by chance), better (than the median); and of the
+        chosen one out of sample asks, errors, open, open_pnl. A fold in which no figure is known in
+        sample has no choice; one whose choice has no figure out of sample is lost.
     """
 
     table: pd.DataFrame
@@ -54,8 +56,8 @@ class WalkForward:
 
     @property
     def folds(self) -> int:
-        """Folds in which the chosen one could be compared."""
-        return int(self.table["better"].notna().sum())
+        """How many folds there are; those without a choice are among them."""
+        return len(self.table)
 
     @property
     def better(self) -> int:
@@ -70,18 +72,18 @@ class WalkForward:
 
     @property
     def rank(self) -> float:
-        """Mean of `rank` over all folds, percent; NaN without any."""
+        """Mean of `rank` over the folds that have one, percent; NaN without any."""
         return float(self.table["rank"].mean())
 
     @property
     def holds(self) -> bool:
         """Whether choosing the best in sample was better than chance."""
-        return self.folds > 0 and self.p_value < _SIGNIFICANT and self.rank > 50
+        return self.p_value < _SIGNIFICANT and self.rank > 50
 
     @property
     def verdict(self) -> str:
         """What the table says, in a sentence."""
-        if not self.folds:
+        if not self.table["better"].notna().any():
             few = f" (it needs {MIN_TRADES} trades in each part)" * (self.metric in OF_TRADES)
             return f"no verdict: {self.metric} is N/A in every fold{few}; make them longer"
         found = (
@@ -198,23 +200,24 @@ def _folds(first: int, last: int, train: int, test: int) -> list[tuple[int, int,
 def _row(
     fold: tuple[int, int, int], inside: pd.DataFrame, outside: pd.DataFrame, metric: str
 ) -> dict[str, Any]:
-    """Choose the best in sample (the first of equals) and compare it out of sample."""
+    """Choose the best in sample and compare it out of sample."""
     row: dict[str, Any] = dict(zip(("in_start", "out_start", "out_end"), fold, strict=True))
     names = parameters(inside)
+    median = outside.loc[standing(outside, metric) != FAILED, metric].median()
+    chosen = best(inside, metric)
+    if chosen is None:
+        return row | {"median": median}
+    row |= {name: inside[name][chosen] for name in names}
+    row |= {name: outside[name][chosen] for name in CONDUCT}
+    found, others = outside[metric][chosen], outside[metric].drop(chosen).dropna()
+    row |= {"in_sample": inside[metric][chosen], "out_of_sample": found, "median": median}
+    if math.isnan(found):
+        return row | {"rank": 0.0, "better": False}
+    if others.empty:
+        return row
     good = -1.0 if metric in SMALL_IS_GOOD else 1.0
-    if inside[metric].notna().sum() == 0:
-        return row | dict.fromkeys(
-            [*names, "in_sample", "out_of_sample", "median", "rank", "better"]
-        )
-    best: Any = (good * inside[metric]).idxmax()
-    row |= {name: inside[name][best] for name in names}
-    found, others = outside[metric][best], outside[metric].drop(best).dropna()
-    row |= {"in_sample": inside[metric][best], "out_of_sample": found}
-    if math.isnan(found) or others.empty:
-        return row | {"median": outside[metric].median(), "rank": None, "better": None}
     rank = 100 * ((good * others < good * found).mean() + (others == found).mean() / 2)
-    median = outside[metric].median()
-    return row | {"median": median, "rank": rank, "better": bool(good * found > good * median)}
+    return row | {"rank": rank, "better": bool(good * found > good * median)}
 
 
 def _table(rows: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:
@@ -222,7 +225,9 @@ def _table(rows: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:
 
     measured = ["in_sample", "out_of_sample", "median", "rank"]
     times = ["in_start", "out_start", "out_end"]
-    frame = pd.DataFrame(rows, columns=[*times, *names, *measured, "better"])
+    frame = pd.DataFrame(rows, columns=[*times, *names, *measured, "better", *CONDUCT])
     for name in times:
         frame[name] = pd.to_datetime(frame[name], unit="ms", utc=True).astype("datetime64[ms, UTC]")
-    return frame.astype({**dict.fromkeys(measured, "float64"), "better": "boolean"})
+    counts = dict.fromkeys(("asks", "errors", "open"), "Int64")
+    numbers = dict.fromkeys([*measured, "open_pnl"], "float64")
+    return frame.astype({**numbers, **counts, "better": "boolean"})

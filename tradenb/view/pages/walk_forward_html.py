@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _FIXED: Final = (
     "in_start", "out_start", "out_end", "in_sample", "out_of_sample", "median", "rank", "better",
+    "asks", "errors", "open", "open_pnl",
 )  # fmt: skip
 
 
