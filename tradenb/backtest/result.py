@@ -224,7 +224,17 @@ class Result:
     def daily(self) -> pd.Series[float]:
         """Daily returns of the equity as fractions, a row a whole day that candles cover, UTC.
 
-        Other packages read it as it is: ``quantstats.reports.html(result.daily)``.
+        Other packages read it as it is, such as quantstats:
+        ``quantstats.reports.html(result.daily, output="report.html")``.
+
+        Examples
+        --------
+        >>> import tradenb as tn
+        >>> hold = tn.strategy("hold", every="1h")(lambda ctx: tn.long(stop_loss=tn.percent(15)))
+        >>> walk = tn.testing.random_walk(seed=1, days=3)
+        >>> result = tn.backtest.run("BTCUSDT", strategy=hold, exchange=walk, progress=False)
+        >>> result.daily.index.tz_localize(None)
+        DatetimeIndex(['2024-01-01', '2024-01-02', '2024-01-03'], ...)
         """
         return period_series(self._figures.days(), "day", percent=False)
 

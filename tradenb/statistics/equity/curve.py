@@ -75,8 +75,7 @@ class Curve:
     @cached_property
     def peaks(self) -> Floats:
         """The highest value so far, from the first one on, at each of `rows`."""
-        found: Floats = np.maximum.accumulate(self.values)
-        return np.maximum(found, self.first, out=found)
+        return peaks_of(self.values, self.first)
 
     @cached_property
     def drawdown(self) -> Floats:
@@ -94,7 +93,7 @@ class Curve:
         # Some rows at a time, which is several times as fast as all at once.
         for begin in range(0, len(self.values), _AT_ONCE):
             values = self.values[begin : begin + _AT_ONCE]
-            peaks = np.maximum(np.maximum.accumulate(values), peak)
+            peaks = peaks_of(values, peak)
             peak = float(peaks[-1])
             with np.errstate(invalid="ignore", over="ignore"):
                 largest = float(np.fmax.reduce((peaks - values) / peaks, initial=largest))
@@ -112,6 +111,12 @@ class Curve:
     @cached_property
     def _from_first(self) -> Floats:
         return np.concatenate(([self.first], self.values))
+
+
+def peaks_of(values: Floats, first: float) -> Floats:
+    """Return the highest value so far at each row, from the first one on."""
+    found: Floats = np.maximum.accumulate(values)
+    return np.maximum(found, first, out=found)
 
 
 def curve_of_closes(

@@ -60,9 +60,6 @@ def marks_of_run(
     unrealised : collection of float
         pnl_percent of what is open at the end, one position each.
     """
-    open_pnl = 0.0
-    for percent in unrealised:
-        open_pnl += percent
     return Marks(
         curve=marked_curve(prices, instances, trades.closed_at, trades.pnl_percent),
         covered=prices.covered,
@@ -70,7 +67,7 @@ def marks_of_run(
             [(prices.covered_by[symbol], held.since, held.until) for symbol, held in instances]
         ),
         open=len(unrealised),
-        open_pnl=open_pnl,
+        open_pnl=_sum(unrealised),
         benchmark=prices.benchmark,
     )
 
@@ -100,6 +97,14 @@ def marks_of_trades(
         exposure=_exposure(own, instances),
         daily=curve is not None,
     )
+
+
+def _sum(values: Collection[float]) -> float:
+    """Add one by one."""
+    found = 0.0
+    for value in values:
+        found += value
+    return found
 
 
 def _exposure(held: Sequence[tuple[Covered, Times, Times]], times: int = 1) -> float:
