@@ -159,3 +159,24 @@ def test_adds_and_parts_are_marks_with_their_prices():
     ]
     assert sorted(marks) == sorted(told)
     assert {kind for _, kind, _, _ in marks} == {"added", "partial"}
+
+
+def test_the_stop_of_a_state_that_the_candles_do_not_explain_is_drawn_at_the_end_alone():
+    result, seen = played(tn.long, "percent")
+    trade = max(result.trade_list, key=lambda trade: trade.minutes_held)
+    end = trade.closed_at - 60_000
+    events = [event for event in result.event_list if event.at <= end]
+    (moved,) = [
+        event for event in events if event.signal_id == trade.signal_id and event.kind == "moved"
+    ]
+    right = moved.signal._replace(stop_loss=seen[trade.signal_id, end][0])
+    wrong = right._replace(trail=0.61)  # not how it trailed
+    candles = MARKET.between(MARKET.start, end)
+    told = [as_in_a_journal(event) for event in events]
+    last = lines_of(told, candles, result.rules, held=right, peak=1.0)[-1]
+    assert None not in {step.level for step in last.stop}
+    last = lines_of(told, candles, result.rules, held=wrong, peak=1.0)[-1]
+    known = [event.at for event in events if event.signal_id == trade.signal_id]
+    assert in_force(last.stop, end) == right.stop_loss
+    assert in_force(last.stop, end - 60_000) is None
+    assert {step.at for step in last.stop if step.level is not None} <= {*known, end}

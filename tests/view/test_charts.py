@@ -264,5 +264,8 @@ def test_a_managed_backtest_is_drawn_with_its_stops_parts_and_adds():
     result, _ = played(tn.long, "after", acts=True)
     names = {trace.name for trace in result.plot().data}
     assert {"stop in force", "target", "average entry", "added", "part closed"} <= names
+    words = result.to_markdown()
+    added = sum(trade.entries > 1 for trade in result.trade_list)
+    assert f"{added} of {len(result.trade_list)} trades were added to" in words
     static = result.plot().static_html
     assert [mark for mark in ("tnb-add", "tnb-part", "tnb-past") if mark not in static] == []

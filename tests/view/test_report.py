@@ -169,3 +169,9 @@ def test_a_page_stays_small_however_many_symbols(make_summary, make_trades, make
         dict.fromkeys(symbols, candles),
     )
     assert len(without_plotly(page)) < 4_000_000
+
+
+def test_the_table_of_trades_says_by_how_many_fills_each_came_and_went(make_summary, make_trades):
+    one, two = make_trades([1.0, 2.0])
+    page = report_html(make_summary([one, two._replace(entries=3, exits=2)]))
+    assert re.findall(r"(\d+ in, \d+ out)", page) == ["3 in, 2 out", "1 in, 1 out"]

@@ -21,6 +21,7 @@ from tradenb.statistics import stats_tables
 from tradenb.statistics.equity.drawdowns import drawdown_frame
 from tradenb.statistics.equity.periods import Length, period_series
 from tradenb.view import event_frames, figure_text
+from tradenb.view.figure_text import parts_words
 from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:
@@ -321,6 +322,7 @@ class Result:
         period = f"{iso(self.start)} to {iso(self.end)} UTC, {self.candle_count} candles"
         notes = "".join(f"\n- **{alarm}**" for alarm in self.alarms)
         notes += "".join(f"\n- {warning}" for warning in self.warnings)
+        notes += f"\n\n{parts}" if (parts := parts_words(self._trades)) else ""
         return f"{heading}\n\n{period}\n\n{figure_text.markdown(self.figures)}\n{notes}\n"
 
     def plot(self, symbol: str | None = None) -> Any:

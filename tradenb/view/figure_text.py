@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tradenb.statistics.figures import UNITS
+from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:
     import pandas
+
+    from tradenb.core.signal import Trade
 
 
 def markdown(figures: Mapping[str, float] | pandas.Series[float]) -> str:
@@ -44,6 +47,16 @@ def text(figures: Mapping[str, float] | pandas.Series[float]) -> str:
     return "\n".join(
         f"{name:<{names}}  {number:>{numbers}} {unit}".rstrip() for name, number, unit in cells
     )
+
+
+def parts_words(trades: Sequence[Trade]) -> str:
+    """Say how many positions had more than one entry and one exit; nothing where none had."""
+    added = sum(trade.entries > 1 for trade in trades)
+    parts = sum(trade.exits > 1 for trade in trades)
+    if not added and not parts:
+        return ""
+    of = f"of {plural(len(trades), 'trade')}"
+    return f"{added} {of} were added to, {parts} were closed in parts; see `result.fills`."
 
 
 def _cell(name: object, value: float) -> tuple[str, str]:

@@ -69,7 +69,8 @@ def lines_of(
             found[key].take(event, signal)
     for life in found.values():
         if life.closed_at is None and candles is not None:
-            life.go_on(candles, peak if held is not None and held.id == life.signal.id else None)
+            known = held if held is not None and held.id == life.signal.id else None
+            life.go_on(candles, known, peak)
     return [life.lines() for life in found.values()]
 
 
@@ -135,18 +136,25 @@ class _Life:
             self.closed_at = event.at
             self._end_targets(event.at)
 
-    def go_on(self, candles: Candles, peak: float | None) -> None:
-        """Follow the position to the end of the candles."""
-        if not self._trailing or peak is None or self._at >= candles.start:
-            self._follow(max(candles.end, self._at), None)
+    def go_on(self, candles: Candles, held: Signal | None, peak: float | None) -> None:
+        """Follow the position to the end of the candles, where the state holds a signal."""
+        since, drawn = self._at, len(self._stop)
+        if not self._trailing or held is None or peak is None or since >= candles.start:
+            self._follow(max(candles.end, since), None)
+            if held is None or math.isclose(self._level, held.stop_loss, rel_tol=_SAME):
+                return
+            # These are not the candles, or not the rules, that the stop was moved by.
+            del self._stop[drawn:]
+            _step(self._stop, since + candles.step, None)
+            _step(self._stop, max(candles.end, since + candles.step), held.stop_loss)
             return
         # Since the best price was made, the stop has stood where it is: the one of the state.
         best = self._best(candles.start, candles.end)
         long = self.signal.position == "long"
         reached = best >= peak if long else best <= peak
-        since = candles.start + (int(reached.argmax()) + 1) * candles.step * bool(reached.any())
-        _step(self._stop, self._at + candles.step, None)
-        _step(self._stop, since, self._trails[0].stop_loss)
+        known = candles.start + (int(reached.argmax()) + 1) * candles.step * bool(reached.any())
+        _step(self._stop, since + candles.step, None)
+        _step(self._stop, known, held.stop_loss)
 
     def lines(self) -> PositionLines:
         """Return what was found."""

@@ -196,7 +196,7 @@ def trade_table(trades: Sequence[Trade]) -> str:
     heads = [
         ("Closed", ""), ("Opened", ""), ("Symbol", ""), ("Strategy", ""), ("Position", ""),
         ("Entry", "right"), ("Exit", "right"), ("Pnl", "right"), ("Exit reason", ""),
-        ("Held", "right"), ("Note", ""),
+        ("Fills", ""), ("Held", "right"), ("Note", ""),
     ]  # fmt: skip
     rows = (_trade_row(trade) for trade in reversed(trades))
     return table(heads, rows, name="Trades", sortable=True)
@@ -260,6 +260,7 @@ def _trade_row(trade: Trade) -> list[Cell]:
         Cell(price(trade.exit), "right", sort=trade.exit),
         Cell(pnl, f"right strong {tone(trade.pnl_percent)}", sort=trade.pnl_percent),
         Cell(reason),
+        Cell(f"{trade.entries} in, {trade.exits} out", sort=trade.entries + trade.exits),
         Cell(duration(trade.minutes_held), "right", sort=trade.minutes_held),
         Cell(escaped(trade.note or "", 160), "muted wrap"),
     ]
