@@ -327,6 +327,16 @@ CAUGHT_BY_THE_REFERENCE = (
         rewritten("before[:1], before[1:] = signal.stop_loss, after[:-1]", "before = after"),
     ),
     Mutant(
+        "a short pause passes a milestone by",
+        "tradenb.core.lifecycle.opened:quiet_peak",
+        rewritten(">= gained + _LEVEL", ">= gained + 2 * _LEVEL"),
+    ),
+    Mutant(
+        "a short pause passes the stop by",
+        "tradenb.core.lifecycle.opened:quiet_peak",
+        rewritten("low <= signal.stop_loss", "False"),
+    ),
+    Mutant(
         "a stop is loosened",
         "tradenb.core.lifecycle.managing:tighter",
         always(lambda signal, level: level != signal.stop_loss),
