@@ -10,6 +10,7 @@ from functools import cache
 
 import pytest
 
+from tests.conftest import some_to_soak
 from tradenb.testing.simulation import simulate
 
 SEEDS = 40
@@ -25,7 +26,7 @@ def no_log():
     logging.disable(logging.NOTSET)
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+@pytest.mark.parametrize("first", some_to_soak(range(0, SEEDS, BLOCK)))
 def test_whatever_goes_wrong_nothing_is_lost_twice_or_different(first):
     outcomes = [lived(seed) for seed in range(first, first + BLOCK)]
     failed = {outcome.seed: outcome.problems for outcome in outcomes if outcome.problems}

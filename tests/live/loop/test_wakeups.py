@@ -11,6 +11,7 @@ from tests.live.fakes import once
 from tests.sources import candles, flat, minute
 from tradenb.engine.specs import risks
 from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.live.loop import worker_threads
 from tradenb.live.loop.scheduler import Scheduler, grouped
 from tradenb.live.loop.worker_threads import MOST_PARTS, ThreadWorkers, spread
 from tradenb.live.state.disk_storage import DiskStorage
@@ -169,9 +170,11 @@ def hand_overs(runs):
     return counts[1] - counts[0]
 
 
-def test_fault_93_a_large_group_takes_no_more_hand_overs_than_a_small_one():
-    assert hand_overs(8) == hand_overs(2)
-    assert hand_overs(80) == hand_overs(64) <= MOST_PARTS * hand_overs(2)
+def test_fault_93_a_large_group_takes_no_more_hand_overs_than_a_small_one(monkeypatch):
+    few = hand_overs(2)
+    assert hand_overs(8) == few
+    monkeypatch.setattr(worker_threads, "SMALLEST_PART", 1)  # then sixteen runs are many
+    assert hand_overs(24) == hand_overs(16) <= MOST_PARTS * few
 
 
 def test_fault_93_what_others_have_seen_is_committed_first_and_in_order(monkeypatch):
