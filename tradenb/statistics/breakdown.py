@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from tradenb.core.candles.arrays import Floats, Times
     from tradenb.core.signal import Trade
 
 
@@ -29,26 +30,31 @@ def grouped(trades: Sequence[Trade], by: Callable[[Trade], str]) -> list[Group]:
     by : callable
         Gives the name of a trade's group.
     """
-    groups: dict[str, list[Trade]] = {}
-    for trade in trades:
-        groups.setdefault(by(trade), []).append(trade)
-    found = [_group(name, members, len(trades)) for name, members in groups.items()]
+    import numpy as np
+
+    places: dict[str, list[int]] = {}
+    for place, trade in enumerate(trades):
+        places.setdefault(by(trade), []).append(place)
+    gains = np.array([trade.pnl_percent for trade in trades], dtype=np.float64)
+    held = np.array([trade.minutes_held for trade in trades], dtype=np.int64)
+    found = [
+        _group(name, gains[own], held[own], len(trades))
+        for name, own in ((name, np.array(own)) for name, own in places.items())
+    ]
     return sorted(found, key=lambda group: (-group.trades, group.name))
 
 
-def _group(name: str, members: Sequence[Trade], count: int) -> Group:
-    size = len(members)
-    total, wins, minutes = 0.0, 0, 0
-    for trade in members:  # one by one, as `figures` adds
-        total += trade.pnl_percent
-        wins += trade.pnl_percent > 0
-        minutes += trade.minutes_held
+def _group(name: str, gains: Floats, minutes: Times, count: int) -> Group:
+    import numpy as np
+
+    size = len(gains)
+    total = 0.0 + float(np.add.accumulate(gains)[-1])  # one by one, as `figures` adds
     return Group(
         name=name,
         trades=size,
         share_percent=size / count * 100,
-        win_rate_percent=wins / size * 100,
+        win_rate_percent=int(np.count_nonzero(gains > 0)) / size * 100,
         mean_percent=total / size,
         total_percent=total,
-        mean_minutes=minutes / size,
+        mean_minutes=int(minutes.sum()) / size,
     )
