@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -12,7 +13,6 @@ from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.position_view import position_of
-from tradenb.engine.serialise import events_of
 from tradenb.live.status.position_words import held_now
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_history import NEWEST, RunHistory, history_of
@@ -45,15 +45,15 @@ class RunReport(NamedTuple):
         1m candles of its time, for the price chart.
     notes : tuple of str
         What else the reader of the page should know.
-    changes : sequence of Event
-        The newest events, from which its stops and parts are drawn.
+    read_changes : callable
+        Reads the newest events, from which its stops and parts are drawn where there are candles.
     """
 
     status: RunStatus
     history: RunHistory
     candles: Candles | None = None
     notes: tuple[str, ...] = ()
-    changes: Sequence[Event] = ()
+    read_changes: Callable[[], Sequence[Event]] = tuple
 
     @property
     def trades(self) -> list[Trade]:
@@ -91,7 +91,7 @@ class RunReport(NamedTuple):
         known = self.candles.between(self.candles.start, self.end)
         held = held_now(self.status)
         return lines_of(
-            self.changes,
+            self.read_changes(),
             known,
             self.status.rules,
             symbol=symbol,
@@ -139,7 +139,7 @@ class RunReport(NamedTuple):
         return marks_of_history(
             state,
             self.trades,
-            self.changes,
+            () if self.candles is None else self.read_changes(),
             self.candles,
             self.status.rules,
             start=start,
@@ -175,8 +175,9 @@ def report_of_run(run: RunRecord, *, trades: bool = True) -> RunReport:
     history = history_of(run.storage.journal, trades=trades)
     candles = None if run.instance is None else run.instance.candles
     status = with_last_error(status_of_run(run), lambda count: history.newest[-count:])
-    changes = events_of(run.storage.journal.tail(DRAWN), run.storage.journal.path) if trades else ()
-    return RunReport(status, history, candles, changes=changes)
+    return RunReport(
+        status, history, candles, read_changes=cache(lambda: run.storage.events(DRAWN))
+    )
 
 
 def report_of_files(files: RunFiles, *, trades: bool = True) -> RunReport:
@@ -184,5 +185,4 @@ def report_of_files(files: RunFiles, *, trades: bool = True) -> RunReport:
     status = files.required()
     history = history_of(files.journal, trades=trades)
     status = with_last_error(status, lambda count: history.newest[-count:])
-    changes = files.events(DRAWN) if trades else ()
-    return RunReport(status, history, changes=changes)
+    return RunReport(status, history, read_changes=cache(lambda: files.events(DRAWN)))
