@@ -70,10 +70,14 @@ def _price_on_disk(run: RunRecord) -> float | None:
 
 
 def _is_stale(run: RunRecord) -> bool:
-    current = registry.known("strategy", run.strategy)
-    if current is None or current is run.spec:
+    current, own = registry.known("strategy", run.strategy), run.spec
+    if current is None:
         return False
-    return bool(current.fingerprint != run.spec.fingerprint)
+    # The run has a copy, of the same parts: then there is nothing to compute.
+    names = (*type(own).model_fields, "declared", "manager")
+    if all(getattr(current, name) is getattr(own, name) for name in names):
+        return False
+    return bool(current.fingerprint != own.fingerprint)
 
 
 def _trace(error: BaseException | None) -> str:
