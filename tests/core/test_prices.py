@@ -247,3 +247,15 @@ def test_a_level_fires_when_it_is_reached_exactly_and_never_twice():
 def test_all_levels_may_have_fired_and_there_may_be_no_prices():
     assert prices.milestones(np.array([200.0]), plan_of(signal(), None), gained=100, lost=100) == []
     assert prices.milestones(np.array([]), plan_of(signal(), None), gained=0, lost=0) == []
+
+
+@pytest.mark.parametrize("position", ["long", "short"])
+@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (20, 50), (100, 100)])
+def test_milestones_of_one_price_are_those_of_an_array_of_one(position, gained, lost):
+    plan = plan_of(signal(position), None)
+    known = {"gained": gained, "lost": lost}
+    for price in [*np.linspace(97.5, 102.5, 501).tolist(), 100.0, 99.0, 102.0, 101.8]:
+        expected = [level for _, level in prices.milestones(np.array([price]), plan, **known)]
+        assert prices.milestones_at(price, plan, **known) == expected
+    bare = plan._replace(target=None)
+    assert prices.milestones_at(200.0 if position == "long" else 1.0, bare, **known) == []

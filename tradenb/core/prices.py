@@ -253,11 +253,6 @@ def pnl_percent(position: Position, entry: float, exit: float, rules: Rules) -> 
     return ((paid - received) / paid) * 100 - fee
 
 
-def one(price: float) -> Floats:
-    """Return a single price as an array."""
-    return np.array([price])
-
-
 class Plan(NamedTuple):
     """What milestones measure the way by: first entry, first stop, first farthest target."""
 
@@ -294,6 +289,18 @@ def milestones(prices: Floats, plan: Plan, *, gained: int, lost: int) -> list[tu
         up = _levels_reached(move / to_target * 100, GAINED[gained // 10 :])
     down = _levels_reached(move / -to_stop * 100, LOST[lost // 10 :])
     return sorted(up + down, key=_by_offset)
+
+
+def milestones_at(price: float, plan: Plan, *, gained: int, lost: int) -> list[int]:
+    """Return the levels that one market price reaches for the first time, as `milestones` would."""
+    move = price - plan.entry if plan.position == "long" else plan.entry - price
+    if move > 0:
+        if plan.target is None:
+            return []
+        percent = move / abs(plan.target - plan.entry) * 100
+        return [level for level in GAINED[gained // 10 :] if percent >= level]
+    percent = move / -abs(plan.entry - plan.stop) * 100
+    return [level for level in LOST[lost // 10 :] if percent >= -level]
 
 
 # Those of one candle are all on one side of the entry, and in the order of size already.

@@ -142,13 +142,14 @@ class Editing:
 
     def milestones(self) -> None:
         """Fire the levels that the market price has reached."""
-        gained, lost = self.state.gained, self.state.lost
+        state = self.state
         plan = plan_of(self.signal, self.holding)
-        row = prices.one(self.price)
-        for _, level in prices.milestones(row, plan, gained=gained, lost=lost):
-            gained, lost = max(gained, level), max(lost, -level)
+        reached = prices.milestones_at(self.price, plan, gained=state.gained, lost=state.lost)
+        for level in reached:
             self._note("milestone", price=self.price, level=level)
-        self.state = self.state._replace(gained=gained, lost=lost)
+        if reached:
+            gained, lost = max(state.gained, *reached), max(state.lost, -min(reached))
+            self.state = state._replace(gained=gained, lost=lost)
 
     def result(self) -> State:
         """Return the state that follows; the cursor of an open position stays."""
