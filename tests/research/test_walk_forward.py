@@ -204,7 +204,8 @@ def test_a_setting_that_fails_in_every_ask_is_last(caplog):
         @tn.strategy("made", every="1h")
         def asked(ctx):
             if kind == "fails":
-                raise ValueError("always")
+                ctx.candles("1h", 5)
+                raise ValueError("always, but for the warm-up")
             if kind == "idle":
                 return None
             return tn.long(take_profit=ctx.price * 1.01, stop_loss=ctx.price * 0.99, minutes=600)
@@ -217,7 +218,8 @@ def test_a_setting_that_fails_in_every_ask_is_last(caplog):
     )
     shown = tn.research.ranking(table, by="total_pnl")
     assert shown.kind.tolist() == ["loses", "idle", "fails"]
-    assert shown.errors.tolist() == [0, 0, 1_440]
+    assert shown.errors.tolist() == [0, 0, 1_440 - 4]
+    assert math.isnan(shown.total_pnl[2])
     assert shown.asks[2] == 1_440
     assert shown.open.tolist() == [table.open[2], 0, 0]
     assert {"asks", "errors", "open", "open_pnl"} <= set(shown.columns)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from tradenb.backtest.backtest_run import BacktestRun
 from tradenb.backtest.caveats import alarms, caveats, ruined, was_reached
 from tradenb.backtest.open_signals import open_rows
-from tradenb.backtest.run_figures import RunFigures
+from tradenb.backtest.run_figures import RunFigures, is_failed
 from tradenb.core.fills import fills_of
 from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.rules import Rules
@@ -102,6 +102,7 @@ class Result:
             coverage=self.coverage,
             reached=len([1 for event in run.events if event.note and was_reached(event)]),
         )
+        asks_failed = sum(item.asks_failed for item in session.instances)
         self._figures = RunFigures(
             period,
             [item.state for item in session.instances],
@@ -110,7 +111,7 @@ class Result:
             rules=plan.rules,
             unrealised={(row[1], row[0]): row[5] for row in self._open if row[5] is not None},
             events_cost=run.fast is not None,
-            failed=0 < self.asks == sum(item.asks_failed for item in session.instances),
+            failed=is_failed(self.asks, self.asks_lost, asks_failed),
         )
 
     def __repr__(self) -> str:

@@ -187,6 +187,11 @@ def prices_of(period: LoadedPeriod, rules: Rules) -> RunPrices:
     return RunPrices(own, start=period.start, end=period.end, rules=rules)
 
 
+def is_failed(asks: int, lost: int, failed: int) -> bool:
+    """Tell whether every ask ended in an error; those with too little history tell nothing."""
+    return failed > 0 and lost + failed == asks
+
+
 def _plain_path(trade: Trade) -> Path:
     return Path(
         symbol=trade.symbol,

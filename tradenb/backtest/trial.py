@@ -19,7 +19,7 @@ from tradenb.backtest.fast.fast_vectorised import run_vectorised, suits_vectoris
 from tradenb.backtest.open_signals import open_rows
 from tradenb.backtest.period import LoadedPeriod
 from tradenb.backtest.plan import Plan
-from tradenb.backtest.run_figures import prices_of
+from tradenb.backtest.run_figures import is_failed, prices_of
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.intake import Intake
 from tradenb.core.events import WITHOUT_EFFECT, Event
@@ -142,7 +142,7 @@ def run_trial(plan: Plan, market: Market) -> dict[str, Any]:
             end=period.end,
             instances=len(instances),
             marks=marks_of_run(market.prices(plan), tally.held, trades, unrealised),
-            failed=0 < tally.asks == tally.asks_failed,
+            failed=is_failed(tally.asks, tally.asks_lost, tally.asks_failed),
         )
     )
     return found | {name: getattr(tally, name) for name in COUNTS}

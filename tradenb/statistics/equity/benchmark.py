@@ -24,10 +24,13 @@ class Benchmark:
         Return and largest drawdown of each symbol, percent.
     basket : Curve
         The mean of the holds; each begins at 1.
+    daily : (n,) float64 array
+        Daily returns of the basket, as fractions.
     """
 
     holds: Mapping[str, tuple[float, float]]
     basket: Curve
+    daily: Floats
 
     @property
     def basket_return(self) -> float:
@@ -61,4 +64,4 @@ def benchmark_of(
         holds[symbol] = ((own.growth - 1) * 100, own.max_drawdown)
         total += hold
     basket = own if len(lines) == 1 else Curve(start, end, at, rows, total / len(lines))
-    return Benchmark(holds, basket)
+    return Benchmark(holds, basket, np.zeros(0))

@@ -65,12 +65,15 @@ class Curve:
         closes = np.searchsorted(self.at, moments, "right")
         # Of `closes` closes the newest is row closes - 1; the value there was set at or before it.
         places = np.searchsorted(self.rows, closes)
-        return self._from_first[places]
+        if not len(self.values):
+            return np.full(len(moments), self.first)
+        found: Floats = np.where(places > 0, self.values[places - 1], self.first)
+        return found
 
     def at_each_close(self) -> Floats:
         """Return the value at each given close, (n,) float64."""
         bounds = np.concatenate(([0], self.rows, [len(self.at)]))
-        return np.repeat(self._from_first, np.diff(bounds))
+        return np.repeat(np.append(self.first, self.values), np.diff(bounds))
 
     @cached_property
     def peaks(self) -> Floats:
@@ -90,13 +93,17 @@ class Curve:
     def max_drawdown(self) -> float:
         """The largest of `drawdown`; 0 where nothing ever fell."""
         largest, peak = 0.0, self.first
-        # Some rows at a time, which is several times as fast as all at once.
+        # Some rows at a time: most of them bring no new peak, or fall less than others did.
         for begin in range(0, len(self.values), _AT_ONCE):
             values = self.values[begin : begin + _AT_ONCE]
-            peaks = peaks_of(values, peak)
-            peak = float(peaks[-1])
-            with np.errstate(invalid="ignore", over="ignore"):
-                largest = float(np.fmax.reduce((peaks - values) / peaks, initial=largest))
+            top, bottom = float(values.max()), float(values.min())
+            if top <= peak:
+                largest = max(largest, (peak - bottom) / peak)
+            elif not top - bottom <= largest * peak:
+                peaks = peaks_of(values, peak)
+                with np.errstate(invalid="ignore", over="ignore"):
+                    largest = float(np.fmax.reduce((peaks - values) / peaks, initial=largest))
+            peak = max(peak, top)
         return largest * 100
 
     def series(self, name: str = "equity") -> pandas.Series[float]:
@@ -107,10 +114,6 @@ class Curve:
         found = pandas.Series(self.at_each_close(), index=index, name=name, dtype="float64")
         found.attrs[FIRST] = self.first
         return found
-
-    @cached_property
-    def _from_first(self) -> Floats:
-        return np.concatenate(([self.first], self.values))
 
 
 def peaks_of(values: Floats, first: float) -> Floats:

@@ -48,7 +48,7 @@ def daily_figures(curve: Curve, covered: Covered, benchmark: Benchmark | None) -
     }
     if benchmark is None:
         return found
-    return found | _against(own, mean, whole_days(benchmark.basket, covered).returns)
+    return found | _against(own, mean, benchmark.daily)
 
 
 def benchmark_figures(benchmark: Benchmark) -> dict[str, float]:

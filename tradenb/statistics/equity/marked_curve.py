@@ -21,7 +21,7 @@ from tradenb.statistics.equity.run_prices import RunPrices
 from tradenb.statistics.equity.stretches import Stretches
 
 _NEARLY: Final = 0.8
-_AT_ONCE: Final = 16_384
+_AT_ONCE: Final = 131_072
 Rows = NDArray[np.intp]
 Instance = tuple[str, Stretches]
 """Symbol of an instance, and what it held."""
@@ -34,9 +34,11 @@ class _Shown:
     ----------
     first, stop : (n,) arrays
         Rows from which to which something changes; `stop` exclusive, in any order.
+    all_rows : array
+        0, 1, 2, ... as many as the run has.
     """
 
-    def __init__(self, first: Rows, stop: Rows) -> None:
+    def __init__(self, first: Rows, stop: Rows, all_rows: Rows) -> None:
         order = np.argsort(first, kind="stable")
         first, reach = first[order], np.maximum.accumulate(stop[order])
         begins = np.flatnonzero(np.concatenate(([True], first[1:] > reach[:-1])))
@@ -47,9 +49,11 @@ class _Shown:
             # Neighbouring rows are read five times as fast as picked ones.
             self.begins, lengths = self.begins[:1], ends[-1:] - self.begins[:1]
         self._before = np.cumsum(lengths) - lengths
-        self.rows: Rows = np.arange(lengths.sum()) + (self.begins[0] if len(lengths) else 0)
-        if len(lengths) > 1:
-            self.rows += np.repeat(self.begins - self._before - self.begins[0], lengths)
+        if len(lengths) == 1:
+            self.rows: Rows = all_rows[int(self.begins[0]) :][: int(lengths[0])]
+        else:
+            self.rows = np.repeat(self.begins - self._before, lengths)
+            self.rows += all_rows[: len(self.rows)]
 
     def places(self, rows: Rows) -> Rows:
         """Return where rows are among `rows`."""
@@ -83,6 +87,7 @@ def marked_curve(
     shown = _Shown(
         np.concatenate([closes, *(first for _, _, first, _ in held)]),
         np.concatenate([closes + 1, *(np.minimum(stop + 1, size) for *_, stop in held)]),
+        prices.rows,
     )
     rows, market = shown.rows, cache(lambda symbol: _market(prices, symbol, shown.rows))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -118,7 +123,7 @@ def _mark(
 ) -> list[int]:
     """Multiply values by 1 + u/100 where something is open; return a row at which that is <= 0.
 
-    Some stretches at a time: what fits into the fast memory of a processor takes half the time.
+    Some stretches at a time, so that a run of many years needs little memory beside its curve.
     """
     place, count = 0, len(first)
     ruined: list[int] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from tradenb.core.prices import market_prices
 from tradenb.core.rules import Rules
 from tradenb.statistics.equity.benchmark import Benchmark, benchmark_of
 from tradenb.statistics.equity.covered_time import Covered, covered_by, union
+from tradenb.statistics.equity.periods import whole_days
 
 Rows = NDArray[np.intp]
 
@@ -63,7 +65,7 @@ class RunPrices:
     def only(self, symbols: Collection[str]) -> RunPrices:
         """Return those of some symbols."""
         found = copy(self)
-        made = ("at", "covered_by", "covered", "benchmark", "_newest")
+        made = ("at", "rows", "covered_by", "covered", "benchmark", "_newest")
         found.__dict__ = {name: own for name, own in self.__dict__.items() if name not in made}
         found.lines = {symbol: own for symbol, own in self.lines.items() if symbol in symbols}
         return found
@@ -75,6 +77,11 @@ class RunPrices:
         if all(np.array_equal(first, other) for other in others):
             return first
         return np.unique(np.concatenate([first, *others]))
+
+    @cached_property
+    def rows(self) -> Rows:
+        """0, 1, 2, ... one for each of `at`."""
+        return np.arange(len(self.at))
 
     @cached_property
     def covered_by(self) -> dict[str, Covered]:
@@ -90,7 +97,8 @@ class RunPrices:
     def benchmark(self) -> Benchmark:
         """What buying and holding each symbol, and all of them, would have been."""
         lines = [(line.close, line.base, self.newest(symbol)) for symbol, line in self._in_order()]
-        return benchmark_of(list(self.lines), lines, at=self.at, start=self.start, end=self.end)
+        found = benchmark_of(list(self.lines), lines, at=self.at, start=self.start, end=self.end)
+        return replace(found, daily=whole_days(found.basket, self.covered).returns)
 
     def newest(self, symbol: str) -> Rows | None:
         """Return the row of a symbol's newest candle at each of `at`; -1 before its first.
