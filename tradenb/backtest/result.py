@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from tradenb.backtest.backtest_run import BacktestRun
 from tradenb.backtest.caveats import alarms, caveats, ruined, was_reached
@@ -17,10 +17,8 @@ from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
 from tradenb.engine.session.pump import Session
-from tradenb.statistics import stats_tables
-from tradenb.statistics.equity.drawdowns import drawdown_frame
-from tradenb.statistics.equity.periods import Length, period_series
 from tradenb.view import event_frames, figure_text
+from tradenb.view.figure_frames import FigureFrames
 from tradenb.view.figure_text import parts_words
 from tradenb.view.formatting import plural
 
@@ -41,7 +39,7 @@ if TYPE_CHECKING:
 OpenRow = tuple[str, str, str, str, float, float | None]
 
 
-class Result:
+class Result(FigureFrames):
     """What a backtest found.
 
     In a notebook it shows headline figures, the equity line and warnings.
@@ -167,11 +165,6 @@ class Result:
         at = self._figures.marks.curve.ruined_at
         return self._caveats if at is None else [ruined(at), *self._caveats]
 
-    @property
-    def figures(self) -> dict[str, float]:
-        """The statistics as a plain dict; NaN where there is no answer (N/A)."""
-        return self._figures.figures
-
     @cached_property
     def events(self) -> pd.DataFrame:
         """One row an event, in order."""
@@ -203,77 +196,6 @@ class Result:
         return event_frames.coverage_frame(self.coverage)
 
     @cached_property
-    def stats(self) -> pd.Series[float]:
-        """The statistics of the run, NaN where there is no answer."""
-        import pandas as pd
-
-        return pd.Series(self.figures, dtype="float64", name="stats")
-
-    @cached_property
-    def equity(self) -> pd.Series[float]:
-        """What everything is worth at each given close, what is open included; 1 before it."""
-        return self._figures.marks.curve.series()
-
-    @property
-    def ruined_at(self) -> pd.Timestamp | None:
-        """The first close at which nothing was left; None: it never came to that."""
-        import pandas as pd
-
-        at = self._figures.marks.curve.ruined_at
-        return None if at is None else pd.Timestamp(at, unit="ms", tz="UTC")
-
-    @cached_property
-    def daily(self) -> pd.Series[float]:
-        """Daily returns of the equity as fractions, a row a whole day that candles cover, UTC.
-
-        Other packages read it as it is, such as quantstats:
-        ``quantstats.reports.html(result.daily, output="report.html")``.
-
-        Examples
-        --------
-        >>> import tradenb as tn
-        >>> hold = tn.strategy("hold", every="1h")(lambda ctx: tn.long(stop_loss=tn.percent(15)))
-        >>> walk = tn.testing.random_walk(seed=1, days=3)
-        >>> result = tn.backtest.run("BTCUSDT", strategy=hold, exchange=walk, progress=False)
-        >>> result.daily.index.tz_localize(None)
-        DatetimeIndex(['2024-01-01', '2024-01-02', '2024-01-03'], ...)
-        """
-        return period_series(self._figures.days(), "day", percent=False)
-
-    @cached_property
-    def drawdowns(self) -> pd.DataFrame:
-        """The falls of the equity, the deepest first: start, trough, end, depth (%), days."""
-        return drawdown_frame(self._figures.drawdowns)
-
-    @cached_property
-    def benchmark(self) -> pd.DataFrame:
-        """What holding each symbol and the basket of all would have been, without costs.
-
-        A row a symbol and `basket`: return and drawdown, percent.
-        """
-        import pandas as pd
-
-        rows = self._figures.prices.benchmark.rows
-        index = pd.Index(list(rows), name="symbol", dtype="str")
-        columns = ["return", "drawdown"]
-        return pd.DataFrame(list(rows.values()), index=index, columns=columns, dtype="float64")
-
-    def returns(self, length: Length = "month") -> pd.Series[float]:
-        """Return the returns of the equity by day, week (from Monday) or month, UTC.
-
-        Parameters
-        ----------
-        length : {"day", "week", "month"}
-
-        Returns
-        -------
-        Series of float64
-            Percent; the index is where each period begins. Periods without candles are left out,
-            the last goes as far as the run.
-        """
-        return period_series(self._figures.periods(length), length, percent=True)
-
-    @cached_property
     def summary(self) -> Summary:
         """What the pages show."""
         from tradenb.view.summary import Summary
@@ -297,25 +219,6 @@ class Result:
             strategy_notes=self._notes,
             coverage=self.coverage,
         )
-
-    def heatmap(
-        self, by: Literal["symbol", "strategy", "symbol:strategy"] = "symbol"
-    ) -> pd.DataFrame:
-        """Compare symbols, strategies or pairs of both by their main figures.
-
-        Parameters
-        ----------
-        by : {"symbol", "strategy", "symbol:strategy"}
-            What a row stands for.
-
-        Returns
-        -------
-        DataFrame
-            The best first, and last the row `all`.
-        """
-        stats_tables.group_name(by, "", "")
-        lines = self._figures.grouped(lambda key: stats_tables.group_name(by, key[1], key[0]))
-        return stats_tables.heatmap_frame(lines, self.figures, by)
 
     def to_markdown(self) -> str:
         """Return the statistics as a markdown table with its heading and warnings."""
