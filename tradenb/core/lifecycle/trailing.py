@@ -65,7 +65,8 @@ def quiet_peak(
     looked at ten times as fast as arrays. Only where candles are tested, not average prices, and
     the market price is the close.
     """
-    low, high = min(candles.low[start:stop].tolist()), max(candles.high[start:stop].tolist())
+    low: float = min(candles.low[start:stop].tolist())
+    high: float = max(candles.high[start:stop].tolist())
     close, bound = candles.close[start:stop].tolist(), _bound(signal, holding)
     if signal.position == "long":
         if low <= signal.stop_loss or (bound is not None and high >= bound):
@@ -88,6 +89,8 @@ def quiet_peak(
         return None
     if lost < _ALL and behind / -abs(plan.entry - plan.stop) * 100 >= lost + _LEVEL:
         return None
+    if signal.trail is signal.trail_distance is None:
+        return peak
     level = trail_level(signal, peak)
     return None if level is not None and tighter(signal, level) else peak
 
@@ -105,11 +108,11 @@ def _standing(
 
 def _bound(signal: Signal, holding: Holding) -> float | None:
     """Return the nearer of the next rung and the price that fires the breakeven."""
-    found = [price for price, _ in holding.rungs[:1]]
+    rung = holding.rungs[0][0] if holding.rungs else None
     trigger = breakeven_trigger(signal, holding)
-    if trigger is not None:
-        found.append(trigger)
-    return (min if signal.position == "long" else max)(found, default=None)
+    if rung is None or trigger is None:
+        return trigger if rung is None else rung
+    return min(rung, trigger) if signal.position == "long" else max(rung, trigger)
 
 
 def breakeven_trigger(signal: Signal, holding: Holding) -> float | None:

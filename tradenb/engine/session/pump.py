@@ -258,6 +258,10 @@ class Session:
             return None
         bound = min(until, state.cursor + MINUTE) if self._pings(instance) else until
         step = advance(state, instance.candles, instance.rules, bound)
+        following = step.state
+        if following.tested and not step.events and following.signal is state.signal:
+            # Nothing happened up to the next ask: go there at once.
+            step = advance(following, instance.candles, instance.rules)
         for event in step.events:
             if event.at < step.at:
                 # A milestone on the way to the step; it has its place in the order already.
