@@ -31,6 +31,9 @@ ON_BOUNDS = [
     if name.split("/")[-1].startswith(EXACT) and not name.endswith("-average_price")
 ]
 SCENARIOS = [*fixed_scenarios(70), *ON_BOUNDS]
+# Of those that alone notice a mutant, the late ones earlier: a mutant is caught sooner.
+for late in (60, 61, 63, 142):
+    SCENARIOS.insert(15, SCENARIOS.pop(late))
 Law = Callable[[dict[str, Any]], list[str]]
 
 
