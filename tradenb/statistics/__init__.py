@@ -1,1 +1,1 @@
-"""The figures of closed trades: formulas, equity curve, breakdowns. No charts."""
+"""The figures of a run: formulas of its trades, its equity, breakdowns. No charts."""
