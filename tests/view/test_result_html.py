@@ -112,6 +112,12 @@ def test_ratios_that_are_not_available_are_explained(make_summary, make_trades):
     assert "Ratios need" not in summary_html(make_summary(make_trades([1.0, -0.5] * 10)))
 
 
+def test_after_ruin_figures_are_not_said_to_lack_data(make_summary, make_trades):
+    page = summary_html(make_summary(make_trades([1.0, -0.5] * 10 + [-100.0])))
+    assert "nothing was left" in page
+    assert "too little data" not in page
+
+
 def test_what_is_open_is_listed_with_its_header(make_summary):
     rows = [("BTCUSDT", "dip", "dip-1", "scheduled", 64_000.5, None)]
     text = summary_html(make_summary([], open=rows))

@@ -114,6 +114,8 @@ def too_few(summary: Summary) -> str:
     shown = [value for _, value, _ in headline_figures(summary)]
     if NOT_AVAILABLE not in shown:
         return ""
+    if summary.marks.curve.ruined_at is not None:
+        return f"{NOT_AVAILABLE}: nothing was left, so there are no figures of a day or a year."
     return (
         f"{NOT_AVAILABLE}: too little data. Ratios need at least {MIN_TRADES} trades over "
         f"{MIN_DAYS} days, with different results and at least one loss."
