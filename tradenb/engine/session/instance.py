@@ -92,14 +92,12 @@ class Instance:
             what = f"manage of {self.spec.name}"
             self.manage = Call(call, (self.context,), what, self.state.symbol, asks=True)
 
-    def follow_table(self) -> None:
+    def follow_table(self, signals: Signals) -> None:
         """Be asked about what is open where the table of a vectorised strategy has exits or moves.
 
         Before it is computed that is not known, and an open position is asked about.
         """
-        if self.signals is None:
-            return
-        known = self.signals.manages
+        known = signals.manages
         manages = self.state.is_open if known is None else known
         every = self.spec.every_ms if manages else None
         if self.state.manage_every != every:

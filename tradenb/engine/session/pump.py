@@ -106,9 +106,7 @@ class Session:
 
         Yields the calls of user functions: send back the result, or throw in what was raised.
         """
-        for instance in self.instances:
-            instance.follow_table()
-            self._plan(instance, until)
+        self._plan_first_steps(until)
         while (turn := self._schedule.take()) is not None:
             at, phase, waiting = turn
             if self._calls_at_once and at > self.now:
@@ -142,6 +140,12 @@ class Session:
         for instance in self.instances:
             if instance.state.refusing != instance.refusing:
                 instance.state = instance.state._replace(refusing=instance.refusing)
+
+    def _plan_first_steps(self, until: int) -> None:
+        for instance in self.instances:
+            if instance.signals is not None:
+                instance.follow_table(instance.signals)
+            self._plan(instance, until)
 
     def _clear(self, instance: Instance, need: NeedClearance) -> Generator[Call, Any, Step]:
         """Ask the risk rules; return the step that follows."""
@@ -198,7 +202,8 @@ class Session:
                 break
             at += every  # None leaves no trace
             self.now = at
-        instance.follow_table()
+        if instance.signals is not None:
+            instance.follow_table(instance.signals)
         return self._follow_reply(instance, step, at, last, reply)
 
     def _ask_manager(
@@ -220,7 +225,8 @@ class Session:
                     keep_state(context)
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
                 reply = self._failed_ask(instance, at, error, instance.manage.what)
-            instance.follow_table()
+            if instance.signals is not None:
+                instance.follow_table(instance.signals)
         return self._answer(instance, need, reply)
 
     def _says_nothing(self, instance: Instance, at: int) -> bool:
