@@ -14,7 +14,7 @@ import itertools
 import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 MINUTE = 60_000
@@ -37,7 +37,10 @@ TIMEFRAMES = {
     "8h": 480,
     "12h": 720,
     "1d": 1440,
+    "3d": 3 * 1440,
+    "1w": 7 * 1440,
 }
+MONDAY = 4 * DAY  # 1970-01-05
 
 Row = Sequence[float]
 
@@ -78,7 +81,7 @@ class Rules:
     max_stop_loss_percent: float = 20
     max_signal_minutes: int | None = None
     require_take_profit: bool = False
-    gap_minutes: None = None
+    gap_minutes: int | None = 15
     loosen_stop: bool = False
     max_entries: int = 10
     price_anomaly_factor: float = 1000
@@ -90,6 +93,7 @@ class Rules:
             same_candle="target_first",
             max_signal_minutes=1440,
             require_take_profit=True,
+            gap_minutes=None,
         )
 
 
@@ -104,10 +108,11 @@ class Candle:
     low: float
     close: float
     volume: float
+    step: int = MINUTE
 
     @property
     def close_time(self) -> int:
-        return self.time + MINUTE
+        return self.time + self.step
 
 
 @dataclass
@@ -116,20 +121,27 @@ class Intake:
     duplicates_same: int = 0
     duplicates_replaced: int = 0
     filled: int = 0
+    closed: int = 0
+    gaps: int = 0
+    longest: tuple[int, int] | None = None
 
 
-def take_in(rows: Sequence[Row], *, factor: float) -> tuple[list[Candle], Intake]:
-    """Turn rows as they come in into a grid without gaps, or refuse them."""
+def take_in(
+    rows: Sequence[Row], *, factor: float, step: int = MINUTE, gap_minutes: int | None = 15
+) -> tuple[list[Candle], Intake]:
+    """Turn rows as they come in into the candles that are given, or refuse them."""
     counts = Intake(rows=len(rows))
     for index, row in enumerate(rows):
-        check_row(index, row)
-    accepted = merge_duplicates(rows, counts)
-    check_step([candle for _, candle in accepted])
+        check_row(index, row, step)
+    accepted = merge_duplicates(rows, counts, step)
+    check_step(accepted, step)
     check_anomalies(accepted, factor)
-    return fill_gaps([candle for _, candle in accepted], counts), counts
+    given = [candle for _, candle in accepted]
+    count_gaps(given, counts, gap_minutes)
+    return (filled_flat(given, None) if gap_minutes is None else given), counts
 
 
-def check_row(index: int, row: Row) -> None:
+def check_row(index: int, row: Row, step: int = MINUTE) -> None:
     """Every row by itself, also one that will be dropped."""
     time, open_, high, low, close, volume = row
     if not all(math.isfinite(price) for price in (open_, high, low, close)):
@@ -142,15 +154,19 @@ def check_row(index: int, row: Row) -> None:
         raise Refused("not_positive", index)
     if not (low <= min(open_, close) and max(open_, close) <= high):
         raise Refused("low_high", index)
-    if time % MINUTE != 0:
+    if time % step != 0 or time < 365 * DAY:
         raise Refused("grid", index)
 
 
-def merge_duplicates(rows: Sequence[Row], counts: Intake) -> list[tuple[int, Candle]]:
+def merge_duplicates(
+    rows: Sequence[Row], counts: Intake, step: int = MINUTE
+) -> list[tuple[int, Candle]]:
     """Equal times must be neighbours and become the last of them; times may not go back."""
     accepted: list[tuple[int, Candle]] = []
+    pairs: list[tuple[int, float, float]] = []  # of rows with one time and other values
     for index, row in enumerate(rows):
-        candle = Candle(int(row[0]), *(float(value) for value in row[1:]))
+        open_, high, low, close, volume = (float(value) for value in row[1:])
+        candle = Candle(int(row[0]), open_, high, low, close, volume, step)
         if accepted and candle.time < accepted[-1][1].time:
             raise Refused("order", index)
         if accepted and candle.time == accepted[-1][1].time:
@@ -158,20 +174,31 @@ def merge_duplicates(rows: Sequence[Row], counts: Intake) -> list[tuple[int, Can
                 counts.duplicates_same += 1
             else:
                 counts.duplicates_replaced += 1
+                pairs.append((accepted[-1][0], accepted[-1][1].close, candle.close))
             accepted[-1] = (index, candle)
         else:
             accepted.append((index, candle))
+    for index, before, after in pairs:
+        if abs(after - before) > 0.2 * min(before, after):
+            raise Refused("duplicates", index)
+    if len(pairs) > 20 and len(pairs) > 0.02 * len(rows):
+        raise Refused("duplicates", pairs[0][0])
     return accepted
 
 
-def check_step(candles: Sequence[Candle]) -> None:
-    """If the commonest step is above one minute, the source is refused as a whole."""
+def check_step(accepted: Sequence[tuple[int, Candle]], base: int = MINUTE) -> None:
+    """The commonest step must not be above the base; 20 equal longer ones are another file."""
     seen: dict[int, int] = {}
-    for before, after in itertools.pairwise(candles):
-        step = after.time - before.time
+    steps = [after.time - before.time for (_, before), (_, after) in itertools.pairwise(accepted)]
+    for step in steps:
         seen[step] = seen.get(step, 0) + 1
-    if seen and min(step for step in seen if seen[step] == max(seen.values())) > MINUTE:
+    if seen and min(step for step in seen if seen[step] == max(seen.values())) > base:
         raise Refused("step", None)
+    longer = {minutes * MINUTE for minutes in TIMEFRAMES.values() if minutes * MINUTE > base}
+    for place in range(len(steps) - 19):
+        stretch = set(steps[place : place + 20])
+        if len(stretch) == 1 and stretch <= longer:
+            raise Refused("step", accepted[place][0])
 
 
 def check_anomalies(accepted: Sequence[tuple[int, Candle]], factor: float) -> None:
@@ -185,16 +212,37 @@ def check_anomalies(accepted: Sequence[tuple[int, Candle]], factor: float) -> No
                 raise Refused("anomaly", index)
 
 
-def fill_gaps(candles: Iterable[Candle], counts: Intake) -> list[Candle]:
-    """A minute missing between two known candles is filled flat with the close before it."""
+def count_gaps(given: Sequence[Candle], counts: Intake, gap_minutes: int | None) -> None:
+    """Count the candles that are missing in thin runs, and the closed time."""
+    for before, after in itertools.pairwise(given):
+        missing = after.time - before.close_time
+        if missing == 0:
+            continue
+        if gap_minutes is None or missing <= gap_minutes * MINUTE:
+            counts.filled += missing // before.step
+            continue
+        counts.closed += missing // MINUTE
+        counts.gaps += 1
+        if counts.longest is None or missing > counts.longest[1] - counts.longest[0]:
+            counts.longest = (before.close_time, after.time)
+
+
+def filled_flat(given: Sequence[Candle], gap_minutes: int | None) -> list[Candle]:
+    """The candles with flat ones where others are missing, in runs up to `gap_minutes`."""
     grid: list[Candle] = []
-    for candle in candles:
-        while grid and grid[-1].close_time < candle.time:
-            close = grid[-1].close
-            grid.append(Candle(grid[-1].close_time, close, close, close, close, 0.0))
-            counts.filled += 1
+    for candle in given:
+        missing = candle.time - grid[-1].close_time if grid else 0
+        if gap_minutes is None or missing <= gap_minutes * MINUTE:
+            while grid and grid[-1].close_time < candle.time:
+                close, at = grid[-1].close, grid[-1].close_time
+                grid.append(Candle(at, close, close, close, close, 0.0, candle.step))
         grid.append(candle)
     return grid
+
+
+def floor_to(at: int, size: int) -> int:
+    """The last multiple at or before a moment; weeks begin on Monday."""
+    return at - (at - MONDAY) % size if size == 7 * DAY else at - at % size
 
 
 # ----------------------------------------------------------------------------------------- prices
@@ -205,20 +253,26 @@ class Market:
 
     def __init__(self, candles: Sequence[Candle], rules: Rules) -> None:
         self.candles = candles
+        self.shown = filled_flat(candles, rules.gap_minutes)
+        self.closing = {candle.close_time: place for place, candle in enumerate(candles)}
+        self.showing = {candle.close_time: place for place, candle in enumerate(self.shown)}
         self.rules = rules
 
     def closing_at(self, close_time: int) -> Candle | None:
-        if not self.candles:
-            return None
-        position = (close_time - MINUTE - self.candles[0].time) // MINUTE
-        return self.candles[position] if 0 <= position < len(self.candles) else None
+        place = self.closing.get(close_time)
+        return None if place is None else self.candles[place]
+
+    def close_before(self, candle: Candle) -> int:
+        """The close of the given candle before; of the first one its open."""
+        place = self.closing[candle.close_time]
+        return self.candles[place - 1].close_time if place else candle.time
 
     def average_price(self, now: int) -> float:
         """sum(typical x volume)/sum(volume) over the last candles; without volume the mean."""
-        newest = (now - MINUTE - self.candles[0].time) // MINUTE
+        newest = self.showing[now]
         oldest = max(0, newest + 1 - self.rules.average_price_candles)
         weighted = volume = closes = 0.0
-        for candle in self.candles[oldest : newest + 1]:
+        for candle in self.shown[oldest : newest + 1]:
             typical = (candle.high + candle.low + candle.close) / 3
             weighted += typical * candle.volume
             volume += candle.volume
@@ -233,52 +287,33 @@ class Market:
         assert candle is not None
         return candle.close
 
-    def bucket(self, start: int, size: int) -> Candle | None:
-        """One candle of a higher timeframe, if every minute of it is there."""
-        minutes = [
-            self.closing_at(close) for close in range(start + MINUTE, start + size + 1, MINUTE)
-        ]
-        if any(minute is None for minute in minutes):
-            return None
-        known = [minute for minute in minutes if minute is not None]
-        volume = 0.0
-        for minute in known:
-            volume += minute.volume
-        return Candle(
-            start,
-            known[0].open,
-            max(minute.high for minute in known),
-            min(minute.low for minute in known),
-            known[-1].close,
-            volume,
+    def known_until(self, now: int) -> int:
+        """The close of the last given candle: what will be missing behind it nobody knows."""
+        return max(
+            (candle.close_time for candle in self.candles if candle.close_time <= now),
+            default=self.candles[0].time,
         )
 
-    def known_until(self, now: int) -> int:
-        """The close of the last candle with a trade: minutes without one may never come."""
-        while (candle := self.closing_at(now)) is None or self.is_quiet(candle):
-            if now - MINUTE <= self.candles[0].time:
-                return self.candles[0].close_time
-            now -= MINUTE
-        return now
-
-    def is_quiet(self, candle: Candle) -> bool:
-        """Tell whether a candle is as a minute that is missing is filled."""
-        before = self.closing_at(candle.time)
-        prices = {candle.open, candle.high, candle.low, candle.close}
-        return candle.volume == 0 and before is not None and prices == {before.close}
-
     def window(self, timeframe: str, count: int, now: int) -> list[Candle]:
-        """The last `count` complete candles of a timeframe closed at `now`, or fewer."""
+        """The last `count` buckets of a timeframe that have ended at `now`, or fewer."""
         size = TIMEFRAMES[timeframe] * MINUTE
-        found: list[Candle] = []
-        start = now - now % size - size
-        while len(found) < count:
-            candle = self.bucket(start, size)
-            if candle is None:
+        buckets: dict[int, list[Candle]] = {}
+        for candle in reversed(self.shown[: self.showing.get(now, -1) + 1]):
+            begin = floor_to(candle.time, size)
+            if begin + size <= now and begin >= self.shown[0].time:
+                buckets.setdefault(begin, []).insert(0, candle)
+            if len(buckets) > count:
                 break
-            found.insert(0, candle)
-            start -= size
-        return found
+        return [bucket_of(begin, size, buckets[begin]) for begin in sorted(buckets)][-count:]
+
+
+def bucket_of(begin: int, size: int, known: Sequence[Candle]) -> Candle:
+    """One candle of a higher timeframe, of the candles that it has."""
+    volume = 0.0
+    for candle in known:
+        volume += candle.volume
+    high, low = max(candle.high for candle in known), min(candle.low for candle in known)
+    return Candle(begin, known[0].open, high, low, known[-1].close, volume, size)
 
 
 @dataclass(frozen=True)
@@ -916,13 +951,25 @@ def run(
     end: int,
     rules: Rules | None = None,
     commands: Sequence[Mapping[str, Any]] = (),
+    step: int = MINUTE,
 ) -> Outcome:
-    """Run strategies over [start, end) of the candles, one close time after another."""
+    """Run strategies over [start, end) of the candles, one close time after another.
+
+    Symbols that are only among the candles are read.
+    """
     rules = rules or Rules()
-    start, end = start - start % MINUTE, end - end % MINUTE
+    start, end = start - start % step, end - end % step
     markets, intake, close_times = {}, {}, set()
-    for symbol in symbols:
-        grid, intake[symbol] = take_in(candles[symbol], factor=rules.price_anomaly_factor)
+    for symbol in candles:
+        grid, intake[symbol] = take_in(
+            candles[symbol],
+            factor=rules.price_anomaly_factor,
+            step=step,
+            gap_minutes=rules.gap_minutes,
+        )
+        markets[symbol] = Market(grid, rules)
+        if symbol not in symbols:
+            continue
         consumed = [
             candle.close_time
             for candle in grid
@@ -930,7 +977,6 @@ def run(
         ]
         if not consumed:
             raise Refused("range", None)
-        markets[symbol] = Market(grid, rules)
         close_times.update(consumed)
     machine = Machine(symbols, strategies, markets, rules, commands, start)
     for close_time in sorted(close_times):
@@ -987,18 +1033,18 @@ class Machine:
             self.activate(instance, candle)
         for instance, candle in moving:
             if instance not in ended_by_user:
-                self.ask_if_due(instance, candle.close_time)
+                self.ask_if_due(instance, candle)
 
     def obey(self, instance: Instance, candle: Candle) -> bool:
         """Phase 1: commands, exits, cancellations, milestones. Did the user end something?"""
-        flatten = False
+        flattened_at: int | None = None
         cancelled_by_user = False
         for command in self.due_commands(instance, candle.close_time):
             signal = instance.signal
             if command["kind"] == "stop":
                 instance.stopping = True
             if command["kind"] == "flatten":
-                flatten = True
+                flattened_at = command["at"] if flattened_at is None else flattened_at
             if signal is None or signal.state != "scheduled":
                 continue
             if command["kind"] != "cancel":
@@ -1009,11 +1055,46 @@ class Machine:
                 cancelled_by_user = True
         if cancelled_by_user:
             return True
+        if candle.time > self.markets[instance.symbol].close_before(candle):
+            if self.came_due(instance, candle, flattened_at):
+                return instance.signal is None and self.flattened_last(instance)
         if instance.is_open:
-            return self.follow_open(instance, candle, flatten)
+            return self.follow_open(instance, candle, flattened_at is not None)
         if instance.is_scheduled:
             self.follow_scheduled(instance, candle)
         return False
+
+    def came_due(self, instance: Instance, candle: Candle, flattened_at: int | None) -> bool:
+        """What came due in missing minutes before a candle is done at its open, before all else."""
+        signal, opens = instance.signal, candle.time
+        if signal is None:
+            return False
+        if instance.is_scheduled:
+            if self.has_waited(signal, opens):
+                self.cancel(instance, candle.close_time, "timeout")
+                return True
+            return False
+        flatten = flattened_at is not None and flattened_at < opens
+        if not flatten and not self.is_expired(signal, opens):
+            return False
+        if self.rules.touch == "candle":
+            alone = replace(candle, high=candle.open, low=candle.open)
+            if self.rules.same_candle == "target_first":
+                self.touch_rungs(instance, alone)
+            if instance.is_open and self.is_stop_touched(signal, alone):
+                fill = self.stop_fill(signal, alone)
+                self.sell(instance, candle.close_time, signal.K, fill, signal.stop_by)
+            self.touch_rungs(instance, alone)
+        if instance.is_open:
+            reason = "flattened" if flatten else "time_expired"
+            self.sell(instance, candle.close_time, signal.K, candle.open, reason)
+        return True
+
+    def flattened_last(self, instance: Instance) -> bool:
+        """Did the user's flatten end what was open?"""
+        last = self.outcome.events[-1]
+        same = (last.symbol, last.strategy) == (instance.symbol, instance.strategy.name)
+        return same and last.exit_reason == "flattened"
 
     def due_commands(self, instance: Instance, close_time: int) -> list[Mapping[str, Any]]:
         """Given at w they act on the first candle with c > w, in the order given."""
@@ -1155,15 +1236,19 @@ class Machine:
         signal = instance.signal
         assert signal is not None
         now = candle.close_time
-        wait = self.rules.schedule_await_minutes if signal.wait is None else signal.wait
         if self.is_price_rejected(signal, candle):
             self.cancel(instance, now, "price_reject")
         elif self.is_entry_touched(signal, candle):
             pass  # phase 2
-        elif now - signal.scheduled_at >= wait * MINUTE or (
-            signal.until is not None and now >= signal.until
-        ):
+        elif self.has_waited(signal, now):
             self.cancel(instance, now, "timeout")
+
+    def has_waited(self, signal: Signal, now: int) -> bool:
+        """Has a scheduled signal waited long enough?"""
+        wait = self.rules.schedule_await_minutes if signal.wait is None else signal.wait
+        if now - signal.scheduled_at >= wait * MINUTE:
+            return True
+        return signal.until is not None and now >= signal.until
 
     def is_price_rejected(self, signal: Signal, candle: Candle) -> bool:
         """With target_first or by the average: a touched stop. Else a limit whose candle opened
@@ -1224,13 +1309,20 @@ class Machine:
 
     # ---- asks
 
-    def ask_if_due(self, instance: Instance, now: int) -> None:
-        """Phase 3: c % interval == 0 and c > start: idle, the strategy is asked; else manage."""
+    def ask_if_due(self, instance: Instance, candle: Candle) -> None:
+        """Phase 3: a multiple of the interval since the candle before, and c > start.
+
+        Idle, the strategy is asked; else manage.
+        """
+        now, before = candle.close_time, self.markets[instance.symbol].close_before(candle)
         if now <= self.start:
             return
-        interval = TIMEFRAMES[instance.strategy.every] * MINUTE
+
+        def is_due(timeframe: str) -> bool:
+            return floor_to(now, TIMEFRAMES[timeframe] * MINUTE) > before
+
         if instance.signal is None:
-            if not instance.stopping and now % interval == 0:
+            if not instance.stopping and is_due(instance.strategy.every):
                 self.ask(instance, now)
             return
         strategy = instance.strategy
@@ -1239,7 +1331,7 @@ class Machine:
             return
         if instance.is_scheduled and not strategy.waiting:
             return
-        if now % (TIMEFRAMES[strategy.manage_every or strategy.every] * MINUTE) == 0:
+        if is_due(strategy.manage_every or strategy.every):
             self.ask_manager(instance, now)
 
     def ask(self, instance: Instance, now: int) -> None:

@@ -36,6 +36,9 @@ REAL_CASES = (
     "positions/real2-ada-target-first",
     "positions/real2-btc-trail",
     "positions/real2-xrpeth-trail-average",
+    "figures_gaps_money/real3-two-15m-session",
+    "figures_gaps_money/real3-xrpeth-gap_5",
+    "figures_gaps_money/real3-xrpeth-thin",
 )
 BUILTIN = {"timeframe": "5m", "fast": 10, "slow": 50, "percent": 1, "minutes": 240}
 SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -125,7 +128,7 @@ FILL = (
 REFUSAL = ("symbol", "strategy", "exit_reason", "name", "first", "last", "count")
 PARTS = ("entries", "exits", "invested")
 OPEN = ("symbol", "strategy", "signal_id", "state", "price", "pnl_percent")
-INTAKE = ("rows", "duplicates_same", "duplicates_replaced", "filled")
+INTAKE = ("rows", "duplicates_same", "duplicates_replaced", "filled", "closed", "gaps")
 
 
 # ------------------------------------------------------------------------------ files and candles
@@ -152,9 +155,40 @@ def rows_of(scenario: Scenario, symbol: str) -> list[list[float]]:
     if isinstance(candles, list):
         return [[plain(value) for value in row] for row in candles]
     if "parquet" in candles:
-        return real_rows(candles["parquet"])
-    first = candles["t0"]
-    return [[first + index * reference.MINUTE, *row] for index, row in enumerate(candles["rows"])]
+        return of_session(real_rows(candles["parquet"]), candles)
+    first, step = candles["t0"], step_of(scenario)
+    return [[first + index * step, *row] for index, row in enumerate(candles["rows"])]
+
+
+def step_of(scenario: Scenario) -> int:
+    """The length of the candles of a scenario, ms."""
+    return reference.TIMEFRAMES[scenario.get("timeframe", "1m")] * reference.MINUTE
+
+
+def of_session(rows: list[list[float]], candles: Mapping[str, Any]) -> list[list[float]]:
+    """The minutes of a session from Monday to Friday, and longer candles of what there is."""
+    if "session" in candles:
+        first, last = candles["session"]
+        rows = [
+            row
+            for row in rows
+            if first <= row[0] // reference.MINUTE % 1440 < last
+            and (row[0] // reference.DAY + 3) % 7 < 5
+        ]
+    if "resample" not in candles:
+        return rows
+    step = reference.TIMEFRAMES[candles["resample"]] * reference.MINUTE
+    buckets: dict[int, list[float]] = {}
+    for time, *values in rows:
+        begin = int(time - time % step)
+        if not buckets and begin != time:
+            continue
+        bucket = buckets.setdefault(begin, [begin, *values[:4], 0.0])
+        bucket[2], bucket[3] = max(bucket[2], values[1]), min(bucket[3], values[2])
+        bucket[4] = values[3]
+        bucket[5] += values[4]
+    ended = rows[-1][0] + reference.MINUTE
+    return [bucket for begin, bucket in buckets.items() if begin + step <= ended]
 
 
 @functools.cache
@@ -202,8 +236,8 @@ def carried_out(answer: Any, ctx: Any) -> Any:
     if "raise" in answer:
         raise RAISED[answer["raise"]]("as the script says")
     if "need" in answer:
-        timeframe, count = answer["need"]
-        ctx.candles(timeframe, count)
+        timeframe, count, *symbol = answer["need"]
+        ctx.candles(timeframe, count, **({"symbol": symbol[1]} if symbol else {}))
         return carried_out(answer["then"], ctx)
     if "answer" in answer:
         return answer["answer"]
@@ -451,11 +485,12 @@ def on_reference(scenario: Scenario) -> Played:
         outcome = reference.run(
             scenario["symbols"],
             strategies,
-            {symbol: rows_of(scenario, symbol) for symbol in scenario["symbols"]},
+            {symbol: rows_of(scenario, symbol) for symbol in scenario["candles"]},
             start=scenario["start"],
             end=scenario["end"],
             rules=rules,
             commands=scenario.get("commands", ()),
+            step=step_of(scenario),
         )
     except reference.Refused as refused:
         return Played(refused=refused.code, refused_row=refused.index)
@@ -528,7 +563,8 @@ def on_tradenb(scenario: Scenario) -> Played:
             list(scenario["symbols"]),
             strategy=strategies,
             exchange=tn.frame_exchange(
-                {symbol: candle_frame(scenario, symbol) for symbol in scenario["symbols"]}
+                {symbol: candle_frame(scenario, symbol) for symbol in scenario["candles"]},
+                timeframe=scenario.get("timeframe", "1m"),
             ),
             start=pandas.Timestamp(scenario["start"], unit="ms", tz="UTC"),
             end=pandas.Timestamp(scenario["end"], unit="ms", tz="UTC"),
@@ -615,7 +651,7 @@ def prepared(scenario: Scenario, played: Played) -> tuple[list[Any], Any, dict[s
 
 def last_close(scenario: Scenario) -> int:
     end: int = scenario["end"]
-    return end - end % reference.MINUTE
+    return end - end % step_of(scenario)
 
 
 def accepted_candles(scenario: Scenario, symbol: str, rules: Any) -> Any:
@@ -628,7 +664,10 @@ def accepted_candles(scenario: Scenario, symbol: str, rules: Any) -> Any:
         numpy.array(time, dtype="int64"),
         *(numpy.array(column, dtype="float64") for column in columns),
     )
-    return accept(rows, factor=rules.price_anomaly_factor)[0]
+    longest = rules.gap_minutes
+    return accept(
+        rows, factor=rules.price_anomaly_factor, step=step_of(scenario), gap_minutes=longest
+    )[0]
 
 
 def first_states(scenario: Scenario, specs: Sequence[Any], candles: Mapping[str, Any]) -> list[Any]:
@@ -636,11 +675,12 @@ def first_states(scenario: Scenario, specs: Sequence[Any], candles: Mapping[str,
     from tradenb.core.lifecycle.commands import give
     from tradenb.core.lifecycle.state import Command, State
 
-    start = scenario["start"] - scenario["start"] % reference.MINUTE
+    start = scenario["start"] - scenario["start"] % step_of(scenario)
     states = []
     for spec in specs:
         for symbol in scenario["symbols"]:
-            first = max(start, candles[symbol].start)
+            known = candles[symbol]
+            first = known.ends_at(known.index(max(start, known.start)))
             state = State(symbol, spec.name, spec.every_ms, first)
             for command in scenario.get("commands", ()):
                 if (command["symbol"], command["strategy"]) == (symbol, spec.name):
@@ -732,6 +772,7 @@ def tradenb_strategies(scenario: Scenario, played: Played) -> list[Any]:
             every=strategy["every"],
             risk=[risks[name] for name in strategy["risk"]],
             manage=strategy.get("manage") is True,
+            symbols=[name for name in scenario["candles"] if name not in scenario["symbols"]],
         )(translating(ask))
         if isinstance(strategy.get("manage"), dict):
             manage = Managing(strategy, played)
@@ -891,7 +932,7 @@ def golden_differences(played: Played, expect: Mapping[str, Any]) -> list[str]:
         found += table_differences("asks", shown_asks(played.asks, expect["asks"]), expect["asks"])
     found += table_differences("asks_lost", only_counted(played, expect), expect["asks_lost"])
     intake = {
-        symbol: {name: counts[name] for name in INTAKE}
+        symbol: {name: counts.get(name, played.intake.get(symbol, {}).get(name)) for name in INTAKE}
         for symbol, counts in expect["intake"].items()
     }
     found += table_differences("intake", played.intake, intake)
@@ -899,7 +940,8 @@ def golden_differences(played: Played, expect: Mapping[str, Any]) -> list[str]:
     found += first_differences("refused_in_a_row", played.refusals, rows)
     if "fills" in expect:
         found += parts_differences(played, expect)
-    found += first_differences("probes", played.probes, expect.get("probes", []))
+    probes = [[value for value in row if value is not None] for row in expect.get("probes", [])]
+    found += first_differences("probes", played.probes, probes)
     return found
 
 

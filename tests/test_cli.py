@@ -45,7 +45,7 @@ def test_the_demo_says_of_real_candles_what_was_mended(demo, tmp_path):
     assert code == 0
     assert "Result(demo-dip on MINE, " in out
     assert "note: MINE: 1 duplicate row dropped (0 with other values); the last" in out
-    assert "note: MINE: 5 missing minutes filled flat" in out
+    assert "note: MINE: 5 candles missing in short runs" in out
 
 
 def test_broken_candles_are_one_line_and_exit_1(demo, tmp_path):

@@ -154,8 +154,8 @@ class _Job:
 
     def _started(self, home: Path) -> list[RunRecord]:
         from tradenb.live import background
+        from tradenb.live.candle_sources import live_source
         from tradenb.live.live_run import record_of
-        from tradenb.live.run_registry import live_source
 
         if self._exchange is None:
             raise UsageError(

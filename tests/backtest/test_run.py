@@ -220,7 +220,7 @@ def test_candles_that_cannot_be_right_are_refused_by_row(candles, code, row):
 
 def test_hourly_candles_are_refused_by_name():
     hourly = frame(flat(30)).assign(timestamp=lambda f: f.timestamp * 60 - 59 * T0)
-    with pytest.raises(tn.CandleError, match="candles look like 1h; tradenb needs 1m"):
+    with pytest.raises(tn.CandleError, match="candles look like 1h; say timeframe"):
         run(exchange=tn.frame_exchange(hourly))
 
 
@@ -230,6 +230,6 @@ def test_duplicates_and_missing_minutes_are_counted_in_a_warning():
     result = run(exchange=tn.frame_exchange(rows))
     assert result.warnings[:2] == [
         "BTCUSDT: 2 duplicate rows dropped (1 with other values); the last row of a minute counts",
-        "BTCUSDT: 3 missing minutes filled flat",
+        "BTCUSDT: 3 candles missing in short runs",
     ]
     assert (result.intake["BTCUSDT"].rows, result.intake["BTCUSDT"].filled) == (29, 3)

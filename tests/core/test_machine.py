@@ -36,7 +36,7 @@ def test_the_gate_is_arithmetic_wherever_the_cursor_stands(cursor, at):
 
 
 def test_until_bounds_the_asks_and_the_candles():
-    assert asked(until=minute(12)).need == NeedCandidate(minute(5), minute(10))
+    assert asked(until=minute(12)).need == NeedCandidate(minute(5), minute(12))
     nothing = Step(minute(4), EXITS, IDLE._replace(cursor=minute(4)), (), NEED_CANDLES)
     assert advance(IDLE, GRID, RULES, minute(4)) == nothing
 

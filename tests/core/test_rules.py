@@ -25,7 +25,7 @@ def test_the_defaults_are_those_of_the_law():
         "max_stop_loss_percent": 20.0,
         "max_signal_minutes": None,
         "require_take_profit": False,
-        "gap_minutes": None,
+        "gap_minutes": 15,
         "loosen_stop": False,
         "max_entries": 10,
         "maker_fee_percent": None,
@@ -41,7 +41,7 @@ def test_the_defaults_are_those_of_the_law():
 
 
 def test_the_reference_has_its_prices_and_its_order_and_may_be_changed_further():
-    bounds = {"max_signal_minutes": 1440, "require_take_profit": True}
+    bounds = {"max_signal_minutes": 1440, "require_take_profit": True, "gap_minutes": None}
     assert Rules.reference() == Rules(price="average", same_candle="target_first", **bounds)
     assert Rules.reference(fee_percent=0.05, price="close") == Rules(
         same_candle="target_first", fee_percent=0.05, **bounds

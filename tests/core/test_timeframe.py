@@ -28,8 +28,8 @@ BERLIN = dt.timezone(dt.timedelta(hours=1))
 
 
 def test_the_timeframes_are_the_documented_ones_and_divide_the_day():
-    assert " ".join(TIMEFRAMES) == "1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d"
-    assert all(DAY % timeframe_ms(name) == 0 for name in TIMEFRAMES)
+    assert " ".join(TIMEFRAMES) == "1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w"
+    assert all(DAY % timeframe_ms(name) == 0 for name in TIMEFRAMES if name not in ("3d", "1w"))
     assert timeframe_ms("15m") == 900_000
 
 
@@ -68,7 +68,8 @@ def test_floor_ceil_and_next_agree_with_their_definitions(at, step):
 
 
 def _multiples(at, step):
-    return [(at // step + k) * step for k in range(-2, 4)]
+    first = 4 * DAY if step == 7 * DAY else 0  # weeks begin on Monday
+    return [(at // step + k) * step + first for k in range(-3, 4)]
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_an_unknown_timeframe_is_answered_with_the_nearest_and_the_list(timefram
         context().candles(timeframe, 1)
     words = str(caught.value)
     assert words.startswith(f"unknown timeframe {timeframe!r}; ")
-    assert words.endswith("(one of 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d)")
+    assert words.endswith("(one of 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w)")
 
 
 def test_a_frame_is_the_candles_with_an_index_of_utc_open_times():

@@ -184,14 +184,15 @@ def test_fault_49_minutes_that_are_missing_for_a_while_are_asked_for_again():
     assert same(found.candles, as_frame())
 
 
-def test_fault_49_minutes_that_never_come_are_filled_flat_and_counted():
+def test_fault_49_minutes_that_never_come_are_shown_flat_and_counted():
     with served() as server:
         server.trouble("missing", minutes=(T0 + 5 * MINUTE, T0 + 6 * MINUTE))
         found = loaded(exchange_on(server))
     assert found.intake.filled == 2
-    before = found.candles.close[4]
-    assert found.candles.open[5:7].tolist() == found.candles.close[5:7].tolist() == [before] * 2
-    assert found.candles.volume[5:7].tolist() == [0.0, 0.0]
+    shown = found.candles.shown
+    assert len(shown) == len(found.candles) + 2
+    assert shown.open[5:7].tolist() == shown.close[5:7].tolist() == [shown.close[4]] * 2
+    assert shown.volume[5:7].tolist() == [0.0, 0.0]
 
 
 def test_fault_49_a_history_that_is_changed_later_changes_no_backtest():

@@ -186,7 +186,7 @@ def test_files_are_joined_in_order_of_their_first_candles(tmp_path, suffix):
     source = file_exchange(tmp_path)
     loaded = load(source, progress=lambda *done: told.append(done))
     assert loaded.intake == Intake(rows=12, filled=3)
-    assert loaded.candles.time.tolist() == [NEW_YEAR + MINUTE * k for k in range(15)]
+    assert loaded.candles.shown.time.tolist() == [NEW_YEAR + MINUTE * k for k in range(15)]
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -243,7 +243,7 @@ def test_a_refusal_of_all_rows_names_all_files(tmp_path):
     write(tmp_path / "BTCUSDT-1h.npy", hours)
     error = refusal(tmp_path / "BTCUSDT-1h.npy")
     assert error.code == "step"
-    assert str(error).startswith("BTCUSDT-1h.npy: candles look like 1h; tradenb needs 1m")
+    assert str(error).startswith("BTCUSDT-1h.npy: candles look like 1h; say timeframe=")
 
 
 # -------------------------------------------------------------------------------- what is kept
@@ -615,3 +615,29 @@ def test_real_candles_are_the_same_from_frame_parquet_csv_and_npy(tmp_path, real
 def test_a_pattern_that_is_no_path_is_said(pattern):
     with pytest.raises(UsageError, match="pattern must be a file, a folder or a pattern"):
         file_exchange(pattern)
+
+
+# ------------------------------------------------------------------------------- several markets
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_file_that_names_its_markets_is_asked_for_one(tmp_path, suffix):
+    both = [frame(30).assign(symbol=name) for name in ("BTC/USDT", "ETH/USDT")]
+    table = pd.concat(both).sort_values("timestamp", kind="stable")
+    write(tmp_path / f"BTCUSDT-all.{suffix}", table)
+    assert load(file_exchange(tmp_path)).intake == Intake(rows=30)
+    write(tmp_path / f"BTCUSDT-all.{suffix}", table.assign(symbol=table.symbol + "_X"))
+    error = refusal(tmp_path / f"BTCUSDT-all.{suffix}")
+    assert "holds 2 markets (BTC/USDT_X, ETH/USDT_X)" in str(error)
+
+
+def test_a_file_of_hours_among_files_of_minutes_is_refused_by_name(tmp_path):
+    hours = frame(8).assign(timestamp=NEW_YEAR + 60 * MINUTE * np.arange(8))
+    write(tmp_path / "BTCUSDT-1h-2024-02.npy", hours)
+    minutes = frame(100).assign(timestamp=NEW_YEAR + MINUTE * np.arange(600, 700))
+    write(tmp_path / "BTCUSDT-1m-2024-03.npy", minutes)
+    with pytest.raises(CandleError) as caught:
+        load(file_exchange(tmp_path))
+    error = caught.value
+    assert error.code == "step"
+    assert str(error).startswith("BTCUSDT-1h-2024-02.npy: candles look like 1h")

@@ -381,7 +381,10 @@ def test_importing_it_does_not_import_pandas(repository):
         ),
         ("ADAUSDT-1m-2025-06.parquet", Intake(rows=43_200)),
         ("DOGEUSDT-1m-2025-06.parquet", Intake(rows=43_200)),
-        ("XRPETH-1m-2019-10.parquet", Intake(rows=2_469, filled=1_091)),
+        (
+            "XRPETH-1m-2019-10.parquet",
+            Intake(rows=2_469, filled=1_091),
+        ),
     ],
 )
 def test_real_candles_are_taken_in(real_data, file, intake):
@@ -391,3 +394,55 @@ def test_real_candles_are_taken_in(real_data, file, intake):
     grid, counts = reference.take_in(given.to_numpy().tolist(), factor=1000.0)
     assert table(loaded.candles) == {name: [getattr(c, name) for c in grid] for name in NAMES}
     assert dataclasses.asdict(intake) == dataclasses.asdict(counts)
+
+
+# ------------------------------------------------------------------------------- several markets
+
+
+def several(*names):
+    parts = [frame(40).assign(symbol=name, close=lambda f: f.close) for name in names]
+    return pd.concat(parts).sort_values("timestamp", kind="stable")
+
+
+@pytest.mark.parametrize("column", ["symbol", "Ticker", "pair", "ASSET"])
+def test_a_table_that_names_its_markets_is_asked_for_one(column):
+    table = several("BTC/USDT", "ETH/USDT").rename(columns={"symbol": column})
+    source = frame_exchange(table)
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        loaded = source.load(CandleRequest(symbol=symbol, rules=Rules()))
+        assert loaded.intake == Intake(rows=40)
+    with pytest.raises(CandleError, match=r"holds 2 markets .*, and none of them is XRPUSDT"):
+        source.load(CandleRequest(symbol="XRPUSDT", rules=Rules()))
+
+
+def test_one_market_under_another_name_is_taken_as_it_is():
+    loaded = load(frame_exchange(several("XBTUSD")))
+    assert loaded.intake == Intake(rows=40)
+
+
+def test_two_markets_that_are_not_named_are_refused_by_their_prices():
+    one, other = (
+        frame(40),
+        frame(40).assign(
+            **{name: lambda f, name=name: f[name] * 20 for name in ("open", "high", "low", "close")}
+        ),
+    )
+    table = pd.concat([one, other]).sort_values("timestamp", kind="stable")
+    with pytest.raises(CandleError, match="seems to hold several markets") as caught:
+        load(frame_exchange(table))
+    assert (caught.value.code, caught.value.index) == ("duplicates", 0)
+
+
+def test_many_rows_of_one_time_with_other_values_are_refused():
+    table = pd.concat([frame(100), frame(100)[:21].assign(volume=5_000.0)])
+    table = table.sort_values("timestamp", kind="stable")
+    with pytest.raises(CandleError, match="21 of 121 rows have the time of another"):
+        load(frame_exchange(table))
+    loaded = load(frame_exchange(table[2:]))
+    assert loaded.intake.duplicates_replaced == 20
+
+
+def test_a_time_of_day_is_no_date():
+    table = frame(10).assign(timestamp=range(0, 600_000, 60_000))
+    with pytest.raises(CandleError, match="looks like the time since midnight"):
+        load(frame_exchange(table))

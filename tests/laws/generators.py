@@ -219,6 +219,10 @@ def as_given(random: Random, grid: list[list[float]]) -> Any:
         if chance == 2:
             rows.append([row[0], *(round(value * 1.01, 6) for value in row[1:5]), row[5]])
         rows.append(list(row))
+    if len(grid) > 40 and random.randrange(2):
+        first = random.randrange(1, len(grid) - 25)
+        gone = range(int(grid[first][0]), int(grid[first + random.randrange(14, 24)][0]), MINUTE)
+        rows = [row for row in rows if row[0] not in gone]
     return rows
 
 
@@ -600,6 +604,8 @@ def rules_of(random: Random) -> dict[str, Any]:
         rules["slippage_on"] = "market"
     if random.randrange(4) == 0:
         rules["loosen_stop"] = True
+    if random.randrange(3) == 0:
+        rules["gap_minutes"] = random.choice((0, 1, 2, None))
     if random.randrange(4) == 0:
         rules["max_entries"] = random.choice((1, 2))
     return rules

@@ -54,7 +54,15 @@ def livable(scenario: dict[str, Any]) -> dict[str, Any]:
     end = min(scenario["end"], *(int(rows[-1][0]) + MINUTE for rows in grids))
     end = max(end - end % MINUTE, start)
     commands = [command for command in scenario["commands"] if command["at"] < end]
-    return {**scenario, "start": start, "end": end, "commands": commands}
+    rules = {name: value for name, value in scenario["rules"].items() if value is not None}
+    reference = scenario.get("reference", False)
+    if reference:
+        rules = {"price": "average", "same_candle": "target_first", "max_signal_minutes": 1440}
+        rules["require_take_profit"] = True
+    return {
+        **scenario, "start": start, "end": end, "commands": commands, "rules": rules,
+        "reference": False,
+    }  # fmt: skip
 
 
 class Lived:

@@ -24,7 +24,7 @@ from tradenb.engine.history.windows import Histories
 from tradenb.engine.session.instance import Instance, Numbering
 from tradenb.engine.session.vectorised import answers_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import StrategyError, TradenbError
+from tradenb.errors import CandleError, StrategyError, TradenbError
 
 TimeNote = Callable[[str, str, float], None]
 
@@ -68,7 +68,13 @@ def histories_of(plan: Plan, period: LoadedPeriod) -> Histories:
 
     def load_other(symbol: str) -> Candles:
         request = replace(plan.request(symbol), start=period.start, end=period.end)
-        return plan.source.load(request).candles
+        try:
+            loaded = plan.source.load(request)
+        except CandleError as error:
+            period.refused = error
+            raise
+        period.read(symbol, loaded.intake)
+        return loaded.candles
 
     histories = Histories(load_other)
     for symbol, candles in period.candles.items():
@@ -104,7 +110,7 @@ def assemble(
     for place, (spec, symbol) in enumerate(pairs):
         closed = ClosedCandles(histories, symbol, windowed=windowed)
         make_context = functools.partial(
-            _context, symbol, plan, histories, Indicators(spec.declared, closed)
+            _context, symbol, spec, plan, histories, Indicators(spec.declared, closed)
         )
         if note_time is not None:
             note = functools.partial(note_time, spec.name, symbol)
@@ -113,7 +119,7 @@ def assemble(
         instances.append(
             Instance(
                 spec,
-                _begun(plan, spec, symbol, span.start),
+                _begun(plan, spec, symbol, candles.ends_at(candles.index(span.start))),
                 candles.rows(0, candles.index(span.end) + 1),
                 place,
                 make_context,
@@ -155,9 +161,14 @@ def _compute(
 
 
 def _context(
-    symbol: str, plan: Plan, histories: Histories, indicators: Indicators, saved: str
+    symbol: str,
+    spec: StrategySpec,
+    plan: Plan,
+    histories: Histories,
+    indicators: Indicators,
+    saved: str,
 ) -> Context:
-    return Context(symbol, "backtest", plan.rules, histories, saved, indicators)
+    return Context(symbol, "backtest", plan.rules, histories, saved, indicators, spec.every_ms)
 
 
 def _begun(plan: Plan, spec: StrategySpec, symbol: str, start: int) -> State:

@@ -64,6 +64,7 @@ class BacktestRun:
         for until in self.period.blocks() if self.fast is None else ():
             block_began = time.perf_counter()
             yield from session.pump(until)
+            self.period.check()
             fresh, session.events = session.events, []
             self.events += fresh
             yield from publisher.publish(fresh)

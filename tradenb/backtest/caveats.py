@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from tradenb.backtest.gap_notes import coarse_note, gap_notes
 from tradenb.core.candidate import ENTRY_REACHED
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import iso
@@ -59,6 +60,8 @@ def caveats(
             f"{entries} already reached and opened at the market price; for a breakout use "
             "breakout="
         )
+    found += gap_notes(session, trades)
+    found += coarse_note(session, trades)
     found += _silent_indicators(coverage)
     found += _invalid_candidates(troubled)
     most = _most_at_once(session, trades) if len(session.instances) > 1 else 0
@@ -100,7 +103,7 @@ def alarms(session: Session, find_events: Callable[[], Sequence[Event]], start: 
     for name in (name for name in specs if name not in proposed):
         own = [item for item in session.instances if item.spec.name == name]
         every = specs[name].every_ms
-        asks = sum(max(0, item.candles.end // every - start // every) for item in own)
+        asks = sum(len(item.candles.dues(start, item.candles.end, every)) for item in own)
         errors = [each.note for each in events if each.kind == "error" and each.strategy == name]
         found.append(_silence(specs[name], asks, sum(item.asks_lost for item in own), errors))
     return found

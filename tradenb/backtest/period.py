@@ -8,7 +8,7 @@ from typing import Final
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.intake import Intake
-from tradenb.core.timeframe import DAY, MINUTE, iso
+from tradenb.core.timeframe import DAY, floor_to, iso
 from tradenb.errors import CandleError
 from tradenb.view.formatting import plural
 from tradenb.view.gap_warning import gap_warning
@@ -36,12 +36,15 @@ class LoadedPeriod:
         What was repaired in them.
     spans : dict of str to Span
         What is consumed.
+    refused : CandleError or None
+        Why the candles of a symbol that is only read cannot be taken.
     """
 
     candles: dict[str, Candles] = field(default_factory=dict)
     intake: dict[str, Intake] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    refused: CandleError | None = None
 
     def add(
         self, symbol: str, candles: Candles, intake: Intake, *, start: int | None, end: int | None
@@ -56,6 +59,21 @@ class LoadedPeriod:
         span, clipped = _span(symbol, candles, start, end)
         self.warnings += [*clipped, *_intake_warnings(symbol, intake)]
         self.candles[symbol], self.intake[symbol], self.spans[symbol] = candles, intake, span
+
+    def read(self, symbol: str, intake: Intake) -> None:
+        """Add what was repaired in a symbol that is only read."""
+        self.warnings += _intake_warnings(symbol, intake)
+        self.intake[symbol] = intake
+
+    def check(self) -> None:
+        """Refuse to go on where the candles of a symbol that is only read were refused.
+
+        Raises
+        ------
+        CandleError
+        """
+        if self.refused is not None:
+            raise self.refused
 
     @property
     def start(self) -> int:
@@ -75,7 +93,10 @@ class LoadedPeriod:
     @property
     def candle_count(self) -> int:
         """Candles consumed, over all symbols."""
-        return sum((span.end - span.start) // MINUTE for span in self.spans.values())
+        return sum(
+            len(self.candles[symbol].between(span.start, span.end))
+            for symbol, span in self.spans.items()
+        )
 
     def blocks(self) -> Iterator[int]:
         """Cut the run into weeks and yield their ends; the events do not depend on it."""
@@ -89,6 +110,7 @@ def _span(
     """Return the part of a period that has candles, and what is to be said about it."""
     since = candles.start if start is None else start
     until = candles.end if end is None else end
+    since, until = floor_to(since, candles.step), floor_to(until, candles.step)
     span = Span(max(since, candles.start), min(until, candles.end))
     there = f"{iso(candles.start)} to {iso(candles.end)}"
     if span.start >= span.end:
@@ -112,6 +134,6 @@ def _intake_warnings(symbol: str, intake: Intake) -> list[str]:
         rows = plural(intake.duplicates_same + intake.duplicates_replaced, "duplicate row")
         differing = f"{intake.duplicates_replaced:,} with other values"
         found.append(f"{symbol}: {rows} dropped ({differing}); the last row of a minute counts")
-    if intake.filled:
+    if intake.filled or intake.closed:
         found.append(gap_warning(symbol, intake))
     return found

@@ -9,10 +9,10 @@ from typing import Any, Final, cast, get_args
 from tradenb.core.lifecycle.state import BY_HAND, Command, CommandKind
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
-from tradenb.core.timeframe import to_ms
+from tradenb.core.timeframe import timeframe_name, to_ms
 from tradenb.engine.arguments import label_of, period_of
 from tradenb.engine.hand_commands import HAND_FIELDS, hand_values
-from tradenb.engine.ports import CandleRequest, CandleSource, Progress
+from tradenb.engine.ports import CandleRequest, CandleSource, Progress, step_of
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError, unknown
@@ -94,7 +94,23 @@ def make_plan(
     settings = checked_rules(rules)
     given = _several(commands, "commands", "command")
     orders = tuple(_order(item, plain, specs) for item in given)
-    return Plan(plain, specs, resolve_candle_source(exchange), first, last, settings, orders)
+    source = resolve_candle_source(exchange)
+    _check_intervals(specs, source)
+    return Plan(plain, specs, source, first, last, settings, orders)
+
+
+def _check_intervals(specs: tuple[StrategySpec, ...], source: CandleSource) -> None:
+    """Refuse intervals that are no multiple of the source's candles."""
+    step = step_of(source)
+    for spec in specs:
+        manager = spec.manager
+        for every in (spec.every_ms, step if manager is None else manager.every_ms):
+            if every % step:
+                name, own = timeframe_name(every), timeframe_name(step)
+                raise UsageError(
+                    f"strategy {spec.name!r}: every={name!r} must be a multiple of the candles of "
+                    f"{source.name}, which are {own} long; use every={own!r} or longer"
+                )
 
 
 def _several(given: object, plural: str, singular: str) -> tuple[Any, ...]:

@@ -43,6 +43,9 @@ def average_price(candles: Candles, index: int, count: int) -> float:
         sum(typical x volume) / sum(volume), typical = (high + low + close) / 3; the mean of the
         closes if nothing was traded.
     """
+    if candles.filled is not None:
+        candles, places = candles.places_shown(index, index + 1)
+        index = places.item(0)
     start = max(0, index - count + 1)
     window = candles.rows(start, index + 1)
     weighted = total = 0.0
@@ -66,6 +69,12 @@ def average_price(candles: Candles, index: int, count: int) -> float:
 
 def average_prices(candles: Candles, start: int, stop: int, count: int) -> Floats:
     """Return `average_price` for every row from `start` to `stop` (exclusive), the same bits."""
+    if candles.filled is not None:
+        shown, places = candles.places_shown(start, stop)
+        if not len(places):
+            return np.zeros(0)
+        first = places.item(0)
+        return average_prices(shown, first, places.item(-1) + 1, count)[places - first]
     begin = max(0, start - count + 1)
     window = candles.rows(begin, stop)
     weights = (window.high + window.low + window.close) / 3 * window.volume

@@ -37,8 +37,10 @@ class Rules(BaseModel, frozen=True):
         Longest life of a position, minutes; None: a candidate need not name one.
     require_take_profit : bool
         A candidate needs a target.
-    gap_minutes : None
-        Missing minutes between two candles are filled flat, however many there are.
+    gap_minutes : int or None
+        A run of missing minutes up to this long is thin: windows show it flat. A longer one is
+        closed time. Nothing happens in either. None: all missing minutes are filled flat and are
+        candles like any other; only in a backtest.
     loosen_stop : bool
         A strategy that manages its position may move the stop away from the price.
     max_entries : int
@@ -85,7 +87,7 @@ class Rules(BaseModel, frozen=True):
     max_stop_loss_percent: float = Field(default=20.0, gt=0)
     max_signal_minutes: int | None = Field(default=None, ge=1)
     require_take_profit: bool = False
-    gap_minutes: None = None
+    gap_minutes: int | None = Field(default=15, ge=0)
     loosen_stop: bool = False
     max_entries: int = Field(default=10, ge=1)
     signal_timeout_seconds: float = Field(default=180.0, gt=0)
@@ -140,6 +142,7 @@ class Rules(BaseModel, frozen=True):
             "same_candle": "target_first",
             "max_signal_minutes": 1440,
             "require_take_profit": True,
+            "gap_minutes": None,
         }
         return cls(**{**own, **values})
 

@@ -21,6 +21,8 @@ TimeLike: TypeAlias = Union[int, str, dt.datetime, dt.date, "np.datetime64"]
 
 MINUTE: Final = 60_000
 DAY: Final = 86_400_000
+WEEK: Final = 7 * DAY
+_MONDAY: Final = 4 * DAY  # 1970-01-05, the first Monday
 
 TIMEFRAMES: Final[dict[str, int]] = {
     "1m": MINUTE,
@@ -35,14 +37,16 @@ TIMEFRAMES: Final[dict[str, int]] = {
     "8h": 480 * MINUTE,
     "12h": 720 * MINUTE,
     "1d": DAY,
+    "3d": 3 * DAY,
+    "1w": WEEK,
 }
 """Name of each timeframe and its length in ms."""
 
-_UNITS: Final = {"m": MINUTE, "h": 60 * MINUTE, "d": DAY, "w": 7 * DAY}
+_UNITS: Final = {"m": MINUTE, "h": 60 * MINUTE, "d": DAY, "w": WEEK}
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,6})([mhdw])")
 # Moments outside 1971..2200 are nearly always seconds or nanoseconds taken for milliseconds.
-_EARLIEST: Final = 31_536_000_000
-_LATEST: Final = 7_258_118_400_000
+EARLIEST: Final = 31_536_000_000
+LATEST: Final = 7_258_118_400_000
 
 
 def timeframe_ms(name: str) -> int:
@@ -60,6 +64,20 @@ def timeframe_ms(name: str) -> int:
         raise unknown("timeframe", name, TIMEFRAMES, hint=hint) from None
 
 
+def base_step(name: str) -> int:
+    """Return the length of a source's candles in ms: 1m to 1d.
+
+    Raises
+    ------
+    UsageError
+        When it is longer than a day, or there is no such timeframe.
+    """
+    step = timeframe_ms(name)
+    if step > DAY:
+        raise UsageError(f"timeframe must be between 1m and 1d, was {name!r}; it is built from 1d")
+    return step
+
+
 def duration_ms(text: str, name: str = "history") -> int:
     """Return the length of a span such as "90m", "36h", "3d" or "2w" in ms.
 
@@ -74,19 +92,28 @@ def duration_ms(text: str, name: str = "history") -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def timeframe_name(step: int) -> str:
+    """Write a length as people do: "5m", "2h", "1d"."""
+    for unit in "wdh":
+        if step % _UNITS[unit] == 0 and f"{step // _UNITS[unit]}{unit}" in TIMEFRAMES:
+            return f"{step // _UNITS[unit]}{unit}"
+    length, unit = next((_UNITS[unit], unit) for unit in "dhm" if step % _UNITS[unit] == 0)
+    return f"{step // length}{unit}"
+
+
 def floor_to(at: int, step: int = MINUTE) -> int:
-    """Return the last multiple of `step` that is not after `at`."""
-    return at - at % step
+    """Return the last multiple of `step` that is not after `at`; weeks begin on Monday."""
+    return at - (at - _MONDAY) % step if step == WEEK else at - at % step
 
 
 def ceil_to(at: int, step: int = MINUTE) -> int:
     """Return the first multiple of `step` that is not before `at`."""
-    return at + -at % step
+    return floor_to(at + step - 1, step)
 
 
 def next_after(at: int, step: int = MINUTE) -> int:
     """Return the first multiple of `step` after `at`."""
-    return at - at % step + step
+    return floor_to(at, step) + step
 
 
 def to_ms(value: object, name: str = "time") -> int:
@@ -110,7 +137,7 @@ def to_ms(value: object, name: str = "time") -> int:
     1704067200000
     """
     at = _read(value, name)
-    if not _EARLIEST <= at < _LATEST:
+    if not EARLIEST <= at < LATEST:
         raise UsageError(
             f"{name} must lie between 1971 and 2200 in ms since the epoch, was {value!r}"
         )

@@ -11,6 +11,7 @@ from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
+from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.history.frames import frame_of
 from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import Histories
@@ -40,6 +41,7 @@ class Context:
     """
 
     __slots__ = (
+        "_every",
         "_held",
         "_histories",
         "_history",
@@ -61,10 +63,12 @@ class Context:
         histories: Histories,
         saved: str = "{}",
         indicators: Indicators | None = None,
+        every: int = MINUTE,
     ) -> None:
         self.symbol = symbol
         self.mode = mode
         self._rules = rules
+        self._every = every
         self._histories = histories
         self._history = histories.of(symbol)
         if indicators is None:
@@ -92,6 +96,16 @@ class Context:
         return pd.Timestamp(self._now, unit="ms", tz="UTC")
 
     @property
+    def due(self) -> int:
+        """The newest multiple of the interval at or before now, ms UTC.
+
+        Below `now` where the candle of that moment is missing: the ask is made at the next one.
+        """
+        held = self._held
+        every = self._every if held is None or held.manage_every is None else held.manage_every
+        return floor_to(self._now, every)
+
+    @property
     def price(self) -> float:
         """Market price: what can be traded now (`Rules.price`), quote currency."""
         candles = self._history.candles
@@ -112,11 +126,11 @@ class Context:
         Parameters
         ----------
         timeframe : str
-            "1m" to "1d"; only complete candles on UTC multiples.
+            "1m" to "1w", a multiple of the candles given; only ended ones, on UTC multiples.
         n : int
             How many, at least 1.
         symbol : str, optional
-            Another symbol of the exchange, shown up to its last candle with trades.
+            Another symbol of the exchange, shown up to its last candle.
         allow_fewer : bool, default False
             Return what there is where the history is too short.
 
@@ -149,12 +163,13 @@ class Context:
     @property
     def position(self) -> Position | None:
         """What is open: entry, stop, targets, age and profit; None where nothing is."""
-        return None if self._held is None else position_of(self._held, self.price, self._rules)
+        held = self._held
+        return None if held is None else position_of(held, self._now, self.price, self._rules)
 
     @property
     def scheduled(self) -> Scheduled | None:
         """The signal that waits for its entry; None where none does."""
-        return None if self._held is None else scheduled_of(self._held)
+        return None if self._held is None else scheduled_of(self._held, self._now)
 
     def __getattr__(self, name: str) -> Any:
         """Say what was meant where a name is not there."""

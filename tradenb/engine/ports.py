@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.intake import Intake, Rows
 from tradenb.core.rules import Rules
+from tradenb.core.timeframe import MINUTE
 
 if TYPE_CHECKING:
     import asyncio
@@ -51,7 +52,10 @@ class CandleRequest:
 
 @runtime_checkable
 class CandleSource(Protocol):
-    """Where candles come from; always 1m candles."""
+    """Where candles come from.
+
+    A source whose candles are not of 1m has an attribute `step`, their length in ms.
+    """
 
     @property
     def name(self) -> str:
@@ -71,6 +75,12 @@ class CandleSource(Protocol):
         ExchangeError
             When they cannot be fetched.
         """
+
+
+def step_of(source: CandleSource) -> int:
+    """Return the length of a source's candles, ms."""
+    step: int = getattr(source, "step", MINUTE)
+    return step
 
 
 @runtime_checkable

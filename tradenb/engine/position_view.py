@@ -100,8 +100,8 @@ class Scheduled:
     age: int
 
 
-def position_of(state: State, price: float, rules: Rules) -> Position | None:
-    """Return what a state holds open at a market price, as of the candle after its cursor."""
+def position_of(state: State, now: int, price: float, rules: Rules) -> Position | None:
+    """Return what a state holds open at a market price, as of a moment."""
     signal, opened_at = state.signal, state.opened_at
     if signal is None or opened_at is None:
         return None
@@ -116,7 +116,7 @@ def position_of(state: State, price: float, rules: Rules) -> Position | None:
         take_profit=holding.rungs[0][0] if holding.rungs else None,
         targets=holding.rungs,
         opened_at=opened_at,
-        age=(state.cursor + MINUTE - opened_at) // MINUTE,
+        age=(now - opened_at) // MINUTE,
         minutes=signal.minutes,
         until=signal.until,
         peak=holding.peak,
@@ -127,8 +127,8 @@ def position_of(state: State, price: float, rules: Rules) -> Position | None:
     )
 
 
-def scheduled_of(state: State) -> Scheduled | None:
-    """Return the signal of a state that waits, as of the candle after its cursor."""
+def scheduled_of(state: State, now: int) -> Scheduled | None:
+    """Return the signal of a state that waits, as of a moment."""
     signal = state.signal
     if signal is None or state.is_open:
         return None
@@ -140,5 +140,5 @@ def scheduled_of(state: State) -> Scheduled | None:
         stop_loss=signal.stop_loss,
         take_profit=signal.take_profit,
         scheduled_at=signal.at,
-        age=(state.cursor + MINUTE - signal.at) // MINUTE,
+        age=(now - signal.at) // MINUTE,
     )

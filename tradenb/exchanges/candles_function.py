@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.call_errors import explained
-from tradenb.core.candles.arrays import resample
+from tradenb.core.candles.resampling import resample
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
-from tradenb.core.timeframe import TimeLike, iso, timeframe_ms, to_ms
+from tradenb.core.timeframe import TimeLike, iso, timeframe_ms, timeframe_name, to_ms
 from tradenb.engine.history.frames import frame_of
 from tradenb.engine.ports import CandleRequest, CandleSource, Loaded, Progress
-from tradenb.errors import CandleError
+from tradenb.errors import CandleError, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def candles(
     exchange: CandleSource | str,
     start: TimeLike | None = None,
     end: TimeLike | None = None,
-    timeframe: str = "1m",
+    timeframe: str | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Return closed candles as a DataFrame.
@@ -46,8 +46,9 @@ def candles(
     start, end : int, str, datetime or Timestamp, optional
         The period, `end` exclusive; UTC where no zone is given. Default: all candles; a real
         exchange needs `start`, and its `end` is now by default.
-    timeframe : str, default "1m"
-        Higher ones are built from 1m candles; a candle that is cut off at an end is left out.
+    timeframe : str, optional
+        Higher ones are built from the candles of the exchange; a candle that is cut off at an end
+        is left out. Default: the candles as they are, mostly 1m.
     progress : bool, default True
         Show a progress bar if it takes longer than half a second.
 
@@ -55,7 +56,8 @@ def candles(
     -------
     DataFrame
         Columns open, high, low, close (quote currency) and volume (base currency), float64; a UTC
-        index `time` of open times. Missing minutes are filled flat, with volume 0.
+        index `time` of open times. Where up to 15 minutes are missing there are flat rows of
+        volume 0; longer runs are closed time and have no rows.
 
     Raises
     ------
@@ -66,9 +68,15 @@ def candles(
     ExchangeError
         When candles cannot be fetched.
     """
-    step = timeframe_ms(timeframe)
+    step = None if timeframe is None else timeframe_ms(timeframe)
     loaded = fetch_candles(symbol, exchange=exchange, start=start, end=end, progress=progress)
-    return frame_of(resample(loaded.candles, step))
+    shown = loaded.candles.shown
+    if step is not None and step % shown.step:
+        raise UsageError(
+            f"timeframe {timeframe!r} must be a multiple of the candles of the exchange, which are "
+            f"{timeframe_name(shown.step)} long"
+        )
+    return frame_of(resample(shown, step or shown.step))
 
 
 def fetch_candles(

@@ -116,7 +116,14 @@ class FunctionExchange(ReprCard):
         retry = RetryPolicy(rules.candle_retries, rules.candle_retry_seconds, self._sleep)
         try:
             rows = self._fetched(key, first, last, retry, request.progress)
-            return Loaded(*accept(rows, factor=rules.price_anomaly_factor))
+            return Loaded(
+                *accept(
+                    rows,
+                    factor=rules.price_anomaly_factor,
+                    gap_minutes=rules.gap_minutes,
+                    whole=False,
+                )
+            )
         except CandleError as error:
             where = f"{key} of exchange {self._name!r}, {iso(first)} to {iso(last)}"
             raise located(error, where) from None

@@ -14,8 +14,8 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateLocked
 from tradenb.exporting.api import export
 from tradenb.live.attached_run import AttachedRun
+from tradenb.live.candle_sources import live_source
 from tradenb.live.own_process import holder_pid, script_of, start_and_wait, started_pid
-from tradenb.live.run_registry import live_source
 from tradenb.live.status.run_files import RunFiles
 from tradenb.store.launch import Launch
 from tradenb.store.paths import Home, Key, find_home

@@ -14,11 +14,12 @@ from tradenb.core.symbol import canonical
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.live.candle_sources import live_source
 from tradenb.live.following import Following
 from tradenb.live.handover import take_over as ask_for
 from tradenb.live.live_run import LiveRun, record_of
 from tradenb.live.loop.active_runs import active_runs
-from tradenb.live.run_registry import live_source, run_registry
+from tradenb.live.run_registry import run_registry
 
 if TYPE_CHECKING:
     import pandas as pd

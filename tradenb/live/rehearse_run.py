@@ -17,6 +17,7 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import AlreadyRunning, CandleError, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
+from tradenb.live.candle_sources import check_candles
 from tradenb.live.live_run import LiveRun, handle_of
 from tradenb.live.loop.active_runs import active_runs, start_run
 from tradenb.live.loop.record import RunRecord
@@ -81,6 +82,7 @@ def rehearse(
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
     settings = checked_rules(rules)
     exchange = resolve_candle_source(exchange)
+    check_candles(exchange, settings)
     first, last, loaded = _period(name, spec, exchange, start, end, settings)
     files = find_home(home).rehearsal
     running = _running(name, spec, files)

@@ -10,11 +10,12 @@ from tradenb.engine.specs.registry import registry
 from tradenb.errors import StateError, UsageError
 from tradenb.exchanges.ccxt.ccxt_client import ccxt_names
 from tradenb.live.attached_run import AttachedRun
+from tradenb.live.candle_sources import live_source
 from tradenb.live.live_run import LiveRun
 from tradenb.live.loop.active_runs import active_runs
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.own_process import start_and_wait
-from tradenb.live.run_registry import live_source, run_registry
+from tradenb.live.run_registry import run_registry
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import THIS_KERNEL, mode_of
 from tradenb.store.filesystem import DiskFilesystem

@@ -16,7 +16,7 @@ from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import AlreadyRunning, UsageError
-from tradenb.exchanges.resolve_exchange import resolve_candle_source
+from tradenb.live.candle_sources import check_candles, live_source
 from tradenb.live.live_run import LiveRun, handle_of, record_of
 from tradenb.live.loop.active_runs import start_run
 from tradenb.live.loop.record import RunRecord
@@ -57,6 +57,7 @@ class RunRegistry:
         spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
         source = live_source(exchange)
         settings = checked_rules(rules)
+        check_candles(source, settings)
         with self._lock:
             running = self._runs.get((name, spec.name))
             if running is not None and record_of(running).ending:
@@ -124,17 +125,6 @@ class RunRegistry:
         if self._supervisor is None:
             self._supervisor = Supervisor(SystemClock(), ThreadWorkers(), bus)
         return self._supervisor
-
-
-def live_source(given: object) -> LiveSource:
-    """Return an exchange that has new candles; refuse one that only has recorded ones."""
-    found = resolve_candle_source(given)
-    if isinstance(found, LiveSource):
-        return found
-    raise UsageError(
-        f"a live run needs an exchange that keeps delivering candles, was {found!r:.80}; "
-        "rehearse recorded candles with tn.live.rehearse(...)"
-    )
 
 
 def _pair(symbol: str, strategy: object) -> tuple[str, object]:

@@ -154,7 +154,7 @@ def _price(run: WatchedRun, width: int) -> str:
     shown = candles.between(candles.start, state.cursor)
     if len(shown) < 2:
         return ""
-    held = position_of(state, float(shown.close[-1]), run.status.rules)
+    held = position_of(state, state.cursor, float(shown.close[-1]), run.status.rules)
     lines = lines_of(
         run.replica.changes,
         shown,
@@ -183,7 +183,7 @@ def _equity(run: WatchedRun, width: int) -> str:
     end = max(state.cursor, first + MINUTE)
     unrealised = None
     if state.is_open and candles is not None and len(candles):
-        held = position_of(state, float(candles.close[-1]), run.status.rules)
+        held = position_of(state, state.cursor, float(candles.close[-1]), run.status.rules)
         unrealised = None if held is None else held.pnl_percent
     points = points_of_closes(trades, first, end, POINTS, unrealised)
     return equity_svg(points, start=first, end=end, trades=len(trades), width=width)

@@ -163,7 +163,7 @@ def _position(status: RunStatus, market: float | None) -> Row:
         "parts": "",
         "ladder": False,
     }
-    held = position_of(status.state, market or signal.entry, status.rules)
+    held = position_of(status.state, status.state.cursor, market or signal.entry, status.rules)
     if held is None:
         return row
     row |= {"target": price(held.take_profit), "ladder": len(held.targets) > 1}

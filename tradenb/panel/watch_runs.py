@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from tradenb.bus import bus
-from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.arrays import Candles, candles_of, spaced
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.serialise import events_of
@@ -107,7 +107,7 @@ class Watch:
         if stamp is None or stamp != known.recording:
             known.recording, known.candles = stamp, None
             with contextlib.suppress(OSError):
-                known.candles = _unbroken(recording.newest_candles())
+                known.candles = _newest(recording.newest_candles())
         return known.candles
 
     def forget_locks(self) -> None:
@@ -137,8 +137,7 @@ class Watch:
         self._read_journal(known)
         candles = None if run.instance is None else run.instance.candles
         if candles is not None:
-            start = max(candles.start, candles.end - CANDLES * MINUTE)
-            candles = candles.between(start, candles.end)
+            candles = candles.rows(len(candles) - CANDLES, len(candles))
         return WatchedRun(status, known.replica, location, candles)
 
     def _poll_files(self, location: Location) -> WatchedRun:
@@ -197,19 +196,15 @@ def _unread_rows(journal: Journal, replica: Replica) -> list[dict[str, Any]]:
         count *= 4
 
 
-def _unbroken(rows: list[list[Any]]) -> Candles | None:
-    """Return the newest candles that follow one another without a gap."""
-    first = max(0, len(rows) - CANDLES)
-    for place in range(len(rows) - 1, first, -1):
-        if rows[place][0] - rows[place - 1][0] != MINUTE:
-            first = place
-            break
-    rows = rows[first:]
+def _newest(rows: list[list[Any]]) -> Candles | None:
+    """Return the newest candles."""
+    rows = rows[-CANDLES:]
     if not rows:
         return None
-    columns = np.array([row[1:] for row in rows], dtype=np.float64).T
-    opened, high, low, close, volume = columns
-    return Candles((opened, high, low, close, volume), rows[0][0], MINUTE, 0, len(rows))
+    opened, high, low, close, volume = np.array([row[1:] for row in rows], dtype=np.float64).T
+    times = np.array([row[0] for row in rows], dtype=np.int64)
+    columns = opened, high, low, close, volume
+    return candles_of(columns, rows[0][0], MINUTE, spaced(times, MINUTE))
 
 
 def location_of(run: RunRecord) -> Location:

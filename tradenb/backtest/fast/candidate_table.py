@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Floats, Times
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE
 from tradenb.core.validation.levels import TOLERANCE
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.signal_table import LONG, Table
@@ -42,27 +41,36 @@ class CandidateTable:
     ----------
     start, stop : int
         Places at which it may be asked, `stop` exclusive.
-    first_row, size : int
-        At place p it is asked at the close of 1m candle ``first_row + p * size``.
+    rows : (n,) int64 array
+        The candle at whose close it is asked, by place.
+    wanted : (n,) bool array
+        Where there is a candidate that is asked for.
     """
 
     def __init__(self, instance: Instance, table: Table) -> None:
         candles, cursor = instance.candles, instance.state.cursor
         self.table = table
-        self.start = max(0, (cursor - table.first) // table.step + 1)
-        self.stop = max(0, min(len(table.position), (candles.end - table.first) // table.step + 1))
-        self.first_row = (table.first - candles.start) // MINUTE - 1
-        self.size = table.step // MINUTE
+        self.start = table.from_time(cursor + 1)
+        self.stop = min(len(table.position), table.from_time(candles.end + 1))
+        self.rows = candles.indices(table.times(np.arange(len(table.position))))
+        self.wanted = (table.position != 0) & ~table.superseded
+        self._size = table.step // candles.step if table.asked is None else None
         self._close = candles.close
         self._rules = instance.rules
 
     def times(self, places: Places) -> Times:
         """Return the times of the asks there, ms UTC."""
-        return self.table.first + places * self.table.step
+        return self.table.times(places)
 
     def prices(self, places: Places) -> Floats:
         """Return the market prices there."""
-        return self._close[self.first_row + places * self.size]
+        return self._close[self.rows[places]]
+
+    def place_from(self, row: int) -> int:
+        """Return the first place that is asked for at the close of a row or later."""
+        if self._size is not None:
+            return -((int(self.rows[0]) - row) // self._size)
+        return int(self.rows.searchsorted(row))
 
     def long(self, places: Places) -> NDArray[np.bool_]:
         """Tell which candidates there are long."""
@@ -71,7 +79,7 @@ class CandidateTable:
 
     def places(self) -> Places:
         """Return the places with a candidate at which it may be asked."""
-        return self.start + np.flatnonzero(self.table.position[self.start : self.stop])
+        return self.start + np.flatnonzero(self.wanted[self.start : self.stop])
 
     def valid(self, places: Places) -> NDArray[np.bool_]:
         """Tell which candidates break no rule; the same as `core.validation` finds."""

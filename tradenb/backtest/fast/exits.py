@@ -12,7 +12,7 @@ from tradenb.core import prices
 from tradenb.core.candidate import plain_signal
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.holding import opened
-from tradenb.core.lifecycle.opened import exit_of
+from tradenb.core.lifecycle.opened import exit_at_open, exit_of
 from tradenb.core.lifecycle.trailing import Followed, follow_stop
 from tradenb.core.rules import Rules
 from tradenb.core.signal import ExitReason, Position, Signal
@@ -88,10 +88,11 @@ class Exits:
     ) -> Exit | None:
         candles, rules = self.candles, self.rules
         longest = rules.max_signal_minutes
-        minutes = len(candles) if life is None else 1
+        minutes = None if life is None else 1
         if life is not None and 1 <= life <= (longest or _FOREVER):
             minutes = int(life)
-        last = min(row + minutes, len(candles) - 1)
+        expiry, at_open = self._expiry(row, minutes)
+        last = min(expiry - 1 if at_open else expiry, len(candles) - 1)
         position: Position = "long" if long else "short"
         touched: Exit | float | None
         if trail is None:
@@ -100,10 +101,44 @@ class Exits:
             touched = self._trail(row, last, position, target, stop, trail)
         if isinstance(touched, Exit):
             return touched
-        if row + minutes > last:
+        if expiry >= len(candles):
             return None
+        if at_open:
+            return self._at_open(expiry, row, position, target, stop, trail)
         in_force = stop if touched is None else touched
-        return Exit(last, prices.market_price(candles, last, rules), "time_expired", in_force)
+        return Exit(expiry, prices.market_price(candles, expiry, rules), "time_expired", in_force)
+
+    def _expiry(self, row: int, minutes: int | None) -> tuple[int, bool]:
+        """Return the candle that ends what opened at the close of a row; whether at its open."""
+        candles = self.candles
+        if minutes is None:
+            return len(candles), False
+        if candles.regular and candles.step == MINUTE:
+            return row + minutes, False
+        moment = candles.ends_at(row) + minutes * MINUTE
+        found = max(candles.reaching(moment), row + 1)
+        if found >= len(candles):
+            return found, False
+        return found, candles.starts_at(found) >= moment and not candles.regular
+
+    def _at_open(
+        self,
+        expiry: int,
+        row: int,
+        position: Position,
+        target: float | None,
+        stop: float,
+        trail: Trail | None,
+    ) -> Exit:
+        """End a position whose time was up before a candle opened."""
+        signal = self._signal(row, position, target, stop)
+        if trail is not None:
+            trailed = self._trailed(row, expiry - 1, position, target, stop, trail).signal
+            signal = signal._replace(stop_loss=trailed.stop_loss)
+        price, reason = exit_at_open(signal, self.candles, expiry, self.rules)
+        if reason == "stop_loss" and signal.stop_loss != stop:
+            reason = "trailing_stop"
+        return Exit(expiry, price, reason, signal.stop_loss)
 
     def _touch(
         self, row: int, last: int, position: Position, target: float | None, stop: float
@@ -160,6 +195,6 @@ class Exits:
         return follow_stop(signal, holding, self.candles, self.rules, row + 1, last + 1)
 
     def _signal(self, row: int, position: Position, target: float | None, stop: float) -> Signal:
-        price, at = self.candles.close_at(row), self.candles.start + (row + 1) * MINUTE
+        price, at = self.candles.close_at(row), self.candles.ends_at(row)
         signal = plain_signal("", "", "", position, price, 0.0, stop, 1, at)
         return signal._replace(take_profit=target)

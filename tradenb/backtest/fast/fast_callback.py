@@ -21,7 +21,7 @@ from tradenb.core.lifecycle.state import NeedCandidate, NeedCandles, NeedClearan
 from tradenb.core.prices import pnl_percent
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
-from tradenb.core.timeframe import MINUTE
+from tradenb.core.timeframe import WEEK
 from tradenb.engine.call import Pump, StrategyTimeout
 from tradenb.engine.context import begin_ask, keep_state, saved_state
 from tradenb.engine.session.instance import Instance
@@ -103,7 +103,8 @@ def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:
     """Run a strategy that is called; yield its calls."""
     state, candles, rules = instance.state, instance.candles, instance.rules
     every, end, followed = state.every, candles.end, _Followed(exits)
-    at = state.cursor + every - state.cursor % every
+    regular, next_due = candles.regular and every != WEEK, candles.next_due
+    at = next_due(state.cursor, every)
     while at <= end:
         context = instance.context
         tally.asks += 1
@@ -122,31 +123,31 @@ def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:
             tally.asks_failed += 1
             reply = None
         if reply is None:
-            at += every
+            at = at + every if regular else next_due(at, every)
             continue
         step = answer(state, NeedCandidate(at, at), reply, candles, rules)
         if not isinstance(step.need, NeedClearance):
             tally.rejected += 1
-            at += every
+            at = next_due(at, every)
             continue
         state, until = _follow(cleared(step, candles, rules), followed)
-        at = until + -until % every
+        at = next_due(max(at, until), every)
     instance.state = state._replace(cursor=end)
     tally.trades = followed.trades
     tally.held = [(state.symbol, followed.held((state.strategy, state.symbol)))]
 
 
 def _follow(opening: Step, followed: _Followed) -> tuple[State, int]:
-    """Follow a signal to its end; return the idle state and when it may be asked again."""
+    """Follow a signal to its end; return the idle state and after which close it may be asked."""
     exits, state, events = followed.exits, opening.state, [*opening.events]
     candles, rules = exits.candles, exits.rules
     if state.is_scheduled:
         state = _activated(state, followed, events)
     signal, opened_at = state.signal, state.opened_at
     if signal is None:
-        return state, state.cursor + MINUTE
+        return state, state.cursor
     if opened_at is None:
-        return state, candles.end + MINUTE
+        return state, candles.end
     target, minutes = signal.take_profit, signal.minutes
     if target is None or minutes is None or signal.until or state.holding is not None:
         return _ended(state, followed, events)
@@ -154,11 +155,11 @@ def _follow(opening: Step, followed: _Followed) -> tuple[State, int]:
     found = exits.find((row, long, target, signal.stop_loss, minutes))
     if found is None:
         followed.plain.append((opened_at, candles.end + 1, long, signal.entry))
-        return state, candles.end + MINUTE
-    at = candles.start + (found.row + 1) * MINUTE
+        return state, candles.end
+    at = candles.ends_at(found.row)
     followed.plain.append((opened_at, at, long, signal.entry))
     followed.trades.append(_closed(signal, opened_at, at, found.price, rules))
-    return state._replace(signal=None, opened_at=None), at
+    return state._replace(signal=None, opened_at=None), candles.ends_at(found.row - 1)
 
 
 def _ended(state: State, followed: _Followed, events: list[Event]) -> tuple[State, int]:
@@ -170,11 +171,11 @@ def _ended(state: State, followed: _Followed, events: list[Event]) -> tuple[Stat
         events += step.events
         if isinstance(step.need, NeedCandles):
             followed.events += events
-            return state, exits.candles.end + MINUTE
+            return state, exits.candles.end
     followed.events += events
     trade = state.trades[-1]
     followed.trades.append(BareTrade(trade.pnl_percent, trade.opened_at, trade.closed_at))
-    return state, state.cursor + MINUTE
+    return state, state.cursor
 
 
 def _activated(state: State, followed: _Followed, events: list[Event]) -> State:

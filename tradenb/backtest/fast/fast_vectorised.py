@@ -24,12 +24,11 @@ from tradenb.backtest.fast.candidate_table import (
 from tradenb.backtest.fast.cleared import cleared
 from tradenb.backtest.fast.exits import Exit, Exits, Key, Trail
 from tradenb.backtest.fast.fast_callback import suits_callback
-from tradenb.core.candles.arrays import Floats
+from tradenb.core.candles.arrays import Floats, Times
 from tradenb.core.events import Event, numbered
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import NeedCandidate, State
 from tradenb.core.signal import Position, Trade, trades_of_columns
-from tradenb.core.timeframe import MINUTE
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.signal_table import LONG, SHORT, Table
 from tradenb.statistics.closed_trades import TradeColumns
@@ -74,7 +73,7 @@ class FastVectorised:
         candidates = self._candidates
         # Checking all candidates costs more than following a few. So all are taken for valid first;
         # if those that were opened are, nothing else could have been opened.
-        self._jump(exits, candidates.table.position != 0)
+        self._jump(exits, candidates.wanted)
         if candidates.valid(self._places).all():
             return
         places = candidates.places()
@@ -86,20 +85,20 @@ class FastVectorised:
 
     def _jump(self, exits: Exits, wanted: NDArray[np.bool_]) -> None:
         candidates, table = self._candidates, self._candidates.table
-        first, size, stop = candidates.first_row, candidates.size, candidates.stop
+        rows, stop = _quick_rows(candidates.rows), candidates.stop
         code, numbers = _quick(table.position), {k: _quick(v) for k, v in table.numbers.items()}
         target, minutes = numbers.get("take_profit"), numbers.get("minutes")
         stop_loss, trails = numbers["stop_loss"], _trails(numbers)
         leaves = _leaves(table)
         # `bytes.find` goes over a million places without a candidate in no time; a loop would not.
-        exit_of, next_from = exits.find, wanted.tobytes().find
+        exit_of, next_from, place_from = exits.find, wanted.tobytes().find, candidates.place_from
         self.opened, self.exits, self._asked = opened, ended, asked = [], [], []
         place = next_from(1, candidates.start, stop)
         while place >= 0:
             opened.append(place)
-            row, long = first + place * size, code[place] == LONG
+            long = code[place] == LONG
             key = (
-                row,
+                rows[place],
                 long,
                 None if target is None else target[place],
                 stop_loss[place],
@@ -108,14 +107,14 @@ class FastVectorised:
             trail = None if trails is None else trails(place)
             found = exit_of(key, trail)
             left = -1 if leaves is None else leaves[long].find(1, place + 1, stop)
-            if left >= 0 and (found is None or first + left * size < found.row):
-                found = _left_by_strategy(exits, key, trail, first + left * size)
+            if left >= 0 and (found is None or rows[left] < found.row):
+                found = _left_by_strategy(exits, key, trail, rows[left])
                 after = left + 1  # it is not asked again on that candle
             elif found is None:
                 break
             else:
-                # Rounded up: the strategy may be asked on the candle of the exit itself.
-                after = (found.row - first + size - 1) // size
+                # The strategy may be asked on the candle of the exit itself.
+                after = place_from(found.row)
             ended.append(found)
             asked.append(after)
             place = next_from(1, after, stop)
@@ -134,8 +133,11 @@ class FastVectorised:
     @property
     def asks(self) -> int:
         """How many rows were looked at: those while no position was open."""
-        last = self._candidates.stop - 1
-        return sum(max(0, min(until, last) - idle + 1) for idle, until in self._idle())
+        stop, asked = self._candidates.stop, ~self._candidates.table.superseded
+        return sum(
+            int(np.count_nonzero(asked[idle : min(until + 1, stop)]))
+            for idle, until in self._idle()
+        )
 
     def _rejected_places(self) -> list[int]:
         invalid = self._invalid
@@ -154,13 +156,13 @@ class FastVectorised:
         """Return what the statistics read of the closed trades."""
         rows, prices = self._ends()
         opened = self._places[: len(rows)]
-        at, ended = self._candidates.times(opened), self._candles.start + (rows + 1) * MINUTE
+        at, ended = self._candidates.times(opened), self._closes(rows)
         return TradeColumns(self._percent(opened, prices), at, ended)
 
     def held(self) -> Stretches:
         """Return what was held, to the end what is open then."""
         (rows, _), places = self._ends(), self._places
-        until = self._candles.start + (rows + 1) * MINUTE
+        until = self._closes(rows)
         if self.open:
             until = np.append(until, self._candles.end + 1)
         candidates = self._candidates
@@ -221,8 +223,8 @@ class FastVectorised:
     def _by_machine(self, place: int) -> tuple[State, list[Event]]:
         """Let the machine take one candidate, and follow it to its end."""
         candles, rules, table = self._candles, self._rules, self._candidates.table
-        at = table.first + place * table.step
-        state = self._begun._replace(cursor=at - MINUTE)
+        at = table.time_of(place)
+        state = self._begun._replace(cursor=candles.ends_at(candles.index(at) - 1))
         candidate, side = table.candidate(place), _SIDES[int(table.position[place])]
         first = answer(state, NeedCandidate(at, at), candidate, candles, rules)
         step = cleared(first, candles, rules)
@@ -230,17 +232,16 @@ class FastVectorised:
         state, acting = step.state, self._acting(side)
         while state.signal is not None and state.cursor < candles.end:
             if acting is not None and not state.tested:
-                following = acting.searchsorted((state.cursor + MINUTE - table.first) / table.step)
+                following = acting.searchsorted(table.from_time(state.cursor + 1))
                 none = following == len(acting)
-                until = (
-                    candles.end + MINUTE if none else table.first + acting[following] * table.step
-                )
-                state = state._replace(manage_from=int(until))
+                until = candles.end + 1 if none else table.time_of(int(acting[following]))
+                state = state._replace(manage_from=until)
             step = advance(state, candles, rules)
             events += step.events
             need = step.need
             if type(need) is NeedCandidate:
-                reply = table.action((need.at - table.first) // table.step, side)
+                row = table.row_of(need.at)
+                reply = None if row is None else table.action(row, side)
                 step = answer(step.state, need, reply, candles, rules)
                 events += step.events
             state = step.state
@@ -249,7 +250,17 @@ class FastVectorised:
     def _acting(self, side: Position) -> Places | None:
         """Return the places that close a position of a side; None if there is no such column."""
         table = self._candidates.table
-        return table.acting(side) if table.manages else None
+        if not table.manages:
+            return None
+        places = table.acting(side)
+        return places[~table.superseded[places]]
+
+    def _closes(self, rows: Rows) -> Times:
+        """Return the close times of rows."""
+        candles = self._candles
+        if candles.regular:
+            return candles.start + (rows + 1) * candles.step
+        return candles.time[rows] + candles.step
 
     def _ends(self) -> tuple[Rows, Floats]:
         """Return rows and prices of the exits."""
@@ -290,13 +301,18 @@ def _leaves(table: Table) -> tuple[bytes, bytes] | None:
     """Return at which places a short and a long is closed; None if there is no such column."""
     if table.exits is None:
         return None
-    short, long = ((table.exits & code) != 0 for code in (SHORT, LONG))
+    last = ~table.superseded
+    short, long = (((table.exits & code) != 0) & last for code in (SHORT, LONG))
     return short.tobytes(), long.tobytes()
 
 
 def _left_by_strategy(exits: Exits, key: Key, trail: Trail | None, row: int) -> Exit:
     stop = key[3] if trail is None else exits.stop_after(key, trail, row)
     return Exit(row, exits.candles.close_at(row), "strategy", stop)
+
+
+def _quick_rows(rows: Any) -> Sequence[int]:
+    return memoryview(rows)
 
 
 def _quick(column: Any) -> Sequence[float]:

@@ -69,15 +69,24 @@ def _check_out(options: argparse.Namespace) -> None:
 def _print(symbol: str, found: Loaded, options: argparse.Namespace) -> None:
     from tradenb.core.symbol import canonical
     from tradenb.core.timeframe import iso
-    from tradenb.view.gap_warning import gap_warning, many_filled
+    from tradenb.view.gap_warning import gap_warning, many_missing
 
     candles = found.candles
     start, end = iso(candles.start), iso(candles.end)
     facts = {"symbol": canonical(symbol), "exchange": options.exchange}
-    facts |= {"candles": len(candles), "filled": found.intake.filled, "start": start, "end": end}
+    facts |= {
+        "candles": len(candles),
+        "filled": found.intake.filled,
+        "closed": found.intake.closed,
+        "start": start,
+        "end": end,
+    }
     words = f"{canonical(symbol)} of {options.exchange}: {len(candles):,} candles, "
-    words += f"{start} to {end}, {found.intake.filled:,} of them missing minutes filled flat"
-    if many_filled(found.intake):
+    words += f"{start} to {end}"
+    if found.intake.filled or found.intake.closed:
+        gone = found.intake.filled + found.intake.closed
+        words += f", {gone:,} minutes missing between them"
+    if many_missing(found.intake):
         words += f"\nnote: {gap_warning(canonical(symbol), found.intake)}"
     answer(facts, words, as_json=options.json)
 

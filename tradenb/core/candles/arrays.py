@@ -1,18 +1,18 @@
-"""Closed candles on a gap-free grid, as arrays.
+"""Closed candles as arrays.
 
-`Candles` is five read-only float64 columns and a grid of open times. Windows on it are views:
-making one costs no copy. What comes in from outside is checked in `intake.py`; higher timeframes
-are built here, always from 1m candles and only from complete ones.
+`Candles` is five read-only float64 columns and the open times of its rows: those of a grid, or any
+that the source has. Windows on it are views: making one costs no copy. What comes in from outside
+is checked in `intake.py`; higher timeframes are built in `resampling.py`.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.core.timeframe import MINUTE, ceil_to, iso
+from tradenb.core.timeframe import MINUTE, iso, next_after, timeframe_name
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -24,6 +24,20 @@ HIGH: Final = 1
 LOW: Final = 2
 CLOSE: Final = 3
 VOLUME: Final = 4
+
+
+class Filled(NamedTuple):
+    """What windows show where minutes are missing: the given candles, and flat ones between them.
+
+    Attributes
+    ----------
+    candles : Candles
+    places : (n,) int64
+        The row of each given candle.
+    """
+
+    candles: Candles
+    places: NDArray[np.int64]
 
 
 class Candles:
@@ -41,24 +55,39 @@ class Candles:
         Length of one candle, ms.
     start, stop : int
         The rows of the columns that belong to this window.
+    times : (m,) int64 array, optional
+        Open times of the rows, ms UTC; None: a candle each step.
+    filled : Filled, optional
+        The same with flat candles where minutes are missing; None: none are shown.
     """
 
-    __slots__ = ("_columns", "_first", "_start", "_stop", "step")
+    __slots__ = ("_columns", "_filled", "_first", "_start", "_stop", "_times", "step")
 
-    def __init__(self, columns: Columns, first: int, step: int, start: int, stop: int) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        first: int,
+        step: int,
+        start: int,
+        stop: int,
+        times: Times | None = None,
+        filled: Filled | None = None,
+    ) -> None:
         self._columns = columns
         self._first = first
         self._start = start
         self._stop = stop
+        self._times = times
+        self._filled = filled
         self.step = step
 
     @property
     def time(self) -> Times:
         """Open times, ms UTC, (n,) int64."""
-        first = self._first
-        times = np.arange(
-            first + self._start * self.step, first + self._stop * self.step, self.step
-        )
+        if self._times is not None:
+            return self._times[self._start : self._stop]
+        first, step = self._first, self.step
+        times = np.arange(first + self._start * step, first + self._stop * step, step)
         times.flags.writeable = False
         return times
 
@@ -100,32 +129,65 @@ class Candles:
     @property
     def start(self) -> int:
         """Open time of the first candle, ms UTC."""
-        return self._first + self._start * self.step
+        return self.starts_at(0)
 
     @property
     def end(self) -> int:
         """Close time of the last candle, ms UTC."""
-        return self._first + self._stop * self.step
+        return self.ends_at(self._stop - self._start - 1)
+
+    @property
+    def regular(self) -> bool:
+        """Whether no candle is missing."""
+        return self._times is None
+
+    @property
+    def filled(self) -> Filled | None:
+        """What windows show where minutes are missing; None where they show these candles."""
+        return self._filled
+
+    @property
+    def shown(self) -> Candles:
+        """What windows show of these candles: with flat ones where single minutes are missing."""
+        if self._filled is None:
+            return self
+        candles, places = self._filled
+        if self._start == self._stop:
+            return candles.rows(0, 0)
+        begin = int(places[self._start - 1]) + 1 if self._start else 0
+        return candles.rows(begin, int(places[self._stop - 1]) + 1)
+
+    def places_shown(self, start: int, stop: int) -> tuple[Candles, Times]:
+        """Return what windows show, and where rows from `start` to `stop` (exclusive) are in it."""
+        if self._filled is None:
+            return self, np.arange(start, stop)
+        return self._filled.candles, self._filled.places[self._start + start : self._start + stop]
 
     def __len__(self) -> int:
         return self._stop - self._start
 
     def __repr__(self) -> str:
-        return (
-            f"Candles({len(self)} x {self.step // MINUTE}m, {iso(self.start)} to {iso(self.end)})"
-        )
+        span = f"{iso(self.start)} to {iso(self.end)}"
+        return f"Candles({len(self)} x {timeframe_name(self.step)}, {span})"
 
     def rows(self, start: int, stop: int) -> Candles:
         """Return the candles `start` to `stop` (exclusive) of this window, a view."""
         count = len(self)
         low, high = max(0, min(start, count)), max(0, min(stop, count))
-        base = self._start
-        return Candles(self._columns, self._first, self.step, base + low, base + max(low, high))
+        base, high = self._start, max(low, high)
+        return Candles(
+            self._columns,
+            self._first,
+            self.step,
+            base + low,
+            base + high,
+            self._times,
+            self._filled,
+        )
 
     def between(self, start: int, end: int) -> Candles:
         """Return the candles that open at or after `start` and close by `end`, a view."""
-        first = -(-(start - self.start) // self.step)
-        return self.rows(first, (end - self.start) // self.step)
+        return self.rows(self.reaching(start + self.step), self.index(end) + 1)
 
     def close_at(self, row: int) -> float:
         """Return the close of a row from 0 on, faster than `close[row]` does."""
@@ -137,12 +199,76 @@ class Candles:
         index = self._start + row
         return opened.item(index), high.item(index), low.item(index)
 
+    def starts_at(self, row: int) -> int:
+        """Return the open time of a row, ms UTC; of a grid it may lie outside."""
+        place = self._start + row
+        if self._times is None:
+            return self._first + place * self.step
+        if place >= len(self._times):
+            return self.ends_at(row - 1)
+        return self._times.item(max(0, place))
+
+    def ends_at(self, row: int) -> int:
+        """Return the close time of a row, ms UTC; before the first, where that begins."""
+        place = self._start + row
+        if self._times is None:
+            return self._first + (place + 1) * self.step
+        return (
+            self._times.item(min(place, len(self._times) - 1)) + self.step
+            if place >= 0
+            else (self._first)
+        )
+
     def index(self, close_time: int) -> int:
-        """Return the row of the candle that closes at `close_time`; may lie outside."""
-        return (close_time - self._first) // self.step - self._start - 1
+        """Return the row of the last candle that closes at a moment or before it.
+
+        Of a grid it may lie outside; otherwise it is -1 where none does.
+        """
+        if self._times is None:
+            return (close_time - self._first) // self.step - self._start - 1
+        at = int(self._times.searchsorted(close_time - self.step, "right"))
+        return min(at, self._stop) - 1 - self._start
+
+    def indices(self, close_times: Times) -> NDArray[np.int64]:
+        """Return `index` of many moments."""
+        if self._times is None:
+            found: NDArray[np.int64] = (close_times - self._first) // self.step - self._start - 1
+            return found
+        return self.time.searchsorted(close_times - self.step, "right") - 1
+
+    def reaching(self, at: int) -> int:
+        """Return the row of the first candle that closes at a moment or after it."""
+        return self.index(at - 1) + 1
+
+    def next_due(self, at: int, every: int) -> int:
+        """Return the first close after a multiple of `every` that comes after `at`.
+
+        Behind the last candle it is some moment there.
+        """
+        mark = next_after(at, every)
+        if self._times is None:
+            return mark
+        row = self.reaching(mark)
+        return self.ends_at(row) if row < len(self) else max(mark, self.end + self.step)
+
+    def dues(self, after: int, until: int, every: int) -> Times:
+        """Return the closes in (after, until] at which a multiple of `every` has come."""
+        if self._times is None:
+            return np.arange(next_after(after, every), until + 1, every)
+        marks = np.arange(next_after(after, every), until + 1, every)
+        rows = self.indices(marks - 1) + 1
+        closes = self.time[np.unique(rows[rows < len(self)])] + self.step
+        found: Times = closes[closes <= until]
+        return found
 
 
-def candles_of(columns: Columns, first: int, step: int = MINUTE) -> Candles:
+def candles_of(
+    columns: Columns,
+    first: int,
+    step: int = MINUTE,
+    times: Times | None = None,
+    filled: Filled | None = None,
+) -> Candles:
     """Make `Candles` of columns that are known to be clean; they become read-only.
 
     Parameters
@@ -153,84 +279,21 @@ def candles_of(columns: Columns, first: int, step: int = MINUTE) -> Candles:
         Open time of the first candle, ms UTC.
     step : int, default 60_000
         Length of a candle, ms.
+    times : (n,) int64 array, optional
+        Open times, where candles are missing between them.
+    filled : Filled, optional
+        What windows show where minutes are missing.
     """
     views = tuple(column.view() for column in columns)
     for view in views:
         view.flags.writeable = False
-    return Candles(views, first, step, 0, len(columns[0]))  # type: ignore[arg-type]
+    if times is not None:
+        times = times.view()
+        times.flags.writeable = False
+    return Candles(views, first, step, 0, len(columns[0]), times, filled)  # type: ignore[arg-type]
 
 
-class GrowingCandles:
-    """Candles that more are added to, at a cost that does not depend on how many there are.
-
-    Windows made before stay as they are: only room behind them is written to.
-
-    Parameters
-    ----------
-    candles : Candles
-        The first ones; they are not copied before something is added.
-    """
-
-    def __init__(self, candles: Candles) -> None:
-        self._first, self._step = candles.start, candles.step
-        self._room: tuple[Floats, ...] = candles.columns
-        self._size = len(candles)
-        self.candles = candles
-
-    def add(self, later: Candles) -> Candles:
-        """Add candles that begin where these end, and return them all."""
-        if later.start != self.candles.end or later.step != self._step:
-            raise ValueError(f"candles must follow each other: {self.candles!r}, then {later!r}")
-        size = self._size + len(later)
-        if size > len(self._room[0]) or not self._room[0].flags.writeable:
-            self._room = tuple(_roomier(column, self._size, 2 * size) for column in self._room)
-        for column, added in zip(self._room, later.columns, strict=True):
-            column[self._size : size] = added
-        self._size = size
-        opened, high, low, close, volume = (column[:size] for column in self._room)
-        self.candles = candles_of((opened, high, low, close, volume), self._first, self._step)
-        return self.candles
-
-
-def _roomier(column: Floats, size: int, room: int) -> Floats:
-    wider = np.empty(room)
-    wider[:size] = column[:size]
-    return wider
-
-
-def resample(candles: Candles, step: int) -> Candles:
-    """Build the complete candles of a higher timeframe.
-
-    Parameters
-    ----------
-    candles : Candles
-        1m candles, gap-free.
-    step : int
-        Length of the new candles in ms, a multiple of the old; buckets start at UTC multiples.
-
-    Returns
-    -------
-    Candles
-        open = first, high = max, low = min, close = last; volume is added one by one, oldest first.
-        A bucket that is cut off at either end is left out. Does not depend on where the data start.
-    """
-    size = step // candles.step
-    if size == 1:
-        return candles
-    first = ceil_to(candles.start, step)
-    skip = min((first - candles.start) // candles.step, len(candles))
-    count = (len(candles) - skip) // size
-    stop = skip + count * size
-
-    def buckets(column: Floats) -> Floats:
-        return column[skip:stop].reshape(count, size)
-
-    high, low, volume = (buckets(c) for c in (candles.high, candles.low, candles.volume))
-    highest, lowest, total = high[:, 0].copy(), low[:, 0].copy(), volume[:, 0].copy()
-    for column in range(1, size):
-        np.maximum(highest, high[:, column], out=highest)
-        np.minimum(lowest, low[:, column], out=lowest)
-        total += volume[:, column]
-    opened = buckets(candles.open)[:, 0].copy()
-    closed = buckets(candles.close)[:, -1].copy()
-    return candles_of((opened, highest, lowest, closed, total), first, step)
+def spaced(times: Times, step: int) -> Times | None:
+    """Return open times as `candles_of` wants them: None where none is missing."""
+    regular = len(times) < 2 or int(times[-1] - times[0]) == (len(times) - 1) * step
+    return None if regular else times

@@ -14,7 +14,6 @@ from tradenb.core.lifecycle.state import (
     Command,
     State,
     Step,
-    acts_at,
     idle_after,
 )
 from tradenb.core.rules import Rules
@@ -77,7 +76,7 @@ def abandon(state: State, price: float, rules: Rules) -> Step | None:
         cancelled = event_of(
             state, at, "cancelled", signal, price=price, exit_reason="user", note="abandoned"
         )
-        step = Step(at, EXITS, idle_after(state, at, state.trades), (cancelled,), None)
+        step = Step(at, EXITS, idle_after(state, state.trades), (cancelled,), None)
     else:
         step = close(state, signal, state.opened_at, at, price, "abandoned", rules)
     ended = step.state.moved(at)
@@ -95,7 +94,7 @@ def _given_at(command: Command) -> int:
     return command.at
 
 
-def obey(state: State, candles: Candles, rules: Rules, at: int) -> Step:
+def obey(state: State, candles: Candles, rules: Rules, row: int) -> Step:
     """Let the commands act that were given before the candle closed.
 
     cancel and flatten end a scheduled signal; stop does too, and ends the run where nothing is
@@ -104,11 +103,11 @@ def obey(state: State, candles: Candles, rules: Rules, at: int) -> Step:
     close and move act after the tests of the candle (managing.py); where nothing is held they are
     dropped.
     """
-    due = [command for command in state.commands if acts_at(command, at) == at]
+    at, flattened = candles.ends_at(row), None
+    due = [command for command in state.commands if command.at < at]
     kept = () if state.signal is None else tuple(each for each in due if each.kind in BY_HAND)
     state = state._replace(commands=(*kept, *state.commands[len(due) :]))
     events: tuple[Event, ...] = ()
-    flattened = False
     for command in due:
         if command.kind in BY_HAND:
             continue
@@ -117,13 +116,14 @@ def obey(state: State, candles: Candles, rules: Rules, at: int) -> Step:
         if state.signal is None:
             continue
         if state.is_open:
-            flattened = flattened or command.kind == "flatten"
+            if command.kind == "flatten" and flattened is None:
+                flattened = command.at
         elif _ends_scheduled(command, state.signal):
             note = command.cancel_id
             step = cancel(state, state.signal, candles, rules, at, "user", note)
             state, events = step.state.moved(at), step.events
-    if flattened and state.signal is not None and state.opened_at is not None:
-        return flatten(state, state.signal, state.opened_at, candles, rules, at)
+    if flattened is not None and state.signal is not None and state.opened_at is not None:
+        return flatten(state, state.signal, state.opened_at, candles, rules, row, flattened)
     return Step(at, EXITS, state, events, None)
 
 

@@ -154,7 +154,7 @@ class Editing:
     def result(self) -> State:
         """Return the state that follows; the cursor of an open position stays."""
         if self.trade is not None:
-            return idle_after(self.state, self.at, remember(self.state.trades, self.trade))
+            return idle_after(self.state, remember(self.state.trades, self.trade))
         return self.state._replace(signal=self.signal, holding=self.holding)
 
     def _note(self, kind: str, **columns: object) -> None:

@@ -189,7 +189,7 @@ class _Life:
                 self._peak = float(max(peak, best.max()) if long else min(peak, best.min()))
             after = self._matching(peak, best, in_force) if self._trailing else None
             if after is not None:
-                self._draw(after[:-1] if closes else after, since, candles.step)
+                self._draw(after[:-1] if closes else after, candles, since)
                 return
         if self._trailing and until > since + (step := candles.step if candles else MINUTE):
             _step(self._stop, since + step, None)
@@ -215,9 +215,10 @@ class _Life:
                 return after
         return None
 
-    def _draw(self, after: Floats, since: int, step: int) -> None:
+    def _draw(self, after: Floats, candles: Candles, since: int) -> None:
+        first = candles.index(since) + 1
         for row in np.flatnonzero(np.diff(after, prepend=self._level)):
-            _step(self._stop, since + (int(row) + 1) * step, float(after[row]))
+            _step(self._stop, candles.ends_at(first + int(row)), float(after[row]))
         if len(after):
             self._level = float(after[-1])
 

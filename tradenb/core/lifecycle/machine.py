@@ -32,11 +32,14 @@ idle        next multiple of the interval                    ASKS     NeedCandid
 done        nothing                                                   NeedCandles
 
 An idle instance may be asked on the very candle on which it became idle. So a close at `c` leaves
-the cursor one candle *before* `c`: the candle is done with when it has been asked about. Only where
-a user's command ended something is the cursor put on `c` itself, and no ask follows there.
+the cursor on the candle *before* `c`: the candle is done with when it has been asked about. Only
+where a user's command ended something is the cursor put on `c` itself, and no ask follows there.
+
+Candles may be missing. The machine is fed those that are given, and nothing happens between them;
+what came due there is done at the open of the next one (missing.py).
 
 A `None` leaves no trace: the state is the same object and only `need.at` moves on. The gate of the
-asks is arithmetic (`c % every == 0`), so it cannot be shifted by a restart.
+asks is arithmetic (a multiple of `every` since the candle before), so no restart shifts it.
 """
 
 from __future__ import annotations
@@ -63,10 +66,8 @@ from tradenb.core.lifecycle.state import (
     NeedClearance,
     State,
     Step,
-    acts_at,
 )
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE
 
 
 def advance(state: State, candles: Candles, rules: Rules, until: int | None = None) -> Step:
@@ -79,26 +80,28 @@ def advance(state: State, candles: Candles, rules: Rules, until: int | None = No
     until : int, optional
         Close time of the last candle to look at, ms UTC; default all.
     """
-    end = candles.end if until is None else min(until, candles.end)
-    first = state.cursor + MINUTE
-    if state.tested:
-        return after_tests(state, first, candles, rules)
-    if first > end:
+    row = candles.index(state.cursor) + 1
+    last = len(candles) - 1 if until is None else min(candles.index(until), len(candles) - 1)
+    if row > last:
         return Step(state.cursor, EXITS, state, (), NEED_CANDLES)
+    if state.tested:
+        return after_tests(state, candles.ends_at(row), candles, rules)
     if state.done:
+        end = candles.ends_at(last)
         return Step(end, EXITS, state.moved(end), (), NEED_CANDLES)
     beyond: Need | None = NEED_CANDLES
     commands = state.commands
     if commands and state.signal is not None:
         commands = tuple(each for each in commands if each.kind not in BY_HAND)
     if commands:
-        acting = acts_at(commands[0], first)
-        if acting == first:
-            return obey(state, candles, rules, first)
-        if acting <= end:
-            end, beyond = acting - MINUTE, None
+        acting = max(candles.index(commands[0].at) + 1, row)
+        if acting == row:
+            return obey(state, candles, rules, row)
+        if acting <= last:
+            last, beyond = acting - 1, None
+    end = candles.ends_at(last)
     if state.signal is None:
-        return next_ask(state, first, end, beyond)
+        return next_ask(state, candles, row, end, beyond)
     if state.opened_at is None:
         return wait(state, state.signal, candles, rules, end, beyond)
     return follow(state, state.signal, state.opened_at, candles, rules, end, beyond)
@@ -122,7 +125,7 @@ def answer(state: State, need: Need, reply: object, candles: Candles, rules: Rul
             # No state change: the strategy returned None again, or is still warming up.
             unchanged = WARM_UP if state.warming else None
             if reply is unchanged or reply is NOT_ASKED:
-                return ask_again(state, need)
+                return ask_again(state, need, candles)
             if need.managed:
                 return follow_answers(state, need, reply, candles, rules)
             return follow_reply(state, need, reply, candles, rules)
@@ -136,18 +139,19 @@ def answer(state: State, need: Need, reply: object, candles: Candles, rules: Rul
             assert_never(unknown)
 
 
-def next_ask(state: State, first: int, end: int, beyond: Need | None) -> Step:
-    """Find the next moment to ask at, from the candle that closes at `first` on."""
-    at = first + -first % state.every
+def next_ask(state: State, candles: Candles, row: int, end: int, beyond: Need | None) -> Step:
+    """Find the next moment to ask at, from the candle of a row on and at most at `end`."""
+    since = state.cursor if row == 0 else candles.ends_at(row - 1)
+    at = candles.next_due(since, state.every)
     if at > end:
         return Step(end, EXITS, state.moved(end), (), beyond)
-    last = end - end % state.every
-    return Step(at, ASKS, state.moved(at - MINUTE), (), NeedCandidate(at, last))
+    before = candles.ends_at(candles.index(at) - 1)
+    return Step(at, ASKS, state.moved(max(before, state.cursor)), (), NeedCandidate(at, end))
 
 
-def ask_again(state: State, need: NeedCandidate) -> Step:
+def ask_again(state: State, need: NeedCandidate, candles: Candles) -> Step:
     """Ask at the next moment; a `None` leaves no trace."""
-    at = need.at + state.every
+    at = candles.next_due(need.at, state.every)
     if at <= need.last and not need.managed:
         return Step(at, ASKS, state, (), NeedCandidate(at, need.last))
     return Step(need.at, ASKS, state.moved(need.at), (), None)
@@ -163,7 +167,7 @@ def follow_reply(
     if state.warming:
         state = state._replace(warming=False)
     if reply is None:
-        return ask_again(state, need)
+        return ask_again(state, need, candles)
     if state.manage_every is not None and action_of(reply) is not None:
-        return ask_again(state, need)  # there is nothing that it could act on
+        return ask_again(state, need, candles)  # there is nothing that it could act on
     return consider(state, at, reply, candles, rules)

@@ -29,7 +29,6 @@ from tradenb.core.lifecycle.state import (
     Refusal,
     State,
     Step,
-    acts_at,
     refused_by_risk,
 )
 from tradenb.core.lifecycle.trailing import beyond, tighter
@@ -50,12 +49,12 @@ Events = tuple[Event, ...]
 
 def after_tests(state: State, at: int, candles: Candles, rules: Rules) -> Step:
     """Say what comes after the tests of a candle: what a person does, and the ask."""
-    by_hand = [each for each in state.commands if each.kind in BY_HAND and acts_at(each, at) == at]
+    by_hand = [each for each in state.commands if each.kind in BY_HAND and each.at < at]
     if by_hand:
         return _act_by_hand(state, by_hand, at, candles, rules)
     every = state.manage_every
-    asked = state.is_open or state.manage_waiting
-    if every is not None and at % every == 0 and at >= state.manage_from and asked:
+    asked = (state.is_open or state.manage_waiting) and at >= state.manage_from
+    if asked and every is not None and candles.next_due(state.cursor, every) == at:
         return Step(at, ASKS, state, (), NeedCandidate(at, at, managed=True))
     return Step(at, ASKS, state.moved(at), (), None)
 

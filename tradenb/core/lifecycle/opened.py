@@ -7,18 +7,20 @@ something, and that candle is met step by step.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.events import Event, event_of, milestones_of
 from tradenb.core.lifecycle.editing import Editing, plan_of
 from tradenb.core.lifecycle.holding import Holding, plain_percent
+from tradenb.core.lifecycle.missing import Due, came_due, due, expires_at, open_alone
 from tradenb.core.lifecycle.state import (
     EXITS,
     Need,
     State,
     Step,
+    before,
     idle_after,
     next_pause,
     remember,
@@ -35,7 +37,6 @@ from tradenb.core.lifecycle.trailing import (
 )
 from tradenb.core.rules import Rules
 from tradenb.core.signal import ExitReason, Signal, closed_trade
-from tradenb.core.timeframe import MINUTE, ceil_to
 
 # So few candles are looked at one by one.
 _FEW: Final = 30
@@ -55,36 +56,57 @@ def follow(
         return _follow_held(
             state, signal, opened_at, state.holding, candles, rules, end, beyond_end
         )
-    first, pause = state.cursor + MINUTE, next_pause(state, end)
-    expiry = expires_at(signal, opened_at, first)
-    last = end if pause is None else pause
-    start = candles.index(first)
-    stop = candles.index(last if expiry is None else min(last, expiry)) + 1
-    row = prices.first_exit(candles, signal, rules, start, stop)
-    if row >= 0:
-        at = first + (row - start) * MINUTE
-        passed = _milestones(state, signal, None, candles, rules, start, row)
+    pause = next_pause(state, candles, end)
+    start = candles.index(state.cursor) + 1
+    span = _span(state, signal, opened_at, candles, candles.index(end if pause is None else pause))
+    row = prices.first_exit(candles, signal, rules, start, span.stop)
+    touched = row >= 0
+    if not touched and span.expiry is not None:
+        row = span.expiry.row
+    until = span.stop if row < 0 else row
+    passed = _milestones(state, signal, None, candles, rules, start, until)
+    if row < 0:
+        state = _fired(state, passed)
+        if pause is not None:
+            return Step(pause, EXITS, tested(before(state, candles, until - 1)), passed, None)
+        return Step(end, EXITS, state.moved(end), passed, beyond_end)
+    if touched:
         price, reason = exit_of(signal, prices.extremes(candles, row, rules), rules)
-        return close(state, signal, opened_at, at, price, reason, rules, passed)
-    if expiry is not None and expiry <= last:
-        row = stop - 1
-        passed = _milestones(state, signal, None, candles, rules, start, row)
-        price = prices.market_price(candles, row, rules)
-        return close(state, signal, opened_at, expiry, price, "time_expired", rules, passed)
-    passed = _milestones(state, signal, None, candles, rules, start, stop)
-    state = _fired(state, passed)
-    if pause is not None:
-        return Step(pause, EXITS, tested(state, pause), passed, None)
-    return Step(end, EXITS, state.moved(end), passed, beyond_end)
+    elif span.expiry is not None and span.expiry.at_open:
+        price, reason = exit_at_open(signal, candles, row, rules)
+    else:
+        price, reason = prices.market_price(candles, row, rules), "time_expired"
+    state = before(state, candles, row)
+    return close(state, signal, opened_at, candles.ends_at(row), price, reason, rules, passed)
 
 
-def expires_at(signal: Signal, opened_at: int, first: int) -> int | None:
-    """Return the close at which a position has lasted long enough, `first` or later."""
-    found = None if signal.minutes is None else opened_at + signal.minutes * MINUTE
-    if signal.until is not None:
-        until = ceil_to(signal.until)
-        found = until if found is None else min(found, until)
-    return None if found is None else max(found, first)
+class _Span(NamedTuple):
+    """The rows in which stop and targets are tested, and the expiry, if it comes in them."""
+
+    stop: int
+    expiry: Due | None
+
+
+def _span(state: State, signal: Signal, opened_at: int, candles: Candles, last: int) -> _Span:
+    """Say how far a position can be followed, at most to the row `last`."""
+    moment = expires_at(signal, opened_at)
+    expiry = None if moment is None else due(candles, state, moment)
+    if expiry is None or expiry.row > last:
+        return _Span(last + 1, None)
+    return _Span(expiry.row if expiry.at_open else expiry.row + 1, expiry)
+
+
+def exit_at_open(
+    signal: Signal, candles: Candles, row: int, rules: Rules
+) -> tuple[float, ExitReason]:
+    """Say what a candle closes a plain position at whose time was up before that candle opened."""
+    here = open_alone(candles, row, rules)
+    opened, _, _ = candles.extremes_at(row)
+    if here is None:
+        return opened, "time_expired"
+    if prices.stop_touched(signal, here) or prices.target_touched(signal, here):
+        return exit_of(signal, here, rules)
+    return opened, "time_expired"
 
 
 def exit_of(signal: Signal, extremes: prices.Extremes, rules: Rules) -> tuple[float, ExitReason]:
@@ -111,17 +133,17 @@ def _milestones(
     market = prices.market_prices(candles, start, stop, rules)
     plan = plan_of(signal, state.holding)
     found = prices.milestones(market, plan, gained=state.gained, lost=state.lost)
-    first, price_at = candles.start + (start + 1) * MINUTE, market.item
+    price_at, ends_at = market.item, candles.ends_at
     if stops is None:
         return milestones_of(
             state,
             signal,
-            [(first + offset * MINUTE, price_at(offset), level) for offset, level in found],
+            [(ends_at(start + offset), price_at(offset), level) for offset, level in found],
         )
     events: tuple[Event, ...] = ()
     for offset, level in found:
         then = signal._replace(stop_loss=stops.item(offset))
-        events += milestones_of(state, then, [(first + offset * MINUTE, price_at(offset), level)])
+        events += milestones_of(state, then, [(ends_at(start + offset), price_at(offset), level)])
     return events
 
 
@@ -163,17 +185,30 @@ def close(
         fraction=1.0,
     )
     trades = remember(state.trades, trade)
-    return Step(at, EXITS, idle_after(state, at, trades), (*passed, closed), None)
+    return Step(at, EXITS, idle_after(state, trades), (*passed, closed), None)
 
 
 def flatten(
-    state: State, signal: Signal, opened_at: int, candles: Candles, rules: Rules, at: int
+    state: State,
+    signal: Signal,
+    opened_at: int,
+    candles: Candles,
+    rules: Rules,
+    row: int,
+    given_at: int,
 ) -> Step:
     """Close a position at the user's command, unless the candle closes it anyway."""
-    row = candles.index(at)
-    price = prices.market_price(candles, row, rules)
+    at, price = candles.ends_at(row), prices.market_price(candles, row, rules)
     editing = Editing(state, signal, opened_at, at, price, rules)
-    _meet(editing, prices.extremes(candles, row, rules), flattened=True, expired=False)
+    expiry = expires_at(signal, opened_at)
+    # A command acts on candles that close after it was given, so it came before this one opened
+    # if that is later than the next millisecond.
+    if came_due(candles, state, given_at + 1, row):
+        _meet_open(editing, candles, row, "flattened")
+    elif expiry is not None and came_due(candles, state, expiry, row):
+        _meet_open(editing, candles, row, "time_expired")
+    else:
+        _meet(editing, prices.extremes(candles, row, rules), flattened=True, expired=False)
     after = editing.result()
     if editing.events[-1].exit_reason == "flattened":
         after = after.moved(at)
@@ -191,42 +226,49 @@ def _follow_held(
     beyond_end: Need | None,
 ) -> Step:
     """Go to the next candle that does something to a position, and meet it."""
-    first, pause = state.cursor + MINUTE, next_pause(state, end)
-    expiry = expires_at(signal, opened_at, first)
-    last = end if pause is None else pause
-    start = candles.index(first)
-    stop = candles.index(last if expiry is None else min(last, expiry)) + 1
-    expired = expiry is not None and expiry <= last
-    if stop - start <= _FEW and not expired and rules.touch == "candle" and rules.price == "close":
+    pause = next_pause(state, candles, end)
+    start = candles.index(state.cursor) + 1
+    span = _span(state, signal, opened_at, candles, candles.index(end if pause is None else pause))
+    stop, expiry = span
+    if (
+        stop - start <= _FEW
+        and expiry is None
+        and rules.touch == "candle"
+        and rules.price == "close"
+    ):
         plan, known = plan_of(signal, holding), {"gained": state.gained, "lost": state.lost}
         peak = quiet_peak(signal, holding, plan, candles, start, stop, **known)
         if peak is not None:
             if peak != holding.peak:
                 state = state._replace(holding=holding._replace(peak=peak))
             if pause is not None:
-                return Step(pause, EXITS, tested(state, pause), (), None)
+                return Step(pause, EXITS, tested(before(state, candles, stop - 1)), (), None)
             return Step(end, EXITS, state.moved(end), (), beyond_end)
     found = follow_stop(signal, holding, candles, rules, start, stop)
     row = found.row
-    if row < 0 and expired:
-        row = stop - 1
-        found = follow_stop(signal, holding, candles, rules, start, row)
+    if row < 0 and expiry is not None:
+        row = expiry.row
+        if not expiry.at_open:
+            found = follow_stop(signal, holding, candles, rules, start, row)
     until = stop if row < 0 else row
     passed = _milestones(state, signal, found.stops, candles, rules, start, until)
     state = _fired(state, passed)._replace(signal=found.signal, holding=found.holding)
     if row < 0:
         if pause is not None:
-            return Step(pause, EXITS, tested(state, pause), passed, None)
+            return Step(pause, EXITS, tested(before(state, candles, until - 1)), passed, None)
         return Step(end, EXITS, state.moved(end), passed, beyond_end)
-    at = first + (row - start) * MINUTE
+    state, at = before(state, candles, row), candles.ends_at(row)
     editing = Editing(
         state, found.signal, opened_at, at, prices.market_price(candles, row, rules), rules
     )
-    extremes = prices.extremes(candles, row, rules)
-    _meet(editing, extremes, flattened=False, expired=expiry == at)
+    ends = expiry is not None and expiry.row == row
+    if ends and expiry is not None and expiry.at_open:
+        _meet_open(editing, candles, row, "time_expired")
+    else:
+        _meet(editing, prices.extremes(candles, row, rules), flattened=False, expired=ends)
     after = editing.result()
     if editing.trade is None:
-        after = tested(after, at) if at == pause else after.moved(at)
+        after = tested(after) if at == pause else after.moved(at)
     return Step(at, EXITS, after, (*passed, *editing.events), None)
 
 
@@ -246,6 +288,21 @@ def _meet(editing: Editing, extremes: prices.Extremes, *, flattened: bool, expir
     if editing.trade is None:
         editing.milestones()
         _move_stop(editing, extremes)
+
+
+def _meet_open(editing: Editing, candles: Candles, row: int, reason: ExitReason) -> None:
+    """End a position at the open of a candle before which it came due."""
+    opened, _, _ = candles.extremes_at(row)
+    here = open_alone(candles, row, editing.rules)
+    if here is not None:
+        if editing.rules.same_candle == "target_first":
+            _meet_rungs(editing, here)
+        if editing.trade is None and prices.stop_touched(editing.signal, here):
+            price = prices.stop_fill(editing.signal, here, editing.rules)
+            editing.sell_all(price, editing.holding.stop_by)
+        _meet_rungs(editing, here)
+    if editing.trade is None:
+        editing.sell_all(opened, reason)
 
 
 def _meet_rungs(editing: Editing, extremes: prices.Extremes) -> None:

@@ -6,6 +6,7 @@ from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import event_of
 from tradenb.core.lifecycle.editing import first_holding
+from tradenb.core.lifecycle.missing import due
 from tradenb.core.lifecycle.opened import close
 from tradenb.core.lifecycle.state import (
     ENTRIES,
@@ -15,6 +16,7 @@ from tradenb.core.lifecycle.state import (
     Refusal,
     State,
     Step,
+    before,
     idle_after,
     next_pause,
     refused_by_risk,
@@ -22,7 +24,7 @@ from tradenb.core.lifecycle.state import (
 )
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
-from tradenb.core.timeframe import MINUTE, ceil_to
+from tradenb.core.timeframe import MINUTE
 from tradenb.core.validation.levels import TOLERANCE
 
 
@@ -35,24 +37,25 @@ def wait(
     beyond: Need | None,
 ) -> Step:
     """Look for the entry of a scheduled signal, what makes it void, or the end of waiting."""
-    first, pause = state.cursor + MINUTE, next_pause(state, end)
-    timeout = times_out_at(signal, rules, first)
-    last = end if pause is None else pause
-    start = candles.index(first)
-    stop = candles.index(min(last, timeout)) + 1
+    pause = next_pause(state, candles, end)
+    start = candles.index(state.cursor) + 1
+    last = candles.index(end if pause is None else pause)
+    timeout = due(candles, state, times_out_at(signal, rules))
+    stop = min(last + 1, timeout.row if timeout.at_open else timeout.row + 1)
     row = first_touch(signal, candles, rules, start, stop)
     if row >= 0:
-        at = first + (row - start) * MINUTE
+        at = candles.ends_at(row)
         entry = entry_price(signal, prices.extremes(candles, row, rules), rules)
+        state = before(state, candles, row)
         if entry is None:
             return cancel(state, signal, candles, rules, at, "price_reject")
-        before = state.moved(at - MINUTE)
         paid = signal._replace(entry=entry) if signal.breakout else signal
-        return Step(at, ENTRIES, before, (), NeedClearance(at, paid, activation=True))
-    if timeout <= last:
-        return cancel(state, signal, candles, rules, timeout, "timeout")
+        return Step(at, ENTRIES, state, (), NeedClearance(at, paid, activation=True))
+    if timeout.row <= last:
+        state, at = before(state, candles, timeout.row), candles.ends_at(timeout.row)
+        return cancel(state, signal, candles, rules, at, "timeout")
     if pause is not None:
-        return Step(pause, EXITS, tested(state, pause), (), None)
+        return Step(pause, EXITS, tested(before(state, candles, last)), (), None)
     return Step(end, EXITS, state.moved(end), (), beyond)
 
 
@@ -70,13 +73,13 @@ def _stop_wins(rules: Rules) -> bool:
     return rules.same_candle == "target_first" or rules.touch == "average_price"
 
 
-def times_out_at(signal: Signal, rules: Rules, first: int) -> int:
-    """Return the close at which a signal has waited long enough, `first` or later."""
+def times_out_at(signal: Signal, rules: Rules) -> int:
+    """Return when a signal has waited long enough, ms UTC."""
     minutes = rules.schedule_await_minutes if signal.wait is None else signal.wait
     found = signal.at + minutes * MINUTE
     if signal.until is not None:
-        found = min(found, ceil_to(signal.until))
-    return max(found, first)
+        found = min(found, signal.until)
+    return found
 
 
 def entry_price(signal: Signal, extremes: prices.Extremes, rules: Rules) -> float | None:
@@ -111,20 +114,17 @@ def activate(
     at, signal = need.at, need.signal
     if isinstance(reply, Refusal):
         event = refused_by_risk(state, at, signal, signal.entry, reply)
-        return Step(at, ENTRIES, idle_after(state, at, state.trades), (event,), None)
+        return Step(at, ENTRIES, idle_after(state, state.trades), (event,), None)
     opened = event_of(
         state, at, "opened", signal, price=signal.entry, note=signal.note, fraction=1.0
     )
     holding = first_holding(state, signal, rules, limit=not signal.breakout)
-    entered = state._replace(
-        cursor=at, signal=signal, opened_at=at, gained=0, lost=0, holding=holding
-    )
+    entered = state._replace(signal=signal, opened_at=at, gained=0, lost=0, holding=holding)
     extremes = prices.extremes(candles, candles.index(at), rules)
     if not prices.stop_touched(signal, extremes):
-        before = tested(entered, at)
-        if next_pause(before, at) == at:
-            entered = before
-        return Step(at, ENTRIES, entered, (opened,), None)
+        paused = next_pause(entered, candles, at) == at
+        after = tested(entered) if paused else entered.moved(at)
+        return Step(at, ENTRIES, after, (opened,), None)
     # A resting order would have been filled and stopped out at the stop itself: the candle opened
     # inside the stop, or came from beyond it through the entry.
     closed = close(entered, signal, at, at, signal.stop_loss, "stop_loss", rules)
@@ -143,4 +143,4 @@ def cancel(
     """End a signal that was not opened, at the market price."""
     price = prices.market_price(candles, candles.index(at), rules)
     event = event_of(state, at, "cancelled", signal, price=price, exit_reason=reason, note=note)
-    return Step(at, EXITS, idle_after(state, at, state.trades), (event,), None)
+    return Step(at, EXITS, idle_after(state, state.trades), (event,), None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Literal, NamedTuple, TypeVar
 
+from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.risk import Held
@@ -238,10 +239,9 @@ NOT_ASKED: Final = NotAsked()
 NEED_CANDLES: Final = NeedCandles()
 
 
-def idle_after(state: State, at: int, trades: tuple[Trade, ...]) -> State:
-    """Return the state after a signal ended at `at`: it may be asked on that candle."""
+def idle_after(state: State, trades: tuple[Trade, ...]) -> State:
+    """Return the state after a signal ended: it may be asked on the candle after the cursor."""
     return state._replace(
-        cursor=at - MINUTE,
         signal=None,
         opened_at=None,
         gained=0,
@@ -254,30 +254,38 @@ def idle_after(state: State, at: int, trades: tuple[Trade, ...]) -> State:
     )
 
 
-def tested(state: State, at: int) -> State:
-    """Return the state after the tests of the candle that closes at `at`, before the asks."""
-    return state._replace(cursor=at - MINUTE, tested=True)
+def before(state: State, candles: Candles, row: int) -> State:
+    """Return the state before the candle of a row after the cursor."""
+    return state.moved(max(state.cursor, candles.ends_at(row - 1)))
+
+
+def tested(state: State) -> State:
+    """Return the state after the tests of the candle after the cursor, before the asks."""
+    return state._replace(tested=True)
 
 
 def acts_at(command: Command, first: int) -> int:
-    """Return the close of the candle on which a command acts, at the earliest `first`."""
+    """Return the close of the minute in which a command acts, at the earliest `first`."""
     return max(next_after(command.at, MINUTE), first)
 
 
-def next_pause(state: State, end: int) -> int | None:
+def next_pause(state: State, candles: Candles, end: int) -> int | None:
     """Return the close at which the manage function is asked or a person acts next, at most `end`.
 
     Only of an open or a scheduled signal.
     """
-    first, found = state.cursor + MINUTE, None
-    every = state.manage_every
+    found, every = None, state.manage_every
     if every is not None and (state.manage_waiting or state.opened_at is not None):
-        found = max(first, state.manage_from)
-        found += -found % every
+        since = state.cursor
+        if state.manage_from > since:
+            since = max(since, candles.ends_at(candles.index(state.manage_from - 1)))
+        found = candles.next_due(since, every)
     for command in state.commands:
         if command.kind in BY_HAND:
-            acting = acts_at(command, first)
-            found = acting if found is None else min(found, acting)
+            row = candles.index(max(command.at, state.cursor)) + 1
+            if row < len(candles):
+                acting = candles.ends_at(row)
+                found = acting if found is None else min(found, acting)
             break
     return None if found is None or found > end else found
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.arrays import Candles, Times
 from tradenb.core.timeframe import iso
 from tradenb.engine.fingerprint import fingerprint, identity_of
 from tradenb.engine.history.frames import floats_of, table_of
@@ -79,6 +79,11 @@ class ClosedCandles(NamedTuple):
         found = self.histories.of(self.symbol).window(timeframe, _ALL, now, allow_fewer=True)
         return found.between(max(self.since, found.start), now)
 
+    @property
+    def given(self) -> Candles:
+        """The candles that are given, on whose closes strategies are asked."""
+        return self.histories.of(self.symbol).candles
+
     def frame(self, candles: Candles) -> pd.DataFrame:
         """Return such candles as a frame that may be changed."""
         return self.histories.of(self.symbol).frame(candles)
@@ -108,6 +113,19 @@ class _Column(NamedTuple):
     values: Sequence[float]
     first: int
     step: int
+    closes: Times | None
+
+    def row(self, now: int) -> int:
+        """Return the row of the last candle that had closed; -1: none."""
+        if self.closes is None:
+            return (now - self.first) // self.step - 1
+        return int(self.closes.searchsorted(now, "right")) - 1
+
+    def closes_at(self, row: int) -> int:
+        """Return when the candle of a row closed, ms UTC."""
+        if self.closes is None:
+            return self.first + (row + 1) * self.step
+        return self.closes.item(row)
 
 
 class Indicators(Mapping[str, float]):
@@ -149,11 +167,10 @@ class Indicators(Mapping[str, float]):
         found = self._columns.get(name)
         if found is None:
             raise self._unknown(name)
-        values, first, step = found
-        row = (self.now - first) // step - 1
+        row = found.row(self.now)
         if row < 0:
             raise NotEnoughCandles(f"no candle of indicator {name!r} closed by {iso(self.now)}")
-        return values[row]
+        return found.values[row]
 
     def __iter__(self) -> Iterator[str]:
         if self.now > self._until:
@@ -196,11 +213,11 @@ class Indicators(Mapping[str, float]):
         """Say in how much of a period (close times, ms UTC) each indicator computed had a value."""
         found = []
         for item, (_, columns) in self._made.items():
-            for name, (values, first, step) in columns.items():
-                since = max(0, (start - first) // step - 1)
-                seen = np.asarray(values)[since : max(0, (end - first) // step)]
+            for name, column in columns.items():
+                since = max(0, column.row(start))
+                seen = np.asarray(column.values)[since : max(0, column.row(end) + 1)]
                 there = np.flatnonzero(~np.isnan(seen))
-                at = first + (since + int(there[0]) + 1) * step if len(there) else None
+                at = column.closes_at(since + int(there[0])) if len(there) else None
                 found.append(Coverage(name, item.timeframe, len(seen), len(there), at))
         return found
 
@@ -218,7 +235,8 @@ class Indicators(Mapping[str, float]):
         columns = {}
         for name, column in table_of(item.function(frame), frame, what).items():
             floats: Any = floats_of(column, len(candles), f"{what}: {name!r}")
-            columns[name] = _Column(memoryview(floats), candles.start, candles.step)
+            closes = None if candles.regular else candles.time + candles.step
+            columns[name] = _Column(memoryview(floats), candles.start, candles.step, closes)
         return columns
 
     def _unknown(self, name: object) -> Exception:

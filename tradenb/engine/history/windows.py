@@ -6,8 +6,10 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, SupportsIndex, cast
 
-from tradenb.core.candles.arrays import Candles, Columns, GrowingCandles, resample
-from tradenb.core.timeframe import iso, timeframe_ms
+from tradenb.core.candles.arrays import Candles, Columns, Times
+from tradenb.core.candles.growing import GrowingCandles
+from tradenb.core.candles.resampling import resample
+from tradenb.core.timeframe import iso, timeframe_ms, timeframe_name
 from tradenb.engine.history.frames import frame_of
 from tradenb.errors import LookaheadError, NotEnoughCandles, UsageError
 
@@ -22,6 +24,7 @@ class _Frame(NamedTuple):
     first: int
     step: int
     size: int
+    times: Times | None
 
 
 class History:
@@ -30,55 +33,45 @@ class History:
     Parameters
     ----------
     candles : Candles
-        1m candles, gap-free. In a backtest all of them are here; `window` shows what had closed.
-        A live run adds them as they close.
+        Those that are given. In a backtest all of them are here; `window` shows what had closed. A
+        live run adds them as they close.
     """
 
     def __init__(self, symbol: str, candles: Candles) -> None:
         self.symbol = symbol
-        self._grown = {"1m": GrowingCandles(candles)}
+        self._grown = GrowingCandles(candles)
+        self._built: dict[str, GrowingCandles] = {}
         self._frames: dict[str, _Frame] = {}
         self._shown: dict[int, tuple[int, int, pd.DataFrame]] = {}
-        self._traded: tuple[int, int] = (0, 0)
 
     @property
     def candles(self) -> Candles:
-        """All 1m candles that are here."""
-        return self._grown["1m"].candles
+        """All candles that are here, as they are given."""
+        return self._grown.candles
 
     def add(self, later: Candles) -> None:
-        """Add 1m candles that begin where these end; built timeframes grow with them."""
-        self._grown["1m"].add(later)
-        for timeframe, grown in self._grown.items():
-            if timeframe != "1m":
-                new = self.candles.between(grown.candles.end, self.candles.end)
-                grown.add(resample(new, grown.candles.step))
-        self._frames = {timeframe: _taken_apart(g.candles) for timeframe, g in self._grown.items()}
+        """Add candles that come after these; built timeframes grow with them."""
+        shown = self._grown.add(later).shown
+        for timeframe, grown in self._built.items():
+            step = timeframe_ms(timeframe)
+            new = shown.between(grown.candles.end, shown.end)
+            if len(new):
+                grown.add(resample(new, step, goes_on=True))
+        self._frames = {timeframe: self._taken_apart(timeframe) for timeframe in self._frames}
 
     def renew(self, candles: Candles) -> None:
         """Replace all candles; higher timeframes are built again from them."""
-        self._grown = {"1m": GrowingCandles(candles)}
-        self._frames, self._shown, self._traded = {}, {}, (0, 0)
+        self._grown = GrowingCandles(candles)
+        self._built, self._frames, self._shown = {}, {}, {}
 
     def known_until(self, now: int) -> int:
-        """Return the close of the last candle up to now in which there was a trade, ms UTC.
+        """Return the close of the last given candle up to now, ms UTC.
 
-        A minute without trades is there at once in a backtest and perhaps never in a live run. What
-        reads another symbol sees up to here, so that both see the same.
+        What reads another symbol sees up to here: in a live run nobody knows yet that a minute
+        behind it will be missing.
         """
         candles = self.candles
-        row = last = min(candles.index(now), len(candles) - 1)
-        seen_row, seen_last = self._traded
-        opened, high, low, close, volume = candles.columns
-        while last > 0 and volume[last] == 0 and opened[last] == high[last] == low[last]:
-            if close[last] != opened[last] or close[last - 1] != close[last]:
-                break
-            last -= 1
-            if last == seen_row:
-                last = seen_last
-                break
-        self._traded = row, last
-        return candles.start + (last + 1) * candles.step
+        return candles.ends_at(min(candles.index(now), len(candles) - 1))
 
     def window(self, timeframe: str, count: int, now: int, *, allow_fewer: bool = False) -> Candles:
         """Return the last `count` candles of a timeframe that had closed at `now`.
@@ -91,9 +84,16 @@ class History:
             When there is no such timeframe.
         """
         frame = self._frames.get(timeframe) or self._build(timeframe)
-        closed = (now - frame.first) // frame.step
+        if frame.times is None:
+            closed = (now - frame.first) // frame.step
+        elif now <= self.candles.end:
+            closed = int(frame.times.searchsorted(now - frame.step, "right"))
+        else:
+            closed = frame.size + 1
         if type(count) is int and 0 < count <= closed <= frame.size:
-            return Candles(frame.columns, frame.first, frame.step, closed - count, closed)
+            return Candles(
+                frame.columns, frame.first, frame.step, closed - count, closed, frame.times
+            )
         return self._short(frame, timeframe, count, now, allow_fewer=allow_fewer)
 
     def frame(self, candles: Candles) -> pd.DataFrame:
@@ -108,11 +108,22 @@ class History:
         return shown.copy(deep=False)
 
     def _build(self, timeframe: str) -> _Frame:
-        step = timeframe_ms(timeframe)
-        if timeframe not in self._grown:
-            self._grown[timeframe] = GrowingCandles(resample(self.candles, step))
-        frame = self._frames[timeframe] = _taken_apart(self._grown[timeframe].candles)
+        step, base = timeframe_ms(timeframe), self.candles.step
+        if step % base:
+            raise UsageError(
+                f"timeframe {timeframe!r} must be a multiple of the candles of {self.symbol}, "
+                f"which are {timeframe_name(base)} long"
+            )
+        if step > base and timeframe not in self._built:
+            self._built[timeframe] = GrowingCandles(resample(self.candles.shown, step))
+        frame = self._frames[timeframe] = self._taken_apart(timeframe)
         return frame
+
+    def _taken_apart(self, timeframe: str) -> _Frame:
+        grown = self._built.get(timeframe)
+        candles = self.candles.shown if grown is None else grown.candles
+        times = None if candles.regular else candles.time
+        return _Frame(candles.columns, candles.start, candles.step, len(candles), times)
 
     def _short(
         self, frame: _Frame, timeframe: str, count: int, now: int, *, allow_fewer: bool
@@ -122,10 +133,14 @@ class History:
             raise LookaheadError(
                 f"{self.symbol} has candles up to {iso(self.candles.end)}, asked for {iso(now)}"
             )
-        closed = max(0, min((now - frame.first) // frame.step, frame.size))
+        if frame.times is None:
+            closed = (now - frame.first) // frame.step
+        else:
+            closed = int(frame.times.searchsorted(now - frame.step, "right"))
+        closed = max(0, min(closed, frame.size))
         if closed >= count or allow_fewer:
             first = max(0, closed - count)
-            return Candles(frame.columns, frame.first, frame.step, first, closed)
+            return Candles(frame.columns, frame.first, frame.step, first, closed, frame.times)
         raise NotEnoughCandles(
             f"not enough closed candles of {timeframe} for {self.symbol} at {iso(now)}: asked for "
             f"{count}, had {closed}; ask for fewer, pass allow_fewer=True, or start the data "
@@ -141,10 +156,6 @@ def _at_least_one(count: object) -> int:
     if whole < 1:
         raise UsageError(f"n must be a whole number of at least 1, was {count!r}")
     return whole
-
-
-def _taken_apart(candles: Candles) -> _Frame:
-    return _Frame(candles.columns, candles.start, candles.step, len(candles))
 
 
 class Histories:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from tradenb.core import prices
 from tradenb.core.events import Event, event_of
-from tradenb.core.timeframe import floor_to, iso
+from tradenb.core.timeframe import iso
 from tradenb.engine.call import words_of
 from tradenb.engine.session.instance import Instance
 
@@ -21,13 +21,13 @@ _BECAUSE: Final[dict[SkipReason, str]] = {
 
 
 def skipped(
-    instance: Instance, at: int, last: int, reason: SkipReason, *, fresh_from: int
+    instance: Instance, at: int, last: int, every: int, reason: SkipReason, *, fresh_from: int
 ) -> Event:
     """Make one event for all asks that are skipped in a row from `at` on, at most until `last`."""
-    every = instance.state.every
-    last = min(last, floor_to(max(fresh_from - 1, at), every))
-    count = (last - at) // every + 1
-    note = f"{count} left out, {iso(at)} to {iso(last)}: {_BECAUSE[reason]}"
+    last = max(at, min(last, fresh_from - 1))
+    candles = instance.candles
+    asks = candles.dues(candles.ends_at(candles.index(at) - 1), last, every)
+    note = f"{len(asks)} left out, {iso(at)} to {iso(int(asks[-1]))}: {_BECAUSE[reason]}"
     return event_of(instance.state, at, "skipped", exit_reason=reason, note=note[:_NOTE_LIMIT])
 
 

@@ -30,7 +30,7 @@ from tradenb.core.lifecycle.state import (
     Step,
 )
 from tradenb.core.signal import Trade
-from tradenb.core.timeframe import MINUTE
+from tradenb.core.timeframe import WEEK
 from tradenb.engine.call import CALLBACKS, Call, Pump, StrategyTimeout
 from tradenb.engine.context import begin_ask, keep_state, saved_state
 from tradenb.engine.session.books import Peers
@@ -170,7 +170,8 @@ class Session:
         if need.managed:
             return (yield from self._ask_manager(instance, step, need))
         state = instance.state = step.state
-        at, every, last, context = self.now, state.every, need.last, instance.context
+        at, last, context = self.now, need.last, instance.context
+        every, next_due = state.every, instance.candles.next_due
         reason = self._reason_to_skip(instance, at)
         if reason is not None:
             self._skip(instance, at, last, reason)
@@ -178,7 +179,11 @@ class Session:
         instance.skipping = False
         if instance.signals is not None:
             # The answers of a vectorised strategy are known: go to the next one that is not None.
-            next_reply = min(instance.signals.first(at) or at, last)
+            next_reply = instance.signals.first(at) or at
+            if next_reply > last:
+                done = step._replace(at=last, state=state.moved(last), need=None)
+                self._schedule.add(last, ASKS, instance.place, done)
+                return None
             if next_reply > at:
                 instance.asks += (next_reply - at) // every
                 self._schedule.add(next_reply, ASKS, instance.place, step)
@@ -186,7 +191,8 @@ class Session:
         alone_until = at
         if alone and not state.warming:
             others = self._schedule.first()
-            alone_until = (last if others is None else min(last, others - 1)) - every + 1
+            alone_until = last if others is None else min(last, others - 1)
+        regular = instance.candles.regular and every != WEEK
         while True:
             instance.asks += 1
             begin_ask(context, at)
@@ -198,10 +204,10 @@ class Session:
                 reply = self._failed_ask(instance, at, error, instance.ask.what)
                 instance.asks_failed += reply is not WARM_UP
                 break
-            if reply is not None or at >= alone_until:
+            following = at + every if regular else next_due(at, every)
+            if reply is not None or following > alone_until:
                 break
-            at += every  # None leaves no trace
-            self.now = at
+            at = self.now = following  # None leaves no trace
         if instance.signals is not None:
             instance.follow_table(instance.signals)
         return self._follow_reply(instance, step, at, last, reply)
@@ -215,7 +221,7 @@ class Session:
         reply: object = NOT_ASKED
         reason = self._reason_to_skip(instance, at)
         if reason is not None:
-            self._skip(instance, at, at, reason)
+            self._skip(instance, at, self.fresh_from, reason)
         elif not self._says_nothing(instance, at):
             instance.skipping = False
             begin_ask(context, at, state)
@@ -244,9 +250,10 @@ class Session:
     ) -> Step | None:
         """Return the step that follows now from a reply; a later one is put into the schedule."""
         state = step.state
-        if reply is None and not state.warming and at + state.every <= last:
+        following_at = instance.candles.next_due(at, state.every)
+        if reply is None and not state.warming and following_at <= last:
             # The machine would say the same, at ten times the price.
-            self._schedule.add(at + state.every, ASKS, instance.place, step)
+            self._schedule.add(following_at, ASKS, instance.place, step)
             return None
         following = self._answer(instance, NeedCandidate(at, last), reply)
         if following.at > at:
@@ -260,14 +267,19 @@ class Session:
     def _plan(self, instance: Instance, until: int) -> Step | None:
         """Find the next step of an instance; return it if it is due now, else schedule it."""
         state = instance.state
-        if state.cursor >= min(until, instance.candles.end):
+        candles = instance.candles
+        if state.cursor >= min(until, candles.end):
             return None
-        bound = min(until, state.cursor + MINUTE) if self._pings(instance) else until
-        step = advance(state, instance.candles, instance.rules, bound)
+        bound = until
+        if self._pings(instance):
+            bound = min(until, candles.ends_at(candles.index(state.cursor) + 1))
+        step = advance(state, candles, instance.rules, bound)
+        if step.state is state and type(step.need) is NeedCandles:
+            return None  # no candle closes up to there
         following = step.state
         if following.tested and not step.events and following.signal is state.signal:
             # Nothing happened up to the next ask: go there at once.
-            step = advance(following, instance.candles, instance.rules)
+            step = advance(following, candles, instance.rules)
         for event in step.events:
             if event.at < step.at:
                 # A milestone on the way to the step; it has its place in the order already.
@@ -340,7 +352,9 @@ class Session:
         if instance.skipping:
             return
         instance.skipping = True
-        self._note(instance, skipped(instance, at, last, reason, fresh_from=self.fresh_from))
+        manager = instance.state.manage_every if instance.state.signal is not None else None
+        every, fresh_from = manager or instance.state.every, self.fresh_from
+        self._note(instance, skipped(instance, at, last, every, reason, fresh_from=fresh_from))
 
     def _failed_ask(self, instance: Instance, at: int, error: Exception, what: str) -> object:
         if isinstance(error, NotEnoughCandles):

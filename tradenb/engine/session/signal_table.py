@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from tradenb.core.actions import Action, close
 from tradenb.core.candidate import Candidate
-from tradenb.core.candles.arrays import Floats
+from tradenb.core.candles.arrays import Candles, Floats, Times
 from tradenb.core.signal import Position
 from tradenb.core.validation.candidate_rules import FIELDS
 from tradenb.core.validation.levels import RUNGS
 from tradenb.engine.history.frames import floats_of
 from tradenb.errors import SpecError, unknown
 
+_NEVER: Final = 1 << 62
 LONG: Final = 1
 SHORT: Final = 2
 _BOTH: Final = LONG | SHORT
@@ -46,6 +47,9 @@ class Table(NamedTuple):
         Close time of the candle of row 0, ms UTC.
     step : int
         Length of a candle, ms.
+    asked : (n,) int64 or None
+        Close times at which the rows are asked for, where some are not those of their candles;
+        of several at one moment the last one counts.
     position : (n,) int8
         0: no candidate, 1: long, 2: short.
     numbers : dict of str to (n,) float64
@@ -69,11 +73,38 @@ class Table(NamedTuple):
     exits: NDArray[np.int8] | None = None
     moves: dict[str, Floats] = {}  # noqa: RUF012 - nobody changes it
     flip: bool = False
+    asked: Times | None = None
 
     @property
     def manages(self) -> bool:
         """Whether it says anything about positions that are open."""
         return self.flip or self.exits is not None or bool(self.moves)
+
+    def asked_on(self, candles: Candles, given: Candles) -> Table:
+        """Return the table with the closes at which its rows are asked for.
+
+        A candle that ends in missing minutes is asked for at the next one that is given.
+
+        Parameters
+        ----------
+        candles : Candles
+            Those of the rows.
+        given : Candles
+            Those that the instance is fed with.
+        """
+        if candles.regular and given.regular:
+            return self
+        rows = given.indices(candles.time + candles.step - 1) + 1
+        closes = np.append(given.time + given.step, _NEVER)
+        return self._replace(asked=closes[rows])
+
+    @property
+    def superseded(self) -> NDArray[np.bool_]:
+        """Whether a later row is asked for at the same moment, by row."""
+        found = np.zeros(len(self.position), dtype=np.bool_)
+        if self.asked is not None:
+            found[:-1] = self.asked[1:] == self.asked[:-1]
+        return found
 
     def is_complete(self, names: Iterable[str]) -> bool:
         """Tell whether all candidates have a number in each of these columns."""
@@ -82,8 +113,25 @@ class Table(NamedTuple):
 
     def row_of(self, at: int) -> int | None:
         """Return the row of the candle that closes at a moment."""
-        row = (at - self.first) // self.step
-        return row if 0 <= row < len(self.position) else None
+        if self.asked is None:
+            row = (at - self.first) // self.step
+            return row if 0 <= row < len(self.position) else None
+        row = int(self.asked.searchsorted(at, "right")) - 1
+        return row if row >= 0 and self.asked[row] == at else None
+
+    def time_of(self, row: int) -> int:
+        """Return when a row is asked for, ms UTC."""
+        return self.first + row * self.step if self.asked is None else self.asked.item(row)
+
+    def times(self, rows: NDArray[np.intp]) -> Times:
+        """Return when rows are asked for, ms UTC."""
+        return self.first + rows * self.step if self.asked is None else self.asked[rows]
+
+    def from_time(self, at: int) -> int:
+        """Return the first row that is asked for at a moment or after it."""
+        if self.asked is None:
+            return max(0, -((self.first - at) // self.step))
+        return int(self.asked.searchsorted(at))
 
     def candidate(self, row: int) -> Candidate | None:
         """Return the candidate of a row, or None."""

@@ -88,6 +88,7 @@ class Signals:
         found = table_of(self._function(frame), frame, what)
         first = candles.start + candles.step
         made = table_of_columns(found, len(candles), first, candles.step, what, flip=self._flip)
+        made = made.asked_on(candles, self._closed.given)
         self._made, self._rows = (until, made), {}
 
     def first(self, at: int, held: Position | None = None) -> int | None:
@@ -102,10 +103,10 @@ class Signals:
             found = np.flatnonzero(table.position) if held is None else table.acting(held)
             self._rows[held] = found
         rows = self._rows[held]
-        following = int(rows.searchsorted(-((table.first - at) // table.step)))
+        following = int(rows.searchsorted(table.from_time(at)))
         if following == len(rows):
             return until + 1
-        return table.first + int(rows[following]) * table.step
+        return table.time_of(int(rows[following]))
 
 
 def answers_of(spec: StrategySpec, closed: ClosedCandles) -> Signals | None:

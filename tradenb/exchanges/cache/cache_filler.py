@@ -78,7 +78,7 @@ class CacheFiller:
             rows = _last_of_equal_times(rows)
             try:
                 if len(rows.time):
-                    accept(rows, factor=self._factor)
+                    accept(rows, factor=self._factor, whole=False)
                 break
             except CandleError as error:
                 if not left:

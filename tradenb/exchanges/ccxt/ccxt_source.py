@@ -258,7 +258,14 @@ class CcxtExchange:
                 code="empty",
             )
         try:
-            return Loaded(*accept(rows, factor=rules.price_anomaly_factor))
+            return Loaded(
+                *accept(
+                    rows,
+                    factor=rules.price_anomaly_factor,
+                    gap_minutes=rules.gap_minutes,
+                    whole=False,
+                )
+            )
         except CandleError as error:
             raise located(error, where) from None
 

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Floats, Times
 from tradenb.core.candles.intake import Rows
+from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import to_ms
 from tradenb.errors import CandleError, UsageError
 
 NAMES: Final = ("open", "high", "low", "close", "volume")
 TIME_NAMES: Final = ("timestamp", "time", "datetime", "date", "open_time")
+SYMBOL_NAMES: Final = ("symbol", "ticker", "pair", "asset")
 _SHORT: Final = dict(zip("tohlcv", ("timestamp", *NAMES), strict=True))
 _BLOCK: Final = 4096
 _TIMES_GO: Final = "; put the times into a column timestamp, in ms, or into the index as dates"
@@ -30,10 +32,14 @@ Raw = NDArray[Any]
 
 
 class ColumnPlaces(NamedTuple):
-    """Where the columns are; `time` is None if the index holds the times."""
+    """Where the columns are.
+
+    `time` is None if the index holds the times, `symbol` if no column names the markets.
+    """
 
     time: int | None
     values: tuple[int, ...]
+    symbol: int | None = None
 
 
 def find_columns(names: Sequence[object], *, timed_index: bool = False) -> ColumnPlaces:
@@ -59,7 +65,36 @@ def find_columns(names: Sequence[object], *, timed_index: bool = False) -> Colum
                 f"column {name} is ambiguous: {' and '.join(alike)}; drop or rename one",
                 code="columns",
             )
-    return ColumnPlaces(lower.index(time) if time else None, tuple(lower.index(n) for n in NAMES))
+    symbol = next((name for name in SYMBOL_NAMES if name in lower), None)
+    return ColumnPlaces(
+        lower.index(time) if time else None,
+        tuple(lower.index(n) for n in NAMES),
+        None if symbol is None else lower.index(symbol),
+    )
+
+
+def rows_of_market(rows: Rows, markets: Raw, symbol: str) -> Rows:
+    """Return the rows of one market of a table that names several.
+
+    Parameters
+    ----------
+    markets : (n,) array
+        What the column of symbols holds.
+    symbol : str
+        Canonical symbol asked for.
+    """
+    names = {str(name) for name in markets.tolist()}
+    if len(names) < 2:
+        return rows
+    wanted = [name for name in names if name and canonical(name) == symbol]
+    if not wanted:
+        some = ", ".join(sorted(names)[:8])
+        raise CandleError(
+            f"the table holds {len(names)} markets ({some}), and none of them is {symbol}; ask for "
+            "one of them",
+            code="columns",
+        )
+    return rows.take(np.flatnonzero([str(name) in wanted for name in markets.tolist()]))
 
 
 def rows_from_columns(time: Raw, values: Sequence[Raw]) -> Rows:

@@ -24,6 +24,7 @@ from tradenb.exchanges.tables.column_detection import (
     find_columns,
     rows_from_array,
     rows_from_columns,
+    rows_of_market,
 )
 
 if TYPE_CHECKING:
@@ -32,10 +33,13 @@ if TYPE_CHECKING:
 _HEADER: Final = ",".join(("timestamp", *NAMES))
 
 
-def read(path: Path) -> Rows:
-    """Read the raw candles of a file with a suffix of `READERS`; a CandleError names the file."""
+def read(path: Path, symbol: str) -> Rows:
+    """Read the raw candles of a file with a suffix of `READERS`; a CandleError names the file.
+
+    Of several markets in one table the rows of `symbol` are taken.
+    """
     try:
-        return READERS[path.suffix.lower()](path)
+        return READERS[path.suffix.lower()](path, symbol)
     except CandleError as error:
         raise located(error, path.name) from None
     except (OSError, ValueError, EOFError, NotImplementedError) as error:
@@ -46,7 +50,7 @@ def read(path: Path) -> Rows:
         ) from error
 
 
-def read_parquet(path: Path) -> Rows:
+def read_parquet(path: Path, symbol: str) -> Rows:
     """Read a Parquet file; an index of times that pandas wrote is found as well."""
     from pyarrow.parquet import ParquetFile
 
@@ -65,10 +69,13 @@ def read_parquet(path: Path) -> Rows:
             times = np.arange(index.start, index.stop, index.step)
         else:
             times = column(str(index))
-        return rows_from_columns(times, [column(schema.names[place]) for place in places.values])
+        rows = rows_from_columns(times, [column(schema.names[place]) for place in places.values])
+        if places.symbol is None:
+            return rows
+        return rows_of_market(rows, column(schema.names[places.symbol]), symbol)
 
 
-def read_csv(path: Path) -> Rows:
+def read_csv(path: Path, symbol: str) -> Rows:
     """Read a CSV file whose first line names the columns."""
     import pyarrow as pa
 
@@ -79,17 +86,21 @@ def read_csv(path: Path) -> Rows:
         time, *values = _csv(path, names, wanted, text=False)
     except pa.ArrowInvalid:  # names no row; read as text, a bad value is found with its row
         time, *values = (_numbers(column) for column in _csv(path, names, wanted, text=True))
-    return rows_from_columns(_numbers(time), values)
+    rows = rows_from_columns(_numbers(time), values)
+    if places.symbol is None:
+        return rows
+    name = names[places.symbol]
+    return rows_of_market(rows, _csv(path, names, [name], text=True)[0], symbol)
 
 
-def read_npy(path: Path) -> Rows:
+def read_npy(path: Path, symbol: str) -> Rows:  # noqa: ARG001 - arrays name no market
     """Read an array [time, open, high, low, close, volume], memory-mapped and then copied."""
     if path.stat().st_size == 0:
         raise CandleError("the file is empty", code="empty")
     return rows_from_array(np.lib.format.open_memmap(path, mode="r"))
 
 
-READERS: Final[dict[str, Callable[[Path], Rows]]] = {
+READERS: Final[dict[str, Callable[[Path, str], Rows]]] = {
     ".csv": read_csv,
     ".npy": read_npy,
     ".parquet": read_parquet,

@@ -7,13 +7,14 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from tradenb.call_errors import explained
-from tradenb.core.candles.intake import Rows, accept, when
+from tradenb.core.candles.intake import Rows, accept, check_step, when
 from tradenb.core.symbol import canonical
+from tradenb.core.timeframe import base_step
 from tradenb.engine.ports import CandleRequest, Loaded, Progress
 from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.errors import CandleError, UsageError, unknown
@@ -22,15 +23,25 @@ from tradenb.exchanges.memo import CandleMemo
 from tradenb.exchanges.tables.file_readers import READERS, read
 
 _LISTED: Final = 12
+_JUDGED: Final = 4  # rows from which the step of one file among several is known
+
+
+class _Limits(NamedTuple):
+    """What candles are judged by."""
+
+    factor: float
+    step: int
+    gap_minutes: int | None
 
 
 class FileExchange(ReprCard):
     """A source of candles in files; made by `file_exchange`."""
 
-    def __init__(self, patterns: tuple[Path, ...], *, name: str) -> None:
+    def __init__(self, patterns: tuple[Path, ...], *, name: str, step: int) -> None:
         self._patterns = patterns
         self._memo = CandleMemo()
         self._name = name
+        self.step = step
         self._files()  # raises now, not at the first load, if there are none
 
     @property
@@ -57,9 +68,12 @@ class FileExchange(ReprCard):
         key, files = canonical(request.symbol), self._files()
         if key not in files:
             raise unknown("symbol", key, files, hint=f"(in {self!r})")
-        factor = request.rules.price_anomaly_factor
-        stamp = (factor, *(_stamp(path) for path in files[key]))
-        return self._memo.get(key, stamp, lambda: _loaded(files[key], factor, request.progress))
+        rules = request.rules
+        limits = _Limits(rules.price_anomaly_factor, self.step, rules.gap_minutes)
+        stamp = (limits, *(_stamp(path) for path in files[key]))
+        return self._memo.get(
+            key, stamp, lambda: _loaded(key, files[key], limits, request.progress)
+        )
 
     def _files(self) -> dict[str, list[Path]]:
         """Return the files of each symbol, each file once."""
@@ -71,7 +85,10 @@ class FileExchange(ReprCard):
 
 @explained("tn.file_exchange")
 def file_exchange(
-    pattern: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, name: str = "files"
+    pattern: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    timeframe: str = "1m",
+    name: str = "files",
 ) -> FileExchange:
     """Take candles from Parquet, CSV or npy files.
 
@@ -82,6 +99,8 @@ def file_exchange(
         the first "-"; files of one symbol are joined in order of their first candles. Parquet and
         CSV have the columns that `frame_exchange` takes (CSV names them in its first line); npy is
         an (n, 6) array [t_ms, open, high, low, close, volume], or has fields of these names.
+    timeframe : str, default "1m"
+        How long the candles are, "1m" to "1d". A live run and a rehearsal need 1m.
     name : str, default "files"
         Name of the exchange.
 
@@ -104,10 +123,11 @@ def file_exchange(
     ...     file_exchange(f"{folder}/*.npy").symbols
     ('BTCUSDT',)
     """
-    given = _several(pattern)
+    step, given = base_step(timeframe), _several(pattern)
     if not given:
         raise UsageError("pattern must name at least one file, was an empty list")
-    return FileExchange(tuple(Path(one).expanduser().absolute() for one in given), name=name)
+    paths = tuple(Path(one).expanduser().absolute() for one in given)
+    return FileExchange(paths, name=name, step=step)
 
 
 def _several(pattern: object) -> list[str | os.PathLike[str]]:
@@ -173,20 +193,33 @@ def _stamp(path: Path) -> tuple[Path, int, int]:
     return path, status.st_mtime_ns, status.st_size
 
 
-def _loaded(paths: list[Path], factor: float, progress: Progress | None) -> Loaded:
+def _loaded(symbol: str, paths: list[Path], limits: _Limits, progress: Progress | None) -> Loaded:
     # No name here holds the raw columns, so what `accept` drops is freed at once.
     lengths: list[tuple[str, int]] = []
     try:
-        return Loaded(*accept(_joined(_read_all(paths, progress), lengths), factor=factor))
+        return Loaded(
+            *accept(
+                _joined(_read_all(symbol, paths, limits.step, progress), lengths),
+                **limits._asdict(),
+            )
+        )
     except CandleError as error:
         if not lengths:  # refused while reading; the message names the file
             raise
         raise _in_its_file(error, lengths) from None
 
 
-def _read_all(paths: list[Path], progress: Progress | None) -> Iterator[tuple[str, Rows]]:
+def _read_all(
+    symbol: str, paths: list[Path], step: int, progress: Progress | None
+) -> Iterator[tuple[str, Rows]]:
     for done, path in enumerate(paths, start=1):
-        yield path.name, read(path)
+        rows = read(path, symbol)
+        if len(paths) > 1 and len(rows.time) >= _JUDGED:
+            try:
+                check_step(rows.time, step)
+            except CandleError as error:
+                raise located(error, path.name) from None
+        yield path.name, rows
         if progress:
             progress(done, len(paths))
 

@@ -13,17 +13,21 @@ import numpy as np
 
 from tradenb.call_errors import explained
 from tradenb.core.candles.intake import Rows, accept
+from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
+from tradenb.core.timeframe import base_step
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.errors import CandleError, UsageError, unknown
 from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.memo import CandleMemo
 from tradenb.exchanges.tables.column_detection import (
+    SYMBOL_NAMES,
     TIME_NAMES,
     Raw,
     find_columns,
     rows_from_columns,
+    rows_of_market,
 )
 
 if TYPE_CHECKING:
@@ -33,13 +37,24 @@ _ANY = ""  # stands for every symbol; no canonical symbol is empty
 
 
 class FrameExchange(ReprCard):
-    """A source of candles in memory; made by `frame_exchange`."""
+    """A source of candles in memory; made by `frame_exchange`.
 
-    def __init__(self, frames: Mapping[str, pd.DataFrame], *, name: str) -> None:
+    Attributes
+    ----------
+    step : int
+        Length of the candles, ms.
+    is_single : bool
+        Whether it has one market, whatever symbol it is asked for.
+    """
+
+    def __init__(self, frames: Mapping[str, pd.DataFrame], *, name: str, step: int) -> None:
         # A shallow copy shares its data with the user's frame until one of the two is written to.
         self._frames = {symbol: frame.copy(deep=False) for symbol, frame in frames.items()}
         self._memo = CandleMemo()
         self._name = name
+        self.step = step
+        columns = {str(name).strip().lower() for frame in frames.values() for name in frame}
+        self.is_single = _ANY in frames and not columns & {*SYMBOL_NAMES}
 
     @property
     def name(self) -> str:
@@ -60,15 +75,20 @@ class FrameExchange(ReprCard):
         key = _ANY if _ANY in self._frames else canonical(request.symbol)
         if key not in self._frames:
             raise unknown("symbol", key, self._frames, hint=f"(in {self!r})")
-        factor = request.rules.price_anomaly_factor
-        loaded = self._memo.get(key, factor, lambda: self._accepted(key, factor))
+        rules = request.rules
+        stamp = rules.price_anomaly_factor, rules.gap_minutes
+        symbol = canonical(request.symbol)
+        memo = key if self.is_single else symbol
+        loaded = self._memo.get(memo, stamp, lambda: self._accepted(key, symbol, rules))
         if request.progress:
             request.progress(1, 1)
         return loaded
 
-    def _accepted(self, key: str, factor: float) -> Loaded:
+    def _accepted(self, key: str, symbol: str, rules: Rules) -> Loaded:
+        factor, longest = rules.price_anomaly_factor, rules.gap_minutes
         try:
-            return Loaded(*accept(rows_from_frame(self._frames[key]), factor=factor))
+            rows = rows_from_frame(self._frames[key], symbol)
+            return Loaded(*accept(rows, factor=factor, step=self.step, gap_minutes=longest))
         except CandleError as error:
             if not key:
                 raise
@@ -77,18 +97,24 @@ class FrameExchange(ReprCard):
 
 @explained("tn.frame_exchange")
 def frame_exchange(
-    frames: pd.DataFrame | Mapping[str, pd.DataFrame], *, name: str = "frame"
+    frames: pd.DataFrame | Mapping[str, pd.DataFrame],
+    *,
+    timeframe: str = "1m",
+    name: str = "frame",
 ) -> FrameExchange:
     """Take candles from a DataFrame, or from one for each symbol.
 
     Parameters
     ----------
     frames : DataFrame or dict of str to DataFrame
-        1m candles, oldest first. One frame serves any symbol. Columns open, high, low, close,
-        volume, in upper or lower case; others are ignored. The open times: a column
+        Candles of one length, oldest first. One frame is one market, of any symbol, unless a column
+        symbol (ticker, pair, asset) names several. Columns open, high, low,
+        close, volume, in upper or lower case; others are ignored. The open times: a column
         `timestamp`, else a DatetimeIndex, else a column (or named index) time, datetime, date or
         open_time; int ms since the epoch, datetime or ISO string; without a time zone it is UTC.
         Later changes of the frame do not change the candles.
+    timeframe : str, default "1m"
+        How long the candles are, "1m" to "1d". A live run and a rehearsal need 1m.
     name : str, default "frame"
         Name of the exchange.
 
@@ -110,6 +136,7 @@ def frame_exchange(
     >>> frame_exchange({"BTC/USDT": prices})
     frame_exchange('frame': BTCUSDT)
     """
+    step = base_step(timeframe)
     given = frames if isinstance(frames, Mapping) else {_ANY: frames}
     if not given:
         raise UsageError("frames must hold at least one DataFrame, was an empty dict")
@@ -119,11 +146,14 @@ def frame_exchange(
         if short in checked:
             raise UsageError(f"duplicate symbol {short!r} in frames; keep one of them")
         checked[short] = _frame(frame)
-    return FrameExchange(checked, name=name)
+    return FrameExchange(checked, name=name, step=step)
 
 
-def rows_from_frame(frame: pd.DataFrame) -> Rows:
-    """Convert a DataFrame of candles; columns are views where their type allows it."""
+def rows_from_frame(frame: pd.DataFrame, symbol: str | None = None) -> Rows:
+    """Convert a DataFrame of candles; columns are views where their type allows it.
+
+    Of several markets in one frame the rows of `symbol` are taken.
+    """
     import pandas as pd
 
     index = frame.index
@@ -134,6 +164,8 @@ def rows_from_frame(frame: pd.DataFrame) -> Rows:
     rows = rows_from_columns(
         _array(time), [_array(frame.iloc[:, place]) for place in places.values]
     )
+    if symbol is not None and places.symbol is not None:
+        rows = rows_of_market(rows, _array(frame.iloc[:, places.symbol]), symbol)
     return Rows(*(_holding(column, frame) for column in rows))
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.core.candles.arrays import Candles, candles_of
-from tradenb.core.candles.intake import Intake
-from tradenb.engine.ports import CandleRequest, CandleSource, Loaded
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.intake import Rows, with_gaps
+from tradenb.engine.ports import CandleRequest, CandleSource, Loaded, step_of
 from tradenb.errors import unknown
 
 FILE = "candles.npz"
+_STEP = "length of a candle"  # no symbol has a space
 _COLUMNS = ("time", "open", "high", "low", "close", "volume")
 
 
@@ -35,36 +36,40 @@ class RecordingSource:
         self.candles[request.symbol] = found.candles
         return found
 
+    @property
+    def step(self) -> int:
+        """Length of its candles, ms."""
+        return step_of(self._source)
+
     def save(self, folder: Path) -> None:
         """Write the candles to a file."""
         columns = {
             symbol: np.stack([getattr(candles, name) for name in _COLUMNS])
             for symbol, candles in self.candles.items()
         }
+        columns[_STEP] = np.array(self.step)
         np.savez(folder / FILE, allow_pickle=False, **columns)
 
 
 class RecordedSource:
     """The source that a recording gives again."""
 
-    def __init__(self, name: str, candles: Mapping[str, Candles]) -> None:
+    def __init__(self, name: str, step: int, tables: Mapping[str, NDArray[np.float64]]) -> None:
         self.name = name
-        self._candles = candles
+        self.step = step
+        self._tables = tables
 
     @classmethod
     def read(cls, name: str, folder: Path) -> RecordedSource:
         """Read what `RecordingSource.save` wrote."""
         with np.load(folder / FILE) as columns:
-            return cls(name, {symbol: _candles(columns[symbol]) for symbol in columns.files})
+            tables = {each: columns[each] for each in columns.files}
+        return cls(name, int(tables.pop(_STEP)), tables)
 
     def load(self, request: CandleRequest) -> Loaded:
         """Return the candles of a symbol; see `engine.ports.CandleSource`."""
-        if request.symbol not in self._candles:
-            raise unknown("symbol", request.symbol, self._candles)
-        candles = self._candles[request.symbol]
-        return Loaded(candles, Intake(rows=len(candles.time)))
-
-
-def _candles(table: NDArray[np.float64]) -> Candles:
-    time, *prices = (np.ascontiguousarray(column) for column in table)
-    return candles_of(tuple(prices), int(time[0]))  # type: ignore[arg-type]
+        if request.symbol not in self._tables:
+            raise unknown("symbol", request.symbol, self._tables)
+        time, *columns = (np.ascontiguousarray(row) for row in self._tables[request.symbol])
+        rows = Rows(time.astype(np.int64), *columns)
+        return Loaded(*with_gaps(rows, self.step, request.rules.gap_minutes))

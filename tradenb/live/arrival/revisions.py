@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from tradenb.core import prices
-from tradenb.core.candles.arrays import Candles, candles_of
-from tradenb.core.candles.intake import Rows, check_rows
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.intake import Rows, check_rows, with_columns, with_gaps
 from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
@@ -64,7 +64,10 @@ class Revisions:
         """Note which of the last known candles differ from rows of a later response."""
         for place in {time: place for place, time in enumerate(rows.time.tolist())}.values():
             row = rows.part(place, place + 1)
-            acted = known.between(known.start, int(row.time[0]) + MINUTE)
+            closes = int(row.time[0]) + MINUTE
+            acted = known.between(known.start, closes)
+            if not len(acted) or acted.end != closes:
+                continue  # nothing was given for that minute, and later candles were acted on
             given = [float(column[0]) for column in row[1:]]
             if given == self._seen.get(acted.end, [float(each[-1]) for each in acted.columns]):
                 continue
@@ -86,7 +89,7 @@ def revision_of(acted: Candles, rows: Rows) -> Revision | None:
     opened, high, low, close, volume = (
         np.append(old[:-1], new) for old, new in zip(acted.columns, rows[1:], strict=True)
     )
-    corrected = candles_of((opened, high, low, close, volume), acted.start, acted.step)
+    corrected = with_columns(acted, (opened, high, low, close, volume))
     return Revision(acted, corrected)
 
 
@@ -115,12 +118,11 @@ def would_touch(revision: Revision, state: State, rules: Rules) -> str:
     return ""
 
 
-def with_acted(loaded: Candles, acted: Candles) -> Candles:
+def with_acted(loaded: Candles, acted: Candles, gap_minutes: int | None) -> Candles:
     """Return loaded candles with those that were acted on in their place."""
     if not loaded.start <= acted.start < acted.end <= loaded.end:
         return loaded
     before, after = loaded.between(loaded.start, acted.start), loaded.between(acted.end, loaded.end)
-    opened, high, low, close, volume = map(
-        np.concatenate, zip(before.columns, acted.columns, after.columns, strict=True)
-    )
-    return candles_of((opened, high, low, close, volume), loaded.start)
+    parts = [(part.time, *part.columns) for part in (before, acted, after) if len(part)]
+    rows = Rows(*map(np.concatenate, zip(*parts, strict=True)))
+    return with_gaps(rows, loaded.step, gap_minutes)[0]

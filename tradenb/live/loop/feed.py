@@ -12,13 +12,12 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.intake import MEDIAN_WINDOW, Intake, Rows, accept
+from tradenb.core.candles.intake import MEDIAN_WINDOW, Intake, Rows, accept, missing_in
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.call import StrategyTimeout
@@ -162,7 +161,7 @@ class Feed:
         if self.history is None:
             return History(self._symbol, loaded)
         # The strategies of other runs look at this very object, and at what they acted on.
-        self.history.renew(with_acted(loaded, self.history.candles))
+        self.history.renew(with_acted(loaded, self.history.candles, self._rules.gap_minutes))
         return self.history
 
     def _load_all(self, since: int, span: int) -> Candles:
@@ -199,7 +198,8 @@ class Feed:
         before = known.rows(len(known) - MEDIAN_WINDOW, len(known))
         first = max(before.start, known.end - LOOK_BACK_MS)
         earlier = np.flatnonzero((raw.time >= first) & (raw.time < known.end))
-        places = (raw.time[earlier] - before.start) // MINUTE
+        earlier = earlier[np.isin(raw.time[earlier], before.time)]
+        places = before.indices(raw.time[earlier] + MINUTE)
         if (np.array(before.columns)[:, places] != np.array(raw[1:])[:, earlier]).any():
             self.revisions.note(before, raw.take(earlier))
         if looks_back and not self._probed and len(raw.time) and raw.time.max() < known.end:
@@ -212,20 +212,31 @@ class Feed:
             np.concatenate((old, new[wanted]))
             for old, new in zip((before.time, *before.columns), raw, strict=True)
         ]
-        candles, found = accept(Rows(*fed), factor=self._rules.price_anomaly_factor)
-        if found.filled and times.tries < self._rules.candle_retries:
-            times.missed(self._clock.now())  # a minute is missing, perhaps not for ever
-            return
+        candles, found = accept(
+            Rows(*fed),
+            factor=self._rules.price_anomaly_factor,
+            gap_minutes=self._rules.gap_minutes,
+            whole=False,
+        )
         fresh = candles.between(known.end, candles.end)
+        gaps = missing_in(
+            np.append(known.end - MINUTE, fresh.time), MINUTE, self._rules.gap_minutes
+        )
+        missing = np.setdiff1d(np.arange(known.end, candles.end, MINUTE), fresh.time) + MINUTE
+        # What was requested in vain while it was new is thin now; other minutes may still come.
+        unasked = set(missing.tolist()) - set(self.lateness.awaited)
+        if unasked and times.tries < self._rules.candle_retries:
+            times.missed(self._clock.now())
+            return
         history.add(fresh)
-        found = replace(found, rows=int(np.count_nonzero(wanted)))
-        both = ([getattr(each, name) for each in (self.intake, found)] for name in Intake.__slots__)
-        self.intake = Intake(*map(sum, both))
+        doubled = found.duplicates_same, found.duplicates_replaced
+        own = Intake(int(np.count_nonzero(wanted)), *doubled)
+        self.intake = self.intake.joined(own).joined(gaps)
         self.last_error = self.failure = None
         if self.lateness.awaited or times.usual_ms:
             now, given = self._clock.now(), (raw.time[wanted] + MINUTE).tolist()
             self.lateness.note_arrival(given, candles.end, now)
-            if not found.filled and candles.end == times.newest:
+            if not len(missing) and candles.end == times.newest:
                 times.arrived(now)
 
     async def _probe(self, since: int) -> Rows:

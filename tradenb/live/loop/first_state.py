@@ -93,7 +93,9 @@ def begin(run: RunRecord, checkpoint: Checkpoint, history: History) -> None:
 
     def make_context(saved: str) -> Context:
         indicators = Indicators(run.spec.declared, closed)
-        return Context(run.symbol, "live", run.rules, run.histories, saved, indicators)
+        return Context(
+            run.symbol, "live", run.rules, run.histories, saved, indicators, run.spec.every_ms
+        )
 
     run.instance = Instance(
         run.spec,

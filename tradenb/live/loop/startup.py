@@ -120,6 +120,7 @@ class Startup:
             id(run.source),
             symbol,
             rules.price_anomaly_factor,
+            rules.gap_minutes,
             rules.candle_retries,
             rules.candle_retry_seconds,
             rules.settle_seconds,

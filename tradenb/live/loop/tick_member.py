@@ -11,7 +11,7 @@ from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.commands import abandon, give, stop, withdraw
 from tradenb.core.lifecycle.state import Command, CommandKind, State
 from tradenb.core.prices import market_price
-from tradenb.core.timeframe import MINUTE, floor_to
+from tradenb.core.timeframe import floor_to
 from tradenb.engine.context import saved_state
 from tradenb.engine.session.instance import Instance
 from tradenb.errors import StateConflict
@@ -243,7 +243,7 @@ class TickMember:
             price=price,
             signal_id=None if state.signal is None else state.signal.id,
             duration_ms=duration_ms,
-            candles=(state.cursor - self.cursor) // MINUTE,
+            candles=len(self.instance.candles.between(self.cursor, state.cursor)),
         )
 
     def owns(self, event: Event) -> bool:

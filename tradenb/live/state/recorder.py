@@ -18,7 +18,7 @@ import numpy as np
 from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.lifecycle.state import Command
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, ceil_to, floor_to
+from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError
@@ -65,9 +65,10 @@ class Recorder:
 
     def note_skipped(self, instance: Instance, fresh_from: int, newest: int) -> None:
         """Note which calls of the strategy this tick leaves out, as of `newest` at the latest."""
-        first = instance.state.cursor + MINUTE
+        cursor = instance.state.cursor
+        first = cursor + MINUTE
         last = newest if instance.halted else floor_to(fresh_from - 1)
-        if ceil_to(first, instance.state.every) <= last:
+        if len(instance.candles.dues(cursor, last, instance.state.every)):
             why = "halted" if instance.halted else "late"
             note = {"left_out": [first, last], "why": why}
             if note not in self._noted[-1:]:  # a tick that could not be saved has noted it already
@@ -90,7 +91,7 @@ class Recorder:
             began = candles.start != self._first
             lines = [*self._beginning(checkpoint, candles, since)] if began else []
             fresh = candles.between(since if began else self._until, candles.end)
-            lines += [*self._noted, *_rows(fresh)]
+            lines += [*self._noted, *_missing(candles, fresh.start), *_rows(fresh)]
             if lines:
                 sync = bool(checkpoint.outbox) or self._unsynced + len(lines) >= _UNSYNCED
                 self._storage.append_recording(lines, sync=sync)
@@ -117,14 +118,28 @@ class Recorder:
         }
         history = candles.between(candles.start, since)
         known = np.full((len(history), len(NAMES)), np.nan)
+        places = {time: place for place, time in enumerate(history.time.tolist())}
         for line in self._storage.recording(history.start):
-            if isinstance(line, list) and line[0] < history.end:
-                known[(line[0] - history.start) // MINUTE] = line[1:6]
+            if isinstance(line, list) and line[0] in places:
+                known[places[line[0]]] = line[1:6]
+        yield from _missing(history, history.start)
         differs = np.zeros(len(history), dtype=bool)
         for place, column in enumerate(history.columns):
             differs |= known[:, place] != column
         rows = _rows(history)
         yield from ([*rows[place], since] for place in np.flatnonzero(differs).tolist())
+
+
+def _missing(candles: Candles, since: int) -> Iterable[object]:
+    """Say which minutes have no candle, from the candle before `since` on."""
+    if candles.regular:
+        return
+    row = max(0, candles.reaching(since + candles.step) - 1)
+    times = candles.time[row:]
+    places = np.flatnonzero(np.diff(times) > candles.step)
+    if len(places):
+        begins, ends = times[places] + candles.step, times[places + 1]
+        yield {"missing": np.stack([begins, ends], axis=1).tolist()}
 
 
 def _rows(candles: Candles) -> list[list[Any]]:

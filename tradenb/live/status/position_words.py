@@ -38,4 +38,4 @@ def held_now(status: RunStatus) -> Position | None:
     if state is None or state.signal is None:
         return None
     market = state.signal.entry if status.price is None else status.price
-    return position_of(state, market, status.rules)
+    return position_of(state, state.cursor, market, status.rules)

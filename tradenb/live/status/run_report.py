@@ -154,7 +154,7 @@ class RunReport(NamedTuple):
         candles, cursor, price = self.candles, self.end, math.nan
         if candles is not None and candles.start < cursor <= candles.end:
             price = float(candles.close[candles.index(cursor)])
-        held = position_of(state, price, self.status.rules) if price == price else None  # noqa: PLR0124
+        held = position_of(state, cursor, price, self.status.rules) if price == price else None  # noqa: PLR0124
         percent = None if held is None else held.pnl_percent
         return [(signal.symbol, signal.strategy, signal.id, what, price, percent)]
 

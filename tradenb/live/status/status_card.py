@@ -10,7 +10,7 @@ from tradenb.core.timeframe import iso
 from tradenb.live.status.position_words import held_now, position_words
 from tradenb.view.asset_files import asset
 from tradenb.view.formatting import escaped, percent, plural, price
-from tradenb.view.gap_warning import gap_warning, many_filled
+from tradenb.view.gap_warning import gap_warning, many_missing
 
 if TYPE_CHECKING:
     from tradenb.live.status.run_status import RunStatus
@@ -88,6 +88,6 @@ def held_words(status: RunStatus) -> str:
 
 def gaps_of(status: RunStatus) -> str:
     """Say how much of what a run sees was never traded, if it is much."""
-    if status.intake is None or not many_filled(status.intake):
+    if status.intake is None or not many_missing(status.intake):
         return ""
     return gap_warning(status.symbol, status.intake)

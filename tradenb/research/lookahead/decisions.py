@@ -85,7 +85,7 @@ def _record_table(
     table: Table, key: tuple[str, str], start: int, until: int, replies: Replies
 ) -> None:
     for row in range(len(table.position)):
-        at = table.first + row * table.step
+        at = table.time_of(row)
         if start < at <= until:
             replies[(at, *key)] = table.answer(row)
 

@@ -16,7 +16,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.core.candles.arrays import Candles, Floats, candles_of
+from tradenb.core.candles.arrays import Candles, Floats
+from tradenb.core.candles.intake import with_columns
 from tradenb.core.timeframe import MINUTE
 from tradenb.research.lookahead.timestamps import (
     array_times,
@@ -64,7 +65,7 @@ def noisy_candles(candles: Candles, after: int, noise: Noise, seed: int) -> Cand
         np.concatenate((column[:kept], tail))
         for column, tail in zip(columns, (opened, high, low, close, volume), strict=True)
     )
-    return candles_of(made, candles.start)  # type: ignore[arg-type]
+    return with_columns(candles, made)  # type: ignore[arg-type]
 
 
 class Spoiler:

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.core.candles.arrays import NAMES, Candles, candles_of
+from tradenb.core.candles import intake
+from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.events import Event
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE
+from tradenb.core.timeframe import MINUTE, ceil_to
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.engine.serialise import row_to_event
 from tradenb.engine.specs.registry import registry
@@ -68,6 +69,8 @@ class Evidence:
         What the user asked for, each once.
     seen : (n, 7) float64
         Rows of open time, open, high, low, close, volume, and the moment as of which it was so.
+    gone : list of (int, int)
+        From when to when no candle was there when it ran, ms UTC.
     reads : tuple of str
         Symbols that the strategy reads beside its own.
     notes : list of str
@@ -89,6 +92,7 @@ class Evidence:
     commands: list[dict[str, Any]]
     missed: list[Missed]
     seen: Rows
+    gone: list[tuple[int, int]] = field(default_factory=list)
     reads: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
 
@@ -145,7 +149,7 @@ def evidence_of(run: Run) -> Evidence:
         python=record.begun["python"],
         spec=record_of(run).spec if isinstance(run, LiveRun) else None,
         events=[event for event in events if start < event.at <= end],
-        commands=record.commands, missed=record.missed, seen=record.rows(),
+        commands=record.commands, missed=record.missed, seen=record.rows(), gone=record.gone,
         reads=tuple(body.get("reads", ())), notes=record.notes,
     )  # fmt: skip
 
@@ -193,35 +197,39 @@ def views_of(found: Evidence, fresh: Candles) -> tuple[list[View], Candles]:
     on_time = (as_of <= found.start) | (as_of == times)
     base[rows[on_time]] = values[on_time]
     unknown = _holes(base)
+    for begin, end in found.gone:
+        first, last = ((at - found.history_start) // MINUTE for at in (begin, end))
+        unknown[max(0, first) : max(0, last)] = False
     late = ~on_time & unknown[rows]  # seen by a later start only
     base[rows[late]] = values[late]
     now = _complete(found, base, unknown, fresh)
-    views = [View(found.start, _candles(base, found.history_start))]
+    views = [View(found.start, _candles(base, found))]
     for since in np.unique(as_of[~on_time]).tolist():
         anew = ~on_time & (as_of == since)
         if (base[rows[anew]] != values[anew]).any():
             base = base.copy()
             base[rows[anew]] = values[anew]
-            views.append(View(since, _candles(base, found.history_start)))
-    return views, _candles(now, found.history_start)
+            views.append(View(since, _candles(base, found)))
+    return views, _candles(now, found)
 
 
 def _complete(found: Evidence, base: Rows, unknown: NDArray[np.bool_], fresh: Candles) -> Rows:
     """Fill the candles seen and those of now from each other; return those of now."""
     now = np.full_like(base, np.nan)
     fresh = fresh.between(found.history_start, found.end)
-    first = (fresh.start - found.history_start) // MINUTE
-    now[first : first + len(fresh)] = np.stack([getattr(fresh, name) for name in NAMES], axis=1)
-    gone, empty = _holes(now), _holes(base)
-    base[empty], now[gone] = now[empty], base[gone]
+    places = (fresh.time - found.history_start) // MINUTE
+    now[places] = np.stack([getattr(fresh, name) for name in NAMES], axis=1)
+    unknown &= ~_holes(now)  # where neither side has a candle there was none
+    gone = _holes(now) & ~_holes(base)
+    base[unknown], now[gone] = now[unknown], base[gone]
     if unknown.any():
         count = f"{np.count_nonzero(unknown):,} of the minutes that the run saw"
         found.notes.append(f"{count} are not on disk; today's candles are used for them")
     if gone.any():
         count = f"{np.count_nonzero(gone):,} of the minutes that the run saw"
         found.notes.append(f"{found.exchange} no longer has {count}")
-    if (empty & gone).any():
-        raise UsageError(f"{found.id}: some minutes are neither on disk nor at the exchange")
+    if _holes(now).all():
+        raise UsageError(f"{found.id}: its candles are neither on disk nor at the exchange")
     return now
 
 
@@ -229,9 +237,12 @@ def _holes(rows: Rows) -> NDArray[np.bool_]:
     return np.asarray(np.isnan(rows[:, 0]))
 
 
-def _candles(rows: Rows, first: int) -> Candles:
-    opened, high, low, close, volume = (np.ascontiguousarray(column) for column in rows.T)
-    return candles_of((opened, high, low, close, volume), first)
+def _candles(rows: Rows, found: Evidence) -> Candles:
+    """Return the minutes that have a candle."""
+    there = np.flatnonzero(~_holes(rows))
+    columns = (np.ascontiguousarray(column) for column in rows[there].T)
+    raw = intake.Rows(found.history_start + there * MINUTE, *columns)
+    return intake.with_gaps(raw, MINUTE, found.rules.gap_minutes)[0]
 
 
 def _files_of(run: Run) -> tuple[dict[str, Any], list[Event], Lines]:
@@ -249,6 +260,7 @@ class _Record:
         self.commands: list[dict[str, Any]] = []
         self.missed: list[Missed] = []
         self.notes: list[str] = []
+        self.gone: list[tuple[int, int]] = []
         self._rows = array("d")
         for line in lines:
             if isinstance(line, dict):
@@ -274,6 +286,8 @@ class _Record:
         elif "withdrawn" in line:
             withdrawn = _plain(line["withdrawn"])
             self.commands = [command for command in self.commands if command != withdrawn]
+        elif "missing" in line:
+            self.gone += [(begin, end) for begin, end in line["missing"]]
         elif "left_out" in line:
             first, last = line["left_out"]
             self.missed.append(Missed(first, last, line["why"]))
@@ -292,8 +306,8 @@ def _plain(command: dict[str, Any]) -> dict[str, Any]:
     return {**own, **(command.get("values") or {})}
 
 
-def missed_asks(missed: Iterable[Missed], every: int, why: str) -> Iterator[int]:
+def missed_asks(missed: Iterable[Missed], why: str) -> Iterator[int]:
     """Yield the close times of asks that were left out for a reason."""
     for item in missed:
         if item.why == why:
-            yield from range(item.first + -item.first % every, item.last + 1, every)
+            yield from range(ceil_to(item.first), item.last + 1, MINUTE)

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tradenb.backtest.assembly import assemble, histories_of, load_period, prepare
 from tradenb.backtest.driver import drive
 from tradenb.backtest.plan import Plan, make_plan
-from tradenb.core.candles.arrays import NAMES, Candles, candles_of
-from tradenb.core.candles.intake import Intake
+from tradenb.core.candles.arrays import NAMES, Candles, Times
+from tradenb.core.candles.intake import Intake, Rows, with_gaps
 from tradenb.core.events import WITHOUT_EFFECT, Event
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
@@ -247,24 +246,28 @@ def _muted_function(function: Callable[..., Any], moments: frozenset[int]) -> Ca
     return quiet
 
 
-def changed(seen: Candles, fresh: Candles) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which candles were missing live (filled flat), and which had other values."""
-    differs = np.zeros(len(seen), dtype=bool)
+def changed(seen: Candles, fresh: Candles) -> tuple[Times, Times]:
+    """Return when candles were missing live or are now, and when they had other values; opens."""
+    missing = np.setxor1d(seen.time, fresh.time)
+    both, here, there = np.intersect1d(
+        seen.time, fresh.time, assume_unique=True, return_indices=True
+    )
+    differs = np.zeros(len(both), dtype=bool)
     for name in NAMES:
-        differs |= getattr(seen, name) != getattr(fresh, name)
-    before = np.concatenate((seen.open[:1], seen.close[:-1]))
-    flat = (seen.volume == 0) & (seen.high == seen.low) & (seen.close == before)
-    return differs & flat, differs & ~flat
+        differs |= getattr(seen, name)[here] != getattr(fresh, name)[there]
+    return missing, both[differs]
 
 
-def with_rows(seen: Candles, fresh: Candles, rows: Any) -> Candles:
-    """Return the candles of a live run with some rows as they are now."""
-    columns = []
-    for name in NAMES:
-        column = np.array(getattr(seen, name))
-        column[rows] = getattr(fresh, name)[rows]
-        columns.append(column)
-    return candles_of(tuple(columns), seen.start)  # type: ignore[arg-type]
+def with_fresh(seen: Candles, fresh: Candles, times: Times, rules: Rules) -> Candles:
+    """Return the candles of a live run with those of some times as they are now."""
+    kept, taken = ~np.isin(seen.time, times), np.isin(fresh.time, times)
+    opens = np.concatenate((seen.time[kept], fresh.time[taken]))
+    order = opens.argsort()
+    columns = (
+        np.concatenate((getattr(seen, name)[kept], getattr(fresh, name)[taken]))[order]
+        for name in NAMES
+    )
+    return with_gaps(Rows(opens[order], *columns), seen.step, rules.gap_minutes)[0]
 
 
 def _opening(trade: ComparedTrade) -> int:

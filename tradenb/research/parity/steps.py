@@ -15,7 +15,7 @@ from tradenb.research.parity.replay import (
     busy_asks,
     changed,
     failed_asks,
-    with_rows,
+    with_fresh,
 )
 
 
@@ -67,8 +67,7 @@ def _left_out(evidence: Evidence, spec: StrategySpec) -> tuple[frozenset[int], f
     every = spec.every_ms
     if spec.manager is not None:
         every = math.gcd(every, spec.manager.every_ms)
-    late = missed_asks(evidence.missed, every, "late")
-    halted = missed_asks(evidence.missed, every, "halted")
+    late, halted = (missed_asks(evidence.missed, why) for why in ("late", "halted"))
     return frozenset(late) | busy_asks(evidence.events, every), frozenset(halted)
 
 
@@ -77,11 +76,11 @@ def _candles_put_right(
 ) -> Iterator[tuple[str, tuple[View, ...]]]:
     """Yield what was wrong with the candles, and the candles without it."""
     differing = [changed(view.candles, fresh) for view in views]
-    if any(missing.any() for missing, _ in differing):
+    if any(len(missing) for missing, _ in differing):
         filled = [
-            View(view.since, with_rows(view.candles, fresh, missing))
+            View(view.since, with_fresh(view.candles, fresh, missing, evidence.rules))
             for view, (missing, _) in zip(views, differing, strict=True)
         ]
         yield "candle missing", tuple(filled)
-    if any(revised.any() for _, revised in differing):
+    if any(len(revised) for _, revised in differing):
         yield "candle revised", (View(evidence.start, fresh),)

@@ -13,7 +13,8 @@ import numpy as np
 from tradenb.backtest.plan import Plan, make_plan
 from tradenb.backtest.trial import COUNTS, Market
 from tradenb.call_errors import explained
-from tradenb.core.candles.arrays import NAMES, Candles, candles_of
+from tradenb.core.candles.arrays import NAMES, Candles
+from tradenb.core.candles.intake import with_columns
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike
 from tradenb.engine.ports import CandleSource
@@ -230,7 +231,7 @@ def _table(wanted: list[Combination], rows: list[Row]) -> pd.DataFrame:
 def _lined_up(candles: Candles) -> Candles:
     """Return candles that lie in memory as they do in other processes, mostly these themselves."""
     columns: Any = tuple(np.ascontiguousarray(getattr(candles, name)) for name in NAMES)
-    return candles_of(columns, candles.start)
+    return with_columns(candles, columns)
 
 
 def _column(values: list[Any]) -> Any:

@@ -28,7 +28,9 @@ def candles_key(candles: Mapping[str, Candles]) -> str:
     """Hash candles by symbol, to the last bit."""
     found = hashlib.sha256()
     for symbol, own in candles.items():
-        found.update(f"{symbol}:{own.start}".encode())
+        found.update(f"{symbol}:{own.start}:{own.step}".encode())
+        if not own.regular:
+            found.update(np.ascontiguousarray(own.time).data)
         for name in NAMES:
             found.update(np.ascontiguousarray(getattr(own, name)).data)  # no copy
     return found.hexdigest()[:16]

@@ -53,9 +53,9 @@ class Trials:
             yield [place for place, _ in piece], [item for _, item in piece]
 
     def columns(self) -> list[tuple[str, int, Floats]]:
-        """Return the candles as arrays, which can be sent."""
+        """Return the candles as arrays of times and five columns, which can be sent."""
         return [
-            (symbol, own.start, np.stack([getattr(own, name) for name in NAMES]))
+            (symbol, own.step, np.stack([own.time, *(getattr(own, name) for name in NAMES)]))
             for symbol, own in self.market.candles.items()
         ]
 
@@ -142,8 +142,8 @@ def _on_dask(trials: Trials, client: Any) -> Iterator[Done]:
 def _in_files(trials: Trials) -> Sequence[Packed]:
     """Put the candles where other processes of this machine can map them."""
     return [
-        (symbol, first, trials.cache.keep_candles(f"{trials.key}-{number}", columns))
-        for number, (symbol, first, columns) in enumerate(trials.columns())
+        (symbol, step, trials.cache.keep_candles(f"{trials.key}-{number}", columns))
+        for number, (symbol, step, columns) in enumerate(trials.columns())
     ]
 
 

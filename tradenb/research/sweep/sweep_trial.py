@@ -17,7 +17,8 @@ import numpy as np
 
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.trial import COUNTS, Market, run_trial
-from tradenb.core.candles.arrays import Candles, Floats, candles_of
+from tradenb.core.candles.arrays import Candles, Floats
+from tradenb.core.candles.intake import Rows, with_gaps
 from tradenb.core.rules import Rules
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -63,14 +64,16 @@ def run_packed(
             import cloudpickle
 
             _HELD.clear()  # one sweep at a time is worth its memory
-            _HELD[key] = cloudpickle.loads(factory), market_of(candles)
+            _HELD[key] = cloudpickle.loads(factory), market_of(candles, settings.rules)
         make, market = _HELD[key]
     return [trial(make, combination, market, settings) for combination in chunk]
 
 
-def market_of(candles: Sequence[Packed]) -> Market:
+def market_of(candles: Sequence[Packed], rules: Rules) -> Market:
     """Unpack candles; files are mapped, not read."""
-    return Market("sweep", {symbol: _candles(first, where) for symbol, first, where in candles})
+    return Market(
+        "sweep", {symbol: _candles(step, where, rules) for symbol, step, where in candles}
+    )
 
 
 def trial(make: Any, combination: Combination, market: Market, settings: Settings) -> Row:
@@ -96,7 +99,7 @@ def failed(words: str) -> Row:
     return {name: float("nan") for name in UNITS} | dict.fromkeys(COUNTS, 0) | {"error": words}
 
 
-def _candles(first: int, where: Floats | str) -> Candles:
-    columns = np.load(Path(where), mmap_mode="r") if isinstance(where, str) else where
-    opened, high, low, close, volume = (np.asarray(column) for column in columns)
-    return candles_of((opened, high, low, close, volume), first)
+def _candles(step: int, where: Floats | str, rules: Rules) -> Candles:
+    rows = np.load(Path(where), mmap_mode="r") if isinstance(where, str) else where
+    times, *columns = (np.asarray(row) for row in rows)
+    return with_gaps(Rows(times.astype(np.int64), *columns), step, rules.gap_minutes)[0]

@@ -23,7 +23,7 @@ from tradenb.core.columns import EVENT_HINTS
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.lifecycle.state import REMEMBERED, Command, Refusing
 from tradenb.core.signal import Signal, Trade
-from tradenb.core.timeframe import MINUTE, TIMEFRAMES
+from tradenb.core.timeframe import TIMEFRAMES
 from tradenb.store.codec import USER_DIGITS, Damaged, TradeDict, parse
 from tradenb.store.document.field_types import (
     Close,
@@ -81,8 +81,7 @@ def _course_problems(state: StateRecord) -> Iterator[str]:
     """Name what cannot have come to be: cursor, milestones, commands, stopping."""
     if state.every not in TIMEFRAMES.values():
         yield f"every must be the length of a timeframe, was {state.every}"
-    tested = state.cursor + MINUTE if state.tested else state.cursor
-    if state.opened_at is not None and state.opened_at > tested:
+    if state.opened_at is not None and state.opened_at > state.cursor and not state.tested:
         yield f"cursor must not lie before opened_at {state.opened_at}, was {state.cursor}"
     if state.signal is None and (state.milestones.gained or state.milestones.lost):
         yield "milestones belong to an open signal, and there is none"
@@ -103,7 +102,8 @@ def _trade_problems(state: StateRecord) -> Iterator[str]:
         if trade.closed_at < latest:
             yield f"the trade {trade.signal_id} closed before the one ahead of it"
         latest = trade.closed_at
-    if latest > state.cursor + MINUTE:
+    # An idle state may be at rest before the asks of the candle on which its last trade closed.
+    if latest > state.cursor and state.signal is not None and not state.tested:
         yield f"a trade closed at {latest}, after the cursor {state.cursor}"
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tradenb.core.candles.arrays import Candles, candles_of
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.intake import with_columns
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.live.arrival.candle_warnings import CANDLES_OF
@@ -33,9 +34,10 @@ def arrival_problems(
     for line in recording:
         if isinstance(line, dict) and line.get("why") == "late":
             since, last = line["left_out"]
-            lost = [at for at in range(max(first, since), last + 1, MINUTE) if at % every == 0]
-            if lost:
-                return [f"the ask at {iso(lost[0])} was lost, although its candle came in time"]
+            lost = final.dues(max(first, since) - 1, last, every)
+            if len(lost):
+                at = iso(int(lost[0]))
+                return [f"the ask at {at} was lost, although its candle came in time"]
     acted = acted_candles(final, recording)
     changed = (acted.high != final.high) | (acted.low != final.low)
     closes = [at for at in (final.time[changed] + MINUTE).tolist() if first < at < end - change_ms]
@@ -53,4 +55,4 @@ def acted_candles(final: Candles, recording: Iterable[Any]) -> Candles:
             for column, value in zip(columns, line[1:6], strict=True):
                 column[final.index(line[0] + MINUTE)] = value
     opened, high, low, close, volume = columns
-    return candles_of((opened, high, low, close, volume), final.start)
+    return with_columns(final, (opened, high, low, close, volume))

@@ -12,8 +12,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Candles, candles_of
-from tradenb.core.candles.intake import Intake, Rows
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.intake import Intake, Rows, with_gaps
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.ports import CandleRequest, CandleSource, Loaded
@@ -157,7 +157,7 @@ class FakeExchange:
         rows = _as_published(_rows(candles.between(first, end)), now, active)
         if not len(rows.time):
             return Loaded(candles.rows(0, 0), Intake())
-        return Loaded(candles_of(rows[1:], int(rows.time[0])), Intake())
+        return Loaded(with_gaps(rows, candles.step, request.rules.gap_minutes)[0], Intake())
 
     def server_now(self, symbol: str) -> int:
         """Return the time of the exchange, ms UTC."""
@@ -219,8 +219,8 @@ def _spoiled(rows: Rows, candles: Candles, since: int, now: int, active: list[Tr
         columns = [column[kept] for column in columns]
     if "short" in active:
         columns = [column[:1] for column in columns]
-    if "forming" in active and floor_to(now) < candles.end:
-        row = candles.index(floor_to(now) + MINUTE)
+    row = candles.index(floor_to(now) + MINUTE)
+    if "forming" in active and row < len(candles) and candles.starts_at(row) == floor_to(now):
         price = float(candles.open[row])
         forming = (floor_to(now), price, price, price, price, 0.0)
         columns = [np.append(column, value) for column, value in zip(columns, forming, strict=True)]

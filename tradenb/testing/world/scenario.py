@@ -8,7 +8,9 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Candles, candles_of
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.intake import Rows, with_gaps
+from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, MINUTE, floor_to
 from tradenb.testing.world.fake_exchange import Trouble, TroubleKind
 
@@ -200,4 +202,12 @@ def _market(random: Random, count: int) -> Candles:
     high = np.maximum(open_, close) + 0.25 * draw.integers(0, 3, count)
     low = np.minimum(open_, close) - 0.25 * draw.integers(0, 3, count)
     volume = draw.integers(0, 4, count).astype(np.float64)
-    return candles_of((open_, high, low, close, volume), START)
+    times = START + MINUTE * np.arange(count)
+    there = np.ones(count, dtype=np.bool_)
+    if draw.integers(0, 3) == 0:  # single minutes are missing, and in places half an hour
+        there = draw.integers(0, 8, count) > 0
+        for first in draw.integers(0, count, 2).tolist():
+            there[first : first + int(draw.integers(16, 30))] = False
+        there[[0, -1]] = True
+    rows = Rows(times, open_, high, low, close, volume).take(np.flatnonzero(there))
+    return with_gaps(rows, MINUTE, Rules().gap_minutes)[0]

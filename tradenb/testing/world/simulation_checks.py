@@ -178,7 +178,8 @@ def _alive(run: SimulatedRun, checkpoint: Checkpoint) -> list[str]:
     # A source that was late is asked at its usual delay, until it is known to be quick again.
     is_late = any(each.kind == "delayed" for each in run.scenario.phases[-1].arrivals)
     delay = MINUTE if is_late else 0
-    newest = floor_to(run.world.clock.true_now() - 3_000 - delay)
+    now, candles = run.world.clock.true_now() - 3_000 - delay, run.scenario.candles
+    newest = candles.ends_at(min(candles.index(now), len(candles) - 1))
     if checkpoint.state.done or checkpoint.state.cursor >= newest:
         return []
     return [f"I6: the cursor is {iso(checkpoint.state.cursor)}, the time is {iso(newest)}"]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Candles, resample
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.resampling import resample
 from tradenb.core.timeframe import DAY, TIMEFRAMES, iso
 from tradenb.view.formatting import duration, escaped, percent, plural, price
 
@@ -52,7 +53,7 @@ def coarser(candles: Candles, points: int = POINTS) -> Candles:
         for step in steps
         if step % candles.step == 0 and len(candles) * candles.step <= points * step
     )
-    return resample(candles, next(fitting, steps[-1]))
+    return resample(candles.shown, next(fitting, steps[-1]))
 
 
 def price_traces(candles: Candles, *, points: int = POINTS) -> list[Trace]:
@@ -167,10 +168,12 @@ def _band(candles: Candles) -> list[Trace]:
     grid = {
         "type": "scatter",
         "mode": "lines",
-        "x0": moments([candles.start + candles.step])[0],
-        "dx": candles.step,
         "showlegend": False,
     }
+    if candles.regular:
+        grid |= {"x0": moments([candles.start + candles.step])[0], "dx": candles.step}
+    else:
+        grid["x"] = moments(candles.time + candles.step)
     edge = {**grid, "line": {"width": 0}, "hoverinfo": "skip"}
     return [
         {**edge, "name": "low", "y": candles.low},

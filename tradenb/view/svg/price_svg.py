@@ -124,7 +124,7 @@ def price_svg(
 
 
 def _closes(area: PlotArea, candles: Candles) -> str:
-    times = candles.time + (candles.end - candles.start) // len(candles)
+    times = candles.time + candles.step
     closes: Vertices = [
         (area.x(int(at)), area.y(float(close)))
         for at, close in zip(times, candles.close, strict=True)
