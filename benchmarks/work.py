@@ -17,7 +17,7 @@ import tradenb as tn
 from tradenb.backtest.result import Result
 from tradenb.core.candidate import Candidate
 from tradenb.core.candles.arrays import Candles, candles_of
-from tradenb.core.candles.intake import Intake
+from tradenb.core.candles.rows import Intake
 from tradenb.engine.context import Context
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.risk_spec import RiskSpec

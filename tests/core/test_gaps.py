@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from tests import reference
 from tradenb.core import prices
 from tradenb.core.candles.arrays import NAMES, Candles
+from tradenb.core.candles.gaps import with_columns
 from tradenb.core.candles.growing import GrowingCandles
-from tradenb.core.candles.intake import Intake, Rows, accept, with_columns
+from tradenb.core.candles.intake import accept
 from tradenb.core.candles.resampling import resample
+from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, TIMEFRAMES
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import reference
-from tradenb.core.candles.intake import Intake, Rows, accept
+from tradenb.core.candles.intake import accept
+from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import CandleError
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tests import reference
-from tradenb.core.candles.intake import Intake
+from tradenb.core.candles.rows import Intake
 from tradenb.core.rules import Rules
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import CandleError, UnknownName, UsageError

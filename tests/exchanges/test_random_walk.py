@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import tradenb.testing
-from tradenb.core.candles.intake import Intake, Rows, accept
+from tradenb.core.candles.intake import accept
+from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.rules import Rules
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import UnknownName, UsageError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.intake import Intake
+from tradenb.core.candles.rows import Intake
 from tradenb.core.timeframe import DAY, floor_to, iso
 from tradenb.errors import CandleError
 from tradenb.view.formatting import plural

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tradenb.backtest.fast.fast_vectorised import FastVectorised
     from tradenb.core.candles.arrays import Candles
-    from tradenb.core.candles.intake import Intake
+    from tradenb.core.candles.rows import Intake
     from tradenb.core.events import Event
     from tradenb.core.lifecycle.position_lines import PositionLines
     from tradenb.core.signal import Trade

@@ -21,7 +21,7 @@ from tradenb.backtest.period import LoadedPeriod
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.run_figures import is_failed, prices_of
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.intake import Intake
+from tradenb.core.candles.rows import Intake
 from tradenb.core.events import WITHOUT_EFFECT, Event
 from tradenb.core.fills import filled
 from tradenb.core.rules import Rules

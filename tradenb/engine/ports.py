@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.intake import Intake, Rows
+from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
 

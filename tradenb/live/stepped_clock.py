@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.intake import Rows
+from tradenb.core.candles.rows import Rows
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import CandleRequest, CandleSource, Clock, Loaded
 

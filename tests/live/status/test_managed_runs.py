@@ -36,7 +36,7 @@ class Walk:
     name = "walk"
 
     def load(self, request):
-        from tradenb.core.candles.intake import Intake
+        from tradenb.core.candles.rows import Intake
         from tradenb.engine.ports import Loaded
 
         return Loaded(MARKET, Intake())

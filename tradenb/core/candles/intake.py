@@ -9,26 +9,25 @@ candles; the machine is fed the candles that are given, and nothing happens in a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.core.candles.arrays import Candles, Columns, Filled, Floats, Times, candles_of, spaced
+from tradenb.core.candles.arrays import Candles, Times, candles_of
+from tradenb.core.candles.gaps import with_gaps
+from tradenb.core.candles.rows import Intake, Rows
+from tradenb.core.candles.steps import Kept, check_step, when
 from tradenb.core.timeframe import (
     DAY,
     EARLIEST,
     LATEST,
     MINUTE,
-    TIMEFRAMES,
-    iso,
     timeframe_name,
 )
 from tradenb.errors import CandleError
 
 MEDIAN_WINDOW: Final = 60
-_STRETCH: Final = 20
 _CHUNK: Final = 4096
 
 PRICES: Final = ("open", "high", "low", "close")
@@ -37,75 +36,6 @@ _SECONDS: Final = 10_000_000_000  # times below this are seconds: in ms they lie
 _MANY: Final = 20  # differing rows of one time
 _OFTEN: Final = 0.02
 _APART: Final = 0.2  # of the smaller close
-
-Kept = NDArray[np.int64] | None
-
-
-class Rows(NamedTuple):
-    """Raw candles as a source gave them: open times (ms) and five columns, all of shape (n,)."""
-
-    time: Times
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-
-    def take(self, places: NDArray[np.int64]) -> Rows:
-        """Return the rows at these places, as copies."""
-        columns = (self.open, self.high, self.low, self.close, self.volume)
-        return Rows(self.time[places], *(column[places] for column in columns))
-
-    def part(self, first: int, last: int) -> Rows:
-        """Return the rows `first` to `last` (exclusive), as views."""
-        columns = (self.open, self.high, self.low, self.close, self.volume)
-        return Rows(self.time[first:last], *(column[first:last] for column in columns))
-
-
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """What was found in the rows of one source.
-
-    Attributes
-    ----------
-    rows : int
-        Rows that came in.
-    duplicates_same, duplicates_replaced : int
-        Rows dropped because the next one has the same time: equal to it, or different from it.
-    filled : int
-        Candles that are missing in short runs; windows show them flat.
-    closed : int
-        Minutes that are missing in longer runs: outages, nights, weekends.
-    gaps : int
-        How many such longer runs there are.
-    longest : tuple of (int, int) or None
-        Where the longest of them begins and ends, ms UTC.
-    """
-
-    rows: int = 0
-    duplicates_same: int = 0
-    duplicates_replaced: int = 0
-    filled: int = 0
-    closed: int = 0
-    gaps: int = 0
-    longest: tuple[int, int] | None = None
-
-    def joined(self, other: Intake) -> Intake:
-        """Return what was found in these rows and in others."""
-        runs = [each for each in (self.longest, other.longest) if each is not None]
-        return Intake(
-            self.rows + other.rows,
-            self.duplicates_same + other.duplicates_same,
-            self.duplicates_replaced + other.duplicates_replaced,
-            self.filled + other.filled,
-            self.closed + other.closed,
-            self.gaps + other.gaps,
-            max(runs, key=_length, default=None),
-        )
-
-
-def _length(run: tuple[int, int]) -> int:
-    return run[1] - run[0]
 
 
 def accept(
@@ -241,11 +171,6 @@ def _off_grid_words(time: int, step: int) -> str:
     )
 
 
-def when(time: int) -> str:
-    """Write the time of a raw row, which may be nonsense."""
-    return iso(int(time)) if 0 <= time < LATEST else str(time)
-
-
 def _check_order(time: Times) -> None:
     back = time[1:] < time[:-1]
     if back.any():
@@ -295,55 +220,6 @@ def _check_replaced(rows: Rows, differs: NDArray[np.bool_], replaced: int) -> No
     )
 
 
-def check_step(time: Times, step: int = MINUTE, kept: Kept = None) -> None:
-    """Refuse candles that are mostly, or for a stretch, longer than a step.
-
-    Parameters
-    ----------
-    kept : (n,) int64 array, optional
-        The rows that the times are of, if some were dropped.
-
-    Raises
-    ------
-    CandleError
-        With code "step": as a whole, or naming the row where 20 steps of another timeframe begin.
-    """
-    steps = np.diff(time)
-    # A candle is at least one step long: with half of them it is the commonest.
-    if 2 * np.count_nonzero(steps == step) < len(steps):
-        lengths, counts = np.unique(steps, return_counts=True)
-        commonest = int(lengths[counts.argmax()])
-        if commonest > step:
-            name = timeframe_name(commonest)
-            raise CandleError(
-                f"candles look like {name}; say timeframe={name!r}, or give candles of "
-                f"{timeframe_name(step)}",
-                code="step",
-            )
-    row = _stretch(steps, step)
-    if row is not None:
-        name = timeframe_name(int(steps[row]))
-        index = row if kept is None else int(kept[row])
-        raise CandleError(
-            f"candle in row {index} ({when(time[row])}): {_STRETCH} steps of {name} in a row begin "
-            f"here, that is another file; keep candles of {timeframe_name(step)} only",
-            code="step",
-            index=index,
-        )
-
-
-def _stretch(steps: Times, step: int) -> int | None:
-    """Return the place where 20 equal steps of a longer timeframe begin, if there is one."""
-    longer = steps != step
-    if np.count_nonzero(longer) < _STRETCH:
-        return None
-    changes = np.flatnonzero(np.diff(steps, prepend=-1))
-    lengths = np.diff(changes, append=len(steps))
-    known = np.isin(steps[changes], [each for each in TIMEFRAMES.values() if each > step])
-    found = changes[known & (lengths >= _STRETCH)]
-    return int(found[0]) if len(found) else None
-
-
 def _check_anomalies(rows: Rows, kept: Kept, factor: float) -> None:
     count = len(rows.time)
     for start in range(0, count, _CHUNK):
@@ -377,61 +253,3 @@ def _check_anomaly(rows: Rows, row: int, kept: Kept, factor: float) -> None:
         code="anomaly",
         index=index,
     )
-
-
-def with_columns(candles: Candles, columns: Columns) -> Candles:
-    """Return candles of the same times with other columns of shape (n,)."""
-    rows = Rows(candles.time, *columns)
-    times = None if candles.regular else candles.time
-    filled: Filled | None = None
-    if candles.filled is not None:
-        _, places = candles.places_shown(0, len(candles))
-        filled = Filled(*_flat(rows, candles.step, np.diff(places) - 1))
-    return candles_of(columns, candles.start, candles.step, times, filled)
-
-
-def with_gaps(rows: Rows, step: int, gap_minutes: int | None) -> tuple[Candles, Intake]:
-    """Return clean rows as candles, between some of which others may be missing, and how many."""
-    missing = np.diff(rows.time) // step - 1
-    found = missing_in(rows.time, step, gap_minutes)
-    if gap_minutes is None and found.filled:
-        return _flat(rows, step, missing)[0], found
-    filled: Filled | None = None
-    if found.filled:
-        thin = missing * step <= (gap_minutes or 0) * MINUTE
-        filled = Filled(*_flat(rows, step, np.where(thin, missing, 0)))
-    columns = tuple(np.ascontiguousarray(column, np.float64) for column in rows[1:])
-    times = spaced(rows.time, step)
-    return candles_of(columns, int(rows.time[0]), step, times, filled), found  # type: ignore[arg-type]
-
-
-def missing_in(times: Times, step: int, gap_minutes: int | None) -> Intake:
-    """Count the candles that are missing between open times, in short and in longer runs."""
-    missing = np.diff(times) // step - 1
-    longest = int(missing.max(initial=0))
-    if gap_minutes is None or longest * step <= gap_minutes * MINUTE:
-        return Intake(filled=int(missing.sum()))
-    closed = missing * step > gap_minutes * MINUTE
-    row = int(missing.argmax())
-    return Intake(
-        filled=int(missing[~closed].sum()),
-        closed=int(missing[closed].sum()) * step // MINUTE,
-        gaps=int(np.count_nonzero(closed)),
-        longest=(int(times[row]) + step, int(times[row + 1])),
-    )
-
-
-def _flat(rows: Rows, step: int, missing: Times) -> tuple[Candles, Times]:
-    """Put flat candles behind rows, of the close before them; return where the rows are."""
-    places = np.arange(len(rows.time)) + np.concatenate(([0], np.cumsum(missing)))
-    count = int(places[-1]) + 1
-    repeats = np.append(missing, 0) + 1
-    flat = np.repeat(rows.close, repeats)
-    open_, high, low = flat.copy(), flat.copy(), flat.copy()
-    open_[places], high[places], low[places] = rows.open, rows.high, rows.low
-    volume = np.zeros(count)
-    volume[places] = rows.volume
-    behind = np.arange(count) - np.repeat(places, repeats)
-    times = np.repeat(rows.time, repeats) + behind * step
-    columns = (open_, high, low, flat, volume)
-    return candles_of(columns, int(times[0]), step, spaced(times, step)), places

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tradenb.clock import wall_ms
-from tradenb.core.candles.intake import Rows, accept
+from tradenb.core.candles.intake import accept
+from tradenb.core.candles.rows import Rows
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso

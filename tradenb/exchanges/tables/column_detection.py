@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Floats, Times
-from tradenb.core.candles.intake import Rows
+from tradenb.core.candles.rows import Rows
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import to_ms
 from tradenb.errors import CandleError, UsageError

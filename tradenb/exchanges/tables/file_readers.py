@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from tradenb.core.candles.intake import Rows
+from tradenb.core.candles.rows import Rows
 from tradenb.errors import CandleError
 from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.tables.column_detection import (

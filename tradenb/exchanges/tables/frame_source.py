@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradenb.call_errors import explained
-from tradenb.core.candles.intake import Rows, accept
+from tradenb.core.candles.intake import accept
+from tradenb.core.candles.rows import Rows
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import base_step

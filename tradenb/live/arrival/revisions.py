@@ -14,7 +14,9 @@ import numpy as np
 
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.intake import Rows, check_rows, with_columns, with_gaps
+from tradenb.core.candles.gaps import with_columns, with_gaps
+from tradenb.core.candles.intake import check_rows
+from tradenb.core.candles.rows import Rows
 from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE

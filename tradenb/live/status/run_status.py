@@ -20,7 +20,7 @@ from tradenb.store.paths import REHEARSAL
 from tradenb.view.formatting import price
 
 if TYPE_CHECKING:
-    from tradenb.core.candles.intake import Intake
+    from tradenb.core.candles.rows import Intake
     from tradenb.core.events import Event
     from tradenb.core.lifecycle.state import State
     from tradenb.live.loop.record import Status

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Candles, Floats
-from tradenb.core.candles.intake import with_columns
+from tradenb.core.candles.gaps import with_columns
 from tradenb.core.timeframe import MINUTE
 from tradenb.research.lookahead.timestamps import (
     array_times,

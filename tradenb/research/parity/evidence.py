@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.core.candles import intake
 from tradenb.core.candles.arrays import NAMES, Candles
+from tradenb.core.candles.gaps import with_gaps
+from tradenb.core.candles.rows import Rows as RawRows
 from tradenb.core.events import Event
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, ceil_to
@@ -241,8 +242,8 @@ def _candles(rows: Rows, found: Evidence) -> Candles:
     """Return the minutes that have a candle."""
     there = np.flatnonzero(~_holes(rows))
     columns = (np.ascontiguousarray(column) for column in rows[there].T)
-    raw = intake.Rows(found.history_start + there * MINUTE, *columns)
-    return intake.with_gaps(raw, MINUTE, found.rules.gap_minutes)[0]
+    raw = RawRows(found.history_start + there * MINUTE, *columns)
+    return with_gaps(raw, MINUTE, found.rules.gap_minutes)[0]
 
 
 def _files_of(run: Run) -> tuple[dict[str, Any], list[Event], Lines]:

@@ -17,7 +17,8 @@ from tradenb.backtest.assembly import assemble, histories_of, load_period, prepa
 from tradenb.backtest.driver import drive
 from tradenb.backtest.plan import Plan, make_plan
 from tradenb.core.candles.arrays import NAMES, Candles, Times
-from tradenb.core.candles.intake import Intake, Rows, with_gaps
+from tradenb.core.candles.gaps import with_gaps
+from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.events import WITHOUT_EFFECT, Event
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal

@@ -14,7 +14,7 @@ from tradenb.backtest.plan import Plan, make_plan
 from tradenb.backtest.trial import COUNTS, Market
 from tradenb.call_errors import explained
 from tradenb.core.candles.arrays import NAMES, Candles
-from tradenb.core.candles.intake import with_columns
+from tradenb.core.candles.gaps import with_columns
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike
 from tradenb.engine.ports import CandleSource

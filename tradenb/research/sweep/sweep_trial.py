@@ -18,7 +18,8 @@ import numpy as np
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.trial import COUNTS, Market, run_trial
 from tradenb.core.candles.arrays import Candles, Floats
-from tradenb.core.candles.intake import Rows, with_gaps
+from tradenb.core.candles.gaps import with_gaps
+from tradenb.core.candles.rows import Rows
 from tradenb.core.rules import Rules
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.intake import Rows
+from tradenb.core.candles.rows import Rows
 from tradenb.core.timeframe import DAY, MINUTE
 
 QUOTES: Final = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "BTC", "ETH", "BNB", "TRY")

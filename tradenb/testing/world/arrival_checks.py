@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.intake import with_columns
+from tradenb.core.candles.gaps import with_columns
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.live.arrival.candle_warnings import CANDLES_OF

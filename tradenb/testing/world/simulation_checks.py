@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from tradenb import backtest
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.intake import Intake
+from tradenb.core.candles.rows import Intake
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.ports import CandleRequest, Loaded
