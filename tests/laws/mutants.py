@@ -131,6 +131,41 @@ def a_minute_early(right: Function) -> Function:
     return wrong
 
 
+def at_the_close(right: Function) -> Function:
+    """What came due in missing minutes is done at the close of the next candle."""
+    return lambda candles, state, moment: right(candles, state, moment)._replace(at_open=False)
+
+
+def asks_lost_in_gaps(right: Function) -> Function:
+    """Only candles that close on a multiple are asked about."""
+
+    def wrong(self: Any, at: int, every: int) -> int:
+        found = right(self, at, every)
+        while found % every and found <= self.end:
+            found = right(self, found, every)
+        return int(found)
+
+    return wrong
+
+
+def without_thin_minutes(right: Function) -> Function:
+    from tradenb.core.candles.arrays import candles_of
+
+    def wrong(rows: Any, step: int, gap_minutes: int | None) -> Any:
+        candles, found = right(rows, step, gap_minutes)
+        times = None if candles.regular else candles.time
+        return candles_of(candles.columns, candles.start, step, times), found
+
+    return wrong
+
+
+def nothing_is_closed(right: Function) -> Function:
+    """However long minutes are missing, they are thin."""
+    return lambda times, step, gap_minutes: right(
+        times, step, None if gap_minutes is None else 10**6
+    )
+
+
 def alone(right: Function) -> Function:
     """A risk book that shows only what the one who asks has done itself."""
 
@@ -176,10 +211,8 @@ CAUGHT_BY_THE_REFERENCE = (
         "milestones on the candle of the expiry",
         "tradenb.core.lifecycle.machine:follow",
         rewritten(
-            "row = stop - 1\n        passed = _milestones("
-            "state, signal, None, candles, rules, start, row)",
-            "row = stop - 1\n        passed = _milestones("
-            "state, signal, None, candles, rules, start, stop)",
+            "until = span.stop if row < 0 else row",
+            "until = row if touched else span.stop",
         ),
     ),
     Mutant(
@@ -225,9 +258,9 @@ CAUGHT_BY_THE_REFERENCE = (
         rewritten("done=state.stopping", "done=False"),
     ),
     Mutant(
-        "a command acts on the candle that closes when it is given",
-        "tradenb.core.lifecycle.state:next_after",
-        always(lambda at, step: at + -at % step),
+        "a command acts a candle late",
+        "tradenb.engine.session.pump:advance",
+        rewritten("candles.index(commands[0].at) + 1", "candles.index(commands[0].at) + 2"),
     ),
     Mutant(
         "a cancel of another signal's id hits",
@@ -258,7 +291,7 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant(
         "the last candle of the wait cannot fill",
         "tradenb.core.lifecycle.machine:wait",
-        rewritten("candles.index(min(last, timeout)) + 1", "candles.index(min(last, timeout))"),
+        rewritten("timeout.row if timeout.at_open else timeout.row + 1", "timeout.row"),
     ),
     Mutant(
         "an entry reached already pays the entry",
@@ -385,8 +418,43 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "buckets from the beginning of the data",
-        "tradenb.engine.history.windows:resample",
+        "tradenb.core.candles.resampling:_whole",
         rewritten("ceil_to(candles.start, step)", "candles.start"),
+    ),
+    Mutant(
+        "what came due in missing minutes waits for the close",
+        "tradenb.core.lifecycle.opened:due",
+        at_the_close,
+    ),
+    Mutant(
+        "an order that died in missing minutes is filled",
+        "tradenb.core.lifecycle.scheduled:due",
+        at_the_close,
+    ),
+    Mutant(
+        "a market that opens beyond the stop ends a position as expired",
+        "tradenb.core.lifecycle.opened:open_alone",
+        always(lambda candles, row, rules: None),
+    ),
+    Mutant(
+        "an ask that came due in missing minutes is lost",
+        "tradenb.core.candles.arrays:Candles.next_due",
+        asks_lost_in_gaps,
+    ),
+    Mutant(
+        "windows have no thin minutes",
+        "tradenb.core.candles.intake:with_gaps",
+        without_thin_minutes,
+    ),
+    Mutant(
+        "closed time is counted as thin",
+        "tradenb.core.candles.gaps:missing_in",
+        nothing_is_closed,
+    ),
+    Mutant(
+        "a flatten of closed time waits for the close",
+        "tradenb.core.lifecycle.opened:came_due",
+        always(lambda candles, state, moment, row: False),
     ),
 )
 
@@ -403,18 +471,21 @@ CAUGHT_BY_CHUNKS = (
     ),
     Mutant(
         "expiry counted from the block",
-        "tradenb.core.lifecycle.opened:expires_at",
-        rewritten("opened_at + signal.minutes", "first + signal.minutes"),
+        "tradenb.core.lifecycle.opened:_span",
+        rewritten("expires_at(signal, opened_at)", "expires_at(signal, state.cursor)"),
     ),
     Mutant(
         "wait counted from the block",
-        "tradenb.core.lifecycle.scheduled:times_out_at",
-        rewritten("found = signal.at + minutes", "found = first + minutes"),
+        "tradenb.core.lifecycle.machine:wait",
+        rewritten(
+            "times_out_at(signal, rules)",
+            "times_out_at(signal._replace(at=state.cursor), rules)",
+        ),
     ),
     Mutant(
         "the gate of the asks is state",
         "tradenb.core.lifecycle.machine:next_ask",
-        rewritten("first + -first % state.every", "first + state.every - MINUTE"),
+        rewritten("candles.next_due(since, state.every)", "since + state.every"),
     ),
     Mutant(
         "commands are lost at the end of a block",
@@ -424,7 +495,7 @@ CAUGHT_BY_CHUNKS = (
     Mutant(
         "higher timeframes do not grow",
         "tradenb.engine.history.windows:History.add",
-        rewritten('if timeframe != "1m":', "if False:"),
+        rewritten("if len(new):", "if False:"),
     ),
     Mutant(
         "a book's trades are put together in the wrong order",

@@ -50,7 +50,7 @@ class Market:
     name : str
         Name of the exchange they came from.
     candles : dict of str to Candles
-        1m candles by canonical symbol.
+        Candles by canonical symbol.
     """
 
     def __init__(self, name: str, candles: Mapping[str, Candles]) -> None:
@@ -62,7 +62,7 @@ class Market:
 
     @property
     def candles(self) -> dict[str, Candles]:
-        """1m candles by canonical symbol."""
+        """Candles by canonical symbol."""
         return {symbol: history.candles for symbol, history in self._by_symbol.items()}
 
     def load(self, request: CandleRequest) -> Loaded:

@@ -23,7 +23,7 @@ class Rules(BaseModel, frozen=True):
     schedule_await_minutes : int
         How long a limit entry waits, minutes.
     average_price_candles : int
-        Closed 1m candles in the average price.
+        Closed candles in the average price.
     slippage_percent, fee_percent : float
         Cost of each side of a trade, percent of the price.
     maker_fee_percent : float or None

@@ -27,7 +27,7 @@ class Summary:
     start, end : int
         Bounds of the run, ms UTC, `end` exclusive.
     candles : int
-        1m candles that the run went through, over all symbols.
+        Candles that the run went through, over all symbols.
     figures : mapping of str to float
         The answer of `statistics.figures.figures`; N/A is NaN.
     marks : Marks

@@ -46,7 +46,7 @@ def lines_of(
     Parameters
     ----------
     candles : Candles, optional
-        1m candles of the symbol, up to the end of the run.
+        Candles of the symbol, up to the end of the run.
     symbol : str, optional
         Whose positions; default those of all events, which must be of one symbol.
     newest : int, optional

@@ -76,7 +76,7 @@ def advance(state: State, candles: Candles, rules: Rules, until: int | None = No
     Parameters
     ----------
     candles : Candles
-        Gap-free 1m candles: history, and at least those after the cursor that are to be looked at.
+        Those that are given: history, and at least those after the cursor that are to be looked at.
     until : int, optional
         Close time of the last candle to look at, ms UTC; default all.
     """

@@ -38,7 +38,7 @@ def noisy_candles(candles: Candles, after: int, noise: Noise, seed: int) -> Cand
     Parameters
     ----------
     candles : Candles
-        1m candles.
+        Candles.
     after : int
         Close time of the last candle that stays, ms UTC.
     noise : {"up", "down", "cut"}

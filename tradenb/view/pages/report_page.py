@@ -60,7 +60,7 @@ def report_html(
     Parameters
     ----------
     candles_by_symbol : mapping of str to Candles, optional
-        1m candles of the run; a price chart is made for each symbol given.
+        Candles of the run; a price chart is made for each symbol given.
     lines : callable, optional
         Returns the stops, targets and parts of the positions of a symbol.
 
