@@ -636,13 +636,12 @@ def missing_times(scenario: dict[str, Any]) -> list[int]:
 
 def with_noise_after(scenario: dict[str, Any], at: int, random: Random) -> dict[str, Any]:
     """The same scenario, but every candle that closes after `at` is another one, and a good one."""
-    candles = {
-        symbol: [
-            row if row[0] + MINUTE <= at else noise_at(row[0], random)
-            for row in raw_rows(scenario["candles"][symbol])
-        ]
-        for symbol in scenario["symbols"]
-    }
+    candles = {}
+    for symbol in scenario["symbols"]:
+        given = raw_rows(scenario["candles"][symbol])
+        # Rows of one time are one candle, so they are replaced by the same one.
+        noise = {row[0]: noise_at(row[0], random) for row in given}
+        candles[symbol] = [row if row[0] + MINUTE <= at else noise[row[0]] for row in given]
     return {**scenario, "candles": candles}
 
 

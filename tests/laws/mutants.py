@@ -442,6 +442,14 @@ CAUGHT_BY_THE_REFERENCE = (
         asks_lost_in_gaps,
     ),
     Mutant(
+        "thin minutes have the close that follows",
+        "tradenb.core.candles.gaps:_flat",
+        rewritten(
+            "flat = np.repeat(rows.close, repeats)",
+            "flat = rows.close[np.searchsorted(places, np.arange(count))]",
+        ),
+    ),
+    Mutant(
         "windows have no thin minutes",
         "tradenb.core.candles.intake:with_gaps",
         without_thin_minutes,
@@ -522,13 +530,5 @@ CAUGHT_BY_NOISE = (
         "buckets show before they are complete",
         "tradenb.engine.history.windows:History.window",
         a_bucket_ahead,
-    ),
-    Mutant(
-        "gaps are filled with the close that follows",
-        "tradenb.core.candles.intake:_fill",
-        rewritten(
-            "flat = np.repeat(rows.close, np.diff(at, append=count))",
-            "flat = rows.close[np.searchsorted(at, np.arange(count))]",
-        ),
     ),
 )

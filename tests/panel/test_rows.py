@@ -53,7 +53,7 @@ def row(**more):
     ],
 )
 def test_progress_is_percent_of_the_way_to_target_or_stop(signal, market, percent):
-    held = position_of(status().state._replace(signal=signal), market, Rules())
+    held = position_of(status().state._replace(signal=signal), 0, market, Rules())
     assert progress_of(held, market) == pytest.approx(percent)
 
 

@@ -14,7 +14,7 @@ from tests.live.fast import until
 from tradenb.engine.serialise import event_to_row
 from tradenb.live.live_run import record_of
 from tradenb.panel.dashboard_model import DashboardModel
-from tradenb.panel.watch_runs import Watch, _unbroken
+from tradenb.panel.watch_runs import Watch, _newest
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Key, find_home
@@ -101,14 +101,14 @@ def test_fault_101_the_price_of_a_run_elsewhere_is_drawn_from_what_it_went_throu
     assert len(theirs) > 300
 
 
-def test_candles_with_a_gap_are_drawn_from_behind_it_and_none_from_nothing():
+def test_candles_with_a_gap_keep_their_times_and_none_come_from_nothing():
     def candle(minute):
         return [minute * 60_000, 1.0, 1.0, 1.0, 1.0, 1.0]
 
-    found = _unbroken([candle(minute) for minute in (0, 1, 5, 6, 7)])
-    assert (found.start, found.end) == (5 * 60_000, 8 * 60_000)
-    assert _unbroken([]) is None
-    assert len(_unbroken([candle(0)])) == 1
+    found = _newest([candle(minute) for minute in (0, 1, 5, 6, 7)])
+    assert (found.time // 60_000).tolist() == [0, 1, 5, 6, 7]
+    assert _newest([]) is None
+    assert len(_newest([candle(0)])) == 1
 
 
 @pytest.mark.realtime

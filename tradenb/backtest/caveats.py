@@ -7,12 +7,12 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from tradenb.backtest.gap_notes import coarse_note, gap_notes
 from tradenb.core.candidate import ENTRY_REACHED
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import iso
 from tradenb.engine.session.pump import Session
 from tradenb.view.formatting import plural
+from tradenb.view.gap_notes import coarse_note, gap_notes
 
 if TYPE_CHECKING:
     from tradenb.core.events import Event
@@ -60,8 +60,8 @@ def caveats(
             f"{entries} already reached and opened at the market price; for a breakout use "
             "breakout="
         )
-    found += gap_notes(session, trades)
-    found += coarse_note(session, trades)
+    candles = {each.state.symbol: each.candles for each in session.instances}
+    found += [*gap_notes(candles, trades), *coarse_note(candles, trades)]
     found += _silent_indicators(coverage)
     found += _invalid_candidates(troubled)
     most = _most_at_once(session, trades) if len(session.instances) > 1 else 0

@@ -157,7 +157,7 @@ def the_corrected_candle_replaces_the_other(patch):
     async def request(self, history):
         await right(self, history)
         for revision in self.revisions.latest:
-            history.renew(feed.with_acted(history.candles, revision.corrected))
+            history.renew(feed.with_acted(history.candles, revision.corrected, 15))
 
     patch.setattr(Feed, "_request", request)
 

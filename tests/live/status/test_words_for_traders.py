@@ -197,8 +197,8 @@ def test_a_run_of_many_missing_minutes_says_so_in_its_cell(quick):
     calm = tn.strategy("calm", every="1m", history="6h")(lambda ctx: None)
     run = quick.start(calm, exchange=holey)
     until(lambda: record_of(run).last_ticks, "a tick")
-    assert "of all minutes" in run._repr_html_()
-    assert "have no candle" in run.report()
+    assert "of all candles" in run._repr_html_()
+    assert "are missing" in run.report()
 
 
 @pytest.mark.realtime

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Candles, Times, candles_of
+from tradenb.core.candles.candle_length import Kept, check_step, when
 from tradenb.core.candles.gaps import with_gaps
 from tradenb.core.candles.rows import Intake, Rows
-from tradenb.core.candles.steps import Kept, check_step, when
 from tradenb.core.timeframe import (
     DAY,
     EARLIEST,

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
-from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.risk import Held
 from tradenb.core.signal import Signal, Time, Trade
 from tradenb.core.timeframe import MINUTE, next_after
 from tradenb.core.validation.terms import NOTE_LIMIT
+
+if TYPE_CHECKING:
+    from tradenb.core.candles.arrays import Candles
 
 REMEMBERED: Final = 1_000
 Item = TypeVar("Item")

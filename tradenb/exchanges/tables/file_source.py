@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from tradenb.call_errors import explained
+from tradenb.core.candles.candle_length import check_step, when
 from tradenb.core.candles.intake import accept
 from tradenb.core.candles.rows import Rows
-from tradenb.core.candles.steps import check_step, when
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import base_step
 from tradenb.engine.ports import CandleRequest, Loaded, Progress

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, timeframe_name
-from tradenb.engine.session.pump import Session
 from tradenb.view.formatting import plural
 
 
-def gap_notes(session: Session, trades: Sequence[Trade]) -> list[str]:
+def gap_notes(candles: Mapping[str, Candles], trades: Sequence[Trade]) -> list[str]:
     """Say how many trades were held over missing candles, and how many ended right behind some."""
-    candles = {each.state.symbol: each.candles for each in session.instances}
     held = behind = 0
     for symbol, own in candles.items():
         if own.regular:
@@ -36,12 +34,11 @@ def gap_notes(session: Session, trades: Sequence[Trade]) -> list[str]:
     return [f"{words}: nobody could have traded in between"]
 
 
-def coarse_note(session: Session, trades: Sequence[Trade]) -> list[str]:
+def coarse_note(candles: Mapping[str, Candles], trades: Sequence[Trade]) -> list[str]:
     """Say what is less exact with candles longer than a minute."""
-    step = max(each.candles.step for each in session.instances)
+    step = max(each.step for each in candles.values())
     if step == MINUTE:
         return []
-    candles = {each.state.symbol: each.candles for each in session.instances}
     both = sum(_touched_both(candles[trade.symbol], trade) for trade in trades)
     name = timeframe_name(step)
     exits = plural(both, "exit")
