@@ -493,7 +493,10 @@ CAUGHT_BY_CHUNKS = (
     Mutant(
         "the gate of the asks is state",
         "tradenb.core.lifecycle.machine:next_ask",
-        rewritten("candles.next_due(since, state.every)", "since + state.every"),
+        rewritten(
+            "candles.next_due(since, state.every)",
+            "max(candles.ends_at(candles.reaching(since + state.every)), since + 1)",
+        ),
     ),
     Mutant(
         "commands are lost at the end of a block",

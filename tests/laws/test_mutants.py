@@ -24,7 +24,7 @@ from tests.laws.mutants import (
 )
 from tests.scenarios import golden_names, load_golden
 
-EXACT = ("flatten-", "open_", "risk_", "sched_", "warm_up-")
+EXACT = ("flatten-", "gap-", "open_", "risk_", "sched_", "warm_up-")
 ON_BOUNDS = [
     dict(load_golden(name)[0])
     for name in golden_names()
