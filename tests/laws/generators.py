@@ -210,13 +210,15 @@ def as_given(random: Random, grid: list[list[float]]) -> Any:
     if random.randrange(3):
         return {"t0": grid[0][0], "rows": [row[1:] for row in grid]}
     rows: list[list[float]] = []
+    repaired = 0  # more of them would be another market
     for row in grid:
         chance = random.randrange(12)
         if chance == 0 and rows and row is not grid[-1]:
             continue
         if chance == 1:
             rows.append(list(row))
-        if chance == 2:
+        if chance == 2 and repaired < 15:
+            repaired += 1
             rows.append([row[0], *(round(value * 1.01, 6) for value in row[1:5]), row[5]])
         rows.append(list(row))
     if len(grid) > 40 and random.randrange(2):

@@ -46,11 +46,20 @@ async def _loaded(client: Any, make: Callable[[], Any]) -> dict[str, list[str]]:
         for name in _SHARED:
             setattr(client, name, getattr(other, name))
         client.options.update(other.options)  # some exchanges note there what they have seen
+        _owe(client, other)
         return found
     finally:
         client.last_response_headers = other.last_response_headers
         other.timeout_on_exit = 0
         await other.close()
+
+
+def _owe(client: Any, other: Any) -> None:
+    """Let a client wait for the requests of another one, which the exchange counts with its own."""
+    own, spent = client.throttler, other.throttler
+    if own is not None and spent is not None:
+        own.config["tokens"] += min(0.0, spent.config["tokens"])
+        own.timestamps += spent.timestamps
 
 
 async def on_thread(make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
