@@ -1,4 +1,4 @@
-"""Steps where no risk rule is: whoever asks for clearance has it."""
+"""Steps where no risk rule is: what asks for clearance has it."""
 
 from __future__ import annotations
 
