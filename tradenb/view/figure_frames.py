@@ -87,9 +87,9 @@ class FigureFrames:
         Examples
         --------
         >>> import tradenb as tn
-        >>> hold = tn.strategy("hold", every="1h")(lambda ctx: tn.long(stop_loss=tn.percent(15)))
+        >>> keeps = tn.strategy("keeps", every="1h")(lambda ctx: tn.long(stop_loss=tn.percent(15)))
         >>> walk = tn.testing.random_walk(seed=1, days=3)
-        >>> result = tn.backtest.run("BTCUSDT", strategy=hold, exchange=walk, progress=False)
+        >>> result = tn.backtest.run("BTCUSDT", strategy=keeps, exchange=walk, progress=False)
         >>> result.daily.index.tz_localize(None)
         DatetimeIndex(['2024-01-01', '2024-01-02', '2024-01-03'], ...)
         """
