@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import reference
+from tests.scenarios import differences, on_reference, on_tradenb
 from tradenb.core import prices
 from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.candles.gaps import with_columns
@@ -157,3 +158,48 @@ def test_a_row_outside_has_a_time_where_nothing_is_missing():
     assert gapped.starts_at(3) == gapped.end == START + 6 * MINUTE
     assert gapped.ends_at(-1) == START
     assert gapped.next_due(gapped.end, 5 * MINUTE) > gapped.end
+
+
+def test_where_nothing_is_missing_windows_show_the_candles_themselves():
+    candles, _ = accept(rows_at([0, 1, 2, 3]))
+    shown, places = candles.places_shown(1, 3)
+    assert shown is candles
+    assert candles.shown is candles
+    assert places.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("given_at", "reason"), [(30, "flattened"), (41, "time_expired"), (60, "time_expired")]
+)
+def test_of_what_came_due_in_closed_time_a_flatten_given_in_it_comes_first(given_at, reason):
+    minutes = [*range(21), *range(41, 70)]
+    rows = [[START + minute * MINUTE, 100.0, 100.1, 99.9, 100.0, 1.0] for minute in minutes]
+    plan = {"position": "long", "take_profit": 110.0, "stop_loss": 95.0, "minutes": 15}
+    scenario = {
+        "symbols": ["BTCUSDT"],
+        "candles": {"BTCUSDT": rows},
+        "start": START,
+        "end": START + 70 * MINUTE,
+        "risks": [],
+        "strategies": [
+            {
+                "name": "a",
+                "every": "1m",
+                "risk": [],
+                "script": {"*": {str(START + 10 * MINUTE): plan}},
+            }
+        ],
+        "commands": [
+            {
+                "at": START + given_at * MINUTE,
+                "kind": "flatten",
+                "symbol": "BTCUSDT",
+                "strategy": "a",
+            }
+        ],
+    }
+    played = on_tradenb(scenario)
+    assert differences(played, on_reference(scenario)) == []
+    (closed,) = [event for event in played.events if "closed" in event]
+    assert closed[0] == START + 42 * MINUTE
+    assert reason in closed

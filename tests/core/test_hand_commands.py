@@ -133,3 +133,13 @@ def test_a_live_run_does_what_the_replay_does():
     lived = [event_to_row(event) | beside for event in world.events(run)]
     assert lived == [event_to_row(event) | beside for event in replayed.event_list]
     assert {"partial", "moved", "closed"} <= {event["kind"] for event in lived}
+
+
+@pytest.mark.parametrize("kind", ["close", "move"])
+def test_what_a_person_does_to_a_position_ends_no_waiting_entry(kind):
+    from tradenb.core.candidate import plain_signal
+    from tradenb.core.lifecycle.commands import _ends_scheduled
+
+    waiting = plain_signal("s", "BTCUSDT", "a", "long", 99.0, 110.0, 95.0, 10, 0)
+    assert not _ends_scheduled(Command(0, kind), waiting)
+    assert _ends_scheduled(Command(0, "flatten"), waiting)

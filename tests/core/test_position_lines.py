@@ -180,3 +180,22 @@ def test_the_stop_of_a_state_that_the_candles_do_not_explain_is_drawn_at_the_end
     assert in_force(last.stop, end) == right.stop_loss
     assert in_force(last.stop, end - 60_000) is None
     assert {step.at for step in last.stop if step.level is not None} <= {*known, end}
+
+
+def test_events_of_positions_whose_beginning_is_not_there_draw_nothing():
+    result, _ = played(tn.long, "percent")
+    events = [event for event in result.event_list if event.kind != "opened"]
+    assert len(events) > 10
+    assert lines_of(events, MARKET, result.rules) == []
+
+
+def test_events_without_a_checked_signal_draw_nothing():
+    @tn.strategy("wrong", every="1h")
+    def wrong(ctx):
+        return tn.long(stop_loss=2 * ctx.price)
+
+    result = tn.backtest.run(
+        "BTCUSDT", strategy=wrong, exchange=Source(), start=START, end=START + DAYS, progress=False
+    )
+    assert {event.kind for event in result.event_list} == {"rejected"}
+    assert lines_of(result.event_list, MARKET, result.rules) == []

@@ -35,3 +35,9 @@ def test_a_position_whose_opening_is_missing_is_left_out(result):
 def test_a_closing_alone_gives_a_trade_that_opens_with_it(result):
     first = next(event for event in result.event_list if event.kind == "closed")
     assert trade_of(None, first) == result.trade_list[0]._replace(opened_at=first.at)
+
+
+def test_a_closing_without_a_price_gives_no_trade(result):
+    closed = next(event for event in result.event_list if event.kind == "closed")
+    assert trade_of(None, closed._replace(price=None)) is None
+    assert trade_of(None, closed) is not None
