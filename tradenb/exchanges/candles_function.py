@@ -82,7 +82,7 @@ def candles(
 def fetch_candles(
     symbol: str, *, exchange: Any, start: Any = None, end: Any = None, progress: bool = True
 ) -> Loaded:
-    """Return closed 1m candles, and what was wrong in them; the parameters are those of `candles`.
+    """Return closed candles, and what was wrong in them; the parameters are those of `candles`.
 
     The counts are of all candles that the source read.
     """
