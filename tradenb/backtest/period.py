@@ -57,12 +57,12 @@ class LoadedPeriod:
             When there are no candles in the period.
         """
         span, clipped = _span(symbol, candles, start, end)
-        self.warnings += [*clipped, *_intake_warnings(symbol, intake)]
+        self.warnings += [*clipped, *intake_warnings(symbol, intake)]
         self.candles[symbol], self.intake[symbol], self.spans[symbol] = candles, intake, span
 
     def read(self, symbol: str, intake: Intake) -> None:
         """Add what was repaired in a symbol that is only read."""
-        self.warnings += _intake_warnings(symbol, intake)
+        self.warnings += intake_warnings(symbol, intake)
         self.intake[symbol] = intake
 
     def check(self) -> None:
@@ -127,7 +127,7 @@ def _span(
     return span, [f"{symbol}: {asked}, but there are only candles from {there}"]
 
 
-def _intake_warnings(symbol: str, intake: Intake) -> list[str]:
+def intake_warnings(symbol: str, intake: Intake) -> list[str]:
     """Say what was repaired in the candles of a source."""
     found = []
     if intake.duplicates_same or intake.duplicates_replaced:

@@ -6,7 +6,7 @@ are no subscribers. Of the ways in `fast` it takes the one that suits, else the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Final
 
 import numpy as np
@@ -31,7 +31,7 @@ from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.pump import Session
 from tradenb.engine.session.signal_table import Table
-from tradenb.errors import unknown
+from tradenb.errors import CandleError, TradenbError, unknown
 from tradenb.statistics.closed_trades import TradeColumns
 from tradenb.statistics.equity.marks import marks_of_run
 from tradenb.statistics.equity.run_prices import RunPrices
@@ -51,11 +51,20 @@ class Market:
         Name of the exchange they came from.
     candles : dict of str to Candles
         Candles by canonical symbol.
+    load_other : callable, optional
+        Gives the candles of a symbol that is not among them, at its first use.
     """
 
-    def __init__(self, name: str, candles: Mapping[str, Candles]) -> None:
+    def __init__(
+        self,
+        name: str,
+        candles: Mapping[str, Candles],
+        load_other: Callable[[str], Candles] | None = None,
+    ) -> None:
         self.name = name
         self._by_symbol = {symbol: History(symbol, own) for symbol, own in candles.items()}
+        self._load_other = load_other
+        self._refused: dict[str, TradenbError] = {}
         self._periods: dict[tuple[object, ...], LoadedPeriod] = {}
         self._prices: dict[tuple[object, ...], RunPrices] = {}
         self._exits: dict[tuple[str, int, Rules], Exits] = {}
@@ -67,7 +76,11 @@ class Market:
 
     def load(self, request: CandleRequest) -> Loaded:
         """Return all candles of a symbol; see `engine.ports.CandleSource`."""
-        return Loaded(self._of(request.symbol), Intake())
+        return Loaded(self.history(request.symbol).candles, Intake())
+
+    def add(self, symbol: str, candles: Candles) -> None:
+        """Add a symbol that is only read."""
+        self._by_symbol[symbol] = History(symbol, candles)
 
     def period(self, plan: Plan) -> LoadedPeriod:
         """Return the candles of a plan's period, the same for all trials in it."""
@@ -75,7 +88,8 @@ class Market:
         if key not in self._periods:
             period = LoadedPeriod()
             for symbol in plan.symbols:
-                period.add(symbol, self._of(symbol), Intake(), start=plan.start, end=plan.end)
+                own = self.history(symbol).candles
+                period.add(symbol, own, Intake(), start=plan.start, end=plan.end)
             self._periods = {key: period}  # periods come one after the other
         return self._periods[key]
 
@@ -86,20 +100,55 @@ class Market:
             self._prices = {key: prices_of(self.period(plan), plan.rules)}
         return self._prices[key]
 
-    def histories(self) -> Histories:
-        """Return what strategies may look at: all symbols, with the frames that were made of them.
+    def histories(self, plan: Plan, wanted: set[str]) -> Histories:
+        """Return what strategies may look at, with the frames that were made of it.
 
-        Each trial gets its own collection of the same histories.
+        Each trial gets its own collection of the same histories. What it looks at beside the
+        symbols that it trades is added to `wanted`, here or not.
         """
-        histories = Histories(self._of)
-        for history in self._by_symbol.values():
-            histories.put(history)
+
+        def other(symbol: str) -> History:
+            wanted.add(symbol)
+            return self.history(symbol)
+
+        histories = Histories(other)
+        for symbol in plan.symbols:
+            histories.put(self.history(symbol))
+        for spec in plan.strategies:
+            for symbol in spec.symbols:
+                histories.of(symbol)
         return histories
 
-    def _of(self, symbol: str) -> Candles:
+    def history(self, symbol: str) -> History:
+        """Return the history of a symbol; one that is only read is loaded at its first use.
+
+        Raises
+        ------
+        TradenbError
+            When it is not here and cannot be loaded.
+        """
         if symbol not in self._by_symbol:
-            raise unknown("symbol", symbol, self._by_symbol)
-        return self._by_symbol[symbol].candles
+            if self._load_other is None:
+                raise unknown("symbol", symbol, self._by_symbol)
+            if symbol in self._refused:
+                raise self._refused[symbol]
+            try:
+                self.add(symbol, self._load_other(symbol))
+            except TradenbError as error:
+                self._refused[symbol] = error
+                raise
+        return self._by_symbol[symbol]
+
+    def check(self, wanted: Set[str]) -> None:
+        """Refuse figures of a trial that wanted candles which were refused.
+
+        Raises
+        ------
+        CandleError
+        """
+        for symbol in sorted(wanted & self._refused.keys()):
+            if isinstance(self._refused[symbol], CandleError):
+                raise self._refused[symbol]
 
     def exits(self, instance: Instance) -> Exits:
         """Return the exits that were looked up so far, in runs that end like this one."""
@@ -112,13 +161,15 @@ class Market:
         return self._exits[key]
 
 
-def run_trial(plan: Plan, market: Market) -> dict[str, Any]:
+def run_trial(plan: Plan, market: Market, wanted: set[str] | None = None) -> dict[str, Any]:
     """Run a backtest and return its figures.
 
     Parameters
     ----------
     plan : Plan
         Its source is the market.
+    wanted : set of str, optional
+        Gets the symbols that it looked at beside those it trades.
 
     Returns
     -------
@@ -131,8 +182,10 @@ def run_trial(plan: Plan, market: Market) -> dict[str, Any]:
         What ended it.
     """
     tally, period = Tally(), market.period(plan)
-    instances = assemble(plan, period, market.histories())
+    wanted = set() if wanted is None else wanted
+    instances = assemble(plan, period, market.histories(plan, wanted))
     drive(_pump(instances, market, tally, plan), plan.rules.signal_timeout_seconds)
+    market.check(wanted)
     trades = columns_of(tally.trades) if tally.columns is None else tally.columns
     unrealised = [row[5] for row in open_rows(instances, plan.rules) if row[5] is not None]
     found: dict[str, Any] = dict(

@@ -164,10 +164,10 @@ class Histories:
     Parameters
     ----------
     load : callable
-        Gives the candles of a symbol that is not here yet.
+        Gives the candles of a symbol that is not here yet, or a history that others share.
     """
 
-    def __init__(self, load: Callable[[str], Candles]) -> None:
+    def __init__(self, load: Callable[[str], Candles | History]) -> None:
         self._load = load
         self._by_symbol: dict[str, History] = {}
 
@@ -183,4 +183,7 @@ class Histories:
     def of(self, symbol: str) -> History:
         """Return a symbol's history; its candles are loaded if need be."""
         found = self._by_symbol.get(symbol)
-        return found if found is not None else self.add(symbol, self._load(symbol))
+        if found is not None:
+            return found
+        loaded = self._load(symbol)
+        return self.put(loaded) if isinstance(loaded, History) else self.add(symbol, loaded)

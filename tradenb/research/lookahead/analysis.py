@@ -77,9 +77,9 @@ class Analysis:
         self.seed = seed
         self.opened: set[str] = set()
         self.names: frozenset[str] = frozenset()
-        self.candles: dict[str, Candles] = {
-            symbol: plan.source.load(plan.request(symbol)).candles for symbol in plan.symbols
-        }
+        self.candles: dict[str, Candles] = {}
+        for symbol in plan.symbols:
+            self._load(symbol)
 
     def run(self, after: int | None, noise: Noise | None, follow: _Follow | None = None) -> Replies:
         """Run up to a moment, with noise for what comes after it."""
@@ -90,7 +90,15 @@ class Analysis:
                 symbol: noisy_candles(own, after, noise, self.seed)
                 for symbol, own in candles.items()
             }
-        market = Market(self.plan.source.name, candles)
+
+        def load_other(symbol: str) -> Candles:
+            """Load what is only read; from then on its future is replaced like any other."""
+            own = self._load(symbol)
+            if after is None or noise is None:
+                return own
+            return noisy_candles(own, after, noise, self.seed)
+
+        market = Market(self.plan.source.name, candles, load_other)
         copier = Copier(Spoiler(after or 0, noise, self.candles), market)
         spec = copier.spec(self.spec)
         if follow is not None:
@@ -102,6 +110,11 @@ class Analysis:
         finally:
             self.opened |= copier.readers.opened
             self.names |= copier.names
+
+    def _load(self, symbol: str) -> Candles:
+        if symbol not in self.candles:
+            self.candles[symbol] = self.plan.source.load(self.plan.request(symbol)).candles
+        return self.candles[symbol]
 
     def moments(self, base: Replies, samples: int, events: int | None) -> list[int]:
         """Choose after which moments all is to be noise."""

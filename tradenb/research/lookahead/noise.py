@@ -46,7 +46,7 @@ def noisy_candles(candles: Candles, after: int, noise: Noise, seed: int) -> Cand
     kept = max(0, min(len(candles), candles.index(after) + 1))
     count = len(candles) - kept
     if noise == "cut":
-        return candles.rows(0, kept)
+        return candles.rows(0, max(1, kept))
     if count == 0:
         return candles
     # Seeded by the moment: the same noise again when the line of a leak is looked for.

@@ -8,13 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tradenb.backtest.plan import Plan, make_plan
 from tradenb.backtest.trial import COUNTS, Market
 from tradenb.call_errors import explained
-from tradenb.core.candles.arrays import NAMES, Candles
-from tradenb.core.candles.gaps import with_columns
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike
 from tradenb.engine.ports import CandleSource
@@ -24,8 +20,9 @@ from tradenb.errors import StrategyError, UsageError
 from tradenb.research.sweep.cache_key import candles_key, data, inputs, sweep_key
 from tradenb.research.sweep.executors import Trials, rows_of
 from tradenb.research.sweep.grid import Combination, Grid, check_factory, combinations, name_of
+from tradenb.research.sweep.read_candles import ReadCandles
 from tradenb.research.sweep.sweep_cache import SweepCache
-from tradenb.research.sweep.sweep_candles import candles_of_plan
+from tradenb.research.sweep.sweep_candles import market_of_plan
 from tradenb.research.sweep.sweep_trial import COLUMNS, Row, Settings
 from tradenb.store.paths import find_home
 from tradenb.view.formatting import plural
@@ -141,9 +138,7 @@ def loaded(
     except Exception:  # noqa: BLE001, S110 - it is a row of the table
         pass
     changed = {name for name, _ in before.items() ^ inputs(factory).items()}
-    found = candles_of_plan(plan, history)
-    market = Market("sweep", {symbol: _lined_up(own) for symbol, own in found.items()})
-    return plan, market, frozenset(changed - kept - data(factory))
+    return plan, market_of_plan(plan, history), frozenset(changed - kept - data(factory))
 
 
 def swept(
@@ -160,20 +155,24 @@ def swept(
     note: Callable[[int], object],
 ) -> pd.DataFrame:
     """Run what is not on disk yet, and make the table; `note` is told how many rows came."""
-    key = candles_key(market.candles)
-    name = sweep_key(factory, key, exchange, settings, memory)
+    reads = ReadCandles(market)
+    traded = {symbol: market.history(symbol).candles for symbol in settings.symbols}
+    name = sweep_key(factory, candles_key(traded), exchange, settings, memory)
     cache = SweepCache(find_home(home).root / "research", name)
-    known = cache.read() if resume else {}
+    known = {of: row for of, row in cache.read().items() if reads.are_as_in(row)} if resume else {}
     rows: dict[int, Row] = {
         place: known[name_of(item)] for place, item in enumerate(wanted) if name_of(item) in known
     }
-    waiting = [(place, item) for place, item in enumerate(wanted) if place not in rows]
-    trials = Trials(factory, market, key, settings, waiting, cache)
     note(len(rows))
-    for at, found in rows_of(trials, executor) if waiting else ():
-        cache.add([(wanted[place], row) for place, row in zip(at, found, strict=True)])
-        rows.update(zip(at, found, strict=True))
-        note(len(at))
+    # A trial in another process may find that it lacks the candles of a symbol that it reads: they
+    # are loaded here, and it is run again.
+    while waiting := [(place, item) for place, item in enumerate(wanted) if place not in rows]:
+        trials = Trials(factory, market, candles_key(market.candles), settings, waiting, cache)
+        for at, found in rows_of(trials, executor):
+            done = reads.finished(zip(at, found, strict=True))
+            cache.add([(wanted[place], row) for place, row in done.items()])
+            rows.update(done)
+            note(len(done))
     return _table(wanted, [rows[place] for place in range(len(wanted))])
 
 
@@ -226,12 +225,6 @@ def _table(wanted: list[Combination], rows: list[Row]) -> pd.DataFrame:
     figures = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COUNTS, "int64"))
     figures["error"] = figures["error"].astype(object).where(figures["error"].notna(), None)
     return pd.concat([given, figures], axis=1)
-
-
-def _lined_up(candles: Candles) -> Candles:
-    """Return candles that lie in memory as they do in other processes, mostly these themselves."""
-    columns: Any = tuple(np.ascontiguousarray(getattr(candles, name)) for name in NAMES)
-    return with_columns(candles, columns)
 
 
 def _column(values: list[Any]) -> Any:

@@ -21,7 +21,7 @@ from tradenb.engine.fingerprint import digest, fingerprint
 from tradenb.engine.reach import all_reached, attributes_of, is_users
 from tradenb.research.sweep.sweep_trial import Settings
 
-_FORM = "3"
+_FORM = "4"
 
 
 def candles_key(candles: Mapping[str, Candles]) -> str:

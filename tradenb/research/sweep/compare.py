@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tradenb.backtest.plan import make_plan
-from tradenb.backtest.trial import Market, run_trial
+from tradenb.backtest.trial import run_trial
 from tradenb.call_errors import explained
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike
@@ -16,7 +16,7 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError, unknown
 from tradenb.research.sweep.order import ordered
-from tradenb.research.sweep.sweep_candles import candles_of_plan
+from tradenb.research.sweep.sweep_candles import market_of_plan
 from tradenb.statistics.figures import UNITS
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def compare(
         raise UsageError(f"strategies must be a list of them, was {strategies!r:.80}")
     specs = [registry.find("strategy", item, form=StrategySpec) for item in strategies]
     plan = make_plan(symbols, specs, exchange, start, end, rules, ())
-    market = Market(plan.source.name, candles_of_plan(plan, plan.history_ms))
+    market = market_of_plan(plan, plan.history_ms)
     rows = [run_trial(replace(plan, strategies=(spec,), source=market), market) for spec in specs]
     names = pd.Index([spec.name for spec in specs], name="strategy", dtype="str")
     rest = [name for name in rows[0] if name not in METRICS]

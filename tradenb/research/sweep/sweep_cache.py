@@ -36,7 +36,10 @@ class SweepCache:
         self.path = folder / f"sweep-{key}.jsonl"
 
     def read(self) -> dict[str, Row]:
-        """Return the finished rows by the name of their combination, without those that failed."""
+        """Return the finished rows by the name of their combination, without those that failed.
+
+        Their `reads` are the keys of the candles that were only read, by symbol.
+        """
         found: dict[str, Row] = {}
         if not self.path.is_file():
             return found
@@ -44,6 +47,7 @@ class SweepCache:
             try:
                 record = json.loads(line)
                 row = {name: _number(record["row"][name], name) for name in COLUMNS}
+                row["reads"] = dict(record["row"]["reads"])
                 if row["error"] is None:
                     found[name_of(record["of"])] = row
             except (ValueError, KeyError, TypeError):

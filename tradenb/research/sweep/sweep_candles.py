@@ -1,17 +1,25 @@
-"""The candles of a sweep or a comparison, loaded once."""
+"""The candles of a sweep or a comparison, loaded once; those that are only read when needed."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from tradenb.backtest.assembly import load_period
+from tradenb.backtest.period import intake_warnings
 from tradenb.backtest.plan import Plan
-from tradenb.core.candles.arrays import Candles
+from tradenb.backtest.trial import Market
+from tradenb.core.candles.arrays import NAMES, Candles
+from tradenb.core.candles.gaps import with_columns
 
 log = logging.getLogger("tradenb")
 
 
-def candles_of_plan(plan: Plan, history_ms: int) -> dict[str, Candles]:
+def market_of_plan(plan: Plan, history_ms: int) -> Market:
     """Load the candles of each symbol, and log what a backtest would warn of.
 
     Parameters
@@ -25,6 +33,24 @@ def candles_of_plan(plan: Plan, history_ms: int) -> dict[str, Candles]:
         When there are none in the period.
     """
     period = load_period(plan, history_ms=history_ms)
-    for words in period.warnings:
+    _log(period.warnings)
+    any_symbol = replace(plan.request(""), start=period.start, end=period.end, history=history_ms)
+
+    def load_other(symbol: str) -> Candles:
+        candles, intake = plan.source.load(replace(any_symbol, symbol=symbol))
+        _log(intake_warnings(symbol, intake))
+        return _lined_up(candles)
+
+    traded = {symbol: _lined_up(own) for symbol, own in period.candles.items()}
+    return Market(plan.source.name, traded, load_other)
+
+
+def _log(warnings: Iterable[str]) -> None:
+    for words in warnings:
         log.warning("%s", words)
-    return period.candles
+
+
+def _lined_up(candles: Candles) -> Candles:
+    """Return candles that lie in memory as they do in other processes, mostly these themselves."""
+    columns: Any = tuple(np.ascontiguousarray(getattr(candles, name)) for name in NAMES)
+    return with_columns(candles, columns)

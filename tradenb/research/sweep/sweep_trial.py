@@ -78,7 +78,12 @@ def market_of(candles: Sequence[Packed], rules: Rules) -> Market:
 
 
 def trial(make: Any, combination: Combination, market: Market, settings: Settings) -> Row:
-    """Run one combination; what goes wrong is a row as well."""
+    """Run one combination; what goes wrong is a row as well.
+
+    Beside the columns it has `reads`, the symbols that were looked at and not traded, and `lacks`,
+    those of them that the market does not have.
+    """
+    wanted: set[str] = set()
     try:
         with registry.aside():
             spec = make(**combination)
@@ -90,9 +95,11 @@ def trial(make: Any, combination: Combination, market: Market, settings: Setting
         # The sweep has checked the other arguments already, once for all combinations.
         start, end, rules = settings.start, settings.end, settings.rules
         plan = Plan(settings.symbols, (spec,), market, start, end, rules, ())
-        return {**run_trial(plan, market), "error": None}
+        row = {**run_trial(plan, market, wanted), "error": None}
     except Exception as error:  # noqa: BLE001 - the user's code; the row says what it was
-        return failed(f"{type(error).__name__}: {error}")
+        row = failed(f"{type(error).__name__}: {error}")
+    lacks = sorted(wanted - market.candles.keys())
+    return row | {"reads": sorted(wanted), "lacks": lacks}
 
 
 def failed(words: str) -> Row:
