@@ -18,7 +18,7 @@ def run(*commands, symbols=("BTCUSDT",), names=("dip",), entry=None) -> tn.backt
     return tn.backtest.run(
         list(symbols),
         strategy=specs,
-        exchange=exchange(flat(20)),
+        exchange=exchange(dict.fromkeys(symbols, flat(20))),
         commands=commands,
         progress=False,
     )

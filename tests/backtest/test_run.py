@@ -51,7 +51,11 @@ def test_an_exchange_that_is_a_function_is_found_by_its_name():
 
 
 def test_every_strategy_runs_on_every_symbol_strategies_first():
-    result = run(["B", "A"], strategy=[strategy("z"), strategy("a")])
+    result = run(
+        ["B", "A"],
+        strategy=[strategy("z"), strategy("a")],
+        exchange=exchange({"A": flat(30), "B": flat(30)}),
+    )
     assert [(event.strategy, event.symbol) for event in result.event_list] == [
         ("z", "B"), ("z", "A"), ("a", "B"), ("a", "A"),
     ]  # fmt: skip

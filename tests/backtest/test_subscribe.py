@@ -15,7 +15,9 @@ from tradenb.bus import Performance, Subscription
 
 def run(function=None, symbols="BTCUSDT", *, rows=None, every="5m", **more):
     spec = tn.strategy("dip", every=every, **more)(function or buys)
-    source = exchange(flat(20) if rows is None else rows)
+    rows = flat(20) if rows is None else rows
+    one = isinstance(symbols, str) or isinstance(rows, dict)
+    source = exchange(rows if one else dict.fromkeys(symbols, rows))
     return tn.backtest.run(symbols, strategy=spec, exchange=source, progress=False)
 
 

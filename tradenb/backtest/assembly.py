@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tradenb.backtest.period import LoadedPeriod
-from tradenb.backtest.plan import Plan
+from tradenb.backtest.plan import Plan, check_markets
 from tradenb.backtest.watched_worker import timed
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.commands import give
@@ -60,6 +60,7 @@ def load_period(
         candles, intake = plan.source.load(request)
         period.add(symbol, candles, intake, start=plan.start, end=plan.end)
         note(1, 1)
+    period.compare_ends()
     return period
 
 
@@ -69,11 +70,12 @@ def histories_of(plan: Plan, period: LoadedPeriod) -> Histories:
     def load_other(symbol: str) -> Candles:
         request = replace(plan.request(symbol), start=period.start, end=period.end)
         try:
+            check_markets(plan.source, (plan.symbols[0], symbol))
             loaded = plan.source.load(request)
         except CandleError as error:
             period.refused = error
             raise
-        period.read(symbol, loaded.intake)
+        period.read(symbol, *loaded)
         return loaded.candles
 
     histories = Histories(load_other)

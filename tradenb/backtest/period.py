@@ -8,12 +8,13 @@ from typing import Final
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.rows import Intake
-from tradenb.core.timeframe import DAY, floor_to, iso
+from tradenb.core.timeframe import DAY, MINUTE, floor_to, iso
 from tradenb.errors import CandleError
 from tradenb.view.formatting import plural
 from tradenb.view.gap_warning import gap_warning
 
 BLOCK: Final = 7 * DAY
+_APART: Final = 15 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,17 @@ class LoadedPeriod:
         self.warnings += [*clipped, *intake_warnings(symbol, intake)]
         self.candles[symbol], self.intake[symbol], self.spans[symbol] = candles, intake, span
 
-    def read(self, symbol: str, intake: Intake) -> None:
-        """Add what was repaired in a symbol that is only read."""
-        self.warnings += intake_warnings(symbol, intake)
+    def read(self, symbol: str, candles: Candles, intake: Intake) -> None:
+        """Add what was repaired in a symbol that is only read, and where its candles end."""
+        self.warnings += read_warnings(symbol, candles, intake, self.start, self.end)
         self.intake[symbol] = intake
+
+    def compare_ends(self) -> None:
+        """Say which symbols begin later or end earlier than the run, where nothing else says it."""
+        first, last = self.start, self.end
+        for symbol, span in self.spans.items():
+            if not any(words.startswith(f"{symbol}: requested") for words in self.warnings):
+                self.warnings += _ends(symbol, span.start, span.end, first, last)
 
     def check(self) -> None:
         """Refuse to go on where the candles of a symbol that is only read were refused.
@@ -125,6 +133,29 @@ def _span(
         return span, []
     asked = f"requested {iso(since)} to {iso(until)}"
     return span, [f"{symbol}: {asked}, but there are only candles from {there}"]
+
+
+def read_warnings(
+    symbol: str, candles: Candles, intake: Intake, first: int, last: int
+) -> list[str]:
+    """Say what was repaired in a symbol that is only read in a run, and which part it lacks."""
+    return [
+        *_ends(symbol, candles.start, candles.end, first, last),
+        *intake_warnings(symbol, intake),
+    ]
+
+
+def _ends(symbol: str, start: int, end: int, first: int, last: int) -> list[str]:
+    """Say that a symbol begins later or ends earlier than a run by more than a few minutes."""
+    found = []
+    if start - first > _APART:
+        found.append(f"{symbol}: candles begin at {iso(start)}, the run at {iso(first)}")
+    if last - end > _APART:
+        found.append(
+            f"{symbol}: candles end at {iso(end)}, the run at {iso(last)}; nothing of it is known "
+            "after that"
+        )
+    return found
 
 
 def intake_warnings(symbol: str, intake: Intake) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final, cast, get_args
 
@@ -15,7 +15,7 @@ from tradenb.engine.hand_commands import HAND_FIELDS, hand_values
 from tradenb.engine.ports import CandleRequest, CandleSource, Progress, step_of
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import UsageError, unknown
+from tradenb.errors import CandleError, UsageError, unknown
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 
 _COMMAND_FIELDS: Final = ("at", "kind", "symbol", "strategy", "id", "cancel_id", *HAND_FIELDS)
@@ -96,7 +96,24 @@ def make_plan(
     orders = tuple(_order(item, plain, specs) for item in given)
     source = resolve_candle_source(exchange)
     _check_intervals(specs, source)
+    check_markets(source, plain)
     return Plan(plain, specs, source, first, last, settings, orders)
+
+
+def check_markets(source: CandleSource, symbols: Sequence[str]) -> None:
+    """Refuse several symbols of a source that has one market and answers to any name.
+
+    Raises
+    ------
+    CandleError
+    """
+    if len({*symbols}) > 1 and getattr(source, "is_single", False):
+        frames = ", ".join(f"{symbol!r}: ..." for symbol in symbols)
+        raise CandleError(
+            f"one DataFrame holds the candles of one market, but {', '.join(symbols)} are asked "
+            f"for; give one for each symbol: tn.frame_exchange({{{frames}}})",
+            code="columns",
+        )
 
 
 def _check_intervals(specs: tuple[StrategySpec, ...], source: CandleSource) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.call_errors import explained
+from tradenb.core.candles.gaps import missing_in
 from tradenb.core.candles.resampling import resample
+from tradenb.core.candles.rows import Intake
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import TimeLike, iso, timeframe_ms, timeframe_name, to_ms
@@ -20,6 +24,7 @@ from tradenb.exchanges.resolve_exchange import resolve_candle_source
 if TYPE_CHECKING:
     import pandas as pd
 
+log = logging.getLogger("tradenb")
 _DELAY_S: Final = 0.5
 
 
@@ -57,7 +62,8 @@ def candles(
     DataFrame
         Columns open, high, low, close (quote currency) and volume (base currency), float64; a UTC
         index `time` of open times. Where up to 15 minutes are missing there are flat rows of
-        volume 0; longer runs are closed time and have no rows.
+        volume 0; longer runs are closed time and have no rows. `attrs["intake"]` counts both, and
+        the rows that were dropped; the log warns of them.
 
     Raises
     ------
@@ -76,7 +82,33 @@ def candles(
             f"timeframe {timeframe!r} must be a multiple of the candles of the exchange, which are "
             f"{timeframe_name(shown.step)} long"
         )
-    return frame_of(resample(shown, step or shown.step))
+    frame = frame_of(resample(shown, step or shown.step))
+    frame.attrs["intake"] = _facts(loaded.intake)
+    words = _repairs(loaded.intake)
+    if words:
+        log.warning("%s: %s; see the frame's attrs", canonical(symbol), "; ".join(words))
+    return frame
+
+
+def _facts(intake: Intake) -> dict[str, int]:
+    """Return the counts of what was repaired, as a frame keeps them."""
+    return {name: value for name, value in asdict(intake).items() if isinstance(value, int)}
+
+
+def _repairs(intake: Intake) -> list[str]:
+    """Say what was dropped, and what is shown instead of what is missing."""
+    found = []
+    dropped = intake.duplicates_same + intake.duplicates_replaced
+    if dropped:
+        differing = f"{intake.duplicates_replaced:,} with other values"
+        found.append(f"{dropped:,} rows of a time that comes twice dropped ({differing})")
+    if intake.filled:
+        found.append(f"{intake.filled:,} missing candles are shown flat, with a volume of 0")
+    if intake.gaps:
+        found.append(
+            f"no rows for {intake.closed:,} minutes without candles ({intake.gaps:,} gaps)"
+        )
+    return found
 
 
 def fetch_candles(
@@ -84,14 +116,15 @@ def fetch_candles(
 ) -> Loaded:
     """Return closed candles, and what was wrong in them; the parameters are those of `candles`.
 
-    The counts are of all candles that the source read.
+    What is missing is counted in the period; rows that were dropped, in all that the source read.
     """
+    rules = Rules()
     source = resolve_candle_source(exchange)
     first = None if start is None else to_ms(start, "start")
     last = None if end is None else to_ms(end, "end")
     with _progress_bar(canonical(symbol), enabled=progress) as show:
         candles, intake = source.load(
-            CandleRequest(symbol=symbol, start=first, end=last, rules=Rules(), progress=show)
+            CandleRequest(symbol=symbol, start=first, end=last, rules=rules, progress=show)
         )
     begin = candles.start if first is None else first
     found = candles.between(begin, candles.end if last is None else last)
@@ -101,7 +134,9 @@ def fetch_candles(
             f"{_when(last)}; there are candles from {iso(candles.start)} to {iso(candles.end)}",
             code="range",
         )
-    return Loaded(found, intake)
+    missing = missing_in(found.time, found.step, rules.gap_minutes)
+    counts = {name: getattr(missing, name) for name in ("filled", "closed", "gaps", "longest")}
+    return Loaded(found, replace(intake, **counts))
 
 
 def _when(at: int | None) -> str:

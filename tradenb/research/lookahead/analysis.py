@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from tradenb.backtest.plan import Plan
+from tradenb.backtest.plan import Plan, check_markets
 from tradenb.backtest.trial import Market
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.timeframe import floor_to, timeframe_ms
@@ -113,6 +113,7 @@ class Analysis:
 
     def _load(self, symbol: str) -> Candles:
         if symbol not in self.candles:
+            check_markets(self.plan.source, (self.plan.symbols[0], symbol))
             self.candles[symbol] = self.plan.source.load(self.plan.request(symbol)).candles
         return self.candles[symbol]
 

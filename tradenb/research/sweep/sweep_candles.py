@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tradenb.backtest.assembly import load_period
-from tradenb.backtest.period import intake_warnings
-from tradenb.backtest.plan import Plan
+from tradenb.backtest.period import read_warnings
+from tradenb.backtest.plan import Plan, check_markets
 from tradenb.backtest.trial import Market
 from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.candles.gaps import with_columns
@@ -37,8 +37,9 @@ def market_of_plan(plan: Plan, history_ms: int) -> Market:
     any_symbol = replace(plan.request(""), start=period.start, end=period.end, history=history_ms)
 
     def load_other(symbol: str) -> Candles:
+        check_markets(plan.source, (plan.symbols[0], symbol))
         candles, intake = plan.source.load(replace(any_symbol, symbol=symbol))
-        _log(intake_warnings(symbol, intake))
+        _log(read_warnings(symbol, candles, intake, period.start, period.end))
         return _lined_up(candles)
 
     traded = {symbol: _lined_up(own) for symbol, own in period.candles.items()}
