@@ -90,22 +90,96 @@ def test_the_case_of_the_suffix_does_not_matter(tmp_path, suffix):
     assert len(load(file_exchange(tmp_path / "BTC*")).candles) == 5
 
 
-def test_the_symbol_is_the_name_up_to_the_first_dash(tmp_path):
-    for name in ("BTCUSDT-1m-2024-03.npy", "ETHUSDT.npy", "BTCUSDT:USDT-x.npy"):
-        write(tmp_path / name, frame())
-    assert file_exchange(tmp_path).symbols == ("BTCUSDT", "BTCUSDT:USDT", "ETHUSDT")
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("BTCUSDT-1m-2024-03", "BTCUSDT"),
+        ("BTCUSDT:USDT-1h", "BTCUSDT:USDT"),
+        ("ETHUSDT", "ETHUSDT"),
+        ("BTC-USD", "BTC-USD"),
+        ("BTC-EUR-1m", "BTC-EUR"),
+        ("BTC-USD-2024-03-01", "BTC-USD"),
+        ("BTC_USDT_USDT-1m-futures", "BTC_USDT_USDT"),
+        ("BTCUSDT_240628-1m-2024-03", "BTCUSDT_240628"),
+        ("BRK-B-1d", "BRK-B"),
+        ("1000SHIBUSDT-1m", "1000SHIBUSDT"),
+        ("XBTUSD_1", "XBTUSD"),
+        ("EURUSD_M1", "EURUSD"),
+        ("EURUSD_M1_202401020000_202403292359", "EURUSD"),
+        ("btcusd_1-min_data", "btcusd"),
+        ("Binance_BTCUSDT_minute", "BTCUSDT"),
+        ("BITSTAMP_BTCUSD, 60", "BTCUSD"),
+        ("EURUSD_Candlestick_1_M_BID_01.01.2024-31.01.2024", "EURUSD"),
+        ("BTCUSDT-1m (1)", "BTCUSDT"),
+        ("BTCUSDT/2024-03", "BTCUSDT"),
+        ("BTC-USD/1m/20240301", "BTC-USD"),
+        ("ETHUSDT/1h", "ETHUSDT"),
+    ],
+)
+def test_the_symbol_is_the_name_up_to_a_timeframe_or_a_date(tmp_path, name, symbol):
+    path = tmp_path / f"{name}.npy"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    source = file_exchange(write(path, frame()))
+    assert source.symbols == (symbol,)
+    assert load(source, symbol).intake == Intake(rows=5)
+
+
+def test_symbols_with_a_dash_are_not_joined(tmp_path):
+    for place, name in enumerate(("BTC-USD", "BTC-EUR", "BTC-GBP-1m-2024")):
+        write(tmp_path / f"{name}.npy", frame(first=place * 5))
+    source = file_exchange(tmp_path)
+    assert source.symbols == ("BTC-EUR", "BTC-GBP", "BTC-USD")
+    assert [len(load(source, symbol).candles) for symbol in source.symbols] == [5, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Binance_BTCUSDT_minute", "Bitstamp_BTCUSDT_minute"),
+        ("BTCUSDT-1m-2024-01", "OKX_BTCUSDT-1m-2024-02"),
+        ("Kraken_BTCUSDT_1", "BTCUSDT_5"),
+    ],
+)
+def test_files_of_two_exchanges_are_not_joined(tmp_path, one, other):
+    for place, name in enumerate((one, other)):
+        write(tmp_path / f"{name}.npy", frame(first=place * 5))
+    with pytest.raises(UsageError, match="may be two markets"):
+        file_exchange(tmp_path)
+    assert file_exchange({"BTCUSDT": tmp_path}).symbols == ("BTCUSDT",)
+
+
+def test_a_dict_says_which_symbol_is_where(tmp_path):
+    write(tmp_path / "part one.npy", frame())
+    write(tmp_path / "part two.npy", frame(first=5))
+    write(tmp_path / "other.npy", frame())
+    source = file_exchange({"BTC/USDT": tmp_path / "part*", "ETHUSDT": [tmp_path / "other.npy"]})
+    assert source.symbols == ("BTCUSDT", "ETHUSDT")
+    assert load(source).intake == Intake(rows=10)
+    assert "BTCUSDT: " in repr(source)
+    with pytest.raises(UsageError, match="at least one file"):
+        file_exchange({})
+
+
+def test_a_folder_of_folders_is_one_of_symbols(tmp_path):
+    for name in ("BTCUSDT/2024-01", "BTCUSDT/2024-02", "ETHUSDT/1m/2024-01"):
+        path = tmp_path / f"{name}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, frame(first=5 * ("02" in name)))
+    assert file_exchange(tmp_path).symbols == ("BTCUSDT", "ETHUSDT")
+    assert file_exchange(tmp_path / "ETHUSDT").symbols == ("ETHUSDT",)
+    assert file_exchange(tmp_path / "**/*.npy").symbols == ("BTCUSDT", "ETHUSDT")
 
 
 def test_a_file_name_without_a_symbol_is_refused(tmp_path):
     write(tmp_path / "my data-1m.npy", frame())
-    with pytest.raises(UsageError, match=r"'my data-1m.npy' must begin with a symbol and '-'"):
+    with pytest.raises(UsageError, match=r"'my data-1m.npy' must begin with a symbol"):
         file_exchange(tmp_path)
 
 
 def test_a_string_a_path_a_folder_a_pattern_and_a_list_of_them_are_taken(tmp_path):
     (tmp_path / "deep" / "er").mkdir(parents=True)
     one = write(tmp_path / "BTCUSDT-1.npy", frame())
-    two = write(tmp_path / "deep" / "er" / "ETHUSDT-[1].npy", frame())
+    two = write(tmp_path / "deep" / "er" / "ETHUSDT-1m-[1].npy", frame())
     (tmp_path / "notes.txt").write_text("not read")
     write(tmp_path / ".hidden-1.npy", frame())
     with contextlib.chdir(tmp_path):
@@ -179,9 +253,9 @@ def test_an_unknown_symbol_is_answered_with_a_near_one(tmp_path):
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_files_are_joined_in_order_of_their_first_candles(tmp_path, suffix):
-    write(tmp_path / f"BTCUSDT-b.{suffix}", frame(5, first=0))
-    write(tmp_path / f"BTCUSDT-a.{suffix}", frame(4, first=5))
-    write(tmp_path / f"BTCUSDT-c.{suffix}", frame(3, first=12))
+    write(tmp_path / f"BTCUSDT-1m-b.{suffix}", frame(5, first=0))
+    write(tmp_path / f"BTCUSDT-1m-a.{suffix}", frame(4, first=5))
+    write(tmp_path / f"BTCUSDT-1m-c.{suffix}", frame(3, first=12))
     told = []
     source = file_exchange(tmp_path)
     loaded = load(source, progress=lambda *done: told.append(done))
@@ -191,39 +265,40 @@ def test_files_are_joined_in_order_of_their_first_candles(tmp_path, suffix):
 
 
 def test_kinds_may_be_mixed_and_a_file_without_rows_does_not_matter(tmp_path):
-    write(tmp_path / "BTCUSDT-a.npy", frame(5))
-    write(tmp_path / "BTCUSDT-b.csv", frame(5, first=5))
-    write(tmp_path / "BTCUSDT-c.parquet", frame(0))
+    write(tmp_path / "BTCUSDT-1m-a.npy", frame(5))
+    write(tmp_path / "BTCUSDT-1m-b.csv", frame(5, first=5))
+    write(tmp_path / "BTCUSDT-1m-c.parquet", frame(0))
     assert load(file_exchange(tmp_path)).intake == Intake(rows=10)
 
 
 def test_one_candle_in_two_files_is_a_duplicate(tmp_path):
-    write(tmp_path / "BTCUSDT-a.npy", frame(5))
-    write(tmp_path / "BTCUSDT-b.npy", frame(5, first=4))
+    write(tmp_path / "BTCUSDT-1m-a.npy", frame(5))
+    write(tmp_path / "BTCUSDT-1m-b.npy", frame(5, first=4))
     assert load(file_exchange(tmp_path)).intake == Intake(rows=10, duplicates_same=1)
 
 
 def test_files_that_overlap_by_more_are_refused_by_name(tmp_path):
-    write(tmp_path / "BTCUSDT-a.npy", frame(5))
-    write(tmp_path / "BTCUSDT-b.npy", frame(5, first=3))
+    write(tmp_path / "BTCUSDT-1m-a.npy", frame(5))
+    write(tmp_path / "BTCUSDT-1m-b.npy", frame(5, first=3))
     error = refusal(tmp_path / "BTCUSDT-*.npy")
     assert (error.code, error.index) == ("order", 0)
     assert str(error) == (
-        "BTCUSDT-b.npy begins at 2024-01-01 00:03, before BTCUSDT-a.npy ends (2024-01-01 00:04); "
-        "files of one symbol may overlap by one candle at most: remove or cut one"
+        "BTCUSDT-1m-b.npy begins at 2024-01-01 00:03, before BTCUSDT-1m-a.npy ends "
+        "(2024-01-01 00:04); files of one symbol may overlap by one candle at most: remove or "
+        "cut one"
     )
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_bad_row_is_named_by_its_file_and_its_row_there(tmp_path, suffix):
-    write(tmp_path / f"BTCUSDT-a.{suffix}", frame(5))
+    write(tmp_path / f"BTCUSDT-1m-a.{suffix}", frame(5))
     bad = frame(5, first=5)
     bad.loc[2, "high"] = 1.0
-    write(tmp_path / f"BTCUSDT-b.{suffix}", bad)
-    write(tmp_path / f"BTCUSDT-c.{suffix}", frame(5, first=10))
+    write(tmp_path / f"BTCUSDT-1m-b.{suffix}", bad)
+    write(tmp_path / f"BTCUSDT-1m-c.{suffix}", frame(5, first=10))
     error = refusal(tmp_path / f"BTCUSDT-*.{suffix}")
     assert (error.code, error.index) == ("low_high", 2)
-    assert str(error).startswith(f"BTCUSDT-b.{suffix}: candle in row 2 (2024-01-01 00:07): high")
+    assert str(error).startswith(f"BTCUSDT-1m-b.{suffix}: candle in row 2 (2024-01-01 00:07): high")
 
 
 @pytest.mark.parametrize(("file", "row"), [("a", 0), ("a", 4), ("b", 0), ("b", 4)])
@@ -231,9 +306,9 @@ def test_the_first_and_the_last_row_of_a_file_are_its_own(tmp_path, file, row):
     for name, first in (("a", 0), ("b", 5)):
         data = frame(5, first=first)
         data.loc[row, "low"] = -1.0 if name == file else data.loc[row, "low"]
-        write(tmp_path / f"BTCUSDT-{name}.npy", data)
+        write(tmp_path / f"BTCUSDT-1m-{name}.npy", data)
     error = refusal(tmp_path / "BTCUSDT-*.npy")
-    assert str(error).startswith(f"BTCUSDT-{file}.npy: candle in row {row} (")
+    assert str(error).startswith(f"BTCUSDT-1m-{file}.npy: candle in row {row} (")
     assert error.index == row
 
 
@@ -251,13 +326,13 @@ def test_a_refusal_of_all_rows_names_all_files(tmp_path):
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_candles_are_kept_until_a_file_changes_comes_or_goes(tmp_path, suffix):
-    path = write(tmp_path / f"BTCUSDT-a.{suffix}", frame(5))
+    path = write(tmp_path / f"BTCUSDT-1m-a.{suffix}", frame(5))
     source = file_exchange(tmp_path)
     first = load(source)
     assert load(source) is first
     write(path, frame(6))
     assert len(load(source).candles) == 6
-    more = write(tmp_path / f"BTCUSDT-b.{suffix}", frame(5, first=6))
+    more = write(tmp_path / f"BTCUSDT-1m-b.{suffix}", frame(5, first=6))
     assert len(load(source).candles) == 11
     more.unlink()
     assert len(load(source).candles) == 6
@@ -565,12 +640,12 @@ def test_a_time_in_npy_that_is_no_whole_number_is_named(tmp_path):
 
 
 def test_reading_files_imports_no_pandas(tmp_path, repository):
-    write(tmp_path / "BTCUSDT-1.parquet", frame(5))
+    write(tmp_path / "BTCUSDT-1m-1.parquet", frame(5))
     data = frame(5, first=5)
     data.index = pd.DatetimeIndex(pd.to_datetime(data.pop("timestamp"), unit="ms"))
-    data.to_parquet(tmp_path / "BTCUSDT-2.parquet")
-    write(tmp_path / "BTCUSDT-3.csv", frame(5, first=10))
-    write(tmp_path / "BTCUSDT-4.npy", frame(5, first=15))
+    data.to_parquet(tmp_path / "BTCUSDT-1m-2.parquet")
+    write(tmp_path / "BTCUSDT-1m-3.csv", frame(5, first=10))
+    write(tmp_path / "BTCUSDT-1m-4.npy", frame(5, first=15))
     code = (
         "import sys; from tradenb.core.rules import Rules\n"
         "from tradenb.engine.ports import CandleRequest\n"
@@ -624,10 +699,10 @@ def test_a_pattern_that_is_no_path_is_said(pattern):
 def test_a_file_that_names_its_markets_is_asked_for_one(tmp_path, suffix):
     both = [frame(30).assign(symbol=name) for name in ("BTC/USDT", "ETH/USDT")]
     table = pd.concat(both).sort_values("timestamp", kind="stable")
-    write(tmp_path / f"BTCUSDT-all.{suffix}", table)
+    write(tmp_path / f"BTCUSDT-1m-all.{suffix}", table)
     assert load(file_exchange(tmp_path)).intake == Intake(rows=30)
-    write(tmp_path / f"BTCUSDT-all.{suffix}", table.assign(symbol=table.symbol + "_X"))
-    error = refusal(tmp_path / f"BTCUSDT-all.{suffix}")
+    write(tmp_path / f"BTCUSDT-1m-all.{suffix}", table.assign(symbol=table.symbol + "_X"))
+    error = refusal(tmp_path / f"BTCUSDT-1m-all.{suffix}")
     assert "holds 2 markets (BTC/USDT_X, ETH/USDT_X)" in str(error)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import bisect
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,7 +23,11 @@ from tradenb.errors import CandleError, UsageError, unknown
 from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.memo import CandleMemo
 from tradenb.exchanges.tables.file_readers import READERS, read
+from tradenb.exchanges.tables.symbol_names import Named, check_names, symbol_of
 
+Patterns: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
+Pattern: TypeAlias = "tuple[str | None, Path]"
+"""Where files are, and the symbol that they are said to hold."""
 _LISTED: Final = 12
 _JUDGED: Final = 4  # rows from which the step of one file among several is known
 
@@ -39,7 +43,7 @@ class _Limits(NamedTuple):
 class FileExchange(ReprCard):
     """A source of candles in files; made by `file_exchange`."""
 
-    def __init__(self, patterns: tuple[Path, ...], *, name: str, step: int) -> None:
+    def __init__(self, patterns: tuple[Pattern, ...], *, name: str, step: int) -> None:
         self._patterns = patterns
         self._memo = CandleMemo()
         self._name = name
@@ -57,10 +61,15 @@ class FileExchange(ReprCard):
         return tuple(sorted(self._files()))
 
     def __repr__(self) -> str:
-        return f"file_exchange({', '.join(str(pattern) for pattern in self._patterns)})"
+        return f"file_exchange({self._described()})"
 
     def _card(self) -> tuple[str, list[tuple[str, str]]]:
-        return "file_exchange", [("", ", ".join(str(pattern) for pattern in self._patterns))]
+        return "file_exchange", [("", self._described())]
+
+    def _described(self) -> str:
+        return ", ".join(
+            f"{symbol}: {path}" if symbol else str(path) for symbol, path in self._patterns
+        )
 
     def load(self, request: CandleRequest) -> Loaded:
         """Return all candles of a symbol; see `engine.ports.CandleSource`.
@@ -79,15 +88,22 @@ class FileExchange(ReprCard):
 
     def _files(self) -> dict[str, list[Path]]:
         """Return the files of each symbol, each file once."""
-        files: dict[str, list[Path]] = {}
-        for path in dict.fromkeys(path for pattern in self._patterns for path in _match(pattern)):
-            files.setdefault(_symbol(path), []).append(path)
-        return files
+        files: dict[str, dict[Path, None]] = {}
+        named: dict[str, list[tuple[Path, Named]]] = {}
+        for symbol, pattern in self._patterns:
+            for path in _match(pattern):
+                if symbol is None:
+                    known = symbol_of(path)
+                    named.setdefault(known.symbol, []).append((path, known))
+                files.setdefault(symbol or known.symbol, {})[path] = None
+        for symbol, several in named.items():
+            check_names(symbol, several)
+        return {symbol: list(paths) for symbol, paths in files.items()}
 
 
 @explained("tn.file_exchange")
 def file_exchange(
-    pattern: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    pattern: Patterns | Mapping[str, Patterns],
     *,
     timeframe: str = "1m",
     name: str = "files",
@@ -96,9 +112,10 @@ def file_exchange(
 
     Parameters
     ----------
-    pattern : str or path, or a list of them
-        Files, folders, or patterns such as "data/*.parquet". The symbol is the file's name up to
-        the first "-"; files of one symbol are joined in order of their first candles. Parquet and
+    pattern : str or path, or a list of them, or a dict of symbols and these
+        Files, folders, or patterns such as "data/*.parquet". The symbol is the file's name up to a
+        timeframe or a date (BTC-USD-1m-2024-03.csv is BTC-USD), or the name of its folder, unless a
+        dict says it; files of one symbol are joined in order of their first candles. Parquet and
         CSV have the columns that `frame_exchange` takes (CSV names them in its first line); npy is
         an (n, 6) array [t_ms, open, high, low, close, volume], or has fields of these names.
     timeframe : str, default "1m"
@@ -125,10 +142,14 @@ def file_exchange(
     ...     file_exchange(f"{folder}/*.npy").symbols
     ('BTCUSDT',)
     """
-    step, given = base_step(timeframe), _several(pattern)
+    step = base_step(timeframe)
+    by_symbol: dict[str | None, Any] = {None: pattern}
+    if isinstance(pattern, Mapping):
+        by_symbol = {canonical(symbol): paths for symbol, paths in pattern.items()}
+    given = [(symbol, path) for symbol, paths in by_symbol.items() for path in _several(paths)]
     if not given:
         raise UsageError("pattern must name at least one file, was an empty list")
-    paths = tuple(Path(one).expanduser().absolute() for one in given)
+    paths = tuple((symbol, Path(path).expanduser().absolute()) for symbol, path in given)
     return FileExchange(paths, name=name, step=step)
 
 
@@ -148,7 +169,7 @@ def _several(pattern: object) -> list[str | os.PathLike[str]]:
 def _match(pattern: Path) -> list[Path]:
     """Return the readable files that match a pattern, at least one."""
     if pattern.is_dir():
-        found = [path for path in pattern.iterdir() if path.suffix.lower() in READERS]
+        found = _readable(pattern, "*") or _readable(pattern, "*/*", "*/*/*")
     elif pattern.exists():
         found = [pattern]
     else:
@@ -166,6 +187,12 @@ def _match(pattern: Path) -> list[Path]:
     return found
 
 
+def _readable(folder: Path, *patterns: str) -> list[Path]:
+    """Return what can be read in a folder, or in folders below it, which may name symbols."""
+    found = (path for pattern in patterns for path in folder.glob(pattern))
+    return [path for path in found if path.suffix.lower() in READERS]
+
+
 def _split(pattern: Path) -> tuple[Path, str]:
     """Split a pattern into the folder before its first wildcard, and the rest."""
     plain = 0
@@ -181,13 +208,6 @@ def _contents(pattern: Path) -> str:
     names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return f"{str(folder)!r} contains {', '.join(names[:_LISTED]) or 'nothing'}{more}"
-
-
-def _symbol(path: Path) -> str:
-    try:
-        return canonical(path.stem.split("-")[0])
-    except UsageError as error:
-        raise UsageError(f"{path.name!r} must begin with a symbol and '-': {error}") from None
 
 
 def _stamp(path: Path) -> tuple[Path, int, int]:
