@@ -10,6 +10,7 @@ from tests.store.samples import (
     body,
 )
 from tests.store.stores import begun, two_generations
+from tradenb.core.rules import Rules
 from tradenb.errors import StateVersionError
 from tradenb.store.codec import Damaged, Generation, dump, framed
 from tradenb.store.document.commit import encode
@@ -85,6 +86,19 @@ def test_fault_19_a_newer_version_is_refused_and_nothing_touched(which):
 
 def test_fault_19_the_released_versions_are_read(repository):
     folder = repository / "tests" / "store" / "golden"
-    assert sorted(path.name for path in folder.iterdir()) == [f"v{VERSION}.json"]
-    assert decode((folder / "v1.json").read_bytes()) == Generation(5, body(5), 1)
-    assert encode(5, body(5)) == (folder / "v1.json").read_bytes()
+    names = [f"v{VERSION}.json", f"v{VERSION}_rules.json"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    ruled = {**body(6), "rules": Rules().model_dump(mode="json")}
+    for name, seq, expected in zip(names, (5, 6), (body(5), ruled), strict=True):
+        assert decode((folder / name).read_bytes()) == Generation(seq, expected, 1)
+        assert encode(seq, expected) == (folder / name).read_bytes()
+
+
+def test_rules_that_cannot_be_are_damage_and_are_named():
+    for rules, words in [
+        ({"fee_percent": -1.0}, "fee_percent: .* greater than or equal to 0"),
+        ({"fees": 1.0}, "unknown rule 'fees'"),
+        ([], "rules"),
+    ]:
+        with pytest.raises(Damaged, match=words):
+            decode(framed(1, 5, dump({**body(5), "rules": rules})))

@@ -195,6 +195,11 @@ def begin_ask(context: Context, now: int, held: State | None = None) -> None:
     context.remembers = False
 
 
+def follow_rules(context: Context, rules: Rules) -> None:
+    """Let a context see prices and positions under other rules."""
+    context._rules = rules
+
+
 def keep_state(context: Context) -> None:
     """Keep what the strategy left in `ctx.state`.
 

@@ -69,6 +69,7 @@ def background(
     exchange : exchange or str
         One that keeps delivering candles.
     rules : Rules, optional
+        What is open keeps the rules that it was opened with until it ends.
     home : path, optional
         Folder of the state, default `TRADENB_HOME` or ./dump.
     take_over : bool, default False

@@ -214,8 +214,8 @@ class LiveRun(CommandMethods, ReportMethods):
     def _fill_list(self) -> list[Fill]:
         from tradenb.live.status.run_fills import NO_CANDLES, run_fills
 
-        storage = self._record.storage
-        return run_fills(storage.events(), storage.recording(NO_CANDLES), self._record.rules)
+        storage, rules = self._record.storage, self._record.rules_in_force
+        return run_fills(storage.events(), storage.recording(NO_CANDLES), rules)
 
     def _run_report(self, *, with_candles: bool) -> RunReport:
         from tradenb.live.status.run_report import report_of_run

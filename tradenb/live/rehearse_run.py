@@ -59,6 +59,7 @@ def rehearse(
     speed : float or None, default 600
         Seconds of candles in one second; None: no waiting at all.
     rules : Rules, optional
+        What is open keeps the rules that it was opened with until it ends.
     home : path, optional
         The state is under `rehearsal` in it, apart from that of live runs.
 

@@ -43,7 +43,7 @@ class Damaged(ValueError):
 
 
 class TradeDict(dict[str, Any]):
-    """A trade as a plain dict that nobody changes: checked and turned into text once.
+    """A trade (or rules) as a plain dict that nobody changes: checked and turned into text once.
 
     A document has up to 1,000 trades, and there is a commit every minute.
 

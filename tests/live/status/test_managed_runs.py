@@ -99,7 +99,10 @@ def test_each_fill_is_under_the_rules_that_the_run_had_then(tmp_path):
     run = tn.live.rehearse("BTCUSDT", **given, end=end, speed=None, rules=dear)
     assert run.wait(60)
     fills = run.fills()
-    before = fills["at"] <= pd.Timestamp(middle, unit="ms", tz="UTC")
+    entered = fills.groupby("signal_id")["at"].transform("min")
+    # What was open at the restart goes on under the rules that it was opened with.
+    before = entered <= pd.Timestamp(middle, unit="ms", tz="UTC")
+    assert (fills[before]["at"] > fills[~before]["at"].min()).sum() == 0
     assert set(fills[before].fee_percent) == {0.1}
     assert set(fills[~before].fee_percent) == {0.2}
     told = run.events()

@@ -9,7 +9,7 @@ from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules
 from tradenb.engine.call import Call
-from tradenb.engine.context import Context
+from tradenb.engine.context import Context, follow_rules
 from tradenb.engine.session.books import Book
 from tradenb.engine.session.vectorised import Signals
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -47,6 +47,10 @@ class Instance:
         The call of its manage function.
     refusing : Refusing or None
         The row of refusals that the next one may belong to.
+    rules : Rules
+        Those in force.
+    next_rules : Rules or None
+        Those that hold from the next time that nothing is open or waits.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Instance:
         self.books: tuple[Book, ...] = ()
         self.asks = self.asks_lost = self.asks_failed = 0
         self.rules = rules
+        self.next_rules: Rules | None = None
         self.numbering = numbering
         self.callbacks = spec.callbacks
         self.skipping = False
@@ -82,6 +87,7 @@ class Instance:
     def renew(self, saved: str) -> None:
         """Make a new context; a function that hangs may still use the old one."""
         self.context = self._make_context(saved)
+        follow_rules(self.context, self.rules)
         what = f"strategy {self.spec.name}"
         function = self.signals or self.spec.function
         self.ask = Call(function, (self.context,), what, self.state.symbol, asks=True)
@@ -91,6 +97,19 @@ class Instance:
         if call is not None:
             what = f"manage of {self.spec.name}"
             self.manage = Call(call, (self.context,), what, self.state.symbol, asks=True)
+
+    def give_rules(self, rules: Rules, given: Rules) -> None:
+        """Go on under some rules; `given` hold from the next time that it is flat."""
+        self.rules = rules
+        self.next_rules = None if given == rules else given
+        follow_rules(self.context, rules)
+        self.take_next_rules()
+
+    def take_next_rules(self) -> None:
+        """Go over to the rules that were given, if nothing is open or waits."""
+        if self.next_rules is not None and self.state.signal is None:
+            self.rules, self.next_rules = self.next_rules, None
+            follow_rules(self.context, self.rules)
 
     def follow_table(self, signals: Signals) -> None:
         """Be asked about what is open where the table of a vectorised strategy has exits or moves.

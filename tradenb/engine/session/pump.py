@@ -303,6 +303,8 @@ class Session:
                 book.forget_held()
         if state.trades is not before.trades and state.trades:
             self._enter_trade(instance, state.trades[-1])
+        if instance.next_rules is not None:
+            instance.take_next_rules()
         if self._pings(instance) and before.signal is state.signal and state.cursor > before.cursor:
             self._note(instance, ping(instance, step.at))
 

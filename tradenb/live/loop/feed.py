@@ -72,6 +72,7 @@ class Feed:
         self._source = source
         self._symbol = symbol
         self._rules = rules
+        self.gap_minutes = rules.gap_minutes
         self._clock = clock
         self._workers = workers
         self._lock = asyncio.Lock()

@@ -16,6 +16,7 @@ from tradenb.errors import TradenbError
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.control_requests import Asked
+from tradenb.live.state.kept_rules import kept_words, rules_for
 from tradenb.live.state.loaded_document import last_number
 
 log = logging.getLogger("tradenb")
@@ -97,17 +98,41 @@ def begin(run: RunRecord, checkpoint: Checkpoint, history: History) -> None:
             run.symbol, "live", run.rules, run.histories, saved, indicators, run.spec.every_ms
         )
 
-    run.instance = Instance(
+    rules = rules_for(checkpoint, run.rules)
+    instance = Instance(
         run.spec,
         checkpoint.state,
         history.candles,
         run.place,
         make_context,
-        rules=run.rules,
+        rules=rules,
         numbering=Numbering(checkpoint.last_seq),
         saved=checkpoint.user_state,
         signals=answers_of(run.spec, closed),
     )
+    instance.give_rules(rules, run.rules)
+    run.recorder.in_force = rules
+    run.arrival.warnings.pop("rules", None)
+    if instance.next_rules is not None:
+        words = kept_words(instance.state, rules, run.rules)
+        run.arrival.warnings["rules"] = words
+        log.warning("%s: %s", run.id, words)
+    run.instance = instance
+
+
+def note_rules(run: RunRecord, kept: Checkpoint | None) -> None:
+    """Say when the rules that were given hold; others of gaps make the run begin anew with them.
+
+    `kept` is what the tick has committed last.
+    """
+    instance = run.instance
+    if instance is None or kept is None or kept.state is not instance.state:
+        return
+    if instance.next_rules is None and run.arrival.warnings.pop("rules", ""):
+        log.warning("%s: it is flat, and the rules that it was started with hold now", run.id)
+    if run.feed is not None and run.feed.gap_minutes != instance.rules.gap_minutes:
+        run.checkpoint = kept._replace(outbox=(*run.outbox,))
+        run.forget()
 
 
 def history_span(run: RunRecord, checkpoint: Checkpoint, cursor: int) -> int:

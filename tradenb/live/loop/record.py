@@ -30,6 +30,7 @@ from tradenb.live.loop.tick_result import Tick
 from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.control_requests import Asked, Decision, standing
 from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.kept_rules import rules_for
 from tradenb.live.state.recorder import Recorder
 
 log = logging.getLogger("tradenb")
@@ -110,6 +111,13 @@ class RunRecord:
             return self.instance.state
         kept = None if self.checkpoint is None else self.checkpoint.state
         return None if kept is None or kept.done else kept
+
+    @property
+    def rules_in_force(self) -> Rules:
+        """What is open keeps the rules that it was opened with; see `kept_rules`."""
+        if self.instance is not None:
+            return self.instance.rules
+        return rules_for(self.checkpoint, self.rules)
 
     @property
     def starting(self) -> bool:

@@ -115,7 +115,7 @@ class Startup:
 
     def _feed_of(self, run: RunRecord, symbol: str) -> Feed:
         """Return the feed of a run for a symbol; other rules for its candles make another feed."""
-        rules = run.rules
+        rules = run.rules_in_force
         key = (
             id(run.source),
             symbol,
@@ -138,7 +138,7 @@ class Startup:
             now, before = self._clock.now(), run.checkpoint
             found = None
             if before is not None and isinstance(command, Abandon):
-                found = abandoned(before, command.price, run.rules, now)
+                found = abandoned(before, command.price, run.rules_in_force, now)
             if found is not None:
                 run.checkpoint, event = found
                 await self._workers.call(run.storage.commit, run.checkpoint, seconds=None)

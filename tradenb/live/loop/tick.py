@@ -19,6 +19,7 @@ from tradenb.engine.session.books import Peers
 from tradenb.engine.session.pump import Session
 from tradenb.errors import StateError
 from tradenb.live.loop.feed import gather
+from tradenb.live.loop.first_state import note_rules
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.read_symbols import ReadSymbols
 from tradenb.live.loop.record import UNREADABLE, RunRecord
@@ -237,8 +238,7 @@ class GroupTick:
         wall = self._clock.now()
         ordered, quiet = list[Due](), list[Due]()
         for member in self._members:
-            checkpoint = member.checkpoint(events, wall)
-            if checkpoint is not None:
+            if (checkpoint := member.checkpoint(events, wall)) is not None:
                 only_time = member.has_only_waited(checkpoint)
                 (quiet if only_time else ordered).append((member, checkpoint))
         saved = await self._workers.call(save_all, ordered, seconds=None) if ordered else []
@@ -296,3 +296,5 @@ class GroupTick:
             await self._notifier.publish_tick(run, tick, duration_ms)
         else:
             run.measured_at = self._clock.now()
+        if run.rules is not member.instance.rules or run.arrival.warnings:
+            note_rules(run, member.kept)

@@ -11,6 +11,7 @@ from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.commands import abandon, give, stop, withdraw
 from tradenb.core.lifecycle.state import Command, CommandKind, State
 from tradenb.core.prices import market_price
+from tradenb.core.rules import Rules
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.context import saved_state
 from tradenb.engine.session.instance import Instance
@@ -34,6 +35,7 @@ class Snapshot(NamedTuple):
     last_seq: int
     asks_lost: int
     skipping: bool
+    rules: tuple[Rules, Rules]
 
 
 @dataclass(eq=False)
@@ -52,6 +54,8 @@ class TickMember:
         What came of the tick.
     before : Snapshot or None
         What is restored if the tick fails; None until it was asked to do anything.
+    kept : Checkpoint or None
+        What it has committed last.
     """
 
     run: RunRecord
@@ -60,6 +64,7 @@ class TickMember:
     requests: list[Request] = field(default_factory=list)
     published: list[Event] = field(default_factory=list)
     before: Snapshot | None = None
+    kept: Checkpoint | None = None
 
     def obey_requests(self, requests: list[Request]) -> None:
         """Take what other processes ask for; what is withdrawn at once was never given."""
@@ -89,10 +94,11 @@ class TickMember:
     def abandon(self, command: Abandon) -> None:
         """End what is held without a candle; the event is committed with what this tick brings."""
         run, instance = self.run, self.instance
-        step = abandon(instance.state, command.price, run.rules)
+        step = abandon(instance.state, command.price, instance.rules)
         if step is None:
             return
         instance.state, instance.refusing = step.state._replace(refusing=None), None
+        instance.take_next_rules()
         instance.numbering.last += 1
         wall = run.clock.now()
         event = step.events[0]._replace(seq=instance.numbering.last, mode="live", wall=wall)
@@ -133,6 +139,7 @@ class TickMember:
             instance.numbering.last,
             instance.asks_lost,
             instance.skipping,
+            (instance.rules, instance.next_rules or instance.rules),
         )
 
     def restore(self) -> None:
@@ -146,12 +153,13 @@ class TickMember:
         instance.numbering.last = before.last_seq
         instance.asks_lost = before.asks_lost
         instance.skipping = before.skipping
+        instance.give_rules(*before.rules)
         instance.renew(before.user_state)
 
     def note_revisions(self, feed: Feed) -> None:
         """Note candles that were changed after the run had acted on them."""
-        run = self.run
-        for _, words in run.arrival.note_revisions(feed.revisions, self.instance.state, run.rules):
+        run, state, rules = self.run, self.instance.state, self.instance.rules
+        for _, words in run.arrival.note_revisions(feed.revisions, state, rules):
             log.warning("%s: %s", run.id, words)
 
     def note_late_asks(self, feed: Feed | None, fresh_from: int) -> list[Event]:
@@ -199,6 +207,7 @@ class TickMember:
             place=run.place,
             price=self._price(),
             reads=tuple(run.reads),
+            rules=instance.rules,
         )
 
     def has_only_waited(self, checkpoint: Checkpoint) -> bool:
@@ -217,7 +226,7 @@ class TickMember:
         if before is not None and before.signal not in (None, state.signal):
             run.arrival.ended.append((before, state))
         run.outbox, run.committed, run.saved = [*checkpoint.outbox], state, True
-        run.uncommitted, run.arrival.untold = [], []
+        run.uncommitted, run.arrival.untold, self.kept = [], [], checkpoint
         self.requests = []
         # From here on a failure of this tick goes back to what is on disk, and not behind it.
         self.take_snapshot()
@@ -256,7 +265,7 @@ class TickMember:
         row = candles.index(self.instance.state.cursor)
         if not 0 <= row < len(candles):
             return None
-        return market_price(candles, row, self.run.rules)
+        return market_price(candles, row, self.instance.rules)
 
 
 def in_books(state: State | None) -> object:

@@ -46,7 +46,7 @@ def abandon_on_disk(
 ) -> Event:
     """End what a run holds that no process runs; the caller has its lock.
 
-    Fees and slippage are those of the rules that the run was started with, where they are known.
+    Fees and slippage are those of the rules that were in force, where they are known.
 
     Raises
     ------
@@ -61,7 +61,9 @@ def abandon_on_disk(
     if generation is None:
         raise StateError(f"{key.id} has no state under {home.root}")
     body = generation.body
-    step = abandon(from_record(body["state"]), price, rules_of(filesystem, home, key))
+    kept = body.get("rules")
+    rules = rules_of(filesystem, home, key) if kept is None else Rules(**kept)
+    step = abandon(from_record(body["state"]), price, rules)
     if step is None:
         raise StateError(f"{key.id} holds nothing that could be abandoned")
     journal = Journal(filesystem, home.journal(key))

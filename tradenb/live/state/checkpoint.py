@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
+from tradenb.core.rules import Rules
 from tradenb.engine.serialise import from_record, row_to_event
 
 
@@ -31,6 +32,8 @@ class Checkpoint(NamedTuple):
         Market price at the cursor, for the views.
     reads : tuple of str
         Symbols that its strategy reads beside its own.
+    rules : Rules or None
+        Those in force; None in documents of before they were kept.
     """
 
     state: State
@@ -42,10 +45,12 @@ class Checkpoint(NamedTuple):
     place: int
     price: float | None = None
     reads: tuple[str, ...] = ()
+    rules: Rules | None = None
 
 
 def checkpoint_from(body: Mapping[str, Any], *, last_seq: int) -> Checkpoint:
     """Read a document; `last_seq` is the number of the last event in the journal."""
+    rules = body.get("rules")
     return Checkpoint(
         state=from_record(body["state"]),
         user_state=body["user_state"],
@@ -57,4 +62,5 @@ def checkpoint_from(body: Mapping[str, Any], *, last_seq: int) -> Checkpoint:
         place=body["order"],
         price=body.get("price"),
         reads=tuple(body.get("reads", ())),
+        rules=None if rules is None else Rules(**rules),
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, cast
 
 from tradenb.core.events import Event
+from tradenb.core.rules import Rules
 from tradenb.engine.serialise import event_to_row, events_of, to_record
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError
@@ -17,7 +18,7 @@ from tradenb.live.state.control_requests import Decision, Request, Requests, com
 from tradenb.live.state.error_file import ErrorFile
 from tradenb.live.state.shared_books import PeerCache, SharedBooks
 from tradenb.store import control
-from tradenb.store.codec import Generation, TradeDicts
+from tradenb.store.codec import Generation, TradeDict, TradeDicts
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.document.load import Found
 from tradenb.store.document.migrations import VERSION
@@ -90,6 +91,7 @@ class DiskStorage:
         self._end = end
         self._body: dict[str, Any] = {}
         self._trades = TradeDicts()
+        self._rules: tuple[Rules | None, TradeDict | None] = None, None
         self._others = PeerCache()
 
     @property
@@ -281,6 +283,10 @@ class DiskStorage:
         return checkpoint_from(body, last_seq=loaded_document.last_number(self.journal))
 
     def _body_of(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        rules = checkpoint.rules
+        if rules is not self._rules[0]:
+            made = None if rules is None else TradeDict(rules.model_dump(mode="json"))
+            self._rules = rules, made
         return {
             "account": ACCOUNT,
             "exchange": self._exchange,
@@ -303,4 +309,5 @@ class DiskStorage:
             "price": checkpoint.price,
             "end": self._end,
             "reads": list(checkpoint.reads),
+            "rules": self._rules[1],
         }

@@ -40,6 +40,11 @@ class Recorder:
         Where the notes go.
     spec, exchange, rules
         What the run was begun with; the exchange by its name.
+
+    Attributes
+    ----------
+    in_force : Rules
+        Those in force after what was written last; what is open may keep other ones than `rules`.
     """
 
     def __init__(
@@ -48,7 +53,7 @@ class Recorder:
         self._storage = storage
         self._spec = spec
         self._exchange = exchange
-        self._rules = rules
+        self._given = self.in_force = rules
         self._noted: list[object] = []
         self._first: int | None = None
         self._until = 0
@@ -104,6 +109,7 @@ class Recorder:
         else:
             self._noted, self._failed = [], False
             self._first, self._until = candles.start, candles.end
+            self.in_force = checkpoint.rules or self._given
 
     def _beginning(self, checkpoint: Checkpoint, candles: Candles, since: int) -> Iterable[object]:
         """Say with what a run begins, and which candles of its history were not noted like that."""
@@ -112,7 +118,8 @@ class Recorder:
             "start": checkpoint.start,
             "history_start": checkpoint.history_start,
             "exchange": self._exchange,
-            "rules": self._rules.model_dump(mode="json"),
+            "rules": self.in_force.model_dump(mode="json"),
+            "given": self._given.model_dump(mode="json"),
             "code": self._spec.fingerprint,
             "python": platform.python_version(),
         }

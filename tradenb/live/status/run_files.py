@@ -12,6 +12,7 @@ from typing import Any, Final
 from tradenb.clock import wall_ms
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
+from tradenb.core.rules import Rules
 from tradenb.core.timeframe import iso
 from tradenb.engine.serialise import events_of, from_record
 from tradenb.engine.specs.registry import registry
@@ -85,6 +86,7 @@ class RunFiles:
             code_at=started or None,
             resume="" if launch is None else launch.file,
             by_cron=launch is not None and launch.once,
+            rules=Rules(**(body.get("rules") or {})),
             price=body.get("price"),
             started=body.get("start"),
             last_tick=body.get("saved_at"),

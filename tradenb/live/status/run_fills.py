@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from tradenb.core.events import Event
@@ -24,16 +23,23 @@ def run_fills(events: Iterable[Event], lived: Iterable[Any], rules: Rules) -> li
     rules : Rules
         Where the record says nothing.
     """
-    begun = [
-        (int(line["begun"]), Rules.model_validate(line["rules"]))
-        for line in lived
-        if isinstance(line, dict) and "begun" in line
-    ]
-    times = [at for at, _ in begun]
+    begun = [line for line in lived if isinstance(line, dict) and "begun" in line]
+    in_force, given = _both(begun[0]) if begun else (rules, rules)
 
-    def rules_at(at: int) -> Rules:
-        # A run that begins at a cursor acts on candles that close after it.
-        place = bisect_left(times, at)
-        return begun[place - 1][1] if place else begun[0][1] if begun else rules
+    def told() -> Iterator[Event]:
+        nonlocal in_force, given
+        for event in events:
+            # A run that begins at a cursor acts on candles that close after it.
+            while begun and begun[0]["begun"] < event.at:
+                in_force, given = _both(begun.pop(0))
+            yield event
+            if event.kind in ("closed", "cancelled"):
+                in_force = given
 
-    return fills_of(events, rules_at)
+    return fills_of(told(), lambda at: in_force)  # noqa: ARG005 - those of the event told last
+
+
+def _both(line: dict[str, Any]) -> tuple[Rules, Rules]:
+    """Return the rules with which a run began, and those that hold once it is flat."""
+    in_force = Rules.model_validate(line["rules"])
+    return in_force, Rules.model_validate(line["given"]) if "given" in line else in_force

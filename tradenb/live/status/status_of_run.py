@@ -32,7 +32,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         run.status,
         exchange=run.source.name,
         state=run.state,
-        rules=run.rules,
+        rules=run.rules_in_force,
         saved=run.saved,
         stopping=run.stopping,
         pending_commands=pending_of_run(run),

@@ -185,7 +185,7 @@ def parity(
     found, before = [], compared_trades(evidence.events)
     live = before
     for cause, given in steps(evidence, views, fresh, today, fetched):
-        after = replay(given, evidence.symbol, evidence.start, evidence.end, evidence.rules)
+        after = replay(given, evidence.symbol, evidence.start, evidence.end, evidence.ruled)
         found += _differences(before, after, cause)
         before = after
     late = late_exits(evidence.events)

@@ -52,6 +52,14 @@ class Missed(NamedTuple):
     why: str
 
 
+class RulesGiven(NamedTuple):
+    """The rules in force from a moment (close time, ms UTC), and those that hold once flat."""
+
+    since: int
+    in_force: Rules
+    given: Rules
+
+
 @dataclass
 class Evidence:
     """What is known of a run.
@@ -60,6 +68,10 @@ class Evidence:
     ----------
     start, history_start, end : int
         First close time that counts, first candle that was seen, last candle consumed, ms UTC.
+    rules : Rules
+        Those that it was started with last.
+    ruled : list of RulesGiven
+        What it was started with each time.
     code, python : str
         Fingerprint of the strategy as it ran, and the version of Python that made it.
     spec : StrategySpec or None
@@ -86,6 +98,7 @@ class Evidence:
     history_start: int
     end: int
     rules: Rules
+    ruled: list[RulesGiven]
     code: str
     python: str
     spec: StrategySpec | None
@@ -146,7 +159,7 @@ def evidence_of(run: Run) -> Evidence:
     return Evidence(
         id=run.id, symbol=run.symbol, strategy=run.strategy, exchange=body["exchange"],
         start=start, history_start=history_start, end=end,
-        rules=Rules(**record.begun["rules"]), code=record.begun["code"],
+        rules=record.ruled[-1].given, ruled=record.ruled, code=record.begun["code"],
         python=record.begun["python"],
         spec=record_of(run).spec if isinstance(run, LiveRun) else None,
         events=[event for event in events if start < event.at <= end],
@@ -262,6 +275,7 @@ class _Record:
         self.missed: list[Missed] = []
         self.notes: list[str] = []
         self.gone: list[tuple[int, int]] = []
+        self.ruled: list[RulesGiven] = []
         self._rows = array("d")
         for line in lines:
             if isinstance(line, dict):
@@ -277,9 +291,12 @@ class _Record:
         if "begun" in line:
             before, self.begun = self.begun, line if line["start"] == start else None
             if self.begun is None or before is None:
-                self.commands, self.missed, self.notes = [], [], []
+                self.commands, self.missed, self.notes, self.ruled = [], [], [], []
             else:
                 self._compare(before, self.begun)
+            if self.begun is not None:
+                in_force, given = line["rules"], line.get("given", line["rules"])
+                self.ruled.append(RulesGiven(line["begun"], Rules(**in_force), Rules(**given)))
         elif "command" in line:
             command = _plain(line["command"])
             if command not in self.commands:
@@ -295,7 +312,10 @@ class _Record:
 
     def _compare(self, before: dict[str, Any], after: dict[str, Any]) -> None:
         """Note what a restart changed; the newest counts for the whole run."""
-        changed = [name for name in ("rules", "code") if before[name] != after[name]]
+        changed = ["code"] if before["code"] != after["code"] else []
+        rules, others = (line.get("given", line["rules"]) for line in (before, after))
+        if rules["gap_minutes"] != others["gap_minutes"]:
+            changed.append("gap_minutes")
         words = f"the run was restarted with other {' and other '.join(changed)}; the latest count"
         if changed and words not in self.notes:
             self.notes.append(words)

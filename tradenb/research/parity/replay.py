@@ -7,7 +7,7 @@ the user did, what risk refused) can be given or left out, one by one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -29,7 +29,7 @@ from tradenb.engine.session.clearance import BOOK
 from tradenb.engine.session.pump import Session
 from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.research.parity.evidence import View
+from tradenb.research.parity.evidence import RulesGiven, View
 
 _ASKED: Final = ("strategy ", "manage of ", "risk rule ", BOOK)
 """How the errors of asks and of risk rules begin."""
@@ -154,7 +154,7 @@ class Refusals:
 
 
 def replay(
-    given: Circumstances, symbol: str, start: int, end: int, rules: Rules
+    given: Circumstances, symbol: str, start: int, end: int, ruled: Sequence[RulesGiven]
 ) -> list[ComparedTrade]:
     """Run the period again and return its trades, in order of opening."""
     spec = _muted(given.spec, given.muted)
@@ -168,9 +168,10 @@ def replay(
         rule = RiskSpec(name="as in the live run", function=scripted)
         spec = spec.model_copy(update={"risk": (rule,)})
     market = _Seen(symbol, given.views[0].candles, given.others)
+    rules = ruled[0].in_force
     plan = make_plan(symbol, spec, market, start, end, rules, given.commands)
     events: list[Event] = []
-    drive(_pump(plan, given, events), rules.signal_timeout_seconds)
+    drive(_pump(plan, given, ruled, events), rules.signal_timeout_seconds)
     return compared_trades(events)
 
 
@@ -188,22 +189,31 @@ class _Seen:
         return Loaded(self._own if own else self._others(request.symbol), Intake())
 
 
-def _pump(plan: Plan, given: Circumstances, events: list[Event]) -> Pump:
+def _pump(
+    plan: Plan, given: Circumstances, ruled: Sequence[RulesGiven], events: list[Event]
+) -> Pump:
     """Let everything happen, from one start of the live run to the next.
 
-    At each start the live run loaded its candles anew, so from there on other ones are seen here.
+    At each start the live run loaded its candles anew, so from there on other ones are seen here;
+    it may have had other rules, too.
     """
     (symbol,) = plan.symbols
     period = load_period(plan)
     histories = histories_of(plan, period)
     (instance,) = instances = assemble(plan, period, histories, windowed=given.windowed)
     session = Session(instances)
-    ends = (*(later.since for later in given.views[1:]), period.end)
-    for view, until in zip(given.views, ends, strict=True):
-        histories.of(symbol).renew(view.candles)
-        instance.candles = view.candles
-        if not given.windowed:
-            yield from prepare(instances, {symbol: until})
+    views = {view.since: view.candles for view in given.views}
+    rules = {max(each.since, given.views[0].since): each for each in ruled}
+    begins = sorted({*views, *rules})
+    for since, until in zip(begins, (*begins[1:], period.end), strict=True):
+        if since in views:
+            histories.of(symbol).renew(views[since])
+            instance.candles = views[since]
+            if not given.windowed:
+                later = [each for each in views if each > since]
+                yield from prepare(instances, {symbol: min(later, default=period.end)})
+        if since in rules:
+            instance.give_rules(rules[since].in_force, rules[since].given)
         yield from session.pump(until)
     events += session.events
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
 
 LATEST: Final = 7_258_118_400_000  # the year 2200, ms
@@ -17,8 +18,17 @@ Moment = Annotated[int, Field(ge=0, lt=LATEST)]
 Close = Annotated[int, Field(ge=0, lt=LATEST, multiple_of=MINUTE)]
 Price = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
-Ladder = list[Annotated[list[float], Field(min_length=2, max_length=2)]]
 Level = Annotated[int, Field(ge=0, le=100, multiple_of=10)]
+Ladder = list[Annotated[list[float], Field(min_length=2, max_length=2)]]
+
+
+def _checked_rules(found: dict[str, Any]) -> dict[str, Any]:
+    """Pass on what can be rules; the error names all that is wrong with them."""
+    Rules(**found)
+    return found
+
+
+RulesFields = Annotated[dict[str, Any], AfterValidator(_checked_rules)]
 
 
 class Plain(BaseModel):

@@ -35,6 +35,7 @@ from tradenb.store.document.field_types import (
     Name,
     Plain,
     Price,
+    RulesFields,
     sentence_of,
 )
 from tradenb.store.document.signal_rules import side_problems, signal_problems
@@ -189,7 +190,7 @@ else:
 
 
 def _once(record: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    """Check a trade when it is seen first: there may be 1,000 of them every minute."""
+    """Check what never changes when it is seen first: there may be 1,000 trades every minute."""
     if not isinstance(record, TradeDict):
         return check(record)
     if record.checked is None:
@@ -259,6 +260,8 @@ class Body(Plain):
         Close time at which a rehearsal ends, ms UTC, for display; None for a live run.
     reads : list of str
         Symbols that the strategy reads beside its own.
+    rules : Rules or None
+        Those in force: what is open keeps them; None in documents of before they were kept.
     """
 
     account: str
@@ -279,6 +282,7 @@ class Body(Plain):
     price: Price | None = None
     end: Close | None = None
     reads: list[Name] = Field(default_factory=list)
+    rules: Annotated[RulesFields, WrapValidator(_once)] | None = None
 
     _agrees = _refusing(_body_problems)
 
