@@ -233,7 +233,7 @@ def test_of_a_full_folder_a_dozen_names_are_listed(tmp_path):
 def test_a_file_of_another_kind_is_refused(tmp_path):
     write(tmp_path / "BTCUSDT-1.npy", frame())
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UsageError, match=r"notes.txt' cannot be read, only .csv, .npy, .parquet"):
+    with pytest.raises(UsageError, match=r"notes.txt' cannot be read, only .csv, .feather, .json"):
         file_exchange(tmp_path / "*")
 
 
@@ -458,7 +458,9 @@ def test_parquet_in_many_row_groups_is_read_in_order(tmp_path):
 def test_a_missing_number_or_time_in_parquet_is_named(tmp_path):
     error = refusal(parquet(tmp_path, frame().astype({"close": "Float64"}).replace(102.1, pd.NA)))
     assert (error.code, error.index) == ("not_finite", 2)
-    assert str(error) == "BTCUSDT-1.parquet: candle in row 2: close must be a number, was None"
+    assert str(error) == (
+        "BTCUSDT-1.parquet: candle in row 2 (2024-01-01 00:02): close is empty; drop the row"
+    )
     times = pd.to_datetime(frame()["timestamp"], unit="ms").where([True, True, False, True, True])
     error = refusal(parquet(tmp_path, frame().assign(timestamp=times)))
     assert (error.code, error.index) == ("grid", 2)
@@ -467,7 +469,7 @@ def test_a_missing_number_or_time_in_parquet_is_named(tmp_path):
 
 def test_strings_in_parquet_are_no_prices(tmp_path):
     error = refusal(parquet(tmp_path, frame().assign(close=frame()["close"].astype(str))))
-    assert "candle in row 0: close must be a number, was '100.1'" in str(error)
+    assert "candle in row 0 (2024-01-01 00:00): close must be a number, was '100.1'" in str(error)
 
 
 # ----------------------------------------------------------------------------------------- CSV
@@ -534,9 +536,11 @@ def test_csv_without_a_header_is_refused_with_its_first_line(tmp_path):
     error = refusal(csv(tmp_path, ROW * 3))
     assert error.code == "columns"
     assert str(error) == (
-        "BTCUSDT-1.csv: the header is missing: the first line must be "
-        "timestamp,open,high,low,close,volume, was 1704067200000,100,102,99,101,5"
+        "BTCUSDT-1.csv: the header is missing, and the order of the columns is not clear from the "
+        "candles; put a first line above them: timestamp,open,high,low,close,volume"
     )
+    error = refusal(csv(tmp_path, ROW.replace(",5\n", "\n") * 3))
+    assert "the header is missing: the first line must be timestamp,open," in str(error)
 
 
 def test_csv_with_an_empty_first_line_is_refused(tmp_path):
@@ -548,7 +552,7 @@ def test_csv_with_an_empty_first_line_is_refused(tmp_path):
     [
         ("1704067260000,100,102,abc,101,5", "low must be a number, was 'abc'"),
         ("1704067260000,100,102,1_0,101,5", "low must be a number, was '1_0'"),
-        ("1704067260000,100,102,,101,5", "low must be a number, was None"),
+        ("1704067260000,100,102,,101,5", "low is empty; drop the row"),
         ("noon,100,102,99,101,5", "time must be ISO 8601 like .* was 'noon'"),
         (",100,102,99,101,5", "time must be whole ms since the epoch|time must be ms .* was None"),
     ],
@@ -557,7 +561,8 @@ def test_a_csv_value_that_is_none_is_named_by_its_row(tmp_path, row, words):
     path = csv(tmp_path, HEADER + ROW + row + "\n" + ROW.replace("72000", "73200"))
     error = refusal(path)
     assert error.index == 1
-    with pytest.raises(CandleError, match=f"BTCUSDT-1.csv: candle in row 1: ({words})"):
+    where = r"candle in row 1( \(2024-01-01 00:01\))?: "
+    with pytest.raises(CandleError, match=f"BTCUSDT-1.csv: {where}({words})"):
         raise error
 
 

@@ -285,7 +285,9 @@ def test_an_object_that_is_no_number_is_refused_with_its_row_and_value(name, val
     values[3] = value
     error = refusal(frame().assign(**{name: values}))
     assert (error.code, error.index) == ("not_finite", 3)
-    assert str(error) == f"candle in row 3: {name} must be a number, was {value!r}"
+    words = f"{name} must be a number, was {value!r}; fix the cell or drop the row"
+    words = f"{name} is empty; drop the row" if value is None else words
+    assert str(error) == f"candle in row 3 (2024-01-01 00:03): {words}"
 
 
 def test_columns_of_strings_are_refused():

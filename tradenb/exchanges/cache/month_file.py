@@ -18,7 +18,7 @@ import numpy as np
 from tradenb.core.candles.rows import Rows
 from tradenb.exchanges.cache.spans import Span, Spans, clip, union
 from tradenb.exchanges.paging import concatenated, merged
-from tradenb.exchanges.tables.file_readers import array_from_chunks
+from tradenb.exchanges.tables.arrow_columns import array_of_chunks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -107,7 +107,7 @@ def _decoded(data: bytes) -> tuple[KnownCandles, int]:
     if about["v"] != _VERSION:
         raise DamagedFile(f"unknown version {about['v']!r:.20}")
     columns = [
-        array_from_chunks(table.column(name).chunks) for name in ("timestamp", *Rows._fields[1:])
+        array_of_chunks(table.column(name).chunks) for name in ("timestamp", *Rows._fields[1:])
     ]
     spans = union((int(start), int(end)) for start, end in about["spans"])
     return KnownCandles(Rows(*columns), spans), int(about["crc"])

@@ -16,13 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Floats, Times
+from tradenb.core.candles.candle_length import when
 from tradenb.core.candles.rows import Rows
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import to_ms
 from tradenb.errors import CandleError, UsageError
 
 NAMES: Final = ("open", "high", "low", "close", "volume")
-TIME_NAMES: Final = ("timestamp", "time", "datetime", "date", "open_time")
+TIME_NAMES: Final = (
+    "timestamp", "unix", "unix_timestamp", "time", "datetime", "date", "open_time", "gmt_time",
+    "local_time",
+)  # fmt: skip
 SYMBOL_NAMES: Final = ("symbol", "ticker", "pair", "asset")
 _SHORT: Final = dict(zip("tohlcv", ("timestamp", *NAMES), strict=True))
 _BLOCK: Final = 4096
@@ -47,7 +51,7 @@ def find_columns(names: Sequence[object], *, timed_index: bool = False) -> Colum
 
     If the index holds times, only a column named "timestamp" takes precedence.
     """
-    lower = [str(name).strip().lower() for name in names]
+    lower = [plain_name(name) for name in names]
     wanted = TIME_NAMES[:1] if timed_index else TIME_NAMES
     time = next((name for name in wanted if name in lower), None)
     missing = [name for name in NAMES if name not in lower]
@@ -71,6 +75,17 @@ def find_columns(names: Sequence[object], *, timed_index: bool = False) -> Colum
         tuple(lower.index(n) for n in NAMES),
         None if symbol is None else lower.index(symbol),
     )
+
+
+def plain_name(name: object) -> str:
+    """Write the name of a column without what people put around and between its words.
+
+    Examples
+    --------
+    >>> [plain_name(name) for name in ("Open time", "<CLOSE>")]
+    ['open_time', 'close']
+    """
+    return str(name).strip().strip("<>").lower().replace(" ", "_")
 
 
 def rows_of_market(rows: Rows, markets: Raw, symbol: str) -> Rows:
@@ -99,8 +114,9 @@ def rows_of_market(rows: Rows, markets: Raw, symbol: str) -> Rows:
 
 def rows_from_columns(time: Raw, values: Sequence[Raw]) -> Rows:
     """Convert a column of times and the five others, in the order of `NAMES`."""
-    columns = (_floats(column, name) for column, name in zip(values, NAMES, strict=True))
-    return Rows(_times(time), *columns)
+    times = _times(time)
+    columns = [_floats(column, name, times) for column, name in zip(values, NAMES, strict=True)]
+    return Rows(times, *columns)
 
 
 def rows_from_array(array: Raw) -> Rows:
@@ -167,16 +183,19 @@ def _time(index: int, value: object) -> int:
         raise _bad(index, "grid", str(error)) from None
 
 
-def _floats(column: Raw, name: str) -> Floats:
+def _floats(column: Raw, name: str, times: Times) -> Floats:
     if column.dtype.kind in "iuf":
         return np.asarray(column, dtype=np.float64)
     numbers = np.empty(len(column))
     for index, value in enumerate(column):
         if type(value) is bool or not isinstance(value, Real | Decimal):
-            raise _bad(index, "not_finite", f"{name} must be a number, was {value!r}")
+            words = f"{name} must be a number, was {value!r}; fix the cell or drop the row"
+            if value is None or (isinstance(value, str) and not value.strip()):
+                words = f"{name} is empty; drop the row"
+            raise _bad(index, "not_finite", words, f" ({when(int(times[index]))})")
         numbers[index] = value
     return numbers
 
 
-def _bad(index: int, code: str, words: str) -> CandleError:
-    return CandleError(f"candle in row {index}: {words}", code=code, index=index)
+def _bad(index: int, code: str, words: str, at: str = "") -> CandleError:
+    return CandleError(f"candle in row {index}{at}: {words}", code=code, index=index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
@@ -22,13 +23,15 @@ from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.errors import CandleError, UsageError, unknown
 from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.memo import CandleMemo
-from tradenb.exchanges.tables.file_readers import READERS, read
+from tradenb.exchanges.tables.file_patterns import matching
+from tradenb.exchanges.tables.file_readers import read
 from tradenb.exchanges.tables.symbol_names import Named, check_names, symbol_of
+from tradenb.exchanges.tables.text_table import Table
 
 Patterns: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
 Pattern: TypeAlias = "tuple[str | None, Path]"
 """Where files are, and the symbol that they are said to hold."""
-_LISTED: Final = 12
+log = logging.getLogger("tradenb")
 _JUDGED: Final = 4  # rows from which the step of one file among several is known
 
 
@@ -41,13 +44,22 @@ class _Limits(NamedTuple):
 
 
 class FileExchange(ReprCard):
-    """A source of candles in files; made by `file_exchange`."""
+    """A source of candles in files; made by `file_exchange`.
+
+    Attributes
+    ----------
+    forms : dict of str to str
+        What each file that was read was taken for, where that is not plain: "klines of Binance;
+        times in µs".
+    """
 
     def __init__(self, patterns: tuple[Pattern, ...], *, name: str, step: int) -> None:
         self._patterns = patterns
         self._memo = CandleMemo()
         self._name = name
         self.step = step
+        self.forms: dict[str, str] = {}
+        self._without_volume: set[str] = set()
         self._files()  # raises now, not at the first load, if there are none
 
     @property
@@ -64,7 +76,7 @@ class FileExchange(ReprCard):
         return f"file_exchange({self._described()})"
 
     def _card(self) -> tuple[str, list[tuple[str, str]]]:
-        return "file_exchange", [("", self._described())]
+        return "file_exchange", [("", self._described()), *self.forms.items()]
 
     def _described(self) -> str:
         return ", ".join(
@@ -82,16 +94,69 @@ class FileExchange(ReprCard):
         rules = request.rules
         limits = _Limits(rules.price_anomaly_factor, self.step, rules.gap_minutes)
         stamp = (limits, *(_stamp(path) for path in files[key]))
-        return self._memo.get(
-            key, stamp, lambda: _loaded(key, files[key], limits, request.progress)
+        loaded = self._memo.get(
+            key, stamp, lambda: self._loaded(key, files[key], limits, request.progress)
         )
+        if key in self._without_volume and (
+            rules.price == "average" or rules.touch == "average_price"
+        ):
+            raise CandleError(
+                f"{key}: the files have no volume, which the average price needs; add a column "
+                "volume, or use price='close' and touch='candle'",
+                code="columns",
+            )
+        return loaded
+
+    def _loaded(
+        self, symbol: str, paths: list[Path], limits: _Limits, progress: Progress | None
+    ) -> Loaded:
+        # No name here holds the raw columns, so what `accept` drops is freed at once.
+        lengths: list[tuple[str, int]] = []
+        try:
+            return Loaded(
+                *accept(
+                    _joined(self._read_all(symbol, paths, limits.step, progress), lengths),
+                    **limits._asdict(),
+                )
+            )
+        except CandleError as error:
+            if not lengths:  # refused while reading; the message names the file
+                raise
+            raise _in_its_file(error, lengths) from None
+
+    def _read_all(
+        self, symbol: str, paths: list[Path], step: int, progress: Progress | None
+    ) -> Iterator[tuple[str, Rows]]:
+        self._without_volume.discard(symbol)
+        for done, path in enumerate(paths, start=1):
+            found = read(path, symbol)
+            self._say(symbol, path.name, found)
+            if len(paths) > 1 and len(found.rows.time) >= _JUDGED:
+                try:
+                    check_step(found.rows.time, step)
+                except CandleError as error:
+                    raise located(error, path.name) from None
+            yield path.name, found.rows
+            del found
+            if progress:
+                progress(done, len(paths))
+
+    def _say(self, symbol: str, name: str, found: Table) -> None:
+        """Say what a file was taken for."""
+        self.forms.pop(name, None)
+        if found.notes:
+            words = self.forms[name] = "; ".join(found.notes)
+            level = logging.INFO if found.has_volume else logging.WARNING
+            log.log(level, "%s was read as: %s", name, words)
+        if not found.has_volume:
+            self._without_volume.add(symbol)
 
     def _files(self) -> dict[str, list[Path]]:
         """Return the files of each symbol, each file once."""
         files: dict[str, dict[Path, None]] = {}
         named: dict[str, list[tuple[Path, Named]]] = {}
         for symbol, pattern in self._patterns:
-            for path in _match(pattern):
+            for path in matching(pattern):
                 if symbol is None:
                     known = symbol_of(path)
                     named.setdefault(known.symbol, []).append((path, known))
@@ -108,7 +173,7 @@ def file_exchange(
     timeframe: str = "1m",
     name: str = "files",
 ) -> FileExchange:
-    """Take candles from Parquet, CSV or npy files.
+    """Take candles from files: Parquet, CSV of many origins, Feather, JSON, workbooks, npy.
 
     Parameters
     ----------
@@ -116,8 +181,13 @@ def file_exchange(
         Files, folders, or patterns such as "data/*.parquet". The symbol is the file's name up to a
         timeframe or a date (BTC-USD-1m-2024-03.csv is BTC-USD), or the name of its folder, unless a
         dict says it; files of one symbol are joined in order of their first candles. Parquet and
-        CSV have the columns that `frame_exchange` takes (CSV names them in its first line); npy is
-        an (n, 6) array [t_ms, open, high, low, close, volume], or has fields of these names.
+        Feather have the columns that `frame_exchange` takes; npy is an (n, 6) array [t_ms, open,
+        high, low, close, volume], or has fields of these names. CSV (also .gz, .zip, .xz, .bz2;
+        UTF-16; separated by ; or tabs; with decimal commas) and JSON: columns by name, or the forms
+        of Binance, Kraken, Coinbase, Bitfinex, CryptoDataDownload, MetaTrader, TradingView,
+        yfinance, Dukascopy and freqtrade; times in s, ms, µs, ns or text. What could be two things
+        is refused; what a file was taken for is in `forms` and in the log. Workbooks (.xlsx) need
+        openpyxl.
     timeframe : str, default "1m"
         How long the candles are, "1m" to "1d". A live run and a rehearsal need 1m.
     name : str, default "files"
@@ -166,84 +236,9 @@ def _several(pattern: object) -> list[str | os.PathLike[str]]:
     return given
 
 
-def _match(pattern: Path) -> list[Path]:
-    """Return the readable files that match a pattern, at least one."""
-    if pattern.is_dir():
-        found = _readable(pattern, "*") or _readable(pattern, "*/*", "*/*/*")
-    elif pattern.exists():
-        found = [pattern]
-    else:
-        folder, rest = _split(pattern)
-        found = [path for path in folder.glob(rest) if path.is_file()] if rest else []
-    found = sorted(path for path in found if not path.name.startswith("."))
-    if not found:
-        raise UsageError(f"no file matches {str(pattern)!r}; {_contents(pattern)}")
-    for path in found:
-        if path.suffix.lower() not in READERS:
-            raise UsageError(
-                f"{str(path)!r} cannot be read, only {', '.join(READERS)}; pass a narrower "
-                "pattern such as 'data/*.parquet'"
-            )
-    return found
-
-
-def _readable(folder: Path, *patterns: str) -> list[Path]:
-    """Return what can be read in a folder, or in folders below it, which may name symbols."""
-    found = (path for pattern in patterns for path in folder.glob(pattern))
-    return [path for path in found if path.suffix.lower() in READERS]
-
-
-def _split(pattern: Path) -> tuple[Path, str]:
-    """Split a pattern into the folder before its first wildcard, and the rest."""
-    plain = 0
-    while plain < len(pattern.parts) and not set("*?[") & set(pattern.parts[plain]):
-        plain += 1
-    return Path(*pattern.parts[:plain]), "/".join(pattern.parts[plain:])
-
-
-def _contents(pattern: Path) -> str:
-    folder = _split(pattern)[0]
-    while not folder.is_dir():
-        folder = folder.parent
-    names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"{str(folder)!r} contains {', '.join(names[:_LISTED]) or 'nothing'}{more}"
-
-
 def _stamp(path: Path) -> tuple[Path, int, int]:
     status = path.stat()
     return path, status.st_mtime_ns, status.st_size
-
-
-def _loaded(symbol: str, paths: list[Path], limits: _Limits, progress: Progress | None) -> Loaded:
-    # No name here holds the raw columns, so what `accept` drops is freed at once.
-    lengths: list[tuple[str, int]] = []
-    try:
-        return Loaded(
-            *accept(
-                _joined(_read_all(symbol, paths, limits.step, progress), lengths),
-                **limits._asdict(),
-            )
-        )
-    except CandleError as error:
-        if not lengths:  # refused while reading; the message names the file
-            raise
-        raise _in_its_file(error, lengths) from None
-
-
-def _read_all(
-    symbol: str, paths: list[Path], step: int, progress: Progress | None
-) -> Iterator[tuple[str, Rows]]:
-    for done, path in enumerate(paths, start=1):
-        rows = read(path, symbol)
-        if len(paths) > 1 and len(rows.time) >= _JUDGED:
-            try:
-                check_step(rows.time, step)
-            except CandleError as error:
-                raise located(error, path.name) from None
-        yield path.name, rows
-        if progress:
-            progress(done, len(paths))
 
 
 def _joined(files: Iterable[tuple[str, Rows]], lengths: list[tuple[str, int]]) -> Rows:
