@@ -278,3 +278,25 @@ def test_a_run_without_indicators_lists_none(tmp_path):
         "str", "str", "str", "str", "int64", "int64", "datetime64[ms, UTC]",
     ]  # fmt: skip
     assert "<h2>Indicators" not in result.report(tmp_path / "report.html").read_text()
+
+
+def test_a_result_is_a_workbook(tmp_path):
+    result = tn.backtest.run(
+        "BTCUSDT",
+        strategy=tn.strategy("booked", every="1h")(
+            lambda ctx: tn.long(
+                take_profit=1.02 * ctx.price, stop_loss=0.98 * ctx.price, minutes=60
+            )
+        ),
+        exchange=tn.testing.random_walk(seed=3, days=2),
+        progress=False,
+    )
+    path = result.to_excel(tmp_path / "deep" / "result.xlsx")
+    sheets = pd.read_excel(path, sheet_name=None, index_col=0)
+    assert list(sheets) == ["stats", "trades", "fills", "events", "open", "drawdowns"]
+    assert len(sheets["trades"]) == len(result.trades) > 10
+    opened = result.trades.opened_at.dt.tz_localize(None)
+    assert sheets["trades"].opened_at.tolist() == opened.tolist()
+    assert sheets["stats"].iloc[:, 0]["count"] == len(result.trades)
+    with pytest.raises(tn.UsageError, match=r"named like 'result.xlsx'"):
+        result.to_excel(tmp_path / "result.csv")

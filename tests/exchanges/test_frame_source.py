@@ -9,6 +9,8 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow as pa
 import pytest
 
 from tests import reference
@@ -110,7 +112,7 @@ def test_progress_is_told_once():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ([1, 2], "frames must be a pandas DataFrame or a dict of them, was builtins.list"),
+        ([1, 2], "frames must be a DataFrame of pandas or polars, .* was builtins.list"),
         (None, "was builtins.NoneType"),
         ({"BTCUSDT": np.zeros((3, 6))}, "was numpy.ndarray"),
         (frame()["open"], "was pandas.*Series"),
@@ -448,3 +450,81 @@ def test_a_time_of_day_is_no_date():
     table = frame(10).assign(timestamp=range(0, 600_000, 60_000))
     with pytest.raises(CandleError, match="looks like the time since midnight"):
         load(frame_exchange(table))
+
+
+# ------------------------------------------------------------------------ other kinds of tables
+
+
+def two_markets():
+    one, other = frame(), frame(open=7.0, low=6.0, high=200.0)
+    return {"BTC/USDT": one, "ETH/USDT": other}
+
+
+def by_rows(order=("symbol", "time")):
+    parts = [
+        part.assign(symbol=symbol, time=pd.to_datetime(part.timestamp, unit="ms")).drop(
+            columns="timestamp"
+        )
+        for symbol, part in two_markets().items()
+    ]
+    return pd.concat(parts).set_index(list(order))
+
+
+def by_columns(level=0):
+    parts = {
+        symbol: part.set_index(pd.to_datetime(part.timestamp, unit="ms")).drop(columns="timestamp")
+        for symbol, part in two_markets().items()
+    }
+    joined = pd.concat(parts, axis=1)
+    return joined if level else joined.swaplevel(axis=1).sort_index(axis=1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        polars.from_pandas,
+        pa.Table.from_pandas,
+        pa.RecordBatch.from_pandas,
+        lambda data: polars.from_pandas(data.assign(timestamp=moments(data, "us", "UTC"))),
+    ],
+    ids=["polars", "table", "batch", "moments"],
+)
+def test_tables_of_other_libraries_are_taken(make):
+    assert table(load(frame_exchange(make(frame()))).candles) == EXPECTED
+    assert table(load(frame_exchange({"BTC/USDT": make(frame())})).candles) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        by_rows(),
+        by_rows(("time", "symbol")),
+        by_rows().rename_axis([None, None]),
+        by_rows().sort_index(level="time"),
+        by_columns(0),
+        by_columns(1),
+    ],
+)
+def test_markets_in_the_labels_are_told_apart(given):
+    source = frame_exchange(given)
+    assert not source.is_single
+    for symbol, wanted in two_markets().items():
+        assert table(load(source, symbol).candles) == table(load(frame_exchange(wanted)).candles)
+    assert load(frame_exchange({"ETHUSDT": given}), "ETHUSDT").candles.open[0] == 7
+    with pytest.raises(UnknownName, match="unknown symbol"):
+        load(source, "XRPUSDT")
+    with pytest.raises(UsageError, match="holds BTCUSDT, ETHUSDT"):
+        frame_exchange({"XRPUSDT": given})
+
+
+def test_labels_that_name_no_market_are_refused():
+    with pytest.raises(UsageError, match="must be symbol and time"):
+        frame_exchange(frame().set_index(["open", "close"]))
+    odd = frame()
+    odd.columns = pd.MultiIndex.from_product([list(odd.columns[:3]), ["a", "b"]])
+    with pytest.raises(UsageError, match="columns of two levels"):
+        frame_exchange(odd)
+    with pytest.raises(UsageError, match=r"call .collect\(\) first"):
+        frame_exchange(polars.from_pandas(frame()).lazy())
+    one = frame_exchange({"X": by_rows().loc[["BTC/USDT"]]})
+    assert len(load(one, "X").candles) == 5

@@ -229,6 +229,26 @@ class Result(FigureFrames):
         notes += f"\n\n{parts}" if (parts := parts_words(self._trades)) else ""
         return f"{heading}\n\n{period}\n\n{figure_text.markdown(self.figures)}\n{notes}\n"
 
+    def to_excel(self, path: str | os.PathLike[str]) -> Path:
+        """Write a workbook with a sheet a table: stats, trades, fills, events, open, drawdowns.
+
+        Times are in UTC, without a zone, which workbooks do not have. It needs openpyxl.
+
+        Parameters
+        ----------
+        path : str or path
+            Such as "result.xlsx"; a file that is there already is replaced.
+
+        Raises
+        ------
+        UsageError
+            When it is not the path of a workbook, or openpyxl is not installed.
+        """
+        from tradenb.view.workbook import write_workbook
+
+        names = ("stats", "trades", "fills", "events", "open", "drawdowns")
+        return write_workbook(path, {name: getattr(self, name) for name in names})
+
     def plot(self, symbol: str | None = None) -> Any:
         """Draw price with entries and exits, stops and targets, equity and drawdown.
 

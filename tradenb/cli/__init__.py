@@ -19,6 +19,7 @@ from tradenb.cli.verbs import (
     doctor,
     export_notebook,
     fetch_candles,
+    import_files,
     make_report,
     notify_test,
     resolve_run,
@@ -48,6 +49,7 @@ UNDECIDED: Final = 4
 VERBS: Final = (
     run_demo,
     fetch_candles,
+    import_files,
     run_bot,
     show_status,
     stop_run,

@@ -27,12 +27,16 @@ from tradenb.exchanges.tables.column_detection import (
     TIME_NAMES,
     Raw,
     find_columns,
+    plain_name,
     rows_from_columns,
     rows_of_market,
 )
+from tradenb.exchanges.tables.frame_kinds import frames_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tradenb.exchanges.tables.frame_kinds import Table
 
 _ANY = ""  # stands for every symbol; no canonical symbol is empty
 
@@ -98,7 +102,7 @@ class FrameExchange(ReprCard):
 
 @explained("tn.frame_exchange")
 def frame_exchange(
-    frames: pd.DataFrame | Mapping[str, pd.DataFrame],
+    frames: Table | Mapping[str, Table],
     *,
     timeframe: str = "1m",
     name: str = "frame",
@@ -108,8 +112,9 @@ def frame_exchange(
     Parameters
     ----------
     frames : DataFrame or dict of str to DataFrame
-        Candles of one length, oldest first. One frame is one market, of any symbol, unless a column
-        symbol (ticker, pair, asset) names several. Columns open, high, low,
+        Candles of one length, oldest first; a DataFrame of pandas or polars, or a table of pyarrow.
+        One frame is one market, of any symbol, unless a column symbol (ticker, pair, asset), rows
+        (symbol, time) or columns (price, symbol) name several. Columns open, high, low,
         close, volume, in upper or lower case; others are ignored. The open times: a column
         `timestamp`, else a DatetimeIndex, else a column (or named index) time, datetime, date or
         open_time; int ms since the epoch, datetime or ISO string; without a time zone it is UTC.
@@ -138,16 +143,10 @@ def frame_exchange(
     frame_exchange('frame': BTCUSDT)
     """
     step = base_step(timeframe)
-    given = frames if isinstance(frames, Mapping) else {_ANY: frames}
-    if not given:
+    found = {symbol or _ANY: frame for symbol, frame in frames_of(frames).items()}
+    if not found:
         raise UsageError("frames must hold at least one DataFrame, was an empty dict")
-    checked: dict[str, pd.DataFrame] = {}
-    for symbol, frame in given.items():
-        short = symbol if symbol is _ANY else canonical(symbol)
-        if short in checked:
-            raise UsageError(f"duplicate symbol {short!r} in frames; keep one of them")
-        checked[short] = _frame(frame)
-    return FrameExchange(checked, name=name, step=step)
+    return FrameExchange(found, name=name, step=step)
 
 
 def rows_from_frame(frame: pd.DataFrame, symbol: str | None = None) -> Rows:
@@ -158,7 +157,7 @@ def rows_from_frame(frame: pd.DataFrame, symbol: str | None = None) -> Rows:
     import pandas as pd
 
     index = frame.index
-    named = str(index.name).strip().lower() in TIME_NAMES
+    named = plain_name(index.name) in TIME_NAMES
     timed = isinstance(index, pd.DatetimeIndex) or named
     places = find_columns(list(frame.columns), timed_index=timed)
     time = index.to_series() if places.time is None else frame.iloc[:, places.time]
@@ -168,15 +167,6 @@ def rows_from_frame(frame: pd.DataFrame, symbol: str | None = None) -> Rows:
     if symbol is not None and places.symbol is not None:
         rows = rows_of_market(rows, _array(frame.iloc[:, places.symbol]), symbol)
     return Rows(*(_holding(column, frame) for column in rows))
-
-
-def _frame(value: object) -> pd.DataFrame:
-    import pandas as pd
-
-    if not isinstance(value, pd.DataFrame):
-        kind = f"{type(value).__module__}.{type(value).__qualname__}"
-        raise UsageError(f"frames must be a pandas DataFrame or a dict of them, was {kind}")
-    return value
 
 
 def _array(series: pd.Series[Any]) -> Raw:
