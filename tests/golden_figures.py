@@ -15,7 +15,12 @@ DRAWDOWNS = 10
 
 def figure_differences(result: Any, expect: Mapping[str, Any]) -> list[str]:
     """What a result and the expectation do not agree on: numbers to a relative 1e-9."""
-    found = differing("names", [sorted(result.stats.index)], [sorted(expect["stats"])])
+    found = []
+    money = expect.get("money") or {}
+    wanted = sorted({*expect["stats"], *money} - {"balance"})
+    found += differing("names", [sorted(result.stats.index)], [wanted])
+    if money:
+        found += money_differences(result, expect)
     names = sorted(set(expect["stats"]) & set(result.stats.index))
     for name in names:
         found += differing(name, [result.stats[name]], [expect["stats"][name]])
@@ -37,6 +42,18 @@ def figure_differences(result: Any, expect: Mapping[str, Any]) -> list[str]:
         found += differing(f"returns of a {length}", own, wanted)
     wanted = [row[FIRST_EXCURSION : FIRST_EXCURSION + 3] for row in expect["trades"]]
     return found + differing("excursions", rows_of(result.trades[list(EXCURSION)]), wanted)
+
+
+def money_differences(result: Any, expect: Mapping[str, Any]) -> list[str]:
+    """What the account, its fills and its trades do not agree on."""
+    money, found = expect["money"], []
+    for name in sorted(set(money) - {"balance"}):
+        found += differing(name, [result.stats[name]], [money[name]])
+    found += differing("balance", [result.balance], [money["balance"]])
+    own = rows_of(result.fills[["quantity", "value", "fee"]])
+    found += differing("fills in money", own, [row[13:16] for row in expect["fills"]])
+    own = rows_of(result.trades[["quantity", "cost", "pnl", "fees"]])
+    return found + differing("trades in money", own, [row[-4:] for row in expect["trades"]])
 
 
 def curve_differences(equity: pd.Series, points: Sequence[Sequence[float]]) -> list[str]:

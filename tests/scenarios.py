@@ -35,7 +35,10 @@ REAL_CASES = (
     "positions/real2-ada-breakout",
     "positions/real2-ada-target-first",
     "positions/real2-btc-trail",
+    "positions/real2-doge-grid",
+    "positions/real2-two-symbols-money",
     "positions/real2-xrpeth-trail-average",
+    "figures_gaps_money/real3-doge-session_hold",
     "figures_gaps_money/real3-two-15m-session",
     "figures_gaps_money/real3-xrpeth-gap_5",
     "figures_gaps_money/real3-xrpeth-thin",
@@ -550,6 +553,19 @@ def reference_risk(risk: Mapping[str, Any], played: Played) -> reference.Risk:
 # ------------------------------------------------------------------------------------- on tradenb
 
 
+def steps_of(given: Mapping[str, Any]) -> dict[str, float]:
+    """The keywords of a market or an account; JSON writes whole floats without a point."""
+    return {name: float(own) if type(own) is int else own for name, own in given.items()}
+
+
+def tradenb_account(scenario: Scenario) -> Any:
+    """The account of a scenario, or None."""
+    import tradenb as tn
+
+    given = scenario.get("account")
+    return None if given is None else tn.Account(**steps_of(given))
+
+
 def on_tradenb(scenario: Scenario) -> Played:
     """Play a scenario on tradenb, through its public API only."""
     import pandas
@@ -565,7 +581,12 @@ def on_tradenb(scenario: Scenario) -> Played:
             exchange=tn.frame_exchange(
                 {symbol: candle_frame(scenario, symbol) for symbol in scenario["candles"]},
                 timeframe=scenario.get("timeframe", "1m"),
+                market={
+                    symbol: tn.Market(**steps_of(own))
+                    for symbol, own in scenario.get("market", {}).items()
+                },
             ),
+            account=tradenb_account(scenario),
             start=pandas.Timestamp(scenario["start"], unit="ms", tz="UTC"),
             end=pandas.Timestamp(scenario["end"], unit="ms", tz="UTC"),
             rules=tradenb_rules(scenario),
@@ -1058,11 +1079,8 @@ def shown_asks(asks: Mapping[str, list[int]], expect: Mapping[str, Any]) -> dict
     for name, times in asks.items():
         shown[name] = times
         if isinstance(expect.get(name), dict):
-            shown[name] = {
-                "count": len(times),
-                "first": times[0] if times else None,
-                "last": times[-1] if times else None,
-            }
+            ends = {"first": times[0], "last": times[-1]} if times else {}
+            shown[name] = dict.fromkeys(expect[name]) | {"count": len(times)} | ends
     return shown
 
 

@@ -48,6 +48,7 @@ def test_every_parameter_of_a_public_function_says_its_type():
 RUN = """(symbols: str | Iterable[str], *,
 strategy: StrategySpec | str | Iterable[StrategySpec | str], exchange: CandleSource | str,
 start: TimeLike | None = None, end: TimeLike | None = None, rules: Rules | None = None,
+account: Account | Mapping[str, Account] | None = None,
 commands: Iterable[Mapping[str, object]] = (), progress: bool = True) -> Result"""
 FOLLOW = """(symbol: str, *, strategy: StrategySpec | str, exchange: LiveSource | str,
 rules: Rules | None = None, home: str | Path | None = None) -> Following"""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tradenb.core.candidate import long as long
     from tradenb.core.candidate import short as short
     from tradenb.core.events import Event as Event
+    from tradenb.core.money.account import Account as Account
+    from tradenb.core.money.market import Market as Market
     from tradenb.core.offsets import bracket as bracket
     from tradenb.core.offsets import distance as distance
     from tradenb.core.offsets import percent as percent
@@ -63,10 +65,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: Final[dict[str, str]] = {
+    "Account": "tradenb.core.money.account",
     "Candidate": "tradenb.core.candidate",
     "Context": "tradenb.engine.context",
     "Event": "tradenb.core.events",
     "LiveRun": "tradenb.live",
+    "Market": "tradenb.core.money.market",
     "Position": "tradenb.engine.position_view",
     "Result": "tradenb.backtest",
     "Rules": "tradenb.core.rules",

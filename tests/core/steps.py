@@ -8,7 +8,8 @@ from tests.sources import MINUTE, T0, candles, flat, minute
 from tradenb.core.candidate import long
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.machine import advance, answer
-from tradenb.core.lifecycle.state import NeedCandidate, NeedClearance, Refusal, State, Step
+from tradenb.core.lifecycle.state import NeedCandidate, NeedClearance, State, Step
+from tradenb.core.risk import Refusal
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 

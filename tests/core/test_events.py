@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradenb.core.columns import EVENT_COLUMNS, OPEN_COLUMNS, TRADE_COLUMNS
+from tradenb.core.columns import EVENT_COLUMNS, OPEN_COLUMNS, TRADE_COLUMNS, TRADE_MONEY
 from tradenb.core.events import KINDS, Event, numbered
 from tradenb.core.signal import Refused, Signal, Trade
 
@@ -66,7 +66,7 @@ def test_trade_columns_are_attributes_of_a_trade_in_the_order_of_the_law():
         "mfe_percent r_multiple late note"
     )
     measured = {"minutes_held", "mae_percent", "mfe_percent", "r_multiple"}
-    assert set(Trade._fields) == set(TRADE_COLUMNS) - measured
+    assert set(Trade._fields) == {*TRADE_COLUMNS, *TRADE_MONEY} - measured
 
 
 def test_open_columns_and_kinds_are_those_of_the_law():

@@ -14,11 +14,11 @@ from tradenb.core.lifecycle.state import (
     NEED_CANDLES,
     Command,
     NeedClearance,
-    Refusal,
     State,
     Step,
 )
 from tradenb.core.prices import pnl_percent
+from tradenb.core.risk import Refusal
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal, Trade
 

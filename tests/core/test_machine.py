@@ -16,9 +16,9 @@ from tradenb.core.lifecycle.state import (
     NeedCandidate,
     NeedCandles,
     NeedClearance,
-    Refusal,
     Step,
 )
+from tradenb.core.risk import Refusal
 from tradenb.core.signal import Refused
 
 # ------------------------------------------------------------------------------------- the gate

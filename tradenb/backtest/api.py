@@ -10,6 +10,7 @@ from tradenb.backtest.plan import make_plan
 from tradenb.backtest.progress import ProgressBar
 from tradenb.backtest.result import Result
 from tradenb.call_errors import explained
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike
 from tradenb.engine.ports import CandleSource
@@ -25,6 +26,7 @@ def run(
     start: TimeLike | None = None,
     end: TimeLike | None = None,
     rules: Rules | None = None,
+    account: Account | Mapping[str, Account] | None = None,
     commands: Iterable[Mapping[str, object]] = (),
     progress: bool = True,
 ) -> Result:
@@ -43,6 +45,9 @@ def run(
         The period, `end` exclusive; UTC where no zone is given; default all there is. Candles
         before `start` are history: seen, never traded.
     rules : Rules, optional
+    account : Account, or dict of str to Account, optional
+        The money that all share, and how large an entry is; sizes may differ by strategy. Without
+        one all figures are percents of what each position cost.
     commands : iterable of mappings, optional
         What a user did during the run: {"at": time, "kind": "cancel" | "stop" | "flatten" |
         "close" | "move", "symbol", "strategy", "id", "cancel_id"}; a close may say its fraction, a
@@ -63,7 +68,7 @@ def run(
     ExchangeError
         When candles cannot be fetched.
     """
-    job = Job(make_plan(symbols, strategy, exchange, start, end, rules, commands))
+    job = Job(make_plan(symbols, strategy, exchange, start, end, rules, commands, account))
     with ProgressBar(enabled=progress) as bar:
         job.supervise(bar.show)
     return job.result()
@@ -78,6 +83,7 @@ def background(
     start: TimeLike | None = None,
     end: TimeLike | None = None,
     rules: Rules | None = None,
+    account: Account | Mapping[str, Account] | None = None,
     commands: Iterable[Mapping[str, object]] = (),
 ) -> Job:
     """Run a backtest on a thread of its own and return at once.
@@ -89,6 +95,6 @@ def background(
     Job
         `job.progress`, `job.cancel()`, `job.result()`.
     """
-    job = Job(make_plan(symbols, strategy, exchange, start, end, rules, commands))
+    job = Job(make_plan(symbols, strategy, exchange, start, end, rules, commands, account))
     threading.Thread(target=job.supervise, name="tradenb-backtest-watch", daemon=True).start()
     return job

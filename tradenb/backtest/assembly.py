@@ -128,6 +128,7 @@ def assemble(
                 rules=plan.rules,
                 numbering=numbering,
                 signals=answers_of(spec, closed),
+                account=plan.accounts.get(spec.name),
             )
         )
     return instances
@@ -175,7 +176,13 @@ def _context(
 
 def _begun(plan: Plan, spec: StrategySpec, symbol: str, start: int) -> State:
     """Return the first state of an instance, with the commands that are for it."""
-    state = State(symbol=symbol, strategy=spec.name, every=spec.every_ms, cursor=start)
+    state = State(
+        symbol=symbol,
+        strategy=spec.name,
+        every=spec.every_ms,
+        cursor=start,
+        market=plan.market(symbol),
+    )
     for order in plan.orders:
         if order.symbol in (None, symbol) and order.strategy in (None, spec.name):
             state = give(state, order.command)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, cast, get_args
 
 from tradenb.core.lifecycle.state import BY_HAND, Command, CommandKind
+from tradenb.core.money.account import Account, accounts_of
+from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import timeframe_name, to_ms
 from tradenb.engine.arguments import label_of, period_of
 from tradenb.engine.hand_commands import HAND_FIELDS, hand_values
-from tradenb.engine.ports import CandleRequest, CandleSource, Progress, step_of
+from tradenb.engine.ports import CandleRequest, CandleSource, Progress, market_of, step_of
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import CandleError, UsageError, unknown
@@ -51,6 +53,16 @@ class Plan:
     end: int | None
     rules: Rules
     orders: tuple[Order, ...]
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+
+    @property
+    def account(self) -> Account | None:
+        """The account that all strategies share; sizes may differ by strategy."""
+        return next(iter(self.accounts.values()), None)
+
+    def market(self, symbol: str) -> Market | None:
+        """Return the steps of a symbol, if the source has some."""
+        return market_of(self.source, symbol)
 
     @property
     def history_ms(self) -> int:
@@ -77,6 +89,7 @@ def make_plan(
     end: object,
     rules: Rules | None,
     commands: Iterable[Mapping[str, Any]],
+    account: Account | Mapping[str, Account] | None = None,
 ) -> Plan:
     """Check the arguments of a backtest.
 
@@ -97,7 +110,8 @@ def make_plan(
     source = resolve_candle_source(exchange)
     _check_intervals(specs, source)
     check_markets(source, plain)
-    return Plan(plain, specs, source, first, last, settings, orders)
+    accounts = accounts_of(account, [spec.name for spec in specs], settings)
+    return Plan(plain, specs, source, first, last, settings, orders, accounts)
 
 
 def check_markets(source: CandleSource, symbols: Sequence[str]) -> None:
@@ -168,9 +182,9 @@ def _order(item: Any, symbols: tuple[str, ...], specs: tuple[StrategySpec, ...])
     if not isinstance(item, Mapping):
         example = '{"at": "2024-03-01T12:00", "kind": "stop"}'
         raise UsageError(f"a command must be a mapping like {example}, was {item!r}")
-    for field in item:
-        if field not in _COMMAND_FIELDS:
-            raise unknown("command field", field, _COMMAND_FIELDS)
+    for name in item:
+        if name not in _COMMAND_FIELDS:
+            raise unknown("command field", name, _COMMAND_FIELDS)
     id, cancel_id = (label_of(item.get(name), f"{name} of a command") for name in _LABELS)
     kind = item.get("kind")
     if kind not in _COMMAND_KINDS:
@@ -185,7 +199,7 @@ def _order(item: Any, symbols: tuple[str, ...], specs: tuple[StrategySpec, ...])
     if strategy is not None and strategy not in names:
         raise unknown("strategy of a command", strategy, names)
     at = to_ms(item.get("at"), "at of a command")
-    given = {field: item[field] for field in HAND_FIELDS if field in item}
+    given = {name: item[name] for name in HAND_FIELDS if name in item}
     if given and kind not in BY_HAND:
         raise UsageError(f"a {kind} takes no {', '.join(given)}; close and move do")
     values = hand_values(kind, given) if kind in BY_HAND else None

@@ -50,6 +50,7 @@ class Result(FigureFrames):
     start, end : int
         The period, ms UTC.
     rules : Rules
+    account : Account or None
     alarms : list of str
         What makes the run worth nothing: a strategy that never proposed anything, and why.
     asks, asks_lost : int
@@ -68,6 +69,7 @@ class Result(FigureFrames):
         self.strategies = tuple(spec.name for spec in plan.strategies)
         self.start, self.end = period.start, period.end
         self.rules: Rules = plan.rules
+        self.account = plan.account
         self.exchange = plan.source.name
         self._notes = {spec.name: _asked_with(spec) for spec in plan.strategies}
         self.intake: dict[str, Intake] = period.intake
@@ -110,6 +112,8 @@ class Result(FigureFrames):
             unrealised={(row[1], row[0]): row[5] for row in self._open if row[5] is not None},
             events_cost=run.fast is not None,
             failed=is_failed(self.asks, self.asks_lost, asks_failed),
+            account=self.account,
+            funding={} if session.money is None else session.money.paid,
         )
 
     def __repr__(self) -> str:
@@ -173,7 +177,8 @@ class Result(FigureFrames):
     @cached_property
     def trades(self) -> pd.DataFrame:
         """One row a closed trade, in order of closing."""
-        return event_frames.trade_frame(self._trades, self._figures.excursions)
+        excursions, money = self._figures.excursions, self.account is not None
+        return event_frames.trade_frame(self._trades, excursions, money=money)
 
     @cached_property
     def open(self) -> pd.DataFrame:
@@ -183,7 +188,14 @@ class Result(FigureFrames):
     @cached_property
     def fills(self) -> pd.DataFrame:
         """One row a fill: entries, adds, parts and exits, in their order."""
-        return event_frames.fill_frame(fills_of(self.event_list, self.rules))
+        fills, money = fills_of(self.event_list, self.rules), self.account is not None
+        return event_frames.fill_frame(fills, money=money)
+
+    @property
+    def balance(self) -> float | None:
+        """The balance of the account at the end, without what is open; None without an account."""
+        money = self._figures.marks.money
+        return None if money is None else money.balance
 
     @cached_property
     def refusals(self) -> pd.DataFrame:

@@ -5,19 +5,27 @@ It reads candles, trades and events of a run that has ended, and knows no frames
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from tradenb.core.fills import filled
 from tradenb.core.lifecycle.editing import holding_of
 from tradenb.core.lifecycle.state import State
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Trade
 from tradenb.statistics.closed_trades import UNKNOWN, Excursion
 from tradenb.statistics.equity.drawdowns import Drawdown, drawdowns_of
 from tradenb.statistics.equity.marked_curve import Instance
 from tradenb.statistics.equity.marks import Marks, marks_of_run
+from tradenb.statistics.equity.money_curve import (
+    Changes,
+    MoneyHeld,
+    MoneyMarks,
+    money_held,
+    money_marks,
+)
 from tradenb.statistics.equity.periods import Length, Periods, periods, whole_days
 from tradenb.statistics.equity.run_prices import RunPrices
 from tradenb.statistics.equity.stretches import (
@@ -56,6 +64,9 @@ class RunFigures:
         The events have to be made first; the trades of such a run were all entered and left once.
     failed : bool
         Every ask ended in an error.
+    account : Account, optional
+    funding : mapping of (strategy, symbol) to list of (int, float)
+        Closes and what was paid then, quote currency.
     """
 
     def __init__(
@@ -69,10 +80,13 @@ class RunFigures:
         unrealised: Mapping[Key, float],
         events_cost: bool,
         failed: bool,
+        account: Account | None = None,
+        funding: Mapping[Key, Changes] | None = None,
     ) -> None:
         self._period, self._states, self._trades = period, states, trades
         self._find_events, self._rules, self._unrealised = find_events, rules, unrealised
         self._plain, self._failed = events_cost, failed
+        self._account, self._funding = account, funding or {}
 
     def __getstate__(self) -> dict[str, Any]:
         made = ("prices", "marks")
@@ -88,7 +102,9 @@ class RunFigures:
     def marks(self) -> Marks:
         """What the run was worth, over which time."""
         held = list(self._held.values())
-        return marks_of_run(self.prices, held, columns_of(self._trades), self._unrealised.values())
+        trades, unrealised = columns_of(self._trades), self._unrealised.values()
+        money = self._money_of(self.prices, self._held)
+        return marks_of_run(self.prices, held, trades, unrealised, money)
 
     @cached_property
     def figures(self) -> dict[str, float]:
@@ -111,7 +127,9 @@ class RunFigures:
         unrealised = [value for key, value in self._unrealised.items() if key in keys]
         symbols = {symbol for symbol, _ in held}
         prices = self.prices.only(symbols) if len(symbols) < len(self.prices.lines) else self.prices
-        marks = marks_of_run(prices, held, columns_of(trades), unrealised)
+        own = [key for key in self._held if key in keys]
+        money = self._money_of(prices, own)
+        marks = marks_of_run(prices, held, columns_of(trades), unrealised, money)
         return self._figures(trades, marks, len(keys))
 
     def _figures(self, trades: Sequence[Trade], marks: Marks, instances: int) -> dict[str, float]:
@@ -149,6 +167,19 @@ class RunFigures:
         found = [next(waiting[key], None) if key in waiting else None for key in keys]
         measured = iter(excursions(candles, [path for path in found if path is not None]))
         return [UNKNOWN if path is None else next(measured) for path in found]
+
+    def _money_of(self, prices: RunPrices, keys: Iterable[Key]) -> MoneyMarks | None:
+        """Mark instances in money: what they made of the cash, as if no others had it."""
+        if self._account is None:
+            return None
+        held = [(key[1], self._money_held[key]) for key in keys]
+        return money_marks(prices, held, self._account.cash)
+
+    @cached_property
+    def _money_held(self) -> dict[Key, MoneyHeld]:
+        keys = [(state.strategy, state.symbol) for state in self._states]
+        fills = filled(self._find_events(), self._rules)
+        return money_held(fills, self._funding, keys, self._period.end)
 
     @cached_property
     def _held(self) -> dict[Key, Instance]:

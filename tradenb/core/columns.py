@@ -67,8 +67,14 @@ SIGNAL_COLUMNS: Final[dict[str, str]] = {
     if name not in Event._fields
 }
 """The columns of an event that are its signal's, and the name of the field there."""
+FILL_MONEY: Final = dict.fromkeys(("quantity", "value", "fee"), "float")
+"""Columns that a frame of fills has with an account, behind the others."""
+TRADE_MONEY: Final = dict.fromkeys(("quantity", "cost", "pnl", "fees"), "float")
+"""Columns that a frame of trades has with an account, behind the others."""
 FILL_COLUMNS: Final[dict[str, str]] = {
-    name: _sort(hint) for name, hint in get_type_hints(Fill, include_extras=True).items()
+    name: _sort(hint)
+    for name, hint in get_type_hints(Fill, include_extras=True).items()
+    if name not in FILL_MONEY
 }
 """Columns of a frame of fills, and the sort of each."""
 REFUSAL_COLUMNS: Final[dict[str, str]] = {

@@ -65,6 +65,8 @@ class Event(NamedTuple):
     fraction : float or None
         Cost of a fill in units of the first entry: 1 on `opened`; on `added`, `partial` and
         `closed` what was added or closed.
+    quantity : float or None
+        Pieces of a fill, with an account.
     """
 
     seq: int
@@ -82,6 +84,7 @@ class Event(NamedTuple):
     mode: str = "backtest"
     wall: Time | None = None
     fraction: Quantity | None = None
+    quantity: Quantity | None = None
 
     @property
     def signal_id(self) -> str | None:
@@ -143,6 +146,7 @@ def event_of(
     level: int | None = None,
     note: str | None = None,
     fraction: float | None = None,
+    quantity: float | None = None,
 ) -> Event:
     """Make an event without a number yet."""
     return Event(
@@ -161,6 +165,7 @@ def event_of(
         "backtest",
         None,
         fraction,
+        quantity,
     )
 
 
@@ -191,11 +196,11 @@ def numbered(
             Event,
             (
                 seq, at, symbol, strategy, kind, signal, price, exit_reason, pnl_percent, level,
-                at < fresh_from, note, mode, None, fraction,
+                at < fresh_from, note, mode, None, fraction, quantity,
             ),
         )
         for seq, (
             _, at, symbol, strategy, kind, signal, price, exit_reason, pnl_percent, level,
-            _, note, _, _, fraction,
+            _, note, _, _, fraction, quantity,
         ) in zip(numbers, events)  # noqa: B905 - the numbers may go on for ever
     ]  # fmt: skip

@@ -19,6 +19,7 @@ from tradenb.core.lifecycle.holding import (
     received,
     without,
 )
+from tradenb.core.money.position_money import Grant, entered, left_pieces
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Position, Signal, Time
 
@@ -45,6 +46,8 @@ class Fill(NamedTuple):
         What was left earned, percent of its cost.
     late : bool
         Noticed after its candle, by a live run that was down.
+    quantity, value, fee : float or None
+        With an account: pieces, pieces x paid, and the fee, quote currency.
     """
 
     at: Time
@@ -62,6 +65,9 @@ class Fill(NamedTuple):
     fee_percent: float
     pnl_percent: float | None
     late: bool
+    quantity: float | None = None
+    value: float | None = None
+    fee: float | None = None
 
 
 class Filled(NamedTuple):
@@ -84,6 +90,8 @@ class Filled(NamedTuple):
         What an exit earned, percent of its cost.
     moved : bool
         A move of the same close put the exit within reach: it was made at the market price.
+    change : float
+        What it changed the balance of an account by, quote currency.
     """
 
     event: Event
@@ -95,6 +103,7 @@ class Filled(NamedTuple):
     rules: Rules
     percent: float | None = None
     moved: bool = False
+    change: float = 0.0
 
 
 class _Open:
@@ -134,11 +143,15 @@ def filled(events: Iterable[Event], rules: RulesThen) -> Iterator[Filled]:
             case "opened":
                 limit = waiting.pop(key, False)
                 held = positions[key] = _Open(signal, opened(signal, now, limit=limit))
-                yield Filled(event, "entry", signal, None, held.holding, limit, now)
+                change = _entered(event, held, now, limit=limit)
+                yield Filled(event, "entry", signal, None, held.holding, limit, now, change=change)
             case "added" if held is not None and event.fraction is not None:
                 before = held.holding
                 held.signal, held.holding = added(held.signal, before, price, event.fraction, now)
-                yield Filled(event, "add", held.signal, before, held.holding, False, now)
+                change = _entered(event, held, now, limit=False)
+                yield Filled(
+                    event, "add", held.signal, before, held.holding, False, now, change=change
+                )
             case "moved" if held is not None:
                 held.moved_at = event.at
             case "partial" | "closed" if held is not None:
@@ -147,6 +160,17 @@ def filled(events: Iterable[Event], rules: RulesThen) -> Iterator[Filled]:
                     del positions[key]
             case _:
                 pass
+
+
+def _entered(event: Event, held: _Open, rules: Rules, *, limit: bool) -> float:
+    """Book an entry in money, if its event tells its pieces; return the change of the balance."""
+    if event.quantity is None or event.price is None:
+        return 0.0
+    slip, fee = costs(rules, limit=limit)
+    paid = paid_for(held.signal.position, event.price, slip)
+    booked = entered(held.holding.money, Grant(event.quantity * paid, event.quantity), fee)
+    held.holding = held.holding._replace(money=booked.money)
+    return booked.change
 
 
 def _left(event: Event, held: _Open, price: float, rules: Rules) -> Filled:
@@ -161,8 +185,19 @@ def _left(event: Event, held: _Open, price: float, rules: Rules) -> Filled:
         percent = exit_percent(held.signal.position, before, price, rules, limit=limit)
     held.holding = without(before, fraction, percent)
     kind: Literal["exit", "partial"] = "exit" if event.kind == "closed" else "partial"
+    change, position = 0.0, held.signal.position
+    if before.money is not None and event.quantity is not None:
+        slip, fee = costs(rules, limit=limit)
+        booked = left_pieces(
+            before.money,
+            position,
+            None if kind == "exit" else event.quantity,
+            received=received(position, price, slip),
+            fee_percent=fee,
+        )
+        held.holding, change = held.holding._replace(money=booked.money), booked.change
     after = None if kind == "exit" else held.holding
-    return Filled(event, kind, held.signal, before, after, limit, rules, percent, moved)
+    return Filled(event, kind, held.signal, before, after, limit, rules, percent, moved, change)
 
 
 def fills_of(events: Iterable[Event], rules: RulesThen) -> list[Fill]:
@@ -175,15 +210,18 @@ def fills_of(events: Iterable[Event], rules: RulesThen) -> list[Fill]:
     rules : Rules or callable
         Those of the run; or which held at a close time, ms UTC.
     """
-    return [_fill(each) for each in filled(events, rules)]
+    return [fill_of(each) for each in filled(events, rules)]
 
 
-def _fill(found: Filled) -> Fill:
+def fill_of(found: Filled) -> Fill:
+    """Return the row of a fill."""
     event, position, entering = found.event, found.signal.position, found.kind in ("entry", "add")
     price, fraction = event.price or 0.0, event.fraction
     if fraction is None:
         fraction = 1.0 if found.before is None else found.before.cost
     slip, fee = costs(found.rules, limit=found.limit)
+    paid = (paid_for if entering else received)(position, price, slip)
+    value = None if event.quantity is None else event.quantity * paid
     return Fill(
         at=event.at,
         symbol=event.symbol,
@@ -195,9 +233,12 @@ def _fill(found: Filled) -> Fill:
         reason=None if entering else event.exit_reason,
         liquidity="limit" if found.limit else "market",
         price=price,
-        paid=(paid_for if entering else received)(position, price, slip),
+        paid=paid,
         fraction=fraction,
         fee_percent=fee,
         pnl_percent=found.percent,
         late=event.late,
+        quantity=event.quantity,
+        value=value,
+        fee=None if value is None else value * fee / 100,
     )

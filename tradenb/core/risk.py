@@ -9,11 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from tradenb.core.signal import ExitReason, Position, Signal, Trade
 from tradenb.core.timeframe import DAY, MINUTE, iso
 from tradenb.errors import SpecError
+
+
+class Refusal(NamedTuple):
+    """The reply of a risk rule, or of an account, that refuses: its name and its words."""
+
+    name: str
+    words: str
+    exit_reason: Literal["risk", "funds"] = "risk"
 
 
 class Held(NamedTuple):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tradenb.errors import SpecError, UsageError, near
+from tradenb.core.model_errors import problems_of
+from tradenb.errors import SpecError, UsageError
 
 
 class Rules(BaseModel, frozen=True):
@@ -106,7 +107,9 @@ class Rules(BaseModel, frozen=True):
             try:
                 super().__init__(**values)
             except ValidationError as error:
-                raise SpecError(_all_problems(error)) from None
+                raise SpecError(
+                    problems_of("Rules", error, Rules.model_fields, noun="rule")
+                ) from None
 
     def __dir__(self) -> list[str]:
         """Tab shows the rules, and nothing of pydantic."""
@@ -163,20 +166,6 @@ class Rules(BaseModel, frozen=True):
         if found:
             raise ValueError("; ".join(found))
         return self
-
-
-def _all_problems(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        name = ".".join(str(part) for part in item["loc"])
-        words = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            lines.append(f"unknown rule {name!r}{near(name, Rules.model_fields)}")
-        else:
-            lines.append(f"{name}: {words}, was {item['input']!r}" if name else words)
-    unknown = any(item["type"] == "extra_forbidden" for item in error.errors())
-    known = f" ({_KNOWN})" if unknown else ""
-    return f"Rules: {'; '.join(lines)}{known}"
 
 
 def checked_rules(given: object) -> Rules:

@@ -92,6 +92,7 @@ class Signal(NamedTuple):
     breakeven: float | None = None
     breakeven_plus: float | None = None
     add: float | None = None
+    price_step: float | None = None
 
 
 class Refused(NamedTuple):
@@ -124,6 +125,9 @@ class Trade(NamedTuple):
         How many fills it was entered and left by.
     invested : float
         Cost of all entries, in units of the first.
+    quantity, cost, pnl, fees : float or None
+        With an account: pieces bought, cost of all entries, what it changed the balance by
+        (funding included) and its fees, quote currency.
     """
 
     signal_id: str
@@ -144,6 +148,10 @@ class Trade(NamedTuple):
     entries: int = 1
     exits: int = 1
     invested: float = 1.0
+    quantity: float | None = None
+    cost: float | None = None
+    pnl: float | None = None
+    fees: float | None = None
 
     @property
     def minutes_held(self) -> int:

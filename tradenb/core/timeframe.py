@@ -20,6 +20,7 @@ TimeLike: TypeAlias = Union[int, str, dt.datetime, dt.date, "np.datetime64"]
 """A moment as people write it: ms, ISO 8601, datetime, Timestamp; UTC if it names no zone."""
 
 MINUTE: Final = 60_000
+HOUR: Final = 60 * MINUTE
 DAY: Final = 86_400_000
 WEEK: Final = 7 * DAY
 _MONDAY: Final = 4 * DAY  # 1970-01-05, the first Monday

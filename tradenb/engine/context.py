@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
@@ -12,6 +12,7 @@ from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import MINUTE, floor_to
+from tradenb.engine.account_view import AccountView
 from tradenb.engine.history.frames import frame_of
 from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import Histories
@@ -41,6 +42,7 @@ class Context:
     """
 
     __slots__ = (
+        "_account",
         "_every",
         "_held",
         "_histories",
@@ -76,6 +78,7 @@ class Context:
         self.indicators = indicators
         self._now = 0
         self._held: State | None = None
+        self._account: Accounts | None = None
         self._saved = saved
         self._opened: dict[str, Any] = {}
         self.remembers = False
@@ -171,6 +174,11 @@ class Context:
         """The signal that waits for its entry; None where none does."""
         return None if self._held is None else scheduled_of(self._held, self._now)
 
+    @property
+    def account(self) -> AccountView | None:
+        """The money of the run: balance, equity, free, exposure, positions; None without one."""
+        return None if self._account is None else self._account.view(self._now)
+
     def __getattr__(self, name: str) -> Any:
         """Say what was meant where a name is not there."""
         raise AttributeError(f"ctx has no {name!r}{near(name, dir(type(self)))}")
@@ -185,6 +193,18 @@ class Context:
             self._opened = json.loads(self._saved)
             self.remembers = True
         return self._opened
+
+
+class Accounts(Protocol):
+    """Who knows the money of a run."""
+
+    def view(self, now: int) -> AccountView:
+        """Return what a strategy sees of it as of a close."""
+
+
+def show_account(context: Context, account: Accounts | None) -> None:
+    """Let a context show the money of its run."""
+    context._account = account
 
 
 def begin_ask(context: Context, now: int, held: State | None = None) -> None:

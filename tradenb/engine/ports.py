@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.rows import Intake, Rows
+from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
 
@@ -81,6 +82,12 @@ def step_of(source: CandleSource) -> int:
     """Return the length of a source's candles, ms."""
     step: int = getattr(source, "step", MINUTE)
     return step
+
+
+def market_of(source: CandleSource, symbol: str) -> Market | None:
+    """Return the steps of a symbol's market; None where the source has none."""
+    markets: Mapping[str, Market] = getattr(source, "markets", {})
+    return markets.get(symbol, markets.get(""))
 
 
 @runtime_checkable

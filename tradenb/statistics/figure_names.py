@@ -51,5 +51,13 @@ DEFINITIONS: Final[dict[str, tuple[str, str]]] = {
     "exposure": ("Exposure", "share of the time in a position, over all instances"),
     "open": ("Open", "positions that are open at the end"),
     "open_pnl": ("Open pnl", "sum of their unrealised results, in percent points"),
+    "final_equity": ("Final equity", "money at the end, what is open included"),
+    "net_profit": ("Net profit", "final equity less the cash of the beginning"),
+    "max_drawdown_value": ("Max drawdown, money", "largest fall of equity from a peak, in money"),
+    "fees_paid": ("Fees paid", "of all fills"),
+    "funding_paid": ("Funding paid", "below 0 if it was received"),
+    "turnover": ("Turnover", "value of all fills"),
+    "exposure_money": ("Exposure, money", "mean value of what is open, in units of the equity"),
+    "leverage_max": ("Highest leverage", "largest value of what is open, in units of the equity"),
 }
-"""Label and definition of each name in `UNITS`; docs/statistics.md has the formulas."""
+"""Label and definition of each figure; docs/statistics.md has the formulas."""

@@ -34,6 +34,12 @@ UNITS: Final[dict[str, str]] = {
     "exposure": "fraction", "open": "count", "open_pnl": "pp",
 }  # fmt: skip
 """Names of all figures, in the order of `result.stats`, with their units (pp: percent points)."""
+MONEY_UNITS: Final[dict[str, str]] = {
+    "final_equity": "money", "net_profit": "money", "max_drawdown_value": "money",
+    "fees_paid": "money", "funding_paid": "money", "turnover": "money",
+    "exposure_money": "fraction", "leverage_max": "ratio",
+}  # fmt: skip
+"""Names of the figures that a run with an account has behind the others, with their units."""
 
 OF_TRADES: Final = frozenset(
     {
@@ -95,7 +101,8 @@ def figures(
     Returns
     -------
     dict of str to float
-        All names of `UNITS`, in that order; N/A is NaN.
+        All names of `UNITS`, in that order, then with an account those of `MONEY_UNITS`; N/A is
+        NaN.
 
     Raises
     ------
@@ -148,7 +155,8 @@ def figures(
         kept = _COUNTS | _OF_CANDLES | _NOTHING
         found |= dict.fromkeys(_NOTHING, 0.0)
     known = {name: _finite(value) for name, value in found.items() if name in kept}
-    return {name: known.get(name, math.nan) for name in UNITS}
+    money = {} if marks.money is None else marks.money.figures()
+    return {name: known.get(name, math.nan) for name in UNITS} | money
 
 
 def _finite(value: float) -> float:

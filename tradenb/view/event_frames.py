@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from tradenb.core.columns import (
     EVENT_COLUMNS,
     FILL_COLUMNS,
+    FILL_MONEY,
     OPEN_COLUMNS,
     REFUSAL_COLUMNS,
     SIGNAL_COLUMNS,
     TRADE_COLUMNS,
+    TRADE_MONEY,
 )
 from tradenb.core.events import Event
 from tradenb.core.fills import Fill
@@ -62,7 +64,10 @@ def event_frame(events: Sequence[Event]) -> pandas.DataFrame:
 
 
 def trade_frame(
-    trades: Sequence[Trade], excursions: Sequence[Excursion] | None = None
+    trades: Sequence[Trade],
+    excursions: Sequence[Excursion] | None = None,
+    *,
+    money: bool = False,
 ) -> pandas.DataFrame:
     """Tabulate trades, a row each, in the order given.
 
@@ -70,40 +75,51 @@ def trade_frame(
     ----------
     excursions : sequence of Excursion, optional
         What each trade went through; NaN without.
+    money : bool, default False
+        With the columns of an account.
 
     Returns
     -------
     DataFrame
-        Columns `TRADE_COLUMNS`; the same dtypes with and without rows, as in `event_frame`.
+        Columns `TRADE_COLUMNS`, with an account also `TRADE_MONEY`; the same dtypes with and
+        without rows, as in `event_frame`.
 
     Examples
     --------
     >>> trade_frame([]).dtypes["pnl_percent"]
     dtype('float64')
     """
+    sorts = TRADE_COLUMNS | TRADE_MONEY if money else TRADE_COLUMNS
     went = [UNKNOWN] * len(trades) if excursions is None else excursions
     columns = {
         name: list(map(attrgetter(name), went if name in Excursion._fields else trades))
-        for name in TRADE_COLUMNS
+        for name in sorts
     }
-    return _frame(TRADE_COLUMNS, columns)
+    return _frame(sorts, columns)
 
 
-def fill_frame(fills: Sequence[Fill]) -> pandas.DataFrame:
+def fill_frame(fills: Sequence[Fill], *, money: bool = False) -> pandas.DataFrame:
     """Make a frame of fills.
+
+    Parameters
+    ----------
+    money : bool, default False
+        With the columns of an account.
 
     Returns
     -------
     DataFrame
-        Columns `FILL_COLUMNS`; the same dtypes with and without rows, as in `event_frame`.
+        Columns `FILL_COLUMNS`, with an account also `FILL_MONEY`; the same dtypes with and without
+        rows, as in `event_frame`.
 
     Examples
     --------
     >>> fill_frame([]).dtypes["price"]
     dtype('float64')
     """
-    columns = {name: list(map(attrgetter(name), fills)) for name in FILL_COLUMNS}
-    return _frame(FILL_COLUMNS, columns)
+    sorts = FILL_COLUMNS | FILL_MONEY if money else FILL_COLUMNS
+    columns = {name: list(map(attrgetter(name), fills)) for name in sorts}
+    return _frame(sorts, columns)
 
 
 def refusal_frame(rows: Sequence[tuple[str, str, Refusing]]) -> pandas.DataFrame:

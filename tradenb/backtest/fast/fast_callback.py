@@ -95,8 +95,9 @@ def suits_callback(instance: Instance) -> bool:
     """Tell whether `run_callback` may run an instance that is alone in its run."""
     spec, rules = instance.spec, instance.rules
     usual = rules.maker_fee_percent is None and rules.slippage_on == "all"
-    busy = spec.risk or spec.callbacks or spec.manager or instance.state.commands
-    return usual and not busy
+    state, money = instance.state, instance.account is not None
+    busy = spec.risk or spec.callbacks or spec.manager or state.commands or money
+    return usual and not busy and state.market is None
 
 
 def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:

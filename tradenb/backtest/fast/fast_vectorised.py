@@ -25,6 +25,7 @@ from tradenb.backtest.fast.cleared import cleared
 from tradenb.backtest.fast.exits import Exit, Exits, Key, Trail
 from tradenb.backtest.fast.fast_callback import suits_callback
 from tradenb.core.candles.arrays import Floats, Times
+from tradenb.core.columns import TRADE_MONEY
 from tradenb.core.events import Event, numbered
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import NeedCandidate, State
@@ -203,6 +204,7 @@ class FastVectorised:
                 "entries": itertools.repeat(1),
                 "exits": itertools.repeat(1),
                 "invested": itertools.repeat(1.0),
+                **dict.fromkeys(TRADE_MONEY, itertools.repeat(None)),
             }
         )
 

@@ -12,14 +12,24 @@ from tradenb.core.lifecycle.holding import (
     Holding,
     StopBy,
     added,
+    costs,
     exit_percent,
     is_plain,
     opened,
     part_of,
+    received,
     waited,
     without,
 )
 from tradenb.core.lifecycle.state import State, idle_after, remember
+from tradenb.core.money.position_money import (
+    Booked,
+    Grant,
+    PositionMoney,
+    entered,
+    left,
+    with_money,
+)
 from tradenb.core.rules import Rules
 from tradenb.core.signal import ExitReason, Signal, Trade, closed_trade
 
@@ -32,8 +42,19 @@ def holding_of(state: State, signal: Signal, rules: Rules) -> Holding:
     return opened(signal, rules, limit=waited(signal, at))
 
 
-def first_holding(state: State, signal: Signal, rules: Rules, *, limit: bool) -> Holding | None:
-    """Return the record of a position that opens; None where it is plain and nobody manages it."""
+def first_holding(
+    state: State, signal: Signal, rules: Rules, *, limit: bool, given: object = None
+) -> Holding | None:
+    """Return the record of a position that opens; None where it is plain and nobody manages it.
+
+    Parameters
+    ----------
+    given : Grant or None
+        What the account gives.
+    """
+    if isinstance(given, Grant):
+        holding = opened(signal, rules, limit=limit)
+        return holding._replace(money=entered(None, given, holding.fee).money)
     if state.manage_every is None and is_plain(signal):
         return None
     return opened(signal, rules, limit=limit)
@@ -84,29 +105,54 @@ class Editing:
         holding, signal = self.holding, self.signal
         cost = part_of(holding, cost)
         percent = exit_percent(signal.position, holding, price, self.rules, limit=limit)
-        left = self.holding = without(holding, cost, percent)
-        whole = left.cost == 0.0
+        rest = without(holding, cost, percent)
+        whole, quantity, money = rest.cost == 0.0, None, holding.money
+        if money is not None:
+            booked = self._leave(money, cost, price, whole=whole, limit=limit)
+            money, quantity = booked.money, booked.quantity
+            rest = rest._replace(money=money)
+        self.holding = rest
         if whole:
-            percent = left.realised / left.invested
-            self.trade = closed_trade(
+            percent = rest.realised / rest.invested
+            trade = closed_trade(
                 signal,
                 self.opened_at,
                 self.at,
                 price,
                 reason,
                 percent,
-                entries=left.entries,
-                exits=left.exits,
-                invested=left.invested,
+                entries=rest.entries,
+                exits=rest.exits,
+                invested=rest.invested,
             )
+            self.trade = with_money(trade, money)
         self._note(
             "closed" if whole else "partial",
             price=price,
             exit_reason=reason,
             pnl_percent=percent,
             fraction=cost,
+            quantity=quantity,
             note=note,
         )
+
+    def _leave(
+        self, money: PositionMoney, cost: float, price: float, *, whole: bool, limit: bool
+    ) -> Booked:
+        """Book the exit of a part."""
+        position = self.signal.position
+        slip, fee = costs(self.rules, limit=limit)
+        booked = left(
+            money,
+            position,
+            1.0 if whole else cost / self.holding.cost,
+            price=price,
+            received=received(position, price, slip),
+            fee_percent=fee,
+            market=self.state.market,
+        )
+        self.state = self.state._replace(earned=self.state.earned + booked.change)
+        return booked
 
     def sell_all(self, price: float, reason: ExitReason, note: str | None = None) -> None:
         """Close all that is left, at market."""
@@ -124,10 +170,16 @@ class Editing:
         self.holding = holding._replace(rungs=tuple(others))
         self.sell(cost, level if price is None else price, "take_profit", limit=limit, note=note)
 
-    def add(self, cost: float, note: str | None = None) -> None:
-        """Enter once more at the market price."""
+    def add(self, cost: float, note: str | None = None, given: object = None) -> None:
+        """Enter once more at the market price, with what an account gives, if there is one."""
         self.signal, self.holding = added(self.signal, self.holding, self.price, cost, self.rules)
-        self._note("added", price=self.price, fraction=cost, note=note)
+        quantity = None
+        if isinstance(given, Grant):
+            _, fee = costs(self.rules, limit=False)
+            money, change, quantity = entered(self.holding.money, given, fee)
+            self.holding = self.holding._replace(money=money)
+            self.state = self.state._replace(earned=self.state.earned + change)
+        self._note("added", price=self.price, fraction=cost, quantity=quantity, note=note)
 
     def stop_at(self, level: float, by: StopBy, note: str | None = None) -> None:
         """Put the stop somewhere else; with a note there is an event."""

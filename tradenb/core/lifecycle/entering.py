@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.events import event_of
+from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.editing import first_holding
 from tradenb.core.lifecycle.state import (
     ASKS,
     NeedClearance,
-    Refusal,
     State,
     Step,
-    refused_by_risk,
+    refused,
     remember,
 )
+from tradenb.core.risk import Refusal
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.validation.candidate_rules import Invalid, check_reply
@@ -39,6 +39,7 @@ def checked(
         rules=rules,
         used=state.ids,
         managed=state.manage_every is not None,
+        step=None if state.market is None else state.market.price_step,
     )
 
 
@@ -64,7 +65,7 @@ def enter(state: State, need: NeedClearance, reply: object, candles: Candles, ru
     at, signal = need.at, need.signal
     price = prices.market_price(candles, candles.index(at), rules)
     if isinstance(reply, Refusal):
-        event = refused_by_risk(state, at, signal, price, reply)
+        event = refused(state, at, signal, price, reply)
         return Step(at, ASKS, state.moved(at), (event,), None)
     ids = remember(state.ids, signal.id)
     # The entry of a signal that opens at once is the market price itself.
@@ -81,15 +82,32 @@ def enter(state: State, need: NeedClearance, reply: object, candles: Candles, ru
         )
         event = event_of(state, at, "scheduled", signal, price=price, note=signal.note)
         return Step(at, ASKS, waits, (event,), None)
-    opened = state._replace(
-        cursor=at,
-        signal=signal,
-        opened_at=at,
-        holding=first_holding(state, signal, rules, limit=False),
-        gained=0,
-        lost=0,
-        ids=ids,
-        tested=False,
+    opened = opened_with(state, signal, at, rules, limit=False, given=reply)
+    opened = opened._replace(cursor=at, ids=ids, tested=False)
+    return Step(at, ASKS, opened, (opening(opened, signal, at, price),), None)
+
+
+def opened_with(
+    state: State, signal: Signal, at: int, rules: Rules, *, limit: bool, given: object
+) -> State:
+    """Return the state after a signal was filled, with what an account gives, if there is one."""
+    holding = first_holding(state, signal, rules, limit=limit, given=given)
+    opened = state._replace(signal=signal, opened_at=at, gained=0, lost=0, holding=holding)
+    if holding is None or holding.money is None:
+        return opened
+    return opened._replace(earned=state.earned + holding.money.earned)
+
+
+def opening(state: State, signal: Signal, at: int, price: float) -> Event:
+    """Make the event of an open position."""
+    money = None if state.holding is None else state.holding.money
+    return event_of(
+        state,
+        at,
+        "opened",
+        signal,
+        price=price,
+        note=signal.note,
+        fraction=1.0,
+        quantity=None if money is None else money.quantity,
     )
-    event = event_of(state, at, "opened", signal, price=price, note=signal.note, fraction=1.0)
-    return Step(at, ASKS, opened, (event,), None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
+from tradenb.core.money.position_money import PositionMoney
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Position, Rungs, Signal
 
@@ -42,6 +43,8 @@ class Holding(NamedTuple):
     secured, trailed : bool
         The breakeven has fired; the trail has moved the stop.
     entries, exits : int
+    money : PositionMoney or None
+        What it has cost and brought, with an account.
     """
 
     invested: float
@@ -60,6 +63,7 @@ class Holding(NamedTuple):
     trailed: bool = False
     entries: int = 1
     exits: int = 0
+    money: PositionMoney | None = None
 
 
 def is_plain(signal: Signal) -> bool:

@@ -26,12 +26,13 @@ from tradenb.core.lifecycle.state import (
     Command,
     NeedCandidate,
     NeedClearance,
-    Refusal,
     State,
     Step,
-    refused_by_risk,
+    refused,
 )
 from tradenb.core.lifecycle.trailing import beyond, tighter
+from tradenb.core.money.market import stop_on_step
+from tradenb.core.risk import Refusal
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Rungs, Signal
 from tradenb.core.validation.action_rules import (
@@ -42,6 +43,7 @@ from tradenb.core.validation.action_rules import (
     until_of,
 )
 from tradenb.core.validation.candidate_rules import Invalid, as_candidate
+from tradenb.core.validation.price_steps import move_on_step
 from tradenb.core.values import positive
 
 Events = tuple[Event, ...]
@@ -100,10 +102,10 @@ def follow_clearance(
         return _go_on(step.state, at, need.rest, candles, rules, step.events)
     price = prices.market_price(candles, candles.index(at), rules)
     if isinstance(reply, Refusal):
-        event = refused_by_risk(state, at, state.signal, price, reply)
+        event = refused(state, at, state.signal, price, reply)
         return _go_on(state, at, need.rest, candles, rules, (event,))
     editing = _editing(state, state.signal, at, price, rules)
-    editing.add(signal.add, need.note)
+    editing.add(signal.add, need.note, given=reply)
     return _go_on(editing.result(), at, need.rest, candles, rules, tuple(editing.events))
 
 
@@ -161,6 +163,8 @@ def _act(
     problems = action_problems(
         action, _holds(state, editing, action, rules), price=price, at=at, rules=rules
     )
+    if signal.price_step is not None and not problems:
+        action, problems = move_on_step(action, signal)
     note: Any = action.values.get("note")
     if problems:
         names = ",".join(problem.name for problem in problems)
@@ -202,9 +206,10 @@ def _holds(state: State, editing: Editing, action: Action, rules: Rules) -> Hold
 
 
 def _break_even(editing: Editing, plus: float, note: str | None) -> None:
-    level, long = beyond(editing.signal, plus), editing.signal.position == "long"
+    signal, long = editing.signal, editing.signal.position == "long"
+    level = stop_on_step(beyond(signal, plus), signal.price_step, long=long)
     passed = editing.price > level if long else editing.price < level
-    if passed and tighter(editing.signal, level):
+    if passed and tighter(signal, level):
         editing.stop_at(level, "breakeven", f"{note}; breakeven" if note else "breakeven")
 
 

@@ -35,6 +35,7 @@ from tradenb.core.lifecycle.trailing import (
     tighter,
     trail_level,
 )
+from tradenb.core.money.market import stop_on_step
 from tradenb.core.rules import Rules
 from tradenb.core.signal import ExitReason, Signal, closed_trade
 
@@ -324,6 +325,7 @@ def _move_stop(editing: Editing, extremes: prices.Extremes) -> None:
     if trigger is not None and prices.beyond(signal.position, trigger, extremes):
         editing.holding = editing.holding._replace(secured=True)
         level = beyond(signal, signal.breakeven_plus or 0.0)
+        level = stop_on_step(level, signal.price_step, long=signal.position == "long")
         if tighter(signal, level):
             editing.stop_at(level, "breakeven", "breakeven")
     trailed = trail_level(editing.signal, peak)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import event_of
-from tradenb.core.lifecycle.editing import first_holding
+from tradenb.core.lifecycle.entering import opened_with, opening
 from tradenb.core.lifecycle.missing import due
 from tradenb.core.lifecycle.opened import close
 from tradenb.core.lifecycle.state import (
@@ -13,15 +13,15 @@ from tradenb.core.lifecycle.state import (
     EXITS,
     Need,
     NeedClearance,
-    Refusal,
     State,
     Step,
     before,
     idle_after,
     next_pause,
-    refused_by_risk,
+    refused,
     tested,
 )
+from tradenb.core.risk import Refusal
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import MINUTE
@@ -113,13 +113,10 @@ def activate(
     """Open a scheduled signal whose entry was touched, unless risk refuses."""
     at, signal = need.at, need.signal
     if isinstance(reply, Refusal):
-        event = refused_by_risk(state, at, signal, signal.entry, reply)
+        event = refused(state, at, signal, signal.entry, reply)
         return Step(at, ENTRIES, idle_after(state, state.trades), (event,), None)
-    opened = event_of(
-        state, at, "opened", signal, price=signal.entry, note=signal.note, fraction=1.0
-    )
-    holding = first_holding(state, signal, rules, limit=not signal.breakout)
-    entered = state._replace(signal=signal, opened_at=at, gained=0, lost=0, holding=holding)
+    entered = opened_with(state, signal, at, rules, limit=not signal.breakout, given=reply)
+    opened = opening(entered, signal, at, signal.entry)
     extremes = prices.extremes(candles, candles.index(at), rules)
     if not prices.stop_touched(signal, extremes):
         paused = next_pause(entered, candles, at) == at

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.holding import Holding
-from tradenb.core.risk import Held
+from tradenb.core.money.funding import Charged
+from tradenb.core.money.market import Market
+from tradenb.core.risk import Held, Refusal
 from tradenb.core.signal import Signal, Time, Trade
 from tradenb.core.timeframe import MINUTE, next_after
 from tradenb.core.validation.terms import NOTE_LIMIT
@@ -121,6 +123,13 @@ class State(NamedTuple):
         at rest like this where a run was ended between the two.
     refusing : Refusing or None
         The row of refusals that the next one may belong to; the session keeps it.
+    earned : float
+        What its positions changed the balance of their account by, without funding, quote
+        currency.
+    charged : Charged
+        The funding of its positions; the session keeps it.
+    market : Market or None
+        The steps of the symbol; None: there are none.
     """
 
     symbol: str
@@ -143,6 +152,9 @@ class State(NamedTuple):
     manage_from: int = 0
     tested: bool = False
     refusing: Refusing | None = None
+    earned: float = 0.0
+    charged: Charged = Charged()
+    market: Market | None = None
 
     @property
     def is_open(self) -> bool:
@@ -229,13 +241,6 @@ class NotAsked:
     """The reply to an ask that was left out, because its moment has passed; not an outcome."""
 
 
-class Refusal(NamedTuple):
-    """The reply of a risk rule that refuses: its name and its words."""
-
-    name: str
-    words: str
-
-
 WARM_UP: Final = WarmUp()
 NOT_ASKED: Final = NotAsked()
 NEED_CANDLES: Final = NeedCandles()
@@ -292,13 +297,14 @@ def next_pause(state: State, candles: Candles, end: int) -> int | None:
     return None if found is None or found > end else found
 
 
-def refused_by_risk(state: State, at: int, signal: Signal, price: float, refusal: Refusal) -> Event:
-    """Make the event of a signal that a risk rule refused."""
+def refused(state: State, at: int, signal: Signal, price: float, refusal: Refusal) -> Event:
+    """Make the event of a signal that a risk rule or an account refused."""
     words = refusal.words
     if len(words) > NOTE_LIMIT:
         words = words[: NOTE_LIMIT - 3] + "..."
     note = f"{refusal.name} | {words}"
-    return event_of(state, at, "rejected", signal, price=price, exit_reason="risk", note=note)
+    reason = refusal.exit_reason
+    return event_of(state, at, "rejected", signal, price=price, exit_reason=reason, note=note)
 
 
 def remember(items: tuple[Item, ...], item: Item) -> tuple[Item, ...]:

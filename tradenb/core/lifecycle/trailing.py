@@ -10,6 +10,7 @@ import numpy as np
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.lifecycle.holding import Holding
+from tradenb.core.money.market import all_on_step, stop_on_step
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 
@@ -146,6 +147,7 @@ def trail_level(signal: Signal, peak: float) -> float | None:
         level = peak - signal.trail_distance if long else peak + signal.trail_distance
     else:
         return None
+    level = stop_on_step(level, signal.price_step, long=long)
     return level if level > 0 else None
 
 
@@ -202,6 +204,7 @@ def trail_of(signal: Signal, peak: float, best: Floats) -> tuple[Floats, Floats]
     else:
         distance = signal.trail_distance or 0.0
         levels = peaks - distance if long else peaks + distance
+    levels = all_on_step(levels, signal.price_step, up=long)
     active = (peaks >= trigger) if long else (peaks <= trigger)
     levels = np.where(active & (levels > 0), levels, -math.inf if long else math.inf)
     return peaks, pick(levels, signal.stop_loss)

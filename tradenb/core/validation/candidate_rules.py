@@ -20,6 +20,7 @@ from tradenb.core.validation.levels import (
     number_problems,
     side_problems,
 )
+from tradenb.core.validation.price_steps import candidate_on_step
 from tradenb.core.validation.terms import (
     ID_LIMIT,
     breakeven_problems,
@@ -52,6 +53,7 @@ def check_reply(
     rules: Rules,
     used: Collection[str],
     managed: bool = False,
+    step: float | None = None,
 ) -> Signal | Invalid:
     """Make a signal of an answer that is not None, if it breaks no rule.
 
@@ -67,9 +69,11 @@ def check_reply(
         Ids that signals of this instance had already.
     managed : bool
         The strategy has a manage function.
+    step : float, optional
+        The price step of the market.
     """
     id = f"{strategy}-{symbol}-{at}"
-    if type(reply) is Candidate:
+    if type(reply) is Candidate and step is None:
         plain = _plain(reply, id, symbol, strategy, at, price, rules)
         if plain is not None:
             return plain
@@ -77,10 +81,13 @@ def check_reply(
     if not found or found[0].name != "candidate_type":
         candidate = resolved(candidate, price)
         found += problems(candidate, price=price, rules=rules, used=used, at=at, managed=managed)
+        if step is not None and not found:
+            candidate, found = candidate_on_step(candidate, price, step)
     if isinstance(candidate.id, str) and 0 < len(candidate.id) <= ID_LIMIT:
         id = str(candidate.id)
     if not found:
-        return signal_of(candidate, id=id, symbol=symbol, strategy=strategy, price=price, at=at)
+        made = signal_of(candidate, id=id, symbol=symbol, strategy=strategy, price=price, at=at)
+        return made if step is None else made._replace(price_step=step)
     side: Position | None = None
     if is_position(candidate.position):
         side = "long" if candidate.position == "long" else "short"

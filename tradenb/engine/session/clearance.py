@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, Final
 
-from tradenb.core.lifecycle.state import NeedClearance, Refusal
+from tradenb.core.lifecycle.state import NeedClearance
+from tradenb.core.risk import Refusal
 from tradenb.engine.call import Call, words_of
 from tradenb.engine.session.books import Book, Peers
 from tradenb.engine.session.instance import Instance

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.state import State
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.engine.call import Call
-from tradenb.engine.context import Context, follow_rules
+from tradenb.engine.context import Context, follow_rules, show_account
+from tradenb.engine.session.account_book import AccountBook
 from tradenb.engine.session.books import Book
 from tradenb.engine.session.vectorised import Signals
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -51,6 +53,12 @@ class Instance:
         Those in force.
     next_rules : Rules or None
         Those that hold from the next time that nothing is open or waits.
+    charged : Charged
+        The funding of its positions.
+    account : Account or None
+        How large its entries are, in money.
+    money : AccountBook or None
+        What all that share the account have.
     """
 
     def __init__(
@@ -65,10 +73,14 @@ class Instance:
         numbering: Numbering,
         saved: str = "{}",
         signals: Signals | None = None,
+        account: Account | None = None,
     ) -> None:
         self.spec = spec
         self.state = managed_by(spec, state)
         self.refusing = state.refusing
+        self.charged = state.charged
+        self.account = account
+        self.money: AccountBook | None = None
         self.candles = candles
         self.place = place
         self.books: tuple[Book, ...] = ()
@@ -88,6 +100,7 @@ class Instance:
         """Make a new context; a function that hangs may still use the old one."""
         self.context = self._make_context(saved)
         follow_rules(self.context, self.rules)
+        show_account(self.context, self.money)
         what = f"strategy {self.spec.name}"
         function = self.signals or self.spec.function
         self.ask = Call(function, (self.context,), what, self.state.symbol, asks=True)
@@ -110,6 +123,11 @@ class Instance:
         if self.next_rules is not None and self.state.signal is None:
             self.rules, self.next_rules = self.next_rules, None
             follow_rules(self.context, self.rules)
+
+    def share(self, money: AccountBook | None) -> None:
+        """Share an account with others, and show it to the strategy."""
+        self.money = money
+        show_account(self.context, money)
 
     def follow_table(self, signals: Signals) -> None:
         """Be asked about what is open where the table of a vectorised strategy has exits or moves.

@@ -29,10 +29,13 @@ from tradenb.core.lifecycle.state import (
     Refusing,
     Step,
 )
+from tradenb.core.money.position_money import Grant
+from tradenb.core.risk import Refusal
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import WEEK
 from tradenb.engine.call import CALLBACKS, Call, Pump, StrategyTimeout
 from tradenb.engine.context import begin_ask, keep_state, saved_state
+from tradenb.engine.session.account_book import share_accounts
 from tradenb.engine.session.books import Peers
 from tradenb.engine.session.clearance import ask_risk_rules, share_books
 from tradenb.engine.session.instance import Instance
@@ -91,6 +94,9 @@ class Session:
         self._event_queue = EventQueue(instances)
         if any(item.spec.risk for item in instances):
             share_books(instances)
+        self.money = share_accounts(instances)
+        for item in instances:
+            item.share(self.money)
 
     @property
     def refusals(self) -> list[tuple[str, str, Refusing]]:
@@ -137,6 +143,8 @@ class Session:
         # settled.
         self._phase = _CALLBACKS
         self.settle()
+        if self.money is not None:
+            self.money.rest(until)
         for instance in self.instances:
             if instance.state.refusing != instance.refusing:
                 instance.state = instance.state._replace(refusing=instance.refusing)
@@ -152,8 +160,11 @@ class Session:
         refusal = None
         if instance.books:
             refusal = yield from ask_risk_rules(instance, need, self._find_peers, self._fail)
-        self._refused_by = refusal and refusal.name
-        return self._answer(instance, need, refusal)
+        verdict: Grant | Refusal | None = refusal
+        if refusal is None and self.money is not None:
+            verdict = self.money.clear(instance, need)
+        self._refused_by = verdict.name if isinstance(verdict, Refusal) else None
+        return self._answer(instance, need, verdict)
 
     def settle(self) -> None:
         """Give numbers to the events that have taken effect, and add them to `events`."""
@@ -294,6 +305,8 @@ class Session:
     def _apply(self, instance: Instance, step: Step) -> None:
         """Let a step take effect: state, events and books."""
         before, state = instance.state, step.state
+        if self.money is not None:
+            self.money.before(instance, step)
         instance.state = state
         for event in step.events:
             if event.at == step.at:
@@ -305,12 +318,18 @@ class Session:
             self._enter_trade(instance, state.trades[-1])
         if instance.next_rules is not None:
             instance.take_next_rules()
+        if self.money is not None:
+            self.money.after(instance, before)
         if self._pings(instance) and before.signal is state.signal and state.cursor > before.cursor:
             self._note(instance, ping(instance, step.at))
 
     def _enter_trade(self, instance: Instance, trade: Trade) -> None:
+        known = trade
         if trade.closed_at < self.fresh_from:
             trade = trade._replace(late=True)
+        if self.money is not None:
+            trade = self.money.closed(instance, trade)
+        if trade is not known:
             trades = (*instance.state.trades[:-1], trade)
             instance.state = instance.state._replace(trades=trades)
         self.trades.append(trade)
@@ -323,7 +342,7 @@ class Session:
     def _note(self, instance: Instance, event: Event) -> None:
         # What a callback raises ends no row: live it comes later than in a backtest.
         if event.kind not in WITHOUT_EFFECT and self._phase != _CALLBACKS:
-            if event.exit_reason != "risk" or self._refused_by is None:
+            if event.exit_reason not in ("risk", "funds") or self._refused_by is None:
                 instance.refusing = None
             elif self._is_known(instance, event, self._refused_by):
                 return
@@ -331,10 +350,10 @@ class Session:
 
     def _is_known(self, instance: Instance, event: Event, name: str) -> bool:
         """Count a refusal; tell whether it belongs to a row that an event has told of already."""
-        row = instance.refusing
-        known = row is not None and row.name == name
+        row, reason = instance.refusing, event.exit_reason or "risk"
+        known = row is not None and (row.exit_reason, row.name) == (reason, name)
         if row is None or not known:
-            row = Refusing("risk", name, event.at, event.at, 0)
+            row = Refusing(reason, name, event.at, event.at, 0)
         row = instance.refusing = replace(row, last=event.at, count=row.count + 1)
         self._refused[instance.place, row.first, name] = row
         return known

@@ -14,6 +14,7 @@ import numpy as np
 from tradenb.call_errors import explained
 from tradenb.core.candles.intake import accept
 from tradenb.core.candles.rows import Rows
+from tradenb.core.money.market import Market, checked_markets
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import base_step
@@ -48,16 +49,26 @@ class FrameExchange(ReprCard):
     ----------
     step : int
         Length of the candles, ms.
+    markets : mapping of str to Market
+        Steps by symbol; "" stands for every symbol.
     is_single : bool
         Whether it has one market, whatever symbol it is asked for.
     """
 
-    def __init__(self, frames: Mapping[str, pd.DataFrame], *, name: str, step: int) -> None:
+    def __init__(
+        self,
+        frames: Mapping[str, pd.DataFrame],
+        *,
+        name: str,
+        step: int,
+        markets: Mapping[str, Market],
+    ) -> None:
         # A shallow copy shares its data with the user's frame until one of the two is written to.
         self._frames = {symbol: frame.copy(deep=False) for symbol, frame in frames.items()}
         self._memo = CandleMemo()
         self._name = name
         self.step = step
+        self.markets = markets
         columns = {str(name).strip().lower() for frame in frames.values() for name in frame}
         self.is_single = _ANY in frames and not columns & {*SYMBOL_NAMES}
 
@@ -105,6 +116,7 @@ def frame_exchange(
     frames: Table | Mapping[str, Table],
     *,
     timeframe: str = "1m",
+    market: Market | Mapping[str, Market] | None = None,
     name: str = "frame",
 ) -> FrameExchange:
     """Take candles from a DataFrame, or from one for each symbol.
@@ -121,6 +133,8 @@ def frame_exchange(
         Later changes of the frame do not change the candles.
     timeframe : str, default "1m"
         How long the candles are, "1m" to "1d". A live run and a rehearsal need 1m.
+    market : Market, or dict of str to Market, optional
+        Steps of prices and sizes, of all symbols or by symbol; orders keep them.
     name : str, default "frame"
         Name of the exchange.
 
@@ -146,7 +160,7 @@ def frame_exchange(
     found = {symbol or _ANY: frame for symbol, frame in frames_of(frames).items()}
     if not found:
         raise UsageError("frames must hold at least one DataFrame, was an empty dict")
-    return FrameExchange(found, name=name, step=step)
+    return FrameExchange(found, name=name, step=step, markets=checked_markets(market))
 
 
 def rows_from_frame(frame: pd.DataFrame, symbol: str | None = None) -> Rows:

@@ -13,6 +13,7 @@ from tradenb.statistics.equity.benchmark import Benchmark
 from tradenb.statistics.equity.covered_time import Covered, whole
 from tradenb.statistics.equity.curve import Curve, curve_of_closes
 from tradenb.statistics.equity.marked_curve import Instance, marked_curve
+from tradenb.statistics.equity.money_curve import MoneyMarks
 from tradenb.statistics.equity.run_prices import RunPrices
 
 
@@ -34,6 +35,8 @@ class Marks(NamedTuple):
         None where no prices are known.
     daily : bool
         Whether the curve has a value at each given close, so that its days mean something.
+    money : MoneyMarks or None
+        With an account.
     """
 
     curve: Curve
@@ -43,6 +46,7 @@ class Marks(NamedTuple):
     open_pnl: float = 0.0
     benchmark: Benchmark | None = None
     daily: bool = True
+    money: MoneyMarks | None = None
 
 
 def marks_of_run(
@@ -50,6 +54,7 @@ def marks_of_run(
     instances: Sequence[Instance],
     trades: TradeColumns,
     unrealised: Collection[float],
+    money: MoneyMarks | None = None,
 ) -> Marks:
     """Mark a run to market.
 
@@ -59,9 +64,14 @@ def marks_of_run(
         Symbol of each instance, and what it held.
     unrealised : collection of float
         pnl_percent of what is open at the end, one position each.
+    money : MoneyMarks, optional
+        With an account the curve is its equity.
     """
+    curve = money.curve if money is not None else None
+    if curve is None:
+        curve = marked_curve(prices, instances, trades.closed_at, trades.pnl_percent)
     return Marks(
-        curve=marked_curve(prices, instances, trades.closed_at, trades.pnl_percent),
+        curve=curve,
         covered=prices.covered,
         exposure=_exposure(
             [(prices.covered_by[symbol], held.since, held.until) for symbol, held in instances]
@@ -69,6 +79,7 @@ def marks_of_run(
         open=len(unrealised),
         open_pnl=_sum(unrealised),
         benchmark=prices.benchmark,
+        money=money,
     )
 
 

@@ -1,0 +1,196 @@
+"""The account of a session: what it has at a moment, and what an entry is given of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from tradenb.core import prices
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.lifecycle.holding import costs, paid_for
+from tradenb.core.lifecycle.state import EXITS, NeedClearance, State, Step
+from tradenb.core.money.account import Account
+from tradenb.core.money.funding import Charged, charge, charges
+from tradenb.core.money.funds import Funds, grant
+from tradenb.core.money.position_money import Grant, PositionMoney, unrealised_money
+from tradenb.core.risk import Refusal
+from tradenb.core.rules import Rules
+from tradenb.core.signal import Signal, Trade
+from tradenb.engine.account_view import AccountPosition, AccountView
+
+
+class Holder(Protocol):
+    """An instance that shares the account."""
+
+    state: State
+    charged: Charged
+    rules: Rules
+    account: Account | None
+
+    @property
+    def candles(self) -> Candles:
+        """History and the candles to be consumed."""
+
+    @property
+    def place(self) -> int:
+        """Its place in the run."""
+
+
+class AccountBook:
+    """The money of all instances of a session that share an account.
+
+    The balance is the cash, and what each of them changed it by, in their order: so it is the same
+    however the candles come.
+
+    Parameters
+    ----------
+    holders : sequence of Holder
+        In their order of place.
+
+    Attributes
+    ----------
+    paid : dict of (str, str) to list of (int, float)
+        Funding by strategy and symbol: at which close, and how much, quote currency.
+    """
+
+    def __init__(self, holders: Sequence[Holder], account: Account) -> None:
+        self._holders = holders
+        self._account = account
+        self._funded = bool(account.funding_percent) or account.funding is not None
+        self._now = -1
+        self._marks: dict[int, float] = {}
+        self.paid: dict[tuple[str, str], list[tuple[int, float]]] = {}
+
+    def funds(self, now: int) -> Funds:
+        """Return what it has at a close: all before it is booked, all open at the market price."""
+        balance, bound, unrealised, value = self._account.cash, 0.0, 0.0, 0.0
+        for holder in self._holders:
+            self._charge(holder, _closed_by(holder, now))
+            state = holder.state
+            balance += state.earned - holder.charged.paid
+            money = _money(state)
+            if money is not None and state.signal is not None:
+                mark = self._mark(holder, now)
+                bound += money.cost / self._account.leverage
+                unrealised += unrealised_money(money, state.signal.position, mark)
+                value += money.quantity * mark
+        equity = balance + unrealised
+        return Funds(
+            balance=balance,
+            equity=equity,
+            free=balance - bound + min(0.0, unrealised),
+            exposure=value / equity if equity else 0.0,
+        )
+
+    def view(self, now: int) -> AccountView:
+        """Return what a strategy sees of it."""
+        balance, equity, free, exposure = self.funds(now)
+        return AccountView(balance, equity, free, exposure, tuple(self._positions(now)))
+
+    def _positions(self, now: int) -> Iterator[AccountPosition]:
+        for holder in self._holders:
+            state, money = holder.state, _money(holder.state)
+            if money is not None and state.signal is not None:
+                value = money.quantity * self._mark(holder, now)
+                yield AccountPosition(state.symbol, state.strategy, state.signal.position, value)
+
+    def clear(self, holder: Holder, need: NeedClearance) -> Grant | Refusal | None:
+        """Give an entry its money, or refuse it; None where the signal only waits so far."""
+        account, signal, rules = holder.account, need.signal, holder.rules
+        if account is None or not self._fills(holder, need):
+            return None
+        slip, fee = costs(rules, limit=need.activation and not signal.breakout)
+        money = _money(holder.state) if signal.add is not None else None
+        return grant(
+            account,
+            signal,
+            self.funds(need.at),
+            paid=paid_for(signal.position, signal.entry, slip),
+            fee_percent=fee,
+            market=holder.state.market,
+            first=None if money is None else money.first,
+        )
+
+    def _fills(self, holder: Holder, need: NeedClearance) -> bool:
+        if need.activation or need.signal.add is not None:
+            return True
+        return need.signal.entry == self._mark(holder, need.at)
+
+    def before(self, holder: Holder, step: Step) -> None:
+        """Charge funding before a step takes effect: at its open, or once its exits are done."""
+        if self._funded:
+            candles = holder.candles
+            opens = candles.starts_at(candles.index(step.at))
+            self._charge(holder, opens if step.phase == EXITS else step.at)
+
+    def after(self, holder: Holder, before: State) -> None:
+        """Begin to count the funding of a position that was opened."""
+        opened_at = holder.state.opened_at
+        if self._funded and opened_at is not None and _id(before) != _id(holder.state):
+            holder.charged = Charged(opened_at, holder.charged.paid)
+
+    def closed(self, holder: Holder, trade: Trade) -> Trade:
+        """Return a trade with the funding that its position paid."""
+        own = holder.charged.of_position
+        if not self._funded or trade.pnl is None or not own:
+            return trade
+        holder.charged = holder.charged._replace(of_position=0.0)
+        return trade._replace(pnl=trade.pnl - own)
+
+    def rest(self, until: int) -> None:
+        """Charge all funding up to a close, and leave it in the states."""
+        if not self._funded:
+            return
+        for holder in self._holders:
+            self._charge(holder, _closed_by(holder, until))
+            if holder.state.charged != holder.charged:
+                holder.state = holder.state._replace(charged=holder.charged)
+
+    def _charge(self, holder: Holder, until: int) -> None:
+        state, money = holder.state, _money(holder.state)
+        if not self._funded or money is None or until <= holder.charged.until:
+            return
+        signal: Signal | None = state.signal
+        if signal is not None:
+            found = charges(self._account, state.symbol, holder.charged.until, until)
+            _, paid, own = holder.charged
+            for at, percent in found:
+                due = charge(
+                    signal.position, money.quantity, at, percent, holder.candles, holder.rules
+                )
+                paid, own = paid + due.amount, own + due.amount
+                known = self.paid.setdefault((state.strategy, state.symbol), [])
+                known.append((due.at, due.amount))
+            holder.charged = Charged(until, paid, own)
+
+    def _mark(self, holder: Holder, now: int) -> float:
+        """Return the market price of a holder's symbol: of its last candle by a close."""
+        if now != self._now:
+            self._now = now
+            self._marks.clear()
+        found = self._marks.get(holder.place)
+        if found is None:
+            candles = holder.candles
+            found = prices.market_price(candles, candles.index(now), holder.rules)
+            self._marks[holder.place] = found
+        return found
+
+
+def _money(state: State) -> PositionMoney | None:
+    return None if state.holding is None else state.holding.money
+
+
+def _id(state: State) -> tuple[str | None, int | None]:
+    return (None if state.signal is None else state.signal.id), state.opened_at
+
+
+def _closed_by(holder: Holder, now: int) -> int:
+    """Return the close of a holder's last candle by a moment."""
+    candles = holder.candles
+    return candles.ends_at(candles.index(now))
+
+
+def share_accounts(holders: Sequence[Holder]) -> AccountBook | None:
+    """Return the book of the account that instances share; None where they have none."""
+    accounts = [holder.account for holder in holders if holder.account is not None]
+    return AccountBook(holders, accounts[0]) if accounts else None
