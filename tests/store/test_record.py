@@ -17,6 +17,7 @@ from tradenb.core.columns import EVENT_COLUMNS
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.lifecycle.state import Command, Refusing, State
+from tradenb.core.money.position_money import Charged, PositionMoney
 from tradenb.core.signal import Refused, Signal, Trade
 from tradenb.engine.serialise import event_to_row, from_record, row_to_event, to_record
 from tradenb.engine.session import pump as session
@@ -49,6 +50,7 @@ SIGNALS = st.builds(
         st.none() | PRICES,
     ),
     add=st.none() | PRICES,
+    price_step=st.none() | PRICES,
 )
 TRADES = st.builds(
     Trade,
@@ -70,7 +72,10 @@ TRADES = st.builds(
     entries=st.integers(1, 10**6),
     exits=st.integers(1, 10**6),
     invested=PRICES,
+    **dict.fromkeys(("quantity", "cost", "pnl", "fees"), st.none() | PRICES),
 )
+MONEY = st.builds(PositionMoney, **dict.fromkeys(PositionMoney._fields, PRICES))
+CHARGED = st.builds(Charged, until=TIMES, paid=PRICES, of_position=PRICES)
 RUNGS = st.lists(st.tuples(PRICES, PRICES), max_size=3).map(tuple)
 HOLDINGS = st.builds(
     Holding,
@@ -81,10 +86,11 @@ HOLDINGS = st.builds(
     rungs=RUNGS,
     **dict.fromkeys(("full", "secured", "trailed"), st.booleans()),
     **dict.fromkeys(("entries", "exits"), st.integers(1, 10**6)),
+    money=st.none() | MONEY,
 )
 REFUSING = st.builds(
     Refusing,
-    exit_reason=st.just("risk"),
+    exit_reason=st.sampled_from(["risk", "funds"]),
     name=TEXTS,
     **dict.fromkeys(("first", "last"), TIMES),
     count=st.integers(1, 10**6),
@@ -112,6 +118,8 @@ def states(draw) -> State:
         holding=None if opened_at is None else draw(st.none() | HOLDINGS),
         tested=draw(st.booleans()),
         refusing=draw(st.none() | REFUSING),
+        earned=draw(PRICES),
+        charged=draw(CHARGED),
         gained=draw(st.integers(0, 100)),
         lost=draw(st.integers(0, 100)),
         warming=draw(st.booleans()),
@@ -139,6 +147,7 @@ EVENTS = st.builds(
     note=st.none() | TEXTS,
     mode=st.just("live"),
     wall=st.none() | TIMES,
+    **dict.fromkeys(("fraction", "quantity"), st.none() | PRICES),
 )
 
 
@@ -157,7 +166,8 @@ def test_an_event_comes_back_equal_in_every_column(event):
     row = event_to_row(event)
     again = row_to_event(through_json(row))
     assert event_to_row(again) == row
-    assert {name: getattr(again, name) for name in EVENT_COLUMNS} == row
+    pieces = {} if event.quantity is None else {"quantity": event.quantity}
+    assert {name: getattr(again, name) for name in EVENT_COLUMNS} | pieces == row
     assert type(again.signal) is type(event.signal)
 
 
@@ -168,8 +178,10 @@ def test_a_float_keeps_every_bit(price):
 
 def test_the_columns_are_those_of_a_frame_and_of_the_store():
     row = event_to_row(Event(1, T0, "BTCUSDT", "dip", "skipped"))
-    assert list(row) == list(EVENT_COLUMNS) == list(EventRow.model_fields)
-    assert list(to_record(State("BTCUSDT", "dip", MINUTE, T0))) == list(StateRecord.model_fields)
+    assert list(row) == list(EVENT_COLUMNS)
+    assert [*row, "quantity"] == list(EventRow.model_fields)
+    plain = to_record(State("BTCUSDT", "dip", MINUTE, T0))
+    assert [*plain, "earned", "charged"] == list(StateRecord.model_fields)
     signal = Signal("a", "B", "c", "long", 1.0, 2.0, 0.5, 1, None, None, T0)
     refused = Event(1, T0, "B", "c", "rejected", Refused("a", None), note="words")
     assert row_to_event(event_to_row(refused)) == refused

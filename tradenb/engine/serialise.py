@@ -16,6 +16,7 @@ from tradenb.core.columns import EVENT_COLUMNS, SIGNAL_COLUMNS
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.lifecycle.state import Command, Refusing, State
+from tradenb.core.money.position_money import Charged, PositionMoney
 from tradenb.core.signal import Refused, Rungs, Signal, Trade
 from tradenb.errors import StateError
 
@@ -23,7 +24,7 @@ Record = dict[str, Any]
 
 _FLOATS: Final = frozenset(
     name
-    for record in (Signal, Trade, Event, Holding)
+    for record in (Signal, Trade, Event, Holding, PositionMoney, Charged)
     for name, hint in get_type_hints(record).items()
     if float in (hint, *get_args(hint))
 )
@@ -44,6 +45,9 @@ def to_record(state: State) -> Record:
         An open signal is under "signal", a scheduled one under "scheduled".
     """
     held = None if state.signal is None else _plain(state.signal, "targets")
+    money: Record = {} if state.earned == 0 else {"earned": state.earned}
+    if state.charged != Charged():
+        money["charged"] = state.charged._asdict()
     return {
         "symbol": state.symbol,
         "strategy": state.strategy,
@@ -52,7 +56,7 @@ def to_record(state: State) -> Record:
         "signal": held if state.is_open else None,
         "scheduled": None if state.is_open else held,
         "opened_at": state.opened_at,
-        "holding": None if state.holding is None else _plain(state.holding, "rungs"),
+        "holding": None if state.holding is None else _holding_record(state.holding),
         "milestones": {"gained": state.gained, "lost": state.lost},
         "warming": state.warming,
         "tested": state.tested,
@@ -62,6 +66,7 @@ def to_record(state: State) -> Record:
         "commands": [_command_record(command) for command in state.commands],
         "ids": list(state.ids),
         "trades": [trade._asdict() for trade in state.trades],
+        **money,
     }
 
 
@@ -79,6 +84,7 @@ def from_record(record: Mapping[str, Any]) -> State:
     """Return the state of a dict that `to_record` made and the store has checked."""
     held = record["signal"] or record["scheduled"]
     holding, refusing = record.get("holding"), record.get("refusing")
+    charged = record.get("charged")
     return State(
         symbol=record["symbol"],
         strategy=record["strategy"],
@@ -97,6 +103,8 @@ def from_record(record: Mapping[str, Any]) -> State:
         commands=tuple(Command(**command) for command in record["commands"]),
         ids=tuple(record["ids"]),
         trades=tuple(Trade(**_exact(trade)) for trade in record["trades"]),
+        earned=float(record.get("earned", 0.0)),
+        charged=Charged() if charged is None else Charged(**_exact(charged)),
     )
 
 
@@ -105,13 +113,21 @@ def _plain(record: Signal | Holding, ladder: str) -> Record:
     return record._asdict() | {ladder: [list(pair) for pair in getattr(record, ladder)]}
 
 
+def _holding_record(holding: Holding) -> Record:
+    found = _plain(holding, "rungs")
+    return found | {"money": None if holding.money is None else holding.money._asdict()}
+
+
 def _signal(record: Mapping[str, Any]) -> Signal:
     exact = _exact(record)
     return Signal(**exact | {"targets": _rungs(record.get("targets", ()))})
 
 
 def _holding(record: Mapping[str, Any]) -> Holding:
-    return Holding(**_exact(record) | {"rungs": _rungs(record["rungs"])})
+    money = record.get("money")
+    known = None if money is None else PositionMoney(**_exact(money))
+    exact = _exact({name: own for name, own in record.items() if name != "money"})
+    return Holding(**exact | {"rungs": _rungs(record["rungs"]), "money": known})
 
 
 def _rungs(pairs: Iterable[Iterable[float]]) -> Rungs:
@@ -127,6 +143,8 @@ def event_to_row(event: Event) -> Record:
             row[name] = getattr(event, name)
         else:
             row[name] = None if event.signal is None else getattr(event.signal, field)
+    if event.quantity is not None:
+        row["quantity"] = float(event.quantity)
     for name, kind in _NUMBERS.items():  # the numbers of strategies may be those of numpy
         if row[name] is not None:
             row[name] = kind(row[name])

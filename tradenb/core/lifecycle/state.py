@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.holding import Holding
-from tradenb.core.money.funding import Charged
 from tradenb.core.money.market import Market
+from tradenb.core.money.position_money import Charged
 from tradenb.core.risk import Held, Refusal
 from tradenb.core.signal import Signal, Time, Trade
 from tradenb.core.timeframe import MINUTE, next_after

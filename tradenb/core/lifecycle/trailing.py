@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.lifecycle.holding import Holding
-from tradenb.core.money.market import all_on_step, stop_on_step
+from tradenb.core.money.market import NEAR, stop_on_step
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 
@@ -204,10 +205,24 @@ def trail_of(signal: Signal, peak: float, best: Floats) -> tuple[Floats, Floats]
     else:
         distance = signal.trail_distance or 0.0
         levels = peaks - distance if long else peaks + distance
-    levels = all_on_step(levels, signal.price_step, up=long)
+    levels = _all_on_step(levels, signal.price_step, up=long)
     active = (peaks >= trigger) if long else (peaks <= trigger)
     levels = np.where(active & (levels > 0), levels, -math.inf if long else math.inf)
     return peaks, pick(levels, signal.stop_loss)
+
+
+def _all_on_step(values: Floats, step: float | None, *, up: bool) -> Floats:
+    """Return `on_step` of each of many numbers."""
+    if step is None:
+        return values
+    ratios = values / step
+    counts = np.rint(ratios)
+    off = np.abs(ratios - counts) > NEAR * np.maximum(1.0, np.abs(ratios))
+    counts[off] = (np.ceil if up else np.floor)(ratios[off])
+    several, places = np.unique(counts, return_inverse=True)
+    exact = Decimal(repr(step))
+    found: Floats = np.array([float(exact * int(count)) for count in several])[places]
+    return found
 
 
 class _Window(NamedTuple):

@@ -15,24 +15,6 @@ from tradenb.core.timeframe import HOUR, next_after
 _EVERY: Final = 8 * HOUR
 
 
-class Charged(NamedTuple):
-    """The funding of an instance.
-
-    Attributes
-    ----------
-    until : int
-        All charges up to this moment are in, ms UTC.
-    paid : float
-        By all its positions, quote currency; negative if it received.
-    of_position : float
-        By the one that is open.
-    """
-
-    until: int = 0
-    paid: float = 0.0
-    of_position: float = 0.0
-
-
 def charges(account: Account, symbol: str, since: int, until: int) -> Charges:
     """Return times and percents of the charges in (since, until]."""
     if account.funding is not None:

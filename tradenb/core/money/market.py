@@ -5,22 +5,21 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from tradenb.core.candles.arrays import Floats
-from tradenb.core.model_errors import problems_of
 from tradenb.core.symbol import canonical
-from tradenb.errors import UsageError, shown
+from tradenb.core.values import positive
+from tradenb.errors import UsageError, near, shown
 
 # So near to a step a number is meant to be on it: 0.3 is three steps of 0.1.
-_NEAR: Final = 1e-9
+NEAR: Final = 1e-9
+_FIELDS: Final = ("price_step", "size_step", "min_size", "max_size", "min_value")
 
 
-class Market(BaseModel, frozen=True):
+@dataclass(frozen=True, init=False, slots=True)
+class Market:
     """The steps and bounds of one symbol; frozen. What is left out does not bind.
 
     Parameters
@@ -45,35 +44,43 @@ class Market(BaseModel, frozen=True):
     0.5
     """
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+    price_step: float | None = None
+    size_step: float | None = None
+    min_size: float | None = None
+    max_size: float | None = None
+    min_value: float | None = None
 
-    price_step: float | None = Field(default=None, gt=0)
-    size_step: float | None = Field(default=None, gt=0)
-    min_size: float | None = Field(default=None, gt=0)
-    max_size: float | None = Field(default=None, gt=0)
-    min_value: float | None = Field(default=None, gt=0)
+    if TYPE_CHECKING:  # pragma: no cover - who reads the signature sees the names
 
-    if not TYPE_CHECKING:  # pragma: no branch - type checkers make it of the fields
+        def __init__(
+            self,
+            *,
+            price_step: float | None = None,
+            size_step: float | None = None,
+            min_size: float | None = None,
+            max_size: float | None = None,
+            min_value: float | None = None,
+        ) -> None: ...
+
+    else:
 
         def __init__(self, *unnamed: object, **values: object) -> None:
-            known = f"a market knows {', '.join(type(self).model_fields)}"
+            known = f"a market has {', '.join(_FIELDS)}"
             if unnamed:
-                raise UsageError(f"Market: pass {unnamed[0]!r:.80} by name; {known}")
-            try:
-                super().__init__(**values)
-            except ValidationError as error:
-                raise UsageError(problems_of("Market", error, type(self).model_fields)) from None
-
-    @model_validator(mode="after")
-    def _sizes(self) -> Self:
-        least, most = self.min_size, self.max_size
-        if least is not None and most is not None and least > most:
-            raise ValueError(f"min_size must not exceed max_size = {most:g}, was {least:g}")
-        return self
-
-    def __dir__(self) -> list[str]:
-        """Tab shows the steps and bounds, and nothing of pydantic."""
-        return list(type(self).model_fields)
+                raise UsageError(f"Market: pass {shown(unnamed[0])} by name; {known}")
+            found = []
+            for name, value in values.items():
+                if name not in _FIELDS:
+                    found.append(f"unknown field {name!r}{near(name, _FIELDS)} ({known})")
+                elif value is not None and positive(value) is None:
+                    found.append(f"{name} must be a finite number above 0, was {shown(value)}")
+            for name in _FIELDS:
+                object.__setattr__(self, name, positive(values.get(name)))
+            least, most = self.min_size, self.max_size
+            if least is not None and most is not None and least > most:
+                found.append(f"min_size must not exceed max_size = {most:g}, was {least:g}")
+            if found:
+                raise UsageError(f"Market: {'; '.join(found)}")
 
     def pieces(self, wanted: float) -> float:
         """Return how many pieces an order for so many may have; never more."""
@@ -95,23 +102,9 @@ def on_step(value: float, step: float | None, *, up: bool = False) -> float:
         return value
     ratio = value / step
     count = round(ratio)
-    if abs(ratio - count) > _NEAR * max(1.0, abs(ratio)):
+    if abs(ratio - count) > NEAR * max(1.0, abs(ratio)):
         count = math.ceil(ratio) if up else math.floor(ratio)
     return float(Decimal(repr(step)) * count)
-
-
-def all_on_step(values: Floats, step: float | None, *, up: bool) -> Floats:
-    """Return `on_step` of each of many numbers."""
-    if step is None:
-        return values
-    ratios = values / step
-    counts = np.rint(ratios)
-    off = np.abs(ratios - counts) > _NEAR * np.maximum(1.0, np.abs(ratios))
-    counts[off] = (np.ceil if up else np.floor)(ratios[off])
-    several, places = np.unique(counts, return_inverse=True)
-    exact = Decimal(repr(step))
-    found: Floats = np.array([float(exact * int(count)) for count in several])[places]
-    return found
 
 
 def stop_on_step(level: float, step: float | None, *, long: bool) -> float:

@@ -49,6 +49,24 @@ class PositionMoney(NamedTuple):
     fees: float
 
 
+class Charged(NamedTuple):
+    """The funding of an instance.
+
+    Attributes
+    ----------
+    until : int
+        All charges up to this moment are in, ms UTC.
+    paid : float
+        By all its positions, quote currency; negative if it received.
+    of_position : float
+        By the one that is open.
+    """
+
+    until: int = 0
+    paid: float = 0.0
+    of_position: float = 0.0
+
+
 class Booked(NamedTuple):
     """A fill in money: what it leaves, what it changes the balance by, and its pieces."""
 

@@ -10,9 +10,9 @@ from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.holding import costs, paid_for
 from tradenb.core.lifecycle.state import EXITS, NeedClearance, State, Step
 from tradenb.core.money.account import Account
-from tradenb.core.money.funding import Charged, charge, charges
+from tradenb.core.money.funding import charge, charges
 from tradenb.core.money.funds import Funds, grant
-from tradenb.core.money.position_money import Grant, PositionMoney, unrealised_money
+from tradenb.core.money.position_money import Charged, Grant, PositionMoney, unrealised_money
 from tradenb.core.risk import Refusal
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal, Trade

@@ -8,6 +8,7 @@ the functions `_..._problems`, a sentence each; signals are held against `signal
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
 
 from pydantic import (
@@ -20,8 +21,10 @@ from pydantic import (
 )
 
 from tradenb.core.columns import EVENT_HINTS
+from tradenb.core.events import Event
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.lifecycle.state import REMEMBERED, Command, Refusing
+from tradenb.core.money.position_money import Charged, PositionMoney
 from tradenb.core.signal import Signal, Trade
 from tradenb.core.timeframe import TIMEFRAMES
 from tradenb.store.codec import USER_DIGITS, Damaged, TradeDict, parse
@@ -44,14 +47,8 @@ _SHOWN: Final = 12
 _NO_STATE: Final = "{}"
 
 # A field with a default came later: older files do not have it.
-_LATER: Final = {
-    **Signal._field_defaults,
-    **Trade._field_defaults,
-    **Holding._field_defaults,
-    "fraction": None,
-    "request": None,
-    "values": None,
-}
+_NO_VALUES: Final = {"request": None, "values": None}
+_NO_PARTS: Final = {"fraction": None, "quantity": None}
 
 
 def _held_problems(state: StateRecord) -> Iterator[str]:
@@ -154,12 +151,19 @@ def _model(
     hints: Mapping[str, Any],
     bounds: Mapping[str, Any],
     *checks: Callable[[Any], Iterable[str]],
+    later: Mapping[str, Any] = MappingProxyType({}),
 ) -> Any:
-    """Make the model of a record from its annotations; a bound takes the place of one."""
+    """Make the model of a record from its annotations; a bound takes the place of one.
+
+    Parameters
+    ----------
+    later : mapping of str to object
+        Fields that older files do not have, and their values there.
+    """
     make: Any = create_model  # what it makes is known at run time only
     validators = {"_agrees": _refusing(*checks)} if checks else {}
     fields = {
-        field: (bounds.get(field, hint), _LATER.get(field, ...)) for field, hint in hints.items()
+        field: (bounds.get(field, hint), later.get(field, ...)) for field, hint in hints.items()
     }
     return make(name, __base__=Plain, __validators__=validators, **fields)
 
@@ -169,24 +173,41 @@ if TYPE_CHECKING:  # what passed its model has the fields of the record
     from tradenb.core.lifecycle.holding import Holding as HoldingRecord
     from tradenb.core.lifecycle.state import Command as CommandRecord
     from tradenb.core.lifecycle.state import Refusing as RefusingRecord
+    from tradenb.core.money.position_money import Charged as ChargedRecord
     from tradenb.core.signal import Signal as SignalRecord
     from tradenb.core.signal import Trade as TradeRecord
 else:
     signal_bounds = {"at": Close, "targets": Ladder, "until": Moment | None}
-    SignalRecord = _model("SignalRecord", get_type_hints(Signal), signal_bounds, signal_problems)
+    SignalRecord = _model(
+        "SignalRecord",
+        get_type_hints(Signal),
+        signal_bounds,
+        signal_problems,
+        later=Signal._field_defaults,
+    )
+    MoneyRecord = _model("MoneyRecord", get_type_hints(PositionMoney), {})
+    ChargedRecord = _model("ChargedRecord", get_type_hints(Charged), {"until": Close})
     holding_bounds = {"rungs": Ladder, **dict.fromkeys(("invested", "cost", "paid"), Price)}
-    HoldingRecord = _model("HoldingRecord", get_type_hints(Holding), holding_bounds)
+    holding_bounds["money"] = MoneyRecord | None
+    HoldingRecord = _model(
+        "HoldingRecord", get_type_hints(Holding), holding_bounds, later=Holding._field_defaults
+    )
     refusing_bounds = {"first": Close, "last": Close, "count": Count}
     RefusingRecord = _model("RefusingRecord", get_type_hints(Refusing), refusing_bounds)
     trade_bounds = {"signal_id": Id, "opened_at": Close, "closed_at": Close, "size": Price | None}
     trade_bounds |= dict.fromkeys(("entry", "exit", "stop_loss"), Price)
     trade_bounds |= {"take_profit": Price | None}
-    TradeRecord = _model("TradeRecord", get_type_hints(Trade), trade_bounds)
+    TradeRecord = _model(
+        "TradeRecord", get_type_hints(Trade), trade_bounds, later=Trade._field_defaults
+    )
     command_bounds = {"at": Moment, "values": dict[str, Any] | None}
-    CommandRecord = _model("CommandRecord", get_type_hints(Command), command_bounds)
+    CommandRecord = _model(
+        "CommandRecord", get_type_hints(Command), command_bounds, later=_NO_VALUES
+    )
     event_bounds = {"seq": Annotated[int, Field(ge=1, lt=1 << 53)], "at": Moment}
     event_bounds |= {"wall": Moment | None, "mode": Literal["backtest", "live"]}
-    EventRow = _model("EventRow", EVENT_HINTS, event_bounds)
+    event_hints = EVENT_HINTS | {"quantity": get_type_hints(Event)["quantity"]}
+    EventRow = _model("EventRow", event_hints, event_bounds, later=_NO_PARTS)
 
 
 def _once(record: Any, check: ValidatorFunctionWrapHandler) -> Any:
@@ -227,6 +248,8 @@ class StateRecord(Plain):
     trades: Annotated[
         list[Annotated[TradeRecord, WrapValidator(_once)]], Field(max_length=REMEMBERED)
     ]
+    earned: float = 0.0
+    charged: ChargedRecord | None = None
 
     _agrees = _refusing(_held_problems, _course_problems, _trade_problems)
 
