@@ -275,6 +275,77 @@ def test_whatever_the_factory_reaches_counts(reading, before, after):
     assert keys[0] != keys[2]
 
 
+MEMBERS = {
+    "property": "level = property(lambda self: {})",
+    "setter": "level = property(lambda self: 1, lambda self, value: {})",
+    "cached_property": "level = functools.cached_property(lambda self: {})",
+    "partialmethod": "level = functools.partialmethod(lambda self, x: x, {})",
+    "partialmethod_code": "level = functools.partialmethod(lambda self, x: x + {}, 1)",
+    "singledispatchmethod": "level = functools.singledispatchmethod(lambda self, x: {})",
+    "singledispatch": "level = staticmethod(functools.singledispatch(lambda x: {}))",
+    "registered": "level = staticmethod(dispatched({}))",
+    "classmethod": "level = classmethod(lambda cls: {})",
+    "descriptor": "level = Descriptor({})",
+    "descriptor_code": "level = type('D', (), dict(__get__=lambda self, a, b: {}))()",
+    "class_getitem": "__class_getitem__ = classmethod(lambda cls, key: {})",
+    "cache": "level = functools.cache(lambda self: {})",
+    "inner": "level = type('Inner', (), dict(f=property(lambda self: {})))",
+}
+
+
+def member(name, value):
+    """A factory that reads an object whose class has one member."""
+    text = (
+        "import functools\n"
+        "class Descriptor:\n"
+        "    def __init__(self, value): self.value = value\n"
+        "    def __get__(self, owner, kind): return self.value\n"
+        "def dispatched(value):\n"
+        "    level = functools.singledispatch(lambda x: 0)\n"
+        "    level.register(int, {1: lambda x: 1, 2: lambda x: 2}[value])\n"
+        "    return level\n"
+        f"class Thing:\n    {MEMBERS[name].format(value)}\n"
+        "thing = Thing()\n"
+        "def reading(gain):\n    return factory(gain, thing.level)\n"
+    )
+    space = {"__name__": "a_cell", "factory": factory}
+    exec(compile(text, "<cell>", "exec"), space)
+    return space["reading"]
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_every_member_of_the_class_of_a_value_counts(name):
+    keys = [sweep_key(member(name, value), "c", "walk", SETTINGS) for value in (1, 1, 2)]
+    assert keys[0] == keys[1]
+    assert keys[0] != keys[2]
+
+
+def test_the_metaclass_of_a_value_counts():
+    def reading_of(value):
+        kind = type("Kind", (type,), {"level": property(lambda cls: value)})
+        thing = kind("Thing", (), {})()
+        return lambda gain: factory(gain, type(thing).level)
+
+    keys = [sweep_key(reading_of(value), "c", "walk", SETTINGS) for value in (1, 1, 2)]
+    assert keys[0] == keys[1]
+    assert keys[0] != keys[2]
+
+
+def test_names_that_are_computed_are_noted_where_rows_come_from_disk(sweep, caplog):
+    def looking(gain, loss):
+        return factory(gain, loss * globals()["FAC" + "TOR"])
+
+    again = partial(sweep.func, looking, **sweep.keywords)
+    with caplog.at_level("INFO", "tradenb"):
+        again()
+        assert not caplog.messages
+        again()
+    (words,) = caplog.messages
+    assert "4 combinations were taken from disk" in words
+    assert "(globals)" in words
+    assert "resume=False" in words
+
+
 def test_what_the_factory_counts_for_itself_is_no_other_sweep(sweep):
     calls = []
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-from types import CellType, CodeType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
-from tradenb.engine.reach import package_of
+from tradenb.engine.reach import is_users, package_of
 
 _LARGE: Final = 1_000  # a longer collection is data; it counts by its size
 _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), type(...))
+
+_METACLASSES: Final = frozenset({"builtins", "abc", "enum", "typing", "tradenb"})
 
 Seen = tuple[int, ...]
 
@@ -56,7 +58,7 @@ def _described(value: Any, seen: Seen) -> object:
             return _cell(value, seen)
         case tuple() | list() | dict() | set() | frozenset():
             return _collection(value, seen)
-        case functools.partial():
+        case functools.partial() | functools.partialmethod():
             return "partial", _all((value.func, value.args, value.keywords), seen)
         case type():
             return "class", _name(value), _class(value, seen)
@@ -67,8 +69,22 @@ def _described(value: Any, seen: Seen) -> object:
         owner = value.__self__
         whole = _described(owner, seen) if inspect.isclass(owner) else _object(owner, seen)
         return "method", _described(value.__func__, seen), whole
+    return _layered(value, seen)
+
+
+def _layered(value: Any, seen: Seen) -> object:
+    """Describe what has functions inside: descriptors, wrappers, objects."""
+    match value:
+        case property():
+            return "property", _all((value.fget, value.fset, value.fdel), seen)
+        case functools.cached_property():
+            return "cached", _described(value.func, seen)
+        case functools.singledispatchmethod():
+            return "dispatch", _described(value.dispatcher, seen)
     if isinstance(value, staticmethod | classmethod) or hasattr(value, "__wrapped__"):
         return "wrapped", _described(value.__wrapped__, seen)
+    if hasattr(type(value), "__get__") and is_users(type(value)):
+        return _object(value, seen)
     if inspect.isroutine(value):
         return "builtin", identity_of(value)
     return _object(value, seen) if callable(value) else ("some", _name(type(value)))
@@ -107,13 +123,15 @@ def _cell(cell: CellType, seen: Seen) -> object:
 
 def _class(kind: type, seen: Seen) -> object:
     """Describe the classes that a user wrote: their functions, and plain values."""
-    own = [owner for owner in kind.__mro__ if package_of(owner) != "tradenb"]
+    above = [owner for owner in inspect.getmro(type(kind)) if package_of(owner) not in _METACLASSES]
+    own = [owner for owner in (*kind.__mro__, *above) if package_of(owner) != "tradenb"]
     return [
         (name, _described(value, seen))
         for owner in own
         if owner.__module__ != "builtins"
         for name, value in sorted(vars(owner).items())
-        if not name.startswith("__") or inspect.isfunction(value)
+        if not name.startswith("__")
+        or isinstance(value, FunctionType | classmethod | staticmethod | property)
     ]
 
 

@@ -29,6 +29,7 @@ _LOOKS_UP: Final = frozenset(
     | {"methodcaller", "query", "vars", "__import__"}
 )
 """Functions and methods that find a name by its text."""
+_BY_TEXT: Final = frozenset({"eval", "exec", "getattr", "globals", "import_module", "vars"})
 _FIND: Final = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
 _FIND_S: Final = 60
 _HOLDERS: Final = frozenset({"builtins", "functools", "tradenb"})
@@ -156,6 +157,16 @@ def all_reached(value: Any) -> list[Named]:
     return _walk(value, names_of)[0] if by_text else found
 
 
+def looks_up(value: Any) -> frozenset[str]:
+    """Return by which functions a callable, or what it reaches, finds names by their text.
+
+    A name that is computed (`globals()[name]`, `getattr(module, f"K{n}")`) is not followed.
+    """
+    functions = [value, *(item for _, item in all_reached(value))]
+    codes = [item.__code__ for item in functions if isinstance(item, FunctionType)]
+    return frozenset().union(*(_BY_TEXT & names_in(code) for code in codes))
+
+
 def _walk(value: Any, names: Names) -> tuple[list[Named], bool]:
     """Return what is reached, and whether a function on the way looks names up by text."""
     found: list[Named] = []
@@ -200,8 +211,12 @@ def _parts(value: Any) -> Iterable[Any]:
             return value.values()
         case list() | tuple() | set() | frozenset() if len(value) <= _LARGE:
             return value
-        case functools.partial():
+        case functools.partial() | functools.partialmethod():
             return value.func, value.args, value.keywords
+        case functools.cached_property():
+            return (value.func,)
+        case functools.singledispatchmethod():
+            return value.dispatcher, *value.dispatcher.registry.values()
         case property():
             return value.fget, value.fset, value.fdel
         case type():

@@ -14,6 +14,7 @@ from tradenb.call_errors import explained
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike
 from tradenb.engine.ports import CandleSource
+from tradenb.engine.reach import looks_up
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StrategyError, UsageError
@@ -70,7 +71,8 @@ def sweep(
         Finished combinations are kept in `research` under it.
     resume : bool, default True
         Take finished combinations of the same sweep (factory and what it names, candles, period,
-        rules) from disk. Those that failed are tried again.
+        rules) from disk. Those that failed are tried again. A value whose name is computed
+        (`globals()[name]`) is not seen to change: pass False then.
     progress : bool, default True
         Show a progress bar.
 
@@ -163,6 +165,7 @@ def swept(
     rows: dict[int, Row] = {
         place: known[name_of(item)] for place, item in enumerate(wanted) if name_of(item) in known
     }
+    _note_names(factory, len(rows))
     note(len(rows))
     # A trial in another process may find that it lacks the candles of a symbol that it reads: they
     # are loaded here, and it is run again.
@@ -174,6 +177,17 @@ def swept(
             rows.update(done)
             note(len(done))
     return _table(wanted, [rows[place] for place in range(len(wanted))])
+
+
+def _note_names(factory: Callable[..., StrategySpec], known: int) -> None:
+    """Say that rows from disk may be stale where names are computed, which cannot be followed."""
+    found = ", ".join(sorted(looks_up(factory))) if known else ""
+    if found:
+        log.info(
+            "%s were taken from disk, and names are looked up by text (%s): a value whose name is "
+            "computed is not seen to change; after such a change pass resume=False",
+            plural(known, "combination"), found,
+        )  # fmt: skip
 
 
 @contextmanager
