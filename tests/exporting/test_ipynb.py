@@ -184,3 +184,99 @@ def test_what_is_no_notebook_is_said(inside, capsys):
     assert main(["export", "no.ipynb"]) == 2
     assert "cannot read no.ipynb as a notebook" in capsys.readouterr().err
     assert main(["export", "not_there.ipynb"]) == 2
+
+
+EXCHANGE = """
+@tn.exchange("mine")
+def mine(symbol, since, limit):
+    raise RuntimeError("nobody may be asked")
+
+both = ["BTCUSDT", "ETHUSDT"]
+given = {"strategy": dip, "exchange": mine}
+"""
+GO = "tn.live.background(symbol, strategy=dip, exchange=mine)"
+FORMS = {
+    "loop": f"for symbol in both:\n    run = {GO}\n    run.wait()",
+    "enumerated loop": f"for n, symbol in enumerate(both):\n    {GO}",
+    "while": f"left = list(both)\nwhile left:\n    symbol = left.pop(0)\n    {GO}",
+    "list": f"runs = [{GO} for symbol in both]",
+    "dict": f"runs = {{symbol: {GO} for symbol in both}}",
+    "generator": f"runs = list({GO} for symbol in both)",
+    "map": f"runs = list(map(lambda symbol: {GO}, both))",
+    "helper": f"def start(symbol):\n    return {GO}\n\nfor name in both:\n    start(name)",
+    "helper of a helper": f"def one(symbol):\n    {GO}\n\ndef all():\n"
+    "    for name in both:\n        one(name)\n\nall()",
+    "partial": "import functools\ngo = functools.partial(tn.live.background, **given)\n"
+    "for name in both:\n    go(name)",
+    "another name": "go = tn.live.background\nfor name in both:\n    go(name, **given)",
+    "imported": "from tradenb.live import background as go\n"
+    "for name in both:\n    go(name, **given)",
+    "by its text": "go = getattr(tn.live, 'background')\nfor name in both:\n    go(name, **given)",
+    "condition": f"if both:\n    for symbol in both:\n        {GO}",
+    "try": f"try:\n    for symbol in both:\n        {GO}\nfinally:\n    pass",
+    "threads": "from concurrent.futures import ThreadPoolExecutor\n"
+    "with ThreadPoolExecutor(1) as pool:\n"
+    f"    list(pool.map(lambda symbol: {GO}, both))",
+    "awaited": "async def start(symbol):\n"
+    f"    return {GO}\n\nfor name in both:\n    await start(name)",
+    "class": f"class Bot:\n    def start(self, symbol):\n        return {GO}\n\n"
+    "bots = [Bot().start(name) for name in both]",
+    "run": "for symbol in both:\n    for event in tn.live.run(symbol, **given):\n        1 / 0",
+    "spread": "tn.live.background(both[0], **given)\ntn.live.background(both[1], **given)",
+    "one by one": GO.replace("symbol,", '"BTCUSDT",') + "\n" + GO.replace("symbol,", '"ETHUSDT",'),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_nothing_goes_live_in_any_form_and_each_symbol_is_in_the_script(
+    name, notebook, inside, capsys, monkeypatch
+):
+    from tradenb.live.loop import startup
+    from tradenb.live.run_registry import RunRegistry
+
+    begun = []
+    monkeypatch.setattr(RunRegistry, "start", lambda *given, **more: begun.append(given))
+    monkeypatch.setattr(startup.Startup, "prepare", lambda *given: begun.append(given))
+    saved = inside / "candles"
+    saved.mkdir()
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        write_candles(saved / f"{symbol}-1m.npy")
+    file = notebook(IMPORT, PLAIN, EXCHANGE, FORMS[name])
+    assert main(["export", file, "--candles", "candles", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["symbols"] == ["BTCUSDT", "ETHUSDT"]
+    assert begun == []
+    assert not list((inside / "home").glob("data/state/**/*.json"))
+
+
+def test_runs_that_are_no_product_are_refused(notebook, capsys, inside):
+    other = PLAIN.replace('"dip"', '"other"').replace("def dip", "def other")
+    pairs = "for symbol, s in [('BTCUSDT', dip), ('ETHUSDT', other)]:\n"
+    file = notebook(IMPORT, PLAIN, other, EXCHANGE, pairs + f"    {GO}".replace("=dip", "=s"))
+    assert main(["export", file]) == 2
+    assert "not each strategy on each symbol" in capsys.readouterr().err
+
+
+def test_what_a_held_run_is_asked_for_does_nothing():
+    import asyncio
+
+    import tradenb as tn
+    from tradenb.exporting.collect.held_calls import HeldRun, held_calls
+    from tradenb.live.run_registry import run_registry
+
+    calls: list = []
+    before = tn.live.background
+    with held_calls(calls):
+        run = tn.live.background("BTCUSDT", strategy="s", exchange="e")
+        assert isinstance(run.wait(3).position, HeldRun)
+        assert isinstance(tn.live.attach()("x"), HeldRun)
+        with run, pytest.raises(Exception, match="nothing goes live during an export"):
+            run_registry.start("BTCUSDT")
+        assert [*run] == asyncio.run(gathered(run)) == []
+        assert not hasattr(run, "__len__")
+    assert tn.live.background is before
+    assert [(call.name, call.symbol) for call in calls] == [("background", "BTCUSDT")]
+
+
+async def gathered(run):
+    await run
+    return [event async for event in run]

@@ -80,6 +80,14 @@ def run(options: argparse.Namespace) -> int:
 def _arguments(notebook: Notebook, options: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the export: the command's, else those of the notebook's call."""
     wanted = _wanted(notebook, options.strategy)
+    started = _started(notebook, wanted, options)
+    return started or _read(notebook, wanted, options)
+
+
+def _read(
+    notebook: Notebook, wanted: NotebookCall | None, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Return the arguments that the command and the text of a call say."""
     found: dict[str, Any] = {}
     if options.strategy:
         found["strategy"] = [notebook.value(name) for name in options.strategy]
@@ -96,7 +104,7 @@ def _arguments(notebook: Notebook, options: argparse.Namespace) -> dict[str, Any
     if options.symbol:
         found["symbol"] = options.symbol
     elif wanted is not None:
-        found["symbol"] = notebook.value(wanted.symbol)
+        found["symbol"] = _symbols(notebook, wanted)
     if options.exchange:
         found["exchange"] = notebook.value(options.exchange)
     elif wanted is not None:
@@ -105,6 +113,33 @@ def _arguments(notebook: Notebook, options: argparse.Namespace) -> dict[str, Any
         if wanted is not None and name in wanted.arguments:
             found[name] = notebook.value(wanted.arguments[name])
     return found
+
+
+def _started(
+    notebook: Notebook, wanted: NotebookCall | None, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Return the arguments of runs that the notebook starts in a form that cannot be read."""
+    from tradenb.exporting.collect.held_calls import subject_of_calls
+
+    plain = wanted is not None and wanted.is_live and wanted.is_plain
+    if plain or options.strategy or options.symbol or options.exchange:
+        return {}
+    calls = notebook.started()
+    return subject_of_calls(calls) if calls else {}
+
+
+def _symbols(notebook: Notebook, wanted: NotebookCall) -> Any:
+    """Return the symbols of all live calls like the one that is wanted, in their order."""
+    if not (wanted.is_live and wanted.is_plain):
+        return notebook.value(wanted.symbol)
+    alike = [
+        call
+        for call in notebook.calls()
+        if (call.is_live, call.is_plain) == (wanted.is_live, True)
+        and call.settings() == wanted.settings()
+    ]
+    several = [notebook.value(call.symbol) for call in reversed(alike)]
+    return list(dict.fromkeys(several))
 
 
 def _wanted(notebook: Notebook, names: list[str] | None) -> NotebookCall | None:

@@ -1,8 +1,9 @@
 """What a notebook file runs, found without running the whole notebook.
 
 The last call of `tn.live.background`, `tn.live.run` or `tn.live.rehearse` counts, else the last
-backtest. Only the cells that its arguments need are executed; the call itself never is, so that
-nothing goes live.
+backtest. Only the cells that its arguments need are executed. Where the call cannot be read (in a
+loop, a helper, under another name), what leads to it is executed as well, and the call is noted:
+nothing of `tn.live` runs (`held_calls`), so that nothing goes live.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from tradenb.errors import ExportError
+from tradenb.exporting.collect.held_calls import STARTS, HeldCall, held_calls
 from tradenb.exporting.collect.notebook_cells import Statement, Statements
 from tradenb.exporting.collect.statement_checks import BLOCKS, check_notebook, reads_environment
 
@@ -35,6 +37,12 @@ class NotebookCall(NamedTuple):
     symbol: ast.expr
     arguments: dict[str, ast.expr]
     is_live: bool
+    is_plain: bool
+
+    def settings(self) -> list[str]:
+        """Return the text of what calls of one script have in common."""
+        names = ("strategy", "exchange", "rules", "home")
+        return [ast.unparse(self.arguments[name]) for name in names if name in self.arguments]
 
 
 class Notebook:
@@ -45,6 +53,7 @@ class Notebook:
         self._statements = Statements(self.names)
         self._done: set[int] = set()
         self._wanted: set[str] = set()
+        self._held: list[HeldCall] = []
         imports = (item for item in self._statements if isinstance(item.node, _IMPORTS))
         self._imported = {name for item in imports for name in item.binds}
 
@@ -57,7 +66,29 @@ class Notebook:
                         given = {item.arg: item.value for item in node.keywords if item.arg}
                         symbol = node.args[0] if node.args else given.get("symbol")
                         if symbol is not None and {"strategy", "exchange"} <= set(given):
-                            yield NotebookCall(symbol, given, is_live=suffixes is _CALLS[0])
+                            live = suffixes is _CALLS[0]
+                            yield NotebookCall(symbol, given, live, _is_plain(statement, node))
+
+    def started(self) -> list[HeldCall]:
+        """Return the calls that would start runs, in whatever form they are.
+
+        What leads to them is executed; a statement that starts none makes names that may.
+        """
+        names: set[str] = set()
+        for place, statement in enumerate(self._statements):
+            node = statement.node
+            if isinstance(node, ast.ImportFrom) and str(node.module).endswith("live"):
+                names |= statement.binds
+            elif statement.uses & names or _speaks_of_live(node):
+                before = len(self._held)
+                if not isinstance(node, BLOCKS):
+                    self._need(set(statement.uses))
+                    if place not in self._done:
+                        self._done.add(place)
+                        self._execute(statement)
+                if len(self._held) == before:
+                    names |= statement.binds
+        return self._held
 
     def strategies(self) -> list[str]:
         """Return the names of functions and classes that are marked as strategies."""
@@ -77,7 +108,8 @@ class Notebook:
         self._need({item.id for item in ast.walk(node) if isinstance(item, ast.Name)})
         code = compile(ast.Expression(node), "<export>", "eval", dont_inherit=True)
         try:
-            return eval(code, self.names)  # noqa: S307 - the user's own cell
+            with held_calls(self._held):
+                return eval(code, self.names)  # noqa: S307 - the user's own cell
         except Exception as error:
             words = f"{type(error).__name__}: {error}"
             raise ExportError(f"`{ast.unparse(node)}` of the notebook raised {words}") from error
@@ -120,9 +152,10 @@ class Notebook:
         module = ast.Module([statement.node], [])
         try:
             code = compile(module, file, "exec", _AWAIT, dont_inherit=True)
-            made = eval(code, self.names)  # noqa: S307 - the user's own cell
-            if inspect.iscoroutine(made):
-                asyncio.run(made)
+            with held_calls(self._held):
+                made = eval(code, self.names)  # noqa: S307 - the user's own cell
+                if inspect.iscoroutine(made):
+                    asyncio.run(made)
         except NameError as error:
             if error.name and not hasattr(builtins, error.name):
                 raise ExportError(
@@ -157,6 +190,28 @@ def _makes(statement: Statement, wanted: set[str], imported: set[str]) -> bool:
             calls = [item for item in node.decorator_list if isinstance(item, ast.Call)]
             return any(_base(item.func) in wanted - imported for item in calls)
     return any(_base(target) in wanted for target in targets)
+
+
+def _is_plain(statement: Statement, call: ast.Call) -> bool:
+    """Tell whether a call is all that a statement does, but for what is done with its run."""
+    node = statement.node
+    if not isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign):
+        return False
+    value: ast.expr | None = node.value
+    while isinstance(value, ast.Call | ast.Attribute | ast.Await) and value is not call:
+        value = value.func if isinstance(value, ast.Call) else value.value
+    return value is call
+
+
+def _speaks_of_live(node: ast.stmt) -> bool:
+    """Tell whether a statement names a function that starts a run."""
+    items = list(ast.walk(node))
+    dotted = [_dotted(item) for item in items if isinstance(item, ast.Attribute)]
+    if any(name.endswith(_CALLS[0]) for name in dotted):
+        return True
+    texts = {item.value for item in items if isinstance(item, ast.Constant)}
+    by_text = not texts.isdisjoint(STARTS)  # getattr(tn.live, "run")
+    return by_text and any(name.endswith(".live") for name in dotted)
 
 
 def _check_environment(statement: Statement) -> None:
