@@ -19,7 +19,8 @@ from benchmarks import research, work, yardstick
 from benchmarks.clock import fastest
 from benchmarks.lines import Heading, Line
 from tradenb.core.candidate import Candidate
-from tradenb.core.candles.arrays import Candles, resample
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.resampling import resample
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.context import Context
 from tradenb.engine.specs.strategy_spec import StrategySpec

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from benchmarks.work import DAY
-from tradenb.core.candles.arrays import Candles, Floats, resample
+from tradenb.core.candles.arrays import Candles, Floats
+from tradenb.core.candles.resampling import resample
 from tradenb.core.timeframe import MINUTE
 
 FIVE = 5
