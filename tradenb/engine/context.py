@@ -22,6 +22,8 @@ from tradenb.errors import UsageError, near
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradenb.engine.session.quiet_span import QuietSpan
+
 STATE_LIMIT: Final = 64_000
 
 
@@ -46,6 +48,7 @@ class Context:
         "_every",
         "_held",
         "_histories",
+        "_quiet",
         "_history",
         "_now",
         "_opened",
@@ -79,6 +82,7 @@ class Context:
         self._now = 0
         self._held: State | None = None
         self._account: Accounts | None = None
+        self._quiet: QuietSpan | None = None
         self._saved = saved
         self._opened: dict[str, Any] = {}
         self.remembers = False
@@ -166,7 +170,9 @@ class Context:
     @property
     def position(self) -> Position | None:
         """What is open: entry, stop, targets, age and profit; None where nothing is."""
-        held = self._held
+        held, quiet = self._held, self._quiet
+        if quiet is not None:
+            held = self._held = quiet.seen_at(self._now)
         return None if held is None else position_of(held, self._now, self.price, self._rules)
 
     @property
@@ -207,10 +213,16 @@ def show_account(context: Context, account: Accounts | None) -> None:
     context._account = account
 
 
-def begin_ask(context: Context, now: int, held: State | None = None) -> None:
-    """Move a context to a moment, and show what is open or scheduled."""
+def begin_ask(
+    context: Context, now: int, held: State | None = None, quiet: QuietSpan | None = None
+) -> None:
+    """Move a context to a moment, and show what is open or scheduled.
+
+    In a quiet span `held` is what it was at its beginning; it is brought up to `now` when looked at.
+    """
     context._now = now
     context._held = held
+    context._quiet = quiet
     context.indicators.now = now
     context.remembers = False
 

@@ -13,6 +13,7 @@ from tradenb.engine.call import Call
 from tradenb.engine.context import Context, follow_rules, show_account
 from tradenb.engine.session.account_book import AccountBook
 from tradenb.engine.session.books import Book
+from tradenb.engine.session.quiet_span import QuietSpan
 from tradenb.engine.session.vectorised import Signals
 from tradenb.engine.specs.strategy_spec import StrategySpec
 
@@ -51,6 +52,8 @@ class Instance:
         The row of refusals that the next one may belong to.
     rules : Rules
         Those in force.
+    quiet : QuietSpan or None
+        In which it is to be asked next.
     next_rules : Rules or None
         Those that hold from the next time that nothing is open or waits.
     charged : Charged
@@ -87,6 +90,7 @@ class Instance:
         self.asks = self.asks_lost = self.asks_failed = 0
         self.rules = rules
         self.next_rules: Rules | None = None
+        self.quiet: QuietSpan | None = None
         self.numbering = numbering
         self.callbacks = spec.callbacks
         self.skipping = False

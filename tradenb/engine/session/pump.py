@@ -27,6 +27,7 @@ from tradenb.core.lifecycle.state import (
     NeedCandles,
     NeedClearance,
     Refusing,
+    State,
     Step,
 )
 from tradenb.core.money.position_money import Grant
@@ -40,6 +41,7 @@ from tradenb.engine.session.books import Peers
 from tradenb.engine.session.clearance import ask_risk_rules, share_books
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.notices import SkipReason, failed, ping, skipped
+from tradenb.engine.session.quiet_span import QuietSpan
 from tradenb.engine.session.queues import Callback, CallbackQueue, EventQueue, Schedule
 from tradenb.errors import NotEnoughCandles
 
@@ -125,7 +127,8 @@ class Session:
                 instance = self.instances[place]
                 following: Step | None = step
                 if type(step.need) is NeedCandidate:
-                    following = yield from self._ask(instance, step, step.need, alone=alone)
+                    ask = self._ask_manager if step.need.managed else self._ask
+                    following = yield from ask(instance, step, step.need, alone=alone)
                 # What follows at the same close and phase comes before the next instance, whose
                 # risk rules have to see it.
                 while following is not None:
@@ -178,8 +181,6 @@ class Session:
 
         While it answers None and no other instance has a turn, it is asked again and again.
         """
-        if need.managed:
-            return (yield from self._ask_manager(instance, step, need))
         state = instance.state = step.state
         at, last, context = self.now, need.last, instance.context
         every, next_due = state.every, instance.candles.next_due
@@ -224,9 +225,11 @@ class Session:
         return self._follow_reply(instance, step, at, last, reply)
 
     def _ask_manager(
-        self, instance: Instance, step: Step, need: NeedCandidate
-    ) -> Generator[Call, Any, Step]:
-        """Ask the manage function, if it may be asked; return the step that follows."""
+        self, instance: Instance, step: Step, need: NeedCandidate, *, alone: bool
+    ) -> Generator[Call, Any, Step | None]:
+        """Ask the manage function, if it may be asked; return the step that follows now."""
+        if instance.quiet is not None:
+            return (yield from self._ask_in(instance, instance.quiet, alone=alone))
         state = instance.state = step.state
         at, context = self.now, instance.context
         reply: object = NOT_ASKED
@@ -245,6 +248,60 @@ class Session:
             if instance.signals is not None:
                 instance.follow_table(instance.signals)
         return self._answer(instance, need, reply)
+
+    def _ask_in(
+        self, instance: Instance, quiet: QuietSpan, *, alone: bool
+    ) -> Generator[Call, Any, Step | None]:
+        """Ask a manage function while it answers None and nothing happens to its position."""
+        at, last, state, every = self.now, self.now, quiet.state, quiet.every
+        context, next_due = instance.context, instance.candles.next_due
+        regular = instance.candles.regular and every != WEEK
+        if alone:
+            others = self._schedule.first()
+            last = quiet.last if others is None else min(quiet.last, others - 1)
+        instance.skipping = False
+        reply: object = None
+        while at <= last:
+            self.now = at
+            begin_ask(context, at, state, quiet)
+            try:
+                reply = yield instance.manage
+                if context.remembers:
+                    keep_state(context)
+            except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
+                reply = self._failed_ask(instance, at, error, instance.manage.what)
+                break
+            if reply is not None:
+                break
+            at = at + every if regular else next_due(at, every)
+        else:
+            return self._go_through(instance, quiet, at)
+        instance.quiet, step = None, quiet.until(at)
+        for event in step.events:
+            self._event_queue.note(event.at, step.phase, instance.place, event)
+        instance.state = step.state
+        return self._answer(instance, NeedCandidate(at, at, managed=True), reply)
+
+    def _go_through(self, instance: Instance, quiet: QuietSpan, at: int) -> Step | None:
+        """Ask next at `at`, if nothing happens to the position before; else that is next."""
+        if at <= quiet.last:
+            instance.quiet, need = quiet, NeedCandidate(at, at, managed=True)
+            self._schedule.add(at, ASKS, instance.place, Step(at, ASKS, quiet.state, (), need))
+            return None
+        instance.quiet = None
+        return self._put(instance, quiet.next_step(at))
+
+    def _is_quiet(self, instance: Instance, state: State) -> bool:
+        """Tell whether asks can be made without a look at the candles between them."""
+        signal = state.signal
+        if signal is None or not state.is_open or instance.signals is not None:
+            return False
+        if self._calls_at_once or state.warming or state.commands or state.tested:
+            return False
+        if state.cursor < self.fresh_from or instance.halted or instance.busy is not None:
+            return False
+        # Risk rules look at the stop in force.
+        return not instance.books or signal.trail is signal.trail_distance is None
 
     def _says_nothing(self, instance: Instance, at: int) -> bool:
         """Tell whether a table says nothing about what is open; go on where it says something."""
@@ -281,6 +338,10 @@ class Session:
         candles = instance.candles
         if state.cursor >= min(until, candles.end):
             return None
+        every = state.manage_every
+        if every is not None and self._is_quiet(instance, state):
+            quiet = QuietSpan(state, every, candles, instance.rules, until)
+            return self._go_through(instance, quiet, candles.next_due(state.cursor, every))
         bound = until
         if self._pings(instance):
             bound = min(until, candles.ends_at(candles.index(state.cursor) + 1))
@@ -291,6 +352,10 @@ class Session:
         if following.tested and not step.events and following.signal is state.signal:
             # Nothing happened up to the next ask: go there at once.
             step = advance(following, candles, instance.rules)
+        return self._put(instance, step)
+
+    def _put(self, instance: Instance, step: Step) -> Step | None:
+        """Return a step if it is due now, else put it into the schedule."""
         for event in step.events:
             if event.at < step.at:
                 # A milestone on the way to the step; it has its place in the order already.
