@@ -48,12 +48,15 @@ tn.twice(number); optional: times
 
         @functools.wraps(function)
         def call(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
-            wrong = _misfit(parameters, args, kwargs)
-            if wrong:
+            try:
+                return function(*args, **kwargs)
+            except TypeError:
+                wrong = _misfit(parameters, args, kwargs)
+                if not wrong:
+                    raise
                 stop = "" if wrong.endswith("?") else "."
                 usage = _usage(name, parameters)
-                raise UsageError(f"{name} {wrong}{stop} Call it as {usage}")
-            return function(*args, **kwargs)
+                raise UsageError(f"{name} {wrong}{stop} Call it as {usage}") from None
 
         return call
 

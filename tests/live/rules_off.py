@@ -57,7 +57,7 @@ def numbers_begin_anew(patch: pytest.MonkeyPatch) -> None:
 
 
 def entries_in_the_past(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Session, "_reason_to_skip", lambda self, instance, at: None)
+    patch.setattr(Session, "reason_to_skip", lambda self, instance, at: None)
 
 
 def late_exits_at_the_latest_price(patch: pytest.MonkeyPatch) -> None:

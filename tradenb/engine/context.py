@@ -48,10 +48,10 @@ class Context:
         "_every",
         "_held",
         "_histories",
-        "_quiet",
         "_history",
         "_now",
         "_opened",
+        "_quiet",
         "_rules",
         "_saved",
         "indicators",
@@ -218,7 +218,8 @@ def begin_ask(
 ) -> None:
     """Move a context to a moment, and show what is open or scheduled.
 
-    In a quiet span `held` is what it was at its beginning; it is brought up to `now` when looked at.
+    In a quiet span `held` is what it was at its beginning, and what it is now is found when it is
+    looked at.
     """
     context._now = now
     context._held = held

@@ -271,3 +271,19 @@ def test_symbols_are_declared_in_any_spelling_and_nonsense_is_refused():
         with pytest.raises(tn.errors.SpecError, match="symbols must be symbols"):
             tn.strategy("declares-2", every="1m", symbols=nonsense)(lambda ctx: None)
     assert issubclass(tn.errors.SpecError, UsageError)
+
+
+def test_a_manage_function_that_reads_another_symbol_sees_its_position_when_it_is_asked_again():
+    seen = []
+
+    def manage(ctx):
+        before = ctx.position
+        ctx.candles("1m", 3, symbol=ETH)
+        seen.append((ctx.now, before is not None, ctx.position is not None))
+
+    spec = tn.strategy("looks", every="1m")(lambda ctx: tn.long(stop_loss=tn.percent(15)))
+    spec.manage(every="1m")(manage)
+    world = world_of([spec])
+    assert world.live(minute(END) + 3_000)
+    assert len(seen) > 5
+    assert {(before, after) for _, before, after in seen} == {(True, True)}

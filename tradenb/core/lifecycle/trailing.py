@@ -69,7 +69,7 @@ def quiet_peak(
     """
     low: float = min(candles.low[start:stop].tolist())
     high: float = max(candles.high[start:stop].tolist())
-    close, bound = candles.close[start:stop].tolist(), _bound(signal, holding)
+    close, bound = candles.close[start:stop].tolist(), nearest_bound(signal, holding)
     if signal.position == "long":
         if low <= signal.stop_loss or (bound is not None and high >= bound):
             return None
@@ -100,7 +100,7 @@ def quiet_peak(
 def _standing(
     signal: Signal, holding: Holding, candles: Candles, rules: Rules, start: int, stop: int
 ) -> Followed:
-    bound, level = _bound(signal, holding), signal.stop_loss
+    bound, level = nearest_bound(signal, holding), signal.stop_loss
     row = prices.first_between(candles, signal.position, level, bound, rules, start, stop)
     until = stop if row < 0 else row
     if until > start:
@@ -108,7 +108,7 @@ def _standing(
     return Followed(row, signal, holding, None)
 
 
-def _bound(signal: Signal, holding: Holding) -> float | None:
+def nearest_bound(signal: Signal, holding: Holding) -> float | None:
     """Return the nearer of the next rung and the price that fires the breakeven."""
     rung = holding.rungs[0][0] if holding.rungs else None
     trigger = breakeven_trigger(signal, holding)
@@ -170,7 +170,7 @@ def peak_after(
 def _trailing(
     signal: Signal, holding: Holding, candles: Candles, rules: Rules, start: int, stop: int
 ) -> Followed:
-    bound, size = _bound(signal, holding), _FIRST_WINDOW
+    bound, size = nearest_bound(signal, holding), _FIRST_WINDOW
     row, found = start, []
     while row < stop:
         end = min(row + size, stop)

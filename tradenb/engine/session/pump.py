@@ -12,7 +12,6 @@ was true at that moment. Events come out in the same order, through the event qu
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 from typing import Any, Final, assert_never
 
 from tradenb.core.events import WITHOUT_EFFECT, Event
@@ -27,7 +26,6 @@ from tradenb.core.lifecycle.state import (
     NeedCandles,
     NeedClearance,
     Refusing,
-    State,
     Step,
 )
 from tradenb.core.money.position_money import Grant
@@ -40,9 +38,10 @@ from tradenb.engine.session.account_book import share_accounts
 from tradenb.engine.session.books import Peers
 from tradenb.engine.session.clearance import ask_risk_rules, share_books
 from tradenb.engine.session.instance import Instance
+from tradenb.engine.session.manager_asks import Asks, ask_manager, go_through, quiet_span_of
 from tradenb.engine.session.notices import SkipReason, failed, ping, skipped
-from tradenb.engine.session.quiet_span import QuietSpan
 from tradenb.engine.session.queues import Callback, CallbackQueue, EventQueue, Schedule
+from tradenb.engine.session.refusal_rows import RefusalRows
 from tradenb.errors import NotEnoughCandles
 
 _CALLBACKS: Final = 4  # after the three phases of the machine
@@ -83,7 +82,7 @@ class Session:
         self.instances = instances
         self.events: list[Event] = []
         self.trades: list[Trade] = []
-        self._refused: dict[tuple[int, int, str], Refusing] = {}
+        self._rows = RefusalRows()
         self.now = 0
         self.fresh_from = 0
         self.timeouts = 0
@@ -91,9 +90,9 @@ class Session:
         self._refused_by: str | None = None
         self.callbacks = CallbackQueue(instances)
         self._calls_at_once = self.callbacks.in_use and not defer_callbacks
-        self._schedule = Schedule()
+        self.schedule = Schedule()
         self._phase: int = EXITS
-        self._event_queue = EventQueue(instances)
+        self.event_queue = EventQueue(instances)
         if any(item.spec.risk for item in instances):
             share_books(instances)
         self.money = share_accounts(instances)
@@ -106,7 +105,7 @@ class Session:
         states = [instance.state for instance in self.instances]
         return [
             (states[place].symbol, states[place].strategy, row)
-            for (place, *_), row in self._refused.items()
+            for (place, *_), row in self._rows.items()
         ]
 
     def pump(self, until: int) -> Pump:
@@ -115,20 +114,20 @@ class Session:
         Yields the calls of user functions: send back the result, or throw in what was raised.
         """
         self._plan_first_steps(until)
-        while (turn := self._schedule.take()) is not None:
+        while (turn := self.schedule.take()) is not None:
             at, phase, waiting = turn
             if self._calls_at_once and at > self.now:
                 yield from self._call_back_before(at)
             self.now, self._phase = at, phase
             # A strategy may be asked many times in a row while nobody else has a turn and no
             # callback is due, since a callback comes before the next ask.
-            alone = len(waiting) == 1 and not (self._calls_at_once and self._event_queue)
+            alone = len(waiting) == 1 and not (self._calls_at_once and self.event_queue)
             for place, step in waiting:
                 instance = self.instances[place]
                 following: Step | None = step
                 if type(step.need) is NeedCandidate:
-                    ask = self._ask_manager if step.need.managed else self._ask
-                    following = yield from ask(instance, step, step.need, alone=alone)
+                    ask = ask_manager if step.need.managed else Session._ask
+                    following = yield from ask(self, instance, step, step.need, alone=alone)
                 # What follows at the same close and phase comes before the next instance, whose
                 # risk rules have to see it.
                 while following is not None:
@@ -171,12 +170,10 @@ class Session:
 
     def settle(self) -> None:
         """Give numbers to the events that have taken effect, and add them to `events`."""
-        taken = self._event_queue.take(self.now, self._phase, fresh_from=self.fresh_from)
+        taken = self.event_queue.take(self.now, self._phase, fresh_from=self.fresh_from)
         self.events += self.callbacks.add(taken) if self.callbacks.in_use else taken
 
-    def _ask(
-        self, instance: Instance, step: Step, need: NeedCandidate, *, alone: bool
-    ) -> Generator[Call, Any, Step | None]:
+    def _ask(self, instance: Instance, step: Step, need: NeedCandidate, *, alone: bool) -> Asks:
         """Ask a strategy, if it may be asked; return the step that follows now, if there is one.
 
         While it answers None and no other instance has a turn, it is asked again and again.
@@ -184,9 +181,9 @@ class Session:
         state = instance.state = step.state
         at, last, context = self.now, need.last, instance.context
         every, next_due = state.every, instance.candles.next_due
-        reason = self._reason_to_skip(instance, at)
+        reason = self.reason_to_skip(instance, at)
         if reason is not None:
-            self._skip(instance, at, last, reason)
+            self.skip(instance, at, last, reason)
             return self._follow_reply(instance, step, at, last, NOT_ASKED)
         instance.skipping = False
         if instance.signals is not None:
@@ -194,15 +191,15 @@ class Session:
             next_reply = instance.signals.first(at) or at
             if next_reply > last:
                 done = step._replace(at=last, state=state.moved(last), need=None)
-                self._schedule.add(last, ASKS, instance.place, done)
+                self.schedule.add(last, ASKS, instance.place, done)
                 return None
             if next_reply > at:
                 instance.asks += (next_reply - at) // every
-                self._schedule.add(next_reply, ASKS, instance.place, step)
+                self.schedule.add(next_reply, ASKS, instance.place, step)
                 return None
         alone_until = at
         if alone and not state.warming:
-            others = self._schedule.first()
+            others = self.schedule.first()
             alone_until = last if others is None else min(last, others - 1)
         regular = instance.candles.regular and every != WEEK
         while True:
@@ -213,7 +210,7 @@ class Session:
                 if context.remembers:
                     keep_state(context)
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-                reply = self._failed_ask(instance, at, error, instance.ask.what)
+                reply = self.failed_ask(instance, at, error, instance.ask.what)
                 instance.asks_failed += reply is not WARM_UP
                 break
             following = at + every if regular else next_due(at, every)
@@ -224,95 +221,6 @@ class Session:
             instance.follow_table(instance.signals)
         return self._follow_reply(instance, step, at, last, reply)
 
-    def _ask_manager(
-        self, instance: Instance, step: Step, need: NeedCandidate, *, alone: bool
-    ) -> Generator[Call, Any, Step | None]:
-        """Ask the manage function, if it may be asked; return the step that follows now."""
-        if instance.quiet is not None:
-            return (yield from self._ask_in(instance, instance.quiet, alone=alone))
-        state = instance.state = step.state
-        at, context = self.now, instance.context
-        reply: object = NOT_ASKED
-        reason = self._reason_to_skip(instance, at)
-        if reason is not None:
-            self._skip(instance, at, self.fresh_from, reason)
-        elif not self._says_nothing(instance, at):
-            instance.skipping = False
-            begin_ask(context, at, state)
-            try:
-                reply = yield instance.manage
-                if context.remembers:
-                    keep_state(context)
-            except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-                reply = self._failed_ask(instance, at, error, instance.manage.what)
-            if instance.signals is not None:
-                instance.follow_table(instance.signals)
-        return self._answer(instance, need, reply)
-
-    def _ask_in(
-        self, instance: Instance, quiet: QuietSpan, *, alone: bool
-    ) -> Generator[Call, Any, Step | None]:
-        """Ask a manage function while it answers None and nothing happens to its position."""
-        at, last, state, every = self.now, self.now, quiet.state, quiet.every
-        context, next_due = instance.context, instance.candles.next_due
-        regular = instance.candles.regular and every != WEEK
-        if alone:
-            others = self._schedule.first()
-            last = quiet.last if others is None else min(quiet.last, others - 1)
-        instance.skipping = False
-        reply: object = None
-        while at <= last:
-            self.now = at
-            begin_ask(context, at, state, quiet)
-            try:
-                reply = yield instance.manage
-                if context.remembers:
-                    keep_state(context)
-            except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-                reply = self._failed_ask(instance, at, error, instance.manage.what)
-                break
-            if reply is not None:
-                break
-            at = at + every if regular else next_due(at, every)
-        else:
-            return self._go_through(instance, quiet, at)
-        instance.quiet, step = None, quiet.until(at)
-        for event in step.events:
-            self._event_queue.note(event.at, step.phase, instance.place, event)
-        instance.state = step.state
-        return self._answer(instance, NeedCandidate(at, at, managed=True), reply)
-
-    def _go_through(self, instance: Instance, quiet: QuietSpan, at: int) -> Step | None:
-        """Ask next at `at`, if nothing happens to the position before; else that is next."""
-        if at <= quiet.last:
-            instance.quiet, need = quiet, NeedCandidate(at, at, managed=True)
-            self._schedule.add(at, ASKS, instance.place, Step(at, ASKS, quiet.state, (), need))
-            return None
-        instance.quiet = None
-        return self._put(instance, quiet.next_step(at))
-
-    def _is_quiet(self, instance: Instance, state: State) -> bool:
-        """Tell whether asks can be made without a look at the candles between them."""
-        signal = state.signal
-        if signal is None or not state.is_open or instance.signals is not None:
-            return False
-        if self._calls_at_once or state.warming or state.commands or state.tested:
-            return False
-        if state.cursor < self.fresh_from or instance.halted or instance.busy is not None:
-            return False
-        # Risk rules look at the stop in force.
-        return not instance.books or signal.trail is signal.trail_distance is None
-
-    def _says_nothing(self, instance: Instance, at: int) -> bool:
-        """Tell whether a table says nothing about what is open; go on where it says something."""
-        state, signals = instance.state, instance.signals
-        if signals is None or state.signal is None:
-            return False
-        following = signals.first(at, state.signal.position) or at
-        if following > at:
-            instance.state = state._replace(manage_from=following)
-        return following > at
-
     def _follow_reply(
         self, instance: Instance, step: Step, at: int, last: int, reply: object
     ) -> Step | None:
@@ -321,11 +229,11 @@ class Session:
         following_at = instance.candles.next_due(at, state.every)
         if reply is None and not state.warming and following_at <= last:
             # The machine would say the same, at ten times the price.
-            self._schedule.add(following_at, ASKS, instance.place, step)
+            self.schedule.add(following_at, ASKS, instance.place, step)
             return None
         following = self._answer(instance, NeedCandidate(at, last), reply)
         if following.at > at:
-            self._schedule.add(following.at, ASKS, instance.place, following)
+            self.schedule.add(following.at, ASKS, instance.place, following)
             return None
         return following
 
@@ -338,10 +246,11 @@ class Session:
         candles = instance.candles
         if state.cursor >= min(until, candles.end):
             return None
-        every = state.manage_every
-        if every is not None and self._is_quiet(instance, state):
-            quiet = QuietSpan(state, every, candles, instance.rules, until)
-            return self._go_through(instance, quiet, candles.next_due(state.cursor, every))
+        if state.manage_every is not None and not self._calls_at_once:
+            quiet = quiet_span_of(instance, until, self.fresh_from)
+            if quiet is not None:
+                at = candles.next_due(state.cursor, state.manage_every)
+                return go_through(self, instance, quiet, at)
         bound = until
         if self._pings(instance):
             bound = min(until, candles.ends_at(candles.index(state.cursor) + 1))
@@ -352,19 +261,19 @@ class Session:
         if following.tested and not step.events and following.signal is state.signal:
             # Nothing happened up to the next ask: go there at once.
             step = advance(following, candles, instance.rules)
-        return self._put(instance, step)
+        return self.put(instance, step)
 
-    def _put(self, instance: Instance, step: Step) -> Step | None:
+    def put(self, instance: Instance, step: Step) -> Step | None:
         """Return a step if it is due now, else put it into the schedule."""
         for event in step.events:
             if event.at < step.at:
                 # A milestone on the way to the step; it has its place in the order already.
-                self._event_queue.note(event.at, step.phase, instance.place, event)
+                self.event_queue.note(event.at, step.phase, instance.place, event)
         if instance.refusing is not None and any(event.kind == "moved" for event in step.events):
             instance.refusing = None
         if step.at == self.now and step.phase == self._phase:
             return step
-        self._schedule.add(step.at, step.phase, instance.place, step)
+        self.schedule.add(step.at, step.phase, instance.place, step)
         return None
 
     def _apply(self, instance: Instance, step: Step) -> None:
@@ -409,21 +318,11 @@ class Session:
         if event.kind not in WITHOUT_EFFECT and self._phase != _CALLBACKS:
             if event.exit_reason not in ("risk", "funds") or self._refused_by is None:
                 instance.refusing = None
-            elif self._is_known(instance, event, self._refused_by):
+            elif self._rows.knows(instance, event, self._refused_by):
                 return
-        self._event_queue.note(self.now, self._phase, instance.place, event)
+        self.event_queue.note(self.now, self._phase, instance.place, event)
 
-    def _is_known(self, instance: Instance, event: Event, name: str) -> bool:
-        """Count a refusal; tell whether it belongs to a row that an event has told of already."""
-        row, reason = instance.refusing, event.exit_reason or "risk"
-        known = row is not None and (row.exit_reason, row.name) == (reason, name)
-        if row is None or not known:
-            row = Refusing(reason, name, event.at, event.at, 0)
-        row = instance.refusing = replace(row, last=event.at, count=row.count + 1)
-        self._refused[instance.place, row.first, name] = row
-        return known
-
-    def _reason_to_skip(self, instance: Instance, at: int) -> SkipReason | None:
+    def reason_to_skip(self, instance: Instance, at: int) -> SkipReason | None:
         """Say why a strategy is not asked, if there is a reason."""
         if at < self.fresh_from:
             return "late"
@@ -433,7 +332,7 @@ class Session:
             instance.busy = None
         return None if instance.busy is None else "busy"
 
-    def _skip(self, instance: Instance, at: int, last: int, reason: SkipReason) -> None:
+    def skip(self, instance: Instance, at: int, last: int, reason: SkipReason) -> None:
         """Make one event for a whole row of asks that are skipped."""
         if instance.skipping:
             return
@@ -442,7 +341,8 @@ class Session:
         every, fresh_from = manager or instance.state.every, self.fresh_from
         self._note(instance, skipped(instance, at, last, every, reason, fresh_from=fresh_from))
 
-    def _failed_ask(self, instance: Instance, at: int, error: Exception, what: str) -> object:
+    def failed_ask(self, instance: Instance, at: int, error: Exception, what: str) -> object:
+        """Make the event of an ask that failed; return what it counts as."""
         if isinstance(error, NotEnoughCandles):
             instance.asks_lost += 1
             return WARM_UP
@@ -462,7 +362,7 @@ class Session:
 
     def _call_back_before(self, at: int) -> Pump:
         """Call the callbacks of all events before a moment, one moment after the other."""
-        while (moment := self._event_queue.first()) is not None and moment < at:
+        while (moment := self.event_queue.first()) is not None and moment < at:
             self.now, self._phase = moment, _CALLBACKS
             self.settle()
             yield from self.call_back(self.callbacks.take())

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.machine import advance
-from tradenb.core.lifecycle.state import NeedCandles, State, Step
+from tradenb.core.lifecycle.quiet import quiet_until
+from tradenb.core.lifecycle.state import State, Step
 from tradenb.core.rules import Rules
+from tradenb.core.signal import Signal
 
 
 class QuietSpan:
@@ -26,39 +28,41 @@ class QuietSpan:
         Asks up to there come before anything happens, ms UTC.
     """
 
-    __slots__ = ("_candles", "_next", "_rules", "_seen", "_until", "every", "last", "state")
+    __slots__ = ("_candles", "_rules", "_seen", "_until", "every", "last", "state")
 
     def __init__(
-        self, state: State, every: int, candles: Candles, rules: Rules, until: int
+        self,
+        state: State,
+        signal: Signal,
+        every: int,
+        candles: Candles,
+        rules: Rules,
+        until: int,
     ) -> None:
         self.state = self._seen = state
         self.every = every
         self._candles = candles
         self._rules = rules
         self._until = until
-        step = advance(state._replace(manage_every=None), candles, rules, until)
-        self._next = step
-        self.last = step.at if type(step.need) is NeedCandles else step.at - 1
+        self.last = quiet_until(state, signal, candles, rules, until)
 
     def next_step(self, at: int) -> Step:
         """Return what happens next, after the last ask that comes before it; `at` is the next."""
-        step, state = self._next, self.state
-        if at == step.at and step.state.signal is not None:
-            # It is asked about on that candle, too.
-            state = state._replace(manage_from=at)
-            return advance(state, self._candles, self._rules, self._until)
-        return step._replace(state=step.state._replace(manage_every=state.manage_every))
+        return self._advance(self.state, at, self._until)
 
     def until(self, at: int) -> Step:
         """Return the step to an ask in it: the state before the answer, and milestones so far."""
-        state = self.state
-        step = advance(state._replace(manage_from=at), self._candles, self._rules, at)
-        return step._replace(state=step.state._replace(manage_from=state.manage_from))
+        return self._advance(self.state, at, at)
 
     def seen_at(self, at: int) -> State:
         """Return the state as of an ask, for those who look at it; asks come in their order."""
-        seen = self._seen
-        if seen.cursor < at:
-            step = advance(seen._replace(manage_from=at), self._candles, self._rules, at)
-            seen = self._seen = step.state.moved(at)
-        return seen
+        if self._seen.cursor < at:
+            self._seen = self._advance(self._seen, at, at).state.moved(at)
+        return self._seen
+
+    def _advance(self, state: State, at: int, until: int) -> Step:
+        """Advance a state that is asked about at `at` for the first time."""
+        step = advance(state._replace(manage_from=at), self._candles, self._rules, until)
+        if step.state.signal is None:
+            return step
+        return step._replace(state=step.state._replace(manage_from=state.manage_from))

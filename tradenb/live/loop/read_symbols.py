@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from tradenb.core.timeframe import floor_to
-from tradenb.engine.context import Context, begin_ask
+from tradenb.engine.context import Context
 from tradenb.engine.ports import Clock
 from tradenb.errors import ExchangeError, StrategyError
 from tradenb.live.loop.feed import LOAD_S, TOGETHER_S, Feed
@@ -88,7 +88,7 @@ class ReadSymbols:
         if self._clock.now() >= late_at and not self._clock.stepped:
             words = f"the candles of {', '.join(wanted)} came too late for this ask"
             return StrategyError(f"{words}; they are followed from now on")
-        begin_ask(context, context.now)  # what it left in ctx.state is dropped
+        context.remembers = False  # what it left in ctx.state is dropped
         return None
 
     async def _follow_missing(self, run: RunRecord) -> None:
