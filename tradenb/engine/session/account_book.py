@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+from bisect import insort
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -59,28 +62,41 @@ class AccountBook:
         self._funded = bool(account.funding_percent) or account.funding is not None
         self._now = -1
         self._marks: dict[int, float] = {}
+        self._known: Funds | None = None
+        self._changed: list[float] = []
+        self._open: list[Holder] = []
+        self.look()
         self.paid: dict[tuple[str, str], list[tuple[int, float]]] = {}
+
+    def look(self) -> None:
+        """Look anew at what all have booked and hold."""
+        self._changed = [holder.state.earned - holder.charged.paid for holder in self._holders]
+        self._open = [holder for holder in self._holders if _money(holder.state) is not None]
+        self._known = None
 
     def funds(self, now: int) -> Funds:
         """Return what it has at a close: all before it is booked, all open at the market price."""
-        balance, bound, unrealised, value = self._account.cash, 0.0, 0.0, 0.0
-        for holder in self._holders:
+        if self._known is not None and now == self._now:
+            return self._known
+        self._begin(now)
+        bound = unrealised = value = 0.0
+        for holder in self._open:
             self._charge(holder, _closed_by(holder, now))
-            state = holder.state
-            balance += state.earned - holder.charged.paid
-            money = _money(state)
-            if money is not None and state.signal is not None:
+            money, signal = _money(holder.state), holder.state.signal
+            if money is not None and signal is not None:
                 mark = self._mark(holder, now)
                 bound += money.cost / self._account.leverage
-                unrealised += unrealised_money(money, state.signal.position, mark)
+                unrealised += unrealised_money(money, signal.position, mark)
                 value += money.quantity * mark
+        balance = functools.reduce(operator.add, self._changed, self._account.cash)
         equity = balance + unrealised
-        return Funds(
+        self._known = Funds(
             balance=balance,
             equity=equity,
             free=balance - bound + min(0.0, unrealised),
             exposure=value / equity if equity else 0.0,
         )
+        return self._known
 
     def view(self, now: int) -> AccountView:
         """Return what a strategy sees of it."""
@@ -88,7 +104,7 @@ class AccountBook:
         return AccountView(balance, equity, free, exposure, tuple(self._positions(now)))
 
     def _positions(self, now: int) -> Iterator[AccountPosition]:
-        for holder in self._holders:
+        for holder in self._open:
             state, money = holder.state, _money(holder.state)
             if money is not None and state.signal is not None:
                 value = money.quantity * self._mark(holder, now)
@@ -124,10 +140,22 @@ class AccountBook:
             self._charge(holder, opens if step.phase == EXITS else step.at)
 
     def after(self, holder: Holder, before: State) -> None:
-        """Begin to count the funding of a position that was opened."""
-        opened_at = holder.state.opened_at
-        if self._funded and opened_at is not None and _id(before) != _id(holder.state):
+        """Note what a step has booked; begin to count the funding of a position that was opened."""
+        state = holder.state
+        if state.earned == before.earned and state.holding is before.holding:
+            return
+        opened_at, money = state.opened_at, _money(state)
+        if self._funded and opened_at is not None and _id(before) != _id(state):
             holder.charged = Charged(opened_at, holder.charged.paid)
+        self._note(holder)
+        if (money is None) != (_money(before) is None):
+            self._open = [own for own in self._open if own is not holder]
+            if money is not None:
+                insort(self._open, holder, key=lambda own: own.place)
+
+    def _note(self, holder: Holder) -> None:
+        self._changed[holder.place] = holder.state.earned - holder.charged.paid
+        self._known = None
 
     def closed(self, holder: Holder, trade: Trade) -> Trade:
         """Return a trade with the funding that its position paid."""
@@ -141,8 +169,9 @@ class AccountBook:
         """Charge all funding up to a close, and leave it in the states."""
         if not self._funded:
             return
-        for holder in self._holders:
+        for holder in self._open:
             self._charge(holder, _closed_by(holder, until))
+        for holder in self._holders:
             if holder.state.charged != holder.charged:
                 holder.state = holder.state._replace(charged=holder.charged)
 
@@ -162,18 +191,23 @@ class AccountBook:
                 known = self.paid.setdefault((state.strategy, state.symbol), [])
                 known.append((due.at, due.amount))
             holder.charged = Charged(until, paid, own)
+            self._note(holder)
 
     def _mark(self, holder: Holder, now: int) -> float:
         """Return the market price of a holder's symbol: of its last candle by a close."""
-        if now != self._now:
-            self._now = now
-            self._marks.clear()
+        self._begin(now)
         found = self._marks.get(holder.place)
         if found is None:
             candles = holder.candles
             found = prices.market_price(candles, candles.index(now), holder.rules)
             self._marks[holder.place] = found
         return found
+
+
+    def _begin(self, now: int) -> None:
+        if now != self._now:
+            self._now, self._known = now, None
+            self._marks.clear()
 
 
 def _money(state: State) -> PositionMoney | None:

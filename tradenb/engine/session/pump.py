@@ -113,6 +113,8 @@ class Session:
 
         Yields the calls of user functions: send back the result, or throw in what was raised.
         """
+        if self.money is not None:
+            self.money.look()
         self._plan_first_steps(until)
         while (turn := self.schedule.take()) is not None:
             at, phase, waiting = turn
