@@ -26,6 +26,7 @@ from tradenb.errors import StateError, TradenbError, UsageError
 from tradenb.live.loop.feed import due_after
 
 if TYPE_CHECKING:
+    from tradenb.core.money.account import Account
     from tradenb.core.rules import Rules
     from tradenb.engine.specs.strategy_spec import StrategySpec
     from tradenb.live.loop.record import RunRecord
@@ -41,6 +42,7 @@ def run_script(
     strategy: Any,
     exchange: Any,
     rules: Rules | None = None,
+    account: Account | None = None,
     home: str | None = None,
     notify: Sequence[Mapping[str, Any]] = (),
     arguments: Sequence[str] | None = None,
@@ -51,6 +53,8 @@ def run_script(
     ----------
     symbols : str or several
         Every strategy runs on every symbol.
+    account : Account, optional
+        The money that all of them share.
     home : str, optional
         Folder of the state, unless `--home` or `TRADENB_HOME` gives another.
     notify : sequence of mapping
@@ -67,7 +71,7 @@ def run_script(
     options = _parser(home).parse_args(arguments)
     strategies = list(strategy) if isinstance(strategy, list | tuple) else [strategy]
     names = options.symbol or ([symbols] if isinstance(symbols, str) else list(symbols))
-    job = _Job(names, strategies, exchange, rules, options)
+    job = _Job(names, strategies, exchange, rules, account, options)
     try:
         with logging_to_stderr(job.output, json_lines=options.json):
             if options.dry_run:
@@ -88,12 +92,14 @@ class _Job:
         strategies: Sequence[StrategySpec],
         exchange: Any,
         rules: Rules | None,
+        account: Account | None,
         options: argparse.Namespace,
     ) -> None:
         self._symbols = symbols
         self._strategies = strategies
         self._exchange = options.exchange or exchange
         self._rules = rules
+        self._account = account
         self._options = options
         self.output = BotOutput(json=options.json)
 
@@ -170,6 +176,7 @@ class _Job:
                     strategy=spec,
                     exchange=source,
                     rules=self._rules,
+                    account=self._account,
                     home=home,
                     take_over=self._options.take_over,
                 )

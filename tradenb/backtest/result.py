@@ -113,7 +113,7 @@ class Result(FigureFrames):
             events_cost=run.fast is not None,
             failed=is_failed(self.asks, self.asks_lost, asks_failed),
             account=self.account,
-            funding={} if session.money is None else session.money.paid,
+            funding={key: own for book in session.accounts for key, own in book.paid.items()},
         )
 
     def __repr__(self) -> str:

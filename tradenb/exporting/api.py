@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tradenb.call_errors import explained
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import TimeLike, iso
@@ -25,6 +26,7 @@ from tradenb.exporting.script_text import Job, environment_of, is_ours, script_t
 from tradenb.live.live_run import LiveRun, record_of
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.notifications.api import active_settings
+from tradenb.live.state.account_agreement import check_live_account
 from tradenb.store.paths import find_home
 from tradenb.view.formatting import plural
 
@@ -77,6 +79,7 @@ class Subject:
     exchange: Any
     rules: Rules
     home: Path
+    account: Account | None = None
 
 
 @explained("tn.export")
@@ -89,6 +92,7 @@ def export(
     start: TimeLike | None = None,
     end: TimeLike | None = None,
     rules: Rules | None = None,
+    account: Account | None = None,
     home: str | Path | None = None,
     candles: CandleSource | str | None = None,
 ) -> Exported:
@@ -104,7 +108,7 @@ def export(
         Of the script. An existing file is replaced only if an export wrote it and nobody
         changed it since.
     what : LiveRun, StrategySpec, str, or a list of one kind
-        A run is exported with its symbol, exchange, rules and home.
+        A run is exported with its symbol, exchange, rules, account and home.
     symbol : str or several
         Needed for strategies.
     exchange : exchange or str
@@ -112,6 +116,8 @@ def export(
     start, end : int, str, datetime or Timestamp, optional
         The sample; default the last 14 days that there are.
     rules : Rules, optional
+    account : Account, optional
+        The money of the script's paper runs; without historic funding.
     home : path, optional
         Folder of the state, the script's default; default `TRADENB_HOME` or ./dump.
     candles : exchange, optional
@@ -129,7 +135,13 @@ def export(
     UsageError
         When the arguments do not fit together.
     """
-    settings = {"symbol": symbol, "exchange": exchange, "rules": rules, "home": home}
+    settings: dict[str, Any] = {
+        "symbol": symbol,
+        "exchange": exchange,
+        "rules": rules,
+        "account": account,
+        "home": home,
+    }
     subject = subject_of(what, settings)
     target = Path(path).absolute()
     _check_target(target)
@@ -172,12 +184,16 @@ def subject_of(what: Any, settings: dict[str, Any]) -> Subject:
             "tn.export(path, run)"
         )
     symbols = (given,) if isinstance(given, str) else tuple(given)
+    rules, account = checked_rules(settings["rules"]), settings["account"]
+    if account is not None:
+        check_live_account(account, rules)
     return Subject(
         tuple(registry.find("strategy", item, form=StrategySpec) for item in several),
         tuple(canonical(symbol) for symbol in symbols),
         resolve_candle_source(settings["exchange"]),
-        checked_rules(settings["rules"]),
+        rules,
         find_home(settings["home"]).root,
+        account,
     )
 
 
@@ -192,14 +208,11 @@ def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
         runs.append(record_of(item))
     first = runs[0]
     for run in runs:
-        if (run.source, run.rules, run.storage.home) != (
-            first.source,
-            first.rules,
-            first.storage.home,
-        ):
+        own = (run.source, run.rules, run.account, run.storage.home)
+        if own != (first.source, first.rules, first.account, first.storage.home):
             raise UsageError(
-                f"{run.id} runs with another exchange, other rules or another home than {first.id};"
-                " export them to scripts of their own"
+                f"{run.id} runs with another exchange, other rules, another account or another "
+                f"home than {first.id}; export them to scripts of their own"
             )
     specs = {run.strategy: run.spec for run in runs}
     symbols = tuple(dict.fromkeys(run.symbol for run in runs))
@@ -207,7 +220,8 @@ def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
         raise UsageError(
             "a script runs each strategy on each symbol; export these runs to several scripts"
         )
-    return Subject(tuple(specs.values()), symbols, first.source, first.rules, first.storage.home)
+    shared = (first.source, first.rules, first.storage.home, first.account)
+    return Subject(tuple(specs.values()), symbols, *shared)
 
 
 def collected(subject: Subject) -> tuple[Any, Job]:
@@ -224,6 +238,7 @@ def collected(subject: Subject) -> tuple[Any, Job]:
         exchange,
         subject.rules,
         subject.home,
+        subject.account,
         tuple(active_settings()),
     )
     return collector.script.found, job
@@ -231,7 +246,9 @@ def collected(subject: Subject) -> tuple[Any, Job]:
 
 def _sample_of(subject: Subject, source: CandleSource, period: tuple[Any, Any]) -> Sample:
     try:
-        return sampled(subject.symbols, subject.strategies, source, subject.rules, period)
+        return sampled(
+            subject.symbols, subject.strategies, source, subject.rules, period, subject.account
+        )
     except MarketError as error:
         raise ExportError(
             f"cannot load the candles of the sample: {error}; choose another period with start= "

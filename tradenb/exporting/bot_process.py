@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tradenb.clock import wall_ms
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.engine.specs.registry import registry
@@ -31,6 +32,7 @@ def start_process(
     strategy: Any,
     exchange: Any,
     rules: Rules | None,
+    account: Account | None,
     home: str | Path | None,
     take_over: bool,
 ) -> AttachedRun:
@@ -51,7 +53,15 @@ def start_process(
         return run
     source = live_source(exchange)
     script = script_of(place, key)
-    export(script, spec, symbol=run.symbol, exchange=source, rules=rules, home=place.root)
+    export(
+        script,
+        spec,
+        symbol=run.symbol,
+        exchange=source,
+        rules=rules,
+        account=account,
+        home=place.root,
+    )
     launch = _launch(script, place, spec)
     start_and_wait(place, run, launch, ["--take-over"] if take_over else [])
     return run

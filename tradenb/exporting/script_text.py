@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tradenb import __version__
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.errors import ExportError
 from tradenb.exporting.collect.plain_values import literal
@@ -35,6 +36,7 @@ class Job(NamedTuple):
         In Python.
     rules : Rules
     home : Path
+    account : Account or None
     notify : tuple of mapping
         The arguments of `tn.notify` for each service that is told.
     """
@@ -45,6 +47,7 @@ class Job(NamedTuple):
     exchange_name: str
     rules: Rules
     home: Path
+    account: Account | None = None
     notify: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -66,12 +69,12 @@ def script_text(found: Collection, job: Job, *, file: str, verified: str) -> str
 def _own_imports(found: Collection, job: Job) -> set[str]:
     """Return what `main` needs; refuse names of the user that it would hide."""
     taken = {"main", "run_script"} & set(found.values)
-    has_rules = bool(_rules_lines(job.rules))
-    if has_rules and getattr(found.values.get("tn"), "__name__", "tradenb") != "tradenb":
+    has_settings = bool(_settings_lines("rules", job.rules)) or job.account is not None
+    if has_settings and getattr(found.values.get("tn"), "__name__", "tradenb") != "tradenb":
         taken.add("tn")
     if taken:
         raise ExportError(f"the script needs the name {min(taken)} for itself; rename yours")
-    return {_RUN_SCRIPT} | ({"import tradenb as tn"} if has_rules else set())
+    return {_RUN_SCRIPT} | ({"import tradenb as tn"} if has_settings else set())
 
 
 def is_ours(text: str) -> bool:
@@ -143,7 +146,8 @@ def _main(job: Job) -> str:
         f"        {_listed(job.symbols)},",
         f"        strategy={f'[{strategies}]' if several else strategies},",
         f"        exchange={job.exchange_name},",
-        *_rules_lines(job.rules),
+        *_settings_lines("rules", job.rules),
+        *_settings_lines("account", job.account),
         f"        home={literal(str(job.home))},",
         *_notify_lines(job.notify),
         "    )",
@@ -178,15 +182,17 @@ def _notify_lines(services: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*lines, "        ],"]
 
 
-def _rules_lines(rules: Rules) -> list[str]:
-    changed: Mapping[str, Any] = rules.model_dump(exclude_defaults=True)
+def _settings_lines(name: str, given: Rules | Account | None) -> list[str]:
+    """Return the argument `name` of the script's call: what differs from the default settings."""
+    changed: Mapping[str, Any] = {} if given is None else given.model_dump(exclude_defaults=True)
     if not changed:
         return []
-    items = [f"{name}={literal(value)}" for name, value in changed.items()]
-    line = f"        rules=tn.Rules({', '.join(items)}),"
+    items = [f"{field}={literal(value)}" for field, value in changed.items()]
+    made = f"tn.{type(given).__name__}"
+    line = f"        {name}={made}({', '.join(items)}),"
     if len(line) <= WIDTH:
         return [line]
     inside = ", ".join(items)
     if len(inside) + 12 <= WIDTH:
-        return ["        rules=tn.Rules(", f"            {inside}", "        ),"]
-    return ["        rules=tn.Rules(", *(f"            {item}," for item in items), "        ),"]
+        return [f"        {name}={made}(", f"            {inside}", "        ),"]
+    return [f"        {name}={made}(", *(f"            {item}," for item in items), "        ),"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from tradenb.call_errors import explained
+from tradenb.core.money.account import Account
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
@@ -20,6 +21,7 @@ from tradenb.live.handover import take_over as ask_for
 from tradenb.live.live_run import LiveRun, record_of
 from tradenb.live.loop.active_runs import active_runs
 from tradenb.live.run_registry import run_registry
+from tradenb.live.state.account_agreement import check_live_account
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +36,7 @@ def background(
     strategy: StrategySpec | str,
     exchange: LiveSource | str,
     rules: Rules | None = None,
+    account: Account | None = None,
     home: str | Path | None = None,
     take_over: bool = False,
     process: Literal[False] = False,
@@ -45,6 +48,7 @@ def background(
     strategy: StrategySpec | str,
     exchange: LiveSource | str,
     rules: Rules | None = None,
+    account: Account | None = None,
     home: str | Path | None = None,
     take_over: bool = False,
     process: Literal[True],
@@ -56,6 +60,7 @@ def background(
     strategy: StrategySpec | str,
     exchange: LiveSource | str,
     rules: Rules | None = None,
+    account: Account | None = None,
     home: str | Path | None = None,
     take_over: bool = False,
     process: bool = False,
@@ -70,6 +75,9 @@ def background(
         One that keeps delivering candles.
     rules : Rules, optional
         What is open keeps the rules that it was opened with until it ends.
+    account : Account, optional
+        The money of a paper run and how large its entries are; all runs under one home that name
+        the account share it.
     home : path, optional
         Folder of the state, default `TRADENB_HOME` or ./dump.
     take_over : bool, default False
@@ -104,13 +112,14 @@ def background(
             strategy=strategy,
             exchange=exchange,
             rules=rules,
+            account=account,
             home=home,
             take_over=take_over,
         )
     if take_over and not run_registry.is_running(symbol, strategy):
         ask_for(symbol, strategy, home)
     run, _ = run_registry.start(
-        symbol, strategy=strategy, exchange=exchange, rules=rules, home=home
+        symbol, strategy=strategy, exchange=exchange, rules=rules, account=account, home=home
     )
     return run
 
@@ -122,6 +131,7 @@ def run(
     strategy: StrategySpec | str,
     exchange: LiveSource | str,
     rules: Rules | None = None,
+    account: Account | None = None,
     home: str | Path | None = None,
 ) -> Following:
     """Run live and yield the events opened, closed and cancelled.
@@ -142,12 +152,15 @@ def run(
     """
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
     source, settings = live_source(exchange), checked_rules(rules)
+    if account is not None:
+        check_live_account(account, settings)
     start = partial(
         run_registry.start,
         symbol,
         strategy=spec,
         exchange=source,
         rules=settings,
+        account=account,
         home=home,
     )
     return Following(canonical(symbol), spec.name, start)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from tradenb.bus import bus
 from tradenb.call_errors import explained
 from tradenb.core.lifecycle.state import State
+from tradenb.core.money.account import Account, check_account
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import TimeLike, iso
@@ -41,6 +42,7 @@ def rehearse(
     end: TimeLike | None = None,
     speed: float | None = 600,
     rules: Rules | None = None,
+    account: Account | None = None,
     home: str | Path | None = None,
 ) -> LiveRun:
     """Live through recorded candles with the real loop and real files; return at once.
@@ -60,6 +62,8 @@ def rehearse(
         Seconds of candles in one second; None: no waiting at all.
     rules : Rules, optional
         What is open keeps the rules that it was opened with until it ends.
+    account : Account, optional
+        The money of the rehearsal and how large its entries are; it shares it with no other run.
     home : path, optional
         The state is under `rehearsal` in it, apart from that of live runs.
 
@@ -84,13 +88,15 @@ def rehearse(
     settings = checked_rules(rules)
     exchange = resolve_candle_source(exchange)
     check_candles(exchange, settings)
+    if account is not None:
+        check_account(account, settings)
     first, last, loaded = _period(name, spec, exchange, start, end, settings)
     files = find_home(home).rehearsal
     running = _running(name, spec, files)
     if running is not None:
-        _check_same(running, spec, exchange, settings, first)
+        _check_same(running, spec, exchange, settings, first, account)
         return handle_of(running)
-    storage, checkpoint = _storage_of(files, name, spec, exchange, first, last)
+    storage, checkpoint = _storage_of(files, name, spec, exchange, first, last, account)
     clock = SteppedClock(checkpoint.state.cursor, speed)
     storage.now = clock.now
     source = RecordedSource(exchange, clock)
@@ -100,14 +106,20 @@ def rehearse(
     for other in spec.symbols:
         source.of(other)
     supervisor = Supervisor(clock, ThreadWorkers(), bus, end=last)
-    run = RunRecord(name, spec, source, settings, storage, clock, supervisor.wake)
+    run = RunRecord(name, spec, source, settings, storage, clock, supervisor.wake, account)
     run.checkpoint = checkpoint
     start_run(supervisor, run)
     return handle_of(run)
 
 
 def _storage_of(
-    files: Home, name: str, spec: StrategySpec, exchange: Any, first: int, last: int
+    files: Home,
+    name: str,
+    spec: StrategySpec,
+    exchange: Any,
+    first: int,
+    last: int,
+    account: Account | None,
 ) -> tuple[DiskStorage, Checkpoint]:
     """Return what was kept of an unfinished rehearsal of the same period, else a new beginning."""
     storage = DiskStorage(
@@ -120,6 +132,7 @@ def _storage_of(
         durable=False,
         alone=True,
         end=last,
+        account=account,
     )
     checkpoint = storage.open()
     if checkpoint is not None and checkpoint.start == first:
@@ -148,7 +161,12 @@ def _running(name: str, spec: StrategySpec, files: Home) -> RunRecord | None:
 
 
 def _check_same(
-    run: RunRecord, spec: StrategySpec, exchange: Any, rules: Rules, first: int
+    run: RunRecord,
+    spec: StrategySpec,
+    exchange: Any,
+    rules: Rules,
+    first: int,
+    account: Account | None,
 ) -> None:
     """Refuse to return a rehearsal that is not what was asked for."""
     origin = run.source.origin if isinstance(run.source, RecordedSource) else None
@@ -156,6 +174,7 @@ def _check_same(
         "other code": run.spec.fingerprint != spec.fingerprint,
         "another exchange": origin is not exchange,
         "other rules": run.rules != rules,
+        "another account": run.account != account,
         "another start": run.checkpoint is not None and run.checkpoint.start != first,
     }
     other = [name for name, differs in differences.items() if differs]

@@ -9,6 +9,7 @@ from typing import Final
 
 from tradenb.bus import bus
 from tradenb.clock import SystemClock
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
@@ -22,6 +23,7 @@ from tradenb.live.loop.active_runs import start_run
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.supervisor import Supervisor
 from tradenb.live.loop.worker_threads import ThreadWorkers
+from tradenb.live.state.account_agreement import check_agrees, check_live_account
 from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.live.status.status_of_run import status_of_run
@@ -51,6 +53,7 @@ class RunRegistry:
         exchange: object,
         rules: Rules | None,
         home: str | Path | None,
+        account: Account | None = None,
     ) -> tuple[LiveRun, bool]:
         """Start a run, or return the one that is running; with it, whether this call started it."""
         name = canonical(symbol)
@@ -58,13 +61,15 @@ class RunRegistry:
         source = live_source(exchange)
         settings = checked_rules(rules)
         check_candles(source, settings)
+        if account is not None:
+            check_live_account(account, settings)
         with self._lock:
             running = self._runs.get((name, spec.name))
             if running is not None and record_of(running).ending:
                 _wait_for_end(running)
             if running is not None and running.status == "running":
                 given = None if home is None else find_home(home).root
-                _check_same(record_of(running), source, settings, given)
+                _check_same(record_of(running), source, settings, given, account)
                 _say_old_code(running)
                 return running, False
             supervisor = self._started_supervisor()
@@ -72,12 +77,24 @@ class RunRegistry:
             self._check(folder)
             revision = registry.revision("strategy", spec.name)
             storage = DiskStorage(
-                folder, name, spec, source.name, revision=revision, now=supervisor.clock.now
+                folder,
+                name,
+                spec,
+                source.name,
+                revision=revision,
+                now=supervisor.clock.now,
+                account=account,
             )
             run = RunRecord(
-                name, spec, source, settings, storage, supervisor.clock, supervisor.wake
+                name, spec, source, settings, storage, supervisor.clock, supervisor.wake, account
             )
             run.checkpoint = storage.open()
+            if account is not None:
+                try:
+                    check_agrees(account, storage, (name, spec.name))
+                except UsageError:
+                    storage.close()
+                    raise
             last = max((record_of(other).place for other in self._runs.values()), default=-1)
             run.place = last + 1 if run.checkpoint is None else run.checkpoint.place
             run.note = _stopped_before(run.checkpoint)
@@ -157,7 +174,9 @@ def _wait_for_end(run: LiveRun) -> None:
         raise AlreadyRunning(f"{run.id} is still ending after {END_S:g} s; try again")
 
 
-def _check_same(run: RunRecord, source: LiveSource, rules: Rules, home: Path | None) -> None:
+def _check_same(
+    run: RunRecord, source: LiveSource, rules: Rules, home: Path | None, account: Account | None
+) -> None:
     """Refuse to return a run that is not what was asked for; no home means the one it has."""
     differences = []
     if source is not run.source:
@@ -165,6 +184,8 @@ def _check_same(run: RunRecord, source: LiveSource, rules: Rules, home: Path | N
     if rules != run.rules:
         changed = [k for k, v in run.rules.model_dump().items() if getattr(rules, k) != v]
         differences.append(f"other rules ({', '.join(changed)})")
+    if account != run.account:
+        differences.append("another account")
     if home is not None and home != run.storage.home:
         differences.append(f"another home (runs under {run.storage.home})")
     if differences:

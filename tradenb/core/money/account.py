@@ -17,6 +17,8 @@ from tradenb.errors import UsageError, shown, unknown
 _SIZES: Final = ("quote", "percent", "risk")
 SHARED: Final = ("name", "cash", "leverage", "funding_percent", "funding")
 """What all that share an account agree on."""
+KEPT: Final = ("name", "cash", "leverage", "funding_percent")
+"""What a document of a live run keeps of its account."""
 Charges = tuple[tuple[int, float], ...]
 """Times (ms UTC) and percents of funding, in order of time."""
 

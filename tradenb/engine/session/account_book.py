@@ -20,6 +20,8 @@ from tradenb.core.risk import Refusal
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal, Trade
 from tradenb.engine.account_view import AccountPosition, AccountView
+from tradenb.engine.session.books import Peer
+from tradenb.errors import StateError
 
 
 class Holder(Protocol):
@@ -37,6 +39,9 @@ class Holder(Protocol):
     @property
     def place(self) -> int:
         """Its place in the run."""
+
+    def share(self, money: AccountBook | None) -> None:
+        """Share an account with others."""
 
 
 class AccountBook:
@@ -63,16 +68,28 @@ class AccountBook:
         self._now = -1
         self._marks: dict[int, float] = {}
         self._known: Funds | None = None
-        self._changed: list[float] = []
+        self._changed: dict[int, float] = {}
         self._open: list[Holder] = []
+        self._peers: tuple[Peer, ...] = ()
+        self._unknown = ""
         self.look()
         self.paid: dict[tuple[str, str], list[tuple[int, float]]] = {}
 
     def look(self) -> None:
         """Look anew at what all have booked and hold."""
-        self._changed = [holder.state.earned - holder.charged.paid for holder in self._holders]
+        self._changed = {holder.place: _changed(holder) for holder in self._holders}
         self._open = [holder for holder in self._holders if _money(holder.state) is not None]
         self._known = None
+
+    def include(self, peers: Sequence[Peer]) -> None:
+        """Count what runs outside of the session have booked and hold."""
+        name = self._account.name
+        self._peers = tuple(peer for peer in peers if peer.account == name)
+        self._known, self._unknown = None, ""
+
+    def lose(self, words: str) -> None:
+        """Show nothing until it is known again what other runs have booked."""
+        self._unknown = words
 
     def funds(self, now: int) -> Funds:
         """Return what it has at a close: all before it is booked, all open at the market price."""
@@ -88,7 +105,16 @@ class AccountBook:
                 bound += money.cost / self._account.leverage
                 unrealised += unrealised_money(money, signal.position, mark)
                 value += money.quantity * mark
-        balance = functools.reduce(operator.add, self._changed, self._account.cash)
+        changed = self._changed.values()
+        balance = functools.reduce(operator.add, changed, self._account.cash)
+        for state, price in ((peer.state, peer.price) for peer in self._peers):
+            balance += state.earned - state.charged.paid
+            money, signal = _money(state), state.signal
+            if money is not None and signal is not None:
+                mark = signal.entry if price is None else price
+                bound += money.cost / self._account.leverage
+                unrealised += unrealised_money(money, signal.position, mark)
+                value += money.quantity * mark
         equity = balance + unrealised
         self._known = Funds(
             balance=balance,
@@ -99,7 +125,15 @@ class AccountBook:
         return self._known
 
     def view(self, now: int) -> AccountView:
-        """Return what a strategy sees of it."""
+        """Return what a strategy sees of it.
+
+        Raises
+        ------
+        StateError
+            When it is not known what other runs have booked.
+        """
+        if self._unknown:
+            raise StateError(f"the account is not known now: {self._unknown}")
         balance, equity, free, exposure = self.funds(now)
         return AccountView(balance, equity, free, exposure, tuple(self._positions(now)))
 
@@ -109,6 +143,11 @@ class AccountBook:
             if money is not None and state.signal is not None:
                 value = money.quantity * self._mark(holder, now)
                 yield AccountPosition(state.symbol, state.strategy, state.signal.position, value)
+        for state, price in ((peer.state, peer.price) for peer in self._peers):
+            money, signal = _money(state), state.signal
+            if money is not None and signal is not None:
+                value = money.quantity * (signal.entry if price is None else price)
+                yield AccountPosition(state.symbol, state.strategy, signal.position, value)
 
     def clear(self, holder: Holder, need: NeedClearance) -> Grant | Refusal | None:
         """Give an entry its money, or refuse it; None where the signal only waits so far."""
@@ -147,6 +186,9 @@ class AccountBook:
         opened_at, money = state.opened_at, _money(state)
         if self._funded and opened_at is not None and _id(before) != _id(state):
             holder.charged = Charged(opened_at, holder.charged.paid)
+        if state.charged != holder.charged:
+            # What is saved now has to know what was charged, for the position may be gone.
+            holder.state = state._replace(charged=holder.charged)
         self._note(holder)
         if (money is None) != (_money(before) is None):
             self._open = [own for own in self._open if own is not holder]
@@ -154,7 +196,7 @@ class AccountBook:
                 insort(self._open, holder, key=lambda own: own.place)
 
     def _note(self, holder: Holder) -> None:
-        self._changed[holder.place] = holder.state.earned - holder.charged.paid
+        self._changed[holder.place] = _changed(holder)
         self._known = None
 
     def closed(self, holder: Holder, trade: Trade) -> Trade:
@@ -203,11 +245,15 @@ class AccountBook:
             self._marks[holder.place] = found
         return found
 
-
     def _begin(self, now: int) -> None:
         if now != self._now:
             self._now, self._known = now, None
             self._marks.clear()
+
+
+def _changed(holder: Holder) -> float:
+    """Return what an instance has changed the balance by."""
+    return holder.state.earned - holder.charged.paid
 
 
 def _money(state: State) -> PositionMoney | None:
@@ -224,7 +270,17 @@ def _closed_by(holder: Holder, now: int) -> int:
     return candles.ends_at(candles.index(now))
 
 
-def share_accounts(holders: Sequence[Holder]) -> AccountBook | None:
-    """Return the book of the account that instances share; None where they have none."""
-    accounts = [holder.account for holder in holders if holder.account is not None]
-    return AccountBook(holders, accounts[0]) if accounts else None
+def share_accounts(holders: Sequence[Holder]) -> list[AccountBook]:
+    """Give the instances that name one account one book; return the books."""
+    several: dict[str, list[Holder]] = {}
+    for holder in holders:
+        if holder.account is not None:
+            several.setdefault(holder.account.name, []).append(holder)
+    books = []
+    for sharing in several.values():
+        account = sharing[0].account
+        if account is not None:
+            books.append(AccountBook(sharing, account))
+            for holder in sharing:
+                holder.share(books[-1])
+    return books

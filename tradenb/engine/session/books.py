@@ -36,12 +36,18 @@ class Peer(NamedTuple):
         Names of its risk rules.
     start : int
         Close time from which its candles count, ms UTC.
+    account : str or None
+        Name of its account.
+    price : float or None
+        Market price when it was saved, quote currency.
     """
 
     place: float
     state: State
     rules: tuple[str, ...]
     start: int
+    account: str | None = None
+    price: float | None = None
 
 
 class Peers(NamedTuple):

@@ -84,7 +84,12 @@ def _include_peers(
         peers = yield Call(find_peers, (), BOOK, instance.state.symbol)
     except Exception as error:  # noqa: BLE001 - becomes an event
         fail(instance, need.at, BOOK, error)
-        return Refusal(instance.books[0].name, f"failed: {words_of(error)}")
+        words = f"failed: {words_of(error)}"
+        if instance.books:
+            return Refusal(instance.books[0].name, words)
+        return Refusal("funds", words, "funds")
     for book in instance.books:
         book.include(peers.peers, since=peers.since[book.name])
+    if instance.money is not None:
+        instance.money.include(peers.peers)
     return None

@@ -95,9 +95,7 @@ class Session:
         self.event_queue = EventQueue(instances)
         if any(item.spec.risk for item in instances):
             share_books(instances)
-        self.money = share_accounts(instances)
-        for item in instances:
-            item.share(self.money)
+        self.accounts = share_accounts(instances)
 
     @property
     def refusals(self) -> list[tuple[str, str, Refusing]]:
@@ -113,8 +111,6 @@ class Session:
 
         Yields the calls of user functions: send back the result, or throw in what was raised.
         """
-        if self.money is not None:
-            self.money.look()
         self._plan_first_steps(until)
         while (turn := self.schedule.take()) is not None:
             at, phase, waiting = turn
@@ -147,26 +143,31 @@ class Session:
         # settled.
         self._phase = _CALLBACKS
         self.settle()
-        if self.money is not None:
-            self.money.rest(until)
+        self._rest(until)
+
+    def _rest(self, until: int) -> None:
+        """Leave in the states what the session keeps while it pumps."""
+        for account in self.accounts:
+            account.rest(until)
         for instance in self.instances:
             if instance.state.refusing != instance.refusing:
                 instance.state = instance.state._replace(refusing=instance.refusing)
 
     def _plan_first_steps(self, until: int) -> None:
+        for account in self.accounts:
+            account.look()
         for instance in self.instances:
             if instance.signals is not None:
                 instance.follow_table(instance.signals)
             self._plan(instance, until)
 
     def _clear(self, instance: Instance, need: NeedClearance) -> Generator[Call, Any, Step]:
-        """Ask the risk rules; return the step that follows."""
-        refusal = None
-        if instance.books:
-            refusal = yield from ask_risk_rules(instance, need, self._find_peers, self._fail)
-        verdict: Grant | Refusal | None = refusal
-        if refusal is None and self.money is not None:
-            verdict = self.money.clear(instance, need)
+        """Ask the risk rules, then for funds; return the step that follows."""
+        verdict: Grant | Refusal | None = None
+        if instance.books or (instance.money is not None and self._find_peers is not None):
+            verdict = yield from ask_risk_rules(instance, need, self._find_peers, self._fail)
+        if verdict is None and instance.money is not None:
+            verdict = instance.money.clear(instance, need)
         self._refused_by = verdict.name if isinstance(verdict, Refusal) else None
         return self._answer(instance, need, verdict)
 
@@ -281,8 +282,8 @@ class Session:
     def _apply(self, instance: Instance, step: Step) -> None:
         """Let a step take effect: state, events and books."""
         before, state = instance.state, step.state
-        if self.money is not None:
-            self.money.before(instance, step)
+        if instance.money is not None:
+            instance.money.before(instance, step)
         instance.state = state
         for event in step.events:
             if event.at == step.at:
@@ -294,8 +295,8 @@ class Session:
             self._enter_trade(instance, state.trades[-1])
         if instance.next_rules is not None:
             instance.take_next_rules()
-        if self.money is not None:
-            self.money.after(instance, before)
+        if instance.money is not None:
+            instance.money.after(instance, before)
         if self._pings(instance) and before.signal is state.signal and state.cursor > before.cursor:
             self._note(instance, ping(instance, step.at))
 
@@ -303,8 +304,8 @@ class Session:
         known = trade
         if trade.closed_at < self.fresh_from:
             trade = trade._replace(late=True)
-        if self.money is not None:
-            trade = self.money.closed(instance, trade)
+        if instance.money is not None:
+            trade = instance.money.closed(instance, trade)
         if trade is not known:
             trades = (*instance.state.trades[:-1], trade)
             instance.state = instance.state._replace(trades=trades)

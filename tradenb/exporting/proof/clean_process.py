@@ -64,6 +64,7 @@ def _replayed(
         start=task["start"],
         end=task["end"],
         rules=job.get("rules"),
+        account=job.get("account"),
         progress=False,
     )
     return {"facts": known, "events": [event_to_row(event) for event in result.event_list]}

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from tradenb.backtest import run
 from tradenb.clock import wall_ms
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, floor_to, iso, to_ms
 from tradenb.engine.ports import CandleRequest, CandleSource
@@ -57,6 +58,7 @@ def sampled(
     source: CandleSource,
     rules: Rules,
     period: tuple[Any, Any],
+    account: Account | None = None,
 ) -> Sample:
     """Run the notebook's strategies over the sample.
 
@@ -72,6 +74,7 @@ def sampled(
         start=start,
         end=end,
         rules=rules,
+        account=account,
         progress=False,
     )
     rows = [event_to_row(event) for event in result.event_list]

@@ -10,6 +10,7 @@ from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.context import Context
 from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import History
+from tradenb.engine.ports import market_of
 from tradenb.engine.session.instance import Instance, Numbering
 from tradenb.engine.session.vectorised import answers_of
 from tradenb.errors import TradenbError
@@ -75,8 +76,9 @@ def ends_unbegun(run: RunRecord, command: Asked | None) -> bool:
 
 
 def restarted(checkpoint: Checkpoint, state: State) -> Checkpoint:
-    """Begin a new run on an old document: numbers, ids and the journal go on."""
-    fresh = state._replace(ids=checkpoint.state.ids)
+    """Begin a new run on an old document: numbers, ids, the journal and its money go on."""
+    before = checkpoint.state
+    fresh = state._replace(ids=before.ids, earned=before.earned, charged=before.charged)
     return checkpoint._replace(state=fresh, user_state="{}", start=state.cursor, history_start=0)
 
 
@@ -101,7 +103,7 @@ def begin(run: RunRecord, checkpoint: Checkpoint, history: History) -> None:
     rules = rules_for(checkpoint, run.rules)
     instance = Instance(
         run.spec,
-        checkpoint.state,
+        checkpoint.state._replace(market=market_of(run.source, run.symbol)),
         history.candles,
         run.place,
         make_context,
@@ -109,6 +111,7 @@ def begin(run: RunRecord, checkpoint: Checkpoint, history: History) -> None:
         numbering=Numbering(checkpoint.last_seq),
         saved=checkpoint.user_state,
         signals=answers_of(run.spec, closed),
+        account=run.account,
     )
     instance.give_rules(rules, run.rules)
     run.recorder.in_force = rules

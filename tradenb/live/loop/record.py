@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import Command, State
+from tradenb.core.money.account import Account
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import floor_to
@@ -51,6 +52,7 @@ class RunRecord:
     storage: DiskStorage
     clock: Clock
     wake: Callable[[], None]
+    account: Account | None = None
     strategy: str = field(init=False)
     id: str = field(init=False)
     on_loop: Callable[[], bool] = field(default=lambda: False, init=False)

@@ -24,6 +24,7 @@ from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.startup import Startup
 from tradenb.live.loop.tick import GroupTick
 from tradenb.live.loop.worker_threads import spread
+from tradenb.live.state.shared_books import account_key
 
 log = logging.getLogger("tradenb")
 
@@ -250,7 +251,11 @@ def grouped(runs: Iterable[RunRecord]) -> list[list[RunRecord]]:
 
 
 def _rules_of(run: RunRecord) -> list[object]:
-    return [(run.storage.home, rule.name) for rule in run.spec.risk]
+    """Return what a run shares with others: its risk rules and its account."""
+    names = [rule.name for rule in run.spec.risk]
+    if run.account is not None:
+        names.append(account_key(run.account.name))
+    return [(run.storage.home, name) for name in names]
 
 
 def _is_due(run: RunRecord, now: int) -> bool:

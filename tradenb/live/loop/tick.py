@@ -15,7 +15,7 @@ from typing import Any, Final
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.call import Pump
-from tradenb.engine.session.books import Peers
+from tradenb.engine.session.books import Peer, Peers
 from tradenb.engine.session.pump import Session
 from tradenb.errors import StateError
 from tradenb.live.loop.feed import gather
@@ -26,7 +26,7 @@ from tradenb.live.loop.record import UNREADABLE, RunRecord
 from tradenb.live.loop.tick_member import Due, TickMember, in_books, retry_later, save_all
 from tradenb.live.loop.worker_threads import longest_call, spread
 from tradenb.live.state.control_requests import Requests
-from tradenb.live.state.shared_books import joined
+from tradenb.live.state.shared_books import SharedBooks, joined
 
 log = logging.getLogger("tradenb")
 _POLL: Final = methodcaller("poll")
@@ -64,7 +64,10 @@ class GroupTick:
         rules = {rule.name for run in runs for rule in run.spec.risk}
         own = [(run.symbol, run.strategy) for run in runs]
         unkept = [each for run in undecided if (each := run.storage.unkept) is not None]
-        self._books = runs[0].storage.books(rules, own, unkept) if rules else None
+        accounts = {run.account.name for run in runs if run.account is not None}
+        books = runs[0].storage.books
+        shares = bool(rules or accounts)
+        self._books = books(rules, own, unkept, accounts=accounts) if shares else None
 
     async def run(self) -> None:
         """Make the tick; whatever goes wrong is reported, and the runs go on."""
@@ -72,6 +75,8 @@ class GroupTick:
             await self._accept_requests()
             await self._fetch()
             session = self._make_session()
+            if session.accounts and self._books is not None:
+                await self._look_at_accounts(session, self._books)
             await self._drive(session, session.pump(self._until))
             for member in self._members:
                 if member.instance.state.commands:
@@ -197,6 +202,17 @@ class GroupTick:
                 for run in wanting:
                     failure = await self._reads.follow_wanted(run, call.args[0], self._newest)
                     asked_again = failure is None
+
+    async def _look_at_accounts(self, session: Session, books: SharedBooks) -> None:
+        """Read what runs outside the group have booked; while that fails, nothing is opened."""
+        try:
+            peers: list[Peer] = await self._workers.call(books.read, seconds=None)
+        except (StateError, OSError) as error:
+            for account in session.accounts:
+                account.lose(str(error))
+            return
+        for account in session.accounts:
+            account.include(peers)
 
     def _find_peers(self) -> Peers:
         """Say who else takes part in the books; from here to the commit their rules are locked."""

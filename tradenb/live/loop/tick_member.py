@@ -150,6 +150,7 @@ class TickMember:
         if instance.state is not before.state:
             self.run.saved = False
         instance.state, instance.refusing = before.state, before.state.refusing
+        instance.charged = before.state.charged
         instance.numbering.last = before.last_seq
         instance.asks_lost = before.asks_lost
         instance.skipping = before.skipping

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from tradenb.core.events import Event
+from tradenb.core.money.account import KEPT, Account
 from tradenb.core.rules import Rules
 from tradenb.engine.serialise import event_to_row, events_of, to_record
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -49,6 +50,8 @@ class DiskStorage:
         Its risk books are those of its group alone: for rehearsals, each with a time of its own.
     end : int, optional
         Close time at which a rehearsal ends, ms UTC.
+    account : Account, optional
+        Whose money it is.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class DiskStorage:
         durable: bool = True,
         alone: bool = False,
         end: int | None = None,
+        account: Account | None = None,
     ) -> None:
         self.home = home.root
         self.now = now
@@ -89,6 +93,7 @@ class DiskStorage:
         self._durable = durable
         self._alone = alone
         self._end = end
+        self._money = None if account is None else {n: getattr(account, n) for n in KEPT}
         self._body: dict[str, Any] = {}
         self._trades = TradeDicts()
         self._rules: tuple[Rules | None, TradeDict | None] = None, None
@@ -109,10 +114,27 @@ class DiskStorage:
         rules: Iterable[str],
         own: Iterable[tuple[str, str]],
         unkept: Sequence[Generation] = (),
+        *,
+        accounts: Iterable[str] = (),
     ) -> SharedBooks:
         """Return the books of a group of runs under this home."""
         keys, disk = [Key(strategy, symbol) for symbol, strategy in own], self._filesystem
-        return SharedBooks(disk, self._home, rules, keys, self._others, unkept, alone=self._alone)
+        return SharedBooks(
+            disk, self._home, rules, accounts, keys, self._others, unkept, alone=self._alone
+        )
+
+    def accounts(self, name: str, own: tuple[str, str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield the runs under this home that name an account, and what they know of it.
+
+        Those of which no document can be read are left out: they stop every entry later.
+        """
+        for key in self._home.keys(self._filesystem):
+            if (key.symbol, key.strategy) == own:
+                continue
+            generation = self._others.read(self._filesystem, self._home.document(key))
+            money = None if generation is None else generation.body.get("money")
+            if money is not None and money["name"] == name:
+                yield key.id, money
 
     def open(self) -> Checkpoint | None:
         """Lock, load the newest valid document, and bring journal and views in order.
@@ -310,4 +332,5 @@ class DiskStorage:
             "end": self._end,
             "reads": list(checkpoint.reads),
             "rules": self._rules[1],
+            "money": self._money,
         }

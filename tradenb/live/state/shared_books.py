@@ -8,10 +8,10 @@ from their documents. Decision 14 in docs/adr.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tradenb.engine.serialise import from_record
 from tradenb.engine.session.books import Peer, Peers
@@ -57,6 +57,8 @@ class SharedBooks:
     ----------
     rules : iterable of str
         Names of the group's risk rules.
+    accounts : iterable of str
+        Names of the group's accounts.
     own : iterable of Key
         The runs of the group itself.
     known : PeerCache
@@ -72,6 +74,7 @@ class SharedBooks:
         filesystem: Filesystem,
         home: Home,
         rules: Iterable[str],
+        accounts: Iterable[str],
         own: Iterable[Key],
         known: PeerCache,
         unkept: Sequence[Generation] = (),
@@ -81,9 +84,10 @@ class SharedBooks:
         self._filesystem = filesystem
         self._home = home
         self._rules = sorted(set(rules))
+        self._names = sorted({*self._rules, *map(account_key, accounts)})
         self._own = frozenset(own)
         self._known = known
-        self._unkept = [each for each in unkept if set(self._rules) & set(each.body["risk"])]
+        self._unkept = [each for each in unkept if self._shares(each)]
         self._alone = alone
         self._guard = threading.Lock()
         self._locks: ExitStack | None = None
@@ -108,16 +112,27 @@ class SharedBooks:
             return []
         with self._guard:
             locked, times_left = self._locks is not None, self._times_left
-        rules = [] if locked else self._rules
-        with risk_locks(self._filesystem, self._home, rules, timeout_seconds=LOCK_S) as locks:
-            found = [self._known.peer(*item) for item in self._others()]
-            found += map(_peer, self._unkept)
+        names = [] if locked else self._names
+        with risk_locks(self._filesystem, self._home, names, timeout_seconds=LOCK_S) as locks:
+            found = self.read()
             with self._guard:
                 if times_left != self._times_left:
                     raise StateError("the risk rules were unlocked while their books were read")
                 if not locked:
                     self._locks = locks.pop_all()
+        return found
+
+    def read(self) -> list[Peer]:
+        """Read what other runs hold and have booked, as `lock` does, but lock nothing."""
+        if self._alone:
+            return []
+        found = [self._known.peer(*item) for item in self._others()]
+        found += map(_peer, self._unkept)
         return sorted(found, key=lambda item: item.place)
+
+    def _shares(self, generation: Generation) -> bool:
+        """Tell whether a run names one of the rules, or of the accounts."""
+        return not set(self._names).isdisjoint(names_of(generation.body))
 
     def unlock(self) -> None:
         """Unlock the rules, also during a call of `lock`; unlocking twice is harmless."""
@@ -157,7 +172,7 @@ class SharedBooks:
             path = self._home.document(key)
             generation = self._known.read(self._filesystem, path)
             for file, each in ((path, generation), *self._undecided(path)):
-                if each is not None and set(self._rules) & set(each.body["risk"]):
+                if each is not None and self._shares(each):
                     found.append((file, each))
         return found
 
@@ -177,9 +192,28 @@ class SharedBooks:
         return found
 
 
+def account_key(name: str) -> str:
+    """Return the name under which an account is locked, as a rule is."""
+    return f"account {name}"
+
+
+def names_of(body: Mapping[str, Any]) -> list[str]:
+    """Return the names of all that a run shares: its risk rules and its account."""
+    money = body.get("money")
+    return [*body["risk"], *([] if money is None else [account_key(money["name"])])]
+
+
 def _peer(generation: Generation) -> Peer:
     body = generation.body
-    return Peer(body["order"], from_record(body["state"]), tuple(body["risk"]), int(body["start"]))
+    money = body.get("money")
+    return Peer(
+        place=body["order"],
+        state=from_record(body["state"]),
+        rules=tuple(body["risk"]),
+        start=int(body["start"]),
+        account=None if money is None else money["name"],
+        price=body.get("price"),
+    )
 
 
 def joined(peers: Sequence[Peer], own: Sequence[tuple[int, tuple[str, ...], int]]) -> Peers:

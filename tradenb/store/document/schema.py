@@ -254,6 +254,15 @@ class StateRecord(Plain):
     _agrees = _refusing(_held_problems, _course_problems, _trade_problems)
 
 
+class AccountRecord(Plain):
+    """What all runs that share an account agree on."""
+
+    name: str
+    cash: float
+    leverage: float
+    funding_percent: float
+
+
 class Body(Plain):
     """All that one live run keeps.
 
@@ -306,6 +315,7 @@ class Body(Plain):
     end: Close | None = None
     reads: list[Name] = Field(default_factory=list)
     rules: Annotated[RulesFields, WrapValidator(_once)] | None = None
+    money: AccountRecord | None = None
 
     _agrees = _refusing(_body_problems)
 

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from tradenb.bus import Bus
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike
 from tradenb.engine.ports import CandleSource
@@ -54,6 +55,8 @@ class World:
     runs : sequence of (symbol, strategy)
         What every process runs, in this order.
     rules : Rules, optional
+    account : Account, optional
+        The money of all runs.
     storage : callable
         Makes the storage of a run; a test gives one of its own to look inside.
     disk : FakeDisk, optional
@@ -76,6 +79,7 @@ class World:
         start: TimeLike,
         runs: Sequence[Wanted],
         rules: Rules | None = None,
+        account: Account | None = None,
         storage: Callable[..., DiskStorage] = DiskStorage,
         disk: FakeDisk | None = None,
     ) -> None:
@@ -84,6 +88,7 @@ class World:
         self.exchange = FakeExchange(source, self.clock)
         self.home = Home(Path("/trader/dump"))
         self.rules = rules or Rules()
+        self.account = account
         self.wanted = list(runs)
         self.bus = Bus()
         self.announced: list[Event] = []
@@ -203,9 +208,17 @@ class Process:
             world.exchange.name,
             now=world.clock.now,
             filesystem=world.disk,
+            account=world.account,
         )
         run = RunRecord(
-            symbol, spec, world.exchange, world.rules, storage, world.clock, self.supervisor.wake
+            symbol,
+            spec,
+            world.exchange,
+            world.rules,
+            storage,
+            world.clock,
+            self.supervisor.wake,
+            world.account,
         )
         self.runs.append(handle_of(run))
         run.checkpoint = storage.open()

@@ -1,0 +1,49 @@
+"""An account of live runs: what it may be, and that all runs that name it agree on it."""
+
+from __future__ import annotations
+
+from tradenb.core.money.account import Account, check_account
+from tradenb.core.rules import Rules
+from tradenb.errors import UsageError
+from tradenb.live.state.disk_storage import DiskStorage
+
+
+def check_live_account(account: Account, rules: Rules) -> None:
+    """Refuse an account that a live run cannot have.
+
+    Raises
+    ------
+    UsageError
+        When it is none, its funding is historic, or its leverage is too high for the rules.
+    """
+    check_account(account, rules)
+    if account.funding is not None:
+        raise UsageError(
+            "account has historic funding, which a live run cannot know; pass funding_percent"
+        )
+
+
+def check_agrees(account: Account, storage: DiskStorage, own: tuple[str, str]) -> None:
+    """Refuse an account that other runs under the home know otherwise.
+
+    Parameters
+    ----------
+    own : tuple of (str, str)
+        Symbol and strategy of the run that is started.
+
+    Raises
+    ------
+    UsageError
+        When cash, leverage or funding differ; the message names both values.
+    """
+    for run, other in storage.accounts(account.name, own):
+        differing = [
+            f"{name} {other[name]:g} and not {getattr(account, name):g}"
+            for name in ("cash", "leverage", "funding_percent")
+            if other[name] != getattr(account, name)
+        ]
+        if differing:
+            raise UsageError(
+                f"account {account.name!r} of {run} has {', '.join(differing)}: all runs under one "
+                "home that name an account share it; pass the same, or another name="
+            )
