@@ -558,6 +558,14 @@ def steps_of(given: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(own) if type(own) is int else own for name, own in given.items()}
 
 
+def tradenb_market(scenario: Scenario, symbol: str) -> Any:
+    """The steps of a symbol, or None."""
+    import tradenb as tn
+
+    given = scenario.get("market", {}).get(symbol)
+    return None if given is None else tn.Market(**steps_of(given))
+
+
 def tradenb_account(scenario: Scenario) -> Any:
     """The account of a scenario, or None."""
     import tradenb as tn
@@ -582,8 +590,8 @@ def on_tradenb(scenario: Scenario) -> Played:
                 {symbol: candle_frame(scenario, symbol) for symbol in scenario["candles"]},
                 timeframe=scenario.get("timeframe", "1m"),
                 market={
-                    symbol: tn.Market(**steps_of(own))
-                    for symbol, own in scenario.get("market", {}).items()
+                    symbol: tradenb_market(scenario, symbol)
+                    for symbol in scenario.get("market", ())
                 },
             ),
             account=tradenb_account(scenario),
@@ -627,7 +635,8 @@ def run_in_blocks(scenario: Scenario, cuts: Sequence[int]) -> tuple[Played, list
     for until in [*cuts, last_close(scenario)]:
         known = {symbol: grid.between(grid.start, until) for symbol, grid in candles.items()}
         histories = Histories(known.__getitem__)
-        instances = instances_of(specs, states, histories, rules, len(played.events))
+        seq, account = len(played.events), tradenb_account(scenario)
+        instances = instances_of(specs, states, histories, rules, seq, account)
         session = Session(instances)
         driven(session.pump(until))
         states = states_of(instances)
@@ -649,7 +658,8 @@ def run_in_one_session(scenario: Scenario, cuts: Sequence[int]) -> tuple[Played,
         for symbol, grid in candles.items()
     }
     states = first_states(scenario, specs, candles)
-    instances = instances_of(specs, states, histories, rules, 0)
+    account = tradenb_account(scenario)
+    instances = instances_of(specs, states, histories, rules, 0, account)
     session = Session(instances)
     for until in ends:
         for symbol, history in growing.items():
@@ -703,7 +713,8 @@ def first_states(scenario: Scenario, specs: Sequence[Any], candles: Mapping[str,
         for symbol in scenario["symbols"]:
             known = candles[symbol]
             first = known.ends_at(known.index(max(start, known.start)))
-            state = State(symbol, spec.name, spec.every_ms, first)
+            steps = tradenb_market(scenario, symbol)
+            state = State(symbol, spec.name, spec.every_ms, first, market=steps)
             for command in scenario.get("commands", ()):
                 if (command["symbol"], command["strategy"]) == (symbol, spec.name):
                     order = (command["at"], command["kind"])
@@ -714,7 +725,12 @@ def first_states(scenario: Scenario, specs: Sequence[Any], candles: Mapping[str,
 
 
 def instances_of(
-    specs: Sequence[Any], states: Sequence[Any], histories: Any, rules: Any, seq: int
+    specs: Sequence[Any],
+    states: Sequence[Any],
+    histories: Any,
+    rules: Any,
+    seq: int,
+    account: Any = None,
 ) -> list[Any]:
     """Instances that know what the histories hold, and nothing later."""
     from tradenb.engine.context import Context
@@ -732,6 +748,7 @@ def instances_of(
             rules=rules,
             numbering=numbering,
             saved=saved,
+            account=account,
         )
         for place, (state, saved) in enumerate(states)
     ]

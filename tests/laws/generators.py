@@ -46,6 +46,28 @@ def fixed_scenarios(count: int) -> list[dict[str, Any]]:
     return [scenario_of(Random(seed)) for seed in range(count)]
 
 
+def money_scenarios() -> st.SearchStrategy[dict[str, Any]]:
+    """Scenarios with an account, for Hypothesis; drawn as a seed."""
+    return st.integers(0, 2**32).map(lambda seed: money_scenario_of(Random(seed)))
+
+
+def money_scenario_of(random: Random) -> dict[str, Any]:
+    """Make a scenario whose runs share an account, sometimes on a market with steps."""
+    scenario = scenario_of(random)
+    size = random.choice(({"quote": 3_000.0}, {"percent": 40.0}, {"percent": 150.0}, {"risk": 1.0}))
+    account: dict[str, Any] = {
+        "cash": 10_000.0, **size, "leverage": random.choice((1.0, 1.0, 3.0, 4.0)),
+        "funding_percent": random.choice((0.0, 0.0, 0.02)),
+    }  # fmt: skip
+    if random.randrange(4) == 0:
+        account["max_percent"] = 25.0
+    scenario["account"] = account
+    if random.randrange(2):
+        steps = {"price_step": 0.01, "size_step": 0.5, "min_value": 10.0}
+        scenario["market"] = dict.fromkeys(scenario["symbols"], steps)
+    return scenario
+
+
 def scenario_of(random: Random) -> dict[str, Any]:
     """Make one scenario whose candles are accepted."""
     symbols = list(SYMBOLS[: random.choice((1, 1, 2))])

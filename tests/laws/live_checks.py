@@ -18,6 +18,8 @@ from tests.scenarios import (
     first_differences,
     on_tradenb,
     table_differences,
+    tradenb_account,
+    tradenb_market,
     tradenb_rules,
     tradenb_strategies,
 )
@@ -77,7 +79,16 @@ class Lived:
             symbol: accepted_candles(scenario, symbol, self.rules) for symbol in scenario["symbols"]
         }
         runs = [(symbol, spec) for spec in specs for symbol in scenario["symbols"]]
-        self.world = World(candles, start=scenario["start"], runs=runs, rules=self.rules)
+        self.world = World(
+            candles,
+            start=scenario["start"],
+            runs=runs,
+            rules=self.rules,
+            account=tradenb_account(scenario),
+        )
+        self.world.exchange.markets = {
+            symbol: tradenb_market(scenario, symbol) for symbol in scenario.get("market", ())
+        }
         self.end = scenario["end"] - scenario["end"] % MINUTE
         self.given = 0
 
@@ -85,6 +96,20 @@ class Lived:
         """Let a process live from now to the end; tell whether it came there."""
         until = max(self.end + 3_000, self.world.clock.true_now() + 3_000)
         return self.world.live(until, self._deeds())
+
+    def states(self) -> list[Any]:
+        """The states in the documents."""
+        found = []
+        for symbol, spec in self.world.wanted:
+            storage = self.world.make_storage(
+                self.world.home, symbol, spec, self.world.exchange.name,
+                now=self.world.clock.now, filesystem=self.world.disk,
+            )  # fmt: skip
+            kept = storage.open()
+            storage.close()
+            if kept is not None:
+                found.append(kept.state)
+        return found
 
     def rows(self) -> Rows:
         """The journals, one for each run."""
@@ -127,7 +152,28 @@ def live_broken(scenario: dict[str, Any]) -> list[str]:
     asks = {name: list(dict.fromkeys(times)) for name, times in lived.played.asks.items()}
     found = table_differences("asks", asks, expected.asks)
     found += rows_differ(lived.rows(), by_run(expected))
-    return found + announced_differ(lived)
+    return found + announced_differ(lived) + money_differs(lived, expected)
+
+
+def money_differs(lived: Lived, expected: Played) -> list[str]:
+    """Pieces and changes of the balance, to the last digit."""
+    if "account" not in lived.scenario:
+        return []
+    events = expected.result.event_list
+    pieces = {
+        (symbol, spec.name): [e.quantity for e in lived.world.events((symbol, spec))]
+        for symbol, spec in lived.world.wanted
+    }
+    found = []
+    for key, own in pieces.items():
+        wanted = [e.quantity for e in events if (e.symbol, e.strategy) == key]
+        found += first_differences(f"pieces of {key}", own, wanted)
+    states = {(state.symbol, state.strategy): state for state in lived.states()}
+    for state in expected.result._figures._states:
+        other = states[state.symbol, state.strategy]
+        booked = [(each.earned, each.charged, each.trades) for each in (other, state)]
+        found += first_differences(f"money of {state.strategy}", [booked[0]], [booked[1]])
+    return found
 
 
 def crash_broken(scenario: dict[str, Any], random: Random, *, crashes: int = 3) -> list[str]:

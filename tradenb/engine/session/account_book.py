@@ -240,8 +240,8 @@ class AccountBook:
         self._begin(now)
         found = self._marks.get(holder.place)
         if found is None:
-            candles = holder.candles
-            found = prices.market_price(candles, candles.index(now), holder.rules)
+            row = _last_row(holder.candles, now)
+            found = prices.market_price(holder.candles, row, holder.rules)
             self._marks[holder.place] = found
         return found
 
@@ -266,8 +266,12 @@ def _id(state: State) -> tuple[str | None, int | None]:
 
 def _closed_by(holder: Holder, now: int) -> int:
     """Return the close of a holder's last candle by a moment."""
-    candles = holder.candles
-    return candles.ends_at(candles.index(now))
+    return holder.candles.ends_at(_last_row(holder.candles, now))
+
+
+def _last_row(candles: Candles, now: int) -> int:
+    """Return the row of the last candle by a moment; those of a symbol may end before it."""
+    return min(candles.index(now), len(candles) - 1)
 
 
 def share_accounts(holders: Sequence[Holder]) -> list[AccountBook]:
