@@ -30,6 +30,7 @@ from tradenb.live.live_run import record_of
 from tradenb.testing.world.simulated_world import Action, World
 
 MINUTE = 60_000
+LAST_WAIT = 40_000  # as long as a group waits for a candle that is missing, and no longer
 AT, SYMBOL, STRATEGY, KIND = (EVENT.index(n) for n in ("at", "symbol", "strategy", "kind"))
 Rows = dict[tuple[str, str], list[tuple[Any, ...]]]
 
@@ -94,7 +95,7 @@ class Lived:
 
     def live(self) -> bool:
         """Let a process live from now to the end; tell whether it came there."""
-        until = max(self.end + 3_000, self.world.clock.true_now() + 3_000)
+        until = max(self.end + LAST_WAIT, self.world.clock.true_now() + LAST_WAIT)
         return self.world.live(until, self._deeds())
 
     def states(self) -> list[Any]:

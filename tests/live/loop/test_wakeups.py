@@ -105,6 +105,7 @@ class _Run:
         self.place = place
         self.storage = self
         self.home = "home"
+        self.account = None
         self.spec = StrategySpec(
             name=f"s{place}",
             function=thinking(0),
