@@ -13,13 +13,13 @@ from inspect import ismethod
 from types import ModuleType
 from typing import Any, Final
 
+from tradenb.engine.notebook_cells import Statement
 from tradenb.engine.reach import function_of
 from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError
 from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
 from tradenb.exporting.collect.inner_functions import InnerFunction, inner_function, made_together
-from tradenb.exporting.collect.notebook_cells import Statement
 from tradenb.exporting.collect.plain_values import described, is_data, is_plain, literal
 from tradenb.exporting.collect.script_imports import Imports
 from tradenb.exporting.collect.script_namespace import (

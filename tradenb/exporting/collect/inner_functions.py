@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tradenb.engine.notebook_cells import Cell
 from tradenb.engine.reach import cells_of, function_of
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.notebook_cells import Cell
 from tradenb.exporting.collect.script_parts import Place
 from tradenb.exporting.collect.statement_checks import check_statement
 

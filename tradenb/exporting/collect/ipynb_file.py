@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from tradenb.engine.notebook_cells import TOP_LEVEL_AWAIT, TRANSPARENT
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.notebook_cells import TOP_LEVEL_AWAIT, TRANSPARENT
 
 _LINE: Final = re.compile(
     r"^(?P<before>\s*(?:[\w.,\s]+=\s*)?)(?P<magic>[%!].*|\?\S.*|\S+\?{1,2})\s*$"

@@ -17,9 +17,10 @@ import os
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from tradenb.engine.notebook_cells import Statement, Statements
+from tradenb.engine.slices import dotted, imported_in, slice_of
 from tradenb.errors import ExportError
 from tradenb.exporting.collect.held_calls import STARTS, HeldCall, held_calls
-from tradenb.exporting.collect.notebook_cells import Statement, Statements
 from tradenb.exporting.collect.statement_checks import BLOCKS, check_notebook, reads_environment
 
 _CALLS: Final = (
@@ -27,7 +28,6 @@ _CALLS: Final = (
     ("backtest.run", "backtest.background"),
 )
 """A live call says more of what the user means than a backtest."""
-_IMPORTS: Final = (ast.Import, ast.ImportFrom)
 _AWAIT: Final = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
@@ -54,15 +54,14 @@ class Notebook:
         self._done: set[int] = set()
         self._wanted: set[str] = set()
         self._held: list[HeldCall] = []
-        imports = (item for item in self._statements if isinstance(item.node, _IMPORTS))
-        self._imported = {name for item in imports for name in item.binds}
+        self._imported = imported_in(self._statements)
 
     def calls(self) -> Iterator[NotebookCall]:
         """Yield the calls of the notebook, live ones first, of each kind the latest first."""
         for suffixes in _CALLS:
             for statement in reversed(list(self._statements)):
                 for node in reversed(list(ast.walk(statement.node))):
-                    if isinstance(node, ast.Call) and _dotted(node.func).endswith(suffixes):
+                    if isinstance(node, ast.Call) and dotted(node.func).endswith(suffixes):
                         given = {item.arg: item.value for item in node.keywords if item.arg}
                         symbol = node.args[0] if node.args else given.get("symbol")
                         if symbol is not None and {"strategy", "exchange"} <= set(given):
@@ -97,7 +96,7 @@ class Notebook:
             for statement in self._statements
             if isinstance(statement.node, BLOCKS)
             for item in statement.node.decorator_list
-            if isinstance(item, ast.Call) and _dotted(item.func).endswith("strategy")
+            if isinstance(item, ast.Call) and dotted(item.func).endswith("strategy")
         ]
 
     def value(self, expression: ast.expr | str) -> Any:
@@ -117,29 +116,11 @@ class Notebook:
     def _need(self, names: set[str]) -> None:
         """Execute the statements that make some names, in their order."""
         self._wanted |= names
-        wanted = self._closure()
+        wanted = slice_of(list(self._statements), self._wanted, self._imported)
         for place, statement in enumerate(self._statements):
             if place in wanted and place not in self._done:
                 self._done.add(place)
                 self._execute(statement)
-
-    def _closure(self) -> set[int]:
-        # A wanted name pulls in the statement that makes it, and that one the names it uses; so it
-        # goes on until nothing is added. Later statements may change an earlier value
-        # (`df["x"] = ...`), hence every statement is looked at in every round.
-        found: set[int] = set()
-        while True:
-            more = {
-                place
-                for place, statement in enumerate(self._statements)
-                if place not in found and _makes(statement, self._wanted, self._imported)
-            }
-            if not more:
-                return found
-            found |= more
-            for place, statement in enumerate(self._statements):
-                if place in more:
-                    self._wanted |= statement.uses | statement.binds
 
     def _execute(self, statement: Statement) -> None:
         name = min(statement.binds, default="a statement")
@@ -168,30 +149,6 @@ class Notebook:
             raise ExportError(f"{cell.label} raised {words}; try Run All in Jupyter") from error
 
 
-def _makes(statement: Statement, wanted: set[str], imported: set[str]) -> bool:
-    """Tell whether a statement makes a wanted name, or changes what it stands for.
-
-    A function that a module is asked to call does neither; it may send, or go live.
-    """
-    node = statement.node
-    if statement.binds & wanted:
-        return True
-    if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-        return True
-    targets: list[ast.expr] = []
-    match node:
-        case ast.Assign():
-            targets = node.targets
-        case ast.AugAssign() | ast.AnnAssign():
-            targets = [node.target]
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner))):
-            return _base(owner) in wanted - imported or ".risks." in f".{_dotted(owner)}."
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            calls = [item for item in node.decorator_list if isinstance(item, ast.Call)]
-            return any(_base(item.func) in wanted - imported for item in calls)
-    return any(_base(target) in wanted for target in targets)
-
-
 def _is_plain(statement: Statement, call: ast.Call) -> bool:
     """Tell whether a call is all that a statement does, but for what is done with its run."""
     node = statement.node
@@ -206,12 +163,12 @@ def _is_plain(statement: Statement, call: ast.Call) -> bool:
 def _speaks_of_live(node: ast.stmt) -> bool:
     """Tell whether a statement names a function that starts a run."""
     items = list(ast.walk(node))
-    dotted = [_dotted(item) for item in items if isinstance(item, ast.Attribute)]
-    if any(name.endswith(_CALLS[0]) for name in dotted):
+    names = [dotted(item) for item in items if isinstance(item, ast.Attribute)]
+    if any(name.endswith(_CALLS[0]) for name in names):
         return True
     texts = {item.value for item in items if isinstance(item, ast.Constant)}
     by_text = not texts.isdisjoint(STARTS)  # getattr(tn.live, "run")
-    return by_text and any(name.endswith(".live") for name in dotted)
+    return by_text and any(name.endswith(".live") for name in names)
 
 
 def _check_environment(statement: Statement) -> None:
@@ -221,14 +178,3 @@ def _check_environment(statement: Statement) -> None:
                 f"{statement.cell.label} reads {name} from the environment, where it is not "
                 f"set; set it: {name}=... tradenb export ..."
             )
-
-
-def _base(node: ast.expr) -> str:
-    """Return the name with which an expression begins: that of `a.b[c].d` is `a`."""
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _dotted(node: ast.expr) -> str:
-    return ast.unparse(node) if isinstance(node, ast.Attribute | ast.Name) else ""

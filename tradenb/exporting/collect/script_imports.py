@@ -9,9 +9,9 @@ from importlib.util import resolve_name
 from types import ModuleType
 from typing import Any, Final
 
+from tradenb.engine.notebook_cells import Statement
 from tradenb.engine.reach import is_installed
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.notebook_cells import Statement
 from tradenb.exporting.collect.script_namespace import Namespace, Script
 from tradenb.exporting.collect.script_parts import Part
 

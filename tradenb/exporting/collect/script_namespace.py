@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tradenb.engine.notebook_cells import Statements
 from tradenb.engine.reach import function_of, package_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError
 from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
-from tradenb.exporting.collect.notebook_cells import Statements
 from tradenb.exporting.collect.plain_values import described, is_plain, literal
 from tradenb.exporting.collect.script_parts import Collection, Part
 from tradenb.exporting.collect.statement_checks import reads_environment

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from types import CodeType
 from typing import Any, Final
 
+from tradenb.engine.notebook_cells import Statement
 from tradenb.engine.reach import function_of
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.notebook_cells import Statement
 from tradenb.exporting.collect.plain_values import described, is_data, is_plain, literal
 from tradenb.secret_references import is_reference
 
