@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from functools import partial
@@ -13,7 +14,7 @@ import pytest
 
 import tradenb as tn
 from tests.conftest import some_to_soak
-from tests.research import corpus, kept, nasty
+from tests.research import cells, corpus, kept, nasty
 from tradenb.core.timeframe import MINUTE
 from tradenb.research.lookahead.noise import noisy_candles
 
@@ -50,7 +51,7 @@ def test_a_clean_strategy_is_not_flagged(make):
     made = make()
     found = lookahead(made)
     assert found.found == []
-    assert found.clean
+    assert found.verdict == ("not proved" if make is nasty.static_file else "clean"), found
     assert found.moments > 4
     assert found.decisions > 50
     found.raise_if_leaking()
@@ -72,7 +73,8 @@ def test_candles_of_the_future_are_seen_in_whatever_they_are_kept(name):
 @pytest.mark.parametrize("decides", some_to_soak(kept.CLEAN), ids=named)
 def test_tables_that_are_no_candles_are_no_leaks(decides):
     found = lookahead(kept.clean(decides), events=12)
-    assert found.clean
+    assert found.found == []
+    assert found.verdict == ("not proved" if found.unproved else "clean")
     assert found.moments > 12
 
 
@@ -110,9 +112,9 @@ def test_a_table_with_a_future_is_named_even_if_it_is_read_well():
 
 
 def test_what_cannot_be_replaced_is_named():
-    (note,) = lookahead(nasty.static_file()).warnings
-    assert note == "it reads from outside (read_text); that data was not replaced by noise"
     by_hand = str(nasty.FOLDER / "hours.txt")
+    (note,) = lookahead(nasty.static_file()).warnings
+    assert note == f"it opens the file {by_hand!r}; its content was not replaced by noise"
 
     @tn.strategy("opens", every="1h")
     def opens(ctx):
@@ -254,3 +256,163 @@ def test_strategies_to_compare_are_a_list():
     for given in (spec, "quiet", 5):
         with pytest.raises(tn.UsageError, match="strategies must be a list of them, was"):
             tn.compare(given, symbols="BTCUSDT", exchange=corpus.EXCHANGE)
+
+
+# ----------------------------------------------------------------------- what was made beforehand
+
+
+def in_cells(pair, **more):
+    spec, exchange = cells.celled(*pair)
+    given = {"start": "2024-01-02", "samples": 3, "events": 8, "progress": False, **more}
+    return tn.lookahead(spec, symbols="BTCUSDT", exchange=exchange, **given)
+
+
+@pytest.mark.parametrize("name", some_to_soak(cells.LEAKING))
+def test_a_leak_that_was_made_in_a_cell_above_is_found(name):
+    found = in_cells(cells.LEAKING[name])
+    assert found.verdict == "leaking", found
+    assert {leak.line.text for leak in found.found} <= {
+        f"if {cells.LEAKING[name][1]}:",
+        "t = ctx.when - minute",
+    }
+    with pytest.raises(tn.LookaheadError, match="sees the future"):
+        found.raise_if_leaking()
+
+
+@pytest.mark.parametrize("name", some_to_soak(cells.CLEAN))
+def test_what_was_made_in_a_cell_above_and_knows_no_future_is_clean(name):
+    found = in_cells(cells.CLEAN[name])
+    assert found.found == []
+    assert found.verdict == "clean", found
+    found.raise_if_leaking(strict=True)
+
+
+def test_the_statement_that_made_the_leaking_rows_is_named():
+    found = in_cells(cells.LEAKING["shifted column"])
+    assert (
+        "rows of df['x'] know what came later; they are made by: "
+        'df["x"] = df.close.shift(-30) / df.close' in found.warnings
+    )
+
+
+def test_the_cells_are_run_apart_and_silently(capsys):
+    making = "made = [] if 'made' not in globals() else made\nmade.append(1)\nprint('made')\n"
+    spec, exchange = cells.celled(making + "x = df.close.rolling(60).mean()", "x[t] > ctx.price")
+    space = spec.function.__globals__
+    before = (space["x"].copy(), list(space["made"]))
+    capsys.readouterr()
+    found = tn.lookahead(
+        spec, symbols="BTCUSDT", exchange=exchange, samples=2, events=2, progress=False
+    )
+    assert found.verdict == "clean"
+    assert capsys.readouterr().out == ""
+    assert (space["x"].equals(before[0]), space["made"]) == (True, before[1])
+
+
+UNPROVED = {
+    "of chance": "n = np.random.default_rng(1).normal(size=len(df))\n"
+    "x = df.close.rolling(60).mean() + 0 * n",
+    "of a file": "df.to_parquet('df.parquet')\n"
+    "x = pd.read_parquet('df.parquet').close.rolling(9).mean()",
+    "of no candles": "x = pd.Series(np.arange(5760.0), pd.date_range('2024-01-01', periods=5760, "
+    "freq='min', tz='UTC'))",
+    "of a state that is gone": "k = 3\nx = df.close.rolling(k).mean()\nx = x + 1 if k > 3 else x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNPROVED)
+def test_what_cannot_be_made_again_is_not_proved(name, tmp_path):
+    with contextlib.chdir(tmp_path):
+        spec, exchange = cells.celled(UNPROVED[name], "x[t] > ctx.price")
+    if name == "of a state that is gone":
+        spec.function.__globals__["x"] = spec.function.__globals__["x"] + 1
+    found = tn.lookahead(
+        spec, symbols="BTCUSDT", exchange=exchange, samples=2, events=2, progress=False
+    )
+    assert found.verdict == "not proved", found
+    assert found.unproved == [
+        "the table 'x' was made beforehand, and what its rows know cannot be followed"
+    ]
+    assert "celled: not proved (" in repr(found)
+    found.raise_if_leaking()
+    with pytest.raises(tn.LookaheadError, match="not proved"):
+        found.raise_if_leaking(strict=True)
+
+
+def test_a_fitted_object_is_named():
+    from openpyxl import Workbook  # any object of a library
+
+    model = Workbook()
+
+    @tn.strategy("modelled", every="4h")
+    def made(ctx):
+        return corpus.buy(ctx) if len(model.sheetnames) == 1 else None
+
+    (words,) = lookahead(made).unproved
+    assert words.startswith("the Workbook 'model' was made beforehand")
+
+
+def test_a_callback_that_sees_the_future_is_found_and_its_memory_is_a_copy():
+    calls, seen = [], {}
+
+    def opened(event):
+        calls.append(event.at)
+        later = pd.Timestamp(event.at, unit="ms", tz="UTC") + kept.AHEAD
+        seen["up"] = bool(corpus.FRAME.close.asof(later) > event.price)
+
+    def asked(ctx):
+        return corpus.buy(ctx, 0.006) if seen.pop("up", True) else None
+
+    leaking = tn.strategy("called", every="15m", on_open=opened)(asked)
+    found = lookahead(leaking, events=None, samples=5)
+    assert found.verdict == "leaking"
+    assert (calls, seen) == ([], {})
+
+    def closed(event):
+        calls.append(event.pnl_percent)
+
+    def careful(ctx):
+        return corpus.buy(ctx, 0.006) if sum(calls[-2:]) > -0.5 else None
+
+    clean = tn.strategy("careful", every="15m", on_close=closed)(careful)
+    assert lookahead(clean).verdict == "clean"
+    assert calls == []
+
+
+@pytest.mark.parametrize("how", ["open", "path.open", "os.open", "read_text", "memmap", "sqlite3"])
+def test_files_are_named_however_they_are_opened(how, tmp_path):
+    import os
+    import sqlite3
+
+    file = tmp_path / "kept.txt"
+    file.write_bytes(b"1" * 80)
+
+    def read():
+        match how:
+            case "open":
+                with open(file) as opened:  # noqa: PTH123 - as users do
+                    return opened.read(1)
+            case "path.open":
+                with file.open() as opened:
+                    return opened.read(1)
+            case "os.open":
+                number = os.open(file, os.O_RDONLY)
+                try:
+                    return os.read(number, 1).decode()
+                finally:
+                    os.close(number)
+            case "read_text":
+                return file.read_text()[0]
+            case "memmap":
+                return str(len(np.memmap(file)))[0]
+            case "sqlite3":
+                sqlite3.connect(tmp_path / "kept.txt").close()
+                return "1"
+
+    @tn.strategy("reading", every="4h")
+    def made(ctx):
+        return corpus.buy(ctx) if read() in "18" else None
+
+    found = lookahead(made, samples=1, events=1)
+    assert found.verdict == "not proved"
+    assert any("kept.txt" in words for words in found.unproved), found

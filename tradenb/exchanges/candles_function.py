@@ -6,8 +6,9 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tradenb.call_errors import explained
 from tradenb.core.candles.gaps import missing_in
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tradenb")
 _DELAY_S: Final = 0.5
+
+
+class _Limit(NamedTuple):
+    """The moment up to which candles are known, and the symbols that were asked for."""
+
+    at: int | None
+    asked: list[str]
+
+
+_LIMIT: Final[ContextVar[_Limit | None]] = ContextVar("limit", default=None)
 
 
 @explained("tn.candles")
@@ -122,6 +133,10 @@ def fetch_candles(
     source = resolve_candle_source(exchange)
     first = None if start is None else to_ms(start, "start")
     last = None if end is None else to_ms(end, "end")
+    limit = _LIMIT.get()
+    if limit is not None:
+        limit.asked.append(canonical(symbol))
+        last = min((at for at in (last, limit.at) if at is not None), default=None)
     with _progress_bar(canonical(symbol), enabled=progress) as show:
         candles, intake = source.load(
             CandleRequest(symbol=symbol, start=first, end=last, rules=rules, progress=show)
@@ -137,6 +152,20 @@ def fetch_candles(
     missing = missing_in(found.time, found.step, rules.gap_minutes)
     counts = {name: getattr(missing, name) for name in ("filled", "closed", "gaps", "longest")}
     return Loaded(found, replace(intake, **counts))
+
+
+@contextmanager
+def candles_until(at: int | None) -> Iterator[list[str]]:
+    """Let `tn.candles` know nothing that closes after a moment (ms UTC) in a block; None: all.
+
+    Yields the symbols that it was asked for.
+    """
+    limit = _Limit(at, [])
+    token = _LIMIT.set(limit)
+    try:
+        yield limit.asked
+    finally:
+        _LIMIT.reset(token)
 
 
 def _when(at: int | None) -> str:

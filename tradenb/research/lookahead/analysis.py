@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +16,13 @@ from tradenb.engine.call import is_async
 from tradenb.engine.reach import all_reached
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import TradenbError
+from tradenb.research.lookahead.beforehand import (
+    is_beforehand,
+    is_candles,
+    is_fitted,
+    unproved_words,
+    words_of,
+)
 from tradenb.research.lookahead.blame import (
     AsyncFollower,
     Follower,
@@ -29,8 +35,7 @@ from tradenb.research.lookahead.decisions import Replies, answer_of, differing, 
 from tradenb.research.lookahead.isolate import Copier
 from tradenb.research.lookahead.noise import Noise, Spoiler, noisy_candles
 from tradenb.research.lookahead.readers import OUTSIDE
-
-_MANY: Final = 100
+from tradenb.research.lookahead.remake import Remaker, fresh
 
 
 class Leak(NamedTuple):
@@ -80,6 +85,10 @@ class Analysis:
         self.candles: dict[str, Candles] = {}
         for symbol in plan.symbols:
             self._load(symbol)
+        self.remaker = Remaker(self._functions(), lambda after: Spoiler(after, None, self.candles))
+        self._as_of: tuple[int, dict[str, Any] | None] = (0, {})
+        self.made: set[str] = set()
+        self.unproved: set[str] = set()
 
     def run(self, after: int | None, noise: Noise | None, follow: _Follow | None = None) -> Replies:
         """Run up to a moment, with noise for what comes after it."""
@@ -100,16 +109,36 @@ class Analysis:
 
         market = Market(self.plan.source.name, candles, load_other)
         copier = Copier(Spoiler(after or 0, noise, self.candles), market)
+        if after is not None and noise is not None:
+            remade = {name: fresh(value) for name, value in (self._remade(after) or {}).items()}
+            copier.swap(self.remaker.namespace, remade)
         spec = copier.spec(self.spec)
         if follow is not None:
             spec = follow.attached(spec)
 
         plan = replace(self.plan, strategies=(spec,), source=market)
         try:
-            return replies_of(plan, until=until)
+            with copier.readers.watching():
+                return replies_of(plan, until=until)
         finally:
             self.opened |= copier.readers.opened
             self.names |= copier.names
+
+    def _remade(self, after: int) -> dict[str, Any] | None:
+        """Return what was made beforehand as it would have been at a moment; kept for one.
+
+        None where it could not be made then: the moment cannot be tried.
+        """
+        if self._as_of[0] != after:
+            self._as_of = after, self.remaker.as_of(after)
+        return self._as_of[1]
+
+    def _functions(self) -> list[Any]:
+        functions = [self.spec.function, *(item.function for item in self.spec.declared)]
+        functions += [rule.function for rule in self.spec.risk]
+        if self.spec.manager is not None:
+            functions.append(self.spec.manager.function)
+        return functions + list(self.spec.callbacks.values())
 
     def _load(self, symbol: str) -> Candles:
         if symbol not in self.candles:
@@ -129,10 +158,17 @@ class Analysis:
         if events is not None and len(answered) > events:
             places = np.linspace(0, len(answered) - 1, events).round().astype(int)
             answered = [answered[place] for place in places]
-        return sorted({*sampled, *answered})
+        chosen = sorted({*sampled, *answered})
+        most = self.remaker.most_moments()
+        if most is not None and len(chosen) > most:
+            places = np.linspace(0, len(chosen) - 1, most).round().astype(int)
+            chosen = [chosen[place] for place in places]
+        return chosen
 
     def leak(self, base: Replies, after: int, noise: Noise) -> Leak | None:
         """Return the first decision up to a moment that noise after it changes; see `line`."""
+        if self._remade(after) is None:
+            return None  # it could not be made then
         try:
             noisy = self.run(after, noise)
         except TradenbError as error:
@@ -146,6 +182,7 @@ class Analysis:
                 break
             changed = differing(base.get(key), noisy.get(key))
             if changed:
+                self.made |= {*self.remaker.changed(after, self._remade(after) or {})}
                 field, known, became = changed[0]
                 return Leak(at, symbol, name, field, known, became, after, self._beginning)
         return None
@@ -176,52 +213,40 @@ class Analysis:
         start = self.plan.start
         first = min(own.start for own in self.candles.values()) if start is None else start
         spoiler = Spoiler(first, None, self.candles)
-        functions = [self.spec.function, *(item.function for item in self.spec.declared)]
-        functions += [rule.function for rule in self.spec.risk]
-        if self.spec.manager is not None:
-            functions.append(self.spec.manager.function)
         found = set()
-        for function in functions:
+        for function in self._functions():
             for name, value in all_reached(function):
-                words = _words(name, value, spoiler)
+                words = self._followed(name, value) or words_of(name, value, spoiler)
                 found |= {words} if words else set()
+                if not words or words.endswith("as well"):
+                    self._judge(name, value, spoiler)
+                elif not words.endswith("each moment"):
+                    self.unproved.add(words)
         outside = ", ".join(sorted(self.names & OUTSIDE))
         if outside:
             found.add(f"it reads from outside ({outside}); that data was not replaced by noise")
-        return sorted(found) + [
+        opened = [
             f"it opens the file {name!r}; its content was not replaced by noise"
             for name in sorted(self.opened)
         ]
+        self.unproved |= {words for words in found if words.startswith("it reads from outside")}
+        self.unproved |= {*opened}
+        return sorted(found) + opened
 
+    def _followed(self, name: str, value: Any) -> str:
+        """Say that a value was made again, if it was."""
+        made = self.remaker.names.get(name)
+        if made is None or made.value is not value or not self.remaker.tried:
+            return ""
+        return f"{name!r} was made again, by the statements that made it, as of each moment"
 
-def _words(name: str, value: Any, spoiler: Spoiler) -> str:
-    import pandas as pd
-
-    future = spoiler.future(value)
-    table = isinstance(value, pd.DataFrame | pd.Series)
-    if table and future is not None and future.any():
-        return (
-            f"it uses the table {name!r}, which has rows of the future; they were replaced by "
-            "noise as well"
-        )
-    kind = "table" if table else _kind(value)
-    known = future if kind in ("table", "array") else kind and spoiler.value(value)
-    if kind and known is None and len(value) > _MANY:
-        return (
-            f"it uses the {kind} {name!r} ({len(value):,} rows), whose times are unknown; it was "
-            "not replaced by noise"
-        )
-    return ""
-
-
-def _kind(value: Any) -> str:
-    """Name a value that may hold rows; a list of words or of objects does not."""
-    if isinstance(value, np.ndarray):
-        return "array" if value.ndim else ""
-    if isinstance(value, list | tuple | deque) and value:
-        rows = isinstance(value[0], int | float | list | tuple | dict)
-        return type(value).__name__ if rows else ""
-    return ""
+    def _judge(self, name: str, value: Any, spoiler: Spoiler) -> None:
+        """Note what was made beforehand and could not be followed."""
+        if is_fitted(value):
+            self.unproved.add(unproved_words(type(value).__name__, name))
+        elif is_beforehand(value, spoiler) and not is_candles(value, self.candles):
+            kind = "table" if hasattr(value, "iloc") else type(value).__name__
+            self.unproved.add(unproved_words(kind, name))
 
 
 class _Follow:

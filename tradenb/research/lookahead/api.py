@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from tradenb.backtest.plan import make_plan
 from tradenb.call_errors import explained
@@ -47,6 +47,8 @@ class Lookahead:
         Decisions that were compared.
     failed : str
         Says that every ask failed, so that nothing was compared; empty if not.
+    unproved : list of str
+        What was made beforehand, or is read from outside, and could not be followed.
     """
 
     strategy: str
@@ -56,11 +58,23 @@ class Lookahead:
     reproducible: bool = True
     warnings: list[str] = field(default_factory=list)
     failed: str = ""
+    unproved: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Literal["clean", "not proved", "leaking"]:
+        """Whether decisions depend on the future, as far as it could be tried."""
+        if self.found:
+            return "leaking"
+        return "clean" if self._tried and not self.unproved else "not proved"
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was found, and something was tested."""
-        return not self.found and self.reproducible and self.moments > 0 and not self.failed
+        """Whether nothing was found, something was tested, and all could be followed."""
+        return self.verdict == "clean"
+
+    @property
+    def _tried(self) -> bool:
+        return self.reproducible and self.moments > 0 and not self.failed
 
     @property
     def leaks(self) -> pd.DataFrame:
@@ -77,9 +91,15 @@ class Lookahead:
             frame[name] = times.astype("datetime64[ms, UTC]")
         return frame
 
-    def raise_if_leaking(self) -> None:
-        """Raise LookaheadError if a decision changed, or nothing could be proved."""
-        if not self.clean:
+    def raise_if_leaking(self, *, strict: bool = False) -> None:
+        """Raise LookaheadError if a decision changed, or nothing was tested.
+
+        Parameters
+        ----------
+        strict : bool, default False
+            Raise also where something made beforehand could not be followed ("not proved").
+        """
+        if self.found or not self._tried or (strict and self.unproved):
             raise LookaheadError(repr(self))
 
     def __repr__(self) -> str:
@@ -98,6 +118,8 @@ class Lookahead:
             yield f"{self.strategy}: nothing was tested ({tried}); pass a longer period"
         elif self.clean:
             yield f"{self.strategy}: no look-ahead found ({tried})"
+        elif not self.found:
+            yield f"{self.strategy}: not proved ({tried}; nothing was found)"
         else:
             yield f"{self.strategy}: sees the future ({tried})"
         for leak in self.found:
@@ -106,8 +128,11 @@ class Lookahead:
                 f"{leak.noisy!r} with noise after {iso(leak.after)}; line {leak.line.number}: "
                 f"{leak.line.text}"
             )
+        for words in self.unproved:
+            yield f"  not proved: {words}"
         for words in self.warnings:
-            yield f"  note: {words}"
+            if words not in self.unproved:
+                yield f"  note: {words}"
 
 
 @explained("tn.lookahead")
@@ -143,7 +168,8 @@ def lookahead(
     Returns
     -------
     Lookahead
-        `.clean`, `.leaks` (a DataFrame), `.raise_if_leaking()`.
+        `.verdict` ("clean", "not proved", "leaking"), `.leaks` (a DataFrame), `.unproved`,
+        `.raise_if_leaking()`.
 
     Raises
     ------
@@ -154,9 +180,14 @@ def lookahead(
     -----
     The analysis proves leaks, not their absence. It replaces candles and exchanges; tables and
     arrays that the functions name, close over, keep in classes and modules of yours, or read with
-    numpy and pandas. What it cannot replace is named in the warnings: files that are opened by
-    hand, arrays without times. A single number that was computed of all data beforehand looks like
-    any other constant.
+    numpy and pandas. Callbacks are called, and nothing is printed.
+
+    What was made beforehand in a cell or at the top of a file, of `tn.candles` alone
+    (`df["x"] = df.close.shift(-30)`, a fitted model, a mean of all data), is made again as of each
+    moment, by the statements that made it. Where that is not possible the verdict is "not proved":
+    what was made in a function, of files, or by statements that read, write, send or draw by
+    chance; files that are opened by hand; arrays without times. Candles as they are need no proof.
+    A single number that was made in such a way looks like any other constant.
     """
     from tqdm.auto import tqdm
 
@@ -186,8 +217,11 @@ def lookahead(
             if leaking >= _ENOUGH:
                 break
     leaks = sorted(found.values(), key=_when)
-    notes = [*_silence(base), *analysis.notes()]
-    return Lookahead(spec.name, leaks, tried, len(base), warnings=notes, failed=_failure(base))
+    notes = [*_silence(base), *analysis.notes(), *sorted(analysis.made)]
+    unproved = sorted(analysis.unproved)
+    return Lookahead(
+        spec.name, leaks, tried, len(base), warnings=notes, failed=_failure(base), unproved=unproved
+    )
 
 
 def _failure(replies: Replies) -> str:

@@ -12,6 +12,7 @@ import copy
 import enum
 import functools
 import inspect
+from collections.abc import Mapping
 from types import (
     CellType,
     CodeType,
@@ -63,6 +64,17 @@ class Copier:
         self._kept: list[Any] = []
         self._reached: set[tuple[int, int]] = set()
         self.names: frozenset[str] = frozenset()
+        self._swapped: dict[str, Any] = {}
+        self._namespace: Mapping[str, Any] = {}
+
+    def swap(self, namespace: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        """Put values in the place of those that a namespace has under their names."""
+        self._namespace, self._swapped = namespace, dict(values)
+        for name, value in values.items():
+            original = namespace[name]
+            if not isinstance(original, _PLAIN):
+                self._kept.append(original)
+                self._made[id(original)] = value
 
     def spec(self, spec: StrategySpec) -> StrategySpec:
         """Copy a strategy with its indicators and risk rules."""
@@ -71,7 +83,8 @@ class Copier:
         )
         indicators = [item._replace(function=self.value(item.function)) for item in spec.declared]
         function = self.value(spec.function)
-        return spec.replaced(function, self.value, indicators, risk=risk, callbacks={})
+        callbacks = {name: self.value(own) for name, own in spec.callbacks.items()}
+        return spec.replaced(function, self.value, indicators, risk=risk, callbacks=callbacks)
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """Copy a value; what cannot be changed or is not the user's stays itself."""
@@ -227,7 +240,8 @@ class Copier:
         self._reached.add((id(original), hash(names)))
         for name in names & original.keys():
             item = original[name]
-            found[name] = self.value(item)
+            swapped = original is self._namespace and name in self._swapped
+            found[name] = self._swapped[name] if swapped else self.value(item)
             if inspect.ismodule(item) and is_users(item):
                 self._reach(names, vars(item), vars(found[name]))
 

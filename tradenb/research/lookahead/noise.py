@@ -21,10 +21,12 @@ from tradenb.core.candles.gaps import with_columns
 from tradenb.core.timeframe import MINUTE
 from tradenb.research.lookahead.timestamps import (
     array_times,
+    is_index,
     label_times,
     not_known,
     row_times,
     rows_known,
+    step_of_rows,
     table_times,
 )
 
@@ -96,6 +98,8 @@ class Spoiler:
         if isinstance(value, pd.DataFrame | pd.Series):
             return self._table(value)
         if isinstance(value, np.ndarray) and value.ndim:
+            if value.ndim == 1 and is_index(value):
+                return value.copy()
             future = self.future(value)
             return value.copy() if future is None else self._array(value, future)
         if isinstance(value, dict) and value:
@@ -107,6 +111,8 @@ class Spoiler:
             return found
         if isinstance(value, list | tuple | deque) and value:
             return self._sequence(value)
+        if isinstance(value, array.array) and is_index(value):
+            return copy.copy(value)
         if isinstance(value, array.array) and len(value) in self._known:
             spoiled = self._spoil(np.array(value), self._rows(len(value)))
             return array.array(value.typecode, spoiled.astype(value.typecode).tolist())
@@ -125,6 +131,19 @@ class Spoiler:
         if times is not None:
             return not_known(times, self.after)
         return self._rows(len(value)) if len(value) in self._known else None
+
+    def later(self, value: Any) -> NDArray[np.bool_] | None:
+        """Tell which rows are of times after the moment; None if their times are unknown."""
+        import pandas as pd
+
+        times: Any = None
+        if isinstance(value, pd.DataFrame | pd.Series):
+            times, _ = table_times(value)
+        elif isinstance(value, np.ndarray) and value.ndim:
+            times = array_times(value)
+        elif isinstance(value, dict) and value:
+            times = label_times(pd.Index(list(value), tupleize_cols=False))
+        return None if times is None else np.asarray(times - step_of_rows(times) > self.after)
 
     def _rows(self, count: int) -> NDArray[np.bool_]:
         return np.arange(count) >= self._known[count]
@@ -159,6 +178,8 @@ class Spoiler:
             times, place = row_times(value)
         elif not isinstance(first, int | float):
             return None
+        elif is_index(value):
+            return copy.copy(value)
         if times is None and len(value) not in self._known:
             return None
         future = self._rows(len(value)) if times is None else not_known(times, self.after)

@@ -10,10 +10,12 @@ import builtins
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping
-from types import ModuleType
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType, ModuleType
 from typing import Any, Final
 
+from tradenb.engine.reach import is_users_file
 from tradenb.research.lookahead.noise import Spoiler
 
 READERS: Final[dict[str, tuple[str, ...]]] = {
@@ -26,7 +28,12 @@ READERS: Final[dict[str, tuple[str, ...]]] = {
     "joblib": ("load",),
 }  # fmt: skip
 # What reads from where nothing can be replaced.
-OUTSIDE: Final = frozenset({"read_text", "read_bytes", "urlopen", "requests", "httpx", "sqlite3"})
+OUTSIDE: Final = frozenset({"urlopen", "requests", "httpx", "sqlite3"})
+
+
+_EVENTS: Final = frozenset({"open", "sqlite3.connect", "subprocess.Popen", "urllib.Request"})
+_HOOKED: Final[list[bool]] = []
+_WATCHING: Final[list[set[str]]] = []
 
 
 class Readers:
@@ -53,7 +60,9 @@ class Readers:
         for name, readers in READERS.items():
             if name in sys.modules:
                 self._stand_in(sys.modules[name], readers)
-        self.builtins = vars(builtins) | {"__import__": self._import, "open": self._open}
+        # What is printed in an analysis would come some hundred times.
+        own = {"__import__": self._import, "print": _silent}
+        self.builtins = vars(builtins) | own
 
     def of(self, value: object) -> Any:
         """Return what stands for a library or for one of its readers; None for all else."""
@@ -88,9 +97,36 @@ class Readers:
     def _import(self, name: str, *given: Any, **more: Any) -> Any:
         return self._copied(builtins.__import__(name, *given, **more))
 
-    def _open(self, file: Any, *given: Any, **more: Any) -> Any:
-        self.opened.add(str(file))
-        return open(file, *given, **more)  # noqa: PTH123 - the strategy closes it
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Note the files that a user's code opens in a block, however it does it."""
+        if not _HOOKED:
+            _HOOKED.append(True)
+            sys.addaudithook(_on_audit)  # it cannot be taken away again
+        _WATCHING.append(self.opened)
+        try:
+            yield
+        finally:
+            _WATCHING.remove(self.opened)
+
+
+def _on_audit(event: str, given: tuple[Any, ...]) -> None:
+    if not _WATCHING or event not in _EVENTS:
+        return
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file == __file__ or "importlib" in file:
+            return  # a stand-in read it, and put noise in its place; or a module is imported
+        if is_users_file(file):
+            name = given[0] if given else event
+            _WATCHING[-1].add(name if isinstance(name, str) else repr(name))
+            return
+        frame = frame.f_back
+
+
+def _silent(*_: Any, **__: Any) -> None:
+    """Print nothing."""
 
 
 class _StandIn(ModuleType):

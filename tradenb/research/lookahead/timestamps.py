@@ -28,11 +28,37 @@ _PROFILES: Final = frozenset({96, 144, 288, 480, 1440})
 
 def not_known(at: Times, after: int) -> NDArray[np.bool_]:
     """Tell which rows were not known at a moment, by their times (ms UTC)."""
+    return np.asarray(at + step_of_rows(at) > after)
+
+
+def step_of_rows(at: Times) -> int:
+    """Return the distance of rows that have one, gaps apart, ms; 0 for all others."""
     gaps, counts = np.unique(np.diff(np.unique(at)), return_counts=True)
-    step = 0
     if len(at) > 2 and 2 * counts.max(initial=0) > counts.sum():
-        step = int(gaps[counts.argmax()])
-    return np.asarray(at + step > after)
+        return int(gaps[counts.argmax()])
+    return 0
+
+
+def is_index(values: Any) -> bool:
+    """Tell whether a column is one of rising times at one distance: where rows are, not what is.
+
+    The times of candles are known beforehand; those of events are data.
+    """
+    import pandas as pd
+
+    if len(values) < 3:
+        return False
+    first = values[0]
+    if isinstance(first, bool | np.bool_) or not isinstance(
+        first, int | float | np.number | np.datetime64 | datetime.datetime
+    ):
+        return False
+    try:
+        labels = pd.Index(values)
+        times = label_times(labels)
+    except (ValueError, TypeError):
+        return False
+    return times is not None and bool((np.diff(times) > 0).all()) and step_of_rows(times) > 0
 
 
 def table_times(table: Any) -> tuple[Times | None, Any]:

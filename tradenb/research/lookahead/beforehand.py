@@ -1,0 +1,122 @@
+"""Which of the values that functions reach were made before the run, and what is known of them."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from tradenb.core.candles.arrays import NAMES, Candles
+from tradenb.core.candles.resampling import resample
+from tradenb.engine.reach import package_of
+from tradenb.research.lookahead.noise import Spoiler
+from tradenb.research.lookahead.timestamps import is_index, step_of_rows, table_times
+
+_MANY: Final = 100
+_KNOWN: Final = frozenset({"builtins", "tradenb", "pandas", "numpy", "__main__", "pyarrow"})
+_UNKNOWN: Final = "what its rows know cannot be followed"
+
+
+def is_beforehand(value: Any, spoiler: Spoiler) -> bool:
+    """Tell whether a value has rows of the run, some of them later than its first moment."""
+    import pandas as pd
+
+    if isinstance(value, pd.DataFrame | pd.Series | np.ndarray):
+        if isinstance(value, np.ndarray) and (not value.ndim or is_index(value.ravel()[:1_000])):
+            return False
+        future = spoiler.future(value)
+        return future is not None and bool(future.any())
+    if isinstance(value, dict | list | tuple | deque) and len(value) > _MANY:
+        if not isinstance(value, dict) and is_index(list(value)):
+            return False
+        return spoiler.value(value) is not None
+    return False
+
+
+def is_candles(value: Any, candles: Mapping[str, Candles]) -> bool:
+    """Tell whether a value holds candles of the run as they are: its rows know what theirs do."""
+    import pandas as pd
+
+    if isinstance(value, pd.DataFrame | pd.Series):
+        times, dated = table_times(value)
+        if times is None:
+            return False
+        frame = pd.DataFrame(value)
+        columns = [frame[name].to_numpy() for name in frame.columns if name != dated]
+        return any(_are_of(columns, times, own) for own in candles.values())
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iuf":
+        return any(
+            len(value) == len(column) and np.array_equal(value, column)
+            for own in candles.values()
+            for column in (getattr(own, name) for name in NAMES)
+        )
+    if isinstance(value, list) and value and isinstance(value[0], int | float):
+        return is_candles(np.asarray(value), candles)
+    return False
+
+
+def _are_of(columns: list[Any], times: Any, own: Candles) -> bool:
+    step = step_of_rows(times) or own.step
+    if step % own.step or not len(times):
+        return False
+    known = resample(own.shown, step)
+    places = known.time.searchsorted(times)
+    if places.max(initial=0) >= len(known) or not (known.time[places] == times).all():
+        return False
+    prices = [getattr(known, name)[places] for name in NAMES]
+    return bool(columns) and all(
+        any(_equal(column, price) for price in prices) for column in columns
+    )
+
+
+def _equal(column: Any, price: Any) -> bool:
+    return column.dtype.kind in "iuf" and np.array_equal(column, price)
+
+
+def is_fitted(value: Any) -> bool:
+    """Tell whether it is an object of a library that may have been fitted: a spline, a model."""
+    package = package_of(type(value))
+    if package == "numpy":
+        return isinstance(value, np.poly1d)
+    foreign = package not in _KNOWN and package not in sys.stdlib_module_names
+    path = getattr(sys.modules.get(type(value).__module__), "__file__", "") or ""
+    return foreign and "-packages" in path and hasattr(value, "__dict__")
+
+
+def unproved_words(kind: str, name: str) -> str:
+    """Say that nothing is proved of a value."""
+    return f"the {kind} {name!r} was made beforehand, and {_UNKNOWN}"
+
+
+def words_of(name: str, value: Any, spoiler: Spoiler) -> str:
+    """Say what becomes of a value that may hold a future; "" if there is nothing to say."""
+    import pandas as pd
+
+    future = spoiler.future(value)
+    table = isinstance(value, pd.DataFrame | pd.Series)
+    if table and future is not None and future.any():
+        return (
+            f"it uses the table {name!r}, which has rows of the future; they were replaced by "
+            "noise as well"
+        )
+    kind = "table" if table else _kind(value)
+    known = future if kind in ("table", "array") else kind and spoiler.value(value)
+    if kind and known is None and len(value) > _MANY:
+        return (
+            f"it uses the {kind} {name!r} ({len(value):,} rows), whose times are unknown; it was "
+            "not replaced by noise"
+        )
+    return ""
+
+
+def _kind(value: Any) -> str:
+    """Name a value that may hold rows; a list of words or of objects does not."""
+    if isinstance(value, np.ndarray):
+        return "array" if value.ndim else ""
+    if isinstance(value, list | tuple | deque) and value:
+        rows = isinstance(value[0], int | float | list | tuple | dict)
+        return type(value).__name__ if rows else ""
+    return ""
