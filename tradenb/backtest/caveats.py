@@ -64,7 +64,8 @@ def caveats(
     found += [*gap_notes(candles, trades), *coarse_note(candles, trades)]
     found += _silent_indicators(coverage)
     found += _invalid_candidates(troubled)
-    most = _most_at_once(session, trades) if len(session.instances) > 1 else 0
+    compounds = len(session.instances) > 1 and not session.accounts
+    most = _most_at_once(session, trades) if compounds else 0
     if most > 1:
         found.append(
             f"up to {most} positions are open at once: equity compounds each at full size, as if "

@@ -38,7 +38,10 @@ DEFINITIONS: Final[dict[str, tuple[str, str]]] = {
     "longest_wins": ("Longest winning streak", "most wins in a row"),
     "longest_losses": ("Longest losing streak", "most losses in a row"),
     "avg_minutes": ("Average time held", "from opening to close"),
-    "compounded_return": ("Compounded return", "every position uses the whole equity"),
+    "compounded_return": (
+        "Compounded return",
+        "growth of the equity; without an account every position uses all of it",
+    ),
     "annual_return": ("Annual return", "compounded return, scaled to 365 days"),
     "max_drawdown": ("Max drawdown", "largest fall of equity from a peak, at any candle"),
     "calmar": ("Calmar", "annual return over max drawdown"),

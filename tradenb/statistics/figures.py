@@ -40,6 +40,7 @@ MONEY_UNITS: Final[dict[str, str]] = {
     "exposure_money": "fraction", "leverage_max": "ratio",
 }  # fmt: skip
 """Names of the figures that a run with an account has behind the others, with their units."""
+ALL_UNITS: Final = UNITS | MONEY_UNITS
 
 OF_TRADES: Final = frozenset(
     {

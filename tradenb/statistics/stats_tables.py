@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from tradenb.call_errors import explained
 from tradenb.errors import UsageError
 from tradenb.statistics.closed_trades import ClosedTrade
-from tradenb.statistics.figures import UNITS, figures
+from tradenb.statistics.figures import ALL_UNITS, figures
 
 if TYPE_CHECKING:
     import pandas
@@ -149,6 +149,10 @@ def heatmap(
     return heatmap_frame(lines, whole, by)
 
 
+# What each group made of the money of an account.
+_MONEY: Final = ("net_profit", "fees_paid")
+
+
 def heatmap_frame(
     lines: Mapping[str, dict[str, float]], whole: dict[str, float], by: str
 ) -> pandas.DataFrame:
@@ -156,13 +160,14 @@ def heatmap_frame(
     import pandas
 
     ranked = [*sorted(lines.items(), key=_rank), ("all", whole)]
+    columns = [*HEATMAP_COLUMNS, *(name for name in _MONEY if name in whole)]
     frame = pandas.DataFrame(
-        [[line[name] for name in HEATMAP_COLUMNS] for _, line in ranked],
+        [[line[name] for name in columns] for _, line in ranked],
         index=pandas.Index([label for label, _ in ranked], name=by, dtype="str"),
-        columns=list(HEATMAP_COLUMNS),
+        columns=columns,
     )
     return frame.astype(
-        {name: "int64" if UNITS[name] == "count" else "float64" for name in HEATMAP_COLUMNS}
+        {name: "int64" if ALL_UNITS[name] == "count" else "float64" for name in columns}
     )
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tradenb.statistics.figures import UNITS
+from tradenb.statistics.figures import ALL_UNITS
 from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def parts_words(trades: Sequence[Trade]) -> str:
 
 def _cell(name: object, value: float) -> tuple[str, str]:
     """Return the number and the unit as people read them."""
-    unit = UNITS.get(str(name), "ratio")
+    unit = ALL_UNITS.get(str(name), "ratio")
     match unit:
         case _ if math.isnan(value):
             return "N/A", ""
@@ -72,6 +72,8 @@ def _cell(name: object, value: float) -> tuple[str, str]:
             return (f"{hours} h {minutes} min" if hours else f"{minutes} min"), ""
         case "ratio" | "fraction":
             return _fixed(value, 3), ""
+        case "money":
+            return _fixed(value, 2), ""
         case _:
             return _fixed(value, 2), unit
 

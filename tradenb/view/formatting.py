@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb.core.timeframe import DAY, MINUTE, iso
-from tradenb.statistics.figures import UNITS
+from tradenb.statistics.figures import ALL_UNITS
 
 NOT_AVAILABLE: Final = "N/A"
 MONTHS: Final = (
@@ -119,7 +119,7 @@ def figure(name: str, value: float) -> str:
     >>> figure("profit_factor", 1.25), figure("count", 1200)
     ('1.250', '1,200')
     """
-    match UNITS.get(name, "ratio"):
+    match ALL_UNITS.get(name, "ratio"):
         case "count":
             return number(value, 0)
         case "minutes":
@@ -130,6 +130,8 @@ def figure(name: str, value: float) -> str:
             return number(value, 1)
         case "%":
             return percent(value)
+        case "money":
+            return number(value)
         case unit:
             shown = number(value)
             return shown if shown == NOT_AVAILABLE else f"{shown}\xa0{unit}"

@@ -68,7 +68,7 @@ class AccountBook:
         self._now = -1
         self._marks: dict[int, float] = {}
         self._known: Funds | None = None
-        self._changed: dict[int, float] = {}
+        self._changed: dict[tuple[float, int], float] = {}
         self._open: list[Holder] = []
         self._peers: tuple[Peer, ...] = ()
         self._unknown = ""
@@ -77,7 +77,13 @@ class AccountBook:
 
     def look(self) -> None:
         """Look anew at what all have booked and hold."""
-        self._changed = {holder.place: _changed(holder) for holder in self._holders}
+        own = [((holder.place, 0), _changed(holder)) for holder in self._holders]
+        others = [
+            ((peer.place, place), peer.state.earned - peer.state.charged.paid)
+            for place, peer in enumerate(self._peers)
+        ]
+        # In the order of their places, whoever of them is in the session: sums keep every digit.
+        self._changed = dict(sorted([*own, *others]))
         self._open = [holder for holder in self._holders if _money(holder.state) is not None]
         self._known = None
 
@@ -85,7 +91,8 @@ class AccountBook:
         """Count what runs outside of the session have booked and hold."""
         name = self._account.name
         self._peers = tuple(peer for peer in peers if peer.account == name)
-        self._known, self._unknown = None, ""
+        self._unknown = ""
+        self.look()
 
     def lose(self, words: str) -> None:
         """Show nothing until it is known again what other runs have booked."""
@@ -97,24 +104,12 @@ class AccountBook:
             return self._known
         self._begin(now)
         bound = unrealised = value = 0.0
-        for holder in self._open:
-            self._charge(holder, _closed_by(holder, now))
-            money, signal = _money(holder.state), holder.state.signal
-            if money is not None and signal is not None:
-                mark = self._mark(holder, now)
-                bound += money.cost / self._account.leverage
-                unrealised += unrealised_money(money, signal.position, mark)
-                value += money.quantity * mark
+        for _, signal, money, mark in self._held(now):
+            bound += money.cost / self._account.leverage
+            unrealised += unrealised_money(money, signal.position, mark)
+            value += money.quantity * mark
         changed = self._changed.values()
         balance = functools.reduce(operator.add, changed, self._account.cash)
-        for state, price in ((peer.state, peer.price) for peer in self._peers):
-            balance += state.earned - state.charged.paid
-            money, signal = _money(state), state.signal
-            if money is not None and signal is not None:
-                mark = signal.entry if price is None else price
-                bound += money.cost / self._account.leverage
-                unrealised += unrealised_money(money, signal.position, mark)
-                value += money.quantity * mark
         equity = balance + unrealised
         self._known = Funds(
             balance=balance,
@@ -135,19 +130,27 @@ class AccountBook:
         if self._unknown:
             raise StateError(f"the account is not known now: {self._unknown}")
         balance, equity, free, exposure = self.funds(now)
-        return AccountView(balance, equity, free, exposure, tuple(self._positions(now)))
+        positions = tuple(
+            AccountPosition(state.symbol, state.strategy, signal.position, money.quantity * mark)
+            for state, signal, money, mark in self._held(now)
+        )
+        return AccountView(balance, equity, free, exposure, positions)
 
-    def _positions(self, now: int) -> Iterator[AccountPosition]:
-        for holder in self._open:
-            state, money = holder.state, _money(holder.state)
-            if money is not None and state.signal is not None:
-                value = money.quantity * self._mark(holder, now)
-                yield AccountPosition(state.symbol, state.strategy, state.signal.position, value)
-        for state, price in ((peer.state, peer.price) for peer in self._peers):
-            money, signal = _money(state), state.signal
+    def _held(self, now: int) -> Iterator[tuple[State, Signal, PositionMoney, float]]:
+        """Yield what is open at a close, in the order of places, with its market price."""
+        held: list[Holder | Peer] = [*self._open]
+        if self._peers:
+            held += [peer for peer in self._peers if _money(peer.state) is not None]
+            held.sort(key=lambda each: each.place)
+        for each in held:
+            if isinstance(each, Peer):
+                price = each.price
+            else:
+                self._charge(each, _closed_by(each, now))
+                price = self._mark(each, now)
+            money, signal = _money(each.state), each.state.signal
             if money is not None and signal is not None:
-                value = money.quantity * (signal.entry if price is None else price)
-                yield AccountPosition(state.symbol, state.strategy, signal.position, value)
+                yield each.state, signal, money, signal.entry if price is None else price
 
     def clear(self, holder: Holder, need: NeedClearance) -> Grant | Refusal | None:
         """Give an entry its money, or refuse it; None where the signal only waits so far."""
@@ -196,7 +199,7 @@ class AccountBook:
                 insort(self._open, holder, key=lambda own: own.place)
 
     def _note(self, holder: Holder) -> None:
-        self._changed[holder.place] = _changed(holder)
+        self._changed[holder.place, 0] = _changed(holder)
         self._known = None
 
     def closed(self, holder: Holder, trade: Trade) -> Trade:

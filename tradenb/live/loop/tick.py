@@ -206,20 +206,24 @@ class GroupTick:
     async def _look_at_accounts(self, session: Session, books: SharedBooks) -> None:
         """Read what runs outside the group have booked; while that fails, nothing is opened."""
         try:
-            peers: list[Peer] = await self._workers.call(books.read, seconds=None)
+            found: list[Peer] = await self._workers.call(books.read, seconds=None)
         except (StateError, OSError) as error:
             for account in session.accounts:
                 account.lose(str(error))
             return
+        peers = joined(found, self._places())
         for account in session.accounts:
-            account.include(peers)
+            account.include(peers.peers)
 
     def _find_peers(self) -> Peers:
         """Say who else takes part in the books; from here to the commit their rules are locked."""
         peers = [] if self._books is None else self._books.lock()
+        return joined(peers, self._places())
+
+    def _places(self) -> list[tuple[int, tuple[str, ...], int]]:
+        """Return place, risk rules and start of each run of the group."""
         runs = [member.run for member in self._members]
-        own = [(run.place, tuple(rule.name for rule in run.spec.risk), run.start) for run in runs]
-        return joined(peers, own)
+        return [(run.place, tuple(rule.name for rule in run.spec.risk), run.start) for run in runs]
 
     async def _settle(self, session: Session) -> None:
         """Commit what has happened, in the order of the runs, and then tell of it."""

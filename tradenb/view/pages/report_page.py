@@ -114,6 +114,10 @@ _MARKED: Final = (
     "At every candle, with what is open at the market price. Every position uses the whole equity. "
     "Costs are included."
 )
+_MONEY: Final = (
+    "In money, at every candle: the balance, and what is open at the market price. Costs are "
+    "included."
+)
 _CLOSES: Final = (
     "Compounded at each close: every trade uses the whole equity. Costs are included. The candles "
     "are not known here, so what was open in between is not seen."
@@ -173,7 +177,8 @@ def _equity(summary: Summary) -> str:
         '<div class="chart" id="equity" role="img" '
         f'aria-label="Equity and drawdown over time"></div><noscript>{static}</noscript>'
     )
-    return _section("Equity and drawdown", body, _MARKED if summary.marks.daily else _CLOSES)
+    note = _MARKED if summary.marks.daily else _CLOSES
+    return _section("Equity and drawdown", body, _MONEY if summary.marks.money else note)
 
 
 def _benchmark(summary: Summary) -> str:

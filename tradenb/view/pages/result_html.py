@@ -82,6 +82,9 @@ def subline(summary: Summary) -> str:
     return " · ".join(facts)
 
 
+_MONEY: Final = (("final_equity", "Final equity", False), ("net_profit", "Net profit", True))
+
+
 def headline_figures(summary: Summary) -> list[tuple[str, str, str]]:
     """Return the headline figures: label, value, colour class."""
     found = summary.figures
@@ -95,7 +98,13 @@ def headline_figures(summary: Summary) -> list[tuple[str, str, str]]:
     if math.isnan(held):
         kind = "annual"
         held_or_sum = ("Total pnl, summed", number(total, plus=True) + "\xa0pp", tone(total))
+    money = [
+        (label, number(at(name), plus=signed), tone(at(name)) if signed else "even")
+        for name, label, signed in _MONEY
+        if name in found
+    ]
     return [
+        *money,
         ("Compounded return", percent(compounded, plus=True), tone(compounded)),
         held_or_sum,
         ("Max drawdown", percent(at("max_drawdown")), "even"),
