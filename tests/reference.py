@@ -508,6 +508,61 @@ class Strategy:
     waiting: bool = False
 
 
+@dataclass(frozen=True)
+class Table:
+    """A vectorised strategy: what it says at the close of each candle of `every` (section 8)."""
+
+    every: str
+    rows: Mapping[int, Mapping[str, Any]]
+    flip: bool = False
+
+    @property
+    def manages(self) -> bool:
+        """With exit, move_stop, move_target or flip there is by definition a manage function."""
+        columns = {name for row in self.rows.values() for name in row}
+        return self.flip or bool(columns & {"exit", "move_stop", "move_target"})
+
+    def row(self, ctx: Context) -> Mapping[str, Any]:
+        """The newest row with close time in (p, c]; no row is used twice."""
+        market = ctx.markets[ctx.symbol]
+        candle, ended = market.closing_at(ctx.now), market.window(self.every, 1, ctx.now)
+        assert candle is not None
+        if not ended or ended[-1].close_time <= market.close_before(candle):
+            return {}
+        return self.rows.get(ended[-1].close_time, {})
+
+    def ask(self, ctx: Context) -> dict[str, Any] | None:
+        """The candidate of the row."""
+        return self.candidate(self.row(ctx))
+
+    def candidate(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Its fields, a ladder as take_profit_1, fraction_1, take_profit_2, ..."""
+        if row.get("position") is None:
+            return None
+        found = {
+            name: value
+            for name, value in row.items()
+            if name not in ("exit", "move_stop", "move_target") and value is not None
+        }
+        ladder = []
+        for place in range(1, 21):
+            if f"take_profit_{place}" in found or f"fraction_{place}" in found:
+                pair = found.pop(f"take_profit_{place}", None), found.pop(f"fraction_{place}", None)
+                ladder.append(list(pair))
+        return {**found, "take_profit": ladder} if ladder else found
+
+    def manage(self, ctx: Context) -> dict[str, Any] | None:
+        """With flip a candidate of the other side; else exit for the side: close; else move."""
+        row, held = self.row(ctx), ctx.position.position
+        if self.flip and row.get("position") not in (None, held):
+            return self.candidate(row)
+        if row.get("exit") is True or row.get("exit") == held:
+            return {"do": "close"}
+        names = {"move_stop": "stop_loss", "move_target": "take_profit"}
+        moves = {to: row[name] for name, to in names.items() if row.get(name) is not None}
+        return {"do": "move", **moves} if moves else None
+
+
 def max_open(count: int) -> RiskFunction:
     def rule(book: Book, _: object) -> str | None:
         if book.open_count + book.scheduled_count >= count:
@@ -579,6 +634,7 @@ ACTIONS = {
     "add": {"amount", "note"},
     "cancel": {"note"},
 }
+BY_HAND = ("fraction", "stop_loss", "take_profit", "minutes", "until")
 
 
 def is_real(value: Any) -> bool:
@@ -916,6 +972,7 @@ class Instance:
     last_fed: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
     commands: list[Mapping[str, Any]] = field(default_factory=list)
+    by_hand: list[Mapping[str, Any]] = field(default_factory=list)
     refusing: list[Any] | None = None
 
     @property
@@ -1032,7 +1089,7 @@ class Machine:
         for instance, candle in filled:
             self.activate(instance, candle)
         for instance, candle in moving:
-            if instance not in ended_by_user:
+            if not self.act_by_hand(instance, close_time) and instance not in ended_by_user:
                 self.ask_if_due(instance, candle)
 
     def obey(self, instance: Instance, candle: Candle) -> bool:
@@ -1041,6 +1098,9 @@ class Machine:
         cancelled_by_user = False
         for command in self.due_commands(instance, candle.close_time):
             signal = instance.signal
+            if command["kind"] in ("close", "move"):
+                instance.by_hand.append(command)
+                continue
             if command["kind"] == "stop":
                 instance.stopping = True
             if command["kind"] == "flatten":
@@ -1101,6 +1161,16 @@ class Machine:
         due = [command for command in instance.commands if close_time > command["at"]]
         instance.commands = [command for command in instance.commands if command not in due]
         return due
+
+    def act_by_hand(self, instance: Instance, now: int) -> bool:
+        """Phase 3, before the ask: close and move of a person. Did that end the position?"""
+        given, instance.by_hand = instance.by_hand, []
+        was_open = instance.is_open
+        for command in given:
+            if instance.is_open:
+                own = {name: value for name, value in command.items() if name in BY_HAND}
+                self.act(instance, now, {"do": command["kind"], **own}, by="user")
+        return was_open and not instance.is_open
 
     # ---- open
 
@@ -1418,7 +1488,9 @@ class Machine:
 
     # ---- manage: actions and candidates
 
-    def act(self, instance: Instance, now: int, action: Mapping[str, Any]) -> None:
+    def act(
+        self, instance: Instance, now: int, action: Mapping[str, Any], by: str = "strategy"
+    ) -> None:
         """Do one action; one that finds neither an open nor a waiting signal is dropped."""
         signal = instance.signal
         if signal is None:
@@ -1442,7 +1514,7 @@ class Machine:
         match action["do"]:
             case "close":
                 part = float(action.get("fraction", 1.0)) * signal.K
-                self.sell(instance, now, part, market, "strategy", note=note)
+                self.sell(instance, now, part, market, by, note=note)
             case "cancel":
                 self.cancel(instance, now, "strategy", note)
             case "breakeven":

@@ -518,6 +518,13 @@ def reference_strategy(
     risks: Mapping[str, reference.Risk],
     played: Played,
 ) -> reference.Strategy:
+    own_risks = tuple(risks[name] for name in strategy["risk"])
+    if "table" in strategy:
+        rows = {int(close): row for close, row in strategy["table"]["*"].items()}
+        table = reference.Table(strategy["every"], rows, strategy.get("flip", False))
+        manage_table = table.manage if table.manages else None
+        name, every = strategy["name"], strategy["every"]
+        return reference.Strategy(name, every, own_risks, table.ask, manage_table)
     ask = asking(scenario, strategy, played)
     manage: Callable[[Any], Any] | None = None
     if strategy.get("manage") is True:
@@ -527,7 +534,7 @@ def reference_strategy(
     return reference.Strategy(
         strategy["name"],
         strategy["every"],
-        tuple(risks[name] for name in strategy["risk"]),
+        own_risks,
         ask,
         manage,
         strategy.get("manage_every"),
@@ -719,7 +726,8 @@ def first_states(scenario: Scenario, specs: Sequence[Any], candles: Mapping[str,
                 if (command["symbol"], command["strategy"]) == (symbol, spec.name):
                     order = (command["at"], command["kind"])
                     extra = (command.get("id"), command.get("cancel_id"))
-                    state = give(state, Command(*order, *extra))
+                    values = {name: command[name] for name in reference.BY_HAND if name in command}
+                    state = give(state, Command(*order, *extra, None, values or None))
             states.append((state, "{}"))
     return states
 
@@ -803,7 +811,7 @@ def tradenb_strategies(scenario: Scenario, played: Played) -> list[Any]:
     for strategy in scenario["strategies"]:
         if "table" in strategy:
             played.vectorised = True
-            made.append(tabled(strategy))
+            made.append(tabled(strategy, [risks[name] for name in strategy.get("risk", ())]))
             continue
         ask = asking(scenario, strategy, played)
         spec = tn.strategy(
@@ -822,7 +830,7 @@ def tradenb_strategies(scenario: Scenario, played: Played) -> list[Any]:
     return made
 
 
-def tabled(strategy: Mapping[str, Any]) -> Any:
+def tabled(strategy: Mapping[str, Any], risks: Sequence[Any] = ()) -> Any:
     """A vectorised strategy of the rows of a scenario, by the close time of their candle."""
     import numpy as np
 
@@ -831,13 +839,15 @@ def tabled(strategy: Mapping[str, Any]) -> Any:
     given = strategy["table"]["*"]
     names = sorted({name for row in given.values() for name in row} | {"position", "stop_loss"})
 
+    length = reference.TIMEFRAMES[strategy["every"]] * reference.MINUTE
+
     def table(df: Any) -> dict[str, Any]:
-        closes = df.index.as_unit("ms").asi8 + (df.index[1] - df.index[0]).value // 1_000_000
+        closes = df.index.as_unit("ms").asi8 + length
         rows = [given.get(str(close), {}) for close in closes]
         columns = {name: [row.get(name) for row in rows] for name in names}
         return {
             name: values
-            if name in ("position", "exit")
+            if name in ("position", "exit", "id", "note")
             else np.array([np.nan if value is None else value for value in values])
             for name, values in columns.items()
         }
@@ -846,6 +856,7 @@ def tabled(strategy: Mapping[str, Any]) -> Any:
         strategy["name"],
         every=strategy["every"],
         vectorised=True,
+        risk=list(risks),
         flip=strategy.get("flip", False),
     )(translating(table))
 

@@ -151,3 +151,26 @@ def test_commands_are_a_list():
         assert str(caught.value) == (
             f"commands must be a command or a list in their order, was {commands!r}"
         )
+
+
+@pytest.mark.parametrize("every", ["1m", "5m"])
+def test_a_managed_position_is_asked_about_behind_what_a_person_does_on_that_candle(every):
+    order = []
+
+    def manage(ctx):
+        order.append((ctx.now, ctx.position.stop_loss, ctx.position.open))
+
+    made = tn.strategy("both", every="1m")(lambda ctx: tn.long(stop_loss=tn.percent(5)))
+    made.manage(every=every)(manage)
+    at = minute(9) + 30_000
+    names = {"symbol": "S0", "strategy": "both"}
+    commands = [
+        {"at": at, "kind": "move", "stop_loss": 97.0, **names},
+        {"at": at + 1, "kind": "close", "fraction": 0.5, **names},
+    ]
+    tn.backtest.run("S0", strategy=made, exchange=exchange(flat(20)), commands=commands)
+    seen = {now: rest for now, *rest in order}
+    assert seen[minute(10)] == [97.0, 0.5]
+    assert [rest for now, rest in seen.items() if now < minute(10)] == [[95.0, 1.0]] * (
+        8 if every == "1m" else 1
+    )

@@ -143,6 +143,101 @@ def long_scenario_of(random: Random) -> dict[str, Any]:
     }
 
 
+def tables_and_hands() -> st.SearchStrategy[dict[str, Any]]:
+    """Scenarios with vectorised strategies, and with positions that a person closes and moves."""
+    return st.randoms(use_true_random=False).map(tabled_scenario_of)
+
+
+def tabled_scenario_of(random: Random) -> dict[str, Any]:
+    """Make one scenario in which most strategies are tables, and somebody has a hand in it."""
+    scenario = scenario_of(random)
+    grids = {symbol: raw_rows(scenario["candles"][symbol]) for symbol in scenario["symbols"]}
+    risks = [risk["name"] for risk in scenario["risks"]]
+    scenario["strategies"] = [
+        tabled_of(random, each["name"], grids, risks) if random.randrange(3) else each
+        for each in scenario["strategies"]
+    ]
+    start, count = scenario["start"], len(next(iter(grids.values())))
+    for _ in range(random.choice((0, 4, 12))):
+        symbol = random.choice(scenario["symbols"])
+        at = start + random.randrange(-2, count) * MINUTE + random.choice((0, -1, 1, 20_000))
+        strategy = random.choice(scenario["strategies"])["name"]
+        command = {"at": at, "symbol": symbol, "strategy": strategy, **by_hand_of(random, at)}
+        scenario["commands"].append(command)
+    return scenario
+
+
+def by_hand_of(random: Random, at: int) -> dict[str, Any]:
+    """What a person asks for, as far as it can be meant."""
+    if random.randrange(3) == 0:
+        return {"kind": "close", "fraction": random.choice((0.25, 0.5, 0.5, 1.0, 0.999999999999))}
+    moves = moves_of(random, 100.0)
+    moves.pop("until", None)
+    if random.randrange(6) == 0:
+        moves["until"] = at + random.choice((1, 3, 30)) * MINUTE
+    if moves.get("minutes") == 0:
+        moves["minutes"] = 1
+    if isinstance(moves.get("take_profit"), dict):
+        moves["take_profit"] = None
+    return {"kind": "move", **(moves or {"stop_loss": 99.5})}
+
+
+def tabled_of(
+    random: Random, name: str, grids: dict[str, list[list[Any]]], risks: list[str]
+) -> dict[str, Any]:
+    """A vectorised strategy; some of its columns are missing."""
+    every = random.choice(INTERVALS)
+    length = LENGTH[every] * MINUTE
+    columns = random.sample(("exit", "move_stop", "move_target"), random.choice((0, 1, 1, 2, 3)))
+    talkative = random.choice((1, 2, 4))
+    rows: dict[str, dict[str, Any]] = {}
+    for row in next(iter(grids.values())):
+        time, close = int(row[0]) + MINUTE, row[4]
+        if time % length:
+            continue
+        said = tabled_row_of(random, close) if random.randrange(talkative) == 0 else {}
+        for column in columns:
+            if random.randrange(4) == 0:
+                said[column] = exit_of(random, column, close)
+        rows[str(time)] = said
+    return {
+        "name": name,
+        "every": every,
+        "risk": [risk for risk in risks if random.randrange(3) == 0],
+        "table": {"*": rows},
+        "flip": random.randrange(3) == 0,
+    }
+
+
+def tabled_row_of(random: Random, close: float) -> dict[str, Any]:
+    """A candidate as columns: numbers, and a ladder as pairs of them."""
+    candidate = candidate_of(random, close)
+    ladder = candidate.get("take_profit")
+    if isinstance(ladder, list):
+        del candidate["take_profit"]
+        for place, (level, fraction) in enumerate(ladder, start=1):
+            candidate |= {f"take_profit_{place}": level, f"fraction_{place}": fraction}
+    numbers = {
+        name: value
+        for name, value in candidate.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and name != "leverage"
+    }
+    words = {
+        name: candidate[name]
+        for name in ("id", "note")
+        if isinstance(candidate.get(name), str) and candidate[name]
+    }
+    if candidate.get("position") not in ("long", "short") or "stop_loss" not in numbers:
+        return {}
+    return {"position": candidate["position"], **numbers, **words}
+
+
+def exit_of(random: Random, column: str, close: float) -> Any:
+    if column == "exit":
+        return random.choice((True, False, "long", "short"))
+    return round(close + random.choice((-2, -1, -0.5, 0.5, 1, 2)), 6)
+
+
 def thousand_trades() -> dict[str, Any]:
     """A trade a minute: when the 1,000 signals before it are known, and the book has its fill."""
     start = MIDNIGHT

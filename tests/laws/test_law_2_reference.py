@@ -7,13 +7,19 @@ from typing import Any
 from hypothesis import given, settings
 
 from tests.laws.checks import examples, reference_broken
-from tests.laws.generators import long_scenarios, scenarios, thousand_trades
+from tests.laws.generators import long_scenarios, scenarios, tables_and_hands, thousand_trades
 from tests.scenarios import on_reference, on_tradenb
 
 
 @settings(max_examples=examples(150))
 @given(scenario=scenarios())
 def test_tradenb_is_the_reference_machine(scenario: dict[str, Any]) -> None:
+    assert reference_broken(scenario) == []
+
+
+@settings(max_examples=examples(150))
+@given(scenario=tables_and_hands())
+def test_tables_and_what_a_person_does_are_those_of_the_reference(scenario: dict[str, Any]) -> None:
     assert reference_broken(scenario) == []
 
 
