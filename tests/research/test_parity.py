@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -187,3 +188,61 @@ def test_what_has_not_lived_cannot_be_compared(tmp_path):
         parity("BTCUSDT:none", home=tmp_path)
     with pytest.raises(UsageError, match="compares one run, 0 were given: none"):
         parity(tn.live.attach(tmp_path))
+
+
+@pytest.mark.parametrize("kept", ["closure", "global"])
+def test_callbacks_take_part(kept, tmp_path, monkeypatch):
+    """A strategy that sits out after losses agrees: its memory is written by a callback."""
+    exchange = tn.testing.random_walk(seed=7, days=3, volatility=150.0)
+    period = {"exchange": exchange, "start": "2024-01-02", "end": "2024-01-02T12:00"}
+
+    def make():
+        memory = {"losses": 0}
+        if kept == "global":
+            monkeypatch.setitem(globals(), "MEMORY", memory)
+
+        def closed(event):
+            told = MEMORY if kept == "global" else memory
+            told["losses"] = told["losses"] + 1 if event.pnl_percent < 0 else 0
+
+        @tn.strategy("sitting", every="15m", on_close=closed)
+        def sitting(ctx):
+            told = MEMORY if kept == "global" else memory
+            if told["losses"] >= 2:
+                told["losses"] = 0
+                return None
+            up = ctx.price > ctx.candles("1h", 6).close.mean()
+            gain, loss = (1.006, 0.994) if up else (0.994, 1.006)
+            side = tn.long if up else tn.short
+            return side(take_profit=gain * ctx.price, stop_loss=loss * ctx.price, minutes=300)
+
+        return sitting
+
+    run = tn.live.rehearse("BTCUSDT", strategy=make(), speed=None, home=tmp_path, **period)
+    assert run.wait(60)
+    found = parity(run, strategy=make())
+    assert found.clean, found
+    assert len(found.live) > 10
+
+
+def test_callbacks_that_send_are_not_called(tmp_path):
+    sent = []
+    phone = SimpleNamespace(post=sent.append)
+
+    @tn.strategy("sending", every="1h", on_open=lambda event: phone.post(event.at))
+    def sending(ctx):
+        return tn.long(take_profit=1.02 * ctx.price, stop_loss=0.98 * ctx.price, minutes=120)
+
+    exchange = tn.testing.random_walk(seed=7, days=2)
+    given = {"exchange": exchange, "start": "2024-01-02", "end": "2024-01-02T06:00"}
+    run = tn.live.rehearse("BTCUSDT", strategy=sending, speed=None, home=tmp_path, **given)
+    assert run.wait(60)
+    told = list(sent)
+    assert len(told) > 1
+    assert parity(run).clean
+    look = tn.lookahead(sending, symbols="BTCUSDT", samples=1, events=1, progress=False, **given)
+    assert sent == told
+    assert look.unproved == ["the callback opened sends something (post); it was not called"]
+
+
+MEMORY: dict[str, int] = {}

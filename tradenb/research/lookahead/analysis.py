@@ -34,7 +34,7 @@ from tradenb.research.lookahead.blame import (
 from tradenb.research.lookahead.decisions import Replies, answer_of, differing, replies_of
 from tradenb.research.lookahead.isolate import Copier
 from tradenb.research.lookahead.noise import Noise, Spoiler, noisy_candles
-from tradenb.research.lookahead.readers import OUTSIDE
+from tradenb.research.lookahead.readers import OUTSIDE, sent_by
 from tradenb.research.lookahead.remake import Remaker, fresh
 
 
@@ -231,6 +231,9 @@ class Analysis:
         ]
         self.unproved |= {words for words in found if words.startswith("it reads from outside")}
         self.unproved |= {*opened}
+        for name, own in self.spec.callbacks.items():
+            if by := sent_by(own):
+                self.unproved.add(f"the callback {name} sends something ({by}); it was not called")
         return sorted(found) + opened
 
     def _followed(self, name: str, value: Any) -> str:

@@ -28,7 +28,7 @@ from tradenb.engine.reach import attributes_of, is_users, names_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.research.lookahead.iterators import copied_stream
 from tradenb.research.lookahead.noise import Spoiler
-from tradenb.research.lookahead.readers import Readers
+from tradenb.research.lookahead.readers import Readers, sent_by
 
 Space = dict[str, Any]
 _DEPTH: Final = 4
@@ -77,13 +77,15 @@ class Copier:
                 self._made[id(original)] = value
 
     def spec(self, spec: StrategySpec) -> StrategySpec:
-        """Copy a strategy with its indicators and risk rules."""
+        """Copy a strategy with its indicators, risk rules, and callbacks that send nothing."""
         risk = tuple(
             rule.model_copy(update={"function": self.value(rule.function)}) for rule in spec.risk
         )
         indicators = [item._replace(function=self.value(item.function)) for item in spec.declared]
         function = self.value(spec.function)
-        callbacks = {name: self.value(own) for name, own in spec.callbacks.items()}
+        callbacks = {
+            name: self.value(own) for name, own in spec.callbacks.items() if not sent_by(own)
+        }
         return spec.replaced(function, self.value, indicators, risk=risk, callbacks=callbacks)
 
     def value(self, value: Any, depth: int = 0) -> Any:
@@ -125,7 +127,7 @@ class Copier:
             # Emptied with it: answers that were kept may come from the true future.
             return functools.cache(self.value(value.__wrapped__))
         if isinstance(value, CandleSource):
-            return self._market
+            return value if self._market is None else self._market
         return self._container(value, depth)
 
     def _container(self, value: Any, depth: int) -> Any:

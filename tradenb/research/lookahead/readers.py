@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType, ModuleType
 from typing import Any, Final
 
-from tradenb.engine.reach import is_users_file
+from tradenb.engine.reach import all_reached, is_users, is_users_file, names_in
 from tradenb.research.lookahead.noise import Spoiler
 
 READERS: Final[dict[str, tuple[str, ...]]] = {
@@ -31,6 +31,14 @@ READERS: Final[dict[str, tuple[str, ...]]] = {
 OUTSIDE: Final = frozenset({"urlopen", "requests", "httpx", "sqlite3"})
 
 
+SENDS: Final = frozenset(
+    {
+        "apprise", "httpx", "notify", "patch", "post", "publish", "put", "requests", "send",
+        "send_message", "sendmail", "sendto", "smtplib", "socket", "subprocess", "system",
+        "telegram", "urlopen", "webhook", "websocket",
+    }
+)  # fmt: skip
+"""Names by which a function tells somebody outside: it is not called in an analysis."""
 _EVENTS: Final = frozenset({"open", "sqlite3.connect", "subprocess.Popen", "urllib.Request"})
 _HOOKED: Final[list[bool]] = []
 _WATCHING: Final[list[set[str]]] = []
@@ -127,6 +135,13 @@ def _on_audit(event: str, given: tuple[Any, ...]) -> None:
 
 def _silent(*_: Any, **__: Any) -> None:
     """Print nothing."""
+
+
+def sent_by(function: Any) -> str:
+    """Return by which names a function, or what it calls of the user's code, sends something."""
+    functions = [function, *(item for _, item in all_reached(function))]
+    codes = [item.__code__ for item in functions if hasattr(item, "__code__") and is_users(item)]
+    return ", ".join(sorted(frozenset().union(*(SENDS & names_in(code) for code in codes))))
 
 
 class _StandIn(ModuleType):

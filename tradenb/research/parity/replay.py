@@ -29,6 +29,8 @@ from tradenb.engine.session.clearance import BOOK
 from tradenb.engine.session.pump import Session
 from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.research.lookahead.isolate import Copier
+from tradenb.research.lookahead.noise import Spoiler
 from tradenb.research.parity.evidence import RulesGiven, View
 
 _ASKED: Final = ("strategy ", "manage of ", "risk rule ", BOOK)
@@ -157,7 +159,7 @@ def replay(
     given: Circumstances, symbol: str, start: int, end: int, ruled: Sequence[RulesGiven]
 ) -> list[ComparedTrade]:
     """Run the period again and return its trades, in order of opening."""
-    spec = _muted(given.spec, given.muted)
+    spec = _muted(_fresh(given.spec), given.muted)
     if given.refusals is not None:
         refusals = given.refusals
 
@@ -218,16 +220,26 @@ def _pump(
     events += session.events
 
 
+def _fresh(spec: StrategySpec) -> StrategySpec:
+    """Return a strategy with callbacks that may write to its memory, as if it had not run.
+
+    Callbacks that send something are left out: nobody is told twice.
+    """
+    if not spec.callbacks:
+        return spec
+    return Copier(Spoiler(0, None, {}), None).spec(spec)
+
+
 def _muted(spec: StrategySpec, moments: frozenset[int]) -> StrategySpec:
-    """Return a strategy that answers nothing at some moments, and has no callbacks."""
+    """Return a strategy that answers nothing at some moments."""
     if not moments:
-        return spec.replaced(spec.function, lambda function: function, callbacks={})
+        return spec
 
     def quiet(function: Callable[..., Any]) -> Callable[..., Any]:
         return _muted_function(function, moments)
 
     function = _muted_frames(spec, moments) if spec.vectorised else quiet(spec.function)
-    return spec.replaced(function, quiet, callbacks={})
+    return spec.replaced(function, quiet)
 
 
 def _muted_frames(spec: StrategySpec, moments: frozenset[int]) -> Callable[..., Any]:
