@@ -219,3 +219,136 @@ def test_a_strategy_that_reads_another_symbol_is_proven_with_its_candles(fresh, 
     )
     book.export(tmp_path / "pair_bot.py", "pair", exchange=book.names["ex"])
     assert "symbols='ETHUSDT'" in (tmp_path / "pair_bot.py").read_text()
+
+
+# Put together here, so that no scanner takes this file for one that holds a secret.
+SECRETS = {
+    "a private key": "-----BEGIN " + "PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END PRIVATE KEY-----",
+    "an encrypted one": "-----BEGIN ENCRYPTED " + "PRIVATE KEY-----\nMIIE\n-----END",
+    "a url": "postgresql://trader:" + "S3cr3tPassw0rd@db:5432/prod",
+    "a url without a user": "redis://:" + "hunter2hunter2@cache:6379/0",
+    "telegram": "123456789:" + "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
+    "aws": "AKIA" + "IOSFODNN7EXAMPLE",
+    "github": "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
+    "slack": "xoxb-" + "123456789012-abcdefGHIJKL",
+    "slack hook": "https://hooks.slack.com/" + "services/T0AAA/B0BBB/cCcDdD123",
+    "discord": "https://discord.com/api/" + "webhooks/1234567890/aBcDeFgHiJkLmNoPqRsT-uV",
+    "openai": "sk-" + "abcdefghij0123456789ABCD",
+    "jwt": "eyJhbGciOiJIUzI1" + ".eyJzdWIiOiIxMjM0" + ".SflKxwRJSMeKKF2QT4",
+}
+PLACES = {
+    "a constant": ("PLAIN = {value!r}", "bool(PLAIN)"),
+    "a list": ("MANY = [1, {value!r}]", "len(MANY)"),
+    "a computed one": ("HALF = str({value!r}).strip()", "bool(HALF)"),
+    "a default": ("def held(x={value!r}):\n    return bool(x)", "held()"),
+}
+
+
+def holding(place, value):
+    made, used = PLACES[place]
+    return Notebook(
+        IMPORT, made.format(value=value), PLAIN.replace("ctx.price >", f"ctx.price * {used} >")
+    )
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_what_looks_like_a_secret_is_in_no_script(kind, tmp_path):
+    place = list(PLACES)[len(kind) % len(PLACES)]
+    with pytest.raises(tn.ExportError, match="others can read the script") as caught:
+        holding(place, SECRETS[kind]).export(tmp_path / "bot.py")
+    assert SECRETS[kind] not in str(caught.value)
+    assert not (tmp_path / "bot.py").exists()
+
+
+@pytest.mark.parametrize("name", ["hook", "auth_header", "SIGNATURE", "bot_key"])
+def test_a_random_text_under_a_telling_name_is_a_secret(name, tmp_path):
+    value = "9fQ2xLm7Zr4Tk1" + "Vb8Nw3Yc6Hd"
+    book = Notebook(
+        IMPORT, f"{name} = {value!r}", PLAIN.replace("ctx.price >", f"ctx.price * bool({name}) >")
+    )
+    with pytest.raises(tn.ExportError, match=f"`{name}`.*(key or a token|secret)"):
+        book.export(tmp_path / "bot.py")
+
+
+HARMLESS = (
+    "https://api.binance.com/api/v3/klines?symbol=BTCUSDT",
+    "env:TELEGRAM_URL",
+    "BTCUSDT-1m-2024-03.csv",
+    "12:30:00-16:00:00",
+    "postgresql://localhost:5432/prod",
+    "a sentence about tokens, 123 words long, with a key in it",
+)
+
+
+def test_ordinary_texts_are_no_secrets(tmp_path):
+    book = Notebook(
+        IMPORT,
+        f"KEYS = {list(HARMLESS)!r}\nsort_key = 'volatility_20'\n# see https://a.b/c?d=e@f:1",
+        PLAIN.replace("ctx.price >", "ctx.price * bool(KEYS and sort_key) >"),
+    )
+    assert book.export(tmp_path / "bot.py").trades > 0
+
+
+SCALARS = ("df.close.std()", "np.int64(3)", "np.float32(0.5)", "df.close.iloc[0] > 0")
+
+
+@pytest.mark.parametrize("scalar", SCALARS)
+def test_a_scalar_of_numpy_is_written_as_the_number_that_it_is(scalar, tmp_path):
+    book = Notebook(
+        IMPORT + "\nimport numpy as np",
+        "df = tn.candles('BTCUSDT', exchange=tn.testing.random_walk(seed=7, days=2))",
+        f"LEVEL = {scalar}",
+        PLAIN.replace("ctx.price >", "ctx.price + 0 * LEVEL >"),
+    )
+    text = book.export(tmp_path / "bot.py").path.read_text()
+    assert f"\nLEVEL = {book.names['LEVEL'].item()!r}\n" in text
+    assert "df = " not in text
+
+
+@pytest.mark.parametrize("name", ["open", "print", "sum"])
+def test_what_the_shell_puts_in_the_place_of_a_builtin_is_that_builtin(name, tmp_path):
+    space = {}
+    text = f"import builtins\ndef {name}(*given):\n    return builtins.{name}(*given)\n"
+    exec(compile(text, "/lib/IPython/core/interactiveshell.py", "exec"), space)
+    book = Notebook(IMPORT, PLAIN.replace("    if", f"    assert callable({name})\n    if", 1))
+    book.names[name] = space[name]
+    assert f"callable({name})" in book.export(tmp_path / "bot.py").path.read_text()
+
+
+INNER = """
+@tn.strategy("dip", every="1h")
+def dip(ctx):
+    level = 0.0
+
+    def look(count):
+        nonlocal level
+        level = max(level, ctx.candles("15m", count).close.mean())
+
+    look(8)
+    look(12)
+    if ctx.price < level:
+        return tn.long(take_profit=1.02 * ctx.price, stop_loss=0.98 * ctx.price, minutes=90)
+"""
+OUTER = """
+def make():
+    level = 0.0
+
+    @tn.strategy("outer", every="1h")
+    def made(ctx):
+        nonlocal level
+        level = max(level, ctx.price)
+        if ctx.price < level:
+            return tn.long(take_profit=1.02 * ctx.price, stop_loss=0.98 * ctx.price, minutes=90)
+
+    return made
+
+
+dip = make()
+"""
+
+
+def test_a_local_of_the_strategy_may_be_changed_inside_it_and_what_outlives_a_call_not(tmp_path):
+    done = Notebook(IMPORT, INNER).export(tmp_path / "bot.py")
+    assert done.trades > 5
+    with pytest.raises(tn.ExportError, match=r"ctx.state\[\"level\"\]"):
+        Notebook(IMPORT, OUTER).export(tmp_path / "other.py")

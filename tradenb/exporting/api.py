@@ -21,6 +21,7 @@ from tradenb.errors import ExportError, MarketError, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.exporting.collect.dependencies import Collector
 from tradenb.exporting.collect.script_namespace import Namespace, namespace_of
+from tradenb.exporting.collect.secret_values import check_values
 from tradenb.exporting.proof.compare_runs import Sample, prove, sampled
 from tradenb.exporting.script_text import Job, environment_of, is_ours, script_text
 from tradenb.live.live_run import LiveRun, record_of
@@ -154,6 +155,7 @@ def export(
         f"Over {iso(sample.start)} to {iso(sample.end)} UTC its {count} are those of the notebook."
     )
     text = script_text(found, job, file=target.name, verified=words)
+    check_values(text)
     prove(text, sample, found.values, before)
     _write(target, text)
     names = tuple(spec.name for spec in subject.strategies)

@@ -38,6 +38,7 @@ from tradenb.exporting.collect.statement_checks import (
     check_statement,
     code_of,
     is_builtin,
+    is_shells,
     reads_environment,
     same_code,
     written,
@@ -81,7 +82,7 @@ class Collector:
     def need(self, name: str, namespace: Namespace, user: str) -> None:
         """Collect what a name stands for in a namespace; messages name its user."""
         value = namespace.get(name, _MISSING)
-        if name in MODULES_OWN:
+        if name in MODULES_OWN or is_shells(name, namespace):
             return
         if name in NOTEBOOK_ONLY:
             raise ExportError(f"{user} uses `{name}`, which exists in a notebook only; remove it")

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
+import numpy as np
+
 from tradenb.engine.fingerprint import digest
 from tradenb.engine.reach import cells_of, defaults_of, is_installed
 from tradenb.engine.specs.risk_spec import RiskSpec
@@ -32,6 +34,11 @@ def is_plain(value: object) -> bool:
     if type(value) is dict and len(value) <= LARGEST:
         return all(is_plain(key) and is_plain(item) for key, item in value.items())
     return False
+
+
+def without_numpy(value: Any) -> Any:
+    """Return the number that a scalar of numpy is, and any other value itself."""
+    return value.item() if isinstance(value, np.number | np.bool_ | np.str_) else value
 
 
 def literal(value: Any) -> str:
@@ -149,6 +156,7 @@ def _function_facts(function: FunctionType, label: str) -> Iterator[tuple[str, s
 
 def _as_text(value: Any) -> str:
     """Write a value for comparison; of what has no values of its own, the kind."""
+    value = without_numpy(value)
     if is_plain(value):
         return literal(value)
     if type(value).__module__ == "numpy" and hasattr(value, "tobytes"):

@@ -14,8 +14,16 @@ from typing import Any, Final
 
 from tradenb.engine.notebook_cells import Statement
 from tradenb.engine.reach import function_of
+from tradenb.engine.specs.risk_spec import RiskSpec
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError
-from tradenb.exporting.collect.plain_values import described, is_data, is_plain, literal
+from tradenb.exporting.collect.plain_values import (
+    described,
+    is_data,
+    is_plain,
+    literal,
+    without_numpy,
+)
 from tradenb.secret_references import is_reference
 
 NOTEBOOK_ONLY: Final = frozenset({"get_ipython", "display", "In", "Out", "_", "__", "___"})
@@ -41,12 +49,23 @@ def check_statement(name: str, statement: Statement, namespace: Mapping[str, Any
             f"`{name}` of {where} waits for input, which a script does not get. Read it from the "
             f'environment: {name} = os.environ["{name.upper()}"]'
         )
-    for changed in sorted(statement.rebinds):
+    for changed in sorted(statement.rebinds - _own_of(namespace.get(name))):
         raise ExportError(_keeps(name, where, changed))
     for changed in sorted(_changed(statement.node) & statement.uses):
         if isinstance(namespace.get(changed), list | dict | set):
             raise ExportError(_keeps(name, where, changed))
     check_secrets(statement.node, where)
+
+
+def _own_of(value: Any) -> frozenset[str]:
+    """Return the locals of a strategy or a rule that functions inside it may change.
+
+    They begin anew with each call.
+    """
+    function = function_of(value) if isinstance(value, StrategySpec | RiskSpec) else None
+    if function is None or "<locals>" in function.__qualname__:
+        return frozenset()
+    return frozenset(function.__code__.co_cellvars)
 
 
 def check_notebook(name: str, statement: Statement) -> None:
@@ -61,7 +80,7 @@ def check_notebook(name: str, statement: Statement) -> None:
 
 def check_secrets(node: ast.AST, where: str) -> None:
     """Refuse a secret that is written out; a script names it, and finds it in the environment."""
-    for name, value in _named_texts(node):
+    for name, value in named_texts(node):
         if is_reference(value):
             continue
         if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET:
@@ -77,6 +96,9 @@ def written(name: str, statement: Statement, value: Any) -> str | None:
     Data, and a value that is not what its cell says, are refused.
     """
     where = statement.cell.label
+    plain = without_numpy(value)
+    if plain is not value:
+        return _snapshot(name, statement, plain)
     if is_data(value):
         raise ExportError(
             f"`{name}` of {where} is {described(value)}: research data, which is not written into "
@@ -147,6 +169,12 @@ def code_of(value: object) -> CodeType | None:
 def is_builtin(name: str) -> bool:
     """Tell whether Python itself knows a name."""
     return hasattr(builtins, name) or name in MODULES_OWN
+
+
+def is_shells(name: str, namespace: Mapping[str, Any]) -> bool:
+    """Tell whether a name is Python's own, in the place of which a notebook has one of its own."""
+    file = getattr(getattr(namespace.get(name), "__code__", None), "co_filename", "")
+    return hasattr(builtins, name) and any(shell in file for shell in ("IPython", "ipykernel"))
 
 
 def _alike(one: CodeType, other: CodeType) -> bool:
@@ -233,7 +261,7 @@ def _attributes(node: ast.AST) -> frozenset[str]:
     return frozenset(item.attr for item in ast.walk(node) if isinstance(item, ast.Attribute))
 
 
-def _named_texts(node: ast.AST) -> list[tuple[str, str]]:
+def named_texts(node: ast.AST) -> list[tuple[str, str]]:
     """Return the texts that are written under a name: assigned, as a keyword, in a dict."""
     found = []
     for item in ast.walk(node):
