@@ -520,6 +520,66 @@ CAUGHT_BY_CHUNKS = (
     ),
 )
 
+CAUGHT_BY_TABLES = (
+    Mutant(
+        "an exit for one side closes both",
+        "tradenb.engine.session.signal_table:_exits",
+        rewritten("codes[values == word] = code", "codes[values == word] = _BOTH"),
+    ),
+    Mutant(
+        "a table with moves has no exits",
+        "tradenb.engine.session.signal_table:Table.action",
+        rewritten(
+            "if self.exits is not None and", "if self.exits is not None and not self.moves and"
+        ),
+    ),
+    Mutant(
+        "a candidate of the other side flips without flip",
+        "tradenb.engine.session.signal_table:Table.action",
+        rewritten("if self.flip and code and", "if code and"),
+    ),
+    Mutant(
+        "with flip a candidate of the same side is a flip too",
+        "tradenb.engine.session.signal_table:Table.acting",
+        rewritten("(self.position != 0) & (self.position != _CODES[held])", "False"),
+    ),
+    Mutant(
+        "of a ladder in columns only the first rung counts",
+        "tradenb.engine.session.signal_table:Table.candidate",
+        rewritten('values["take_profit"] = ladder', 'values["take_profit"] = ladder[:1]'),
+    ),
+    Mutant(
+        "a position that nobody changes is met too late",
+        "tradenb.engine.session.quiet_span:quiet_until",
+        rewritten("last = (stop if row < 0 else row) - 1", "last = stop - 1"),
+    ),
+    Mutant(
+        "what a person closes is the strategy's",
+        "tradenb.core.lifecycle.managing:_act_by_hand",
+        rewritten('by="user"', 'by="strategy"'),
+    ),
+    Mutant(
+        "what a person ended is asked about",
+        "tradenb.core.lifecycle.managing:_act_by_hand",
+        rewritten("state if state.signal else state.moved(at)", "state"),
+    ),
+    Mutant(
+        "what a person asks for waits for the next ask",
+        "tradenb.core.lifecycle.opened:next_pause",
+        rewritten("if command.kind in BY_HAND:", "if False:"),
+    ),
+    Mutant(
+        "what a person asks of nothing waits for a position",
+        "tradenb.engine.session.pump:advance",
+        rewritten("if commands and state.signal is not None:", "if commands:"),
+    ),
+    Mutant(
+        "a part closed by hand is all",
+        "tradenb.core.lifecycle.managing:_act_by_hand",
+        rewritten("command.values or {}", "{}"),
+    ),
+)
+
 CAUGHT_BY_NOISE = (
     Mutant(
         "the forming candle is shown",

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from tests.laws.checks import chunks_broken, lookahead_broken, reference_broken
-from tests.laws.generators import fixed_scenarios
+from tests.laws.generators import fixed_scenarios, tabled_scenario_of
 from tests.laws.mutants import (
     CAUGHT_BY_CHUNKS,
     CAUGHT_BY_NOISE,
+    CAUGHT_BY_TABLES,
     CAUGHT_BY_THE_REFERENCE,
     Mutant,
     planted,
@@ -31,6 +32,7 @@ ON_BOUNDS = [
     if name.split("/")[-1].startswith(EXACT) and not name.endswith("-average_price")
 ]
 SCENARIOS = [*fixed_scenarios(100), *ON_BOUNDS]
+TABLED = [tabled_scenario_of(Random(seed)) for seed in range(60)]
 Law = Callable[[dict[str, Any]], list[str]]
 
 
@@ -46,17 +48,24 @@ LAWS: dict[str, Law] = {
     "chunks": chunks,
     "reference": reference_broken,
     "lookahead": lookahead,
+    "tables": reference_broken,
 }
 CASES = [
     *(pytest.param("reference", mutant, id=str(mutant)) for mutant in CAUGHT_BY_THE_REFERENCE),
     *(pytest.param("chunks", mutant, id=f"{mutant}, in blocks") for mutant in CAUGHT_BY_CHUNKS),
+    *(pytest.param("tables", mutant, id=str(mutant)) for mutant in CAUGHT_BY_TABLES),
     *(pytest.param("lookahead", mutant, id=str(mutant)) for mutant in CAUGHT_BY_NOISE),
 ]
 
 
+def scenarios_of(law: str) -> list[dict[str, Any]]:
+    """The scenarios on which a law is tried."""
+    return TABLED if law == "tables" else SCENARIOS
+
+
 @pytest.mark.parametrize("law", LAWS)
 def test_without_a_mutant_the_law_holds(law: str) -> None:
-    assert [found for scenario in SCENARIOS for found in LAWS[law](scenario)] == []
+    assert [found for scenario in scenarios_of(law) for found in LAWS[law](scenario)] == []
 
 
 @pytest.mark.parametrize(("law", "mutant"), CASES)
@@ -64,4 +73,4 @@ def test_the_law_catches_the_mutant(
     law: str, mutant: Mutant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planted(mutant, monkeypatch)
-    assert any(LAWS[law](scenario) for scenario in SCENARIOS)
+    assert any(LAWS[law](scenario) for scenario in scenarios_of(law))
