@@ -742,7 +742,9 @@ def instances_of(
 ) -> list[Any]:
     """Instances that know what the histories hold, and nothing later."""
     from tradenb.engine.context import Context
+    from tradenb.engine.history.indicators import ClosedCandles
     from tradenb.engine.session.instance import Instance, Numbering
+    from tradenb.engine.session.vectorised import answers_of
 
     numbering = Numbering(seq)
     by_name = {spec.name: spec for spec in specs}
@@ -757,16 +759,23 @@ def instances_of(
             numbering=numbering,
             saved=saved,
             account=account,
+            signals=answers_of(by_name[state.strategy], ClosedCandles(histories, state.symbol)),
         )
         for place, (state, saved) in enumerate(states)
     ]
 
 
 def states_of(instances: Sequence[Any]) -> list[Any]:
-    """What an instance is after a run: its state, and what its strategy remembers."""
+    """What an instance is after a run: its state, and what its strategy remembers.
+
+    When its manage function is asked is no part of it: a document does not have that.
+    """
     from tradenb.engine.context import saved_state
 
-    return [(instance.state, saved_state(instance.context)) for instance in instances]
+    return [
+        (instance.state._replace(manage_every=None, manage_from=0), saved_state(instance.context))
+        for instance in instances
+    ]
 
 
 def driven(pump: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import tradenb as tn
 from tests.engine.test_signals import GRID, backtest, told
-from tests.sources import minute
+from tests.sources import candles, flat, minute
 from tradenb.engine.serialise import event_to_row
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import SpecError, UnknownName
@@ -144,3 +144,28 @@ def test_a_column_that_is_none_of_them_is_answered_with_the_near_one():
 def test_flip_is_for_tables():
     with pytest.raises(SpecError, match="flip is for vectorised strategies"):
         tn.strategy("probe", every="15m", flip=True)
+
+
+def test_a_table_is_asked_about_an_entry_that_fills_on_the_first_candle_after_a_restart():
+    """Whether it has exits is not known then: it is computed at the first ask."""
+    rows = [*flat(31), (100.0, 100.0, 98.5, 99.0, 1.0), *flat(10, 99.0)]
+
+    def table(df):
+        close = df.index.as_unit("ms").asi8 + 60_000
+        return {
+            "position": np.where(close == minute(20), "long", None),
+            "entry": 99.0,
+            "stop_loss": 95.0,
+            "exit": close == minute(32),
+        }
+
+    spec = tn.strategy("fills", every="1m", vectorised=True)(table)
+    world = World({"BTCUSDT": candles(rows)}, start=minute(10), runs=[("BTCUSDT", spec)])
+    assert world.live(minute(31) + 3_000)
+    assert world.live(minute(40))
+    told = [(event.at, event.kind, event.exit_reason) for event in world.events(world.wanted[0])]
+    assert told == [
+        (minute(20), "scheduled", None),
+        (minute(32), "opened", None),
+        (minute(32), "closed", "strategy"),
+    ]

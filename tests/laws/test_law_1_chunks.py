@@ -13,12 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.laws.checks import chunks_broken, examples
-from tests.laws.generators import long_scenarios, scenarios
+from tests.laws.generators import long_scenarios, scenarios, tables_and_hands
 
 
 @settings(max_examples=examples(60))
 @given(scenario=scenarios(), random=st.randoms(use_true_random=False))
 def test_any_split_of_the_candles_gives_the_same(scenario: dict[str, Any], random: Random) -> None:
+    assert chunks_broken(scenario, random) == []
+
+
+@settings(max_examples=examples(30))
+@given(scenario=tables_and_hands(), random=st.randoms(use_true_random=False))
+def test_any_split_gives_the_same_tables_and_acts_by_hand(
+    scenario: dict[str, Any], random: Random
+) -> None:
     assert chunks_broken(scenario, random) == []
 
 

@@ -136,10 +136,10 @@ class Instance:
     def follow_table(self, signals: Signals) -> None:
         """Be asked about what is open where the table of a vectorised strategy has exits or moves.
 
-        Before it is computed that is not known, and an open position is asked about.
+        Before it is computed that is not known, and what is open, or opens, is asked about.
         """
         known = signals.manages
-        manages = self.state.is_open if known is None else known
+        manages = self.state.signal is not None if known is None else known
         every = self.spec.every_ms if manages else None
         if self.state.manage_every != every:
             self.state = self.state._replace(manage_every=every)
