@@ -416,3 +416,98 @@ def test_files_are_named_however_they_are_opened(how, tmp_path):
     found = lookahead(made, samples=1, events=1)
     assert found.verdict == "not proved"
     assert any("kept.txt" in words for words in found.unproved), found
+
+
+# ------------------------------------------------------ made in a function: evidence, no proof
+
+INSIDE_LEAKING = {
+    "series": (lambda df: df.close.shift(-30), lambda x, t, ctx, i: x[t] > ctx.price),
+    "column": (
+        lambda df: df.assign(y=df.close.shift(-30) / df.close - 1),
+        lambda x, t, ctx, i: x.y[t] > 0.002,
+    ),
+    "dict": (
+        lambda df: dict(zip(df.index, df.close.shift(-15), strict=True)),
+        lambda x, t, ctx, i: x[t] > ctx.price,
+    ),
+    "array": (lambda df: df.close.shift(-60).to_numpy(), lambda x, t, ctx, i: x[i] > ctx.price),
+    "list": (lambda df: df.close.shift(-60).tolist(), lambda x, t, ctx, i: x[i] > ctx.price),
+    "label": (lambda df: np.sign(df.close.shift(-60) - df.close), lambda x, t, ctx, i: x[t] > 0),
+    "centred": (
+        lambda df: df.close.rolling(61, center=True).mean(),
+        lambda x, t, ctx, i: x[t] > ctx.price,
+    ),
+    "coming high": (
+        lambda df: df.high[::-1].rolling(60).max()[::-1],
+        lambda x, t, ctx, i: x[t] > 1.004 * ctx.price,
+    ),
+}
+INSIDE_CLEAN = {
+    "mean": (lambda df: df.close.rolling(240).mean(), lambda x, t, ctx, i: x[t] > ctx.price),
+    "past": (lambda df: df.close.pct_change(60), lambda x, t, ctx, i: x[t] > 0),
+    "rank": (
+        lambda df: df.close.rolling(300).rank(pct=True), lambda x, t, ctx, i: x[t] > 0.7
+    ),
+    "array": (lambda df: df.close.ewm(span=9).mean().to_numpy(),
+              lambda x, t, ctx, i: x[i] > ctx.price),
+    "a column beside": (
+        lambda df: df.assign(y=df.close.shift(-30), z=df.close.rolling(9).mean()),
+        lambda x, t, ctx, i: x.z[t] > ctx.price,
+    ),
+    "volume": (lambda df: df.volume.rolling(60).sum(), lambda x, t, ctx, i: x[t] > 60),
+}  # fmt: skip
+INSIDE = tn.testing.random_walk(seed=7, days=5)
+
+
+def made_inside(pair, exchange=INSIDE):
+    make, decides = pair
+    df = tn.candles("BTCUSDT", exchange=exchange, progress=False)
+    x, first, minute = make(df), df.index[0], pd.Timedelta("1min")
+
+    @tn.strategy("inner", every="1h")
+    def inner(ctx):
+        t = ctx.when - minute
+        if decides(x, t, ctx, int((t - first) / minute)):
+            return corpus.buy(ctx)
+        return None
+
+    given = {"start": "2024-01-02", "samples": 2, "events": 3, "progress": False}
+    return tn.lookahead(inner, symbols="BTCUSDT", exchange=exchange, **given)
+
+
+@pytest.mark.parametrize("name", INSIDE_LEAKING)
+def test_rows_that_go_with_what_comes_are_leaking(name):
+    found = made_inside(INSIDE_LEAKING[name])
+    assert found.verdict == "leaking", found
+    assert any("they are made of the future" in words for words in found.warnings)
+    assert "decides" in found.found[0].line.text or "lambda" in found.found[0].line.text
+
+
+@pytest.mark.parametrize("name", INSIDE_CLEAN)
+def test_rows_that_do_not_go_with_what_comes_are_not_proved_and_no_leak(name):
+    found = made_inside(INSIDE_CLEAN[name])
+    assert (found.verdict, found.found) == ("not proved", [])
+
+
+def test_in_a_market_that_turns_back_the_past_is_no_evidence():
+    count = 5 * 1440
+    noise = np.random.default_rng(3).normal(0, 1, count)
+    level = np.zeros(count)
+    for place in range(1, count):  # it returns to its mean
+        level[place] = 0.95 * level[place - 1] + noise[place]
+    close = 100 * np.exp(level / 500)
+    opened = np.r_[close[0], close[:-1]]
+    turning = pd.DataFrame(
+        {
+            "open": opened,
+            "high": np.maximum(opened, close),
+            "low": np.minimum(opened, close),
+            "close": close,
+            "volume": 1.0,
+        },
+        index=pd.date_range("2024-01-01", periods=count, freq="min"),
+    )
+    exchange = tn.frame_exchange(turning)
+    for name in ("mean", "past", "array"):
+        assert made_inside(INSIDE_CLEAN[name], exchange).found == []
+    assert made_inside(INSIDE_LEAKING["series"], exchange).verdict == "leaking"

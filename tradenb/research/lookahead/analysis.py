@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tradenb.backtest.plan import Plan, check_markets
 from tradenb.backtest.trial import Market
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.timeframe import floor_to, timeframe_ms
-from tradenb.engine.call import is_async
+from tradenb.core.timeframe import floor_to
 from tradenb.engine.reach import all_reached
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import TradenbError
@@ -24,47 +23,18 @@ from tradenb.research.lookahead.beforehand import (
     words_of,
 )
 from tradenb.research.lookahead.blame import (
-    AsyncFollower,
-    Follower,
+    Leak,
     Line,
     first_difference,
-    known_until,
     line_of,
 )
 from tradenb.research.lookahead.decisions import Replies, answer_of, differing, replies_of
+from tradenb.research.lookahead.followers import Follow
+from tradenb.research.lookahead.future_ranks import evidence_of, only_column
 from tradenb.research.lookahead.isolate import Copier
 from tradenb.research.lookahead.noise import Noise, Spoiler, noisy_candles
 from tradenb.research.lookahead.readers import OUTSIDE, sent_by
 from tradenb.research.lookahead.remake import Remaker, fresh
-
-
-class Leak(NamedTuple):
-    """A decision that changed with the future.
-
-    Attributes
-    ----------
-    at : int
-        Close time as of which it was taken, ms UTC.
-    symbol, strategy : str
-        Whose it was; of a risk rule "risk rule" and its name.
-    field : str
-        What changed: a field of the candidate, or "answer" where there was one and then none.
-    known, noisy : object
-        Its value with the true future, and with noise.
-    after : int
-        The moment after which all was noise, ms UTC; at or after `at`.
-    line : Line
-        Where the future was seen.
-    """
-
-    at: int
-    symbol: str
-    strategy: str
-    field: str
-    known: Any
-    noisy: Any
-    after: int
-    line: Line
 
 
 class Analysis:
@@ -89,9 +59,19 @@ class Analysis:
         self._as_of: tuple[int, dict[str, Any] | None] = (0, {})
         self.made: set[str] = set()
         self.unproved: set[str] = set()
+        self.beforehand: dict[str, Any] = {}
 
-    def run(self, after: int | None, noise: Noise | None, follow: _Follow | None = None) -> Replies:
-        """Run up to a moment, with noise for what comes after it."""
+    def run(
+        self,
+        after: int | None,
+        noise: Noise | None,
+        follow: Follow | None = None,
+        without: tuple[Any, Any] | None = None,
+    ) -> Replies:
+        """Run up to a moment, with noise for what comes after it.
+
+        Of `without` the second value takes the place of the first.
+        """
         # Only what was decided up to `after` is compared, so each run may end there.
         candles, until = self.candles, after
         if after is not None and noise is not None:
@@ -112,6 +92,8 @@ class Analysis:
         if after is not None and noise is not None:
             remade = {name: fresh(value) for name, value in (self._remade(after) or {}).items()}
             copier.swap(self.remaker.namespace, remade)
+        if without is not None:
+            copier.replace(*without)
         spec = copier.spec(self.spec)
         if follow is not None:
             spec = follow.attached(spec)
@@ -193,9 +175,57 @@ class Analysis:
         # came in, not where it made itself felt.
         runs = []
         for shown in (None, noise):
-            follow = _Follow(leak.at, Spoiler(leak.after, None, self.candles), self.candles)
+            follow = Follow(leak.at, Spoiler(leak.after, None, self.candles), self.candles)
             with suppress(TradenbError):
                 self.run(leak.after, shown, follow)
+            runs.append(follow)
+        for one, other in zip(*(run.followers for run in runs), strict=True):
+            found = first_difference(one.moments, other.moments)
+            if found is not None:
+                return found
+        return self._beginning
+
+    def knowing(self, base: Replies) -> list[Leak]:
+        """Return a decision for each value that was made of the future, as far as its rows show.
+
+        Its rows go with what prices did after them, and the decisions change without it.
+        """
+        found = []
+        for name, value in self.beforehand.items():
+            shown = evidence_of(value, self.candles)
+            if shown is None:
+                continue
+            noisy = Spoiler(0, "up", self.candles).value(value)
+            swapped = value, only_column(value, noisy, shown.column)
+            try:
+                other = self.run(None, None, without=swapped)
+            except TradenbError as error:
+                other = dict.fromkeys(base, answer_of(error))
+            leak = self._first(base, other)
+            if leak is not None:
+                column = f"[{shown.column!r}]" if shown.column else ""
+                self.made.add(
+                    f"rows of {name}{column} go with what prices do {shown.minutes} minutes after "
+                    f"them (rank correlation {shown.correlation:.2f}): they are made of the future"
+                )
+                found.append(leak._replace(line=self._line_of_use(leak, swapped)))
+        return found
+
+    def _first(self, base: Replies, other: Replies) -> Leak | None:
+        """Return the first decision that differs, as one that was taken at its own moment."""
+        for key in sorted({*base, *other}):
+            changed = differing(base.get(key), other.get(key))
+            if changed:
+                return Leak(key[0], key[1], key[2], *changed[0], key[0], self._beginning)
+        return None
+
+    def _line_of_use(self, leak: Leak, swapped: tuple[Any, Any]) -> Line:
+        runs = []
+        for without in (None, swapped):
+            spoiler = Spoiler(leak.at, None, self.candles)
+            follow = Follow(leak.at, spoiler, self.candles, only_values=True)
+            with suppress(TradenbError):
+                self.run(leak.at, None, follow, without)
             runs.append(follow)
         for one, other in zip(*(run.followers for run in runs), strict=True):
             found = first_difference(one.moments, other.moments)
@@ -249,44 +279,5 @@ class Analysis:
             self.unproved.add(unproved_words(type(value).__name__, name))
         elif is_beforehand(value, spoiler) and not is_candles(value, self.candles):
             kind = "table" if hasattr(value, "iloc") else type(value).__name__
+            self.beforehand[name] = value
             self.unproved.add(unproved_words(kind, name))
-
-
-class _Follow:
-    """Followers of the functions of a strategy, in the order in which they are called."""
-
-    def __init__(self, at: int, spoiler: Spoiler, candles: dict[str, Candles]) -> None:
-        self.at = at
-        self.spoiler = spoiler
-        self.candles = candles
-        self.followers: list[Follower] = []
-
-    def attached(self, spec: StrategySpec) -> StrategySpec:
-        """Put followers in place of the functions."""
-        indicators = tuple(
-            item._replace(function=self._of_frame(item.function, item.timeframe))
-            for item in spec.declared
-        )
-        if spec.vectorised:
-            function: Any = self._of_frame(spec.function, spec.every)
-        else:
-            function = self._of_moment(spec.function)
-        risk = tuple(
-            rule.model_copy(update={"function": self._of_moment(rule.function)})
-            for rule in spec.risk
-        )
-        return spec.replaced(function, self._of_moment, indicators, risk=risk)
-
-    def _of_moment(self, function: Any) -> Follower:
-        known = known_until(Spoiler(self.at, None, self.candles), 1 << 40)
-        form = AsyncFollower if is_async(function) else Follower
-        made = form(function, known, lambda asked, *_: asked.now == self.at)
-        self.followers.append(made)
-        return made
-
-    def _of_frame(self, function: Any, timeframe: str) -> Follower:
-        first = min(own.start for own in self.candles.values())
-        rows = (self.spoiler.after - first) // timeframe_ms(timeframe)
-        made = Follower(function, known_until(self.spoiler, rows), lambda _df: True)
-        self.followers.append(made)
-        return made

@@ -20,7 +20,8 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import LookaheadError, UsageError
-from tradenb.research.lookahead.analysis import Analysis, Leak
+from tradenb.research.lookahead.analysis import Analysis
+from tradenb.research.lookahead.blame import Leak
 from tradenb.research.lookahead.decisions import Replies, differing
 from tradenb.research.lookahead.noise import NOISES
 from tradenb.view.formatting import plural
@@ -187,6 +188,8 @@ def lookahead(
     moment, by the statements that made it. Where that is not possible the verdict is "not proved":
     what was made in a function, of files, or by statements that read, write, send or draw by
     chance; files that are opened by hand; arrays without times. Candles as they are need no proof.
+    Such rows are leaking where they go with the returns after them far more than by chance and
+    than the candles before them do, and decisions change without them.
     A single number that was made in such a way looks like any other constant.
     """
     from tqdm.auto import tqdm
@@ -216,8 +219,10 @@ def lookahead(
                     found[leak.at, leak.symbol] = leak._replace(line=line)
             if leaking >= _ENOUGH:
                 break
-    leaks = sorted(found.values(), key=_when)
-    notes = [*_silence(base), *analysis.notes(), *sorted(analysis.made)]
+    named = analysis.notes()
+    knowing = analysis.knowing(base) if not found and tried else []
+    leaks = sorted([*found.values(), *knowing], key=_when)
+    notes = [*_silence(base), *named, *sorted(analysis.made)]
     unproved = sorted(analysis.unproved)
     return Lookahead(
         spec.name, leaks, tried, len(base), warnings=notes, failed=_failure(base), unproved=unproved

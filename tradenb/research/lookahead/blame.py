@@ -30,6 +30,35 @@ class Line(NamedTuple):
     text: str
 
 
+class Leak(NamedTuple):
+    """A decision that changed with the future.
+
+    Attributes
+    ----------
+    at : int
+        Close time as of which it was taken, ms UTC.
+    symbol, strategy : str
+        Whose it was; of a risk rule "risk rule" and its name.
+    field : str
+        What changed: a field of the candidate, or "answer" where there was one and then none.
+    known, noisy : object
+        Its value with the true future, and with noise.
+    after : int
+        The moment after which all was noise, ms UTC; at or after `at`.
+    line : Line
+        Where the future was seen.
+    """
+
+    at: int
+    symbol: str
+    strategy: str
+    field: str
+    known: Any
+    noisy: Any
+    after: int
+    line: Line
+
+
 class Moment(NamedTuple):
     """The values of a function before it ran a line, or when it returned."""
 
@@ -154,6 +183,13 @@ def known_until(spoiler: Spoiler, rows: int) -> Callable[[Any], str]:
         return type(value).__name__
 
     return known
+
+
+def plain_known(value: Any) -> str:
+    """Write down single values; of tables and collections the kind."""
+    if isinstance(value, str | int | float | bool | np.generic | type(None)):
+        return repr(value)
+    return type(value).__name__
 
 
 def _hashed(array: Any) -> str:

@@ -71,10 +71,13 @@ class Copier:
         """Put values in the place of those that a namespace has under their names."""
         self._namespace, self._swapped = namespace, dict(values)
         for name, value in values.items():
-            original = namespace[name]
-            if not isinstance(original, _PLAIN):
-                self._kept.append(original)
-                self._made[id(original)] = value
+            if not isinstance(namespace[name], _PLAIN):
+                self.replace(namespace[name], value)
+
+    def replace(self, original: Any, value: Any) -> None:
+        """Put a value in the place of another, wherever that is."""
+        self._kept.append(original)
+        self._made[id(original)] = value
 
     def spec(self, spec: StrategySpec) -> StrategySpec:
         """Copy a strategy with its indicators, risk rules, and callbacks that send nothing."""
