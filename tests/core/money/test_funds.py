@@ -95,6 +95,8 @@ def test_a_part_that_is_too_small_goes_with_the_next_exit():
     assert left(money, "long", 0.7, **{**costs, "price": 70.0}).quantity == 0.0
     part = left(money, "long", 0.7, **costs)
     assert (part.quantity, part.money.quantity, part.money.cost) == (2.0, 1.0, 100.0)
+    none = part.money._replace(quantity=0.0, cost=1e-9)
+    assert left(none, "long", 0.5, **costs).quantity == 0.0
     whole = left(part.money, "short", 1.0, **{**costs, "received": 90.0})
     assert (whole.quantity, whole.change) == (1.0, 10.0)
     assert (whole.money.quantity, whole.money.cost) == (0.0, 0.0)

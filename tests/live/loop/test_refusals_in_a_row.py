@@ -59,3 +59,30 @@ def test_what_a_callback_of_an_earlier_event_raises_ends_no_row():
         *(("rejected", "risk"), ("opened", None)),
         *(("closed", "time_expired"), ("skipped", "late"), ("rejected", "risk"), ("error", None)),
     ]
+
+
+def test_a_row_outlives_a_process_that_is_killed_between_two_asks_of_a_minute():
+    full = RiskSpec(name="full", function=lambda book, _: "no")
+    specs = [
+        StrategySpec(
+            name=name,
+            function=lambda ctx: tn.long(take_profit=104.0, stop_loss=98.0, minutes=3),
+            every="1m",
+            risk=(full,),
+        )
+        for name in "ab"
+    ]
+
+    def world():
+        grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
+        return World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec) for spec in specs])
+
+    whole = world()
+    assert whole.live(until(4))
+    for at in range(20, len(whole.disk.operations), 3):
+        killed = world()
+        killed.disk.crash(at, done=True)
+        if not killed.live(until(4)):
+            assert killed.live(until(4))
+        counts = [len(killed.events(run)) for run in killed.wanted]
+        assert counts == [1, 1], f"killed at operation {at}"

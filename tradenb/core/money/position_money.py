@@ -131,7 +131,9 @@ def left_pieces(
 ) -> Booked:
     """Leave so many pieces of what is open; None is all of them."""
     pieces = money.quantity if quantity is None else quantity
-    cost = money.cost if quantity is None else money.cost * pieces / money.quantity
+    cost = money.cost
+    if quantity is not None:  # no pieces may be left of what is too small for the steps
+        cost = cost * pieces / money.quantity if money.quantity else 0.0
     value = pieces * received
     fee = value * fee_percent / 100
     change = (value - cost if position == "long" else cost - value) - fee

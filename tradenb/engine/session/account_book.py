@@ -189,9 +189,6 @@ class AccountBook:
         opened_at, money = state.opened_at, _money(state)
         if self._funded and opened_at is not None and _id(before) != _id(state):
             holder.charged = Charged(opened_at, holder.charged.paid)
-        if state.charged != holder.charged:
-            # What is saved now has to know what was charged, for the position may be gone.
-            holder.state = state._replace(charged=holder.charged)
         self._note(holder)
         if (money is None) != (_money(before) is None):
             self._open = [own for own in self._open if own is not holder]
@@ -211,14 +208,11 @@ class AccountBook:
         return trade._replace(pnl=trade.pnl - own)
 
     def rest(self, until: int) -> None:
-        """Charge all funding up to a close, and leave it in the states."""
+        """Charge all funding up to a close."""
         if not self._funded:
             return
         for holder in self._open:
             self._charge(holder, _closed_by(holder, until))
-        for holder in self._holders:
-            if holder.state.charged != holder.charged:
-                holder.state = holder.state._replace(charged=holder.charged)
 
     def _charge(self, holder: Holder, until: int) -> None:
         state, money = holder.state, _money(holder.state)

@@ -128,6 +128,12 @@ class Instance:
             self.rules, self.next_rules = self.next_rules, None
             follow_rules(self.context, self.rules)
 
+    def rest(self) -> None:
+        """Leave in the state what is kept beside it while a session pumps."""
+        kept = self.refusing, self.charged
+        if kept != (self.state.refusing, self.state.charged):
+            self.state = self.state._replace(refusing=self.refusing, charged=self.charged)
+
     def share(self, money: AccountBook | None) -> None:
         """Share an account with others, and show it to the strategy."""
         self.money = money

@@ -149,8 +149,7 @@ class Session:
         for account in self.accounts:
             account.rest(until)
         for instance in self.instances:
-            if instance.state.refusing != instance.refusing:
-                instance.state = instance.state._replace(refusing=instance.refusing)
+            instance.rest()
 
     def _plan_first_steps(self, until: int) -> None:
         for account in self.accounts:

@@ -191,6 +191,7 @@ class TickMember:
         None if nothing is to be committed.
         """
         run, instance = self.run, self.instance
+        instance.rest()
         own = [each._replace(wall=wall) for each in events if self.owns(each)]
         # Requests are committed though nothing else changed: their files go only once the document
         # names them, else the next holder of the run would be asked again.
