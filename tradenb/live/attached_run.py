@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.clock import wall_ms
 from tradenb.core.events import Event
-from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
 from tradenb.errors import StateError
 from tradenb.live.command_methods import CommandMethods
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tradenb.core.fills import Fill
-    from tradenb.core.lifecycle.state import CommandKind
+    from tradenb.core.lifecycle.state import CommandKind, State
     from tradenb.live.loop.record import Status
     from tradenb.live.status.run_report import RunReport
 
@@ -87,18 +86,6 @@ class AttachedRun(CommandMethods, ReportMethods):
         A run is done when it was ended by `stop`, a rehearsal also when it came to its end.
         """
         return self._status().status
-
-    @property
-    def position(self) -> Held | None:
-        """The open signal, or None."""
-        state = self._status().state
-        return state.held if state is not None and state.is_open else None
-
-    @property
-    def scheduled(self) -> Held | None:
-        """The signal that waits for its entry, or None."""
-        state = self._status().state
-        return state.held if state is not None and state.is_scheduled else None
 
     @property
     def stopping(self) -> bool:
@@ -197,6 +184,9 @@ class AttachedRun(CommandMethods, ReportMethods):
 
         report = report_of_files(self._files, trades=with_candles)
         return add_candles(report, self.home) if with_candles else report
+
+    def _state(self) -> State | None:
+        return self._status().state
 
     def _status(self) -> RunStatus:
         found = self._files.status()

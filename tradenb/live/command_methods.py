@@ -1,16 +1,29 @@
-"""`stop`, `flatten`, `cancel`, `close`, `move`: the same names and meanings on every handle."""
+"""What a run holds, `stop`, `flatten`, `cancel`, `close`, `move`: the same on every handle."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from tradenb.core.lifecycle.state import CommandKind
+from tradenb.core.lifecycle.state import CommandKind, State
+from tradenb.core.risk import Held
 from tradenb.engine.arguments import label_of
 from tradenb.engine.hand_commands import hand_values
 
 
 class CommandMethods(ABC):
-    """A run that takes commands, here or from another process."""
+    """A run that holds a signal and takes commands, here or from another process."""
+
+    @property
+    def position(self) -> Held | None:
+        """The open signal, or None."""
+        state = self._state()
+        return state.held if state is not None and state.is_open else None
+
+    @property
+    def scheduled(self) -> Held | None:
+        """The signal that waits for its entry, or None."""
+        state = self._state()
+        return state.held if state is not None and state.is_scheduled else None
 
     def stop(self) -> None:
         """End gracefully: no new signals; an open position is followed to its close."""
@@ -55,6 +68,10 @@ class CommandMethods(ABC):
             When nothing is named, or a value cannot be meant.
         """
         self._command("move", values=hand_values("move", levels))
+
+    @abstractmethod
+    def _state(self) -> State | None:
+        """Return what is on disk of it; None before the first commit."""
 
     @abstractmethod
     def _command(

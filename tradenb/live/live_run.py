@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from tradenb.core.lifecycle.state import Command, CommandKind
-from tradenb.core.risk import Held
+from tradenb.core.lifecycle.state import Command, CommandKind, State
 from tradenb.errors import StateError, UsageError
 from tradenb.live.command_methods import CommandMethods
 from tradenb.live.loop.record import RunRecord, Status
@@ -97,18 +96,6 @@ class LiveRun(CommandMethods, ReportMethods):
     def error(self) -> BaseException | None:
         """What went wrong last; None after a good tick."""
         return self._record.error
-
-    @property
-    def position(self) -> Held | None:
-        """The open signal, or None."""
-        state = self._record.state
-        return state.held if state is not None and state.is_open else None
-
-    @property
-    def scheduled(self) -> Held | None:
-        """The signal that waits for its entry, or None."""
-        state = self._record.state
-        return state.held if state is not None and state.is_scheduled else None
 
     @property
     def stopping(self) -> bool:
@@ -210,6 +197,9 @@ class LiveRun(CommandMethods, ReportMethods):
     def ticks(self) -> pd.DataFrame:
         """Return the results of the last ticks, one row each."""
         return tick_frame([*self._record.last_ticks])
+
+    def _state(self) -> State | None:
+        return self._record.state
 
     def _fill_list(self) -> list[Fill]:
         from tradenb.live.status.run_fills import NO_CANDLES, run_fills

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from tradenb.core import prices
 from tradenb.core.candidate import plain_signal
 from tradenb.core.candles.arrays import Candles
-from tradenb.core.lifecycle.holding import opened
+from tradenb.core.lifecycle.holding import StopBy, opened
 from tradenb.core.lifecycle.opened import exit_at_open, exit_of
 from tradenb.core.lifecycle.trailing import Followed, follow_stop
 from tradenb.core.rules import Rules
@@ -147,9 +147,7 @@ class Exits:
         touched = prices.first_between(candles, position, stop, target, rules, row + 1, last + 1)
         if touched < 0:
             return None
-        signal = self._signal(row, position, target, stop)
-        ended = exit_of(signal, prices.extremes(candles, touched, rules), rules)
-        return Exit(touched, *ended, stop)
+        return self._ended(touched, self._signal(row, position, target, stop))
 
     def _trail(
         self,
@@ -161,15 +159,16 @@ class Exits:
         trail: Trail,
     ) -> Exit | float:
         """Return how a position ends whose stop trails; else the stop in force at the end."""
-        candles, rules = self.candles, self.rules
         found = self._trailed(row, last, position, target, stop, trail)
         if found.row < 0:
             return found.signal.stop_loss if found.stops is None else float(found.stops[-1])
-        extremes, signal = prices.extremes(candles, found.row, rules), found.signal
-        if target is not None and not prices.stop_touched(signal, extremes):
-            return Exit(found.row, target, "take_profit", signal.stop_loss)
-        price = prices.stop_fill(signal, extremes, rules)
-        return Exit(found.row, price, found.holding.stop_by, signal.stop_loss)
+        return self._ended(found.row, found.signal, found.holding.stop_by)
+
+    def _ended(self, row: int, signal: Signal, stop_by: StopBy = "stop_loss") -> Exit:
+        """End a position by the candle that touches its stop or its target."""
+        extremes = prices.extremes(self.candles, row, self.rules)
+        price, reason = exit_of(signal, extremes, self.rules)
+        return Exit(row, price, stop_by if reason == "stop_loss" else reason, signal.stop_loss)
 
     def stop_after(self, key: Key, trail: Trail, last: int) -> float:
         """Return the stop in force after a candle, up to which nothing touched it."""

@@ -42,6 +42,7 @@ from tradenb.engine.session.manager_asks import Asks, ask_manager, go_through, q
 from tradenb.engine.session.notices import SkipReason, failed, ping, skipped
 from tradenb.engine.session.queues import Callback, CallbackQueue, EventQueue, Schedule
 from tradenb.engine.session.refusal_rows import RefusalRows
+from tradenb.engine.session.vectorised import Signals
 from tradenb.errors import NotEnoughCandles
 
 _CALLBACKS: Final = 4  # after the three phases of the machine
@@ -187,17 +188,8 @@ class Session:
             self.skip(instance, at, last, reason)
             return self._follow_reply(instance, step, at, last, NOT_ASKED)
         instance.skipping = False
-        if instance.signals is not None:
-            # The answers of a vectorised strategy are known: go to the next one that is not None.
-            next_reply = instance.signals.first(at) or at
-            if next_reply > last:
-                done = step._replace(at=last, state=state.moved(last), need=None)
-                self.schedule.add(last, ASKS, instance.place, done)
-                return None
-            if next_reply > at:
-                instance.asks += (next_reply - at) // every
-                self.schedule.add(next_reply, ASKS, instance.place, step)
-                return None
+        if instance.signals is not None and self._goes_on(instance, instance.signals, step, last):
+            return None
         alone_until = at
         if alone and not state.warming:
             others = self.schedule.first()
@@ -221,6 +213,18 @@ class Session:
         if instance.signals is not None:
             instance.follow_table(instance.signals)
         return self._follow_reply(instance, step, at, last, reply)
+
+    def _goes_on(self, instance: Instance, signals: Signals, step: Step, last: int) -> bool:
+        """Go to the next answer of a table that is not None; tell whether that is a later one."""
+        at, state = self.now, step.state
+        next_reply = signals.first(at) or at
+        if next_reply > last:
+            done = step._replace(at=last, state=state.moved(last), need=None)
+            self.schedule.add(last, ASKS, instance.place, done)
+        elif next_reply > at:
+            instance.asks += (next_reply - at) // state.every
+            self.schedule.add(next_reply, ASKS, instance.place, step)
+        return next_reply > at
 
     def _follow_reply(
         self, instance: Instance, step: Step, at: int, last: int, reply: object
