@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from tradenb.core.candles.arrays import Floats
 from tradenb.core.fills import filled
 from tradenb.core.lifecycle.editing import holding_of
 from tradenb.core.lifecycle.state import State
@@ -113,15 +114,30 @@ class RunFigures:
 
     def grouped(self, name_of: Callable[[Key], str]) -> dict[str, dict[str, float]]:
         """Return the statistics of each group of instances, by name."""
+        return {name: self._of(keys) for name, keys in self._groups(name_of).items()}
+
+    def grouped_days(self, name_of: Callable[[Key], str]) -> dict[str, Floats]:
+        """Return the daily returns of each group of instances, on the days of the whole run."""
+        covered = self.marks.covered
+        return {
+            name: whole_days(self._marks_of(keys).curve, covered).returns
+            for name, keys in self._groups(name_of).items()
+        }
+
+    def _groups(self, name_of: Callable[[Key], str]) -> dict[str, set[Key]]:
         groups: dict[str, set[Key]] = {}
         for key in self._held:
             groups.setdefault(name_of(key), set()).add(key)
-        return {name: self._of(keys) for name, keys in groups.items()}
+        return groups
 
     def _of(self, keys: set[Key]) -> dict[str, float]:
         """Return the statistics of some instances, as if they had run alone."""
         if len(keys) == len(self._held):
             return self.figures
+        trades = [trade for trade in self._trades if (trade.strategy, trade.symbol) in keys]
+        return self._figures(trades, self._marks_of(keys), len(keys))
+
+    def _marks_of(self, keys: set[Key]) -> Marks:
         trades = [trade for trade in self._trades if (trade.strategy, trade.symbol) in keys]
         held = [own for key, own in self._held.items() if key in keys]
         unrealised = [value for key, value in self._unrealised.items() if key in keys]
@@ -129,8 +145,7 @@ class RunFigures:
         prices = self.prices.only(symbols) if len(symbols) < len(self.prices.lines) else self.prices
         own = [key for key in self._held if key in keys]
         money = self._money_of(prices, own)
-        marks = marks_of_run(prices, held, columns_of(trades), unrealised, money)
-        return self._figures(trades, marks, len(keys))
+        return marks_of_run(prices, held, columns_of(trades), unrealised, money)
 
     def _figures(self, trades: Sequence[Trade], marks: Marks, instances: int) -> dict[str, float]:
         return figures(

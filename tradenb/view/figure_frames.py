@@ -13,6 +13,7 @@ from tradenb.statistics.equity.periods import Length, Periods, period_series
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradenb.core.candles.arrays import Floats
     from tradenb.statistics.closed_trades import Excursion
     from tradenb.statistics.equity.marks import Marks
     from tradenb.statistics.equity.stretches import Key
@@ -45,6 +46,9 @@ class FigureSource(Protocol):
 
     def grouped(self, name_of: Callable[[Key], str]) -> dict[str, dict[str, float]]:
         """Return the statistics of each group of instances, by name."""
+
+    def grouped_days(self, name_of: Callable[[Key], str]) -> dict[str, Floats]:
+        """Return the daily returns of each group of instances, by name."""
 
 
 class FigureFrames:
@@ -128,6 +132,27 @@ class FigureFrames:
             the last goes as far as the run.
         """
         return period_series(self._figures.periods(length), length, percent=True)
+
+    def correlation(
+        self, by: Literal["symbol", "strategy", "symbol:strategy"] = "symbol"
+    ) -> pd.DataFrame:
+        """Return how far the daily returns of symbols, strategies or pairs go together.
+
+        Parameters
+        ----------
+        by : {"symbol", "strategy", "symbol:strategy"}
+            What a row and a column stand for.
+
+        Returns
+        -------
+        DataFrame of float64
+            Pearson's coefficient, -1 to 1; NaN for what never moved.
+        """
+        import pandas as pd
+
+        stats_tables.group_name(by, "", "")
+        days = self._figures.grouped_days(lambda key: stats_tables.group_name(by, key[1], key[0]))
+        return pd.DataFrame(days, dtype="float64").corr().rename_axis(by)
 
     def heatmap(
         self, by: Literal["symbol", "strategy", "symbol:strategy"] = "symbol"
