@@ -3,7 +3,9 @@
 Ratios in one run. The trail takes the place of the target; the ladder takes half at half the way.
 The managed strategy reads one indicator while idle and one while open: in when the fast mean is
 above the slow one, out when it is not. Its yardstick does the same from the same arrays by a plain
-Python loop over every candle, and makes the same trades, which is checked.
+Python loop over every candle, and makes the same trades, which is checked. It asks nobody: the
+105,120 asks of the run, at what an ask of an entry callback costs (about 2 us), take as long as
+that loop; the rest is what 1,858 trades cost.
 """
 
 from __future__ import annotations

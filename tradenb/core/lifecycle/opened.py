@@ -135,6 +135,10 @@ def _milestones(
     plan = plan_of(signal, state.holding)
     found = prices.milestones(market, plan, gained=state.gained, lost=state.lost)
     price_at, ends_at = market.item, candles.ends_at
+    if stops is None and candles.regular:
+        first, step = ends_at(start), candles.step
+        moments = [(first + offset * step, price_at(offset), level) for offset, level in found]
+        return milestones_of(state, signal, moments)
     if stops is None:
         return milestones_of(
             state,
