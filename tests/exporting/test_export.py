@@ -283,8 +283,10 @@ HARMLESS = (
 def test_ordinary_texts_are_no_secrets(tmp_path):
     book = Notebook(
         IMPORT,
-        f"KEYS = {list(HARMLESS)!r}\nsort_key = 'volatility_20'\n# see https://a.b/c?d=e@f:1",
-        PLAIN.replace("ctx.price >", "ctx.price * bool(KEYS and sort_key) >"),
+        f"KEYS = {list(HARMLESS)!r}\nsort_key = 'volatility_of_2024_by_hours'\n"
+        "# see https://a.b/c?d=e@f:1\n"
+        "URLS = {'private': 'http://127.0.0.1:41234/sapi/v1', 'key': 'data/BTC-1m-2024.csv'}",
+        PLAIN.replace("ctx.price >", "ctx.price * bool(KEYS and sort_key and URLS) >"),
     )
     assert book.export(tmp_path / "bot.py").trades > 0
 

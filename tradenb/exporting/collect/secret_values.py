@@ -31,10 +31,14 @@ _FORMS: Final = tuple(
     )
 )
 _TELLING: Final = re.compile(
-    r"auth|bearer|cred|hook|key|login|passw|pin$|priv|pwd|secret|sign|token", re.IGNORECASE
+    r"auth|bearer|cred|hook|key|login|passw|pin$|private|pwd|secret|signature|token", re.IGNORECASE
 )
-_SHORTEST: Final = 20
-_ENTROPY: Final = 3.5  # bits a character; hexadecimal digits by chance have 3.7 in 32
+_HEX: Final = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
+_MIXED: Final = tuple(
+    re.compile(pattern)
+    for pattern in (r"^[A-Za-z0-9+=_-][A-Za-z0-9+/=_-]{19,}$", "[a-z]", "[A-Z]", "[0-9]")
+)
+_ENTROPY: Final = 3.0  # bits a character; hexadecimal digits by chance have 3.5 in 32
 
 
 def check_values(text: str) -> None:
@@ -77,8 +81,14 @@ def looks_like(value: str | bytes) -> str:
 
 
 def is_random(value: str) -> bool:
-    """Tell whether a text is long, of one word, and as mixed as chance makes it."""
-    if len(value) < _SHORTEST or re.search(r"\s", value) or not re.search(r"\d", value):
+    """Tell whether a text is long, of one word, and as mixed as chance makes it.
+
+    Examples
+    --------
+    >>> is_random("http://127.0.0.1:41234/sapi/v1"), is_random("momentum_of_2024_in_hours")
+    (False, False)
+    """
+    if _HEX.fullmatch(value) is None and not all(item.search(value) for item in _MIXED):
         return False
     counts = Counter(value).values()
     return -sum(n / len(value) * math.log2(n / len(value)) for n in counts) >= _ENTROPY
