@@ -144,3 +144,6 @@ def test_a_rehearsal_books_what_the_backtest_books(tmp_path):
         tuple(result.trade_list),
     )
     assert len(kept.trades) > 5
+    assert run.fills()[["quantity", "value", "fee"]].equals(
+        result.fills[["quantity", "value", "fee"]]
+    )

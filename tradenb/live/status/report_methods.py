@@ -55,7 +55,8 @@ class ReportMethods(ABC):
         """
         from tradenb.view.event_frames import fill_frame
 
-        return fill_frame(self._fill_list())
+        found = self._fill_list()
+        return fill_frame(found, money=any(each.quantity is not None for each in found))
 
     @abstractmethod
     def _fill_list(self) -> list[Fill]:

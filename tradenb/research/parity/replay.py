@@ -127,7 +127,7 @@ def _is_beside(event: Event) -> bool:
 
 
 class Refusals:
-    """What risk refused in a live run.
+    """What risk rules and an account refused in a live run.
 
     Of refusals in a row only the first is an event: until the next event of the run, whatever the
     strategy proposed was refused as well.
@@ -142,7 +142,8 @@ class Refusals:
                 continue
             if first is not None:
                 self._rows.append((first, event.at))
-            refused = event.exit_reason == "risk" and isinstance(event.signal, Signal)
+            by_others = event.exit_reason in ("risk", "funds")
+            refused = by_others and isinstance(event.signal, Signal)
             first = event.at if refused else None
             if refused and isinstance(event.signal, Signal):
                 # One can go and another come on the same candle.

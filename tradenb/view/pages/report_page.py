@@ -115,7 +115,7 @@ _MARKED: Final = (
     "Costs are included."
 )
 _MONEY: Final = (
-    "In money, at every candle: the balance, and what is open at the market price. Costs are "
+    "Of the account, at every candle: the balance, and what is open at the market price. Costs are "
     "included."
 )
 _CLOSES: Final = (
