@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import itertools
 import json
 import logging
 import lzma
@@ -256,6 +257,7 @@ def test_json_feather_and_workbooks_are_read(tmp_path):
         ("a.csv", YAHOO.replace("BTC-USD", "XRP-USD").encode(), "not BTC-USD"),
         ("a.csv", TRADINGVIEW.replace("2024-03-01T01", "03/01/2024 01").encode(), "ISO 8601"),
     ],
+    ids=itertools.count(),
 )  # fmt: skip
 def test_what_could_be_two_things_is_refused(tmp_path, name, text, words):
     path = tmp_path / name
