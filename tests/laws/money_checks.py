@@ -7,27 +7,9 @@ from random import Random
 from typing import Any
 
 from tests.laws.generators import close_times, with_noise_after
-from tests.scenarios import differences, on_tradenb, run_in_blocks, run_in_one_session
+from tests.scenarios import on_tradenb
 
 FEW = 1e-9
-MOVED = ("partial", "exit")
-
-
-def blocks_broken(scenario: dict[str, Any], random: Random) -> list[str]:
-    """Law 1: any split of the candles gives the events, pieces and balances of the whole."""
-    if on_tradenb(scenario).refused:
-        return []
-    times = close_times(scenario)
-    some = sorted(random.sample(times, min(len(times), 3)))
-    whole, whole_states = run_in_blocks(scenario, [])
-    for feed in (run_in_blocks, run_in_one_session):
-        for cuts in (some, times):
-            played, states = feed(scenario, cuts)
-            if found := differences(played, whole):
-                return found
-            if states != whole_states:
-                return [f"states: {states} are not {whole_states}"]
-    return []
 
 
 def fills_broken(scenario: dict[str, Any]) -> list[str]:

@@ -9,16 +9,16 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.laws.checks import examples
+from tests.laws.checks import chunks_broken, examples
 from tests.laws.generators import money_scenario_of, money_scenarios
 from tests.laws.live_checks import crash_broken, live_broken
-from tests.laws.money_checks import blocks_broken, fills_broken, future_broken
+from tests.laws.money_checks import fills_broken, future_broken
 
 
 @settings(max_examples=examples(40))
 @given(scenario=money_scenarios(), random=st.randoms(use_true_random=False))
 def test_any_split_of_the_candles_gives_the_same_money(scenario: dict[str, Any], random: Random):
-    assert blocks_broken(scenario, random) == []
+    assert chunks_broken(scenario, random) == []
 
 
 @settings(max_examples=examples(100))

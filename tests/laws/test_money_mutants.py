@@ -8,8 +8,9 @@ from random import Random
 import pytest
 
 from tests.golden_figures import figure_differences
+from tests.laws.checks import chunks_broken
 from tests.laws.generators import money_scenario_of
-from tests.laws.money_checks import blocks_broken, fills_broken
+from tests.laws.money_checks import fills_broken
 from tests.laws.mutants import Mutant, always, planted, rewritten
 from tests.scenarios import golden_differences, golden_names, load_golden, on_tradenb
 
@@ -35,7 +36,7 @@ def fills() -> bool:
 
 
 def blocks() -> bool:
-    return any(blocks_broken(scenario, Random(1)) for scenario in SCENARIOS)
+    return any(chunks_broken(scenario, Random(1)) for scenario in SCENARIOS)
 
 
 LAWS: dict[str, Callable[[], bool]] = {"golden": golden, "fills": fills, "blocks": blocks}
