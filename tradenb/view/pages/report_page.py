@@ -35,6 +35,7 @@ from tradenb.view.pages.html_tables import (
 from tradenb.view.pages.result_html import headline, headline_figures, subline, too_few
 from tradenb.view.svg.equity_svg import POINTS as SVG_POINTS
 from tradenb.view.svg.equity_svg import equity_svg
+from tradenb.view.svg.exposure_svg import exposure_svg
 
 if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
@@ -98,6 +99,7 @@ def _parts(summary: Summary, drawn: Sequence[str]) -> list[str]:
         _equity(summary),
         _price(drawn),
         _benchmark(summary),
+        _exposure(summary),
         _drawdowns(summary),
         _months(summary),
         _section("How trades ended", _endings(trades)) if trades else "",
@@ -126,6 +128,7 @@ _HOLDS: Final = (
     "Bought at the start and held, without costs. Exposure is the share of the time in a position."
 )
 _MONTHS: Final = "Percent, of the equity, UTC. The last month goes as far as the run."
+_BOUND: Final = "Value of what is open, percent of the equity; a mean of neighbouring candles."
 _FALLS: Final = "The deepest falls of the equity from a peak, UTC."
 _COMPUTED: Final = "Times are UTC. Before its first value an indicator is NaN."
 _OPEN: Final = "Counted in the equity and its figures, not in the trades."
@@ -187,6 +190,14 @@ def _benchmark(summary: Summary) -> str:
         return ""
     run = (found["compounded_return"], found["max_drawdown"], found["exposure"])
     return _section("Benchmark and exposure", benchmark_table(run, benchmark.rows), _HOLDS)
+
+
+def _exposure(summary: Summary) -> str:
+    money = summary.marks.money
+    if money is None:
+        return ""
+    drawn = exposure_svg(money.curve.at, money.exposure, start=summary.start, end=summary.end)
+    return _section("Exposure over time", drawn, _BOUND)
 
 
 def _drawdowns(summary: Summary) -> str:
