@@ -62,7 +62,7 @@ class Plan:
 
     def market(self, symbol: str) -> Market | None:
         """Return the steps of a symbol, if the source has some."""
-        return market_of(self.source, symbol)
+        return market_of(self.source, symbol, money=bool(self.accounts))
 
     @property
     def history_ms(self) -> int:

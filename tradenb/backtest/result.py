@@ -102,6 +102,9 @@ class Result(FigureFrames):
             coverage=self.coverage,
             reached=len([1 for event in run.events if event.note and was_reached(event)]),
         )
+        notes = getattr(plan.source, "market_notes", None)
+        if plan.accounts and notes is not None:
+            self._caveats += notes(plan.symbols)
         asks_failed = sum(item.asks_failed for item in session.instances)
         self._figures = RunFigures(
             period,

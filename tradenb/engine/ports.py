@@ -84,10 +84,16 @@ def step_of(source: CandleSource) -> int:
     return step
 
 
-def market_of(source: CandleSource, symbol: str) -> Market | None:
-    """Return the steps of a symbol's market; None where the source has none."""
-    markets: Mapping[str, Market] = getattr(source, "markets", {})
-    return markets.get(symbol, markets.get(""))
+def market_of(source: CandleSource, symbol: str, *, money: bool) -> Market | None:
+    """Return the steps of a symbol's market; None where the source has none.
+
+    Steps that were given with candles always hold, those of an exchange only in money.
+    """
+    markets: Mapping[str, Market] | None = getattr(source, "markets", None)
+    if markets is not None:
+        return markets.get(symbol, markets.get(""))
+    ask: Callable[[str], Market | None] | None = getattr(source, "market", None)
+    return ask(symbol) if money and ask is not None else None
 
 
 @runtime_checkable

@@ -20,12 +20,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from tradenb.core.money.market import Market
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import CandleError, ExchangeError, UsageError, unknown
 from tradenb.exchanges.ccxt.byte_limits import CANDLES_BYTES, MARKETS_BYTES, byte_limit
 from tradenb.exchanges.ccxt.credentials import read_secrets, with_secrets
 from tradenb.exchanges.ccxt.market_loading import load_markets
+from tradenb.exchanges.ccxt.market_steps import market_of_ccxt
 from tradenb.exchanges.ccxt.server_time import ServerTime
 from tradenb.exchanges.exchange_errors import describe_error, located, translate_error
 from tradenb.exchanges.paging import PAGE_CANDLES, TimedRows
@@ -121,6 +123,12 @@ class CcxtClient:
         with contextlib.suppress(Exception):  # older versions of ccxt do not say
             known = self._client.feature_value(market, "fetchOHLCV", "limit")
         return known if isinstance(known, int) and 0 < known < PAGE_CANDLES else PAGE_CANDLES
+
+    async def steps(self, symbol: str) -> Market:
+        """Return the steps of a market, as the exchange told them last."""
+        market = await self.market(symbol)
+        client = self._session()
+        return market_of_ccxt(client.market(market), int(client.precisionMode))
 
     async def measure_clock(self) -> None:
         """Measure the clock of the exchange, if it is due."""

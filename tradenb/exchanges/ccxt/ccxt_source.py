@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from numbers import Real
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from typing import Any, Final
 from tradenb.clock import wall_ms
 from tradenb.core.candles.intake import accept
 from tradenb.core.candles.rows import Rows
+from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso
@@ -29,6 +31,7 @@ from tradenb.exchanges.cache.candle_cache import CandleCache
 from tradenb.exchanges.cache.month_file import NO_CANDLES
 from tradenb.exchanges.cache.spans import subtract
 from tradenb.exchanges.ccxt.ccxt_client import CcxtClient
+from tradenb.exchanges.ccxt.market_steps import KeptMarket, keep_market, kept_market
 from tradenb.exchanges.ccxt.portal import portal
 from tradenb.exchanges.ccxt.server_time import NOTABLE_MS
 from tradenb.exchanges.exchange_errors import located
@@ -37,6 +40,9 @@ from tradenb.store.paths import find_home
 
 # Options that lead to another market than the real one. Its candles have a cache of their own.
 OTHER_MARKET_OPTIONS: Final = ("urls", "hostname", "sandbox", "testnet")
+
+
+log = logging.getLogger("tradenb")
 
 
 class CcxtExchange:
@@ -67,6 +73,7 @@ class CcxtExchange:
         self._cached = cache
         self._home = home
         self._sleep = sleep
+        self._steps: dict[str, KeptMarket] = {}
         self._client = CcxtClient(name, self._options, now=now, monotonic=monotonic)
         portal.when_idle(self._client.close)
 
@@ -138,9 +145,51 @@ class CcxtExchange:
                     code="range",
                 )
             known = self._filler(key, cache, rules).fill((first, end), request.progress)
+            self._keep_steps(key)
         elif request.progress:
             request.progress(1, 1)
         return self._accepted(key, known.rows, (first, floor_to(end)), rules)
+
+    def market(self, symbol: str) -> Market | None:
+        """Return the steps of a symbol: those kept beside its candles; None where none are."""
+        kept = self._kept_steps(canonical(symbol))
+        return None if kept is None else kept.market
+
+    def market_notes(self, symbols: Iterable[str]) -> list[str]:
+        """Say which steps are not known, and of which day those are that are."""
+        known = {symbol: self._kept_steps(symbol) for symbol in symbols}
+        unknown = [symbol for symbol, kept in known.items() if kept is None]
+        days = {iso(kept.at)[:10] for kept in known.values() if kept is not None}
+        found = []
+        if unknown:
+            found.append(
+                f"the steps of {', '.join(unknown)} are not known: pieces and prices are not "
+                "rounded, and no order is too small; they are kept when candles are next fetched"
+            )
+        if days:
+            found.append(
+                f"steps and least sizes are those of {max(days)}; the exchange may have had others "
+                "at the time of the candles"
+            )
+        return found
+
+    def _keep_steps(self, symbol: str) -> None:
+        """Keep what the exchange says of a market whose candles were just fetched."""
+        try:
+            steps = portal.call(lambda: self._client.steps(symbol))
+        except Exception as error:  # noqa: BLE001 - whatever ccxt makes of it: the candles are there
+            log.warning("%s: the steps of %s are not known: %s", self.name, symbol, error)
+            return
+        kept = self._steps[symbol] = KeptMarket(steps, self._client.clock.now())
+        if self._cached:
+            keep_market(self._folder(symbol), kept)
+
+    def _kept_steps(self, symbol: str) -> KeptMarket | None:
+        if symbol not in self._steps and self._cached:
+            kept = kept_market(self._folder(symbol))
+            if kept is not None:
+                self._steps[symbol] = kept
+        return self._steps.get(symbol)
 
     def recent(self, symbol: str, since: int, limit: int) -> Awaitable[Rows]:
         """Return the closed candles from `since` on; see `engine.ports.LiveSource`."""
@@ -240,15 +289,17 @@ class CcxtExchange:
         )
 
     def _cache(self, symbol: str) -> CandleCache | None:
-        if not self._cached:
-            return None
+        return CandleCache(self._folder(symbol)) if self._cached else None
+
+    def _folder(self, symbol: str) -> Path:
+        """Return where the candles of a symbol are kept."""
         other_market: dict[str, Any] = {
             name: self._options[name] for name in OTHER_MARKET_OPTIONS if name in self._options
         }
         label = (
             f"{self.name}@{digest(options_text(other_market))[:8]}" if other_market else self.name
         )
-        return CandleCache(find_home(self._home).candles(label, symbol))
+        return find_home(self._home).candles(label, symbol)
 
     def _accepted(self, symbol: str, rows: Rows, span: tuple[int, int], rules: Rules) -> Loaded:
         where = f"{symbol} of {self.name}, {iso(span[0])} to {iso(span[1])}"

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,6 +17,7 @@ from tradenb.call_errors import explained
 from tradenb.core.candles.candle_length import check_step, when
 from tradenb.core.candles.intake import accept
 from tradenb.core.candles.rows import Rows
+from tradenb.core.money.market import Market, checked_markets
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import base_step
 from tradenb.engine.ports import CandleRequest, Loaded, Progress
@@ -53,11 +55,19 @@ class FileExchange(ReprCard):
         times in µs".
     """
 
-    def __init__(self, patterns: tuple[Pattern, ...], *, name: str, step: int) -> None:
+    def __init__(
+        self,
+        patterns: tuple[Pattern, ...],
+        *,
+        name: str,
+        step: int,
+        markets: Mapping[str, Market] = MappingProxyType({}),
+    ) -> None:
         self._patterns = patterns
         self._memo = CandleMemo()
         self._name = name
         self.step = step
+        self.markets = markets
         self.forms: dict[str, str] = {}
         self._without_volume: set[str] = set()
         self._files()  # raises now, not at the first load, if there are none
@@ -171,6 +181,7 @@ def file_exchange(
     pattern: Patterns | Mapping[str, Patterns],
     *,
     timeframe: str = "1m",
+    market: Market | Mapping[str, Market] | None = None,
     name: str = "files",
 ) -> FileExchange:
     """Take candles from files: Parquet, CSV of many origins, Feather, JSON, workbooks, npy.
@@ -190,6 +201,8 @@ def file_exchange(
         openpyxl.
     timeframe : str, default "1m"
         How long the candles are, "1m" to "1d". A live run and a rehearsal need 1m.
+    market : Market, or dict of str to Market, optional
+        Steps of prices and sizes, of all symbols or by symbol; orders keep them.
     name : str, default "files"
         Name of the exchange.
 
@@ -220,7 +233,7 @@ def file_exchange(
     if not given:
         raise UsageError("pattern must name at least one file, was an empty list")
     paths = tuple((symbol, Path(path).expanduser().absolute()) for symbol, path in given)
-    return FileExchange(paths, name=name, step=step)
+    return FileExchange(paths, name=name, step=step, markets=checked_markets(market))
 
 
 def _several(pattern: object) -> list[str | os.PathLike[str]]:

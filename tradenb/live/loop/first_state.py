@@ -101,9 +101,11 @@ def begin(run: RunRecord, checkpoint: Checkpoint, history: History) -> None:
         )
 
     rules = rules_for(checkpoint, run.rules)
+    source = getattr(run.source, "origin", run.source)
+    market = market_of(source, run.symbol, money=run.account is not None)
     instance = Instance(
         run.spec,
-        checkpoint.state._replace(market=market_of(run.source, run.symbol)),
+        checkpoint.state._replace(market=market),
         history.candles,
         run.place,
         make_context,
