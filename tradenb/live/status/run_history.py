@@ -31,8 +31,8 @@ _CLOSED: Final = (
     "stop_loss", "size", "exit_reason", "pnl_percent", "late",
 )  # fmt: skip
 _OPENED_AT: Final = Trade._fields.index("opened_at")
-# Entries, exits, invested of a position that was entered and left once.
-_WHOLE: Final = (1, 1, 1.0)
+# What a position is that was entered and left once; the journal does not tell what it was in money.
+_WHOLE: Final = (1, 1, 1.0, None, None, None, None)
 
 
 class RunHistory(NamedTuple):
