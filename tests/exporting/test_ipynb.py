@@ -21,7 +21,10 @@ fee = print("said by a cell") or 0.05
 def mine(symbol, since, limit):
     raise RuntimeError("nobody may be asked")
 
-run = tn.live.background("ETHUSDT", strategy=dip, exchange=mine, rules=tn.Rules(fee_percent=fee))
+acc = tn.Account(cash=1_000, percent=20)
+run = tn.live.background(
+    "ETHUSDT", strategy=dip, exchange=mine, rules=tn.Rules(fee_percent=fee), account=acc
+)
 run.stop()
 """
 
@@ -77,6 +80,7 @@ def test_a_live_run_says_more_than_a_backtest_and_is_not_started(notebook, insid
     text = (inside / "bot.py").read_text()
     assert "exchange=mine," in text
     assert "rules=tn.Rules(fee_percent=0.05)," in text
+    assert "account=tn.Account(cash=1000.0, percent=20.0)," in text
     assert f'home="{inside / "home"}"' in text
 
 
