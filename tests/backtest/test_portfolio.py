@@ -109,6 +109,7 @@ def test_the_best_three_of_each_month_are_those_of_a_plain_calculation(frames):
     table = result.correlation("symbol")
     assert table.shape == (20, 20)
     assert table.equals(table.T)
+    assert "candles of 1d" in result._repr_html_()
 
 
 def test_a_correlation_of_what_never_moved_is_not_known(frames):

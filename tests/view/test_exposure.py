@@ -40,3 +40,4 @@ def test_the_report_of_a_run_with_an_account_shows_money_and_exposure(tmp_path):
     page = plain.report(tmp_path / "plain.html").read_text(encoding="utf-8")
     assert "Final equity" not in page
     assert "Exposure over time" not in page
+    assert "candles of 1m" in page

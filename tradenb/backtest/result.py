@@ -16,6 +16,7 @@ from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
+from tradenb.engine.ports import step_of
 from tradenb.engine.session.pump import Session
 from tradenb.view import event_frames, figure_text
 from tradenb.view.figure_frames import FigureFrames
@@ -70,7 +71,7 @@ class Result(FigureFrames):
         self.start, self.end = period.start, period.end
         self.rules: Rules = plan.rules
         self.account = plan.account
-        self.exchange = plan.source.name
+        self.exchange, self._step = plan.source.name, step_of(plan.source)
         self._notes = {spec.name: _asked_with(spec) for spec in plan.strategies}
         self.intake: dict[str, Intake] = period.intake
         self.candle_count = period.candle_count
@@ -221,6 +222,7 @@ class Result(FigureFrames):
             start=self.start,
             end=self.end,
             candles=self.candle_count,
+            step=self._step,
             figures=self.figures,
             marks=self._figures.marks,
             heatmap=self.heatmap,

@@ -28,6 +28,8 @@ class Summary:
         Bounds of the run, ms UTC, `end` exclusive.
     candles : int
         Candles that the run went through, over all symbols.
+    step : int
+        How long each is, ms.
     figures : mapping of str to float
         The answer of `statistics.figures.figures`; N/A is NaN.
     marks : Marks
@@ -60,6 +62,7 @@ class Summary:
     start: int
     end: int
     candles: int
+    step: int = 60_000
     figures: Mapping[str, float]
     marks: Marks
     trades: Sequence[Trade]

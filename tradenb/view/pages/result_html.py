@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from tradenb.core.timeframe import timeframe_name
 from tradenb.statistics.equity.curve_points import points_of
 from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES
 from tradenb.view.asset_files import asset
@@ -73,7 +74,7 @@ def subline(summary: Summary) -> str:
     facts = [
         escaped(summary.title, 60),
         period(summary.start, summary.end),
-        plural(summary.candles, "candle") + " of 1m",
+        f"{plural(summary.candles, 'candle')} of {timeframe_name(summary.step)}",
     ]
     if summary.exchange:
         facts.append(escaped(summary.exchange, 60))
