@@ -123,3 +123,26 @@ def test_a_correlation_of_what_never_moved_is_not_known(frames):
     assert result.correlation("symbol").isna().all(axis=None)
     with pytest.raises(tn.UsageError, match="by must be 'symbol', 'strategy'"):
         result.correlation("market")
+
+
+def test_steps_of_a_market_hold_in_comparisons_and_are_refused_by_sweeps(frames):
+    def trailing(name):
+        @tn.strategy(name, every="1d")
+        def trails(ctx):
+            return tn.long(stop_loss=tn.percent(10), trail=5)
+
+        return trails
+
+    steps = tn.Market(price_step=5)
+    source = tn.frame_exchange({"S00USDT": frames["S00USDT"]}, timeframe="1d", market=steps)
+    bare = tn.frame_exchange({"S00USDT": frames["S00USDT"]}, timeframe="1d")
+    spec = trailing("trails-on-steps")
+    found = [
+        tn.backtest.run("S00USDT", strategy=spec, exchange=each, progress=False).figures
+        for each in (source, bare)
+    ]
+    assert found[0]["total_pnl"] != found[1]["total_pnl"]
+    table = tn.compare([spec], symbols="S00USDT", exchange=source)
+    assert table["total_pnl"].iloc[0] == found[0]["total_pnl"]
+    with pytest.raises(tn.UsageError, match="has the steps of a market"):
+        tn.sweep(trailing, grid={"name": ["one"]}, symbols="S00USDT", exchange=source)

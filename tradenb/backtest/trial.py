@@ -1,7 +1,7 @@
 """`run_trial`: one of many backtests, of which only figures are wanted.
 
-Candles, frames and the exits of positions are shared with the trials before it (`Market`). There
-are no subscribers. Of the ways in `fast` it takes the one that suits, else the whole machine.
+Candles, frames and the exits of positions are shared with the trials before it (`TrialCandles`).
+There are no subscribers. Of the ways in `fast` it takes the one that suits, else the whole machine.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.rows import Intake
 from tradenb.core.events import WITHOUT_EFFECT, Event
 from tradenb.core.fills import filled
+from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
 from tradenb.engine.call import Pump
 from tradenb.engine.history.windows import Histories, History
@@ -42,7 +43,7 @@ from tradenb.statistics.formulas import columns_of
 COUNTS: Final = ("asks", "rejected", "errors", "asks_lost")
 
 
-class Market:
+class TrialCandles:
     """Candles in memory, and what trials on them have in common.
 
     Parameters
@@ -53,6 +54,8 @@ class Market:
         Candles by canonical symbol.
     load_other : callable, optional
         Gives the candles of a symbol that is not among them, at its first use.
+    markets : mapping of str to Market, optional
+        Steps by symbol, as the source of the candles has them.
     """
 
     def __init__(
@@ -60,8 +63,10 @@ class Market:
         name: str,
         candles: Mapping[str, Candles],
         load_other: Callable[[str], Candles] | None = None,
+        markets: Mapping[str, Market] | None = None,
     ) -> None:
         self.name = name
+        self.markets = dict(markets or {})
         self._by_symbol = {symbol: History(symbol, own) for symbol, own in candles.items()}
         self._load_other = load_other
         self._refused: dict[str, TradenbError] = {}
@@ -161,7 +166,7 @@ class Market:
         return self._exits[key]
 
 
-def run_trial(plan: Plan, market: Market, wanted: set[str] | None = None) -> dict[str, Any]:
+def run_trial(plan: Plan, market: TrialCandles, wanted: set[str] | None = None) -> dict[str, Any]:
     """Run a backtest and return its figures.
 
     Parameters
@@ -201,7 +206,7 @@ def run_trial(plan: Plan, market: Market, wanted: set[str] | None = None) -> dic
     return found | {name: getattr(tally, name) for name in COUNTS}
 
 
-def _pump(instances: Sequence[Instance], market: Market, tally: Tally, plan: Plan) -> Pump:
+def _pump(instances: Sequence[Instance], market: TrialCandles, tally: Tally, plan: Plan) -> Pump:
     """Run by the fastest way that makes the machine's trades."""
     period = market.period(plan)
     yield from prepare(instances, period.ends)
@@ -222,7 +227,7 @@ def _table_of(instance: Instance) -> Table | None:
 
 
 def _run_vectorised(
-    instances: Sequence[Instance], tables: Sequence[Table], market: Market, tally: Tally
+    instances: Sequence[Instance], tables: Sequence[Table], market: TrialCandles, tally: Tally
 ) -> None:
     found = [
         run_vectorised(instance, table, market.exits(instance))

@@ -84,6 +84,12 @@ def step_of(source: CandleSource) -> int:
     return step
 
 
+def markets_of(source: CandleSource) -> Mapping[str, Market]:
+    """Return the steps that were given with candles, by symbol; "" stands for every symbol."""
+    markets: Mapping[str, Market] = getattr(source, "markets", {})
+    return markets
+
+
 def market_of(source: CandleSource, symbol: str, *, money: bool) -> Market | None:
     """Return the steps of a symbol's market; None where the source has none.
 

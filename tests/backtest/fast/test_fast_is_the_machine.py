@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import tradenb as tn
 from tests.sources import candles, market, minute
 from tradenb.backtest.plan import make_plan
-from tradenb.backtest.trial import Market, run_trial
+from tradenb.backtest.trial import TrialCandles, run_trial
 from tradenb.core.rules import Rules
 
 SYMBOL = "BTCUSDT"
@@ -25,7 +25,7 @@ OTHER = candles(market(12, 2_500))
 
 def figures(spec, rules=None, symbols=(SYMBOL,), **period):
     """What a trial finds, and what a backtest finds."""
-    own = Market("m", {SYMBOL: GRID, "ETHUSDT": OTHER})
+    own = TrialCandles("m", {SYMBOL: GRID, "ETHUSDT": OTHER})
     plan = make_plan(symbols, spec, own, period.get("start"), period.get("end"), rules, ())
     # What an earlier trial looked up must not change a later one.
     first, found = run_trial(plan, own), run_trial(plan, own)
@@ -176,7 +176,7 @@ def test_what_ends_a_backtest_ends_a_trial():
         raise ZeroDivisionError("oh")
 
     made = tn.strategy("broken", every="5m", vectorised=True)(broken)
-    own = Market("m", {SYMBOL: GRID})
+    own = TrialCandles("m", {SYMBOL: GRID})
     run = partial(run_trial, make_plan(SYMBOL, made, own, None, None, None, ()), own)
     with pytest.raises(tn.StrategyError, match="signals of broken failed: ZeroDivisionError: oh"):
         run()
@@ -224,7 +224,7 @@ def test_a_fast_backtest_is_that_of_the_machine(seed, every, broken, kind, start
             }
         return with_more(found, seed, close, kind)
 
-    own = Market("m", {SYMBOL: GRID})
+    own = TrialCandles("m", {SYMBOL: GRID})
     period = {"start": start, "end": end}
     plain = by_the_machine(SYMBOL, made, own, rules, **period)
     fast = tn.backtest.run(
@@ -244,7 +244,7 @@ def test_a_fast_result_can_be_pickled_with_its_events():
     def made(df):
         return random_candidates(5, len(df), df.close.to_numpy())
 
-    own = Market("m", {SYMBOL: GRID})
+    own = TrialCandles("m", {SYMBOL: GRID})
     result = tn.backtest.run(SYMBOL, strategy=made, exchange=own, progress=False)
     kept = pickle.loads(pickle.dumps(result))
     assert kept.event_list == by_the_machine(SYMBOL, made, own).event_list

@@ -8,7 +8,6 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -61,13 +60,13 @@ class FileExchange(ReprCard):
         *,
         name: str,
         step: int,
-        markets: Mapping[str, Market] = MappingProxyType({}),
+        markets: Mapping[str, Market] | None = None,
     ) -> None:
         self._patterns = patterns
         self._memo = CandleMemo()
         self._name = name
         self.step = step
-        self.markets = markets
+        self.markets = dict(markets or {})
         self.forms: dict[str, str] = {}
         self._without_volume: set[str] = set()
         self._files()  # raises now, not at the first load, if there are none

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from tradenb.backtest.plan import Plan, check_markets
-from tradenb.backtest.trial import Market
+from tradenb.backtest.trial import TrialCandles
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.timeframe import floor_to
+from tradenb.engine.ports import markets_of
 from tradenb.engine.reach import all_reached
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import TradenbError
@@ -87,7 +88,9 @@ class Analysis:
                 return own
             return noisy_candles(own, after, noise, self.seed)
 
-        market = Market(self.plan.source.name, candles, load_other)
+        market = TrialCandles(
+            self.plan.source.name, candles, load_other, markets_of(self.plan.source)
+        )
         copier = Copier(Spoiler(after or 0, noise, self.candles), market)
         if after is not None and noise is not None:
             remade = {name: fresh(value) for name, value in (self._remade(after) or {}).items()}

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradenb.backtest.plan import Plan, make_plan
-from tradenb.backtest.trial import COUNTS, Market
+from tradenb.backtest.trial import COUNTS, TrialCandles
 from tradenb.call_errors import explained
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike
-from tradenb.engine.ports import CandleSource
+from tradenb.engine.ports import CandleSource, markets_of
 from tradenb.engine.reach import looks_up
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -118,7 +118,7 @@ def loaded(
     start: Any,
     end: Any,
     rules: Rules | None,
-) -> tuple[Plan, Market, frozenset[str]]:
+) -> tuple[Plan, TrialCandles, frozenset[str]]:
     """Check the arguments, and load all candles once; nothing has been run yet.
 
     Returned with plan and candles is what the factory itself changes; see `cache_key.sweep_key`.
@@ -133,6 +133,11 @@ def loaded(
         )
     check_factory(factory, combination)
     plan = make_plan(symbols, _any_strategy(), exchange, start, end, rules, ())
+    if markets_of(plan.source):
+        raise UsageError(
+            f"{plan.source.name} has the steps of a market (market=), which a sweep does not know "
+            "yet; pass the same candles without market=, or use tn.compare or tn.backtest.run"
+        )
     history, before, kept = plan.history_ms, inputs(factory), data(factory)
     try:
         with registry.aside():
@@ -147,7 +152,7 @@ def swept(
     factory: Callable[..., StrategySpec],
     wanted: list[Combination],
     settings: Settings,
-    market: Market,
+    market: TrialCandles,
     *,
     exchange: str,
     memory: frozenset[str],

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from tradenb.backtest.trial import Market
+from tradenb.backtest.trial import TrialCandles
 from tradenb.core.candles.arrays import NAMES, Floats
 from tradenb.errors import StateError, UsageError
 from tradenb.research.sweep.grid import Combination
@@ -30,7 +30,7 @@ class Trials:
 
     Attributes
     ----------
-    market : Market
+    market : TrialCandles
         The candles, and what trials of this process have in common.
     key : str
         Of the candles.
@@ -39,7 +39,7 @@ class Trials:
     """
 
     factory: Any
-    market: Market
+    market: TrialCandles
     key: str
     settings: Settings
     waiting: list[tuple[int, Combination]]

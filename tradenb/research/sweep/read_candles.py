@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tradenb.backtest.trial import Market
+from tradenb.backtest.trial import TrialCandles
 from tradenb.errors import CandleError, TradenbError
 from tradenb.research.sweep.cache_key import candles_key
 from tradenb.research.sweep.sweep_trial import Row, failed
@@ -13,7 +13,7 @@ from tradenb.research.sweep.sweep_trial import Row, failed
 class ReadCandles:
     """What trials read beside the symbols that they trade."""
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: TrialCandles) -> None:
         self._market = market
         self._keys: dict[str, str | None] = {}
 

@@ -12,14 +12,15 @@ import numpy as np
 from tradenb.backtest.assembly import load_period
 from tradenb.backtest.period import read_warnings
 from tradenb.backtest.plan import Plan, check_markets
-from tradenb.backtest.trial import Market
+from tradenb.backtest.trial import TrialCandles
 from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.candles.gaps import with_columns
+from tradenb.engine.ports import markets_of
 
 log = logging.getLogger("tradenb")
 
 
-def market_of_plan(plan: Plan, history_ms: int) -> Market:
+def market_of_plan(plan: Plan, history_ms: int) -> TrialCandles:
     """Load the candles of each symbol, and log what a backtest would warn of.
 
     Parameters
@@ -43,7 +44,7 @@ def market_of_plan(plan: Plan, history_ms: int) -> Market:
         return _lined_up(candles)
 
     traded = {symbol: _lined_up(own) for symbol, own in period.candles.items()}
-    return Market(plan.source.name, traded, load_other)
+    return TrialCandles(plan.source.name, traded, load_other, markets_of(plan.source))
 
 
 def _log(warnings: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from tradenb.backtest.plan import Plan
-from tradenb.backtest.trial import COUNTS, Market, run_trial
+from tradenb.backtest.trial import COUNTS, TrialCandles, run_trial
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.candles.gaps import with_gaps
 from tradenb.core.candles.rows import Rows
@@ -70,14 +70,14 @@ def run_packed(
     return [trial(make, combination, market, settings) for combination in chunk]
 
 
-def market_of(candles: Sequence[Packed], rules: Rules) -> Market:
+def market_of(candles: Sequence[Packed], rules: Rules) -> TrialCandles:
     """Unpack candles; files are mapped, not read."""
-    return Market(
+    return TrialCandles(
         "sweep", {symbol: _candles(step, where, rules) for symbol, step, where in candles}
     )
 
 
-def trial(make: Any, combination: Combination, market: Market, settings: Settings) -> Row:
+def trial(make: Any, combination: Combination, market: TrialCandles, settings: Settings) -> Row:
     """Run one combination; what goes wrong is a row as well.
 
     Beside the columns it has `reads`, the symbols that were looked at and not traded, and `lacks`,
