@@ -601,3 +601,29 @@ def test_worker_processes_make_the_same_table_and_one_that_is_killed_loses_nothi
         cwd=SCRIPT.parents[2],
     )
     assert done.stdout == "the same\n", done.stderr[-3000:]
+
+
+def test_a_sweep_takes_candles_of_any_length_and_a_shorter_interval_is_a_row(monkeypatch, tmp_path):
+    monkeypatch.setenv("TRADENB_HOME", str(tmp_path))
+    walk = tn.candles("BTCUSDT", exchange=tn.testing.random_walk(seed=9, days=60), timeframe="4h")
+    source = tn.frame_exchange(walk, timeframe="4h")
+
+    def make(every, stop):
+        @tn.strategy("of-any-length", every=every)
+        def buys(ctx):
+            return tn.long(stop_loss=tn.percent(stop), take_profit=tn.percent(3), minutes=2880)
+
+        return buys
+
+    grid = {"every": ["4h", "1d", "1h"], "stop": [2.0]}
+    table = tn.sweep(make, grid=grid, symbols="BTCUSDT", exchange=source).set_index("every")
+    for every in ("4h", "1d"):
+        one = tn.backtest.run("BTCUSDT", strategy=make(every, 2.0), exchange=source, progress=False)
+        assert table.loc[every, "count"] == one.figures["count"] > 5
+        assert table.loc[every, "total_pnl"] == one.figures["total_pnl"]
+    assert "must be a multiple of the candles" in table.loc["1h", "error"]
+    folds = tn.walk_forward(
+        make, grid={"every": ["4h", "1d"], "stop": [2.0]}, symbols="BTCUSDT", exchange=source,
+        train="20d", test="14d", metric="total_pnl",
+    )  # fmt: skip
+    assert len(folds.table) > 1

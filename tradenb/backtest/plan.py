@@ -108,7 +108,7 @@ def make_plan(
     given = _several(commands, "commands", "command")
     orders = tuple(_order(item, plain, specs) for item in given)
     source = resolve_candle_source(exchange)
-    _check_intervals(specs, source)
+    check_intervals(specs, source)
     check_markets(source, plain)
     accounts = accounts_of(account, [spec.name for spec in specs], settings)
     return Plan(plain, specs, source, first, last, settings, orders, accounts)
@@ -130,7 +130,7 @@ def check_markets(source: CandleSource, symbols: Sequence[str]) -> None:
         )
 
 
-def _check_intervals(specs: tuple[StrategySpec, ...], source: CandleSource) -> None:
+def check_intervals(specs: tuple[StrategySpec, ...], source: CandleSource) -> None:
     """Refuse intervals that are no multiple of the source's candles."""
     step = step_of(source)
     for spec in specs:

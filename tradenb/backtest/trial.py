@@ -75,6 +75,11 @@ class TrialCandles:
         self._exits: dict[tuple[str, int, Rules], Exits] = {}
 
     @property
+    def step(self) -> int:
+        """Length of the candles, ms."""
+        return next(iter(self._by_symbol.values())).candles.step
+
+    @property
     def candles(self) -> dict[str, Candles]:
         """Candles by canonical symbol."""
         return {symbol: history.candles for symbol, history in self._by_symbol.items()}

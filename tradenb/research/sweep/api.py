@@ -12,12 +12,13 @@ from tradenb.backtest.plan import Plan, make_plan
 from tradenb.backtest.trial import COUNTS, TrialCandles
 from tradenb.call_errors import explained
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import TimeLike
-from tradenb.engine.ports import CandleSource, markets_of
+from tradenb.core.timeframe import TimeLike, timeframe_name
+from tradenb.engine.ports import CandleSource, markets_of, step_of
 from tradenb.engine.reach import looks_up
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StrategyError, UsageError
+from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.research.sweep.cache_key import candles_key, data, inputs, sweep_key
 from tradenb.research.sweep.executors import Trials, rows_of
 from tradenb.research.sweep.grid import Combination, Grid, check_factory, combinations, name_of
@@ -132,7 +133,8 @@ def loaded(
             f"was {factory!r:.80}"
         )
     check_factory(factory, combination)
-    plan = make_plan(symbols, _any_strategy(), exchange, start, end, rules, ())
+    source = resolve_candle_source(exchange)
+    plan = make_plan(symbols, _any_strategy(step_of(source)), source, start, end, rules, ())
     if markets_of(plan.source):
         raise UsageError(
             f"{plan.source.name} has the steps of a market (market=), which a sweep does not know "
@@ -253,8 +255,9 @@ def _column(values: list[Any]) -> Any:
     return pd.Series(values, dtype=object if None in values else None)
 
 
-def _any_strategy() -> StrategySpec:
-    return StrategySpec(name="any", function=_nothing, every="1m", history="1m")
+def _any_strategy(step: int) -> StrategySpec:
+    every = timeframe_name(step)
+    return StrategySpec(name="any", function=_nothing, every=every, history=every)
 
 
 def _nothing(_ctx: object) -> None:

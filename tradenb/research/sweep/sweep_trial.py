@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from tradenb.backtest.plan import Plan
+from tradenb.backtest.plan import Plan, check_intervals
 from tradenb.backtest.trial import COUNTS, TrialCandles, run_trial
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.candles.gaps import with_gaps
@@ -92,6 +92,7 @@ def trial(make: Any, combination: Combination, market: TrialCandles, settings: S
                 "a strategy factory must return a strategy, made by @tn.strategy(...) inside it; "
                 f"returned {spec!r:.80}"
             )
+        check_intervals((spec,), market)
         # The sweep has checked the other arguments already, once for all combinations.
         start, end, rules = settings.start, settings.end, settings.rules
         plan = Plan(settings.symbols, (spec,), market, start, end, rules, ())
