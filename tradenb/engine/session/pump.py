@@ -12,7 +12,7 @@ was true at that moment. Events come out in the same order, through the event qu
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from tradenb.core.events import WITHOUT_EFFECT, Event
 from tradenb.core.lifecycle.machine import advance, answer
@@ -127,16 +127,18 @@ class Session:
                 # What follows at the same close and phase comes before the next instance, whose
                 # risk rules have to see it. Behind what a person does by hand that is an ask.
                 while following is not None:
-                    need = following.need
-                    if type(need) is NeedCandidate:
-                        ask = ask_manager if need.managed else Session._ask
-                        following = yield from ask(self, instance, following, need, alone=alone)
-                        continue
-                    self._apply(instance, following)
-                    if type(need) is NeedClearance:
-                        following = yield from self._clear(instance, need)
-                    else:
-                        following = self._plan(instance, until)
+                    match following.need:
+                        case NeedCandidate() as need:
+                            ask = ask_manager if need.managed else Session._ask
+                            following = yield from ask(self, instance, following, need, alone=alone)
+                        case NeedClearance() as need:
+                            self._apply(instance, following)
+                            following = yield from self._clear(instance, need)
+                        case None | NeedCandles():
+                            self._apply(instance, following)
+                            following = self._plan(instance, until)
+                        case _ as unknown:
+                            assert_never(unknown)
         if self._calls_at_once:
             yield from self._call_back_before(self.now + 1)
         # The last turn may be of an earlier phase than the turn before it, so all phases are
