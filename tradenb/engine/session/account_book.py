@@ -82,7 +82,7 @@ class AccountBook:
             ((peer.place, place), peer.state.earned - peer.state.charged.paid)
             for place, peer in enumerate(self._peers)
         ]
-        # In the order of their places, whoever of them is in the session: sums keep every digit.
+        # In the order of places, in the session or not: so the sum keeps every digit.
         self._changed = dict(sorted([*own, *others]))
         self._open = [holder for holder in self._holders if _money(holder.state) is not None]
         self._known = None

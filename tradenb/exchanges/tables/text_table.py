@@ -174,7 +174,7 @@ class _Columns:
         return any("e" in str(text).lower() for text in self.texts(place))
 
     def numbers(self, place: int | None) -> Raw:
-        """Return a column of numbers; texts stay texts where one is no number."""
+        """Return a column of numbers; it stays one of texts unless each of them is a number."""
         if self._floats is None:
             known = [*self._form.values, *self._form.checks]
             wanted = sorted({item for item in known if item is not None})
