@@ -50,8 +50,8 @@ class Event(NamedTuple):
     exit_reason : str or None
         Why it ended: closed take_profit, stop_loss, trailing_stop, breakeven, time_expired,
         flattened, strategy, flipped, user, abandoned; partial take_profit, strategy, user;
-        cancelled timeout, price_reject, user, strategy, replaced; rejected invalid, risk; skipped
-        warm_up, late.
+        cancelled timeout, price_reject, user, strategy, replaced; rejected invalid, risk, funds;
+        skipped warm_up, late.
     pnl_percent : float or None
         On `partial` of that part, on `closed` of the whole position.
     level : int or None

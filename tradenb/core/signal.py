@@ -52,7 +52,7 @@ class Signal(NamedTuple):
     minutes : int or None
         Longest life of the position.
     size : float or None
-        Carried along; nothing is computed with it.
+        Pieces; with an account what is bought, else carried along.
     note : str or None
     at : int
         Close time of the candle on which the strategy decided, ms UTC.
