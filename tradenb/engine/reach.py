@@ -153,8 +153,16 @@ def all_reached(value: Any) -> list[Named]:
     version of theirs may give other values. That a text is a name counts if any of the functions
     looks names up by text: mostly a text is the name of a column.
     """
-    found, by_text = _walk(value, names_in)
+    found, by_text, _ = _walk(value, names_in)
     return _walk(value, names_of)[0] if by_text else found
+
+
+def functions_of(value: Any) -> list[FunctionType]:
+    """Return the user's functions among a callable and what it reaches, methods included."""
+    _, by_text, seen = _walk(value, names_in)
+    if by_text:
+        seen = _walk(value, names_of)[2]
+    return [item for item in seen if isinstance(item, FunctionType) and is_users(item)]
 
 
 def looks_up(value: Any) -> frozenset[str]:
@@ -167,8 +175,8 @@ def looks_up(value: Any) -> frozenset[str]:
     return frozenset().union(*(_BY_TEXT & names_in(code) for code in codes))
 
 
-def _walk(value: Any, names: Names) -> tuple[list[Named], bool]:
-    """Return what is reached, and whether a function on the way looks names up by text."""
+def _walk(value: Any, names: Names) -> tuple[list[Named], bool, list[Any]]:
+    """Return what is reached, whether a function looks names up by text, and all on the way."""
     found: list[Named] = []
     seen: dict[int, Any] = {}  # keeps them alive: no other value may get the id of one of them
     by_text = False
@@ -185,7 +193,7 @@ def _walk(value: Any, names: Names) -> tuple[list[Named], bool]:
             reached = list(_reached(current, names(current.__code__)))
             found += reached
             waiting += [item for _, item in reached]
-    return found, by_text
+    return found, by_text, [*seen.values()]
 
 
 def _reached(function: FunctionType, names: frozenset[str]) -> Iterator[Named]:

@@ -20,6 +20,7 @@ from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.history.windows import Histories
+from tradenb.engine.past_code import PastCode
 from tradenb.engine.ports import Clock, LiveSource
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.queues import Callback
@@ -56,6 +57,7 @@ class RunRecord:
     strategy: str = field(init=False)
     id: str = field(init=False)
     on_loop: Callable[[], bool] = field(default=lambda: False, init=False)
+    code: PastCode = field(init=False)
     recorder: Recorder = field(init=False)
     status: Status = field(default="idle", init=False)
     ended: threading.Event = field(default_factory=threading.Event, init=False)
@@ -99,7 +101,8 @@ class RunRecord:
     def __post_init__(self) -> None:
         self.strategy, self.id = self.spec.name, f"{self.symbol}:{self.spec.name}"
         self.spec = self.spec.model_copy()  # indicators declared later are those of the next start
-        self.recorder = Recorder(self.storage, self.spec, self.source.name, self.rules)
+        self.code = PastCode(self.spec)
+        self.recorder = Recorder(self.storage, self.code, self.source.name, self.rules)
         self.histories = Histories(self._note_wanted)
         self.last_ticks = deque(maxlen=KEPT_TICKS)
         self.code_at = self.clock.now()
@@ -231,7 +234,7 @@ class RunRecord:
         self.instance, self.feed, self.committed = None, None, None
         self.reads = dict.fromkeys(self.reads)
         self.outbox, self.callbacks, self.saved = [], [], True
-        self.recorder = Recorder(self.storage, self.spec, self.source.name, self.rules)
+        self.recorder = Recorder(self.storage, self.code, self.source.name, self.rules)
         # What the user asked for meanwhile is asked of the state that holds.
         self.commands.extendleft(reversed(self.uncommitted))
         self.uncommitted = []

@@ -19,8 +19,8 @@ from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.lifecycle.state import Command
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, floor_to
+from tradenb.engine.past_code import PastCode
 from tradenb.engine.session.instance import Instance
-from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError
 from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
@@ -38,7 +38,7 @@ class Recorder:
     ----------
     storage : DiskStorage
         Where the notes go.
-    spec, exchange, rules
+    code, exchange, rules
         What the run was begun with; the exchange by its name.
 
     Attributes
@@ -47,11 +47,10 @@ class Recorder:
         Those in force after what was written last; what is open may keep other ones than `rules`.
     """
 
-    def __init__(
-        self, storage: DiskStorage, spec: StrategySpec, exchange: str, rules: Rules
-    ) -> None:
+    def __init__(self, storage: DiskStorage, code: PastCode, exchange: str, rules: Rules) -> None:
         self._storage = storage
-        self._spec = spec
+        self._code = code
+        self._spec = code.spec
         self._exchange = exchange
         self._given = self.in_force = rules
         self._noted: list[object] = []
@@ -121,6 +120,7 @@ class Recorder:
             "rules": self.in_force.model_dump(mode="json"),
             "given": self._given.model_dump(mode="json"),
             "code": self._spec.fingerprint,
+            "names": self._code.names,
             "python": platform.python_version(),
         }
         history = candles.between(candles.start, since)

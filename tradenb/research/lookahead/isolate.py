@@ -23,6 +23,7 @@ from types import (
 )  # fmt: skip
 from typing import Any, Final
 
+from tradenb.engine.past_code import PastCode
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.reach import attributes_of, is_users, names_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -46,6 +47,8 @@ class Copier:
         What becomes of tables and arrays.
     market : object
         In place of every exchange.
+    past : PastCode, optional
+        What names stood for earlier; default what they stand for now.
 
     Attributes
     ----------
@@ -55,10 +58,11 @@ class Copier:
         What all functions copied so far name.
     """
 
-    def __init__(self, spoiler: Spoiler, market: Any) -> None:
+    def __init__(self, spoiler: Spoiler, market: Any, past: PastCode | None = None) -> None:
         self.readers = Readers(spoiler, self._imported)
         self._spoiler = spoiler
         self._market = market
+        self._past = past
         self._made: dict[int, Any] = {}
         # Keeps what was copied alive: its id is the key of its copy, and must not be used again.
         self._kept: list[Any] = []
@@ -227,13 +231,16 @@ class Copier:
         made.__kwdefaults__ = self.value(function.__kwdefaults__)
         for cell, original in zip(cells, function.__closure__ or (), strict=True):
             try:
-                cell.cell_contents = self.value(original.cell_contents)
+                cell.cell_contents = self.value(self._held(original))
             except ValueError:  # not filled yet
                 continue
         names = names_of(function.__code__)
         self.names |= names
         self._reach(names, function.__globals__, vars(space))
         return made
+
+    def _held(self, cell: CellType) -> Any:
+        return cell.cell_contents if self._past is None else self._past.of_cell(cell)
 
     def _reach(
         self, names: frozenset[str], original: dict[str, Any], found: dict[str, Any]
@@ -244,7 +251,7 @@ class Copier:
             return
         self._reached.add((id(original), hash(names)))
         for name in names & original.keys():
-            item = original[name]
+            item = original[name] if self._past is None else self._past.of_global(original, name)
             swapped = original is self._namespace and name in self._swapped
             found[name] = self._swapped[name] if swapped else self.value(item)
             if inspect.ismodule(item) and is_users(item):

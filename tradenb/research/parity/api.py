@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 CAUSES: Final = (
     "indicator window", "candle missing", "candle revised", "late tick", "late exit",
-    "user action", "error", "refused by risk", "code changed", "unexplained",
+    "user action", "error", "refused by risk", "rules changed", "code changed", "unexplained",
 )  # fmt: skip
 
 
@@ -59,12 +59,15 @@ class Difference(NamedTuple):
         One of `CAUSES`.
     live, backtest : tuple of ComparedTrade
         Trades until both are in step again.
+    what : str
+        Names of the rules, or of the functions and values, that have changed.
     """
 
     at: int
     cause: str
     live: tuple[ComparedTrade, ...]
     backtest: tuple[ComparedTrade, ...]
+    what: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,15 +103,15 @@ class Parity:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a difference: at, cause, number of trades and sum of pnl_percent on each side."""
+        """One row a difference: at, cause, trades and sum of pnl_percent of each side, what."""
         import pandas as pd
 
         rows = [
             (item.at, item.cause, len(item.live), len(item.backtest), _sum(item.live),
-             _sum(item.backtest))
+             _sum(item.backtest), item.what)
             for item in self.found
         ]  # fmt: skip
-        columns = ["at", "cause", "live", "backtest", "live_pnl", "backtest_pnl"]
+        columns = ["at", "cause", "live", "backtest", "live_pnl", "backtest_pnl", "what"]
         frame = pd.DataFrame(rows, columns=columns)
         frame["at"] = pd.to_datetime(frame["at"].astype("int64"), unit="ms", utc=True)
         return frame.astype({"at": "datetime64[ms, UTC]"})
@@ -128,8 +131,9 @@ class Parity:
         else:
             yield f"{self.run}: {plural(len(self.found), 'difference')} ({both})"
         for item in self.found:
+            what = f" ({item.what})" if item.what else ""
             yield (
-                f"  {iso(item.at)} {item.cause}: {_words(item.live)} live, "
+                f"  {iso(item.at)} {item.cause}{what}: {_words(item.live)} live, "
                 f"{_words(item.backtest)} in the backtest"
             )
         yield from (f"  note: {words}" for words in self.notes)
@@ -174,8 +178,11 @@ def parity(
 
     Notes
     -----
-    The code of a run of another process is not on disk: where its fingerprint is not that of today,
-    what cannot be explained otherwise has `code changed` for its cause.
+    A run notes what its strategy reaches each time that it is started: where a function, helper or
+    constant is another one today, or was changed at a restart, the cause is `code changed`, with
+    its name; of rules and fees that were changed at a restart it is `rules changed`. The code of
+    runs of this process is kept, and each stretch is gone through with its own; that of another
+    process is not, and what cannot be explained otherwise has `code changed` for its cause.
     """
     meant = run_of(run, home)
     evidence = evidence_of(meant)
@@ -184,9 +191,9 @@ def parity(
     views, fresh = views_of(evidence, fetched(evidence.symbol))
     found, before = [], compared_trades(evidence.events)
     live = before
-    for cause, given in steps(evidence, views, fresh, today, fetched):
-        after = replay(given, evidence.symbol, evidence.start, evidence.end, evidence.ruled)
-        found += _differences(before, after, cause)
+    for step in steps(evidence, views, fresh, today, fetched):
+        after = replay(step.given, evidence.symbol, evidence.start, evidence.end)
+        found += _differences(before, after, *step.named())
         before = after
     late = late_exits(evidence.events)
     found += [
@@ -222,7 +229,7 @@ def _notes(evidence: Evidence, found: Sequence[Difference], *, traded: bool) -> 
 def _code_of_today(evidence: Evidence, strategy: Any) -> StrategySpec:
     if strategy is not None:
         return registry.find("strategy", strategy, form=StrategySpec)
-    found = registry.known("strategy", evidence.strategy) or evidence.spec
+    found = registry.known("strategy", evidence.strategy) or (evidence.past and evidence.past.spec)
     if found is None:
         raise UsageError(
             f"the strategy {evidence.strategy!r} is not defined here; run the cell that defines "
@@ -232,7 +239,7 @@ def _code_of_today(evidence: Evidence, strategy: Any) -> StrategySpec:
 
 
 def _differences(
-    before: list[ComparedTrade], after: list[ComparedTrade], cause: str
+    before: list[ComparedTrade], after: list[ComparedTrade], cause: str, what: str
 ) -> list[Difference]:
     """Group trades that only one side has; a common trade ends a group."""
     common = set(before) & set(after)
@@ -249,7 +256,7 @@ def _differences(
         groups[-1][side].append(trade)
     return [
         Difference(
-            min(trade.opened_at for trade in (*one, *other)), cause, tuple(one), tuple(other)
+            min(trade.opened_at for trade in (*one, *other)), cause, tuple(one), tuple(other), what
         )
         for one, other in groups
     ]

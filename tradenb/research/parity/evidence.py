@@ -22,10 +22,10 @@ from tradenb.core.candles.rows import Rows as RawRows
 from tradenb.core.events import Event
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, ceil_to
+from tradenb.engine.past_code import PastCode
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.engine.serialise import row_to_event
 from tradenb.engine.specs.registry import registry
-from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.attached_run import AttachedRun, attached
@@ -60,6 +60,14 @@ class RulesGiven(NamedTuple):
     given: Rules
 
 
+class CodeNoted(NamedTuple):
+    """What is on disk about the code from a moment (close time, ms UTC) on; names may lack."""
+
+    since: int
+    code: str
+    names: dict[str, str]
+
+
 @dataclass
 class Evidence:
     """What is known of a run.
@@ -72,10 +80,12 @@ class Evidence:
         Those that it was started with last.
     ruled : list of RulesGiven
         What it was started with each time.
-    code, python : str
-        Fingerprint of the strategy as it ran, and the version of Python that made it.
-    spec : StrategySpec or None
-        The code as it ran; None if that was in another process.
+    coded : list of CodeNoted
+        With which code it was started each time.
+    python : str
+        The version of Python that made the latest fingerprint.
+    past : PastCode or None
+        The code of its latest start; None if that was in another process.
     events : list of Event
         Of the journal, since the start.
     commands : list of dict
@@ -99,9 +109,9 @@ class Evidence:
     end: int
     rules: Rules
     ruled: list[RulesGiven]
-    code: str
+    coded: list[CodeNoted]
     python: str
-    spec: StrategySpec | None
+    past: PastCode | None
     events: list[Event]
     commands: list[dict[str, Any]]
     missed: list[Missed]
@@ -159,9 +169,9 @@ def evidence_of(run: Run) -> Evidence:
     return Evidence(
         id=run.id, symbol=run.symbol, strategy=run.strategy, exchange=body["exchange"],
         start=start, history_start=history_start, end=end,
-        rules=record.ruled[-1].given, ruled=record.ruled, code=record.begun["code"],
+        rules=record.ruled[-1].given, ruled=record.ruled, coded=record.coded,
         python=record.begun["python"],
-        spec=record_of(run).spec if isinstance(run, LiveRun) else None,
+        past=record_of(run).code if isinstance(run, LiveRun) else None,
         events=[event for event in events if start < event.at <= end],
         commands=record.commands, missed=record.missed, seen=record.rows(), gone=record.gone,
         reads=tuple(body.get("reads", ())), notes=record.notes,
@@ -276,6 +286,7 @@ class _Record:
         self.notes: list[str] = []
         self.gone: list[tuple[int, int]] = []
         self.ruled: list[RulesGiven] = []
+        self.coded: list[CodeNoted] = []
         self._rows = array("d")
         for line in lines:
             if isinstance(line, dict):
@@ -292,11 +303,13 @@ class _Record:
             before, self.begun = self.begun, line if line["start"] == start else None
             if self.begun is None or before is None:
                 self.commands, self.missed, self.notes, self.ruled = [], [], [], []
+                self.coded = []
             else:
                 self._compare(before, self.begun)
             if self.begun is not None:
                 in_force, given = line["rules"], line.get("given", line["rules"])
                 self.ruled.append(RulesGiven(line["begun"], Rules(**in_force), Rules(**given)))
+                self.coded.append(CodeNoted(line["begun"], line["code"], line.get("names", {})))
         elif "command" in line:
             command = _plain(line["command"])
             if command not in self.commands:
@@ -311,13 +324,10 @@ class _Record:
             self.missed.append(Missed(first, last, line["why"]))
 
     def _compare(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        """Note what a restart changed; the newest counts for the whole run."""
-        changed = ["code"] if before["code"] != after["code"] else []
+        """Note what a restart changed of which the newest counts for the whole run."""
         rules, others = (line.get("given", line["rules"]) for line in (before, after))
-        if rules["gap_minutes"] != others["gap_minutes"]:
-            changed.append("gap_minutes")
-        words = f"the run was restarted with other {' and other '.join(changed)}; the latest count"
-        if changed and words not in self.notes:
+        words = "the run was restarted with other gap_minutes; the latest count"
+        if rules["gap_minutes"] != others["gap_minutes"] and words not in self.notes:
             self.notes.append(words)
 
 

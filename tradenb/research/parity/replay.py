@@ -7,8 +7,8 @@ the user did, what risk refused) can be given or left out, one by one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -24,14 +24,15 @@ from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.trades import trades_of
 from tradenb.engine.call import Pump, is_async
+from tradenb.engine.context import saved_state
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.session.clearance import BOOK
+from tradenb.engine.session.instance import Instance, managed_by
 from tradenb.engine.session.pump import Session
 from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.research.lookahead.isolate import Copier
-from tradenb.research.lookahead.noise import Spoiler
 from tradenb.research.parity.evidence import RulesGiven, View
+from tradenb.research.parity.ran_code import RanCode
 
 _ASKED: Final = ("strategy ", "manage of ", "risk rule ", BOOK)
 """How the errors of asks and of risk rules begin."""
@@ -55,6 +56,8 @@ class Circumstances:
 
     Attributes
     ----------
+    codes, ruled : tuple of RanCode, tuple of RulesGiven
+        The code and the rules, from each start on.
     views : tuple of View
         The candles, as they were seen from each moment on.
     windowed : bool
@@ -69,7 +72,8 @@ class Circumstances:
         Gives the candles of another symbol that the strategy reads.
     """
 
-    spec: StrategySpec
+    codes: tuple[RanCode, ...]
+    ruled: tuple[RulesGiven, ...]
     views: tuple[View, ...]
     windowed: bool
     muted: frozenset[int]
@@ -156,25 +160,15 @@ class Refusals:
         return (at, id) in self._told or any(first < at < until for first, until in self._rows)
 
 
-def replay(
-    given: Circumstances, symbol: str, start: int, end: int, ruled: Sequence[RulesGiven]
-) -> list[ComparedTrade]:
+def replay(given: Circumstances, symbol: str, start: int, end: int) -> list[ComparedTrade]:
     """Run the period again and return its trades, in order of opening."""
-    spec = _muted(_fresh(given.spec), given.muted)
-    if given.refusals is not None:
-        refusals = given.refusals
-
-        def scripted(book: Any, candidate: Any) -> str | None:
-            refused = refusals.refuses(book.now, candidate.id)
-            return "as in the live run" if refused else None
-
-        rule = RiskSpec(name="as in the live run", function=scripted)
-        spec = spec.model_copy(update={"risk": (rule,)})
     market = _Seen(symbol, given.views[0].candles, given.others)
-    rules = ruled[0].in_force
-    plan = make_plan(symbol, spec, market, start, end, rules, given.commands)
+    rules = given.ruled[0].in_force
+    specs = {code.since: _prepared(code.copied(), given) for code in given.codes}
+    first = specs.pop(given.codes[0].since)
+    plan = make_plan(symbol, first, market, start, end, rules, given.commands)
     events: list[Event] = []
-    drive(_pump(plan, given, ruled, events), rules.signal_timeout_seconds)
+    drive(_pump(plan, given, specs, events), rules.signal_timeout_seconds)
     return compared_trades(events)
 
 
@@ -192,13 +186,27 @@ class _Seen:
         return Loaded(self._own if own else self._others(request.symbol), Intake())
 
 
+def _prepared(spec: StrategySpec, given: Circumstances) -> StrategySpec:
+    """Return a strategy that is not asked where it was not, and is refused what it was refused."""
+    spec = _muted(spec, given.muted)
+    refusals = given.refusals
+    if refusals is None:
+        return spec
+
+    def scripted(book: Any, candidate: Any) -> str | None:
+        return "as in the live run" if refusals.refuses(book.now, candidate.id) else None
+
+    rule = RiskSpec(name="as in the live run", function=scripted)
+    return spec.model_copy(update={"risk": (rule,)})
+
+
 def _pump(
-    plan: Plan, given: Circumstances, ruled: Sequence[RulesGiven], events: list[Event]
+    plan: Plan, given: Circumstances, specs: dict[int, StrategySpec], events: list[Event]
 ) -> Pump:
     """Let everything happen, from one start of the live run to the next.
 
     At each start the live run loaded its candles anew, so from there on other ones are seen here;
-    it may have had other rules, too.
+    it may have had other rules and other code, too.
     """
     (symbol,) = plan.symbols
     period = load_period(plan)
@@ -206,29 +214,36 @@ def _pump(
     (instance,) = instances = assemble(plan, period, histories, windowed=given.windowed)
     session = Session(instances)
     views = {view.since: view.candles for view in given.views}
-    rules = {max(each.since, given.views[0].since): each for each in ruled}
-    begins = sorted({*views, *rules})
+    rules = {max(each.since, given.views[0].since): each for each in given.ruled}
+    begins = sorted({*views, *rules, *specs})
     for since, until in zip(begins, (*begins[1:], period.end), strict=True):
         if since in views:
             histories.of(symbol).renew(views[since])
             instance.candles = views[since]
-            if not given.windowed:
-                later = [each for each in views if each > since]
-                yield from prepare(instances, {symbol: min(later, default=period.end)})
+        if since in specs:
+            events += session.events
+            own = replace(plan, strategies=(specs[since],))
+            (made,) = instances = assemble(own, period, histories, windowed=given.windowed)
+            instance = _going_on(made, instance)
+            session = Session(instances)
+        if not given.windowed and (since in views or since in specs):
+            later = [each for each in (*views, *specs) if each > since]
+            yield from prepare(instances, {symbol: min(later, default=period.end)})
         if since in rules:
             instance.give_rules(rules[since].in_force, rules[since].given)
         yield from session.pump(until)
     events += session.events
 
 
-def _fresh(spec: StrategySpec) -> StrategySpec:
-    """Return a strategy with callbacks that may write to its memory, as if it had not run.
-
-    Callbacks that send something are left out: nobody is told twice.
-    """
-    if not spec.callbacks:
-        return spec
-    return Copier(Spoiler(0, None, {}), None).spec(spec)
+def _going_on(instance: Instance, before: Instance) -> Instance:
+    """Let an instance with other code go on from where one ended, as after a restart."""
+    spec = instance.spec
+    instance.state = managed_by(spec, before.state._replace(every=spec.every_ms))
+    instance.refusing, instance.charged = before.refusing, before.charged
+    instance.candles, instance.numbering = before.candles, before.numbering
+    instance.renew(saved_state(before.context))
+    instance.give_rules(before.rules, before.next_rules or before.rules)
+    return instance
 
 
 def _muted(spec: StrategySpec, moments: frozenset[int]) -> StrategySpec:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from tradenb.core.candles.arrays import Candles
+from tradenb.engine.past_code import names_reached
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.research.parity.evidence import Evidence, View, missed_asks
+from tradenb.research.parity.evidence import Evidence, RulesGiven, View, missed_asks
+from tradenb.research.parity.ran_code import (
+    RanCode,
+    changed_names,
+    codes_of,
+    differing,
+    words_of_rules,
+)
 from tradenb.research.parity.replay import (
     Circumstances,
     Refusals,
@@ -19,20 +28,32 @@ from tradenb.research.parity.replay import (
 )
 
 
+class Step(NamedTuple):
+    """What is left out, and the circumstances that remain.
+
+    `named` gives the cause, and what has changed, once the period was gone through.
+    """
+
+    given: Circumstances
+    named: Callable[[], tuple[str, str]]
+
+
 def steps(
     evidence: Evidence,
     views: list[View],
     fresh: Candles,
     today: StrategySpec,
     others: Callable[[str], Candles],
-) -> Iterator[tuple[str, Circumstances]]:
+) -> Iterator[Step]:
     """Yield what is left out at each step, and the circumstances that remain."""
-    spec = evidence.spec or today
+    codes, known = codes_of(evidence, today)
+    spec = evidence.past.spec if evidence.past else today
     late, halted = _left_out(evidence, spec)
     failed = failed_asks(evidence.events, evidence.strategy)
     windows = any(item.window is not None for item in spec.declared)
     given = Circumstances(
-        spec=spec,
+        codes=tuple(codes),
+        ruled=tuple(evidence.ruled),
         views=tuple(views),
         windowed=windows,
         muted=late | halted | failed,
@@ -40,26 +61,55 @@ def steps(
         refusals=Refusals(evidence.events),
         others=others,
     )
-    same_code = spec.fingerprint == evidence.code
-    yield "unexplained" if same_code else "code changed", given
+
+    def first() -> tuple[str, str]:
+        names = ", ".join(changed_names(evidence.coded, codes))
+        return ("unexplained", "") if known and not names else ("code changed", names)
+
+    yield Step(given, first)
     if windows:
         given = replace(given, windowed=False)
-        yield "indicator window", given
+        yield _plain("indicator window", given)
     for cause, seen in _candles_put_right(evidence, views, fresh):
         given = replace(given, views=seen)
-        yield cause, given
+        yield _plain(cause, given)
     if late:
         given = replace(given, muted=halted | failed)
-        yield "late tick", given
+        yield _plain("late tick", given)
     if given.commands or halted:
         given = replace(given, commands=(), muted=failed)
-        yield "user action", given
+        yield _plain("user action", given)
     if failed:
         given = replace(given, muted=frozenset())
-        yield "error", given
-    yield "refused by risk", replace(given, refusals=None)
-    if today.fingerprint != spec.fingerprint:
-        yield "code changed", replace(given, refusals=None, spec=today)
+        yield _plain("error", given)
+    given = replace(given, refusals=None)
+    yield _plain("refused by risk", given)
+    rules = words_of_rules(evidence.ruled, evidence.rules)
+    if rules:
+        latest = RulesGiven(evidence.start, evidence.rules, evidence.rules)
+        given = replace(given, ruled=(latest,))
+        yield _plain("rules changed", given, rules)
+    names = _changed_since(codes, today)
+    if names is not None:
+        given = replace(given, codes=(RanCode(evidence.start, today),))
+        yield _plain("code changed", given, names)
+
+
+def _plain(cause: str, given: Circumstances, what: str = "") -> Step:
+    return Step(given, lambda: (cause, what))
+
+
+def _changed_since(codes: list[RanCode], today: StrategySpec) -> str | None:
+    """Name what is another today than at a start; None where it is all the same."""
+    now = names_reached(today)
+    changed = False
+    found: set[str] = set()
+    for code in codes:
+        code.note_memory()
+        names = {*differing(code.names, now)} - code.memory
+        found |= names
+        changed = changed or bool(names) or code.fingerprint != today.fingerprint
+    return ", ".join(sorted(found)) if changed else None
 
 
 def _left_out(evidence: Evidence, spec: StrategySpec) -> tuple[frozenset[int], frozenset[int]]:

@@ -13,13 +13,14 @@ from tradenb.backtest.trial import COUNTS, TrialCandles
 from tradenb.call_errors import explained
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike, timeframe_name
+from tradenb.engine.inputs import data, inputs
 from tradenb.engine.ports import CandleSource, markets_of, step_of
 from tradenb.engine.reach import looks_up
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StrategyError, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
-from tradenb.research.sweep.cache_key import candles_key, data, inputs, sweep_key
+from tradenb.research.sweep.cache_key import candles_key, sweep_key
 from tradenb.research.sweep.executors import Trials, rows_of
 from tradenb.research.sweep.grid import Combination, Grid, check_factory, combinations, name_of
 from tradenb.research.sweep.read_candles import ReadCandles

@@ -1,0 +1,112 @@
+"""What a function takes for its inputs: the hash of its code and of each value that it reaches.
+
+A sweep keeps finished combinations under them, a live run notes them when it starts: what has
+another hash today has changed. All that is reached counts (`engine.reach`), frames, arrays and
+objects included. A fingerprint asks less: it says whether a cell was run again unchanged.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+from collections.abc import Iterator
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from tradenb.engine.fingerprint import digest, fingerprint
+from tradenb.engine.reach import all_reached, attributes_of, is_users
+
+_Left = Iterator[int]
+
+
+def inputs(factory: Any, most: int | None = None, without: type | None = None) -> dict[str, str]:
+    """Return the hash of the factory's code and of each value that it reaches, by name.
+
+    Parameters
+    ----------
+    most : int, optional
+        How many values are looked at.
+    without : type, optional
+        Whose objects do not count.
+
+    Raises
+    ------
+    OverflowError
+        When there are more.
+    """
+    left: _Left = itertools.repeat(0) if most is None else iter(range(most))
+    found: dict[str, list[str]] = {"": [_described(factory, left)]}
+    for name, value in all_reached(factory):
+        if without is None or not isinstance(value, without):
+            found.setdefault(name, []).append(_described(value, left))
+    return {name: digest("\n".join(words)) for name, words in found.items()}
+
+
+def data(factory: Any) -> frozenset[str]:
+    """Return the names of what is an input of the factory, also where the factory changes it.
+
+    Tables and arrays, what holds one, and None, in whose place something is often loaded.
+    """
+    found = all_reached(factory)
+    return frozenset(name for name, value in found if value is None or _holds_table(value))
+
+
+def _described(value: Any, left: _Left, seen: tuple[int, ...] = ()) -> str:
+    """Hash a value by all that is in it, however much that is."""
+    import pandas as pd
+
+    if next(left, None) is None:
+        raise OverflowError
+    if isinstance(value, str | bytes | int | float | complex | None):
+        return fingerprint(value)
+    if id(value) in seen:
+        return "itself"
+    if not seen and isinstance(value, FunctionType):  # what it reaches comes by its name
+        return fingerprint(value.__code__)
+    seen = (*seen, id(value))
+    if isinstance(value, np.ndarray):
+        return digest(
+            repr(value.dtype) + hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        )
+    if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
+        rows = pd.util.hash_pandas_object(value).to_numpy().tobytes()
+        return digest(f"{getattr(value, 'columns', None)!r}" + hashlib.sha256(rows).hexdigest())
+    if isinstance(value, dict):
+        return digest(
+            repr([(repr(key), _described(item, left, seen)) for key, item in value.items()])
+        )
+    if isinstance(value, list | tuple):
+        return digest(repr([_described(item, left, seen) for item in value]))
+    if isinstance(value, set | frozenset):
+        return digest(repr(sorted(_described(item, left, seen) for item in value)))
+    if isinstance(value, functools.partial):
+        return _described([value.func, value.args, value.keywords], left, seen)
+    if isinstance(value, MethodType):
+        return _described([value.__func__, value.__self__], left, seen)
+    if isinstance(value, type | ModuleType) or (callable(value) and not is_users(type(value))):
+        return fingerprint(value)
+    held = attributes_of(value)
+    return digest(
+        fingerprint(type(value)) + (_described(held, left, seen) if held else _text(value))
+    )
+
+
+def _text(value: Any) -> str:
+    """Write down an object without attributes, such as a date; not where in memory it is."""
+    text = repr(value)
+    return "" if " at 0x" in text else text
+
+
+def _holds_table(value: Any, seen: tuple[int, ...] = ()) -> bool:
+    import pandas as pd
+
+    if isinstance(value, np.ndarray | pd.DataFrame | pd.Series | pd.Index):
+        return True
+    if id(value) in seen or isinstance(value, ModuleType) or callable(value):
+        return False
+    inner = value if isinstance(value, list | tuple | dict) else getattr(value, "__dict__", ())
+    items = inner.values() if isinstance(inner, dict) else inner
+    return any(_holds_table(item, (*seen, id(value))) for item in items)
