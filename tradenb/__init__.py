@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from tradenb.research.parity.api import parity as parity
     from tradenb.research.sweep.api import sweep as sweep
     from tradenb.research.sweep.compare import compare as compare
+    from tradenb.research.sweep.single_trial import trial as trial
     from tradenb.research.sweep.walk_forward import walk_forward as walk_forward
     from tradenb.sizing import size_atr as size_atr
     from tradenb.sizing import size_fixed as size_fixed
@@ -107,6 +108,7 @@ _HOMES: Final[dict[str, str]] = {
     "strategy": "tradenb.engine.specs.decorators",
     "subscribe": "tradenb.bus",
     "sweep": "tradenb.research.sweep.api",
+    "trial": "tradenb.research.sweep.single_trial",
     "walk_forward": "tradenb.research.sweep.walk_forward",
 }
 _MODULES: Final = {

@@ -627,3 +627,99 @@ def test_a_sweep_takes_candles_of_any_length_and_a_shorter_interval_is_a_row(mon
         train="20d", test="14d", metric="total_pnl",
     )  # fmt: skip
     assert len(folds.table) > 1
+
+
+def crossing(fast, slow):
+    @tn.strategy("crossing", every="1h")
+    def own(ctx):
+        close = ctx.candles("15m", slow).close
+        if close[-fast:].mean() > close.mean():
+            return tn.long(take_profit=1.01 * ctx.price, stop_loss=0.99 * ctx.price, minutes=240)
+        return None
+
+    return own
+
+
+def is_crossing(p):
+    return p["fast"] < p["slow"]
+
+
+def test_where_leaves_combinations_out(tmp_path):
+    given = {"symbols": "BTCUSDT", "exchange": WALK, "home": tmp_path, "progress": False}
+    grid = {"fast": [5, 20], "slow": [10, 20, 40]}
+    table = tn.sweep(crossing, grid=grid, where=is_crossing, **given)
+    assert table[["fast", "slow"]].values.tolist() == [[5, 10], [5, 20], [5, 40], [20, 40]]
+    walked = tn.walk_forward(
+        crossing, grid=grid, where=is_crossing, train="5d", test="5d", metric="total_pnl", **given
+    )
+    assert walked.combinations == 4
+    assert (walked.table["fast"] < walked.table["slow"]).all()
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        (lambda p: False, "where leaves none of the 2 combinations"),
+        (lambda p: p["fats"], r"where failed on \{'fast': 5, 'slow': 10\}: KeyError: 'fats'"),
+        ("fast < slow", "where must be a function of a combination"),
+    ],
+    ids=["none", "failing", "text"],
+)
+def test_a_where_that_cannot_work_is_refused(where, words):
+    grid = {"fast": [5], "slow": [10, 20]}
+    with pytest.raises(UsageError, match=words):
+        tn.sweep(crossing, grid=grid, where=where, symbols="BTCUSDT", exchange=WALK)
+
+
+def test_a_trial_is_a_row_of_a_sweep_and_is_run_once(tmp_path):
+    made.clear()
+    given = {"symbols": "BTCUSDT", "exchange": WALK, "home": tmp_path}
+    trial = tn.trial(factory, **given)
+    found = trial(gain=1.02, loss=0.98)
+    table = tn.sweep(factory, grid={"gain": [1.02], "loss": [0.98]}, progress=False, **given)
+    pd.testing.assert_series_equal(
+        found, table.iloc[0][found.index].astype("float64"), check_names=False
+    )
+    count = made.count((1.02, 0.98))
+    pd.testing.assert_series_equal(trial(gain=1.02, loss=0.98), found)
+    assert made.count((1.02, 0.98)) == count
+    again = tn.trial(factory, resume=False, **given)
+    pd.testing.assert_series_equal(again(gain=1.02, loss=0.98), found)
+    assert made.count((1.02, 0.98)) > count
+
+
+def test_a_trial_loads_candles_once_and_has_folds():
+    asked = []
+
+    class Counted:
+        name = WALK.name
+
+        def load(self, request):
+            asked.append(request.symbol)
+            return WALK.load(request)
+
+    trial = tn.trial(crossing, symbols="BTCUSDT", exchange=Counted(), start="2024-01-02")
+    halves = [trial.between(None, "2024-01-08"), trial.between("2024-01-08", None)]
+    counts = [half(fast=5, slow=20)["count"] for half in halves]
+    assert all(counts)
+    assert trial(fast=5, slow=20)["count"] >= sum(counts)
+    assert asked == ["BTCUSDT"]
+    with pytest.raises(UsageError, match="must lie within the period"):
+        trial.between("2024-01-01", "2024-01-08")
+
+
+def test_a_trial_that_cannot_work_says_so():
+    trial = tn.trial(crossing, symbols="BTCUSDT", exchange=WALK)
+    assert repr(trial) == "<trial of 'crossing'>"
+    with pytest.raises(UsageError, match="pass the parameters by name"):
+        trial()
+    with pytest.raises(UsageError, match="the grid lacks slow"):
+        trial(fast=5)
+    with pytest.raises(tn.StrategyError, match=r"\{'fast': 'x', 'slow': 2\}: every ask failed|bad"):
+        tn.trial(broken, symbols="BTCUSDT", exchange=WALK)(fast="x", slow=2)
+    with pytest.raises(UsageError, match="strategy_factory must be a function"):
+        tn.trial(crossing(5, 10), symbols="BTCUSDT", exchange=WALK)
+
+
+def broken(fast, slow):
+    raise ValueError("bad")

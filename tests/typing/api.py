@@ -168,6 +168,8 @@ table = tn.sweep(make, grid={"fast": [5, 10]}, symbols="BTCUSDT", exchange=sourc
 assert_type(table, pd.DataFrame)
 assert_type(tn.research.ranking(table), pd.DataFrame)
 assert_type(tn.compare([dip, "later"], symbols="BTCUSDT", exchange=source), pd.DataFrame)
+trial = tn.trial(make, symbols="BTCUSDT", exchange=source)
+assert_type(trial(fast=5), "pd.Series[float]")
 walk = tn.walk_forward(
     make, grid=[{"fast": 5}], symbols="BTCUSDT", exchange=source, train="60d", test="20d"
 )

@@ -22,7 +22,14 @@ from tradenb.errors import StrategyError, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.research.sweep.cache_key import candles_key, sweep_key
 from tradenb.research.sweep.executors import Trials, rows_of
-from tradenb.research.sweep.grid import Combination, Grid, check_factory, combinations, name_of
+from tradenb.research.sweep.grid import (
+    Combination,
+    Grid,
+    Where,
+    check_factory,
+    combinations,
+    name_of,
+)
 from tradenb.research.sweep.read_candles import ReadCandles
 from tradenb.research.sweep.sweep_cache import SweepCache
 from tradenb.research.sweep.sweep_candles import market_of_plan
@@ -44,6 +51,7 @@ def sweep(
     strategy_factory: Callable[..., StrategySpec],
     *,
     grid: Grid,
+    where: Where | None = None,
     symbols: str | Iterable[str],
     exchange: CandleSource | str,
     start: TimeLike | None = None,
@@ -64,6 +72,8 @@ def sweep(
     grid : dict of str to list, or list of dict
         The values of each parameter, or the combinations themselves. Strings, numbers, booleans
         and None.
+    where : callable, optional
+        Which combinations are wanted, such as `lambda p: p["fast"] < p["slow"]`.
     symbols, exchange, start, end, rules
         As in `tn.backtest.run`. The candles are loaded once.
     executor : Executor or dask.distributed.Client, optional
@@ -94,12 +104,8 @@ def sweep(
     StateError
         When worker processes died, or home cannot be written; what was finished is kept.
     """
-    wanted = combinations(grid)
-    clash = sorted(set(wanted[0]) & set(COLUMNS))
-    if clash:
-        raise UsageError(
-            f"parameters must not be named like figures of the table: {clash}; rename them"
-        )
+    wanted = combinations(grid, where)
+    check_names(wanted[0])
     plan, market, memory = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
     settings = Settings(plan.symbols, plan.start, plan.end, plan.rules)
     with progress_bar("sweep", len(wanted), shown=progress) as note:
@@ -110,6 +116,20 @@ def sweep(
         )  # fmt: skip
     report_failures(table)
     return table
+
+
+def check_names(combination: Combination) -> None:
+    """Refuse parameters that are named like figures.
+
+    Raises
+    ------
+    UsageError
+    """
+    clash = sorted(set(combination) & set(COLUMNS))
+    if clash:
+        raise UsageError(
+            f"parameters must not be named like figures of the table: {clash}; rename them"
+        )
 
 
 def loaded(

@@ -14,13 +14,19 @@ from tradenb.errors import UsageError, unknown
 
 Value: TypeAlias = "str | int | float | bool | None"
 Combination: TypeAlias = dict[str, Value]
+Where: TypeAlias = Callable[[Combination], object]
 Grid: TypeAlias = "Mapping[str, Iterable[Any]] | Sequence[Mapping[str, Any]]"
 
 _BY_NAME: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def combinations(grid: Grid) -> list[Combination]:
+def combinations(grid: Grid, where: Where | None = None) -> list[Combination]:
     """Return all combinations, the last parameter running fastest; or those listed.
+
+    Parameters
+    ----------
+    where : callable, optional
+        Tells of a combination whether it is wanted.
 
     Raises
     ------
@@ -50,7 +56,27 @@ def combinations(grid: Grid) -> list[Combination]:
         if name_of(item) in seen:
             raise UsageError(f"duplicate combination {item}; list each one once")
         seen.add(name_of(item))
-    return found
+    return found if where is None else _chosen(found, where)
+
+
+def _chosen(found: list[Combination], where: Where) -> list[Combination]:
+    """Return the combinations that are wanted."""
+    if not callable(where):
+        raise UsageError(
+            'where must be a function of a combination, such as lambda p: p["fast"] < p["slow"], '
+            f"was {where!r:.80}"
+        )
+    chosen = []
+    for item in found:
+        try:
+            wanted = bool(where(dict(item)))
+        except Exception as error:
+            raise UsageError(f"where failed on {item}: {type(error).__name__}: {error}") from error
+        if wanted:
+            chosen.append(item)
+    if not chosen:
+        raise UsageError(f"where leaves none of the {len(found):,} combinations of the grid")
+    return chosen
 
 
 def check_factory(factory: Callable[..., Any], combination: Combination) -> None:

@@ -22,7 +22,7 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError, unknown
 from tradenb.research.sweep.api import loaded, parameters, progress_bar, report_failures, swept
-from tradenb.research.sweep.grid import Grid, combinations
+from tradenb.research.sweep.grid import Grid, Where, combinations
 from tradenb.research.sweep.order import CONDUCT, FAILED, SMALL_IS_GOOD, best, standing
 from tradenb.research.sweep.sweep_trial import Settings
 from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES, OF_DAYS, OF_TRADES, UNITS
@@ -108,6 +108,7 @@ def walk_forward(
     strategy_factory: Callable[..., StrategySpec],
     *,
     grid: Grid,
+    where: Where | None = None,
     symbols: str | Iterable[str],
     exchange: CandleSource | str,
     train: str,
@@ -124,7 +125,7 @@ def walk_forward(
 
     Parameters
     ----------
-    strategy_factory, grid, symbols, exchange, start, end, rules, executor, home, progress
+    strategy_factory, grid, where, symbols, exchange, start, end, rules, executor, home, progress
         As in `tn.sweep`.
     train, test : str
         Length of the in-sample and of the out-of-sample part, such as "60d" and "20d". Each fold
@@ -147,7 +148,7 @@ def walk_forward(
     """
     if metric not in UNITS:
         raise unknown("figure", metric, UNITS)
-    wanted = combinations(grid)
+    wanted = combinations(grid, where)
     if len(wanted) < 2:
         raise UsageError("walk-forward chooses among combinations, but the grid has only one")
     lengths = duration_ms(train, "train"), duration_ms(test, "test")
