@@ -14,6 +14,7 @@ from tradenb.view.formatting import plural
 from tradenb.view.gap_warning import gap_warning
 
 BLOCK: Final = 7 * DAY
+_FEWEST: Final = 500  # candles of a block
 _APART: Final = 15 * MINUTE
 
 
@@ -107,8 +108,13 @@ class LoadedPeriod:
         )
 
     def blocks(self) -> Iterator[int]:
-        """Cut the run into weeks and yield their ends; the events do not depend on it."""
-        yield from range(self.start + BLOCK, self.end, BLOCK)
+        """Cut the run into weeks and yield their ends; the events do not depend on it.
+
+        A block has enough candles for its own cost: weeks of daily ones would have seven.
+        """
+        step = max((candles.step for candles in self.candles.values()), default=MINUTE)
+        block = max(BLOCK, _FEWEST * step)
+        yield from range(self.start + block, self.end, block)
         yield self.end
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import operator
-from bisect import insort
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Protocol
+
+import numpy as np
 
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
@@ -15,10 +15,10 @@ from tradenb.core.lifecycle.state import EXITS, NeedClearance, State, Step
 from tradenb.core.money.account import Account
 from tradenb.core.money.funding import charge, charges
 from tradenb.core.money.funds import Funds, grant
-from tradenb.core.money.position_money import Charged, Grant, PositionMoney, unrealised_money
+from tradenb.core.money.position_money import Charged, Grant, PositionMoney
 from tradenb.core.risk import Refusal
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Signal, Trade
+from tradenb.core.signal import Position, Signal, Trade
 from tradenb.engine.account_view import AccountPosition, AccountView
 from tradenb.engine.session.books import Peer
 from tradenb.errors import StateError
@@ -48,7 +48,7 @@ class AccountBook:
     """The money of all instances of a session that share an account.
 
     The balance is the cash, and what each of them changed it by, in their order: so it is the same
-    however the candles come.
+    however the candles come. Sums are added one by one in that order, which `accumulate` does.
 
     Parameters
     ----------
@@ -65,27 +65,46 @@ class AccountBook:
         self._holders = holders
         self._account = account
         self._funded = bool(account.funding_percent) or account.funding is not None
-        self._now = -1
-        self._marks: dict[int, float] = {}
-        self._known: Funds | None = None
-        self._changed: dict[tuple[float, int], float] = {}
-        self._open: list[Holder] = []
         self._peers: tuple[Peer, ...] = ()
         self._unknown = ""
-        self.look()
         self.paid: dict[tuple[str, str], list[tuple[int, float]]] = {}
+        self.look()
 
     def look(self) -> None:
         """Look anew at what all have booked and hold."""
-        own = [((holder.place, 0), _changed(holder)) for holder in self._holders]
-        others = [
-            ((peer.place, place), peer.state.earned - peer.state.charged.paid)
-            for place, peer in enumerate(self._peers)
-        ]
         # In the order of places, in the session or not: so the sum keeps every digit.
-        self._changed = dict(sorted([*own, *others]))
-        self._open = [holder for holder in self._holders if _money(holder.state) is not None]
-        self._known = None
+        members: list[Holder | Peer] = [*self._holders, *self._peers]
+        self._members = sorted(members, key=lambda each: each.place)
+        self._slots = {
+            each.place: slot
+            for slot, each in enumerate(self._members)
+            if not isinstance(each, Peer)
+        }
+        count = len(self._members)
+        self._changed = np.array([self._account.cash, *map(_changed, self._members)])
+        self._side, self._quantity, self._cost, self._marks = np.zeros((4, count))
+        self._open: list[int] = []  # slots, in their order
+        self._now = -1
+        self._known: Funds | None = None
+        for slot in range(count):
+            self._hold(slot)
+
+    def _hold(self, slot: int) -> None:
+        """Note what a member holds."""
+        state = self._members[slot].state
+        money, signal = _money(state), state.signal
+        place = bisect_left(self._open, slot)
+        known = place < len(self._open) and self._open[place] == slot
+        if money is None or signal is None:
+            if known:
+                del self._open[place]
+            self._side[slot] = self._quantity[slot] = self._cost[slot] = 0.0
+            return
+        if not known:
+            self._open.insert(place, slot)
+            self._marks[slot] = self._mark(slot, self._now)
+        self._side[slot] = 1.0 if signal.position == "long" else -1.0
+        self._quantity[slot], self._cost[slot] = money.quantity, money.cost
 
     def include(self, peers: Sequence[Peer]) -> None:
         """Count what runs outside of the session have booked and hold."""
@@ -102,14 +121,11 @@ class AccountBook:
         """Return what it has at a close: all before it is booked, all open at the market price."""
         if self._known is not None and now == self._now:
             return self._known
-        self._begin(now)
-        bound = unrealised = value = 0.0
-        for _, signal, money, mark in self._held(now):
-            bound += money.cost / self._account.leverage
-            unrealised += unrealised_money(money, signal.position, mark)
-            value += money.quantity * mark
-        changed = self._changed.values()
-        balance = functools.reduce(operator.add, changed, self._account.cash)
+        self._go_to(now)
+        worth = self._quantity * self._marks
+        terms = self._cost / self._account.leverage, self._side * (worth - self._cost), worth
+        bound, unrealised, value = (float(np.add.accumulate(own)[-1]) for own in terms)
+        balance = float(np.add.accumulate(self._changed)[-1])
         equity = balance + unrealised
         self._known = Funds(
             balance=balance,
@@ -130,27 +146,32 @@ class AccountBook:
         if self._unknown:
             raise StateError(f"the account is not known now: {self._unknown}")
         balance, equity, free, exposure = self.funds(now)
-        positions = tuple(
-            AccountPosition(state.symbol, state.strategy, signal.position, money.quantity * mark)
-            for state, signal, money, mark in self._held(now)
-        )
-        return AccountView(balance, equity, free, exposure, positions)
+        positions = []
+        for slot in self._open:
+            state, value = self._members[slot].state, self._quantity[slot] * self._marks[slot]
+            side: Position = "long" if self._side[slot] > 0 else "short"
+            positions.append(AccountPosition(state.symbol, state.strategy, side, float(value)))
+        return AccountView(balance, equity, free, exposure, tuple(positions))
 
-    def _held(self, now: int) -> Iterator[tuple[State, Signal, PositionMoney, float]]:
-        """Yield what is open at a close, in the order of places, with its market price."""
-        held: list[Holder | Peer] = [*self._open]
-        if self._peers:
-            held += [peer for peer in self._peers if _money(peer.state) is not None]
-            held.sort(key=lambda each: each.place)
-        for each in held:
-            if isinstance(each, Peer):
-                price = each.price
-            else:
+    def _go_to(self, now: int) -> None:
+        """Charge and mark what is open, as of a close."""
+        if now == self._now:
+            return
+        self._now, self._known = now, None
+        for slot in self._open:
+            each = self._members[slot]
+            if self._funded and not isinstance(each, Peer):
                 self._charge(each, _closed_by(each, now))
-                price = self._mark(each, now)
-            money, signal = _money(each.state), each.state.signal
-            if money is not None and signal is not None:
-                yield each.state, signal, money, signal.entry if price is None else price
+            self._marks[slot] = self._mark(slot, now)
+
+    def _mark(self, slot: int, now: int) -> float:
+        """Return the market price of a member's symbol: of its last candle by a close."""
+        each = self._members[slot]
+        if not isinstance(each, Peer):
+            return _price(each, now) if now >= 0 else 0.0
+        if each.price is None and each.state.signal is not None:
+            return each.state.signal.entry
+        return each.price or 0.0
 
     def clear(self, holder: Holder, need: NeedClearance) -> Grant | Refusal | None:
         """Give an entry its money, or refuse it; None where the signal only waits so far."""
@@ -172,7 +193,7 @@ class AccountBook:
     def _fills(self, holder: Holder, need: NeedClearance) -> bool:
         if need.activation or need.signal.add is not None:
             return True
-        return need.signal.entry == self._mark(holder, need.at)
+        return need.signal.entry == _price(holder, need.at)
 
     def before(self, holder: Holder, step: Step) -> None:
         """Charge funding before a step takes effect: at its open, or once its exits are done."""
@@ -186,17 +207,14 @@ class AccountBook:
         state = holder.state
         if state.earned == before.earned and state.holding is before.holding:
             return
-        opened_at, money = state.opened_at, _money(state)
+        opened_at = state.opened_at
         if self._funded and opened_at is not None and _id(before) != _id(state):
             holder.charged = Charged(opened_at, holder.charged.paid)
         self._note(holder)
-        if (money is None) != (_money(before) is None):
-            self._open = [own for own in self._open if own is not holder]
-            if money is not None:
-                insort(self._open, holder, key=lambda own: own.place)
+        self._hold(self._slots[holder.place])
 
     def _note(self, holder: Holder) -> None:
-        self._changed[holder.place, 0] = _changed(holder)
+        self._changed[1 + self._slots[holder.place]] = _changed(holder)
         self._known = None
 
     def closed(self, holder: Holder, trade: Trade) -> Trade:
@@ -211,8 +229,10 @@ class AccountBook:
         """Charge all funding up to a close."""
         if not self._funded:
             return
-        for holder in self._open:
-            self._charge(holder, _closed_by(holder, until))
+        for slot in self._open:
+            each = self._members[slot]
+            if not isinstance(each, Peer):
+                self._charge(each, _closed_by(each, until))
 
     def _charge(self, holder: Holder, until: int) -> None:
         state, money = holder.state, _money(holder.state)
@@ -232,25 +252,16 @@ class AccountBook:
             holder.charged = Charged(until, paid, own)
             self._note(holder)
 
-    def _mark(self, holder: Holder, now: int) -> float:
-        """Return the market price of a holder's symbol: of its last candle by a close."""
-        self._begin(now)
-        found = self._marks.get(holder.place)
-        if found is None:
-            row = _last_row(holder.candles, now)
-            found = prices.market_price(holder.candles, row, holder.rules)
-            self._marks[holder.place] = found
-        return found
 
-    def _begin(self, now: int) -> None:
-        if now != self._now:
-            self._now, self._known = now, None
-            self._marks.clear()
-
-
-def _changed(holder: Holder) -> float:
+def _changed(member: Holder | Peer) -> float:
     """Return what an instance has changed the balance by."""
-    return holder.state.earned - holder.charged.paid
+    charged = member.state.charged if isinstance(member, Peer) else member.charged
+    return member.state.earned - charged.paid
+
+
+def _price(holder: Holder, now: int) -> float:
+    """Return the market price of a holder's symbol, of its last candle by a close."""
+    return prices.market_price(holder.candles, _last_row(holder.candles, now), holder.rules)
 
 
 def _money(state: State) -> PositionMoney | None:

@@ -221,6 +221,7 @@ class Session:
         at, state = self.now, step.state
         next_reply = signals.first(at) or at
         if next_reply > last:
+            instance.asks += (last - at) // state.every + 1
             done = step._replace(at=last, state=state.moved(last), need=None)
             self.schedule.add(last, ASKS, instance.place, done)
         elif next_reply > at:
