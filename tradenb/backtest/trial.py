@@ -35,6 +35,7 @@ from tradenb.engine.session.signal_table import Table
 from tradenb.errors import CandleError, TradenbError, unknown
 from tradenb.statistics.closed_trades import TradeColumns
 from tradenb.statistics.equity.marks import marks_of_run
+from tradenb.statistics.equity.money_curve import money_held, money_marks
 from tradenb.statistics.equity.run_prices import RunPrices
 from tradenb.statistics.equity.stretches import stretches_of_fills
 from tradenb.statistics.figures import figures
@@ -184,7 +185,8 @@ def run_trial(plan: Plan, market: TrialCandles, wanted: set[str] | None = None) 
     Returns
     -------
     dict
-        All names of `statistics.figures.UNITS`; then those of `COUNTS` as whole numbers.
+        All names of `statistics.figures.UNITS`, with an account those of `MONEY_UNITS`; then those
+        of `COUNTS` as whole numbers.
 
     Raises
     ------
@@ -197,6 +199,8 @@ def run_trial(plan: Plan, market: TrialCandles, wanted: set[str] | None = None) 
     drive(_pump(instances, market, tally, plan), plan.rules.signal_timeout_seconds)
     market.check(wanted)
     trades = columns_of(tally.trades) if tally.columns is None else tally.columns
+    prices, account = market.prices(plan), plan.account
+    money = None if account is None else money_marks(prices, tally.money, account.cash)
     unrealised = [row[5] for row in open_rows(instances, plan.rules) if row[5] is not None]
     found: dict[str, Any] = dict(
         figures(
@@ -204,7 +208,7 @@ def run_trial(plan: Plan, market: TrialCandles, wanted: set[str] | None = None) 
             start=period.start,
             end=period.end,
             instances=len(instances),
-            marks=marks_of_run(market.prices(plan), tally.held, trades, unrealised),
+            marks=marks_of_run(prices, tally.held, trades, unrealised, money),
             failed=is_failed(tally.asks, tally.asks_lost, tally.asks_failed),
         )
     )
@@ -261,8 +265,13 @@ def _run_machine(session: Session, period: LoadedPeriod, tally: Tally) -> Pump:
         setattr(tally, name, sum(getattr(item, name) for item in session.instances))
     instances, rules = session.instances, session.instances[0].rules
     keys = [(item.state.strategy, item.state.symbol) for item in instances]
-    held = stretches_of_fills(filled(fills, rules), keys, period.end)
+    found = list(filled(fills, rules))
+    held = stretches_of_fills(found, keys, period.end)
     tally.held = [(symbol, held[strategy, symbol]) for strategy, symbol in keys]
+    if session.accounts:
+        funding = {key: own for book in session.accounts for key, own in book.paid.items()}
+        money = money_held(found, funding, keys, period.end)
+        tally.money = [(symbol, money[strategy, symbol]) for strategy, symbol in keys]
 
 
 def _in_order(several: Sequence[TradeColumns]) -> TradeColumns:

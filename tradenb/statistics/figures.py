@@ -157,6 +157,8 @@ def figures(
         found |= dict.fromkeys(_NOTHING, 0.0)
     known = {name: _finite(value) for name, value in found.items() if name in kept}
     money = {} if marks.money is None else marks.money.figures()
+    if failed:
+        money = dict.fromkeys(money, math.nan)
     return {name: known.get(name, math.nan) for name in UNITS} | money
 
 

@@ -27,6 +27,7 @@ from tradenb.engine.context import begin_ask, keep_state, saved_state
 from tradenb.engine.session.instance import Instance
 from tradenb.errors import NotEnoughCandles
 from tradenb.statistics.closed_trades import TradeColumns
+from tradenb.statistics.equity.money_curve import MoneyHeld
 from tradenb.statistics.equity.stretches import (
     Key,
     Stretches,
@@ -51,6 +52,8 @@ class Tally:
         The same as arrays, in place of `trades`, where `fast_vectorised` made them.
     held : list of (str, Stretches)
         Symbol of each instance, and what it held.
+    money : list of (str, MoneyHeld)
+        The same in money, with an account.
     asks, rejected, errors, asks_lost, asks_failed : int
         Asks of strategies; candidates that were refused; user functions that failed; asks that
         found too little history; asks that failed.
@@ -59,6 +62,7 @@ class Tally:
     trades: list[BareTrade] = field(default_factory=list)
     columns: TradeColumns | None = None
     held: list[tuple[str, Stretches]] = field(default_factory=list)
+    money: list[tuple[str, MoneyHeld]] = field(default_factory=list)
     asks: int = 0
     rejected: int = 0
     errors: int = 0

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.backtest.plan import Plan, make_plan
 from tradenb.backtest.trial import COUNTS, TrialCandles
 from tradenb.call_errors import explained
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike, timeframe_name
 from tradenb.engine.inputs import data, inputs
-from tradenb.engine.ports import CandleSource, markets_of, step_of
+from tradenb.engine.ports import CandleSource, step_of
 from tradenb.engine.reach import looks_up
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -33,7 +34,8 @@ from tradenb.research.sweep.grid import (
 from tradenb.research.sweep.read_candles import ReadCandles
 from tradenb.research.sweep.sweep_cache import SweepCache
 from tradenb.research.sweep.sweep_candles import market_of_plan
-from tradenb.research.sweep.sweep_trial import COLUMNS, Row, Settings
+from tradenb.research.sweep.sweep_trial import COLUMNS, Row, Settings, settings_of
+from tradenb.statistics.figures import ALL_UNITS
 from tradenb.store.paths import find_home
 from tradenb.view.formatting import plural
 
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger("tradenb")
+
+_TAKEN: Final = {*COLUMNS, *ALL_UNITS}
+"""Names that parameters must not have."""
 
 
 @explained("tn.sweep")
@@ -57,6 +62,7 @@ def sweep(
     start: TimeLike | None = None,
     end: TimeLike | None = None,
     rules: Rules | None = None,
+    account: Account | None = None,
     executor: Executor | distributed.Client | None = None,
     home: str | Path | None = None,
     resume: bool = True,
@@ -76,6 +82,8 @@ def sweep(
         Which combinations are wanted, such as `lambda p: p["fast"] < p["slow"]`.
     symbols, exchange, start, end, rules
         As in `tn.backtest.run`. The candles are loaded once.
+    account : Account, optional
+        Each combination begins with its cash.
     executor : Executor or dask.distributed.Client, optional
         Where it runs; default in this process. Candles go to each worker once, the factory by
         value. The table is the same wherever it is made.
@@ -92,8 +100,9 @@ def sweep(
     -------
     DataFrame
         A row a combination in the order of the grid: its parameters, the figures of
-        docs/statistics.md, and open, rejected, errors (user functions that failed), asks_lost,
-        error (what ended it, else None; its figures are NaN then).
+        docs/statistics.md (with an account those in money, too), and open, rejected, errors (user
+        functions that failed), asks_lost, error (what ended it, else None; its figures are NaN
+        then).
 
     Raises
     ------
@@ -106,8 +115,10 @@ def sweep(
     """
     wanted = combinations(grid, where)
     check_names(wanted[0])
-    plan, market, memory = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
-    settings = Settings(plan.symbols, plan.start, plan.end, plan.rules)
+    plan, market, memory = loaded(
+        strategy_factory, wanted[0], symbols, exchange, start, end, rules, account
+    )
+    settings = settings_of(plan, market, plan.start, plan.end)
     with progress_bar("sweep", len(wanted), shown=progress) as note:
         table = swept(
             strategy_factory, wanted, settings, market,
@@ -125,7 +136,7 @@ def check_names(combination: Combination) -> None:
     ------
     UsageError
     """
-    clash = sorted(set(combination) & set(COLUMNS))
+    clash = sorted(set(combination) & _TAKEN)
     if clash:
         raise UsageError(
             f"parameters must not be named like figures of the table: {clash}; rename them"
@@ -140,6 +151,7 @@ def loaded(
     start: Any,
     end: Any,
     rules: Rules | None,
+    account: Account | None = None,
 ) -> tuple[Plan, TrialCandles, frozenset[str]]:
     """Check the arguments, and load all candles once; nothing has been run yet.
 
@@ -155,12 +167,13 @@ def loaded(
         )
     check_factory(factory, combination)
     source = resolve_candle_source(exchange)
-    plan = make_plan(symbols, _any_strategy(step_of(source)), source, start, end, rules, ())
-    if markets_of(plan.source):
+    if isinstance(account, Mapping):
         raise UsageError(
-            f"{plan.source.name} has the steps of a market (market=), which a sweep does not know "
-            "yet; pass the same candles without market=, or use tn.compare or tn.backtest.run"
+            "account must be one tn.Account(...) for all combinations, was a mapping: the names of "
+            "the strategies are not known before they are made"
         )
+    any_ = _any_strategy(step_of(source))
+    plan = make_plan(symbols, any_, source, start, end, rules, (), account)
     history, before, kept = plan.history_ms, inputs(factory), data(factory)
     try:
         with registry.aside():
@@ -189,7 +202,11 @@ def swept(
     traded = {symbol: market.history(symbol).candles for symbol in settings.symbols}
     name = sweep_key(factory, candles_key(traded), exchange, settings, memory)
     cache = SweepCache(find_home(home).root / "research", name)
-    known = {of: row for of, row in cache.read().items() if reads.are_as_in(row)} if resume else {}
+    known = (
+        {of: row for of, row in cache.read(settings.columns).items() if reads.are_as_in(row)}
+        if resume
+        else {}
+    )
     rows: dict[int, Row] = {
         place: known[name_of(item)] for place, item in enumerate(wanted) if name_of(item) in known
     }
@@ -204,7 +221,7 @@ def swept(
             cache.add([(wanted[place], row) for place, row in done.items()])
             rows.update(done)
             note(len(done))
-    return _table(wanted, [rows[place] for place in range(len(wanted))])
+    return _table(wanted, [rows[place] for place in range(len(wanted))], settings.columns)
 
 
 def _note_names(factory: Callable[..., StrategySpec], known: int) -> None:
@@ -256,15 +273,15 @@ def report_failures(*tables: pd.DataFrame) -> None:
 
 def parameters(table: pd.DataFrame) -> list[str]:
     """Return the names of the parameters of a sweep's table."""
-    return [name for name in table.columns if name not in COLUMNS]
+    return [name for name in table.columns if name not in _TAKEN]
 
 
-def _table(wanted: list[Combination], rows: list[Row]) -> pd.DataFrame:
+def _table(wanted: list[Combination], rows: list[Row], columns: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     names = list(wanted[0])
     given = pd.DataFrame({name: _column([item[name] for item in wanted]) for name in names})
-    figures = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COUNTS, "int64"))
+    figures = pd.DataFrame(rows, columns=list(columns)).astype(dict.fromkeys(COUNTS, "int64"))
     figures["error"] = figures["error"].astype(object).where(figures["error"].notna(), None)
     return pd.concat([given, figures], axis=1)
 

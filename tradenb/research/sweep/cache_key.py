@@ -54,8 +54,12 @@ def sweep_key(
     # Its own code is always an input of it, also if it changes an object that it belongs to.
     read = {name: words for name, words in inputs(factory).items() if name not in memory - {""}}
     period = f"{settings.symbols} {settings.start} {settings.end}"
+    account, markets = settings.account, settings.markets
+    money = [] if account is None else [account.model_dump_json()]
+    money += [f"{symbol} {market!r}" for symbol, market in sorted(markets.items())]
     parts = [
         _FORM, tradenb.__version__, candles, exchange, period, settings.rules.model_dump_json(),
+        *money,
         *(f"{name}={read[name]}" for name in sorted(read)),
     ]  # fmt: skip
     return digest("\n".join(parts))

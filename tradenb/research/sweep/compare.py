@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from tradenb.backtest.plan import make_plan
-from tradenb.backtest.trial import run_trial
+from tradenb.backtest.plan import Plan, make_plan
+from tradenb.backtest.trial import TrialCandles, run_trial
 from tradenb.call_errors import explained
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import UsageError, unknown
-from tradenb.research.sweep.order import ordered
+from tradenb.errors import UsageError
+from tradenb.research.sweep.order import check_figure, ordered
 from tradenb.research.sweep.sweep_candles import market_of_plan
-from tradenb.statistics.figures import UNITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,7 @@ def compare(
     start: TimeLike | None = None,
     end: TimeLike | None = None,
     rules: Rules | None = None,
+    account: Account | Mapping[str, Account] | None = None,
     by: str = "sharpe",
 ) -> pd.DataFrame:
     """Run strategies one by one on the same candles and rank them.
@@ -46,8 +47,8 @@ def compare(
     strategies : list of StrategySpec or str
         Each runs alone: they share no risk book. To run them together, give the list to
         `tn.backtest.run`.
-    symbols, exchange, start, end, rules
-        As in `tn.backtest.run`.
+    symbols, exchange, start, end, rules, account
+        As in `tn.backtest.run`. Each strategy begins with all the cash.
     by : str, default "sharpe"
         The figure to rank by, of docs/statistics.md; the largest first (of drawdowns and losing
         streaks the smallest); then those whose figure is N/A, that filled nothing, that failed in
@@ -66,17 +67,22 @@ def compare(
     """
     import pandas as pd
 
-    if by not in UNITS:
-        raise unknown("figure", by, UNITS)
+    check_figure(by, account)
     if isinstance(strategies, str | StrategySpec) or not isinstance(strategies, Iterable):
         raise UsageError(f"strategies must be a list of them, was {strategies!r:.80}")
     specs = [registry.find("strategy", item, form=StrategySpec) for item in strategies]
-    plan = make_plan(symbols, specs, exchange, start, end, rules, ())
+    plan = make_plan(symbols, specs, exchange, start, end, rules, (), account)
     market = market_of_plan(plan, plan.history_ms)
-    rows = [run_trial(replace(plan, strategies=(spec,), source=market), market) for spec in specs]
+    rows = [run_trial(_alone(plan, spec, market), market) for spec in specs]
     names = pd.Index([spec.name for spec in specs], name="strategy", dtype="str")
     rest = [name for name in rows[0] if name not in METRICS]
     table = pd.DataFrame(rows, index=names, columns=[*METRICS, *rest])
     table = ordered(table, by)
     table.insert(0, "rank", range(1, len(table) + 1))
     return table
+
+
+def _alone(plan: Plan, spec: StrategySpec, market: TrialCandles) -> Plan:
+    """Return the plan of one strategy."""
+    accounts = {name: own for name, own in plan.accounts.items() if name == spec.name}
+    return replace(plan, strategies=(spec,), source=market, accounts=accounts)

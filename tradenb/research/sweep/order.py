@@ -7,18 +7,37 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tradenb.errors import UsageError, unknown
+from tradenb.statistics.figures import ALL_UNITS, UNITS
+
 if TYPE_CHECKING:
     import pandas as pd
 
 SMALL_IS_GOOD: Final = frozenset(
-    {"max_drawdown", "max_drawdown_simple", "benchmark_drawdown", "longest_losses", "losses"}
-)
+    {
+        "max_drawdown", "max_drawdown_simple", "max_drawdown_value", "benchmark_drawdown",
+        "longest_losses", "losses", "fees_paid", "funding_paid", "leverage_max",
+    }
+)  # fmt: skip
 KNOWN: Final = 0
 UNKNOWN: Final = 1
 IDLE: Final = 2
 FAILED: Final = 3
 CONDUCT: Final = ("asks", "errors", "open", "open_pnl")
 """What stands in every table beside the figures."""
+
+
+def check_figure(name: str, account: object) -> None:
+    """Refuse to rank by what is not a figure, or by money where there is no account.
+
+    Raises
+    ------
+    UsageError
+    """
+    if name not in ALL_UNITS:
+        raise unknown("figure", name, ALL_UNITS)
+    if name not in UNITS and account is None:
+        raise UsageError(f"{name} is a figure in money; pass account=tn.Account(...) for it")
 
 
 def standing(table: pd.DataFrame, by: str) -> NDArray[np.int64]:

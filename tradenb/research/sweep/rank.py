@@ -35,14 +35,16 @@ def ranking(table: pd.DataFrame, by: str = "sharpe", *, top: int = 20) -> pd.Dat
     -------
     DataFrame
         rank, the parameters, count, the figures a strategy is usually ranked by, asks, errors,
-        open, open_pnl, and
+        open, open_pnl, net_profit where there is an account, and
         deflated_sharpe: how sure it is (0 to 1) that the Sharpe ratio is more than the luck of
         the best of so many combinations. Below 0.95 a first place says nothing.
     """
     _check(table, by)
     if type(top) is not int or top < 1:
         raise UsageError(f"top must be a whole number of at least 1, was {top!r:.80}")
-    names = dict.fromkeys([*parameters(table), by, "count", *METRICS, "max_drawdown", *CONDUCT])
+    money = [name for name in ("net_profit",) if name in table]
+    figures = [by, "count", *money, *METRICS, "max_drawdown", *CONDUCT]
+    names = dict.fromkeys([*parameters(table), *figures])
     sure = deflated_sharpe(table["sharpe"].tolist(), table["count"].tolist())
     found = ordered(table.assign(deflated_sharpe=sure), by)[[*names, "deflated_sharpe"]].head(top)
     found.insert(0, "rank", range(1, len(found) + 1))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.trial import TrialCandles
 from tradenb.call_errors import explained
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.timeframe import TimeLike
 from tradenb.engine.arguments import period_of
@@ -19,7 +20,7 @@ from tradenb.errors import StrategyError, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.research.sweep.api import check_names, loaded, swept
 from tradenb.research.sweep.grid import check_factory, combinations
-from tradenb.research.sweep.sweep_trial import COLUMNS, Settings
+from tradenb.research.sweep.sweep_trial import settings_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,15 +87,19 @@ class Trial:
         with self._market.lock:
             plan, market, memory = self._market.of(combination)
             start, end = self._period
+            settings = settings_of(plan, market, start, end)
             table = swept(
-                self._factory, [combination], Settings(plan.symbols, start, end, plan.rules),
-                market, exchange=plan.source.name, memory=memory, home=self._home,
-                resume=self._resume, note=lambda _count: None,
+                self._factory, [combination], settings, market, exchange=plan.source.name,
+                memory=memory, home=self._home, resume=self._resume, note=lambda _count: None,
             )  # fmt: skip
         row = table.iloc[0]
         if row["error"] is not None:
             raise StrategyError(f"{combination}: {row['error']}")
-        return row[[name for name in COLUMNS if name != "error"]].astype("float64").rename(None)
+        return (
+            row[[name for name in settings.columns if name != "error"]]
+            .astype("float64")
+            .rename(None)
+        )
 
     def between(self, start: TimeLike | None, end: TimeLike | None) -> Trial:
         """Return the trial of a part of the period, such as a fold, on the same candles.
@@ -130,6 +135,7 @@ def trial(
     start: TimeLike | None = None,
     end: TimeLike | None = None,
     rules: Rules | None = None,
+    account: Account | None = None,
     home: str | Path | None = None,
     resume: bool = True,
 ) -> Trial:
@@ -140,7 +146,7 @@ def trial(
 
     Parameters
     ----------
-    strategy_factory, symbols, exchange, start, end, rules, home, resume
+    strategy_factory, symbols, exchange, start, end, rules, account, home, resume
         As in `tn.sweep`.
 
     Returns
@@ -182,6 +188,6 @@ def trial(
     names = symbols if isinstance(symbols, str) else list(symbols)
 
     def load(combination: dict[str, Any]) -> _Loaded:
-        return loaded(strategy_factory, combination, names, source, start, end, settings)
+        return loaded(strategy_factory, combination, names, source, start, end, settings, account)
 
     return Trial(strategy_factory, Market(load), period=period, home=home, resume=resume)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +19,7 @@ import numpy as np
 from tradenb.core.candles.arrays import Floats
 from tradenb.errors import StateWriteError
 from tradenb.research.sweep.grid import Combination, name_of
-from tradenb.research.sweep.sweep_trial import COLUMNS, Row
+from tradenb.research.sweep.sweep_trial import Row
 
 
 class SweepCache:
@@ -35,7 +35,7 @@ class SweepCache:
         self.folder = folder
         self.path = folder / f"sweep-{key}.jsonl"
 
-    def read(self) -> dict[str, Row]:
+    def read(self, columns: Sequence[str]) -> dict[str, Row]:
         """Return the finished rows by the name of their combination, without those that failed.
 
         Their `reads` are the keys of the candles that were only read, by symbol.
@@ -46,7 +46,7 @@ class SweepCache:
         for line in self.path.read_text(encoding="utf-8").splitlines():
             try:
                 record = json.loads(line)
-                row = {name: _number(record["row"][name], name) for name in COLUMNS}
+                row = {name: _number(record["row"][name], name) for name in columns}
                 row["reads"] = dict(record["row"]["reads"])
                 if row["error"] is None:
                     found[name_of(record["of"])] = row

@@ -15,7 +15,7 @@ from tradenb.backtest.plan import Plan, check_markets
 from tradenb.backtest.trial import TrialCandles
 from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.candles.gaps import with_columns
-from tradenb.engine.ports import markets_of
+from tradenb.core.money.market import Market
 
 log = logging.getLogger("tradenb")
 
@@ -44,7 +44,13 @@ def market_of_plan(plan: Plan, history_ms: int) -> TrialCandles:
         return _lined_up(candles)
 
     traded = {symbol: _lined_up(own) for symbol, own in period.candles.items()}
-    return TrialCandles(plan.source.name, traded, load_other, markets_of(plan.source))
+    return TrialCandles(plan.source.name, traded, load_other, markets_of_plan(plan))
+
+
+def markets_of_plan(plan: Plan) -> dict[str, Market]:
+    """Return the steps of the symbols that are traded, where their source has some."""
+    known = ((symbol, plan.market(symbol)) for symbol in plan.symbols)
+    return {symbol: market for symbol, market in known if market is not None}
 
 
 def _log(warnings: Iterable[str]) -> None:

@@ -8,8 +8,8 @@ cell can be run anywhere.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,12 +20,14 @@ from tradenb.backtest.trial import COUNTS, TrialCandles, run_trial
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.candles.gaps import with_gaps
 from tradenb.core.candles.rows import Rows
+from tradenb.core.money.account import Account
+from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.research.sweep.grid import Combination
-from tradenb.statistics.figures import UNITS
+from tradenb.statistics.figures import MONEY_UNITS, UNITS
 
 COLUMNS: Final = (*UNITS, *COUNTS, "error")
 Row = dict[str, Any]
@@ -42,6 +44,18 @@ class Settings:
     start: int | None
     end: int | None
     rules: Rules
+    account: Account | None = None
+    markets: Mapping[str, Market] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its table behind the parameters."""
+        return COLUMNS if self.account is None else (*UNITS, *MONEY_UNITS, *COUNTS, "error")
+
+
+def settings_of(plan: Plan, market: TrialCandles, start: int | None, end: int | None) -> Settings:
+    """Return what all trials in a part of a plan's period have in common."""
+    return Settings(plan.symbols, start, end, plan.rules, plan.account, market.markets)
 
 
 def run_packed(
@@ -65,16 +79,16 @@ def run_packed(
             import cloudpickle
 
             _HELD.clear()  # one sweep at a time is worth its memory
-            _HELD[key] = cloudpickle.loads(factory), market_of(candles, settings.rules)
+            _HELD[key] = cloudpickle.loads(factory), market_of(candles, settings)
         make, market = _HELD[key]
     return [trial(make, combination, market, settings) for combination in chunk]
 
 
-def market_of(candles: Sequence[Packed], rules: Rules) -> TrialCandles:
+def market_of(candles: Sequence[Packed], settings: Settings) -> TrialCandles:
     """Unpack candles; files are mapped, not read."""
-    return TrialCandles(
-        "sweep", {symbol: _candles(step, where, rules) for symbol, step, where in candles}
-    )
+    rules = settings.rules
+    unpacked = {symbol: _candles(step, where, rules) for symbol, step, where in candles}
+    return TrialCandles("sweep", unpacked, markets=settings.markets)
 
 
 def trial(make: Any, combination: Combination, market: TrialCandles, settings: Settings) -> Row:
@@ -95,7 +109,8 @@ def trial(make: Any, combination: Combination, market: TrialCandles, settings: S
         check_intervals((spec,), market)
         # The sweep has checked the other arguments already, once for all combinations.
         start, end, rules = settings.start, settings.end, settings.rules
-        plan = Plan(settings.symbols, (spec,), market, start, end, rules, ())
+        accounts = {} if settings.account is None else {spec.name: settings.account}
+        plan = Plan(settings.symbols, (spec,), market, start, end, rules, (), accounts)
         row = {**run_trial(plan, market, wanted), "error": None}
     except Exception as error:  # noqa: BLE001 - the user's code; the row says what it was
         row = failed(f"{type(error).__name__}: {error}")

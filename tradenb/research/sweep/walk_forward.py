@@ -16,16 +16,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradenb.call_errors import explained
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, TimeLike, duration_ms, iso
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import UsageError, unknown
+from tradenb.errors import UsageError
 from tradenb.research.sweep.api import loaded, parameters, progress_bar, report_failures, swept
 from tradenb.research.sweep.grid import Grid, Where, combinations
-from tradenb.research.sweep.order import CONDUCT, FAILED, SMALL_IS_GOOD, best, standing
-from tradenb.research.sweep.sweep_trial import Settings
-from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES, OF_DAYS, OF_TRADES, UNITS
+from tradenb.research.sweep.order import (
+    CONDUCT,
+    FAILED,
+    SMALL_IS_GOOD,
+    best,
+    check_figure,
+    standing,
+)
+from tradenb.research.sweep.sweep_trial import settings_of
+from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES, OF_DAYS, OF_TRADES
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -117,6 +125,7 @@ def walk_forward(
     end: TimeLike | None = None,
     metric: str = "sharpe",
     rules: Rules | None = None,
+    account: Account | None = None,
     executor: Executor | distributed.Client | None = None,
     home: str | Path | None = None,
     progress: bool = True,
@@ -125,7 +134,9 @@ def walk_forward(
 
     Parameters
     ----------
-    strategy_factory, grid, where, symbols, exchange, start, end, rules, executor, home, progress
+    strategy_factory, grid, where, symbols, exchange, start, end, rules, account, executor
+        As in `tn.sweep`. With an account each part begins with its cash.
+    home, progress
         As in `tn.sweep`.
     train, test : str
         Length of the in-sample and of the out-of-sample part, such as "60d" and "20d". Each fold
@@ -146,14 +157,15 @@ def walk_forward(
         As `tn.sweep`; when there is one combination only, an unknown metric, one that parts as
         short as these never have, or no whole fold. All before anything is run.
     """
-    if metric not in UNITS:
-        raise unknown("figure", metric, UNITS)
+    check_figure(metric, account)
     wanted = combinations(grid, where)
     if len(wanted) < 2:
         raise UsageError("walk-forward chooses among combinations, but the grid has only one")
     lengths = duration_ms(train, "train"), duration_ms(test, "test")
     _check_lengths(metric, *lengths)
-    plan, market, memory = loaded(strategy_factory, wanted[0], symbols, exchange, start, end, rules)
+    plan, market, memory = loaded(
+        strategy_factory, wanted[0], symbols, exchange, start, end, rules, account
+    )
     several = market.candles.values()
     first = max(plan.start or 0, *(candles.start for candles in several))
     ends = [candles.end for candles in several]
@@ -164,8 +176,8 @@ def walk_forward(
         for fold in folds:
             inside, outside = (
                 swept(
-                    strategy_factory, wanted, Settings(plan.symbols, begin, finish, plan.rules),
-                    market, exchange=plan.source.name, memory=memory, executor=executor, home=home,
+                    strategy_factory, wanted, settings_of(plan, market, begin, finish), market,
+                    exchange=plan.source.name, memory=memory, executor=executor, home=home,
                     note=note,
                 )
                 for begin, finish in (fold[:2], fold[1:])
