@@ -10,6 +10,7 @@ import tradenb as tn
 
 ANYTHING = {
     "tn.ccxt_exchange options": "each exchange of ccxt has options of its own",
+    "tn.testing.ExchangeServer.fault more": "each fault has settings of its own",
     "tn.testing.ExchangeServer.trouble more": "each trouble has settings of its own",
     "tn.testing.InlineWorkers.call args": "they are handed to any function",
 }

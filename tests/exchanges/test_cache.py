@@ -90,7 +90,7 @@ def test_the_newest_candles_and_fresh_gaps_are_not_believed_yet():
         loaded(exchange_on(server), end=end)
         server.clock.step(60)
         trouble_free = served({"BTCUSDT": rows}, at=end + DAY)
-        server._markets = trouble_free._markets  # the exchange has found its minutes
+        server._markets |= trouble_free._markets  # the exchange has found its minutes
         assert same(loaded(exchange_on(server), end=end).candles, as_frame(market(5, 600), end=end))
         server.requests.clear()
         loaded(exchange_on(server), end=end)

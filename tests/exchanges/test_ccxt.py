@@ -58,7 +58,8 @@ def test_an_unknown_symbol_is_answered_with_the_nearest():
 def test_a_symbol_that_is_several_markets_is_refused_and_they_are_listed():
     frames = {"A/BCUSDT": frame(market(1, 9)), "AB/CUSDT": frame(market(2, 9))}
     with served(frames) as server:
-        server._markets = {item.base + "-" + item.quote: item for item in _apart(frames)}
+        server._markets.clear()
+        server._markets |= {item.base + "-" + item.quote: item for item in _apart(frames)}
         with pytest.raises(tn.UsageError, match="is ambiguous on binance; pass one of"):
             exchange_on(server).format_price("ABCUSDT", 1.0)
 

@@ -57,7 +57,7 @@ def test_a_touched_limit_may_not_fill(venue_with):
 
 def test_a_candle_fills_no_more_than_its_share_of_the_volume(venue):
     guarded(venue)
-    venue.play_candle(S, candle(100, 111, 99, 109), opened_at=60_000, available=D(4))
+    venue.play_candle(S, candle(100, 111, 99, 109), opened_at=60_000, available=D(2))
     assert venue.orders[1].executed == 1
     venue.set_price(S, D(110), at=120_000)
     assert (venue.orders[1].status, venue.orders[1].average) == ("FILLED", 110)

@@ -6,7 +6,7 @@ is forming, and a page begins at `startTime` or ends now.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from tradenb.core.candles.rows import Rows
 from tradenb.core.timeframe import DAY, MINUTE
+from tradenb.testing.venue.venue_records import VenueMarket
 
 QUOTES: Final = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "BTC", "ETH", "BNB", "TRY")
 USUAL_LIMIT: Final = 500
@@ -95,7 +96,7 @@ def klines(rows: Rows) -> list[list[Any]]:
     return answer
 
 
-def exchange_info(markets: Mapping[str, Market], now: int) -> dict[str, Any]:
+def exchange_info(markets: Iterable[VenueMarket], now: int) -> dict[str, Any]:
     """Return what is traded, and in which steps."""
     return {
         "timezone": "UTC",
@@ -109,17 +110,17 @@ def exchange_info(markets: Mapping[str, Market], now: int) -> dict[str, Any]:
             }
         ],
         "exchangeFilters": [],
-        "symbols": [_symbol_info(market) for market in markets.values()],
+        "symbols": [_symbol_info(market) for market in markets],
     }
 
 
-def ticker(market: Market, now: int) -> dict[str, Any]:
-    """Return the last price and the last 24 hours of a market."""
+def ticker(market: Market, now: int, price: float | None = None) -> dict[str, Any]:
+    """Return the last price, if it is not given, and the last 24 hours of a market."""
     rows = visible_rows(market, now)
     day = rows.part(int(np.searchsorted(rows.time, now - DAY)), len(rows.time))
     if not len(day.time):
         raise Refused(-1121, "Invalid symbol.")
-    last, first = float(day.close[-1]), float(day.open[0])
+    last, first = float(day.close[-1]) if price is None else price, float(day.open[0])
     text = {
         "priceChange": last - first,
         "priceChangePercent": (last / first - 1) * 100,
@@ -152,23 +153,40 @@ def number(value: float | None) -> str | None:
     return text if float(text) == value else f"{Decimal(repr(value)):f}"
 
 
-def _symbol_info(market: Market) -> dict[str, Any]:
-    price, amount = _step(market.rows.close), _step(market.rows.volume)
+def venue_market(market: Market) -> VenueMarket:
+    """Return a market with the steps that its candles show, as a venue takes it."""
+    amount = Decimal(_step(market.rows.volume))
+    return VenueMarket(
+        market.symbol,
+        market.base,
+        market.quote,
+        tick_size=Decimal(_step(market.rows.close)),
+        step_size=amount,
+        min_quantity=amount,
+        max_quantity=Decimal(90_000_000),
+    )
+
+
+def _symbol_info(market: VenueMarket) -> dict[str, Any]:
+    price, amount = f"{market.tick_size:f}", f"{market.step_size:f}"
+    least, most = f"{market.min_quantity:f}", f"{market.max_quantity:f}"
     return {
         "symbol": market.symbol,
-        "status": "TRADING",
+        "status": "TRADING" if market.is_trading else "BREAK",
         "baseAsset": market.base,
         "baseAssetPrecision": 8,
         "quoteAsset": market.quote,
         "quotePrecision": 8,
         "quoteAssetPrecision": 8,
-        "orderTypes": ["LIMIT", "MARKET"],
+        "orderTypes": list(market.order_types),
+        "ocoAllowed": market.has_lists,
+        "quoteOrderQtyMarketAllowed": True,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": [
             {"filterType": "PRICE_FILTER", "minPrice": price, "maxPrice": "0", "tickSize": price},
-            {"filterType": "LOT_SIZE", "minQty": amount, "maxQty": "90000000", "stepSize": amount},
-            {"filterType": "NOTIONAL", "minNotional": "5.00000000"},
+            {"filterType": "LOT_SIZE", "minQty": least, "maxQty": most, "stepSize": amount},
+            {"filterType": "NOTIONAL", "minNotional": f"{market.min_notional:.8f}"},
         ],
         "permissions": ["SPOT"],
         "permissionSets": [["SPOT"]],

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
+from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from aiohttp import web
 
 from tradenb.clock import SystemClock
@@ -23,35 +21,28 @@ from tradenb.core.timeframe import MINUTE, TimeLike
 from tradenb.engine.ports import CandleSource
 from tradenb.errors import UsageError
 from tradenb.testing.server import binance_api as binance
-from tradenb.testing.server.faulty_responses import error_response, send
+from tradenb.testing.server.binance_requests import is_signed
+from tradenb.testing.server.faulty_responses import error_response, reply_response, send
+from tradenb.testing.server.public_answers import PublicAnswers
+from tradenb.testing.server.redirected_urls import redirected_urls
+from tradenb.testing.server.request_log import RequestLog
+from tradenb.testing.server.server_account import CREDENTIALS, account_on
 from tradenb.testing.server.server_candles import (
     Clock,
     ServerClock,
     moved_to_now,
     rows_of_all,
 )
-from tradenb.testing.server.server_troubles import ServerTrouble, TroubleKind, page_spoiled, spoiled
+from tradenb.testing.server.server_troubles import ServerTrouble, TroubleKind
+from tradenb.testing.server.signed_requests import KEY_HEADER
+from tradenb.testing.venue.faulty_venue import FaultyVenue
+from tradenb.testing.venue.venue_faults import FaultKind, VenueFault
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CLOSE_S: Final = 5.0
-# Whatever ccxt may request of Binance comes here, so that nothing leaves this machine.
-_GROUPS: Final = (
-    *("public", "private", "v1", "sapi", "sapiV2", "sapiV3", "sapiV4", "papi", "papiV2"),
-    *("fapiPublic", "fapiPublicV2", "fapiPublicV3", "fapiPrivate", "fapiPrivateV2", "fapiData"),
-    *("dapiPublic", "dapiPrivate", "dapiPrivateV2", "dapiData", "eapiPublic", "eapiPrivate"),
-)
-
-
-class Served(NamedTuple):
-    """A request that was served: when (monotonic, s), its path, weight and status."""
-
-    at: float
-    path: str
-    query: dict[str, str]
-    weight: int
-    status: int
+_MAIN: Final = "api/v3/"
 
 
 class ExchangeServer:
@@ -75,10 +66,19 @@ class ExchangeServer:
     weight_limit : int, default 6000
         Weight of the requests in `window_s` seconds above which it answers 429.
     window_s : float, default 60
+    balances : dict of str to float or Decimal, optional
+        What the account holds, by asset; without them there is no account, and no signed request
+        is answered. Orders are matched along the candles, as the clock goes through them.
+    venue : FaultyVenue, optional
+        Instead of `balances`: an account of your own, with the same symbols.
+    volume_share : float, optional
+        Which part of each candle's volume the account's orders can trade; default: anything.
 
     Attributes
     ----------
     clock
+    venue : FaultyVenue or None
+        The account: `venue.venue.orders`, `venue.calls` and so on (`tradenb.testing.venue`).
     requests : list of Served
     skew_ms : int
         How far its own clock is ahead of `clock`, ms.
@@ -102,6 +102,9 @@ class ExchangeServer:
         port: int = 0,
         weight_limit: int = 6000,
         window_s: float = 60.0,
+        balances: Mapping[str, float | Decimal] | None = None,
+        venue: FaultyVenue | None = None,
+        volume_share: float | None = None,
     ) -> None:
         names = [symbols] if isinstance(symbols, str) else [*symbols]
         if now is not None and clock is not None:
@@ -111,13 +114,18 @@ class ExchangeServer:
             clock, given = SystemClock(), moved_to_now(given, now)
         made = (binance.market_of(name, rows) for name, rows in given)
         self._markets = {market.symbol: market for market in made}
+        self._account = account_on(
+            self._markets, balances=balances, venue=venue, volume_share=volume_share
+        )
+        self._public = PublicAnswers(self._markets, self._account)
+        self.venue = None if self._account is None else self._account.venue
         ends = [int(market.rows.time[-1]) + MINUTE for market in self._markets.values()]
         self.clock: Any = ServerClock(max(ends)) if clock is None else clock
         self._is_moved = now is not None
         self.skew_ms = 0
-        self.requests: list[Served] = []
-        self._recent: deque[tuple[float, int]] = deque()
-        self._limit, self._window_s = weight_limit, window_s
+        self._log = RequestLog(window_s)
+        self.requests = self._log.requests
+        self._limit = weight_limit
         self._troubles: list[ServerTrouble] = []
         self._port = port
         self._thread: threading.Thread | None = None
@@ -138,13 +146,18 @@ class ExchangeServer:
         """What `tn.ccxt_exchange("binance", ...)` is given so that it comes here."""
         # Moved candles are others at every start: they are not to be kept.
         return ({"cache": False} if self._is_moved else {}) | {
-            "urls": {"api": dict.fromkeys(_GROUPS, f"{self.url}/api/v3")},
+            "urls": redirected_urls(self.url),
             "options": {
                 "fetchMarkets": ["spot"],
                 "fetchMargins": False,
                 "fetchCurrencies": False,
             },
         }
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Key and secret of the account, as ccxt takes them."""
+        return {"apiKey": CREDENTIALS.key, "secret": CREDENTIALS.secret}
 
     def now(self) -> int:
         """Return the time by its own clock, ms UTC."""
@@ -169,16 +182,33 @@ class ExchangeServer:
         self._troubles.append(made)
         return made
 
+    def fault(self, kind: FaultKind, **more: Any) -> VenueFault:
+        """Let something go wrong with signed requests, or at the venue.
+
+        Parameters
+        ----------
+        kind : str
+            See `VenueFault`.
+        **more
+            Its fields: answer, method, path, role, times, seconds, share.
+
+        Returns
+        -------
+        VenueFault
+        """
+        if self.venue is None:
+            raise UsageError("this server has no account; pass balances={'USDT': 1000}")
+        made = VenueFault(kind, **more)
+        self.venue.faults.append(made)
+        return made
+
     def count(self, path: str = "") -> int:
         """Return how many requests came for paths that end so."""
         return sum(served.path.endswith(path) for served in self.requests)
 
     def heaviest(self, seconds: float) -> int:
         """Return the largest weight of the requests in any so many seconds."""
-        times = np.array([served.at for served in self.requests])
-        weights = np.array([served.weight for served in self.requests])
-        sums = [weights[(times >= at) & (times < at + seconds)].sum() for at in times]
-        return int(max(sums, default=0))
+        return self._log.heaviest(seconds)
 
     def start(self) -> ExchangeServer:
         """Begin to listen; return when it does."""
@@ -215,7 +245,7 @@ class ExchangeServer:
     async def _serve(self, ready: Future[None]) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         application = web.Application()
-        application.router.add_get("/api/v3/{path:.*}", self._answer)
+        application.router.add_route("*", "/{path:.*}", self._answer)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         try:
             await runner.setup()
@@ -232,50 +262,32 @@ class ExchangeServer:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path, query = request.match_info["path"], dict(request.query)
-        active = [item for item in self._troubles if item.applies(path, query.get("symbol"))]
-        weight = binance.WEIGHTS.get(path, 1)
-        used = self._used(weight)
+        short = path.removeprefix(_MAIN)
+        active = [item for item in self._troubles if item.applies(short, query.get("symbol"))]
+        weight = binance.WEIGHTS.get(short, 1)
+        used = self._log.used(weight)
         response = error_response(active, over_limit=used > self._limit)
         if response is None:
-            response = self._respond(path, query, active)
-        self.requests.append(Served(time.monotonic(), path, query, weight, response.status))
+            response, damage = await self._respond(request, path, query, active)
+            active = [*active, *damage]
+        self._log.add(short, query, weight, response.status, request.method)
         response.headers["X-MBX-USED-WEIGHT-1M"] = str(used)
         return await send(request, response, active)
 
-    def _used(self, weight: int) -> int:
-        """Note a weight, and return the sum of those within the window."""
-        now = time.monotonic()
-        self._recent.append((now, weight))
-        while self._recent[0][0] <= now - self._window_s:
-            self._recent.popleft()
-        return sum(item for _, item in self._recent)
-
-    def _respond(
-        self, path: str, query: dict[str, str], active: list[ServerTrouble]
-    ) -> web.Response:
+    async def _respond(
+        self, request: web.Request, path: str, query: dict[str, str], active: list[ServerTrouble]
+    ) -> tuple[web.Response, list[ServerTrouble]]:
+        if is_signed(request.method, path) and self._account is not None:
+            body = (await request.read()).decode()
+            key, raw = request.headers.get(KEY_HEADER), request.rel_url.raw_query_string
+            signed = self._account.respond(
+                request.method, path, key=key, query=raw, body=body, now=self.now()
+            )
+            return reply_response(*signed)
         try:
-            return web.json_response(self._body(path, query, active))
+            if request.method != "GET" or not path.startswith(_MAIN):
+                raise binance.Refused(-1000, f"{request.method} {path} is not served here.")
+            found = self._public.body(path.removeprefix(_MAIN), query, active, self.now())
+            return web.json_response(found), []
         except binance.Refused as error:
-            return web.json_response(error.body, status=400)
-
-    def _body(self, path: str, query: dict[str, str], active: list[ServerTrouble]) -> Any:
-        now = self.now()
-        match path:
-            case "ping":
-                return {}
-            case "time":
-                return {"serverTime": now}
-            case "exchangeInfo":
-                return binance.exchange_info(self._markets, now)
-            case "klines":
-                rows = spoiled(binance.visible_rows(self._market(query), now), active, now)
-                return binance.klines(page_spoiled(binance.page_of(rows, query), active))
-            case "ticker/24hr" | "ticker/price" | "ticker/bookTicker":
-                return binance.ticker(self._market(query), now)
-        raise binance.Refused(-1000, f"{path} is not served here.")
-
-    def _market(self, query: Mapping[str, str]) -> binance.Market:
-        try:
-            return self._markets[query.get("symbol", "")]
-        except KeyError:
-            raise binance.Refused(-1121, "Invalid symbol.") from None
+            return web.json_response(error.body, status=400), []

@@ -8,11 +8,34 @@ from typing import Final
 
 from aiohttp import web
 
-from tradenb.testing.server.server_troubles import ServerTrouble
+from tradenb.testing.server.server_troubles import ServerTrouble, TroubleKind
+from tradenb.testing.venue.venue_faults import Form, VenueReply
 
 _HUGE_MB: Final = 70
 _MEGABYTE: Final = b" " * (1 << 20)
 _PAGE: Final = "<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"
+
+_DAMAGE: Final[dict[Form, TroubleKind]] = {
+    "silence": "silence",
+    "reset": "reset",
+    "half_body": "half_close",
+    "cut_json": "truncated",
+}
+
+
+def reply_response(reply: VenueReply, body: bytes) -> tuple[web.Response, list[ServerTrouble]]:
+    """Return the response that a venue's reply is, and what damages it on the way."""
+    if reply.form == "html":
+        page = web.Response(status=reply.status, text=_PAGE, content_type="text/html")
+        return page, []
+    if reply.form in ("empty", "braces"):
+        body = b"" if reply.form == "empty" else b"{}"
+    headers = {} if reply.retry_after is None else {"Retry-After": str(reply.retry_after)}
+    response = web.Response(
+        body=body, status=reply.status, headers=headers, content_type="application/json"
+    )
+    damage = _DAMAGE.get(reply.form)
+    return response, [] if damage is None else [ServerTrouble(damage)]
 
 
 def error_response(active: list[ServerTrouble], *, over_limit: bool) -> web.Response | None:

@@ -152,15 +152,23 @@ class VenueBook:
         if state.last is None:
             state.last = price
         met: set[tuple[int, bool]] = set()
+        if not jump:
+            self._go(state, state.last, at, met, jump=False)  # new room, and the price is there
+        self._go(state, price, at, met, jump=jump)
+        state.last = price
+
+    def _go(
+        self, state: MarketState, price: Decimal, at: int, met: set[tuple[int, bool]], *, jump: bool
+    ) -> None:
         while (hit := self._nearest(state, price, met)) is not None:
             order, level = hit
             met.add((order.order_id, order.is_working))
+            last = state.last or price
             if jump:
                 state.last = price
-            elif min(state.last, price) <= level <= max(state.last, price):
+            elif min(last, price) <= level <= max(last, price):
                 state.last = level
             self._reached(state, order, at)
-        state.last = price
 
     def _nearest(
         self, state: MarketState, price: Decimal, met: set[tuple[int, bool]]
