@@ -110,7 +110,7 @@ $(DEMO): pyproject.toml | .venv/bin/python
 
 $(DEV): pyproject.toml | .venv/bin/python
 	@echo "installing tradenb and its tools into .venv, about two minutes the first time"
-	$(PIP_INSTALL) -e '.[dev]'
+	$(PIP_INSTALL) -e '.[dev,judges]'
 	@touch $(DEMO) $@
 
 .venv-oldest/.installed: pyproject.toml
@@ -120,7 +120,7 @@ $(DEV): pyproject.toml | .venv/bin/python
 	> .venv-oldest/constraints.txt
 	@echo "installing the oldest versions into .venv-oldest, about two minutes the first time"
 	.venv-oldest/bin/python -m pip install --disable-pip-version-check -qq \
-		-c .venv-oldest/constraints.txt -e '.[dev]'
+		-c .venv-oldest/constraints.txt -e '.[dev,judges]'
 	.venv-oldest/bin/python -m pip check
 	@touch $@
 

@@ -21,7 +21,8 @@ TOP = Path(__file__).resolve().parents[1]
 TEXT = (TOP / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads(TEXT)["project"]
 RUNTIME = [Requirement(line) for line in PROJECT["dependencies"]]
-DEV = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
+EXTRAS = PROJECT["optional-dependencies"]
+DEV = [Requirement(line) for line in EXTRAS["dev"] + EXTRAS["judges"]]
 
 TOP_LEVEL = [
     ".ci/run",
