@@ -14,6 +14,25 @@ def dip(ctx):
     if ctx.price > ctx.candles("15m", 8).close.mean():
         return None{ANSWER}"""
 
+MEAN_OF = 'mean_of(ctx.candles("15m", 8).close)'
+MODULE = """
+SHARE = 1.0
+
+
+def mean_of(closes):
+    return SHARE * closes.mean()
+
+
+class Mean:
+    def __init__(self, candles):
+        self.value = mean_of(candles.close)
+
+
+def unused():
+    return SHARE
+"""
+WHOLE = 'whole_module.mean_of(ctx.candles("15m", 8).close)'
+
 MAKER = """
 def make(span):
     @tn.strategy("dip", every="15m")
@@ -506,6 +525,174 @@ def dip(df):
 """,
         ),
     ),
+    "an_import_for_types_only": Good(
+        (
+            IMPORT,
+            """
+from __future__ import annotations
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from decimal import Decimal as Exact
+    import numpy.typing as npt
+def mean_of(closes: npt.NDArray, at_least: Exact | None = None) -> float:
+    return float(closes.mean())
+""",
+            PLAIN.replace('ctx.candles("15m", 8).close.mean()', MEAN_OF),
+        ),
+        holds=("if TYPE_CHECKING:\n", "    from decimal import Decimal as Exact\n"),
+        lacks=("    import typing",),
+    ),
+    "a_quoted_annotation": Good(
+        (
+            IMPORT,
+            "import typing\nif typing.TYPE_CHECKING:\n    from numpy.typing import NDArray",
+            "def mean_of(closes: 'NDArray') -> float:\n    return float(closes.mean())",
+            PLAIN.replace('ctx.candles("15m", 8).close.mean()', MEAN_OF),
+        ),
+        holds=("    from numpy.typing import NDArray\n",),
+    ),
+    "a_small_series": Good(
+        (
+            IMPORT + "\nimport pandas as pd",
+            "spans = pd.Series({'fast': 8, 'slow': 24})",
+            PLAIN.replace('"15m", 8', '"15m", int(spans["fast"])'),
+        ),
+        holds=("spans = pd.Series(",),
+    ),
+    "a_small_frame_and_an_index": Good(
+        (
+            IMPORT + "\nimport pandas as pd",
+            "spans = pd.DataFrame({'span': [8, 24]}, index=['fast', 'slow'])",
+            "names = pd.Index(['fast', 'slow'])",
+            PLAIN.replace('"15m", 8', '"15m", int(spans.span[names[0]])'),
+        ),
+        holds=("names = pd.Index(",),
+    ),
+    "functions_for_types": Good(
+        (
+            IMPORT + "\nimport functools\nSCALE = 1.0",
+            """
+@functools.singledispatch
+def level(value):
+    return value.mean()
+
+@level.register
+def _(value: float):
+    return SCALE * value
+
+@level.register(int)
+def whole(value):
+    return float(value)
+
+def of_text(value):
+    return float(value)
+level.register(str, of_text)
+""",
+            PLAIN.replace("ctx.price >", "level(ctx.price) >").replace(
+                'ctx.candles("15m", 8).close.mean()', 'level(ctx.candles("15m", 8).close)'
+            ),
+        ),
+        holds=("@level.register(int)\n", "level.register(str, of_text)\n", "SCALE = 1.0\n"),
+    ),
+    "arguments_of_a_table": Good(
+        (
+            IMPORT + "\nimport pandas as pd",
+            MAKER,
+            "table = pd.DataFrame({'span': [24, 8], 'sharpe': [0.1, 0.9]})",
+            "best = table.sort_values('sharpe').iloc[-1]",
+            "dip = make(int(best.span))",
+        ),
+        holds=("span = 8\n",),
+        lacks=("best",),
+    ),
+    "arguments_of_a_table_as_they_are": Good(
+        (
+            IMPORT + "\nimport pandas as pd",
+            MAKER,
+            "table = pd.DataFrame({'span': [24, 8], 'sharpe': [0.1, 0.9]})",
+            "dip = make(table.loc[table.sharpe.idxmax(), 'span'])",
+        ),
+        holds=("span = 8\n",),
+    ),
+    "arguments_of_a_table_by_name": Good(
+        (
+            IMPORT + "\nimport pandas as pd",
+            MAKER,
+            "table = pd.DataFrame({'span': [24, 8], 'sharpe': [0.1, 0.9]})",
+            "dip = make(**table.loc[[1], ['span']].to_dict('records')[0])",
+        ),
+        holds=("span = 8\n",),
+    ),
+    "a_local_that_an_inner_function_changes": Good(
+        (
+            IMPORT,
+            f"""
+@tn.strategy("dip", every="15m")
+def dip(ctx):
+    mean = 0.0
+    def look(count):
+        nonlocal mean
+        mean = max(mean, ctx.candles("15m", count).close.mean())
+    look(8)
+    if ctx.price > mean:
+        return None{ANSWER}""",
+        ),
+    ),
+    "a_number_of_numpy": Good(
+        (
+            IMPORT + "\nimport numpy as np\ncloses = np.linspace(0.9, 1.1, 5_000)",
+            "DEPTH = 1 + 0 * closes.std()",
+            PLAIN.replace("ctx.price >", "DEPTH * ctx.price >"),
+        ),
+        holds=("DEPTH = 1.0\n",),
+    ),
+    "a_module_as_a_whole": Good(
+        (
+            IMPORT + "\nimport whole_module",
+            PLAIN.replace('ctx.candles("15m", 8).close.mean()', WHOLE),
+        ),
+        holds=(
+            "whole_module = SimpleNamespace(mean_of=mean_of)\n",
+            "# from whole_module.py\ndef mean_of(closes):",
+        ),
+        lacks=("import whole_module", "def unused"),
+    ),
+    "a_module_under_another_name": Good(
+        (
+            IMPORT + "\nimport whole_module as own",
+            "def at_least(closes):\n    return own.SHARE * own.mean_of(closes)",
+            PLAIN.replace("ctx.price >", "own.SHARE * ctx.price >").replace(
+                'ctx.candles("15m", 8).close.mean()', 'at_least(ctx.candles("15m", 8).close)'
+            ),
+        ),
+        holds=("own = SimpleNamespace(SHARE=SHARE, mean_of=mean_of)\n",),
+    ),
+    "a_module_with_a_class": Good(
+        (
+            IMPORT + "\nimport whole_module as own",
+            PLAIN.replace(
+                'ctx.candles("15m", 8).close.mean()', 'own.Mean(ctx.candles("15m", 8)).value'
+            ),
+        ),
+        holds=("own = SimpleNamespace(Mean=Mean)\n", "class Mean:"),
+    ),
+    "a_variable_of_the_environment": Good(
+        (
+            IMPORT + "\nimport os\nos.environ['TRADENB_TEST_SPAN'] = '8'",
+            PLAIN.replace('"15m", 8', '"15m", int(os.environ["TRADENB_TEST_SPAN"])'),
+        ),
+        holds=("It reads TRADENB_TEST_SPAN from the environment.",),
+    ),
+    "a_file_that_every_machine_has": Good(
+        (
+            IMPORT,
+            PLAIN.replace(
+                "    if ctx",
+                "    with open('/dev/null') as file:\n        text = file.read()\n"
+                "    if text or ctx",
+            ),
+        ),
+    ),
     "cells_run_out_of_order": Good(
         (
             IMPORT,
@@ -539,10 +726,25 @@ dip = make(df)
     ),
     "research_data_in_a_global": Bad(
         (
-            IMPORT + "\nimport pandas as pd\ndf = pd.DataFrame({'close': [1.0, 2.0]})",
+            IMPORT + "\nimport pandas as pd\ndf = pd.DataFrame({'close': [1.0] * 2_000})",
             PLAIN.replace("ctx.price >", "df.close.mean() >"),
         ),
-        r"`df` of cell \[1\] is a DataFrame of 2 rows.*LEVEL = float\(df.close.mean\(\)\)",
+        r"`df` of cell \[1\] is a DataFrame of 2,000 rows.*LEVEL = float\(df.close.mean\(\)\)",
+    ),
+    "a_series_that_was_changed": Bad(
+        (
+            IMPORT + "\nimport pandas as pd\nspans = pd.Series({'fast': 8})",
+            PLAIN.replace('"15m", 8', '"15m", int(spans["fast"])'),
+            "spans['fast'] = 24",
+        ),
+        r"`spans` differs: value is Series \w+ in the notebook and Series \w+ in the script",
+    ),
+    "a_module_that_is_passed_on": Bad(
+        (
+            IMPORT + "\nimport whole_module as own",
+            PLAIN.replace("ctx.price >", "vars(own)['SHARE'] >"),
+        ),
+        r"uses the module whole_module, a file beside the notebook",
     ),
     "a_name_from_nowhere": Bad(
         (

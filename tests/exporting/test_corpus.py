@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import tradenb as tn
-from tests.exporting.corpus import BAD, GOOD
+from tests.exporting.corpus import BAD, GOOD, MODULE
 from tests.exporting.live import CELL
 from tests.exporting.notebook import EXCHANGE, Notebook
 from tradenb.engine.specs.registry import registry
@@ -18,7 +18,17 @@ from tradenb.exporting.script_text import is_ours, script_text
 FEWEST = 5
 
 
-pytestmark = pytest.mark.usefixtures("fresh", "inside", "forked")
+pytestmark = pytest.mark.usefixtures("fresh", "inside", "forked", "beside")
+
+
+@pytest.fixture
+def beside(inside, monkeypatch):
+    """Put a module of the user's beside the notebook."""
+    (inside / "whole_module.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(inside)
+    monkeypatch.delitem(sys.modules, "whole_module", raising=False)
+    yield
+    sys.modules.pop("whole_module", None)
 
 
 def opened(name):
@@ -36,7 +46,8 @@ def test_a_notebook_is_exported_and_its_script_gives_the_same_trades(name, tmp_p
     path = tmp_path / f"{name}.py"
     done = book.export(path, *names)
     assert done.trades >= FEWEST
-    assert all("recorded candles only" in words for words in done.warnings)
+    usual = ("recorded candles only", "TRADENB_TEST_SPAN was set in the notebook; set it where")
+    assert all(any(words in said for words in usual) for said in done.warnings)
     text = path.read_text()
     assert is_ours(text)
     assert [line for line in case.holds if line not in text] == []
@@ -58,7 +69,8 @@ def test_a_notebook_is_refused_with_words_that_help_and_nothing_is_written(name,
 def test_the_scripts_pass_ruff_and_mypy_as_they_come(tmp_path, repository):
     for name in GOOD:
         book, names = opened(name)
-        settings = {"symbol": "BTCUSDT", "exchange": EXCHANGE, "rules": None, "home": None}
+        given = {"symbol": "BTCUSDT", "exchange": EXCHANGE}
+        settings = given | dict.fromkeys(("rules", "account", "home"))
         found, job = collected(subject_of([eval(item, book.names) for item in names], settings))
         text = script_text(found, job, file="script.py", verified="Not verified.")
         (tmp_path / f"{name}.py").write_text(text)

@@ -81,7 +81,7 @@ def test_a_live_run_says_more_than_a_backtest_and_is_not_started(notebook, insid
     assert "exchange=mine," in text
     assert "rules=tn.Rules(fee_percent=0.05)," in text
     assert "account=tn.Account(cash=1000.0, percent=20.0)," in text
-    assert f'home="{inside / "home"}"' in text
+    assert 'home=str(Path(__file__).resolve().parent / "home"),' in text
 
 
 def write_candles(path):
@@ -170,17 +170,17 @@ def test_what_cannot_be_exported_is_refused_with_the_cells_number(name, notebook
     assert not (inside / "research.py").exists()
 
 
-def test_a_module_that_is_used_as_a_whole_is_refused(notebook, inside, capsys):
+def test_a_module_that_is_used_as_a_whole_is_copied_as_far_as_it_is_used(notebook, inside):
     (inside / "by_itself.py").write_text("DEPTH = 0.9995\n")
     cells = (
         IMPORT + "\nimport by_itself",
         MARKET,
         PLAIN.replace("ctx.price >", "by_itself.DEPTH >"),
     )
-    assert main(["export", notebook(*cells, BACKTEST)]) == 2
-    said = capsys.readouterr().err
-    assert "uses the module by_itself, a file beside the notebook" in said
-    assert "from by_itself import NAME" in said
+    assert main(["export", notebook(*cells, BACKTEST)]) == 0
+    text = (inside / "research.py").read_text()
+    assert "# from by_itself.py\nDEPTH = 0.9995\n" in text
+    assert "by_itself = SimpleNamespace(DEPTH=DEPTH)\n" in text
 
 
 def test_what_is_no_notebook_is_said(inside, capsys):

@@ -7,7 +7,6 @@ started as users start it, is shown by `test_script.py`.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,14 +56,14 @@ class WarmProcess:
             text=True,
         )
 
-    def run(self, command: list[str], *, cwd: Path, **more: Any) -> Any:
+    def run(self, command: list[str], *, cwd: Path, env: dict[str, str], **more: Any) -> Any:
         """Execute a script in a fork."""
         del more  # how the process would be started
         assert command[1:4] == ["-I", "-m", "tradenb.exporting.proof.clean_process"]
         assert self._process.stdin
         assert self._process.stdout
         errors = cwd / "errors.txt"
-        task = [command[4:], str(cwd), str(errors), dict(os.environ)]
+        task = [command[4:], str(cwd), str(errors), env]
         self._process.stdin.write(json.dumps(task) + "\n")
         self._process.stdin.flush()
         code = int(self._process.stdout.readline())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from tradenb.exporting.collect.dependencies import Collector
 from tradenb.exporting.collect.script_namespace import Namespace, namespace_of
 from tradenb.exporting.collect.secret_values import check_values
 from tradenb.exporting.proof.compare_runs import Sample, prove, sampled
+from tradenb.exporting.proof.start_environment import set_here
 from tradenb.exporting.script_text import Job, environment_of, is_ours, script_text
 from tradenb.live.live_run import LiveRun, record_of
 from tradenb.live.loop.record import RunRecord
@@ -147,6 +148,8 @@ def export(
     target = Path(path).absolute()
     _check_target(target)
     found, job = collected(subject)
+    if job.home.is_relative_to(target.parent) and found.values.get("Path", Path) is Path:
+        job = job._replace(home=job.home.relative_to(target.parent))
     before = found.facts()
     source = subject.exchange if candles is None else resolve_candle_source(candles)
     sample = _sample_of(subject, source, (start, end))
@@ -156,7 +159,7 @@ def export(
     )
     text = script_text(found, job, file=target.name, verified=words)
     check_values(text)
-    prove(text, sample, found.values, before)
+    prove(text, sample, found.values, before, found.secrets)
     _write(target, text)
     names = tuple(spec.name for spec in subject.strategies)
     recorded = [] if isinstance(subject.exchange, LiveSource) else [_RECORDED]
@@ -168,7 +171,7 @@ def export(
         sample.end,
         len(sample.events),
         sample.trades,
-        (*_warnings(sample), *recorded, *_notified(job)),
+        (*_warnings(sample), *recorded, *_variables(found.secrets), *_notified(job)),
     )
 
 
@@ -291,6 +294,13 @@ def _notified(job: Job) -> list[str]:
     if not names:
         return []
     return [f"it notifies as this process does; set {', '.join(names)} where it runs"]
+
+
+def _variables(names: Iterable[str]) -> list[str]:
+    own = set_here(names)
+    if not own:
+        return []
+    return [f"{', '.join(own)} was set in the notebook; set it where the script runs"]
 
 
 def _warnings(sample: Sample) -> list[str]:

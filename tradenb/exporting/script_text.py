@@ -20,6 +20,7 @@ from tradenb.exporting.collect.script_parts import Collection, Part
 WIDTH: Final = 88
 _MARK: Final = re.compile(r"(?s)\A(.*\n)# written by tn\.export, sha256 ([0-9a-f]{64})\n\Z")
 _RUN_SCRIPT: Final = "from tradenb.script import run_script"
+_PATH: Final = "from pathlib import Path"
 
 
 class Job(NamedTuple):
@@ -36,6 +37,7 @@ class Job(NamedTuple):
         In Python.
     rules : Rules
     home : Path
+        Not absolute: beside the script.
     account : Account or None
     notify : tuple of mapping
         The arguments of `tn.notify` for each service that is told.
@@ -60,7 +62,11 @@ def script_text(found: Collection, job: Job, *, file: str, verified: str) -> str
     head = [_docstring(job, secrets, file, verified), ""]
     if found.futures:
         head += ["from __future__ import annotations", ""]
-    head += _import_lines(found.imports | _own_imports(found, job))
+    typing = {"from typing import TYPE_CHECKING"} if found.typing else set()
+    head += _import_lines(found.imports | typing | _own_imports(found, job))
+    if found.typing:
+        head += ["", "if TYPE_CHECKING:"]
+        head += [line and f"    {line}" for line in _import_lines(found.typing)]
     body = "\n".join(head) + "\n" + _definitions(found.ordered()) + _main(job)
     text = re.sub(r"[ \t]+\n", "\n", body)
     return f"{text}# written by tn.export, sha256 {_digest(text)}\n"
@@ -74,7 +80,16 @@ def _own_imports(found: Collection, job: Job) -> set[str]:
         taken.add("tn")
     if taken:
         raise ExportError(f"the script needs the name {min(taken)} for itself; rename yours")
-    return {_RUN_SCRIPT} | ({"import tradenb as tn"} if has_settings else set())
+    own = {_RUN_SCRIPT} | ({"import tradenb as tn"} if has_settings else set())
+    return own if job.home.is_absolute() else own | {_PATH}
+
+
+def _home_text(home: Path) -> str:
+    """Write a folder down; one beside the script goes where the script goes."""
+    if home.is_absolute():
+        return literal(str(home))
+    beside = "Path(__file__).resolve().parent"
+    return f"str({beside} / {literal(home.as_posix())})" if home.parts else f"str({beside})"
 
 
 def is_ours(text: str) -> bool:
@@ -148,7 +163,7 @@ def _main(job: Job) -> str:
         f"        exchange={job.exchange_name},",
         *_settings_lines("rules", job.rules),
         *_settings_lines("account", job.account),
-        f"        home={literal(str(job.home))},",
+        f"        home={_home_text(job.home)},",
         *_notify_lines(job.notify),
         "    )",
         "",

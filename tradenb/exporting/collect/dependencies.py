@@ -8,8 +8,6 @@ function is taken from the cell whose code it runs.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from inspect import ismethod
 from types import ModuleType
 from typing import Any, Final
 
@@ -20,7 +18,14 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError
 from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
 from tradenb.exporting.collect.inner_functions import InnerFunction, inner_function, made_together
-from tradenb.exporting.collect.plain_values import described, is_data, is_plain, literal
+from tradenb.exporting.collect.made_by_calls import declared_on, is_made_of_data, registered
+from tradenb.exporting.collect.plain_values import (
+    described,
+    is_data,
+    is_plain,
+    literal,
+    without_numpy,
+)
 from tradenb.exporting.collect.script_imports import Imports
 from tradenb.exporting.collect.script_namespace import (
     Namespace,
@@ -79,20 +84,25 @@ class Collector:
         self._add_inner(name, value)
         return name
 
-    def need(self, name: str, namespace: Namespace, user: str) -> None:
-        """Collect what a name stands for in a namespace; messages name its user."""
+    def need(self, name: str, namespace: Namespace, user: str, by: ast.AST | None = None) -> None:
+        """Collect what a name stands for in a namespace; messages name its user.
+
+        `by` is the definition that uses it: of a module beside the notebook it needs only a part.
+        """
         value = namespace.get(name, _MISSING)
         if name in MODULES_OWN or is_shells(name, namespace):
             return
         if name in NOTEBOOK_ONLY:
             raise ExportError(f"{user} uses `{name}`, which exists in a notebook only; remove it")
         if value is _MISSING:
-            if is_builtin(name):
+            if is_builtin(name) or self._imports.for_types(name, namespace):
                 return
             raise ExportError(
                 f"{user} uses `{name}`, which is not defined; run the cell that defines it, or "
                 "write one"
             )
+        if by is not None and self._imports.part_of_module(name, value, by, user):
+            return
         if not self.script.is_new(name, value, user):
             return
         self._resolve(name, value, namespace, user)
@@ -106,6 +116,9 @@ class Collector:
                 self._imports.add(name, value, bindings, namespace, user)
                 return
             if same_code(name, statement.node, value):
+                if is_made_of_data(statement, value, namespace):
+                    self._add_inner(name, value)
+                    return
                 self._add_statement(name, value, bindings[index:], namespace)
                 return
         if self._imports.starred(name, value, namespace):
@@ -130,7 +143,8 @@ class Collector:
         line = written(name, statement, value)
         if line is not None:
             place = (self.script.rank(namespace), *statement.place)
-            self.script.add(Part((name,), line, place, is_block=False), ())
+            text = self._origin(statement, namespace) + line
+            self.script.add(Part((name,), text, place, is_block=False), ())
             return
         check_statement(name, statement, namespace)
         if name in statement.uses and len(bindings) > 1 and not isinstance(statement.node, BLOCKS):
@@ -158,7 +172,7 @@ class Collector:
                 "script. Compute the numbers that it needs first (LEVEL = float(...)) and "
                 "pass those"
             )
-        self.need(used, namespace, f"`{name}` of {statement.cell.label}")
+        self.need(used, namespace, f"`{name}` of {statement.cell.label}", statement.node)
 
     def _add_earlier(self, name: str, bindings: list[Statement], namespace: Namespace) -> None:
         """Add the statement that made the first value of a name: `x = f(x)` needs it."""
@@ -171,7 +185,12 @@ class Collector:
 
     def _part(self, names: tuple[str, ...], statement: Statement, namespace: Namespace) -> Part:
         place = (self.script.rank(namespace), *statement.place)
-        return Part(names, statement.text, place, isinstance(statement.node, BLOCKS))
+        text = self._origin(statement, namespace) + statement.text
+        return Part(names, text, place, isinstance(statement.node, BLOCKS))
+
+    def _origin(self, statement: Statement, namespace: Namespace) -> str:
+        """Say from which module a definition was copied."""
+        return "" if namespace is self._default else f"# from {statement.cell.label}\n"
 
     def _rules_by_name(self, value: Any, statement: Statement, namespace: Namespace) -> list[str]:
         """Collect the risk rules that a strategy names by a string."""
@@ -206,8 +225,12 @@ class Collector:
         )
 
     def _attached(self, name: str, value: Any, namespace: Namespace) -> None:
-        """Collect what is declared on a strategy after it: `@dip.indicators("15m")`."""
-        for what, function in _declared_on(value):
+        """Collect what is declared on a strategy or a function after it: `@dip.indicators("15m")`.
+
+        Of `functools.singledispatch` these are the functions for other types.
+        """
+        self._add_registered(name, value, namespace)
+        for what, function in declared_on(value):
             own = name_in(namespace, function)
             if own is not None:
                 self.need(own, namespace, f"`{name}`")
@@ -215,6 +238,17 @@ class Collector:
                 raise ExportError(
                     f"the {what} of `{name}` has no name in a cell; run its cell again"
                 )
+
+    def _add_registered(self, name: str, value: Any, namespace: Namespace) -> None:
+        """Add the functions that `@name.register` registers, in their order."""
+        statements = self.script.statements(namespace)
+        for count, statement in enumerate(registered(name, value, statements)):
+            check_statement(name, statement, namespace)
+            used = sorted(statement.uses - statement.binds - {name})
+            for other in used:
+                self._need_for(other, name, statement, namespace)
+            part = self._part((f"{name}.register {count}",), statement, namespace)
+            self.script.add(part, [*used, name])
 
     def _add_inner(self, name: str, value: Any, beside: str = "") -> None:
         """Add a function that another one made, and what it closes over."""
@@ -239,14 +273,15 @@ class Collector:
                     f"{name} = {inner.maker}(...)"
                 )
             else:
-                self.need(used, inner.namespace, f"`{name}`")
+                self.need(used, inner.namespace, f"`{name}`", ast.parse(inner.text))
         self.script.add(Part((name,), inner.text, inner.place, is_block=True), inner.uses)
-        for _, function in _declared_on(value):
+        for _, function in declared_on(value):
             if self.script.is_new(function.__name__, function, f"`{name}`"):
                 self._add_inner(function.__name__, function, beside=name)
 
     def _close_over(self, used: str, value: Any, inner: InnerFunction, name: str) -> None:
         """Write down a value that a function closes over."""
+        value = without_numpy(value)
         if isinstance(value, ModuleType):
             self._imports.module(used, value, f"`{name}`")
         elif not is_plain(value) and code_of(value) is None:
@@ -269,15 +304,3 @@ class Collector:
                 f"another one than runs. Pass the new one, tn.export(path, {name}, symbol=..., "
                 "exchange=...), or start the run again with it"
             )
-
-
-def _declared_on(value: object) -> Iterator[tuple[str, Any]]:
-    """Yield the functions that are declared on a strategy after it, and what each is."""
-    if not isinstance(value, StrategySpec):
-        return
-    for item in value.declared:
-        yield "function of indicators", item.function
-    own = value.manager
-    # A class has it as a method; and where one function answers in all states, it is there already.
-    if own is not None and own.function is not value.function and not ismethod(own.function):
-        yield "manage function", own.function

@@ -163,6 +163,11 @@ def _as_text(value: Any) -> str:
         return f"{value.dtype}{getattr(value, 'shape', ())} {digest(repr(value.tobytes()))}"
     if isinstance(value, list | tuple):
         return repr([_as_text(item) for item in value])
+    if type(value).__module__.startswith("pandas") and is_data(value) and len(value) <= LARGEST:
+        import pandas as pd
+
+        rows = pd.util.hash_pandas_object(value).tolist()
+        return f"{type(value).__name__} {digest(repr((rows, getattr(value, 'columns', None))))}"
     if isinstance(value, Mapping):
         return repr({_as_text(key): _as_text(item) for key, item in value.items()})
     name = getattr(value, "__qualname__", type(value).__qualname__)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from tradenb.engine.notebook_cells import Statement
 from tradenb.engine.reach import is_installed
+from tradenb.engine.slices import dotted
 from tradenb.errors import ExportError
 from tradenb.exporting.collect.script_namespace import Namespace, Script
 from tradenb.exporting.collect.script_parts import Part
@@ -24,6 +25,7 @@ class Imports:
     def __init__(self, script: Script, need: Callable[[str, Namespace, str], None]) -> None:
         self.script = script
         self._need = need
+        self._parts: dict[str, set[str]] = {}
 
     def add(
         self, name: str, value: Any, bindings: list[Statement], namespace: Namespace, user: str
@@ -69,6 +71,44 @@ class Imports:
         part = Part((name,), line, (self.script.rank(inner), 1 << 30, 0), is_block=False)
         self.script.add(part, [alias.name])
 
+    def for_types(self, name: str, namespace: Namespace) -> bool:
+        """Add an import that stands below `if TYPE_CHECKING`; tell whether there is one."""
+        for statement in self.script.statements(namespace).binding(name):
+            node = statement.node
+            if not isinstance(node, ast.If) or not dotted(node.test).endswith("TYPE_CHECKING"):
+                continue
+            for item in node.body:
+                if not isinstance(item, ast.Import | ast.ImportFrom):
+                    continue
+                for alias in item.names:
+                    if name == (alias.asname or alias.name.partition(".")[0]):
+                        self.script.found.typing.add(ast.unparse(_only(item, alias)))
+                        return True
+        return False
+
+    def part_of_module(self, name: str, value: Any, by: ast.AST, user: str) -> bool:
+        """Copy what a definition uses of a module beside the notebook: `mylib.mean(...)`.
+
+        The module becomes a namespace of what was copied. Returns False where it is another value,
+        or more of it is used than attributes that can be read from the text.
+        """
+        if not isinstance(value, ModuleType) or is_installed(value.__name__):
+            return False
+        used, found = _attributes(by, name), vars(value)
+        if not used or any(isinstance(found.get(own), ModuleType | None) for own in used):
+            return False
+        self.script.is_new(name, value, user)
+        known = self._parts.setdefault(name, set())
+        for own in sorted(used - known):
+            self._need(own, found, user)
+        known |= used
+        self.script.found.imports.add("from types import SimpleNamespace")
+        given = ", ".join(f"{own}={own}" for own in sorted(known))
+        line = f"{name} = SimpleNamespace({given})"
+        place = (self.script.rank(found), 1 << 30, 0)
+        self.script.put(Part((name,), line, place, is_block=False), known)
+        return True
+
     def starred(self, name: str, value: Any, namespace: Namespace) -> bool:
         """Find a name that came with `from module import *`."""
         for statement in self.script.statements(namespace):
@@ -87,6 +127,23 @@ class Imports:
             raise _local(value.__name__, user)
         renamed = "" if value.__name__ == name else f" as {name}"
         self.script.found.imports.add(f"import {value.__name__}{renamed}")
+
+
+def _attributes(by: ast.AST, name: str) -> set[str]:
+    """Return the attributes that are used of a name; none if it is used in any other way."""
+    items = list(ast.walk(by))
+    owned = [
+        item for item in items if isinstance(item, ast.Attribute) and dotted(item.value) == name
+    ]
+    named = [item for item in items if isinstance(item, ast.Name) and item.id == name]
+    return {item.attr for item in owned} if len(owned) == len(named) else set()
+
+
+def _only(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
+    """Return an import with one of its names."""
+    if isinstance(node, ast.Import):
+        return ast.Import([alias])
+    return ast.ImportFrom(node.module, [alias], node.level)
 
 
 def _local(module: str, user: str) -> ExportError:

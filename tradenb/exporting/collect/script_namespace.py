@@ -49,6 +49,15 @@ class Script:
         number = self.found.add(part, needs)
         self._part_of.update(dict.fromkeys(part.names, number))
 
+    def put(self, part: Part, uses: Iterable[str]) -> None:
+        """Add a part, or put it in the place of the one that defines the same name."""
+        number = self._part_of.get(part.names[0])
+        if number is None:
+            self.add(part, uses)
+        else:
+            self.found.parts[number] = part
+            self.found.needs[number] |= {self._part_of[used] for used in uses} - {number}
+
     def add_exchange(self, exchange: CcxtExchange, kind: str) -> str:
         """Add an exchange of ccxt that has no name in a cell; its secrets are references."""
         name, cache, home, options = exchange.made_of

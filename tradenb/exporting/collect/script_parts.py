@@ -50,6 +50,8 @@ class Collection:
         Names of inner functions: in the script they close over nothing, globals took the place.
     secrets : set of str
         Names of environment variables that it reads.
+    typing : set of str
+        Lines of imports for annotations that are not evaluated.
     futures : bool
         Whether annotations are not evaluated.
     """
@@ -60,6 +62,7 @@ class Collection:
     values: dict[str, Any] = field(default_factory=dict)
     freed: set[str] = field(default_factory=set)
     secrets: set[str] = field(default_factory=set)
+    typing: set[str] = field(default_factory=set)
     futures: bool = False
 
     def facts(self) -> dict[str, dict[str, str]]:

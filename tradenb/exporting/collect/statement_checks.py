@@ -18,6 +18,7 @@ from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError
 from tradenb.exporting.collect.plain_values import (
+    LARGEST,
     described,
     is_data,
     is_plain,
@@ -99,6 +100,8 @@ def written(name: str, statement: Statement, value: Any) -> str | None:
     plain = without_numpy(value)
     if plain is not value:
         return _snapshot(name, statement, plain)
+    if is_data(value) and _writes_out(statement.node) and len(value) <= LARGEST:
+        return None
     if is_data(value):
         raise ExportError(
             f"`{name}` of {where} is {described(value)}: research data, which is not written into "
@@ -154,6 +157,11 @@ def same_code(name: str, node: ast.stmt, value: object) -> bool:
         return isinstance(value, type) or code.co_qualname.startswith(f"{node.name}.")
     if code.co_name != node.name or node.name != name:
         return True  # a decorator made it
+    return has_code(node, code)
+
+
+def has_code(node: ast.stmt, code: CodeType) -> bool:
+    """Tell whether a definition is compiled to a code."""
     made = compile(
         ast.Module([node], []), "cell", "exec", code.co_flags & 0x1FF0000, dont_inherit=True
     )
@@ -198,6 +206,20 @@ def _value_of(node: ast.stmt) -> ast.expr | None:
         case ast.AnnAssign(value=ast.expr() as value):
             return value
     return None
+
+
+def _writes_out(node: ast.stmt) -> bool:
+    """Tell whether an assignment makes a table of what is written there: pd.Series({"a": 24})."""
+    value = _value_of(node)
+    if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute | ast.Name):
+        return False
+    given = [*value.args, *(item.value for item in value.keywords)]
+    try:
+        for item in given:
+            ast.literal_eval(item)
+    except ValueError:
+        return False
+    return bool(given)
 
 
 def _is_computed(node: ast.expr) -> bool:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +23,7 @@ from tradenb.errors import ExportError, UsageError
 from tradenb.exporting.collect.plain_values import facts
 from tradenb.exporting.proof.clean_process import RESULT, TASK
 from tradenb.exporting.proof.recorded_sample import RecordingSource
+from tradenb.exporting.proof.start_environment import script_environment
 
 SAMPLE_DAYS: Final = 14
 _PATIENCE_S: Final = 120.0
@@ -82,11 +83,17 @@ def sampled(
     return Sample(recording, start, end, rows, len(result.trade_list), seconds)
 
 
-def prove(text: str, sample: Sample, values: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+def prove(
+    text: str,
+    sample: Sample,
+    values: Mapping[str, Any],
+    before: Mapping[str, Any],
+    variables: Iterable[str],
+) -> None:
     """Compare a script with the sample, in a clean process, and refuse it if they differ.
 
     `values` are its definitions as the notebook has them, `before` what `facts` said of them before
-    the sample was made.
+    the sample was made, `variables` those of the environment that it names.
     """
     _check_unchanged(values, before)
     with tempfile.TemporaryDirectory(prefix="tradenb-export-") as name:
@@ -101,7 +108,8 @@ def prove(text: str, sample: Sample, values: Mapping[str, Any], before: Mapping[
             "end": sample.end,
         }
         (folder / TASK).write_text(json.dumps(task), encoding="utf-8")
-        found = _executed(script, folder, sample.seconds)
+        environment = script_environment(variables)
+        found = _executed(script, folder, sample.seconds, environment)
     if "error" in found:
         raise _missing(found["error"])
     _check_facts(before, found.get("facts", {}))
@@ -131,7 +139,9 @@ def _period(
     return max(first, min(finish - SAMPLE_DAYS * DAY, max(first + history, finish - DAY))), finish
 
 
-def _executed(script: Path, folder: Path, seconds: float) -> dict[str, Any]:
+def _executed(
+    script: Path, folder: Path, seconds: float, environment: Mapping[str, str]
+) -> dict[str, Any]:
     command = [
         sys.executable,
         "-I",
@@ -143,7 +153,13 @@ def _executed(script: Path, folder: Path, seconds: float) -> dict[str, Any]:
     patience = _PATIENCE_S + _PATIENCE_FACTOR * seconds
     try:
         ran = subprocess.run(  # noqa: S603 - our own module, and the user's strategy
-            command, cwd=folder, timeout=patience, check=False, capture_output=True, text=True
+            command,
+            cwd=folder,
+            env=environment,
+            timeout=patience,
+            check=False,
+            capture_output=True,
+            text=True,
         )
     except subprocess.TimeoutExpired:
         raise ExportError(
