@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import ccxt.async_support
 import pytest
@@ -16,7 +19,9 @@ from tradenb.testing import ExchangeServer
 from tradenb.testing.server import redirected_urls as redirecting
 from tradenb.testing.server.price_feed import PriceFeed
 from tradenb.testing.server.redirected_urls import redirected_urls
+from tradenb.testing.server.server_account import CREDENTIALS
 from tradenb.testing.server.server_candles import rows_of_all
+from tradenb.testing.server.signed_requests import KEY_HEADER
 from tradenb.testing.venue.faulty_venue import FaultyVenue
 from tradenb.testing.venue.spot_venue import SpotVenue
 from tradenb.testing.venue.venue_records import VenueMarket
@@ -168,6 +173,8 @@ def test_a_malformed_parameter_is_refused(server):
         order |= {"quantity": "1", "price": "90"}
         lacking = {name: value for name, value in order.items() if name != "symbol"}
         assert "-1102" in await refusal(client.private_post_order(lacking))
+        nothing = {"symbol": "BTCUSDT", "orderId": "first"}
+        assert "-1100" in await refusal(client.private_get_order(nothing))
         return {
             (name, value): await refusal(client.private_post_order(order | {name: value}))
             for name, value in codes
@@ -176,6 +183,23 @@ def test_a_malformed_parameter_is_refused(server):
     told = ask(server, life)
     assert [code for code in codes if codes[code] not in told[code]] == []
     assert server.venue.venue.orders == {}
+
+
+def test_a_request_without_key_signature_or_time_is_refused(server):
+    keyed = {KEY_HEADER: CREDENTIALS.key}
+    assert asked(server, "order?symbol=BTCUSDT", {}) == (401, -2014)
+    assert asked(server, "order?symbol=BTCUSDT", keyed) == (400, -1102)
+    text = "symbol=BTCUSDT&timestamp=now"
+    signed = f"order?{text}&signature={CREDENTIALS.sign(text)}"
+    assert asked(server, signed, keyed) == (400, -1102)
+
+
+def asked(server, path, headers):
+    try:
+        urlopen(Request(f"{server.url}/api/v3/{path}", headers=headers))
+    except HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())["code"]
 
 
 def test_without_an_account_nothing_signed_is_served():
@@ -258,6 +282,24 @@ def test_time_is_the_servers_alone(server):
         return await client.fetch_order(None, S, {"origClientOrderId": "e"})
 
     assert ask(server, life)["timestamp"] == T0 + 2 * MINUTE + 30_000
+
+
+def test_tickers_and_books_show_what_orders_trade_at():
+    market = VenueMarket("BTCUSDT", "BTC", "USDT", D("0.1"))
+    venue = FaultyVenue(SpotVenue([market], {"USDT": D(1000)}, spread_ticks=2))
+    with served(balances=None, venue=venue) as server:
+
+        async def life(client):
+            bids = await client.fetch_bids_asks()
+            book = await client.fetch_order_book(S)
+            one = await client.fetch_ticker(S)
+            bought = await client.create_order(S, "market", "buy", 1)
+            shown = [(bids[S]["bid"], bids[S]["ask"]), (one["bid"], one["ask"])]
+            return [*shown, (book["bids"][0][0], book["asks"][0][0])], bought["average"]
+
+        shown, paid = ask(server, life)
+    assert {*shown} == {(99.8, 100.2)}
+    assert paid == 100.2
 
 
 def test_steps_that_change_are_in_the_markets(server):

@@ -31,6 +31,9 @@ MISSING = "Mandatory parameter '{}' was not sent, was empty/null, or malformed."
 PRECISE = "Parameter '{}' has too much precision."
 UNPAIRED = "The relationship of the prices for the orders is not correct."
 COMBINED = "Combination of optional parameters invalid."
+NO_LEG = "Order type not supported in OCO."
+QUOTED = PRECISE.format("quoteOrderQty")
+UNNAMED = "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
 TOO_LONG = "More than 24 hours between startTime and endTime."
 
 
@@ -42,6 +45,11 @@ def oco(quantity="2", target="110", stop="95", price="94.5", name="g"):
     above = Leg("LIMIT_MAKER", f"{name}-target", D(target))
     below = Leg("STOP_LOSS_LIMIT", f"{name}-stop", D(price), D(stop), "GTC")
     return NewList(S, "SELL", D(quantity), above, below, name)
+
+
+def stop(kind="STOP_LOSS_LIMIT", level="95", price=None, force=None):
+    level = None if level is None else D(level)
+    return NewOrder(S, "SELL", kind, D(1), None, price, level, force)
 
 
 def refused(venue, request, at=1, **more):
@@ -202,6 +210,16 @@ STOPPED = NewOrder(S, "SELL", "STOP_LOSS", D(1), None, None, D(100))
         (QueryTrades(S, from_id=1, since=1), (-1128, COMBINED)),
         (QueryTrades(S, since=0, until=10**9), (-1127, TOO_LONG)),
         (oco(stop="100"), (-2010, UNPAIRED)),
+        (oco(quantity="0.01"), (-1013, "Filter failure: NOTIONAL")),
+        (oco()._replace(above=Leg("LIMIT", None, D(110))), (-1158, NO_LEG)),
+        (stop(price=None, force="GTC"), (-1102, MISSING.format("price"))),
+        (stop(price=D(94)), (-1102, MISSING.format("timeInForce"))),
+        (stop(level=None, price=D(94), force="GTC"), (-1102, MISSING.format("stopPrice"))),
+        (stop("STOP_LOSS", price=D(94)), (-1106, "Parameter 'price' sent when not required.")),
+        (stop("MARKET")._replace(quantity=None), (-1102, MISSING.format("quantity"))),
+        (stop()._replace(quantity=None), (-1102, MISSING.format("quantity"))),
+        (NewOrder(S, "BUY", "MARKET", quote_quantity=D("5.123456789")), (-1111, QUOTED)),
+        (QueryOrder(S), (-1102, UNNAMED)),
     ],
 )
 def test_what_is_refused_says_why_and_changes_nothing(venue, request_, expected):
@@ -218,6 +236,9 @@ def test_a_client_id_has_36_plain_characters_at_most(venue, client_id):
 def test_types_lists_and_halts_follow_the_market(venue):
     venue.change_market(S, order_types=("LIMIT", "LIMIT_MAKER"), has_lists=False)
     assert refused(venue, NewOrder(S, "BUY", "MARKET", D(1)))[0] == -1013
+    venue.change_market(S, order_types=("MARKET",))
+    assert refused(venue, limit("BUY", 1, 90)) == (-1116, "Invalid orderType.")
+    venue.change_market(S, order_types=("LIMIT", "LIMIT_MAKER"))
     assert refused(venue, STOPPED)[1] == "Stop loss orders are not supported for this symbol."
     assert refused(venue, oco())[1] == "OCO orders are not supported for this symbol"
     venue.handle(limit("BUY", 1, 90, "a"), at=1)

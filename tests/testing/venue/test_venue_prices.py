@@ -63,6 +63,13 @@ def test_a_candle_fills_no_more_than_its_share_of_the_volume(venue):
     assert (venue.orders[1].status, venue.orders[1].average) == ("FILLED", 110)
 
 
+def test_a_purchase_that_triggers_higher_than_it_locked_buys_what_can_be_paid(venue):
+    venue.handle(NewOrder(S, "BUY", "STOP_LOSS", D(95), "s", None, D(105)), at=0)
+    venue.set_price(S, D(120), at=1)
+    assert (venue.orders[1].status, venue.orders[1].executed) == ("EXPIRED", D("83.33333"))
+    assert 0 <= venue.free("USDT") < 1
+
+
 def drawn(dice, number):
     kind = dice.choice(ORDER_TYPES)
     side = dice.choice(["BUY", "SELL"])
@@ -94,6 +101,7 @@ def test_trades_and_fees_explain_every_balance(seed):
         go = dice.choice([venue.move_price, venue.set_price])
         available = dice.choice([None, D("0.7")])
         go(S, D(dice.randint(9000, 11_000)) / 100, at=number, available=available)
+        assert min(venue.free(asset) for asset in before) >= 0
     for trade in venue.trades:
         sign = 1 if trade.side == "BUY" else -1
         before["BTC"] += sign * trade.quantity

@@ -27,6 +27,7 @@ WEIGHTS: Final[dict[str, int]] = {
     "ticker/24hr": 2,
     "ticker/price": 2,
     "ticker/bookTicker": 2,
+    "depth": 5,
 }
 """What a request costs of the 6,000 a minute, by its path."""
 
@@ -114,21 +115,30 @@ def exchange_info(markets: Iterable[VenueMarket], now: int) -> dict[str, Any]:
     }
 
 
-def ticker(market: Market, now: int, price: float | None = None) -> dict[str, Any]:
-    """Return the last price, if it is not given, and the last 24 hours of a market."""
+class Quote(NamedTuple):
+    """What a market trades at: the last price, and what who does not wait gets."""
+
+    last: float
+    bid: float
+    ask: float
+
+
+def ticker(market: Market, now: int, quote: Quote | None = None) -> dict[str, Any]:
+    """Return prices, if they are not given those of the candles, and the last 24 hours."""
     rows = visible_rows(market, now)
     day = rows.part(int(np.searchsorted(rows.time, now - DAY)), len(rows.time))
     if not len(day.time):
         raise Refused(-1121, "Invalid symbol.")
-    last, first = float(day.close[-1]) if price is None else price, float(day.open[0])
+    first, close = float(day.open[0]), float(day.close[-1])
+    last, bid, ask = quote or Quote(close, close, close)
     text = {
         "priceChange": last - first,
         "priceChangePercent": (last / first - 1) * 100,
         "lastPrice": last,
         "price": last,
-        "bidPrice": last,
+        "bidPrice": bid,
         "bidQty": 1.0,
-        "askPrice": last,
+        "askPrice": ask,
         "askQty": 1.0,
         "openPrice": first,
         "highPrice": float(day.high.max()),
@@ -137,6 +147,13 @@ def ticker(market: Market, now: int, price: float | None = None) -> dict[str, An
     }
     answer: dict[str, Any] = {name: number(value) for name, value in text.items()}
     return {"symbol": market.symbol, **answer, "openTime": int(day.time[0]), "closeTime": now}
+
+
+def depth(prices: Mapping[str, Any], now: int) -> dict[str, Any]:
+    """Return a book of one price on each side, from a ticker."""
+    sides = ("bids", "bidPrice", "bidQty"), ("asks", "askPrice", "askQty")
+    found = {side: [[prices[price], prices[size]]] for side, price, size in sides}
+    return {"lastUpdateId": now, **found}
 
 
 def number(value: float | None) -> str | None:

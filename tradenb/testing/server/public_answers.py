@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from tradenb.testing.server import binance_api as binance
 from tradenb.testing.server.server_account import ServerAccount
 from tradenb.testing.server.server_troubles import ServerTrouble, page_spoiled, spoiled
-from tradenb.testing.venue.venue_records import VenueMarket
+from tradenb.testing.venue.venue_records import Side, VenueMarket
+
+# Bids are what a seller gets at once, asks what a buyer pays.
+SIDES: Final[tuple[Side, Side]] = ("SELL", "BUY")
 
 
 class PublicAnswers:
@@ -38,8 +41,11 @@ class PublicAnswers:
                 rows = spoiled(binance.visible_rows(self._market(query), now), active, now)
                 return binance.klines(page_spoiled(binance.page_of(rows, query), active))
             case "ticker/24hr" | "ticker/price" | "ticker/bookTicker":
-                market = self._market(query)
-                return binance.ticker(market, now, self._last_price(market.symbol, now))
+                if "symbol" in query:
+                    return self._ticker(self._market(query), now)
+                return [self._ticker(market, now) for market in self._markets.values()]
+            case "depth":
+                return binance.depth(self._ticker(self._market(query), now), now)
         raise binance.Refused(-1000, f"{path} is not served here.")
 
     def _market_rules(self, now: int) -> list[VenueMarket]:
@@ -48,13 +54,17 @@ class PublicAnswers:
         self._account.advance(now)
         return [self._account.venue.venue.market(symbol) for symbol in self._markets]
 
-    def _last_price(self, symbol: str, now: int) -> float | None:
-        """Return the price that the account trades at, if there is an account."""
+    def _ticker(self, market: binance.Market, now: int) -> dict[str, Any]:
+        """Return a ticker, with the prices that the account trades at, if there is an account."""
         if self._account is None:
-            return None
+            return binance.ticker(market, now)
         self._account.advance(now)
-        last = self._account.venue.venue.last(symbol)
-        return None if last is None else float(last)
+        book = self._account.venue.venue.book
+        state = book.state(market.symbol)
+        if state.last is None:
+            return binance.ticker(market, now)
+        bid, ask = (float(book.taker_price(state, side)) for side in SIDES)
+        return binance.ticker(market, now, binance.Quote(float(state.last), bid, ask))
 
     def _market(self, query: Mapping[str, str]) -> binance.Market:
         try:

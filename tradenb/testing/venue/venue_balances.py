@@ -66,6 +66,10 @@ class VenueBalances:
         self.locked[asset] = self.locked.get(asset, ZERO) + amount - before
         self.add(asset, before - amount)
 
+    def locked_by(self, key: int) -> Decimal:
+        """Return the lock of a key."""
+        return self._locks.get(key, ("", ZERO))[1]
+
     def fee_of(
         self,
         fees: VenueFees,

@@ -260,11 +260,19 @@ class VenueBook:
             room = self._room(state, order.remaining)
             if self._level_quantity is not None:
                 room = min(room, self._level_quantity)
+            if limit is None and order.side == "BUY":
+                room = min(room, self._affordable(state, order, price))
             if not room:
                 return
             self.fill(order_id, room, price, at, is_maker=False)
             order = self.orders[order_id]
             price += tick if order.side == "BUY" else -tick
+
+    def _affordable(self, state: MarketState, order: VenueOrder, price: Decimal) -> Decimal:
+        """Return how much the account can pay for, with what the order has locked."""
+        key = order.order_id if order.list_id < 0 else -order.list_id
+        funds = self.balances.free_of(state.market.quote) + self.balances.locked_by(key)
+        return max(ZERO, floored(funds / (price * self.fees.reserve()), state.market.step_size))
 
     def _room(self, state: MarketState, quantity: Decimal) -> Decimal:
         if state.available is None or state.available >= quantity:
