@@ -247,3 +247,34 @@ def test_callbacks_that_send_are_not_called(tmp_path):
 
 
 MEMORY: dict[str, int] = {}
+
+
+def test_a_run_on_an_account_is_gone_through_with_it(tmp_path):
+    @tn.strategy("spends-what-is-free", every="15m")
+    def spends(ctx):
+        if ctx.account is None or ctx.account.free < 400:
+            return None
+        return tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=20)
+
+    walk = tn.testing.random_walk(seed=5, days=2)
+    stepped = tn.frame_exchange(
+        tn.candles("BTCUSDT", exchange=walk), market=tn.Market(price_step=0.5, size_step=0.0001)
+    )
+    account = tn.Account(cash=1_000, percent=50, min_quote=300, funding_percent=0.01)
+    run = tn.live.rehearse(
+        "BTCUSDT", strategy=spends, exchange=stepped, account=account, start="2024-01-01T12:00",
+        end="2024-01-01T17:00", speed=None, home=tmp_path,
+    )  # fmt: skip
+    assert run.wait(60)
+    found = tn.parity(run, exchange=stepped)
+    assert found.clean, repr(found)
+    assert len(found.live) > 5
+    assert found.notes == []
+    (handle,) = tn.live.attach(tmp_path, ended=True)
+    assert tn.parity(handle, exchange=stepped, strategy=spends).clean
+    (file,) = tmp_path.rglob("lived/*/*.jsonl")
+    file.write_text(re.sub(r'"account":\{[^}]*\},', "", file.read_text()))
+    (older,) = tn.live.attach(tmp_path, ended=True)
+    found = tn.parity(older, exchange=stepped, strategy=spends)
+    assert not found.clean
+    assert "begun before sizes of account 'paper' were recorded" in found.notes[0]

@@ -102,7 +102,9 @@ class RunRecord:
         self.strategy, self.id = self.spec.name, f"{self.symbol}:{self.spec.name}"
         self.spec = self.spec.model_copy()  # indicators declared later are those of the next start
         self.code = PastCode(self.spec)
-        self.recorder = Recorder(self.storage, self.code, self.source.name, self.rules)
+        self.recorder = Recorder(
+            self.storage, self.code, self.source.name, self.rules, self.account
+        )
         self.histories = Histories(self._note_wanted)
         self.last_ticks = deque(maxlen=KEPT_TICKS)
         self.code_at = self.clock.now()
@@ -234,7 +236,9 @@ class RunRecord:
         self.instance, self.feed, self.committed = None, None, None
         self.reads = dict.fromkeys(self.reads)
         self.outbox, self.callbacks, self.saved = [], [], True
-        self.recorder = Recorder(self.storage, self.code, self.source.name, self.rules)
+        self.recorder = Recorder(
+            self.storage, self.code, self.source.name, self.rules, self.account
+        )
         # What the user asked for meanwhile is asked of the state that holds.
         self.commands.extendleft(reversed(self.uncommitted))
         self.uncommitted = []

@@ -17,6 +17,7 @@ import numpy as np
 
 from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.lifecycle.state import Command
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.past_code import PastCode
@@ -38,7 +39,7 @@ class Recorder:
     ----------
     storage : DiskStorage
         Where the notes go.
-    code, exchange, rules
+    code, exchange, rules, account
         What the run was begun with; the exchange by its name.
 
     Attributes
@@ -47,8 +48,16 @@ class Recorder:
         Those in force after what was written last; what is open may keep other ones than `rules`.
     """
 
-    def __init__(self, storage: DiskStorage, code: PastCode, exchange: str, rules: Rules) -> None:
+    def __init__(
+        self,
+        storage: DiskStorage,
+        code: PastCode,
+        exchange: str,
+        rules: Rules,
+        account: Account | None = None,
+    ) -> None:
         self._storage = storage
+        self._account = account
         self._code = code
         self._spec = code.spec
         self._exchange = exchange
@@ -112,6 +121,7 @@ class Recorder:
 
     def _beginning(self, checkpoint: Checkpoint, candles: Candles, since: int) -> Iterable[object]:
         """Say with what a run begins, and which candles of its history were not noted like that."""
+        account, market = self._account, checkpoint.state.market
         yield {
             "begun": since,
             "start": checkpoint.start,
@@ -119,6 +129,8 @@ class Recorder:
             "exchange": self._exchange,
             "rules": self.in_force.model_dump(mode="json"),
             "given": self._given.model_dump(mode="json"),
+            "account": None if account is None else account.model_dump(mode="json"),
+            "market": None if market is None else asdict(market),
             "code": self._spec.fingerprint,
             "names": self._code.names,
             "python": platform.python_version(),

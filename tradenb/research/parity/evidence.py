@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,8 @@ from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.candles.gaps import with_gaps
 from tradenb.core.candles.rows import Rows as RawRows
 from tradenb.core.events import Event
+from tradenb.core.money.account import Account
+from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, ceil_to
 from tradenb.engine.past_code import PastCode
@@ -94,6 +96,9 @@ class Evidence:
         Rows of open time, open, high, low, close, volume, and the moment as of which it was so.
     gone : list of (int, int)
         From when to when no candle was there when it ran, ms UTC.
+    account : Account or None
+    market : Market or None
+        Those of its latest start.
     reads : tuple of str
         Symbols that the strategy reads beside its own.
     notes : list of str
@@ -117,6 +122,8 @@ class Evidence:
     missed: list[Missed]
     seen: Rows
     gone: list[tuple[int, int]] = field(default_factory=list)
+    account: Account | None = None
+    market: Market | None = None
     reads: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
 
@@ -174,8 +181,32 @@ def evidence_of(run: Run) -> Evidence:
         past=record_of(run).code if isinstance(run, LiveRun) else None,
         events=[event for event in events if start < event.at <= end],
         commands=record.commands, missed=record.missed, seen=record.rows(), gone=record.gone,
+        account=_account_of(record.begun, body, record.notes), market=_market_of(record.begun),
         reads=tuple(body.get("reads", ())), notes=record.notes,
     )  # fmt: skip
+
+
+def _account_of(
+    begun: Mapping[str, Any], body: Mapping[str, Any], notes: list[str]
+) -> Account | None:
+    """Return the account of a run; how large its entries are is in the record alone."""
+    known, kept = begun.get("account"), body.get("money")
+    if known is None:
+        if kept is not None:
+            notes.append(
+                f"the run was begun before sizes of account {kept['name']!r} were recorded; it is "
+                "gone through without the account, and what reads ctx.account differs"
+            )
+        return None
+    funding = known["funding"]
+    if funding is not None:
+        funding = {symbol: dict(own) for symbol, own in funding.items()}
+    return Account(**known | {"funding": funding})
+
+
+def _market_of(begun: Mapping[str, Any]) -> Market | None:
+    known = begun.get("market")
+    return None if known is None else Market(**known)
 
 
 def fetcher_of(evidence: Evidence, run: Run, exchange: Any) -> Callable[[str], Candles]:

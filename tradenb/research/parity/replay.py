@@ -20,6 +20,8 @@ from tradenb.core.candles.arrays import NAMES, Candles, Times
 from tradenb.core.candles.gaps import with_gaps
 from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.events import WITHOUT_EFFECT, Event
+from tradenb.core.money.account import Account
+from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.trades import trades_of
@@ -70,6 +72,9 @@ class Circumstances:
         When risk refused which signal; None: ask the rules themselves.
     others : callable
         Gives the candles of another symbol that the strategy reads.
+    account : Account or None
+    market : Market or None
+        The money of the run, and the steps of its symbol.
     """
 
     codes: tuple[RanCode, ...]
@@ -80,6 +85,8 @@ class Circumstances:
     commands: tuple[dict[str, Any], ...]
     refusals: Refusals | None
     others: Callable[[str], Candles]
+    account: Account | None = None
+    market: Market | None = None
 
 
 def compared_trades(events: Iterable[Event]) -> list[ComparedTrade]:
@@ -162,11 +169,11 @@ class Refusals:
 
 def replay(given: Circumstances, symbol: str, start: int, end: int) -> list[ComparedTrade]:
     """Run the period again and return its trades, in order of opening."""
-    market = _Seen(symbol, given.views[0].candles, given.others)
+    market = _Seen(symbol, given.views[0].candles, given.others, given.market)
     rules = given.ruled[0].in_force
     specs = {code.since: _prepared(code.copied(), given) for code in given.codes}
     first = specs.pop(given.codes[0].since)
-    plan = make_plan(symbol, first, market, start, end, rules, given.commands)
+    plan = make_plan(symbol, first, market, start, end, rules, given.commands, given.account)
     events: list[Event] = []
     drive(_pump(plan, given, specs, events), rules.signal_timeout_seconds)
     return compared_trades(events)
@@ -177,8 +184,15 @@ class _Seen:
 
     name = "replay"
 
-    def __init__(self, symbol: str, own: Candles, others: Callable[[str], Candles]) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        own: Candles,
+        others: Callable[[str], Candles],
+        market: Market | None,
+    ) -> None:
         self._symbol, self._own, self._others = symbol, own, others
+        self.markets = {} if market is None else {symbol: market}
 
     def load(self, request: CandleRequest) -> Loaded:
         """Return all candles of a symbol; see `engine.ports.CandleSource`."""

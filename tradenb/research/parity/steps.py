@@ -60,6 +60,8 @@ def steps(
         commands=tuple(evidence.commands),
         refusals=Refusals(evidence.events),
         others=others,
+        account=evidence.account,
+        market=evidence.market,
     )
 
     def first() -> tuple[str, str]:
