@@ -25,7 +25,6 @@ from tradenb.live.status.run_status import RunStatus, not_running, with_last_err
 from tradenb.store.control import send
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.recording import Recording
 from tradenb.store.lock import FileLock
 from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home, Key, find_home
@@ -161,7 +160,7 @@ class AttachedRun(CommandMethods, ReportMethods):
 
     def lived(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
         """Read the record of what it went through; candles only since then, ms UTC."""
-        return Recording(self._disk, self._files.home.recording(self._files.key)).read(since)
+        return self._files.recording.read(since)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until no process runs it, at most `timeout` seconds; return whether that came."""

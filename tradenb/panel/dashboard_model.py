@@ -19,7 +19,8 @@ from tradenb.live.resume_run import is_known_here
 from tradenb.panel.dashboard_rows import Row, health_of, order_of, row_of
 from tradenb.panel.event_rows import EventRow, EventRows, event_row
 from tradenb.panel.watch_runs import MOST_RUNS, Location, Watch, WatchedRun
-from tradenb.statistics.equity.curve_points import points_of_closes
+from tradenb.statistics.equity.curve_points import points_of, points_of_closes
+from tradenb.statistics.equity.known_marks import marks_of_history
 from tradenb.store.paths import encoded
 from tradenb.view.svg.equity_svg import POINTS, equity_svg
 from tradenb.view.svg.plot_area import WIDTH
@@ -181,6 +182,12 @@ def _equity(run: WatchedRun, width: int) -> str:
     first = state.cursor - MINUTE if candles is None else candles.start
     first = trades[0].opened_at if trades else first
     end = max(state.cursor, first + MINUTE)
+    marks = marks_of_history(
+        state, trades, run.replica.changes, candles, run.status.rules, start=first, end=end
+    )
+    if marks.daily:  # its candles are known from the first trade on
+        points = points_of(marks._replace(benchmark=None), POINTS)
+        return equity_svg(points, start=first, end=end, trades=len(trades), width=width)
     unrealised = None
     if state.is_open and candles is not None and len(candles):
         held = position_of(state, state.cursor, float(candles.close[-1]), run.status.rules)

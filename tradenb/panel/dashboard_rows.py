@@ -13,9 +13,10 @@ from typing import Any, Final
 from tradenb.core.timeframe import iso
 from tradenb.engine.position_view import Position, position_of
 from tradenb.live.status.position_words import position_words
+from tradenb.live.status.run_money import account_statuses
 from tradenb.live.status.run_status import RunStatus
 from tradenb.panel.replica import Replica
-from tradenb.view.formatting import percent, plural, price, tone
+from tradenb.view.formatting import number, percent, plural, price, tone
 
 Row = dict[str, Any]
 
@@ -128,6 +129,7 @@ def health_of(statuses: Sequence[RunStatus], rows: Sequence[Row], errors: int) -
         side = "ahead of" if ahead > 0 else "behind"
         words.append(f"clock {abs(ahead) / 1000:.1f} s {side} the exchange")
         level = "doubt" if level == "good" else level
+    words += [f"account {each}" for each in account_statuses(statuses)]
     return {"level": level, "words": words, "lateness": _lateness(statuses)}
 
 
@@ -171,7 +173,17 @@ def _position(status: RunStatus, market: float | None) -> Row:
     if market is None:
         return row
     found, gain = round(progress_of(held, market), 1), held.pnl_percent
-    return row | {"progress": found, "pnl": percent(gain, plus=True), "tone": tone(gain)}
+    return row | {
+        "progress": found,
+        "pnl": percent(gain, plus=True) + _in_money(status),
+        "tone": tone(gain),
+    }
+
+
+def _in_money(status: RunStatus) -> str:
+    """Return what is open in money behind its percent."""
+    own = status.money
+    return "" if own is None else f" ({number(own.unrealised, plus=True)})"
 
 
 def _pending(status: RunStatus) -> list[dict[str, Any]]:

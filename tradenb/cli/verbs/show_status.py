@@ -25,17 +25,19 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List the runs; 1 if one of them needs the user."""
-    from tradenb.live.status.listing import row_of, statuses
+    from tradenb.live.status.listing import rows_of, statuses
+    from tradenb.live.status.run_money import account_statuses
     from tradenb.store.paths import find_home
 
     home = find_home(options.home)
     found = list(statuses([], home))
-    facts = {"home": str(home.root), "runs": [row_of(status) for status in found]}
+    facts = {"home": str(home.root), "runs": rows_of(found)}
     head = ("id", "mode", "status", "state", "last tick (UTC)", "last error")
     words = table([head, *map(_line, found)]) if found else f"no runs under {home.root}"
+    accounts = [f"account {each}" for each in account_statuses(found)]
     needs = [status for status in found if status.mode == "live" and status.trouble]
     unwatched = [f"{status.id}: {status.trouble}" for status in needs if status.unwatched]
-    answer(facts, "\n".join([words, *unwatched]), as_json=options.json)
+    answer(facts, "\n".join([words, *accounts, *unwatched]), as_json=options.json)
     return 1 if needs else 0
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.live.status.run_files import RunFiles
+from tradenb.live.status.run_money import account_statuses
 from tradenb.live.status.run_status import RunStatus, with_last_error
 from tradenb.live.status.status_of_run import status_of_run
 from tradenb.store.filesystem import DiskFilesystem
@@ -27,6 +28,9 @@ COLUMNS: Final = (
     "stopping",
     "stale",
     "state",
+    "account",
+    "pnl",
+    "equity",
     "last_tick",
     "saved",
     "last_error",
@@ -37,10 +41,12 @@ def listing(runs: Sequence[RunRecord], home: str | Path | None) -> pd.DataFrame:
     """Return one row a run, those of this process first."""
     import pandas as pd
 
-    frame = pd.DataFrame(map(row_of, statuses(runs, find_home(home))), columns=list(COLUMNS))
+    frame = pd.DataFrame(rows_of(statuses(runs, find_home(home))), columns=list(COLUMNS))
     times = pd.to_datetime(frame["last_tick"].astype("Int64"), unit="ms", utc=True)
     frame["last_tick"] = times.astype("datetime64[ms, UTC]")
-    return frame.astype({"stopping": "bool", "stale": "bool", "saved": "bool"})
+    return frame.astype({"stopping": "bool", "stale": "bool", "saved": "bool"}).astype(
+        {"pnl": "float64", "equity": "float64"}
+    )
 
 
 def statuses(runs: Sequence[RunRecord], home: Home) -> Iterator[RunStatus]:
@@ -61,8 +67,21 @@ def statuses(runs: Sequence[RunRecord], home: Home) -> Iterator[RunStatus]:
                 yield status  # the others have ended without ever having saved anything
 
 
-def row_of(status: RunStatus) -> dict[str, Any]:
+def rows_of(found: Iterable[RunStatus]) -> list[dict[str, Any]]:
+    """Return statuses as the list shows them, with the equity of the accounts of all of them."""
+    several = list(found)
+    equity = {(each.name, each.home): each.equity for each in account_statuses(several)}
+    rows = []
+    for status in several:
+        own = status.money
+        whole = None if own is None else equity[own.account, status.home]
+        rows.append(_row(status) | {"equity": whole})
+    return rows
+
+
+def _row(status: RunStatus) -> dict[str, Any]:
     """Return a status as the list shows it, `last_tick` in ms UTC."""
+    own = status.money
     return {
         "id": status.id,
         "mode": status.mode,
@@ -73,6 +92,8 @@ def row_of(status: RunStatus) -> dict[str, Any]:
         "stopping": status.stopping,
         "stale": status.stale,
         "state": None if status.state is None else status.holds,
+        "account": None if own is None else own.account,
+        "pnl": None if own is None else own.pnl,
         "last_tick": status.last_tick,
         "saved": status.saved,
         "last_error": status.last_error or None,

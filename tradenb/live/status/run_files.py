@@ -20,6 +20,7 @@ from tradenb.errors import StateError
 from tradenb.live.state.control_requests import command_of, standing
 from tradenb.live.state.error_file import NotedError, noted_error
 from tradenb.live.status.pending_commands import PendingCommand, pending
+from tradenb.live.status.run_money import run_money
 from tradenb.live.status.run_status import RunStatus, mode_of, status_of_document
 from tradenb.store.control import peek
 from tradenb.store.disk_port import Stamp, stamp_of
@@ -27,6 +28,7 @@ from tradenb.store.document.read import read_document
 from tradenb.store.document.state_conflict import words_if_undecided
 from tradenb.store.filesystem import DiskFilesystem, Filesystem
 from tradenb.store.journal.event_journal import Journal
+from tradenb.store.journal.recording import Recording
 from tradenb.store.launch import Launch, launch_of
 from tradenb.store.lock import Holder, holder_of
 from tradenb.store.paths import Home, Key
@@ -46,6 +48,7 @@ class RunFiles:
         self.journal = Journal(DiskFilesystem(durable=False), home.journal(key))
         self.failure: StateError | None = None
         self._disk = DiskFilesystem(durable=False)
+        self.recording = Recording(self._disk, home.recording(key))
         self._path = home.document(key)
         self._lock_every_s = lock_every_s
         self._stamp: Stamp = None
@@ -88,6 +91,7 @@ class RunFiles:
             by_cron=launch is not None and launch.once,
             rules=Rules(**(body.get("rules") or {})),
             price=body.get("price"),
+            money=run_money(body.get("money"), state, body.get("price")),
             started=body.get("start"),
             last_tick=body.get("saved_at"),
             age_s=self._age_s(),

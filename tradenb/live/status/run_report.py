@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.position_view import position_of
 from tradenb.live.status.position_words import held_now
 from tradenb.live.status.run_files import RunFiles
+from tradenb.live.status.run_fills import NO_CANDLES, run_fills, trades_in_money
 from tradenb.live.status.run_history import NEWEST, RunHistory, history_of
 from tradenb.live.status.run_status import RunStatus, with_last_error
 from tradenb.live.status.status_markdown import status_markdown
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
     from tradenb.core.events import Event
     from tradenb.core.lifecycle.position_lines import PositionLines
+    from tradenb.core.rules import Rules
     from tradenb.live.loop.record import RunRecord
     from tradenb.statistics.equity.marks import Marks
     from tradenb.view.summary import Summary
@@ -175,6 +177,9 @@ def report_of_run(run: RunRecord, *, trades: bool = True) -> RunReport:
     history = history_of(run.storage.journal, trades=trades)
     candles = None if run.instance is None else run.instance.candles
     status = with_last_error(status_of_run(run), lambda count: history.newest[-count:])
+    if trades and status.money is not None:
+        lived = run.storage.recording(NO_CANDLES)
+        history = _in_money(history, run.storage.events(), lived, status.rules)
     return RunReport(
         status, history, candles, read_changes=cache(lambda: run.storage.events(DRAWN))
     )
@@ -185,4 +190,14 @@ def report_of_files(files: RunFiles, *, trades: bool = True) -> RunReport:
     status = files.required()
     history = history_of(files.journal, trades=trades)
     status = with_last_error(status, lambda count: history.newest[-count:])
+    if trades and status.money is not None:
+        lived = files.recording.read(NO_CANDLES)
+        history = _in_money(history, files.events(), lived, status.rules)
     return RunReport(status, history, read_changes=cache(lambda: files.events(DRAWN)))
+
+
+def _in_money(
+    history: RunHistory, events: Iterable[Event], lived: Iterable[Any], rules: Rules
+) -> RunHistory:
+    """Give the trades of a run with an account what they were in money."""
+    return history._replace(trades=trades_in_money(history.trades, run_fills(events, lived, rules)))

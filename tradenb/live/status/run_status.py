@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tradenb.core.lifecycle.state import State
     from tradenb.live.loop.record import Status
     from tradenb.live.status.pending_commands import PendingCommand
+    from tradenb.live.status.run_money import RunMoney
 
 Mode = Literal["live", "rehearsal"]
 
@@ -71,6 +72,8 @@ class RunStatus:
         Whether it makes one tick each time that cron starts it.
     price : float or None
         Market price at the cursor of the state.
+    money : RunMoney or None
+        What it made of the money of its account.
     started, last_tick : int or None
         When it began (candle time) and when it ticked or saved last (wall time), ms UTC.
     age_s : float or None
@@ -116,6 +119,7 @@ class RunStatus:
     resume: str = ""
     by_cron: bool = False
     price: float | None = None
+    money: RunMoney | None = None
     started: int | None = None
     last_tick: int | None = None
     age_s: float | None = None

@@ -72,10 +72,15 @@ def _starts(status: RunStatus) -> str:
 
 
 def held_words(status: RunStatus) -> str:
-    """Say what a run holds, and how far the market is from its levels."""
+    """Say what a run holds, how far the market is from its levels, and what it made in money."""
+    made = [] if status.money is None else [str(status.money)]
+    return " · ".join([*_held_facts(status), *made])
+
+
+def _held_facts(status: RunStatus) -> list[str]:
     signal = None if status.state is None else status.state.signal
     if signal is None:
-        return status.holds
+        return [status.holds]
     held = held_now(status)
     target = signal.take_profit if held is None else held.take_profit
     facts = [status.holds, f"target {price(target)}", f"stop {price(signal.stop_loss)}"]
@@ -83,7 +88,7 @@ def held_words(status: RunStatus) -> str:
     if status.price is not None:
         facts.append(f"price {price(status.price)}")
         facts += [] if held is None else [f"{percent(held.pnl_percent, plus=True)} unrealised"]
-    return " · ".join(facts)
+    return facts
 
 
 def gaps_of(status: RunStatus) -> str:

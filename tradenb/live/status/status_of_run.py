@@ -10,6 +10,7 @@ from tradenb.engine.specs.registry import registry
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.error_file import words_of
 from tradenb.live.status.pending_commands import PendingCommand, pending
+from tradenb.live.status.run_money import run_money
 from tradenb.live.status.run_status import THIS_KERNEL, RunStatus, mode_of
 
 LATEST_TICKS: Final = 60
@@ -24,6 +25,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
     # The first tick comes whenever the run was started: that says nothing of the next ones.
     regular = latest[1:] if ticks == len(latest) else latest
     late = ((tick.wall - tick.at) / 1000 for tick in regular if tick.candles == 1)
+    price = latest[-1].price if latest else _price_on_disk(run)
     return RunStatus(
         run.symbol,
         run.strategy,
@@ -41,7 +43,8 @@ def status_of_run(run: RunRecord) -> RunStatus:
         code_at=run.code_at if mode == "live" else None,
         note=run.note,
         resume=THIS_KERNEL if run.status == "idle" and mode == "live" else "",
-        price=latest[-1].price if latest else _price_on_disk(run),
+        price=price,
+        money=run_money(run.account, run.state, price),
         started=run.start or None,
         last_tick=latest[-1].wall if latest else None,
         age_s=run.clock.monotonic() - run.last_tick_s if run.status == "running" else None,

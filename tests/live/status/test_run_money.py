@@ -1,0 +1,110 @@
+"""Where people look at runs with an account they see its money."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import tradenb as tn
+from tradenb.cli import main
+from tradenb.live.live_run import record_of
+from tradenb.live.status.run_money import account_statuses
+from tradenb.live.status.run_report import report_of_files, report_of_run
+from tradenb.panel.dashboard_model import DashboardModel
+from tradenb.panel.watch_runs import Watch
+from tradenb.store.paths import find_home
+
+WALK = tn.testing.random_walk(seed=5, days=1)
+ACCOUNT = tn.Account(cash=1_000, percent=40)
+PERIOD = {"start": "2024-01-01T12:00", "end": "2024-01-01T16:00"}
+
+
+def strategies():
+    @tn.strategy("long-on-money", every="15m")
+    def longs(ctx):
+        return tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=20)
+
+    @tn.strategy("short-on-money", every="30m")
+    def shorts(ctx):
+        ladder = [(tn.percent(0.6), 0.5), (tn.percent(2), 0.5)]
+        return tn.short(take_profit=ladder, stop_loss=tn.percent(0.6), minutes=60)
+
+    return longs, shorts
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Two runs that share an account, and the same in a backtest."""
+    root = tmp_path_factory.mktemp("money")
+    several = strategies()
+    given = {"exchange": WALK, "account": ACCOUNT, **PERIOD}
+    runs = [
+        tn.live.rehearse("BTCUSDT", strategy=spec, speed=None, home=root, **given)
+        for spec in several
+    ]
+    assert all(run.wait(60) for run in runs)
+    alone = [tn.backtest.run("BTCUSDT", strategy=spec, progress=False, **given) for spec in several]
+    return root, runs, alone
+
+
+def test_card_and_report_have_the_money_of_the_backtest(home):
+    _, runs, alone = home
+    for run, result in zip(runs, alone, strict=True):
+        own = report_of_run(record_of(run)).status.money
+        assert own.account == "paper"
+        assert own.cash + own.pnl == pytest.approx(result.figures["final_equity"], rel=1e-12)
+        assert str(own) in run._repr_html_()
+        assert str(own) in run.report()
+        told = report_of_run(record_of(run)).trades
+        assert len(told) > 1
+        for trade, expected in zip(told, result.trade_list, strict=True):
+            found = (trade.quantity, trade.cost, trade.pnl, trade.fees)
+            assert found == pytest.approx(
+                (expected.quantity, expected.cost, expected.pnl, expected.fees), rel=1e-9
+            )
+
+
+def test_list_status_and_dashboard_have_the_equity_of_the_account(home, capsys):
+    root, runs, _ = home
+    made = sum(report_of_run(record_of(run)).status.money.pnl for run in runs)
+    table = tn.live.list(home=root)
+    assert table["account"].tolist() == ["paper", "paper"]
+    assert table["pnl"].sum() == pytest.approx(made)
+    assert table["equity"].tolist() == pytest.approx([1_000 + made] * 2)
+    main(["status", "--home", str(root), "--json"])
+    rows = json.loads(capsys.readouterr().out)["runs"]
+    assert [row["equity"] for row in rows] == pytest.approx([1_000 + made] * 2)
+    watch = Watch(root / "rehearsal", runs=list)
+    model = DashboardModel(watch)
+    model.poll()
+    watch.close()
+    words = [words for words in model.health["words"] if words.startswith("account paper")]
+    assert words == [f"account paper: equity {1_000 + made:,.2f} of 1,000.00"]
+    assert all("(" in row["pnl"] for row in model.rows if row["pnl"])
+
+
+def test_the_files_of_a_run_say_the_same(home):
+    root, runs, alone = home
+    files = [handle._files for handle in tn.live.attach(root, ended=True)]
+    assert find_home(root).root == root
+    by_strategy = {each.key.strategy: report_of_files(each) for each in files}
+    for run, result in zip(runs, alone, strict=True):
+        report = by_strategy[record_of(run).strategy]
+        assert report.status.money == report_of_run(record_of(run)).status.money
+        assert [trade.quantity for trade in report.trades] == pytest.approx(
+            [trade.quantity for trade in result.trade_list], rel=1e-9
+        )
+
+
+def test_a_run_without_an_account_has_no_money(tmp_path):
+    run = tn.live.rehearse(
+        "BTCUSDT", strategy=strategies()[0], exchange=WALK, speed=None, home=tmp_path,
+        start="2024-01-01T12:00", end="2024-01-01T12:30",
+    )  # fmt: skip
+    assert run.wait(60)
+    status = report_of_run(record_of(run)).status
+    assert status.money is None
+    assert account_statuses([status]) == []
+    assert "account" not in run._repr_html_()
+    assert tn.live.list(home=tmp_path)["equity"].isna().all()
