@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tradenb.live.status.account_status import account_statuses
 from tradenb.live.status.run_files import RunFiles
-from tradenb.live.status.run_money import account_statuses
 from tradenb.live.status.run_status import RunStatus, with_last_error
 from tradenb.live.status.status_of_run import status_of_run
 from tradenb.store.filesystem import DiskFilesystem

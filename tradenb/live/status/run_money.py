@@ -1,12 +1,8 @@
-"""What a live run has made of the money of its account, and what all runs of an account have.
-
-Each run keeps what its own positions changed the balance by; the equity of the account is the cash
-and the sum over the runs that name it.
-"""
+"""What a live run has made of the money of its account; see `account_status` for all its runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +12,6 @@ from tradenb.view.formatting import number
 if TYPE_CHECKING:
     from tradenb.core.lifecycle.state import State
     from tradenb.core.money.account import Account
-    from tradenb.live.status.run_status import RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +45,6 @@ class RunMoney:
         return f"{number(self.pnl, plus=True)} on account {self.account}{open_}"
 
 
-@dataclass(frozen=True, slots=True)
-class AccountStatus:
-    """An account over all its runs under one home, quote currency."""
-
-    name: str
-    home: str
-    cash: float
-    pnl: float
-
-    @property
-    def equity(self) -> float:
-        """Cash and what all runs made, what is open included."""
-        return self.cash + self.pnl
-
-    def __str__(self) -> str:
-        return f"{self.name}: equity {number(self.equity)} of {number(self.cash)}"
-
-
 def run_money(
     kept: Account | Mapping[str, Any] | None, state: State | None, price: float | None
 ) -> RunMoney | None:
@@ -89,16 +66,3 @@ def run_money(
     if held is not None and state.signal is not None and price is not None:
         open_ = unrealised_money(held, state.signal.position, price)
     return RunMoney(kept["name"], kept["cash"], state.earned - state.charged.paid, open_)
-
-
-def account_statuses(statuses: Iterable[RunStatus]) -> list[AccountStatus]:
-    """Return the accounts that runs name, in the order of their first run."""
-    found: dict[tuple[str, str], AccountStatus] = {}
-    for status in statuses:
-        own = status.money
-        if own is None:
-            continue
-        key = own.account, status.home
-        before = found.get(key, AccountStatus(*key, own.cash, 0.0))
-        found[key] = AccountStatus(*key, own.cash, before.pnl + own.pnl)
-    return list(found.values())
