@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tradenb.core.timeframe import iso
 from tradenb.engine.position_view import Position, position_of
-from tradenb.live.status.account_status import account_statuses
+from tradenb.live.status.listing import account_statuses
 from tradenb.live.status.position_words import position_words
 from tradenb.live.status.run_status import RunStatus
 from tradenb.panel.replica import Replica

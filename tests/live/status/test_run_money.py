@@ -9,7 +9,7 @@ import pytest
 import tradenb as tn
 from tradenb.cli import main
 from tradenb.live.live_run import record_of
-from tradenb.live.status.account_status import account_statuses
+from tradenb.live.status.listing import account_statuses
 from tradenb.live.status.run_report import report_of_files, report_of_run
 from tradenb.panel.dashboard_model import DashboardModel
 from tradenb.panel.watch_runs import Watch

@@ -25,8 +25,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List the runs; 1 if one of them needs the user."""
-    from tradenb.live.status.account_status import account_statuses
-    from tradenb.live.status.listing import rows_of, statuses
+    from tradenb.live.status.listing import account_statuses, rows_of, statuses
     from tradenb.store.paths import find_home
 
     home = find_home(options.home)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tradenb.live.status.account_status import account_statuses
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import RunStatus, with_last_error
 from tradenb.live.status.status_of_run import status_of_run
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home, find_home
+from tradenb.view.formatting import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,24 @@ COLUMNS: Final = (
     "saved",
     "last_error",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """An account over all its runs under one home, quote currency."""
+
+    name: str
+    home: str
+    cash: float
+    pnl: float
+
+    @property
+    def equity(self) -> float:
+        """Cash and what all runs made, what is open included."""
+        return self.cash + self.pnl
+
+    def __str__(self) -> str:
+        return f"{self.name}: equity {number(self.equity)} of {number(self.cash)}"
 
 
 def listing(runs: Sequence[RunRecord], home: str | Path | None) -> pd.DataFrame:
@@ -98,3 +117,16 @@ def _row(status: RunStatus) -> dict[str, Any]:
         "saved": status.saved,
         "last_error": status.last_error or None,
     }
+
+
+def account_statuses(statuses: Iterable[RunStatus]) -> list[AccountStatus]:
+    """Return the accounts that runs name, in the order of their first run."""
+    found: dict[tuple[str, str], AccountStatus] = {}
+    for status in statuses:
+        own = status.money
+        if own is None:
+            continue
+        key = own.account, status.home
+        before = found.get(key, AccountStatus(*key, own.cash, 0.0))
+        found[key] = AccountStatus(*key, own.cash, before.pnl + own.pnl)
+    return list(found.values())

@@ -1,4 +1,4 @@
-"""What a live run has made of the money of its account; see `account_status` for all its runs."""
+"""What a live run has made of the money of its account; see `listing` for all its runs."""
 
 from __future__ import annotations
 
