@@ -17,6 +17,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -33,6 +34,10 @@ THREAD_GRACE_SECONDS = 2.0
 # Second tries that one run of all tests may need. A run that needs more has a fault.
 RERUN_BUDGET = 5
 _NUMBERS = itertools.count()
+# Tests start many interpreters. Each would compile the package anew, and each worker all tests,
+# where the environment forbids to keep what is compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The same examples in every run: a red test is red for everybody. Nothing is timed, because the
 # machines that run this are shared; each test has its time-out from pyproject.toml.

@@ -11,7 +11,7 @@ from tests.scenarios import golden_differences, golden_names, load_golden, on_tr
 @pytest.mark.parametrize("name", golden_names())
 def test_tradenb_plays_the_golden_case(name: str) -> None:
     scenario, expect = load_golden(name)
-    played = on_tradenb(scenario)
+    played = on_tradenb(scenario, frames=True)
     assert golden_differences(played, expect) == []
     if "stats" in expect:
         assert figure_differences(played.result, expect) == []

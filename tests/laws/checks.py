@@ -6,6 +6,7 @@ what is shown to catch a mutant is what the tests really run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -50,9 +51,11 @@ def chunks_broken(scenario: dict[str, Any], random: Random) -> list[str]:
     return []
 
 
-def reference_broken(scenario: dict[str, Any]) -> list[str]:
+def reference_broken(
+    scenario: dict[str, Any], reference: Callable[[dict[str, Any]], Played] = on_reference
+) -> list[str]:
     """Law 2: the fast machine is the naive one."""
-    return differences(on_tradenb(scenario), on_reference(scenario))
+    return differences(on_tradenb(scenario), reference(scenario))
 
 
 def lookahead_broken(scenario: dict[str, Any], random: Random) -> list[str]:

@@ -10,20 +10,19 @@ from random import Random
 from typing import Any
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.laws.checks import chunks_broken, examples
-from tests.laws.generators import long_scenarios, scenarios, tables_and_hands
+from tests.laws.generators import long_scenarios, randoms, scenarios, tables_and_hands
 
 
 @settings(max_examples=examples(60))
-@given(scenario=scenarios(), random=st.randoms(use_true_random=False))
+@given(scenario=scenarios(), random=randoms())
 def test_any_split_of_the_candles_gives_the_same(scenario: dict[str, Any], random: Random) -> None:
     assert chunks_broken(scenario, random) == []
 
 
 @settings(max_examples=examples(30))
-@given(scenario=tables_and_hands(), random=st.randoms(use_true_random=False))
+@given(scenario=tables_and_hands(), random=randoms())
 def test_any_split_gives_the_same_tables_and_acts_by_hand(
     scenario: dict[str, Any], random: Random
 ) -> None:
@@ -31,7 +30,7 @@ def test_any_split_gives_the_same_tables_and_acts_by_hand(
 
 
 @settings(max_examples=examples(8))
-@given(scenario=long_scenarios(), random=st.randoms(use_true_random=False))
+@given(scenario=long_scenarios(), random=randoms())
 def test_any_split_of_days_of_candles_gives_the_same(
     scenario: dict[str, Any], random: Random
 ) -> None:

@@ -6,14 +6,13 @@ from random import Random
 from typing import Any
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.laws.checks import examples
-from tests.laws.generators import scenarios
+from tests.laws.generators import randoms, scenarios
 from tests.laws.live_checks import crash_broken
 
 
 @settings(max_examples=examples(4))
-@given(scenario=scenarios(), random=st.randoms(use_true_random=False))
+@given(scenario=scenarios(), random=randoms())
 def test_a_crash_changes_no_event(scenario: dict[str, Any], random: Random) -> None:
     assert crash_broken(scenario, random, crashes=2) == []

@@ -6,14 +6,13 @@ from random import Random
 from typing import Any
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.laws.checks import examples, lookahead_broken
-from tests.laws.generators import scenarios
+from tests.laws.generators import randoms, scenarios
 
 
 @settings(max_examples=examples(70))
-@given(scenario=scenarios(), random=st.randoms(use_true_random=False))
+@given(scenario=scenarios(), random=randoms())
 def test_other_candles_later_change_nothing_before(
     scenario: dict[str, Any], random: Random
 ) -> None:

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.laws.checks import chunks_broken, examples
-from tests.laws.generators import money_scenario_of, money_scenarios
+from tests.laws.generators import money_scenario_of, money_scenarios, randoms
 from tests.laws.live_checks import crash_broken, live_broken
 from tests.laws.money_checks import fills_broken, future_broken
 
 
 @settings(max_examples=examples(40))
-@given(scenario=money_scenarios(), random=st.randoms(use_true_random=False))
+@given(scenario=money_scenarios(), random=randoms())
 def test_any_split_of_the_candles_gives_the_same_money(scenario: dict[str, Any], random: Random):
     assert chunks_broken(scenario, random) == []
 
@@ -28,7 +28,7 @@ def test_fills_alone_give_the_same_money(scenario: dict[str, Any]):
 
 
 @settings(max_examples=examples(20))
-@given(scenario=money_scenarios(), random=st.randoms(use_true_random=False))
+@given(scenario=money_scenarios(), random=randoms())
 def test_other_candles_after_a_moment_change_no_fill_before(
     scenario: dict[str, Any], random: Random
 ):

@@ -33,6 +33,7 @@ from tradenb.research.lookahead.readers import Readers, sent_by
 
 Space = dict[str, Any]
 _DEPTH: Final = 4
+_COLLECTIONS: Final = frozenset({list, tuple, set, frozenset, dict})
 _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), CodeType)
 # Python makes these anew with each class.
 _OF_CLASS: Final = frozenset({"__dict__", "__weakref__", "_abc_impl"})
@@ -120,6 +121,8 @@ class Copier:
         spoiled = self._spoiler.value(value)
         if spoiled is not None:
             return spoiled
+        if type(value) in _COLLECTIONS:
+            return self._container(value, depth)
         if inspect.ismethod(value) or _is_bound(value):
             owner = self.value(value.__self__, depth)
             return getattr(owner, value.__name__)

@@ -53,6 +53,8 @@ def is_index(values: Any) -> bool:
         first, int | float | np.number | np.datetime64 | datetime.datetime
     ):
         return False
+    if isinstance(first, int | float) and not any(low <= first < high for low, high, _ in _UNITS):
+        return False  # most sequences are small rows of numbers, and an index is slow to make
     try:
         labels = pd.Index(values)
         times = label_times(labels)
