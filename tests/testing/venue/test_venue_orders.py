@@ -181,6 +181,10 @@ def test_a_client_id_is_unique_among_live_orders_only(venue):
     venue.handle(oco(), at=5)
     assert refused(venue, oco())[0] == -2010
     assert refused(venue, oco()._replace(client_id="h"))[0] == -2010
+    twins = NewList(
+        S, "SELL", D(1), Leg("LIMIT_MAKER", "t", D(110)), Leg("STOP_LOSS", "t", None, D(95))
+    )
+    assert refused(venue, twins) == (-2010, "Duplicate order sent.")
 
 
 PRICED = NewOrder(S, "BUY", "MARKET", D(1), price=D(1))
