@@ -63,7 +63,7 @@ class PublicAnswers:
         state = book.state(market.symbol)
         if state.last is None:
             return binance.ticker(market, now)
-        bid, ask = (float(book.taker_price(state, side)) for side in SIDES)
+        bid, ask = (float(state.taker_price(side)) for side in SIDES)
         return binance.ticker(market, now, binance.Quote(float(state.last), bid, ask))
 
     def _market(self, query: Mapping[str, str]) -> binance.Market:

@@ -204,7 +204,7 @@ class FaultyVenue:
         state = self.venue.book.state(request.symbol)
         before, quantity = state.available, request.quantity
         if quantity is None:
-            quantity = self.venue.book.quantity_for(state, request.quote_quantity or ZERO)
+            quantity = state.quantity_for(request.quote_quantity or ZERO)
         state.available = floored(quantity * fault.share, state.market.step_size)
         try:
             answer: OrderAnswer = self.venue.handle(request, at=at, sent_at=sent_at, window=window)

@@ -1,42 +1,27 @@
 """How orders of one account meet a moving price: fills, triggers, expiry, locks and fees.
 
-The price is given; nobody else's orders are simulated. A taker trades at the last price, worse by
-`spread_ticks`, and by a tick more for each `level_quantity`; a resting limit order trades at its
-own price once the price reaches it. What there is to trade until the next price can be limited.
+The price is given; nobody else's orders are simulated. What a taker pays is in `market_state.py`; a
+resting limit order trades at its own price once the price reaches it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final
 
+from tradenb.testing.venue.market_state import MarketState, fits
 from tradenb.testing.venue.venue_balances import VenueBalances, VenueFees
 from tradenb.testing.venue.venue_filters import floored, rises
 from tradenb.testing.venue.venue_records import (
     WITH_PRICE,
     ZERO,
     OrderStatus,
-    Side,
     VenueList,
     VenueMarket,
     VenueOrder,
     VenueRefusal,
     VenueTrade,
 )
-
-_LEAST: Final = Decimal("1e-12")
-
-
-@dataclass(slots=True)
-class MarketState:
-    """A market, its last price, what can still be traded there, and the live orders."""
-
-    market: VenueMarket
-    last: Decimal | None = None
-    available: Decimal | None = None
-    live: dict[int, None] = field(default_factory=dict)
 
 
 class VenueBook:
@@ -52,14 +37,15 @@ class VenueBook:
         level_quantity: Decimal | None,
         touch_fills: bool,
     ) -> None:
-        self.states = {market.symbol: MarketState(market) for market in markets}
+        self.states = {
+            market.symbol: MarketState(market, spread_ticks, level_quantity) for market in markets
+        }
         self.balances = VenueBalances(balances)
         self.fees = fees
         self.orders: dict[int, VenueOrder] = {}
         self.by_client_id: dict[tuple[str, str], int] = {}
         self.lists: dict[int, VenueList] = {}
         self.trades: list[VenueTrade] = []
-        self._spread_ticks, self._level_quantity = spread_ticks, level_quantity
         self._touch_fills = touch_fills
 
     def state(self, symbol: str) -> MarketState:
@@ -70,38 +56,6 @@ class VenueBook:
             raise VenueRefusal(-1121, "Invalid symbol.") from None
 
     # --- orders ------------------------------------------------------------------------------
-
-    def taker_price(self, state: MarketState, side: Side) -> Decimal:
-        """Return at which price somebody who does not wait trades first."""
-        last = state.last or ZERO
-        by = self._spread_ticks * state.market.tick_size
-        return last + by if side == "BUY" else last - by
-
-    def cost_of(self, state: MarketState, quantity: Decimal) -> Decimal:
-        """Return what a purchase at once would cost, without fees that are paid in base."""
-        price, level, cost = self.taker_price(state, "BUY"), self._level_quantity, ZERO
-        while quantity > 0:
-            part = quantity if level is None else min(level, quantity)
-            cost, quantity, price = (
-                cost + part * price,
-                quantity - part,
-                price + state.market.tick_size,
-            )
-        return cost * self.fees.reserve()
-
-    def quantity_for(self, state: MarketState, value: Decimal) -> Decimal:
-        """Return how much a value buys at once, in whole steps."""
-        price, level, bought = self.taker_price(state, "BUY"), self._level_quantity, ZERO
-        left = value / self.fees.reserve()
-        while True:
-            part = floored(left / price, state.market.step_size)
-            if level is None or part <= level:
-                return bought + part
-            bought, left, price = (
-                bought + level,
-                left - level * price,
-                price + state.market.tick_size,
-            )
 
     def need(self, order: VenueOrder) -> tuple[str, Decimal]:
         """Return the asset that an order locks, and how much of it."""
@@ -122,7 +76,7 @@ class VenueBook:
     def start(self, order: VenueOrder, at: int) -> None:
         """Match an order that works from now on with what there is."""
         state = self.states[order.symbol]
-        if order.time_in_force == "FOK" and not self._can_fill(state, order):
+        if order.time_in_force == "FOK" and not state.can_fill(order):
             self.end(order.order_id, "EXPIRED", at)
             return
         self._take(state, order.order_id, at)
@@ -195,9 +149,7 @@ class VenueBook:
 
     def _reached(self, state: MarketState, order: VenueOrder, at: int) -> None:
         if order.is_working:
-            self.fill(
-                order.order_id, self._room(state, order.remaining), order.price, at, is_maker=True
-            )
+            self.fill(order.order_id, state.room(order.remaining), order.price, at, is_maker=True)
             return
         self._end_sibling(order, at)
         order = order._replace(is_working=True, updated_at=at)
@@ -255,11 +207,11 @@ class VenueBook:
     def _take(self, state: MarketState, order_id: int, at: int) -> None:
         order = self.orders[order_id]
         limit = order.price if order.type in WITH_PRICE else None
-        price, tick = self.taker_price(state, order.side), state.market.tick_size
-        while order.remaining and price > 0 and (limit is None or _fits(order.side, price, limit)):
-            room = self._room(state, order.remaining)
-            if self._level_quantity is not None:
-                room = min(room, self._level_quantity)
+        price, tick = state.taker_price(order.side), state.market.tick_size
+        while order.remaining and price > 0 and (limit is None or fits(order.side, price, limit)):
+            room = state.room(order.remaining)
+            if state.level_quantity is not None:
+                room = min(room, state.level_quantity)
             if limit is None and order.side == "BUY":
                 room = min(room, self._affordable(state, order, price))
             if not room:
@@ -273,21 +225,6 @@ class VenueBook:
         key = order.order_id if order.list_id < 0 else -order.list_id
         funds = self.balances.free_of(state.market.quote) + self.balances.locked_by(key)
         return max(ZERO, floored(funds / (price * self.fees.reserve()), state.market.step_size))
-
-    def _room(self, state: MarketState, quantity: Decimal) -> Decimal:
-        if state.available is None or state.available >= quantity:
-            return quantity
-        return max(ZERO, floored(state.available, state.market.step_size))
-
-    def _can_fill(self, state: MarketState, order: VenueOrder) -> bool:
-        if self._room(state, order.remaining) < order.remaining:
-            return False
-        if order.type not in WITH_PRICE:
-            return True
-        level, tick = self._level_quantity, state.market.tick_size
-        ticks = 0 if level is None else (order.remaining - _LEAST) // level
-        by = ticks * tick if order.side == "BUY" else -ticks * tick
-        return _fits(order.side, self.taker_price(state, order.side) + by, order.price)
 
     def _end_sibling(self, order: VenueOrder, at: int) -> None:
         """End the other leg of a list: one of the two has triggered or been filled."""
@@ -322,7 +259,3 @@ class VenueBook:
         )
         amounts = [self.need(leg)[1] for leg in legs if leg.is_live]
         self.balances.lock(-order.list_id, asset, max(amounts, default=ZERO))
-
-
-def _fits(side: Side, price: Decimal, limit: Decimal) -> bool:
-    return price <= limit if side == "BUY" else price >= limit

@@ -6,7 +6,8 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from tradenb.testing.venue.venue_book import MarketState, VenueBook
+from tradenb.testing.venue.market_state import MarketState
+from tradenb.testing.venue.venue_book import VenueBook
 from tradenb.testing.venue.venue_filters import check_list, check_order, would_trigger
 from tradenb.testing.venue.venue_lookup import list_answer
 from tradenb.testing.venue.venue_records import (
@@ -43,15 +44,15 @@ def place_order(book: VenueBook, request: NewOrder, at: int) -> OrderAnswer:
     _check_unused(book, request.symbol, request.client_id)
     quantity = request.quantity
     if quantity is None:
-        quantity = book.quantity_for(state, request.quote_quantity or ZERO)
+        quantity = state.quantity_for((request.quote_quantity or ZERO) / book.fees.reserve())
     order = _made(book, request.symbol, request.side, quantity, request.leg, at)
     order = order._replace(quote_quantity=request.quote_quantity or ZERO)
     if request.type == "LIMIT_MAKER":
-        price = book.taker_price(state, request.side)
+        price = state.taker_price(request.side)
         if order.price >= price if request.side == "BUY" else order.price <= price:
             raise VenueRefusal(-2010, "Order would immediately match and take.")
     if request.type == "MARKET" and request.side == "BUY":
-        _check_funds(book, state.market.quote, book.cost_of(state, quantity))
+        _check_funds(book, state.market.quote, state.cost_of(quantity) * book.fees.reserve())
     else:
         _check_funds(book, *book.need(order))
     count = len(book.trades)
