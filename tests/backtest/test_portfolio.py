@@ -125,7 +125,7 @@ def test_a_correlation_of_what_never_moved_is_not_known(frames):
         result.correlation("market")
 
 
-def test_steps_of_a_market_hold_in_comparisons_and_are_refused_by_sweeps(frames):
+def test_steps_of_a_market_hold_in_comparisons_and_sweeps(frames, tmp_path):
     def trailing(name):
         @tn.strategy(name, every="1d")
         def trails(ctx):
@@ -144,5 +144,8 @@ def test_steps_of_a_market_hold_in_comparisons_and_are_refused_by_sweeps(frames)
     assert found[0]["total_pnl"] != found[1]["total_pnl"]
     table = tn.compare([spec], symbols="S00USDT", exchange=source)
     assert table["total_pnl"].iloc[0] == found[0]["total_pnl"]
-    with pytest.raises(tn.UsageError, match="has the steps of a market"):
-        tn.sweep(trailing, grid={"name": ["one"]}, symbols="S00USDT", exchange=source)
+    rows = tn.sweep(
+        trailing, grid={"name": ["one"]}, symbols="S00USDT", exchange=source, home=tmp_path,
+        progress=False,
+    )  # fmt: skip
+    assert rows["total_pnl"][0] == found[0]["total_pnl"]

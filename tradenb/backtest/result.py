@@ -225,6 +225,7 @@ class Result(FigureFrames):
             step=self._step,
             figures=self.figures,
             marks=self._figures.marks,
+            contributions=self._figures.contributions,
             heatmap=self.heatmap,
             trades=self._trades,
             open=self._open,

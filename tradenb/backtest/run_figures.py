@@ -107,6 +107,12 @@ class RunFigures:
         money = self._money_of(self.prices, self._held)
         return marks_of_run(self.prices, held, trades, unrealised, money)
 
+    @property
+    def contributions(self) -> dict[Key, float]:
+        """What each instance made in money, by (strategy, symbol); empty without an account."""
+        money = self.marks.money
+        return {} if money is None else dict(zip(self._held, money.made, strict=True))
+
     @cached_property
     def figures(self) -> dict[str, float]:
         """The statistics, NaN where there is no answer."""

@@ -31,6 +31,10 @@ class FigureSource(Protocol):
         """The statistics, NaN where there is no answer."""
 
     @property
+    def contributions(self) -> dict[Key, float]:
+        """What each instance made in money, by (strategy, symbol)."""
+
+    @property
     def drawdowns(self) -> list[Drawdown]:
         """The falls of the curve, the deepest first."""
 

@@ -36,6 +36,8 @@ class Summary:
         What it was worth, over which time.
     heatmap : callable, optional
         Returns the figures by "symbol" or "strategy", as `Result.heatmap` does.
+    contributions : mapping of (strategy, symbol) to float
+        What each instance made in money, with an account.
     trades : sequence of Trade
         In order of closing.
     open : sequence of tuple
@@ -67,6 +69,7 @@ class Summary:
     marks: Marks
     trades: Sequence[Trade]
     open: Sequence[OpenRow] = ()
+    contributions: Mapping[tuple[str, str], float] = field(default_factory=dict)
     alarms: Sequence[str] = ()
     warnings: Sequence[str] = ()
     exchange: str | None = None

@@ -52,12 +52,15 @@ class MoneyMarks:
     exposure : (n,) float64 array
         Value of what is open in units of the equity, at each given close; NaN without equity.
     held : sequence of MoneyHeld
+    made : sequence of float
+        What each instance made of the cash, what is open included; quote currency.
     """
 
     curve: Curve
     balance: float
     exposure: Floats
     held: Sequence[MoneyHeld]
+    made: Sequence[float] = ()
 
     def figures(self) -> dict[str, float]:
         """Return the figures of money, by name."""
@@ -148,7 +151,21 @@ def money_marks(
         balance=float(balances[-1]),
         exposure=exposure,
         held=[own for _, own in instances],
+        made=[_made(own, prices, symbol) for symbol, own in instances],
     )
+
+
+def _made(own: MoneyHeld, prices: RunPrices, symbol: str) -> float:
+    """Return what an instance changed the balance by, and what it has open at the end."""
+    found = 0.0
+    for _, amount in own.changes:
+        found += amount
+    if not own.rows or own.rows[-1][1] <= prices.end:
+        return found
+    _, _, long, pieces, cost = own.rows[-1]
+    newest, market = prices.newest(symbol), prices.lines[symbol].market
+    worth = pieces * float(market[-1 if newest is None else newest[-1]])
+    return found + (worth - cost if long else cost - worth)
 
 
 def _mark(

@@ -36,6 +36,7 @@ from tradenb.view.pages.result_html import headline, headline_figures, subline, 
 from tradenb.view.svg.equity_svg import POINTS as SVG_POINTS
 from tradenb.view.svg.equity_svg import equity_svg
 from tradenb.view.svg.exposure_svg import exposure_svg
+from tradenb.view.svg.plot_area import WIDTH
 
 if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
@@ -129,6 +130,8 @@ _HOLDS: Final = (
 )
 _MONTHS: Final = "Percent, of the equity, UTC. The last month goes as far as the run."
 _BOUND: Final = "Value of what is open, percent of the equity; a mean of neighbouring candles."
+# Letters of a picture shrink with it, so a narrow screen gets one of its own.
+_WIDTHS: Final = (("wide", WIDTH), ("narrow", 380))
 _FALLS: Final = "The deepest falls of the equity from a peak, UTC."
 _COMPUTED: Final = "Times are UTC. Before its first value an indicator is NaN."
 _OPEN: Final = "Counted in the equity and its figures, not in the trades."
@@ -196,7 +199,14 @@ def _exposure(summary: Summary) -> str:
     money = summary.marks.money
     if money is None:
         return ""
-    drawn = exposure_svg(money.curve.at, money.exposure, start=summary.start, end=summary.end)
+    drawn = "".join(
+        f'<div class="{name}">'
+        + exposure_svg(
+            money.curve.at, money.exposure, start=summary.start, end=summary.end, width=width
+        )
+        + "</div>"
+        for name, width in _WIDTHS
+    )
     return _section("Exposure over time", drawn, _BOUND)
 
 

@@ -27,6 +27,7 @@ from tradenb.view.formatting import (
     price,
     tone,
 )
+from tradenb.view.pages.contribution_html import contribution_html
 from tradenb.view.svg.equity_svg import POINTS, equity_svg
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def summary_html(summary: Summary) -> str:
             trades=len(summary.trades),
         ),
         f'<p class="tnb-note">{note}</p>' if note else "",
+        contribution_html(summary.contributions, summary.marks.curve.first),
         _warnings(summary.warnings),
         _open(summary.open),
         f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in _HINTS)}</p>',
