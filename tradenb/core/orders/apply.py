@@ -1,0 +1,135 @@
+"""`apply`: what the exchange said, put into the ledger; pure."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from tradenb.core.orders.actions import Tell
+from tradenb.core.orders.answers import (
+    Answer,
+    Cancelled,
+    NotFound,
+    NotSent,
+    OrderSnapshot,
+    Overview,
+    OverviewFailed,
+    QueryFailed,
+    Refused,
+    Shown,
+    Unclear,
+)
+from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.order import Ending, Order
+from tradenb.core.orders.querying import APART, proof_at
+from tradenb.core.orders.reconcile import reconciled
+from tradenb.core.orders.reports import told
+from tradenb.core.orders.snapshots import adopted, copied, is_copy, shown
+from tradenb.core.orders.venue import OrderMarket, Venue
+from tradenb.core.signal import Time
+
+
+def intended(ledger: OrderLedger, order: Order) -> OrderLedger:
+    """Return the ledger with an order that is about to be sent; it is committed before that."""
+    return ledger.with_order(order)
+
+
+def apply(
+    ledger: OrderLedger, answer: Answer | Tell, venue: Venue, market: OrderMarket, now: Time
+) -> OrderLedger:
+    """Return the ledger after an answer.
+
+    Parameters
+    ----------
+    now : int
+        Time of the exchange when the answer was there, ms UTC; at most what it was.
+    """
+    match answer:
+        case NotSent():
+            return _ended(ledger, answer.id, "not_sent", answer.why, now)
+        case Refused():
+            ending: Ending = "would_trigger" if answer.would_trigger else "refused"
+            return _refused(_ended(ledger, answer.id, ending, answer.why, now))
+        case Unclear():
+            return _unclear(ledger, answer)
+        case Shown():
+            return _shown(ledger, answer.order, now)
+        case NotFound():
+            return _not_found(ledger, answer.id, venue, now)
+        case QueryFailed():
+            return _query_failed(ledger, answer.id, now)
+        case Cancelled():
+            order = ledger.order(answer.id)
+            if order is None or order.is_done:
+                return ledger
+            return ledger.with_order(
+                order._replace(
+                    state="cancelling", cancelled_at=now, query_due=True, queries=0, queried_at=None
+                )
+            )
+        case Overview():
+            return reconciled(ledger, answer, venue, market, now)
+        case OverviewFailed():
+            return ledger._replace(
+                checks_failed=ledger.checks_failed + 1, check_failed_at=now, check_due=True
+            )
+        case Tell():
+            return told(ledger, answer, market, now)
+        case _:
+            assert_never(answer)
+
+
+def _ended(ledger: OrderLedger, id: str, ending: Ending, why: str, now: Time) -> OrderLedger:
+    order = ledger.order(id)
+    if order is None or order.is_done:
+        return ledger
+    return ledger.with_order(
+        order._replace(state="done", ending=ending, why=why, done_at=now, query_due=False)
+    )
+
+
+def _refused(ledger: OrderLedger) -> OrderLedger:
+    """Have all that lives looked at before the next order: a refusal means that the world moved."""
+    orders = tuple(
+        order if order.is_done else order._replace(query_due=True, queries=0, queried_at=None)
+        for order in ledger.orders
+    )
+    return ledger._replace(orders=orders, check_due=True, refusals=ledger.refusals + 1)
+
+
+def _unclear(ledger: OrderLedger, answer: Unclear) -> OrderLedger:
+    order = ledger.order(answer.id)
+    if order is None or order.is_done:
+        return ledger
+    doubted = order._replace(state="unknown", why=answer.why, query_due=True)
+    return ledger.with_order(doubted)._replace(check_due=True)
+
+
+def _shown(ledger: OrderLedger, snapshot: OrderSnapshot, now: Time) -> OrderLedger:
+    order = ledger.order(snapshot.id) or adopted(ledger, snapshot)
+    if order is None:
+        return ledger
+    if is_copy(order, snapshot):
+        return copied(ledger, order, snapshot, now)
+    after = shown(order, snapshot, now)
+    refusals = 0 if order.is_in_doubt else ledger.refusals
+    return ledger.with_order(after)._replace(refusals=refusals)
+
+
+def _not_found(ledger: OrderLedger, id: str, venue: Venue, now: Time) -> OrderLedger:
+    order = ledger.order(id)
+    if order is None:
+        return ledger._replace(asked=(*ledger.asked, id))
+    if order.is_done:
+        return ledger
+    order = order._replace(queries=order.queries + 1, queried_at=now)
+    apart = order.missed_at is None or now >= order.missed_at + APART
+    if now >= proof_at(order.dies_at, venue) and apart:
+        order = order._replace(misses=order.misses + 1, missed_at=now)
+    return ledger.with_order(order)
+
+
+def _query_failed(ledger: OrderLedger, id: str, now: Time) -> OrderLedger:
+    order = ledger.order(id)
+    if order is None:
+        return ledger._replace(asked_at=now)
+    return ledger.with_order(order._replace(queries=order.queries + 1, queried_at=now))

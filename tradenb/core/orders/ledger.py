@@ -1,0 +1,199 @@
+"""`OrderLedger`: all orders of one run, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from tradenb.core.orders.order import ZERO, ExecutionReport, LegName, Order, Role, fees_in
+from tradenb.core.orders.venue import OrderMarket
+from tradenb.core.signal import Time
+
+KEPT: Final = 50
+"""So many orders of positions that are over are kept, or all of the last one."""
+
+
+class OrderLedger(NamedTuple):
+    """What one run knows of its orders; part of its document.
+
+    Attributes
+    ----------
+    run : str
+        Account, symbol, strategy and start; client ids follow from it.
+    orders : tuple of Order
+        Of positions that live, oldest first.
+    past : tuple of Order
+        Of positions that are over; all of a position or none.
+    reports : tuple of ExecutionReport
+        Those not consumed yet by the lifecycle, and all of positions that live.
+    reports_made : int
+        `seq` of the last report.
+    dust : Decimal
+        Pieces that were too few to sell; the next position carries them.
+    started_at : int
+        When this process took the ledger over, ms of the exchange.
+    asked : tuple of str
+        Ids without an order here that the exchange did not know, since the start.
+    asked_at : int or None
+        When a query for such an id failed last.
+    check_due : bool
+        A full reconciliation comes before the next order.
+    checked_at : int or None
+        When the last good one began.
+    checks_failed, check_failed_at : int, int or None
+        Those that failed since.
+    short_at : int or None
+        When the balance was first seen to be below what is held.
+    short_held : Decimal
+        What was held then.
+    refusals : int
+        Orders refused in a row.
+    unexplained : tuple of str
+        What a person has to accept before there are entries again.
+    stops : tuple of str
+        What disarms the account.
+    """
+
+    run: str
+    orders: tuple[Order, ...] = ()
+    past: tuple[Order, ...] = ()
+    reports: tuple[ExecutionReport, ...] = ()
+    reports_made: int = 0
+    dust: Decimal = ZERO
+    started_at: Time = 0
+    asked: tuple[str, ...] = ()
+    asked_at: Time | None = None
+    check_due: bool = True
+    checked_at: Time | None = None
+    checks_failed: int = 0
+    check_failed_at: Time | None = None
+    short_at: Time | None = None
+    short_held: Decimal = ZERO
+    refusals: int = 0
+    unexplained: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
+
+    def order(self, id: str) -> Order | None:
+        """Return the order with a client id."""
+        return next((order for order in self.orders if order.id == id), None)
+
+    def of(self, signal_id: str, role: Role | LegName) -> tuple[Order, ...]:
+        """Return the orders of a signal in a role, oldest first."""
+        return tuple(
+            order for order in self.orders if order.signal_id == signal_id and order.role == role
+        )
+
+    def live(self, signal_id: str) -> Iterator[Order]:
+        """Give the orders of a signal that are not done."""
+        return (
+            order for order in self.orders if order.signal_id == signal_id and not order.is_done
+        )
+
+    def signals(self) -> tuple[str, ...]:
+        """Return the ids of all signals with orders, oldest first."""
+        return tuple(dict.fromkeys(order.signal_id for order in self.orders))
+
+    def told(self, signal_id: str, *kinds: str) -> bool:
+        """Tell whether the lifecycle was given a report of one of these kinds."""
+        return any(
+            report.signal_id == signal_id and report.kind in kinds for report in self.reports
+        )
+
+    def with_order(self, order: Order) -> OrderLedger:
+        """Return the ledger with an order put in, or in the place of the same one."""
+        orders = list(self.orders)
+        for at, known in enumerate(orders):
+            if known.id == order.id:
+                orders[at] = order
+                break
+        else:
+            orders.append(order)
+        return self._replace(orders=tuple(orders))
+
+
+def held_quantity(ledger: OrderLedger, signal_id: str, market: OrderMarket) -> Decimal:
+    """Return the pieces that the fills of a signal add up to; never below 0.
+
+    A purchase whose trades are not known yet is counted less the highest fee.
+    """
+    held = ZERO
+    for order in ledger.orders:
+        if order.signal_id != signal_id:
+            continue
+        if order.side == "sell":
+            held -= order.filled
+        else:
+            held += order.filled - base_fee(order, market)
+    return max(held, ZERO)
+
+
+def base_fee(order: Order, market: OrderMarket) -> Decimal:
+    """Return the fee of a purchase that was taken in pieces, as far as is known or at most."""
+    known = fees_in(order, "base")
+    if order.role == "dust" or not market.fee_in_base:
+        return known
+    return known + max(order.filled - order.known, ZERO) * market.taker
+
+
+def is_over(ledger: OrderLedger, signal_id: str, market: OrderMarket) -> bool:
+    """Tell whether a signal has ended for good: it was told, nothing rests and nothing is held."""
+    return (
+        ledger.told(signal_id, "exited", "not_entered")
+        and not any(ledger.live(signal_id))
+        and held_quantity(ledger, signal_id, market) == 0
+    )
+
+
+def pruned(ledger: OrderLedger, heard: int, wanted: str, market: OrderMarket) -> OrderLedger:
+    """Return the ledger with what is over moved to the past.
+
+    Parameters
+    ----------
+    heard : int
+        `seq` of the last report that the lifecycle consumed.
+    wanted : str
+        The signal of the desired position.
+    """
+    over = {
+        signal
+        for signal in ledger.signals()
+        if signal != wanted
+        and is_over(ledger, signal, market)
+        and all(report.seq <= heard for report in ledger.reports if report.signal_id == signal)
+    }
+    if not over:
+        return ledger
+    past = [*ledger.past, *(order for order in ledger.orders if order.signal_id in over)]
+    while len(past) > KEPT and past[0].signal_id != past[-1].signal_id:
+        past = [order for order in past if order.signal_id != past[0].signal_id]
+    return ledger._replace(
+        orders=tuple(order for order in ledger.orders if order.signal_id not in over),
+        past=tuple(past),
+        reports=tuple(report for report in ledger.reports if report.signal_id not in over),
+    )
+
+
+def restarted(ledger: OrderLedger, now: Time) -> OrderLedger:
+    """Return the ledger as another process takes it over: what was being sent is in doubt."""
+    orders = tuple(
+        order
+        if order.is_done
+        else order._replace(
+            state="unknown" if order.state == "sending" else order.state,
+            query_due=True,
+            queries=0,
+            queried_at=None,
+        )
+        for order in ledger.orders
+    )
+    return ledger._replace(
+        orders=orders,
+        started_at=now,
+        asked=(),
+        asked_at=None,
+        check_due=True,
+        checks_failed=0,
+        check_failed_at=None,
+        short_at=None,
+    )

@@ -1,0 +1,418 @@
+"""`next_action`: the desired position and the ledger in, the one next action out.
+
+The table, the first line that applies:
+
+1. An order is in doubt, is being cancelled or must be looked at: query it. Nothing is sent before
+   its end is known; spot locks the pieces of a resting order, so nothing could be.
+2. A full reconciliation is due: at a start, after doubts and refusals.
+3. Orders or pieces of another signal: cancel them, sell them.
+4. Enter: tell why not, or send the one entry of this signal. Never a second one.
+5. Enter or hold: tell that it was entered, what was sold, that all is gone; sell a part; protect
+   what is held; look at the protection from time to time.
+6. Exit: cancel the protection, look at how it ended, sell what is still held.
+
+Each line looks at what is known and not at what was done before, so the table is all there is to a
+start, a restart, a reconnect and a kill.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from tradenb.core.orders.actions import Cancel, OrderAction, Query, Reconcile, Submit, Tell, Wait
+from tradenb.core.orders.client_ids import client_id, leg_ids
+from tradenb.core.orders.ledger import OrderLedger, held_quantity, is_over
+from tradenb.core.orders.order import ZERO, DesiredPosition, Order, OrderType, Role
+from tradenb.core.orders.protection import (
+    covering,
+    is_in_place,
+    protective_order,
+    uncovered_since,
+)
+from tradenb.core.orders.querying import proof_at, query_at
+from tradenb.core.orders.venue import OrderMarket, Venue
+from tradenb.core.signal import Time
+from tradenb.core.timeframe import MINUTE
+
+LATE_ENTRY: Final = 30_000
+"""An entry that is not sent so long after its decision, ms, is not sent at all."""
+STOP_GRACE: Final = 5_000
+"""So long the exchange may take to sell at a stop that a candle has touched, ms."""
+UNPROTECTED_EXIT: Final = 30_000
+"""A position without protection for so long, ms, is sold."""
+WATCH_EVERY: Final = 15_000
+CHECK_EVERY: Final = 600_000
+RETRIES: Final = (0, 1_000, 5_000, MINUTE)
+"""Waits after so many reducing orders in a row came to nothing, ms."""
+CHECK_RETRIES: Final = (500, 1_000, 2_000, 4_000, 8_000, 15_000)
+CANCEL_EVERY: Final = 1_000
+CHECKS_BEFORE_EXITS: Final = 3
+"""After so many failed reconciliations reducing orders are sent without one."""
+_STOPS: Final = frozenset({"stop_loss", "trailing_stop", "breakeven"})
+
+
+class Situation(NamedTuple):
+    """All that an action follows from.
+
+    Attributes
+    ----------
+    wanted : DesiredPosition
+    ledger : OrderLedger
+    venue : Venue
+    market : OrderMarket
+    price : Decimal
+        Last price known, quote currency.
+    now : int
+        Time of the exchange, ms UTC; at most what it is there.
+    refused : str
+        Why the gate sends no entry now; "" if it does.
+    """
+
+    wanted: DesiredPosition
+    ledger: OrderLedger
+    venue: Venue
+    market: OrderMarket
+    price: Decimal
+    now: Time
+    refused: str = ""
+
+    def held(self, signal_id: str) -> Decimal:
+        """Return the pieces of a signal."""
+        return held_quantity(self.ledger, signal_id, self.market)
+
+    def can_sell(self, pieces: Decimal) -> bool:
+        """Tell whether so many pieces are enough for an order."""
+        return self.market.pieces(pieces) >= self.market.least(self.price)
+
+
+def next_action(now: Situation) -> OrderAction:
+    """Return the one next thing to do.
+
+    Examples
+    --------
+    A new process looks at the exchange first:
+
+    >>> from decimal import Decimal
+    >>> from tradenb.core.orders.order import FLAT
+    >>> from tradenb.core.orders.venue import BINANCE_SPOT
+    >>> market = OrderMarket(price_step=Decimal("0.01"), size_step=Decimal("0.001"))
+    >>> ledger = OrderLedger("paper BTCUSDT dip 0", started_at=1_000_000)
+    >>> next_action(Situation(FLAT, ledger, BINANCE_SPOT, market, Decimal(100), 1_000_000))
+    Reconcile(since=940000)
+    """
+    return _settle(now) or _check(now) or _others(now) or _follow(now) or _idle(now)
+
+
+def _settle(now: Situation) -> OrderAction | None:
+    """Line 1: doubts, cancels and looks that are due."""
+    ledger, waits = now.ledger, []
+    for order in ledger.orders:
+        if order.is_done or not (
+            order.is_in_doubt or order.state == "cancelling" or order.query_due
+        ):
+            continue
+        if order.misses >= 2:
+            waits.append(_check_at(ledger))
+            if now.now >= waits[-1]:
+                return _reconcile(ledger)
+            continue
+        due = query_at(order, now.venue)
+        if now.now >= due:
+            return Query(order)
+        waits.append(due)
+    return Wait(min(waits)) if waits else None
+
+
+def _check(now: Situation) -> OrderAction | None:
+    """Line 2: the full reconciliation before the next order."""
+    due, retry = _check_due(now), _check_at(now.ledger)
+    if now.now < due:
+        return None
+    if now.now >= retry:
+        return _reconcile(now.ledger)
+    return None if now.ledger.checks_failed >= CHECKS_BEFORE_EXITS else Wait(retry)
+
+
+def _check_due(now: Situation) -> Time:
+    """Return when the next full reconciliation is due."""
+    ledger = now.ledger
+    if ledger.check_due or ledger.checked_at is None:
+        return 0
+    times = [ledger.checked_at + CHECK_EVERY]
+    if ledger.short_at is not None:
+        times.append(ledger.short_at + now.venue.balance_ms)
+    for order in (*ledger.past, *ledger.orders):
+        # An entry that was copied on the way shows when its request has died.
+        surely = order.dies_at + now.venue.visible_ms + 1
+        if order.role == "entry" and order.ending != "not_sent" and ledger.checked_at < surely:
+            times.append(surely)
+    return min(times)
+
+
+def _check_at(ledger: OrderLedger) -> Time:
+    if ledger.check_failed_at is None:
+        return 0
+    place = min(ledger.checks_failed, len(CHECK_RETRIES)) - 1
+    return ledger.check_failed_at + CHECK_RETRIES[place]
+
+
+def _reconcile(ledger: OrderLedger) -> Reconcile:
+    sent = [order.sent_at for order in ledger.orders if order.sent_at]
+    return Reconcile(min(sent, default=ledger.started_at) - MINUTE)
+
+
+def _others(now: Situation) -> OrderAction | None:
+    """Line 3: what is left of other signals."""
+    for signal in now.ledger.signals():
+        if signal == now.wanted.signal_id or is_over(now.ledger, signal, now.market):
+            continue
+        action = _leave(now, signal, "flattened")
+        if action is not None:
+            return action
+    return None
+
+
+def _follow(now: Situation) -> OrderAction | None:
+    """Lines 4 to 6: the signal that is wanted."""
+    wanted, ledger = now.wanted, now.ledger
+    if wanted.want == "flat":
+        return None
+    if ledger.told(wanted.signal_id, "exited", "not_entered"):
+        over = is_over(ledger, wanted.signal_id, now.market)
+        return None if over else _leave(now, wanted.signal_id, "flattened")
+    entries = ledger.of(wanted.signal_id, "entry")
+    if not entries:
+        return _enter(now) if wanted.want == "enter" else None
+    if not ledger.told(wanted.signal_id, "entered"):
+        resting = next((entry for entry in entries if not entry.is_done), None)
+        return (
+            _tell_entry(now, entries[-1])
+            if resting is None
+            else _cancel_live(now, wanted.signal_id)
+        )
+    if wanted.want == "exit":
+        return _wait_for_stop(now) or _leave(now, wanted.signal_id, wanted.reason)
+    return _hold(now)
+
+
+def _enter(now: Situation) -> OrderAction:
+    wanted, ledger = now.wanted, now.ledger
+    if wanted.since < ledger.started_at or now.now > wanted.since + LATE_ENTRY:
+        return Tell("not_entered", wanted.signal_id, "late")
+    if now.refused or not ledger.checked_at or ledger.check_due or ledger.unexplained:
+        return Tell("not_entered", wanted.signal_id, "limits")
+    return _send(now, wanted.signal_id, "entry", "ioc", wanted.quantity, price=wanted.limit)
+
+
+def _tell_entry(now: Situation, entry: Order) -> OrderAction:
+    signal = now.wanted.signal_id
+    if entry.filled > 0:
+        return Tell("entered", signal)
+    reason = {"absent": "absent", "refused": "refused", "not_sent": "not_sent"}
+    return Tell("not_entered", signal, reason.get(entry.ending or "", "unfilled"))
+
+
+def _hold(now: Situation) -> OrderAction | None:
+    """Line 5: keep what is held protected."""
+    wanted, ledger, signal = now.wanted, now.ledger, now.wanted.signal_id
+    held = now.held(signal)
+    leaving = ledger.of(signal, "exit")
+    if leaving or not now.can_sell(held):
+        return _leave(now, signal, leaving[-1].reason if leaving else "")
+    sold = _tell_part(now, signal)
+    if sold is not None:
+        return sold
+    uncovered = uncovered_since(ledger, signal, held, now.market)
+    if uncovered is not None and now.now - uncovered > UNPROTECTED_EXIT:
+        return _leave(now, signal, "unprotected")
+    part = held - wanted.quantity if wanted.quantity > 0 else ZERO
+    if now.can_sell(part):
+        return _cancel_live(now, signal) or _reduce(now, signal, "part", part, wanted.reason)
+    protection = covering(ledger, signal, held, now.market)
+    if protection is not None and is_in_place(protection, wanted, now.venue, now.market, now.now):
+        return _watch(now, protection)
+    cancel = _cancel_live(now, signal)
+    if cancel is not None:
+        return cancel
+    attempts = ledger.of(signal, "protection")
+    if attempts and attempts[-1].ending == "would_trigger":
+        beyond = wanted.target is not None and now.price >= wanted.target
+        return _leave(now, signal, "take_profit" if beyond else "stop_loss")
+    kind, pieces, limit, trigger = protective_order(wanted, held, now.venue, now.market)
+    return _reduce(now, signal, "protection", pieces, kind=kind, price=limit, trigger=trigger)
+
+
+def _watch(now: Situation, order: Order) -> OrderAction | None:
+    if order.seen_at is not None and now.now >= order.seen_at + WATCH_EVERY:
+        due = query_at(order, now.venue)
+        return Query(order) if now.now >= due else None
+    return None
+
+
+def _tell_part(now: Situation, signal: str) -> Tell | None:
+    """Tell what was sold of a position of which something is left."""
+    told = sum(
+        (
+            report.quantity
+            for report in now.ledger.reports
+            if _left(report.kind, report.signal_id, signal)
+        ),
+        ZERO,
+    )
+    sales = [
+        order for order in now.ledger.orders if order.signal_id == signal and order.side == "sell"
+    ]
+    if sum((order.filled for order in sales), ZERO) > told:
+        return Tell("reduced", signal, sale_reason(sales))
+    return None
+
+
+def _left(kind: str, of: str, signal: str) -> bool:
+    return of == signal and kind == "reduced"
+
+
+def sale_reason(sales: list[Order]) -> str:
+    """Return why pieces were sold: the exit_reason of the last sale that filled."""
+    for order in reversed(sales):
+        if order.filled > 0:
+            return _reason_of(order)
+    return "dust"
+
+
+def _reason_of(order: Order) -> str:
+    if order.role == "outside":
+        return "closed_outside"
+    if order.role != "protection":
+        return order.reason
+    target = sum((leg.filled for leg in order.legs if leg.name == "target"), ZERO)
+    return "take_profit" if target * 2 > order.filled else "stop_loss"
+
+
+def _wait_for_stop(now: Situation) -> OrderAction | None:
+    """Wait for the exchange where a candle touched the stop: it may be about to sell, or has."""
+    wanted = now.wanted
+    if wanted.reason not in _STOPS:
+        return None
+    held = now.held(wanted.signal_id)
+    protection = covering(now.ledger, wanted.signal_id, held, now.market)
+    if protection is None or held < now.market.size_step:
+        return None
+    seen = protection.seen_at or 0
+    grace = wanted.since + STOP_GRACE
+    if seen < wanted.since or (now.now >= grace and seen < grace):
+        due = query_at(protection, now.venue)
+        return Query(protection) if now.now >= due else Wait(due)
+    return Wait(grace) if now.now < grace else None
+
+
+def _leave(now: Situation, signal: str, reason: str) -> OrderAction | None:
+    """Line 6: nothing may rest; sell what is held; tell what was sold."""
+    cancel = _cancel_live(now, signal)
+    if cancel is not None:
+        return cancel
+    held = now.held(signal)
+    if now.can_sell(held):
+        return _reduce(now, signal, "exit", held, reason)
+    if is_over(now.ledger, signal, now.market):
+        return None
+    if not now.ledger.told(signal, "entered"):
+        entry = now.ledger.of(signal, "entry")
+        bought = any(order.filled > 0 for order in entry)
+        if not now.ledger.told(signal, "not_entered", "exited"):
+            return Tell(
+                "entered" if bought else "not_entered", signal, "" if bought else "flattened"
+            )
+    sales = [
+        order for order in now.ledger.orders if order.signal_id == signal and order.side == "sell"
+    ]
+    return Tell("exited", signal, sale_reason(sales))
+
+
+def _cancel_live(now: Situation, signal: str) -> OrderAction | None:
+    for order in now.ledger.live(signal):
+        if order.cancelled_at is not None and now.now < order.cancelled_at + CANCEL_EVERY:
+            return Wait(order.cancelled_at + CANCEL_EVERY)
+        return Cancel(order)
+    return None
+
+
+def _reduce(
+    now: Situation,
+    signal: str,
+    role: Role,
+    pieces: Decimal,
+    reason: str = "",
+    *,
+    kind: OrderType = "market",
+    price: Decimal | None = None,
+    trigger: Decimal | None = None,
+) -> OrderAction:
+    """Send the next reducing order of a role, or wait where the last ones came to nothing."""
+    failed = 0
+    attempts = now.ledger.of(signal, role)
+    for order in reversed(attempts):
+        if order.filled > 0 or order.working_at is not None:
+            break
+        failed += 1
+    if failed:
+        last = attempts[-1].done_at or 0
+        at = last + RETRIES[min(failed, len(RETRIES) - 1)]
+        if now.now < at:
+            return Wait(at)
+    return _send(
+        now, signal, role, kind, now.market.pieces(pieces),
+        price=price, trigger=trigger, reason=reason,
+    )  # fmt: skip
+
+
+def _send(
+    now: Situation,
+    signal: str,
+    role: Role,
+    kind: OrderType,
+    pieces: Decimal,
+    *,
+    price: Decimal | None = None,
+    trigger: Decimal | None = None,
+    reason: str = "",
+) -> OrderAction:
+    """Send an order; one that an earlier process may have sent is looked for first."""
+    ledger, venue = now.ledger, now.venue
+    attempt = len(ledger.of(signal, role)) + 1
+    order = Order(
+        id=client_id(ledger.run, signal, role, attempt),
+        signal_id=signal,
+        role=role,
+        attempt=attempt,
+        side="buy" if role == "entry" else "sell",
+        type=kind,
+        quantity=pieces,
+        price=price,
+        trigger=trigger,
+        reason=reason,
+        leg_ids=leg_ids(ledger.run, signal, attempt) if kind == "list" else (),
+        sent_at=now.now,
+        dies_at=now.now + venue.window_ms,
+    )
+    if _is_older(ledger, signal) and order.id not in ledger.asked:
+        at = proof_at(ledger.started_at + venue.window_ms, venue)
+        if ledger.asked_at is not None:
+            at = max(at, ledger.asked_at + CANCEL_EVERY)
+        return Query(order) if now.now >= at else Wait(at)
+    return Submit(order)
+
+
+def _is_older(ledger: OrderLedger, signal: str) -> bool:
+    return any(0 < order.sent_at < ledger.started_at for order in ledger.of(signal, "entry"))
+
+
+def _idle(now: Situation) -> Wait:
+    """Nothing to do until the next look."""
+    times = [max(_check_due(now), _check_at(now.ledger))]
+    times += [
+        max(order.seen_at + WATCH_EVERY, query_at(order, now.venue))
+        for order in now.ledger.orders
+        if not order.is_done and order.seen_at is not None
+    ]
+    return Wait(max(now.now + 1, min(times)))

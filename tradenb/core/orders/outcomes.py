@@ -1,0 +1,55 @@
+"""What the end of a request proves: refused, or nothing.
+
+An order was refused only if a whole answer says so with a code of the exchange's own list. Every
+other end leaves it open: a reset, a page of a proxy, half a body, and above all an answer that
+looks fine and names no order.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tradenb.core.orders.answers import NotFound, NotSent, QueryFailed, Refused, Unclear
+from tradenb.core.orders.venue import Venue
+
+
+class Ended(NamedTuple):
+    """How a request ended that showed no order.
+
+    Attributes
+    ----------
+    left : bool
+        Bytes of it may have left this machine.
+    whole : bool
+        The answer was whole, in the exchange's own form.
+    code : str
+        The exchange's own, "" if there is none.
+    text : str
+    """
+
+    left: bool
+    whole: bool
+    code: str
+    text: str
+
+
+def after_submit(id: str, ended: Ended, venue: Venue) -> NotSent | Refused | Unclear:
+    """Return what is known of an order whose request ended without showing it."""
+    words = f"{ended.code} {ended.text}".strip()[:200]
+    if not ended.left:
+        return NotSent(id, words)
+    if not ended.whole or _says(venue.exists, ended):
+        return Unclear(id, words)
+    if _says(venue.would_trigger, ended):
+        return Refused(id, words, would_trigger=True)
+    return Refused(id, words) if ended.code in venue.refused else Unclear(id, words)
+
+
+def after_query(id: str, ended: Ended, venue: Venue) -> NotFound | QueryFailed:
+    """Return what is known of an order whose query ended without showing it."""
+    known = not (ended.whole and ended.code in venue.not_found)
+    return QueryFailed(id) if known else NotFound(id)
+
+
+def _says(sentences: frozenset[str], ended: Ended) -> bool:
+    return any(each == ended.code or each in ended.text for each in sentences if each)

@@ -1,0 +1,76 @@
+"""What protects a position: the order it should have, and whether the one that rests is enough."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.order import DesiredPosition, Order, OrderType
+from tradenb.core.orders.venue import OrderMarket, Venue, stepped
+from tradenb.core.signal import Time
+from tradenb.core.timeframe import MINUTE
+
+MOVE_SHARE: Final = Decimal("0.002")
+"""A resting stop or target may be off by this share of its price before it is replaced."""
+
+
+def protective_order(
+    wanted: DesiredPosition, held: Decimal, venue: Venue, market: OrderMarket
+) -> tuple[OrderType, Decimal, Decimal | None, Decimal]:
+    """Return type, pieces, limit price and trigger of the order that protects what is held."""
+    trigger = stepped(wanted.stop, market.price_step)
+    pieces = market.pieces(held)
+    if venue.lists and wanted.target is not None:
+        return "list", pieces, stepped(wanted.target, market.price_step), trigger
+    if market.stop_market:
+        return "stop", pieces, None, trigger
+    limit = stepped(trigger * (1 - market.stop_gap), market.price_step)
+    return "stop_limit", pieces, limit, trigger
+
+
+def covering(
+    ledger: OrderLedger, signal_id: str, held: Decimal, market: OrderMarket
+) -> Order | None:
+    """Return the order whose open stop covers what is held but for less than a step."""
+    for order in ledger.of(signal_id, "protection"):
+        if order.stop_is_open and order.rest > held - market.size_step:
+            return order
+    return None
+
+
+def is_in_place(
+    order: Order, wanted: DesiredPosition, venue: Venue, market: OrderMarket, now: Time
+) -> bool:
+    """Tell whether stop and target rest where they should, near enough.
+
+    It is replaced in the next minute at the earliest: each replacement leaves the position
+    without protection for a moment.
+    """
+    if order.sent_at // MINUTE >= now // MINUTE:
+        return True
+    kind, _, limit, trigger = protective_order(wanted, order.quantity, venue, market)
+    if order.type != kind or not _near(order.trigger, trigger, market):
+        return False
+    return kind != "list" or _near(order.price, limit, market)
+
+
+def _near(price: Decimal | None, wanted: Decimal | None, market: OrderMarket) -> bool:
+    if price is None or wanted is None:
+        return price is wanted
+    return abs(price - wanted) <= max(market.price_step, MOVE_SHARE * wanted)
+
+
+def uncovered_since(
+    ledger: OrderLedger, signal_id: str, held: Decimal, market: OrderMarket
+) -> Time | None:
+    """Return since when no stop covers a position; None: one does, or nothing is held."""
+    if held < market.size_step or covering(ledger, signal_id, held, market) is not None:
+        return None
+    entries = [order.seen_at for order in ledger.of(signal_id, "entry") if order.filled > 0]
+    since = min((at for at in entries if at is not None), default=ledger.started_at)
+    for order in ledger.of(signal_id, "protection"):
+        if order.working_at is not None:
+            ended = order.cancelled_at if order.cancelled_at is not None else order.done_at
+            since = max(since, ended or order.seen_at or since)
+    return since

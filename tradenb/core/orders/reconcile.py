@@ -1,0 +1,215 @@
+"""A full reconciliation: orders, trades and balance of the exchange against the ledger.
+
+What can only be ours is put in (heal). What nobody here can explain is left as it is, named in
+`unexplained`, and keeps entries back until a person accepts it. What shows that an assumption of
+this package is broken goes to `stops` and disarms the account. Protection stays in all cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from tradenb.core.orders.answers import OrderSnapshot, Overview
+from tradenb.core.orders.client_ids import client_id, is_ours, leg_ids, role_of
+from tradenb.core.orders.ledger import OrderLedger, held_quantity
+from tradenb.core.orders.order import ZERO, Fill, Order
+from tradenb.core.orders.snapshots import (
+    AHEAD,
+    LEG_NAMES,
+    adopted,
+    copied,
+    is_copy,
+    list_snapshot,
+    shown,
+    stopped,
+    with_fills,
+)
+from tradenb.core.orders.venue import OrderMarket, Venue
+from tradenb.core.signal import Time
+
+
+def reconciled(
+    ledger: OrderLedger, overview: Overview, venue: Venue, market: OrderMarket, now: Time
+) -> OrderLedger:
+    """Return the ledger after a full reconciliation."""
+    ledger = ledger._replace(
+        check_due=False, checked_at=overview.asked_at, checks_failed=0, check_failed_at=None
+    )
+    ours = [snapshot for snapshot in overview.orders if is_ours(snapshot.id)]
+    for snapshot in _with_lists(ledger, ours):
+        ledger = _with_snapshot(ledger, snapshot, now)
+    ledger, foreign = _with_trades(ledger, overview.fills)
+    ledger = _without_absent(ledger, overview, venue, now)
+    return _against_balance(ledger, overview, foreign, venue, market, now)
+
+
+def _with_lists(ledger: OrderLedger, ours: list[OrderSnapshot]) -> Iterator[OrderSnapshot]:
+    """Give the orders of ours, the legs of a list as one."""
+    legs = {}
+    for snapshot in ours:
+        if role_of(snapshot.id) in LEG_NAMES:
+            legs[snapshot.id] = snapshot
+        else:
+            yield snapshot
+    for order in (*ledger.past, *ledger.orders):
+        if any(id in legs for id in order.leg_ids):
+            stop, target = (legs.pop(id, None) for id in order.leg_ids)
+            yield list_snapshot(order.id, stop, target)
+    for signal in ledger.signals() if legs else ():
+        known = len(ledger.of(signal, "protection"))
+        for attempt in range(1, known + AHEAD):
+            stop, target = (legs.pop(id, None) for id in leg_ids(ledger.run, signal, attempt))
+            if stop is not None or target is not None:
+                yield list_snapshot(
+                    client_id(ledger.run, signal, "protection", attempt), stop, target
+                )
+    yield from legs.values()
+
+
+def _with_snapshot(ledger: OrderLedger, snapshot: OrderSnapshot, now: Time) -> OrderLedger:
+    """Heal: an order is further than the ledger knows, or is ours and not in it."""
+    order = ledger.order(snapshot.id)
+    if order is None:
+        past = next((order for order in ledger.past if order.id == snapshot.id), None)
+        if past is not None:
+            return _from_past(ledger, past, snapshot, now)
+        order = adopted(ledger, snapshot)
+        if order is None:
+            resting = "rests" if snapshot.ending is None else "traded" if snapshot.filled else ""
+            return (
+                stopped(ledger, f"order {snapshot.id} of an unknown signal {resting}")
+                if resting
+                else ledger
+            )
+    elif is_copy(order, snapshot):
+        return copied(ledger, order, snapshot, now)
+    return ledger.with_order(shown(order, snapshot, now))
+
+
+def _from_past(ledger: OrderLedger, past: Order, snapshot: OrderSnapshot, now: Time) -> OrderLedger:
+    """Take an order back that was proved to be over and has moved after all."""
+    if snapshot.exchange_id == past.exchange_id and snapshot.filled <= past.filled:
+        return ledger
+    if not snapshot.filled and snapshot.ending is not None:
+        return ledger
+    again = tuple(order for order in ledger.past if order.signal_id == past.signal_id)
+    ledger = ledger._replace(
+        orders=(*again, *ledger.orders),
+        past=tuple(order for order in ledger.past if order.signal_id != past.signal_id),
+    )
+    ledger = stopped(ledger, f"order {past.id} was over and has filled since")
+    if is_copy(past, snapshot):
+        return copied(ledger, past, snapshot, now)
+    return ledger.with_order(shown(past, snapshot, now))
+
+
+def _with_trades(ledger: OrderLedger, fills: tuple[Fill, ...]) -> tuple[OrderLedger, list[Fill]]:
+    """Apply each trade of ours once; return those of others too."""
+    owners = {id: order.id for order in (*ledger.past, *ledger.orders) for id in order.trading_ids}
+    mine: dict[str, list[Fill]] = {}
+    foreign = []
+    for fill in fills:
+        owner = owners.get(fill.exchange_id)
+        if owner is None:
+            foreign.append(fill)
+        else:
+            mine.setdefault(owner, []).append(fill)
+    for id, some in mine.items():
+        order = ledger.order(id)
+        if order is None:
+            continue
+        known = {fill.id: fill for fill in order.fills}
+        if any(known.get(fill.id, fill) != fill for fill in some):
+            ledger = _unexplained(ledger, f"a trade of order {id} has other numbers than before")
+        ledger = ledger.with_order(with_fills(order, tuple(some)))
+    return ledger, foreign
+
+
+def _without_absent(
+    ledger: OrderLedger, overview: Overview, venue: Venue, now: Time
+) -> OrderLedger:
+    """End what two queries, the orders and the trades do not know; look at what rests no more."""
+    listed = {snapshot.id for snapshot in overview.orders}
+    for order in ledger.orders:
+        if order.is_done or not listed.isdisjoint((order.id, *order.leg_ids)):
+            continue
+        if (
+            order.misses >= 2
+            and order.missed_at is not None
+            and overview.asked_at >= order.missed_at
+        ):
+            ledger = ledger.with_order(
+                order._replace(state="done", ending="absent", done_at=now, query_due=False)
+            )
+        elif order.stands and overview.asked_at > order.sent_at + venue.visible_ms:
+            ledger = ledger.with_order(order._replace(query_due=True))
+    return ledger
+
+
+def _against_balance(
+    ledger: OrderLedger,
+    overview: Overview,
+    foreign: list[Fill],
+    venue: Venue,
+    market: OrderMarket,
+    now: Time,
+) -> OrderLedger:
+    """Follow a balance below what is held: somebody sold; seen twice, since balances come late."""
+    held = {signal: held_quantity(ledger, signal, market) for signal in ledger.signals()}
+    everything = sum(held.values(), ledger.dust)
+    missing = everything - overview.base
+    moving = any(order.is_in_doubt for order in ledger.orders)
+    guessed = any(order.known < order.filled for order in ledger.orders if order.role == "entry")
+    if missing <= (market.size_step if guessed else ZERO) or moving:
+        return ledger._replace(short_at=None)
+    if ledger.short_at is None or ledger.short_held != everything:
+        return ledger._replace(short_at=overview.asked_at, short_held=everything)
+    if overview.asked_at < ledger.short_at + venue.balance_ms:
+        return ledger
+    ledger = ledger._replace(short_at=None)
+    from_dust = min(ledger.dust, missing)
+    ledger, missing = ledger._replace(dust=ledger.dust - from_dust), missing - from_dust
+    for signal, pieces in held.items():
+        lost = min(pieces, missing)
+        if lost > 0:
+            ledger = _sold_outside(ledger, signal, lost, foreign, now)
+            missing -= lost
+    return ledger
+
+
+def _sold_outside(
+    ledger: OrderLedger, signal: str, lost: Decimal, foreign: list[Fill], now: Time
+) -> OrderLedger:
+    """Book a sale by somebody else; at their prices if their trades are shown."""
+    entries = ledger.of(signal, "entry")
+    since = min((order.sent_at for order in entries), default=now)
+    attempt = len(ledger.of(signal, "outside")) + 1
+    booked = {fill.id for order in ledger.orders if order.role == "outside" for fill in order.fills}
+    sales = [
+        fill
+        for fill in foreign
+        if fill.side == "sell" and fill.at >= since and fill.id not in booked
+    ]
+    sold = sum((fill.quantity for fill in sales), ZERO)
+    value = sum((fill.quantity * fill.price for fill in sales), ZERO)
+    explained = sold >= lost
+    if not explained:
+        value = sum((order.value for order in entries), ZERO)
+        sold = sum((order.filled for order in entries), ZERO)
+        ledger = _unexplained(
+            ledger, f"{lost} pieces of {signal} are gone, and no trade shows where"
+        )
+    outside = Order(
+        id=f"outside-{signal}-{attempt}", signal_id=signal, role="outside", attempt=attempt,
+        side="sell", type="market", quantity=lost, filled=lost,
+        value=lost * value / sold if sold else ZERO, state="done", ending="filled", done_at=now,
+        sent_at=now, fills=tuple(sales) if explained else (),
+    )  # fmt: skip
+    return ledger.with_order(outside)
+
+
+def _unexplained(ledger: OrderLedger, words: str) -> OrderLedger:
+    if words in ledger.unexplained:
+        return ledger
+    return ledger._replace(unexplained=(*ledger.unexplained, words))

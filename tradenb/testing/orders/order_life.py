@@ -1,0 +1,319 @@
+"""One life of the order machine: a price that wanders, a plain strategy, faults, deaths."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from random import Random
+from typing import Final, NamedTuple
+
+from tradenb.core.orders.actions import Cancel, Query, Reconcile, Submit, Tell, Wait
+from tradenb.core.orders.answers import Answer, NotSent
+from tradenb.core.orders.apply import apply, intended
+from tradenb.core.orders.client_ids import is_ours, role_of
+from tradenb.core.orders.ledger import OrderLedger, pruned, restarted
+from tradenb.core.orders.next_action import Situation, next_action
+from tradenb.core.orders.order import FLAT, ZERO, DesiredPosition, ExecutionReport, Order
+from tradenb.core.orders.venue import BINANCE_SPOT, OrderMarket, Venue, stepped
+from tradenb.core.timeframe import MINUTE
+from tradenb.testing.orders.order_life_checks import OrderChecks
+from tradenb.testing.orders.venue_port import VenuePort
+from tradenb.testing.venue.faulty_venue import FaultyVenue
+from tradenb.testing.venue.spot_venue import SpotVenue
+from tradenb.testing.venue.venue_balances import VenueFees
+from tradenb.testing.venue.venue_faults import VenueFault, every_fault
+from tradenb.testing.venue.venue_records import VenueMarket
+from tradenb.testing.venue.venue_requests import VenueRequest
+
+SYMBOL: Final = "BTCUSDT"
+START: Final = 1_767_225_600_000
+TICK: Final = 5_000
+MOST_STEPS: Final = 4_000
+
+
+class LifePlan(NamedTuple):
+    """What a life goes through.
+
+    Attributes
+    ----------
+    minutes : int
+        With faults; some minutes without follow.
+    faults : float
+        Share of the requests that meet one.
+    deaths : float
+        Share of the moments at which the process could die that it does.
+    disk_full : float
+        Share of the commits that fail.
+    """
+
+    minutes: int = 12
+    faults: float = 0.4
+    deaths: float = 0.02
+    disk_full: float = 0.02
+
+
+class _Death(Exception):
+    """The process is gone; what was committed is left."""
+
+
+class _Document(NamedTuple):
+    wanted: DesiredPosition
+    heard: int
+    signals: int
+    ledger: OrderLedger
+
+
+class OrderLife:
+    """A run of one symbol on a spot venue whose account also holds coins of its owner.
+
+    Parameters
+    ----------
+    seed : int
+    plan : LifePlan, optional
+    venue : Venue, optional
+        What the machine believes of the exchange.
+    """
+
+    def __init__(
+        self, seed: int, plan: LifePlan | None = None, venue: Venue = BINANCE_SPOT
+    ) -> None:
+        self.random = Random(seed)
+        self.plan, self.venue = plan or LifePlan(), venue
+        self.in_base = self.random.random() < 0.6
+        market = VenueMarket(SYMBOL, "BTC", "USDT", Decimal("0.01"), Decimal("0.0001"))
+        fees = VenueFees() if self.in_base else VenueFees(paid_in="BNB")
+        self.exchange = SpotVenue(
+            [market],
+            {"USDT": Decimal(10_000), "BTC": Decimal(2), "BNB": Decimal(50)},
+            fees=fees,
+            spread_ticks=self.random.choice((0, 0, 3)),
+        )
+        self.now = START
+        self.price = Decimal(100)
+        self.exchange.set_price(SYMBOL, self.price, at=self.now)
+        self.wire = FaultyVenue(self.exchange, role_of=_role, draw=self._draw)
+        self.menu = [*every_fault()]
+        self.port = VenuePort(self.wire, venue, SYMBOL, "BTC", "USDT", self._request_time)
+        self.lag = self.random.choice((0, 50, 400))
+        self.next_tick, self.next_candle = self.now + TICK, self.now + MINUTE
+        self.calm = self.killed = False
+        self.steps = 0
+        self.market = self._market()
+        ledger = OrderLedger(f"sandbox {SYMBOL} life {seed}", started_at=self.now)
+        self.committed = self.doc = _Document(FLAT, 0, 0, ledger)
+        self.checks = OrderChecks(self.wire, "BTC")
+
+    # --- the world -------------------------------------------------------------------------------
+
+    def _market(self) -> OrderMarket:
+        found = self.exchange.market(SYMBOL)
+        return OrderMarket(
+            price_step=found.tick_size,
+            size_step=found.step_size,
+            min_size=found.min_quantity,
+            min_value=found.min_notional,
+            fee_in_base=self.in_base,
+        )
+
+    def _draw(self, _request: VenueRequest, role: str | None, _at: int) -> VenueFault | None:
+        if self.calm or self.random.random() >= self.plan.faults:
+            return None
+        fault = self.random.choice(self.menu)
+        if fault.kind == "twice" and role != "entry":  # a copied sale takes coins of the owner
+            return None
+        seconds = self.random.choice((0.5, 2.0, fault.seconds))
+        return VenueFault(fault.kind, fault.answer, seconds=seconds, times=None)
+
+    def _request_time(self) -> int:
+        usual = self.random.choice((40, 60, 90, 200, 700))
+        self._pass(1_500 if self.random.random() < 0.03 else usual)
+        return self.now
+
+    def _pass(self, ms: int) -> None:
+        """Let time pass, and the price wander."""
+        until = self.now + ms
+        while self.next_tick <= until:
+            self.now = self.next_tick
+            self.next_tick += TICK
+            self.wire.advance(self.now)
+            step = self.random.gauss(0, 1) * (8 if self.random.random() < 0.02 else 1)
+            moved = self.price * (1 + Decimal(round(step, 3)) / 1_000)
+            self.price = stepped(max(moved, Decimal(20)), Decimal("0.1"))
+            self.exchange.move_price(SYMBOL, self.price, at=self.now)
+        self.now = until
+        self.wire.advance(self.now)
+
+    # --- the process -----------------------------------------------------------------------------
+
+    def play(self) -> list[str]:
+        """Play the whole life; return what was violated."""
+        end = self.now + self.plan.minutes * MINUTE
+        while self.now < end and not self.checks.found:
+            self._step()
+        self.calm = True
+        self.wire.faults.clear()
+        self._rest(3 * MINUTE)
+        self.killed = True
+        self._rest(4 * MINUTE)
+        self.checks.at_rest(self.doc.ledger, self._market(), self.price)
+        return self.checks.found
+
+    def _rest(self, ms: int) -> None:
+        end = self.now + ms
+        while self.now < end and not self.checks.found:
+            self._step()
+        if not self.checks.found:
+            self.checks.protected(self.doc.ledger, self.doc.wanted, self.market, self.price)
+
+    def _step(self) -> None:
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            self.checks.found.append(f"{MOST_STEPS} steps: it does not come to rest")
+        try:
+            if self.now >= self.next_candle:
+                self.next_candle += MINUTE
+                self._candle()
+            self._act()
+        except _Death:
+            self._restart()
+        self.checks.always(self.killed)
+
+    def _restart(self) -> None:
+        self._pass(self.random.choice((500, 5_000, 40_000, 130_000)))
+        self.next_candle = max(self.next_candle, self.now // MINUTE * MINUTE)
+        ledger = restarted(self.committed.ledger, self.now - self.lag)
+        self.committed = self.doc = self.committed._replace(ledger=ledger)
+
+    def _may_die(self) -> None:
+        if not self.calm and self.random.random() < self.plan.deaths:
+            raise _Death
+
+    def _commit(self) -> bool:
+        """Write the document; False: it could not be written."""
+        self._may_die()
+        self._pass(20)
+        if not self.calm and self.random.random() < self.plan.disk_full:
+            return False
+        self.committed = self.doc
+        self._may_die()
+        return True
+
+    def _put(self, ledger: OrderLedger) -> None:
+        self.doc = self.doc._replace(ledger=ledger)
+
+    def _hear(self, answer: Answer | Tell) -> None:
+        now = self.now - self.lag
+        self._put(apply(self.doc.ledger, answer, self.venue, self.market, now))
+
+    def _act(self) -> None:
+        situation = Situation(
+            wanted=self.doc.wanted,
+            ledger=self.doc.ledger,
+            venue=self.venue,
+            market=self.market,
+            price=self.price,
+            now=self.now - self.lag,
+            refused="kill" if self.killed else "",
+        )
+        action = next_action(situation)
+        match action:
+            case Wait():
+                until = min(action.until + self.lag, self.next_candle, self.now + 15_000)
+                self._pass(max(1, until - self.now))
+            case Tell():
+                self._hear(action)
+                self._commit()
+            case Submit():
+                self._submit(action.order)
+            case Query():
+                self._hear(self.port.query(action.order))
+                self._commit()
+            case Cancel():
+                answer = self.port.cancel(action.order)
+                self._may_die()
+                self._hear(answer)
+            case Reconcile():
+                answer = self.port.overview(action.since)
+                self.market = self._market()
+                self._hear(answer)
+                self._commit()
+
+    def _submit(self, order: Order) -> None:
+        self._put(intended(self.doc.ledger, order))
+        if not self._commit() and order.role == "entry":
+            self._hear(NotSent(order.id, "the document could not be written"))
+            return
+        self._may_die()
+        answer = self.port.submit(order)
+        self._may_die()
+        self._hear(answer)
+        self._commit()
+
+    # --- the strategy ----------------------------------------------------------------------------
+
+    def _candle(self) -> None:
+        """Take what the orders did, then decide."""
+        at = self.next_candle - MINUTE
+        wanted, heard = self.doc.wanted, self.doc.heard
+        for report in self.doc.ledger.reports:
+            if report.seq > heard and report.at < at:
+                wanted, heard = _after(wanted, report), report.seq
+        before = self.doc
+        wanted = self._decide(wanted)
+        signals = before.signals + (wanted.signal_id not in ("", before.wanted.signal_id))
+        ledger = pruned(before.ledger, heard, wanted.signal_id, self.market)
+        self.doc = _Document(wanted, heard, signals, ledger)
+        if not self._commit():  # the next candle is decided again, on what was there before
+            self.doc = before
+
+    def _decide(self, wanted: DesiredPosition) -> DesiredPosition:
+        chance, now = self.random.random(), self.now - self.lag
+        if wanted.want == "flat":
+            at_rest = all(order.is_done for order in self.doc.ledger.orders)
+            if chance < 0.5 and at_rest and not self.calm and not self.killed:
+                return self._enter(now)
+            return wanted
+        if wanted.want != "hold":
+            return wanted
+        if self.killed or chance < 0.12:
+            return wanted._replace(want="exit", since=now, reason="strategy")
+        if self.price <= wanted.stop:
+            return wanted._replace(want="exit", since=now, reason="stop_loss")
+        if chance < 0.3:
+            stop = self.price * Decimal("0.995")
+            return wanted._replace(stop=max(wanted.stop, stop))
+        if chance < 0.4:
+            return wanted._replace(quantity=wanted.quantity / 2, reason="strategy")
+        if chance < 0.45:
+            return wanted._replace(target=None)
+        return wanted
+
+    def _enter(self, now: int) -> DesiredPosition:
+        distance = Decimal(self.random.choice((3, 6, 15))) / 1_000
+        money = Decimal(self.random.choice((6, 20, 150, 900)))
+        has_target = self.random.random() < 0.7
+        return DesiredPosition(
+            want="enter",
+            signal_id=f"s{self.doc.signals + 1}",
+            since=now,
+            quantity=self.market.pieces(money / self.price),
+            limit=stepped(self.price * Decimal("1.002"), self.market.price_step),
+            stop=self.price * (1 - distance),
+            target=self.price * (1 + distance) if has_target else None,
+        )
+
+
+def _after(wanted: DesiredPosition, report: ExecutionReport) -> DesiredPosition:
+    """Return what is wanted after a report, as the lifecycle does."""
+    if report.signal_id != wanted.signal_id:
+        return wanted
+    match report.kind:
+        case "entered":
+            return wanted._replace(want="hold", quantity=report.quantity)
+        case "reduced":
+            return wanted._replace(quantity=max(wanted.quantity - report.quantity, ZERO))
+        case _:
+            return FLAT
+
+
+def _role(id: str) -> str | None:
+    return role_of(id) if is_ours(id) else None
