@@ -56,16 +56,12 @@ def apply(
         case NotFound():
             return _not_found(ledger, answer.id, venue, now)
         case QueryFailed():
-            return _query_failed(ledger, answer.id, now)
-        case Cancelled():
             order = ledger.order(answer.id)
-            if order is None or order.is_done:
+            if order is None:
                 return ledger
-            return ledger.with_order(
-                order._replace(
-                    state="cancelling", cancelled_at=now, query_due=True, queries=0, queried_at=None
-                )
-            )
+            return ledger.with_order(order._replace(queries=order.queries + 1, queried_at=now))
+        case Cancelled():
+            return _cancelled(ledger, answer.id, now)
         case Overview():
             return reconciled(ledger, answer, venue, market, now)
         case OverviewFailed():
@@ -115,21 +111,23 @@ def _shown(ledger: OrderLedger, snapshot: OrderSnapshot, now: Time) -> OrderLedg
     return ledger.with_order(after)._replace(refusals=refusals)
 
 
+def _cancelled(ledger: OrderLedger, id: str, now: Time) -> OrderLedger:
+    order = ledger.order(id)
+    if order is None or order.is_done:
+        return ledger
+    return ledger.with_order(
+        order._replace(
+            state="cancelling", cancelled_at=now, query_due=True, queries=0, queried_at=None
+        )
+    )
+
+
 def _not_found(ledger: OrderLedger, id: str, venue: Venue, now: Time) -> OrderLedger:
     order = ledger.order(id)
-    if order is None:
-        return ledger._replace(asked=(*ledger.asked, id))
-    if order.is_done:
+    if order is None or order.is_done:
         return ledger
     order = order._replace(queries=order.queries + 1, queried_at=now)
     apart = order.missed_at is None or now >= order.missed_at + APART
     if now >= proof_at(order.dies_at, venue) and apart:
         order = order._replace(misses=order.misses + 1, missed_at=now)
     return ledger.with_order(order)
-
-
-def _query_failed(ledger: OrderLedger, id: str, now: Time) -> OrderLedger:
-    order = ledger.order(id)
-    if order is None:
-        return ledger._replace(asked_at=now)
-    return ledger.with_order(order._replace(queries=order.queries + 1, queried_at=now))

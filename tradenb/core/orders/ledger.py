@@ -33,10 +33,6 @@ class OrderLedger(NamedTuple):
         Pieces that were too few to sell; the next position carries them.
     started_at : int
         When this process took the ledger over, ms of the exchange.
-    asked : tuple of str
-        Ids without an order here that the exchange did not know, since the start.
-    asked_at : int or None
-        When a query for such an id failed last.
     check_due : bool
         A full reconciliation comes before the next order.
     checked_at : int or None
@@ -62,8 +58,6 @@ class OrderLedger(NamedTuple):
     reports_made: int = 0
     dust: Decimal = ZERO
     started_at: Time = 0
-    asked: tuple[str, ...] = ()
-    asked_at: Time | None = None
     check_due: bool = True
     checked_at: Time | None = None
     checks_failed: int = 0
@@ -190,8 +184,6 @@ def restarted(ledger: OrderLedger, now: Time) -> OrderLedger:
     return ledger._replace(
         orders=orders,
         started_at=now,
-        asked=(),
-        asked_at=None,
         check_due=True,
         checks_failed=0,
         check_failed_at=None,

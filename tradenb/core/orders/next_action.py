@@ -377,7 +377,7 @@ def _send(
     trigger: Decimal | None = None,
     reason: str = "",
 ) -> OrderAction:
-    """Send an order; one that an earlier process may have sent is looked for first."""
+    """Send an order, after a look at what an earlier process may have sent."""
     ledger, venue = now.ledger, now.venue
     attempt = len(ledger.of(signal, role)) + 1
     order = Order(
@@ -395,16 +395,23 @@ def _send(
         sent_at=now.now,
         dies_at=now.now + venue.window_ms,
     )
-    if _is_older(ledger, signal) and order.id not in ledger.asked:
-        at = proof_at(ledger.started_at + venue.window_ms, venue)
-        if ledger.asked_at is not None:
-            at = max(at, ledger.asked_at + CANCEL_EVERY)
-        return Query(order) if now.now >= at else Wait(at)
-    return Submit(order)
+    return _look_first(now, signal) or Submit(order)
 
 
-def _is_older(ledger: OrderLedger, signal: str) -> bool:
-    return any(0 < order.sent_at < ledger.started_at for order in ledger.of(signal, "entry"))
+def _look_first(now: Situation, signal: str) -> OrderAction | None:
+    """Look at all orders before the first one of a position that an earlier process had.
+
+    With a full disk that process could send what it could not write down. It is looked for when
+    nothing of it can arrive any more; what is found is adopted by its client id.
+    """
+    ledger = now.ledger
+    if all(order.sent_at >= ledger.started_at for order in ledger.of(signal, "entry")):
+        return None
+    died_at = proof_at(ledger.started_at + now.venue.window_ms, now.venue)
+    if ledger.checked_at is not None and ledger.checked_at >= died_at:
+        return None
+    at = max(died_at, _check_at(ledger))
+    return _reconcile(ledger) if now.now >= at else Wait(at)
 
 
 def _idle(now: Situation) -> Wait:

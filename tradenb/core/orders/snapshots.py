@@ -12,8 +12,10 @@ from tradenb.core.orders.order import ZERO, Ending, Fill, Leg, LegName, Order
 from tradenb.core.signal import Time
 
 LEG_NAMES: Final[tuple[LegName, LegName]] = ("stop", "target")
-AHEAD: Final = 8
-"""So many orders of a role may be missing here, made while nothing could be written."""
+NEVER_THERE: Final = frozenset({"refused", "would_trigger", "absent", "not_sent"})
+"""Endings of orders that are not at the exchange; one that shows up all the same is taken back."""
+AHEAD: Final = 300
+"""So many orders of a role may be missing here, sent while nothing could be written."""
 
 
 def shown(order: Order, snapshot: OrderSnapshot, now: Time) -> Order:
@@ -33,9 +35,9 @@ def shown(order: Order, snapshot: OrderSnapshot, now: Time) -> Order:
         order = with_filled(order, order.quantity, ZERO)
     if snapshot.ending is not None:
         return order._replace(state="done", ending=snapshot.ending, done_at=order.done_at or now)
-    if order.is_done:
-        return order
-    return order._replace(state="working", working_at=order.working_at or now)
+    if order.is_done and order.ending not in NEVER_THERE:
+        return order  # what is shown is older than its end
+    return order._replace(state="working", ending=None, working_at=order.working_at or now)
 
 
 def list_snapshot(

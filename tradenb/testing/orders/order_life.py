@@ -42,13 +42,13 @@ class LifePlan(NamedTuple):
     deaths : float
         Share of the moments at which the process could die that it does.
     disk_full : float
-        Share of the commits that fail.
+        Share of the minutes at which the disk fills up, for a while.
     """
 
     minutes: int = 12
     faults: float = 0.4
     deaths: float = 0.02
-    disk_full: float = 0.02
+    disk_full: float = 0.05
 
 
 class _Death(Exception):
@@ -58,6 +58,7 @@ class _Death(Exception):
 class _Document(NamedTuple):
     wanted: DesiredPosition
     heard: int
+    sold: Decimal
     signals: int
     ledger: OrderLedger
 
@@ -91,15 +92,18 @@ class OrderLife:
         self.price = Decimal(100)
         self.exchange.set_price(SYMBOL, self.price, at=self.now)
         self.wire = FaultyVenue(self.exchange, role_of=_role, draw=self._draw)
-        self.menu = [*every_fault()]
+        # An answer to a copy of the request: the first one was taken.
+        self.menu = [*every_fault(), VenueFault("accept", "duplicate")]
         self.port = VenuePort(self.wire, venue, SYMBOL, "BTC", "USDT", self._request_time)
         self.lag = self.random.choice((0, 50, 400))
         self.next_tick, self.next_candle = self.now + TICK, self.now + MINUTE
-        self.calm = self.killed = False
+        self.calm = self.killed = self.still = False
+        self.kill_at = self.now + self.random.choice((5, 60, 60)) * MINUTE
+        self.full_until = 0
         self.steps = 0
         self.market = self._market()
         ledger = OrderLedger(f"sandbox {SYMBOL} life {seed}", started_at=self.now)
-        self.committed = self.doc = _Document(FLAT, 0, 0, ledger)
+        self.committed = self.doc = _Document(FLAT, 0, ZERO, 0, ledger)
         self.checks = OrderChecks(self.wire, "BTC")
 
     # --- the world -------------------------------------------------------------------------------
@@ -135,9 +139,10 @@ class OrderLife:
             self.now = self.next_tick
             self.next_tick += TICK
             self.wire.advance(self.now)
-            step = self.random.gauss(0, 1) * (8 if self.random.random() < 0.02 else 1)
-            moved = self.price * (1 + Decimal(round(step, 3)) / 1_000)
-            self.price = stepped(max(moved, Decimal(20)), Decimal("0.1"))
+            if not self.still:
+                step = self.random.gauss(0, 1) * (8 if self.random.random() < 0.02 else 1)
+                moved = self.price * (1 + Decimal(round(step, 3)) / 1_000)
+                self.price = stepped(max(moved, Decimal(20)), Decimal("0.1"))
             self.exchange.move_price(SYMBOL, self.price, at=self.now)
         self.now = until
         self.wire.advance(self.now)
@@ -155,14 +160,18 @@ class OrderLife:
         self.killed = True
         self._rest(4 * MINUTE)
         self.checks.at_rest(self.doc.ledger, self._market(), self.price)
+        self.checks.told(self.doc.ledger, self.doc.sold)
         return self.checks.found
 
     def _rest(self, ms: int) -> None:
+        """Let time pass without faults, at the end also without a change of the price."""
         end = self.now + ms
         while self.now < end and not self.checks.found:
+            self.still = self.now > end - MINUTE
             self._step()
+        self.still = False
         if not self.checks.found:
-            self.checks.protected(self.doc.ledger, self.doc.wanted, self.market, self.price)
+            self.checks.protected(self.doc.ledger, self.market, self.price)
 
     def _step(self) -> None:
         self.steps += 1
@@ -175,10 +184,13 @@ class OrderLife:
             self._act()
         except _Death:
             self._restart()
-        self.checks.always(self.killed)
+        least = self.market.least(self.price) + self.market.size_step
+        self.checks.always(self.killed, self.now, least)
 
     def _restart(self) -> None:
-        self._pass(self.random.choice((500, 5_000, 40_000, 130_000)))
+        dead = self.random.choice((500, 5_000, 40_000, 130_000))
+        self._pass(dead)
+        self.checks.died(dead)
         self.next_candle = max(self.next_candle, self.now // MINUTE * MINUTE)
         ledger = restarted(self.committed.ledger, self.now - self.lag)
         self.committed = self.doc = self.committed._replace(ledger=ledger)
@@ -191,7 +203,7 @@ class OrderLife:
         """Write the document; False: it could not be written."""
         self._may_die()
         self._pass(20)
-        if not self.calm and self.random.random() < self.plan.disk_full:
+        if self.now < self.full_until and not self.calm:
             return False
         self.committed = self.doc
         self._may_die()
@@ -220,6 +232,7 @@ class OrderLife:
                 until = min(action.until + self.lag, self.next_candle, self.now + 15_000)
                 self._pass(max(1, until - self.now))
             case Tell():
+                self.checks.tells.append(action)
                 self._hear(action)
                 self._commit()
             case Submit():
@@ -253,15 +266,19 @@ class OrderLife:
     def _candle(self) -> None:
         """Take what the orders did, then decide."""
         at = self.next_candle - MINUTE
-        wanted, heard = self.doc.wanted, self.doc.heard
-        for report in self.doc.ledger.reports:
+        self.killed = self.killed or at >= self.kill_at
+        if self.random.random() < self.plan.disk_full:
+            self.full_until = self.now + self.random.choice((2_000, 90_000))
+        before = self.doc
+        wanted, heard, sold = before.wanted, before.heard, before.sold
+        for report in before.ledger.reports:
             if report.seq > heard and report.at < at:
                 wanted, heard = _after(wanted, report), report.seq
-        before = self.doc
+                sold += report.quantity if report.kind in ("reduced", "exited") else ZERO
         wanted = self._decide(wanted)
         signals = before.signals + (wanted.signal_id not in ("", before.wanted.signal_id))
         ledger = pruned(before.ledger, heard, wanted.signal_id, self.market)
-        self.doc = _Document(wanted, heard, signals, ledger)
+        self.doc = _Document(wanted, heard, sold, signals, ledger)
         if not self._commit():  # the next candle is decided again, on what was there before
             self.doc = before
 
@@ -269,7 +286,7 @@ class OrderLife:
         chance, now = self.random.random(), self.now - self.lag
         if wanted.want == "flat":
             at_rest = all(order.is_done for order in self.doc.ledger.orders)
-            if chance < 0.5 and at_rest and not self.calm and not self.killed:
+            if chance < 0.5 and at_rest and not self.calm:
                 return self._enter(now)
             return wanted
         if wanted.want != "hold":

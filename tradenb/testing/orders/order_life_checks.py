@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from decimal import Decimal
 
+from tradenb.core.orders.actions import Tell
 from tradenb.core.orders.client_ids import is_ours, role_of
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
-from tradenb.core.orders.order import ZERO, DesiredPosition
-from tradenb.core.orders.protection import covering
+from tradenb.core.orders.order import ZERO
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.testing.venue.faulty_venue import FaultyVenue
-from tradenb.testing.venue.venue_records import VenueOrder
+from tradenb.testing.venue.venue_records import STOPS, VenueOrder
 from tradenb.testing.venue.venue_requests import NewOrder
 
 
@@ -22,11 +22,18 @@ class OrderChecks:
     ----------
     found : list of str
         What was violated.
+    tells : list of Tell
+        What the lifecycle was told, also by processes that died before they wrote it down.
+    spans : list of int
+        For how long positions were without a stop while the process lived, ms.
     """
 
     def __init__(self, wire: FaultyVenue, base: str) -> None:
         self.wire, self.exchange, self.base = wire, wire.venue, base
         self.found: list[str] = []
+        self.tells: list[Tell] = []
+        self.spans: list[int] = []
+        self._since: int | None = None
         self._entries_at_kill: int | None = None
 
     def _ours(self) -> list[VenueOrder]:
@@ -41,32 +48,55 @@ class OrderChecks:
                 total += trade.quantity - (trade.fee if trade.fee_asset == self.base else ZERO)
         return total
 
-    def always(self, killed: bool) -> None:
-        """Check what holds after each step."""
+    def always(self, killed: bool, now: int, least: Decimal) -> None:
+        """Check what holds after each step; `least` pieces can be sold."""
         ours = self._ours()
-        entries: defaultdict[str, int] = defaultdict(int)
-        for order in ours:
-            if order.side == "BUY":
-                entries[order.client_id] += 1
-                if order.is_live:
-                    self.found.append(f"entry {order.client_id} rests")
-        for id, count in entries.items():
-            if count > 1 and id not in self._copied():
-                self.found.append(f"entry {id} was accepted {count} times")
+        entries = Counter(order.client_id for order in ours if order.side == "BUY")
+        if any(order.is_live for order in ours if order.side == "BUY"):
+            self.found.append("an entry rests")
+        copied = self._copied()
+        self.found += [
+            f"entry {id} was accepted {count} times"
+            for id, count in entries.items()
+            if count > 1 and id not in copied
+        ]
         if killed:
             if self._entries_at_kill is None:
                 self._entries_at_kill = len(entries)
             elif len(entries) > self._entries_at_kill:
                 self.found.append("an entry after the kill")
+        bought = self._bought()
         sold = sum((order.executed for order in ours if order.side == "SELL"), ZERO)
         resting = self._may_sell(ours)
-        if sold + resting > self._bought():
-            self.found.append(f"sold {sold} and may sell {resting}, bought {self._bought()}")
+        if sold + resting > bought:
+            self.found.append(f"sold {sold} and may sell {resting}, bought {bought}")
+        stops = sum((each.remaining for each in ours if each.is_live and each.type in STOPS), ZERO)
+        self._watch(now, bought - sold - stops >= least and not self.owner_sold)
 
-    def _copied(self) -> set[str | None]:
+    def _watch(self, now: int, exposed: bool) -> None:
+        """Remember for how long pieces were without a stop."""
+        if exposed and self._since is None:
+            self._since = now
+        elif not exposed and self._since is not None:
+            self.spans.append(now - self._since)
+            self._since = None
+
+    def died(self, ms: int) -> None:
+        """Leave the time without a process out of what was without a stop."""
+        if self._since is not None:
+            self._since += ms
+
+    @property
+    def owner_sold(self) -> bool:
+        """Whether pieces were sold by hand, so that nobody can tell whose they were."""
+        return any(
+            call.fault is not None and call.fault.kind == "manual_sale" for call in self.wire.calls
+        )
+
+    def _copied(self) -> set[str]:
         """Return the ids of entries that the wire delivered twice."""
         return {
-            call.request.client_id
+            call.request.client_id or ""
             for call in self.wire.calls
             if call.fault is not None and call.fault.kind == "twice"
             if isinstance(call.request, NewOrder)
@@ -84,16 +114,15 @@ class OrderChecks:
                     of_list[order.list_id] = most
         return single + sum(of_list.values(), ZERO)
 
-    def protected(
-        self, ledger: OrderLedger, wanted: DesiredPosition, market: OrderMarket, price: Decimal
-    ) -> None:
-        """Check that what is held at rest is protected, or too little to sell."""
-        for signal in ledger.signals():
-            held = held_quantity(ledger, signal, market)
-            if market.pieces(held) < market.least(price):
-                continue
-            if covering(ledger, signal, held, market) is None:
-                self.found.append(f"{held} of {signal} are not protected at rest ({wanted.want})")
+    def protected(self, ledger: OrderLedger, market: OrderMarket, price: Decimal) -> None:
+        """Check that stops at the exchange cover what is held at rest, if it can be sold."""
+        held = sum((held_quantity(ledger, each, market) for each in ledger.signals()), ZERO)
+        stops = sum(
+            (order.remaining for order in self._ours() if order.is_live and order.type in STOPS),
+            ZERO,
+        )
+        if market.pieces(held) >= market.least(price) and stops <= held - market.size_step:
+            self.found.append(f"{held} are held at rest, stops cover {stops}")
 
     def at_rest(self, ledger: OrderLedger, market: OrderMarket, price: Decimal) -> None:
         """Check that the ledger has what the exchange has."""
@@ -115,3 +144,31 @@ class OrderChecks:
             self.found.append(f"ledger has {held}, exchange {self._bought() - sold - outside}")
         if held >= market.least(price) + market.size_step:
             self.found.append(f"{held} pieces are left")
+
+    def told(self, ledger: OrderLedger, sold: Decimal) -> None:
+        """Check that the lifecycle was told what happened, all of it, once."""
+        orders = (*ledger.orders, *ledger.past)
+        left = sum(
+            (order.filled for order in orders if order.side == "sell" and order.role != "dust"),
+            ZERO,
+        )
+        if sold != left and not ledger.stops:
+            self.found.append(f"{left} pieces were sold, {sold} told")
+        copied = self._copied()
+        counts = Counter(order.client_id for order in self._ours() if order.side == "BUY")
+        if any(counts[id] > 1 for id in copied) and not ledger.stops:
+            self.found.append("an entry was copied, and nobody was told")
+        accepted = Counter(
+            order.signal_id for order in orders if order.role == "entry" and self._filled(order.id)
+        )
+        copies = sum(1 for order in orders if order.id.startswith("copy-"))
+        if any(count > 1 for count in accepted.values()) and not copies:
+            self.found.append("a signal was entered twice")
+        refused = {tell.signal_id for tell in self.tells if tell.kind == "not_entered"}
+        for order in orders:
+            filled = self._filled(order.id)
+            if order.role == "entry" and order.signal_id in refused and filled:
+                self.found.append(f"{order.signal_id} was told not to be entered, and was")
+
+    def _filled(self, id: str) -> bool:
+        return any(order.client_id == id and order.executed for order in self._ours())

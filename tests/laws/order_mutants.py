@@ -1,0 +1,211 @@
+"""Wrong order machines, one for each rule of docs/orders.md; test_order_lives.py catches each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.laws.mutants import Function, Mutant, rewritten
+
+ORDERS = "tradenb.core.orders"
+LIFE = "tradenb.testing.orders.order_life"
+
+
+def _nothing_is_in_doubt(right: Function) -> Function:
+    def wrong(ledger: Any, now: int) -> Any:
+        after = right(ledger, now)
+        sending = {order.id for order in ledger.orders if order.state == "sending"}
+        return after._replace(
+            orders=tuple(order for order in after.orders if order.id not in sending)
+        )
+
+    return wrong
+
+
+def _all_of_the_account(right: Function) -> Function:
+    def wrong(ledger: Any, signal_id: str, market: Any) -> Any:
+        held = right(ledger, signal_id, market)
+        return held + 2 if held > 0 else held
+
+    return wrong
+
+
+_FIRST_MISS = Mutant(
+    "R4: the first query that finds nothing proves it",
+    f"{ORDERS}.apply:_not_found",
+    rewritten(
+        "if now >= proof_at(order.dies_at, venue) and apart:\n"
+        "        order = order._replace(misses=order.misses + 1, missed_at=now)",
+        "if True:\n        order = order._replace(\n"
+        "            state='done', ending='absent', done_at=now, query_due=False\n        )",
+    ),
+)
+_NO_LOOK = Mutant(
+    "R8: a refusal is no reason to look",
+    f"{ORDERS}.apply:_refused",
+    rewritten(
+        "return ledger._replace(orders=orders, check_due=True, refusals",
+        "return ledger._replace(refusals",
+    ),
+)
+MUTANTS: list[tuple[Mutant, ...]] = [
+    (
+        Mutant(
+            "R1: an order is sent before it is written",
+            f"{LIFE}:OrderLife._submit",
+            rewritten("if not self._commit() and order.role", "if False and order.role"),
+        ),
+    ),
+    (
+        Mutant(
+            "R2: a restart sends again what was being sent",
+            f"{LIFE}:restarted",
+            _nothing_is_in_doubt,
+        ),
+    ),
+    (
+        Mutant(
+            "R3: an entry that is absent is sent once more",
+            f"{ORDERS}.next_action:_tell_entry",
+            rewritten(
+                "signal = now.wanted.signal_id\n",
+                "signal = now.wanted.signal_id\n"
+                "    if entry.ending == 'absent' and entry.attempt < 3:\n"
+                "        return _send(now, signal, 'entry', 'ioc', entry.quantity, price=entry.price)\n",
+            ),
+        ),
+        _FIRST_MISS,
+    ),
+    (_FIRST_MISS,),
+    (
+        Mutant(
+            "R5: an end without proof is a refusal",
+            "tradenb.testing.orders.venue_port:after_submit",
+            lambda _: _refusal,
+        ),
+    ),
+    (
+        Mutant(
+            "R5: a duplicate is a refusal",
+            f"{ORDERS}.outcomes:after_submit",
+            rewritten("or _says(venue.exists, ended)", ""),
+        ),
+        _NO_LOOK,
+    ),
+    (
+        Mutant(
+            "R6: a cancel is the end",
+            f"{ORDERS}.apply:_cancelled",
+            rewritten('state="cancelling"', 'state="done", ending="cancelled", done_at=now'),
+        ),
+    ),
+    (
+        Mutant(
+            "R7: everything in the account is sold",
+            f"{ORDERS}.next_action:held_quantity",
+            _all_of_the_account,
+        ),
+    ),
+    (_NO_LOOK,),
+    (
+        Mutant(
+            "R9: nobody looks for what an earlier process sent",
+            f"{ORDERS}.next_action:_look_first",
+            lambda _: lambda now, signal: None,
+        ),
+    ),
+    (
+        Mutant(
+            "a list protects whose stop is gone",
+            f"{ORDERS}.order:Order.stop_is_open",
+            lambda _: property(lambda order: order.stands and order.role == "protection"),
+        ),
+    ),
+    (
+        Mutant(
+            "a position is never protected",
+            f"{ORDERS}.next_action:_hold",
+            rewritten("if protection is not None and is_in_place", "if True or is_in_place"),
+        ),
+    ),
+    (
+        Mutant(
+            "a list has the trades of an order with its number",
+            f"{ORDERS}.order:Order.trading_ids",
+            lambda _: property(
+                lambda self: (self.exchange_id, *(leg.exchange_id for leg in self.legs))
+            ),
+        ),
+    ),
+    (
+        Mutant(
+            "a trade counts each time it is shown",
+            f"{ORDERS}.reconcile:with_fills",
+            rewritten("if fill.id not in known:", "if True:"),
+        ),
+    ),
+    (
+        Mutant(
+            "a report is heard again",
+            f"{LIFE}:OrderLife._candle",
+            rewritten("if report.seq > heard and", "if"),
+        ),
+    ),
+    (
+        Mutant(
+            "a balance that is seen once is believed",
+            f"{ORDERS}.reconcile:_against_balance",
+            rewritten(
+                "if ledger.short_at is None or ledger.short_held != everything:",
+                "ledger = ledger._replace(short_at=0)\n    if False:",
+            ),
+        ),
+    ),
+    (
+        Mutant(
+            "a manual sale is never noticed",
+            f"{ORDERS}.reconcile:_against_balance",
+            rewritten("or moving:", "or True:"),
+        ),
+    ),
+    (
+        Mutant(
+            "fees in pieces are forgotten",
+            f"{ORDERS}.ledger:base_fee",
+            lambda _: lambda order, market: 0,
+        ),
+    ),
+    (
+        Mutant(
+            "protection is placed beside what rests",
+            f"{ORDERS}.next_action:_cancel_live",
+            lambda _: lambda now, signal: None,
+        ),
+    ),
+    (
+        Mutant(
+            "the second order under one id is overlooked",
+            f"{ORDERS}.reconcile:is_copy",
+            lambda _: lambda order, snapshot: False,
+        ),
+    ),
+    (
+        Mutant(
+            "an entry after the kill",
+            f"{ORDERS}.next_action:_enter",
+            rewritten("if now.refused or", "if"),
+        ),
+    ),
+    (
+        Mutant(
+            "dust is lost",
+            f"{ORDERS}.reports:_with_dust",
+            rewritten("dust=ledger.dust + rest", "dust=ledger.dust"),
+        ),
+    ),
+]
+
+
+def _refusal(id: str, ended: Any, venue: Any) -> Any:
+    from tradenb.core.orders.answers import Refused
+
+    return Refused(id, ended.text)
