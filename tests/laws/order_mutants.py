@@ -70,7 +70,8 @@ MUTANTS: list[tuple[Mutant, ...]] = [
                 "signal = now.wanted.signal_id\n",
                 "signal = now.wanted.signal_id\n"
                 "    if entry.ending == 'absent' and entry.attempt < 3:\n"
-                "        return _send(now, signal, 'entry', 'ioc', entry.quantity, price=entry.price)\n",
+                "        return _send("
+                "now, signal, 'entry', 'ioc', entry.quantity, price=entry.price)\n",
             ),
         ),
         _FIRST_MISS,
@@ -112,11 +113,12 @@ MUTANTS: list[tuple[Mutant, ...]] = [
             f"{ORDERS}.next_action:_look_first",
             lambda _: lambda now, signal: None,
         ),
+        Mutant("nothing is adopted", f"{ORDERS}.reconcile:adopted", lambda _: lambda *_: None),
     ),
     (
         Mutant(
             "a list protects whose stop is gone",
-            f"{ORDERS}.order:Order.stop_is_open",
+            f"{ORDERS}.order_records:Order.stop_is_open",
             lambda _: property(lambda order: order.stands and order.role == "protection"),
         ),
     ),
@@ -130,7 +132,7 @@ MUTANTS: list[tuple[Mutant, ...]] = [
     (
         Mutant(
             "a list has the trades of an order with its number",
-            f"{ORDERS}.order:Order.trading_ids",
+            f"{ORDERS}.order_records:Order.trading_ids",
             lambda _: property(
                 lambda self: (self.exchange_id, *(leg.exchange_id for leg in self.legs))
             ),
@@ -209,3 +211,17 @@ def _refusal(id: str, ended: Any, venue: Any) -> Any:
     from tradenb.core.orders.answers import Refused
 
     return Refused(id, ended.text)
+
+
+PLACES = {
+    "R3: an entry that is absent is sent once more": ("careless", 50),
+    "R4: the first query that finds nothing proves it": ("careless", 20),
+    "R5: an end without proof is a refusal": ("careless", 20),
+    "R5: a duplicate is a refusal": ("careless", 240),
+    "R6: a cancel is the end": ("careless", 20),
+    "R8: a refusal is no reason to look": ("careless", 240),
+    "a list protects whose stop is gone": ("partial", 0),
+    "a balance that is seen once is believed": ("careless", 60),
+    "the second order under one id is overlooked": ("careless", 240),
+}
+"""Plan and first seed of the lives that catch a mutant soon; of all others careless and 0."""

@@ -4,6 +4,6 @@ Like `core.lifecycle` it knows no clock, disk or network. `next_action` looks at
 position and at the ledger and names a single action; `apply` puts what the exchange said into the
 ledger. There is no queue of intentions, so a start, a restart and a reconnect are the same call.
 
-Read order.py for the records, next_action.py for the table, apply.py for what an answer changes.
-docs/orders.md says what is promised.
+Read order_records.py for the records, next_action.py for the table, apply.py for what an answer
+changes. docs/orders.md says what is promised.
 """

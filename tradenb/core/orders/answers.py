@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from tradenb.core.orders.order import ZERO, Ending, Fill, Leg, OrderType, Side
+from tradenb.core.orders.order_records import ZERO, Ending, Fill, Leg, OrderType, Side
 from tradenb.core.signal import Time
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from tradenb.core.orders.actions import Tell
 from tradenb.core.orders.answers import (
     Answer,
     Cancelled,
@@ -19,8 +18,9 @@ from tradenb.core.orders.answers import (
     Unclear,
 )
 from tradenb.core.orders.ledger import OrderLedger
-from tradenb.core.orders.order import Ending, Order
-from tradenb.core.orders.querying import APART, proof_at
+from tradenb.core.orders.order_actions import Tell
+from tradenb.core.orders.order_records import Ending, Order
+from tradenb.core.orders.outcomes import APART, proof_at
 from tradenb.core.orders.reconcile import reconciled
 from tradenb.core.orders.reports import told
 from tradenb.core.orders.snapshots import adopted, copied, is_copy, shown

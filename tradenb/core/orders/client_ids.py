@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Final
 
-from tradenb.core.orders.order import LegName, Role
+from tradenb.core.orders.order_records import LegName, Role
 
 TAG: Final = "746e62"
 _ROLES: Final[dict[Role | LegName, str]] = {

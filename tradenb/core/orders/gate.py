@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from tradenb.core.orders.order import ZERO, DesiredPosition
+from tradenb.core.orders.order_records import ZERO, DesiredPosition
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.core.signal import Time
 from tradenb.core.timeframe import iso

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from tradenb.core.orders.order import ZERO, ExecutionReport, LegName, Order, Role, fees_in
+from tradenb.core.orders.order_records import ZERO, ExecutionReport, LegName, Order, Role, fees_in
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.core.signal import Time
 

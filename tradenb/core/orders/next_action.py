@@ -20,17 +20,25 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from tradenb.core.orders.actions import Cancel, OrderAction, Query, Reconcile, Submit, Tell, Wait
 from tradenb.core.orders.client_ids import client_id, leg_ids
 from tradenb.core.orders.ledger import OrderLedger, held_quantity, is_over
-from tradenb.core.orders.order import ZERO, DesiredPosition, Order, OrderType, Role
+from tradenb.core.orders.order_actions import (
+    Cancel,
+    OrderAction,
+    Query,
+    Reconcile,
+    Submit,
+    Tell,
+    Wait,
+)
+from tradenb.core.orders.order_records import ZERO, DesiredPosition, Order, OrderType, Role
+from tradenb.core.orders.outcomes import proof_at, query_at
 from tradenb.core.orders.protection import (
     covering,
     is_in_place,
     protective_order,
     uncovered_since,
 )
-from tradenb.core.orders.querying import proof_at, query_at
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.signal import Time
 from tradenb.core.timeframe import MINUTE
@@ -94,7 +102,7 @@ def next_action(now: Situation) -> OrderAction:
     A new process looks at the exchange first:
 
     >>> from decimal import Decimal
-    >>> from tradenb.core.orders.order import FLAT
+    >>> from tradenb.core.orders.order_records import FLAT
     >>> from tradenb.core.orders.venue import BINANCE_SPOT
     >>> market = OrderMarket(price_step=Decimal("0.01"), size_step=Decimal("0.001"))
     >>> ledger = OrderLedger("paper BTCUSDT dip 0", started_at=1_000_000)
@@ -379,7 +387,7 @@ def _send(
 ) -> OrderAction:
     """Send an order, after a look at what an earlier process may have sent."""
     ledger, venue = now.ledger, now.venue
-    attempt = len(ledger.of(signal, role)) + 1
+    attempt = max((order.attempt for order in ledger.of(signal, role)), default=0) + 1
     order = Order(
         id=client_id(ledger.run, signal, role, attempt),
         signal_id=signal,

@@ -1,4 +1,4 @@
-"""What the end of a request proves: refused, or nothing.
+"""What the end of a request proves, and when an order is queried again.
 
 An order was refused only if a whole answer says so with a code of the exchange's own list. Every
 other end leaves it open: a reset, a page of a proxy, half a body, and above all an answer that
@@ -7,10 +7,12 @@ looks fine and names no order.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tradenb.core.orders.answers import NotFound, NotSent, QueryFailed, Refused, Unclear
-from tradenb.core.orders.venue import Venue
+from tradenb.core.orders.order_records import Order
+from tradenb.core.orders.venue import ABSENCE_MARGIN, Venue
+from tradenb.core.signal import Time
 
 
 class Ended(NamedTuple):
@@ -53,3 +55,25 @@ def after_query(id: str, ended: Ended, venue: Venue) -> NotFound | QueryFailed:
 
 def _says(sentences: frozenset[str], ended: Ended) -> bool:
     return any(each == ended.code or each in ended.text for each in sentences if each)
+
+
+WAITS: Final = (500, 1_000, 2_000, 4_000, 8_000, 15_000)
+"""Between queries that changed nothing, ms; the last for ever: who gives up loses positions."""
+APART: Final = 2_000
+"""Two queries that find nothing prove something only so far apart, ms."""
+
+
+def proof_at(dies_at: Time, venue: Venue) -> Time:
+    """Return from when on a query that finds nothing is a proof."""
+    return dies_at + venue.visible_ms + ABSENCE_MARGIN
+
+
+def query_at(order: Order, venue: Venue) -> Time:
+    """Return when an order may be queried next."""
+    if order.queried_at is None:
+        return 0
+    at = order.queried_at + WAITS[min(max(order.queries, 1), len(WAITS)) - 1]
+    proof = proof_at(order.dies_at, venue)
+    if order.missed_at is not None:
+        return max(order.missed_at + APART, order.queried_at + WAITS[0])
+    return min(at, proof) if order.queried_at < proof else at

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from tradenb.core.orders.ledger import OrderLedger
-from tradenb.core.orders.order import DesiredPosition, Order, OrderType
+from tradenb.core.orders.order_records import DesiredPosition, Order, OrderType
 from tradenb.core.orders.venue import OrderMarket, Venue, stepped
 from tradenb.core.signal import Time
 from tradenb.core.timeframe import MINUTE

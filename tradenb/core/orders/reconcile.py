@@ -13,7 +13,7 @@ from decimal import Decimal
 from tradenb.core.orders.answers import OrderSnapshot, Overview
 from tradenb.core.orders.client_ids import client_id, is_ours, leg_ids, role_of
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
-from tradenb.core.orders.order import ZERO, Fill, Order
+from tradenb.core.orders.order_records import ZERO, Fill, Order
 from tradenb.core.orders.snapshots import (
     AHEAD,
     LEG_NAMES,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from tradenb.core.orders.actions import Tell
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
-from tradenb.core.orders.order import ZERO, ExecutionReport, Order, fees_in
+from tradenb.core.orders.order_actions import Tell
+from tradenb.core.orders.order_records import ZERO, ExecutionReport, Order, fees_in
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.core.signal import Time
 

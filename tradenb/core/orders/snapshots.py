@@ -8,7 +8,7 @@ from typing import Final
 from tradenb.core.orders.answers import OrderSnapshot
 from tradenb.core.orders.client_ids import client_id, is_ours, leg_ids, role_of
 from tradenb.core.orders.ledger import OrderLedger
-from tradenb.core.orders.order import ZERO, Ending, Fill, Leg, LegName, Order
+from tradenb.core.orders.order_records import ZERO, Ending, Fill, Leg, LegName, Order
 from tradenb.core.signal import Time
 
 LEG_NAMES: Final[tuple[LegName, LegName]] = ("stop", "target")

@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, NamedTuple
 
 from tradenb.core.money.market import Market
-from tradenb.core.orders.order import ZERO
+from tradenb.core.orders.order_records import ZERO
 
 ABSENCE_MARGIN: Final = 1_000
 """So long after the death of a request, ms, "not found" begins to prove that it never arrived."""

@@ -6,13 +6,13 @@ from decimal import Decimal
 from random import Random
 from typing import Final, NamedTuple
 
-from tradenb.core.orders.actions import Cancel, Query, Reconcile, Submit, Tell, Wait
 from tradenb.core.orders.answers import Answer, NotSent
 from tradenb.core.orders.apply import apply, intended
 from tradenb.core.orders.client_ids import is_ours, role_of
 from tradenb.core.orders.ledger import OrderLedger, pruned, restarted
 from tradenb.core.orders.next_action import Situation, next_action
-from tradenb.core.orders.order import FLAT, ZERO, DesiredPosition, ExecutionReport, Order
+from tradenb.core.orders.order_actions import Cancel, Query, Reconcile, Submit, Tell, Wait
+from tradenb.core.orders.order_records import FLAT, ZERO, DesiredPosition, ExecutionReport, Order
 from tradenb.core.orders.venue import BINANCE_SPOT, OrderMarket, Venue, stepped
 from tradenb.core.timeframe import MINUTE
 from tradenb.testing.orders.order_life_checks import OrderChecks
@@ -42,13 +42,19 @@ class LifePlan(NamedTuple):
     deaths : float
         Share of the moments at which the process could die that it does.
     disk_full : float
-        Share of the minutes at which the disk fills up, for a while.
+        Share of the actions before which the disk fills up, for a while.
+    kinds : tuple of str
+        The kinds of faults; empty: all.
+    longest : int or None
+        A position without a stop for longer, ms, is a violation.
     """
 
     minutes: int = 12
     faults: float = 0.4
     deaths: float = 0.02
-    disk_full: float = 0.05
+    disk_full: float = 0.01
+    kinds: tuple[str, ...] = ()
+    longest: int | None = None
 
 
 class _Death(Exception):
@@ -93,7 +99,9 @@ class OrderLife:
         self.exchange.set_price(SYMBOL, self.price, at=self.now)
         self.wire = FaultyVenue(self.exchange, role_of=_role, draw=self._draw)
         # An answer to a copy of the request: the first one was taken.
-        self.menu = [*every_fault(), VenueFault("accept", "duplicate")]
+        menu = [*every_fault(), VenueFault("accept", "duplicate")]
+        kinds = self.plan.kinds
+        self.menu = [fault for fault in menu if not kinds or fault.kind in kinds]
         self.port = VenuePort(self.wire, venue, SYMBOL, "BTC", "USDT", self._request_time)
         self.lag = self.random.choice((0, 50, 400))
         self.next_tick, self.next_candle = self.now + TICK, self.now + MINUTE
@@ -161,6 +169,8 @@ class OrderLife:
         self._rest(4 * MINUTE)
         self.checks.at_rest(self.doc.ledger, self._market(), self.price)
         self.checks.told(self.doc.ledger, self.doc.sold)
+        if self.plan.longest is not None:
+            self.checks.covered(self.plan.longest)
         return self.checks.found
 
     def _rest(self, ms: int) -> None:
@@ -217,6 +227,8 @@ class OrderLife:
         self._put(apply(self.doc.ledger, answer, self.venue, self.market, now))
 
     def _act(self) -> None:
+        if self.random.random() < self.plan.disk_full:
+            self.full_until = self.now + self.random.choice((2_000, 90_000))
         situation = Situation(
             wanted=self.doc.wanted,
             ledger=self.doc.ledger,
@@ -267,8 +279,6 @@ class OrderLife:
         """Take what the orders did, then decide."""
         at = self.next_candle - MINUTE
         self.killed = self.killed or at >= self.kill_at
-        if self.random.random() < self.plan.disk_full:
-            self.full_until = self.now + self.random.choice((2_000, 90_000))
         before = self.doc
         wanted, heard, sold = before.wanted, before.heard, before.sold
         for report in before.ledger.reports:

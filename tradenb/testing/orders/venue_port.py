@@ -15,7 +15,7 @@ from tradenb.core.orders.answers import (
     QueryFailed,
     Shown,
 )
-from tradenb.core.orders.order import Ending, FeeIn, Fill, Order, OrderType
+from tradenb.core.orders.order_records import Ending, FeeIn, Fill, Order, OrderType
 from tradenb.core.orders.outcomes import Ended, after_query, after_submit
 from tradenb.core.orders.snapshots import list_snapshot
 from tradenb.core.orders.venue import Venue

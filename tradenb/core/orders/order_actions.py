@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tradenb.core.orders.order import Order, ReportKind
+from tradenb.core.orders.order_records import Order, ReportKind
 from tradenb.core.signal import Time
 
 
