@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 
 from tradenb.backtest.assembly import assemble, histories_of, load_period, prepare
-from tradenb.backtest.fast.exits import Exits
-from tradenb.backtest.fast.fast_vectorised import FastVectorised, run_vectorised, suits_vectorised
+from tradenb.backtest.fast.fast_portfolio import FastPortfolio, run_portfolio
+from tradenb.backtest.fast.fast_vectorised import suits_vectorised
 from tradenb.backtest.period import LoadedPeriod
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.publisher import Publisher
@@ -34,7 +34,7 @@ class BacktestRun:
         None until the candles are loaded.
     events : list of Event
         Empty if `fast` has the trades.
-    fast : FastVectorised or None
+    fast : FastPortfolio or None
         The trades of the fast way; its events are made when somebody looks at them.
     """
 
@@ -45,7 +45,7 @@ class BacktestRun:
         self.period = LoadedPeriod()
         self.session: Session | None = None
         self.events: list[Event] = []
-        self.fast: FastVectorised | None = None
+        self.fast: FastPortfolio | None = None
         self.elapsed_s = 0.0
         self._publisher = Publisher(plan, bus)
 
@@ -77,17 +77,20 @@ class BacktestRun:
         self.loaded = symbols
 
     def _run_fast(self, session: Session) -> None:
-        """Run a vectorised strategy the fast way if it is alone and nobody subscribed."""
-        publisher, (instance, *others) = self._publisher, session.instances
-        signals = instance.signals
-        if publisher.is_heard() or others or signals is None:
-            return
-        if not suits_vectorised(instance, signals.table):
-            return
-        fast = run_vectorised(instance, signals.table, Exits(instance.candles, instance.rules))
+        """Run vectorised strategies the fast way if nobody subscribed and nothing else acts."""
+        publisher, instances = self._publisher, session.instances
         if publisher.is_heard():
+            return
+        tables = [each.signals.table for each in instances if each.signals is not None]
+        if len(tables) < len(instances) or not all(
+            suits_vectorised(each, table, money=True)
+            for each, table in zip(instances, tables, strict=True)
+        ):
+            return
+        fast = run_portfolio(instances, tables)
+        if fast is None or publisher.is_heard():
             return  # somebody subscribed meanwhile: the machine tells it everything
         self.fast = fast
         session.trades = fast.trades()
-        instance.state = fast.last_state()
-        session.now = instance.state.cursor
+        fast.put_last_states()
+        session.now = max(instance.state.cursor for instance in instances)

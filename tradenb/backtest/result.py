@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tradenb.backtest.fast.fast_vectorised import FastVectorised
+    from tradenb.backtest.fast.fast_portfolio import FastPortfolio
     from tradenb.core.candles.arrays import Candles
     from tradenb.core.candles.rows import Intake
     from tradenb.core.events import Event
@@ -114,9 +114,10 @@ class Result(FigureFrames):
             lambda: self.event_list,
             rules=plan.rules,
             unrealised={(row[1], row[0]): row[5] for row in self._open if row[5] is not None},
-            events_cost=run.fast is not None,
+            find_first_stops=None if run.fast is None else run.fast.first_stops,
             failed=is_failed(self.asks, self.asks_lost, asks_failed),
             account=self.account,
+            money=None if run.fast is None else run.fast.money_held(self.end),
             funding={key: own for book in session.accounts for key, own in book.paid.items()},
         )
 
@@ -347,7 +348,7 @@ def result_of(run: BacktestRun) -> Result:
     return Result(run, run.session)
 
 
-def asks_of(session: Session, fast: FastVectorised | None) -> int:
+def asks_of(session: Session, fast: FastPortfolio | None) -> int:
     """Return how often strategies were asked."""
     return sum(item.asks for item in session.instances) if fast is None else fast.asks
 

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from tradenb.backtest.period import LoadedPeriod
     from tradenb.core.events import Event
 
+FirstStops = Mapping[tuple[str, str, int], float]
+
 
 class RunFigures:
     """The figures of a backtest.
@@ -61,11 +63,14 @@ class RunFigures:
         Returns the events of the run; only called where the trades do not tell all.
     unrealised : mapping of (strategy, symbol) to float
         pnl_percent of what is open at the end.
-    events_cost : bool
-        The events have to be made first; the trades of such a run were all entered and left once.
+    find_first_stops : callable or None
+        Given where the events have to be made first; the trades of such a run were all entered and
+        left once. Returns the stops that they began with, by symbol, strategy and opening.
     failed : bool
         Every ask ended in an error.
     account : Account, optional
+    money : dict of (strategy, symbol) to MoneyHeld, optional
+        What each instance held in money, where that is known without the events.
     funding : mapping of (strategy, symbol) to list of (int, float)
         Closes and what was paid then, quote currency.
     """
@@ -79,20 +84,24 @@ class RunFigures:
         *,
         rules: Rules,
         unrealised: Mapping[Key, float],
-        events_cost: bool,
+        find_first_stops: Callable[[], FirstStops] | None,
         failed: bool,
         account: Account | None = None,
+        money: dict[Key, MoneyHeld] | None = None,
         funding: Mapping[Key, Changes] | None = None,
     ) -> None:
         self._period, self._states, self._trades = period, states, trades
         self._find_events, self._rules, self._unrealised = find_events, rules, unrealised
-        self._plain, self._failed = events_cost, failed
-        self._account, self._funding = account, funding or {}
+        self._find_first_stops, self._failed = find_first_stops, failed
+        self._account, self._money, self._funding = account, money, funding or {}
 
     def __getstate__(self) -> dict[str, Any]:
         made = ("prices", "marks")
         kept = {name: value for name, value in self.__dict__.items() if name not in made}
-        return kept | {"_find_events": partial(list, self._find_events())}
+        kept["_find_events"] = partial(list, self._find_events())
+        if self._find_first_stops is not None:
+            kept["_find_first_stops"] = partial(dict, self._find_first_stops())
+        return kept
 
     @cached_property
     def prices(self) -> RunPrices:
@@ -180,8 +189,9 @@ class RunFigures:
     def excursions(self) -> list[Excursion]:
         """What each trade went through."""
         candles = self._period.candles
-        if self._plain:
-            return excursions(candles, [_plain_path(trade) for trade in self._trades])
+        if self._find_first_stops is not None:
+            stops = self._find_first_stops()
+            return excursions(candles, [_plain_path(trade, stops) for trade in self._trades])
         known = paths_of(filled(self._find_events(), self._rules))
         waiting = {key: iter(paths) for key, paths in known.items()}
         keys = [(trade.symbol, trade.strategy, trade.signal_id) for trade in self._trades]
@@ -198,6 +208,8 @@ class RunFigures:
 
     @cached_property
     def _money_held(self) -> dict[Key, MoneyHeld]:
+        if self._money is not None:
+            return self._money
         keys = [(state.strategy, state.symbol) for state in self._states]
         fills = filled(self._find_events(), self._rules)
         return money_held(fills, self._funding, keys, self._period.end)
@@ -206,7 +218,9 @@ class RunFigures:
     def _held(self) -> dict[Key, Instance]:
         """What each instance held, in their order."""
         keys = [(state.strategy, state.symbol) for state in self._states]
-        if self._plain or told_by_trades(self._trades, self._states, self._rules):
+        if self._find_first_stops is not None or told_by_trades(
+            self._trades, self._states, self._rules
+        ):
             found = self._by_trades(keys)
         else:
             fills = filled(self._find_events(), self._rules)
@@ -244,7 +258,7 @@ def is_failed(asks: int, lost: int, failed: int) -> bool:
     return failed > 0 and lost + failed == asks
 
 
-def _plain_path(trade: Trade) -> Path:
+def _plain_path(trade: Trade, first_stops: FirstStops) -> Path:
     return Path(
         symbol=trade.symbol,
         long=trade.position == "long",
@@ -252,6 +266,6 @@ def _plain_path(trade: Trade) -> Path:
         closed_at=trade.closed_at,
         exit=trade.exit,
         end=end_of(trade.exit_reason, at_market=False),
-        first_stop=trade.stop_loss,
+        first_stop=first_stops[trade.symbol, trade.strategy, trade.opened_at],
         realised=trade.pnl_percent,
     )

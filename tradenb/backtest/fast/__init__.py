@@ -1,7 +1,8 @@
 """The fast ways to the trades of the machine, for strategies that are alone in their run.
 
 This is the one place with two ways to the same trades. `fast_callback` follows a strategy that is
-called, `fast_vectorised` one whose candidates are all there beforehand; both take the checks and
-fills of the core. That they make the trades and figures of the machine to the last bit is a
-property test: `tests/backtest/fast/test_fast_is_the_machine.py`. Change either only with it.
+called, `fast_vectorised` one whose candidates are all there beforehand, `fast_portfolio` several of
+those with or without an account (`rounds`); all take the checks and fills of the core. That they
+make the trades and figures of the machine to the last bit is a property test:
+`tests/backtest/fast/test_fast_is_the_machine.py` and `test_fast_portfolio.py`. Change none without.
 """

@@ -95,12 +95,15 @@ class _Followed:
         return joined(plain, stretches_of_fills(filled(self.events, rules), [key], end)[key])
 
 
-def suits_callback(instance: Instance) -> bool:
-    """Tell whether `run_callback` may run an instance that is alone in its run."""
+def suits_callback(instance: Instance, *, money: bool = False) -> bool:
+    """Tell whether `run_callback` may run an instance that is alone in its run.
+
+    With `money` it may have an account.
+    """
     spec, rules = instance.spec, instance.rules
     usual = rules.maker_fee_percent is None and rules.slippage_on == "all"
-    state, money = instance.state, instance.account is not None
-    busy = spec.risk or spec.callbacks or spec.manager or state.commands or money
+    state, paid = instance.state, instance.account is not None and not money
+    busy = spec.risk or spec.callbacks or spec.manager or state.commands or paid
     return usual and not busy and state.market is None
 
 

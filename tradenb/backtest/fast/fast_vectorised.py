@@ -24,11 +24,13 @@ from tradenb.backtest.fast.candidate_table import (
 from tradenb.backtest.fast.cleared import cleared
 from tradenb.backtest.fast.exits import Exit, Exits, Key, Trail
 from tradenb.backtest.fast.fast_callback import suits_callback
+from tradenb.backtest.fast.rounds import Round
 from tradenb.core.candles.arrays import Floats, Times
 from tradenb.core.columns import TRADE_MONEY
 from tradenb.core.events import Event, numbered
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import NeedCandidate, State
+from tradenb.core.money.position_money import Grant
 from tradenb.core.signal import Position, Trade, trades_of_columns
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.signal_table import LONG, SHORT, Table
@@ -38,12 +40,12 @@ from tradenb.statistics.equity.stretches import Stretches, plain_stretches
 _SIDES: Final[dict[int, Position]] = {LONG: "long", SHORT: "short"}
 
 
-def suits_vectorised(instance: Instance, table: Table) -> bool:
+def suits_vectorised(instance: Instance, table: Table, *, money: bool = False) -> bool:
     """Tell whether `run_vectorised` may run a strategy: market entries, exits, usual rules."""
     rules = instance.rules
     usual = rules.touch == "candle" and rules.same_candle == "stop_first" and rules.price == "close"
     plain = not table.flip and not table.moves and is_usual(table, rules)
-    return usual and plain and suits_callback(instance)
+    return usual and plain and suits_callback(instance, money=money)
 
 
 class FastVectorised:
@@ -215,21 +217,38 @@ class FastVectorised:
             found += self._by_machine(place)[1]
         return numbered(found, itertools.count(1))
 
-    def last_state(self) -> State:
-        """Return the state at the end of the candles."""
+    def rounds(self) -> list[Round]:
+        """Return what was opened, with its exit where it has one."""
+        candidates, places = self._candidates, self._places
+        rows, _ = self._ends()
+        found = []
+        for at, long, entry, stop, closed_at, exit in itertools.zip_longest(
+            candidates.times(places).tolist(),
+            candidates.long(places).tolist(),
+            candidates.prices(places).tolist(),
+            candidates.table.numbers["stop_loss"][places].tolist(),
+            self._closes(rows).tolist(),
+            self.exits,
+        ):
+            end = (None, 0.0, "") if exit is None else (closed_at, exit.price, exit.reason)
+            found.append(Round(at, "long" if long else "short", entry, stop, *end))
+        return found
+
+    def last_state(self, given: Grant | None = None) -> State:
+        """Return the state at the end; `given` is what an account gave to what is open then."""
         end = self._candles.end
         if not self.open:
             return self._begun._replace(cursor=end)
-        return self._by_machine(self.opened[-1])[0]
+        return self._by_machine(self.opened[-1], given)[0]
 
-    def _by_machine(self, place: int) -> tuple[State, list[Event]]:
+    def _by_machine(self, place: int, given: Grant | None = None) -> tuple[State, list[Event]]:
         """Let the machine take one candidate, and follow it to its end."""
         candles, rules, table = self._candles, self._rules, self._candidates.table
         at = table.time_of(place)
         state = self._begun._replace(cursor=candles.ends_at(candles.index(at) - 1))
         candidate, side = table.candidate(place), _SIDES[int(table.position[place])]
         first = answer(state, NeedCandidate(at, at), candidate, candles, rules)
-        step = cleared(first, candles, rules)
+        step = cleared(first, candles, rules, given)
         events = [*first.events, *(() if step is first else step.events)]
         state, acting = step.state, self._acting(side)
         while state.signal is not None and state.cursor < candles.end:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from tradenb.core import prices
-from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.lifecycle.holding import costs, paid_for
 from tradenb.core.lifecycle.state import EXITS, NeedClearance, State, Step
 from tradenb.core.money.account import Account
@@ -122,17 +122,10 @@ class AccountBook:
         if self._known is not None and now == self._now:
             return self._known
         self._go_to(now)
-        worth = self._quantity * self._marks
-        terms = self._cost / self._account.leverage, self._side * (worth - self._cost), worth
-        bound, unrealised, value = (float(np.add.accumulate(own)[-1]) for own in terms)
-        balance = float(np.add.accumulate(self._changed)[-1])
-        equity = balance + unrealised
-        self._known = Funds(
-            balance=balance,
-            equity=equity,
-            free=balance - bound + min(0.0, unrealised),
-            exposure=value / equity if equity else 0.0,
-        )
+        self._known = funds_of(
+            self._changed, self._side, self._quantity, self._cost, self._marks,
+            self._account.leverage,
+        )  # fmt: skip
         return self._known
 
     def view(self, now: int) -> AccountView:
@@ -251,6 +244,36 @@ class AccountBook:
                 known.append((due.at, due.amount))
             holder.charged = Charged(until, paid, own)
             self._note(holder)
+
+
+def funds_of(
+    changed: Floats,
+    side: Floats,
+    quantity: Floats,
+    cost: Floats,
+    marks: Floats,
+    leverage: float,
+) -> Funds:
+    """Return what an account has, added one by one in the order of places.
+
+    Parameters
+    ----------
+    changed : (n + 1,) float64 array
+        The cash, and what each member changed the balance by.
+    side, quantity, cost, marks : (n,) float64 arrays
+        Of what is open: 1 long and -1 short, pieces, cost, market price; 0 where nothing is.
+    """
+    worth = quantity * marks
+    terms = cost / leverage, side * (worth - cost), worth
+    bound, unrealised, value = (float(np.add.accumulate(own)[-1]) for own in terms)
+    balance = float(np.add.accumulate(changed)[-1])
+    equity = balance + unrealised
+    return Funds(
+        balance=balance,
+        equity=equity,
+        free=balance - bound + min(0.0, unrealised),
+        exposure=value / equity if equity else 0.0,
+    )
 
 
 def _changed(member: Holder | Peer) -> float:

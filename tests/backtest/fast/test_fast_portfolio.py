@@ -1,0 +1,124 @@
+"""Several vectorised strategies, with an account or without: the fast way is the machine."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tradenb as tn
+from tradenb.core.candles.arrays import candles_of
+from tradenb.core.candles.rows import Intake
+from tradenb.core.timeframe import DAY
+from tradenb.engine.ports import Loaded
+
+ACCOUNTS = (
+    None,
+    tn.Account(cash=1_000, percent=40, leverage=4),
+    tn.Account(cash=1_000, risk=1, leverage=3, max_percent=200),
+    tn.Account(cash=1_000, quote=20),
+    tn.Account(cash=1_000, percent=90),  # funds refuse some
+    tn.Account(cash=1_000, percent=10, funding_percent=0.01),
+)
+
+
+class Daily:
+    """Walks of daily candles that begin together and end apart."""
+
+    name = "daily"
+    step = DAY
+
+    def __init__(self, seed, symbols):
+        self.symbols = [f"S{place}USDT" for place in range(symbols)]
+        random = np.random.default_rng(seed)
+        self._candles = {}
+        for place, symbol in enumerate(self.symbols):
+            days = 150 - 9 * place
+            close = np.round(100 * np.exp(np.cumsum(random.normal(0, 0.02, days))), 4)
+            open_ = np.concatenate(([100.0], close[:-1]))
+            high = np.maximum(open_, close) * (1 + random.exponential(0.008, days))
+            low = np.minimum(open_, close) / (1 + random.exponential(0.008, days))
+            columns = (open_, high, low, close, np.ones(days))
+            self._candles[symbol] = candles_of(columns, 1_672_531_200_000, DAY)
+
+    def load(self, request):
+        return Loaded(self._candles[request.symbol], Intake())
+
+
+def strategy(name, *, days, kind):
+    def rows(df):
+        close = df["close"]
+        up = close.rolling(days).mean() > close.rolling(15).mean()
+        side = np.where(up, 1, -1 if "short" in kind else 0)
+        found = {
+            "position": side,
+            "take_profit": close * (1 + side * 0.05),
+            "stop_loss": close * (1 - side * 0.05),
+        }
+        if "exit" in kind:
+            found["exit"] = (close.rolling(3).mean() < close.rolling(9).mean()).to_numpy()
+        else:
+            found["minutes"] = np.full(len(close), 12.0 * 1_440)
+        if "trail" in kind:
+            found["trail"] = np.full(len(close), 3.0)
+        return found
+
+    return tn.strategy(name, every="1d", vectorised=True)(rows)
+
+
+def both(source, several, account):
+    """A result by the fast way, if it suits, and one by the machine."""
+    run = {"strategy": several, "exchange": source, "account": account, "progress": False}
+    fast = tn.backtest.run(source.symbols, **run)
+    with tn.subscribe(lambda event: None, mode="backtest"):
+        return fast, tn.backtest.run(source.symbols, **run)
+
+
+@settings(max_examples=12)
+@given(
+    seed=st.integers(0, 10_000),
+    symbols=st.integers(1, 4),
+    account=st.sampled_from(ACCOUNTS),
+    kinds=st.lists(st.sampled_from(["", "exit short", "trail short", "exit trail"]),
+                   min_size=1, max_size=2),
+)  # fmt: skip
+def test_the_fast_way_is_the_machine(seed, symbols, account, kinds):
+    several = [
+        strategy(f"portfolio-{place}", days=3 + place, kind=kind)
+        for place, kind in enumerate(kinds)
+    ]
+    fast, machine = both(Daily(seed, symbols), several, account)
+    assert machine._fast is None
+    assert fast.trade_list == machine.trade_list
+    assert fast.figures.keys() == machine.figures.keys()
+    for name, value in machine.figures.items():
+        assert fast.figures[name] == value or math.isnan(value), name
+    assert (fast.balance, fast.asks, fast._open) == (machine.balance, machine.asks, machine._open)
+    assert fast.equity.equals(machine.equity)
+    assert fast.warnings == machine.warnings
+    pd.testing.assert_frame_equal(fast.trades, machine.trades)
+    pd.testing.assert_frame_equal(fast.refusals, machine.refusals)
+    assert fast.event_list == machine.event_list
+    pd.testing.assert_frame_equal(fast.fills, machine.fills)
+
+
+@pytest.mark.parametrize("account", ACCOUNTS[:4])
+def test_where_nothing_is_refused_the_machine_is_not_asked(account):
+    source = Daily(7, 3)
+    fast, _ = both(source, [strategy("portfolio-plain", days=3, kind="trail short")], account)
+    assert fast._fast is not None
+    assert len(fast.trade_list) > 20
+    again = pickle.loads(pickle.dumps(fast))
+    pd.testing.assert_frame_equal(again.trades, fast.trades)
+    assert again.figures == pytest.approx(fast.figures, nan_ok=True)
+
+
+@pytest.mark.parametrize("account", ACCOUNTS[4:])
+def test_refused_entries_and_funding_are_of_the_machine(account):
+    fast, _ = both(Daily(7, 3), [strategy("portfolio-refused", days=3, kind="short")], account)
+    assert fast._fast is None
