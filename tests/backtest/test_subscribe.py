@@ -9,7 +9,7 @@ import pytest
 
 import tradenb as tn
 from tests.sources import DAY, MINUTE, exchange, flat, minute
-from tradenb.backtest.backtest_run import run_vectorised
+from tradenb.backtest.backtest_run import run_portfolio
 from tradenb.bus import Performance, Subscription
 
 
@@ -70,9 +70,9 @@ def test_who_joins_while_a_vectorised_run_jumps_is_told_of_everything(monkeypatc
 
     def joining(*given):
         joined.append(tn.subscribe(told.append))
-        return run_vectorised(*given)
+        return run_portfolio(*given)
 
-    monkeypatch.setattr("tradenb.backtest.backtest_run.run_vectorised", joining)
+    monkeypatch.setattr("tradenb.backtest.backtest_run.run_portfolio", joining)
     result = tn.backtest.run("BTCUSDT", strategy=dip, exchange=exchange(flat(20)))
     (subscription,) = joined
     subscription.close()
