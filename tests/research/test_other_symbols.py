@@ -169,3 +169,15 @@ def test_lookahead_reads_other_symbols_and_replaces_their_future():
     assert look.clean, look
     assert look.decisions > 10
     assert not tn.lookahead(leaking, end="2024-01-05", **given).clean
+
+
+def test_one_frame_is_not_another_symbol_in_a_rehearsal(tmp_path):
+    given = {"strategy": follow(3), "exchange": tn.frame_exchange(frame(2)), "home": tmp_path}
+    period = {"start": "2024-01-02", "end": "2024-01-02T03:00"}
+    rehearsal = tn.live.rehearse("ETHUSDT", speed=None, **given, **period)
+    assert rehearsal.wait(60)
+    events = rehearsal.events()
+    assert set(events.kind) == {"error"}
+    assert "one DataFrame holds the candles of one market" in events.note.iloc[0]
+    tested = tn.parity(rehearsal)
+    assert (tested.live, tested.backtest) == ([], [])

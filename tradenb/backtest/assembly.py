@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tradenb.backtest.period import LoadedPeriod
-from tradenb.backtest.plan import Plan, check_markets
+from tradenb.backtest.plan import Plan
 from tradenb.backtest.watched_worker import timed
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.commands import give
@@ -21,6 +21,7 @@ from tradenb.engine.call import Call, Pump
 from tradenb.engine.context import Context
 from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import Histories
+from tradenb.engine.ports import check_markets
 from tradenb.engine.session.instance import Instance, Numbering
 from tradenb.engine.session.vectorised import answers_of
 from tradenb.engine.specs.strategy_spec import StrategySpec

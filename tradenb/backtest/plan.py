@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Final, cast, get_args
 
@@ -14,10 +14,17 @@ from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import timeframe_name, to_ms
 from tradenb.engine.arguments import label_of, period_of
 from tradenb.engine.hand_commands import HAND_FIELDS, hand_values
-from tradenb.engine.ports import CandleRequest, CandleSource, Progress, market_of, step_of
+from tradenb.engine.ports import (
+    CandleRequest,
+    CandleSource,
+    Progress,
+    check_markets,
+    market_of,
+    step_of,
+)
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import CandleError, UsageError, unknown
+from tradenb.errors import UsageError, unknown
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 
 _COMMAND_FIELDS: Final = ("at", "kind", "symbol", "strategy", "id", "cancel_id", *HAND_FIELDS)
@@ -112,22 +119,6 @@ def make_plan(
     check_markets(source, plain)
     accounts = accounts_of(account, [spec.name for spec in specs], settings)
     return Plan(plain, specs, source, first, last, settings, orders, accounts)
-
-
-def check_markets(source: CandleSource, symbols: Sequence[str]) -> None:
-    """Refuse several symbols of a source that has one market and answers to any name.
-
-    Raises
-    ------
-    CandleError
-    """
-    if len({*symbols}) > 1 and getattr(source, "is_single", False):
-        frames = ", ".join(f"{symbol!r}: ..." for symbol in symbols)
-        raise CandleError(
-            f"one DataFrame holds the candles of one market, but {', '.join(symbols)} are asked "
-            f"for; give one for each symbol: tn.frame_exchange({{{frames}}})",
-            code="columns",
-        )
 
 
 def check_intervals(specs: tuple[StrategySpec, ...], source: CandleSource) -> None:

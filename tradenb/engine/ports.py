@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
@@ -11,6 +11,7 @@ from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
+from tradenb.errors import CandleError
 
 if TYPE_CHECKING:
     import asyncio
@@ -149,3 +150,19 @@ class Workers(Protocol):
 
     def close(self, keep: int = 0) -> None:
         """End what waits for functions to call, but `keep` of it; more is made when needed."""
+
+
+def check_markets(source: CandleSource, symbols: Sequence[str]) -> None:
+    """Refuse several symbols of a source that has one market and answers to any name.
+
+    Raises
+    ------
+    CandleError
+    """
+    if len({*symbols}) > 1 and getattr(source, "is_single", False):
+        frames = ", ".join(f"{symbol!r}: ..." for symbol in symbols)
+        raise CandleError(
+            f"one DataFrame holds the candles of one market, but {', '.join(symbols)} are asked "
+            f"for; give one for each symbol: tn.frame_exchange({{{frames}}})",
+            code="columns",
+        )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.context import Context
-from tradenb.engine.ports import Clock
+from tradenb.engine.ports import Clock, check_markets
 from tradenb.errors import ExchangeError, StrategyError
 from tradenb.live.loop.feed import LOAD_S, TOGETHER_S, Feed
 from tradenb.live.loop.notify import Notifier
@@ -114,6 +114,7 @@ class ReadSymbols:
         return task.exception()
 
     async def _follow(self, run: RunRecord, symbol: str) -> None:
+        check_markets(getattr(run.source, "origin", run.source), (run.symbol, symbol))
         feed = self._feed_of(run, symbol)
         own = None if run.feed is None else run.feed.history
         since = run.cursor

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tradenb.backtest.plan import Plan, check_markets
+from tradenb.backtest.plan import Plan
 from tradenb.backtest.trial import TrialCandles
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.timeframe import floor_to
-from tradenb.engine.ports import markets_of
+from tradenb.engine.ports import check_markets, markets_of
 from tradenb.engine.reach import all_reached
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import TradenbError
@@ -29,13 +29,16 @@ from tradenb.research.lookahead.blame import (
     first_difference,
     line_of,
 )
+from tradenb.research.lookahead.coarse_tables import coarse_tables, is_known_at_once
 from tradenb.research.lookahead.decisions import Replies, answer_of, differing, replies_of
 from tradenb.research.lookahead.followers import Follow
 from tradenb.research.lookahead.future_ranks import evidence_of, only_column
 from tradenb.research.lookahead.isolate import Copier
-from tradenb.research.lookahead.noise import Noise, Spoiler, noisy_candles
+from tradenb.research.lookahead.noise import NOISES, Noise, Spoiler, noisy_candles
 from tradenb.research.lookahead.readers import OUTSIDE, sent_by
-from tradenb.research.lookahead.remake import Remaker, fresh
+from tradenb.research.lookahead.remake import BUDGET_S, Remaker, fresh
+
+_FEWEST = 10
 
 
 class Analysis:
@@ -61,6 +64,9 @@ class Analysis:
         self.made: set[str] = set()
         self.unproved: set[str] = set()
         self.beforehand: dict[str, Any] = {}
+        self.untried = 0
+        self._memo: dict[Any, Any] = {}
+        self._coarse = coarse_tables(self._functions(), self.candles, self.remaker.names.keys())
 
     def run(
         self,
@@ -68,10 +74,12 @@ class Analysis:
         noise: Noise | None,
         follow: Follow | None = None,
         without: tuple[Any, Any] | None = None,
+        at_once: frozenset[int] = frozenset(),
     ) -> Replies:
         """Run up to a moment, with noise for what comes after it.
 
-        Of `without` the second value takes the place of the first.
+        Of `without` the second value takes the place of the first; of the tables `at_once` row t
+        is taken for known at t.
         """
         # Only what was decided up to `after` is compared, so each run may end there.
         candles, until = self.candles, after
@@ -91,7 +99,8 @@ class Analysis:
         market = TrialCandles(
             self.plan.source.name, candles, load_other, markets_of(self.plan.source)
         )
-        copier = Copier(Spoiler(after or 0, noise, self.candles), market)
+        spoiler = Spoiler(after or 0, noise, self.candles, self._coarse.at_once | at_once)
+        copier = Copier(spoiler, market, memo=self._memo)
         if after is not None and noise is not None:
             remade = {name: fresh(value) for name, value in (self._remade(after) or {}).items()}
             copier.swap(self.remaker.namespace, remade)
@@ -131,8 +140,11 @@ class Analysis:
             self.candles[symbol] = self.plan.source.load(self.plan.request(symbol)).candles
         return self.candles[symbol]
 
-    def moments(self, base: Replies, samples: int, events: int | None) -> list[int]:
-        """Choose after which moments all is to be noise."""
+    def moments(self, base: Replies, samples: int, events: int | None, seconds: float) -> list[int]:
+        """Choose after which moments all is to be noise; `seconds` is how long a run takes.
+
+        Unless it is said how many are wanted, as many as take about `BUDGET_S`, evenly spread.
+        """
         if not base:
             return []
         first, last = min(key[0] for key in base), max(key[0] for key in base)
@@ -144,8 +156,13 @@ class Analysis:
             places = np.linspace(0, len(answered) - 1, events).round().astype(int)
             answered = [answered[place] for place in places]
         chosen = sorted({*sampled, *answered})
-        most = self.remaker.most_moments()
-        if most is not None and len(chosen) > most:
+        most = self.remaker.most_moments() or len(chosen)
+        if events is None:
+            # On average a run goes up to the middle of the period.
+            each = len(NOISES) * seconds / 2 + self.remaker.seconds
+            most = min(most, max(_FEWEST, int(BUDGET_S / max(each, 1e-3))))
+        if len(chosen) > most:
+            self.untried = len(chosen) - most
             places = np.linspace(0, len(chosen) - 1, most).round().astype(int)
             chosen = [chosen[place] for place in places]
         return chosen
@@ -166,11 +183,28 @@ class Analysis:
             if at > after:
                 break
             changed = differing(base.get(key), noisy.get(key))
+            if changed and self._is_clean_at_once(base, after, noise):
+                return None
             if changed:
                 self.made |= {*self.remaker.changed(after, self._remade(after) or {})}
                 field, known, became = changed[0]
                 return Leak(at, symbol, name, field, known, became, after, self._beginning)
         return None
+
+    def _is_clean_at_once(self, base: Replies, after: int, noise: Noise) -> bool:
+        """Tell whether nothing differs where row t of coarse tables is taken for known at t."""
+        if not self._coarse.unclear:
+            return False
+        try:
+            other = self.run(after, noise, at_once=frozenset(self._coarse.unclear.values()))
+        except TradenbError:
+            return False
+        keys = {key for key in (*base, *other) if key[0] <= after}
+        if any(differing(base.get(key), other.get(key)) for key in keys):
+            return False
+        names = ", ".join(sorted(self._coarse.unclear))
+        self.unproved.add(f"clean if row t of {names} is known at t, and not when the next begins")
+        return True
 
     def line(self, leak: Leak, noise: Noise) -> Line:
         """Follow the functions in both runs, and return the first line that differs."""
@@ -280,7 +314,9 @@ class Analysis:
         """Note what was made beforehand and could not be followed."""
         if is_fitted(value):
             self.unproved.add(unproved_words(type(value).__name__, name))
-        elif is_beforehand(value, spoiler) and not is_candles(value, self.candles):
+        elif is_beforehand(value, spoiler) and not (
+            is_candles(value, self.candles) or is_known_at_once(value, self.candles)
+        ):
             kind = "table" if hasattr(value, "iloc") else type(value).__name__
             self.beforehand[name] = value
             self.unproved.add(unproved_words(kind, name))

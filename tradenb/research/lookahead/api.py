@@ -8,6 +8,7 @@ change. A decision that does is shown with its time, its field, and the line tha
 from __future__ import annotations
 
 import html
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
@@ -24,6 +25,7 @@ from tradenb.research.lookahead.analysis import Analysis
 from tradenb.research.lookahead.blame import Leak
 from tradenb.research.lookahead.decisions import Replies, differing
 from tradenb.research.lookahead.noise import NOISES
+from tradenb.research.lookahead.remake import BUDGET_S
 from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:
@@ -160,7 +162,8 @@ def lookahead(
     samples : int, default 20
         Moments spread by chance over the period, on and off the strategy's interval.
     events : int, optional
-        How many of the moments at which it had an answer are tried, evenly spread; default all.
+        How many of the moments at which it had an answer are tried, evenly spread; default as many
+        as take about 15 seconds. What was not tried is said.
     seed : int, default 0
         Of the moments and the noise.
     progress : bool, default True
@@ -187,7 +190,9 @@ def lookahead(
     (`df["x"] = df.close.shift(-30)`, a fitted model, a mean of all data), is made again as of each
     moment, by the statements that made it. Where that is not possible the verdict is "not proved":
     what was made in a function, of files, or by statements that read, write, send or draw by
-    chance; files that are opened by hand; arrays without times. Candles as they are need no proof.
+    chance; files that are opened by hand; arrays without times; tables with dates for columns;
+    tables coarser than candles of which it cannot be seen whether row t is known at t. Candles as
+    they are need no proof.
     Such rows are leaking where they go with the returns after them far more than by chance and
     than the candles before them do, and decisions change without them.
     A single number that was made in such a way looks like any other constant.
@@ -201,9 +206,10 @@ def lookahead(
     plan = make_plan(symbols, spec, exchange, start, end, rules, ())
     analysis = Analysis(spec, plan, seed)
     base = analysis.run(None, None)
+    began = time.perf_counter()
     if not _alike(base, analysis.run(None, None)):
         return Lookahead(spec.name, [], 0, len(base), reproducible=False)
-    moments = analysis.moments(base, samples, events)
+    moments = analysis.moments(base, samples, events, time.perf_counter() - began)
     found: dict[tuple[int, str], Leak] = {}
     tried = leaking = 0
     with tqdm(moments, desc="look-ahead", leave=False, delay=_DELAY_S, disable=not progress) as bar:
@@ -222,11 +228,20 @@ def lookahead(
     named = analysis.notes()
     knowing = analysis.knowing(base) if not found and tried else []
     leaks = sorted([*found.values(), *knowing], key=_when)
-    notes = [*_silence(base), *named, *sorted(analysis.made)]
+    notes = [*_silence(base), *_untried(analysis, len(moments)), *named, *sorted(analysis.made)]
     unproved = sorted(analysis.unproved)
     return Lookahead(
         spec.name, leaks, tried, len(base), warnings=notes, failed=_failure(base), unproved=unproved
     )
+
+
+def _untried(analysis: Analysis, tried: int) -> list[str]:
+    """Say how many moments were left out, if some were."""
+    if not analysis.untried:
+        return []
+    whole = tried + analysis.untried
+    words = f"{analysis.untried:,} of {whole:,} moments were not tried, so that it takes about "
+    return [f"{words}{BUDGET_S:.0f} s; pass events= or a shorter period to try more"]
 
 
 def _failure(replies: Replies) -> str:

@@ -13,7 +13,12 @@ from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.candles.resampling import resample
 from tradenb.engine.reach import package_of
 from tradenb.research.lookahead.noise import Spoiler
-from tradenb.research.lookahead.timestamps import is_index, step_of_rows, table_times
+from tradenb.research.lookahead.timestamps import (
+    is_index,
+    label_times,
+    step_of_rows,
+    table_times,
+)
 
 _MANY: Final = 100
 _KNOWN: Final = frozenset({"builtins", "tradenb", "pandas", "numpy", "__main__", "pyarrow"})
@@ -28,6 +33,8 @@ def is_beforehand(value: Any, spoiler: Spoiler) -> bool:
         if isinstance(value, np.ndarray) and (not value.ndim or is_index(value.ravel()[:1_000])):
             return False
         future = spoiler.future(value)
+        if future is None and isinstance(value, np.ndarray) and value.ndim > 1:
+            return spoiler.knows_size(value.size)
         return future is not None and bool(future.any())
     if isinstance(value, dict | list | tuple | deque) and len(value) > _MANY:
         if not isinstance(value, dict) and is_index(list(value)):
@@ -46,10 +53,10 @@ def is_candles(value: Any, candles: Mapping[str, Candles]) -> bool:
             return False
         frame = pd.DataFrame(value)
         columns = [frame[name].to_numpy() for name in frame.columns if name != dated]
-        return any(_are_of(columns, times, own) for own in candles.values())
-    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iuf":
+        return any(are_candles(columns, times, own) for own in candles.values())
+    if isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "iuf":
         return any(
-            len(value) == len(column) and np.array_equal(value, column)
+            value.size == len(column) and np.array_equal(value.ravel(), column)
             for own in candles.values()
             for column in (getattr(own, name) for name in NAMES)
         )
@@ -58,7 +65,19 @@ def is_candles(value: Any, candles: Mapping[str, Candles]) -> bool:
     return False
 
 
-def _are_of(columns: list[Any], times: Any, own: Candles) -> bool:
+def is_of_days(value: Any) -> bool:
+    """Tell whether a table has dates for columns: minutes down, days across."""
+    import pandas as pd
+
+    if not isinstance(value, pd.DataFrame) or len(value.columns) < 3:
+        return False
+    if isinstance(value.columns, pd.RangeIndex | pd.MultiIndex):
+        return False
+    return label_times(value.columns) is not None
+
+
+def are_candles(columns: list[Any], times: Any, own: Candles) -> bool:
+    """Tell whether columns are prices or volumes of candles at some times."""
     step = step_of_rows(times) or own.step
     if step % own.step or not len(times):
         return False
@@ -104,9 +123,15 @@ def words_of(name: str, value: Any, spoiler: Spoiler) -> str:
         )
     kind = "table" if table else _kind(value)
     known = future if kind in ("table", "array") else kind and spoiler.value(value)
-    if kind and known is None and len(value) > _MANY:
+    size = value.size if kind == "array" else len(value) if kind else 0
+    if kind == "array" and value.ndim > 1 and known is None and spoiler.knows_size(size):
+        return f"it uses the array {name!r}; rows of the future were replaced by noise as well"
+    if table and is_of_days(value):
+        return f"it uses the table {name!r} with dates for columns; it was not replaced by noise"
+    if kind and known is None and size > _MANY:
+        rows = f"{len(value):,} rows" if size == len(value) or table else f"{value.shape}"
         return (
-            f"it uses the {kind} {name!r} ({len(value):,} rows), whose times are unknown; it was "
+            f"it uses the {kind} {name!r} ({rows}), whose times are unknown; it was "
             "not replaced by noise"
         )
     return ""

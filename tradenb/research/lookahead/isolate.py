@@ -50,6 +50,8 @@ class Copier:
         In place of every exchange.
     past : PastCode, optional
         What names stood for earlier; default what they stand for now.
+    memo : dict, optional
+        What files gave, for all runs of an analysis.
 
     Attributes
     ----------
@@ -59,8 +61,14 @@ class Copier:
         What all functions copied so far name.
     """
 
-    def __init__(self, spoiler: Spoiler, market: Any, past: PastCode | None = None) -> None:
-        self.readers = Readers(spoiler, self._imported)
+    def __init__(
+        self,
+        spoiler: Spoiler,
+        market: Any,
+        past: PastCode | None = None,
+        memo: dict[Any, Any] | None = None,
+    ) -> None:
+        self.readers = Readers(spoiler, self._imported, memo)
         self._spoiler = spoiler
         self._market = market
         self._past = past

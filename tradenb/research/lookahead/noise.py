@@ -10,7 +10,7 @@ from __future__ import annotations
 import array
 import copy
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -81,11 +81,20 @@ class Spoiler:
         Else nothing is replaced, values are copied only.
     candles : dict of str to Candles
         Of the run, to recognise arrays as long as they are.
+    at_once : set of int
+        Ids of tables whose row t is known at t, whatever the distance of their rows.
     """
 
-    def __init__(self, after: int, noise: Noise | None, candles: Mapping[str, Candles]) -> None:
+    def __init__(
+        self,
+        after: int,
+        noise: Noise | None,
+        candles: Mapping[str, Candles],
+        at_once: Set[int] = frozenset(),
+    ) -> None:
         self.after = after
         self.noise = noise
+        self._at_once = at_once
         self._known = rows_known(candles, after)
 
     def value(self, value: Any) -> Any:
@@ -95,12 +104,19 @@ class Spoiler:
         """
         import pandas as pd
 
+        if self.noise == "cut":
+            shorter = self._cut(value)
+            if shorter is not None:
+                return shorter
         if isinstance(value, pd.DataFrame | pd.Series):
             return self._table(value)
         if isinstance(value, np.ndarray) and value.ndim:
             if value.ndim == 1 and is_index(value):
                 return value.copy()
             future = self.future(value)
+            if future is None and value.ndim > 1 and value.size in self._known:
+                spoiled = self._spoil(value.flatten(), self._rows(value.size))
+                return spoiled.reshape(value.shape)
             return value.copy() if future is None else self._array(value, future)
         if isinstance(value, dict) and value:
             return self._by_time(value)
@@ -129,8 +145,14 @@ class Spoiler:
         else:
             return None
         if times is not None:
-            return not_known(times, self.after)
+            return (
+                times > self.after if id(value) in self._at_once else not_known(times, self.after)
+            )
         return self._rows(len(value)) if len(value) in self._known else None
+
+    def knows_size(self, count: int) -> bool:
+        """Tell whether an array of so many values may be the candles of the run."""
+        return count in self._known
 
     def later(self, value: Any) -> NDArray[np.bool_] | None:
         """Tell which rows are of times after the moment; None if their times are unknown."""
@@ -144,6 +166,29 @@ class Spoiler:
         elif isinstance(value, dict) and value:
             times = label_times(pd.Index(list(value), tupleize_cols=False))
         return None if times is None else np.asarray(times - step_of_rows(times) > self.after)
+
+    def _cut(self, value: Any) -> Any:
+        """Take away the rows that were not known of what is as regular as candles; None: is not."""
+        import pandas as pd
+
+        future: Any = None
+        if isinstance(value, pd.DataFrame | pd.Series):
+            times, _ = table_times(value)
+            if times is None or step_of_rows(times):
+                future = self.future(value)
+        elif isinstance(value, np.ndarray) and value.ndim == 1 and is_index(value):
+            times = label_times(pd.Index(value))
+            future = None if times is None else not_known(times, self.after)
+        elif isinstance(value, np.ndarray) and value.ndim:
+            future = self.future(value)
+        elif isinstance(value, list | tuple | deque) and len(value) in self._known:
+            future = self._rows(len(value)) if isinstance(value[0], int | float) else None
+            pairs = zip(value, future.tolist() if future is not None else (), strict=False)
+            kept = [item for item, later in pairs if not later]
+            if future is None:
+                return None
+            return deque(kept, value.maxlen) if isinstance(value, deque) else _as(value, kept)
+        return None if future is None else value[~future].copy()
 
     def _rows(self, count: int) -> NDArray[np.bool_]:
         return np.arange(count) >= self._known[count]

@@ -7,11 +7,13 @@ give has noise for a future. Nothing is patched; the stand-ins are seen by the c
 from __future__ import annotations
 
 import builtins
+import copy
 import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, Final
 
@@ -40,6 +42,7 @@ SENDS: Final = frozenset(
 )  # fmt: skip
 """Names by which a function tells somebody outside: it is not called in an analysis."""
 _EVENTS: Final = frozenset({"open", "sqlite3.connect", "subprocess.Popen", "urllib.Request"})
+_OURS: Final = str(Path(__file__).parents[2])
 _HOOKED: Final[list[bool]] = []
 _WATCHING: Final[list[set[str]]] = []
 
@@ -51,6 +54,8 @@ class Readers:
     ----------
     copied : callable
         Makes the copy of any other module.
+    memo : dict, optional
+        What files gave, for all runs of an analysis.
 
     Attributes
     ----------
@@ -60,11 +65,15 @@ class Readers:
         For the globals of the copies: `import` gives the stand-ins.
     """
 
-    def __init__(self, spoiler: Spoiler, copied: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, spoiler: Spoiler, copied: Callable[[Any], Any], memo: dict[Any, Any] | None = None
+    ) -> None:
         self.opened: set[str] = set()
         self._spoiler = spoiler
         self._copied = copied
         self._made: dict[int, Any] = {}
+        self._memo = {} if memo is None else memo
+        self._read: dict[Any, Any] = {}
         for name, readers in READERS.items():
             if name in sys.modules:
                 self._stand_in(sys.modules[name], readers)
@@ -88,7 +97,14 @@ class Readers:
     def _reader(self, read: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(read)
         def reader(*args: Any, **keywords: Any) -> Any:
-            return self._spoiled(read(*args, **keywords))
+            key = _file_key(read, args, keywords)
+            if key is None:
+                return self._spoiled(read(*args, **keywords))
+            if key not in self._read:
+                if key not in self._memo:
+                    self._memo[key] = read(*args, **keywords)
+                self._read[key] = self._spoiled(self._memo[key])
+            return copy.deepcopy(self._read[key])
 
         return reader
 
@@ -105,17 +121,39 @@ class Readers:
     def _import(self, name: str, *given: Any, **more: Any) -> Any:
         return self._copied(builtins.__import__(name, *given, **more))
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> AbstractContextManager[set[str]]:
         """Note the files that a user's code opens in a block, however it does it."""
-        if not _HOOKED:
-            _HOOKED.append(True)
-            sys.addaudithook(_on_audit)  # it cannot be taken away again
-        _WATCHING.append(self.opened)
-        try:
-            yield
-        finally:
-            _WATCHING.remove(self.opened)
+        return watching(self.opened)
+
+
+@contextmanager
+def watching(opened: set[str] | None = None) -> Iterator[set[str]]:
+    """Note the files that a user's code opens in a block, however it does it; yield their names."""
+    if not _HOOKED:
+        _HOOKED.append(True)
+        sys.addaudithook(_on_audit)  # it cannot be taken away again
+    found = set() if opened is None else opened
+    _WATCHING.append(found)
+    try:
+        yield found
+    finally:
+        _WATCHING[:] = [item for item in _WATCHING if item is not found]
+
+
+def _file_key(
+    read: Callable[..., Any], args: tuple[Any, ...], keywords: Mapping[str, Any]
+) -> tuple[str, ...] | None:
+    """Return what a table or an array read from a file depends on; None for anything else."""
+    if not args or not isinstance(args[0], str | Path) or read.__module__ == "pickle":
+        return None
+    try:
+        found = Path(args[0]).stat()
+    except (OSError, ValueError):
+        return None
+    given = repr((args, sorted(keywords.items())))
+    if " at 0x" in given or "mmap_mode" in keywords:
+        return None
+    return f"{read.__module__}.{read.__qualname__}", given, f"{found.st_mtime_ns} {found.st_size}"
 
 
 def _on_audit(event: str, given: tuple[Any, ...]) -> None:
@@ -124,8 +162,8 @@ def _on_audit(event: str, given: tuple[Any, ...]) -> None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if file == __file__ or "importlib" in file:
-            return  # a stand-in read it, and put noise in its place; or a module is imported
+        if "importlib" in file or file.startswith(_OURS):
+            return  # a module is imported; a stand-in put noise in its place; candles are loaded
         if is_users_file(file):
             name = given[0] if given else event
             _WATCHING[-1].add(name if isinstance(name, str) else repr(name))

@@ -27,22 +27,13 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.exchanges.candles_function import candles_until
 from tradenb.research.lookahead.noise import Spoiler
+from tradenb.research.lookahead.readers import watching
+from tradenb.research.lookahead.repeatable import is_refused
 
-BUDGET_S: Final = 20.0
+BUDGET_S: Final = 15.0
 """For all moments together."""
 _FEWEST: Final = 3
 _KEPT: Final = ("__name__", "__file__", "__package__", "__builtins__")
-# What reads from elsewhere, writes, sends or asks: such a statement is not run again.
-_NOT_AGAIN: Final = frozenset(
-    {
-        "Popen", "connect", "eval", "exec", "export", "fetch", "get_ipython", "input", "live",
-        "load", "loads", "memmap", "mkdir", "notify", "open", "os", "post", "random", "read",
-        "read_text", "read_bytes", "requests", "rmtree", "run", "save", "savez",
-        "shutil", "sleep", "socket", "subprocess", "sweep", "system", "to_csv", "to_excel",
-        "to_feather", "to_json", "to_parquet", "to_pickle", "tofile", "unlink", "urlopen",
-        "walk_forward", "write", "write_bytes", "write_text",
-    }
-)  # fmt: skip
 
 
 class Made(NamedTuple):
@@ -77,7 +68,9 @@ class Remaker:
         wanted = self._find(functions)
         if wanted:
             began = time.perf_counter()
-            whole = self._run(None)
+            with watching() as opened:
+                whole = self._run(None)
+            whole = None if opened else whole
             self.seconds = time.perf_counter() - began
             self.names = {
                 name: made
@@ -145,7 +138,8 @@ class Remaker:
             places = frozenset(slice_of(self._statements, {name}, imported))
             several = [self._statements[place] for place in places]
             binds = any(name in item.binds for item in several)
-            if binds and _of_candles(several) and not any(map(_is_refused, several)):
+            refused = any(is_refused(item, self.namespace, imported) for item in several)
+            if binds and _of_candles(several) and not refused:
                 found[name] = Made(name, self.namespace[name], places)
         self._places = sorted(frozenset().union(*(made.places for made in found.values())))
         return found
@@ -262,17 +256,3 @@ def _is_data(value: Any) -> bool:
 
 def _of_candles(several: list[Statement]) -> bool:
     return any("candles(" in item.text for item in several)
-
-
-def _is_refused(statement: Statement) -> bool:
-    """Tell whether a statement does more than computing, as far as its words say."""
-    if statement.awaits:
-        return True
-    for item in ast.walk(statement.node):
-        if isinstance(item, ast.Name) and item.id in _NOT_AGAIN:
-            return True
-        if isinstance(item, ast.Attribute) and item.attr in _NOT_AGAIN - {"open"}:
-            return True
-        if isinstance(item, ast.Attribute) and item.attr.startswith("read_"):
-            return True
-    return False

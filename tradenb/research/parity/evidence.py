@@ -25,7 +25,7 @@ from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, ceil_to
 from tradenb.engine.past_code import PastCode
-from tradenb.engine.ports import CandleRequest, CandleSource
+from tradenb.engine.ports import CandleRequest, CandleSource, check_markets
 from tradenb.engine.serialise import row_to_event
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import UsageError
@@ -226,6 +226,7 @@ def fetcher_of(evidence: Evidence, run: Run, exchange: Any) -> Callable[[str], C
 
     @functools.cache
     def fetched(symbol: str) -> Candles:
+        check_markets(getattr(source, "origin", source), (evidence.symbol, symbol))
         return source.load(
             CandleRequest(
                 symbol=symbol,

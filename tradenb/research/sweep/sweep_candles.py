@@ -11,11 +11,12 @@ import numpy as np
 
 from tradenb.backtest.assembly import load_period
 from tradenb.backtest.period import read_warnings
-from tradenb.backtest.plan import Plan, check_markets
+from tradenb.backtest.plan import Plan
 from tradenb.backtest.trial import TrialCandles
 from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.candles.gaps import with_columns
 from tradenb.core.money.market import Market
+from tradenb.engine.ports import check_markets
 
 log = logging.getLogger("tradenb")
 
