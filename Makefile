@@ -61,8 +61,9 @@ notebooks: $(DEV)  ## execute every notebook from top to bottom
 browser: $(DEV)  ## use the dashboard in JupyterLab and Notebook 7 (wants chromium)
 	TRADENB_BROWSER=1 $(PYTEST) -n 0 tests/browser
 
-soak: $(DEV)  ## run the longest tests, and 5,000 simulated lives with everything that goes wrong
+soak: $(DEV)  ## run the longest tests, property tests with many examples, 5,000 simulated lives
 	$(PYTEST) -n $(WORKERS) $(SPREAD) -m soak
+	TRADENB_HYPOTHESIS=soak $(PYTEST) -n $(WORKERS) $(SPREAD) --timeout=1800 -m hypothesis tests
 	$(BIN)/python -m tradenb.testing.simulation --seeds 5000
 
 bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)

@@ -4,8 +4,9 @@ Environment
 -----------
 TRADENB_REQUIRE=1
     A skipped test fails (CI sets it: there everything that a test may lack is installed).
-TRADENB_HYPOTHESIS=thorough
-    Property tests draw many more examples, new ones each time.
+TRADENB_HYPOTHESIS=soak
+    Property tests draw seven times as many examples, new ones each time (`make soak`); `thorough`
+    draws fifty times as many and shrinks whatever fails.
 TRADENB_BROWSER=1
     The tests in a real browser are collected too (`make browser`).
 TRADENB_REAL_DATA=FOLDER
@@ -46,9 +47,12 @@ hypothesis.settings.register_profile(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=60,
+    max_examples=40,
     print_blob=True,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile(
+    "soak", hypothesis.settings.get_profile("default"), derandomize=False, max_examples=300
 )
 # For a night or a doubt: what it finds is kept in .hypothesis and tried first the next time.
 hypothesis.settings.register_profile(
@@ -64,6 +68,11 @@ hypothesis.settings.load_profile(os.environ.get("TRADENB_HYPOTHESIS", "default")
 collect_ignore = ["typing/api.py"]
 if os.environ.get("TRADENB_BROWSER") != "1":
     collect_ignore.append("browser")
+
+
+def examples(count: int) -> int:
+    """So many examples where a test draws 100 by default; more and fewer as the profile says."""
+    return max(1, count * hypothesis.settings().max_examples // 100)
 
 
 def some_to_soak(cases: Sequence[Any], *, keep: int = 2) -> list[Any]:

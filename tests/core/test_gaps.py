@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import reference
+from tests.conftest import examples
 from tests.scenarios import differences, on_reference, on_tradenb
 from tradenb.core import prices
 from tradenb.core.candles.arrays import NAMES, Candles
@@ -45,7 +46,7 @@ with_missing = st.lists(
 
 
 @given(with_missing, st.sampled_from(GAPS), st.sampled_from(["1m", "3m", "5m", "1h"]), st.data())
-@settings(max_examples=60)
+@settings(max_examples=examples(100))
 def test_windows_are_those_of_the_naive_market_however_the_candles_come_in(
     minutes, gap_minutes, timeframe, data
 ):
@@ -80,7 +81,7 @@ def naive_or_none(minutes: list[int], gap_minutes: int | None) -> reference.Mark
 
 
 @given(with_missing, st.sampled_from([0, 2, 15]), st.integers(1, 10))
-@settings(max_examples=60)
+@settings(max_examples=examples(100))
 def test_the_average_price_is_that_of_what_windows_show(minutes, gap_minutes, count):
     market = naive_or_none(minutes, gap_minutes)
     if market is None:
@@ -95,7 +96,7 @@ def test_the_average_price_is_that_of_what_windows_show(minutes, gap_minutes, co
 
 
 @given(with_missing, st.sampled_from(["1m", "5m", "15m", "1h"]))
-@settings(max_examples=60)
+@settings(max_examples=examples(100))
 def test_asks_are_due_at_the_first_candle_after_a_multiple(minutes, every):
     step = TIMEFRAMES[every]
     candles, _ = accept(rows_at(minutes), whole=False)

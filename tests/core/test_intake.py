@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import reference
+from tests.conftest import examples
 from tradenb.core.candles.intake import accept
 from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.timeframe import MINUTE
@@ -303,13 +304,13 @@ def fast(rows, factor):
     ], dataclasses.asdict(intake)
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(300))
 @given(raw_rows(), st.sampled_from([1000.0, 1000.0, 2.0, 1.005]))
 def test_the_intake_equals_the_naive_one(rows, factor):
     assert fast(rows, factor) == naive(rows, factor)
 
 
-@settings(max_examples=8)
+@settings(max_examples=examples(8))
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1.01, 1.05, 1.2]))
 def test_anomalies_are_found_alike_in_the_longest_histories(seed, factor):
     random = np.random.default_rng(seed)

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from hypothesis import settings
-
 from tests.laws.generators import close_times, missing_times, with_noise_after
 from tests.scenarios import (
     EVENT,
@@ -26,11 +24,6 @@ from tests.scenarios import (
 
 AT = EVENT.index("at")
 CLOSED_AT = TRADE.index("closed_at")
-
-
-def examples(count: int) -> int:
-    """So many examples in the default profile, and as many times more in a thorough one."""
-    return count * settings().max_examples // 100
 
 
 def chunks_broken(scenario: dict[str, Any], random: Random) -> list[str]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from hypothesis import given, settings
 
-from tests.laws.checks import chunks_broken, examples
+from tests.conftest import examples
+from tests.laws.checks import chunks_broken
 from tests.laws.generators import long_scenarios, randoms, scenarios, tables_and_hands
 
 

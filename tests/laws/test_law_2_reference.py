@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import given, settings
 
-from tests.laws.checks import examples, reference_broken
+from tests.conftest import examples
+from tests.laws.checks import reference_broken
 from tests.laws.generators import long_scenarios, scenarios, tables_and_hands, thousand_trades
 from tests.scenarios import on_reference, on_tradenb
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import given, settings
 
-from tests.laws.checks import examples
+from tests.conftest import examples
 from tests.laws.generators import scenarios
 from tests.laws.live_checks import live_broken
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from hypothesis import given, settings
 
-from tests.laws.checks import examples, lookahead_broken
+from tests.conftest import examples
+from tests.laws.checks import lookahead_broken
 from tests.laws.generators import randoms, scenarios
 
 

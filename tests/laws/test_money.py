@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.laws.checks import chunks_broken, examples
+from tests.conftest import examples
+from tests.laws.checks import chunks_broken
 from tests.laws.generators import money_scenario_of, money_scenarios, randoms
 from tests.laws.live_checks import crash_broken, live_broken
 from tests.laws.money_checks import fills_broken, future_broken

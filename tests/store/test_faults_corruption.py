@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tests.store.life import Life, Memory, live
 from tests.store.samples import (
     BAK,
@@ -88,7 +89,7 @@ def test_fault_11_what_is_no_document_is_moved_aside(data):
     assert disk.files()[found.moved[0].to] == data
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=200))
 def test_fault_11_any_bytes_at_all(data):
     for bytes_ in (data, framed(VERSION, 3, data)):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tests.store.samples import (
     DOCUMENT,
     T0,
@@ -136,7 +137,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3), max_leaves=4)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(PATHS), VALUES | st.dictionaries(st.text(max_size=3), LEAVES, max_size=2))
 def test_fault_12_whatever_stands_anywhere_is_accepted_or_refused_and_never_raises_otherwise(
     path, value

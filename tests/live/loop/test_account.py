@@ -133,7 +133,8 @@ def test_a_rehearsal_books_what_the_backtest_books(tmp_path):
     )
     walk = tn.testing.random_walk(seed=4, days=2)
     account = tn.Account(cash=5_000.0, risk=1.0, funding_percent=0.01)
-    given = {"strategy": spec, "exchange": walk, "account": account, "start": "2024-01-01T12:00"}
+    given = {"strategy": spec, "exchange": walk, "account": account}
+    given |= {"start": "2024-01-01T12:00", "end": "2024-01-02T00:00"}
     result = tn.backtest.run(SYMBOL, progress=False, **given)
     run = tn.live.rehearse(SYMBOL, home=tmp_path, speed=None, **given)
     run.wait(60)

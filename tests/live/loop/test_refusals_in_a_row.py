@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 from functools import partial
 
+import pytest
+
 import tradenb as tn
+from tests.conftest import some_to_soak
 from tests.live.fakes import HISTORY, until
 from tests.sources import T0, candles, flat, minute
 from tradenb.engine.specs.risk_spec import RiskSpec
@@ -61,7 +64,8 @@ def test_what_a_callback_of_an_earlier_event_raises_ends_no_row():
     ]
 
 
-def test_a_row_outlives_a_process_that_is_killed_between_two_asks_of_a_minute():
+@pytest.mark.parametrize("first", some_to_soak(range(20, 38, 3), keep=6))
+def test_a_row_outlives_a_process_that_is_killed_between_two_asks_of_a_minute(first):
     full = RiskSpec(name="full", function=lambda book, _: "no")
     specs = [
         StrategySpec(
@@ -79,7 +83,7 @@ def test_a_row_outlives_a_process_that_is_killed_between_two_asks_of_a_minute():
 
     whole = world()
     assert whole.live(until(4))
-    for at in range(20, len(whole.disk.operations), 3):
+    for at in range(first, len(whole.disk.operations), 18):
         killed = world()
         killed.disk.crash(at, done=True)
         if not killed.live(until(4)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import pytest
 
@@ -23,7 +24,14 @@ def in_parts(ctx):
     return tn.long(take_profit=targets, stop_loss=tn.percent(2), trail=1.5)
 
 
-def rehearsed(name, function, folder):
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory):
+    """What a backtest and a rehearsal of a function came to; each is run once."""
+    return cache(lambda function: run_both(function, tmp_path_factory.mktemp("rehearsed")))
+
+
+def run_both(function, folder):
+    name = f"figures-{function.__name__}"
     spec = tn.strategy(name, every="15m")(function)
     result = tn.backtest.run("BTCUSDT", strategy=spec, exchange=MARKET, progress=False, **PERIOD)
     run = tn.live.rehearse(
@@ -33,9 +41,9 @@ def rehearsed(name, function, folder):
     return result, report_of_run(record_of(run))
 
 
-@pytest.mark.parametrize(("name", "function"), [("plain", plain), ("parts", in_parts)])
-def test_a_report_of_a_live_run_has_the_figures_of_a_backtest(name, function, tmp_path):
-    result, report = rehearsed(name, function, tmp_path)
+@pytest.mark.parametrize("function", [plain, in_parts], ids=["plain", "parts"])
+def test_a_report_of_a_live_run_has_the_figures_of_a_backtest(function, rehearsed):
+    result, report = rehearsed(function)
     found = report.summary.figures
     assert result.figures["count"] > 3
     for figure, value in result.figures.items():
@@ -44,8 +52,8 @@ def test_a_report_of_a_live_run_has_the_figures_of_a_backtest(name, function, tm
     assert report.summary.marks.curve.at.tolist() == result._figures.marks.curve.at.tolist()
 
 
-def test_without_candles_a_report_has_the_curve_of_its_closes(tmp_path):
-    result, report = rehearsed("blind", plain, tmp_path)
+def test_without_candles_a_report_has_the_curve_of_its_closes(rehearsed):
+    result, report = rehearsed(plain)
     summary = report._replace(candles=None).summary
     assert not summary.marks.daily
     assert summary.marks.open == len(result.open)
@@ -53,8 +61,8 @@ def test_without_candles_a_report_has_the_curve_of_its_closes(tmp_path):
     assert summary.figures["total_pnl"] == pytest.approx(result.figures["total_pnl"])
 
 
-def test_where_events_do_not_tell_all_parts_a_report_has_the_curve_of_its_closes(tmp_path):
-    _, report = rehearsed("cut", in_parts, tmp_path)
+def test_where_events_do_not_tell_all_parts_a_report_has_the_curve_of_its_closes(rehearsed):
+    _, report = rehearsed(in_parts)
     assert report.summary.marks.daily
     few = report.read_changes()[-3:]
     assert not report._replace(read_changes=lambda: few).summary.marks.daily
