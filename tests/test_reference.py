@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import some_to_soak
 from tests.scenarios import golden_differences, golden_names, load_golden, on_reference
 
+# Nothing of tradenb is played here, so nothing is measured.
+pytestmark = pytest.mark.no_cover
 # The reference machine asks functions; it knows nothing of vectorised tables and of money.
 OTHERS = (
     *("positions/table-", "money/"),

@@ -23,7 +23,7 @@ from tradenb.cli.release_signals import ReleaseAsked, release_on_signals
 from tradenb.clock import wall_ms
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.errors import StateError, TradenbError, UsageError
-from tradenb.live.loop.feed import due_after
+from tradenb.live.loop.record import due_after
 
 if TYPE_CHECKING:
     from tradenb.core.money.account import Account

@@ -14,6 +14,8 @@ from tests.laws.money_checks import fills_broken
 from tests.laws.mutants import Mutant, always, planted, rewritten
 from tests.scenarios import golden_differences, golden_names, load_golden, on_tradenb
 
+# Shows what other tests catch, and measures nothing.
+pytestmark = pytest.mark.no_cover
 SCENARIOS = [money_scenario_of(Random(seed)) for seed in range(40)]
 GOLDEN = [load_golden(name) for name in golden_names() if name.startswith("money/")]
 MONEY = "tradenb.core.money"

@@ -25,6 +25,8 @@ from tests.laws.mutants import (
 )
 from tests.scenarios import Played, golden_names, load_golden, on_reference
 
+# Shows what other tests catch, and measures nothing.
+pytestmark = pytest.mark.no_cover
 EXACT = ("flatten-", "gap-", "open_", "risk_", "sched_", "warm_up-")
 ON_BOUNDS = [
     dict(load_golden(name)[0])

@@ -33,7 +33,7 @@ def named(item):
     return item.__name__
 
 
-@pytest.mark.parametrize("make", some_to_soak([*corpus.LEAKING, *nasty.LEAKING]), ids=named)
+@pytest.mark.parametrize("make", some_to_soak([*corpus.LEAKING, *nasty.LEAKING], keep=3), ids=named)
 def test_a_leak_is_found_with_its_moment_and_its_line(make):
     found = lookahead(make())
     assert not found.clean
@@ -46,7 +46,7 @@ def test_a_leak_is_found_with_its_moment_and_its_line(make):
         found.raise_if_leaking()
 
 
-@pytest.mark.parametrize("make", some_to_soak([*corpus.CLEAN, *nasty.CLEAN]), ids=named)
+@pytest.mark.parametrize("make", some_to_soak([*corpus.CLEAN, *nasty.CLEAN], keep=3), ids=named)
 def test_a_clean_strategy_is_not_flagged(make):
     made = make()
     found = lookahead(made)

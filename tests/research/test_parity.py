@@ -42,7 +42,9 @@ def test_a_planted_cause_is_the_only_one_found(cause):
     assert row.live + row.backtest >= 1
 
 
-@pytest.mark.parametrize("causes", [*FIVE, tuple(PLANTS), ()])
+@pytest.mark.parametrize(
+    "causes", [tuple(PLANTS), (), *(pytest.param(each, marks=pytest.mark.soak) for each in FIVE)]
+)
 def test_causes_planted_in_a_rehearsal_are_exactly_those(causes, tmp_path, monkeypatch):
     planted = Planted()
     for cause in causes:

@@ -22,6 +22,9 @@ from tradenb.store.document import commit as writer
 from tradenb.store.journal import event_journal as journal
 from tradenb.testing.world.fake_disk import FakeDisk
 
+# Shows what other tests catch, and measures nothing.
+pytestmark = pytest.mark.no_cover
+
 NOTICED = (AssertionError, Damaged, StateCorrupt)
 
 

@@ -114,7 +114,7 @@ def entry(random, side, close):
     return np.where(random.random(len(close)) < 0.5, close * (1 - side * 0.005), np.nan)
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(40))
 @given(
     seed=st.integers(0, 10_000),
     every=st.sampled_from(["1m", "5m", "15m"]),
@@ -139,7 +139,7 @@ def test_a_vectorised_trial_gives_the_figures_of_the_machine(
     assert same(found, expected), (found, expected)
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(40))
 @given(
     seed=st.integers(0, 10_000),
     every=st.sampled_from(["1m", "5m", "1h"]),
@@ -183,7 +183,7 @@ def test_what_ends_a_backtest_ends_a_trial():
         run()
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(40))
 @given(
     seed=st.integers(0, 10_000),
     every=st.sampled_from(["1m", "5m", "15m"]),
@@ -202,7 +202,7 @@ def test_a_vectorised_trial_with_exits_and_trails_gives_the_figures_of_the_machi
     assert same(found, expected), (found, expected)
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(40))
 @given(
     seed=st.integers(0, 10_000),
     every=st.sampled_from(["1m", "5m", "15m"]),

@@ -13,7 +13,7 @@ from tests.sources import T0
 from tradenb.bus import bus
 from tradenb.core.rules import Rules
 from tradenb.live.live_run import record_of
-from tradenb.live.loop.feed import due_after
+from tradenb.live.loop.record import due_after
 from tradenb.live.loop.tick import longest_call
 
 pytestmark = pytest.mark.realtime

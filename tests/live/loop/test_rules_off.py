@@ -10,6 +10,8 @@ from tests.live.rules_off import RULES
 from tradenb.errors import TradenbError
 from tradenb.testing.simulation import simulate
 
+# Shows what other tests catch, and measures nothing.
+pytestmark = pytest.mark.no_cover
 # Short lives, those in front that notice most.
 SEEDS = (3, 1, 26, 330, 35, 23)
 

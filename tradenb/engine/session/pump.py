@@ -96,7 +96,8 @@ class Session:
         self.event_queue = EventQueue(instances)
         if any(item.spec.risk for item in instances):
             share_books(instances)
-        self.accounts = share_accounts(instances)
+        shared = any(item.account is not None for item in instances)
+        self.accounts = share_accounts(instances) if shared else []
 
     @property
     def refusals(self) -> list[tuple[str, str, Refusing]]:

@@ -21,7 +21,7 @@ from tradenb.core.candles.gaps import missing_in
 from tradenb.core.candles.intake import MEDIAN_WINDOW, accept
 from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, floor_to, iso
+from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.history.windows import History
 from tradenb.engine.ports import CandleRequest, Clock, LiveSource, Workers
@@ -274,12 +274,6 @@ class Feed:
             retryable = not isinstance(error, UsageError)
             raise ExchangeError(words, retryable=retryable) from error
         return rows  # type: ignore[no-any-return]
-
-
-def due_after(now: int, rules: Rules, first_ms: int = 0) -> int:
-    """Return when the next candle can be fetched: closed, settled and usually there, ms UTC."""
-    settle = max(1 + round(rules.settle_seconds * 1000), first_ms)
-    return floor_to(now - settle) + MINUTE + settle
 
 
 async def gather(tasks: Sequence[asyncio.Task[Any]]) -> None:

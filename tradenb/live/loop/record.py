@@ -18,7 +18,7 @@ from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.money.account import Account
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import floor_to
+from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.past_code import PastCode
 from tradenb.engine.ports import Clock, LiveSource
@@ -242,3 +242,9 @@ class RunRecord:
         # What the user asked for meanwhile is asked of the state that holds.
         self.commands.extendleft(reversed(self.uncommitted))
         self.uncommitted = []
+
+
+def due_after(now: int, rules: Rules, first_ms: int = 0) -> int:
+    """Return when the next candle can be fetched: closed, settled and usually there, ms UTC."""
+    settle = max(1 + round(rules.settle_seconds * 1000), first_ms)
+    return floor_to(now - settle) + MINUTE + settle

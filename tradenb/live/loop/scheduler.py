@@ -18,9 +18,9 @@ from typing import Final
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import TradenbError
 from tradenb.live.loop.conflict import decide
-from tradenb.live.loop.feed import Feed, FeedKey, due_after
+from tradenb.live.loop.feed import Feed, FeedKey
 from tradenb.live.loop.notify import Notifier
-from tradenb.live.loop.record import RunRecord
+from tradenb.live.loop.record import RunRecord, due_after
 from tradenb.live.loop.startup import Startup
 from tradenb.live.loop.tick import GroupTick
 from tradenb.live.loop.worker_threads import spread

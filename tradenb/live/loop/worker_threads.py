@@ -15,7 +15,7 @@ from typing import Any, Final
 from tradenb.core.rules import Rules
 from tradenb.engine.call import StrategyTimeout, harmless, is_async
 from tradenb.engine.ports import Clock, Workers
-from tradenb.live.loop.feed import due_after
+from tradenb.live.loop.record import due_after
 
 SHORTEST_CALL_S: Final = 1.0
 MOST_PARTS: Final = 8
