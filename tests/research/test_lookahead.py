@@ -679,6 +679,7 @@ def computes(frame):
         ("x = draws(df)", True),
         ("x = opens_by_hand()", True),
         ("x = lib.saves(df)", True),
+        ("x = kept_frame.close.shift(1)", False),
         ("x = await computes(df)", True),
     ],
 )
@@ -692,5 +693,6 @@ def test_only_statements_that_compute_are_run_again(text, refused):
     lib = sys.modules[__name__]
     own = {"saves": saves, "draws": draws, "opens_by_hand": opens_by_hand, "computes": computes}
     names = own | {"lib": lib, "df": corpus.FRAME, "signal": corpus.FRAME.close, "np": np}
-    imported = frozenset({*own, "lib", "np", "pd", "Thread"})
+    names["kept_frame"] = corpus.FRAME
+    imported = frozenset({*own, "lib", "np", "pd", "Thread", "kept_frame"})
     assert is_refused(statement, names, imported) is refused

@@ -472,7 +472,7 @@ def test_functions_that_fail_in_every_ask_are_said(caplog):
 
     tn.sweep(failing, grid={"gain": [1, 2]}, symbols="BTCUSDT", exchange=WALK, progress=False)
     (words,) = caplog.messages
-    assert words.startswith("functions failed in 2 of 2 combinations, see the column errors")
+    assert words.startswith("functions failed in 2 of 2 combinations, see the column first_error")
 
 
 def test_none_and_numbers_stay_what_they_were(sweep):
@@ -723,3 +723,24 @@ def test_a_trial_that_cannot_work_says_so():
 
 def broken(fast, slow):
     raise ValueError("bad")
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_the_first_error_of_a_setting_is_kept(tmp_path, together):
+    def make(win):
+        @tn.strategy("failing", every="1h", risk=[tn.risks.max_open(5)] if together else ())
+        def failing(ctx):
+            if win == 30 and ctx.when.hour > 3:
+                raise TypeError(f"slice of {win / 2} at {ctx.when.hour}")
+            return tn.long(take_profit=1.02 * ctx.price, stop_loss=0.98 * ctx.price, minutes=40)
+
+        return failing
+
+    given = {"symbols": "BTCUSDT", "exchange": WALK, "home": tmp_path, "progress": False}
+    for _ in range(2):  # the second time from disk
+        table = tn.sweep(make, grid={"win": [20, 30]}, **given)
+        right, failed = table["first_error"]
+        assert right is None
+        assert failed.startswith("strategy failing: TypeError: slice of 15.0 at 4 (line ")
+        assert table["error"].isna().all()
+    assert (table["errors"] > 0).tolist() == [False, True]

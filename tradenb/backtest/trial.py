@@ -42,6 +42,7 @@ from tradenb.statistics.figures import figures
 from tradenb.statistics.formulas import columns_of
 
 COUNTS: Final = ("asks", "rejected", "errors", "asks_lost")
+FIRST_ERROR: Final = "first_error"
 
 
 class TrialCandles:
@@ -186,7 +187,7 @@ def run_trial(plan: Plan, market: TrialCandles, wanted: set[str] | None = None) 
     -------
     dict
         All names of `statistics.figures.UNITS`, with an account those of `MONEY_UNITS`; then those
-        of `COUNTS` as whole numbers.
+        of `COUNTS` as whole numbers, and what the first function said that failed.
 
     Raises
     ------
@@ -212,7 +213,7 @@ def run_trial(plan: Plan, market: TrialCandles, wanted: set[str] | None = None) 
             failed=is_failed(tally.asks, tally.asks_lost, tally.asks_failed),
         )
     )
-    return found | {name: getattr(tally, name) for name in COUNTS}
+    return found | {name: getattr(tally, name) for name in (*COUNTS, FIRST_ERROR)}
 
 
 def _pump(instances: Sequence[Instance], market: TrialCandles, tally: Tally, plan: Plan) -> Pump:
@@ -256,7 +257,10 @@ def _run_machine(session: Session, period: LoadedPeriod, tally: Tally) -> Pump:
         yield from session.pump(until)
         events, session.events = session.events, []
         tally.rejected += sum(event.kind == "rejected" for event in events)
-        tally.errors += sum(event.kind == "error" for event in events)
+        errors = [event.note for event in events if event.kind == "error"]
+        tally.errors += len(errors)
+        if errors and tally.first_error is None:
+            tally.first_error = errors[0]
         fills += [event for event in events if event.kind not in WITHOUT_EFFECT]
     tally.trades = [
         BareTrade(trade.pnl_percent, trade.opened_at, trade.closed_at) for trade in session.trades

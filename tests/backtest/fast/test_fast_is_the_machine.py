@@ -38,6 +38,9 @@ def figures(spec, rules=None, symbols=(SYMBOL,), **period):
         "rejected": kinds.count("rejected"),
         "errors": kinds.count("error"),
         "asks_lost": result.asks_lost,
+        "first_error": next(
+            (item.note for item in result.event_list if item.kind == "error"), None
+        ),
     }
     return found, expected
 

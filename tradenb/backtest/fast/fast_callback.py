@@ -25,6 +25,7 @@ from tradenb.core.timeframe import WEEK
 from tradenb.engine.call import Pump, StrategyTimeout
 from tradenb.engine.context import begin_ask, keep_state, saved_state
 from tradenb.engine.session.instance import Instance
+from tradenb.engine.session.notices import failed
 from tradenb.errors import NotEnoughCandles
 from tradenb.statistics.closed_trades import TradeColumns
 from tradenb.statistics.equity.money_curve import MoneyHeld
@@ -57,6 +58,8 @@ class Tally:
     asks, rejected, errors, asks_lost, asks_failed : int
         Asks of strategies; candidates that were refused; user functions that failed; asks that
         found too little history; asks that failed.
+    first_error : str or None
+        What the first user function said that failed.
     """
 
     trades: list[BareTrade] = field(default_factory=list)
@@ -68,6 +71,7 @@ class Tally:
     errors: int = 0
     asks_lost: int = 0
     asks_failed: int = 0
+    first_error: str | None = None
 
 
 class _Followed:
@@ -129,6 +133,8 @@ def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:
                 instance.renew(saved_state(context))
             tally.errors += 1
             tally.asks_failed += 1
+            if tally.first_error is None:
+                tally.first_error = failed(instance, at, instance.ask.what, error).note
             reply = None
         if reply is None:
             at = at + every if regular else next_due(at, every)

@@ -78,7 +78,7 @@ def is_refused(
         return True
     users = [namespace[name] for name in statement.uses & imported & namespace.keys()]
     several = [own for value in users if callable(value) for own in functions_of(value)]
-    modules = [value for value in users if not callable(value) and is_users(value)]
+    modules = [value for value in users if isinstance(value, ModuleType) and is_users(value)]
     several += [
         own
         for module in modules

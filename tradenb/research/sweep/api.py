@@ -34,7 +34,7 @@ from tradenb.research.sweep.grid import (
 from tradenb.research.sweep.read_candles import ReadCandles
 from tradenb.research.sweep.sweep_cache import SweepCache
 from tradenb.research.sweep.sweep_candles import market_of_plan
-from tradenb.research.sweep.sweep_trial import COLUMNS, Row, Settings, settings_of
+from tradenb.research.sweep.sweep_trial import COLUMNS, TEXTS, Row, Settings, settings_of
 from tradenb.statistics.figures import ALL_UNITS
 from tradenb.store.paths import find_home
 from tradenb.view.formatting import plural
@@ -101,8 +101,8 @@ def sweep(
     DataFrame
         A row a combination in the order of the grid: its parameters, the figures of
         docs/statistics.md (with an account those in money, too), and open, rejected, errors (user
-        functions that failed), asks_lost, error (what ended it, else None; its figures are NaN
-        then).
+        functions that failed), asks_lost, first_error (what the first of them said, else None),
+        error (what ended it, else None; its figures are NaN then).
 
     Raises
     ------
@@ -256,7 +256,7 @@ def report_failures(*tables: pd.DataFrame) -> None:
     failing = sum(int((table["errors"] > 0).sum()) for table in tables)
     if failing:
         log.warning(
-            "functions failed in %s of %s, see the column errors; run one of them with "
+            "functions failed in %s of %s, see the column first_error; run one of them with "
             "tn.backtest.run to see why",
             f"{failing:,}", plural(total, "combination"),
         )  # fmt: skip
@@ -282,7 +282,8 @@ def _table(wanted: list[Combination], rows: list[Row], columns: Sequence[str]) -
     names = list(wanted[0])
     given = pd.DataFrame({name: _column([item[name] for item in wanted]) for name in names})
     figures = pd.DataFrame(rows, columns=list(columns)).astype(dict.fromkeys(COUNTS, "int64"))
-    figures["error"] = figures["error"].astype(object).where(figures["error"].notna(), None)
+    for name in TEXTS:
+        figures[name] = figures[name].astype(object).where(figures[name].notna(), None)
     return pd.concat([given, figures], axis=1)
 
 

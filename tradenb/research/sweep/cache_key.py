@@ -19,7 +19,7 @@ from tradenb.engine.fingerprint import digest
 from tradenb.engine.inputs import inputs
 from tradenb.research.sweep.sweep_trial import Settings
 
-_FORM = "4"
+_FORM = "5"
 
 
 def candles_key(candles: Mapping[str, Candles]) -> str:

@@ -58,7 +58,7 @@ def compare(
     -------
     DataFrame
         A row a strategy, the best first: rank, the figures a strategy is usually ranked by, then
-        all others of docs/statistics.md, asks, rejected, errors, asks_lost.
+        all others of docs/statistics.md, asks, rejected, errors, asks_lost, first_error.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from tradenb.errors import StrategyError, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.research.sweep.api import check_names, loaded, swept
 from tradenb.research.sweep.grid import check_factory, combinations
-from tradenb.research.sweep.sweep_trial import settings_of
+from tradenb.research.sweep.sweep_trial import TEXTS, settings_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +96,7 @@ class Trial:
         if row["error"] is not None:
             raise StrategyError(f"{combination}: {row['error']}")
         return (
-            row[[name for name in settings.columns if name != "error"]]
+            row[[name for name in settings.columns if name not in TEXTS]]
             .astype("float64")
             .rename(None)
         )

@@ -19,7 +19,7 @@ import numpy as np
 from tradenb.core.candles.arrays import Floats
 from tradenb.errors import StateWriteError
 from tradenb.research.sweep.grid import Combination, name_of
-from tradenb.research.sweep.sweep_trial import Row
+from tradenb.research.sweep.sweep_trial import TEXTS, Row
 
 
 class SweepCache:
@@ -105,4 +105,4 @@ def _plain(value: object) -> object:
 
 
 def _number(value: object, name: str) -> object:
-    return float(value) if isinstance(value, str) and name != "error" else value
+    return float(value) if isinstance(value, str) and name not in TEXTS else value

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from tradenb.backtest.plan import Plan, check_intervals
-from tradenb.backtest.trial import COUNTS, TrialCandles, run_trial
+from tradenb.backtest.trial import COUNTS, FIRST_ERROR, TrialCandles, run_trial
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.candles.gaps import with_gaps
 from tradenb.core.candles.rows import Rows
@@ -29,7 +29,8 @@ from tradenb.errors import UsageError
 from tradenb.research.sweep.grid import Combination
 from tradenb.statistics.figures import MONEY_UNITS, UNITS
 
-COLUMNS: Final = (*UNITS, *COUNTS, "error")
+TEXTS: Final = (FIRST_ERROR, "error")
+COLUMNS: Final = (*UNITS, *COUNTS, *TEXTS)
 Row = dict[str, Any]
 Packed = tuple[str, int, "Floats | str"]
 _HELD: Final[dict[str, Any]] = {}
@@ -50,7 +51,7 @@ class Settings:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of its table behind the parameters."""
-        return COLUMNS if self.account is None else (*UNITS, *MONEY_UNITS, *COUNTS, "error")
+        return COLUMNS if self.account is None else (*UNITS, *MONEY_UNITS, *COUNTS, *TEXTS)
 
 
 def settings_of(plan: Plan, market: TrialCandles, start: int | None, end: int | None) -> Settings:
@@ -120,7 +121,8 @@ def trial(make: Any, combination: Combination, market: TrialCandles, settings: S
 
 def failed(words: str) -> Row:
     """Return the row of a combination that gave no figures."""
-    return {name: float("nan") for name in UNITS} | dict.fromkeys(COUNTS, 0) | {"error": words}
+    figures = {name: float("nan") for name in UNITS} | dict.fromkeys(COUNTS, 0)
+    return figures | {FIRST_ERROR: None, "error": words}
 
 
 def _candles(step: int, where: Floats | str, rules: Rules) -> Candles:
