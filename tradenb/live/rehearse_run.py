@@ -108,6 +108,7 @@ def rehearse(
     supervisor = Supervisor(clock, ThreadWorkers(), bus, end=last)
     run = RunRecord(name, spec, source, settings, storage, clock, supervisor.wake, account)
     run.checkpoint = checkpoint
+    run.note = _not_shared(run)
     start_run(supervisor, run)
     return handle_of(run)
 
@@ -158,6 +159,24 @@ def _running(name: str, spec: StrategySpec, files: Home) -> RunRecord | None:
         if same and run.status == "running":
             return run
     return None
+
+
+def _not_shared(run: RunRecord) -> str:
+    """Say that an account is not shared with the other rehearsals that name it."""
+    if run.account is None:
+        return ""
+    others = [
+        other.id
+        for other in active_runs()
+        if other.status == "running" and other.storage.home == run.storage.home
+        if other.account is not None and other.account.name == run.account.name
+    ]
+    if not others:
+        return ""
+    return (
+        f"each rehearsal has a time of its own, so that account {run.account.name!r} is not shared "
+        f"with {', '.join(others[:5])}; to see runs share it, pass them to one tn.backtest.run"
+    )
 
 
 def _check_same(

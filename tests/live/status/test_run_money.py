@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -67,20 +68,27 @@ def test_card_and_report_have_the_money_of_the_backtest(home):
 
 def test_list_status_and_dashboard_have_the_equity_of_the_account(home, capsys):
     root, runs, _ = home
-    made = sum(report_of_run(record_of(run)).status.money.pnl for run in runs)
+    made = [report_of_run(record_of(run)).status.money.pnl for run in runs]
+    equity = [1_000 + each for each in made]
     table = tn.live.list(home=root)
     assert table["account"].tolist() == ["paper", "paper"]
-    assert table["pnl"].sum() == pytest.approx(made)
-    assert table["equity"].tolist() == pytest.approx([1_000 + made] * 2)
+    assert table["pnl"].tolist() == pytest.approx(made)
+    assert table["equity"].tolist() == pytest.approx(equity)  # rehearsals share with nobody
     main(["status", "--home", str(root), "--json"])
     rows = json.loads(capsys.readouterr().out)["runs"]
-    assert [row["equity"] for row in rows] == pytest.approx([1_000 + made] * 2)
+    assert [row["equity"] for row in rows] == pytest.approx(equity)
     watch = Watch(root / "rehearsal", runs=list)
     model = DashboardModel(watch)
     model.poll()
-    watch.close()
     words = [words for words in model.health["words"] if words.startswith("account paper")]
-    assert words == [f"account paper: equity {1_000 + made:,.2f} of 1,000.00"]
+    assert words == [
+        f"account paper of BTCUSDT:{name}: equity {own:,.2f} of 1,000.00"
+        for name, own in zip(("long-on-money", "short-on-money"), equity, strict=True)
+    ]
+    live = [replace(each.status, mode="live") for each in watch.poll()]
+    (shared,) = account_statuses(live)
+    assert (shared.name, shared.equity) == ("paper", pytest.approx(1_000 + sum(made)))
+    watch.close()
     assert all("(" in row["pnl"] for row in model.rows if row["pnl"])
 
 
@@ -108,3 +116,15 @@ def test_a_run_without_an_account_has_no_money(tmp_path):
     assert account_statuses([status]) == []
     assert "account" not in run._repr_html_()
     assert tn.live.list(home=tmp_path)["equity"].isna().all()
+
+
+def test_rehearsals_that_name_one_account_say_that_they_do_not_share_it(tmp_path):
+    given = {"exchange": WALK, "account": ACCOUNT, "home": tmp_path, "speed": 1, **PERIOD}
+    first, second = strategies()
+    one = tn.live.rehearse("BTCUSDT", strategy=first, **given)
+    other = tn.live.rehearse("BTCUSDT", strategy=second, **given)
+    words = "account 'paper' is not shared with BTCUSDT:long-on-money"
+    assert words in report_of_run(record_of(other)).status.note
+    assert report_of_run(record_of(one)).status.note == ""
+    for run in (one, other):
+        run.release()

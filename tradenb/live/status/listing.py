@@ -90,12 +90,11 @@ def rows_of(found: Iterable[RunStatus]) -> list[dict[str, Any]]:
     """Return statuses as the list shows them, with the equity of the accounts of all of them."""
     several = list(found)
     equity = {(each.name, each.home): each.equity for each in account_statuses(several)}
-    rows = []
-    for status in several:
-        own = status.money
-        whole = None if own is None else equity[own.account, status.home]
-        rows.append(_row(status) | {"equity": whole})
-    return rows
+    names = ((_shared_name(status), status) for status in several)
+    return [
+        _row(status) | {"equity": None if name is None else equity[name, status.home]}
+        for name, status in names
+    ]
 
 
 def _row(status: RunStatus) -> dict[str, Any]:
@@ -120,13 +119,24 @@ def _row(status: RunStatus) -> dict[str, Any]:
 
 
 def account_statuses(statuses: Iterable[RunStatus]) -> list[AccountStatus]:
-    """Return the accounts that runs name, in the order of their first run."""
+    """Return the accounts that runs name, in the order of their first run.
+
+    A rehearsal has a time of its own, and so shares its account with no other run.
+    """
     found: dict[tuple[str, str], AccountStatus] = {}
     for status in statuses:
-        own = status.money
-        if own is None:
+        own, name = status.money, _shared_name(status)
+        if own is None or name is None:
             continue
-        key = own.account, status.home
+        key = name, status.home
         before = found.get(key, AccountStatus(*key, own.cash, 0.0))
         found[key] = AccountStatus(*key, own.cash, before.pnl + own.pnl)
     return list(found.values())
+
+
+def _shared_name(status: RunStatus) -> str | None:
+    """Return the account as far as runs share it: those of rehearsals are their own."""
+    if status.money is None:
+        return None
+    own = f" of {status.id}" if status.mode == "rehearsal" else ""
+    return status.money.account + own
