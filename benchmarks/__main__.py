@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import (
+    account,
     growth,
     lines,
     live,
@@ -30,6 +31,7 @@ SUBJECTS = (
     "managed",
     "research",
     "symbols",
+    "account",
     "growth",
     "process",
     "memory",
@@ -61,6 +63,8 @@ def _all(subjects: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Line
         yield from research.measure(times, quick=quick)
     if "symbols" in subjects:
         yield from portfolio.measure(1 if quick else 3)
+    if "account" in subjects:
+        yield from account.measure(times, quick=quick)
     if "growth" in subjects:
         yield from growth.measure(1 if quick else 3, quick=quick)
     if "process" in subjects:

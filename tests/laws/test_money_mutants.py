@@ -47,7 +47,7 @@ MUTANTS = [
         "golden",
         Mutant(
             "unrealised gains are free",
-            f"{BOOK}:AccountBook.funds",
+            f"{BOOK}:funds_of",
             rewritten("min(0.0, unrealised)", "unrealised"),
         ),
     ),
@@ -55,7 +55,7 @@ MUTANTS = [
         "golden",
         Mutant(
             "a stake takes no part in what is free",
-            f"{BOOK}:AccountBook.funds",
+            f"{BOOK}:funds_of",
             rewritten("balance - bound", "balance"),
         ),
     ),

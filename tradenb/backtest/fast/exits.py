@@ -195,5 +195,5 @@ class Exits:
 
     def _signal(self, row: int, position: Position, target: float | None, stop: float) -> Signal:
         price, at = self.candles.close_at(row), self.candles.ends_at(row)
-        signal = plain_signal("", "", "", position, price, 0.0, stop, 1, at)
-        return signal._replace(take_profit=target)
+        signal = plain_signal("", "", "", position, price, target or 0.0, stop, 1, at)
+        return signal if target is not None else signal._replace(take_profit=None)

@@ -74,16 +74,17 @@ class AccountRounds:
         """Book the positions of all places; None where funds refuse an entry."""
         turns = []
         for place, rounds in enumerate(several):
-            for each in rounds:
-                turns.append((each.opened_at, int(ASKS), place, True, each))
+            for number, each in enumerate(rounds):
+                turns.append((each.opened_at, int(ASKS), place, number, True))
                 if each.closed_at is not None:
                     phase = int(phase_of(each.reason))
-                    turns.append((each.closed_at, phase, place, False, each))
+                    turns.append((each.closed_at, phase, place, number, False))
         booked: list[list[BookedRound]] = [[] for _ in several]
-        for at, _, place, opens, each in sorted(turns, key=lambda turn: turn[:3]):
+        for at, _, place, number, opens in sorted(turns):
             if not opens:
                 booked[place][-1] = self._leave(place, booked[place][-1])
                 continue
+            each = several[place][number]
             given = self._grant(place, each, at)
             if given is None:
                 return None
@@ -124,7 +125,7 @@ class AccountRounds:
         self._side[place] = self._quantity[place] = self._cost[place] = 0.0
         self._open.discard(place)
         self._changed[1 + place] += change
-        return own._replace(money=money, earned=float(self._changed[1 + place]))
+        return BookedRound(own.round, own.given, money, float(self._changed[1 + place]))
 
     def _mark(self, at: int) -> None:
         """Mark what is open at the close of its last candle by a moment."""
