@@ -20,7 +20,7 @@ STILL := ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plai
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types floors coverage coverage-check notebooks browser soak bench peers docs \
+.PHONY: help demo test lint format types floors coverage coverage-check notebooks browser orders soak bench peers docs \
 	pictures test-oldest test-kernels wheel clean
 
 help:  ## list the verbs
@@ -61,10 +61,14 @@ notebooks: $(DEV)  ## execute every notebook from top to bottom
 browser: $(DEV)  ## use the dashboard in JupyterLab and Notebook 7 (wants chromium)
 	TRADENB_BROWSER=1 $(PYTEST) -n 0 tests/browser
 
+orders: $(DEV)  ## play 20,000 lives of the order machine with everything that goes wrong
+	ORDER_LIVES=20000 $(PYTEST) -n $(WORKERS) $(SPREAD) tests/laws/test_order_lives.py
+
 soak: $(DEV)  ## run the longest tests, property tests with many examples, 5,000 simulated lives
 	$(PYTEST) -n $(WORKERS) $(SPREAD) -m soak
 	TRADENB_HYPOTHESIS=soak $(PYTEST) -n $(WORKERS) $(SPREAD) --timeout=1800 -m hypothesis tests
 	$(BIN)/python -m tradenb.testing.simulation --seeds 5000
+	ORDER_LIVES=100000 $(PYTEST) -n $(WORKERS) $(SPREAD) tests/laws/test_order_lives.py
 
 bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 	$(BIN)/python -m benchmarks

@@ -70,7 +70,7 @@ MUTANTS: list[tuple[Mutant, ...]] = [
                 "signal = now.wanted.signal_id\n",
                 "signal = now.wanted.signal_id\n"
                 "    if entry.ending == 'absent' and entry.attempt < 3:\n"
-                "        return _send("
+                "        return send("
                 "now, signal, 'entry', 'ioc', entry.quantity, price=entry.price)\n",
             ),
         ),
@@ -102,7 +102,7 @@ MUTANTS: list[tuple[Mutant, ...]] = [
     (
         Mutant(
             "R7: everything in the account is sold",
-            f"{ORDERS}.next_action:held_quantity",
+            f"{ORDERS}.reducing:held_quantity",
             _all_of_the_account,
         ),
     ),
@@ -110,7 +110,7 @@ MUTANTS: list[tuple[Mutant, ...]] = [
     (
         Mutant(
             "R9: nobody looks for what an earlier process sent",
-            f"{ORDERS}.next_action:_look_first",
+            f"{ORDERS}.reducing:_look_first",
             lambda _: lambda now, signal: None,
         ),
         Mutant("nothing is adopted", f"{ORDERS}.reconcile:adopted", lambda _: lambda *_: None),
@@ -179,7 +179,7 @@ MUTANTS: list[tuple[Mutant, ...]] = [
     (
         Mutant(
             "protection is placed beside what rests",
-            f"{ORDERS}.next_action:_cancel_live",
+            f"{ORDERS}.reducing:cancel_live",
             lambda _: lambda now, signal: None,
         ),
     ),
@@ -194,13 +194,13 @@ MUTANTS: list[tuple[Mutant, ...]] = [
         Mutant(
             "an entry after the kill",
             f"{ORDERS}.next_action:_enter",
-            rewritten("if now.refused or", "if"),
+            rewritten("now.refused\n        or ", ""),
         ),
     ),
     (
         Mutant(
             "dust is lost",
-            f"{ORDERS}.reports:_with_dust",
+            f"{ORDERS}.apply:_with_dust",
             rewritten("dust=ledger.dust + rest", "dust=ledger.dust"),
         ),
     ),

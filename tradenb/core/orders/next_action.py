@@ -17,31 +17,34 @@ start, a restart, a reconnect and a kill.
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
-from tradenb.core.orders.client_ids import client_id, leg_ids
-from tradenb.core.orders.ledger import OrderLedger, held_quantity, is_over
+from tradenb.core.orders.ledger import is_over
 from tradenb.core.orders.order_actions import (
-    Cancel,
     OrderAction,
     Query,
-    Reconcile,
-    Submit,
     Tell,
     Wait,
 )
-from tradenb.core.orders.order_records import ZERO, DesiredPosition, Order, OrderType, Role
-from tradenb.core.orders.outcomes import proof_at, query_at
+from tradenb.core.orders.order_records import ZERO, Order
+from tradenb.core.orders.outcomes import query_at
 from tradenb.core.orders.protection import (
     covering,
     is_in_place,
     protective_order,
     uncovered_since,
 )
-from tradenb.core.orders.venue import OrderMarket, Venue
+from tradenb.core.orders.reducing import (
+    Situation,
+    cancel_live,
+    check_at,
+    leave,
+    reconcile_all,
+    reduce,
+    sale_reason,
+    send,
+)
 from tradenb.core.signal import Time
-from tradenb.core.timeframe import MINUTE
 
 LATE_ENTRY: Final = 30_000
 """An entry that is not sent so long after its decision, ms, is not sent at all."""
@@ -51,47 +54,9 @@ UNPROTECTED_EXIT: Final = 30_000
 """A position without protection for so long, ms, is sold."""
 WATCH_EVERY: Final = 15_000
 CHECK_EVERY: Final = 600_000
-RETRIES: Final = (0, 1_000, 5_000, MINUTE)
-"""Waits after so many reducing orders in a row came to nothing, ms."""
-CHECK_RETRIES: Final = (500, 1_000, 2_000, 4_000, 8_000, 15_000)
-CANCEL_EVERY: Final = 1_000
 CHECKS_BEFORE_EXITS: Final = 3
 """After so many failed reconciliations reducing orders are sent without one."""
 _STOPS: Final = frozenset({"stop_loss", "trailing_stop", "breakeven"})
-
-
-class Situation(NamedTuple):
-    """All that an action follows from.
-
-    Attributes
-    ----------
-    wanted : DesiredPosition
-    ledger : OrderLedger
-    venue : Venue
-    market : OrderMarket
-    price : Decimal
-        Last price known, quote currency.
-    now : int
-        Time of the exchange, ms UTC; at most what it is there.
-    refused : str
-        Why the gate sends no entry now; "" if it does.
-    """
-
-    wanted: DesiredPosition
-    ledger: OrderLedger
-    venue: Venue
-    market: OrderMarket
-    price: Decimal
-    now: Time
-    refused: str = ""
-
-    def held(self, signal_id: str) -> Decimal:
-        """Return the pieces of a signal."""
-        return held_quantity(self.ledger, signal_id, self.market)
-
-    def can_sell(self, pieces: Decimal) -> bool:
-        """Tell whether so many pieces are enough for an order."""
-        return self.market.pieces(pieces) >= self.market.least(self.price)
 
 
 def next_action(now: Situation) -> OrderAction:
@@ -103,7 +68,8 @@ def next_action(now: Situation) -> OrderAction:
 
     >>> from decimal import Decimal
     >>> from tradenb.core.orders.order_records import FLAT
-    >>> from tradenb.core.orders.venue import BINANCE_SPOT
+    >>> from tradenb.core.orders.reducing import Situation
+    >>> from tradenb.core.orders.venue import BINANCE_SPOT, OrderMarket
     >>> market = OrderMarket(price_step=Decimal("0.01"), size_step=Decimal("0.001"))
     >>> ledger = OrderLedger("paper BTCUSDT dip 0", started_at=1_000_000)
     >>> next_action(Situation(FLAT, ledger, BINANCE_SPOT, market, Decimal(100), 1_000_000))
@@ -121,9 +87,9 @@ def _settle(now: Situation) -> OrderAction | None:
         ):
             continue
         if order.misses >= 2:
-            waits.append(_check_at(ledger))
+            waits.append(check_at(ledger))
             if now.now >= waits[-1]:
-                return _reconcile(ledger)
+                return reconcile_all(ledger)
             continue
         due = query_at(order, now.venue)
         if now.now >= due:
@@ -134,11 +100,11 @@ def _settle(now: Situation) -> OrderAction | None:
 
 def _check(now: Situation) -> OrderAction | None:
     """Line 2: the full reconciliation before the next order."""
-    due, retry = _check_due(now), _check_at(now.ledger)
+    due, retry = _check_due(now), check_at(now.ledger)
     if now.now < due:
         return None
     if now.now >= retry:
-        return _reconcile(now.ledger)
+        return reconcile_all(now.ledger)
     return None if now.ledger.checks_failed >= CHECKS_BEFORE_EXITS else Wait(retry)
 
 
@@ -158,24 +124,12 @@ def _check_due(now: Situation) -> Time:
     return min(times)
 
 
-def _check_at(ledger: OrderLedger) -> Time:
-    if ledger.check_failed_at is None:
-        return 0
-    place = min(ledger.checks_failed, len(CHECK_RETRIES)) - 1
-    return ledger.check_failed_at + CHECK_RETRIES[place]
-
-
-def _reconcile(ledger: OrderLedger) -> Reconcile:
-    sent = [order.sent_at for order in ledger.orders if order.sent_at]
-    return Reconcile(min(sent, default=ledger.started_at) - MINUTE)
-
-
 def _others(now: Situation) -> OrderAction | None:
     """Line 3: what is left of other signals."""
     for signal in now.ledger.signals():
         if signal == now.wanted.signal_id or is_over(now.ledger, signal, now.market):
             continue
-        action = _leave(now, signal, "flattened")
+        action = leave(now, signal, "flattened")
         if action is not None:
             return action
     return None
@@ -188,19 +142,17 @@ def _follow(now: Situation) -> OrderAction | None:
         return None
     if ledger.told(wanted.signal_id, "exited", "not_entered"):
         over = is_over(ledger, wanted.signal_id, now.market)
-        return None if over else _leave(now, wanted.signal_id, "flattened")
+        return None if over else leave(now, wanted.signal_id, "flattened")
     entries = ledger.of(wanted.signal_id, "entry")
     if not entries:
         return _enter(now) if wanted.want == "enter" else None
     if not ledger.told(wanted.signal_id, "entered"):
         resting = next((entry for entry in entries if not entry.is_done), None)
         return (
-            _tell_entry(now, entries[-1])
-            if resting is None
-            else _cancel_live(now, wanted.signal_id)
+            _tell_entry(now, entries[-1]) if resting is None else cancel_live(now, wanted.signal_id)
         )
     if wanted.want == "exit":
-        return _wait_for_stop(now) or _leave(now, wanted.signal_id, wanted.reason)
+        return _wait_for_stop(now) or leave(now, wanted.signal_id, wanted.reason)
     return _hold(now)
 
 
@@ -208,9 +160,15 @@ def _enter(now: Situation) -> OrderAction:
     wanted, ledger = now.wanted, now.ledger
     if wanted.since < ledger.started_at or now.now > wanted.since + LATE_ENTRY:
         return Tell("not_entered", wanted.signal_id, "late")
-    if now.refused or not ledger.checked_at or ledger.check_due or ledger.unexplained:
+    if (
+        now.refused
+        or not ledger.checked_at
+        or ledger.check_due
+        or ledger.unexplained
+        or ledger.stops
+    ):
         return Tell("not_entered", wanted.signal_id, "limits")
-    return _send(now, wanted.signal_id, "entry", "ioc", wanted.quantity, price=wanted.limit)
+    return send(now, wanted.signal_id, "entry", "ioc", wanted.quantity, price=wanted.limit)
 
 
 def _tell_entry(now: Situation, entry: Order) -> OrderAction:
@@ -227,28 +185,30 @@ def _hold(now: Situation) -> OrderAction | None:
     held = now.held(signal)
     leaving = ledger.of(signal, "exit")
     if leaving or not now.can_sell(held):
-        return _leave(now, signal, leaving[-1].reason if leaving else "")
+        return leave(now, signal, leaving[-1].reason if leaving else "")
     sold = _tell_part(now, signal)
     if sold is not None:
         return sold
     uncovered = uncovered_since(ledger, signal, held, now.market)
     if uncovered is not None and now.now - uncovered > UNPROTECTED_EXIT:
-        return _leave(now, signal, "unprotected")
+        return leave(now, signal, "unprotected")
     part = held - wanted.quantity if wanted.quantity > 0 else ZERO
     if now.can_sell(part):
-        return _cancel_live(now, signal) or _reduce(now, signal, "part", part, wanted.reason)
+        return cancel_live(now, signal) or reduce(now, signal, "part", part, wanted.reason)
     protection = covering(ledger, signal, held, now.market)
     if protection is not None and is_in_place(protection, wanted, now.venue, now.market, now.now):
         return _watch(now, protection)
-    cancel = _cancel_live(now, signal)
+    cancel = cancel_live(now, signal)
     if cancel is not None:
         return cancel
     attempts = ledger.of(signal, "protection")
     if attempts and attempts[-1].ending == "would_trigger":
         beyond = wanted.target is not None and now.price >= wanted.target
-        return _leave(now, signal, "take_profit" if beyond else "stop_loss")
+        return leave(now, signal, "take_profit" if beyond else "stop_loss")
     kind, pieces, limit, trigger = protective_order(wanted, held, now.venue, now.market)
-    return _reduce(now, signal, "protection", pieces, kind=kind, price=limit, trigger=trigger)
+    if pieces < now.market.least(trigger):  # worth too little at the stop for an order there
+        return leave(now, signal, "unprotected")
+    return reduce(now, signal, "protection", pieces, kind=kind, price=limit, trigger=trigger)
 
 
 def _watch(now: Situation, order: Order) -> OrderAction | None:
@@ -280,23 +240,6 @@ def _left(kind: str, of: str, signal: str) -> bool:
     return of == signal and kind == "reduced"
 
 
-def sale_reason(sales: list[Order]) -> str:
-    """Return why pieces were sold: the exit_reason of the last sale that filled."""
-    for order in reversed(sales):
-        if order.filled > 0:
-            return _reason_of(order)
-    return "dust"
-
-
-def _reason_of(order: Order) -> str:
-    if order.role == "outside":
-        return "closed_outside"
-    if order.role != "protection":
-        return order.reason
-    target = sum((leg.filled for leg in order.legs if leg.name == "target"), ZERO)
-    return "take_profit" if target * 2 > order.filled else "stop_loss"
-
-
 def _wait_for_stop(now: Situation) -> OrderAction | None:
     """Wait for the exchange where a candle touched the stop: it may be about to sell, or has."""
     wanted = now.wanted
@@ -314,117 +257,9 @@ def _wait_for_stop(now: Situation) -> OrderAction | None:
     return Wait(grace) if now.now < grace else None
 
 
-def _leave(now: Situation, signal: str, reason: str) -> OrderAction | None:
-    """Line 6: nothing may rest; sell what is held; tell what was sold."""
-    cancel = _cancel_live(now, signal)
-    if cancel is not None:
-        return cancel
-    held = now.held(signal)
-    if now.can_sell(held):
-        return _reduce(now, signal, "exit", held, reason)
-    if is_over(now.ledger, signal, now.market):
-        return None
-    if not now.ledger.told(signal, "entered"):
-        entry = now.ledger.of(signal, "entry")
-        bought = any(order.filled > 0 for order in entry)
-        if not now.ledger.told(signal, "not_entered", "exited"):
-            return Tell(
-                "entered" if bought else "not_entered", signal, "" if bought else "flattened"
-            )
-    sales = [
-        order for order in now.ledger.orders if order.signal_id == signal and order.side == "sell"
-    ]
-    return Tell("exited", signal, sale_reason(sales))
-
-
-def _cancel_live(now: Situation, signal: str) -> OrderAction | None:
-    for order in now.ledger.live(signal):
-        if order.cancelled_at is not None and now.now < order.cancelled_at + CANCEL_EVERY:
-            return Wait(order.cancelled_at + CANCEL_EVERY)
-        return Cancel(order)
-    return None
-
-
-def _reduce(
-    now: Situation,
-    signal: str,
-    role: Role,
-    pieces: Decimal,
-    reason: str = "",
-    *,
-    kind: OrderType = "market",
-    price: Decimal | None = None,
-    trigger: Decimal | None = None,
-) -> OrderAction:
-    """Send the next reducing order of a role, or wait where the last ones came to nothing."""
-    failed = 0
-    attempts = now.ledger.of(signal, role)
-    for order in reversed(attempts):
-        if order.filled > 0 or order.working_at is not None:
-            break
-        failed += 1
-    if failed:
-        last = attempts[-1].done_at or 0
-        at = last + RETRIES[min(failed, len(RETRIES) - 1)]
-        if now.now < at:
-            return Wait(at)
-    return _send(
-        now, signal, role, kind, now.market.pieces(pieces),
-        price=price, trigger=trigger, reason=reason,
-    )  # fmt: skip
-
-
-def _send(
-    now: Situation,
-    signal: str,
-    role: Role,
-    kind: OrderType,
-    pieces: Decimal,
-    *,
-    price: Decimal | None = None,
-    trigger: Decimal | None = None,
-    reason: str = "",
-) -> OrderAction:
-    """Send an order, after a look at what an earlier process may have sent."""
-    ledger, venue = now.ledger, now.venue
-    attempt = max((order.attempt for order in ledger.of(signal, role)), default=0) + 1
-    order = Order(
-        id=client_id(ledger.run, signal, role, attempt),
-        signal_id=signal,
-        role=role,
-        attempt=attempt,
-        side="buy" if role == "entry" else "sell",
-        type=kind,
-        quantity=pieces,
-        price=price,
-        trigger=trigger,
-        reason=reason,
-        leg_ids=leg_ids(ledger.run, signal, attempt) if kind == "list" else (),
-        sent_at=now.now,
-        dies_at=now.now + venue.window_ms,
-    )
-    return _look_first(now, signal) or Submit(order)
-
-
-def _look_first(now: Situation, signal: str) -> OrderAction | None:
-    """Look at all orders before the first one of a position that an earlier process had.
-
-    With a full disk that process could send what it could not write down. It is looked for when
-    nothing of it can arrive any more; what is found is adopted by its client id.
-    """
-    ledger = now.ledger
-    if all(order.sent_at >= ledger.started_at for order in ledger.of(signal, "entry")):
-        return None
-    died_at = proof_at(ledger.started_at + now.venue.window_ms, now.venue)
-    if ledger.checked_at is not None and ledger.checked_at >= died_at:
-        return None
-    at = max(died_at, _check_at(ledger))
-    return _reconcile(ledger) if now.now >= at else Wait(at)
-
-
 def _idle(now: Situation) -> Wait:
     """Nothing to do until the next look."""
-    times = [max(_check_due(now), _check_at(now.ledger))]
+    times = [max(_check_due(now), check_at(now.ledger))]
     times += [
         max(order.seen_at + WATCH_EVERY, query_at(order, now.venue))
         for order in now.ledger.orders

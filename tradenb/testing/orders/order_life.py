@@ -10,9 +10,10 @@ from tradenb.core.orders.answers import Answer, NotSent
 from tradenb.core.orders.apply import apply, intended
 from tradenb.core.orders.client_ids import is_ours, role_of
 from tradenb.core.orders.ledger import OrderLedger, pruned, restarted
-from tradenb.core.orders.next_action import Situation, next_action
+from tradenb.core.orders.next_action import next_action
 from tradenb.core.orders.order_actions import Cancel, Query, Reconcile, Submit, Tell, Wait
 from tradenb.core.orders.order_records import FLAT, ZERO, DesiredPosition, ExecutionReport, Order
+from tradenb.core.orders.reducing import Situation
 from tradenb.core.orders.venue import BINANCE_SPOT, OrderMarket, Venue, stepped
 from tradenb.core.timeframe import MINUTE
 from tradenb.testing.orders.order_life_checks import OrderChecks

@@ -1,0 +1,330 @@
+"""What answers change in the ledger."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.core.orders.situations import MARKET, NOW, heard, ledger, order, working
+from tradenb.core.orders.answers import (
+    Cancelled,
+    NotFound,
+    NotSent,
+    OrderSnapshot,
+    Overview,
+    OverviewFailed,
+    QueryFailed,
+    Refused,
+    Shown,
+    Unclear,
+)
+from tradenb.core.orders.client_ids import client_id, leg_ids
+from tradenb.core.orders.ledger import (
+    OrderLedger,
+    base_fee,
+    held_quantity,
+    is_over,
+    pruned,
+    restarted,
+)
+from tradenb.core.orders.order_actions import Tell
+from tradenb.core.orders.order_records import Fill, Order, fees_in
+from tradenb.core.orders.snapshots import list_snapshot
+
+D = Decimal
+
+
+def fill(id: str, exchange_id: str, side: str = "sell", quantity: str = "1", price: str = "90",
+         **values: object) -> Fill:  # fmt: skip
+    return Fill(id, exchange_id, NOW, side, D(quantity), D(price), **values)  # type: ignore[arg-type]
+
+
+def overview(*orders: OrderSnapshot, fills: tuple[Fill, ...] = (), base: str = "100",
+             at: int = NOW + 20_000) -> Overview:  # fmt: skip
+    return Overview(orders, fills, D(base), NOW - 60_000, at)
+
+
+class TestOneOrder:
+    @pytest.mark.parametrize(
+        "answer",
+        [NotSent("exit-1", "no"), Refused("exit-1", "no"), Unclear("exit-1", "no"),
+         Cancelled("exit-1"), NotFound("exit-1")],
+    )  # fmt: skip
+    def test_an_order_that_is_done_stays_as_it_is(self, answer: object) -> None:
+        done = order("exit", state="done", ending="filled", filled=D(2), value=D(190))
+        assert heard(ledger(done), answer).orders == (done,)
+
+    @pytest.mark.parametrize(
+        "answer", [NotSent("x", ""), Unclear("x", ""), Cancelled("x"), NotFound("x"),
+                   QueryFailed("x"), Shown(OrderSnapshot("x", "1", None))]
+    )  # fmt: skip
+    def test_answers_about_unknown_orders_change_no_order(self, answer: object) -> None:
+        assert heard(ledger(order()), answer).orders == (order(),)
+
+    def test_a_refusal_has_every_live_order_looked_at(self) -> None:
+        found = heard(ledger(order("exit"), working()), Refused("exit-1", "-2010"))
+        assert found.check_due
+        assert found.refusals == 1
+        assert [each.query_due for each in found.orders] == [False, True]
+
+    def test_an_order_that_is_taken_ends_the_row_of_refusals(self) -> None:
+        found = ledger(order("exit"), refusals=2)
+        assert (
+            heard(found, Shown(OrderSnapshot("exit-1", "9", "filled", D(2), D(190)))).refusals == 0
+        )
+
+    def test_what_was_filled_never_becomes_less(self) -> None:
+        half = working("exit", filled=D(1), value=D(90))
+        after = heard(ledger(half), Shown(OrderSnapshot("exit-1", "7", None))).orders[0]
+        assert (after.filled, after.value) == (D(1), D(90))
+
+    def test_an_order_said_to_be_filled_is_filled_whole_at_a_guessed_worth(self) -> None:
+        sold = heard(
+            ledger(working("exit", price=D(90))), Shown(OrderSnapshot("exit-1", "7", "filled"))
+        )
+        assert (sold.orders[0].filled, sold.orders[0].value) == (D(2), D(180))
+
+    def test_trades_correct_what_was_guessed_and_count_once(self) -> None:
+        guessed = heard(ledger(working("exit")), Shown(OrderSnapshot("exit-1", "7", "filled")))
+        trades = (fill("t1", "7"), fill("t2", "7", price="80"), fill("t1", "7"))
+        after = heard(guessed, overview(fills=trades)).orders[0]
+        assert (after.filled, after.value, after.known) == (D(2), D(170), D(2))
+        assert heard(heard(guessed, overview(fills=trades)), overview(fills=trades)).orders == (
+            after,
+        )
+
+    def test_trades_of_a_part_do_not_lower_what_the_exchange_said(self) -> None:
+        half = heard(
+            ledger(working("exit")), Shown(OrderSnapshot("exit-1", "7", "filled", D(2), D(180)))
+        )
+        after = heard(half, overview(fills=(fill("t1", "7"),))).orders[0]
+        assert (after.filled, after.value, after.known) == (D(2), D(180), D(1))
+
+    def test_a_refused_order_that_rests_is_taken_back(self) -> None:
+        refused = order("protection", state="done", ending="refused")
+        after = heard(ledger(refused), Shown(OrderSnapshot("protection-1", "7", None))).orders[0]
+        assert (after.state, after.ending) == ("working", None)
+
+    def test_a_filled_order_that_is_shown_as_new_stays_filled(self) -> None:
+        filled = order("exit", state="done", ending="filled", filled=D(2), exchange_id="7")
+        after = heard(ledger(filled), Shown(OrderSnapshot("exit-1", "7", None))).orders[0]
+        assert after.state == "done"
+
+    def test_a_second_order_under_one_id_is_ours_and_disarms(self) -> None:
+        first = order(exchange_id="1")
+        found = heard(ledger(first), Shown(OrderSnapshot("entry-1", "2", "filled", D(2), D(200),
+                                                         side="buy", quantity=D(2))))  # fmt: skip
+        assert [each.id for each in found.orders] == ["entry-1", "copy-2"]
+        assert held_quantity(found, "s1", MARKET) == 4
+        assert found.stops == ("two orders have the id entry-1",)
+        again = heard(found, Shown(OrderSnapshot("entry-1", "2", "filled", D(2), D(200))))
+        assert again.stops == found.stops
+
+
+class TestLists:
+    def test_a_list_is_filled_when_one_of_its_legs_is(self) -> None:
+        stop = OrderSnapshot("s", "8", "filled", D(2), D(190), quantity=D(2), list_id="3")
+        target = OrderSnapshot("t", "9", "expired", quantity=D(2), list_id="3")
+        assert list_snapshot("l", stop, target).ending == "filled"
+        assert list_snapshot("l", stop._replace(ending=None), target).ending is None
+        cut = stop._replace(ending="cancelled", filled=D(1))
+        assert list_snapshot("l", cut, target).ending == "cancelled"
+        alone = list_snapshot("l", None, target)
+        assert ([leg.name for leg in alone.legs], alone.trigger) == (["target"], None)
+
+    def test_a_list_has_the_trades_of_its_legs_alone(self) -> None:
+        stop = OrderSnapshot("s", "8", None, quantity=D(2), list_id="3")
+        shown = list_snapshot("protection-1", stop, None)
+        guard = order("protection", type="list", leg_ids=("s", "t"))
+        found = heard(ledger(order(), guard), Shown(shown))
+        after = heard(found, overview(fills=(fill("t1", "3"), fill("t2", "8"))))
+        assert after.orders[1].filled == D(1)
+
+
+class TestReports:
+    def test_fees_in_pieces_make_what_is_held_less(self) -> None:
+        market = MARKET._replace(fee_in_base=True)
+        guessed = order()
+        assert base_fee(guessed, market) == D("0.002")
+        fee = fill("t1", "1", "buy", "2", "100", fee=D("0.001"), fee_in="base")
+        known = order(fills=(fee,))
+        assert (base_fee(known, market), fees_in(known, "quote")) == (D("0.001"), 0)
+        assert held_quantity(ledger(known), "s1", market) == D("1.999")
+
+    def test_reports_add_up_to_what_was_sold(self) -> None:
+        half = order("part", state="done", ending="filled", filled=D("0.5"), value=D(50))
+        found = ledger(order(), half, told=("entered", "reduced"))
+        rest = order("exit", state="done", ending="filled", filled=D("1.4995"), value=D(135))
+        found = heard(found.with_order(rest), Tell("exited", "s1", "user"))
+        entered, reduced, exited = found.reports
+        assert (entered.quantity, entered.average, entered.estimated) == (D(2), D(100), True)
+        assert (reduced.quantity, reduced.average) == (D("0.5"), D(100))
+        assert (exited.quantity, exited.average) == (D("1.4995"), D(135) / D("1.4995"))
+        assert [each.seq for each in found.reports] == [1, 2, 3]
+        assert found.dust == D("0.0005")
+        assert held_quantity(found, "s1", MARKET) == 0
+
+    def test_dust_goes_with_the_next_position(self) -> None:
+        second = order(id="e2", signal_id="s2")
+        found = heard(ledger(second, dust=D("0.0005")), Tell("entered", "s2"))
+        assert (found.dust, held_quantity(found, "s2", MARKET)) == (0, D("2.0005"))
+
+    def test_a_sale_without_pieces_has_no_average(self) -> None:
+        found = heard(ledger(order(filled=D("0.0001"))), Tell("exited", "s1", "dust"))
+        assert found.reports[0].average is None
+
+
+class TestRestartAndPast:
+    def test_what_was_being_sent_is_in_doubt_after_a_restart(self) -> None:
+        found = restarted(ledger(order(), order("exit"), working()), NOW + 9)
+        assert [each.state for each in found.orders] == ["done", "unknown", "working"]
+        assert [each.query_due for each in found.orders] == [False, True, True]
+        assert (found.check_due, found.started_at) == (True, NOW + 9)
+
+    def test_a_position_goes_to_the_past_when_all_was_heard(self) -> None:
+        sold = order("exit", state="done", ending="filled", filled=D(2), value=D(190))
+        found = ledger(order(), sold, told=("entered", "exited"))
+        assert is_over(found, "s1", MARKET)
+        assert pruned(found, 1, "", MARKET) is found
+        assert pruned(found, 2, "s1", MARKET) is found
+        after = pruned(found, 2, "", MARKET)
+        assert (after.orders, after.reports, len(after.past)) == ((), (), 2)
+
+    def test_the_past_holds_whole_positions_and_at_most_fifty_orders(self) -> None:
+        past = tuple(order(id=f"e{n}", signal_id=f"p{n // 2}") for n in range(50))
+        failed = order(filled=D(0), value=D(0), ending="absent")
+        after = pruned(ledger(failed, told=("not_entered",), past=past), 1, "", MARKET)
+        assert len(after.past) == 49
+        assert after.past[0].signal_id == "p1"
+
+    def test_a_past_entry_that_fills_after_all_is_taken_back_with_its_position(self) -> None:
+        gone = order(
+            filled=D(0), value=D(0), ending="absent", id=client_id("run", "s1", "entry", 1)
+        )
+        sold = order("exit", state="done", ending="filled", filled=D(1), value=D(90))
+        found = OrderLedger("run", past=(gone, sold), started_at=NOW)
+        late = OrderSnapshot(gone.id, "5", "filled", D(2), D(200))
+        after = heard(found, overview(late))
+        assert [each.id for each in after.orders] == [gone.id, "exit-1"]
+        assert after.stops == (f"order {gone.id} was over and has filled since",)
+        assert held_quantity(after, "s1", MARKET) == D(1)
+
+    def test_a_copy_of_a_past_order_is_told_if_it_filled(self) -> None:
+        id = client_id("run", "s1", "entry", 1)
+        found = OrderLedger("run", past=(order(id=id, exchange_id="4"),), started_at=NOW)
+        copy = OrderSnapshot(id, "5", "filled", D(2), D(200), side="buy", quantity=D(2))
+        after = heard(found, overview(copy))
+        assert [each.id for each in after.orders] == [id, "copy-5"]
+        same = OrderSnapshot(id, "4", "filled", D(2), D(200))
+        expired = OrderSnapshot(id, "5", "expired")
+        assert heard(found, overview(same, expired)).past == found.past
+
+
+class TestOverview:
+    def test_a_failed_one_says_nothing(self) -> None:
+        found = heard(ledger(order(), check_due=False), OverviewFailed())
+        assert (found.check_due, found.checks_failed, found.orders) == (True, 1, (order(),))
+
+    def test_absence_needs_two_queries_the_orders_and_the_trades(self) -> None:
+        twice = order("exit", state="unknown", misses=2, missed_at=NOW + 10_000)
+        assert heard(ledger(order(), twice), overview()).orders[1].ending == "absent"
+        early = heard(ledger(order(), twice), overview(at=NOW + 9_000))
+        assert early.orders[1].state == "unknown"
+        once = twice._replace(misses=1)
+        assert heard(ledger(order(), once), overview()).orders[1].state == "unknown"
+
+    def test_an_order_that_rests_no_more_is_queried(self) -> None:
+        assert heard(ledger(order(), working()), overview()).orders[1].query_due
+        fresh = working(sent_at=NOW + 19_500)
+        assert not heard(ledger(order(), fresh), overview()).orders[1].query_due
+
+    def test_an_order_of_ours_that_was_never_written_down_is_adopted(self) -> None:
+        id = client_id("sandbox BTCUSDT dip 0", "s1", "exit", 3)
+        shown = OrderSnapshot(id, "5", "filled", D(2), D(190), quantity=D(2))
+        after = heard(ledger(order()), overview(shown))
+        assert (after.orders[1].attempt, after.orders[1].filled) == (3, D(2))
+        assert after.stops == ()
+
+    def test_a_list_that_was_never_written_down_is_adopted_by_its_legs(self) -> None:
+        stop, target = leg_ids("sandbox BTCUSDT dip 0", "s1", 2)
+        shown = OrderSnapshot(stop, "5", None, quantity=D(2), trigger=D(95), list_id="3")
+        after = heard(ledger(order()), overview(shown)).orders[1]
+        assert (after.role, after.attempt, after.leg_ids) == ("protection", 2, (stop, target))
+
+    @pytest.mark.parametrize(
+        ("ending", "filled", "stops"), [(None, 0, 1), ("filled", 2, 1), ("expired", 0, 0)]
+    )
+    def test_a_tagged_order_of_an_unknown_signal_disarms(
+        self, ending: str, filled: int, stops: int
+    ) -> None:
+        for role in ("exit", "stop"):
+            id = client_id("another run", "s9", role, 1)  # type: ignore[arg-type]
+            shown = OrderSnapshot(id, "5", ending, D(filled))  # type: ignore[arg-type]
+            after = heard(ledger(order()), overview(shown, OrderSnapshot("web_1", "6", None)))
+            assert len(after.stops) == stops
+            assert after.orders == (order(),)
+
+    def test_a_trade_with_other_numbers_than_before_is_not_explained(self) -> None:
+        sold = order("exit", state="done", ending="filled", filled=D(1), value=D(90),
+                     exchange_id="7", fills=(fill("t1", "7"),))  # fmt: skip
+        found = ledger(order(), sold)
+        after = heard(found, overview(fills=(fill("t1", "7", price="91"),)))
+        assert after.unexplained == ("a trade of order exit-1 has other numbers than before",)
+        assert (
+            heard(after, overview(fills=(fill("t1", "7", price="91"),))).unexplained
+            == after.unexplained
+        )
+        assert heard(found, overview(fills=(fill("t1", "7"),))).unexplained == ()
+
+    def test_trades_of_past_orders_are_not_foreign(self) -> None:
+        past = (order("exit", state="done", ending="filled", filled=D(1), exchange_id="7"),)
+        after = heard(ledger(past=past), overview(fills=(fill("t1", "7"),)))
+        assert after.past == past
+
+
+class TestBalance:
+    FOUND = ledger(order(fills=(fill("t0", "1", "buy", "2", "100"),)), told=("entered",))
+
+    def short(self, found: OrderLedger, *fills: Fill, base: str = "0.5") -> OrderLedger:
+        first = heard(found, overview(fills=fills, base=base))
+        assert first.orders == found.orders
+        between = heard(first, overview(fills=fills, base=base, at=NOW + 25_000))
+        assert between.orders == found.orders
+        return heard(between, overview(fills=fills, base=base, at=NOW + 31_000))
+
+    def test_a_sale_by_hand_is_booked_at_its_price_when_it_was_seen_twice(self) -> None:
+        after = self.short(self.FOUND, fill("t9", "99", quantity="1.5", price="90"))
+        outside = after.orders[1]
+        assert (outside.role, outside.filled, outside.value) == ("outside", D("1.5"), D(135))
+        assert after.unexplained == ()
+
+    def test_pieces_that_no_trade_explains_are_booked_at_cost_and_named(self) -> None:
+        foreign = fill("t9", "99", "buy", "5")
+        after = self.short(self.FOUND, foreign)
+        assert after.orders[1].value == D(150)
+        assert after.unexplained == ("1.5 pieces of s1 are gone, and no trade shows where",)
+
+    def test_dust_goes_first(self) -> None:
+        after = self.short(self.FOUND._replace(dust=D(1)), base="2.4")
+        assert (after.dust, len(after.orders)) == (D("0.4"), 1)
+
+    def test_a_balance_that_changes_meanwhile_is_looked_at_anew(self) -> None:
+        first = heard(self.FOUND, overview(base="0.5"))
+        assert first.short_at == NOW + 20_000
+        assert heard(first, overview(base="2", at=NOW + 31_000)).short_at is None
+        doubted = first.with_order(order("exit", state="unknown"))
+        assert heard(doubted, overview(base="0.5", at=NOW + 31_000)).short_at is None
+
+    def test_less_than_a_step_is_nothing_while_fees_are_guessed(self) -> None:
+        found = ledger(order(), told=("entered",))
+        assert heard(found, overview(base="1.9995")).short_at is None
+        assert heard(self.FOUND, overview(base="1.9995")).short_at is not None
+
+    def test_a_loss_is_shared_by_positions_in_their_order(self) -> None:
+        second: Order = order(id="e2", signal_id="s2", fills=(fill("t3", "2", "buy", "2", "100"),))
+        found = self.FOUND.with_order(second)
+        after = self.short(found, fill("t9", "99", quantity="3"), base="1")
+        assert [(each.signal_id, each.filled) for each in after.orders[2:]] == [
+            ("s1", D(2)), ("s2", D(1)),
+        ]  # fmt: skip

@@ -1,0 +1,319 @@
+"""The table of `next_action`, line by line."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.core.orders.situations import (
+    ENTER,
+    EXIT,
+    HOLD,
+    NOW,
+    action,
+    heard,
+    ledger,
+    order,
+    working,
+)
+from tradenb.core.orders.answers import Cancelled, NotFound, QueryFailed, Refused
+from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.order_actions import Cancel, Query, Reconcile, Submit, Tell, Wait
+from tradenb.core.orders.order_records import FLAT, Leg
+
+BOUGHT = ledger(order(), told=("entered",))
+
+
+def submitted(found: object) -> Submit:
+    assert isinstance(found, Submit), found
+    return found
+
+
+class TestEntering:
+    def test_an_entry_is_an_ioc_order_with_a_limit_and_a_death_date(self) -> None:
+        entry = submitted(action(ledger(), ENTER)).order
+        assert (entry.role, entry.type, entry.side) == ("entry", "ioc", "buy")
+        assert (entry.quantity, entry.price) == (Decimal(2), Decimal("100.2"))
+        assert entry.dies_at - entry.sent_at == 3_000
+
+    def test_a_late_entry_is_told_and_not_sent(self) -> None:
+        late = action(ledger(), ENTER, now=NOW + 30_001)
+        assert late == Tell("not_entered", "s1", "late")
+
+    def test_an_entry_of_another_process_is_never_sent(self) -> None:
+        assert action(ledger(started_at=NOW + 1), ENTER) == Tell("not_entered", "s1", "late")
+
+    @pytest.mark.parametrize("values", [{"unexplained": ("a sale",)}, {"stops": ("a copy",)}])
+    def test_nothing_is_entered_while_something_is_not_explained(
+        self, values: dict[str, tuple[str, ...]]
+    ) -> None:
+        assert action(ledger(**values), ENTER) == Tell("not_entered", "s1", "limits")
+
+    def test_what_the_gate_refuses_is_told(self) -> None:
+        assert action(ledger(), ENTER, refused="max_order") == Tell("not_entered", "s1", "limits")
+
+    @pytest.mark.parametrize(
+        ("ending", "why"),
+        [("expired", "unfilled"), ("absent", "absent"), ("refused", "refused"),
+         ("not_sent", "not_sent"), ("would_trigger", "unfilled")],
+    )  # fmt: skip
+    def test_an_entry_that_came_to_nothing_is_told_with_its_reason(
+        self, ending: str, why: str
+    ) -> None:
+        failed = order(filled=Decimal(0), value=Decimal(0), ending=ending)
+        assert action(ledger(failed), ENTER) == Tell("not_entered", "s1", why)
+
+    def test_an_entry_that_filled_in_part_is_told_as_entered(self) -> None:
+        part = order(filled=Decimal(1), ending="expired")
+        assert action(ledger(part), ENTER) == Tell("entered", "s1")
+
+    def test_an_entry_that_rests_is_cancelled(self) -> None:
+        resting = working("entry", filled=Decimal(0), ending=None)
+        assert isinstance(action(ledger(resting), ENTER), Cancel)
+
+    def test_a_signal_that_was_told_is_not_entered_again(self) -> None:
+        over = ledger(order(filled=Decimal(0), ending="absent"), told=("not_entered",))
+        assert isinstance(action(over, ENTER), Wait)
+
+    def test_an_entry_that_fills_after_it_was_told_absent_is_sold(self) -> None:
+        late = ledger(order(), told=("not_entered",))
+        exit_order = submitted(action(late, ENTER)).order
+        assert (exit_order.role, exit_order.quantity) == ("exit", Decimal(2))
+
+
+class TestDoubts:
+    def test_nothing_is_sent_while_an_order_is_in_doubt(self) -> None:
+        doubted = order("protection", state="unknown", seen_at=None)
+        found = ledger(order(), doubted, told=("entered",))
+        assert action(found) == Query(doubted)
+        failed = heard(found, QueryFailed("protection-1"))
+        assert action(failed) == Wait(NOW + 5_500)
+
+    def test_two_queries_without_a_find_lead_to_a_look_at_everything(self) -> None:
+        found = ledger(order(), order("protection", state="unknown"), told=("entered",))
+        found = heard(found, NotFound("protection-1"))
+        found = heard(found, NotFound("protection-1"), NOW + 7_000)
+        assert isinstance(action(found, now=NOW + 7_000), Reconcile)
+
+    def test_a_query_before_the_request_has_died_proves_nothing(self) -> None:
+        found = ledger(order("protection", state="unknown"))
+        for at in (NOW + 1_000, NOW + 4_000):
+            found = heard(found, NotFound("protection-1"), at)
+        assert found.orders[0].misses == 0
+
+    def test_queries_wait_longer_and_longer_and_never_stop(self) -> None:
+        found, at, waits = ledger(order("exit", state="unknown")), NOW + 60_000, []
+        for _ in range(8):
+            found = heard(found, QueryFailed("exit-1"), at)
+            wait = action(found, FLAT, now=at)
+            assert isinstance(wait, Wait)
+            waits.append(wait.until - at)
+            at = wait.until
+        assert waits == [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]
+
+    def test_a_cancelled_order_is_queried_before_its_end_is_believed(self) -> None:
+        found = heard(ledger(order(), working(), told=("entered",)), Cancelled("protection-1"))
+        assert found.orders[-1].state == "cancelling"
+        assert isinstance(action(found, EXIT), Query)
+
+
+class TestReconciling:
+    def test_a_start_begins_with_a_full_look(self) -> None:
+        assert action(OrderLedger("run", started_at=NOW), FLAT) == Reconcile(NOW - 60_000)
+
+    def test_a_look_that_fails_is_made_again_and_reducing_orders_wait_for_three(self) -> None:
+        fresh = ledger(order(), told=("entered",), check_due=True, check_failed_at=NOW + 5_000)
+        assert action(fresh._replace(checks_failed=1)) == Wait(NOW + 5_500)
+        third = fresh._replace(checks_failed=3)
+        assert submitted(action(third)).order.role == "protection"
+
+    def test_everything_is_looked_at_when_a_copied_entry_would_show(self) -> None:
+        assert isinstance(action(BOUGHT._replace(checked_at=NOW + 3_900)), Reconcile)
+        assert isinstance(action(BOUGHT), Submit)
+
+    def test_everything_is_looked_at_every_ten_minutes(self) -> None:
+        assert isinstance(action(ledger(), FLAT, now=NOW + 604_002), Reconcile)
+        assert action(ledger(), FLAT) == Wait(NOW + 604_002)
+
+
+class TestHolding:
+    def test_what_is_held_is_protected_by_stop_and_target(self) -> None:
+        guard = submitted(action(BOUGHT)).order
+        assert (guard.type, guard.quantity) == ("list", Decimal(2))
+        assert (guard.trigger, guard.price) == (Decimal(95), Decimal(110))
+        assert len({guard.id, *guard.leg_ids}) == 3
+
+    def test_without_a_target_there_is_a_stop_alone(self) -> None:
+        guard = submitted(action(BOUGHT, HOLD._replace(target=None))).order
+        assert (guard.type, guard.price, guard.trigger) == ("stop", None, Decimal(95))
+
+    def test_a_market_without_stops_at_market_gets_a_limit_below(self) -> None:
+        from tests.core.orders.situations import MARKET
+
+        market = MARKET._replace(stop_market=False)
+        guard = submitted(action(BOUGHT, HOLD._replace(target=None), market=market)).order
+        assert (guard.type, guard.price) == ("stop_limit", Decimal("93.10"))
+
+    def test_protection_that_stands_is_looked_at_every_fifteen_seconds(self) -> None:
+        found = ledger(order(), working(), told=("entered",))
+        wanted = HOLD._replace(target=None)
+        assert action(found, wanted) == Wait(NOW + 15_000)
+        assert isinstance(action(found, wanted, now=NOW + 15_000), Query)
+
+    @pytest.mark.parametrize(
+        ("stop", "minutes", "replaced"),
+        [("95.1", 1, False), ("96", 1, True), ("96", 0, False)],
+    )
+    def test_a_stop_that_moved_is_replaced_once_a_minute(
+        self, stop: str, minutes: int, replaced: bool
+    ) -> None:
+        found = ledger(order(), working(), told=("entered",), checked_at=NOW + 50_000)
+        wanted = HOLD._replace(target=None, stop=Decimal(stop))
+        found = found.with_order(working(seen_at=NOW + minutes * 60_000))
+        moved = action(found, wanted, now=NOW + minutes * 60_000 + 5_000)
+        assert isinstance(moved, Cancel) == replaced
+
+    def test_a_target_that_is_taken_away_is_replaced(self) -> None:
+        legs = (Leg("stop", "8", open=True), Leg("target", "9", open=True))
+        guard = working(type="list", price=Decimal(110), legs=legs, seen_at=NOW + 60_000)
+        found = ledger(order(), guard, told=("entered",), checked_at=NOW + 50_000)
+        assert isinstance(action(found, now=NOW + 60_000), Wait)
+        gone = action(found, HOLD._replace(target=None), now=NOW + 60_000)
+        assert gone == Cancel(guard)
+
+    def test_a_list_whose_target_filled_in_part_protects_no_more(self) -> None:
+        legs = (
+            Leg("stop", "8", open=False),
+            Leg("target", "9", open=True, filled=Decimal(1), value=Decimal(110)),
+        )
+        guard = working(type="list", price=Decimal(110), legs=legs, filled=Decimal(1),
+                        value=Decimal(110))  # fmt: skip
+        found = ledger(order(), guard, told=("entered",))
+        assert action(found) == Tell("reduced", "s1", "take_profit")
+        assert action(heard(found, Tell("reduced", "s1", "take_profit"))) == Cancel(guard)
+
+    def test_a_part_is_sold_after_the_protection_is_gone(self) -> None:
+        wanted = HOLD._replace(target=None, quantity=Decimal("1.5"), reason="user")
+        found = ledger(order(), working(), told=("entered",))
+        assert isinstance(action(found, wanted), Cancel)
+        part = submitted(action(BOUGHT, wanted)).order
+        assert (part.role, part.quantity, part.reason) == ("part", Decimal("0.5"), "user")
+
+    def test_a_position_without_protection_for_thirty_seconds_is_sold(self) -> None:
+        found = BOUGHT._replace(checked_at=NOW + 30_000)
+        sold = submitted(action(found, now=NOW + 30_001)).order
+        assert (sold.role, sold.reason) == ("exit", "unprotected")
+
+    @pytest.mark.parametrize(("price", "reason"), [("94", "stop_loss"), ("111", "take_profit")])
+    def test_protection_that_would_trigger_at_once_is_an_exit(
+        self, price: str, reason: str
+    ) -> None:
+        first = submitted(action(BOUGHT)).order
+        found = heard(BOUGHT.with_order(first), Refused(first.id, "no", would_trigger=True))
+        found = found._replace(check_due=False)
+        sold = submitted(action(found, price=Decimal(price))).order
+        assert (sold.role, sold.reason) == ("exit", reason)
+
+    def test_protection_that_is_refused_is_tried_again_at_growing_distances(self) -> None:
+        found, at, waits = BOUGHT, NOW + 5_000, []
+        for _ in range(4):
+            guard = submitted(action(found, now=at)).order
+            found = heard(found.with_order(guard), Refused(guard.id, "no"), at)
+            found = found._replace(check_due=False)
+            wait = action(found, now=at)
+            if not isinstance(wait, Wait):
+                break
+            waits.append(wait.until - at)
+            at = wait.until
+        assert waits[:2] == [1_000, 5_000]
+
+    def test_what_is_worth_too_little_at_the_stop_is_sold_while_it_can_be(self) -> None:
+        few = ledger(order(filled=Decimal("0.052"), value=Decimal("5.2")), told=("entered",))
+        sold = submitted(action(few)).order
+        assert (sold.role, sold.reason) == ("exit", "unprotected")
+
+    def test_what_is_too_little_to_sell_is_told_as_left(self) -> None:
+        dust = ledger(order(filled=Decimal("0.04"), value=Decimal(4)), told=("entered",))
+        assert action(dust) == Tell("exited", "s1", "dust")
+
+
+class TestLeaving:
+    def test_an_exit_cancels_the_protection_first(self) -> None:
+        guard = working()
+        found = ledger(order(), guard, told=("entered",))
+        assert action(found, EXIT) == Cancel(guard)
+
+    def test_a_cancel_is_asked_for_once_a_second(self) -> None:
+        guard = working(cancelled_at=NOW + 4_500)
+        found = ledger(order(), guard, told=("entered",))
+        assert action(found, EXIT) == Wait(NOW + 5_500)
+
+    def test_an_exit_sells_at_market_what_is_held(self) -> None:
+        sold = submitted(action(BOUGHT, EXIT)).order
+        assert (sold.type, sold.quantity, sold.reason) == ("market", Decimal(2), "strategy")
+
+    def test_the_exchange_has_five_seconds_to_sell_at_a_touched_stop(self) -> None:
+        wanted = EXIT._replace(reason="stop_loss", since=NOW + 60_000)
+        found = ledger(order(), working(), told=("entered",), checked_at=NOW + 50_000)
+        assert isinstance(action(found, wanted, now=NOW + 60_100), Query)
+        seen = found.with_order(working(seen_at=NOW + 60_200))
+        assert action(seen, wanted, now=NOW + 60_300) == Wait(NOW + 65_000)
+        assert isinstance(action(seen, wanted, now=NOW + 65_000), Query)
+        failed = heard(seen, QueryFailed("protection-1"), NOW + 65_000)
+        assert action(failed, wanted, now=NOW + 65_100) == Wait(NOW + 65_500)
+        again = seen.with_order(working(seen_at=NOW + 65_000))
+        assert isinstance(action(again, wanted, now=NOW + 65_100), Cancel)
+
+    def test_a_touched_stop_without_protection_is_sold_at_once(self) -> None:
+        wanted = EXIT._replace(reason="stop_loss")
+        assert submitted(action(BOUGHT, wanted)).order.role == "exit"
+
+    def test_an_exit_that_began_is_gone_through_with(self) -> None:
+        half = order("exit", state="done", ending="expired", filled=Decimal(1),
+                     value=Decimal(100), reason="unprotected")  # fmt: skip
+        again = submitted(action(ledger(order(), half, told=("entered",)))).order
+        assert (again.role, again.attempt, again.reason) == ("exit", 2, "unprotected")
+
+    def test_another_signal_is_left_before_anything_is_entered(self) -> None:
+        other = ENTER._replace(signal_id="s2")
+        assert submitted(action(BOUGHT, other)).order.role == "exit"
+
+    def test_an_entry_nobody_wants_any_more_is_told_and_sold(self) -> None:
+        assert submitted(action(ledger(order()), FLAT)).order.role == "exit"
+        gone = order("exit", state="done", ending="filled", filled=Decimal(2), value=Decimal(190),
+                     reason="flattened")  # fmt: skip
+        found = ledger(order(), gone)
+        assert action(found, FLAT) == Tell("entered", "s1", "")
+        found = heard(found, Tell("entered", "s1"))
+        assert action(found, FLAT) == Tell("exited", "s1", "flattened")
+
+    def test_an_entry_without_a_fill_that_nobody_wants_is_told(self) -> None:
+        found = ledger(order(filled=Decimal(0), value=Decimal(0), ending="expired"))
+        assert action(found, FLAT) == Tell("not_entered", "s1", "flattened")
+
+    def test_a_position_of_another_process_is_sold_after_a_look_at_everything(self) -> None:
+        found = ledger(order(), told=("entered",), started_at=NOW + 10_000)
+        early = action(found, EXIT, now=NOW + 11_000)
+        assert early == Wait(NOW + 15_000)
+        assert isinstance(action(found, EXIT, now=NOW + 15_000), Reconcile)
+        looked = found._replace(checked_at=NOW + 15_000)
+        assert isinstance(action(looked, EXIT, now=NOW + 15_100), Submit)
+
+    def test_a_position_without_an_entry_in_the_ledger_is_not_touched(self) -> None:
+        assert isinstance(action(ledger(), HOLD), Wait)
+
+    @pytest.mark.parametrize(
+        ("role", "legs", "reason"),
+        [
+            ("protection", (), "stop_loss"),
+            ("protection", (Leg("target", "9", open=False, filled=Decimal(2)),), "take_profit"),
+            ("outside", (), "closed_outside"),
+        ],
+    )
+    def test_an_exit_is_told_with_the_reason_of_the_order_that_filled(
+        self, role: str, legs: tuple[Leg, ...], reason: str
+    ) -> None:
+        sold = order(role, state="done", ending="filled", filled=Decimal(2), value=Decimal(220),
+                     legs=legs)  # fmt: skip
+        assert action(ledger(order(), sold, told=("entered",))) == Tell("exited", "s1", reason)
