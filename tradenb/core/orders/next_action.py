@@ -68,6 +68,7 @@ def next_action(now: Situation) -> OrderAction:
 
     >>> from decimal import Decimal
     >>> from tradenb.core.orders.order_records import FLAT
+    >>> from tradenb.core.orders.ledger import OrderLedger
     >>> from tradenb.core.orders.reducing import Situation
     >>> from tradenb.core.orders.venue import BINANCE_SPOT, OrderMarket
     >>> market = OrderMarket(price_step=Decimal("0.01"), size_step=Decimal("0.001"))
