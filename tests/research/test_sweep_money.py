@@ -104,3 +104,17 @@ def test_a_setting_that_fails_in_every_ask_has_no_money_either(sweep, given):
     table = tn.sweep(failing, grid={"gain": [2.0]}, account=ACCOUNT, progress=False, **given)
     assert table["errors"][0] == table["asks"][0] > 0
     assert table["net_profit"].isna().all()
+
+
+def test_lookahead_shows_a_strategy_its_account():
+    @tn.strategy("looks-at-its-money", every="30m")
+    def looks(ctx):
+        if ctx.account.free < 100:
+            return None
+        return tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=60)
+
+    found = tn.lookahead(
+        looks, symbols="BTCUSDT", exchange=tn.testing.random_walk(seed=5, days=1), samples=2,
+        events=2, account=ACCOUNT.model_copy(update={"funding_percent": 0.0}), progress=False,
+    )  # fmt: skip
+    assert found.verdict == "clean", repr(found)

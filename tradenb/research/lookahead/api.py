@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from tradenb.backtest.plan import make_plan
 from tradenb.call_errors import explained
+from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike, iso
 from tradenb.engine.ports import CandleSource
@@ -147,6 +148,7 @@ def lookahead(
     start: TimeLike | None = None,
     end: TimeLike | None = None,
     rules: Rules | None = None,
+    account: Account | None = None,
     samples: int = 20,
     events: int | None = None,
     seed: int = 0,
@@ -157,7 +159,7 @@ def lookahead(
     Parameters
     ----------
     strategy : StrategySpec or str
-    symbols, exchange, start, end, rules
+    symbols, exchange, start, end, rules, account
         As in `tn.backtest.run`. A week or two is enough to find a leak.
     samples : int, default 20
         Moments spread by chance over the period, on and off the strategy's interval.
@@ -203,7 +205,7 @@ def lookahead(
     if events is not None:
         _check_count("events", events)
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
-    plan = make_plan(symbols, spec, exchange, start, end, rules, ())
+    plan = make_plan(symbols, spec, exchange, start, end, rules, (), account)
     analysis = Analysis(spec, plan, seed)
     base = analysis.run(None, None)
     began = time.perf_counter()
