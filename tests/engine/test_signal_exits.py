@@ -103,10 +103,10 @@ def test_a_table_makes_the_events_of_the_same_rows_answered_one_by_one(flip):
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_a_live_run_of_a_table_makes_the_events_of_its_backtest(flip):
-    spec = vectorised(flip=flip)
-    result = backtest(strategy=spec, end=END)
+    spec, end = vectorised(flip=flip), minute(720)
+    result = backtest(strategy=spec, end=end)
     world = World({"BTCUSDT": GRID}, start=minute(60), runs=[("BTCUSDT", spec)])
-    assert world.live(END + 3_000)
+    assert world.live(end + 3_000)
     (run,) = world.wanted
     beside = {"mode": None, "wall": None}
     lived = [event_to_row(event) | beside for event in world.events(run)]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import tradenb as tn
+from tests.conftest import some_to_soak
 from tests.live.fakes import SYMBOL, until
 from tests.sources import DAY, MINUTE, NAMES, T0, Row, candles, flat, frame, minute
 from tradenb.core.candles.gaps import with_gaps
@@ -228,7 +229,7 @@ def test_fills_are_under_the_rules_that_each_position_had():
     assert fills[:2] == fills_of(events(world), BEFORE)[:2]
 
 
-def test_parity_goes_through_the_run_under_the_rules_that_it_had():
+def test_parity_names_the_rules_that_were_others_while_a_position_was_open():
     world = world_of(bought_at(20, 45))
     assert world.live(until(25))
     world.rules = tn.Rules(fee_percent=0.02)
@@ -237,7 +238,8 @@ def test_parity_goes_through_the_run_under_the_rules_that_it_had():
     source = tn.frame_exchange(frame([*flat(1440), *ROWS], FIRST))
     found = tn.parity(process.runs[0], exchange=source, strategy=world.wanted[0][1])
     assert len(found.live) == 2
-    assert found.clean, found
+    assert [item.what for item in found.found] == ["fee_percent"]
+    assert found.causes == {"rules changed": 1}
     assert found.notes == []
 
 
@@ -258,7 +260,8 @@ def test_a_document_of_before_rules_were_kept_goes_on_under_those_of_today():
     )
 
 
-def test_killed_at_any_operation_of_the_disk_the_rules_are_the_same():
+@pytest.mark.parametrize("part", some_to_soak(range(6), keep=3))
+def test_killed_at_any_operation_of_the_disk_the_rules_are_the_same(part):
     expected = comparable(events(restarted(bought_at(20, 45), 25, CHANGED["fee"])))
     world = world_of(bought_at(20, 45))
     assert world.live(until(25))
@@ -266,11 +269,11 @@ def test_killed_at_any_operation_of_the_disk_the_rules_are_the_same():
     world.rules = CHANGED["fee"]
     assert world.live(until(80))
     count = len(world.disk.operations) - begun
-    for at in range(0, count, count // 6):
-        world = world_of(bought_at(20, 45))
-        assert world.live(until(25))
-        world.rules = CHANGED["fee"]
-        world.disk.crash(at, done=bool(at % 2))
-        if not world.live(until(80)):
-            assert world.live(until(80))
-        assert comparable(events(world)) == expected, at
+    at = part * (count // 6)
+    world = world_of(bought_at(20, 45))
+    assert world.live(until(25))
+    world.rules = CHANGED["fee"]
+    world.disk.crash(at, done=bool(at % 2))
+    if not world.live(until(80)):
+        assert world.live(until(80))
+    assert comparable(events(world)) == expected
