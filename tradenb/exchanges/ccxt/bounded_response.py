@@ -54,11 +54,23 @@ class BoundedResponse(aiohttp.ClientResponse):
         return b"".join(parts)
 
 
-def bounded_session(client: Any) -> aiohttp.ClientSession:
+class Redirected(aiohttp.ClientError):
+    """A response leads elsewhere, where the request and its key must not go."""
+
+
+def bounded_session(client: Any, *, redirects: bool = True) -> aiohttp.ClientSession:
     """Return a session for an exchange of ccxt, in place and on the connector of its own."""
     client.session.detach()
+    tracing = aiohttp.TraceConfig()
+    if not redirects:
+        tracing.on_request_redirect.append(_refuse)
     return aiohttp.ClientSession(
         connector=client.tcp_connector,
         response_class=BoundedResponse,
         trust_env=client.aiohttp_trust_env,
+        trace_configs=[] if redirects else [tracing],
     )
+
+
+async def _refuse(_session: object, _context: object, told: Any) -> None:
+    raise Redirected(f"the response of {told.method} leads elsewhere and was not followed")

@@ -1,0 +1,388 @@
+"""Requests about orders: sent once or not at all, dated, and judged by what was on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from contextlib import contextmanager
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.testing.server.conftest import served
+from tradenb.core.orders.answers import (
+    Cancelled,
+    NotFound,
+    NotSent,
+    OverviewFailed,
+    QueryFailed,
+    Refused,
+    Shown,
+    Unclear,
+)
+from tradenb.core.orders.client_ids import client_id, leg_ids
+from tradenb.core.orders.order_records import Order
+from tradenb.core.orders.venue import BINANCE_SPOT, OrderMarket
+from tradenb.errors import UsageError
+from tradenb.exchanges.orders import order_port
+from tradenb.exchanges.orders.order_client import OrderClient
+from tradenb.exchanges.orders.order_port import OrderPort
+from tradenb.exchanges.orders.order_reply import OrderReply
+from tradenb.testing.orders.loopback_port import loopback_keys
+from tradenb.testing.server.redirected_urls import redirected_urls
+from tradenb.testing.server.server_account import CREDENTIALS
+from tradenb.testing.venue.venue_requests import NewList, NewOrder, QueryAllOrders
+
+D = Decimal
+MARKET = OrderMarket(price_step=D("0.1"), size_step=D("0.0001"))
+
+
+def port_on(server, *, market=MARKET, now=None, seconds=0.3, **options):
+    given = {**server.options, **loopback_keys(), "rateLimit": 0.001, **options}
+    client = OrderClient("binance", given, now=now or server.now, seconds=seconds)
+    return OrderPort(client, BINANCE_SPOT, market, symbol="BTCUSDT", base="BTC", quote="USDT")
+
+
+def played(port, life):
+    async def run():
+        try:
+            return await life(port)
+        finally:
+            await port.client.close()
+
+    return asyncio.run(run())
+
+
+def made(now, role="entry", kind="ioc", side="buy", *, life=3_000, attempt=1, **more):
+    values = {"price": D("101")} if kind == "ioc" else {}
+    if kind == "list":
+        values = {"price": D("110"), "trigger": D("95"), "leg_ids": leg_ids("r", "s1", attempt)}
+    id = client_id("r", "s1", role, attempt)
+    quantity = more.pop("quantity", D("0.5"))
+    order = Order(id, "s1", role, attempt, side, kind, quantity, sent_at=now, dies_at=now + life)
+    return order._replace(**values | more)
+
+
+def exit_order(now, **more):
+    return made(now, "exit", "market", "sell", **more)
+
+
+@pytest.fixture
+def server():
+    with served() as running:
+        yield running
+
+
+def posts(server):
+    return [call for call in server.venue.calls if isinstance(call.request, NewOrder | NewList)]
+
+
+# --- once, or not at all ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", ["-1007", "reset", "html_502", "silence", "429"])
+def test_nothing_makes_it_send_an_order_twice(server, answer):
+    server.fault("accept", answer=answer, times=None, method="POST")
+    own = {"maxRetriesOnFailure": 3, "order": {"maxRetriesOnFailure": 3}}
+    port = port_on(server, options=own)
+    played(port, lambda it: it.submit(made(server.now())))
+    assert len(posts(server)) == 1
+
+
+def test_nobody_listens_so_nothing_was_sent(server):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        urls = redirected_urls(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        port = port_on(server, urls=urls)
+        assert isinstance(played(port, lambda it: it.submit(made(server.now()))), NotSent)
+
+
+def test_a_name_without_an_address_is_not_sent_either(server):
+    port = port_on(server, urls=redirected_urls("http://nowhere.invalid"), seconds=5)
+    assert isinstance(played(port, lambda it: it.submit(made(server.now()))), NotSent)
+
+
+@pytest.mark.parametrize(("life", "sent"), [(499, False), (500, True)])
+def test_what_would_die_on_the_way_is_not_sent(server, life, sent):
+    answer = played(port_on(server), lambda it: it.submit(made(server.now(), life=life)))
+    assert isinstance(answer, Shown if sent else NotSent)
+    assert bool(posts(server)) is sent
+
+
+def test_a_request_dies_at_the_moment_of_its_order_whenever_it_was_signed(server):
+    start = server.now()
+    server.fault("late", seconds=2.4, method="POST")
+    later = start + 600  # signed after some time in a queue
+    port = port_on(server, now=lambda: later)
+    server.clock.step(0.6 / 60)
+    answer = played(port, lambda it: it.submit(made(start)))
+    server.clock.step(2.4 / 60)
+    server.venue.advance(server.now())
+    assert isinstance(answer, Unclear)
+    assert len(server.venue.venue.orders) == 1  # at dies_at it is still in time
+    server.fault("late", seconds=2.401, method="POST")
+    start, later = server.now() - 600, server.now()
+    played(port_on(server, now=lambda: later), lambda it: it.submit(made(start, attempt=2)))
+    server.clock.step(3 / 60)
+    server.venue.advance(server.now())
+    assert len(server.venue.venue.orders) == 1
+
+
+def test_an_order_without_its_price_is_not_sent(server):
+    answer = played(port_on(server), lambda it: it.submit(made(server.now(), price=None)))
+    assert isinstance(answer, NotSent)
+    assert not posts(server)
+
+
+# --- what a response proves ------------------------------------------------------------------
+
+
+@contextmanager
+def raw_server(status, body, headers=()):
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            seen.append((self.path, self.headers.get("X-MBX-APIKEY")))
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(status)
+            for name, value in headers:
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{running.server_address[1]}", seen
+    finally:
+        running.shutdown()
+        running.server_close()
+
+
+ORDER = (
+    b'{"symbol":"BTCUSDT","orderId":1,"orderListId":-1,"clientOrderId":"%s","transactTime":1,'
+    b'"price":"101.00","origQty":"0.5","executedQty":"0","cummulativeQuoteQty":"0",'
+    b'"status":"%s","type":"LIMIT","side":"BUY","fills":[]}'
+)
+OWN = client_id("r", "s1", "entry", 1).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, ORDER % (OWN, b"NEW"), Shown),
+        (200, ORDER % (b"another", b"NEW"), Unclear),
+        (200, ORDER % (OWN, b"ODD"), Unclear),
+        (200, (ORDER % (OWN, b"NEW")).replace(b'"orderId":1', b'"orderId":null'), Unclear),
+        (200, (ORDER % (OWN, b"NEW")).replace(b'"0.5"', b'"NaN"'), Unclear),
+        (200, (ORDER % (OWN, b"NEW")).replace(b'"101.00"', b"101.0"), Unclear),
+        (200, (ORDER % (OWN, b"NEW")).replace(b"BTCUSDT", b"ETHUSDT"), Unclear),
+        (200, b'{"code":-2010,"msg":"Account has insufficient balance"}', Unclear),
+        (200, b"null", Unclear),
+        (200, b"[]", Unclear),
+        (400, b'{"code":-2010,"msg":"Account has insufficient balance"}', Refused),
+        (400, b'{"code":"-2010","msg":"Account has insufficient balance"}', Unclear),
+        (400, b'{"code":-9999,"msg":"new"}', Unclear),
+        (400, b'{"code":-2010,"msg":"Account has ', Unclear),
+        (400, b'{"code":-2010,"msg":"Duplicate order sent."}', Unclear),
+        (503, b'{"code":-2010,"msg":"Account has insufficient balance"}', Unclear),
+        (403, b"<html>-2010</html>", Unclear),
+    ],
+)
+def test_only_a_whole_answer_in_the_known_form_proves_anything(server, status, body, kind):
+    port = port_on(server)
+
+    async def ended(*args, **more):
+        return OrderReply(left=True, status=status, body=body.decode())
+
+    port.client.order = ended
+    assert type(asyncio.run(port.submit(made(server.now())))) is kind
+
+
+def test_a_redirect_is_not_followed_with_order_and_key(server):
+    with raw_server(200, b"{}") as (other, seen):
+        leads = [("Location", f"{other}/api/v3/order")]
+        with raw_server(307, b"", leads) as (url, _):
+            port = port_on(server, urls=redirected_urls(url), seconds=5)
+            answer = played(port, lambda it: it.submit(made(server.now())))
+    assert isinstance(answer, Unclear)
+    assert seen == []
+
+
+def test_a_refusal_after_a_success_is_one_though_ccxt_calls_it_a_ban(server):
+    async def life(port):
+        await port.submit(made(server.now()))
+        server.fault("drop", answer="revoked", method="POST")
+        refused = await port.submit(exit_order(server.now()))
+        return refused, await port.query(exit_order(server.now()))
+
+    refused, asked = played(port_on(server), life)
+    assert isinstance(refused, Refused)
+    assert refused.why.startswith("-2015")
+    assert isinstance(asked, NotFound)
+
+
+def test_a_list_is_absent_only_if_each_of_its_legs_is(server):
+    async def life(port):
+        order = made(server.now(), "protection", "list", "sell")
+        whole = await port.query(order)
+        calls = len(server.venue.calls)
+        real = port.client.read
+
+        async def second_fails(*args, **more):
+            if len(server.venue.calls) > calls:
+                return OrderReply(left=True)
+            return await real(*args, **more)
+
+        port.client.read = second_fails
+        return whole, await port.query(order)
+
+    whole, half = played(port_on(server), life)
+    assert isinstance(whole, NotFound)
+    assert isinstance(half, QueryFailed)
+
+
+# --- rate limits -----------------------------------------------------------------------------
+
+
+def test_reads_and_entries_wait_for_a_rate_limit_and_exits_do_not(server):
+    server.fault("drop", answer="429", method="GET")
+
+    async def life(port):
+        now = server.now()
+        first = await port.overview(now - 60_000)
+        seen = len(server.venue.calls)
+        waits = (await port.overview(now), await port.submit(made(now)))
+        watched = exit_order(now, state="working")
+        waits = (*waits, await port.query(watched))
+        assert len(server.venue.calls) == seen
+        goes = (await port.submit(exit_order(now)), await port.query(exit_order(now)))
+        server.clock.step(6 / 60)
+        return first, waits, goes, await port.overview(now)
+
+    first, waits, goes, after = played(port_on(server), life)
+    assert first == OverviewFailed()
+    assert [type(each) for each in waits] == [OverviewFailed, NotSent, QueryFailed]
+    assert [type(each) for each in goes] == [Shown, Shown]
+    assert after.orders
+
+
+def test_in_a_ban_nothing_is_sent_which_would_prolong_it(server):
+    server.fault("drop", answer="418", method="GET")
+
+    async def life(port):
+        now = server.now()
+        await port.overview(now)
+        seen = len(server.venue.calls)
+        refused = await port.submit(exit_order(now)), await port.cancel(exit_order(now))
+        assert len(server.venue.calls) == seen
+        server.clock.step(61 / 60)
+        return refused, await port.submit(exit_order(server.now()))
+
+    refused, after = played(port_on(server), life)
+    assert [type(each) for each in refused] == [NotSent, Cancelled]
+    assert isinstance(after, Shown)
+
+
+# --- forms -----------------------------------------------------------------------------------
+
+
+def test_numbers_go_out_and_come_back_to_the_last_digit(server):
+    quantity = D("0.3000000")
+    order = made(server.now(), quantity=quantity, price=D("1.001E+2"))
+    answer = played(port_on(server), lambda it: it.submit(order))
+    assert answer.order.quantity == quantity
+    assert answer.order.fills[0].fee == quantity / 1000
+    (call,) = posts(server)
+    assert (call.request.quantity, call.request.price) == (quantity, D("100.1"))
+    digits = b'{"a":"0.1234567890123456789","b":0.1234567890123456789}'
+    reply = OrderReply(status=200, body=digits.decode())
+    assert str(reply.answer["b"]) == reply.answer["a"]
+
+
+def test_a_list_has_a_stop_with_a_limit_where_the_market_has_no_other(server):
+    order = made(server.now(), "protection", "list", "sell")
+    limited = MARKET._replace(stop_market=False, stop_gap=D("0.013"))
+    assert isinstance(played(port_on(server, market=limited), lambda it: it.submit(order)), Shown)
+    (call,) = posts(server)
+    assert call.request.below.price == D("93.7")  # 95 less 1.3 %, on the step
+    again = made(server.now(), "protection", "stop_limit", "sell", attempt=2)
+    again = again._replace(price=D("93"), trigger=D("95"))
+    answer = played(port_on(server), lambda it: it.submit(again))
+    assert (answer.order.type, answer.order.trigger) == ("stop_limit", D("95"))
+
+
+def test_an_overview_pages_by_days_and_by_ids(server, monkeypatch):
+    monkeypatch.setattr(order_port, "PAGE", 2)
+    venue = server.venue.venue
+
+    async def life(port):
+        now = server.now()
+        for attempt in range(1, 6):
+            await port.submit(made(now, attempt=attempt, quantity=D("0.1")))
+        return await port.overview(now - 3 * 86_400_000)
+
+    found = played(port_on(server), life)
+    assert [order.exchange_id for order in found.orders] == [str(each) for each in venue.orders]
+    assert len({fill.id for fill in found.fills}) == len(venue.trades) == 5
+    assert found.base == venue.total("BTC")
+    spans = [call.request for call in server.venue.calls if type(call.request) is QueryAllOrders]
+    assert all(each.until - each.since < 86_400_000 for each in spans if each.since)
+
+
+def test_an_overview_says_from_when_on_it_is_whole(server):
+    found = played(port_on(server), lambda it: it.overview(server.now() - 90 * 86_400_000))
+    assert found.since == server.now() - order_port.MOST_DAYS * 86_400_000
+
+
+def test_a_check_places_nothing_and_says_what_would_be_refused(server):
+    async def life(port):
+        now = server.now()
+        fine = [made(now), made(now, "protection", "list", "sell"), exit_order(now)]
+        answers = [await port.check(order) for order in fine]
+        wrong = [made(now, quantity=D("0.00001")), made(now, "protection", "list", "sell")]
+        wrong[1] = wrong[1]._replace(quantity=D("0.00001"))
+        return answers, [await port.check(order) for order in wrong]
+
+    fine, wrong = played(port_on(server), life)
+    assert fine == [None] * 3
+    assert [type(answer) for answer in wrong] == [Refused, Refused]
+    assert not server.venue.venue.orders
+
+
+# --- secrets ---------------------------------------------------------------------------------
+
+
+def test_a_key_is_in_no_answer_and_in_no_log(server, caplog):
+    caplog.set_level(logging.DEBUG)
+    shown = f'{{"code":-1022,"msg":"bad {CREDENTIALS.key}"}}'.encode()
+    with raw_server(400, shown) as (url, seen):
+        port = port_on(server, urls=redirected_urls(url), seconds=5)
+        answer = played(port, lambda it: it.submit(made(server.now())))
+    assert seen[0][1] == CREDENTIALS.key  # it was sent
+    assert isinstance(answer, Refused)
+    for secret in (CREDENTIALS.key, CREDENTIALS.secret):
+        assert secret not in answer.why
+        assert secret not in caplog.text
+        assert secret not in repr((port, port.client, vars(port.client)["_options"]))
+
+
+def test_a_key_in_plain_text_is_refused(server):
+    with pytest.raises(UsageError, match="env:NAME"):
+        OrderClient("binance", server.credentials, now=server.now)
+
+
+def test_methods_of_the_user_do_not_sign_or_send_orders(server):
+    def never(*args):
+        raise AssertionError
+
+    port = port_on(server, sign=never, fetch=never)
+    assert isinstance(played(port, lambda it: it.submit(made(server.now()))), Shown)

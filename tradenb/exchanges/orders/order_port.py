@@ -1,0 +1,187 @@
+"""`OrderPort`: orders to Binance spot, and what is known after each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from tradenb.core.orders.answers import (
+    Answer,
+    Cancelled,
+    NotSent,
+    OrderSnapshot,
+    Overview,
+    OverviewFailed,
+    QueryFailed,
+    Refused,
+    Shown,
+    Unclear,
+)
+from tradenb.core.orders.order_records import Fill, Order
+from tradenb.core.orders.outcomes import after_query, after_submit
+from tradenb.core.orders.snapshots import list_snapshot
+from tradenb.core.orders.venue import OrderMarket, Venue
+from tradenb.core.timeframe import DAY
+from tradenb.exchanges.orders.order_client import OrderClient
+from tradenb.exchanges.orders.order_reply import OrderReply
+from tradenb.exchanges.orders.spot_answers import SpotAnswers, Unreadable
+from tradenb.exchanges.orders.spot_requests import (
+    Params,
+    leg_params,
+    list_params,
+    named,
+    order_params,
+)
+
+T = TypeVar("T", OrderSnapshot, Fill)
+PAGE: Final = 1_000
+MOST_DAYS: Final = 30
+"""An overview goes back so far at most; it says from when on it is whole."""
+
+
+class OrderPort:
+    """The way to one symbol of an account on Binance spot.
+
+    Each method returns an answer, whatever happened on the way; none of them sends a request for
+    an order a second time.
+
+    Parameters
+    ----------
+    client : OrderClient
+    venue : Venue
+    market : OrderMarket
+        An attribute; the owner sets it anew when the exchange has changed its steps.
+    symbol : str
+        As the exchange writes it: "BTCUSDT".
+    base, quote : str
+    """
+
+    def __init__(
+        self,
+        client: OrderClient,
+        venue: Venue,
+        market: OrderMarket,
+        *,
+        symbol: str,
+        base: str,
+        quote: str,
+    ) -> None:
+        self.client, self.venue, self.market, self.symbol = client, venue, market, symbol
+        self._answers = SpotAnswers(symbol, base, quote)
+
+    def __repr__(self) -> str:
+        return f"<OrderPort {self.client.name} {self.symbol}>"
+
+    async def submit(self, order: Order) -> Answer:
+        """Send an order, which is in a committed ledger; it dies at `order.dies_at`."""
+        try:
+            call, params = self._request(order)
+        except ValueError as error:
+            return NotSent(order.id, str(error))
+        reply = await self.client.order(
+            call, params, dies_at=order.dies_at, urgent=order.side == "sell"
+        )
+        try:
+            return Shown(self._answers.submitted(order, reply.answer))
+        except Unreadable:
+            return after_submit(order.id, reply.ended, self.venue)
+
+    async def check(self, order: Order) -> NotSent | Refused | Unclear | None:
+        """Have the exchange check an order that is not placed; None: it would be accepted.
+
+        Of a list its legs are checked one by one.
+        """
+        if order.type == "list":
+            each = [*leg_params(order, self.symbol, self.market)]
+        else:
+            each = [order_params(order, self.symbol)]
+        for params in each:
+            reply = await self.client.order("private_post_order_test", params, urgent=False)
+            if not isinstance(reply.answer, dict):
+                return after_submit(order.id, reply.ended, self.venue)
+        return None
+
+    async def query(self, order: Order) -> Answer:
+        """Ask for an order; for a list by its legs, which alone tell what was filled."""
+        urgent = _is_urgent(order)
+        if order.type != "list":
+            return await self._query(order.id, named(order, self.symbol), urgent=urgent)
+        asked = [
+            await self._query(
+                order.id, {"symbol": self.symbol, "origClientOrderId": id}, urgent=urgent
+            )
+            for id in order.leg_ids
+        ]
+        shown = [answer.order for answer in asked if isinstance(answer, Shown)]
+        if len(shown) == len(asked):
+            return Shown(list_snapshot(order.id, *shown))
+        failed = [answer for answer in asked if isinstance(answer, QueryFailed)]
+        return QueryFailed(order.id) if shown or failed else asked[0]
+
+    async def cancel(self, order: Order) -> Answer:
+        """Ask for the end of an order; what became of it, a query tells."""
+        urgent = order.side == "sell"
+        if order.type == "list":
+            params = {"symbol": self.symbol, "listClientOrderId": order.id}
+            await self.client.order("private_delete_orderlist", params, urgent=urgent)
+        else:
+            params = named(order, self.symbol)
+            await self.client.order("private_delete_order", params, urgent=urgent)
+        return Cancelled(order.id)
+
+    async def overview(self, since: int) -> Answer:
+        """Read orders, trades and balance; `since` is ms UTC."""
+        asked_at = self.client.now()
+        since = max(since, asked_at - MOST_DAYS * DAY)
+        try:
+            orders = await self._pages(
+                "private_get_allorders", since, asked_at, "orderId", self._answers.orders
+            )
+            fills = await self._pages(
+                "private_get_mytrades", since, asked_at, "fromId", self._answers.trades
+            )
+            account = await self.client.read("private_get_account", {})
+            base = self._answers.base_of(account.answer)
+        except Unreadable:
+            return OverviewFailed()
+        return Overview(tuple(orders), tuple(fills), base, since, asked_at)
+
+    def _request(self, order: Order) -> tuple[str, Params]:
+        if order.type == "list":
+            return "private_post_orderlist_oco", list_params(order, self.symbol, self.market)
+        return "private_post_order", order_params(order, self.symbol)
+
+    async def _query(self, id: str, params: Params, *, urgent: bool) -> Answer:
+        reply: OrderReply = await self.client.read("private_get_order", params, urgent=urgent)
+        try:
+            return Shown(self._answers.queried(reply.answer, params)._replace(id=id))
+        except Unreadable:
+            return after_query(id, reply.ended, self.venue)
+
+    async def _pages(
+        self, call: str, since: int, until: int, next_id: str, read: Callable[[Any], list[T]]
+    ) -> list[T]:
+        """Read all since a moment: day by day, and by ids once a day has more than a page."""
+        found: list[T] = []
+        params = {"symbol": self.symbol, "limit": str(PAGE)}
+        for day in range(since, until + 1, DAY):
+            span = {"startTime": str(day), "endTime": str(day + DAY - 1)}
+            page = read((await self.client.read(call, params | span)).answer)
+            found += page
+            while len(page) >= PAGE:
+                last = max(_id_of(each) for each in page)
+                reply = await self.client.read(call, {**params, next_id: str(last + 1)})
+                page = read(reply.answer)
+                found += page
+                if len(page) < PAGE:
+                    return found
+        return found
+
+
+def _is_urgent(order: Order) -> bool:
+    """Tell whether a query stands before a sale, so that it does not wait for a rate limit."""
+    return order.side == "sell" and (order.state != "working" or order.query_due)
+
+
+def _id_of(found: OrderSnapshot | Fill) -> int:
+    return int(found.exchange_id if isinstance(found, OrderSnapshot) else found.id)

@@ -1,0 +1,182 @@
+"""Binance's JSON about spot orders as snapshots of ours.
+
+A response that does not say all that is needed, in the form that is known, is `Unreadable`. Numbers
+are read from text, never through a float.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, NamedTuple
+
+from tradenb.core.orders.answers import OrderSnapshot
+from tradenb.core.orders.order_records import Ending, FeeIn, Fill, Order, OrderType, Side
+from tradenb.core.orders.snapshots import list_snapshot
+
+_TYPES: Final[dict[str, OrderType]] = {
+    "LIMIT": "ioc",
+    "MARKET": "market",
+    "STOP_LOSS": "stop",
+    "STOP_LOSS_LIMIT": "stop_limit",
+}
+_ENDINGS: Final[dict[str, Ending | None]] = {
+    "NEW": None,
+    "PENDING_NEW": None,
+    "PARTIALLY_FILLED": None,
+    "PENDING_CANCEL": None,
+    "FILLED": "filled",
+    "CANCELED": "cancelled",
+    "EXPIRED": "expired",
+    "EXPIRED_IN_MATCH": "expired",
+    "REJECTED": "refused",
+}
+_SIDES: Final[dict[str, Side]] = {"BUY": "buy", "SELL": "sell"}
+
+
+class Unreadable(Exception):
+    """A response is not in the form that is known."""
+
+
+class SpotAnswers(NamedTuple):
+    """The reader of one symbol's answers.
+
+    Attributes
+    ----------
+    symbol : str
+        As the exchange writes it.
+    base, quote : str
+    """
+
+    symbol: str
+    base: str
+    quote: str
+
+    def submitted(self, order: Order, answer: Any) -> OrderSnapshot:
+        """Return what a request for an order was answered with.
+
+        Raises
+        ------
+        Unreadable
+            When it does not show this order.
+        """
+        if order.type == "list":
+            return self._list(order, answer)
+        snapshot = self.order(answer)
+        if snapshot.id != order.id:
+            raise Unreadable("the answer is about another order")
+        side = order.side
+        at = _whole(answer, "transactTime")
+        fills = tuple(
+            self._fill(fill, snapshot.exchange_id, fill.get("tradeId"), side, at)
+            for fill in _rows(answer.get("fills", []))
+        )
+        return snapshot._replace(fills=fills)
+
+    def queried(self, answer: Any, params: dict[str, str]) -> OrderSnapshot:
+        """Return the order that was asked for by `params`."""
+        snapshot = self.order(answer)
+        if params.get("orderId", snapshot.exchange_id) != snapshot.exchange_id:
+            raise Unreadable("the answer is about another order")
+        if params.get("origClientOrderId", snapshot.id) != snapshot.id:
+            raise Unreadable("the answer is about another order")
+        return snapshot
+
+    def order(self, shown: Any) -> OrderSnapshot:
+        """Return one order, without its trades."""
+        if not isinstance(shown, dict) or shown.get("symbol") != self.symbol:
+            raise Unreadable("the answer shows no order of this symbol")
+        status, side = str(shown.get("status")), str(shown.get("side"))
+        if status not in _ENDINGS or side not in _SIDES:
+            raise Unreadable(f"the answer has status {status:.20} and side {side:.20}")
+        list_id = shown.get("orderListId", -1)
+        return OrderSnapshot(
+            id=_text(shown, "clientOrderId"),
+            exchange_id=str(_whole(shown, "orderId")),
+            ending=_ENDINGS[status],
+            filled=_number(shown, "executedQty"),
+            value=max(_number(shown, "cummulativeQuoteQty"), Decimal(0)),
+            list_id="" if list_id == -1 else str(list_id),
+            side=_SIDES[side],
+            type=_TYPES.get(str(shown.get("type")), "market"),
+            quantity=_number(shown, "origQty"),
+            price=_number(shown, "price") or None,
+            trigger=(_number(shown, "stopPrice") or None) if "stopPrice" in shown else None,
+        )
+
+    def orders(self, answer: Any) -> list[OrderSnapshot]:
+        """Return a page of orders."""
+        return [self.order(each) for each in _rows(answer)]
+
+    def trades(self, answer: Any) -> list[Fill]:
+        """Return a page of trades."""
+        found = []
+        for row in _rows(answer):
+            if row.get("symbol") != self.symbol or type(row.get("isBuyer")) is not bool:
+                raise Unreadable("the answer shows no trade of this symbol")
+            side: Side = "buy" if row["isBuyer"] else "sell"
+            order_id = str(_whole(row, "orderId"))
+            found.append(self._fill(row, order_id, row.get("id"), side, _whole(row, "time")))
+        return found
+
+    def base_of(self, answer: Any) -> Decimal:
+        """Return the pieces of the account, free and locked."""
+        if not isinstance(answer, dict):
+            raise Unreadable("the answer shows no balances")
+        rows = _rows(answer.get("balances"))
+        of_base = [row for row in rows if row.get("asset") == self.base]
+        return sum((_number(row, "free") + _number(row, "locked") for row in of_base), Decimal(0))
+
+    def _list(self, order: Order, answer: Any) -> OrderSnapshot:
+        if not isinstance(answer, dict) or answer.get("listClientOrderId") != order.id:
+            raise Unreadable("the answer shows no list, or another one")
+        legs = {leg.id: leg for leg in self.orders(answer.get("orderReports"))}
+        if {*legs} != {*order.leg_ids}:
+            raise Unreadable("the answer shows other legs")
+        stop, target = (legs[id] for id in order.leg_ids)
+        return list_snapshot(order.id, stop, target)
+
+    def _fill(self, row: Any, order_id: str, trade_id: Any, side: Side, at: int) -> Fill:
+        if type(trade_id) is not int:
+            raise Unreadable("a trade has no id")
+        currencies: dict[str, FeeIn] = {self.base: "base", self.quote: "quote"}
+        return Fill(
+            id=str(trade_id),
+            exchange_id=order_id,
+            at=at,
+            side=side,
+            quantity=_number(row, "qty"),
+            price=_number(row, "price"),
+            fee=_number(row, "commission"),
+            fee_in=currencies.get(_text(row, "commissionAsset"), "other"),
+        )
+
+
+def _rows(found: Any) -> list[dict[str, Any]]:
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise Unreadable("the answer is not a list of records")
+    return found
+
+
+def _text(row: dict[str, Any], name: str) -> str:
+    found = row.get(name)
+    if not isinstance(found, str) or not found:
+        raise Unreadable(f"the answer has no {name}")
+    return found
+
+
+def _whole(row: dict[str, Any], name: str) -> int:
+    found = row.get(name)
+    if type(found) is not int:
+        raise Unreadable(f"the answer has no {name}")
+    return found
+
+
+def _number(row: dict[str, Any], name: str) -> Decimal:
+    found = row.get(name)
+    try:
+        number = Decimal(found) if isinstance(found, str) else None
+    except InvalidOperation:
+        number = None
+    if number is None or not number.is_finite():
+        raise Unreadable(f"the answer has no {name}")
+    return number
