@@ -19,7 +19,7 @@ PLANS = {
     "quiet": LifePlan(faults=0, deaths=0, disk_full=0, longest=10_000),
     "usual": LifePlan(faults=0.05),
     "bad": LifePlan(),
-    "careless": LifePlan(disk_full=0.05, deaths=0.04),
+    "careless": LifePlan(disk_full=0.05, deaths=0.04, reads=1),
     "partial": LifePlan(
         faults=0.3, deaths=0, disk_full=0, kinds=("partial_target",), longest=60_000
     ),
@@ -33,16 +33,17 @@ def test_no_life_breaks_a_rule(plan: str, first: int) -> None:
         assert OrderLife(seed, PLANS[plan]).play() == [], f"seed {seed} of {plan}"
 
 
-def test_half_of_the_positions_are_covered_within_a_second() -> None:
-    spans = sorted(
-        span
-        for seed in range(40)
-        for life in [OrderLife(seed, PLANS["usual"])]
-        if life.play() == []
-        for span in life.checks.spans
-    )
-    assert len(spans) > 50
+def test_positions_are_covered_within_a_second_mostly_and_soon_at_worst() -> None:
+    plan = LifePlan(faults=0.05, deaths=0, disk_full=0)
+    spans = []
+    for seed in range(60):
+        life = OrderLife(seed, plan)
+        assert life.play() == []
+        spans += life.checks.spans
+    spans.sort()
+    assert len(spans) > 100
     assert spans[len(spans) // 2] < 1_000
+    assert spans[len(spans) * 98 // 100] < 15_000
 
 
 @pytest.mark.parametrize("mutants", MUTANTS, ids=lambda mutants: mutants[0].name)

@@ -205,6 +205,10 @@ class TestHolding:
         sold = submitted(action(found, now=NOW + 30_001)).order
         assert (sold.role, sold.reason) == ("exit", "unprotected")
 
+    def test_another_process_tries_to_protect_it_first(self) -> None:
+        found = BOUGHT._replace(started_at=NOW + 60_000, checked_at=NOW + 66_000)
+        assert submitted(action(found, now=NOW + 66_100)).order.role == "protection"
+
     @pytest.mark.parametrize(("price", "reason"), [("94", "stop_loss"), ("111", "take_profit")])
     def test_protection_that_would_trigger_at_once_is_an_exit(
         self, price: str, reason: str

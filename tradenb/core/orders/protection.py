@@ -68,7 +68,8 @@ def uncovered_since(
     if held < market.size_step or covering(ledger, signal_id, held, market) is not None:
         return None
     entries = [order.seen_at for order in ledger.of(signal_id, "entry") if order.filled > 0]
-    since = min((at for at in entries if at is not None), default=ledger.started_at)
+    entered = min((at for at in entries if at is not None), default=ledger.started_at)
+    since = max(entered, ledger.started_at)  # this process has a chance to protect it, too
     for order in ledger.of(signal_id, "protection"):
         if order.working_at is not None:
             ended = order.cancelled_at if order.cancelled_at is not None else order.done_at

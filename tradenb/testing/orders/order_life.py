@@ -48,6 +48,8 @@ class LifePlan(NamedTuple):
         The kinds of faults; empty: all.
     longest : int or None
         A position without a stop for longer, ms, is a violation.
+    reads : int
+        How often each part of a full look is tried.
     """
 
     minutes: int = 12
@@ -56,6 +58,7 @@ class LifePlan(NamedTuple):
     disk_full: float = 0.01
     kinds: tuple[str, ...] = ()
     longest: int | None = None
+    reads: int = 3
 
 
 class _Death(Exception):
@@ -103,7 +106,9 @@ class OrderLife:
         menu = [*every_fault(), VenueFault("accept", "duplicate")]
         kinds = self.plan.kinds
         self.menu = [fault for fault in menu if not kinds or fault.kind in kinds]
-        self.port = VenuePort(self.wire, venue, SYMBOL, "BTC", "USDT", self._request_time)
+        self.port = VenuePort(
+            self.wire, venue, SYMBOL, "BTC", "USDT", self._request_time, self.plan.reads
+        )
         self.lag = self.random.choice((0, 50, 400))
         self.next_tick, self.next_candle = self.now + TICK, self.now + MINUTE
         self.calm = self.killed = self.still = False

@@ -39,6 +39,7 @@ from tradenb.testing.venue.venue_requests import (
     QueryAllOrders,
     QueryOrder,
     QueryTrades,
+    VenueRead,
     VenueRequest,
 )
 
@@ -63,6 +64,8 @@ class VenuePort(NamedTuple):
     symbol, base, quote : str
     now : callable
         Time of the exchange, ms; each request passes some of it.
+    reads : int
+        How often each part of a full look is tried.
     """
 
     wire: FaultyVenue
@@ -71,6 +74,7 @@ class VenuePort(NamedTuple):
     base: str
     quote: str
     now: Callable[[], int]
+    reads: int = 3
 
     def submit(self, order: Order) -> Answer:
         """Send an order."""
@@ -112,7 +116,7 @@ class VenuePort(NamedTuple):
         since = max(since, asked_at - 86_000_000)
         orders = self._pages(QueryAllOrders(self.symbol, since=since, limit=_PAGE))
         trades = self._pages(QueryTrades(self.symbol, since=since, limit=_PAGE))
-        account = self._call(QueryAccount()).received
+        account = self._read(QueryAccount())
         if orders is None or trades is None or not isinstance(account, AccountAnswer):
             return OverviewFailed()
         base = sum(
@@ -132,6 +136,14 @@ class VenuePort(NamedTuple):
     ) -> VenueReply:
         return self.wire.call(request, at=self.now(), sent_at=sent_at, window=window)
 
+    def _read(self, request: VenueRead) -> Any:
+        """Read for a full look; tried again at once, since all of it is needed."""
+        for _ in range(self.reads):
+            found = self._call(request).received
+            if found is not None:
+                return found
+        return None
+
     def _query(self, id: str, request: QueryOrder) -> Answer:
         reply = self._call(request)
         if isinstance(reply.received, OrderAnswer):
@@ -146,7 +158,7 @@ class VenuePort(NamedTuple):
     def _pages(self, request: QueryAllOrders | QueryTrades) -> list[Any] | None:
         found: list[Any] = []
         while True:
-            page = self._call(request).received
+            page = self._read(request)
             if not isinstance(page, tuple):
                 return None
             found += page
