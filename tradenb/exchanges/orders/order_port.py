@@ -115,7 +115,7 @@ class OrderPort:
         shown = [answer.order for answer in asked if isinstance(answer, Shown)]
         if len(shown) == len(asked):
             return Shown(list_snapshot(order.id, *shown))
-        failed = [answer for answer in asked if isinstance(answer, QueryFailed)]
+        failed = any(isinstance(answer, QueryFailed) for answer in asked)
         return QueryFailed(order.id) if shown or failed else asked[0]
 
     async def cancel(self, order: Order) -> Answer:

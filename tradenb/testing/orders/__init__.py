@@ -1,4 +1,5 @@
 """Lives of the order machine against a `FaultyVenue`: virtual time, all faults, deaths, checks.
 
 `order_life.py` plays one life from a seed; `order_life_checks.py` has what must hold in each.
+`order_scenario.py` plays one fault at one stage over HTTP (`loopback_port.py`).
 """

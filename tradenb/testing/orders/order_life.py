@@ -17,7 +17,7 @@ from tradenb.core.orders.reducing import Situation
 from tradenb.core.orders.venue import BINANCE_SPOT, OrderMarket, Venue, stepped
 from tradenb.core.timeframe import MINUTE
 from tradenb.testing.orders.order_life_checks import OrderChecks
-from tradenb.testing.orders.venue_port import VenuePort
+from tradenb.testing.orders.venue_port import LifePort, VenuePort
 from tradenb.testing.venue.faulty_venue import FaultyVenue
 from tradenb.testing.venue.spot_venue import SpotVenue
 from tradenb.testing.venue.venue_balances import VenueFees
@@ -61,7 +61,7 @@ class LifePlan(NamedTuple):
     reads: int = 3
 
 
-class _Death(Exception):
+class ProcessDied(Exception):
     """The process is gone; what was committed is left."""
 
 
@@ -106,7 +106,7 @@ class OrderLife:
         menu = [*every_fault(), VenueFault("accept", "duplicate")]
         kinds = self.plan.kinds
         self.menu = [fault for fault in menu if not kinds or fault.kind in kinds]
-        self.port = VenuePort(
+        self.port: LifePort = VenuePort(
             self.wire, venue, SYMBOL, "BTC", "USDT", self._request_time, self.plan.reads
         )
         self.lag = self.random.choice((0, 50, 400))
@@ -198,7 +198,7 @@ class OrderLife:
                 self.next_candle += MINUTE
                 self._candle()
             self._act()
-        except _Death:
+        except ProcessDied:
             self._restart()
         least = self.market.least(self.price) + self.market.size_step
         self.checks.always(self.killed, self.now, least)
@@ -213,7 +213,7 @@ class OrderLife:
 
     def _may_die(self) -> None:
         if not self.calm and self.random.random() < self.plan.deaths:
-            raise _Death
+            raise ProcessDied
 
     def _commit(self) -> bool:
         """Write the document; False: it could not be written."""

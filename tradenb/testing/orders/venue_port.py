@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tradenb.core.orders.answers import (
     Answer,
@@ -54,6 +54,22 @@ _ENDINGS: dict[str, Ending] = {"FILLED": "filled", "CANCELED": "cancelled", "EXP
 _PAGE = 1_000
 
 
+class LifePort(Protocol):
+    """What a life needs of the way to a venue."""
+
+    def submit(self, order: Order) -> Answer:
+        """Send an order."""
+
+    def query(self, order: Order) -> Answer:
+        """Ask for an order."""
+
+    def cancel(self, order: Order) -> Answer:
+        """Ask for the end of an order."""
+
+    def overview(self, since: int) -> Answer:
+        """Read orders, trades and balance."""
+
+
 class VenuePort(NamedTuple):
     """The way to one symbol of a venue.
 
@@ -99,7 +115,8 @@ class VenuePort(NamedTuple):
         shown = [answer.order for answer in asked if isinstance(answer, Shown)]
         if len(shown) == len(asked):
             return Shown(list_snapshot(order.id, *shown))
-        return QueryFailed(order.id) if shown else asked[0]
+        failed = any(isinstance(answer, QueryFailed) for answer in asked)
+        return QueryFailed(order.id) if shown or failed else asked[0]
 
     def cancel(self, order: Order) -> Answer:
         """Ask for the end of an order; what became of it, a query tells."""

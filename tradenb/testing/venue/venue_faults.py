@@ -147,7 +147,7 @@ REFUSALS: Final = (
 )
 
 _PLACED: Final = (NewOrder, NewList)
-_MET_BY: Final[dict[FaultKind, tuple[type[VenueRequest], ...]]] = {
+MET_BY: Final[dict[FaultKind, tuple[type[VenueRequest], ...]]] = {
     "invisible": _PLACED,
     "not_found": (QueryOrder,),
     "partial": (NewOrder,),
@@ -224,7 +224,7 @@ class VenueFault:
             self.method in ("", method)
             and self.path in ("", path)
             and self.role in (None, role)
-            and isinstance(request, _MET_BY.get(self.kind, object))
+            and isinstance(request, MET_BY.get(self.kind, object))
         )
 
     @property

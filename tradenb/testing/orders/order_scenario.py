@@ -1,0 +1,156 @@
+"""One fault at one stage of one position, over HTTP by an unmodified ccxt, in virtual time."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+from tradenb.core.orders.order_records import DesiredPosition
+from tradenb.core.orders.venue import OrderMarket, stepped
+from tradenb.testing.orders.loopback_port import LoopbackPort
+from tradenb.testing.orders.order_life import SYMBOL, LifePlan, OrderLife, ProcessDied
+from tradenb.testing.venue.venue_faults import MET_BY, VenueFault, every_fault
+from tradenb.testing.venue.venue_requests import (
+    CancelList,
+    CancelOrder,
+    NewList,
+    NewOrder,
+    VenueRequest,
+)
+
+Stage = Literal["entry", "protection", "cancel", "exit"]
+STAGES: Final[tuple[Stage, ...]] = Stage.__args__  # type: ignore[attr-defined]
+_HELD: Final = 2
+_QUIET: Final = LifePlan(minutes=6, faults=0, deaths=0, disk_full=0)
+
+
+class Scenario(NamedTuple):
+    """What goes wrong, with which request, and whether the process dies of it."""
+
+    fault: VenueFault
+    stage: Stage
+    killed: bool
+
+    @property
+    def name(self) -> str:
+        """Such as "accept reset at entry, killed"."""
+        fault = " ".join(filter(None, (self.fault.kind, self.fault.answer)))
+        return f"{fault} at {self.stage}{', killed' if self.killed else ''}"
+
+
+def every_scenario() -> list[Scenario]:
+    """Return each fault at each stage, alive and killed.
+
+    Examples
+    --------
+    >>> scenarios = every_scenario()
+    >>> len(scenarios) >= 250, scenarios[0].name
+    (True, 'drop silence at entry')
+    """
+    return [
+        Scenario(fault, stage, killed)
+        for fault in every_fault()
+        for stage in STAGES
+        for killed in (False, True)
+        # A copied sale takes coins of the owner, whoever keeps the orders.
+        if fault.kind != "twice" or stage in ("entry", "cancel")
+    ]
+
+
+class OrderScenario(OrderLife):
+    """A position that is entered, protected, and left after some minutes; one fault meets it.
+
+    Attributes
+    ----------
+    met : bool
+        The fault has happened.
+    """
+
+    def __init__(self, scenario: Scenario, seed: int = 0) -> None:
+        self.scenario, self.met = scenario, False
+        self._reached = self._dies = False
+        self._loopback: LoopbackPort | None = None
+        super().__init__(seed, _QUIET)
+        self.still = True
+        self._held_since = 0
+
+    def play(self) -> list[str]:
+        """Play it; return what was violated."""
+        made = LoopbackPort(
+            self.wire,
+            self.venue,
+            self.market,
+            symbol=SYMBOL,
+            base="BTC",
+            quote="USDT",
+            now=lambda: self.now,
+            lag=self.lag,
+            pass_time=self._request_time,
+        )
+        with made as self._loopback:
+            self.port = self._loopback
+            return super().play()
+
+    def _market(self) -> OrderMarket:
+        market = super()._market()
+        if self._loopback is not None:
+            self._loopback.port.market = market
+        return market
+
+    def _may_die(self) -> None:
+        if self._dies:
+            self._dies = False
+            raise ProcessDied
+
+    def _draw(self, request: VenueRequest, role: str | None, _at: int) -> VenueFault | None:
+        if self.met:
+            return None
+        fault = self.scenario.fault
+        begins = _stage_of(request, role) == self.scenario.stage
+        self._reached = self._reached or begins
+        if not self._reached or not (begins or fault.kind in MET_BY):
+            return None
+        found = VenueFault(fault.kind, fault.answer, seconds=fault.seconds)
+        if not found.fits(request, role):
+            return None
+        self.met, self._dies = True, self.scenario.killed
+        return found
+
+    def _decide(self, wanted: DesiredPosition) -> DesiredPosition:
+        if wanted.want == "flat":
+            at_rest = all(order.is_done for order in self.doc.ledger.orders)
+            can_enter = at_rest and not self.calm and not self.doc.signals
+            return self._enter(self.now - self.lag) if can_enter else wanted
+        if wanted.want != "hold":
+            return wanted
+        self._held_since += 1
+        if self.killed or self._held_since > _HELD:
+            return wanted._replace(want="exit", since=self.now - self.lag, reason="strategy")
+        return wanted
+
+    def _enter(self, now: int) -> DesiredPosition:
+        return DesiredPosition(
+            want="enter",
+            signal_id=f"s{self.doc.signals + 1}",
+            since=now,
+            quantity=self.market.pieces(150 / self.price),
+            limit=stepped(self.price * Decimal("1.002"), self.market.price_step),
+            stop=self.price * Decimal("0.985"),
+            target=self.price * Decimal("1.015"),
+        )
+
+
+def _stage_of(request: VenueRequest, role: str | None) -> Stage | None:
+    """Return which stage begins with a request."""
+    match request:
+        case CancelOrder() | CancelList():
+            return "cancel"
+        case NewList():
+            return "protection"
+        case NewOrder() if role == "entry":
+            return "entry"
+        case NewOrder() if role == "exit":
+            return "exit"
+        case NewOrder() if role == "protection":
+            return "protection"
+    return None
