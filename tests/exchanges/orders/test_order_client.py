@@ -338,6 +338,19 @@ def test_an_overview_pages_by_days_and_by_ids(server, monkeypatch):
     assert all(each.until - each.since < 86_400_000 for each in spans if each.since)
 
 
+def test_a_part_of_an_overview_is_read_again_and_what_stays_broken_shows_nothing(server):
+    async def life(port):
+        found = []
+        for times in (order_port.READS - 1, order_port.READS):
+            server.fault("drop", answer="html_200", path="myTrades", times=times)
+            found.append(await port.overview(server.now() - 60_000))
+        return found
+
+    whole, broken = played(port_on(server), life)
+    assert whole.base == server.venue.venue.total("BTC")
+    assert broken == OverviewFailed()
+
+
 def test_an_overview_says_from_when_on_it_is_whole(server):
     found = played(port_on(server), lambda it: it.overview(server.now() - 90 * 86_400_000))
     assert found.since == server.now() - order_port.MOST_DAYS * 86_400_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -34,6 +35,9 @@ from tradenb.exchanges.orders.spot_requests import (
 )
 
 T = TypeVar("T", OrderSnapshot, Fill)
+Part = TypeVar("Part")
+READS: Final = 3
+"""Each part of an overview is tried so often."""
 PAGE: Final = 1_000
 MOST_DAYS: Final = 30
 """An overview goes back so far at most; it says from when on it is whole."""
@@ -140,8 +144,7 @@ class OrderPort:
             fills = await self._pages(
                 "private_get_mytrades", since, asked_at, "fromId", self._answers.trades
             )
-            account = await self.client.read("private_get_account", {})
-            base = self._answers.base_of(account.answer)
+            base = await self._read("private_get_account", {}, self._answers.base_of)
         except Unreadable:
             return OverviewFailed()
         return Overview(tuple(orders), tuple(fills), base, since, asked_at)
@@ -158,6 +161,16 @@ class OrderPort:
         except Unreadable:
             return after_query(id, reply.ended, self.venue)
 
+    async def _read(self, call: str, params: Params, read: Callable[[Any], Part]) -> Part:
+        """Read a part of an overview; tried again at once, since all of it is needed."""
+        for _ in range(READS - 1):
+            reply = await self.client.read(call, params)
+            if reply.is_limited:
+                raise Unreadable("the exchange wants fewer requests")
+            with contextlib.suppress(Unreadable):
+                return read(reply.answer)
+        return read((await self.client.read(call, params)).answer)
+
     async def _pages(
         self, call: str, since: int, until: int, next_id: str, read: Callable[[Any], list[T]]
     ) -> list[T]:
@@ -166,12 +179,11 @@ class OrderPort:
         params = {"symbol": self.symbol, "limit": str(PAGE)}
         for day in range(since, until + 1, DAY):
             span = {"startTime": str(day), "endTime": str(day + DAY - 1)}
-            page = read((await self.client.read(call, params | span)).answer)
+            page = await self._read(call, params | span, read)
             found += page
             while len(page) >= PAGE:
                 last = max(_id_of(each) for each in page)
-                reply = await self.client.read(call, {**params, next_id: str(last + 1)})
-                page = read(reply.answer)
+                page = await self._read(call, {**params, next_id: str(last + 1)}, read)
                 found += page
                 if len(page) < PAGE:
                     return found
