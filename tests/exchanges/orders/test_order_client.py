@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 import threading
@@ -31,6 +32,8 @@ from tradenb.exchanges.orders import order_port
 from tradenb.exchanges.orders.order_client import OrderClient
 from tradenb.exchanges.orders.order_port import OrderPort
 from tradenb.exchanges.orders.order_reply import OrderReply
+from tradenb.exchanges.orders.spot_answers import SpotAnswers, Unreadable
+from tradenb.exchanges.orders.spot_markets import spot_market
 from tradenb.testing.orders.loopback_port import loopback_keys
 from tradenb.testing.server.redirected_urls import redirected_urls
 from tradenb.testing.server.server_account import CREDENTIALS
@@ -259,6 +262,7 @@ def test_reads_and_entries_wait_for_a_rate_limit_and_exits_do_not(server):
     async def life(port):
         now = server.now()
         first = await port.overview(now - 60_000)
+        assert port.client.quiet_until == now + 5_000
         seen = len(server.venue.calls)
         waits = (await port.overview(now), await port.submit(made(now)))
         watched = exit_order(now, state="working")
@@ -273,6 +277,15 @@ def test_reads_and_entries_wait_for_a_rate_limit_and_exits_do_not(server):
     assert [type(each) for each in waits] == [OverviewFailed, NotSent, QueryFailed]
     assert [type(each) for each in goes] == [Shown, Shown]
     assert after.orders
+
+
+def test_reads_use_a_share_of_the_requests_and_leave_the_rest_to_orders(server):
+    async def life(port):
+        await port.query(exit_order(server.now()))
+        return [client.tokenBucket["rateLimit"] for client in port.client._clients]
+
+    of_orders, of_reads = played(port_on(server, rateLimit=0.07), life)
+    assert (of_orders, round(of_reads, 9)) == (0.07, 0.1)
 
 
 def test_in_a_ban_nothing_is_sent_which_would_prolong_it(server):
@@ -354,6 +367,156 @@ def test_a_part_of_an_overview_is_read_again_and_what_stays_broken_shows_nothing
 def test_an_overview_says_from_when_on_it_is_whole(server):
     found = played(port_on(server), lambda it: it.overview(server.now() - 90 * 86_400_000))
     assert found.since == server.now() - order_port.MOST_DAYS * 86_400_000
+
+
+def test_a_market_is_read_with_its_exact_steps_and_the_fee_of_the_account(server):
+    async def life(port):
+        before = await port.market_now()
+        server.fault("steps_changed", path="account")
+        changed = await port.market_now(), await port.market_now()
+        server.fault("drop", answer="html_200", path="account")
+        return before, changed[-1], await port.market_now()
+
+    before, changed, broken = played(port_on(server), life)
+    assert (before.symbol, before.base, before.quote) == ("BTCUSDT", "BTC", "USDT")
+    assert before.lists
+    assert before.is_trading
+    told = server.venue.venue.market("BTCUSDT")
+    market = changed.market
+    assert (market.price_step, market.size_step) == (told.tick_size, told.step_size)
+    assert market.price_step == 10 * before.market.price_step
+    assert (market.min_size, market.min_value) == (told.min_quantity, told.min_notional)
+    assert (market.taker, market.stop_market) == (D("0.001"), True)
+    assert broken is None
+
+
+SYMBOL = {
+    "symbol": "BTCUSDT",
+    "baseAsset": "BTC",
+    "quoteAsset": "USDT",
+    "filters": [
+        {"filterType": "PRICE_FILTER", "tickSize": "0.01"},
+        {"filterType": "LOT_SIZE", "stepSize": "0.001", "minQty": "0.001"},
+        {"filterType": "MIN_NOTIONAL", "minNotional": "5"},
+    ],
+    "orderTypes": ["LIMIT", "STOP_LOSS_LIMIT"],
+    "status": "BREAK",
+}
+RATES = {"commissionRates": {"taker": "0.00095"}}
+
+
+def test_a_market_that_is_closed_and_has_no_stops_at_market():
+    found = spot_market("BTCUSDT", {"symbols": [SYMBOL]}, RATES)
+    assert (found.lists, found.is_trading, found.market.stop_market) == (False, False, False)
+    assert found.market.taker == D("0.00095")
+
+
+@pytest.mark.parametrize(
+    ("info", "account"),
+    [
+        ({"symbols": []}, RATES),
+        ({"symbols": [SYMBOL, SYMBOL]}, RATES),
+        ({"symbols": [{**SYMBOL, "filters": SYMBOL["filters"][1:]}]}, RATES),
+        ({"symbols": [{**SYMBOL, "filters": "none"}]}, RATES),
+        ({"symbols": [SYMBOL]}, {}),
+        (None, RATES),
+    ],
+)
+def test_a_market_that_is_not_whole_is_unreadable(info, account):
+    with pytest.raises(Unreadable):
+        spot_market("BTCUSDT", info, account)
+
+
+def test_a_step_of_zero_is_no_step():
+    zero = [{"filterType": "PRICE_FILTER", "tickSize": "0.0"}, *SYMBOL["filters"][1:]]
+    with pytest.raises(Unreadable, match="no steps"):
+        spot_market("BTCUSDT", {"symbols": [{**SYMBOL, "filters": zero}]}, RATES)
+
+
+READER = SpotAnswers("BTCUSDT", "BTC", "USDT")
+TRADE = {
+    "symbol": "BTCUSDT",
+    "id": 7,
+    "orderId": 1,
+    "price": "100",
+    "qty": "0.1",
+    "commission": "0.01",
+    "commissionAsset": "BNB",
+    "time": 5,
+    "isBuyer": False,
+}
+
+
+def test_a_fee_in_a_third_coin_is_neither_pieces_nor_money():
+    (fill,) = READER.trades([TRADE])
+    assert (fill.side, fill.fee_in, fill.fee, fill.at) == ("sell", "other", D("0.01"), 5)
+
+
+@pytest.mark.parametrize(
+    "change", [{"id": None}, {"isBuyer": "no"}, {"symbol": "ETHUSDT"}, {"qty": 0.1}, {"time": "5"}]
+)
+def test_a_trade_that_is_not_whole_is_unreadable(change):
+    with pytest.raises(Unreadable):
+        READER.trades([TRADE | change])
+
+
+@pytest.mark.parametrize("asked", [{"orderId": "2"}, {"origClientOrderId": "another"}])
+def test_a_query_is_not_answered_by_another_order(asked):
+    shown = json.loads(ORDER % (OWN, b"NEW"))
+    assert READER.queried(shown, {"orderId": "1"}).id == OWN.decode()
+    with pytest.raises(Unreadable):
+        READER.queried(shown, asked)
+
+
+@pytest.mark.parametrize("change", [{"listClientOrderId": "other"}, {"orderReports": []}])
+def test_a_list_is_shown_by_its_own_answer_with_both_legs(server, change):
+    order = made(0, "protection", "list", "sell")
+    leg = json.loads(ORDER % (b"x", b"NEW"))
+    reports = [{**leg, "clientOrderId": id} for id in order.leg_ids]
+    whole = {"listClientOrderId": order.id, "orderReports": reports}
+    assert len(READER.submitted(order, whole).legs) == 2
+    with pytest.raises(Unreadable):
+        READER.submitted(order, whole | change)
+
+
+def test_a_client_goes_on_in_a_loop_of_its_own_after_another_was_closed(server):
+    port = port_on(server)
+    first = played(port, lambda it: it.submit(made(server.now())))
+    assert isinstance(first, Shown)
+    assert isinstance(asyncio.run(port.query(made(server.now()))), Shown)  # left open
+    assert isinstance(played(port, lambda it: it.query(made(server.now()))), Shown)
+
+
+def test_a_key_that_is_missing_is_told_before_anything_is_sent(server, monkeypatch):
+    port = port_on(server)
+    monkeypatch.delenv("TRADENB_LOOPBACK_SECRET")
+    with pytest.raises(UsageError, match="TRADENB_LOOPBACK_SECRET"):
+        asyncio.run(port.submit(made(server.now())))
+    assert not posts(server)
+
+
+def test_an_option_that_ccxt_rejects_is_told_without_the_key(server):
+    port = port_on(server, rateLimit="soon")
+    with pytest.raises(UsageError, match="ccxt rejects") as told:
+        asyncio.run(port.submit(made(server.now())))
+    assert CREDENTIALS.secret not in str(told.value)
+
+
+def test_a_single_stop_is_asked_for_and_cancelled_by_the_id_that_is_known(server):
+    async def life(port):
+        order = made(server.now(), "protection", "stop", "sell", trigger=D(95))
+        placed = (await port.submit(order)).order
+        known = order._replace(exchange_id=placed.exchange_id)
+        shown = await port.query(known)
+        await port.cancel(known)
+        return placed, shown.order, (await port.query(order)).order
+
+    placed, shown, ended = played(port_on(server), life)
+    assert (placed.type, placed.trigger, placed.ending) == ("stop", D(95), None)
+    assert shown == placed
+    assert ended == placed._replace(ending="cancelled")
+    named = [call.request[1:3] for call in server.venue.calls[1:]]
+    assert named == [(None, 1), (None, 1), (placed.id, None)]
 
 
 def test_a_check_places_nothing_and_says_what_would_be_refused(server):

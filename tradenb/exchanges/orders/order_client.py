@@ -93,6 +93,8 @@ class OrderClient:
     ) -> OrderReply:
         """Send a request that changes orders, once.
 
+        If the caller is cancelled meanwhile, nothing is known of the order: it is in doubt.
+
         Parameters
         ----------
         call : str
@@ -132,10 +134,10 @@ class OrderClient:
         if left > 0 and (self._is_banned or not urgent):
             reply.error = f"not sent, {self.name} wants no requests for another {left // 1000} s"
             return reply
+        client = self._client(reads=reads)
         token = _reply.set(reply)
         byte_limit.set(CANDLES_BYTES)
         try:
-            client = self._client(reads=reads)
             async with asyncio.timeout(self._seconds):
                 await getattr(client, call)(dict(params))
         except Exception as error:  # noqa: BLE001 - ccxt raises anything for a broken response
@@ -151,12 +153,13 @@ class OrderClient:
         return redacted(text, self._secrets)
 
     def _note_limit(self, reply: OrderReply) -> None:
-        if reply.is_limited:
-            seconds = retry_after_s(reply.body or "", reply.headers, self.now())
-            self._quiet_until = max(self._quiet_until, self.now() + round(seconds * 1000))
-            self._is_banned = reply.status == _BANNED
-        elif reply.status and self.now() >= self._quiet_until:
+        now = self.now()
+        if now >= self._quiet_until:
             self._is_banned = False
+        if reply.is_limited:
+            seconds = retry_after_s(reply.body or "", reply.headers, now)
+            self._quiet_until = max(self._quiet_until, now + round(seconds * 1000))
+            self._is_banned = self._is_banned or reply.status == _BANNED
 
     def _client(self, *, reads: bool) -> Any:
         """Return ccxt's object with a session on this loop."""
@@ -164,18 +167,20 @@ class OrderClient:
         if self._loop is not loop:
             # Kept, because after a fork their sockets are the parent's too.
             self._before_fork += self._clients
-            rate = float(self._options.get("rateLimit") or ccxt_class(self.name)().rateLimit)
-            self._clients = self._new(rate), self._new(rate / READ_SHARE)
+            self._clients = self._new(1.0), self._new(READ_SHARE)
             self._loop = loop
         client = self._clients[reads]
         _open(client)
         return client
 
-    def _new(self, rate: float) -> Any:
+    def _new(self, share: float) -> Any:
+        """Return an object of ccxt that uses a share of the requests that are allowed."""
         # No local name holds the secrets, so that no traceback shows them.
         self._secrets = tuple(read_secrets(self._options).values())
+        kind = ccxt_class(self.name)
         try:
-            made = ccxt_class(self.name)(
+            rate = float(self._options.get("rateLimit") or kind().rateLimit) / share
+            made = kind(
                 with_secrets(self._options, read_secrets(self._options))
                 | {"enableRateLimit": True, "rateLimit": rate}
             )
@@ -198,6 +203,8 @@ class OrderClient:
         """
 
         def signed(path: str, api: Any, method: str, params: Mapping[str, Any]) -> Any:
+            if "public" in api:
+                return sign(path, api, method, params)
             reply, at = _reply.get(), self.now()
             life = READ_LIFE_MS if reply.dies_at is None else reply.dies_at - at
             if life < LEAST_LIFE_MS:

@@ -26,6 +26,7 @@ from tradenb.core.timeframe import DAY
 from tradenb.exchanges.orders.order_client import OrderClient
 from tradenb.exchanges.orders.order_reply import OrderReply
 from tradenb.exchanges.orders.spot_answers import SpotAnswers, Unreadable
+from tradenb.exchanges.orders.spot_markets import SpotMarket, spot_market
 from tradenb.exchanges.orders.spot_requests import (
     Params,
     leg_params,
@@ -148,6 +149,15 @@ class OrderPort:
         except Unreadable:
             return OverviewFailed()
         return Overview(tuple(orders), tuple(fills), base, since, asked_at)
+
+    async def market_now(self) -> SpotMarket | None:
+        """Read the market with its steps and the fee of the account; None: it could not be read."""
+        info = await self.client.read("public_get_exchangeinfo", {"symbol": self.symbol})
+        account = await self.client.read("private_get_account", {})
+        try:
+            return spot_market(self.symbol, info.answer, account.answer)
+        except Unreadable:
+            return None
 
     def _request(self, order: Order) -> tuple[str, Params]:
         if order.type == "list":

@@ -68,7 +68,7 @@ class SpotAnswers(NamedTuple):
         at = _whole(answer, "transactTime")
         fills = tuple(
             self._fill(fill, snapshot.exchange_id, fill.get("tradeId"), side, at)
-            for fill in _rows(answer.get("fills", []))
+            for fill in rows_of(answer.get("fills", []))
         )
         return snapshot._replace(fills=fills)
 
@@ -90,27 +90,27 @@ class SpotAnswers(NamedTuple):
             raise Unreadable(f"the answer has status {status:.20} and side {side:.20}")
         list_id = shown.get("orderListId", -1)
         return OrderSnapshot(
-            id=_text(shown, "clientOrderId"),
+            id=text_of(shown, "clientOrderId"),
             exchange_id=str(_whole(shown, "orderId")),
             ending=_ENDINGS[status],
-            filled=_number(shown, "executedQty"),
-            value=max(_number(shown, "cummulativeQuoteQty"), Decimal(0)),
+            filled=number_of(shown, "executedQty"),
+            value=max(number_of(shown, "cummulativeQuoteQty"), Decimal(0)),
             list_id="" if list_id == -1 else str(list_id),
             side=_SIDES[side],
             type=_TYPES.get(str(shown.get("type")), "market"),
-            quantity=_number(shown, "origQty"),
-            price=_number(shown, "price") or None,
-            trigger=(_number(shown, "stopPrice") or None) if "stopPrice" in shown else None,
+            quantity=number_of(shown, "origQty"),
+            price=number_of(shown, "price") or None,
+            trigger=(number_of(shown, "stopPrice") or None) if "stopPrice" in shown else None,
         )
 
     def orders(self, answer: Any) -> list[OrderSnapshot]:
         """Return a page of orders."""
-        return [self.order(each) for each in _rows(answer)]
+        return [self.order(each) for each in rows_of(answer)]
 
     def trades(self, answer: Any) -> list[Fill]:
         """Return a page of trades."""
         found = []
-        for row in _rows(answer):
+        for row in rows_of(answer):
             if row.get("symbol") != self.symbol or type(row.get("isBuyer")) is not bool:
                 raise Unreadable("the answer shows no trade of this symbol")
             side: Side = "buy" if row["isBuyer"] else "sell"
@@ -122,9 +122,11 @@ class SpotAnswers(NamedTuple):
         """Return the pieces of the account, free and locked."""
         if not isinstance(answer, dict):
             raise Unreadable("the answer shows no balances")
-        rows = _rows(answer.get("balances"))
+        rows = rows_of(answer.get("balances"))
         of_base = [row for row in rows if row.get("asset") == self.base]
-        return sum((_number(row, "free") + _number(row, "locked") for row in of_base), Decimal(0))
+        return sum(
+            (number_of(row, "free") + number_of(row, "locked") for row in of_base), Decimal(0)
+        )
 
     def _list(self, order: Order, answer: Any) -> OrderSnapshot:
         if not isinstance(answer, dict) or answer.get("listClientOrderId") != order.id:
@@ -144,20 +146,22 @@ class SpotAnswers(NamedTuple):
             exchange_id=order_id,
             at=at,
             side=side,
-            quantity=_number(row, "qty"),
-            price=_number(row, "price"),
-            fee=_number(row, "commission"),
-            fee_in=currencies.get(_text(row, "commissionAsset"), "other"),
+            quantity=number_of(row, "qty"),
+            price=number_of(row, "price"),
+            fee=number_of(row, "commission"),
+            fee_in=currencies.get(text_of(row, "commissionAsset"), "other"),
         )
 
 
-def _rows(found: Any) -> list[dict[str, Any]]:
+def rows_of(found: Any) -> list[dict[str, Any]]:
+    """Return a list of records."""
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise Unreadable("the answer is not a list of records")
     return found
 
 
-def _text(row: dict[str, Any], name: str) -> str:
+def text_of(row: dict[str, Any], name: str) -> str:
+    """Return a text that is not empty."""
     found = row.get(name)
     if not isinstance(found, str) or not found:
         raise Unreadable(f"the answer has no {name}")
@@ -171,7 +175,8 @@ def _whole(row: dict[str, Any], name: str) -> int:
     return found
 
 
-def _number(row: dict[str, Any], name: str) -> Decimal:
+def number_of(row: dict[str, Any], name: str) -> Decimal:
+    """Return a number that is written as text."""
     found = row.get(name)
     try:
         number = Decimal(found) if isinstance(found, str) else None

@@ -52,9 +52,15 @@ def every_scenario() -> list[Scenario]:
         for fault in every_fault()
         for stage in STAGES
         for killed in (False, True)
-        # A copied sale takes coins of the owner, whoever keeps the orders.
-        if fault.kind != "twice" or stage in ("entry", "cancel")
+        if _can_meet(fault, stage)
     ]
+
+
+def _can_meet(fault: VenueFault, stage: Stage) -> bool:
+    if fault.kind == "twice":  # a copied sale takes coins of the owner
+        return stage in ("entry", "cancel")
+    # After an exit that was answered nothing is asked for or cancelled.
+    return stage != "exit" or fault.kind not in ("not_found", "cancel_race")
 
 
 class OrderScenario(OrderLife):
