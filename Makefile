@@ -61,8 +61,9 @@ notebooks: $(DEV)  ## execute every notebook from top to bottom
 browser: $(DEV)  ## use the dashboard in JupyterLab and Notebook 7 (wants chromium)
 	TRADENB_BROWSER=1 $(PYTEST) -n 0 tests/browser
 
-orders: $(DEV)  ## play 20,000 lives of the order machine with everything that goes wrong
-	ORDER_LIVES=20000 $(PYTEST) -n $(WORKERS) $(SPREAD) tests/laws/test_order_lives.py
+orders: $(DEV)  ## play 20,000 lives of the order machine, and every fault over HTTP
+	ORDER_LIVES=20000 ORDER_SCENARIOS=all $(PYTEST) -n $(WORKERS) $(SPREAD) \
+		tests/laws/test_order_lives.py tests/laws/test_orders_over_http.py
 
 soak: $(DEV)  ## run the longest tests, property tests with many examples, 5,000 simulated lives
 	$(PYTEST) -n $(WORKERS) $(SPREAD) -m soak
