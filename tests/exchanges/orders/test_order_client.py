@@ -479,11 +479,14 @@ def test_a_list_is_shown_by_its_own_answer_with_both_legs(server, change):
         READER.submitted(order, whole | change)
 
 
-def test_a_client_goes_on_in_a_loop_of_its_own_after_another_was_closed(server):
-    port = port_on(server)
-    first = played(port, lambda it: it.submit(made(server.now())))
-    assert isinstance(first, Shown)
-    assert isinstance(asyncio.run(port.query(made(server.now()))), Shown)  # left open
+def test_a_client_goes_on_in_another_loop_and_leaves_the_sessions_of_the_first(server):
+    port, first = port_on(server), asyncio.new_event_loop()
+    assert isinstance(first.run_until_complete(port.submit(made(server.now()))), Shown)
+    of_first = port.client._clients
+    assert isinstance(played(port, lambda it: it.query(made(server.now()))), Shown)
+    assert not of_first[0].session.closed
+    first.run_until_complete(asyncio.gather(*(client.close() for client in of_first)))
+    first.close()
     assert isinstance(played(port, lambda it: it.query(made(server.now()))), Shown)
 
 
@@ -532,6 +535,25 @@ def test_a_check_places_nothing_and_says_what_would_be_refused(server):
     assert fine == [None] * 3
     assert [type(answer) for answer in wrong] == [Refused, Refused]
     assert not server.venue.venue.orders
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, "{}", type(None)),
+        (200, '{"code":-2010,"msg":"odd"}', Unclear),
+        (200, "", Unclear),
+        (400, '{"code":-1013,"msg":"Filter failure: LOT_SIZE"}', Refused),
+    ],
+)
+def test_a_check_is_passed_by_a_whole_answer_without_a_code_alone(server, status, body, kind):
+    port = port_on(server)
+
+    async def ended(*args, **more):
+        return OrderReply(left=True, status=status, body=body)
+
+    port.client.order = ended
+    assert type(asyncio.run(port.check(made(server.now())))) is kind
 
 
 # --- secrets ---------------------------------------------------------------------------------

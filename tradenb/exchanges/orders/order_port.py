@@ -174,11 +174,8 @@ class OrderPort:
     async def _read(self, call: str, params: Params, read: Callable[[Any], Part]) -> Part:
         """Read a part of an overview; tried again at once, since all of it is needed."""
         for _ in range(READS - 1):
-            reply = await self.client.read(call, params)
-            if reply.is_limited:
-                raise Unreadable("the exchange wants fewer requests")
             with contextlib.suppress(Unreadable):
-                return read(reply.answer)
+                return read((await self.client.read(call, params)).answer)
         return read((await self.client.read(call, params)).answer)
 
     async def _pages(
