@@ -485,7 +485,8 @@ def test_a_client_goes_on_in_another_loop_and_leaves_the_sessions_of_the_first(s
     of_first = port.client._clients
     assert isinstance(played(port, lambda it: it.query(made(server.now()))), Shown)
     assert not of_first[0].session.closed
-    first.run_until_complete(asyncio.gather(*(client.close() for client in of_first)))
+    for client in of_first:
+        first.run_until_complete(client.close())
     first.close()
     assert isinstance(played(port, lambda it: it.query(made(server.now()))), Shown)
 
