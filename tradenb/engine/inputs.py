@@ -20,9 +20,16 @@ from tradenb.engine.fingerprint import digest, fingerprint
 from tradenb.engine.reach import all_reached, attributes_of, is_users
 
 _Left = Iterator[int]
+Memo = dict[int, tuple[Any, str]]
+"""Values and their hashes, by id; good for one moment only, since values change."""
 
 
-def inputs(factory: Any, most: int | None = None, without: type | None = None) -> dict[str, str]:
+def inputs(
+    factory: Any,
+    most: int | None = None,
+    without: type | None = None,
+    memo: Memo | None = None,
+) -> dict[str, str]:
     """Return the hash of the factory's code and of each value that it reaches, by name.
 
     Parameters
@@ -31,6 +38,8 @@ def inputs(factory: Any, most: int | None = None, without: type | None = None) -
         How many values are looked at.
     without : type, optional
         Whose objects do not count.
+    memo : dict, optional
+        Shared by several calls at one moment: what they all reach is looked at once.
 
     Raises
     ------
@@ -38,10 +47,15 @@ def inputs(factory: Any, most: int | None = None, without: type | None = None) -
         When there are more.
     """
     left: _Left = itertools.repeat(0) if most is None else iter(range(most))
-    found: dict[str, list[str]] = {"": [_described(factory, left)]}
+    memo = {} if memo is None else memo
+    found: dict[str, list[str]] = {"": [_described(factory, left, memo)]}
     for name, value in all_reached(factory):
-        if without is None or not isinstance(value, without):
-            found.setdefault(name, []).append(_described(value, left))
+        if without is not None and isinstance(value, without):
+            continue
+        known = memo.get(id(value))
+        words = _described(value, left, memo) if known is None else known[1]
+        memo[id(value)] = (value, words)
+        found.setdefault(name, []).append(words)
     return {name: digest("\n".join(words)) for name, words in found.items()}
 
 
@@ -54,7 +68,7 @@ def data(factory: Any) -> frozenset[str]:
     return frozenset(name for name, value in found if value is None or _holds_table(value))
 
 
-def _described(value: Any, left: _Left, seen: tuple[int, ...] = ()) -> str:
+def _described(value: Any, left: _Left, memo: Memo, seen: tuple[int, ...] = ()) -> str:
     """Hash a value by all that is in it, however much that is."""
     import pandas as pd
 
@@ -76,22 +90,29 @@ def _described(value: Any, left: _Left, seen: tuple[int, ...] = ()) -> str:
         return digest(f"{getattr(value, 'columns', None)!r}" + hashlib.sha256(rows).hexdigest())
     if isinstance(value, dict):
         return digest(
-            repr([(repr(key), _described(item, left, seen)) for key, item in value.items()])
+            repr([(repr(key), _described(item, left, memo, seen)) for key, item in value.items()])
         )
     if isinstance(value, list | tuple):
-        return digest(repr([_described(item, left, seen) for item in value]))
+        return digest(repr([_described(item, left, memo, seen) for item in value]))
     if isinstance(value, set | frozenset):
-        return digest(repr(sorted(_described(item, left, seen) for item in value)))
+        return digest(repr(sorted(_described(item, left, memo, seen) for item in value)))
     if isinstance(value, functools.partial):
-        return _described([value.func, value.args, value.keywords], left, seen)
+        return _described([value.func, value.args, value.keywords], left, memo, seen)
     if isinstance(value, MethodType):
-        return _described([value.__func__, value.__self__], left, seen)
+        return _described([value.__func__, value.__self__], left, memo, seen)
     if isinstance(value, type | ModuleType) or (callable(value) and not is_users(type(value))):
-        return fingerprint(value)
+        return _once(value, memo)
     held = attributes_of(value)
-    return digest(
-        fingerprint(type(value)) + (_described(held, left, seen) if held else _text(value))
-    )
+    words = _described(held, left, memo, seen) if held else _text(value)
+    return digest(_once(type(value), memo) + words)
+
+
+def _once(value: Any, memo: Memo) -> str:
+    """Take the fingerprint of a class, a module or a function of somebody else's."""
+    key = -id(value)  # apart from what `_described` says of it
+    if key not in memo:
+        memo[key] = (value, fingerprint(value))
+    return memo[key][1]
 
 
 def _text(value: Any) -> str:

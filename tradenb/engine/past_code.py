@@ -14,7 +14,7 @@ from types import CellType, FunctionType, ModuleType
 from typing import Any, Final
 
 from tradenb.engine.fingerprint import digest
-from tradenb.engine.inputs import inputs
+from tradenb.engine.inputs import Memo, inputs
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.reach import functions_of, is_users, names_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -97,8 +97,9 @@ def parts_of(spec: StrategySpec) -> dict[str, Any]:
 def names_reached(spec: StrategySpec) -> dict[str, str]:
     """Return the hash of each part of a strategy, and of what the parts reach, by name."""
     found: dict[str, set[str]] = {}
+    memo: Memo = {}
     for part, function in parts_of(spec).items():
-        for name, value in _inputs(function):
+        for name, value in _inputs(function, memo):
             found.setdefault(name or part, set()).add(value)
     return {name: digest("\n".join(sorted(values))) for name, values in sorted(found.items())}
 
@@ -119,9 +120,9 @@ def _key(strategy: str, names: Mapping[str, str]) -> str:
     return digest(f"{strategy}\n{sorted(names.items())}")
 
 
-def _inputs(function: Any) -> Iterator[tuple[str, str]]:
+def _inputs(function: Any, memo: Memo) -> Iterator[tuple[str, str]]:
     try:
-        yield from inputs(function, _MOST, without=CandleSource).items()
+        yield from inputs(function, _MOST, without=CandleSource, memo=memo).items()
     except Exception:  # noqa: BLE001 - objects of the user's may do anything when they are read
         yield "", "not known"
 
