@@ -14,6 +14,9 @@ import pandas as pd
 
 import tradenb as tn
 from tests.sources import candles, minute
+from tradenb.core.candles.gaps import with_gaps
+from tradenb.core.candles.rows import Rows
+from tradenb.core.timeframe import MINUTE
 from tradenb.live.stepped_clock import SteppedClock
 from tradenb.research.parity.api import parity
 from tradenb.testing.world.simulated_world import Action, World
@@ -81,7 +84,7 @@ class Planted:
     def simulated(self, actions=()):
         """Live in virtual time, in as many processes as the pauses ask for."""
         world = World(
-            {"BTCUSDT": candles(self._filled())},
+            {"BTCUSDT": self._given()},
             start=minute(START),
             runs=[("BTCUSDT", self.strategy())],
         )
@@ -126,12 +129,12 @@ class Planted:
     def report(self):
         return parity(self.simulated(), **self.today())
 
-    def _filled(self):
-        """The rows, with those that are missing filled as a live run fills them."""
-        rows = []
-        for row in self.seen:
-            rows.append(row or (*[rows[-1][3]] * 4, 0.0))
-        return rows
+    def _given(self):
+        """The rows that there are, as an exchange gives them."""
+        there = [place for place, row in enumerate(self.seen) if row is not None]
+        times = np.array([minute(place) for place in there])
+        columns = np.array([self.seen[place] for place in there]).T
+        return with_gaps(Rows(times, *columns), MINUTE, tn.Rules().gap_minutes)[0]
 
     def _lived(self, run):
         self.refused, self.raises = set(), set()
