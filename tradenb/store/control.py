@@ -19,12 +19,12 @@ from pydantic import ValidationError
 from tradenb.errors import StateWriteError, UsageError, unknown
 from tradenb.store.aside import move_aside
 from tradenb.store.codec import Damaged, dump, parse
+from tradenb.store.durable_file import replace_durably
 from tradenb.store.filesystem import (
     Filesystem,
     forget,
     make_folders,
     replace_whole,
-    write_copy,
 )
 from tradenb.store.paths import Home, Key
 from tradenb.store.request import Received, Request, RequestKind, Waiting
@@ -94,14 +94,9 @@ def send(
     except ValidationError as error:
         raise UsageError(f"not a valid request: {error}") from error
     path = _path(home, request)
-    temp = path.with_name(f".{path.name}.tmp")
+    given = {name: value for name, value in request.model_dump().items() if value is not None}
     try:
-        make_folders(filesystem, path.parent)
-        forget(filesystem, temp)
-        given = {name: value for name, value in request.model_dump().items() if value is not None}
-        write_copy(filesystem, temp, dump(given) + b"\n")
-        filesystem.replace(temp, path)
-        filesystem.sync_folder(path.parent)
+        replace_durably(filesystem, path, dump(given) + b"\n")
     except OSError as error:
         raise StateWriteError(f"{path} could not be written ({error.strerror or error})") from error
     return request

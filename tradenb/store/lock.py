@@ -105,6 +105,29 @@ class FileLock:
             time.sleep(_WAIT_SECONDS)
         return self.acquire()
 
+    def acquire_within(
+        self,
+        seconds: float,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Take the lock as `acquire` does, and wait so long for others that have it.
+
+        Raises
+        ------
+        StateLocked
+            When the time is over.
+        """
+        deadline = now() + seconds
+        while True:
+            try:
+                return self.acquire()
+            except StateLocked:
+                if now() >= deadline:
+                    raise
+                wait(_WAIT_SECONDS)
+
     def assure(self) -> None:
         """Take the lock anew if its file was deleted or moved away.
 
@@ -210,14 +233,8 @@ def risk_locks(
     with ExitStack() as stack:
         for rule in sorted(set(rules)):
             lock = FileLock(filesystem, home.risk_lock(rule), what=f"risk rule {rule}")
-            while True:
-                try:
-                    stack.enter_context(lock)
-                    break
-                except StateLocked:
-                    if now() >= deadline:
-                        raise
-                    wait(_WAIT_SECONDS)
+            lock.acquire_within(deadline - now(), now=now, wait=wait)
+            stack.callback(lock.release)
         return stack.pop_all()
 
 

@@ -30,8 +30,9 @@ _PLAIN: Final = {
     "strategy": _DIGITS | frozenset(b"abcdefghijklmnopqrstuvwxyz"),
     "risk rule": _DIGITS | frozenset(b"abcdefghijklmnopqrstuvwxyz"),
     "exchange": _DIGITS | frozenset(b"abcdefghijklmnopqrstuvwxyz"),
+    "account": _DIGITS | frozenset(b"abcdefghijklmnopqrstuvwxyz"),
 }
-Sort = Literal["symbol", "strategy", "risk rule", "exchange"]
+Sort = Literal["symbol", "strategy", "risk rule", "exchange", "account"]
 # Windows refuses these names, and they may come there through a synchronised folder.
 _DEVICE: Final = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)")
 
@@ -53,7 +54,7 @@ def encoded(name: str, sort: Sort) -> str:
 
     Parameters
     ----------
-    sort : {"symbol", "strategy", "risk rule", "exchange"}
+    sort : {"symbol", "strategy", "risk rule", "exchange", "account"}
 
     Raises
     ------
@@ -172,6 +173,27 @@ class Home:
         """Return the file of what a notification service was sent, by the reference to its URL."""
         name = hashlib.sha256(service.encode()).hexdigest()[:16]
         return self.data / "notified" / f"{name}.json"
+
+    def arm(self, account: str) -> Path:
+        """Return the file of the permission to send entries to an account."""
+        return self.data / "arm" / f"{encoded(account, 'account')}.json"
+
+    def arm_lock(self, account: str) -> Path:
+        """Return the file that is locked while an entry of an account is decided."""
+        return self.data / "arm" / f".{encoded(account, 'account')}.lock"
+
+    def arm_code(self, account: str) -> Path:
+        """Return the file of the one-time code that was shown last."""
+        return self.data / "arm" / "codes" / f"{encoded(account, 'account')}.json"
+
+    def account_shares(self, account: str) -> Path:
+        """Return the folder of what the runs of an account have invested."""
+        return self.data / "arm" / "shares" / encoded(account, "account")
+
+    def account_share(self, account: str, key: Key) -> Path:
+        """Return the file of what one run of an account has invested."""
+        folder = self.account_shares(account) / encoded(key.strategy, "strategy")
+        return folder / f"{encoded(key.symbol, 'symbol')}.json"
 
     def candles(self, exchange: str, symbol: str, timeframe: str = "1m") -> Path:
         """Return the folder of the candles that were fetched of a symbol."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from tradenb.errors import StateError, StateLocked
+from tradenb.errors import StateError
 from tradenb.store.filesystem import DiskFilesystem, Filesystem, replace_whole
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home
@@ -23,7 +22,6 @@ log = logging.getLogger("tradenb")
 
 _LIMIT: Final = 1 << 22
 _LOCK_S: Final = 5.0
-_WAIT_S: Final = 0.02
 
 Moment = tuple[int, int]
 """Number of an event in its run, and the wall-clock time of its commit, ms UTC."""
@@ -93,7 +91,7 @@ class SentMarks:
         """Give the marks, and write them if they were changed."""
         lock = FileLock(self._disk, self._path.with_suffix(".lock"), what="notifications")
         try:
-            _acquire(lock)
+            lock.acquire_within(_LOCK_S)
         except StateError as error:
             self._note(str(error))
         try:
@@ -140,20 +138,3 @@ class SentMarks:
 
 def _empty() -> dict[str, Any]:
     return {"runs": {}, "lasting": {}}
-
-
-def _acquire(
-    lock: FileLock,
-    *,
-    now: Callable[[], float] = time.monotonic,
-    wait: Callable[[float], None] = time.sleep,
-) -> None:
-    deadline = now() + _LOCK_S
-    while True:
-        try:
-            lock.acquire()
-            return
-        except StateLocked:
-            if now() >= deadline:
-                raise
-            wait(_WAIT_S)
