@@ -13,10 +13,12 @@ from tradenb.core.signal import Position, Quantity, Refused, Signal, Time
 
 Kind = Literal[
     "scheduled",
+    "entering",
     "opened",
     "added",
     "partial",
     "moved",
+    "exiting",
     "closed",
     "cancelled",
     "milestone",
@@ -51,7 +53,8 @@ class Event(NamedTuple):
         Why it ended: closed take_profit, stop_loss, trailing_stop, breakeven, time_expired,
         flattened, strategy, flipped, user, abandoned; partial take_profit, strategy, user;
         cancelled timeout, price_reject, user, strategy, replaced; rejected invalid, risk, funds;
-        skipped warm_up, late.
+        skipped warm_up, late. With orders also closed, exiting and partial closed_outside,
+        unprotected, dust; rejected unfilled, refused, absent, not_sent, late, limits.
     pnl_percent : float or None
         On `partial` of that part, on `closed` of the whole position.
     level : int or None

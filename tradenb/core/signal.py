@@ -25,6 +25,9 @@ ExitReason = Literal[
     "flipped",
     "user",
     "abandoned",
+    "closed_outside",
+    "unprotected",
+    "dust",
 ]
 
 Time = Annotated[int, "time"]

@@ -126,7 +126,9 @@ def callback_name(kind: Kind) -> str | None:
             return "on_cancel"
         case "ping":
             return "on_ping"
-        case "added" | "partial" | "moved" | "rejected" | "skipped" | "error":
+        case "entering" | "exiting" | "added" | "partial" | "moved":
+            return None
+        case "rejected" | "skipped" | "error":
             return None
         case _:
             assert_never(kind)

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from tests.core.orders.situations import ENTER, MARKET, NOW, ledger, order, working
-from tradenb.core.money.market import Market
 from tradenb.core.orders.gate import AccountFacts, Arm, gate
 from tradenb.core.orders.order_alarms import alarms
-from tradenb.core.orders.venue import order_market
 
 D = Decimal
 ARM = Arm(
@@ -138,10 +136,3 @@ def test_exits_that_fail_three_times_are_an_alarm_until_one_fills() -> None:
 def test_what_a_person_must_see_is_an_alarm() -> None:
     assert alarm_names(checks_failed=5) == ["no_answers"]
     assert alarm_names(unexplained=("a",), stops=("b",)) == ["unexplained", "stopped"]
-
-
-def test_a_market_without_steps_has_the_finest() -> None:
-    market = order_market(Market(size_step=0.001, min_value=5.0), taker=0.001)
-    assert (market.size_step, market.min_value) == (D("0.001"), D("5.0"))
-    assert (market.price_step, market.taker) == (D("0.00000001"), D("0.001"))
-    assert market.least(D(0)) == D("0.001")

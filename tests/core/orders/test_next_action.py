@@ -48,10 +48,13 @@ class TestEntering:
     def test_nothing_is_entered_while_something_is_not_explained(
         self, values: dict[str, tuple[str, ...]]
     ) -> None:
-        assert action(ledger(**values), ENTER) == Tell("not_entered", "s1", "limits")
+        (words,) = next(iter(values.values()))
+        assert action(ledger(**values), ENTER) == Tell("not_entered", "s1", "limits", words)
 
     def test_what_the_gate_refuses_is_told(self) -> None:
-        assert action(ledger(), ENTER, refused="max_order") == Tell("not_entered", "s1", "limits")
+        assert action(ledger(), ENTER, refused="max_order") == Tell(
+            "not_entered", "s1", "limits", "max_order"
+        )
 
     @pytest.mark.parametrize(
         ("ending", "why"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of
+from tradenb.core.lifecycle.exchange_route import hear, leave_entering
 from tradenb.core.lifecycle.opened import close, flatten
 from tradenb.core.lifecycle.scheduled import cancel
 from tradenb.core.lifecycle.state import (
@@ -101,7 +103,7 @@ def obey(state: State, candles: Candles, rules: Rules, row: int) -> Step:
     open. On an open signal stop forbids further asks, and flatten closes it at the market price,
     unless the test that stands before it finds the stop (or, with target_first, either) touched.
     close and move act after the tests of the candle (managing.py); where nothing is held they are
-    dropped.
+    dropped. What orders did acts in its place among them (exchange_route.py).
     """
     at, flattened = candles.ends_at(row), None
     due = [command for command in state.commands if command.at < at]
@@ -111,19 +113,30 @@ def obey(state: State, candles: Candles, rules: Rules, row: int) -> Step:
     for command in due:
         if command.kind in BY_HAND:
             continue
+        if command.kind == "report":
+            price = prices.market_price(candles, row, rules)
+            state, found = hear(state, command, at, price, rules)
+            events += found
+            continue
         if command.kind == "stop":
             state = state._replace(stopping=True, done=state.signal is None)
-        if state.signal is None:
+        signal = state.signal
+        if signal is None:
             continue
-        if state.is_open:
+        if state.is_sending:
+            state = state if command.kind == "stop" else leave_entering(state)
+        elif state.is_open:
             if command.kind == "flatten" and flattened is None:
                 flattened = command.at
-        elif _ends_scheduled(command, state.signal):
+        elif _ends_scheduled(command, signal):
             note = command.cancel_id
-            step = cancel(state, state.signal, candles, rules, at, "user", note)
-            state, events = step.state.moved(at), step.events
+            step = cancel(state, signal, candles, rules, at, "user", note)
+            state, events = step.state.moved(at), (*events, *step.events)
     if flattened is not None and state.signal is not None and state.opened_at is not None:
-        return flatten(state, state.signal, state.opened_at, candles, rules, row, flattened)
+        step = flatten(state, state.signal, state.opened_at, candles, rules, row, flattened)
+        return step._replace(events=(*events, *step.events))
+    if state.opened_at == at:
+        state = state.moved(at)  # orders opened it within this candle, behind a stop of theirs
     return Step(at, EXITS, state, events, None)
 
 
@@ -133,7 +146,7 @@ def _ends_scheduled(command: Command, signal: Signal) -> bool:
             return True
         case "cancel":
             return command.id is None or command.id == signal.id
-        case "close" | "move":
+        case "close" | "move" | "report":
             return False
         case _:
             assert_never(command.kind)

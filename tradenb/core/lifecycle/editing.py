@@ -92,6 +92,11 @@ class Editing:
         self.events: list[Event] = []
         self.trade: Trade | None = None
 
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing more to do to it."""
+        return self.trade is not None
+
     def sell(
         self,
         cost: float,
@@ -160,8 +165,11 @@ class Editing:
 
     def sell_rung(
         self, price: float | None = None, *, limit: bool = True, note: str | None = None
-    ) -> None:
-        """Close what the nearest rung closes; at its own price, if no other is given."""
+    ) -> bool:
+        """Close what the nearest rung closes; at its own price, if no other is given.
+
+        False: it is not closed here.
+        """
         holding = self.holding
         (level, fraction), *others = holding.rungs
         cost = min(fraction * holding.invested, holding.cost)
@@ -169,6 +177,7 @@ class Editing:
             cost = holding.cost
         self.holding = holding._replace(rungs=tuple(others))
         self.sell(cost, level if price is None else price, "take_profit", limit=limit, note=note)
+        return True
 
     def add(self, cost: float, note: str | None = None, given: object = None) -> None:
         """Enter once more at the market price, with what an account gives, if there is one."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.editing import first_holding
+from tradenb.core.lifecycle.exchange_route import entering
 from tradenb.core.lifecycle.state import (
     ASKS,
     NeedClearance,
@@ -16,8 +19,10 @@ from tradenb.core.lifecycle.state import (
 )
 from tradenb.core.risk import Refusal
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Signal
+from tradenb.core.signal import Refused, Signal
 from tradenb.core.validation.candidate_rules import Invalid, check_reply
+
+SHORT_ON_SPOT: Final = "short_on_spot"
 
 
 def warm_up(state: State, at: int) -> Step:
@@ -29,8 +34,8 @@ def warm_up(state: State, at: int) -> Step:
 def checked(
     state: State, at: int, reply: object, candles: Candles, rules: Rules
 ) -> Signal | Invalid:
-    """Check a candidate at the market price."""
-    return check_reply(
+    """Check a candidate at the market price; at an exchange it must be long."""
+    found = check_reply(
         reply,
         state.symbol,
         state.strategy,
@@ -41,6 +46,10 @@ def checked(
         managed=state.manage_every is not None,
         step=None if state.market is None else state.market.price_step,
     )
+    if state.execution is not None and isinstance(found, Signal) and found.position == "short":
+        words = "a spot exchange sells nothing that is not held; go long, or run it on paper"
+        return Invalid(Refused(found.id, found.position), f"{SHORT_ON_SPOT} | {words}")
+    return found
 
 
 def consider(state: State, at: int, reply: object, candles: Candles, rules: Rules) -> Step:
@@ -82,6 +91,9 @@ def enter(state: State, need: NeedClearance, reply: object, candles: Candles, ru
         )
         event = event_of(state, at, "scheduled", signal, price=price, note=signal.note)
         return Step(at, ASKS, waits, (event,), None)
+    if state.execution is not None:
+        waits, event = entering(state, signal, at, reply)
+        return Step(at, ASKS, waits._replace(cursor=at, ids=ids), (event,), None)
     opened = opened_with(state, signal, at, rules, limit=False, given=reply)
     opened = opened._replace(cursor=at, ids=ids, tested=False)
     return Step(at, ASKS, opened, (opening(opened, signal, at, price),), None)

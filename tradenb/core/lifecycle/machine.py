@@ -18,6 +18,7 @@ below.
 State       looks for, in the candles after the cursor       takes effect in, leads to
 ---------   ----------------------------------------------   ---------------------------------------
 any         commands given before the candle closed          EXITS    see commands.py
+sending     nothing: reports of orders are commands, too     EXITS    see exchange_route.py
 open        stop, target (first touch of either)             EXITS    closed -> idle
             expiry                                           EXITS    closed -> idle
             levels on the way there                          EXITS    milestone
@@ -102,6 +103,8 @@ def advance(state: State, candles: Candles, rules: Rules, until: int | None = No
     end = candles.ends_at(last)
     if state.signal is None:
         return next_ask(state, candles, row, end, beyond)
+    if state.is_sending:
+        return Step(end, EXITS, state.moved(end), (), beyond)
     if state.opened_at is None:
         return wait(state, state.signal, candles, rules, end, beyond)
     return follow(state, state.signal, state.opened_at, candles, rules, end, beyond)

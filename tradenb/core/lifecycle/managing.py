@@ -16,7 +16,8 @@ from tradenb.core.candidate import is_ladder
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.editing import Editing
-from tradenb.core.lifecycle.entering import checked, enter, rejected, warm_up
+from tradenb.core.lifecycle.entering import SHORT_ON_SPOT, checked, enter, rejected, warm_up
+from tradenb.core.lifecycle.exchange_route import editing_of
 from tradenb.core.lifecycle.holding import added, is_full
 from tradenb.core.lifecycle.scheduled import cancel
 from tradenb.core.lifecycle.state import (
@@ -44,7 +45,7 @@ from tradenb.core.validation.action_rules import (
 )
 from tradenb.core.validation.candidate_rules import Invalid, as_candidate
 from tradenb.core.validation.price_steps import move_on_step
-from tradenb.core.values import positive
+from tradenb.core.values import Problem, positive
 
 Events = tuple[Event, ...]
 
@@ -163,6 +164,9 @@ def _act(
     problems = action_problems(
         action, _holds(state, editing, action, rules), price=price, at=at, rules=rules
     )
+    if action.do == "add" and state.execution is not None and not problems:
+        words = "a position at an exchange takes one entry; enter larger, or use paper"
+        problems = [Problem("add_on_exchange", words)]
     if signal.price_step is not None and not problems:
         action, problems = move_on_step(action, signal)
     note: Any = action.values.get("note")
@@ -194,7 +198,7 @@ def _act(
 
 
 def _editing(state: State, signal: Signal, at: int, price: float, rules: Rules) -> Editing:
-    return Editing(state, signal, state.opened_at or at, at, price, rules)
+    return editing_of(state, signal, state.opened_at or at, at, price, rules)
 
 
 def _holds(state: State, editing: Editing, action: Action, rules: Rules) -> Holds:
@@ -260,12 +264,12 @@ def _reached(editing: Editing, changed: set[str]) -> None:
     here = prices.Extremes(price, price, price)
     if "stop" in changed and prices.stop_touched(signal, here):
         editing.sell_all(price, "stop_loss")
-    while "rungs" in changed and editing.trade is None and editing.holding.rungs:
+    while "rungs" in changed and not editing.over and editing.holding.rungs:
         if not prices.beyond(signal.position, editing.holding.rungs[0][0], here):
             break
         editing.sell_rung(price, limit=False)
     expired = minutes_reached(signal.minutes, editing.opened_at, editing.at)
-    if "times" in changed and editing.trade is None and expired:
+    if "times" in changed and not editing.over and expired:
         editing.sell_all(price, "time_expired")
 
 
@@ -282,7 +286,15 @@ def _propose(
             return state, (), None
     found = checked(state, at, answer, candles, rules)
     if isinstance(found, Invalid):
-        return state, rejected(state, at, found, candles, rules).events, None
+        events = rejected(state, at, found, candles, rules).events
+        if held is None or not state.is_open or not found.note.startswith(SHORT_ON_SPOT):
+            return state, events, None
+        # The other way cannot be gone at an exchange; what is held is left all the same.
+        editing = _editing(
+            state, held, at, prices.market_price(candles, candles.index(at), rules), rules
+        )
+        editing.sell_all(editing.price, "flipped")
+        return editing.result(), (*editing.events, *events), None
     need = NeedClearance(at, found, activation=False)
     if held is None:
         return state, (), need

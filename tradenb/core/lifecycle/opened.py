@@ -13,6 +13,7 @@ from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.events import Event, event_of, milestones_of
 from tradenb.core.lifecycle.editing import Editing, plan_of
+from tradenb.core.lifecycle.exchange_route import editing_of
 from tradenb.core.lifecycle.holding import Holding, plain_percent
 from tradenb.core.lifecycle.missing import Due, came_due, due, expires_at, open_alone
 from tradenb.core.lifecycle.state import (
@@ -173,7 +174,7 @@ def close(
 ) -> Step:
     """Close a position at a price, after the events on the way there."""
     if state.holding is not None:
-        editing = Editing(state, signal, opened_at, at, price, rules)
+        editing = editing_of(state, signal, opened_at, at, price, rules)
         editing.sell_all(price, reason)
         return Step(at, EXITS, editing.result(), (*passed, *editing.events), None)
     limit = reason == "take_profit"
@@ -204,7 +205,7 @@ def flatten(
 ) -> Step:
     """Close a position at the user's command, unless the candle closes it anyway."""
     at, price = candles.ends_at(row), prices.market_price(candles, row, rules)
-    editing = Editing(state, signal, opened_at, at, price, rules)
+    editing = editing_of(state, signal, opened_at, at, price, rules)
     expiry = expires_at(signal, opened_at)
     # A command acts on candles that close after it was given, so it came before this one opened
     # if that is later than the next millisecond.
@@ -263,7 +264,7 @@ def _follow_held(
             return Step(pause, EXITS, tested(before(state, candles, until - 1)), passed, None)
         return Step(end, EXITS, state.moved(end), passed, beyond_end)
     state, at = before(state, candles, row), candles.ends_at(row)
-    editing = Editing(
+    editing = editing_of(
         state, found.signal, opened_at, at, prices.market_price(candles, row, rules), rules
     )
     ends = expiry is not None and expiry.row == row
@@ -273,7 +274,7 @@ def _follow_held(
         _meet(editing, prices.extremes(candles, row, rules), flattened=False, expired=ends)
     after = editing.result()
     if editing.trade is None:
-        after = tested(after) if at == pause else after.moved(at)
+        after = tested(after) if at == pause and not editing.over else after.moved(at)
     return Step(at, EXITS, after, (*passed, *editing.events), None)
 
 
@@ -282,15 +283,15 @@ def _meet(editing: Editing, extremes: prices.Extremes, *, flattened: bool, expir
     rules = editing.rules
     if rules.same_candle == "target_first":
         _meet_rungs(editing, extremes)
-    if editing.trade is None and prices.stop_touched(editing.signal, extremes):
+    if not editing.over and prices.stop_touched(editing.signal, extremes):
         price = prices.stop_fill(editing.signal, extremes, rules)
         editing.sell_all(price, editing.holding.stop_by)
-    if editing.trade is None and flattened:
+    if not editing.over and flattened:
         editing.sell_all(editing.price, "flattened")
     _meet_rungs(editing, extremes)
-    if editing.trade is None and expired:
+    if not editing.over and expired:
         editing.sell_all(editing.price, "time_expired")
-    if editing.trade is None:
+    if not editing.over:
         editing.milestones()
         _move_stop(editing, extremes)
 
@@ -302,22 +303,21 @@ def _meet_open(editing: Editing, candles: Candles, row: int, reason: ExitReason)
     if here is not None:
         if editing.rules.same_candle == "target_first":
             _meet_rungs(editing, here)
-        if editing.trade is None and prices.stop_touched(editing.signal, here):
+        if not editing.over and prices.stop_touched(editing.signal, here):
             price = prices.stop_fill(editing.signal, here, editing.rules)
             editing.sell_all(price, editing.holding.stop_by)
         _meet_rungs(editing, here)
-    if editing.trade is None:
+    if not editing.over:
         editing.sell_all(opened, reason)
 
 
 def _meet_rungs(editing: Editing, extremes: prices.Extremes) -> None:
     """Close what the rungs close that a candle touches, nearest first."""
     position = editing.signal.position
-    while editing.trade is None and editing.holding.rungs:
+    while not editing.over and editing.holding.rungs:
         level, _ = editing.holding.rungs[0]
-        if not prices.beyond(position, level, extremes):
+        if not prices.beyond(position, level, extremes) or not editing.sell_rung():
             return
-        editing.sell_rung()
 
 
 def _move_stop(editing: Editing, extremes: prices.Extremes) -> None:

@@ -6,6 +6,7 @@ from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import event_of
 from tradenb.core.lifecycle.entering import opened_with, opening
+from tradenb.core.lifecycle.exchange_route import entering
 from tradenb.core.lifecycle.missing import due
 from tradenb.core.lifecycle.opened import close
 from tradenb.core.lifecycle.state import (
@@ -115,6 +116,9 @@ def activate(
     if isinstance(reply, Refusal):
         event = refused(state, at, signal, signal.entry, reply)
         return Step(at, ENTRIES, idle_after(state, state.trades), (event,), None)
+    if state.execution is not None:
+        waits, event = entering(state, signal, at, reply)
+        return Step(at, ENTRIES, waits.moved(at), (event,), None)
     entered = opened_with(state, signal, at, rules, limit=not signal.breakout, given=reply)
     opened = opening(entered, signal, at, signal.entry)
     extremes = prices.extremes(candles, candles.index(at), rules)

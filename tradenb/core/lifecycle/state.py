@@ -11,6 +11,7 @@ from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.money.market import Market
 from tradenb.core.money.position_money import Charged
+from tradenb.core.orders.order_records import Execution
 from tradenb.core.risk import Held, Refusal
 from tradenb.core.signal import Signal, Time, Trade
 from tradenb.core.timeframe import MINUTE, next_after
@@ -23,7 +24,7 @@ REMEMBERED: Final = 1_000
 Item = TypeVar("Item")
 CommandKind = Literal["cancel", "stop", "flatten", "close", "move"]
 # What a person does to an open position as its manage function could: after the tests of a candle.
-BY_HAND: Final[frozenset[CommandKind]] = frozenset({"close", "move"})
+BY_HAND: Final[frozenset[str]] = frozenset({"close", "move"})
 
 
 class Phase(IntEnum):
@@ -45,7 +46,8 @@ class Command:
     ----------
     at : int
         When it was given, ms UTC; it acts on the first candle that closes after that.
-    kind : {"cancel", "stop", "flatten", "close", "move"}
+    kind : {"cancel", "stop", "flatten", "close", "move", "report"}
+        A report is what an exchange did with an order; it acts as what a user asks for.
     id : str or None
         Only for cancel: the signal meant; None means whatever is scheduled.
     cancel_id : str or None
@@ -53,11 +55,11 @@ class Command:
     request : str or None
         Id of the request that gave it, by which it can be withdrawn.
     values : mapping or None
-        Only for close and move: what `tn.close` and `tn.move` take.
+        For close and move what `tn.close` and `tn.move` take, for a report what it says.
     """
 
     at: Time
-    kind: CommandKind
+    kind: CommandKind | Literal["report"]
     id: str | None = None
     cancel_id: str | None = None
     request: str | None = None
@@ -130,6 +132,8 @@ class State(NamedTuple):
         The funding of its positions; the session keeps it.
     market : Market or None
         The steps of the symbol; None: there are none.
+    execution : Execution or None
+        How far it is with an exchange; None: candles fill it (paper).
     """
 
     symbol: str
@@ -155,6 +159,7 @@ class State(NamedTuple):
     earned: float = 0.0
     charged: Charged = Charged()
     market: Market | None = None
+    execution: Execution | None = None
 
     @property
     def is_open(self) -> bool:
@@ -165,6 +170,11 @@ class State(NamedTuple):
     def is_scheduled(self) -> bool:
         """Whether its signal waits for the entry."""
         return self.signal is not None and self.opened_at is None
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether orders fill or close it now, and candles do nothing."""
+        return self.execution is not None and self.execution.is_sending
 
     @property
     def held(self) -> Held | None:
@@ -258,6 +268,7 @@ def idle_after(state: State, trades: tuple[Trade, ...]) -> State:
         holding=None,
         manage_from=0,
         tested=False,
+        execution=None if state.execution is None else Execution(heard=state.execution.heard),
     )
 
 

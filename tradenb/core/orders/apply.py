@@ -164,13 +164,15 @@ def _told(ledger: OrderLedger, tell: Tell, market: OrderMarket, now: Time) -> Or
                 signal_id=signal,
                 quantity=held_quantity(ledger, signal, market) + sold,
                 average=value / filled if filled else None,
+                value=value,
                 fees=_sum(fees_in(order, "quote") for order in bought),
                 estimated=any(order.known < order.filled for order in bought),
             )
         case "not_entered":
             report = ExecutionReport(
-                ledger.reports_made + 1, now, "not_entered", signal, reason=tell.reason
-            )
+                ledger.reports_made + 1, now, "not_entered", signal, reason=tell.reason,
+                words=tell.words,
+            )  # fmt: skip
         case _:
             report = _of_sales(ledger, tell, now)
     ledger = ledger._replace(
@@ -193,9 +195,7 @@ def _of_sales(ledger: OrderLedger, tell: Tell, now: Time) -> ExecutionReport:
         if report.signal_id == signal and report.kind == "reduced"
     ]
     quantity = _sum(order.filled for order in sales) - _sum(each.quantity for each in before)
-    value = _sum(order.value for order in sales) - _sum(
-        each.quantity * (each.average or ZERO) for each in before
-    )
+    value = _sum(order.value for order in sales) - _sum(each.value for each in before)
     fees = _sum(fees_in(order, "quote") for order in sales) - _sum(each.fees for each in before)
     return ExecutionReport(
         seq=ledger.reports_made + 1,
@@ -204,6 +204,7 @@ def _of_sales(ledger: OrderLedger, tell: Tell, now: Time) -> ExecutionReport:
         signal_id=signal,
         quantity=quantity,
         average=value / quantity if quantity > 0 else None,
+        value=value,
         fees=fees,
         reason=tell.reason,
         estimated=any(order.known < order.filled for order in sales),

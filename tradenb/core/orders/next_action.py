@@ -146,6 +146,8 @@ def _follow(now: Situation) -> OrderAction | None:
         return None if over else leave(now, wanted.signal_id, "flattened")
     entries = ledger.of(wanted.signal_id, "entry")
     if not entries:
+        if wanted.want == "exit":
+            return Tell("not_entered", wanted.signal_id, "flattened")
         return _enter(now) if wanted.want == "enter" else None
     if not ledger.told(wanted.signal_id, "entered"):
         resting = next((entry for entry in entries if not entry.is_done), None)
@@ -168,7 +170,8 @@ def _enter(now: Situation) -> OrderAction:
         or ledger.unexplained
         or ledger.stops
     ):
-        return Tell("not_entered", wanted.signal_id, "limits")
+        words = (now.refused, *ledger.unexplained, *ledger.stops)
+        return Tell("not_entered", wanted.signal_id, "limits", "; ".join(filter(None, words)))
     return send(now, wanted.signal_id, "entry", "ioc", wanted.quantity, price=wanted.limit)
 
 
@@ -177,7 +180,7 @@ def _tell_entry(now: Situation, entry: Order) -> OrderAction:
     if entry.filled > 0:
         return Tell("entered", signal)
     reason = {"absent": "absent", "refused": "refused", "not_sent": "not_sent"}
-    return Tell("not_entered", signal, reason.get(entry.ending or "", "unfilled"))
+    return Tell("not_entered", signal, reason.get(entry.ending or "", "unfilled"), entry.why or "")
 
 
 def _hold(now: Situation) -> OrderAction | None:

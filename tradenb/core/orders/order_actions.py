@@ -38,6 +38,7 @@ class Tell(NamedTuple):
     kind: ReportKind
     signal_id: str
     reason: str = ""
+    words: str = ""
 
 
 class Wait(NamedTuple):

@@ -235,6 +235,38 @@ class DesiredPosition(NamedTuple):
 
 FLAT: Final = DesiredPosition()
 
+
+class Execution(NamedTuple):
+    """How far the lifecycle is with an exchange; part of the state of a run.
+
+    Attributes
+    ----------
+    heard : int
+        `seq` of the last report that acted.
+    want : {"flat", "enter", "hold", "exit"}
+    since : int
+        Close at which that was decided, ms UTC.
+    quantity : float
+        Pieces to enter with; while holding what is to be kept, 0 for all.
+    limit : float
+        Worst price of the entry, quote currency.
+    reason : str
+        Why pieces are to be sold; an exit_reason.
+    """
+
+    heard: int = 0
+    want: Literal["flat", "enter", "hold", "exit"] = "flat"
+    since: Time = 0
+    quantity: float = 0.0
+    limit: float = 0.0
+    reason: str = ""
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether candles do nothing now: an entry or an exit is on its way."""
+        return self.want in ("enter", "exit")
+
+
 ReportKind = Literal["entered", "not_entered", "reduced", "exited"]
 
 
@@ -253,11 +285,15 @@ class ExecutionReport(NamedTuple):
         Pieces entered, or left since the report before.
     average : Decimal or None
         Average price of the fills, quote currency; None where nothing was filled.
+    value : Decimal
+        What these pieces cost or brought, without fees, quote currency.
     fees : Decimal
         Of these pieces in quote currency, as far as is known.
     reason : str
-        not_entered: unfilled, refused, absent, not_sent, late, limits. reduced and exited: the
-        exit_reason.
+        not_entered: unfilled, refused, absent, not_sent, late, limits, flattened. reduced and
+        exited: the exit_reason.
+    words : str
+        Why the gate sent no entry, or what the exchange said.
     estimated : bool
         The price is a guess: nobody showed the trades.
     """
@@ -268,6 +304,8 @@ class ExecutionReport(NamedTuple):
     signal_id: str
     quantity: Decimal = ZERO
     average: Decimal | None = None
+    value: Decimal = ZERO
     fees: Decimal = ZERO
     reason: str = ""
+    words: str = ""
     estimated: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, NamedTuple
 
-from tradenb.core.money.market import Market
 from tradenb.core.orders.order_records import ZERO
 
 ABSENCE_MARGIN: Final = 1_000
@@ -104,27 +103,3 @@ def stepped(value: Decimal, step: Decimal, *, up: bool = False) -> Decimal:
     """Return the multiple of a step at or below a number, or at or above it."""
     count = (value / step).to_integral_value(rounding=ROUND_CEILING if up else ROUND_FLOOR)
     return count * step
-
-
-def order_market(market: Market, *, taker: float, fee_in_base: bool = True) -> OrderMarket:
-    """Return the exact form of a market's steps.
-
-    Parameters
-    ----------
-    market : Market
-        A step that is missing is taken as 1e-8.
-    taker : float
-        Fraction of a fill.
-    """
-
-    def exact(value: float | None, default: str) -> Decimal:
-        return Decimal(default) if value is None else Decimal(repr(value))
-
-    return OrderMarket(
-        price_step=exact(market.price_step, "0.00000001"),
-        size_step=exact(market.size_step, "0.00000001"),
-        min_size=exact(market.min_size, "0"),
-        min_value=exact(market.min_value, "0"),
-        taker=Decimal(repr(taker)),
-        fee_in_base=fee_in_base,
-    )
