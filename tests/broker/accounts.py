@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from tests.core.orders.situations import NOW as NOW  # noqa: PLC0414 - the same moment
 from tradenb.core.orders.gate import Arm
 from tradenb.store.paths import Key
 
 D = Decimal
-NOW = 1_790_000_000_000
 HOUR = 3_600_000
 ACCOUNT = "sandbox:loopback:1a2b3c4d"
 DIP = Key("dip", "BTCUSDT")

@@ -116,10 +116,9 @@ def test_a_reason_longer_than_a_page_still_ends_it(armed):
     assert len(read_arm(DISK, armed, ACCOUNT).arm.tripped) == 500
 
 
-def test_an_end_does_not_wait_for_a_lock_for_ever(armed, monkeypatch):
-    monkeypatch.setattr(arm_file, "TRIP_WAIT_S", 0.0)
+def test_an_end_does_not_wait_for_a_lock_for_ever(armed):
     with FileLock(DISK, armed.arm_lock(ACCOUNT)):
-        assert trip(DISK, armed, ACCOUNT, "why", NOW)
+        assert trip(DISK, armed, ACCOUNT, "why", NOW, wait_s=0.0)
     assert read_arm(DISK, armed, ACCOUNT).arm.tripped == "why"
 
 

@@ -186,13 +186,14 @@ class Home:
         """Return the file of the one-time code that was shown last."""
         return self.data / "arm" / "codes" / f"{encoded(account, 'account')}.json"
 
-    def account_shares(self, account: str) -> Path:
-        """Return the folder of what the runs of an account have invested."""
-        return self.data / "arm" / "shares" / encoded(account, "account")
+    @property
+    def shares(self) -> Path:
+        """The folder of what runs have invested, one folder in it an account."""
+        return self.data / "arm" / "shares"
 
     def account_share(self, account: str, key: Key) -> Path:
         """Return the file of what one run of an account has invested."""
-        folder = self.account_shares(account) / encoded(key.strategy, "strategy")
+        folder = self.shares / encoded(account, "account") / encoded(key.strategy, "strategy")
         return folder / f"{encoded(key.symbol, 'symbol')}.json"
 
     def candles(self, exchange: str, symbol: str, timeframe: str = "1m") -> Path:

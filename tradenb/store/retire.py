@@ -9,7 +9,7 @@ from tradenb.errors import StateError
 from tradenb.store.document.read import read_document
 from tradenb.store.document.state_conflict import refuse_undecided
 from tradenb.store.filesystem import Filesystem, make_folders
-from tradenb.store.paths import Home, Key
+from tradenb.store.paths import Home, Key, decoded
 
 FOLDER: Final = "retired"
 
@@ -70,8 +70,11 @@ def _files(filesystem: Filesystem, home: Home, key: Key) -> list[Path]:
     views = [view for view in home.views(key).values() if filesystem.exists(view)]
     requests = _inside(filesystem, home.control(key))
     lived = _named(filesystem, home.recording(key))
+    accounts = (decoded(folder.name, "account") for folder in _inside(filesystem, home.shares))
+    shares = [home.account_share(account, key) for account in accounts if account is not None]
     last = [document] if filesystem.exists(document) else []
-    return [*_named(filesystem, journal), *lived, *views, *requests, *beside, *last]
+    there = [share for share in shares if filesystem.exists(share)]
+    return [*_named(filesystem, journal), *lived, *views, *requests, *there, *beside, *last]
 
 
 def _inside(filesystem: Filesystem, folder: Path) -> list[Path]:

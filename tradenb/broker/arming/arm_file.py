@@ -32,7 +32,6 @@ log = logging.getLogger("tradenb")
 LONGEST: Final = 7 * 24 * 3_600_000
 """A permission lasts so long at most, ms."""
 TRIP_WAIT_S: Final = 2.0
-"""So long the end of a permission waits for the lock; then it is written without."""
 _LIMIT: Final = 1 << 16
 _WORDS: Final = 500
 Amount = Annotated[str, Field(pattern=r"^[0-9]{1,20}(\.[0-9]{1,20})?$")]
@@ -118,7 +117,15 @@ def write_arm(filesystem: Filesystem, home: Home, arm: Arm) -> None:
     _write(filesystem, home, _ArmRecord.model_validate(_fields(arm)))
 
 
-def trip(filesystem: Filesystem, home: Home, account: str, why: str, now: Time) -> bool:
+def trip(
+    filesystem: Filesystem,
+    home: Home,
+    account: str,
+    why: str,
+    now: Time,
+    *,
+    wait_s: float = TRIP_WAIT_S,
+) -> bool:
     """End the permission of an account, for the reason given; the first reason is kept.
 
     Parameters
@@ -127,6 +134,8 @@ def trip(filesystem: Filesystem, home: Home, account: str, why: str, now: Time) 
         A clause without a full stop; the gate says "disarmed: ...".
     now : int
         ms UTC.
+    wait_s : float
+        So long it waits for the lock of the account; then it goes on without.
 
     Returns
     -------
@@ -140,7 +149,7 @@ def trip(filesystem: Filesystem, home: Home, account: str, why: str, now: Time) 
         still go by it.
     """
     path = home.arm(account)
-    with _locked_if_free(filesystem, home, account):
+    with _locked_if_free(filesystem, home, account, wait_s):
         try:
             record = _record(filesystem, path)
         except FileNotFoundError:
@@ -230,11 +239,13 @@ def _moved_away(filesystem: Filesystem, path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _locked_if_free(filesystem: Filesystem, home: Home, account: str) -> Iterator[None]:
+def _locked_if_free(
+    filesystem: Filesystem, home: Home, account: str, wait_s: float
+) -> Iterator[None]:
     """Hold the lock of an account if it can be had soon: an end does not wait for a decision."""
     lock = FileLock(filesystem, home.arm_lock(account), what=f"account {account}")
     with contextlib.suppress(StateError):
-        lock.acquire_within(TRIP_WAIT_S)
+        lock.acquire_within(wait_s)
     try:
         yield
     finally:

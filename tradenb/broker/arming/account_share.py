@@ -1,0 +1,236 @@
+"""`RunShare`: what one run has in an account, left on disk for the other runs of that account.
+
+A share follows from the ledger of its run and is written anew by it; the limits of an account are
+judged over the sum. One that cannot be read may hide anything, so entries wait until it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import Field, ValidationError
+
+from tradenb.core.orders.gate import HOUR
+from tradenb.core.orders.ledger import OrderLedger, held_quantity
+from tradenb.core.orders.order_records import ZERO
+from tradenb.core.orders.venue import OrderMarket
+from tradenb.core.signal import Time
+from tradenb.core.timeframe import DAY
+from tradenb.errors import StateError, StateWriteError
+from tradenb.store.codec import Damaged, dump, parse
+from tradenb.store.document.field_types import Count, Moment, Name, Plain, sentence_of
+from tradenb.store.durable_file import replace_durably
+from tradenb.store.filesystem import Filesystem, replace_whole
+from tradenb.store.paths import Home, Key, encoded
+
+_LIMIT: Final = 1 << 20
+_MOST: Final = 10_000
+Money = Annotated[str, Field(pattern=r"^-?[0-9]{1,20}(\.[0-9]{1,30})?$")]
+Moments = Annotated[list[Moment], Field(max_length=_MOST)]
+
+
+class RunShare(NamedTuple):
+    """What one run has in an account.
+
+    Attributes
+    ----------
+    at : int
+        When that was so, ms UTC.
+    invested : Decimal
+        Cost of its open positions and of the entries that are on their way, quote currency.
+    positions : int
+        How many they are.
+    day_result : Decimal
+        Realised and open on the UTC day of `at`, quote currency.
+    sent : tuple of int
+        When it sent orders in the last hour.
+    unknown : tuple of int
+        When the outcome of an order became unknown, in the last hour.
+    in_doubt : int
+        Orders whose outcome is unknown now.
+    checked_at : int or None
+        Of its last good reconciliation.
+    """
+
+    at: Time
+    invested: Decimal = ZERO
+    positions: int = 0
+    day_result: Decimal = ZERO
+    sent: tuple[Time, ...] = ()
+    unknown: tuple[Time, ...] = ()
+    in_doubt: int = 0
+    checked_at: Time | None = None
+
+
+class _ShareRecord(Plain):
+    format: Literal["tradenb-share"] = "tradenb-share"
+    v: Literal[1] = 1
+    account: Name
+    symbol: Name
+    strategy: Name
+    at: Moment
+    invested: Money
+    positions: Count
+    day_result: Money
+    sent: Moments
+    unknown: Moments
+    in_doubt: Count
+    checked_at: Moment | None
+
+
+def share_of(
+    ledger: OrderLedger,
+    market: OrderMarket,
+    now: Time,
+    *,
+    day_result: Decimal,
+    unknown: Iterable[Time] = (),
+) -> RunShare:
+    """Return the share that follows from a ledger.
+
+    Parameters
+    ----------
+    now : int
+        ms UTC.
+    day_result : Decimal
+        See `RunShare`.
+    unknown : iterable of int
+        When outcomes became unknown.
+    """
+    costs = [cost for id in ledger.signals() if (cost := _cost(ledger, id, market)) > 0]
+    every = (*ledger.past, *ledger.orders)
+    return RunShare(
+        at=now,
+        invested=sum(costs, ZERO),
+        positions=len(costs),
+        day_result=day_result,
+        sent=tuple(sorted(order.sent_at for order in every if order.sent_at > now - HOUR)),
+        unknown=tuple(sorted(at for at in unknown if at > now - HOUR)),
+        in_doubt=sum(order.is_in_doubt for order in ledger.orders),
+        checked_at=ledger.checked_at,
+    )
+
+
+def _cost(ledger: OrderLedger, signal_id: str, market: OrderMarket) -> Decimal:
+    """Return what is held of a signal at its cost, and what its entries may still buy."""
+    bought = paid = coming = ZERO
+    for order in ledger.orders:
+        if order.signal_id == signal_id and order.side == "buy":
+            bought, paid = bought + order.filled, paid + order.value
+            coming += order.rest * (order.price or ZERO)
+    held = held_quantity(ledger, signal_id, market)
+    return coming + (paid * min(held / bought, Decimal(1)) if bought else ZERO)
+
+
+def write_share(
+    filesystem: Filesystem,
+    home: Home,
+    account: str,
+    run: Key,
+    share: RunShare,
+    *,
+    durable: bool,
+) -> None:
+    """Write the share of a run; with `durable` a power loss keeps it.
+
+    Raises
+    ------
+    StateWriteError
+        When it could not be written.
+    """
+    path = home.account_share(account, run)
+    record = _ShareRecord.model_validate(
+        {
+            **share._asdict(),
+            "account": account,
+            "symbol": run.symbol,
+            "strategy": run.strategy,
+            "invested": _text(share.invested),
+            "day_result": _text(share.day_result),
+            "sent": list(share.sent[-_MOST:]),
+            "unknown": list(share.unknown[-_MOST:]),
+        }
+    )
+    write = replace_durably if durable else replace_whole
+    try:
+        write(filesystem, path, dump(record.model_dump()) + b"\n")
+    except OSError as error:
+        raise StateWriteError(f"{path} could not be written ({error.strerror or error})") from error
+
+
+def other_shares(filesystem: Filesystem, home: Home, account: str, run: Key) -> list[RunShare]:
+    """Read the shares of all other runs of an account.
+
+    Raises
+    ------
+    StateError
+        When one cannot be read: it may have used up any limit.
+    """
+    own = home.account_share(account, run)
+    try:
+        paths = [path for path in _paths(filesystem, home, account) if path != own]
+    except OSError as error:
+        raise StateError(
+            f"{home.shares} cannot be read ({error.strerror or error}), so it is unknown what "
+            "other runs have invested; repair the disk"
+        ) from error
+    return [_read(filesystem, home, account, path) for path in paths]
+
+
+def summed(shares: Iterable[RunShare], now: Time) -> RunShare:
+    """Return the sum of shares; results of an earlier UTC day are over."""
+    found = list(shares)
+    today = [each.day_result for each in found if each.at // DAY == now // DAY]
+    return RunShare(
+        at=now,
+        invested=sum((each.invested for each in found), ZERO),
+        positions=sum(each.positions for each in found),
+        day_result=sum(today, ZERO),
+        sent=tuple(at for each in found for at in each.sent),
+        unknown=tuple(at for each in found for at in each.unknown),
+        in_doubt=sum(each.in_doubt for each in found),
+    )
+
+
+def _paths(filesystem: Filesystem, home: Home, account: str) -> Iterator[Path]:
+    top = home.shares / encoded(account, "account")
+    if not filesystem.exists(top):
+        return
+    for folder in filesystem.names(top):
+        if folder.startswith("."):
+            continue
+        for name in filesystem.names(top / folder):
+            if name.endswith(".json") and not name.startswith("."):
+                yield top / folder / name
+
+
+def _read(filesystem: Filesystem, home: Home, account: str, path: Path) -> RunShare:
+    try:
+        found = _ShareRecord.model_validate(parse(filesystem.read(path, limit=_LIMIT)))
+        if path != home.account_share(account, Key(found.strategy, found.symbol)):
+            raise Damaged(f"it is of {found.symbol}:{found.strategy}")
+        if found.account != account:
+            raise Damaged(f"it is of account {found.account}")
+    except (OSError, Damaged, ValidationError) as error:
+        words = sentence_of(error.errors()[0]) if isinstance(error, ValidationError) else error
+        raise StateError(
+            f"{path} cannot be read ({words}), so it is unknown what its run has invested; start "
+            "that run, which writes it anew, or retire it"
+        ) from error
+    values = found.model_dump(exclude={"format", "v", "account", "symbol", "strategy"})
+    return RunShare(
+        **values
+        | {
+            "invested": Decimal(found.invested),
+            "day_result": Decimal(found.day_result),
+            "sent": tuple(found.sent),
+            "unknown": tuple(found.unknown),
+        }
+    )
+
+
+def _text(value: Decimal) -> str:
+    return f"{round(value, 8):f}"
