@@ -1,4 +1,6 @@
-"""The command line, one file in `verbs` a command: `tradenb demo | fetch | run | status ...`.
+"""The command line: `tradenb demo | fetch | run | status ...`.
+
+Each command is a file in `verbs`, or in `order_verbs` if it is about real orders.
 
 Exit codes, the same for every command: 0 success (a bot ended or was released), 1 something failed
 or needs the user, 2 the call is wrong, 3 another process holds the run, 4 the state on disk needs a
@@ -14,6 +16,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb import __version__
+from tradenb.cli.order_verbs import kill_everything
 from tradenb.cli.verbs import (
     close_or_move,
     doctor,
@@ -55,6 +58,7 @@ VERBS: Final = (
     stop_run,
     close_or_move,
     withdraw_command,
+    kill_everything,
     resume_bot,
     resolve_run,
     retire_run,

@@ -199,6 +199,29 @@ def kill_switch(filesystem: Filesystem, path: Path) -> KillKind | None:
     return "flatten" if text.strip().lower() == b"flatten" else "halt"
 
 
+def turn_on_kill(filesystem: Filesystem, home: Home) -> KillKind:
+    """Turn the kill switch on: everything under a home closes; return what it says now.
+
+    A disk that takes no text may still take an empty file, which halts entries.
+
+    Raises
+    ------
+    StateWriteError
+        When it takes neither.
+    """
+    try:
+        replace_durably(filesystem, home.kill, b"flatten\n")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            filesystem.close(filesystem.create(home.kill))
+        if kill_switch(filesystem, home.kill) is None:
+            raise StateWriteError(
+                f"{home.kill} could not be written ({words_of(error)}); nothing was stopped: end "
+                "the processes and sell at the exchange by hand"
+            ) from error
+    return kill_switch(filesystem, home.kill) or "unreadable"
+
+
 def _path(home: Home, request: Request) -> Path:
     folder = home.control(Key(request.strategy, request.symbol))
     return folder / f"{request.wall:0{_WALL_DIGITS}d}-{request.id}.json"

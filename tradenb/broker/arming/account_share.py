@@ -24,7 +24,7 @@ from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.document.field_types import Count, Moment, Name, Plain, sentence_of
 from tradenb.store.durable_file import replace_durably
 from tradenb.store.filesystem import Filesystem, replace_whole
-from tradenb.store.paths import Home, Key, encoded
+from tradenb.store.paths import Home, Key, decoded, encoded, key_of
 
 _LIMIT: Final = 1 << 20
 _MOST: Final = 10_000
@@ -178,6 +178,23 @@ def other_shares(filesystem: Filesystem, home: Home, account: str, run: Key) -> 
             "other runs have invested; repair the disk"
         ) from error
     return [_read(filesystem, home, account, path) for path in paths]
+
+
+def every_share(filesystem: Filesystem, home: Home) -> Iterator[tuple[str, str, RunShare | None]]:
+    """Yield account, run and share of all runs under a home; None: the share cannot be read."""
+    if not filesystem.exists(home.shares):
+        return
+    for folder in filesystem.names(home.shares):
+        account = decoded(folder, "account")
+        if account is None:
+            continue
+        for path in _paths(filesystem, home, account):
+            key = key_of(path)
+            name = str(path) if key is None else key.id
+            try:
+                yield account, name, _read(filesystem, home, account, path)
+            except StateError:
+                yield account, name, None
 
 
 def summed(shares: Iterable[RunShare], now: Time) -> RunShare:

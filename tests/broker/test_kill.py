@@ -1,0 +1,134 @@
+"""`tradenb kill`: the switch is on whatever the disk takes, and what is left is said."""
+
+from __future__ import annotations
+
+import errno
+import json
+from argparse import Namespace
+
+import pytest
+
+from tests.broker.accounts import ACCOUNT, NOW, TREND, D
+from tests.store.samples import KEY, body
+from tradenb.broker.arming.account_share import RunShare, write_share
+from tradenb.cli.order_verbs.kill_everything import WAIT_S, run
+from tradenb.errors import StateWriteError
+from tradenb.store.control import kill_switch, turn_on_kill
+from tradenb.store.document.document_store import DocumentStore
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.paths import Home
+
+DISK = DiskFilesystem(durable=False)
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def document(home):
+    store = DocumentStore(DISK, home.document(KEY))
+    store.load()
+    store.commit(body(3))  # a position is open
+    return store
+
+
+def killed(home, *, then=lambda: None, as_json=False):
+    """Run the command; `then` happens while it waits. Returns the exit code and seconds waited."""
+    waited = []
+
+    def wait(seconds):
+        waited.append(seconds)
+        if len(waited) == 3:
+            then()
+
+    code = run(Namespace(home=str(home.root), json=as_json), wait=wait)
+    return code, sum(waited)
+
+
+def test_where_nothing_is_open_it_ends_at_once(home, capsys):
+    assert killed(home) == (0, 0)
+    assert kill_switch(DISK, home.kill) == "flatten"
+    assert "nothing is open" in capsys.readouterr().out
+
+
+def test_it_waits_until_nothing_is_left(home, document, capsys):
+    assert killed(home, then=lambda: document.commit(body(5))) == (0, 1.5)
+    assert "nothing is open" in capsys.readouterr().out
+
+
+def test_after_ten_seconds_it_says_what_is_left_and_what_to_do(home, document, capsys):
+    assert killed(home) == (1, WAIT_S)
+    out = capsys.readouterr().out
+    assert "BTCUSDT:dip" in out
+    assert "sell at the exchange by hand" in out
+
+
+def test_what_an_account_has_at_an_exchange_is_left_too(home, capsys):
+    write_share(DISK, home, ACCOUNT, TREND, RunShare(NOW, D("50.1"), 1, in_doubt=1), durable=False)
+    assert killed(home, as_json=True) == (1, WAIT_S)
+    (row,) = json.loads(capsys.readouterr().out)["left"]
+    assert row == {
+        "account": ACCOUNT, "run": "ETHUSDT:trend", "holds": "1 positions, cost 50.1",
+        "status": "1 orders with unknown outcome",
+    }  # fmt: skip
+    write_share(DISK, home, ACCOUNT, TREND, RunShare(NOW), durable=False)
+    assert killed(home) == (0, 0)
+
+
+def test_what_cannot_be_read_is_left(home, document, capsys):
+    write_share(DISK, home, ACCOUNT, TREND, RunShare(NOW), durable=False)
+    home.account_share(ACCOUNT, TREND).write_bytes(b"{}")
+    document.commit(body(5))
+    for path in home.document(KEY).parent.glob("*.json*"):
+        path.write_bytes(b"{}")
+    assert killed(home)[0] == 1
+    out = capsys.readouterr().out
+    assert "its share cannot be read" in out
+    assert "BTCUSDT:dip" in out
+
+
+def test_a_rehearsal_is_not_money(home):
+    store = DocumentStore(DISK, home.rehearsal.document(KEY))
+    store.load()
+    store.commit(body(3))
+    assert killed(home) == (0, 0)
+
+
+class Full(DiskFilesystem):
+    """A disk that takes names and no bytes."""
+
+    takes_names = True
+
+    def create(self, path):
+        if not self.takes_names:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return super().create(path)
+
+    def write(self, handle, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_halts_entries_at_least(home):
+    home.data.mkdir()
+    assert turn_on_kill(Full(durable=False), home) == "halt"
+
+
+def test_a_disk_that_takes_nothing_is_told(home):
+    disk = Full(durable=False)
+    disk.takes_names = False
+    with pytest.raises(StateWriteError, match="nothing was stopped"):
+        turn_on_kill(disk, home)
+
+
+def test_a_folder_of_that_name_halts_and_it_is_said(home, capsys):
+    home.kill.mkdir(parents=True)
+    assert killed(home) == (0, 0)
+    assert "unreadable, which stops entries and closes nothing" in capsys.readouterr().out
+
+
+def test_a_switch_that_halts_is_made_to_close(home):
+    home.data.mkdir()
+    home.kill.write_text("halt")
+    assert turn_on_kill(DISK, home) == "flatten"

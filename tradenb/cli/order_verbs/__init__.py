@@ -1,0 +1,1 @@
+"""The commands about real orders, one file each."""

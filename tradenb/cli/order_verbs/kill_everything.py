@@ -1,0 +1,91 @@
+"""`tradenb kill`: turn the kill switch on, wait, and say what is left."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from tradenb.cli.options import add_common, answer, table
+
+if TYPE_CHECKING:
+    from tradenb.store.filesystem import Filesystem
+    from tradenb.store.paths import Home
+
+WAIT_S: Final = 10.0
+_LOOK_S: Final = 0.5
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "kill",
+        help="stop all entries and close everything, now",
+        description="Turn the kill switch of a home on: no run under it enters any more, and each "
+        "closes what it holds. Waits 10 seconds and lists what is left. Exits with 0 if nothing "
+        "is, 1 if something is. Paper positions close at the next candle. Remove data/KILL to "
+        "trade again.",
+    )
+    add_common(parser, run)
+
+
+def run(options: argparse.Namespace, *, wait: Callable[[float], object] = time.sleep) -> int:
+    """Turn it on; 1 if something is left after the wait."""
+    from tradenb.store.control import turn_on_kill
+    from tradenb.store.filesystem import DiskFilesystem
+    from tradenb.store.ownership import refuse_foreign
+    from tradenb.store.paths import find_home
+
+    home, disk = find_home(options.home), DiskFilesystem()
+    refuse_foreign(home)
+    says = turn_on_kill(disk, home)
+    waited = 0.0
+    while (left := _left(disk, home)) and waited < WAIT_S:
+        wait(_LOOK_S)
+        waited += _LOOK_S
+    facts = {"home": str(home.root), "kill": says, "left": left}
+    answer(facts, _words(home, says, left), as_json=options.json)
+    return 1 if left else 0
+
+
+def _left(disk: Filesystem, home: Home) -> list[dict[str, str]]:
+    """Return what is still open: the positions of runs, and what accounts have at an exchange."""
+    from tradenb.broker.arming.account_share import every_share
+    from tradenb.live.status.listing import statuses
+
+    found = []
+    for status in statuses([], home):
+        if status.mode != "live":
+            continue
+        if status.state is None:
+            if status.error:
+                found.append(_row("", status.id, status.error, status.status_text))
+        elif status.state.signal is not None:
+            found.append(_row("", status.id, status.holds, status.status_text))
+    for account, name, share in every_share(disk, home):
+        if share is None:
+            found.append(_row(account, name, "its share cannot be read", ""))
+        elif share.positions or share.in_doubt:
+            words = f"{share.positions} positions, cost {share.invested.normalize():f}"
+            doubts = f"{share.in_doubt} orders with unknown outcome" if share.in_doubt else ""
+            found.append(_row(account, name, words, doubts))
+    return found
+
+
+def _row(account: str, name: str, holds: str, status: str) -> dict[str, str]:
+    return {"account": account or "paper", "run": name, "holds": holds, "status": status}
+
+
+def _words(home: Home, says: str, left: list[dict[str, str]]) -> str:
+    head = f"kill switch {home.kill}: {says}; remove it to trade again"
+    if says != "flatten":
+        head = f"kill switch {home.kill}: {says}, which stops entries and closes nothing"
+    if not left:
+        return f"{head}\nnothing is open"
+    rows = [("account", "run", "holds", "status"), *(tuple(row.values()) for row in left)]
+    cure = (
+        "still open; look again with tradenb status. A run that no process holds closes nothing: "
+        "tradenb resume it, or sell at the exchange by hand"
+    )
+    return f"{head}\n{table(rows)}\n{cure}"
