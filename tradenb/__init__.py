@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tradenb import research as research
     from tradenb import testing as testing
     from tradenb.backtest import Result as Result
+    from tradenb.broker.arming.api import arm as arm
+    from tradenb.broker.arming.api import disarm as disarm
     from tradenb.bus import subscribe as subscribe
     from tradenb.core.actions import add as add
     from tradenb.core.actions import breakeven as breakeven
@@ -80,6 +82,7 @@ _HOMES: Final[dict[str, str]] = {
     "Trade": "tradenb.core.signal",
     "add": "tradenb.core.actions",
     "allow_nested": "tradenb.nested",
+    "arm": "tradenb.broker.arming.api",
     "bracket": "tradenb.core.offsets",
     "breakeven": "tradenb.core.actions",
     "cancel": "tradenb.core.actions",
@@ -88,6 +91,7 @@ _HOMES: Final[dict[str, str]] = {
     "close": "tradenb.core.actions",
     "compare": "tradenb.research.sweep.compare",
     "dashboard": "tradenb.panel.dashboard",
+    "disarm": "tradenb.broker.arming.api",
     "distance": "tradenb.core.offsets",
     "exchange": "tradenb.exchanges.function_source",
     "export": "tradenb.exporting",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -76,6 +77,11 @@ class LiveRun(CommandMethods, ReportMethods):
     def strategy(self) -> str:
         """Name of the strategy."""
         return self._record.strategy
+
+    @property
+    def home(self) -> Path:
+        """Folder that its state is under."""
+        return Path(self._record.storage.home)
 
     @property
     def status(self) -> Status:

@@ -1,0 +1,258 @@
+"""`tn.arm`, `tn.disarm` and their commands, over documents of runs with a broker."""
+
+from __future__ import annotations
+
+import io
+import sys
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+
+import tradenb as tn
+from tests.broker.accounts import ACCOUNT, DIP, TREND
+from tests.store.samples import body
+from tradenb.broker.arming import api
+from tradenb.broker.arming.arm_file import read_arm, trip
+from tradenb.cli import main
+from tradenb.core.timeframe import to_ms
+from tradenb.live.attached_run import AttachedRun
+from tradenb.store.document.document_store import DocumentStore
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.paths import Home, Key
+
+DISK = DiskFilesystem(durable=False)
+NOW = to_ms("2026-01-05 12:00")
+LIMITS = {"max_order": 100, "max_total": 300.5, "max_open": 3, "max_daily_loss": 20}
+OPTIONS = [
+    *("--max-order", "100", "--max-total", "300.5", "--max-open", "3", "--max-daily-loss", "20"),
+]
+
+
+class Clock:
+    now = NOW
+
+    def __call__(self):
+        return self.now
+
+
+def document(home, key, account):
+    store = DocumentStore(DISK, home.document(key))
+    store.load()
+    own = {"symbol": key.symbol, "strategy": key.strategy}
+    found = body(2)
+    state = found["state"] | own | {"trades": [], "ids": []}
+    store.commit(found | own | {"account": account, "state": state, "outbox": []})
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(api, "wall_ms", clock)
+    return clock
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch, clock):
+    """A home with two runs of one account, and one on paper."""
+    monkeypatch.setenv("TRADENB_HOME", str(tmp_path))
+    home = Home(tmp_path)
+    for key, account in ((DIP, ACCOUNT), (TREND, ACCOUNT), (Key("paper", "XRPUSDT"), "paper")):
+        document(home, key, account)
+    return home
+
+
+def permission(home):
+    return read_arm(DISK, home, ACCOUNT).arm
+
+
+def test_a_call_without_a_code_arms_nothing_and_says_what_would_be_possible(home):
+    told = tn.arm("BTCUSDT:dip", **LIMITS)
+    assert not told
+    assert permission(home) is None
+    assert repr(told) == (
+        f"{ACCOUNT} (play money): dip and trend may buy BTCUSDT and ETHUSDT until 2026-01-05 20:00 "
+        "UTC\n  for at most 100 an order, 3 positions at a time, 300.5 in all (quote currency)\n"
+        "  at most 60 orders an hour\n"
+        "  once 20 are lost in a UTC day, entries end until you arm again\n"
+        "  Prices may jump over stops: at worst all 300.5 are lost. Stops and exits are sent "
+        "whatever is armed.\n"
+        f'Nothing is armed yet. To allow this, make the same call with code="{told.code}" within '
+        "10 minutes; the code is good once."
+    )
+
+
+def test_the_same_call_with_the_code_arms_once(home):
+    code = tn.arm("BTCUSDT:dip", **LIMITS).code
+    told = tn.arm("BTCUSDT:dip", code=code, **LIMITS)
+    assert told
+    assert "Armed at 2026-01-05 12:00 UTC" in told.words
+    arm = permission(home)
+    assert (arm.symbols, arm.strategies) == (("BTCUSDT", "ETHUSDT"), ("dip", "trend"))
+    assert (arm.max_total, arm.since, arm.until) == (Decimal("300.5"), NOW, NOW + 8 * 3_600_000)
+    assert " on " in arm.by
+
+
+def test_all_cells_run_again_arm_nothing(home, clock):
+    code = tn.arm(ACCOUNT, **LIMITS).code
+    assert tn.arm(ACCOUNT, code=code, **LIMITS)
+    tn.disarm(ACCOUNT)
+    for minutes in (1, 60):
+        clock.now = NOW + minutes * 60_000
+        again = tn.arm(ACCOUNT, code=code, **LIMITS)
+        assert not again
+        assert "was used at 2026-01-05 12:00 UTC; call it without code=" in again.words
+        assert permission(home).tripped
+
+
+@pytest.mark.parametrize("limits", [{"max_order": 101}, {"until": "9h"}, {"orders_an_hour": 61}])
+def test_the_code_of_other_limits_arms_nothing(home, limits):
+    code = tn.arm(ACCOUNT, **LIMITS).code
+    told = tn.arm(ACCOUNT, code=code, **LIMITS | limits)
+    assert not told
+    assert "the code is for other limits" in told.words
+    assert permission(home) is None
+
+
+def test_a_run_that_joins_after_the_code_was_shown_is_not_armed_by_it(home):
+    code = tn.arm(ACCOUNT, **LIMITS).code
+    document(home, Key("late", "BTCUSDT"), ACCOUNT)
+    assert not tn.arm(ACCOUNT, code=code, **LIMITS)
+
+
+def test_a_trip_after_the_code_was_shown_voids_it(home, clock):
+    assert tn.arm(ACCOUNT, code=tn.arm(ACCOUNT, **LIMITS).code, **LIMITS)
+    code = tn.arm(ACCOUNT, **LIMITS).code
+    trip(DISK, home, ACCOUNT, "three refusals in a row", NOW)
+    told = tn.arm(ACCOUNT, code=code, **LIMITS)
+    assert "disarmed after the code was shown" in told.words
+    clock.now += 1
+    assert tn.arm(ACCOUNT, code=tn.arm(ACCOUNT, **LIMITS).code, **LIMITS)
+
+
+def test_a_moment_is_an_end_too(home):
+    code = tn.arm(ACCOUNT, until="2026-01-06", **LIMITS).code
+    assert tn.arm(ACCOUNT, until="2026-01-06", code=code, **LIMITS)
+    assert permission(home).until == to_ms("2026-01-06")
+    moment = datetime(2026, 1, 6, tzinfo=UTC) + timedelta(hours=1)
+    assert "until 2026-01-06 01:00" in tn.arm(ACCOUNT, until=moment, **LIMITS).words
+
+
+def test_real_money_is_named(home):
+    document(home, Key("real", "BTCUSDT"), "live:binance:1a2b3c4d")
+    assert "(REAL MONEY)" in tn.arm("BTCUSDT:real", **LIMITS).words
+
+
+def test_a_handle_names_its_run_and_its_home(home, tmp_path, monkeypatch):
+    monkeypatch.delenv("TRADENB_HOME")
+    handle = AttachedRun(home, DIP)
+    assert tn.arm(handle, **LIMITS).account == ACCOUNT
+    assert tn.disarm(handle).words == f"{ACCOUNT} was not armed"
+    elsewhere = SimpleNamespace(symbol="BTCUSDT", strategy="dip", home=tmp_path / "other")
+    with pytest.raises(tn.StateError, match=r"has no state under .*other yet"):
+        tn.arm(elsewhere, **LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"max_order": 0}, "max_order must be an amount of quote currency above 0"),
+        ({"max_order": True}, "max_order must be an amount"),
+        ({"max_order": Decimal("NaN")}, "max_order must be an amount"),
+        ({"max_order": Decimal("Infinity")}, "max_order must be an amount"),
+        ({"max_total": float("inf")}, "max_total must be an amount"),
+        ({"max_daily_loss": "20"}, "max_daily_loss must be an amount"),
+        ({"max_daily_loss": 1e-9}, "max_daily_loss must be an amount"),
+        ({"max_order": 301}, r"max_order must be at most max_total \(300.5\)"),
+        ({"max_open": 0}, "max_open must be a whole number"),
+        ({"max_open": True}, "max_open must be a whole number"),
+        ({"orders_an_hour": 2.5}, "orders_an_hour must be a whole number"),
+        ({"until": "8d"}, "within the next 7 days"),
+        ({"until": "2026-01-05 12:00"}, "within the next 7 days"),
+        ({"until": "soon"}, "until"),
+        ({"code": 123456}, "code must be the six letters"),
+    ],
+)
+def test_a_limit_that_is_not_one_is_refused(home, limits, words):
+    with pytest.raises(tn.UsageError, match=words):
+        tn.arm(ACCOUNT, **LIMITS | limits)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("XRPUSDT:paper", "is a paper run, which sends no orders"),
+        ("live:binance:00000000", "account of a run"),
+        ("BTCUSDT:dop", "did you mean 'BTCUSDT:dip'"),
+        (None, "the first argument must be a live run"),
+    ],
+)
+def test_what_has_no_account_is_refused(home, name, words):
+    with pytest.raises(tn.UsageError, match=words):
+        tn.arm(name, **LIMITS)
+
+
+def test_a_document_that_cannot_be_read_is_not_armed_with_the_others(home):
+    for path in home.document(TREND).parent.glob("*.json*"):
+        path.write_bytes(b"{}")
+    assert "dip may buy BTCUSDT until" in tn.arm(ACCOUNT, **LIMITS).words
+    with pytest.raises(tn.StateError):
+        tn.arm("ETHUSDT:trend", **LIMITS)
+
+
+def test_disarming_ends_the_permission_and_says_who_did_it(home):
+    assert tn.arm(ACCOUNT, code=tn.arm(ACCOUNT, **LIMITS).code, **LIMITS)
+    assert "stops and exits go on" in repr(tn.disarm("BTCUSDT:dip"))
+    assert "disarmed it" in permission(home).tripped
+    assert main(["disarm", ACCOUNT, "--json"]) == 0
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def typed(monkeypatch, capsys, answer):
+    """Run `tradenb arm` at a terminal; `answer` makes what is typed of what was shown."""
+    shown = Terminal()
+
+    class Keyboard(Terminal):
+        def readline(self, *_):
+            return answer(shown.getvalue())
+
+    monkeypatch.setattr(sys, "stdin", Keyboard())
+    monkeypatch.setattr(sys, "stdout", shown)
+    return main(["arm", "BTCUSDT:dip", *OPTIONS]), shown.getvalue()
+
+
+def code_in(text):
+    return text.partition("Type ")[2].split()[0]
+
+
+def test_at_a_terminal_the_code_is_asked_for(home, monkeypatch, capsys):
+    code, said = typed(monkeypatch, capsys, lambda text: code_in(text) + "\n")
+    assert code == 0
+    assert "Armed at" in said
+    assert permission(home).max_total == Decimal("300.5")
+
+
+@pytest.mark.parametrize("answer", ["\n", "yes\n", ""])
+def test_anything_else_arms_nothing(home, monkeypatch, capsys, answer):
+    code, said = typed(monkeypatch, capsys, lambda _: answer)
+    assert code == 1
+    assert "was not armed" in said
+    assert permission(home) is None
+
+
+def test_a_script_cannot_arm(home, capsys):
+    assert main(["arm", "BTCUSDT:dip", *OPTIONS]) == 2
+    assert "run it at a terminal" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["arm", "BTCUSDT:dip", *OPTIONS, "--yes"])
+
+
+def test_an_amount_that_is_none_is_a_wrong_call(home, capsys):
+    with pytest.raises(SystemExit):
+        main(["arm", "BTCUSDT:dip", "--max-order", "much", *OPTIONS[2:]])
+    assert "must be an amount, was 'much'" in capsys.readouterr().err

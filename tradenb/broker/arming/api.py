@@ -1,0 +1,186 @@
+"""`tn.arm` and `tn.disarm`: a person allows the runs of an account to send entries."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from tradenb.broker.arming.arm_file import read_arm, trip, write_arm
+from tradenb.broker.arming.arm_target import ArmTarget, RunHandle, arm_target
+from tradenb.broker.arming.arm_terms import ArmTerms, arm_terms
+from tradenb.broker.arming.one_time_code import show_code, use_code
+from tradenb.call_errors import explained
+from tradenb.clock import wall_ms
+from tradenb.core.timeframe import TimeLike, iso
+from tradenb.errors import UsageError, shown
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.lock import FileLock
+from tradenb.store.ownership import name_of, refuse_foreign
+
+LOCK_S: Final = 10.0
+
+
+@dataclass(frozen=True, repr=False)
+class ArmAnswer:
+    """What came of `tn.arm` or `tn.disarm`; a cell shows its words.
+
+    Attributes
+    ----------
+    armed : bool
+        Whether this call armed the account.
+    account : str
+    words : str
+    code : str
+        What arms it, if one was shown; "" else.
+    would : str
+        What is possible once it is armed.
+    """
+
+    armed: bool
+    account: str
+    words: str
+    code: str = ""
+    would: str = ""
+
+    def __bool__(self) -> bool:
+        """Tell whether this call armed the account."""
+        return self.armed
+
+    def __repr__(self) -> str:
+        return self.words
+
+
+@explained("tn.arm")
+def arm(
+    run_or_account: RunHandle | str,
+    *,
+    max_order: float | Decimal,
+    max_total: float | Decimal,
+    max_open: int,
+    max_daily_loss: float | Decimal,
+    until: str | TimeLike = "8h",
+    orders_an_hour: int = 60,
+    code: str | None = None,
+    home: str | Path | None = None,
+) -> ArmAnswer:
+    """Allow the runs of an account to send entries, within limits and for a while.
+
+    Without `code` nothing is armed: the answer says what would be possible, and shows a code of six
+    letters. The same call with that code arms, once and within ten minutes. So running all cells of
+    a notebook again arms nothing.
+
+    Parameters
+    ----------
+    run_or_account : LiveRun, AttachedRun or str
+        A run, its name such as "BTCUSDT:dip", or an account such as "live:binance:1a2b3c4d". Armed
+        are all runs that its account has now; a run that is started later needs it anew.
+    max_order, max_total : float
+        Most that one order, and all open positions together, may cost, in quote currency.
+    max_open : int
+        Most positions at a time.
+    max_daily_loss : float
+        After such a loss in a UTC day, realised and open, the account is disarmed.
+    until : str, datetime or Timestamp, default "8h"
+        A span such as "8h" or "2d", or a moment; 7 days from now at most.
+    orders_an_hour : int, default 60
+        Most orders in an hour, protective ones included; more disarm the account.
+    code : str, optional
+        The code that the same call has shown.
+    home : str or Path, optional
+        Folder of the state; default that of the run, else TRADENB_HOME or ./dump.
+
+    Returns
+    -------
+    ArmAnswer
+        True if the account is armed now; a cell shows what happened, and what to do.
+
+    Raises
+    ------
+    UsageError
+        When a limit is not valid, no run has the account, or the run is a paper run.
+    StateError
+        When a file cannot be read or written, or the home belongs to another user.
+    """
+    disk = DiskFilesystem()
+    target = arm_target(disk, run_or_account, home)
+    terms = arm_terms(
+        target.account,
+        target.symbols,
+        target.strategies,
+        max_order=max_order,
+        max_total=max_total,
+        max_open=max_open,
+        max_daily_loss=max_daily_loss,
+        until=until,
+        orders_an_hour=orders_an_hour,
+    )
+    if not isinstance(code, str | None):
+        raise UsageError(f"code must be the six letters that were shown, was {shown(code)}")
+    return armed(disk, target, terms, code, wall_ms())
+
+
+@explained("tn.disarm")
+def disarm(run_or_account: RunHandle | str, *, home: str | Path | None = None) -> ArmAnswer:
+    """End the permission of an account to send entries, now; protection and exits go on.
+
+    Parameters
+    ----------
+    run_or_account : LiveRun, AttachedRun or str
+        As for `tn.arm`.
+    home : str or Path, optional
+        As for `tn.arm`.
+
+    Returns
+    -------
+    ArmAnswer
+        Never true; a cell shows what happened.
+
+    Raises
+    ------
+    UsageError
+        When no run has the account.
+    StateError
+        When a file cannot be read or written.
+    """
+    disk = DiskFilesystem()
+    target = arm_target(disk, run_or_account, home)
+    refuse_foreign(target.home)
+    ended = trip(disk, target.home, target.account, f"{_person()} disarmed it", wall_ms())
+    words = "is disarmed; stops and exits go on" if ended else "was not armed"
+    return ArmAnswer(armed=False, account=target.account, words=f"{target.account} {words}")
+
+
+def armed(
+    disk: DiskFilesystem, target: ArmTarget, terms: ArmTerms, code: str | None, now: int
+) -> ArmAnswer:
+    """Show a code for these terms, or arm by one; `now` is ms UTC."""
+    home, account = target.home, target.account
+    refuse_foreign(home)
+    would = terms.words(now)
+    if code is None:
+        shown_code = show_code(disk, home, account, terms.text, now)
+        words = (
+            f"{would}\nNothing is armed yet. To allow this, make the same call with "
+            f'code="{shown_code}" within 10 minutes; the code is good once.'
+        )
+        return ArmAnswer(armed=False, account=account, words=words, code=shown_code, would=would)
+    lock = FileLock(disk, home.arm_lock(account), what=f"account {account}")
+    lock.acquire_within(LOCK_S)
+    try:
+        before = read_arm(disk, home, account)
+        why_not = use_code(disk, home, account, terms.text, code, now, ended_at=before.tripped_at)
+        if why_not:
+            return ArmAnswer(False, account, f"{account} was not armed: {why_not}")
+        permission = terms.arm(now, _person())
+        write_arm(disk, home, permission)
+    finally:
+        lock.release()
+    words = f"{would}\nArmed at {iso(now)} UTC. End it with tn.disarm or `tradenb disarm`."
+    return ArmAnswer(armed=True, account=account, words=words)
+
+
+def _person() -> str:
+    return f"{name_of(os.geteuid())} on {os.uname().nodename}"

@@ -1,0 +1,109 @@
+"""Which account is meant by a run or by a name, and which runs under a home have it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+from tradenb.errors import StateError, UsageError, unknown
+from tradenb.store.document.read import read_document
+from tradenb.store.filesystem import Filesystem
+from tradenb.store.paths import Home, Key, find_home
+
+PAPER: Final = "paper"
+_ACCOUNT: Final = re.compile(r"[a-z]+:[a-z0-9_-]+:[0-9a-f]{8}")
+
+
+class RunHandle(Protocol):
+    """A live run as `tn.live.background` and `tn.live.attach` return it."""
+
+    @property
+    def symbol(self) -> str:
+        """Symbol, as the exchange names it."""
+
+    @property
+    def strategy(self) -> str:
+        """Name of the strategy."""
+
+
+class ArmTarget(NamedTuple):
+    """An account, and what runs under a home have it.
+
+    Attributes
+    ----------
+    home : Home
+    account : str
+    symbols, strategies : tuple of str
+    """
+
+    home: Home
+    account: str
+    symbols: tuple[str, ...]
+    strategies: tuple[str, ...]
+
+
+def arm_target(
+    filesystem: Filesystem, run_or_account: RunHandle | str, home: str | Path | None
+) -> ArmTarget:
+    """Return the account of a run, or of a name: "BTCUSDT:dip" or "live:binance:1a2b3c4d".
+
+    Raises
+    ------
+    UsageError
+        When no run has it, or it is a paper run.
+    StateError
+        When the state of the run is not on disk yet, or cannot be read.
+    """
+    given = home if home is not None else getattr(run_or_account, "home", None)
+    found = find_home(given)
+    if isinstance(run_or_account, str) and _ACCOUNT.fullmatch(run_or_account):
+        account = run_or_account
+    else:
+        account = _account_of_run(filesystem, found, run_or_account)
+    runs = [key for key, of in _accounts(filesystem, found) if of == account]
+    if not runs:
+        known = sorted({of for _, of in _accounts(filesystem, found)} - {PAPER})
+        raise unknown("account of a run", account, known, hint=f" under {found.root}")
+    return ArmTarget(
+        found,
+        account,
+        tuple(sorted({key.symbol for key in runs})),
+        tuple(sorted({key.strategy for key in runs})),
+    )
+
+
+def _account_of_run(filesystem: Filesystem, home: Home, run: RunHandle | str) -> str:
+    if isinstance(run, str):
+        keys = {key.id: key for key in home.keys(filesystem)}
+        if run not in keys:
+            raise unknown("run or account", run, keys, hint=f" under {home.root}")
+        key = keys[run]
+    else:
+        try:
+            key = Key(run.strategy, run.symbol)
+        except AttributeError:
+            raise UsageError(
+                "the first argument must be a live run, its name such as 'BTCUSDT:dip', or an "
+                f"account such as 'live:binance:1a2b3c4d', was {run!r:.80}"
+            ) from None
+    document = read_document(filesystem, home.document(key))
+    if document is None:
+        raise StateError(
+            f"{key.id} has no state under {home.root} yet; wait for its first candle, or pass home="
+        )
+    account = str(document.body["account"])
+    if account == PAPER:
+        raise UsageError(f"{key.id} is a paper run, which sends no orders and needs no arming")
+    return account
+
+
+def _accounts(filesystem: Filesystem, home: Home) -> Iterator[tuple[Key, str]]:
+    for key in home.keys(filesystem):
+        try:
+            document = read_document(filesystem, home.document(key))
+        except StateError:
+            continue  # it is not armed with the others
+        if document is not None:
+            yield key, str(document.body["account"])
