@@ -9,14 +9,21 @@ from argparse import Namespace
 import pytest
 
 from tests.broker.accounts import ACCOUNT, NOW, TREND, D
+from tests.broker.loopback import on, order
+from tests.sources import MINUTE, T0, frame
 from tests.store.samples import KEY, body
+from tests.testing.server.conftest import FLAT, HELD
 from tradenb.broker.arming.account_share import RunShare, write_share
+from tradenb.cli import main
 from tradenb.cli.order_verbs.kill_everything import WAIT_S, run
+from tradenb.core.orders.client_ids import client_id
 from tradenb.errors import StateWriteError
 from tradenb.store.control import kill_switch, turn_on_kill
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home
+from tradenb.testing import ExchangeServer
+from tradenb.testing.orders.loopback_port import loopback_keys
 
 DISK = DiskFilesystem(durable=False)
 
@@ -43,7 +50,7 @@ def killed(home, *, then=lambda: None, as_json=False):
         if len(waited) == 3:
             then()
 
-    code = run(Namespace(home=str(home.root), json=as_json), wait=wait)
+    code = run(Namespace(home=str(home.root), json=as_json, by_tag=None), wait=wait)
     return code, sum(waited)
 
 
@@ -132,3 +139,48 @@ def test_a_switch_that_halts_is_made_to_close(home):
     home.data.mkdir()
     home.kill.write_text("halt")
     assert turn_on_kill(DISK, home) == "flatten"
+
+
+KEYS = ["--key", "env:TRADENB_LOOPBACK_KEY", "--secret", "env:TRADENB_LOOPBACK_SECRET"]
+
+
+def by_tag(*more):
+    return main(["kill", "--by-tag", "binance", "--symbol", "BTCUSDT", "--days", "1", *KEYS, *more])
+
+
+def test_by_tag_an_account_is_closed_without_a_home(capsys):
+    loopback_keys()
+    with ExchangeServer(frame([FLAT] * 30), now=T0 + 3 * MINUTE, balances=HELD) as server:
+
+        async def enter(port):
+            return await port.submit(order(client_id("run", "s1", "entry", 1), now=server.now()))
+
+        on(server, server.clock, enter)
+        assert by_tag("--url", server.url) == 0
+        words = "1.9 sold, 0.098 left of BTCUSDT, by orders of the last 1 days\n"
+        assert capsys.readouterr().out == words
+        assert by_tag("--url", server.url, "--symbol", "NOSUCH") == 1
+        assert "gave no account for NOSUCH" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--url", "https://api.binance.com"], "must be an address of this machine"),
+        (["--key", "plain"], "apiKey"),
+        (["--by-tag", "kraken"], "exchange for orders"),
+        (["--days", "31"], "--days must be from 1 to 30"),
+    ],
+)
+def test_by_tag_a_wrong_call_reaches_no_exchange(capsys, more, words):
+    loopback_keys()
+    assert by_tag("--url", "http://127.0.0.1:1", *more) == 2
+    assert words in capsys.readouterr().err
+    assert main(["kill", "--by-tag", "binance"]) == 2
+    assert "--symbol, --key, --secret must be given" in capsys.readouterr().err
+
+
+def test_by_tag_an_exchange_that_does_not_answer_is_said(capsys):
+    loopback_keys()
+    assert by_tag("--url", "http://127.0.0.1:1") == 1
+    assert "does not say its time" in capsys.readouterr().err

@@ -8,12 +8,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.cli.options import add_common, answer, table
+from tradenb.cli.order_verbs.account_options import account_options, add_account
+from tradenb.core.timeframe import DAY, MINUTE
+from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
+    from tradenb.broker.closing.close_orders import Closed
     from tradenb.store.filesystem import Filesystem
     from tradenb.store.paths import Home
 
 WAIT_S: Final = 10.0
+MOST_DAYS: Final = 30
 _LOOK_S: Final = 0.5
 
 
@@ -28,10 +33,23 @@ def add(commands: Any) -> None:
         "trade again.",
     )
     add_common(parser, run)
+    lost = parser.add_argument_group("the home is lost, or its processes hang")
+    lost.add_argument(
+        "--by-tag",
+        metavar="EXCHANGE",
+        help="instead: cancel all orders with the tag of tradenb at this exchange, and sell what "
+        "their trades add up to; end the processes before. Needs --symbol, --key and --secret",
+    )
+    lost.add_argument(
+        "--days", type=int, default=30, help="how far back orders count, 1 to 30 (default)"
+    )
+    add_account(lost)
 
 
 def run(options: argparse.Namespace, *, wait: Callable[[float], object] = time.sleep) -> int:
     """Turn it on; 1 if something is left after the wait."""
+    if options.by_tag is not None:
+        return _by_tag(options)
     from tradenb.store.control import turn_on_kill
     from tradenb.store.filesystem import DiskFilesystem
     from tradenb.store.ownership import refuse_foreign
@@ -47,6 +65,35 @@ def run(options: argparse.Namespace, *, wait: Callable[[float], object] = time.s
     facts = {"home": str(home.root), "kill": says, "left": left}
     answer(facts, _words(home, says, left), as_json=options.json)
     return 1 if left else 0
+
+
+def _by_tag(options: argparse.Namespace) -> int:
+    """Close what carries our tag; 1 if something is left."""
+    import asyncio
+
+    if not 1 <= options.days <= MOST_DAYS:
+        raise UsageError(f"--days must be from 1 to {MOST_DAYS}, was {options.days}")
+    found = asyncio.run(
+        _closed(options.by_tag, account_options(options), options.symbol, options.days)
+    )
+    sold, left = (f"{each.normalize():f}" for each in (found.sold, found.held))
+    words = [
+        f"{sold} sold, {left} left of {options.symbol}, by orders of the last {options.days} days",
+        *(f"order {id} still rests" for id in found.resting),
+        *found.problems,
+    ]
+    facts = found._asdict() | {"flat": found.is_flat}
+    answer(facts, "\n".join(words), as_json=options.json)
+    return 0 if found.is_flat else 1
+
+
+async def _closed(exchange: str, given: dict[str, Any], symbol: str, days: int) -> Closed:
+    from tradenb.broker.checking.account_port import account_port
+    from tradenb.broker.closing.close_orders import close_orders
+
+    async with account_port(exchange, given, symbol) as opened:
+        since = opened.port.client.now() - days * DAY + MINUTE  # the port reads 30 days at most
+        return await close_orders(opened.port, opened.market.base, since=since)
 
 
 def _left(disk: Filesystem, home: Home) -> list[dict[str, str]]:

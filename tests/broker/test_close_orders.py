@@ -1,0 +1,187 @@
+"""A lost home: what carries our tag is cancelled, what it bought is sold, nothing else is."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from tests.broker.accounts import D
+from tests.broker.loopback import account, on, order
+from tests.laws.mutants import rewritten
+from tradenb.broker.closing import close_orders as module
+from tradenb.broker.closing.close_orders import Closed, close_orders
+from tradenb.core.orders.answers import Shown
+from tradenb.core.orders.client_ids import client_id, leg_ids
+from tradenb.core.timeframe import DAY
+from tradenb.testing.venue.venue_requests import NewOrder
+
+ENTRY = client_id("run", "s1", "entry", 1)
+GUARD = client_id("run", "s1", "protection", 1)
+LEGS = leg_ids("run", "s1", 1)
+
+
+async def enter(port, now, *, guarded=True):
+    """Buy two pieces, and protect what is there after the fee."""
+    bought = await port.submit(order(ENTRY, now=now))
+    assert isinstance(bought, Shown)
+    assert bought.order.filled == 2
+    if guarded:
+        held = port.market.pieces(D(2) * (1 - port.market.taker))
+        guard = order(
+            GUARD, "protection", now=now, type="list", quantity=held, price=D(110), trigger=D(95),
+            leg_ids=LEGS,
+        )  # fmt: skip
+        assert isinstance(await port.submit(guard), Shown)
+    return D(2) - bought.order.fills[0].fee
+
+
+def closed(server, clock, *, before=None, then=None):
+    """Enter, let something happen, and close; gives what came of it, and the pieces before."""
+
+    async def life(port):
+        held = await (before or enter)(port, clock.now())
+        if then is not None:
+            then(server)
+        found = await close_orders(port, "BTC", since=clock.now() - DAY, wait=clock.wait)
+        return found, held
+
+    return on(server, clock, life)
+
+
+def foreign(server):
+    """The owner's own order rests, over one piece."""
+    request = NewOrder("BTCUSDT", "SELL", "LIMIT", D(1), "mine", D(120), None, "GTC")
+    server.venue.call(request, at=server.now())
+
+
+def fault(server, **more):
+    server.fault(**more)
+
+
+SOLD = D("1.9")
+"""Of two pieces less their fee, on steps of 0.1."""
+
+
+def rests(server):
+    return [order.client_id for order in server.venue.venue.live_orders("BTCUSDT")]
+
+
+def pieces(server):
+    return server.venue.venue.total("BTC")
+
+
+def test_our_orders_are_cancelled_and_what_they_bought_is_sold():
+    with account() as (server, clock):
+        found, held = closed(server, clock, then=foreign)
+        assert found.is_flat
+        assert found == Closed(SOLD, held - SOLD)
+        assert pieces(server) == 10 + held - SOLD
+        assert rests(server) == ["mine"]
+
+
+def test_done_again_it_does_nothing():
+    with account() as (server, clock):
+        first, held = closed(server, clock)
+        again, _ = closed(server, clock, before=nothing)
+        assert again == first._replace(sold=0)
+        assert pieces(server) == 10 + held - SOLD
+
+
+async def nothing(_port, _now):
+    return D(0)
+
+
+def test_what_somebody_else_bought_is_not_sold():
+    def buy(server):
+        server.venue.venue.trade_by_hand("BTCUSDT", "BUY", D(3), at=server.now())
+        foreign(server)
+
+    with account() as (server, clock):
+        found, _ = closed(server, clock, before=nothing, then=buy)
+        assert found == Closed()
+        assert pieces(server) > D("12.9")
+        assert rests(server) == ["mine"]
+
+
+@pytest.mark.parametrize("kind", ["accept", "drop"])
+@pytest.mark.parametrize("answer", ["reset", "empty", "-1007"])
+def test_an_answer_that_is_lost_sells_nothing_twice(kind, answer):
+    with account() as (server, clock):
+        lose = partial(fault, kind=kind, answer=answer, method="POST", times=1)
+        found, held = closed(server, clock, then=lose)
+        assert found == Closed(SOLD, held - SOLD)
+        assert pieces(server) == 10 + held - SOLD
+
+
+def test_without_orders_and_trades_nothing_is_sold():
+    with account() as (server, clock):
+        cut = partial(fault, kind="drop", answer="reset", path="myTrades", times=99)
+        found, held = closed(server, clock, then=cut)
+        assert not found.is_flat
+        assert "could not be read" in found.problems[0]
+        assert pieces(server) == 10 + held
+
+
+def test_what_the_owner_sold_meanwhile_is_said_and_no_more_than_is_free_is_sold():
+    def sell(server):
+        server.venue.venue.trade_by_hand("BTCUSDT", "SELL", D(1), at=server.now())
+
+    with account(balances={"USDT": 10_000}) as (server, clock):
+        found, held = closed(
+            server, clock, before=lambda port, now: enter(port, now, guarded=False), then=sell
+        )
+        assert (found.sold, found.held) == (D("0.9"), held - D("0.9"))
+        assert "pieces are ours and" in found.problems[0]
+        assert pieces(server) == held - 1 - D("0.9")
+
+
+def test_a_balance_that_cannot_be_read_sells_nothing():
+    with account() as (server, clock):
+        calls = []
+
+        async def life(port):
+            await enter(port, clock.now(), guarded=False)
+            read = port.client.read
+
+            async def without_the_last(call, params, **more):
+                calls.append(call)
+                if calls[-2:] == ["private_get_account"] * 2:  # the one that is asked alone
+                    call = "private_get_order"
+                return await read(call, params, **more)
+
+            port.client.read = without_the_last
+            return await close_orders(port, "BTC", since=clock.now() - DAY, wait=clock.wait)
+
+        found = on(server, clock, life)
+        assert "the balance could not be read" in found.problems[0]
+
+
+def test_trades_before_what_the_port_reads_are_said():
+    with account() as (server, clock):
+
+        async def life(port):
+            return await close_orders(port, "BTC", since=clock.now() - 90 * DAY, wait=clock.wait)
+
+        found = on(server, clock, life)
+        assert not found.is_flat
+        assert "were not looked at" in found.problems[0]
+
+
+MUTANTS = [
+    ("min(held, free)", "free", test_our_orders_are_cancelled_and_what_they_bought_is_sold),
+    (
+        "min(held, free)", "held",
+        test_what_the_owner_sold_meanwhile_is_said_and_no_more_than_is_free_is_sold,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "caught"), MUTANTS, ids=["all that is free is sold", "more than is free is sold"]
+)
+def test_the_bound_of_a_sale_is_tried(old, new, caught, monkeypatch):
+    wrong = rewritten(old, new)(module._sellable)
+    monkeypatch.setattr(module, "_sellable", wrong)
+    with pytest.raises(AssertionError):
+        caught()

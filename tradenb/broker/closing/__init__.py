@@ -1,0 +1,1 @@
+"""Ending what is at an exchange without the run that began it."""
