@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tradenb.core.candles.rows import Intake
     from tradenb.core.events import Event
     from tradenb.core.lifecycle.position_lines import PositionLines
+    from tradenb.core.lifecycle.state import Refusing
     from tradenb.core.signal import Trade
     from tradenb.engine.specs.strategy_spec import StrategySpec
     from tradenb.view.summary import Summary
@@ -92,14 +93,14 @@ class Result(FigureFrames):
         self._fast = run.fast
         self._trades: list[Trade] = session.trades
         self._open = open_rows(session.instances, plan.rules)
-        self._refusals = session.refusals
+        self._refusals: list[tuple[str, str, Refusing]] = session.refusals
         self.alarms = alarms(session, lambda: self.event_list, self.start)
         self._caveats = period.warnings + caveats(
             session,
             self._trades,
             open_count=self.open_count,
             asks_lost=self.asks_lost,
-            troubled=self.troubled,
+            troubled=[] if run.fast is not None and not run.fast.rejected else self.troubled,
             coverage=self.coverage,
             reached=len([1 for event in run.events if event.note and was_reached(event)]),
         )
@@ -117,7 +118,7 @@ class Result(FigureFrames):
             find_first_stops=None if run.fast is None else run.fast.first_stops,
             failed=is_failed(self.asks, self.asks_lost, asks_failed),
             account=self.account,
-            money=None if run.fast is None else run.fast.money_held(self.end),
+            find_money=None if run.fast is None else run.fast.find_money(self.end),
             funding={key: own for book in session.accounts for key, own in book.paid.items()},
         )
 
@@ -160,13 +161,21 @@ class Result(FigureFrames):
     @property
     def troubled(self) -> list[Event]:
         """The errors and rejected candidates among the events."""
-        if self._fast is not None and not self._fast.rejected:
+        if self._fast is not None and not self._fast.rejected + self._fast.refused:
             return []
         return [event for event in self.event_list if event.kind in ("error", "rejected")]
 
     def __getstate__(self) -> dict[str, Any]:
-        self.event_list  # noqa: B018 - made now: what makes them cannot be pickled
-        return {**self.__dict__, "_fast": None}
+        fast = self._fast
+        if fast is None:
+            return self.__dict__
+        # Made now: what makes them cannot be pickled.
+        return {
+            **self.__dict__,
+            "event_list": self.event_list,
+            "_refusals": fast.refusals(),
+            "_fast": None,
+        }
 
     @cached_property
     def warnings(self) -> list[str]:
@@ -205,7 +214,8 @@ class Result(FigureFrames):
     @cached_property
     def refusals(self) -> pd.DataFrame:
         """One row for refusals in a row: symbol, strategy, why, by what, first, last, count."""
-        return event_frames.refusal_frame(self._refusals)
+        fast = self._fast
+        return event_frames.refusal_frame(self._refusals if fast is None else fast.refusals())
 
     @cached_property
     def indicators(self) -> pd.DataFrame:

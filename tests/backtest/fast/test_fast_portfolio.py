@@ -22,7 +22,7 @@ ACCOUNTS = (
     tn.Account(cash=1_000, percent=40, leverage=4),
     tn.Account(cash=1_000, risk=1, leverage=3, max_percent=200),
     tn.Account(cash=1_000, quote=20),
-    tn.Account(cash=1_000, percent=90),  # funds refuse some
+    tn.Account(cash=1_000, quote=450),  # funds refuse some
     tn.Account(cash=1_000, percent=10, funding_percent=0.01),
 )
 
@@ -118,7 +118,27 @@ def test_where_nothing_is_refused_the_machine_is_not_asked(account):
     assert again.figures == pytest.approx(fast.figures, nan_ok=True)
 
 
-@pytest.mark.parametrize("account", ACCOUNTS[4:])
-def test_refused_entries_and_funding_are_of_the_machine(account):
-    fast, _ = both(Daily(7, 3), [strategy("portfolio-refused", days=3, kind="short")], account)
+def test_what_funds_refuse_in_a_row_is_no_errand_of_the_machine():
+    fast, machine = both(
+        Daily(7, 3), [strategy("portfolio-refused", days=3, kind="short")], ACCOUNTS[4]
+    )
+    assert fast._fast is not None
+    assert fast.trade_list == machine.trade_list
+    assert fast.refusals["count"].sum() > len(fast.refusals) > 0
+    pd.testing.assert_frame_equal(fast.refusals, machine.refusals)
+    again = pickle.loads(pickle.dumps(fast))
+    pd.testing.assert_frame_equal(again.refusals, machine.refusals)
+    assert [each.kind for each in fast.troubled] == ["rejected"] * len(fast.refusals)
+
+
+def test_funding_and_candidates_that_break_a_rule_are_of_the_machine():
+    plain = strategy("portfolio-funded", days=3, kind="short")
+    fast, _ = both(Daily(7, 3), [plain], ACCOUNTS[5])
     assert fast._fast is None
+    close = tn.strategy("portfolio-invalid", every="1d", vectorised=True)(
+        lambda df: {"position": np.ones(len(df)), "take_profit": df["close"] * 1.05,
+                    "stop_loss": df["close"], "minutes": np.full(len(df), 1_440.0)}
+    )  # fmt: skip
+    fast, _ = both(Daily(7, 2), [close], ACCOUNTS[1])
+    assert fast._fast is None
+    assert any("broke the rules" in words for words in fast.warnings)

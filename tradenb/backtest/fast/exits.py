@@ -48,11 +48,14 @@ class Exits:
     ----------
     candles : Candles
         History and the candles of the run; a position that does not end in them stays open.
+    remembers : bool, default True
+        Look up each exit once; False for a single run, which never asks twice.
     """
 
-    def __init__(self, candles: Candles, rules: Rules) -> None:
+    def __init__(self, candles: Candles, rules: Rules, *, remembers: bool = True) -> None:
         self.candles = candles
         self.rules = rules
+        self._remembers = remembers
         self._known: dict[tuple[Key, Trail | None], Exit | None] = {}
 
     def find(self, key: Key, trail: Trail | None = None) -> Exit | None:
@@ -66,6 +69,8 @@ class Exits:
         trail : (percent, distance, after), optional
             How its stop trails.
         """
+        if not self._remembers:
+            return self._follow(*key, trail)
         known = key, trail
         # A None that is known is an answer as well, so `get` would not do.
         try:

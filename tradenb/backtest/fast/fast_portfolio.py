@@ -1,19 +1,23 @@
 """The fast way of vectorised strategies, one or several, with an account or without.
 
-Without an account none of them can come in the way of another. With one they can: so each is
-followed as if it were alone, then all are booked in the order of the machine. Where funds refuse an
-entry, what follows is another story, which the machine tells.
+Without an account none of them can come in the way of another, so each is followed on its own. With
+one all are followed together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
+import numpy as np
+
+from tradenb.backtest.fast.account_walk import AccountWalk
 from tradenb.backtest.fast.exits import Exits
 from tradenb.backtest.fast.fast_vectorised import FastVectorised, run_vectorised
-from tradenb.backtest.fast.rounds import AccountRounds, BookedRound, held_in_money, phase_of
+from tradenb.backtest.fast.rounds import Booked, held_in_money, phase_of
 from tradenb.core.events import Event
-from tradenb.core.money.position_money import with_money
+from tradenb.core.lifecycle.state import Refusing
+from tradenb.core.money.account import Account
 from tradenb.core.signal import Trade
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.pump import Session
@@ -30,15 +34,15 @@ class FastPortfolio:
     ----------
     several : sequence of FastVectorised
         By place.
-    booked : list of list of BookedRound, or None
-        With an account: the positions of each place.
+    booked : list of Booked, or None
+        With an account: the positions of each place in money.
     """
 
     def __init__(
         self,
         instances: Sequence[Instance],
         several: Sequence[FastVectorised],
-        booked: list[list[BookedRound]] | None,
+        booked: list[Booked] | None,
     ) -> None:
         self._instances = instances
         self._several = several
@@ -55,21 +59,25 @@ class FastPortfolio:
         """How many candidates were refused."""
         return sum(each.rejected for each in self._several)
 
+    @property
+    def refused(self) -> int:
+        """How many candidates funds refused."""
+        return sum(len(own.refused) for own in self._booked or ())
+
     def trades(self) -> list[Trade]:
         """Make the closed trades, in the order of the machine."""
-        found = []
+        found: list[Trade] = []
+        counts = []
         for place, each in enumerate(self._several):
-            trades = each.trades()
-            if self._booked is not None:
-                money = [own.money for own in self._booked[place]]
-                trades = [with_money(trade, own) for trade, own in zip(trades, money, strict=False)]
-            phases = (phase_of(trade.exit_reason) for trade in trades)
-            found += [
-                (trade.closed_at, phase, place, trade)
-                for phase, trade in zip(phases, trades, strict=True)
-            ]
-        found.sort(key=lambda item: item[:3])
-        return [trade for *_, trade in found]
+            own = each.trades() if self._booked is None else each.trades(self._booked[place].closed)
+            found += own
+            counts.append(len(own))
+        places = np.repeat(np.arange(len(counts)), counts)
+        phases = [phase_of(trade.exit_reason) for trade in found]
+        order = np.lexsort(
+            (places, np.array(phases), np.array([trade.closed_at for trade in found]))
+        )
+        return [found[each] for each in order.tolist()]
 
     def first_stops(self) -> dict[tuple[str, str, int], float]:
         """Return the stop that each position began with, by symbol, strategy and opening."""
@@ -82,23 +90,37 @@ class FastPortfolio:
     def put_last_states(self) -> None:
         """Leave in the instances what they hold at the end."""
         for place, (instance, each) in enumerate(zip(self._instances, self._several, strict=True)):
-            own = [] if self._booked is None else self._booked[place]
-            state = each.last_state(own[-1].given if own and each.open else None)
-            instance.state = state._replace(earned=own[-1].earned) if own else state
+            if self._booked is None:
+                instance.state = each.last_state()
+                continue
+            own = self._booked[place]
+            state = each.last_state(own.given if each.open else None)
+            instance.state = state._replace(earned=own.earned)
 
-    def money_held(self, end: int) -> dict[Key, MoneyHeld] | None:
-        """Return what each instance held and booked; None without an account."""
-        if self._booked is None:
+    def find_money(self, end: int) -> Callable[[], dict[Key, MoneyHeld]] | None:
+        """Return what finds what each instance held and booked; None without an account."""
+        booked = self._booked
+        if booked is None:
             return None
-        return {
-            (item.state.strategy, item.state.symbol): held_in_money(own, item, end)
-            for item, own in zip(self._instances, self._booked, strict=True)
+        return lambda: {
+            (item.state.strategy, item.state.symbol): held_in_money(
+                each.rounds(), own.quantities, item, end
+            )
+            for item, each, own in zip(self._instances, self._several, booked, strict=True)
         }
 
     def events(self) -> list[Event]:
         """Let the machine make the events."""
         if len(self._several) == 1 and self._booked is None:
             return self._several[0].events()
+        return self._by_machine.events
+
+    def refusals(self) -> list[tuple[str, str, Refusing]]:
+        """Let the machine make the rows of refusals."""
+        return self._by_machine.refusals if self.refused else []
+
+    @cached_property
+    def _by_machine(self) -> Session:
         for instance, state in zip(self._instances, self._begun, strict=True):
             instance.state, instance.numbering.last = state, 0
         session = Session(self._instances)
@@ -108,21 +130,34 @@ class FastPortfolio:
             try:
                 call = pump.send(reply)
             except StopIteration:
-                return session.events
+                return session
             reply = call.function(*call.args)  # a look into its table
 
 
 def run_portfolio(instances: Sequence[Instance], tables: Sequence[Table]) -> FastPortfolio | None:
     """Run vectorised strategies that share nothing but an account; None where the machine must."""
     account = instances[0].account
-    if account is not None and (account.funding_percent or account.funding is not None):
-        return None
+    if account is not None:
+        return None if account.has_funding else _on_account(instances, tables, account)
     several = []
     for instance, table in zip(instances, tables, strict=True):
-        several.append(run_vectorised(instance, table, Exits(instance.candles, instance.rules)))
-        if several[-1].rejected and (len(instances) > 1 or account is not None):
+        several.append(
+            run_vectorised(
+                instance, table, Exits(instance.candles, instance.rules, remembers=False)
+            )
+        )
+        if several[-1].rejected and len(instances) > 1:
             return None  # warnings name what was refused; only one table has its own events
-    if account is None:
-        return FastPortfolio(instances, several, None)
-    booked = AccountRounds(instances, account).book([each.rounds() for each in several])
-    return None if booked is None else FastPortfolio(instances, several, booked)
+    return FastPortfolio(instances, several, None)
+
+
+def _on_account(
+    instances: Sequence[Instance], tables: Sequence[Table], account: Account
+) -> FastPortfolio | None:
+    walk = AccountWalk(instances, tables, account)
+    walk.follow()
+    several = [walker.found() for walker in walk.walkers]
+    known = [found for found in several if found is not None]
+    if len(known) < len(several):
+        return None  # warnings name the candidates that broke a rule
+    return FastPortfolio(instances, known, [walker.booked for walker in walk.walkers])

@@ -8,22 +8,17 @@ are made by the machine, when somebody looks at them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.backtest.fast.candidate_table import (
-    TRAILS,
-    CandidateTable,
-    Places,
-    Rows,
-    is_usual,
-)
+from tradenb.backtest.fast.candidate_table import CandidateTable, Places, Rows, is_usual
 from tradenb.backtest.fast.cleared import cleared
-from tradenb.backtest.fast.exits import Exit, Exits, Key, Trail
+from tradenb.backtest.fast.exits import Exit, Exits
 from tradenb.backtest.fast.fast_callback import suits_callback
+from tradenb.backtest.fast.jumps import leaver
 from tradenb.backtest.fast.rounds import Round
 from tradenb.core.candles.arrays import Floats, Times
 from tradenb.core.columns import TRADE_MONEY
@@ -37,6 +32,9 @@ from tradenb.engine.session.signal_table import LONG, SHORT, Table
 from tradenb.statistics.closed_trades import TradeColumns
 from tradenb.statistics.equity.stretches import Stretches, plain_stretches
 
+_NO_MONEY: Final[Mapping[str, Iterable[float | None]]] = dict.fromkeys(
+    TRADE_MONEY, itertools.repeat(None)
+)
 _SIDES: Final[dict[int, Position]] = {LONG: "long", SHORT: "short"}
 
 
@@ -87,40 +85,24 @@ class FastVectorised:
         self._jump(exits, wanted)
 
     def _jump(self, exits: Exits, wanted: NDArray[np.bool_]) -> None:
-        candidates, table = self._candidates, self._candidates.table
-        rows, stop = _quick_rows(candidates.rows), candidates.stop
-        code, numbers = _quick(table.position), {k: _quick(v) for k, v in table.numbers.items()}
-        target, minutes = numbers.get("take_profit"), numbers.get("minutes")
-        stop_loss, trails = numbers["stop_loss"], _trails(numbers)
-        leaves = _leaves(table)
+        leave, stop = leaver(self._candidates, exits), self._candidates.stop
         # `bytes.find` goes over a million places without a candidate in no time; a loop would not.
-        exit_of, next_from, place_from = exits.find, wanted.tobytes().find, candidates.place_from
-        self.opened, self.exits, self._asked = opened, ended, asked = [], [], []
-        place = next_from(1, candidates.start, stop)
+        next_from = wanted.tobytes().find
+        opened, ended, asked = list[int](), list[Exit](), list[int]()
+        place = next_from(1, self._candidates.start, stop)
         while place >= 0:
             opened.append(place)
-            long = code[place] == LONG
-            key = (
-                rows[place],
-                long,
-                None if target is None else target[place],
-                stop_loss[place],
-                None if minutes is None else minutes[place],
-            )
-            trail = None if trails is None else trails(place)
-            found = exit_of(key, trail)
-            left = -1 if leaves is None else leaves[long].find(1, place + 1, stop)
-            if left >= 0 and (found is None or rows[left] < found.row):
-                found = _left_by_strategy(exits, key, trail, rows[left])
-                after = left + 1  # it is not asked again on that candle
-            elif found is None:
+            found, after = leave(place)
+            if found is None:
                 break
-            else:
-                # The strategy may be asked on the candle of the exit itself.
-                after = place_from(found.row)
             ended.append(found)
             asked.append(after)
             place = next_from(1, after, stop)
+        self.take(opened, ended, asked)
+
+    def take(self, opened: list[int], exits: list[Exit], asked: list[int]) -> None:
+        """Take what was found: candidates, their exits, from where on it was asked again."""
+        self.opened, self.exits, self._asked = opened, exits, asked
         self._places = np.array(opened, dtype=np.intp)
 
     @property
@@ -177,8 +159,8 @@ class FastVectorised:
             self._rules,
         )
 
-    def trades(self) -> list[Trade]:
-        """Make the closed trades."""
+    def trades(self, money: Mapping[str, Iterable[float | None]] = _NO_MONEY) -> list[Trade]:
+        """Make the closed trades; `money` is what each was on an account, by field."""
         candidates, places = self._candidates, self._places[: len(self.exits)]
         symbol, strategy = self._begun.symbol, self._begun.strategy
         percent, opened_at, closed_at = self.columns()
@@ -206,7 +188,7 @@ class FastVectorised:
                 "entries": itertools.repeat(1),
                 "exits": itertools.repeat(1),
                 "invested": itertools.repeat(1.0),
-                **dict.fromkeys(TRADE_MONEY, itertools.repeat(None)),
+                **money,
             }
         )
 
@@ -217,11 +199,10 @@ class FastVectorised:
             found += self._by_machine(place)[1]
         return numbered(found, itertools.count(1))
 
-    def rounds(self) -> list[Round]:
+    def rounds(self) -> Iterator[Round]:
         """Return what was opened, with its exit where it has one."""
         candidates, places = self._candidates, self._places
         rows, _ = self._ends()
-        found = []
         for at, long, entry, stop, closed_at, exit in itertools.zip_longest(
             candidates.times(places).tolist(),
             candidates.long(places).tolist(),
@@ -231,8 +212,7 @@ class FastVectorised:
             self.exits,
         ):
             end = (None, 0.0, "") if exit is None else (closed_at, exit.price, exit.reason)
-            found.append(Round(at, "long" if long else "short", entry, stop, *end))
-        return found
+            yield Round(at, "long" if long else "short", entry, stop, *end)
 
     def last_state(self, given: Grant | None = None) -> State:
         """Return the state at the end; `given` is what an account gave to what is open then."""
@@ -304,38 +284,3 @@ def run_vectorised(instance: Instance, table: Table, exits: Exits) -> FastVector
     found = FastVectorised(instance, CandidateTable(instance, table))
     found.follow(exits)
     return found
-
-
-def _trails(numbers: Mapping[str, Sequence[float]]) -> Callable[[int], Trail] | None:
-    """Return what reads how the stop of a candidate trails; None if none does."""
-    percent, distance, after = (numbers.get(name) for name in TRAILS)
-    if percent is None and distance is None:
-        return None
-    return lambda place: (
-        None if percent is None else percent[place],
-        None if distance is None else distance[place],
-        None if after is None else after[place],
-    )
-
-
-def _leaves(table: Table) -> tuple[bytes, bytes] | None:
-    """Return at which places a short and a long is closed; None if there is no such column."""
-    if table.exits is None:
-        return None
-    last = ~table.superseded
-    short, long = (((table.exits & code) != 0) & last for code in (SHORT, LONG))
-    return short.tobytes(), long.tobytes()
-
-
-def _left_by_strategy(exits: Exits, key: Key, trail: Trail | None, row: int) -> Exit:
-    stop = key[3] if trail is None else exits.stop_after(key, trail, row)
-    return Exit(row, exits.candles.close_at(row), "strategy", stop)
-
-
-def _quick_rows(rows: Any) -> Sequence[int]:
-    return memoryview(rows)
-
-
-def _quick(column: Any) -> Sequence[float]:
-    """Return a column whose single values are quick to read, as plain Python numbers."""
-    return memoryview(column)

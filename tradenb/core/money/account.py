@@ -109,6 +109,11 @@ class Account(BaseModel, frozen=True):
             except ValidationError as error:
                 raise UsageError(problems_of("Account", error, fields)) from None
 
+    @property
+    def has_funding(self) -> bool:
+        """Whether positions pay or receive funding."""
+        return bool(self.funding_percent) or self.funding is not None
+
     @field_validator("funding", mode="before")
     @classmethod
     def _read_funding(cls, given: object) -> object:

@@ -6,7 +6,7 @@ balance of the account, changes by what each function returns.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tradenb.core.money.market import Market, on_step
 from tradenb.core.signal import Position, Trade
@@ -161,8 +161,14 @@ def unrealised_money(money: PositionMoney, position: Position, price: float) -> 
 
 def with_money(trade: Trade, money: PositionMoney | None) -> Trade:
     """Return the trade of a position with what it was in money."""
-    if money is None:
-        return trade
-    return trade._replace(
-        quantity=money.bought, cost=money.invested, pnl=money.earned, fees=money.fees
-    )
+    return trade if money is None else trade._replace(**money_fields(money))
+
+
+def money_fields(money: PositionMoney) -> dict[str, Any]:
+    """Return the fields of a trade that tell what its position was in money."""
+    return {
+        "quantity": money.bought,
+        "cost": money.invested,
+        "pnl": money.earned,
+        "fees": money.fees,
+    }

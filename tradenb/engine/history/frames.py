@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +20,17 @@ def frame_of(candles: Candles) -> pd.DataFrame:
     import pandas as pd
 
     times = pd.DatetimeIndex(candles.time.astype("datetime64[ms]"), name="time")
-    columns = dict(zip(NAMES, candles.columns, strict=True))
-    return pd.DataFrame(columns, index=times.tz_localize("UTC"))
+    values = np.stack(candles.columns).T  # a copy, column by column
+    # Frames share what finds a column by its name; a view has a name of its own.
+    names = _names().view()
+    return pd.DataFrame(values, index=times.tz_localize("UTC"), columns=names, copy=False)
+
+
+@cache
+def _names() -> pd.Index:
+    import pandas as pd
+
+    return pd.Index(NAMES)
 
 
 def table_of(result: object, frame: pd.DataFrame, what: str) -> dict[str, Any]:

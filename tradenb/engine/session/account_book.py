@@ -64,7 +64,7 @@ class AccountBook:
     def __init__(self, holders: Sequence[Holder], account: Account) -> None:
         self._holders = holders
         self._account = account
-        self._funded = bool(account.funding_percent) or account.funding is not None
+        self._funded = account.has_funding
         self._peers: tuple[Peer, ...] = ()
         self._unknown = ""
         self.paid: dict[tuple[str, str], list[tuple[int, float]]] = {}
@@ -81,7 +81,9 @@ class AccountBook:
             if not isinstance(each, Peer)
         }
         count = len(self._members)
-        self._changed = np.array([self._account.cash, *map(_changed, self._members)])
+        self._terms = np.zeros((4, count + 1))
+        self._changed = self._terms[0]
+        self._changed[:] = [self._account.cash, *map(_changed, self._members)]
         self._side, self._quantity, self._cost, self._marks = np.zeros((4, count))
         self._open: list[int] = []  # slots, in their order
         self._now = -1
@@ -122,10 +124,13 @@ class AccountBook:
         if self._known is not None and now == self._now:
             return self._known
         self._go_to(now)
-        self._known = funds_of(
-            self._changed, self._side, self._quantity, self._cost, self._marks,
-            self._account.leverage,
-        )  # fmt: skip
+        worth = self._quantity * self._marks
+        self._terms[1:, 1:] = (
+            self._cost / self._account.leverage,
+            self._side * (worth - self._cost),
+            worth,
+        )
+        self._known = funds_of(self._terms)
         return self._known
 
     def view(self, now: int) -> AccountView:
@@ -246,27 +251,16 @@ class AccountBook:
             self._note(holder)
 
 
-def funds_of(
-    changed: Floats,
-    side: Floats,
-    quantity: Floats,
-    cost: Floats,
-    marks: Floats,
-    leverage: float,
-) -> Funds:
+def funds_of(terms: Floats) -> Funds:
     """Return what an account has, added one by one in the order of places.
 
     Parameters
     ----------
-    changed : (n + 1,) float64 array
-        The cash, and what each member changed the balance by.
-    side, quantity, cost, marks : (n,) float64 arrays
-        Of what is open: 1 long and -1 short, pieces, cost, market price; 0 where nothing is.
+    terms : (4, n + 1) float64 array
+        The cash, and what each member changed the balance by; then, from the second column on, what
+        it binds, its unrealised profit and its value.
     """
-    worth = quantity * marks
-    terms = cost / leverage, side * (worth - cost), worth
-    bound, unrealised, value = (float(np.add.accumulate(own)[-1]) for own in terms)
-    balance = float(np.add.accumulate(changed)[-1])
+    balance, bound, unrealised, value = np.add.accumulate(terms, axis=1)[:, -1].tolist()
     equity = balance + unrealised
     return Funds(
         balance=balance,
