@@ -16,7 +16,7 @@ from tradenb.core.lifecycle.state import State
 from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Trade
-from tradenb.statistics.closed_trades import UNKNOWN, Excursion
+from tradenb.statistics.closed_trades import Excursion
 from tradenb.statistics.equity.drawdowns import Drawdown, drawdowns_of
 from tradenb.statistics.equity.marked_curve import Instance
 from tradenb.statistics.equity.marks import Marks, marks_of_run
@@ -39,7 +39,7 @@ from tradenb.statistics.equity.stretches import (
     stretches_of_trades,
     told_by_trades,
 )
-from tradenb.statistics.excursions import Path, end_of, excursions, paths_of
+from tradenb.statistics.excursions import Path, end_of, excursions, excursions_of
 from tradenb.statistics.figures import figures
 from tradenb.statistics.formulas import columns_of
 
@@ -69,8 +69,8 @@ class RunFigures:
     failed : bool
         Every ask ended in an error.
     account : Account, optional
-    money : dict of (strategy, symbol) to MoneyHeld, optional
-        What each instance held in money, where that is known without the events.
+    find_money : callable, optional
+        Returns what each instance held in money, where that is known without the events.
     funding : mapping of (strategy, symbol) to list of (int, float)
         Closes and what was paid then, quote currency.
     """
@@ -87,13 +87,13 @@ class RunFigures:
         find_first_stops: Callable[[], FirstStops] | None,
         failed: bool,
         account: Account | None = None,
-        money: dict[Key, MoneyHeld] | None = None,
+        find_money: Callable[[], dict[Key, MoneyHeld]] | None = None,
         funding: Mapping[Key, Changes] | None = None,
     ) -> None:
         self._period, self._states, self._trades = period, states, trades
         self._find_events, self._rules, self._unrealised = find_events, rules, unrealised
         self._find_first_stops, self._failed = find_first_stops, failed
-        self._account, self._money, self._funding = account, money, funding or {}
+        self._account, self._find_money, self._funding = account, find_money, funding or {}
 
     def __getstate__(self) -> dict[str, Any]:
         made = ("prices", "marks")
@@ -101,6 +101,8 @@ class RunFigures:
         kept["_find_events"] = partial(list, self._find_events())
         if self._find_first_stops is not None:
             kept["_find_first_stops"] = partial(dict, self._find_first_stops())
+        if self._find_money is not None:
+            kept["_find_money"] = partial(dict, self._money_held)
         return kept
 
     @cached_property
@@ -192,12 +194,7 @@ class RunFigures:
         if self._find_first_stops is not None:
             stops = self._find_first_stops()
             return excursions(candles, [_plain_path(trade, stops) for trade in self._trades])
-        known = paths_of(filled(self._find_events(), self._rules))
-        waiting = {key: iter(paths) for key, paths in known.items()}
-        keys = [(trade.symbol, trade.strategy, trade.signal_id) for trade in self._trades]
-        found = [next(waiting[key], None) if key in waiting else None for key in keys]
-        measured = iter(excursions(candles, [path for path in found if path is not None]))
-        return [UNKNOWN if path is None else next(measured) for path in found]
+        return excursions_of(candles, filled(self._find_events(), self._rules), self._trades)
 
     def _money_of(self, prices: RunPrices, keys: Iterable[Key]) -> MoneyMarks | None:
         """Mark instances in money: what they made of the cash, as if no others had it."""
@@ -208,8 +205,8 @@ class RunFigures:
 
     @cached_property
     def _money_held(self) -> dict[Key, MoneyHeld]:
-        if self._money is not None:
-            return self._money
+        if self._find_money is not None:
+            return self._find_money()
         keys = [(state.strategy, state.symbol) for state in self._states]
         fills = filled(self._find_events(), self._rules)
         return money_held(fills, self._funding, keys, self._period.end)

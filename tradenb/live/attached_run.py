@@ -33,9 +33,9 @@ from tradenb.store.request import RequestKind
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tradenb.core.fills import Fill
     from tradenb.core.lifecycle.state import CommandKind, State
     from tradenb.live.loop.record import Status
+    from tradenb.live.status.run_fills import Written
     from tradenb.live.status.run_report import RunReport
 
 log = logging.getLogger("tradenb")
@@ -171,10 +171,10 @@ class AttachedRun(CommandMethods, ReportMethods):
             time.sleep(_LOOK_EVERY_S)
         return True
 
-    def _fill_list(self) -> list[Fill]:
-        from tradenb.live.status.run_fills import NO_CANDLES, run_fills
+    def _written(self) -> Written:
+        from tradenb.live.status.run_fills import Written
 
-        return run_fills(self.event_list(), self.lived(NO_CANDLES), Rules())
+        return Written(self.event_list(), self.lived, Rules())
 
     def _run_report(self, *, with_candles: bool) -> RunReport:
         """Tell what the files say; candles are those of its exchange, kept or fetched."""

@@ -28,8 +28,8 @@ from tradenb.view.formatting import price
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tradenb.core.fills import Fill
     from tradenb.live.status.pending_commands import PendingCommand
+    from tradenb.live.status.run_fills import Written
     from tradenb.live.status.run_report import RunReport
 
 _HEARTBEAT_S: Final = 0.1
@@ -207,11 +207,11 @@ class LiveRun(CommandMethods, ReportMethods):
     def _state(self) -> State | None:
         return self._record.state
 
-    def _fill_list(self) -> list[Fill]:
-        from tradenb.live.status.run_fills import NO_CANDLES, run_fills
+    def _written(self) -> Written:
+        from tradenb.live.status.run_fills import Written
 
-        storage, rules = self._record.storage, self._record.rules_in_force
-        return run_fills(storage.events(), storage.recording(NO_CANDLES), rules)
+        storage = self._record.storage
+        return Written(storage.events(), storage.recording, self._record.rules_in_force)
 
     def _run_report(self, *, with_candles: bool) -> RunReport:
         from tradenb.live.status.run_report import report_of_run

@@ -8,7 +8,7 @@ which may have come first; at its open the open; at its close all of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Candles, Times
 from tradenb.core.fills import Filled
+from tradenb.core.signal import Trade
 from tradenb.statistics.closed_trades import UNKNOWN, Excursion
 
 End = Literal["stop", "target", "open", "close"]
@@ -69,6 +70,17 @@ def paths_of(filled: Iterable[Filled]) -> dict[tuple[str, str, str], list[Path]]
             )
             found.setdefault(key, []).append(path)
     return found
+
+
+def excursions_of(
+    candles: Mapping[str, Candles], filled: Iterable[Filled], trades: Sequence[Trade]
+) -> list[Excursion]:
+    """Measure what trades went through, whose fills are known."""
+    waiting = {key: iter(paths) for key, paths in paths_of(filled).items()}
+    keys = [(trade.symbol, trade.strategy, trade.signal_id) for trade in trades]
+    found = [next(waiting[key], None) if key in waiting else None for key in keys]
+    measured = iter(excursions(candles, [path for path in found if path is not None]))
+    return [UNKNOWN if path is None else next(measured) for path in found]
 
 
 def end_of(reason: str | None, *, at_market: bool) -> End:

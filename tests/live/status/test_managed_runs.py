@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from tests.sources import MINUTE
 from tests.test_eight_strategies import MARKET
 from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.live.attached_run import attached
+from tradenb.store.paths import Home, Key
 
 START = MARKET.start + 3 * 1440 * MINUTE
 
@@ -88,6 +90,26 @@ def test_the_fills_of_a_run_are_those_of_the_backtest_on_every_handle(rehearsed)
     assert set(result.fills.kind) == kinds
     pd.testing.assert_frame_equal(run.fills(), result.fills)
     pd.testing.assert_frame_equal(elsewhere.fills(), result.fills)
+
+
+def test_the_trades_of_a_run_are_those_of_the_backtest_on_every_handle(rehearsed):
+    run, result, home = rehearsed
+    (elsewhere,) = attached(home, ended=True)
+    assert result.trades[["mae_percent", "mfe_percent", "r_multiple"]].notna().all(axis=None)
+    pd.testing.assert_frame_equal(run.trades(), result.trades)
+    pd.testing.assert_frame_equal(elsewhere.trades(), result.trades)
+
+
+def test_of_a_run_without_a_record_only_the_excursions_are_unknown(rehearsed, tmp_path):
+    _, result, home = rehearsed
+    shutil.copytree(home, tmp_path, dirs_exist_ok=True)
+    (older,) = attached(tmp_path, ended=True)
+    Home(older.home).recording(Key(laddered.name, "BTCUSDT")).unlink()
+    unknown = ["mae_percent", "mfe_percent"]
+    assert older.trades()[unknown].isna().all(axis=None)
+    pd.testing.assert_frame_equal(
+        older.trades().drop(columns=unknown), result.trades.drop(columns=unknown)
+    )
 
 
 def test_each_fill_is_under_the_rules_that_the_run_had_then(tmp_path):

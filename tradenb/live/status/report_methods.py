@@ -1,4 +1,4 @@
-"""`report`, `dump` and `fills`: the same names and meanings on every handle of a run."""
+"""`report`, `dump`, `fills` and `trades`: the same names and meanings on every handle of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tradenb.core.fills import Fill
+    from tradenb.live.status.run_fills import Written
     from tradenb.live.status.run_report import RunReport
 
 
@@ -55,12 +55,23 @@ class ReportMethods(ABC):
         """
         from tradenb.view.event_frames import fill_frame
 
-        found = self._fill_list()
+        found = self._written().fills()
         return fill_frame(found, money=any(each.quantity is not None for each in found))
 
+    def trades(self) -> pd.DataFrame:
+        """Return one row a closed position, as `result.trades` of a backtest, in order of closing.
+
+        They are made of the journal. mae_percent and mfe_percent are measured on the candles that
+        the run wrote down; they are NaN where those of the entry or the exit are not kept.
+        """
+        from tradenb.view.event_frames import trade_frame
+
+        found, went = self._written().trades()
+        return trade_frame(found, went, money=any(each.quantity is not None for each in found))
+
     @abstractmethod
-    def _fill_list(self) -> list[Fill]:
-        """Return the fills as records."""
+    def _written(self) -> Written:
+        """Return what the run wrote."""
 
     @abstractmethod
     def _run_report(self, *, with_candles: bool) -> RunReport:

@@ -1,17 +1,72 @@
-"""The fills of a live run, from its journal: the same rows as those of a backtest."""
+"""Fills and trades of a live run, from what it wrote: the same rows as those of a backtest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
+import numpy as np
+
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.gaps import with_gaps
+from tradenb.core.candles.rows import Rows
 from tradenb.core.events import Event
-from tradenb.core.fills import Fill, fills_of
+from tradenb.core.fills import Fill, filled, fills_of
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Time, Trade
+from tradenb.core.timeframe import MINUTE
+from tradenb.core.trades import trades_of
+from tradenb.statistics.closed_trades import Excursion
+from tradenb.statistics.excursions import excursions_of
+
+T = TypeVar("T")
 
 NO_CANDLES: Final = 1 << 60
 """`Recording.read` since then: only what is not a candle."""
+
+
+class Written(NamedTuple):
+    """What a run wrote.
+
+    Attributes
+    ----------
+    events : list of Event
+        Those of its journal.
+    lived : callable
+        Reads its record; candles only from a moment on, ms UTC.
+    rules : Rules
+        Where the record says nothing.
+    """
+
+    events: list[Event]
+    lived: Callable[[int], Iterable[Any]]
+    rules: Rules
+
+    def fills(self) -> list[Fill]:
+        """Return the fills, each under the rules that the run had then."""
+        return run_fills(self.events, self.lived(NO_CANDLES), self.rules)
+
+    def trades(self) -> tuple[list[Trade], list[Excursion]]:
+        """Return the closed positions, and what each went through on the candles of the run.
+
+        Where it did not write down the candle of an entry or an exit, that is not known.
+        """
+        trades = trades_of(self.events)
+        if not trades:
+            return [], []
+        first = min(trade.opened_at for trade in trades)
+        candles = _candles(self.lived(first - MINUTE), self.rules)
+        went = _with_rules(
+            self.events,
+            self.lived(NO_CANDLES),
+            self.rules,
+            lambda events, rules: excursions_of(
+                {} if candles is None else {trades[0].symbol: candles},
+                filled(events, rules),
+                trades,
+            ),
+        )
+        return trades_in_money(trades, self.fills()), went
 
 
 def run_fills(events: Iterable[Event], lived: Iterable[Any], rules: Rules) -> list[Fill]:
@@ -24,6 +79,16 @@ def run_fills(events: Iterable[Event], lived: Iterable[Any], rules: Rules) -> li
     rules : Rules
         Where the record says nothing.
     """
+    return _with_rules(events, lived, rules, fills_of)
+
+
+def _with_rules(
+    events: Iterable[Event],
+    lived: Iterable[Any],
+    rules: Rules,
+    follow: Callable[[Iterable[Event], Callable[[int], Rules]], T],
+) -> T:
+    """Follow the positions of a run, each under the rules that the run had then."""
     begun = [line for line in lived if isinstance(line, dict) and "begun" in line]
     in_force, given = _both(begun[0]) if begun else (rules, rules)
 
@@ -37,7 +102,22 @@ def run_fills(events: Iterable[Event], lived: Iterable[Any], rules: Rules) -> li
             if event.kind in ("closed", "cancelled"):
                 in_force = given
 
-    return fills_of(told(), lambda at: in_force)  # noqa: ARG005 - those of the event told last
+    return follow(told(), lambda at: in_force)  # noqa: ARG005 - those of the event told last
+
+
+def _candles(lived: Iterable[Any], rules: Rules) -> Candles | None:
+    """Return the candles of a record, each as it was seen first; None if there are none."""
+    rows: dict[int, list[float]] = {}
+    for line in lived:
+        if isinstance(line, list):
+            rows.setdefault(line[0], line[1:6])
+    if not rows:
+        return None
+    times = sorted(rows)
+    values = np.array([rows[at] for at in times], dtype=np.float64)
+    columns = (np.ascontiguousarray(column) for column in values.T)
+    found = Rows(np.array(times, dtype=np.int64), *columns)
+    return with_gaps(found, MINUTE, rules.gap_minutes)[0]
 
 
 def trades_in_money(trades: Sequence[Trade], fills: Iterable[Fill]) -> list[Trade]:
