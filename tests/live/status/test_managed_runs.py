@@ -105,7 +105,7 @@ def test_of_a_run_without_a_record_only_the_excursions_are_unknown(rehearsed, tm
     shutil.copytree(home, tmp_path, dirs_exist_ok=True)
     (older,) = attached(tmp_path, ended=True)
     Home(older.home).recording(Key(laddered.name, "BTCUSDT")).unlink()
-    unknown = ["mae_percent", "mfe_percent"]
+    unknown = ["mae_percent", "mfe_percent", "r_multiple"]
     assert older.trades()[unknown].isna().all(axis=None)
     pd.testing.assert_frame_equal(
         older.trades().drop(columns=unknown), result.trades.drop(columns=unknown)

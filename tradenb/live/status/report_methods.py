@@ -62,7 +62,8 @@ class ReportMethods(ABC):
         """Return one row a closed position, as `result.trades` of a backtest, in order of closing.
 
         They are made of the journal. mae_percent and mfe_percent are measured on the candles that
-        the run wrote down; they are NaN where those of the entry or the exit are not kept.
+        the run wrote down; they are NaN where those of the entry or the exit are not kept. A run
+        without a record has no r_multiple either.
         """
         from tradenb.view.event_frames import trade_frame
 
