@@ -15,6 +15,8 @@ from tests.broker.accounts import ACCOUNT, DIP, TREND
 from tests.store.samples import body
 from tradenb.broker.arming import api
 from tradenb.broker.arming.arm_file import read_arm, trip
+from tradenb.broker.checking.venue_file import write_venue_check
+from tradenb.broker.checking.venue_probes import ProbeResult
 from tradenb.cli import main
 from tradenb.core.timeframe import to_ms
 from tradenb.live.attached_run import AttachedRun
@@ -141,7 +143,22 @@ def test_a_moment_is_an_end_too(home):
 
 def test_real_money_is_named(home):
     document(home, Key("real", "BTCUSDT"), "live:binance:1a2b3c4d")
-    assert "(REAL MONEY)" in tn.arm("BTCUSDT:real", **LIMITS).words
+    assert "(REAL MONEY)" in tn.arm("BTCUSDT:real", unchecked=True, **LIMITS).words
+
+
+def test_a_live_account_is_armed_after_a_check_of_its_exchange(home):
+    live = "live:binance:1a2b3c4d"
+    document(home, Key("real", "BTCUSDT"), live)
+    with pytest.raises(tn.UsageError, match=r"was not checked; run .*, or pass unchecked=True"):
+        tn.arm(live, **LIMITS)
+    told = tn.arm(live, unchecked=True, **LIMITS)
+    assert "was not checked, or not lately" in told.words
+    assert tn.arm(live, unchecked=True, code=told.code, **LIMITS)
+    assert read_arm(DISK, home, live).unchecked
+    probes = [ProbeResult("place", True, "bought")]
+    write_venue_check(DISK, home, "binance", "sandbox", "BTCUSDT", probes, NOW)
+    assert tn.arm(live, code=tn.arm(live, **LIMITS).code, **LIMITS)
+    assert not read_arm(DISK, home, live).unchecked
 
 
 def test_a_handle_names_its_run_and_its_home(home, tmp_path, monkeypatch):

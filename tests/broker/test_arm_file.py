@@ -11,7 +11,7 @@ import pytest
 
 from tests.broker.accounts import ACCOUNT, ARM, HOUR, NOW
 from tradenb.broker.arming import arm_file
-from tradenb.broker.arming.arm_file import LONGEST, read_arm, trip, write_arm
+from tradenb.broker.arming.arm_file import LONGEST, ArmReading, read_arm, trip, write_arm
 from tradenb.errors import StateWriteError
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock
@@ -47,7 +47,7 @@ def test_a_permission_is_read_as_it_was_written_to_the_last_digit(armed):
 
 def test_nothing_is_armed_before_somebody_arms_it(home):
     reading = read_arm(DISK, home, ACCOUNT)
-    assert reading == (None, f"account {ACCOUNT} is not armed; arm it with tn.arm", None)
+    assert reading == ArmReading(None, f"account {ACCOUNT} is not armed; arm it with tn.arm")
 
 
 @pytest.mark.parametrize(

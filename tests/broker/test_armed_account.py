@@ -56,10 +56,11 @@ def account(home):
     return ArmedAccount(DISK, home, ACCOUNT, wait=Waits())
 
 
-def asked(account, entry=ENTRY, now=NOW, run=DIP, **facts):
+def asked(account, entry=ENTRY, now=NOW, run=DIP, account_=ACCOUNT, **facts):
     async def ask():
         async with account.deciding(run) as decision:
-            return decision.problems(entry, FACTS._replace(**facts), now)
+            found = FACTS._replace(account=account_, **facts)
+            return decision.problems(entry, found, now)
 
     return asyncio.run(ask())
 
@@ -154,6 +155,17 @@ def test_a_share_is_read_as_it_was_written(account, home):
     account.share(TREND, share)
     assert other_shares(DISK, home, ACCOUNT, DIP) == [share]
     assert summed([share, share], NOW).invested == D("500.24691356")
+
+
+def test_a_live_account_waits_for_a_check_of_its_exchange_unless_a_person_goes_without(home):
+    live = "live:binance:1a2b3c4d"
+    account = ArmedAccount(DISK, home, live)
+    write_arm(DISK, home, ARM._replace(account=live))
+    (problem,) = asked(account, account_=live, venue_checked=False)
+    assert problem.name == "venue_check"
+    assert "run tradenb venue-check binance --sandbox" in problem.words
+    write_arm(DISK, home, ARM._replace(account=live), unchecked=True)
+    assert asked(account, account_=live, venue_checked=False) == ()
 
 
 @pytest.mark.parametrize("text", ["halt", "flatten", "off"])

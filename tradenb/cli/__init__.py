@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb import __version__
-from tradenb.cli.order_verbs import arm_account, disarm_account, kill_everything
+from tradenb.cli.order_verbs import arm_account, check_venue, disarm_account, kill_everything
 from tradenb.cli.verbs import (
     close_or_move,
     doctor,
@@ -58,6 +58,7 @@ VERBS: Final = (
     stop_run,
     close_or_move,
     withdraw_command,
+    check_venue,
     arm_account,
     disarm_account,
     kill_everything,

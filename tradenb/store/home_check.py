@@ -21,7 +21,7 @@ Verdict = Literal["ok", "damaged", "newer", "unreadable", "kept", "leftover", "s
 GOOD: Final = frozenset({"ok", "kept", "leftover"})
 _MOST: Final = 100_000
 # What is kept beside the state and can be had again: looked at by those who use it.
-NOT_STATE: Final = frozenset({"arm", "candles", "notified", "panel", "research"})
+NOT_STATE: Final = frozenset({"arm", "candles", "notified", "panel", "research", "venues"})
 
 
 class Finding(NamedTuple):

@@ -196,6 +196,10 @@ class Home:
         folder = self.shares / encoded(account, "account") / encoded(key.strategy, "strategy")
         return folder / f"{encoded(key.symbol, 'symbol')}.json"
 
+    def venue_check(self, exchange: str, mode: str) -> Path:
+        """Return the file of what the probes of an exchange found."""
+        return self.data / "venues" / f"{encoded(exchange, 'exchange')}-{mode}.json"
+
     def candles(self, exchange: str, symbol: str, timeframe: str = "1m") -> Path:
         """Return the folder of the candles that were fetched of a symbol."""
         folder = self.data / "candles" / encoded(exchange, "exchange")

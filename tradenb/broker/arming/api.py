@@ -12,6 +12,7 @@ from tradenb.broker.arming.arm_file import read_arm, trip, write_arm
 from tradenb.broker.arming.arm_target import ArmTarget, RunHandle, arm_target
 from tradenb.broker.arming.arm_terms import ArmTerms, arm_terms
 from tradenb.broker.arming.one_time_code import show_code, use_code
+from tradenb.broker.checking.venue_file import venue_trouble
 from tradenb.call_errors import explained
 from tradenb.clock import wall_ms
 from tradenb.core.timeframe import TimeLike, iso
@@ -64,6 +65,7 @@ def arm(
     until: str | TimeLike = "8h",
     orders_an_hour: int = 60,
     code: str | None = None,
+    unchecked: bool = False,
     home: str | Path | None = None,
 ) -> ArmAnswer:
     """Allow the runs of an account to send entries, within limits and for a while.
@@ -89,6 +91,8 @@ def arm(
         Most orders in an hour, protective ones included; more disarm the account.
     code : str, optional
         The code that the same call has shown.
+    unchecked : bool, default False
+        Arm a live account whose exchange failed `tradenb venue-check`, or had none for 30 days.
     home : str or Path, optional
         Folder of the state; default that of the run, else TRADENB_HOME or ./dump.
 
@@ -100,7 +104,8 @@ def arm(
     Raises
     ------
     UsageError
-        When a limit is not valid, no run has the account, or the run is a paper run.
+        When a limit is not valid, no run has the account, it is a paper run, or the exchange of a
+        live account was not checked.
     StateError
         When a file cannot be read or written, or the home belongs to another user.
     """
@@ -117,6 +122,10 @@ def arm(
         until=until,
         orders_an_hour=orders_an_hour,
     )
+    trouble = venue_trouble(disk, target.home, target.account, wall_ms())
+    if trouble and not unchecked:
+        raise UsageError(f"{trouble}, or pass unchecked=True")
+    terms = terms._replace(unchecked=bool(trouble))
     if not isinstance(code, str | None):
         raise UsageError(f"code must be the six letters that were shown, was {shown(code)}")
     return armed(disk, target, terms, code, wall_ms())
@@ -175,7 +184,7 @@ def armed(
         if why_not:
             return ArmAnswer(False, account, f"{account} was not armed: {why_not}")
         permission = terms.arm(now, _person())
-        write_arm(disk, home, permission)
+        write_arm(disk, home, permission, unchecked=terms.unchecked)
     finally:
         lock.release()
     words = f"{would}\nArmed at {iso(now)} UTC. End it with tn.disarm or `tradenb disarm`."

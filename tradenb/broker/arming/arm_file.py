@@ -59,6 +59,7 @@ class _ArmRecord(Plain):
     since: Moment
     until: Moment
     by: Annotated[str, Field(max_length=_WORDS)] = ""
+    unchecked: bool = False
     tripped: _Tripped | None = None
 
     @model_validator(mode="after")
@@ -79,11 +80,14 @@ class ArmReading(NamedTuple):
         Why there is none, with its cure.
     tripped_at : int or None
         When it tripped, ms UTC.
+    unchecked : bool
+        The person who armed goes without a check of the exchange.
     """
 
     arm: Arm | None
     why: str = ""
     tripped_at: Time | None = None
+    unchecked: bool = False
 
 
 def read_arm(filesystem: Filesystem, home: Home, account: str) -> ArmReading:
@@ -106,15 +110,20 @@ def read_arm(filesystem: Filesystem, home: Home, account: str) -> ArmReading:
     return _reading(record)
 
 
-def write_arm(filesystem: Filesystem, home: Home, arm: Arm) -> None:
+def write_arm(filesystem: Filesystem, home: Home, arm: Arm, *, unchecked: bool = False) -> None:
     """Write a permission in place of the one before; a power loss keeps it.
+
+    Parameters
+    ----------
+    unchecked : bool
+        See `ArmReading`.
 
     Raises
     ------
     StateWriteError
         When it could not be written.
     """
-    _write(filesystem, home, _ArmRecord.model_validate(_fields(arm)))
+    _write(filesystem, home, _ArmRecord.model_validate(_fields(arm) | {"unchecked": unchecked}))
 
 
 def trip(
@@ -203,7 +212,8 @@ def _reading(record: _ArmRecord) -> ArmReading:
         by=record.by,
         tripped="" if tripped is None else tripped.why,
     )
-    return ArmReading(arm, tripped_at=None if tripped is None else tripped.at)
+    tripped_at = None if tripped is None else tripped.at
+    return ArmReading(arm, tripped_at=tripped_at, unchecked=record.unchecked)
 
 
 def _fields(arm: Arm) -> dict[str, object]:

@@ -14,6 +14,7 @@ from tradenb.core.timeframe import TimeLike, duration_ms, iso, to_ms
 from tradenb.core.values import positive
 from tradenb.errors import UsageError, shown
 
+UNCHECKED: Final = "\n  How the exchange treats orders was not checked, or not lately."
 _MOST: Final = 10**15
 _FEWEST, _HIGHEST = 1, 100_000
 
@@ -32,6 +33,8 @@ class ArmTerms(NamedTuple):
         How long it lasts, ms; None: until a moment.
     until : int or None
         That moment, ms UTC.
+    unchecked : bool
+        Without a check of the exchange.
     """
 
     account: str
@@ -44,6 +47,7 @@ class ArmTerms(NamedTuple):
     orders_an_hour: int
     span: Time | None
     until: Time | None
+    unchecked: bool = False
 
     @property
     def text(self) -> str:
@@ -94,6 +98,7 @@ class ArmTerms(NamedTuple):
             "again\n"
             f"  Prices may jump over stops: at worst all {self.max_total:f} are lost. Stops and "
             "exits are sent whatever is armed."
+            f"{UNCHECKED if self.unchecked else ''}"
         )
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from tradenb.broker.arming.account_share import RunShare, other_shares, summed, write_share
 from tradenb.broker.arming.arm_file import ArmReading, read_arm, trip
 from tradenb.broker.arming.trips import Findings, trips
+from tradenb.broker.checking.venue_file import venue_trouble
 from tradenb.core.orders.gate import AccountFacts, Arm, gate
 from tradenb.core.orders.order_records import DesiredPosition
 from tradenb.core.signal import Time
@@ -68,7 +69,7 @@ class ArmedAccount:
         arm = reading.arm
         if arm is None or arm.tripped or self._ended_at is None or arm.since > self._ended_at:
             return reading
-        return ArmReading(arm._replace(tripped=self._ended), tripped_at=self._ended_at)
+        return reading._replace(arm=arm._replace(tripped=self._ended), tripped_at=self._ended_at)
 
     @asynccontextmanager
     async def deciding(self, run: Key) -> AsyncIterator[Decision]:
@@ -104,6 +105,10 @@ class ArmedAccount:
     def others(self, run: Key, now: Time) -> RunShare:
         """Return the sum of what all other runs have, or raise StateError."""
         return summed(other_shares(self._filesystem, self._home, self.account, run), now)
+
+    def venue_trouble(self, now: Time) -> str:
+        """Say why the exchange does not count as checked; "" if it does."""
+        return venue_trouble(self._filesystem, self._home, self.account, now)
 
     def killed(self) -> bool:
         """Tell whether the kill switch is on; one that cannot be read is."""
@@ -188,13 +193,15 @@ class Decision:
         Parameters
         ----------
         facts : AccountFacts
-            What this run alone has and knows; the other runs and the kill switch are added.
+            What this run alone has and knows; the other runs, the kill switch and the check of the
+            exchange are added.
         now : int
             ms UTC.
         """
         if self._not_locked:
             return (Problem("account_lock", self._not_locked),)
         reading = self._account.reading()
+        unchecked = self._account.venue_trouble(now)
         extra: tuple[Problem, ...] = ()
         try:
             others = self._account.others(self._run, now)
@@ -207,12 +214,13 @@ class Decision:
             sent=(*facts.sent, *others.sent),
             in_doubt=facts.in_doubt + others.in_doubt,
             killed=facts.killed or self._account.killed(),
+            venue_checked=facts.venue_checked or reading.unchecked or not unchecked,
         )
-        found = gate(reading.arm, entry, whole, now)
-        if reading.arm is None:
-            found = tuple(
-                Problem(each.name, reading.why) if each.name == "armed" else each for each in found
-            )
+        words = {"venue_check": unchecked} | ({"armed": reading.why} if reading.why else {})
+        found = (
+            Problem(each.name, words.get(each.name, each.words))
+            for each in gate(reading.arm, entry, whole, now)
+        )
         return (*found, *extra)
 
     def reserve(self, share: RunShare) -> None:

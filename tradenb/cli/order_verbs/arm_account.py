@@ -30,6 +30,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--orders-an-hour", default=60, help="default 60", **count)
     parser.add_argument("--until", default="8h", help="8h, 2d or a moment; 7 days at most")
     parser.add_argument(
+        "--unchecked", action="store_true", help="arm without tradenb venue-check of the exchange"
+    )
+    parser.add_argument(
         "--home", metavar="FOLDER", help="folder of the state (default TRADENB_HOME or ./dump)"
     )
     parser.set_defaults(run=run)
@@ -49,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
         "max_open": options.max_open,
         "orders_an_hour": options.orders_an_hour,
         "until": options.until,
+        "unchecked": options.unchecked,
         "home": options.home,
     }
     asked = arm(options.name, **given)
