@@ -53,7 +53,7 @@ account: Account | Mapping[str, Account] | None = None,
 commands: Iterable[Mapping[str, object]] = (), progress: bool = True) -> Result"""
 FOLLOW = """(symbol: str, *, strategy: StrategySpec | str, exchange: LiveSource | str,
 rules: Rules | None = None, account: Account | None = None,
-home: str | Path | None = None) -> Following"""
+broker: Broker | None = None, home: str | Path | None = None) -> Following"""
 STOP = "(symbol: str, strategy: StrategySpec | str) -> None"
 SHORT = """(*, stop_loss: Price, take_profit: Price | Ladder | None = None,
 minutes: int | None = None, until: TimeLike | None = None, entry: float | None = None,

@@ -112,7 +112,7 @@ def page(chromium):
     # So tall that no cell is out of sight: Jupyter hides those that are.
     context = chromium.new_context(viewport={"width": 1300, "height": 4_000})
     opened = context.new_page()
-    opened.set_default_timeout(60_000)
+    opened.set_default_timeout(90_000)
     opened.wrong = []
     opened.on("pageerror", lambda error: opened.wrong.extend(_ours(error)))
     yield opened

@@ -222,6 +222,7 @@ PLACES = {
     "R8: a refusal is no reason to look": ("careless", 240),
     "a list protects whose stop is gone": ("partial", 0),
     "a balance that is seen once is believed": ("careless", 60),
+    "a report is heard again": ("usual", 50),
     "the second order under one id is overlooked": ("careless", 240),
 }
 """Plan and first seed of the lives that catch a mutant soon; of all others careless and 0."""

@@ -17,6 +17,7 @@ from tradenb.core.events import Event
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.lifecycle.state import Command, Refusing, State
 from tradenb.core.money.position_money import Charged, PositionMoney
+from tradenb.core.orders.order_records import Execution
 from tradenb.core.signal import Refused, Rungs, Signal, Trade
 from tradenb.errors import StateError
 
@@ -24,7 +25,7 @@ Record = dict[str, Any]
 
 _FLOATS: Final = frozenset(
     name
-    for record in (Signal, Trade, Event, Holding, PositionMoney, Charged)
+    for record in (Signal, Trade, Event, Holding, PositionMoney, Charged, Execution)
     for name, hint in get_type_hints(record).items()
     if float in (hint, *get_args(hint))
 )
@@ -48,6 +49,8 @@ def to_record(state: State) -> Record:
     money: Record = {} if state.earned == 0 else {"earned": state.earned}
     if state.charged != Charged():
         money["charged"] = state.charged._asdict()
+    if state.execution is not None:
+        money["execution"] = state.execution._asdict()
     return {
         "symbol": state.symbol,
         "strategy": state.strategy,
@@ -84,7 +87,7 @@ def from_record(record: Mapping[str, Any]) -> State:
     """Return the state of a dict that `to_record` made and the store has checked."""
     held = record["signal"] or record["scheduled"]
     holding, refusing = record.get("holding"), record.get("refusing")
-    charged = record.get("charged")
+    charged, execution = record.get("charged"), record.get("execution")
     return State(
         symbol=record["symbol"],
         strategy=record["strategy"],
@@ -105,6 +108,7 @@ def from_record(record: Mapping[str, Any]) -> State:
         trades=tuple(Trade(**_exact(trade)) for trade in record["trades"]),
         earned=float(record.get("earned", 0.0)),
         charged=Charged() if charged is None else Charged(**_exact(charged)),
+        execution=None if execution is None else Execution(**_exact(execution)),
     )
 
 

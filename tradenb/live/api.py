@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
+from tradenb.broker.broker import Broker
 from tradenb.call_errors import explained
 from tradenb.core.money.account import Account
 from tradenb.core.risk import Held
@@ -15,13 +16,14 @@ from tradenb.core.symbol import canonical
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import UsageError
 from tradenb.live.candle_sources import live_source
 from tradenb.live.following import Following
 from tradenb.live.handover import take_over as ask_for
 from tradenb.live.live_run import LiveRun, record_of
 from tradenb.live.loop.active_runs import active_runs
 from tradenb.live.run_registry import run_registry
-from tradenb.live.state.account_agreement import check_live_account
+from tradenb.live.state.account_agreement import account_of, check_live_account
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +39,7 @@ def background(
     exchange: LiveSource | str,
     rules: Rules | None = None,
     account: Account | None = None,
+    broker: Broker | None = None,
     home: str | Path | None = None,
     take_over: bool = False,
     process: Literal[False] = False,
@@ -49,6 +52,7 @@ def background(
     exchange: LiveSource | str,
     rules: Rules | None = None,
     account: Account | None = None,
+    broker: Broker | None = None,
     home: str | Path | None = None,
     take_over: bool = False,
     process: Literal[True],
@@ -61,6 +65,7 @@ def background(
     exchange: LiveSource | str,
     rules: Rules | None = None,
     account: Account | None = None,
+    broker: Broker | None = None,
     home: str | Path | None = None,
     take_over: bool = False,
     process: bool = False,
@@ -78,6 +83,9 @@ def background(
     account : Account, optional
         The money of a paper run and how large its entries are; all runs under one home that name
         the account share it.
+    broker : Broker, optional
+        Where its orders go and whose money it is, as `tn.broker` gives it; without one candles fill
+        them. Entries are sent only while the account is armed (`tn.arm`).
     home : path, optional
         Folder of the state, default `TRADENB_HOME` or ./dump.
     take_over : bool, default False
@@ -105,6 +113,8 @@ def background(
         With `process`, when the script would not give the same trades.
     """
     if process:
+        if broker is not None and broker.sends_orders:
+            raise UsageError("process=True sends no orders yet; run a broker in this kernel")
         from tradenb.exporting.bot_process import start_process
 
         return start_process(
@@ -112,15 +122,16 @@ def background(
             strategy=strategy,
             exchange=exchange,
             rules=rules,
-            account=account,
+            account=account_of(broker, account),
             home=home,
             take_over=take_over,
         )
     if take_over and not run_registry.is_running(symbol, strategy):
         ask_for(symbol, strategy, home)
     run, _ = run_registry.start(
-        symbol, strategy=strategy, exchange=exchange, rules=rules, account=account, home=home
-    )
+        symbol, strategy=strategy, exchange=exchange, rules=rules, account=account, broker=broker,
+        home=home,
+    )  # fmt: skip
     return run
 
 
@@ -132,6 +143,7 @@ def run(
     exchange: LiveSource | str,
     rules: Rules | None = None,
     account: Account | None = None,
+    broker: Broker | None = None,
     home: str | Path | None = None,
 ) -> Following:
     """Run live and yield the events opened, closed and cancelled.
@@ -152,8 +164,9 @@ def run(
     """
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
     source, settings = live_source(exchange), checked_rules(rules)
-    if account is not None:
-        check_live_account(account, settings)
+    money = account_of(broker, account)
+    if money is not None:
+        check_live_account(money, settings)
     start = partial(
         run_registry.start,
         symbol,
@@ -161,6 +174,7 @@ def run(
         exchange=source,
         rules=settings,
         account=account,
+        broker=broker,
         home=home,
     )
     return Following(canonical(symbol), spec.name, start)

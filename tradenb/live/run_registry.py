@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from tradenb.broker.broker import Broker
 from tradenb.bus import bus
 from tradenb.clock import SystemClock
 from tradenb.core.money.account import Account
@@ -16,16 +17,21 @@ from tradenb.core.timeframe import iso
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import AlreadyRunning, UsageError
+from tradenb.errors import AlreadyRunning, StateError, UsageError
 from tradenb.live.candle_sources import check_candles, live_source
 from tradenb.live.live_run import LiveRun, handle_of, record_of
 from tradenb.live.loop.active_runs import start_run
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.supervisor import Supervisor
 from tradenb.live.loop.worker_threads import ThreadWorkers
-from tradenb.live.state.account_agreement import check_agrees, check_live_account
+from tradenb.live.state.account_agreement import (
+    account_of,
+    check_agrees,
+    check_live_account,
+    check_orders_of,
+)
 from tradenb.live.state.checkpoint import Checkpoint
-from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.disk_storage import PAPER, DiskStorage
 from tradenb.live.status.status_of_run import status_of_run
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.home_check import GOOD, check_home
@@ -54,8 +60,10 @@ class RunRegistry:
         rules: Rules | None,
         home: str | Path | None,
         account: Account | None = None,
+        broker: Broker | None = None,
     ) -> tuple[LiveRun, bool]:
         """Start a run, or return the one that is running; with it, whether this call started it."""
+        account = account_of(broker, account)
         name = canonical(symbol)
         spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
         source = live_source(exchange)
@@ -69,7 +77,7 @@ class RunRegistry:
                 _wait_for_end(running)
             if running is not None and running.status == "running":
                 given = None if home is None else find_home(home).root
-                _check_same(record_of(running), source, settings, given, account)
+                _check_same(record_of(running), source, settings, given, account, broker)
                 _say_old_code(running)
                 return running, False
             supervisor = self._started_supervisor()
@@ -84,15 +92,18 @@ class RunRegistry:
                 revision=revision,
                 now=supervisor.clock.now,
                 account=account,
+                orders_of=PAPER if broker is None else broker.id,
             )
             run = RunRecord(
-                name, spec, source, settings, storage, supervisor.clock, supervisor.wake, account
-            )
+                name, spec, source, settings, storage, supervisor.clock, supervisor.wake, account,
+                broker,
+            )  # fmt: skip
             run.checkpoint = storage.open()
             if account is not None:
                 try:
+                    check_orders_of(run.checkpoint, storage.orders_of)
                     check_agrees(account, storage, (name, spec.name))
-                except UsageError:
+                except (UsageError, StateError):
                     storage.close()
                     raise
             last = max((record_of(other).place for other in self._runs.values()), default=-1)
@@ -175,7 +186,12 @@ def _wait_for_end(run: LiveRun) -> None:
 
 
 def _check_same(
-    run: RunRecord, source: LiveSource, rules: Rules, home: Path | None, account: Account | None
+    run: RunRecord,
+    source: LiveSource,
+    rules: Rules,
+    home: Path | None,
+    account: Account | None,
+    broker: Broker | None,
 ) -> None:
     """Refuse to return a run that is not what was asked for; no home means the one it has."""
     differences = []
@@ -184,7 +200,9 @@ def _check_same(
     if rules != run.rules:
         changed = [k for k, v in run.rules.model_dump().items() if getattr(rules, k) != v]
         differences.append(f"other rules ({', '.join(changed)})")
-    if account != run.account:
+    if broker != run.broker:
+        differences.append("another broker")
+    elif account != run.account:
         differences.append("another account")
     if home is not None and home != run.storage.home:
         differences.append(f"another home (runs under {run.storage.home})")

@@ -89,6 +89,8 @@ def abandon(state: State, price: float, rules: Rules) -> Step | None:
 
 def is_withdrawn(command: Command, at: int, request: str | None) -> bool:
     """Tell whether a command is one of those that `withdraw` takes back."""
+    if command.kind == "report":
+        return False
     return command.at <= at if request is None else command.request == request
 
 

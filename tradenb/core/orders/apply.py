@@ -174,14 +174,22 @@ def _told(ledger: OrderLedger, tell: Tell, market: OrderMarket, now: Time) -> Or
                 words=tell.words,
             )  # fmt: skip
         case _:
-            report = _of_sales(ledger, tell, now)
+            report = _of_sales(ledger, tell, market, now)
     ledger = ledger._replace(
         reports=(*ledger.reports, report), reports_made=ledger.reports_made + 1
     )
     return _with_dust(ledger, signal, market, now) if tell.kind == "exited" else ledger
 
 
-def _of_sales(ledger: OrderLedger, tell: Tell, now: Time) -> ExecutionReport:
+def _sale_fees(order: Order, rate: Decimal) -> Decimal:
+    """Return the fees of a sale; of pieces whose trades nobody showed at the rate of the market."""
+    known = fees_in(order, "quote")
+    if order.role == "outside" or order.known >= order.filled:
+        return known
+    return known + (order.filled - order.known) * order.value / order.filled * rate
+
+
+def _of_sales(ledger: OrderLedger, tell: Tell, market: OrderMarket, now: Time) -> ExecutionReport:
     """Return the report of what was sold since the last one."""
     signal = tell.signal_id
     sales = [
@@ -196,7 +204,8 @@ def _of_sales(ledger: OrderLedger, tell: Tell, now: Time) -> ExecutionReport:
     ]
     quantity = _sum(order.filled for order in sales) - _sum(each.quantity for each in before)
     value = _sum(order.value for order in sales) - _sum(each.value for each in before)
-    fees = _sum(fees_in(order, "quote") for order in sales) - _sum(each.fees for each in before)
+    rate = market.taker
+    fees = _sum(_sale_fees(order, rate) for order in sales) - _sum(each.fees for each in before)
     return ExecutionReport(
         seq=ledger.reports_made + 1,
         at=now,

@@ -43,6 +43,7 @@ from tradenb.core.orders.reducing import (
     reduce,
     sale_reason,
     send,
+    trades_first,
 )
 from tradenb.core.signal import Time
 
@@ -191,7 +192,7 @@ def _hold(now: Situation) -> OrderAction | None:
     if leaving or not now.can_sell(held):
         return leave(now, signal, leaving[-1].reason if leaving else "")
     sold = _tell_part(now, signal)
-    if sold is not None:
+    if sold is not None and trades_first(now, signal) is None:
         return sold
     uncovered = uncovered_since(ledger, signal, held, now.market)
     if uncovered is not None and now.now - uncovered > UNPROTECTED_EXIT:
@@ -201,7 +202,7 @@ def _hold(now: Situation) -> OrderAction | None:
         return cancel_live(now, signal) or reduce(now, signal, "part", part, wanted.reason)
     protection = covering(ledger, signal, held, now.market)
     if protection is not None and is_in_place(protection, wanted, now.venue, now.market, now.now):
-        return _watch(now, protection)
+        return _watch(now, protection) if sold is None else trades_first(now, signal)
     cancel = cancel_live(now, signal)
     if cancel is not None:
         return cancel

@@ -18,6 +18,8 @@ RETRIES: Final = (0, 1_000, 5_000, MINUTE)
 """Waits after so many reducing orders in a row came to nothing, ms."""
 CHECK_RETRIES: Final = (500, 1_000, 2_000, 4_000, 8_000, 15_000)
 CANCEL_EVERY: Final = 1_000
+CHECKS_BEFORE_TELLING: Final = 3
+"""After so many failed reconciliations sales are told with estimated fees."""
 
 
 class Situation(NamedTuple):
@@ -74,7 +76,32 @@ def leave(now: Situation, signal: str, reason: str) -> OrderAction | None:
     sales = [
         order for order in now.ledger.orders if order.signal_id == signal and order.side == "sell"
     ]
-    return Tell("exited", signal, sale_reason(sales))
+    return trades_first(now, signal) or Tell("exited", signal, sale_reason(sales))
+
+
+def trades_first(now: Situation, signal: str) -> OrderAction | None:
+    """Read the trades of sales before they are told: their fees are known by nothing else.
+
+    Once, when they must be visible; while that fails fees are estimated.
+    """
+    ledger = now.ledger
+    ends = [
+        order.done_at or order.seen_at or 0
+        for order in ledger.orders
+        if order.signal_id == signal and _lacks_trades(order)
+    ]
+    if not ends or ledger.checks_failed >= CHECKS_BEFORE_TELLING:
+        return None
+    visible = max(ends) + now.venue.visible_ms
+    if ledger.checked_at is not None and ledger.checked_at >= visible:
+        return None
+    due = max(visible, check_at(ledger))
+    return reconcile_all(ledger) if now.now >= due else Wait(due)
+
+
+def _lacks_trades(order: Order) -> bool:
+    sent = order.side == "sell" and order.role not in ("dust", "outside")
+    return sent and order.known < order.filled
 
 
 def cancel_live(now: Situation, signal: str) -> OrderAction | None:

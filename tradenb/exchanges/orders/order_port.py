@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from tradenb.core.orders.answers import (
@@ -159,6 +160,14 @@ class OrderPort:
         except Unreadable:
             return None
 
+    async def free_quote(self) -> Decimal | None:
+        """Return the quote currency that is not locked; None: it could not be read."""
+        reply = await self.client.read("private_get_account", {})
+        try:
+            return self._answers.free_quote_of(reply.answer)
+        except Unreadable:
+            return None
+
     def _request(self, order: Order) -> tuple[str, Params]:
         if order.type == "list":
             return "private_post_orderlist_oco", list_params(order, self.symbol, self.market)
@@ -195,6 +204,18 @@ class OrderPort:
                 if len(page) < PAGE:
                     return found
         return found
+
+
+async def open_spot_port(client: OrderClient, venue: Venue, symbol: str) -> OrderPort | None:
+    """Return the way to a symbol; None: its market could not be read."""
+    info = await client.read("public_get_exchangeinfo", {"symbol": symbol})
+    account = await client.read("private_get_account", {})
+    try:
+        found = spot_market(symbol, info.answer, account.answer)
+    except Unreadable:
+        return None
+    lists = venue._replace(lists=venue.lists and found.lists)
+    return OrderPort(client, lists, found.market, symbol=symbol, base=found.base, quote=found.quote)
 
 
 def _is_urgent(order: Order) -> bool:

@@ -128,6 +128,13 @@ class SpotAnswers(NamedTuple):
             (number_of(row, "free") + number_of(row, "locked") for row in of_base), Decimal(0)
         )
 
+    def free_quote_of(self, answer: Any) -> Decimal:
+        """Return the quote currency of the account that is not locked."""
+        if not isinstance(answer, dict):
+            raise Unreadable("the answer shows no balances")
+        rows = [row for row in rows_of(answer.get("balances")) if row.get("asset") == self.quote]
+        return sum((number_of(row, "free") for row in rows), Decimal(0))
+
     def _list(self, order: Order, answer: Any) -> OrderSnapshot:
         if not isinstance(answer, dict) or answer.get("listClientOrderId") != order.id:
             raise Unreadable("the answer shows no list, or another one")

@@ -6,6 +6,7 @@ import logging
 from typing import Final
 
 from tradenb.core.lifecycle.state import State
+from tradenb.core.orders.order_records import Execution
 from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.context import Context
 from tradenb.engine.history.indicators import ClosedCandles, Indicators
@@ -31,10 +32,15 @@ def first_checkpoint(run: RunRecord, now: int) -> Checkpoint:
 
     So does one that has fed nothing yet and was begun later than now, by a clock that was wrong.
     """
-    fresh = State(symbol=run.symbol, strategy=run.strategy, every=run.spec.every_ms, cursor=now)
+    execution = Execution() if run.sends_orders else None
+    fresh = State(run.symbol, run.strategy, run.spec.every_ms, now, execution=execution)
     if run.checkpoint is None:
         return Checkpoint(fresh, "{}", last_number(run.storage.journal), now, 0, (), run.place)
     state = run.checkpoint.state
+    if run.checkpoint.orders_of != run.storage.orders_of:  # other money, so its trades count not
+        return restarted(run.checkpoint, fresh)._replace(ledger=None)
+    if state.execution is not None:
+        fresh = fresh._replace(execution=state.execution)
     unfed = state.signal is None and state.cursor == run.checkpoint.start
     if not state.done and not (unfed and state.cursor > now + MINUTE):
         # How often it is asked may have been changed since.
@@ -78,7 +84,9 @@ def ends_unbegun(run: RunRecord, command: Asked | None) -> bool:
 def restarted(checkpoint: Checkpoint, state: State) -> Checkpoint:
     """Begin a new run on an old document: numbers, ids, the journal and its money go on."""
     before = checkpoint.state
-    fresh = state._replace(ids=before.ids, earned=before.earned, charged=before.charged)
+    fresh = state._replace(ids=before.ids)
+    if (before.execution is None) == (state.execution is None):
+        fresh = fresh._replace(earned=before.earned, charged=before.charged)
     return checkpoint._replace(state=fresh, user_state="{}", start=state.cursor, history_start=0)
 
 
@@ -89,6 +97,8 @@ def begin(run: RunRecord, checkpoint: Checkpoint, history: History) -> None:
     run.history_start = checkpoint.history_start or min(history.candles.start, checkpoint.start)
     first = _first_of_history(run, history)
     run.outbox = [*checkpoint.outbox]
+    if run.ledger is None:
+        run.ledger = checkpoint.ledger
     run.published_seq = _last_published(checkpoint)
     run.histories.put(history)
 

@@ -6,6 +6,7 @@ thread changes a record; the methods for other threads say so.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections import deque
@@ -13,12 +14,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from tradenb.broker.broker import Broker
 from tradenb.core.events import Event
+from tradenb.core.lifecycle.exchange_route import desired_position
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.money.account import Account
+from tradenb.core.money.position_money import unrealised_money
+from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.order_records import DesiredPosition
+from tradenb.core.prices import market_price
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, floor_to
+from tradenb.core.timeframe import DAY, MINUTE, floor_to
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.past_code import PastCode
 from tradenb.engine.ports import Clock, LiveSource
@@ -54,6 +61,7 @@ class RunRecord:
     clock: Clock
     wake: Callable[[], None]
     account: Account | None = None
+    broker: Broker | None = None
     strategy: str = field(init=False)
     id: str = field(init=False)
     on_loop: Callable[[], bool] = field(default=lambda: False, init=False)
@@ -97,6 +105,10 @@ class RunRecord:
     outbox: list[Event] = field(default_factory=list, init=False)
     callbacks: list[Callback] = field(default_factory=list, init=False)
     published_seq: int = field(default=0, init=False)
+    # Its orders: one at a time changes the ledger and commits, the tick or the order manager.
+    ledger: OrderLedger | None = field(default=None, init=False)
+    commit_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    wake_orders: Callable[[], None] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.strategy, self.id = self.spec.name, f"{self.symbol}:{self.spec.name}"
@@ -127,6 +139,62 @@ class RunRecord:
         return rules_for(self.checkpoint, self.rules)
 
     @property
+    def sends_orders(self) -> bool:
+        """Whether an exchange fills it; else candles do."""
+        return self.broker is not None and self.broker.sends_orders
+
+    @property
+    def desired(self) -> DesiredPosition | None:
+        """What the state on disk wants at the exchange; None while there is none to go by."""
+        if self.undecided or self.ledger_name is None:
+            return None
+        state = self._on_disk
+        return None if state is None else desired_position(state)
+
+    @property
+    def heard(self) -> int:
+        """The last report of orders that acted in the state on disk."""
+        state = self._on_disk
+        return 0 if state is None or state.execution is None else state.execution.heard
+
+    def day_result(self, now: int) -> float:
+        """Return what it made since midnight UTC, realised and open, quote currency."""
+        state, price = self._on_disk, self.last_price
+        if state is None:
+            return 0.0
+        today = now - now % DAY
+        made = sum(trade.pnl or 0.0 for trade in state.trades if trade.closed_at > today)
+        money = None if state.holding is None else state.holding.money
+        if money is None or state.signal is None or price is None:
+            return made
+        return made + money.earned + unrealised_money(money, state.signal.position, price)
+
+    @property
+    def last_price(self) -> float | None:
+        """Market price at the newest close that it has seen."""
+        instance = self.instance
+        if instance is None:
+            return None if self.checkpoint is None else self.checkpoint.price
+        row = instance.candles.index(instance.state.cursor)
+        inside = 0 <= row < len(instance.candles)
+        return market_price(instance.candles, row, instance.rules) if inside else None
+
+    @property
+    def ledger_name(self) -> str | None:
+        """What no other run has, in the ids of its orders; None before its first commit."""
+        start = self.start or (0 if self.checkpoint is None else self.checkpoint.start)
+        known = start and self._on_disk is not None
+        return f"{self.storage.orders_of} {self.symbol} {self.strategy} {start}" if known else None
+
+    @property
+    def _on_disk(self) -> State | None:
+        if self.committed is not None or self.checkpoint is None:
+            return self.committed
+        return (
+            self.checkpoint.state if self.checkpoint.orders_of == self.storage.orders_of else None
+        )
+
+    @property
     def starting(self) -> bool:
         """Whether it was started and has no candles yet."""
         return self.status == "running" and self.instance is None
@@ -153,7 +221,8 @@ class RunRecord:
         asked = [*self.commands]
         state = self._latest
         known = () if state is None or state.done else state.commands
-        return tuple(dict.fromkeys(standing([*known, *asked])))
+        given = [*(each for each in known if each.kind != "report"), *asked]
+        return tuple(dict.fromkeys(standing(given)))
 
     @property
     def stopping(self) -> bool:

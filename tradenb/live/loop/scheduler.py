@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from operator import methodcaller
 from typing import Final
 
+from tradenb.broker.order_managers import OrderManagers
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import TradenbError
 from tradenb.live.loop.conflict import decide
@@ -71,6 +72,7 @@ class Scheduler:
         self._groups: list[list[RunRecord]] = []
         self._feeds: dict[FeedKey, Feed] = {}
         self._startup = Startup(notifier, self._feeds)
+        self._orders = OrderManagers(notifier.clock, notifier.workers, notifier.report_error)
 
     def wake(self) -> None:
         """Look again which runs are due; from any thread."""
@@ -83,6 +85,7 @@ class Scheduler:
         self._loop = asyncio.get_running_loop()
         for run in self._runs:
             run.feed, run.reads = None, dict.fromkeys(run.reads)  # they are of the loop before
+            run.commit_lock = asyncio.Lock()
         tasks = [asyncio.create_task(self._poll_requests(), name="requests")]
         if died is not None:
             tasks.append(asyncio.create_task(self._report_death(died), name="death"))
@@ -90,6 +93,7 @@ class Scheduler:
             while True:
                 # Cleared before looking: a wake-up that comes from here on is seen by the wait.
                 self._woken.clear()
+                self._orders.start([run for run in self._runs if run.sends_orders])
                 self._release_ended()
                 if not self._runs and (self._closing.is_set() or self._end is not None):
                     return
@@ -97,6 +101,7 @@ class Scheduler:
         finally:
             for task in tasks:
                 task.cancel()
+            self._orders.cancel()
 
     async def _report_death(self, died: BaseException) -> None:
         error = TradenbError(f"the live loop died of {died!r:.200} and was started again")
@@ -201,6 +206,7 @@ class Scheduler:
 
     async def _release(self, run: RunRecord, *, done: bool) -> None:
         """Write the views of a run, and release its lock."""
+        await self._orders.end(run.id)
         try:
             await self._workers.call(run.storage.close, seconds=None)
         except Exception:

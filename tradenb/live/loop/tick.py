@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from operator import methodcaller
@@ -116,6 +117,7 @@ class GroupTick:
                 run.storage.accept(found.requests)
             kill = found.kill or ("halt" if found.unreadable else None)
             member.instance.halted = kill is not None
+            member.hear_orders()
             if kill is not None:
                 note = UNREADABLE if found.kill is None else None
                 member.obey_kill_switch(kill, self._clock.now(), note)
@@ -255,6 +257,15 @@ class GroupTick:
         What others may have seen of a run is committed in the order of the runs, one after another,
         before those of which only time has passed; the first that fails ends it.
         """
+        async with contextlib.AsyncExitStack() as locks:
+            for member in self._members:
+                if member.run.ledger is not None:
+                    await locks.enter_async_context(member.run.commit_lock)
+            return await self._commit_all(events)
+
+    async def _commit_all(
+        self, events: Sequence[Event]
+    ) -> list[tuple[TickMember, bool | Exception]]:
         wall = self._clock.now()
         ordered, quiet = list[Due](), list[Due]()
         for member in self._members:

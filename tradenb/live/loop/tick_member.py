@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.commands import abandon, give, stop, withdraw
+from tradenb.core.lifecycle.exchange_route import report_command
 from tradenb.core.lifecycle.state import Command, CommandKind, State
 from tradenb.core.prices import market_price
 from tradenb.core.rules import Rules
@@ -110,12 +111,31 @@ class TickMember:
         """Cancel a scheduled entry, saying why; "flatten" closes an open position as well."""
         state = self.instance.state
         closes = state.is_open and kind == "flatten"
-        if state.commands or not (state.is_scheduled or closes):
+        waits = any(each.kind != "report" for each in state.commands)
+        if waits or not (state.is_scheduled or closes):
             return
         does: CommandKind = "cancel" if state.is_scheduled else "flatten"
         command = Command(at=now, kind=does, cancel_id=note)
         self.instance.state = give(state, command)
         self.run.recorder.note_commands(self.instance.state.commands)
+
+    def hear_orders(self) -> None:
+        """Give the reports of its orders to the state, each once, as commands."""
+        state, ledger = self.instance.state, self.run.ledger
+        if ledger is None or state.execution is None:
+            return
+        given = {
+            each.values["seq"] for each in state.commands if each.values and each.kind == "report"
+        }
+        fresh = [
+            report_command(report)
+            for report in ledger.reports
+            if report.seq > state.execution.heard and report.seq not in given
+        ]
+        for command in fresh:
+            self.instance.state = give(self.instance.state, command)
+        if fresh:
+            self.run.recorder.note_commands(fresh)
 
     def end_if_idle(self, newest: int) -> None:
         """End a run that was stopped and has nothing open, now that the candles before are fed.
@@ -210,6 +230,8 @@ class TickMember:
             price=self._price(),
             reads=tuple(run.reads),
             rules=instance.rules,
+            ledger=run.ledger,
+            orders_of=run.storage.orders_of,
         )
 
     def has_only_waited(self, checkpoint: Checkpoint) -> bool:
@@ -230,6 +252,8 @@ class TickMember:
         run.outbox, run.committed, run.saved = [*checkpoint.outbox], state, True
         run.uncommitted, run.arrival.untold, self.kept = [], [], checkpoint
         self.requests = []
+        if run.wake_orders is not None:
+            run.wake_orders()
         # From here on a failure of this tick goes back to what is on disk, and not behind it.
         self.take_snapshot()
 

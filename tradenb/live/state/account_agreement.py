@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from tradenb.broker.broker import Broker
 from tradenb.core.money.account import Account, check_account
 from tradenb.core.rules import Rules
-from tradenb.errors import UsageError
+from tradenb.errors import StateError, UsageError
+from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
 
 
@@ -47,3 +49,32 @@ def check_agrees(account: Account, storage: DiskStorage, own: tuple[str, str]) -
                 f"account {account.name!r} of {run} has {', '.join(differing)}: all runs under one "
                 "home that name an account share it; pass the same, or another name="
             )
+
+
+def account_of(broker: Broker | None, account: Account | None) -> Account | None:
+    """Return the account of a run: that of its broker, if there is one."""
+    if broker is None:
+        return account
+    if account is not None:
+        raise UsageError("account= is part of broker=; pass tn.broker(..., account=) alone")
+    return broker.live_account
+
+
+def check_orders_of(checkpoint: Checkpoint | None, orders_of: str) -> None:
+    """Refuse to follow what another account holds.
+
+    Raises
+    ------
+    StateError
+        When a signal is open or waits, or orders are not done; the message names both accounts.
+    """
+    if checkpoint is None or checkpoint.orders_of == orders_of:
+        return
+    ledger = checkpoint.ledger
+    live = ledger is not None and any(not order.is_done for order in ledger.orders)
+    if live or checkpoint.state.signal is not None:
+        state = checkpoint.state
+        raise StateError(
+            f"{state.symbol}:{state.strategy} holds something on account {checkpoint.orders_of}, "
+            f"and would go on as {orders_of}; start it with the broker it had, and stop it first"
+        )

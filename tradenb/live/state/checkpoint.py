@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
+from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.rules import Rules
+from tradenb.engine.order_serialise import ledger_from_record
 from tradenb.engine.serialise import from_record, row_to_event
 
 
@@ -34,6 +36,10 @@ class Checkpoint(NamedTuple):
         Symbols that its strategy reads beside its own.
     rules : Rules or None
         Those in force; None in documents of before they were kept.
+    ledger : OrderLedger or None
+        The orders of a run with a broker.
+    orders_of : str
+        Whose orders it sends; "paper" sends none.
     """
 
     state: State
@@ -46,11 +52,13 @@ class Checkpoint(NamedTuple):
     price: float | None = None
     reads: tuple[str, ...] = ()
     rules: Rules | None = None
+    ledger: OrderLedger | None = None
+    orders_of: str = "paper"
 
 
 def checkpoint_from(body: Mapping[str, Any], *, last_seq: int) -> Checkpoint:
     """Read a document; `last_seq` is the number of the last event in the journal."""
-    rules = body.get("rules")
+    rules, ledger = body.get("rules"), body.get("ledger")
     return Checkpoint(
         state=from_record(body["state"]),
         user_state=body["user_state"],
@@ -63,4 +71,6 @@ def checkpoint_from(body: Mapping[str, Any], *, last_seq: int) -> Checkpoint:
         price=body.get("price"),
         reads=tuple(body.get("reads", ())),
         rules=None if rules is None else Rules(**rules),
+        ledger=None if ledger is None else ledger_from_record(ledger),
+        orders_of=body["account"],
     )

@@ -9,7 +9,9 @@ from typing import Any, Final, cast
 
 from tradenb.core.events import Event
 from tradenb.core.money.account import KEPT, Account
+from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.rules import Rules
+from tradenb.engine.order_serialise import ledger_to_record
 from tradenb.engine.serialise import event_to_row, events_of, to_record
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError
@@ -33,7 +35,7 @@ from tradenb.store.view_files import run_views, write_views
 
 log = logging.getLogger("tradenb")
 
-ACCOUNT: Final = "paper"
+PAPER: Final = "paper"
 _REMEMBERED: Final = 1_000
 
 
@@ -52,6 +54,8 @@ class DiskStorage:
         Close time at which a rehearsal ends, ms UTC.
     account : Account, optional
         Whose money it is.
+    orders_of : str, default "paper"
+        Whose orders it sends; "paper" sends none.
     """
 
     def __init__(
@@ -68,8 +72,10 @@ class DiskStorage:
         alone: bool = False,
         end: int | None = None,
         account: Account | None = None,
+        orders_of: str = PAPER,
     ) -> None:
         self.home = home.root
+        self.orders_of = orders_of
         self.now = now
         self._home = home
         self._key = Key(spec.name, symbol)
@@ -98,6 +104,16 @@ class DiskStorage:
         self._trades = TradeDicts()
         self._rules: tuple[Rules | None, TradeDict | None] = None, None
         self._others = PeerCache()
+
+    @property
+    def filesystem(self) -> Filesystem:
+        """What it is kept on."""
+        return self._filesystem
+
+    @property
+    def files(self) -> Home:
+        """Where the files of its home are."""
+        return self._home
 
     @property
     def generation(self) -> Generation:
@@ -162,6 +178,16 @@ class DiskStorage:
         if committed.renewed:
             path = self._document.path
             log.error("%s was missing or damaged; it was written again from memory", path)
+        self._body = body
+        return committed.synced
+
+    def commit_ledger(self, ledger: OrderLedger) -> bool:
+        """Put orders on disk beside the state that was committed last; tell if they are synced.
+
+        Not called while a commit of the run is under way, nor before its first one.
+        """
+        body = {**self._body, "ledger": ledger_to_record(ledger), "saved_at": self.now()}
+        committed = self._document.commit(body)
         self._body = body
         return committed.synced
 
@@ -310,7 +336,7 @@ class DiskStorage:
             made = None if rules is None else TradeDict(rules.model_dump(mode="json"))
             self._rules = rules, made
         return {
-            "account": ACCOUNT,
+            "account": self.orders_of,
             "exchange": self._exchange,
             "symbol": self._key.symbol,
             "strategy": self._key.strategy,
@@ -333,4 +359,5 @@ class DiskStorage:
             "reads": list(checkpoint.reads),
             "rules": self._rules[1],
             "money": self._money,
+            "ledger": None if checkpoint.ledger is None else ledger_to_record(checkpoint.ledger),
         }

@@ -73,7 +73,8 @@ def pending(
     commands: Iterable[Command], cursor: int, now: int | None
 ) -> tuple[PendingCommand, ...]:
     """Return commands with the close at which each acts; `now` is that of the run, ms UTC."""
-    acting = [(command, acts_at(command, cursor + MINUTE)) for command in commands]
+    given = [command for command in commands if command.kind != "report"]
+    acting = [(command, acts_at(command, cursor + MINUTE)) for command in given]
     return tuple(
         PendingCommand(
             command.request or "",

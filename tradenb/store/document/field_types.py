@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
+from tradenb.engine.order_serialise import ledger_from_record
 
 LATEST: Final = 7_258_118_400_000  # the year 2200, ms
 _LONGEST: Final = 300
@@ -29,6 +30,15 @@ def _checked_rules(found: dict[str, Any]) -> dict[str, Any]:
 
 
 RulesFields = Annotated[dict[str, Any], AfterValidator(_checked_rules)]
+
+
+def _checked_ledger(found: dict[str, Any]) -> dict[str, Any]:
+    """Pass on what can be a ledger of orders."""
+    ledger_from_record(found)
+    return found
+
+
+LedgerFields = Annotated[dict[str, Any], AfterValidator(_checked_ledger)]
 
 
 class Plain(BaseModel):

@@ -10,10 +10,16 @@ from typing import Any, Final, TypeAlias
 
 from tradenb.store.codec import Damaged
 
-VERSION: Final = 1
+VERSION: Final = 2
 Migrations: TypeAlias = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 
-MIGRATIONS: Final[Migrations] = {}
+
+def _with_orders(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 keeps orders; a run of before has none."""
+    return {**body, "ledger": None}
+
+
+MIGRATIONS: Final[Migrations] = {1: _with_orders}
 """From the version of the key to the next one."""
 
 

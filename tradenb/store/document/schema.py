@@ -25,6 +25,7 @@ from tradenb.core.events import Event
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.lifecycle.state import REMEMBERED, Command, Refusing
 from tradenb.core.money.position_money import Charged, PositionMoney
+from tradenb.core.orders.order_records import Execution
 from tradenb.core.signal import Signal, Trade
 from tradenb.core.timeframe import TIMEFRAMES
 from tradenb.store.codec import USER_DIGITS, Damaged, TradeDict, parse
@@ -33,6 +34,7 @@ from tradenb.store.document.field_types import (
     Count,
     Id,
     Ladder,
+    LedgerFields,
     Level,
     Moment,
     Name,
@@ -174,6 +176,7 @@ if TYPE_CHECKING:  # what passed its model has the fields of the record
     from tradenb.core.lifecycle.state import Command as CommandRecord
     from tradenb.core.lifecycle.state import Refusing as RefusingRecord
     from tradenb.core.money.position_money import Charged as ChargedRecord
+    from tradenb.core.orders.order_records import Execution as ExecutionRecord
     from tradenb.core.signal import Signal as SignalRecord
     from tradenb.core.signal import Trade as TradeRecord
 else:
@@ -191,6 +194,9 @@ else:
     holding_bounds["money"] = MoneyRecord | None
     HoldingRecord = _model(
         "HoldingRecord", get_type_hints(Holding), holding_bounds, later=Holding._field_defaults
+    )
+    ExecutionRecord = _model(
+        "ExecutionRecord", get_type_hints(Execution), {"heard": Count, "since": Close}
     )
     refusing_bounds = {"first": Close, "last": Close, "count": Count}
     RefusingRecord = _model("RefusingRecord", get_type_hints(Refusing), refusing_bounds)
@@ -250,6 +256,7 @@ class StateRecord(Plain):
     ]
     earned: float = 0.0
     charged: ChargedRecord | None = None
+    execution: ExecutionRecord | None = None
 
     _agrees = _refusing(_held_problems, _course_problems, _trade_problems)
 
@@ -294,6 +301,8 @@ class Body(Plain):
         Symbols that the strategy reads beside its own.
     rules : Rules or None
         Those in force: what is open keeps them; None in documents of before they were kept.
+    ledger : dict or None
+        The orders of a run with a broker.
     """
 
     account: str
@@ -316,6 +325,7 @@ class Body(Plain):
     reads: list[Name] = Field(default_factory=list)
     rules: Annotated[RulesFields, WrapValidator(_once)] | None = None
     money: AccountRecord | None = None
+    ledger: LedgerFields | None = None
 
     _agrees = _refusing(_body_problems)
 

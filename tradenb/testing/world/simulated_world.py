@@ -13,6 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from tradenb.broker.broker import Broker
 from tradenb.bus import Bus
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event
@@ -60,6 +61,8 @@ class World:
     storage : callable
         Makes the storage of a run; a test gives one of its own to look inside.
     disk : FakeDisk, optional
+    broker : Broker, optional
+        Where the orders of all runs go.
 
     Attributes
     ----------
@@ -82,13 +85,15 @@ class World:
         account: Account | None = None,
         storage: Callable[..., DiskStorage] = DiskStorage,
         disk: FakeDisk | None = None,
+        broker: Broker | None = None,
     ) -> None:
+        self.broker = broker
         self.clock = FakeClock(start)
         self.disk = disk or FakeDisk()
         self.exchange = FakeExchange(source, self.clock)
         self.home = Home(Path("/trader/dump"))
         self.rules = rules or Rules()
-        self.account = account
+        self.account = account if broker is None else broker.live_account
         self.wanted = list(runs)
         self.bus = Bus()
         self.announced: list[Event] = []
@@ -209,6 +214,7 @@ class Process:
             now=world.clock.now,
             filesystem=world.disk,
             account=world.account,
+            **({} if world.broker is None else {"orders_of": world.broker.id}),
         )
         run = RunRecord(
             symbol,
@@ -219,6 +225,7 @@ class Process:
             world.clock,
             self.supervisor.wake,
             world.account,
+            world.broker,
         )
         self.runs.append(handle_of(run))
         run.checkpoint = storage.open()

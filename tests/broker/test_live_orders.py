@@ -1,0 +1,168 @@
+"""Live runs whose orders go to an exchange: real loop, disk and order machine, in virtual time."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+import tradenb as tn
+from tests.broker.live_orders import ACCOUNT, QUICK, SYMBOL, OrderWorld
+from tests.sources import MINUTE, T0, frame, minute
+from tradenb.errors import StateError
+from tradenb.live.state.account_agreement import check_orders_of
+from tradenb.testing.venue.venue_faults import VenueFault
+from tradenb.testing.world.simulated_world import Action
+
+D = Decimal
+
+
+@tn.strategy("orders-once", every="15m", history="30m")
+def once(ctx):
+    if ctx.state.get("done"):
+        return None
+    ctx.state["done"] = True
+    return tn.long(take_profit=tn.percent(2), stop_loss=tn.percent(1))
+
+
+def path(*prices: float) -> list[tuple[float, ...]]:
+    """A row for each price; each minute opens where the last one closed."""
+    before, rows = prices[0], []
+    for price in prices:
+        rows.append((before, max(before, price), min(before, price), price, 1_000.0))
+        before = price
+    return rows
+
+
+def world(*prices: float, **more):
+    made = OrderWorld(frame(path(*prices)), once, start=minute(60) + 2_500, rules=QUICK, **more)
+    made.exchange.tells_time = False
+    return made
+
+
+def kinds(made):
+    return [
+        (event.kind, event.exit_reason, (event.at - T0) // MINUTE)
+        for event in made.events(made.wanted[0])
+        if event.kind != "milestone"
+    ]
+
+
+def test_an_entry_is_filled_protected_and_taken_at_the_target_by_the_exchange():
+    made = world(*[100.0] * 80, 103.0, *[103.0] * 40)
+    made.arm()
+    assert made.live(minute(100))
+    assert kinds(made) == [
+        ("entering", None, 75), ("opened", None, 76), ("closed", "take_profit", 81),
+    ]  # fmt: skip
+    assert made.coins == 0
+    (trade,) = made.checkpoint(made.wanted[0]).state.trades
+    assert trade.pnl == pytest.approx(float(made.venue.total("USDT")) - 10_000)
+
+
+def test_nothing_is_sent_while_it_is_not_armed_and_the_event_says_why():
+    made = world(*[100.0] * 120)
+    assert made.live(minute(90))
+    (_, rejected) = made.events(made.wanted[0])
+    assert (rejected.kind, rejected.exit_reason) == ("rejected", "limits")
+    assert "armed | " in rejected.note
+    assert not made.venue.orders
+
+
+def test_the_stop_at_the_exchange_closes_within_the_minute():
+    made = world(*[100.0] * 78, 98.5, *[98.5] * 40)
+    made.arm()
+    assert made.live(minute(100))
+    assert kinds(made)[1:] == [("opened", None, 76), ("closed", "stop_loss", 79)]
+    assert made.coins == 0
+
+
+@pytest.mark.parametrize("answer", ["reset", "empty", "half_body", "504", "silence"])
+def test_a_lost_answer_of_an_entry_is_found_and_nothing_is_bought_twice(answer):
+    made = world(*[100.0] * 160)
+    made.arm()
+    made.wire.faults.append(VenueFault("accept", answer, role="entry", times=1))
+    assert made.live(minute(100))
+    entries = [order for order in made.venue.orders.values() if order.side == "BUY"]
+    assert len(entries) == 1
+    assert ("opened", None, 76) in kinds(made)
+    assert len(made.venue.live_orders(SYMBOL)) == 2  # stop and target
+
+
+def test_a_process_that_dies_while_it_sends_leaves_no_second_entry_and_no_bare_position():
+    for request in range(3, 12):
+        made = world(*[100.0] * 200)
+        made.arm()
+        calls = []
+
+        def draw(asked, role, at, calls=calls, request=request, made=made):
+            calls.append(asked)
+            if len(calls) == request:
+                made.now_running.kill()
+
+        made.wire._draw = draw
+        process = made.now_running = made.process()
+        survived = process.live(minute(80))
+        assert not survived, request
+        made.wire._draw = None
+        assert made.live(minute(95))
+        entries = [order for order in made.venue.orders.values() if order.side == "BUY"]
+        assert len(entries) <= 1
+        protected = sum(order.quantity for order in made.venue.live_orders(SYMBOL)[:1])
+        assert made.coins - protected < D("0.01"), request
+
+
+def test_a_flatten_sells_and_the_protection_is_gone():
+    made = world(*[100.0] * 160)
+    made.arm()
+    flatten = Action(minute(85), lambda process: process.run(SYMBOL, "orders-once").flatten())
+    assert made.live(minute(100), [flatten])
+    assert kinds(made)[2:] == [("exiting", "flattened", 86), ("closed", "flattened", 87)]
+    assert made.coins < D("0.0001")
+    assert made.venue.live_orders(SYMBOL) == ()
+
+
+def test_the_kill_switch_keeps_entries_back_and_lets_exits_go():
+    made = world(*[100.0] * 160)
+    made.arm()
+    made.disk.plant(made.home.kill, b"halt")
+    assert made.live(minute(90))
+    assert not made.venue.orders
+
+
+def test_a_permission_that_ends_leaves_the_position_protected_and_the_target_fills():
+    made = world(*[100.0] * 85, 103.0, *[103.0] * 60)
+    made.arm()
+    gone = Action(minute(80), lambda process: made.disk.remove(made.home.arm(ACCOUNT)))
+    assert made.live(minute(100), [gone])
+    assert kinds(made)[-1] == ("closed", "take_profit", 86)
+
+
+def test_what_another_account_holds_is_not_followed():
+    made = world(*[100.0] * 160)
+    made.arm()
+    assert made.live(minute(80))
+    checkpoint = made.checkpoint(made.wanted[0])
+    assert checkpoint.state.is_open
+    with pytest.raises(StateError, match="holds something on account sandbox:memory"):
+        check_orders_of(checkpoint, "paper")
+
+
+def test_a_ladder_is_sold_rung_by_rung_behind_one_stop():
+    @tn.strategy("orders-ladder", every="15m")
+    def ladder(ctx):
+        if ctx.state.get("done"):
+            return None
+        ctx.state["done"] = True
+        return tn.long(take_profit=[(101.0, 0.5), (102.0, 0.5)], stop_loss=99.0)
+
+    prices = [*[100.0] * 80, 101.2, *[101.2] * 5, 102.2, *[102.2] * 30]
+    made = OrderWorld(frame(path(*prices)), ladder, start=minute(60) + 2_500, rules=QUICK)
+    made.arm()
+    assert made.live(minute(100))
+    assert [(kind, reason) for kind, reason, _ in kinds(made)] == [
+        ("entering", None), ("opened", None), ("partial", "take_profit"),
+        ("exiting", "take_profit"), ("closed", "take_profit"),
+    ]  # fmt: skip
+    (trade,) = made.checkpoint(made.wanted[0]).state.trades
+    assert trade.pnl == pytest.approx(float(made.venue.total("USDT")) - 10_000)

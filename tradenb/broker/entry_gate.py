@@ -1,0 +1,137 @@
+"""`EntryGate`: what a run knows at the moment of an entry, judged by its account; and its trips."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any, Protocol
+
+from tradenb.broker.arming.account_share import RunShare, share_of
+from tradenb.broker.arming.armed_account import ArmedAccount
+from tradenb.broker.arming.trips import Findings, unprotected_since
+from tradenb.broker.broker import Broker
+from tradenb.core.orders.gate import AccountFacts
+from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.order_records import ZERO, DesiredPosition
+from tradenb.core.orders.venue import OrderMarket
+from tradenb.core.values import Problem
+from tradenb.errors import StateWriteError
+from tradenb.store.paths import Key
+
+_MOST_UNKNOWN = 100
+
+
+class JudgedRun(Protocol):
+    """What the gate needs of a live run."""
+
+    symbol: str
+    strategy: str
+    storage: Any
+
+    @property
+    def last_price(self) -> float | None:
+        """Market price at the cursor."""
+
+    def day_result(self, now: int) -> float:
+        """Return what it made since midnight UTC, realised and open, quote currency."""
+
+
+class Exchange(Protocol):
+    """What the gate asks the exchange."""
+
+    @property
+    def clock_ahead_ms(self) -> int | None:
+        """How far the clock of this machine is ahead of the exchange's."""
+
+    def now(self) -> int:
+        """Return the time of the exchange."""
+
+    async def free(self) -> Decimal | None:
+        """Return the money that is not locked."""
+
+
+class EntryGate:
+    """Asks the account of a run for entries, and tells it what the run has.
+
+    Parameters
+    ----------
+    run : JudgedRun
+    broker : Broker
+    exchange : Exchange
+    """
+
+    def __init__(self, run: JudgedRun, broker: Broker, exchange: Exchange) -> None:
+        self._run, self._broker, self._exchange = run, broker, exchange
+        self._key = Key(run.strategy, run.symbol)
+        self._account = ArmedAccount(run.storage.filesystem, run.storage.files, broker.id)
+        self._unknown: deque[tuple[str, int]] = deque(maxlen=_MOST_UNKNOWN)
+        self._shared: RunShare | None = None
+
+    @asynccontextmanager
+    async def judged(
+        self, wanted: DesiredPosition, before: OrderLedger, after: OrderLedger, market: OrderMarket
+    ) -> AsyncIterator[tuple[Problem, ...]]:
+        """Give all reasons why an entry may not be sent; the account is held until it is on disk.
+
+        Parameters
+        ----------
+        before, after : OrderLedger
+            Without and with the entry.
+        """
+        async with self._account.deciding(self._key) as decision:
+            free, now = await self._exchange.free(), self._exchange.now()
+            share, price = self._share(before, market, now), self._run.last_price
+            facts = AccountFacts(
+                account=self._broker.id,
+                symbol=self._run.symbol,
+                strategy=self._run.strategy,
+                price=ZERO if price is None else Decimal(repr(price)),
+                market=market,
+                free=free,
+                invested=share.invested,
+                positions=share.positions,
+                day_result=share.day_result,
+                sent=share.sent,
+                in_doubt=share.in_doubt,
+                checked_at=before.checked_at,
+                venue_checked=self._broker.mode == "sandbox",
+            )
+            problems = decision.problems(wanted, facts, now)
+            if not problems:
+                try:
+                    decision.reserve(self._share(after, market, now))
+                except StateWriteError as error:
+                    problems = (Problem("account_book", str(error)),)
+            yield problems
+
+    def note(self, ledger: OrderLedger, market: OrderMarket) -> None:
+        """Leave what the run has for the others of its account, and disarm it if that says so."""
+        now = self._exchange.now()
+        known = {id for id, _ in self._unknown}
+        self._unknown += [
+            (order.id, now)
+            for order in ledger.orders
+            if order.state == "unknown" and order.id not in known
+        ]
+        share = self._share(ledger, market, now)
+        if self._shared is None or self._shared._replace(at=now) != share:
+            self._account.share(self._key, share)
+            self._shared = share
+        findings = Findings(
+            day_result=share.day_result,
+            sent=share.sent,
+            unknown=share.unknown,
+            refusals=ledger.refusals,
+            stops=ledger.stops,
+            clock_off_ms=0,
+            window_ms=self._broker.venue.window_ms,
+            unprotected_since=unprotected_since(ledger, market),
+        )
+        self._account.check(self._key, findings, now)
+
+    def _share(self, ledger: OrderLedger, market: OrderMarket, now: int) -> RunShare:
+        day = Decimal(repr(round(self._run.day_result(now), 8)))
+        times = [at for _, at in self._unknown]
+        return share_of(ledger, market, now, day_result=day, unknown=times)

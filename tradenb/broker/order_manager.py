@@ -1,0 +1,295 @@
+"""`OrderManager`: the loop of one run that does what the order machine names, one thing at a time.
+
+It reads what is wanted from the state that is on disk, and puts every step of an order on disk
+before the next. It has no memory of its own that matters: it may be ended and begun at any moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any, Final, NamedTuple, Protocol, assert_never
+
+from tradenb.core.orders.answers import Answer, NotSent
+from tradenb.core.orders.apply import apply, intended
+from tradenb.core.orders.ledger import OrderLedger, pruned, restarted
+from tradenb.core.orders.next_action import next_action
+from tradenb.core.orders.order_actions import Cancel, Query, Reconcile, Submit, Tell, Wait
+from tradenb.core.orders.order_alarms import alarms
+from tradenb.core.orders.order_records import ZERO, DesiredPosition, Order
+from tradenb.core.orders.reducing import Situation
+from tradenb.core.orders.venue import OrderMarket, Venue
+from tradenb.core.values import Problem
+from tradenb.engine.ports import Clock
+from tradenb.errors import StateConflict, StateError, TradenbError
+
+log = logging.getLogger("tradenb")
+
+RETRY_MS: Final = 5_000
+"""After so long an exchange that gave no market is asked again."""
+LONGEST_WAIT_MS: Final = 15_000
+
+
+class Port(Protocol):
+    """The way to one symbol of an account."""
+
+    @property
+    def market(self) -> OrderMarket:
+        """Steps and fees as they are now."""
+
+    async def submit(self, order: Order) -> Answer:
+        """Send an order."""
+
+    async def query(self, order: Order) -> Answer:
+        """Ask for an order."""
+
+    async def cancel(self, order: Order) -> Answer:
+        """Ask for the end of an order."""
+
+    async def overview(self, since: int) -> Answer:
+        """Read orders, trades and balance."""
+
+    async def refresh_market(self) -> bool:
+        """Read the steps again; tell whether they are known now."""
+
+    async def close(self) -> None:
+        """Close the sessions."""
+
+
+class ManagedRun(Protocol):
+    """What a manager needs of a live run."""
+
+    id: str
+    ledger: OrderLedger | None
+    commit_lock: asyncio.Lock
+
+    @property
+    def desired(self) -> DesiredPosition | None:
+        """What the state on disk wants; None: there is no such state, or it is in doubt."""
+
+    @property
+    def heard(self) -> int:
+        """The last report of orders that acted in the state on disk."""
+
+    @property
+    def last_price(self) -> float | None:
+        """Market price at the cursor."""
+
+    @property
+    def ledger_name(self) -> str | None:
+        """Account, symbol, strategy and start; None before there is a state on disk."""
+
+
+class Tools(NamedTuple):
+    """What a manager works with.
+
+    Attributes
+    ----------
+    open_port : callable
+        Opens the way to the exchange; None while it cannot be reached.
+    exchange_now : callable
+        Time of the exchange, ms UTC; at most what it is there.
+    clock : Clock
+    commit : callable
+        Puts a ledger on disk beside the last committed state; whether it survives a power loss.
+    gate : callable
+        Asks for an entry, and keeps the account locked until its context is left.
+    note : callable
+        Tells the account what the run has.
+    report : callable
+        Tells of trouble.
+    """
+
+    open_port: Callable[[], Awaitable[Port | None]]
+    exchange_now: Callable[[], int]
+    clock: Clock
+    commit: Callable[[OrderLedger], Awaitable[bool]]
+    gate: Callable[[DesiredPosition, OrderLedger, OrderLedger, OrderMarket], Any]
+    note: Callable[[OrderLedger, OrderMarket], None]
+    report: Callable[[Exception], Awaitable[None]]
+
+
+class OrderManager:
+    """The orders of one run.
+
+    Parameters
+    ----------
+    run : ManagedRun
+    venue : Venue
+    tools : Tools
+
+    Attributes
+    ----------
+    woken : Event
+        Set when the run has committed, or is to end.
+    """
+
+    def __init__(self, run: ManagedRun, venue: Venue, tools: Tools) -> None:
+        self._run, self._venue, self._tools = run, venue, tools
+        self.woken = asyncio.Event()
+        self._port: Port | None = None
+        self._closing = False
+        self._told: set[str] = set()
+
+    def close(self) -> None:
+        """End after the action that is under way."""
+        self._closing = True
+        self.woken.set()
+
+    async def run(self) -> None:
+        """Do what is to be done until it is closed; nothing that goes wrong ends it."""
+        tools = self._tools
+        try:
+            while not self._closing:
+                self.woken.clear()
+                try:
+                    until = await self._step()
+                except Exception as error:  # exits depend on this loop
+                    log.exception("%s: an action on its orders failed", self._run.id)
+                    await tools.report(error)
+                    until = tools.exchange_now() + RETRY_MS
+                if until is not None and not self._closing:
+                    ahead = min(max(until - tools.exchange_now(), 1), LONGEST_WAIT_MS)
+                    await tools.clock.wait(self.woken, tools.clock.now() + ahead)
+        finally:
+            if self._port is not None:
+                with contextlib.suppress(Exception):  # the sockets end with the process
+                    await self._port.close()
+
+    async def _step(self) -> int | None:
+        """Do one thing; return until when there is nothing to do, ms of the exchange."""
+        tools, run = self._tools, self._run
+        wanted = run.desired
+        if wanted is None:
+            return tools.exchange_now() + 1_000
+        if self._port is None:
+            self._port = await tools.open_port()
+            if self._port is None:
+                await self._say("no_market", "the exchange did not answer with its market")
+                return tools.exchange_now() + RETRY_MS
+            self._told.discard("no_market")
+            await self._begin()
+        ledger = run.ledger
+        if ledger is None:
+            return tools.exchange_now() + RETRY_MS
+        # What is over and was told on disk; the next commit takes it along.
+        ledger = run.ledger = pruned(ledger, run.heard, wanted.signal_id, self._port.market)
+        situation = self._situation(wanted, ledger, self._port.market)
+        action = next_action(situation)
+        await self._tell_alarms()
+        match action:
+            case Wait():
+                return action.until
+            case Submit() if action.order.role == "entry":
+                await self._enter(situation, action)
+            case Submit():
+                await self._send(action.order)
+            case Tell():
+                await self._follow(action)
+            case Query():
+                await self._follow(await self._port.query(action.order))
+            case Cancel():
+                await self._follow(await self._port.cancel(action.order))
+            case Reconcile():
+                answer = await self._port.overview(action.since)
+                await self._port.refresh_market()
+                await self._follow(answer)
+            case _:
+                assert_never(action)
+        return None
+
+    async def _begin(self) -> None:
+        """Take the ledger over: what an earlier process was sending is in doubt."""
+        run, now = self._run, self._tools.exchange_now()
+        async with run.commit_lock:
+            known = run.ledger
+            run.ledger = (
+                OrderLedger(run.ledger_name or "", started_at=now)
+                if known is None
+                else restarted(known, now)
+            )
+
+    def _situation(
+        self, wanted: DesiredPosition, ledger: OrderLedger, market: OrderMarket, refused: str = ""
+    ) -> Situation:
+        price = self._run.last_price
+        return Situation(
+            wanted=wanted,
+            ledger=ledger,
+            venue=self._venue,
+            market=market,
+            price=ZERO if price is None else Decimal(repr(price)),
+            now=self._tools.exchange_now(),
+            refused=refused,
+        )
+
+    async def _enter(self, situation: Situation, action: Submit) -> None:
+        """Send an entry if the gate lets it pass; the account is locked until it is on disk."""
+        wanted, before, order = situation.wanted, situation.ledger, action.order
+        after = intended(before, order)
+        async with self._tools.gate(wanted, before, after, situation.market) as problems:
+            if problems:
+                refusing = situation._replace(refused=_words(problems))
+                told = next_action(refusing)
+                if isinstance(told, Tell):
+                    await self._follow(told)
+                return
+            if not await self._commit(lambda ledger: intended(ledger, order)):
+                await self._follow(NotSent(order.id, "the document could not be written"))
+                return
+        await self._submit(order)
+
+    async def _send(self, order: Order) -> None:
+        """Send a reducing order; a full disk does not keep it back."""
+        await self._commit(lambda ledger: intended(ledger, order))
+        await self._submit(order)
+
+    async def _submit(self, order: Order) -> None:
+        if self._port is not None:
+            await self._follow(await self._port.submit(order))
+
+    async def _follow(self, answer: Answer | Tell) -> None:
+        """Put what is known now into the ledger, and on disk."""
+        if self._port is None:
+            return
+        market, now = self._port.market, self._tools.exchange_now()
+        await self._commit(lambda ledger: apply(ledger, answer, self._venue, market, now))
+        if self._run.ledger is not None:
+            self._tools.note(self._run.ledger, market)
+
+    async def _commit(self, change: Callable[[OrderLedger], OrderLedger]) -> bool:
+        """Change the ledger and put it on disk; tell whether it survives a power loss."""
+        run = self._run
+        async with run.commit_lock:
+            if run.ledger is None:
+                return False
+            run.ledger = change(run.ledger)
+            try:
+                return await self._tools.commit(run.ledger)
+            except StateConflict as error:
+                await self._tools.report(error)
+                return False
+            except (StateError, OSError) as error:
+                await self._say("not_saved", f"orders could not be saved: {error}")
+                return False
+
+    async def _tell_alarms(self) -> None:
+        """Tell of alarms that are new; one that has ended may come again."""
+        if self._run.ledger is None or self._port is None:
+            return
+        found = alarms(self._run.ledger, self._port.market, self._tools.exchange_now())
+        self._told &= {"no_market", "not_saved", *(each.name for each in found)}
+        for each in found:
+            await self._say(each.name, each.words)
+
+    async def _say(self, name: str, words: str) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            await self._tools.report(TradenbError(f"{name}: {words}; see docs/orders.md"))
+
+
+def _words(problems: tuple[Problem, ...]) -> str:
+    return "; ".join(f"{each.name} | {each.words}" for each in problems)

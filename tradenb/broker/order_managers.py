@@ -1,0 +1,94 @@
+"""`OrderManagers`: one order manager a run, as tasks of the live loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, Protocol
+
+from tradenb.broker.broker import Broker
+from tradenb.broker.entry_gate import EntryGate, JudgedRun
+from tradenb.broker.order_manager import ManagedRun, OrderManager, Tools
+from tradenb.broker.spot_connection import SpotConnection
+from tradenb.core.orders.ledger import OrderLedger
+from tradenb.engine.ports import Clock, Workers
+
+END_S: Final = 12.0
+"""So long an action may take that is under way when its run ends; the next start queries it."""
+
+
+class TradingRun(ManagedRun, JudgedRun, Protocol):
+    """A live run with a broker; its storage commits ledgers."""
+
+    broker: Broker | None
+    wake_orders: Callable[[], None] | None
+
+
+class OrderManagers:
+    """Begins and ends the order managers of the runs of a loop.
+
+    Parameters
+    ----------
+    clock : Clock
+    workers : Workers
+    report : callable
+        Tells of trouble of a run.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        workers: Workers,
+        report: Callable[[Any, BaseException], Awaitable[None]],
+    ) -> None:
+        self._clock, self._workers, self._report = clock, workers, report
+        self._running: dict[str, tuple[OrderManager, asyncio.Task[None]]] = {}
+
+    def start(self, runs: Iterable[TradingRun]) -> None:
+        """Begin the managers of runs that have none."""
+        for run in runs:
+            if run.id not in self._running and run.broker is not None:
+                manager = self._manager_of(run, run.broker)
+                run.wake_orders = manager.woken.set
+                self._running[run.id] = manager, asyncio.create_task(manager.run())
+
+    async def end(self, run_id: str) -> None:
+        """End the manager of a run once its action is done."""
+        manager, task = self._running.pop(run_id, (None, None))
+        if manager is None or task is None:
+            return
+        manager.close()
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            await asyncio.wait_for(task, END_S)
+
+    def cancel(self) -> None:
+        """End all at once; what they were sending is in doubt, and is queried by the next loop."""
+        for _, task in self._running.values():
+            task.cancel()
+        self._running.clear()
+
+    def _manager_of(self, run: TradingRun, broker: Broker) -> OrderManager:
+        connection = (
+            SpotConnection(broker, run.symbol, self._clock)
+            if broker.connect is None
+            else broker.connect(run.symbol, self._clock)
+        )
+
+        async def commit(ledger: OrderLedger) -> bool:
+            return bool(await self._workers.call(run.storage.commit_ledger, ledger, seconds=None))
+
+        async def report(error: Exception) -> None:
+            await self._report(run, error)
+
+        gate = EntryGate(run, broker, connection)
+        tools = Tools(
+            open_port=connection.open,
+            exchange_now=connection.now,
+            clock=self._clock,
+            commit=commit,
+            gate=gate.judged,
+            note=gate.note,
+            report=report,
+        )
+        return OrderManager(run, broker.venue, tools)

@@ -1,0 +1,103 @@
+"""`SpotConnection`: one run's way to its account, and the time of the exchange."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradenb.broker.broker import Broker
+from tradenb.core.orders.answers import Answer
+from tradenb.core.orders.order_records import Order
+from tradenb.core.orders.venue import OrderMarket
+from tradenb.engine.ports import Clock
+from tradenb.exchanges.ccxt.server_time import ServerTime
+from tradenb.exchanges.orders.order_client import OrderClient
+from tradenb.exchanges.orders.order_port import OrderPort, open_spot_port
+
+
+class SpotConnection:
+    """A port to one symbol that is opened when the exchange answers.
+
+    Parameters
+    ----------
+    broker : Broker
+    symbol : str
+        As the exchange writes it.
+    clock : Clock
+    """
+
+    def __init__(self, broker: Broker, symbol: str, clock: Clock) -> None:
+        self._broker, self._symbol, self._clock = broker, symbol, clock
+        self._time = ServerTime(clock.now, clock.monotonic)
+        self._client = OrderClient(broker.exchange, broker.options, now=self._time.now)
+        self._port: OrderPort | None = None
+
+    @property
+    def market(self) -> OrderMarket:
+        """Steps and fees as they are now."""
+        return self._opened.market
+
+    @property
+    def clock_ahead_ms(self) -> int | None:
+        """How far the clock of this machine is ahead of the exchange's, ms."""
+        return self._time.ahead_ms
+
+    @property
+    def _opened(self) -> OrderPort:
+        if self._port is None:
+            raise RuntimeError("the connection is not open")
+        return self._port
+
+    def now(self) -> int:
+        """Return the time of the exchange, ms UTC; at most what it is there."""
+        return self._time.now()
+
+    async def open(self) -> SpotConnection | None:
+        """Measure the time and read the market; None while the exchange does not answer."""
+        if not await self._measure():
+            return None
+        self._port = await open_spot_port(self._client, self._broker.venue, self._symbol)
+        return None if self._port is None else self
+
+    async def submit(self, order: Order) -> Answer:
+        """Send an order."""
+        return await self._opened.submit(order)
+
+    async def query(self, order: Order) -> Answer:
+        """Ask for an order."""
+        return await self._opened.query(order)
+
+    async def cancel(self, order: Order) -> Answer:
+        """Ask for the end of an order."""
+        return await self._opened.cancel(order)
+
+    async def overview(self, since: int) -> Answer:
+        """Read orders, trades and balance; measure the time first where that is due."""
+        if self._time.is_due:
+            await self._measure()
+        return await self._opened.overview(since)
+
+    async def refresh_market(self) -> bool:
+        """Read the steps again, which an exchange may change; tell whether they are known now."""
+        found = await self._opened.market_now()
+        if found is None:
+            return False
+        self._opened.market = found.market
+        return True
+
+    async def free(self) -> Decimal | None:
+        """Return the quote currency that is not locked; None: it could not be read."""
+        return await self._opened.free_quote()
+
+    async def close(self) -> None:
+        """Close the sessions."""
+        await self._client.close()
+
+    async def _measure(self) -> bool:
+        sent = self._clock.now()
+        reply = await self._client.read("public_get_time", {})
+        told = reply.answer.get("serverTime") if isinstance(reply.answer, dict) else None
+        try:
+            self._time.note_measurement(int(str(told)), sent_ms=sent)
+        except ValueError:
+            return False
+        return not self._time.is_due
