@@ -14,6 +14,7 @@ import tradenb as tn
 from tests.broker.accounts import ACCOUNT, DIP, TREND
 from tests.store.samples import body
 from tradenb.broker.arming import api
+from tradenb.broker.arming.account_share import RunShare, write_share
 from tradenb.broker.arming.arm_file import read_arm, trip
 from tradenb.broker.checking.venue_file import write_venue_check
 from tradenb.broker.checking.venue_probes import ProbeResult
@@ -80,6 +81,7 @@ def test_a_call_without_a_code_arms_nothing_and_says_what_would_be_possible(home
         "  once 20 are lost in a UTC day, entries end until you arm again\n"
         "  Prices may jump over stops: at worst all 300.5 are lost. Stops and exits are sent "
         "whatever is armed.\n"
+        "  Key, balance, market and clock were not looked at: this call does not know the keys.\n"
         f'Nothing is armed yet. To allow this, make the same call with code="{told.code}" within '
         "10 minutes; the code is good once."
     )
@@ -169,6 +171,25 @@ def test_a_handle_names_its_run_and_its_home(home, tmp_path, monkeypatch):
     elsewhere = SimpleNamespace(symbol="BTCUSDT", strategy="dip", home=tmp_path / "other")
     with pytest.raises(tn.StateError, match=r"has no state under .*other yet"):
         tn.arm(elsewhere, **LIMITS)
+
+
+def test_a_run_with_its_keys_is_looked_at_at_the_exchange(home, monkeypatch):
+    """What is seen there, and that nothing is armed against it."""
+    asked = []
+
+    def seen(broker, symbols, invested):
+        asked.append((broker, symbols, invested))
+        return told
+
+    monkeypatch.setattr(api, "looked_at", seen)
+    write_share(DISK, home, ACCOUNT, TREND, RunShare(NOW, invested=Decimal(7)), durable=False)
+    run = SimpleNamespace(symbol="BTCUSDT", strategy="dip", home=home.root, broker="its broker")
+    told = (), ("the right is not known",)
+    assert "the right is not known" in tn.arm(run, **LIMITS).words
+    assert asked == [("its broker", ("BTCUSDT", "ETHUSDT"), Decimal(7))]
+    told = ("the key may withdraw money", "the clock is off"), ()
+    with pytest.raises(tn.UsageError, match="may withdraw money; the clock is off"):
+        tn.arm(run, **LIMITS)
 
 
 @pytest.mark.parametrize(

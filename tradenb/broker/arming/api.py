@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from tradenb.broker.arming.account_share import every_share
 from tradenb.broker.arming.arm_file import read_arm, trip, write_arm
 from tradenb.broker.arming.arm_target import ArmTarget, RunHandle, arm_target
 from tradenb.broker.arming.arm_terms import ArmTerms, arm_terms
 from tradenb.broker.arming.one_time_code import show_code, use_code
+from tradenb.broker.checking.preflight_reading import BrokerFacts, looked_at
 from tradenb.broker.checking.venue_file import venue_trouble
 from tradenb.call_errors import explained
 from tradenb.clock import wall_ms
+from tradenb.core.orders.order_records import ZERO
 from tradenb.core.timeframe import TimeLike, iso
 from tradenb.errors import UsageError, shown
 from tradenb.store.filesystem import DiskFilesystem
@@ -22,6 +26,9 @@ from tradenb.store.lock import FileLock
 from tradenb.store.ownership import name_of, refuse_foreign
 
 LOCK_S: Final = 10.0
+NOT_LOOKED_AT: Final = (
+    "Key, balance, market and clock were not looked at: this call does not know the keys."
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,8 +111,11 @@ def arm(
     Raises
     ------
     UsageError
-        When a limit is not valid, no run has the account, it is a paper run, or the exchange of a
-        live account was not checked.
+        When a limit is not valid, no run has the account, it is a paper run, the exchange of a live
+        account was not checked, or something is wrong there: rights of the key, balance, market,
+        clock. These are looked at if a run of this process is given.
+    ExchangeError
+        When the exchange does not answer.
     StateError
         When a file cannot be read or written, or the home belongs to another user.
     """
@@ -126,9 +136,10 @@ def arm(
     if trouble and not unchecked:
         raise UsageError(f"{trouble}, or pass unchecked=True")
     terms = terms._replace(unchecked=bool(trouble))
+    unsure = _preflight(disk, target, getattr(run_or_account, "broker", None))
     if not isinstance(code, str | None):
         raise UsageError(f"code must be the six letters that were shown, was {shown(code)}")
-    return armed(disk, target, terms, code, wall_ms())
+    return armed(disk, target, terms, code, wall_ms(), unsure)
 
 
 @explained("tn.disarm")
@@ -163,12 +174,17 @@ def disarm(run_or_account: RunHandle | str, *, home: str | Path | None = None) -
 
 
 def armed(
-    disk: DiskFilesystem, target: ArmTarget, terms: ArmTerms, code: str | None, now: int
+    disk: DiskFilesystem,
+    target: ArmTarget,
+    terms: ArmTerms,
+    code: str | None,
+    now: int,
+    unsure: Iterable[str] = (),
 ) -> ArmAnswer:
-    """Show a code for these terms, or arm by one; `now` is ms UTC."""
+    """Show a code for these terms, or arm by one; `now` is ms UTC, `unsure` what is not known."""
     home, account = target.home, target.account
     refuse_foreign(home)
-    would = terms.words(now)
+    would = "\n  ".join((terms.words(now), *unsure))
     if code is None:
         shown_code = show_code(disk, home, account, terms.text, now)
         words = (
@@ -189,6 +205,28 @@ def armed(
         lock.release()
     words = f"{would}\nArmed at {iso(now)} UTC. End it with tn.disarm or `tradenb disarm`."
     return ArmAnswer(armed=True, account=account, words=words)
+
+
+def _preflight(
+    disk: DiskFilesystem, target: ArmTarget, broker: BrokerFacts | None
+) -> tuple[str, ...]:
+    """Look at the account if its keys are at hand; return what is not known of it.
+
+    Raises
+    ------
+    UsageError
+        When something is wrong there.
+    """
+    if broker is None:
+        return (NOT_LOOKED_AT,)
+    shares = every_share(disk, target.home)
+    invested = (
+        share.invested for account, _, share in shares if share and account == target.account
+    )
+    problems, unsure = looked_at(broker, target.symbols, sum(invested, ZERO))
+    if problems:
+        raise UsageError(f"{target.account} cannot be armed: {'; '.join(problems)}")
+    return unsure
 
 
 def _person() -> str:

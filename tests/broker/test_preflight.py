@@ -1,0 +1,107 @@
+"""What is looked at before an account is armed; each reason at its bound, and read on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from tests.broker.accounts import D
+from tests.sources import MINUTE, T0, frame
+from tests.testing.server.conftest import FLAT, HELD
+from tradenb.broker.checking import preflight_reading
+from tradenb.broker.checking.preflight import UNKNOWN_RIGHT, PreflightFacts, preflight
+from tradenb.broker.checking.preflight_reading import looked_at, read_preflight
+from tradenb.broker.checking.venue_file import ccxt_version
+from tradenb.errors import ExchangeError
+from tradenb.testing import ExchangeServer
+from tradenb.testing.orders.loopback_port import loopback_keys
+
+GOOD = PreflightFacts(
+    symbol="BTCUSDT", may_withdraw=False, may_trade=True, is_trading=True, free=D(400),
+    invested=D(100), cash=D(500), quote="USDT", clock_ahead_ms=1_000, window_ms=3_000, ccxt="4.5.0",
+)  # fmt: skip
+CASES = [
+    ({"may_withdraw": True}, "withdraw", "the key may withdraw money"),
+    ({"may_trade": False}, "trade", "the key may not trade"),
+    ({"is_trading": False}, "market", "BTCUSDT is not traded now"),
+    ({"cash": D("500.01")}, "balance", "500 USDT are there, cash of the account is 500.01"),
+    ({"clock_ahead_ms": 1_001}, "clock", "off by 1001 ms"),
+    ({"clock_ahead_ms": -1_001}, "clock", "off by -1001 ms"),
+    ({"ccxt": "4.4.99"}, "ccxt", "ccxt 4.4.99 is installed; orders need 4.5 or newer"),
+    ({"ccxt": "none"}, "ccxt", "ccxt none is installed"),
+]
+
+
+def test_a_good_account_has_no_problems():
+    assert preflight(GOOD) == ()
+    assert preflight(GOOD._replace(may_withdraw=None, clock_ahead_ms=-1_000, ccxt="5.0")) == ()
+
+
+@pytest.mark.parametrize(("change", "name", "words"), CASES)
+def test_each_problem_is_named_alone(change, name, words):
+    (problem,) = preflight(GOOD._replace(**change))
+    assert problem.name == name
+    assert words in problem.words
+
+
+@pytest.fixture
+def server():
+    loopback_keys()
+    with ExchangeServer(frame([FLAT] * 30), now=T0 + 3 * MINUTE, balances=HELD) as server:
+        yield server
+
+
+def options(server):
+    return {**server.options, **loopback_keys(), "rateLimit": 0.001}
+
+
+def broker(server, cash):
+    account = SimpleNamespace(cash=cash)
+    return SimpleNamespace(exchange="binance", options=options(server), account=account)
+
+
+def test_the_facts_are_read_at_the_exchange(server):
+    found = asyncio.run(
+        read_preflight("binance", options(server), "BTCUSDT", cash=D(500), invested=D(0))
+    )
+    assert abs(found.clock_ahead_ms) < 1_000
+    assert found == GOOD._replace(
+        free=D(HELD["USDT"]), invested=0, clock_ahead_ms=found.clock_ahead_ms, ccxt=ccxt_version()
+    )
+
+
+def test_an_account_is_looked_at_while_a_loop_runs(server):
+    async def cell():
+        return looked_at(broker(server, 10_001.0), ["BTCUSDT"], D(0))
+
+    (problem,), unsure = asyncio.run(cell())
+    assert problem.endswith("USDT are there, cash of the account is 10001.0; lower it")
+    assert unsure == ()
+
+
+def test_a_key_that_may_withdraw_is_seen(server):
+    server.venue.venue.key = server.venue.venue.key._replace(can_withdraw=True)
+    (problem,), _ = looked_at(broker(server, 1.0), ["BTCUSDT"], D(0))
+    assert problem.startswith("the key may withdraw money")
+
+
+def test_a_right_that_is_not_told_is_said(server):
+    server.fault("drop", answer="html_403", path="account/apiRestrictions", times=None)
+    assert looked_at(broker(server, 1.0), ["BTCUSDT"], D(0)) == ((), (UNKNOWN_RIGHT,))
+
+
+def test_an_account_that_is_not_shown_is_an_error_and_not_a_pass(server):
+    server.fault("drop", answer="html_403", path="account", times=None)
+    with pytest.raises(ExchangeError, match="gave no account for BTCUSDT"):
+        looked_at(broker(server, 1.0), ["BTCUSDT"], D(0))
+
+
+def test_a_balance_that_is_not_shown_later_is_an_error_too(server, monkeypatch):
+    async def nothing(client):
+        return None
+
+    monkeypatch.setattr(preflight_reading, "read_account", nothing)
+    with pytest.raises(ExchangeError, match="does not show the balance"):
+        looked_at(broker(server, 1.0), ["BTCUSDT"], D(0))

@@ -1,0 +1,94 @@
+"""Reading at the exchange what `preflight.py` judges."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any, Protocol
+
+from tradenb.broker.checking.account_port import account_port
+from tradenb.broker.checking.preflight import UNKNOWN_RIGHT, PreflightFacts, preflight
+from tradenb.broker.checking.venue_file import ccxt_version
+from tradenb.core.orders.order_records import ZERO
+from tradenb.errors import ExchangeError
+from tradenb.exchanges.orders.spot_account import read_account, read_key_may_withdraw
+
+
+class Money(Protocol):
+    """What a run is told to have; `tn.Account` is one."""
+
+    @property
+    def cash(self) -> float:
+        """Quote currency."""
+
+
+class BrokerFacts(Protocol):
+    """Where orders go, and with which money."""
+
+    @property
+    def exchange(self) -> str:
+        """Name of ccxt."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Of ccxt, secrets by reference."""
+
+    @property
+    def account(self) -> Money:
+        """The money."""
+
+
+async def read_preflight(
+    exchange: str, options: Mapping[str, Any], symbol: str, *, cash: Decimal, invested: Decimal
+) -> PreflightFacts:
+    """Read the facts of one symbol.
+
+    Raises
+    ------
+    ExchangeError
+        When the exchange does not answer, or does not take the key.
+    """
+    async with account_port(exchange, options, symbol) as opened:
+        client, market = opened.port.client, opened.market
+        account = await read_account(client)
+        if account is None:
+            raise ExchangeError(f"{exchange} does not show the balance")
+        return PreflightFacts(
+            symbol=symbol,
+            may_withdraw=await read_key_may_withdraw(client),
+            may_trade=account.can_trade,
+            is_trading=market.is_trading,
+            free=account.free.get(market.quote, ZERO),
+            invested=invested,
+            cash=cash,
+            quote=market.quote,
+            clock_ahead_ms=opened.clock_ahead_ms,
+            window_ms=opened.port.venue.window_ms,
+            ccxt=ccxt_version(),
+        )
+
+
+def looked_at(
+    broker: BrokerFacts, symbols: Iterable[str], invested: Decimal
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Look at an account; return why it should not be armed, and what is not known of it.
+
+    It may be called while a loop runs in this thread, as in a notebook.
+    """
+
+    async def read() -> list[PreflightFacts]:
+        cash = Decimal(repr(broker.account.cash))
+        return [
+            await read_preflight(
+                broker.exchange, broker.options, symbol, cash=cash, invested=invested
+            )
+            for symbol in symbols
+        ]
+
+    with ThreadPoolExecutor(1, "preflight") as thread:
+        found = thread.submit(lambda: asyncio.run(read())).result()
+    problems = [each.words for facts in found for each in preflight(facts)]
+    unsure = any(facts.may_withdraw is None for facts in found)
+    return tuple(dict.fromkeys(problems)), (UNKNOWN_RIGHT,) if unsure else ()
