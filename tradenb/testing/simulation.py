@@ -159,7 +159,8 @@ class Simulation:
             return []
         begin, length = (1000 * seconds for seconds in phase.foreign_file)
         watched = not phase.troubles and phase.disk_error is None
-        self.foreign.append(ForeignFile(self.world, Key("a", SYMBOL), watched=watched))
+        key, candles = Key("a", SYMBOL), self.scenario.candles
+        self.foreign.append(ForeignFile(self.world, key, candles, watched=watched))
         return self.foreign[-1].actions(now + begin + 1, now + begin + length)
 
     def _start(self) -> Process | None:

@@ -42,3 +42,8 @@ def test_the_lives_are_eventful():
 @pytest.mark.parametrize("seed", [3, 8, 17])
 def test_fault_84_the_same_seed_is_the_same_life(seed):
     assert simulate(seed) == lived(seed)
+
+
+def test_a_run_that_waits_out_a_closed_market_is_no_run_that_stands_still():
+    # No candle comes for half an hour, while a request cannot be read for some minutes.
+    assert simulate(791).problems == ()

@@ -10,7 +10,8 @@ from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tradenb.core.timeframe import floor_to, iso
+from tradenb.core.candles.arrays import Candles
+from tradenb.core.timeframe import iso
 from tradenb.store.paths import Key
 from tradenb.testing.world.fake_disk import FakeDisk
 from tradenb.testing.world.injected_faults import refused
@@ -42,12 +43,13 @@ class ForeignDisk(FakeDisk):
 class ForeignFile:
     """Leaves the file among the requests to one strategy, takes it away, and checks the run."""
 
-    def __init__(self, world: World, key: Key, *, watched: bool) -> None:
+    def __init__(self, world: World, key: Key, candles: Candles, *, watched: bool) -> None:
         self.windows: list[Window] = []
         self.problems: list[str] = []
         self._world = world
         self._key = key
         self._path = world.home.control(key) / NAME
+        self._candles = candles
         self._watched = watched
         self._begin: int | None = None
 
@@ -75,7 +77,9 @@ class ForeignFile:
             return
         ticks = run.ticks()
         newest = 0 if ticks.empty else int(ticks["at"].iloc[-1].timestamp() * 1000)
-        if now - begin > _SLOWEST_MS and newest < floor_to(now - _SLOWEST_MS):
+        # Where the market was closed since there was nothing to do.
+        due = self._candles.ends_at(self._candles.index(now - _SLOWEST_MS))
+        if newest < due and due > begin:
             words = "exits stood still while a request could not be read"
             self.problems.append(f"I9: {words}: {iso(newest)} at {iso(now)}")
 
