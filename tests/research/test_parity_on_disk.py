@@ -121,6 +121,24 @@ def test_a_run_that_was_killed_and_restarted_is_compared_as_a_whole():
     assert found.live[-1].opened_at > minute(800)
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_run_on_a_shared_account_says_with_whom_it_shared_it(others):
+    account = tn.Account(cash=1_000, percent=40)
+    several = [("BTCUSDT", moving()), ("ETHUSDT", moving())][: 1 + others]
+    world = World(
+        {symbol: candles(ROWS) for symbol, _ in several},
+        start=minute(200),
+        runs=several,
+        account=account,
+    )
+    process = world.process()
+    assert process.live(minute(500) + 5_000)
+    market = tn.frame_exchange({symbol: frame_of(ROWS) for symbol, _ in several})
+    found = tn.parity(process.runs[0], exchange=market)
+    words = "account 'paper' was shared with ETHUSDT:moving: this run is gone through alone"
+    assert [note.partition(",")[0] for note in found.notes] == [words] * others
+
+
 @pytest.mark.parametrize("make", some_to_soak([columns, indicated, moving], keep=3))
 def test_candles_that_changed_while_nobody_ran_are_taken_as_each_process_saw_them(make):
     restarted = Restarted(make)

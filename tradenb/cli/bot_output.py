@@ -59,16 +59,25 @@ class BotOutput:
         self.print({"event": facts}, words)
 
     def end(self, runs: Sequence[RunRecord]) -> None:
-        """Print how the runs are at the end."""
+        """Print how the runs are at the end, and what they and their accounts made."""
+        from tradenb.live.status.listing import accounts_of
         from tradenb.live.status.status_of_run import status_of_run
 
         found = [status_of_run(run) for run in runs]
         facts = [
             {"id": each.id, "status": each.status, "state": each.holds, "saved": each.saved}
+            | ({} if each.money is None else {"pnl": each.money.pnl})
             for each in found
         ]
-        words = "\n".join(f"{each.id}: {each.status}, {each.holds}" for each in found)
-        self.print({"ended": facts}, words)
+        lines = [
+            f"{each.id}: {each.status}, {each.holds}"
+            + ("" if each.money is None else f", {each.money}")
+            for each in found
+        ]
+        accounts = accounts_of(runs)
+        money = [{"account": each.name, "cash": each.cash, "pnl": each.pnl} for each in accounts]
+        lines += [f"account {each}" for each in accounts]
+        self.print({"ended": facts} | ({"accounts": money} if money else {}), "\n".join(lines))
 
     def print(self, facts: dict[str, Any], words: str) -> None:
         """Print something, in words or as JSON."""

@@ -9,9 +9,11 @@ import pytest
 
 import tradenb as tn
 from tradenb.cli import main
+from tradenb.cli.bot_output import BotOutput
 from tradenb.live.live_run import record_of
-from tradenb.live.status.listing import account_statuses
+from tradenb.live.status.listing import account_statuses, accounts_of
 from tradenb.live.status.run_report import report_of_files, report_of_run
+from tradenb.live.status.status_of_run import status_of_run
 from tradenb.panel.dashboard_model import DashboardModel
 from tradenb.panel.watch_runs import Watch
 from tradenb.store.paths import find_home
@@ -90,6 +92,21 @@ def test_list_status_and_dashboard_have_the_equity_of_the_account(home, capsys):
     assert (shared.name, shared.equity) == ("paper", pytest.approx(1_000 + sum(made)))
     watch.close()
     assert all("(" in row["pnl"] for row in model.rows if row["pnl"])
+
+
+def test_the_last_words_of_a_bot_tell_the_money_of_its_runs_and_accounts(home, capsys):
+    _, runs, _ = home
+    records = [record_of(run) for run in runs]
+    BotOutput(json=False).end(records)
+    said = capsys.readouterr().out.splitlines()
+    money = [status_of_run(each).money for each in records]
+    assert [line.rpartition(", ")[2] for line in said[:2]] == list(map(str, money))
+    assert said[2:] == [f"account {each}" for each in accounts_of(records)]
+    assert all(" of 1,000" in line for line in said[2:])
+    BotOutput(json=True).end(records)
+    told = json.loads(capsys.readouterr().out)
+    assert [each["pnl"] for each in told["ended"]] == [each.pnl for each in money]
+    assert [each["cash"] for each in told["accounts"]] == [1_000, 1_000]
 
 
 def test_the_files_of_a_run_say_the_same(home):

@@ -134,6 +134,18 @@ def account_statuses(statuses: Iterable[RunStatus]) -> list[AccountStatus]:
     return list(found.values())
 
 
+def accounts_of(runs: Sequence[RunRecord]) -> list[AccountStatus]:
+    """Return the accounts of runs, over all runs under their homes that share them."""
+    named = {(_shared_name(each), each.home) for each in map(status_of_run, runs) if each.money}
+    homes = sorted({run.storage.home for run in runs})
+    return [
+        account
+        for home in homes
+        for account in account_statuses(statuses(runs, find_home(home)))
+        if (account.name, account.home) in named and account.home == str(home)
+    ]
+
+
 def _shared_name(status: RunStatus) -> str | None:
     """Return the account as far as runs share it: those of rehearsals are their own."""
     if status.money is None:

@@ -32,6 +32,7 @@ from tradenb.errors import UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.attached_run import AttachedRun, attached
 from tradenb.live.live_run import LiveRun, record_of
+from tradenb.live.status.run_status import mode_of
 from tradenb.store.paths import find_home
 
 Run = LiveRun | AttachedRun
@@ -167,6 +168,8 @@ def evidence_of(run: Run) -> Evidence:
     start, history_start = body["start"], body["history_start"] or body["start"]
     end = body["state"]["cursor"]  # a run that is active has written more by now
     record = _Record(lines, start, history_start)
+    if body.get("money") is not None:
+        record.notes += _shared_account(run, body["money"]["name"])
     if record.begun is None:
         raise UsageError(
             f"{run.id}: there is no record of the candles it saw ({run.strategy} began "
@@ -202,6 +205,25 @@ def _account_of(
     if funding is not None:
         funding = {symbol: dict(own) for symbol, own in funding.items()}
     return Account(**known | {"funding": funding})
+
+
+def _shared_account(run: Run, name: str) -> list[str]:
+    """Say that other runs shared an account, if any did: the run is gone through alone."""
+    if isinstance(run, LiveRun):
+        storage = record_of(run).storage
+        home, found = storage.home, storage.accounts(name, (run.symbol, run.strategy))
+        others = [id for id, _ in found]
+    else:
+        home, known = run.home, attached(run.home, ended=True)
+        moneys = {each.id: each.body.get("money") for each in known if each.home == home}
+        others = [id for id, own in moneys.items() if own and own["name"] == name and id != run.id]
+    if mode_of(home) == "rehearsal":
+        return []  # each has a time of its own
+    if not others:
+        return []
+    shared = f"account {name!r} was shared with {', '.join(others)}"
+    why = "this run is gone through alone, with all of the cash, so sizes, refusals and ctx.account"
+    return [f"{shared}: {why} may differ by what the others held and made"]
 
 
 def _market_of(begun: Mapping[str, Any]) -> Market | None:
