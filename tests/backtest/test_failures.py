@@ -95,6 +95,13 @@ def test_an_incomplete_mapping_is_rejected_with_every_problem(answer):
     ]
 
 
+def test_one_rejected_candidate_is_told_in_the_singular():
+    answers = iter([{}])
+    result = run(lambda ctx: next(answers, None))
+    first = result.event_list[0].note
+    assert result.warnings == [f"1 candidate broke the rules and was rejected by {first}"]
+
+
 def test_candidates_may_hold_the_numbers_of_numpy_and_pandas():
     def asked(ctx):
         price = np.float64(ctx.price)

@@ -156,7 +156,8 @@ def _invalid_candidates(events: Sequence[Event]) -> list[str]:
     if not notes:
         return []
     count = plural(len(notes), "candidate")
-    return [f"{count} broke the rules and were rejected, the first by {notes[0]}"]
+    refused = "was rejected by" if len(notes) == 1 else "were rejected, the first by"
+    return [f"{count} broke the rules and {refused} {notes[0]}"]
 
 
 def _silent_indicators(coverage: Coverages) -> list[str]:
