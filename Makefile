@@ -4,6 +4,8 @@
 PYTHON ?= python3
 # Worker processes of the tests (0: in this process, for a debugger).
 WORKERS ?= auto
+# Pages of the site that are made at the same time.
+PAGES ?= auto
 # More for pytest, e.g. make test PYTEST_ARGS="-k golden -x"
 PYTEST_ARGS ?=
 
@@ -14,6 +16,7 @@ PYTEST := $(BIN)/python -m pytest
 SPREAD := --dist worksteal
 DEMO := .venv/.installed
 DEV := .venv/.installed-dev
+SITE := .venv/.installed-site
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 # What a page shows that runs no kernel: the still form of widgets and charts.
 STILL := ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain"]
@@ -21,7 +24,7 @@ STILL := ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plai
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint format types floors coverage coverage-check notebooks browser orders soak bench peers docs \
-	pictures test-oldest test-kernels wheel clean
+	site pictures test-oldest test-kernels wheel clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,9 +81,15 @@ peers: .venv-peers/.installed  ## compare trades with those of backtesting.py, i
 	TQDM_DISABLE=1 .venv-peers/bin/python -m benchmarks.peers
 
 docs: $(DEV)  ## run the examples of the docstrings, render the notebooks to build/notebooks
-	$(PYTEST) --doctest-glob='*.md' --ignore=docs/pictures tradenb docs
+	$(PYTEST) --doctest-glob='*.md' --ignore=docs/pictures --ignore=docs/conf.py --ignore=docs/site tradenb docs
 	$(BIN)/python -m nbconvert --execute --to html --output-dir build/notebooks --log-level WARN \
 		--NbConvertBase.display_data_priority='$(STILL)' $(NOTEBOOKS)
+
+site: $(SITE)  ## build the documentation site in build/site, run its code, check its links
+	rm -rf build/site docs/reference/generated
+	$(BIN)/python -m sphinx -b html -c docs -d build/site-pages -j $(PAGES) -W --keep-going -q . build/site
+	$(BIN)/python docs/site/check_links.py build/site
+	@echo "open build/site/index.html"
 
 pictures: $(DEV)  ## make the pictures of the README anew (wants chromium)
 	$(BIN)/python docs/pictures/make.py
@@ -99,6 +108,7 @@ wheel: $(DEV)  ## build dist/*.whl
 
 clean:  ## remove environments, caches and everything built; never a state folder (dump/)
 	rm -rf .venv .venv-oldest .venv-kernel .venv-peers build dist *.egg-info .coverage .coverage.* htmlcov
+	rm -rf docs/reference/generated
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -117,6 +127,11 @@ $(DEMO): pyproject.toml | .venv/bin/python
 $(DEV): pyproject.toml | .venv/bin/python
 	@echo "installing tradenb and its tools into .venv, about two minutes the first time"
 	$(PIP_INSTALL) -e '.[dev,judges]'
+	@touch $(DEMO) $@
+
+$(SITE): pyproject.toml | .venv/bin/python
+	@echo "installing tradenb and what makes its site into .venv, about two minutes the first time"
+	$(PIP_INSTALL) -e '.[site]'
 	@touch $(DEMO) $@
 
 .venv-oldest/.installed: pyproject.toml

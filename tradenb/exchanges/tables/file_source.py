@@ -188,7 +188,7 @@ def file_exchange(
     Parameters
     ----------
     pattern : str or path, or a list of them, or a dict of symbols and these
-        Files, folders, or patterns such as "data/*.parquet". The symbol is the file's name up to a
+        Files, folders, or patterns such as `data/*.parquet`. The symbol is the file's name up to a
         timeframe or a date (BTC-USD-1m-2024-03.csv is BTC-USD), or the name of its folder, unless a
         dict says it; files of one symbol are joined in order of their first candles. Parquet and
         Feather have the columns that `frame_exchange` takes; npy is an (n, 6) array [t_ms, open,

@@ -1,0 +1,86 @@
+"""The directive `error-messages`: every message that the package raises, read from its source.
+
+Values that are filled in are shown as <name>. Messages that are put together elsewhere and only
+handed to an error cannot be seen from here.
+"""  # noqa: INP001 - an extension of a tool, no package
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from tradenb import errors
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+PACKAGE = Path(errors.__file__).parent
+LEFT_OUT = {"testing"}  # its doubles of disk and exchange raise what the real ones do
+
+
+def text_of(node: ast.expr) -> str | None:
+    """Return a message as it is written, or None if it is put together elsewhere."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            shown = [
+                part.value if isinstance(part, ast.Constant) else f"<{ast.unparse(part.value)}>"
+                for part in parts
+            ]
+            return "".join(map(str, shown))
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            pieces = [text_of(left) or "<...>", text_of(right) or "<...>"]
+            return None if set(pieces) == {"<...>"} else "".join(pieces)
+    return None
+
+
+def raised() -> dict[str, set[str]]:
+    """Return the messages of each error class."""
+    found: dict[str, set[str]] = {name: set() for name in errors.__all__}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.relative_to(PACKAGE).parts[0] in LEFT_OUT:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
+            if name in found and (text := text_of(node.args[0])) and len(text) > 12:
+                found[name].add(" ".join(text.split()))
+    return found
+
+
+class ErrorMessages(SphinxDirective):
+    """A section for each class of error: what it means, and its messages."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the sections."""
+        made: list[nodes.Node] = []
+        for name, messages in raised().items():
+            kind = getattr(errors, name)
+            section = nodes.section(ids=[nodes.make_id(name)], names=[name])
+            section += nodes.title(name, name)
+            first = (inspect.getdoc(kind) or "").split("\n\n")[0]
+            later = " The same call may succeed later." if kind.retryable else ""
+            section += nodes.paragraph("", first + later)
+            if messages:
+                section += nodes.bullet_list(
+                    "",
+                    *(
+                        nodes.list_item("", nodes.paragraph("", "", nodes.literal(text, text)))
+                        for text in sorted(messages, key=str.casefold)
+                    ),
+                )
+            made.append(section)
+        return made
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Add the directive."""
+    app.add_directive("error-messages", ErrorMessages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

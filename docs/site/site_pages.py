@@ -1,0 +1,62 @@
+"""What Sphinx does not do by itself for this site: the front door, and a reference that is whole.
+
+An extension of `docs/conf.py`. It compares the names on the pages of the reference with the public
+names of the package, so that a name which is added there is missed here.
+"""  # noqa: INP001 - an extension of a tool, no package
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sphinx.errors import ExtensionError
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+ROOMS = ("backtest", "live", "research", "risks", "testing")
+SHORTER = {"backtest.Result", "live.LiveRun"}  # as tn.Result and tn.LiveRun
+DOOR = """<!doctype html><html lang="en"><meta charset="utf-8"><title>tradenb</title>
+<meta http-equiv="refresh" content="0; url=docs/index.html">
+<p><a href="docs/index.html">tradenb</a></p></html>
+"""
+
+
+def public_names() -> set[str]:
+    """Return every public name as a user types it, without modules."""
+    import tradenb as tn
+
+    found = {name for name in dir(tn) if not inspect.ismodule(getattr(tn, name))}
+    for room in ROOMS:
+        found |= {f"{room}.{name}" for name in dir(getattr(tn, room))}
+    return found - {
+        "__version__",
+        "backtest.Result",
+        "live.LiveRun",
+    }  # the last two: tn.Result, tn.LiveRun
+
+
+def check_reference(app: Sphinx) -> None:
+    """Refuse to build when the reference and the package do not have the same names."""
+    pages = Path(app.srcdir, "docs", "reference").glob("*.md")
+    text = "\n".join(page.read_text("utf-8") for page in pages)
+    listed = set(re.findall(r"^   tradenb\.([\w.]+)$", text, re.MULTILINE))
+    if missing := public_names() - listed:
+        raise ExtensionError(f"docs/reference has no {', '.join(sorted(missing))}")
+    if gone := listed - public_names():
+        raise ExtensionError(f"docs/reference names what is gone: {', '.join(sorted(gone))}")
+
+
+def write_door(app: Sphinx, error: Exception | None) -> None:
+    """Write the page that a browser opens first."""
+    if error is None:
+        Path(app.outdir, "index.html").write_text(DOOR, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect to the build."""
+    app.connect("builder-inited", check_reference)
+    app.connect("build-finished", write_door)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

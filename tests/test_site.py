@@ -1,0 +1,86 @@
+"""The documentation site, without building it: `make site` does that, and checks its links."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+STRATEGY = re.compile(r'@tn\.strategy\("([^"]+)"')
+INSTRUCTIONS = {"FROM", "RUN", "WORKDIR", "COPY", "USER", "ENV", "VOLUME", "STOPSIGNAL", "CMD"}
+
+
+def check_links():
+    spec = importlib.util.spec_from_file_location("check_links", DOCS / "site" / "check_links.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_code_of_pages_is_run_when_the_site_is_built():
+    pages = [page for page in PAGES if CELL.search(page.read_text("utf-8"))]
+    assert len(pages) > 25
+    for page in pages:
+        text = page.read_text("utf-8")
+        assert text.startswith("---\nfile_format: mystnb\n"), page.name
+        for cell in CELL.findall(text):
+            ast.parse(cell)
+
+
+def test_each_page_of_the_cookbook_has_a_strategy_and_a_warning():
+    pages = [page for page in (DOCS / "cookbook").glob("*.md") if page.stem != "index"]
+    listed = (DOCS / "cookbook" / "index.md").read_text("utf-8").splitlines()
+    for page in pages:
+        text = page.read_text("utf-8")
+        assert STRATEGY.search(text), page.name
+        assert "\n## What to watch for\n\n- " in text, page.name
+        assert page.stem in listed
+    assert len(pages) == 20
+
+
+def test_the_example_of_a_service_is_a_unit_that_releases_its_runs():
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str
+    unit.read(DOCS / "operations" / "tradenb@.service", encoding="utf-8")
+    assert set(unit.sections()) == {"Unit", "Service", "Install"}
+    assert unit["Service"]["ExecStart"].endswith("tradenb run %i.py")
+    assert unit["Service"]["KillSignal"] == "SIGTERM"
+
+
+def test_the_example_of_a_container_keeps_the_home_in_a_volume():
+    lines = (DOCS / "operations" / "Dockerfile").read_text("utf-8").splitlines()
+    said = [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]
+    assert {word for word, _ in said} <= INSTRUCTIONS
+    values = dict(said)
+    assert values["ENV"] == f"TRADENB_HOME={values['VOLUME']}"
+    assert said[0][0] == "FROM"
+    assert said[-1][0] == "CMD"
+
+
+NO_ANCHOR, NO_FILE = "there is no anchor for the link", "there is no file for the link"
+LOADS = '<script src="https://example.org/x.js">'
+WARNS = '<div class="output stderr highlight"><pre>FutureWarning: x</pre></div>'
+FAULTS = {
+    "own": ('<a href="#here">x</a><p id="here">', None),
+    "other": ('<a href="other.html#there">x</a>', None),
+    "outside": ('<a href="https://example.org/x">x</a>', None),
+    "no-anchor": ('<a href="#gone">x</a>', f"{NO_ANCHOR} #gone"),
+    "no-anchor-there": ('<a href="other.html#gone">x</a>', f"{NO_ANCHOR} other.html#gone"),
+    "no-file": ('<a href="gone.html">x</a>', f"{NO_FILE} gone.html"),
+    "network": (LOADS, "loads https://example.org/x.js from a network"),
+    "warning": (WARNS, "a cell warned"),
+}
+
+
+@pytest.mark.parametrize(("page", "fault"), FAULTS.values(), ids=FAULTS)
+def test_dead_links_and_what_comes_from_a_network_are_found(tmp_path, page, fault):
+    (tmp_path / "a.html").write_text(page, encoding="utf-8")
+    (tmp_path / "other.html").write_text('<p id="there">', encoding="utf-8")
+    assert check_links().faults(tmp_path) == ([] if fault is None else [f"a.html: {fault}"])
