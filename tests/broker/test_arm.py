@@ -183,10 +183,14 @@ def test_a_run_with_its_keys_is_looked_at_at_the_exchange(home, monkeypatch):
 
     monkeypatch.setattr(api, "looked_at", seen)
     write_share(DISK, home, ACCOUNT, TREND, RunShare(NOW, invested=Decimal(7)), durable=False)
-    run = SimpleNamespace(symbol="BTCUSDT", strategy="dip", home=home.root, broker="its broker")
+    broker = SimpleNamespace(connect=None)
+    run = SimpleNamespace(symbol="BTCUSDT", strategy="dip", home=home.root, broker=broker)
     told = (), ("the right is not known",)
     assert "the right is not known" in tn.arm(run, **LIMITS).words
-    assert asked == [("its broker", ("BTCUSDT", "ETHUSDT"), Decimal(7))]
+    assert asked == [(broker, ("BTCUSDT", "ETHUSDT"), Decimal(7))]
+    broker.connect = object()  # a rehearsal has an exchange of its own
+    assert "were not looked at" in tn.arm(run, **LIMITS).words
+    broker.connect = None
     told = ("the key may withdraw money", "the clock is off"), ()
     with pytest.raises(tn.UsageError, match="may withdraw money; the clock is off"):
         tn.arm(run, **LIMITS)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 
 import pytest
 
+import tradenb as tn
 from tests.broker.accounts import D
 from tests.sources import MINUTE, T0, frame
 from tests.testing.server.conftest import FLAT, HELD
+from tradenb.broker.broker import broker
 from tradenb.broker.checking import preflight_reading
 from tradenb.broker.checking.preflight import UNKNOWN_RIGHT, PreflightFacts, preflight
 from tradenb.broker.checking.preflight_reading import looked_at, read_preflight
@@ -57,9 +58,9 @@ def options(server):
     return {**server.options, **loopback_keys(), "rateLimit": 0.001}
 
 
-def broker(server, cash):
-    account = SimpleNamespace(cash=cash)
-    return SimpleNamespace(exchange="binance", options=options(server), account=account)
+def broker_of(server, cash):
+    account = tn.Account(cash=cash, percent=10)
+    return broker("binance", account=account, mode="sandbox", **options(server))
 
 
 def test_the_facts_are_read_at_the_exchange(server):
@@ -74,7 +75,7 @@ def test_the_facts_are_read_at_the_exchange(server):
 
 def test_an_account_is_looked_at_while_a_loop_runs(server):
     async def cell():
-        return looked_at(broker(server, 10_001.0), ["BTCUSDT"], D(0))
+        return looked_at(broker_of(server, 10_001.0), ["BTCUSDT"], D(0))
 
     (problem,), unsure = asyncio.run(cell())
     assert problem.endswith("USDT are there, cash of the account is 10001.0; lower it")
@@ -83,19 +84,19 @@ def test_an_account_is_looked_at_while_a_loop_runs(server):
 
 def test_a_key_that_may_withdraw_is_seen(server):
     server.venue.venue.key = server.venue.venue.key._replace(can_withdraw=True)
-    (problem,), _ = looked_at(broker(server, 1.0), ["BTCUSDT"], D(0))
+    (problem,), _ = looked_at(broker_of(server, 1.0), ["BTCUSDT"], D(0))
     assert problem.startswith("the key may withdraw money")
 
 
 def test_a_right_that_is_not_told_is_said(server):
     server.fault("drop", answer="html_403", path="account/apiRestrictions", times=None)
-    assert looked_at(broker(server, 1.0), ["BTCUSDT"], D(0)) == ((), (UNKNOWN_RIGHT,))
+    assert looked_at(broker_of(server, 1.0), ["BTCUSDT"], D(0)) == ((), (UNKNOWN_RIGHT,))
 
 
 def test_an_account_that_is_not_shown_is_an_error_and_not_a_pass(server):
     server.fault("drop", answer="html_403", path="account", times=None)
     with pytest.raises(ExchangeError, match="gave no account for BTCUSDT"):
-        looked_at(broker(server, 1.0), ["BTCUSDT"], D(0))
+        looked_at(broker_of(server, 1.0), ["BTCUSDT"], D(0))
 
 
 def test_a_balance_that_is_not_shown_later_is_an_error_too(server, monkeypatch):
@@ -104,4 +105,4 @@ def test_a_balance_that_is_not_shown_later_is_an_error_too(server, monkeypatch):
 
     monkeypatch.setattr(preflight_reading, "read_account", nothing)
     with pytest.raises(ExchangeError, match="does not show the balance"):
-        looked_at(broker(server, 1.0), ["BTCUSDT"], D(0))
+        looked_at(broker_of(server, 1.0), ["BTCUSDT"], D(0))

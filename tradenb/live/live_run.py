@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
+from tradenb.broker.broker import Broker
 from tradenb.core.lifecycle.state import Command, CommandKind, State
 from tradenb.errors import StateError, UsageError
 from tradenb.live.command_methods import CommandMethods
@@ -82,6 +83,11 @@ class LiveRun(CommandMethods, ReportMethods):
     def home(self) -> Path:
         """Folder that its state is under."""
         return Path(self._record.storage.home)
+
+    @property
+    def broker(self) -> Broker | None:
+        """Where its orders go; None: candles fill it."""
+        return self._record.broker
 
     @property
     def status(self) -> Status:

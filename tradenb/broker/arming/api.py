@@ -14,7 +14,8 @@ from tradenb.broker.arming.arm_file import read_arm, trip, write_arm
 from tradenb.broker.arming.arm_target import ArmTarget, RunHandle, arm_target
 from tradenb.broker.arming.arm_terms import ArmTerms, arm_terms
 from tradenb.broker.arming.one_time_code import show_code, use_code
-from tradenb.broker.checking.preflight_reading import BrokerFacts, looked_at
+from tradenb.broker.broker import Broker
+from tradenb.broker.checking.preflight_reading import looked_at
 from tradenb.broker.checking.venue_file import venue_trouble
 from tradenb.call_errors import explained
 from tradenb.clock import wall_ms
@@ -207,9 +208,7 @@ def armed(
     return ArmAnswer(armed=True, account=account, words=words)
 
 
-def _preflight(
-    disk: DiskFilesystem, target: ArmTarget, broker: BrokerFacts | None
-) -> tuple[str, ...]:
+def _preflight(disk: DiskFilesystem, target: ArmTarget, broker: Broker | None) -> tuple[str, ...]:
     """Look at the account if its keys are at hand; return what is not known of it.
 
     Raises
@@ -217,7 +216,7 @@ def _preflight(
     UsageError
         When something is wrong there.
     """
-    if broker is None:
+    if broker is None or broker.connect is not None:
         return (NOT_LOOKED_AT,)
     shares = every_share(disk, target.home)
     invested = (

@@ -6,16 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+from tradenb.broker.broker import VENUES
 from tradenb.clock import SystemClock
-from tradenb.core.orders.venue import BINANCE_SPOT
 from tradenb.errors import ExchangeError, unknown
 from tradenb.exchanges.ccxt.server_time import ServerTime
 from tradenb.exchanges.orders.order_client import OrderClient
 from tradenb.exchanges.orders.order_port import OrderPort
 from tradenb.exchanges.orders.spot_answers import Unreadable
 from tradenb.exchanges.orders.spot_markets import SpotMarket, spot_market
-
-VENUES = {"binance": BINANCE_SPOT}
 
 
 class AccountPort(NamedTuple):

@@ -6,38 +6,15 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
+from tradenb.broker.broker import Broker
 from tradenb.broker.checking.account_port import account_port
 from tradenb.broker.checking.preflight import UNKNOWN_RIGHT, PreflightFacts, preflight
 from tradenb.broker.checking.venue_file import ccxt_version
 from tradenb.core.orders.order_records import ZERO
 from tradenb.errors import ExchangeError
 from tradenb.exchanges.orders.spot_account import read_account, read_key_may_withdraw
-
-
-class Money(Protocol):
-    """What a run is told to have; `tn.Account` is one."""
-
-    @property
-    def cash(self) -> float:
-        """Quote currency."""
-
-
-class BrokerFacts(Protocol):
-    """Where orders go, and with which money."""
-
-    @property
-    def exchange(self) -> str:
-        """Name of ccxt."""
-
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """Of ccxt, secrets by reference."""
-
-    @property
-    def account(self) -> Money:
-        """The money."""
 
 
 async def read_preflight(
@@ -71,7 +48,7 @@ async def read_preflight(
 
 
 def looked_at(
-    broker: BrokerFacts, symbols: Iterable[str], invested: Decimal
+    broker: Broker, symbols: Iterable[str], invested: Decimal
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Look at an account; return why it should not be armed, and what is not known of it.
 

@@ -28,11 +28,13 @@ def add(commands: Any) -> None:
         "kill",
         help="stop all entries and close everything, now",
         description="Turn the kill switch of a home on: no run under it enters any more, and each "
-        "closes what it holds. Waits 10 seconds and lists what is left. Exits with 0 if nothing "
-        "is, 1 if something is. Paper positions close at the next candle. Remove data/KILL to "
-        "trade again.",
+        "closes what it holds at its next candle. Waits 10 seconds and lists what is left. Exits "
+        "with 0 if nothing is, 1 if something is. Remove data/KILL to trade again.",
     )
     add_common(parser, run)
+    parser.add_argument(
+        "--wait", type=float, default=WAIT_S, metavar="SECONDS", help="default 10, at most so long"
+    )
     lost = parser.add_argument_group("the home is lost, or its processes hang")
     lost.add_argument(
         "--by-tag",
@@ -59,7 +61,7 @@ def run(options: argparse.Namespace, *, wait: Callable[[float], object] = time.s
     refuse_foreign(home)
     says = turn_on_kill(disk, home)
     waited = 0.0
-    while (left := _left(disk, home)) and waited < WAIT_S:
+    while (left := _left(disk, home)) and waited < options.wait:
         wait(_LOOK_S)
         waited += _LOOK_S
     facts = {"home": str(home.root), "kill": says, "left": left}
@@ -121,7 +123,7 @@ def _left(disk: Filesystem, home: Home) -> list[dict[str, str]]:
 
 
 def _row(account: str, name: str, holds: str, status: str) -> dict[str, str]:
-    return {"account": account or "paper", "run": name, "holds": holds, "status": status}
+    return {"account": account, "run": name, "holds": holds, "status": status}
 
 
 def _words(home: Home, says: str, left: list[dict[str, str]]) -> str:
@@ -132,7 +134,8 @@ def _words(home: Home, says: str, left: list[dict[str, str]]) -> str:
         return f"{head}\nnothing is open"
     rows = [("account", "run", "holds", "status"), *(tuple(row.values()) for row in left)]
     cure = (
-        "still open; look again with tradenb status. A run that no process holds closes nothing: "
-        "tradenb resume it, or sell at the exchange by hand"
+        "still open. A run closes at its next candle: look again in a minute, or use --wait 90. A "
+        "run that no process holds closes nothing: tradenb resume it, or sell at the exchange by "
+        "hand"
     )
     return f"{head}\n{table(rows)}\n{cure}"
