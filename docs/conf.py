@@ -110,7 +110,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "navbar_end": ["theme-switcher"],
     "navbar_align": "left",
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 8,
     "show_nav_level": 1,
     "footer_start": ["sphinx-version"],
     "footer_end": ["theme-version"],

@@ -17,8 +17,8 @@ STRATEGY = re.compile(r'@tn\.strategy\("([^"]+)"')
 INSTRUCTIONS = {"FROM", "RUN", "WORKDIR", "COPY", "USER", "ENV", "VOLUME", "STOPSIGNAL", "CMD"}
 
 
-def check_links():
-    spec = importlib.util.spec_from_file_location("check_links", DOCS / "site" / "check_links.py")
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, DOCS / "site" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -32,6 +32,11 @@ def test_the_code_of_pages_is_run_when_the_site_is_built():
         assert text.startswith("---\nfile_format: mystnb\n"), page.name
         for cell in CELL.findall(text):
             ast.parse(cell)
+
+
+def test_the_reference_lists_every_public_name():
+    pages = script("site_pages")
+    assert pages.listed_names() == pages.public_names()
 
 
 def test_each_page_of_the_cookbook_has_a_strategy_and_a_warning():
@@ -83,4 +88,4 @@ FAULTS = {
 def test_dead_links_and_what_comes_from_a_network_are_found(tmp_path, page, fault):
     (tmp_path / "a.html").write_text(page, encoding="utf-8")
     (tmp_path / "other.html").write_text('<p id="there">', encoding="utf-8")
-    assert check_links().faults(tmp_path) == ([] if fault is None else [f"a.html: {fault}"])
+    assert script("check_links").faults(tmp_path) == ([] if fault is None else [f"a.html: {fault}"])
