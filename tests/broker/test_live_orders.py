@@ -7,14 +7,16 @@ from decimal import Decimal
 import pytest
 
 import tradenb as tn
-from tests.broker.live_orders import ACCOUNT, QUICK, SYMBOL, OrderWorld
 from tests.sources import MINUTE, T0, frame, minute
+from tradenb.core.rules import Rules
 from tradenb.errors import StateError
 from tradenb.live.state.account_agreement import check_orders_of
+from tradenb.testing.orders.live_order_life import ACCOUNT, SYMBOL, OrderWorld
 from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.world.simulated_world import Action
 
 D = Decimal
+QUICK = Rules(fee_percent=0.1, slippage_percent=0.0)
 
 
 @tn.strategy("orders-once", every="15m", history="30m")
@@ -35,7 +37,8 @@ def path(*prices: float) -> list[tuple[float, ...]]:
 
 
 def world(*prices: float, **more):
-    made = OrderWorld(frame(path(*prices)), once, start=minute(60) + 2_500, rules=QUICK, **more)
+    source = tn.frame_exchange({SYMBOL: frame(path(*prices))})
+    made = OrderWorld(source, once, start=minute(60) + 2_500, rules=QUICK, **more)
     made.exchange.tells_time = False
     return made
 
@@ -157,7 +160,8 @@ def test_a_ladder_is_sold_rung_by_rung_behind_one_stop():
         return tn.long(take_profit=[(101.0, 0.5), (102.0, 0.5)], stop_loss=99.0)
 
     prices = [*[100.0] * 80, 101.2, *[101.2] * 5, 102.2, *[102.2] * 30]
-    made = OrderWorld(frame(path(*prices)), ladder, start=minute(60) + 2_500, rules=QUICK)
+    source = tn.frame_exchange({SYMBOL: frame(path(*prices))})
+    made = OrderWorld(source, ladder, start=minute(60) + 2_500, rules=QUICK)
     made.arm()
     assert made.live(minute(100))
     assert [(kind, reason) for kind, reason, _ in kinds(made)] == [

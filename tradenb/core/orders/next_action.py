@@ -45,6 +45,7 @@ from tradenb.core.orders.reducing import (
     send,
     trades_first,
 )
+from tradenb.core.orders.venue import stepped
 from tradenb.core.signal import Time
 
 LATE_ENTRY: Final = 30_000
@@ -173,7 +174,12 @@ def _enter(now: Situation) -> OrderAction:
     ):
         words = (now.refused, *ledger.unexplained, *ledger.stops)
         return Tell("not_entered", wanted.signal_id, "limits", "; ".join(filter(None, words)))
-    return send(now, wanted.signal_id, "entry", "ioc", wanted.quantity, price=wanted.limit)
+    pieces = now.market.pieces(wanted.quantity)
+    limit = None if wanted.limit is None else stepped(wanted.limit, now.market.price_step)
+    if pieces < now.market.least(limit or now.price):
+        few = f"{pieces} pieces at {limit} are too few for an order"
+        return Tell("not_entered", wanted.signal_id, "limits", few)
+    return send(now, wanted.signal_id, "entry", "ioc", pieces, price=limit)
 
 
 def _tell_entry(now: Situation, entry: Order) -> OrderAction:

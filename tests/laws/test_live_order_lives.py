@@ -1,0 +1,24 @@
+"""Whole lives of runs that send orders; LIVE_ORDER_LIVES says how many, `make orders` plays 300."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tradenb.testing.orders.live_order_life import LiveOrderLife, LivePlan
+
+LIVES = int(os.environ.get("LIVE_ORDER_LIVES", "6"))
+BLOCK = 3
+PLANS = {"usual": LivePlan(), "bad": LivePlan(faults=0.4, minutes=100)}
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("first", range(0, LIVES // len(PLANS), BLOCK))
+def test_no_whole_life_loses_or_doubles_anything(plan, first):
+    trades = 0
+    for seed in range(first, first + BLOCK):
+        life = LiveOrderLife(seed, PLANS[plan])
+        assert life.play() == [], f"seed {seed} of {plan}"
+        trades += life.trades
+    assert trades > 0

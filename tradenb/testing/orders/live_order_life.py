@@ -1,0 +1,224 @@
+"""One life of a run that sends orders: real loop and disk, faults on the wire, deaths, restarts.
+
+Where `order_life.py` plays the order machine alone, this plays the whole: strategy, candles, tick,
+document, order manager and venue, in virtual time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from random import Random
+from typing import Any, Final, NamedTuple
+
+import tradenb as tn
+from tradenb.broker.arming.arm_file import write_arm
+from tradenb.broker.broker import Broker
+from tradenb.core.orders.client_ids import is_ours, role_of
+from tradenb.core.orders.gate import Arm
+from tradenb.core.orders.ledger import held_quantity
+from tradenb.core.rules import Rules
+from tradenb.core.timeframe import DAY, MINUTE
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import StateError
+from tradenb.testing.orders.venue_connection import VenueConnection
+from tradenb.testing.server.price_feed import PriceFeed
+from tradenb.testing.server.server_candles import rows_of_all
+from tradenb.testing.venue.faulty_venue import FaultyVenue
+from tradenb.testing.venue.spot_venue import SpotVenue
+from tradenb.testing.venue.venue_faults import VenueFault, every_fault
+from tradenb.testing.venue.venue_records import VenueMarket
+from tradenb.testing.venue.venue_requests import VenueRequest
+from tradenb.testing.world.fake_disk import Crash
+from tradenb.testing.world.simulated_world import Process, World
+
+SYMBOL: Final = "BTCUSDT"
+ACCOUNT: Final = "sandbox:memory:00000000"
+START: Final = "2024-01-01T01:00:02.500"
+OWNED: Final = Decimal(2)
+"""Coins of the owner that no run may touch."""
+CASH: Final = Decimal(10_000)
+LEFT_ALONE: Final = frozenset(
+    {"manual_sale", "steps_changed", "foreign_trade", "foreign_order", "twice", "halted"}
+)
+"""Faults after which a sum of money is not the run's alone, or which `order_life.py` plays."""
+
+
+class LivePlan(NamedTuple):
+    """What a life goes through.
+
+    Attributes
+    ----------
+    minutes : int
+        With faults and deaths; half an hour without follows.
+    faults : float
+        Share of the requests that meet one.
+    lives : int
+        How many processes there are.
+    """
+
+    minutes: int = 150
+    faults: float = 0.15
+    lives: int = 4
+
+
+class OrderWorld(World):
+    """A world with one run on BTCUSDT, and an account of 10,000 USDT and two coins of its owner."""
+
+    def __init__(
+        self, candles: Any, spec: StrategySpec, *, start: Any, rules: Rules | None = None
+    ) -> None:
+        account = tn.Account(cash=float(CASH), quote=500)
+        broker = Broker("binance", "sandbox", account, ACCOUNT, connect=self._connect)
+        super().__init__(candles, start=start, runs=[(SYMBOL, spec)], broker=broker, rules=rules)
+        market = VenueMarket(SYMBOL, "BTC", "USDT", Decimal("0.01"), Decimal("0.0001"))
+        self.venue = SpotVenue([market], {"USDT": CASH, "BTC": OWNED})
+        self.wire = FaultyVenue(self.venue, role_of=lambda id: role_of(id) if is_ours(id) else None)
+        self.feed = PriceFeed(self.wire, dict(rows_of_all(candles, [SYMBOL])))
+
+    def arm(self, **limits: Any) -> None:
+        """Permit entries for a week."""
+        known: dict[str, Any] = {
+            "max_order": Decimal(1_000),
+            "max_total": Decimal(5_000),
+            "max_daily_loss": Decimal(1_000),
+            "max_open": 5,
+            "orders_an_hour": 10_000,
+        }
+        now = self.clock.true_now()
+        names = tuple(spec.name for _, spec in self.wanted)
+        arm = Arm(ACCOUNT, (SYMBOL,), names, since=now, until=now + 7 * DAY, **known | limits)
+        write_arm(self.disk, self.home, arm)
+
+    @property
+    def coins(self) -> Decimal:
+        """The coins of the account beyond those of its owner."""
+        return self.venue.total("BTC") - OWNED
+
+    def _connect(self, symbol: str, clock: Any) -> VenueConnection:
+        del clock
+        return VenueConnection(self.wire, self.feed, symbol, self.clock.true_now)
+
+
+class LiveOrderLife:
+    """A life from one number.
+
+    Parameters
+    ----------
+    seed : int
+    plan : LivePlan, optional
+    """
+
+    def __init__(self, seed: int, plan: LivePlan | None = None) -> None:
+        self.random = Random(seed)
+        self.plan = plan or LivePlan()
+        self.found: list[str] = []
+        walk = tn.testing.random_walk(seed=seed, days=1, price=100.0, volatility=120.0)
+        self.world = OrderWorld(walk, _strategy(self.random.random), start=START)
+        self._requests_left: int | None = None
+        self.trades = 0
+        self.menu = [fault for fault in every_fault() if fault.kind not in LEFT_ALONE]
+        self.calm = False
+        self.process: Process | None = None
+        self.world.wire._draw = self._draw
+
+    def play(self) -> list[str]:
+        """Play it; return what was violated."""
+        world = self.world
+        part = self.plan.minutes // self.plan.lives
+        for _ in range(self.plan.lives):
+            self._live(world.clock.true_now() + part * MINUTE)
+            world.clock.advance(self.random.choice((0.5, 20.0, 150.0)))
+        self.calm = True
+        self._live(world.clock.true_now() + 30 * MINUTE, last=True)
+        self._check()
+        return self.found
+
+    def _live(self, until: int, *, last: bool = False) -> None:
+        dies_in = None if last else self.random.choice((None, 10, 60, 300))
+        self._requests_left = dies_in
+        self.world.arm()
+        try:
+            self.process = self.world.process()
+        except (Crash, StateError) as error:
+            self.found.append(f"a process could not start: {error!r}")
+            return
+        self.process.live(until)
+
+    def _draw(self, request: VenueRequest, role: str | None, at: int) -> VenueFault | None:
+        del request, role, at
+        if self._requests_left is not None:
+            self._requests_left -= 1
+            if self._requests_left < 0 and self.process is not None:
+                self._requests_left = None
+                self.process.kill()
+        if self.calm or self.random.random() >= self.plan.faults:
+            return None
+        fault = self.random.choice(self.menu)
+        seconds = self.random.choice((0.5, 2.0, fault.seconds))
+        return VenueFault(fault.kind, fault.answer, seconds=seconds, times=None)
+
+    def _check(self) -> None:
+        """Hold document, ledger and venue against each other."""
+        world = self.world
+        checkpoint = world.checkpoint(world.wanted[0])
+        if checkpoint is None or checkpoint.ledger is None:
+            self.found.append("there is no document")
+            return
+        ledger, state = checkpoint.ledger, checkpoint.state
+        market = VenueConnection(world.wire, world.feed, SYMBOL, world.clock.true_now).market
+        held = sum((held_quantity(ledger, id, market) for id in ledger.signals()), ledger.dust)
+        if held != world.coins:
+            self.found.append(f"the ledger holds {held}, the venue {world.coins}")
+        entries: dict[str, int] = {}
+        for order in world.venue.orders.values():
+            if order.side == "BUY":
+                entries[order.client_id] = entries.get(order.client_id, 0) + 1
+        self.found += [f"entry {id} was accepted {n} times" for id, n in entries.items() if n > 1]
+        if state.signal is None and held > ledger.dust:
+            self.found.append(f"idle with {held} pieces")
+        if state.is_open and not state.is_sending:
+            resting = [each for each in world.venue.live_orders(SYMBOL) if each.side == "SELL"]
+            covered = max((each.remaining for each in resting), default=Decimal(0))
+            if held - covered >= market.size_step and held >= market.least(Decimal(50)):
+                self.found.append(f"{held} pieces are held, {covered} protected")
+        events = world.events(world.wanted[0])
+        kinds = [event.kind for event in events]
+        self.trades = kinds.count("closed")
+        if kinds.count("opened") - kinds.count("closed") != int(state.is_open):
+            self.found.append("opened and closed do not match")
+        if state.signal is None and not any(order.is_in_doubt for order in ledger.orders):
+            made = world.venue.total("USDT") - CASH
+            if abs(Decimal(repr(state.earned)) - made) > Decimal("0.02"):
+                self.found.append(f"the run earned {state.earned}, the account {made}")
+
+
+def _strategy(chance: Callable[[], float]) -> StrategySpec:
+    """Return a strategy that enters often, with every form of leaving."""
+
+    def decide(ctx: Any) -> Any:
+        draw = chance()
+        if draw < 0.3:
+            return tn.long(take_profit=tn.percent(0.6), stop_loss=tn.percent(0.5), minutes=25)
+        if draw < 0.5:
+            ladder = [(ctx.price * 1.006, 0.5), (ctx.price * 1.009, 0.5)]
+            return tn.long(take_profit=ladder, stop_loss=ctx.price * 0.994)
+        if draw < 0.7:
+            return tn.long(stop_loss=tn.percent(0.6), trail=0.5, minutes=40)
+        if draw < 0.8:
+            return tn.long(stop_loss=tn.percent(1), entry=ctx.price * 0.999, wait=10)
+        return None
+
+    def manage(ctx: Any) -> Any:
+        draw = chance()
+        if draw < 0.1:
+            return tn.close()
+        if draw < 0.2:
+            return tn.close(fraction=0.5)
+        if draw < 0.3:
+            return tn.move(stop_loss=ctx.price * 0.997)
+        return None
+
+    spec = tn.strategy("order-life", every="5m")(decide)
+    spec.manage(every="5m")(manage)
+    return spec
