@@ -14,6 +14,7 @@ from tradenb.live.state.account_agreement import check_orders_of
 from tradenb.testing.orders.live_order_life import ACCOUNT, SYMBOL, OrderWorld
 from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.world.simulated_world import Action
+from tradenb.view.order_frames import execution_frame, order_frame
 
 D = Decimal
 QUICK = Rules(fee_percent=0.1, slippage_percent=0.0)
@@ -61,6 +62,14 @@ def test_an_entry_is_filled_protected_and_taken_at_the_target_by_the_exchange():
     assert made.coins == 0
     (trade,) = made.checkpoint(made.wanted[0]).state.trades
     assert trade.pnl == pytest.approx(float(made.venue.total("USDT")) - 10_000)
+    ledger = made.checkpoint(made.wanted[0]).ledger
+    orders, executions = order_frame(ledger), execution_frame(ledger)
+    assert list(orders.role) == ["entry", "protection"]
+    assert list(orders.ending) == ["filled", "filled"]
+    assert list(executions.side) == ["buy", "sell"]
+    assert executions.fee_in.tolist() == ["base", "quote"]
+    assert orders.dtypes.equals(order_frame(None).dtypes)
+    assert executions.dtypes.equals(execution_frame(None).dtypes)
 
 
 def test_nothing_is_sent_while_it_is_not_armed_and_the_event_says_why():

@@ -121,6 +121,7 @@ def broker(
             f"mode {mode!r} needs {' and '.join(missing)}; pass {missing[0]}='env:NAME' with the "
             "name of the environment variable that holds it"
         )
+    options.pop("cache", None)  # of candles; `ExchangeServer.options` has it
     check_secrets(options)
     local = _is_local(options.get("urls"))
     if mode == "live" and "urls" in options:

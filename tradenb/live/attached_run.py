@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tradenb.core.lifecycle.state import CommandKind, State
+    from tradenb.core.orders.ledger import OrderLedger
     from tradenb.live.loop.record import Status
     from tradenb.live.status.run_fills import Written
     from tradenb.live.status.run_report import RunReport
@@ -172,9 +173,12 @@ class AttachedRun(CommandMethods, ReportMethods):
         return True
 
     def _written(self) -> Written:
-        from tradenb.live.status.run_fills import Written
+        from tradenb.live.status.run_fills import Written, booked_by_orders
 
-        return Written(self.event_list(), self.lived, Rules())
+        return Written(self.event_list(), self.lived, Rules(), booked_by_orders(self._state()))
+
+    def _order_ledger(self) -> OrderLedger | None:
+        return self._files.order_ledger()
 
     def _run_report(self, *, with_candles: bool) -> RunReport:
         """Tell what the files say; candles are those of its exchange, kept or fetched."""

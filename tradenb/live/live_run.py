@@ -29,6 +29,7 @@ from tradenb.view.formatting import price
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradenb.core.orders.ledger import OrderLedger
     from tradenb.live.status.pending_commands import PendingCommand
     from tradenb.live.status.run_fills import Written
     from tradenb.live.status.run_report import RunReport
@@ -214,10 +215,16 @@ class LiveRun(CommandMethods, ReportMethods):
         return self._record.state
 
     def _written(self) -> Written:
-        from tradenb.live.status.run_fills import Written
+        from tradenb.live.status.run_fills import Written, booked_by_orders
 
         storage = self._record.storage
-        return Written(storage.events(), storage.recording, self._record.rules_in_force)
+        rules, state = self._record.rules_in_force, self._record.state
+        return Written(storage.events(), storage.recording, rules, booked_by_orders(state))
+
+    def _order_ledger(self) -> OrderLedger | None:
+        checkpoint = self._record.checkpoint
+        kept = None if checkpoint is None else checkpoint.ledger
+        return self._record.ledger or kept
 
     def _run_report(self, *, with_candles: bool) -> RunReport:
         from tradenb.live.status.run_report import report_of_run

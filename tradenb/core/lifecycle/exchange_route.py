@@ -24,7 +24,7 @@ from typing import Any, Final, cast
 
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.editing import Editing
-from tradenb.core.lifecycle.holding import DUST, opened, part_of, without
+from tradenb.core.lifecycle.holding import DUST, ladder_of, opened, part_of, without
 from tradenb.core.lifecycle.state import Command, State, idle_after, remember
 from tradenb.core.money.position_money import Grant, PositionMoney, with_money
 from tradenb.core.orders.order_records import (
@@ -240,7 +240,7 @@ def desired_position(state: State) -> DesiredPosition:
     execution, signal = state.execution, state.signal
     if execution is None or signal is None or execution.want == "flat":
         return FLAT
-    rungs = () if state.holding is None else state.holding.rungs
+    rungs = ladder_of(signal)[0] if state.holding is None else state.holding.rungs
     target = rungs[0][0] if rests(signal, rungs) else None
     return DesiredPosition(
         want=execution.want,

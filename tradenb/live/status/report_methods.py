@@ -1,4 +1,4 @@
-"""`report`, `dump`, `fills` and `trades`: the same names and meanings on every handle of a run."""
+"""`report`, `dump`, `fills`, `trades`, `orders`: the same names and meanings on every handle."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, overload
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradenb.core.orders.ledger import OrderLedger
     from tradenb.live.status.run_fills import Written
     from tradenb.live.status.run_report import RunReport
 
@@ -69,6 +70,26 @@ class ReportMethods(ABC):
 
         found, went = self._written().trades()
         return trade_frame(found, went, money=any(each.quantity is not None for each in found))
+
+    def orders(self) -> pd.DataFrame:
+        """Return one row an order that the run sent to an exchange, oldest first.
+
+        Those of positions that live, and of the last ones before; empty for a paper run. The state
+        is sending, unknown, working, cancelling or done; docs/orders.md says what each means.
+        """
+        from tradenb.view.order_frames import order_frame
+
+        return order_frame(self._order_ledger())
+
+    def executions(self) -> pd.DataFrame:
+        """Return one row a trade of the exchange, with its fee, in order of time."""
+        from tradenb.view.order_frames import execution_frame
+
+        return execution_frame(self._order_ledger())
+
+    @abstractmethod
+    def _order_ledger(self) -> OrderLedger | None:
+        """Return the orders of the run; None: it sends none."""
 
     @abstractmethod
     def _written(self) -> Written:

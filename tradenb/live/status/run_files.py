@@ -12,8 +12,10 @@ from typing import Any, Final
 from tradenb.clock import wall_ms
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
+from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import iso
+from tradenb.engine.order_serialise import ledger_from_record
 from tradenb.engine.serialise import events_of, from_record
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import StateError
@@ -61,6 +63,12 @@ class RunFiles:
         self._lock_words = ""
         self._noted: NotedError | None = None
         self._launch: Launch | None = None
+
+    def order_ledger(self) -> OrderLedger | None:
+        """Return the orders of the run; None: it sends none."""
+        self._read_document()
+        record = self._body.get("ledger")
+        return None if record is None else ledger_from_record(record)
 
     def status(self) -> RunStatus:
         """Return how the run is; a document that cannot be read is an error in words."""

@@ -12,6 +12,7 @@ from tradenb.core.candles.gaps import with_gaps
 from tradenb.core.candles.rows import Rows
 from tradenb.core.events import Event
 from tradenb.core.fills import Fill, filled, fills_of
+from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Time, Trade
 from tradenb.core.timeframe import MINUTE
@@ -36,11 +37,14 @@ class Written(NamedTuple):
         Reads its record; candles only from a moment on, ms UTC.
     rules : Rules
         Where the record says nothing.
+    booked : sequence of Trade
+        Those that an exchange filled, as the document has them: with the fees that were taken.
     """
 
     events: list[Event]
     lived: Callable[[int], Iterable[Any]]
     rules: Rules
+    booked: Sequence[Trade] = ()
 
     def fills(self) -> list[Fill]:
         """Return the fills, each under the rules that the run had then."""
@@ -66,7 +70,7 @@ class Written(NamedTuple):
                 trades,
             ),
         )
-        return trades_in_money(trades, self.fills()), went
+        return as_booked(trades_in_money(trades, self.fills()), self.booked), went
 
 
 def run_fills(events: Iterable[Event], lived: Iterable[Any], rules: Rules) -> list[Fill]:
@@ -135,6 +139,17 @@ def trades_in_money(trades: Sequence[Trade], fills: Iterable[Fill]) -> list[Trad
             if fill.kind == "exit":
                 whole[fill.signal_id, fill.at] = waiting.pop(fill.signal_id)
     return [_in_money(trade, whole.get((trade.signal_id, trade.closed_at), ())) for trade in trades]
+
+
+def booked_by_orders(state: State | None) -> tuple[Trade, ...]:
+    """Return the closed positions that an exchange filled."""
+    return () if state is None or state.execution is None else state.trades
+
+
+def as_booked(trades: Sequence[Trade], booked: Iterable[Trade]) -> list[Trade]:
+    """Return trades with the money that an exchange took and gave, where that is known."""
+    known = {(each.signal_id, each.closed_at): each for each in booked}
+    return [known.get((each.signal_id, each.closed_at), each) for each in trades]
 
 
 def _in_money(trade: Trade, fills: Sequence[Fill]) -> Trade:
