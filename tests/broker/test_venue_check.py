@@ -17,6 +17,7 @@ from tradenb.broker.checking.probe_account import ProbeAccount
 from tradenb.broker.checking.venue_file import ccxt_version, venue_trouble, write_venue_check
 from tradenb.broker.checking.venue_probes import ProbeResult, VenueProbes
 from tradenb.cli import main
+from tradenb.core.orders.answers import QueryFailed, Unclear
 from tradenb.core.orders.client_ids import is_ours
 from tradenb.core.timeframe import DAY
 from tradenb.errors import StateWriteError
@@ -115,6 +116,51 @@ def test_every_answer_lost_or_made_up_is_a_failure_and_never_an_error():
         )
     assert found["place"].passed is False
     assert found["clean"].passed is False
+
+
+SUBMITTED = {2: "too_small", 3: "wrong_step", 6: "protection_list", 8: "would_trigger", 10: "exit"}
+"""The probe that each request for an order belongs to."""
+
+
+@pytest.mark.parametrize("place", SUBMITTED)
+def test_an_answer_that_proves_nothing_fails_its_probe(place):
+    def change(port):
+        submit, count = port.submit, iter(range(1, 99))
+
+        async def unclear_once(order):
+            return Unclear(order.id, "lost") if next(count) == place else await submit(order)
+
+        port.submit = unclear_once
+
+    with account() as (server, clock):
+        assert failed(server, clock, change=change) == [SUBMITTED[place]]
+
+
+def test_queries_and_checks_that_bring_nothing_fail_their_probes():
+    async def unanswered(order):
+        return QueryFailed(order.id)
+
+    def change(port):
+        port.query = port.check = unanswered
+
+    with account() as (server, clock):
+        assert failed(server, clock, change=change) == [
+            "query", "unknown_id", "order_test", "cancel", "cancel_after_fill", "protection_list",
+            "cancel_list",
+        ]  # fmt: skip
+
+
+def test_lists_that_show_nothing_of_ours_fail_and_leave_a_doubt():
+    def change(port):
+        read = port.overview
+
+        async def of_others(since):
+            return (await read(since))._replace(orders=(), fills=())
+
+        port.overview = of_others
+
+    with account() as (server, clock):
+        assert failed(server, clock, change=change) == ["trades", "duplicate_open"]
 
 
 GOOD = (ProbeResult("place", True, "bought"), ProbeResult("lost_answer", None, "not tried"))

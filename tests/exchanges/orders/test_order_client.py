@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import ccxt.async_support
 import pytest
 
 from tests.testing.server.conftest import served
@@ -32,6 +33,7 @@ from tradenb.exchanges.orders import order_port
 from tradenb.exchanges.orders.order_client import OrderClient
 from tradenb.exchanges.orders.order_port import OrderPort
 from tradenb.exchanges.orders.order_reply import OrderReply
+from tradenb.exchanges.orders.spot_account import read_account
 from tradenb.exchanges.orders.spot_answers import SpotAnswers, Unreadable
 from tradenb.exchanges.orders.spot_markets import spot_market
 from tradenb.testing.orders.loopback_port import loopback_keys
@@ -574,6 +576,18 @@ def test_a_key_is_in_no_answer_and_in_no_log(server, caplog):
         assert secret not in repr((port, port.client, vars(port.client)["_options"]))
 
 
+def test_a_ccxt_that_does_not_lead_to_the_testnet_sends_nothing(server, monkeypatch):
+    """Older versions take the option and go on with the real exchange."""
+    monkeypatch.setattr(ccxt.async_support.binance, "set_sandbox_mode", lambda self, enabled: None)
+    client = OrderClient("binance", {**loopback_keys(), "sandbox": True}, now=server.now)
+
+    async def life():
+        await client.read("private_get_account", {})
+
+    with pytest.raises(UsageError, match="has no testnet of binance"):
+        asyncio.run(life())
+
+
 def test_a_key_in_plain_text_is_refused(server):
     with pytest.raises(UsageError, match="env:NAME"):
         OrderClient("binance", server.credentials, now=server.now)
@@ -585,3 +599,12 @@ def test_methods_of_the_user_do_not_sign_or_send_orders(server):
 
     port = port_on(server, sign=never, fetch=never)
     assert isinstance(played(port, lambda it: it.submit(made(server.now()))), Shown)
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", '{"balances":[{"asset":"BTC","free":1}]}'])
+def test_an_account_that_is_not_whole_is_not_one(body):
+    class Client:
+        async def read(self, call, params):
+            return OrderReply(status=200, body=body)
+
+    assert asyncio.run(read_account(Client())) is None

@@ -187,6 +187,8 @@ class OrderClient:
         except Exception as error:  # noqa: BLE001 - whatever ccxt raises for an option
             words = redacted(describe_error(error), self._secrets)
         else:
+            if self._options.get("sandbox") and made.urls["api"] == kind().urls["api"]:
+                raise UsageError(f"this version of ccxt has no testnet of {self.name}; update ccxt")
             made.logger.addFilter(redact_filter)
             made.options["maxRetriesOnFailure"] = 0
             made.timeout_on_exit = 0
