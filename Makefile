@@ -79,6 +79,7 @@ bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 
 peers: .venv-peers/.installed  ## compare trades with those of backtesting.py, in an environment of its own
 	TQDM_DISABLE=1 .venv-peers/bin/python -m benchmarks.peers
+	TQDM_DISABLE=1 .venv-peers/bin/python -m benchmarks.peers.page
 
 docs: $(DEV)  ## run the examples of the docstrings, render the notebooks to build/notebooks
 	$(PYTEST) --doctest-glob='*.md' --ignore=docs/pictures --ignore=docs/conf.py --ignore=docs/site tradenb docs

@@ -21,6 +21,7 @@ sys.modules["tradenb.risks"] = tradenb.risks  # users reach it as a module, auto
 # Kernels of pages: charts as their still drawing, no bars of progress, warnings are errors.
 os.environ["PLOTLY_RENDERER"] = "plotly_mimetype"
 os.environ["TQDM_DISABLE"] = "1"
+os.environ["PYTHONSTARTUP"] = str(TOP / "docs" / "site" / "quiet_bars.py")
 
 project = "tradenb"
 release = version = tradenb.__version__
