@@ -225,9 +225,9 @@ def plain_signal(
     strategy: str,
     position: Position,
     price: float,
-    take_profit: float,
+    take_profit: float | None,
     stop_loss: float,
-    minutes: int,
+    minutes: int | None,
     at: int,
 ) -> Signal:
     """Make the signal of a plain candidate at market, in half the time that names take."""

@@ -98,12 +98,11 @@ def check_reply(
 def _plain(
     candidate: Candidate, id: str, symbol: str, strategy: str, at: int, price: float, rules: Rules
 ) -> Signal | None:
-    """Make the signal of a candidate of four plain numbers at market, as nearly all are."""
-    position, minutes = candidate.position, candidate.minutes
-    target, stop = candidate.take_profit, candidate.stop_loss
-    if type(target) is not float or type(stop) is not float or type(minutes) is not int:
+    """Make the signal of a candidate of plain numbers at market, as nearly all are."""
+    position, target, stop, minutes = candidate[:4]
+    if type(stop) is not float or not (target is None or type(target) is float):
         return None
-    if not _bare(candidate):
+    if not (minutes is None or type(minutes) is int) or not _bare(candidate):
         return None
     if not keeps_rules(position, target, stop, minutes, price, rules):
         return None
@@ -143,21 +142,27 @@ def resolved(candidate: Candidate, price: float) -> Candidate:
 
 
 def keeps_rules(
-    position: object, target: float, stop: float, minutes: int, price: float, rules: Rules
+    position: object,
+    target: float | None,
+    stop: float,
+    minutes: int | None,
+    price: float,
+    rules: Rules,
 ) -> bool:
     """Tell at once whether numbers keep all rules at a price; `problems` says which they break."""
-    if position == "long":
-        ordered = 0 < stop < price < target < math.inf
-    else:
-        ordered = position == "short" and 0 < target < price < stop < math.inf
+    long, longest = position == "long", rules.max_signal_minutes
+    if not (0 < stop < price if long else position == "short" and price < stop < math.inf):
+        return False
     loss = abs(price - stop) / price * 100
-    return (
-        ordered
-        and abs(target - price) / price * 100 >= rules.min_take_profit_percent - TOLERANCE
-        and rules.min_stop_loss_percent - TOLERANCE <= loss
-        and loss <= rules.max_stop_loss_percent + TOLERANCE
-        and 1 <= minutes <= (rules.max_signal_minutes or minutes)
-    )
+    if not rules.min_stop_loss_percent - TOLERANCE <= loss <= rules.max_stop_loss_percent + TOLERANCE:
+        return False
+    if not (longest is None if minutes is None else 1 <= minutes <= (longest or minutes)):
+        return False
+    if target is None:
+        return not rules.require_take_profit
+    gain = abs(target - price) / price * 100
+    ordered = price < target < math.inf if long else 0 < target < price
+    return ordered and gain >= rules.min_take_profit_percent - TOLERANCE
 
 
 def as_candidate(reply: object) -> tuple[Candidate, list[Problem]]:
