@@ -469,7 +469,7 @@ CAUGHT_BY_THE_REFERENCE = (
 CAUGHT_BY_CHUNKS = (
     Mutant(
         "milestones repeated",
-        "tradenb.core.lifecycle.opened:_fired",
+        "tradenb.core.lifecycle.opened:fired",
         rewritten("return state._replace(gained=gained, lost=lost)", "return state"),
     ),
     Mutant(
@@ -552,6 +552,11 @@ CAUGHT_BY_TABLES = (
         "a position that nobody changes is met too late",
         "tradenb.engine.session.quiet_span:quiet_until",
         rewritten("last = (stop if row < 0 else row) - 1", "last = stop - 1"),
+    ),
+    Mutant(
+        "an answer forgets which milestones fired before it",
+        "tradenb.engine.session.quiet_span:pass_by",
+        rewritten("fired(state, passed)", "state"),
     ),
     Mutant(
         "what a person closes is the strategy's",

@@ -203,8 +203,8 @@ def _editing(state: State, signal: Signal, at: int, price: float, rules: Rules) 
 
 def _holds(state: State, editing: Editing, action: Action, rules: Rules) -> Holds:
     signal, holding = editing.signal, editing.holding
-    average, amount = signal.entry, positive(action.values.get("amount", 1.0))
-    if action.do == "add" and amount is not None:
+    average = signal.entry
+    if action.do == "add" and (amount := positive(action.values.get("amount", 1.0))) is not None:
         average = added(signal, holding, editing.price, amount, rules)[0].entry
     return Holds(signal, state.opened_at, holding.rungs, holding.entries, average)
 

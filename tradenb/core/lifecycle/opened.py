@@ -66,9 +66,9 @@ def follow(
     if not touched and span.expiry is not None:
         row = span.expiry.row
     until = span.stop if row < 0 else row
-    passed = _milestones(state, signal, None, candles, rules, start, until)
+    passed = passed_milestones(state, signal, None, candles, rules, start, until)
     if row < 0:
-        state = _fired(state, passed)
+        state = fired(state, passed)
         if pause is not None:
             return Step(pause, EXITS, tested(before(state, candles, until - 1)), passed, None)
         return Step(end, EXITS, state.moved(end), passed, beyond_end)
@@ -123,7 +123,7 @@ def exit_of(signal: Signal, extremes: prices.Extremes, rules: Rules) -> tuple[fl
     return target, "take_profit"
 
 
-def _milestones(
+def passed_milestones(
     state: State,
     signal: Signal,
     stops: Floats | None,
@@ -132,6 +132,7 @@ def _milestones(
     start: int,
     stop: int,
 ) -> tuple[Event, ...]:
+    """Make the events of the levels that the candles from a row to another (exclusive) pass."""
     market = prices.market_prices(candles, start, stop, rules)
     plan = plan_of(signal, state.holding)
     found = prices.milestones(market, plan, gained=state.gained, lost=state.lost)
@@ -153,7 +154,7 @@ def _milestones(
     return events
 
 
-def _fired(state: State, passed: tuple[Event, ...]) -> State:
+def fired(state: State, passed: tuple[Event, ...]) -> State:
     """Note which levels were passed."""
     if not passed:
         return state
@@ -257,8 +258,8 @@ def _follow_held(
         if not expiry.at_open:
             found = follow_stop(signal, holding, candles, rules, start, row)
     until = stop if row < 0 else row
-    passed = _milestones(state, signal, found.stops, candles, rules, start, until)
-    state = _fired(state, passed)._replace(signal=found.signal, holding=found.holding)
+    passed = passed_milestones(state, signal, found.stops, candles, rules, start, until)
+    state = fired(state, passed)._replace(signal=found.signal, holding=found.holding)
     if row < 0:
         if pause is not None:
             return Step(pause, EXITS, tested(before(state, candles, until - 1)), passed, None)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
+from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.lifecycle.missing import due, expires_at
-from tradenb.core.lifecycle.state import State
-from tradenb.core.lifecycle.trailing import follow_stop, nearest_bound
+from tradenb.core.lifecycle.opened import fired, passed_milestones
+from tradenb.core.lifecycle.state import EXITS, State, Step
+from tradenb.core.lifecycle.trailing import follow_stop, nearest_bound, peak_after
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 
@@ -32,3 +34,18 @@ def quiet_until(state: State, signal: Signal, candles: Candles, rules: Rules, un
         row = follow_stop(signal, holding, candles, rules, start, stop).row
     last = (stop if row < 0 else row) - 1
     return candles.ends_at(last) if last >= start else state.cursor
+
+
+def pass_by(
+    state: State, signal: Signal, holding: Holding, candles: Candles, rules: Rules, at: int
+) -> Step:
+    """Return the step to an ask up to which nothing meets a position whose stop stands still.
+
+    It is the one that `advance` finds when it looks for what is known not to be there.
+    """
+    start, stop = candles.index(state.cursor) + 1, candles.index(at) + 1
+    passed = passed_milestones(state, signal, None, candles, rules, start, stop)
+    holding = holding._replace(peak=peak_after(signal, holding, candles, rules, start, stop))
+    cursor = max(state.cursor, candles.ends_at(stop - 2))
+    after = fired(state, passed)._replace(holding=holding, cursor=cursor, tested=True)
+    return Step(at, EXITS, after, passed, None)

@@ -13,7 +13,7 @@ from tradenb.core.money.market import Market
 from tradenb.core.money.position_money import Charged
 from tradenb.core.orders.order_records import Execution
 from tradenb.core.risk import Held, Refusal
-from tradenb.core.signal import Signal, Time, Trade
+from tradenb.core.signal import Signal, Time, Trade, quickly_replaced
 from tradenb.core.timeframe import MINUTE, next_after
 from tradenb.core.validation.terms import NOTE_LIMIT
 
@@ -86,6 +86,7 @@ class Refusing:
     count: int
 
 
+@quickly_replaced
 class State(NamedTuple):
     """All that one instance remembers.
 

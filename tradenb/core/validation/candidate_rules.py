@@ -154,7 +154,11 @@ def keeps_rules(
     if not (0 < stop < price if long else position == "short" and price < stop < math.inf):
         return False
     loss = abs(price - stop) / price * 100
-    if not rules.min_stop_loss_percent - TOLERANCE <= loss <= rules.max_stop_loss_percent + TOLERANCE:
+    if (
+        not rules.min_stop_loss_percent - TOLERANCE
+        <= loss
+        <= rules.max_stop_loss_percent + TOLERANCE
+    ):
         return False
     if not (longest is None if minutes is None else 1 <= minutes <= (longest or minutes)):
         return False

@@ -167,7 +167,10 @@ class Indicators(Mapping[str, float]):
         found = self._columns.get(name)
         if found is None:
             raise self._unknown(name)
-        row = found.row(self.now)
+        if found.closes is None:
+            row = (self.now - found.first) // found.step - 1  # as `row`, without a call
+        else:
+            row = found.row(self.now)
         if row < 0:
             raise NotEnoughCandles(f"no candle of indicator {name!r} closed by {iso(self.now)}")
         return found.values[row]

@@ -76,6 +76,8 @@ def quiet_span_of(instance: Instance, until: int, fresh_from: int) -> QuietSpan 
         return None
     if state.warming or state.commands or state.tested or state.cursor < fresh_from:
         return None
+    if state.is_sending:
+        return None
     if instance.halted or instance.busy is not None:
         return None
     if instance.books and not signal.trail is signal.trail_distance is None:

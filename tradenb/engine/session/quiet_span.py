@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.machine import advance
-from tradenb.core.lifecycle.quiet import quiet_until
+from tradenb.core.lifecycle.quiet import pass_by, quiet_until
 from tradenb.core.lifecycle.state import State, Step
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
@@ -52,7 +52,10 @@ class QuietSpan:
 
     def until(self, at: int) -> Step:
         """Return the step to an ask in it: the state before the answer, and milestones so far."""
-        return self._advance(self.state, at, at)
+        state, signal, holding = self.state, self.state.signal, self.state.holding
+        if signal is None or holding is None or not signal.trail is signal.trail_distance is None:
+            return self._advance(state, at, at)
+        return pass_by(state, signal, holding, self._candles, self._rules, at)
 
     def seen_at(self, at: int) -> State:
         """Return the state as of an ask, for those who look at it; asks come in their order."""
