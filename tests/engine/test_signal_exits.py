@@ -10,6 +10,7 @@ import tradenb as tn
 from tests.engine.test_signals import GRID, backtest, told
 from tests.sources import candles, flat, minute
 from tradenb.engine.serialise import event_to_row
+from tradenb.engine.session.signal_table import LONG, SHORT, table_of_columns
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import SpecError, UnknownName
 from tradenb.testing.world.simulated_world import World
@@ -134,6 +135,13 @@ def test_an_exit_is_true_a_side_or_nothing(exits, words):
         return
     with pytest.raises(SpecError, match=words):
         backtest(strategy=vectorised(function=table))
+
+
+def test_an_exit_column_may_be_a_list_of_true_and_of_sides():
+    # A live run sees its first rows alone: there need not be a None among them yet.
+    given = {"position": ["long", "long"], "stop_loss": [99.0, 99.0], "exit": [True, "short"]}
+    table = table_of_columns(given, 2, 0, 60_000, "strategy a")
+    assert table.exits.tolist() == [LONG | SHORT, SHORT]
 
 
 def test_a_column_that_is_none_of_them_is_answered_with_the_near_one():

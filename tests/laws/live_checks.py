@@ -24,6 +24,7 @@ from tests.scenarios import (
     tradenb_strategies,
 )
 from tradenb.core.lifecycle.state import Command
+from tradenb.engine.hand_commands import HAND_FIELDS
 from tradenb.engine.serialise import event_to_row
 from tradenb.errors import CandleError
 from tradenb.live.live_run import record_of
@@ -132,10 +133,12 @@ class Lived:
     def _giving(self, place: int, command: dict[str, Any]) -> Any:
         def give(process: Any) -> None:
             run = process.run(command["symbol"], command["strategy"])
-            extra = (command.get("id"), command.get("cancel_id"))
+            extra = (command.get("id"), command.get("cancel_id"), None)
+            values = {name: command[name] for name in HAND_FIELDS if name in command}
             self.given = place + 1
             if run.status == "running":
-                record_of(run).accept(Command(command["at"], command["kind"], *extra))
+                order = Command(command["at"], command["kind"], *extra, values or None)
+                record_of(run).accept(order)
 
         return give
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.conftest import examples
-from tests.laws.generators import scenarios
+from tests.laws.generators import scenarios, tables_and_hands
 from tests.laws.live_checks import live_broken
 
 
-@settings(max_examples=examples(10))
-@given(scenario=scenarios())
+@settings(max_examples=examples(12))
+@given(scenario=st.one_of(scenarios(), tables_and_hands()))
 def test_live_is_the_backtest_event_by_event(scenario: dict[str, Any]) -> None:
     assert live_broken(scenario) == []

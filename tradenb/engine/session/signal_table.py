@@ -259,6 +259,8 @@ def _positions(column: Any, rows: int, what: str) -> NDArray[np.int8]:
 def _exits(column: Any, rows: int, what: str) -> NDArray[np.int8]:
     """Read true, a side, or nothing; all else is refused."""
     values = np.asarray(column)
+    if values.dtype.kind == "U":  # a list of true and of sides became words
+        values = np.asarray(column, dtype=object)
     if values.shape != (rows,):
         raise SpecError(f"{what}: 'exit' must have one value a candle ({rows})")
     if values.dtype.kind == "b":
