@@ -12,7 +12,8 @@ from tests.exporting.corpus import BAD, GOOD, MODULE
 from tests.exporting.live import CELL
 from tests.exporting.notebook import EXCHANGE, Notebook
 from tradenb.engine.specs.registry import registry
-from tradenb.exporting.api import collected, subject_of
+from tradenb.exporting.api import collected
+from tradenb.exporting.export_subject import subject_of
 from tradenb.exporting.script_text import is_ours, script_text
 
 FEWEST = 5

@@ -7,7 +7,7 @@ import pytest
 import tradenb as tn
 from tests.live.fast import RULES, Quick, market
 from tradenb.errors import UsageError
-from tradenb.exporting.api import subject_of
+from tradenb.exporting.export_subject import subject_of
 
 NOTHING = {"symbol": None, "exchange": None, "rules": None, "home": None}
 

@@ -11,25 +11,21 @@ from typing import Any, Final
 
 from tradenb.call_errors import explained
 from tradenb.core.money.account import Account
-from tradenb.core.rules import Rules, checked_rules
-from tradenb.core.symbol import canonical
+from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike, iso
 from tradenb.engine.ports import CandleSource, LiveSource
-from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import ExportError, MarketError, UsageError
+from tradenb.errors import ExportError, MarketError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.exporting.collect.dependencies import Collector
 from tradenb.exporting.collect.script_namespace import Namespace, namespace_of
 from tradenb.exporting.collect.secret_values import check_values
+from tradenb.exporting.export_subject import Subject, subject_of
 from tradenb.exporting.proof.compare_runs import Sample, prove, sampled
 from tradenb.exporting.proof.start_environment import set_here
 from tradenb.exporting.script_text import Job, environment_of, is_ours, script_text
-from tradenb.live.live_run import LiveRun, record_of
-from tradenb.live.loop.record import RunRecord
+from tradenb.live.live_run import LiveRun
 from tradenb.live.notifications.api import active_settings
-from tradenb.live.state.account_agreement import check_live_account
-from tradenb.store.paths import find_home
 from tradenb.view.formatting import plural
 
 FEW_TRADES: Final = 1
@@ -70,18 +66,6 @@ class Exported:
             f"<exported {self.path}: {', '.join(self.strategies)} on {', '.join(self.symbols)}, "
             f"{_proven(self.events, self.trades)} from {iso(self.start)} to {iso(self.end)}{more}>"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is exported: strategies, symbols, and what they run with."""
-
-    strategies: tuple[StrategySpec, ...]
-    symbols: tuple[str, ...]
-    exchange: Any
-    rules: Rules
-    home: Path
-    account: Account | None = None
 
 
 @explained("tn.export")
@@ -173,60 +157,6 @@ def export(
         sample.trades,
         (*_warnings(sample), *recorded, *_variables(found.secrets), *_notified(job)),
     )
-
-
-def subject_of(what: Any, settings: dict[str, Any]) -> Subject:
-    """Check what is to be exported, and that the arguments fit together."""
-    several = list(what) if isinstance(what, list | tuple) else [what]
-    if not several:
-        raise UsageError("nothing to export; pass a run, a strategy, or a list of them")
-    if any(isinstance(item, LiveRun) for item in several):
-        return _subject_of_runs(several, settings)
-    given = settings["symbol"]
-    if given is None or settings["exchange"] is None:
-        raise UsageError(
-            "pass symbol= and exchange= with a strategy; a live run has its own: "
-            "tn.export(path, run)"
-        )
-    symbols = (given,) if isinstance(given, str) else tuple(given)
-    rules, account = checked_rules(settings["rules"]), settings["account"]
-    if account is not None:
-        check_live_account(account, rules)
-    return Subject(
-        tuple(registry.find("strategy", item, form=StrategySpec) for item in several),
-        tuple(canonical(symbol) for symbol in symbols),
-        resolve_candle_source(settings["exchange"]),
-        rules,
-        find_home(settings["home"]).root,
-        account,
-    )
-
-
-def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
-    for name, value in settings.items():
-        if value is not None:
-            raise UsageError(f"a run is exported with its own {name}; leave {name}= out")
-    runs: list[RunRecord] = []
-    for item in given:
-        if not isinstance(item, LiveRun):
-            raise UsageError(f"pass runs or strategies, not both, was {item!r:.80}")
-        runs.append(record_of(item))
-    first = runs[0]
-    for run in runs:
-        own = (run.source, run.rules, run.account, run.storage.home)
-        if own != (first.source, first.rules, first.account, first.storage.home):
-            raise UsageError(
-                f"{run.id} runs with another exchange, other rules, another account or another "
-                f"home than {first.id}; export them to scripts of their own"
-            )
-    specs = {run.strategy: run.spec for run in runs}
-    symbols = tuple(dict.fromkeys(run.symbol for run in runs))
-    if len({run.id for run in runs}) != len(specs) * len(symbols):
-        raise UsageError(
-            "a script runs each strategy on each symbol; export these runs to several scripts"
-        )
-    shared = (first.source, first.rules, first.storage.home, first.account)
-    return Subject(tuple(specs.values()), symbols, *shared)
 
 
 def collected(subject: Subject) -> tuple[Any, Job]:

@@ -7,8 +7,7 @@ ago. What a run saw of a minute may depend on when it looked: a restart loads th
 from __future__ import annotations
 
 import functools
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +22,7 @@ from tradenb.core.events import Event
 from tradenb.core.money.account import Account
 from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, ceil_to
+from tradenb.core.timeframe import MINUTE
 from tradenb.engine.past_code import PastCode
 from tradenb.engine.ports import CandleRequest, CandleSource, check_markets
 from tradenb.engine.serialise import row_to_event
@@ -33,11 +32,17 @@ from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.attached_run import AttachedRun, attached
 from tradenb.live.live_run import LiveRun, record_of
 from tradenb.live.status.run_status import mode_of
+from tradenb.research.parity.recorded_lines import (
+    CodeNoted,
+    Lines,
+    Missed,
+    RecordedLines,
+    Rows,
+    RulesGiven,
+)
 from tradenb.store.paths import find_home
 
 Run = LiveRun | AttachedRun
-Lines = Iterable[list[Any] | dict[str, Any]]
-Rows = NDArray[np.float64]
 
 
 class View(NamedTuple):
@@ -45,30 +50,6 @@ class View(NamedTuple):
 
     since: int
     candles: Candles
-
-
-class Missed(NamedTuple):
-    """Asks that were left out, from one close time to another, ms UTC, and why."""
-
-    first: int
-    last: int
-    why: str
-
-
-class RulesGiven(NamedTuple):
-    """The rules in force from a moment (close time, ms UTC), and those that hold once flat."""
-
-    since: int
-    in_force: Rules
-    given: Rules
-
-
-class CodeNoted(NamedTuple):
-    """What is on disk about the code from a moment (close time, ms UTC) on; names may lack."""
-
-    since: int
-    code: str
-    names: dict[str, str]
 
 
 @dataclass
@@ -167,7 +148,7 @@ def evidence_of(run: Run) -> Evidence:
     events += [row_to_event(row) for row in body["outbox"] if row["seq"] > last]
     start, history_start = body["start"], body["history_start"] or body["start"]
     end = body["state"]["cursor"]  # a run that is active has written more by now
-    record = _Record(lines, start, history_start)
+    record = RecordedLines(lines, start, history_start)
     if body.get("money") is not None:
         record.notes += _shared_account(run, body["money"]["name"])
     if record.begun is None:
@@ -328,71 +309,3 @@ def _files_of(run: Run) -> tuple[dict[str, Any], list[Event], Lines]:
         return run.body, run.event_list(), run.lived()
     storage = record_of(run).storage
     return storage.generation.body, storage.events(), storage.recording()
-
-
-class _Record:
-    """The lines of one run, sorted; a file may hold those of earlier runs before them."""
-
-    def __init__(self, lines: Lines, start: int, history_start: int) -> None:
-        self.begun: dict[str, Any] | None = None
-        self.commands: list[dict[str, Any]] = []
-        self.missed: list[Missed] = []
-        self.notes: list[str] = []
-        self.gone: list[tuple[int, int]] = []
-        self.ruled: list[RulesGiven] = []
-        self.coded: list[CodeNoted] = []
-        self._rows = array("d")
-        for line in lines:
-            if isinstance(line, dict):
-                self._take(line, start)
-            elif line[0] >= history_start:
-                self._rows.extend(line if len(line) == 7 else [*line, line[0]])
-
-    def rows(self) -> Rows:
-        """Return all candles, (n, 7)."""
-        return np.array(self._rows).reshape(-1, 7)
-
-    def _take(self, line: dict[str, Any], start: int) -> None:
-        if "begun" in line:
-            before, self.begun = self.begun, line if line["start"] == start else None
-            if self.begun is None or before is None:
-                self.commands, self.missed, self.notes, self.ruled = [], [], [], []
-                self.coded = []
-            else:
-                self._compare(before, self.begun)
-            if self.begun is not None:
-                in_force, given = line["rules"], line.get("given", line["rules"])
-                self.ruled.append(RulesGiven(line["begun"], Rules(**in_force), Rules(**given)))
-                self.coded.append(CodeNoted(line["begun"], line["code"], line.get("names", {})))
-        elif "command" in line:
-            command = _plain(line["command"])
-            if command not in self.commands:
-                self.commands.append(command)
-        elif "withdrawn" in line:
-            withdrawn = _plain(line["withdrawn"])
-            self.commands = [command for command in self.commands if command != withdrawn]
-        elif "missing" in line:
-            self.gone += [(begin, end) for begin, end in line["missing"]]
-        elif "left_out" in line:
-            first, last = line["left_out"]
-            self.missed.append(Missed(first, last, line["why"]))
-
-    def _compare(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        """Note what a restart changed of which the newest counts for the whole run."""
-        rules, others = (line.get("given", line["rules"]) for line in (before, after))
-        words = "the run was restarted with other gap_minutes; the latest count"
-        if rules["gap_minutes"] != others["gap_minutes"] and words not in self.notes:
-            self.notes.append(words)
-
-
-def _plain(command: dict[str, Any]) -> dict[str, Any]:
-    """Return a command as a backtest is given it: without the request that it came from."""
-    own = {name: value for name, value in command.items() if name not in ("request", "values")}
-    return {**own, **(command.get("values") or {})}
-
-
-def missed_asks(missed: Iterable[Missed], why: str) -> Iterator[int]:
-    """Yield the close times of asks that were left out for a reason."""
-    for item in missed:
-        if item.why == why:
-            yield from range(ceil_to(item.first), item.last + 1, MINUTE)

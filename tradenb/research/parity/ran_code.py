@@ -9,7 +9,8 @@ from tradenb.engine.past_code import PastCode, kept, names_reached
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.research.lookahead.isolate import Copier
 from tradenb.research.lookahead.noise import Spoiler
-from tradenb.research.parity.evidence import CodeNoted, Evidence
+from tradenb.research.parity.evidence import Evidence
+from tradenb.research.parity.recorded_lines import CodeNoted
 
 
 class RanCode:

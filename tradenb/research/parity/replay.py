@@ -25,7 +25,7 @@ from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.trades import trades_of
-from tradenb.engine.call import Pump, is_async
+from tradenb.engine.call import Pump
 from tradenb.engine.context import saved_state
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.session.clearance import BOOK
@@ -33,8 +33,10 @@ from tradenb.engine.session.instance import Instance, managed_by
 from tradenb.engine.session.pump import Session
 from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.research.parity.evidence import RulesGiven, View
+from tradenb.research.parity.evidence import View
+from tradenb.research.parity.muted_strategy import muted
 from tradenb.research.parity.ran_code import RanCode
+from tradenb.research.parity.recorded_lines import RulesGiven
 
 _ASKED: Final = ("strategy ", "manage of ", "risk rule ", BOOK)
 """How the errors of asks and of risk rules begin."""
@@ -202,7 +204,7 @@ class _Seen:
 
 def _prepared(spec: StrategySpec, given: Circumstances) -> StrategySpec:
     """Return a strategy that is not asked where it was not, and is refused what it was refused."""
-    spec = _muted(spec, given.muted)
+    spec = muted(spec, given.muted)
     refusals = given.refusals
     if refusals is None:
         return spec
@@ -258,45 +260,6 @@ def _going_on(instance: Instance, before: Instance) -> Instance:
     instance.renew(saved_state(before.context))
     instance.give_rules(before.rules, before.next_rules or before.rules)
     return instance
-
-
-def _muted(spec: StrategySpec, moments: frozenset[int]) -> StrategySpec:
-    """Return a strategy that answers nothing at some moments."""
-    if not moments:
-        return spec
-
-    def quiet(function: Callable[..., Any]) -> Callable[..., Any]:
-        return _muted_function(function, moments)
-
-    function = _muted_frames(spec, moments) if spec.vectorised else quiet(spec.function)
-    return spec.replaced(function, quiet)
-
-
-def _muted_frames(spec: StrategySpec, moments: frozenset[int]) -> Callable[..., Any]:
-    def quiet(df: Any) -> Any:
-        found = dict(spec.function(df))
-        at = df.index.as_unit("ms").asi8 + spec.every_ms
-        silent = np.isin(at, list(moments))
-        position = np.array(np.broadcast_to(found["position"], len(df)), dtype=object)
-        position[silent] = None
-        found["position"] = position
-        return found
-
-    return quiet
-
-
-def _muted_function(function: Callable[..., Any], moments: frozenset[int]) -> Callable[..., Any]:
-    if is_async(function):
-
-        async def quiet_later(ctx: Any) -> Any:
-            return None if ctx.now in moments else await function(ctx)
-
-        return quiet_later
-
-    def quiet(ctx: Any) -> Any:
-        return None if ctx.now in moments else function(ctx)
-
-    return quiet
 
 
 def changed(seen: Candles, fresh: Candles) -> tuple[Times, Times]:

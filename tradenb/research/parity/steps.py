@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tradenb.core.candles.arrays import Candles
 from tradenb.engine.past_code import names_reached
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.research.parity.evidence import Evidence, RulesGiven, View, missed_asks
+from tradenb.research.parity.evidence import Evidence, View
 from tradenb.research.parity.ran_code import (
     RanCode,
     changed_names,
@@ -18,6 +18,7 @@ from tradenb.research.parity.ran_code import (
     differing,
     words_of_rules,
 )
+from tradenb.research.parity.recorded_lines import RulesGiven, missed_asks
 from tradenb.research.parity.replay import (
     Circumstances,
     Refusals,

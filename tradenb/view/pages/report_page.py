@@ -17,8 +17,7 @@ from tradenb.statistics.equity.curve_points import points_of
 from tradenb.statistics.equity.drawdowns import drawdowns_of
 from tradenb.statistics.equity.periods import periods
 from tradenb.view.asset_files import asset
-from tradenb.view.charts.chart_traces import POINTS
-from tradenb.view.charts.trade_charts import chart_json, equity_chart, plotly_script, price_chart
+from tradenb.view.charts.trade_charts import plotly_script
 from tradenb.view.formatting import escaped, plural
 from tradenb.view.pages.html_tables import (
     benchmark_table,
@@ -32,6 +31,7 @@ from tradenb.view.pages.html_tables import (
     statistics_table,
     trade_table,
 )
+from tradenb.view.pages.report_charts import charts_json
 from tradenb.view.pages.result_html import headline, headline_figures, subline, too_few
 from tradenb.view.svg.equity_svg import POINTS as SVG_POINTS
 from tradenb.view.svg.equity_svg import equity_svg
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
 LISTED: Final = 2_000
 DEEPEST: Final = 10
 _SHOWN: Final = 0.005  # percent
-_PRICE_POINTS: Final = 40_000  # of all symbols together: about 2 MB
-_FEWEST_POINTS: Final = 500
-_MOST_POINTS: Final = 5_000
 
 
 def report_html(
@@ -73,7 +70,7 @@ def report_html(
         trades the newest `LISTED` are listed.
     """
     scripts = [plotly_script(), asset("report.js")]
-    charts = _charts(summary, candles_by_symbol or {}, lines)
+    charts = charts_json(summary, candles_by_symbol or {}, lines)
     name = f"{headline(summary)}, {escaped(summary.title, 60).lower()}"
     return "".join(
         [
@@ -280,31 +277,6 @@ def _settings(summary: Summary) -> str:
     if summary.rules:
         body.append(settings_table(summary.rules, "Rules"))
     return _section("Settings", "".join(body)) if body else ""
-
-
-def _charts(
-    summary: Summary,
-    candles_by_symbol: Mapping[str, Candles],
-    lines: Callable[[str], Sequence[PositionLines]] | None,
-) -> str:
-    """Return the charts as JSON that cannot end the script element around it."""
-    share = _PRICE_POINTS // max(len(candles_by_symbol), 1)
-    points = min(max(share, _FEWEST_POINTS), _MOST_POINTS)
-    equity = equity_chart(points_of(summary.marks, POINTS), summary.end)
-    prices = ",".join(
-        chart_json(
-            price_chart(
-                candles,
-                summary.trades,
-                symbol=symbol,
-                points=points,
-                lines=lines(symbol) if lines else (),
-            )
-        )
-        for symbol, candles in candles_by_symbol.items()
-    )
-    text = f'{{"equity":{chart_json(equity)},"prices":[{prices}]}}'
-    return text.replace("<", "\\u003c")
 
 
 def _policy(scripts: Sequence[str]) -> str:

@@ -1,0 +1,85 @@
+"""What is exported: strategies or runs, with the exchange, rules and account that go with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tradenb.core.money.account import Account
+from tradenb.core.rules import Rules, checked_rules
+from tradenb.core.symbol import canonical
+from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import UsageError
+from tradenb.exchanges.resolve_exchange import resolve_candle_source
+from tradenb.live.live_run import LiveRun, record_of
+from tradenb.live.loop.record import RunRecord
+from tradenb.live.state.account_agreement import check_live_account
+from tradenb.store.paths import find_home
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is exported: strategies, symbols, and what they run with."""
+
+    strategies: tuple[StrategySpec, ...]
+    symbols: tuple[str, ...]
+    exchange: Any
+    rules: Rules
+    home: Path
+    account: Account | None = None
+
+
+def subject_of(what: Any, settings: dict[str, Any]) -> Subject:
+    """Check what is to be exported, and that the arguments fit together."""
+    several = list(what) if isinstance(what, list | tuple) else [what]
+    if not several:
+        raise UsageError("nothing to export; pass a run, a strategy, or a list of them")
+    if any(isinstance(item, LiveRun) for item in several):
+        return _subject_of_runs(several, settings)
+    given = settings["symbol"]
+    if given is None or settings["exchange"] is None:
+        raise UsageError(
+            "pass symbol= and exchange= with a strategy; a live run has its own: "
+            "tn.export(path, run)"
+        )
+    symbols = (given,) if isinstance(given, str) else tuple(given)
+    rules, account = checked_rules(settings["rules"]), settings["account"]
+    if account is not None:
+        check_live_account(account, rules)
+    return Subject(
+        tuple(registry.find("strategy", item, form=StrategySpec) for item in several),
+        tuple(canonical(symbol) for symbol in symbols),
+        resolve_candle_source(settings["exchange"]),
+        rules,
+        find_home(settings["home"]).root,
+        account,
+    )
+
+
+def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
+    for name, value in settings.items():
+        if value is not None:
+            raise UsageError(f"a run is exported with its own {name}; leave {name}= out")
+    runs: list[RunRecord] = []
+    for item in given:
+        if not isinstance(item, LiveRun):
+            raise UsageError(f"pass runs or strategies, not both, was {item!r:.80}")
+        runs.append(record_of(item))
+    first = runs[0]
+    for run in runs:
+        own = (run.source, run.rules, run.account, run.storage.home)
+        if own != (first.source, first.rules, first.account, first.storage.home):
+            raise UsageError(
+                f"{run.id} runs with another exchange, other rules, another account or another "
+                f"home than {first.id}; export them to scripts of their own"
+            )
+    specs = {run.strategy: run.spec for run in runs}
+    symbols = tuple(dict.fromkeys(run.symbol for run in runs))
+    if len({run.id for run in runs}) != len(specs) * len(symbols):
+        raise UsageError(
+            "a script runs each strategy on each symbol; export these runs to several scripts"
+        )
+    shared = (first.source, first.rules, first.storage.home, first.account)
+    return Subject(tuple(specs.values()), symbols, *shared)
