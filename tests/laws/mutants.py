@@ -250,7 +250,7 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant(
         "flatten before the stop",
         "tradenb.core.lifecycle.opened:_meet",
-        rewritten("editing.trade is None and prices", "not flattened and prices"),
+        rewritten("not editing.over and prices", "not flattened and prices"),
     ),
     Mutant(
         "a graceful stop is forgotten with the signal",

@@ -12,14 +12,13 @@ from typing import Final, Literal, NamedTuple
 
 from tradenb.core.money.position_money import PositionMoney
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Position, Rungs, Signal, quickly_replaced
+from tradenb.core.signal import Position, Rungs, Signal
 
 StopBy = Literal["stop_loss", "breakeven", "trailing_stop"]
 # What a part leaves is nothing, if it is less than this of all that was put in.
 DUST: Final = 1e-9
 
 
-@quickly_replaced
 class Holding(NamedTuple):
     """How a position came to be and what is left of it.
 
