@@ -77,8 +77,8 @@ def test_what_an_account_has_at_an_exchange_is_left_too(home, capsys):
     assert killed(home, as_json=True) == (1, WAIT_S)
     (row,) = json.loads(capsys.readouterr().out)["left"]
     assert row == {
-        "account": ACCOUNT, "run": "ETHUSDT:trend", "holds": "1 positions, cost 50.1",
-        "status": "1 orders with unknown outcome",
+        "account": ACCOUNT, "run": "ETHUSDT:trend", "holds": "positions: 1, cost 50.1",
+        "status": "orders in doubt: 1",
     }  # fmt: skip
     write_share(DISK, home, ACCOUNT, TREND, RunShare(NOW), durable=False)
     assert killed(home) == (0, 0)
@@ -157,7 +157,7 @@ def test_by_tag_an_account_is_closed_without_a_home(capsys):
 
         on(server, server.clock, enter)
         assert by_tag("--url", server.url) == 0
-        words = "1.9 sold, 0.098 left of BTCUSDT, by orders of the last 1 days\n"
+        words = "1.9 sold, 0.098 left of BTCUSDT, by orders of 1 d\n"
         assert capsys.readouterr().out == words
         assert by_tag("--url", server.url, "--symbol", "NOSUCH") == 1
         assert "gave no account for NOSUCH" in capsys.readouterr().err

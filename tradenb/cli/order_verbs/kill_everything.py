@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
         "kill",
         help="stop all entries and close everything, now",
         description="Turn the kill switch of a home on: no run under it enters any more, and each "
-        "closes what it holds at its next candle. Waits 10 seconds and lists what is left. Exits "
+        "closes what it holds within two minutes. Waits 10 seconds and lists what is left. Exits "
         "with 0 if nothing is, 1 if something is. Remove data/KILL to trade again.",
     )
     add_common(parser, run)
@@ -80,7 +80,7 @@ def _by_tag(options: argparse.Namespace) -> int:
     )
     sold, left = (f"{each.normalize():f}" for each in (found.sold, found.held))
     words = [
-        f"{sold} sold, {left} left of {options.symbol}, by orders of the last {options.days} days",
+        f"{sold} sold, {left} left of {options.symbol}, by orders of {options.days} d",
         *(f"order {id} still rests" for id in found.resting),
         *found.problems,
     ]
@@ -116,8 +116,8 @@ def _left(disk: Filesystem, home: Home) -> list[dict[str, str]]:
         if share is None:
             found.append(_row(account, name, "its share cannot be read", ""))
         elif share.positions or share.in_doubt:
-            words = f"{share.positions} positions, cost {share.invested.normalize():f}"
-            doubts = f"{share.in_doubt} orders with unknown outcome" if share.in_doubt else ""
+            words = f"positions: {share.positions}, cost {share.invested.normalize():f}"
+            doubts = f"orders in doubt: {share.in_doubt}" if share.in_doubt else ""
             found.append(_row(account, name, words, doubts))
     return found
 
@@ -134,7 +134,8 @@ def _words(home: Home, says: str, left: list[dict[str, str]]) -> str:
         return f"{head}\nnothing is open"
     rows = [("account", "run", "holds", "status"), *(tuple(row.values()) for row in left)]
     cure = (
-        "still open. A run closes at its next candle: look again in a minute, or use --wait 90. A "
+        "still open. A run closes at its next candle, or the one after: look again in two minutes, "
+        "or use --wait 150. A "
         "run that no process holds closes nothing: tradenb resume it, or sell at the exchange by "
         "hand"
     )
