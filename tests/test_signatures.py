@@ -9,6 +9,7 @@ import pytest
 import tradenb as tn
 
 ANYTHING = {
+    "tn.broker options": "those of ccxt",
     "tn.ccxt_exchange options": "each exchange of ccxt has options of its own",
     "tn.testing.ExchangeServer.fault more": "each fault has settings of its own",
     "tn.testing.ExchangeServer.trouble more": "each trouble has settings of its own",

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from tradenb import research as research
     from tradenb import testing as testing
     from tradenb.backtest import Result as Result
-    from tradenb.broker.arming.api import arm as arm
-    from tradenb.broker.arming.api import disarm as disarm
+    from tradenb.brokers.arming.api import arm as arm
+    from tradenb.brokers.arming.api import disarm as disarm
+    from tradenb.brokers.broker import Broker as Broker
+    from tradenb.brokers.broker import broker as broker
     from tradenb.bus import subscribe as subscribe
     from tradenb.core.actions import add as add
     from tradenb.core.actions import breakeven as breakeven
@@ -69,6 +71,7 @@ __version__ = "0.1.0"
 
 _HOMES: Final[dict[str, str]] = {
     "Account": "tradenb.core.money.account",
+    "Broker": "tradenb.brokers.broker",
     "Candidate": "tradenb.core.candidate",
     "Context": "tradenb.engine.context",
     "Event": "tradenb.core.events",
@@ -82,16 +85,17 @@ _HOMES: Final[dict[str, str]] = {
     "Trade": "tradenb.core.signal",
     "add": "tradenb.core.actions",
     "allow_nested": "tradenb.nested",
-    "arm": "tradenb.broker.arming.api",
+    "arm": "tradenb.brokers.arming.api",
     "bracket": "tradenb.core.offsets",
     "breakeven": "tradenb.core.actions",
+    "broker": "tradenb.brokers.broker",
     "cancel": "tradenb.core.actions",
     "candles": "tradenb.exchanges.candles_function",
     "ccxt_exchange": "tradenb.exchanges.ccxt.ccxt_factory",
     "close": "tradenb.core.actions",
     "compare": "tradenb.research.sweep.compare",
     "dashboard": "tradenb.panel.dashboard",
-    "disarm": "tradenb.broker.arming.api",
+    "disarm": "tradenb.brokers.arming.api",
     "distance": "tradenb.core.offsets",
     "exchange": "tradenb.exchanges.function_source",
     "export": "tradenb.exporting",

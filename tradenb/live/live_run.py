@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from tradenb.broker.broker import Broker
+from tradenb.brokers.broker import Broker
 from tradenb.core.lifecycle.state import Command, CommandKind, State
 from tradenb.errors import StateError, UsageError
 from tradenb.live.command_methods import CommandMethods

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from tradenb.broker.broker import Broker
+from tradenb.brokers.broker import Broker
 from tradenb.bus import bus
 from tradenb.clock import SystemClock
 from tradenb.core.money.account import Account

@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask; 1 if the account is not armed afterwards."""
-    from tradenb.broker.arming.api import arm
+    from tradenb.brokers.arming.api import arm
     from tradenb.errors import UsageError
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -12,7 +12,7 @@ from tradenb.cli.order_verbs.account_options import account_options, add_account
 from tradenb.errors import ExchangeError, UsageError
 
 if TYPE_CHECKING:
-    from tradenb.broker.checking.venue_probes import ProbeResult
+    from tradenb.brokers.checking.venue_probes import ProbeResult
     from tradenb.exchanges.orders.order_port import OrderPort
 
 BEHIND_MS = 10_000
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the probes and keep what they found; 1 if one failed."""
     import asyncio
 
-    from tradenb.broker.checking.venue_file import write_venue_check
+    from tradenb.brokers.checking.venue_file import write_venue_check
     from tradenb.clock import wall_ms
     from tradenb.store.filesystem import DiskFilesystem
     from tradenb.store.ownership import refuse_foreign
@@ -71,9 +71,9 @@ def _is_meant(options: argparse.Namespace) -> bool:
 
 
 async def _probed(exchange: str, given: dict[str, Any], symbol: str) -> tuple[ProbeResult, ...]:
-    from tradenb.broker.checking.account_port import account_port
-    from tradenb.broker.checking.probe_account import ProbeAccount
-    from tradenb.broker.checking.venue_probes import VenueProbes
+    from tradenb.brokers.checking.account_port import account_port
+    from tradenb.brokers.checking.probe_account import ProbeAccount
+    from tradenb.brokers.checking.venue_probes import VenueProbes
     from tradenb.exchanges.orders.order_client import OrderClient
     from tradenb.exchanges.orders.order_port import OrderPort
 

@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """End it; it is no failure if there was none."""
-    from tradenb.broker.arming.api import disarm
+    from tradenb.brokers.arming.api import disarm
 
     told = disarm(options.name, home=options.home)
     answer(

@@ -13,7 +13,7 @@ from tradenb.core.timeframe import DAY, MINUTE
 from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
-    from tradenb.broker.closing.close_orders import Closed
+    from tradenb.brokers.closing.close_orders import Closed
     from tradenb.store.filesystem import Filesystem
     from tradenb.store.paths import Home
 
@@ -90,8 +90,8 @@ def _by_tag(options: argparse.Namespace) -> int:
 
 
 async def _closed(exchange: str, given: dict[str, Any], symbol: str, days: int) -> Closed:
-    from tradenb.broker.checking.account_port import account_port
-    from tradenb.broker.closing.close_orders import close_orders
+    from tradenb.brokers.checking.account_port import account_port
+    from tradenb.brokers.closing.close_orders import close_orders
 
     async with account_port(exchange, given, symbol) as opened:
         since = opened.port.client.now() - days * DAY + MINUTE  # the port reads 30 days at most
@@ -100,7 +100,7 @@ async def _closed(exchange: str, given: dict[str, Any], symbol: str, days: int) 
 
 def _left(disk: Filesystem, home: Home) -> list[dict[str, str]]:
     """Return what is still open: the positions of runs, and what accounts have at an exchange."""
-    from tradenb.broker.arming.account_share import every_share
+    from tradenb.brokers.arming.account_share import every_share
     from tradenb.live.status.listing import statuses
 
     found = []

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from tradenb.broker.broker import Broker
+from tradenb.brokers.broker import Broker
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.exchange_route import desired_position
 from tradenb.core.lifecycle.state import Command, State

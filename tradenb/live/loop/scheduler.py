@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from operator import methodcaller
 from typing import Final
 
-from tradenb.broker.order_managers import OrderManagers
+from tradenb.brokers.order_managers import OrderManagers
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import TradenbError
 from tradenb.live.loop.conflict import decide

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradenb.broker.broker import Broker
+from tradenb.brokers.broker import Broker
 from tradenb.core.money.account import Account, check_account
 from tradenb.core.rules import Rules
 from tradenb.errors import StateError, UsageError

@@ -12,8 +12,8 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 import tradenb as tn
-from tradenb.broker.arming.arm_file import write_arm
-from tradenb.broker.broker import Broker
+from tradenb.brokers.arming.arm_file import write_arm
+from tradenb.brokers.broker import Broker
 from tradenb.core.orders.client_ids import is_ours, role_of
 from tradenb.core.orders.gate import Arm
 from tradenb.core.orders.ledger import held_quantity

@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tradenb.broker.broker import Broker
+from tradenb.brokers.broker import Broker
 from tradenb.bus import Bus
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
+from tradenb.call_errors import explained
 from tradenb.core.money.account import Account
 from tradenb.core.orders.venue import BINANCE_SPOT, Venue
 from tradenb.engine.ports import Clock
@@ -67,6 +68,7 @@ class Broker:
         return VENUES[self.exchange]
 
 
+@explained("tn.broker")
 def broker(
     exchange: str,
     *,
@@ -103,7 +105,7 @@ def broker(
     Examples
     --------
     >>> import tradenb as tn
-    >>> paper = broker("binance", account=tn.Account(cash=500, percent=20))
+    >>> paper = tn.broker("binance", account=tn.Account(cash=500, percent=20))
     >>> paper.mode, paper.id
     ('paper', 'paper')
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tradenb.broker.broker import Broker
+from tradenb.brokers.broker import Broker
 from tradenb.core.orders.answers import Answer
 from tradenb.core.orders.order_records import Order
 from tradenb.core.orders.venue import OrderMarket

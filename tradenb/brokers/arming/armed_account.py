@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from tradenb.broker.arming.account_share import RunShare, other_shares, summed, write_share
-from tradenb.broker.arming.arm_file import ArmReading, read_arm, trip
-from tradenb.broker.arming.trips import Findings, trips
-from tradenb.broker.checking.venue_file import venue_trouble
+from tradenb.brokers.arming.account_share import RunShare, other_shares, summed, write_share
+from tradenb.brokers.arming.arm_file import ArmReading, read_arm, trip
+from tradenb.brokers.arming.trips import Findings, trips
+from tradenb.brokers.checking.venue_file import venue_trouble
 from tradenb.core.orders.gate import AccountFacts, Arm, gate
 from tradenb.core.orders.order_records import DesiredPosition
 from tradenb.core.signal import Time

@@ -22,7 +22,7 @@ from tradenb.store.filesystem import Filesystem
 from tradenb.store.paths import Home
 
 if TYPE_CHECKING:
-    from tradenb.broker.checking.venue_probes import ProbeResult
+    from tradenb.brokers.checking.venue_probes import ProbeResult
 
 COUNTS_FOR: Final = 30 * DAY
 _LIMIT: Final = 1 << 18

@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 import tradenb as tn
-from tests.broker.accounts import ACCOUNT, DIP, TREND
+from tests.brokers.accounts import ACCOUNT, DIP, TREND
 from tests.store.samples import body
-from tradenb.broker.arming import api
-from tradenb.broker.arming.account_share import RunShare, write_share
-from tradenb.broker.arming.arm_file import read_arm, trip
-from tradenb.broker.checking.venue_file import write_venue_check
-from tradenb.broker.checking.venue_probes import ProbeResult
+from tradenb.brokers.arming import api
+from tradenb.brokers.arming.account_share import RunShare, write_share
+from tradenb.brokers.arming.arm_file import read_arm, trip
+from tradenb.brokers.checking.venue_file import write_venue_check
+from tradenb.brokers.checking.venue_probes import ProbeResult
 from tradenb.cli import main
 from tradenb.core.timeframe import to_ms
 from tradenb.live.attached_run import AttachedRun

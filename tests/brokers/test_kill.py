@@ -8,12 +8,12 @@ from argparse import Namespace
 
 import pytest
 
-from tests.broker.accounts import ACCOUNT, NOW, TREND, D
-from tests.broker.loopback import on, order
+from tests.brokers.accounts import ACCOUNT, NOW, TREND, D
+from tests.brokers.loopback import on, order
 from tests.sources import MINUTE, T0, frame
 from tests.store.samples import KEY, body
 from tests.testing.server.conftest import FLAT, HELD
-from tradenb.broker.arming.account_share import RunShare, write_share
+from tradenb.brokers.arming.account_share import RunShare, write_share
 from tradenb.cli import main
 from tradenb.cli.order_verbs.kill_everything import WAIT_S, run
 from tradenb.core.orders.client_ids import client_id

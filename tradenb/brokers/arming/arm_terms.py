@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from tradenb.broker.arming.arm_file import LONGEST
+from tradenb.brokers.arming.arm_file import LONGEST
 from tradenb.core.orders.gate import Arm
 from tradenb.core.signal import Time
 from tradenb.core.timeframe import TimeLike, duration_ms, iso, to_ms

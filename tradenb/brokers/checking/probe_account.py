@@ -7,7 +7,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, Final
 
-from tradenb.broker.closing.close_orders import Closed, Wait, close_orders
+from tradenb.brokers.closing.close_orders import Closed, Wait, close_orders
 from tradenb.core.orders.answers import Answer, Overview, Refused, Shown, Unclear
 from tradenb.core.orders.order_records import ZERO, Order, OrderType, Side
 from tradenb.core.orders.venue import stepped

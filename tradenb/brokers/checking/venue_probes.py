@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from tradenb.broker.checking.probe_account import (
+from tradenb.brokers.checking.probe_account import (
     FAR,
     NEAR,
     NO_POSITION,
@@ -19,7 +19,7 @@ from tradenb.broker.checking.probe_account import (
     ProbeAccount,
     seen,
 )
-from tradenb.broker.closing.close_orders import Closed
+from tradenb.brokers.closing.close_orders import Closed
 from tradenb.core.orders.answers import NotFound, OrderSnapshot, Refused, Shown, Unclear
 from tradenb.core.orders.order_records import ZERO, Order, fees_in
 from tradenb.core.orders.venue import stepped

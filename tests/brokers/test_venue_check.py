@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from tests.broker.accounts import D
-from tests.broker.loopback import account, on
+from tests.brokers.accounts import D
+from tests.brokers.loopback import account, on
 from tests.sources import MINUTE, T0, frame
 from tests.testing.server.conftest import FLAT, HELD
-from tradenb.broker.checking import venue_file
-from tradenb.broker.checking.probe_account import ProbeAccount
-from tradenb.broker.checking.venue_file import ccxt_version, venue_trouble, write_venue_check
-from tradenb.broker.checking.venue_probes import ProbeResult, VenueProbes
+from tradenb.brokers.checking import venue_file
+from tradenb.brokers.checking.probe_account import ProbeAccount
+from tradenb.brokers.checking.venue_file import ccxt_version, venue_trouble, write_venue_check
+from tradenb.brokers.checking.venue_probes import ProbeResult, VenueProbes
 from tradenb.cli import main
 from tradenb.core.orders.answers import QueryFailed, Unclear
 from tradenb.core.orders.client_ids import is_ours

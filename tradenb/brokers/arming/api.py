@@ -9,14 +9,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from tradenb.broker.arming.account_share import every_share
-from tradenb.broker.arming.arm_file import read_arm, trip, write_arm
-from tradenb.broker.arming.arm_target import ArmTarget, RunHandle, arm_target
-from tradenb.broker.arming.arm_terms import ArmTerms, arm_terms
-from tradenb.broker.arming.one_time_code import show_code, use_code
-from tradenb.broker.broker import Broker
-from tradenb.broker.checking.preflight_reading import looked_at
-from tradenb.broker.checking.venue_file import venue_trouble
+from tradenb.brokers.arming.account_share import every_share
+from tradenb.brokers.arming.arm_file import read_arm, trip, write_arm
+from tradenb.brokers.arming.arm_target import ArmTarget, RunHandle, arm_target
+from tradenb.brokers.arming.arm_terms import ArmTerms, arm_terms
+from tradenb.brokers.arming.one_time_code import show_code, use_code
+from tradenb.brokers.broker import Broker
+from tradenb.brokers.checking.preflight_reading import looked_at
+from tradenb.brokers.checking.venue_file import venue_trouble
 from tradenb.call_errors import explained
 from tradenb.clock import wall_ms
 from tradenb.core.orders.order_records import ZERO

@@ -6,8 +6,8 @@ import errno
 
 import pytest
 
-from tests.broker.accounts import ACCOUNT, NOW
-from tradenb.broker.arming.one_time_code import (
+from tests.brokers.accounts import ACCOUNT, NOW
+from tradenb.brokers.arming.one_time_code import (
     GOOD_FOR,
     LETTERS,
     TRIES,

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from tests.broker.accounts import ARM, HOUR, NOW
+from tests.brokers.accounts import ARM, HOUR, NOW
 from tests.core.orders.situations import MARKET, ledger, order, working
 from tests.laws.mutants import rewritten
-from tradenb.broker.arming import trips as module
-from tradenb.broker.arming.trips import Findings, trips, unprotected_since
+from tradenb.brokers.arming import trips as module
+from tradenb.brokers.arming.trips import Findings, trips, unprotected_since
 
 D = Decimal
 LATELY, BEFORE = NOW - HOUR + 1, NOW - HOUR

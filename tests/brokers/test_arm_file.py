@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from tests.broker.accounts import ACCOUNT, ARM, HOUR, NOW
-from tradenb.broker.arming import arm_file
-from tradenb.broker.arming.arm_file import LONGEST, ArmReading, read_arm, trip, write_arm
+from tests.brokers.accounts import ACCOUNT, ARM, HOUR, NOW
+from tradenb.brokers.arming import arm_file
+from tradenb.brokers.arming.arm_file import LONGEST, ArmReading, read_arm, trip, write_arm
 from tradenb.errors import StateWriteError
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock

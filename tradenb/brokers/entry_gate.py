@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Protocol
 
-from tradenb.broker.arming.account_share import RunShare, share_of
-from tradenb.broker.arming.armed_account import ArmedAccount
-from tradenb.broker.arming.trips import Findings, unprotected_since
-from tradenb.broker.broker import Broker
+from tradenb.brokers.arming.account_share import RunShare, share_of
+from tradenb.brokers.arming.armed_account import ArmedAccount
+from tradenb.brokers.arming.trips import Findings, unprotected_since
+from tradenb.brokers.broker import Broker
 from tradenb.core.orders.gate import AccountFacts
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_records import ZERO, DesiredPosition

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
-from tradenb.broker.broker import Broker
-from tradenb.broker.checking.account_port import account_port
-from tradenb.broker.checking.preflight import UNKNOWN_RIGHT, PreflightFacts, preflight
-from tradenb.broker.checking.venue_file import ccxt_version
+from tradenb.brokers.broker import Broker
+from tradenb.brokers.checking.account_port import account_port
+from tradenb.brokers.checking.preflight import UNKNOWN_RIGHT, PreflightFacts, preflight
+from tradenb.brokers.checking.venue_file import ccxt_version
 from tradenb.core.orders.order_records import ZERO
 from tradenb.errors import ExchangeError
 from tradenb.exchanges.orders.spot_account import read_account, read_key_may_withdraw

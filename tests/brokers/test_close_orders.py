@@ -6,11 +6,11 @@ from functools import partial
 
 import pytest
 
-from tests.broker.accounts import D
-from tests.broker.loopback import account, on, order
+from tests.brokers.accounts import D
+from tests.brokers.loopback import account, on, order
 from tests.laws.mutants import rewritten
-from tradenb.broker.closing import close_orders as module
-from tradenb.broker.closing.close_orders import Closed, close_orders
+from tradenb.brokers.closing import close_orders as module
+from tradenb.brokers.closing.close_orders import Closed, close_orders
 from tradenb.core.orders.answers import Shown
 from tradenb.core.orders.client_ids import client_id, leg_ids
 from tradenb.core.timeframe import DAY

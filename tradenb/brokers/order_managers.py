@@ -7,10 +7,10 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Protocol
 
-from tradenb.broker.broker import Broker
-from tradenb.broker.entry_gate import EntryGate, JudgedRun
-from tradenb.broker.order_manager import ManagedRun, OrderManager, Tools
-from tradenb.broker.spot_connection import SpotConnection
+from tradenb.brokers.broker import Broker
+from tradenb.brokers.entry_gate import EntryGate, JudgedRun
+from tradenb.brokers.order_manager import ManagedRun, OrderManager, Tools
+from tradenb.brokers.spot_connection import SpotConnection
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.engine.ports import Clock, Workers
 

@@ -8,13 +8,13 @@ import json
 
 import pytest
 
-from tests.broker.accounts import ACCOUNT, ARM, DIP, HOUR, NOW, TREND, D
+from tests.brokers.accounts import ACCOUNT, ARM, DIP, HOUR, NOW, TREND, D
 from tests.core.orders.situations import ENTER, MARKET, ledger, order, working
 from tests.store.samples import body
-from tradenb.broker.arming.account_share import RunShare, other_shares, share_of, summed
-from tradenb.broker.arming.arm_file import read_arm, write_arm
-from tradenb.broker.arming.armed_account import ArmedAccount
-from tradenb.broker.arming.trips import Findings
+from tradenb.brokers.arming.account_share import RunShare, other_shares, share_of, summed
+from tradenb.brokers.arming.arm_file import read_arm, write_arm
+from tradenb.brokers.arming.armed_account import ArmedAccount
+from tradenb.brokers.arming.trips import Findings
 from tradenb.core.orders.gate import AccountFacts
 from tradenb.errors import StateError, StateWriteError
 from tradenb.store.document.document_store import DocumentStore

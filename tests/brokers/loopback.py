@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from tests.broker.accounts import D
+from tests.brokers.accounts import D
 from tests.sources import T0, frame
 from tests.testing.server.conftest import FLAT, HELD
 from tradenb.core.orders.order_records import Order

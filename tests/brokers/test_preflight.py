@@ -7,14 +7,14 @@ import asyncio
 import pytest
 
 import tradenb as tn
-from tests.broker.accounts import D
+from tests.brokers.accounts import D
 from tests.sources import MINUTE, T0, frame
 from tests.testing.server.conftest import FLAT, HELD
-from tradenb.broker.broker import broker
-from tradenb.broker.checking import preflight_reading
-from tradenb.broker.checking.preflight import UNKNOWN_RIGHT, PreflightFacts, preflight
-from tradenb.broker.checking.preflight_reading import looked_at, read_preflight
-from tradenb.broker.checking.venue_file import ccxt_version
+from tradenb.brokers.broker import broker
+from tradenb.brokers.checking import preflight_reading
+from tradenb.brokers.checking.preflight import UNKNOWN_RIGHT, PreflightFacts, preflight
+from tradenb.brokers.checking.preflight_reading import looked_at, read_preflight
+from tradenb.brokers.checking.venue_file import ccxt_version
 from tradenb.errors import ExchangeError
 from tradenb.testing import ExchangeServer
 from tradenb.testing.orders.loopback_port import loopback_keys

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from tradenb.broker.broker import VENUES
+from tradenb.brokers.broker import VENUES
 from tradenb.clock import SystemClock
 from tradenb.errors import ExchangeError, unknown
 from tradenb.exchanges.ccxt.server_time import ServerTime
