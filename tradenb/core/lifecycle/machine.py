@@ -50,7 +50,7 @@ from typing import assert_never
 from tradenb.core.actions import action_of
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.commands import obey
-from tradenb.core.lifecycle.entering import consider, warm_up
+from tradenb.core.lifecycle.entering import consider, enter, warm_up
 from tradenb.core.lifecycle.managing import after_tests, follow_answers, follow_clearance
 from tradenb.core.lifecycle.opened import follow
 from tradenb.core.lifecycle.scheduled import activate, wait
@@ -135,7 +135,9 @@ def answer(state: State, need: Need, reply: object, candles: Candles, rules: Rul
         case NeedClearance():
             if need.activation:
                 return activate(state, need, reply, candles, rules)
-            return follow_clearance(state, need, reply, candles, rules)
+            if need.managed:
+                return follow_clearance(state, need, reply, candles, rules)
+            return enter(state, need, reply, candles, rules)
         case NeedCandles():
             raise TypeError(f"only a candidate or a clearance can be answered, not {need!r}")
         case _ as unknown:

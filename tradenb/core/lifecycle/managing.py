@@ -94,11 +94,11 @@ def follow_answers(
 def follow_clearance(
     state: State, need: NeedClearance, reply: object, candles: Candles, rules: Rules
 ) -> Step:
-    """Follow the verdict on an entry, or on one that is added; then do the rest."""
+    """Follow the verdict on what a manage function wants to enter or to add; then do the rest."""
     at, signal = need.at, need.signal
     if signal.add is None or state.signal is None:
         step = enter(state, need, reply, candles, rules)
-        if not need.managed or step.state.signal is not None:
+        if step.state.signal is not None:
             return step
         return _go_on(step.state, at, need.rest, candles, rules, step.events)
     price = prices.market_price(candles, candles.index(at), rules)
