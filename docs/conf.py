@@ -102,7 +102,9 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_search_summary = False  # it is fetched, which a browser refuses for files
 html_show_copyright = False
-html_sidebars = {"docs/index": [], "docs/start": []}  # they have no pages below them
+html_sidebars = {
+    f"docs/{page}": [] for page in ("index", "start", "data", "research")
+}  # they have no pages below them
 pygments_style = "default"
 html_theme_options = {
     "logo": {"text": "tradenb"},
@@ -111,7 +113,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "navbar_end": ["theme-switcher"],
     "navbar_align": "left",
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 7,
     "show_nav_level": 1,
     "footer_start": ["sphinx-version"],
     "footer_end": ["theme-version"],
