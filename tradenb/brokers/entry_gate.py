@@ -96,7 +96,7 @@ class EntryGate:
                 sent=share.sent,
                 in_doubt=share.in_doubt,
                 checked_at=before.checked_at,
-                venue_checked=self._broker.mode == "sandbox",
+                venue_checked=True,  # else it would not be armed, see `arming/api.py`
             )
             problems = decision.problems(wanted, facts, now)
             if not problems:
