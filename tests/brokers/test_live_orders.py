@@ -142,6 +142,17 @@ def test_the_kill_switch_keeps_entries_back_and_lets_exits_go():
     assert not made.venue.orders
 
 
+def test_the_kill_switch_sells_at_once_without_a_candle():
+    made = world(*[100.0] * 160)
+    made.arm()
+    kill = Action(minute(80) + 5_000, lambda _: made.disk.plant(made.home.kill, b"flatten"))
+    assert made.live(minute(81) - 2_000, [kill])
+    assert made.coins < D("0.0001")
+    assert made.venue.live_orders(SYMBOL) == ()
+    assert made.live(minute(90))
+    assert kinds(made)[-1][:2] == ("closed", "flattened")
+
+
 def test_a_permission_that_ends_leaves_the_position_protected_and_the_target_fills():
     made = world(*[100.0] * 85, 103.0, *[103.0] * 60)
     made.arm()

@@ -72,7 +72,8 @@ def test_trade_columns_are_attributes_of_a_trade_in_the_order_of_the_law():
 def test_open_columns_and_kinds_are_those_of_the_law():
     assert " ".join(OPEN_COLUMNS) == "symbol strategy signal_id state price pnl_percent"
     assert " ".join(KINDS) == (
-        "scheduled opened added partial moved closed cancelled milestone rejected skipped error"
+        "scheduled entering opened added partial moved exiting closed cancelled milestone "
+        "rejected skipped error"
     )
 
 

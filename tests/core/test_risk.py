@@ -112,7 +112,7 @@ def test_a_cooldown_may_last_part_of_a_minute():
 
 
 def test_a_cooldown_after_an_unknown_reason_is_refused():
-    with pytest.raises(SpecError, match="abandoned or None, was 'stop'"):
+    with pytest.raises(SpecError, match="dust or None, was 'stop'"):
         risk.cooldown(30, after="stop")
 
 

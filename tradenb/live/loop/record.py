@@ -145,11 +145,20 @@ class RunRecord:
 
     @property
     def desired(self) -> DesiredPosition | None:
-        """What the state on disk wants at the exchange; None while there is none to go by."""
+        """What the state on disk wants at the exchange; None while there is none to go by.
+
+        The kill switch closes without a candle.
+        """
         if self.undecided or self.ledger_name is None:
             return None
         state = self._on_disk
-        return None if state is None else desired_position(state)
+        if state is None:
+            return None
+        wanted = desired_position(state)
+        if self.storage.kill == "flatten" and wanted.want in ("enter", "hold"):
+            # At once; the state hears of it by what the orders report.
+            return wanted._replace(want="exit", since=self.clock.now(), reason="flattened")
+        return wanted
 
     @property
     def heard(self) -> int:

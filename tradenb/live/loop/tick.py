@@ -121,6 +121,8 @@ class GroupTick:
             if kill is not None:
                 note = UNREADABLE if found.kill is None else None
                 member.obey_kill_switch(kill, self._clock.now(), note)
+                if run.wake_orders is not None:
+                    run.wake_orders()
             if found.unreadable or run.unreadable is not None:
                 run.note_unreadable(found.unreadable)
             # Commands survive a tick that fails: they are obeyed before the first snapshot.

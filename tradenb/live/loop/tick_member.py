@@ -117,7 +117,7 @@ class TickMember:
         does: CommandKind = "cancel" if state.is_scheduled else "flatten"
         command = Command(at=now, kind=does, cancel_id=note)
         self.instance.state = give(state, command)
-        self.run.recorder.note_commands(self.instance.state.commands)
+        self.run.recorder.note_commands((command,))
 
     def hear_orders(self) -> None:
         """Give the reports of its orders to the state, each once, as commands."""

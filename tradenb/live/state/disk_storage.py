@@ -106,6 +106,11 @@ class DiskStorage:
         self._others = PeerCache()
 
     @property
+    def kill(self) -> str | None:
+        """What the kill switch said at the last poll."""
+        return self._kill
+
+    @property
     def filesystem(self) -> Filesystem:
         """What it is kept on."""
         return self._filesystem
