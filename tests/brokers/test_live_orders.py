@@ -13,6 +13,7 @@ from tradenb.errors import StateError
 from tradenb.live.state.account_agreement import check_orders_of
 from tradenb.testing.orders.live_order_life import ACCOUNT, SYMBOL, OrderWorld
 from tradenb.testing.venue.venue_faults import VenueFault
+from tradenb.testing.world.fake_exchange import Trouble
 from tradenb.testing.world.simulated_world import Action
 from tradenb.view.order_frames import execution_frame, order_frame
 
@@ -122,6 +123,37 @@ def test_a_process_that_dies_while_it_sends_leaves_no_second_entry_and_no_bare_p
         assert len(entries) <= 1
         protected = sum(order.quantity for order in made.venue.live_orders(SYMBOL)[:1])
         assert made.coins - protected < D("0.01"), request
+
+
+def test_a_tick_before_the_exchange_answers_keeps_the_orders():
+    made = world(*[100.0] * 200)
+    made.arm()
+    assert made.live(minute(80))
+    before = made.checkpoint(made.wanted[0]).ledger
+    made.answers = False
+    assert made.live(minute(90))
+    assert made.checkpoint(made.wanted[0]).ledger == before
+    made.answers = True
+    assert made.live(minute(100))
+    assert made.checkpoint(made.wanted[0]).ledger.reports == before.reports
+
+
+def test_a_restart_without_candles_knows_its_orders_and_protects_again():
+    made = world(*[100.0] * 200)
+    made.arm()
+    assert made.live(minute(80))
+    before = made.checkpoint(made.wanted[0]).ledger
+    leg = made.venue.live_orders(SYMBOL)[0]
+    made.venue.cancel_by_hand(leg.order_id, at=made.clock.true_now())
+    assert made.venue.live_orders(SYMBOL) == ()
+    made.exchange.troubles = [Trouble("error", 0, minute(190))]
+    assert made.live(minute(90))
+    assert len(made.venue.live_orders(SYMBOL)) == 2
+    after = made.checkpoint(made.wanted[0]).ledger
+    assert after.run == before.run
+    assert after.orders[: len(before.orders)] != ()
+    assert after.reports == before.reports
+    assert after.stops == ()
 
 
 def test_a_flatten_sells_and_the_protection_is_gone():

@@ -67,6 +67,10 @@ class ManagedRun(Protocol):
     commit_lock: asyncio.Lock
 
     @property
+    def known_ledger(self) -> OrderLedger | None:
+        """Its orders; before the manager has begun those that it was opened with."""
+
+    @property
     def desired(self) -> DesiredPosition | None:
         """What the state on disk wants; None: there is no such state, or it is in doubt."""
 
@@ -131,7 +135,7 @@ class OrderManager:
         self._run, self._venue, self._tools = run, venue, tools
         self.woken = asyncio.Event()
         self._port: Port | None = None
-        self._closing = False
+        self._closing = self._begun = False
         self._told: set[str] = set()
 
     def close(self) -> None:
@@ -149,7 +153,7 @@ class OrderManager:
                     until = await self._step()
                 except Exception as error:  # exits depend on this loop
                     log.exception("%s: an action on its orders failed", self._run.id)
-                    await tools.report(error)
+                    await self._say("failed", f"an action on its orders failed: {error!r:.200}")
                     until = tools.exchange_now() + RETRY_MS
                 if until is not None and not self._closing:
                     ahead = min(max(until - tools.exchange_now(), 1), LONGEST_WAIT_MS)
@@ -165,18 +169,10 @@ class OrderManager:
         wanted = run.desired
         if wanted is None:
             return tools.exchange_now() + 1_000
-        if self._port is None:
-            self._port = await tools.open_port()
-            if self._port is None:
-                await self._say("no_market", "the exchange did not answer with its market")
-                return tools.exchange_now() + RETRY_MS
-            self._told.discard("no_market")
-            await self._begin()
-        ledger = run.ledger
-        if ledger is None:
+        if not await self._is_ready() or self._port is None or run.ledger is None:
             return tools.exchange_now() + RETRY_MS
         # What is over and was told on disk; the next commit takes it along.
-        ledger = run.ledger = pruned(ledger, run.heard, wanted.signal_id, self._port.market)
+        ledger = run.ledger = pruned(run.ledger, run.heard, wanted.signal_id, self._port.market)
         situation = self._situation(wanted, ledger, self._port.market)
         action = next_action(situation)
         await self._tell_alarms()
@@ -201,11 +197,23 @@ class OrderManager:
                 assert_never(action)
         return None
 
+    async def _is_ready(self) -> bool:
+        """Open the way to the exchange and take the ledger over, where that is still to be done."""
+        if self._port is None:
+            self._port = await self._tools.open_port()
+        if self._port is None:
+            await self._say("no_market", "the exchange did not answer with its market")
+            return False
+        self._told.discard("no_market")
+        if self._run.ledger is None or not self._begun:
+            await self._begin()
+        return True
+
     async def _begin(self) -> None:
         """Take the ledger over: what an earlier process was sending is in doubt."""
         run, now = self._run, self._tools.exchange_now()
         async with run.commit_lock:
-            known = run.ledger
+            known, self._begun = run.known_ledger, True
             run.ledger = (
                 OrderLedger(run.ledger_name or "", started_at=now)
                 if known is None

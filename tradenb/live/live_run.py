@@ -222,9 +222,7 @@ class LiveRun(CommandMethods, ReportMethods):
         return Written(storage.events(), storage.recording, rules, booked_by_orders(state))
 
     def _order_ledger(self) -> OrderLedger | None:
-        checkpoint = self._record.checkpoint
-        kept = None if checkpoint is None else checkpoint.ledger
-        return self._record.ledger or kept
+        return self._record.known_ledger
 
     def _run_report(self, *, with_candles: bool) -> RunReport:
         from tradenb.live.status.run_report import report_of_run

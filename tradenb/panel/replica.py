@@ -98,7 +98,7 @@ class Replica:
             self.price, self.priced_at = event.price, event.at
         signal = event.signal if isinstance(event.signal, Signal) else None
         match event.kind:
-            case "scheduled":
+            case "scheduled" | "entering":
                 self.held, self._opened = signal, None
             case "opened":
                 self.held, self._opened, self._parts = signal, event, Parts()

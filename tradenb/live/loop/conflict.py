@@ -22,6 +22,7 @@ async def decide(run: RunRecord, workers: Workers, notifier: Notifier) -> None:
         elif decision == "take_theirs":
             run.checkpoint = await workers.call(run.storage.take_theirs, seconds=None)
             run.forget()
+            run.ledger = None  # the order manager takes over that of the document
         else:
             await _poll(run, workers)
             return

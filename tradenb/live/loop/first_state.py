@@ -97,8 +97,6 @@ def begin(run: RunRecord, checkpoint: Checkpoint, history: History) -> None:
     run.history_start = checkpoint.history_start or min(history.candles.start, checkpoint.start)
     first = _first_of_history(run, history)
     run.outbox = [*checkpoint.outbox]
-    if run.ledger is None:
-        run.ledger = checkpoint.ledger
     run.published_seq = _last_published(checkpoint)
     run.histories.put(history)
 

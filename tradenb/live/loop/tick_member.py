@@ -121,7 +121,7 @@ class TickMember:
 
     def hear_orders(self) -> None:
         """Give the reports of its orders to the state, each once, as commands."""
-        state, ledger = self.instance.state, self.run.ledger
+        state, ledger = self.instance.state, self.run.known_ledger
         if ledger is None or state.execution is None:
             return
         given = {
@@ -230,7 +230,7 @@ class TickMember:
             price=self._price(),
             reads=tuple(run.reads),
             rules=instance.rules,
-            ledger=run.ledger,
+            ledger=run.known_ledger,
             orders_of=run.storage.orders_of,
         )
 

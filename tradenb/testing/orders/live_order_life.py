@@ -30,6 +30,7 @@ from tradenb.testing.venue.venue_faults import VenueFault, every_fault
 from tradenb.testing.venue.venue_records import VenueMarket
 from tradenb.testing.venue.venue_requests import VenueRequest
 from tradenb.testing.world.fake_disk import Crash
+from tradenb.testing.world.fake_exchange import Trouble
 from tradenb.testing.world.simulated_world import Process, World
 
 SYMBOL: Final = "BTCUSDT"
@@ -75,6 +76,7 @@ class OrderWorld(World):
         self.venue = SpotVenue([market], {"USDT": CASH, "BTC": OWNED})
         self.wire = FaultyVenue(self.venue, role_of=lambda id: role_of(id) if is_ours(id) else None)
         self.feed = PriceFeed(self.wire, dict(rows_of_all(candles, [SYMBOL])))
+        self.answers = True
 
     def arm(self, **limits: Any) -> None:
         """Permit entries for a week."""
@@ -97,7 +99,9 @@ class OrderWorld(World):
 
     def _connect(self, symbol: str, clock: Any) -> VenueConnection:
         del clock
-        return VenueConnection(self.wire, self.feed, symbol, self.clock.true_now)
+        return VenueConnection(
+            self.wire, self.feed, symbol, self.clock.true_now, answers=lambda: self.answers
+        )
 
 
 class LiveOrderLife:
@@ -138,6 +142,8 @@ class LiveOrderLife:
         dies_in = None if last else self.random.choice((None, 10, 60, 300))
         self._requests_left = dies_in
         self.world.arm()
+        now, dark = self.world.clock.true_now(), self.random.choice((0, 0, 3, 12))
+        self.world.exchange.troubles = [Trouble("error", now, now + dark * MINUTE)]
         try:
             self.process = self.world.process()
         except (Crash, StateError) as error:

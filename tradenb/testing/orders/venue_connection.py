@@ -31,11 +31,20 @@ class VenueConnection:
     symbol : str
     now : callable
         Time of the venue, ms UTC.
+    answers : callable, optional
+        Whether the venue can be reached when the way is opened.
     """
 
     def __init__(
-        self, wire: FaultyVenue, feed: PriceFeed, symbol: str, now: Callable[[], int]
+        self,
+        wire: FaultyVenue,
+        feed: PriceFeed,
+        symbol: str,
+        now: Callable[[], int],
+        *,
+        answers: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._answers = answers
         self._wire, self._feed, self._symbol, self._true_now = wire, feed, symbol, now
         found = wire.venue.market(symbol)
         self._quote = found.quote
@@ -61,10 +70,10 @@ class VenueConnection:
         """Return the time of the venue."""
         return self._true_now()
 
-    async def open(self) -> VenueConnection:
-        """Return the open way."""
+    async def open(self) -> VenueConnection | None:
+        """Return the open way; None where the venue cannot be reached."""
         await self._pass()
-        return self
+        return self if self._answers() else None
 
     async def submit(self, order: Order) -> Answer:
         """Send an order."""
