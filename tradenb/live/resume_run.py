@@ -18,6 +18,7 @@ from tradenb.live.own_process import start_and_wait
 from tradenb.live.run_registry import run_registry
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import THIS_KERNEL, mode_of
+from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.recording import Recording
 from tradenb.store.launch import launch_of
@@ -86,14 +87,35 @@ def is_known_here(key: Key, exchange: str) -> bool:
 
 def _resume_here(home: Home, key: Key, record: RunRecord | None) -> None:
     strategy = registry.known("strategy", key.strategy)
+    account = broker = None
     if record is not None:
-        exchange, rules = record.source, record.rules
+        exchange, rules, broker = record.source, record.rules, record.broker
+        account = record.account if broker is None else None
         strategy = strategy or record.spec
     else:
+        _refuse_money(home, key)
         exchange = live_source(RunFiles(home, key).status().exchange)
         rules = _rules_of(home, key)
     run_registry.start(
-        key.symbol, strategy=strategy, exchange=exchange, rules=rules, home=home.root
+        key.symbol, strategy=strategy, exchange=exchange, rules=rules, account=account,
+        broker=broker, home=home.root,
+    )  # fmt: skip
+
+
+def _refuse_money(home: Home, key: Key) -> None:
+    """Refuse to guess how large the entries of a run are, and where its orders go."""
+    found = read_document(DiskFilesystem(durable=False), home.document(key))
+    body = {} if found is None else found.body
+    orders_of = body.get("account", "paper")
+    if orders_of != "paper":
+        given = "broker="
+    elif body.get("money") is not None:
+        given = "account="
+    else:
+        return
+    raise StateError(
+        f"{key.id} ran with {given.rstrip('=')}, which its files do not hold whole; start it with "
+        f"tn.live.background(..., {given}), which resumes it"
     )
 
 

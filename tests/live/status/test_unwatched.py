@@ -14,6 +14,7 @@ from tradenb.cli import main
 from tradenb.engine.specs.registry import registry
 from tradenb.live.live_run import record_of
 from tradenb.live.resume_run import is_known_here, resume
+from tradenb.store.codec import Generation
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.launch import Launch, launch_of, note_launch
 from tradenb.store.paths import Key, find_home
@@ -164,3 +165,20 @@ def test_a_file_that_is_gone_or_no_note_is_not_started(tmp_path):
     assert launch_of(disk, home, KEY) is None
     (home.root / "scripts/opens/BTCUSDT.json").write_text("[1]")
     assert launch_of(disk, home, KEY) is None
+
+
+@pytest.mark.realtime
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"account": "sandbox:loopback:1a2b3c4d"}, "ran with broker, .* broker="),
+        ({"money": {"name": "paper"}}, "ran with account, .* account="),
+    ],
+)
+def test_a_run_with_money_is_not_resumed_without_it(position, monkeypatch, changes, words):
+    monkeypatch.setattr("tradenb.live.resume_run.active_runs", list)
+    body = record_of(position).storage.generation.body
+    found = Generation(1, {**body, **changes}, 2)
+    monkeypatch.setattr("tradenb.live.resume_run.read_document", lambda *_: found)
+    with pytest.raises(tn.StateError, match=words):
+        resume(find_home(), KEY)

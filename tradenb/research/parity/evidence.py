@@ -139,11 +139,17 @@ def evidence_of(run: Run) -> Evidence:
     Raises
     ------
     UsageError
-        When it has not processed a candle yet, or there is no record of what it saw.
+        When it has not processed a candle yet, there is no record of what it saw, or it sent
+        orders.
     """
     body, events, lines = _files_of(run)
     if not body or body["state"]["cursor"] <= body["start"]:
         raise UsageError(f"{run.id} has not processed a candle yet, so there is nothing to compare")
+    if body["account"] != "paper":
+        raise UsageError(
+            f"{run.id} sent orders to {body['account']}; parity does not replay what an exchange "
+            "did yet. run.orders() and run.executions() show it"
+        )
     last = max((event.seq for event in events), default=0)
     events += [row_to_event(row) for row in body["outbox"] if row["seq"] > last]
     start, history_start = body["start"], body["history_start"] or body["start"]
