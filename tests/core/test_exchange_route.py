@@ -10,7 +10,7 @@ import pytest
 from tests.sources import MINUTE, T0, candles, flat, minute
 from tradenb.core.actions import Action
 from tradenb.core.candidate import long, short
-from tradenb.core.lifecycle.commands import give, stop
+from tradenb.core.lifecycle.commands import abandon, give, stop
 from tradenb.core.lifecycle.exchange_route import desired_position, report_command
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import Command, NeedCandidate, NeedClearance, State
@@ -238,6 +238,17 @@ class TestHolding:
         route.to(8)
         assert route.state.execution.heard == 2
         assert (route.state.signal, route.state.holding) == (before.signal, before.holding)
+
+    @pytest.mark.parametrize("minute_of", [5, 8])
+    def test_what_is_abandoned_is_wanted_out_once(self, minute_of):
+        route = Route(flat(30), BUY).to(5)
+        if minute_of > 5:
+            route.entered().to(minute_of)
+        step = abandon(route.state, 99.0, route.rules)
+        wanted = desired_position(step.state)
+        assert (wanted.want, wanted.reason) == ("exit", "abandoned")
+        assert [each.kind for each in step.events] == ["exiting"]
+        assert abandon(step.state, 99.0, route.rules) is None
 
 
 class TestManaging:

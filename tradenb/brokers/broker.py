@@ -99,8 +99,8 @@ def broker(
     Raises
     ------
     UsageError
-        When the exchange or the mode is not known, a key is missing, or a live account would be
-        reached by other addresses than its own.
+        When the exchange or the mode is not known, a key is missing, the account has leverage, or a
+        live account would be reached by other addresses than its own.
 
     Examples
     --------
@@ -115,6 +115,11 @@ def broker(
         raise unknown("mode of a broker", mode, MODES)
     if not isinstance(account, Account):
         raise UsageError(f"account must be a tn.Account, was {account!r:.80}")
+    if account.leverage != 1 and mode != "paper":
+        raise UsageError(
+            f"account has leverage {account.leverage:g}, and spot has none; pass leverage=1, or "
+            "mode='paper'"
+        )
     if mode == "paper":
         return Broker(exchange, mode, account, PAPER)
     missing = [name for name in _KEYS if name not in options]

@@ -202,7 +202,7 @@ class OrderManager:
         if self._port is None:
             self._port = await self._tools.open_port()
         if self._port is None:
-            await self._say("no_market", "the exchange did not answer with its market")
+            await self._say("no_market", "the exchange shows no market with OCO orders")
             return False
         self._told.discard("no_market")
         if self._run.ledger is None or not self._begun:

@@ -7,7 +7,7 @@ from typing import assert_never
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of
-from tradenb.core.lifecycle.exchange_route import hear, leave_entering
+from tradenb.core.lifecycle.exchange_route import hear, leave_entering, leave_without_candle
 from tradenb.core.lifecycle.opened import close, flatten
 from tradenb.core.lifecycle.scheduled import cancel
 from tradenb.core.lifecycle.state import (
@@ -64,7 +64,7 @@ def abandon(state: State, price: float, rules: Rules) -> Step | None:
     ----------
     price : float
         What the position is worth, quote currency; it is paid as at market. A waiting entry is
-        cancelled.
+        cancelled. What is at an exchange is sold there, at its price.
 
     Returns
     -------
@@ -74,6 +74,10 @@ def abandon(state: State, price: float, rules: Rules) -> Step | None:
     at, signal = state.cursor, state.signal
     if signal is None:
         return None
+    if state.execution is not None and (state.is_open or state.is_sending):
+        left = leave_without_candle(state, "abandoned")
+        event = event_of(state, at, "exiting", signal, price=price, exit_reason="abandoned")
+        return None if left is state else Step(at, EXITS, left, (event,), None)
     if state.opened_at is None:
         cancelled = event_of(
             state, at, "cancelled", signal, price=price, exit_reason="user", note="abandoned"

@@ -135,6 +135,15 @@ def leave_entering(state: State) -> State:
     return state._replace(execution=execution._replace(want="exit", reason="flattened"))
 
 
+def leave_without_candle(state: State, reason: str) -> State:
+    """Want what is held, or on its way in, to be gone; the same state where it is leaving."""
+    execution = state.execution
+    if execution is None or execution.want == "exit":
+        return state
+    wanted = execution._replace(want="exit", since=state.cursor, quantity=0.0, reason=reason)
+    return state._replace(execution=wanted)
+
+
 def hear(
     state: State, command: Command, at: int, price: float, rules: Rules
 ) -> tuple[State, tuple[Event, ...]]:

@@ -207,15 +207,19 @@ class OrderPort:
 
 
 async def open_spot_port(client: OrderClient, venue: Venue, symbol: str) -> OrderPort | None:
-    """Return the way to a symbol; None: its market could not be read."""
+    """Return the way to a symbol.
+
+    None: its market could not be read, or stop and target cannot rest there as one order.
+    """
     info = await client.read("public_get_exchangeinfo", {"symbol": symbol})
     account = await client.read("private_get_account", {})
     try:
         found = spot_market(symbol, info.answer, account.answer)
     except Unreadable:
         return None
-    lists = venue._replace(lists=venue.lists and found.lists)
-    return OrderPort(client, lists, found.market, symbol=symbol, base=found.base, quote=found.quote)
+    if venue.lists and not found.lists:
+        return None
+    return OrderPort(client, venue, found.market, symbol=symbol, base=found.base, quote=found.quote)
 
 
 def _is_urgent(order: Order) -> bool:
