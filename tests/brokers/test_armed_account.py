@@ -329,7 +329,9 @@ def test_of_a_position_that_was_sold_in_part_the_rest_counts_at_its_cost():
 def test_an_entry_on_its_way_counts_in_full():
     sending = order(state="sending", filled=D(0), value=D(0), price=D("100.2"))
     found = share_of(ledger(sending), MARKET, NOW, day_result=D(0))
-    assert (found.invested, found.positions, found.in_doubt) == (D("200.4"), 1, 1)
+    assert (found.invested, found.positions, found.in_doubt) == (D("200.4"), 1, 0)
+    doubted = ledger(sending._replace(state="unknown"))
+    assert share_of(doubted, MARKET, NOW, day_result=D(0)).in_doubt == 1
 
 
 def test_an_entry_that_bought_nothing_does_not_count():

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 import tradenb as tn
+from tests.core.steps import IDLE, signal
 from tradenb.brokers.broker import Broker
+from tradenb.clock import SystemClock
+from tradenb.live.run_registry import RunRegistry
+from tradenb.live.state.checkpoint import Checkpoint
+from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.testing.orders.loopback_port import loopback_keys
 
 MONEY = tn.Account(cash=500, percent=20)
@@ -82,3 +87,20 @@ def test_a_broker_is_a_value():
     assert isinstance(made(), Broker)
     assert made() == made()
     assert made() != made(account=tn.Account(cash=600, percent=20))
+
+
+def test_what_is_held_at_an_exchange_is_not_followed_on_paper(tmp_path, monkeypatch):
+    state = IDLE._replace(signal=signal(), opened_at=None)
+    held = Checkpoint(state, "{}", 1, 0, 0, (), 0, orders_of="sandbox:loopback:1a2b3c4d")
+    closed = []
+    monkeypatch.setattr(DiskStorage, "open", lambda _: held)
+    monkeypatch.setattr(DiskStorage, "close", lambda _: closed.append("closed"))
+    with pytest.raises(tn.StateError, match="holds something on account sandbox:loopback"):
+        RunRegistry().start(
+            "BTCUSDT",
+            strategy=tn.strategy("dip", every="5m")(lambda ctx: None),
+            exchange=tn.testing.FakeExchange(tn.testing.random_walk(days=1), SystemClock()),
+            rules=None,
+            home=tmp_path,
+        )
+    assert closed == ["closed"]

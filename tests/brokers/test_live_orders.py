@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 
 import tradenb as tn
 from tests.sources import MINUTE, T0, frame, minute
+from tradenb.brokers.arming.arm_file import read_arm
+from tradenb.brokers.order_managers import OrderManagers
+from tradenb.core.orders.client_ids import client_id
 from tradenb.core.rules import Rules
 from tradenb.errors import StateError
-from tradenb.live.state.account_agreement import check_orders_of
+from tradenb.live.live_run import record_of
+from tradenb.live.state.account_agreement import check_alone, check_orders_of
+from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.testing.orders.live_order_life import ACCOUNT, SYMBOL, OrderWorld
 from tradenb.testing.venue.venue_faults import VenueFault
+from tradenb.testing.venue.venue_requests import NewOrder
 from tradenb.testing.world.fake_exchange import Trouble
 from tradenb.testing.world.simulated_world import Action
 from tradenb.view.order_frames import execution_frame, order_frame
@@ -154,6 +161,72 @@ def test_a_restart_without_candles_knows_its_orders_and_protects_again():
     assert after.orders[: len(before.orders)] != ()
     assert after.reports == before.reports
     assert after.stops == ()
+
+
+def test_an_order_of_nobody_disarms_and_arming_again_accepts_it():
+    made = world(*[100.0] * 200)
+    made.arm()
+    tagged = client_id("another home", "x", "entry", 1)
+    made.feed.advance(made.clock.true_now())
+    order = NewOrder(SYMBOL, "BUY", "MARKET", D("0.1"), tagged)
+    buy = Action(minute(62), lambda _: made.venue.handle(order, at=made.clock.true_now()))
+    assert made.live(minute(72), [buy])
+    assert made.checkpoint(made.wanted[0]).ledger.stops != ()
+    assert "unknown signal" in read_arm(made.disk, made.home, ACCOUNT).arm.tripped
+    again = Action(minute(73), lambda _: made.arm())
+    assert made.live(minute(77), [again])
+    assert kinds(made)[-1] == ("opened", None, 76)
+    assert made.checkpoint(made.wanted[0]).ledger.stops == ()
+
+
+def test_a_conflict_leaves_protection_and_the_kill_switch_at_work():
+    made = world(*[100.0] * 200)
+    made.arm()
+    process = made.process()
+
+    def fight(_):
+        record_of(process.runs[0]).undecided = True
+        made.disk.plant(made.home.kill, b"flatten")
+        record_of(process.runs[0]).storage._kill = "flatten"
+
+    assert process.live(minute(90), [Action(minute(80) + 5_000, fight)])
+    assert made.coins < D("0.0001")
+
+
+def test_one_run_a_symbol_and_account_sends_orders():
+    made = world(*[100.0] * 200)
+    made.arm()
+    assert made.live(minute(80))
+    other = DiskStorage(
+        made.home, SYMBOL, tn.strategy("orders-second", every="1m")(lambda ctx: None), "fake",
+        now=lambda: 0, filesystem=made.disk, orders_of=ACCOUNT,
+    )  # fmt: skip
+    with pytest.raises(tn.UsageError, match="BTCUSDT:orders-once sends orders for BTCUSDT"):
+        check_alone(other, SYMBOL, [])
+    paper = DiskStorage(made.home, SYMBOL, other._spec, "fake", now=lambda: 0, filesystem=made.disk)
+    check_alone(paper, SYMBOL, [])
+
+
+def test_a_run_that_is_being_released_gets_no_second_manager():
+    async def told(run, error):
+        del run, error
+
+    async def life():
+        made = world(*[100.0] * 100)
+        run = record_of(made.process().runs[0])
+        managers = OrderManagers(made.clock, None, told)
+        managers.start([run])
+        await managers.end(run.id)
+        managers.start([run])
+        first = dict(managers._running)
+        managers.forget(run.id)
+        managers.start([run])
+        second = dict(managers._running)
+        managers.cancel()
+        return first, second
+
+    first, second = asyncio.run(life())
+    assert (list(first), list(second)) == ([], ["BTCUSDT:orders-once"])
 
 
 def test_a_flatten_sells_and_the_protection_is_gone():

@@ -127,6 +127,11 @@ class TestEntering:
         assert route.said() == [("rejected", "invalid", 5)]
         assert route.events[0].note.startswith("short_on_spot | ")
 
+    def test_a_cancel_of_another_signal_does_nothing(self):
+        route = Route(flat(30), BUY).to(5)
+        route.state = give(route.state, Command(route.state.cursor + 1, "cancel", id="other"))
+        assert desired_position(route.to(6).state).want == "enter"
+
     @pytest.mark.parametrize("kind", ["flatten", "cancel"])
     def test_what_is_on_its_way_is_left_at_once_when_that_is_asked_for(self, kind):
         route = Route(flat(30), BUY).to(5)
@@ -228,6 +233,16 @@ class TestHolding:
         trade = route.state.trades[-1]
         assert (trade.exit_reason, trade.pnl) == ("dust", pytest.approx(-1.0))
         assert trade.exits == 1
+
+    def test_all_told_as_a_part_leaves_a_position_that_the_last_report_ends(self):
+        route = opened().report("reduced", quantity=D("0.5"), average=D(100), value=D(50)).to(7)
+        assert route.state.holding.cost > 0
+        route.report("exited", reason="dust").to(8)
+        assert route.state.trades[-1].pnl == pytest.approx(0)
+
+    def test_a_sale_without_a_reason_is_one_that_was_flattened(self):
+        route = opened().report("exited", quantity=IN, average=D(101), value=D("50.5")).to(7)
+        assert route.state.trades[-1].exit_reason == "flattened"
 
     def test_a_report_acts_once_and_those_of_others_do_nothing(self):
         route = opened()

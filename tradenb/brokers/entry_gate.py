@@ -106,6 +106,11 @@ class EntryGate:
                     problems = (Problem("account_book", str(error)),)
             yield problems
 
+    def armed_since(self) -> int | None:
+        """Return since when entries are permitted, ms UTC; None while they are not."""
+        arm = self._account.reading().arm
+        return None if arm is None or arm.tripped else arm.since
+
     def note(self, ledger: OrderLedger, market: OrderMarket) -> None:
         """Leave what the run has for the others of its account, and disarm it if that says so."""
         now = self._exchange.now()

@@ -105,6 +105,8 @@ class Tools(NamedTuple):
         Tells the account what the run has.
     report : callable
         Tells of trouble.
+    armed_since : callable
+        Since when the account is armed, ms UTC; None: it is not.
     """
 
     open_port: Callable[[], Awaitable[Port | None]]
@@ -114,6 +116,7 @@ class Tools(NamedTuple):
     gate: Callable[[DesiredPosition, OrderLedger, OrderLedger, OrderMarket], Any]
     note: Callable[[OrderLedger, OrderMarket], None]
     report: Callable[[Exception], Awaitable[None]]
+    armed_since: Callable[[], int | None]
 
 
 class OrderManager:
@@ -137,6 +140,8 @@ class OrderManager:
         self._port: Port | None = None
         self._closing = self._begun = False
         self._told: set[str] = set()
+        self._telling: set[asyncio.Task[None]] = set()
+        self._trouble: tuple[tuple[str, ...], int] = (), 0
 
     def close(self) -> None:
         """End after the action that is under way."""
@@ -153,7 +158,7 @@ class OrderManager:
                     until = await self._step()
                 except Exception as error:  # exits depend on this loop
                     log.exception("%s: an action on its orders failed", self._run.id)
-                    await self._say("failed", f"an action on its orders failed: {error!r:.200}")
+                    self._say("failed", f"an action on its orders failed: {error!r:.200}")
                     until = tools.exchange_now() + RETRY_MS
                 if until is not None and not self._closing:
                     ahead = min(max(until - tools.exchange_now(), 1), LONGEST_WAIT_MS)
@@ -171,11 +176,13 @@ class OrderManager:
             return tools.exchange_now() + 1_000
         if not await self._is_ready() or self._port is None or run.ledger is None:
             return tools.exchange_now() + RETRY_MS
+        if run.ledger.stops or run.ledger.unexplained:
+            run.ledger = self._accepted(run.ledger)
         # What is over and was told on disk; the next commit takes it along.
         ledger = run.ledger = pruned(run.ledger, run.heard, wanted.signal_id, self._port.market)
         situation = self._situation(wanted, ledger, self._port.market)
         action = next_action(situation)
-        await self._tell_alarms()
+        self._tell_alarms()
         match action:
             case Wait():
                 return action.until
@@ -197,25 +204,37 @@ class OrderManager:
                 assert_never(action)
         return None
 
+    def _accepted(self, ledger: OrderLedger) -> OrderLedger:
+        """Drop what nobody could explain once a person has armed the account since it was seen."""
+        now, trouble = self._tools.exchange_now(), (*ledger.stops, *ledger.unexplained)
+        if trouble != self._trouble[0]:
+            self._trouble = trouble, now
+        since = self._tools.armed_since()
+        if since is None or since <= self._trouble[1]:
+            return ledger
+        return ledger._replace(stops=(), unexplained=(), started_at=now)
+
     async def _is_ready(self) -> bool:
         """Open the way to the exchange and take the ledger over, where that is still to be done."""
         if self._port is None:
             self._port = await self._tools.open_port()
         if self._port is None:
-            await self._say("no_market", "the exchange shows no market with OCO orders")
+            self._say("no_market", "the exchange shows no market with OCO orders")
             return False
         self._told.discard("no_market")
         if self._run.ledger is None or not self._begun:
             await self._begin()
-        return True
+        return self._run.ledger is not None
 
     async def _begin(self) -> None:
         """Take the ledger over: what an earlier process was sending is in doubt."""
         run, now = self._run, self._tools.exchange_now()
         async with run.commit_lock:
+            if run.ledger_name is None:
+                return
             known, self._begun = run.known_ledger, True
             run.ledger = (
-                OrderLedger(run.ledger_name or "", started_at=now)
+                OrderLedger(run.ledger_name, started_at=now)
                 if known is None
                 else restarted(known, now)
             )
@@ -278,25 +297,30 @@ class OrderManager:
             try:
                 return await self._tools.commit(run.ledger)
             except StateConflict as error:
-                await self._tools.report(error)
+                self._say("conflict", str(error))
                 return False
             except (StateError, OSError) as error:
-                await self._say("not_saved", f"orders could not be saved: {error}")
+                self._say("not_saved", f"orders could not be saved: {error}")
                 return False
 
-    async def _tell_alarms(self) -> None:
+    def _tell_alarms(self) -> None:
         """Tell of alarms that are new; one that has ended may come again."""
         if self._run.ledger is None or self._port is None:
             return
         found = alarms(self._run.ledger, self._port.market, self._tools.exchange_now())
-        self._told &= {"no_market", "not_saved", *(each.name for each in found)}
+        self._told &= {"no_market", "not_saved", "conflict", *(each.name for each in found)}
         for each in found:
-            await self._say(each.name, each.words)
+            self._say(each.name, each.words)
 
-    async def _say(self, name: str, words: str) -> None:
-        if name not in self._told:
-            self._told.add(name)
-            await self._tools.report(TradenbError(f"{name}: {words}; see docs/orders.md"))
+    def _say(self, name: str, words: str) -> None:
+        """Tell of something once; who listens holds no order up."""
+        if name in self._told:
+            return
+        self._told.add(name)
+        error = TradenbError(f"{name}: {words}; see docs/orders.md")
+        task = asyncio.ensure_future(self._tools.report(error))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
 
 def _words(problems: tuple[Problem, ...]) -> str:

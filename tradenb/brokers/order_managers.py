@@ -44,23 +44,31 @@ class OrderManagers:
     ) -> None:
         self._clock, self._workers, self._report = clock, workers, report
         self._running: dict[str, tuple[OrderManager, asyncio.Task[None]]] = {}
+        self._ended: set[str] = set()
 
     def start(self, runs: Iterable[TradingRun]) -> None:
-        """Begin the managers of runs that have none."""
+        """Begin the managers of runs that have none; a run that is being released gets none."""
         for run in runs:
-            if run.id not in self._running and run.broker is not None:
+            known = self._running.get(run.id)
+            works = known is not None and not known[1].done()
+            if not works and run.id not in self._ended and run.broker is not None:
                 manager = self._manager_of(run, run.broker)
                 run.wake_orders = manager.woken.set
                 self._running[run.id] = manager, asyncio.create_task(manager.run())
 
     async def end(self, run_id: str) -> None:
-        """End the manager of a run once its action is done."""
+        """End the manager of a run once its action is done; `forget` lets another one begin."""
+        self._ended.add(run_id)
         manager, task = self._running.pop(run_id, (None, None))
         if manager is None or task is None:
             return
         manager.close()
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(task, END_S)
+
+    def forget(self, run_id: str) -> None:
+        """Know that a run is gone; another one of its name may begin."""
+        self._ended.discard(run_id)
 
     def cancel(self) -> None:
         """End all at once; what they were sending is in doubt, and is queried by the next loop."""
@@ -90,5 +98,6 @@ class OrderManagers:
             gate=gate.judged,
             note=gate.note,
             report=report,
+            armed_since=gate.armed_since,
         )
         return OrderManager(run, broker.venue, tools)

@@ -27,6 +27,7 @@ from tradenb.live.loop.worker_threads import ThreadWorkers
 from tradenb.live.state.account_agreement import (
     account_of,
     check_agrees,
+    check_alone,
     check_live_account,
     check_orders_of,
 )
@@ -99,13 +100,14 @@ class RunRegistry:
                 broker,
             )  # fmt: skip
             run.checkpoint = storage.open()
-            if account is not None:
-                try:
-                    check_orders_of(run.checkpoint, storage.orders_of)
+            try:
+                check_orders_of(run.checkpoint, storage.orders_of)
+                check_alone(storage, name, [record_of(each) for each in self._runs.values()])
+                if account is not None:
                     check_agrees(account, storage, (name, spec.name))
-                except (UsageError, StateError):
-                    storage.close()
-                    raise
+            except (UsageError, StateError):
+                storage.close()
+                raise
             last = max((record_of(other).place for other in self._runs.values()), default=-1)
             run.place = last + 1 if run.checkpoint is None else run.checkpoint.place
             run.note = _stopped_before(run.checkpoint)

@@ -328,3 +328,9 @@ class TestBalance:
         assert [(each.signal_id, each.filled) for each in after.orders[2:]] == [
             ("s1", D(2)), ("s2", D(1)),
         ]  # fmt: skip
+
+    def test_reports_act_in_their_order_though_the_clock_was_set_back(self) -> None:
+        found = ledger(order(), told=("entered",))
+        sold = order("exit", state="done", ending="filled", filled=D(2), value=D(198))
+        found = heard(found.with_order(sold), Tell("exited", "s1", "user"), at=NOW - 60_000)
+        assert [each.at for each in found.reports] == sorted(each.at for each in found.reports)

@@ -240,6 +240,23 @@ class TestHolding:
         sold = submitted(action(few)).order
         assert (sold.role, sold.reason) == ("exit", "unprotected")
 
+    def test_a_stop_that_rests_is_kept_though_the_last_price_is_too_low_to_sell(self) -> None:
+        found = ledger(
+            order(filled=Decimal("0.06"), value=Decimal(6)),
+            working(quantity=Decimal("0.06")),
+            told=("entered",),
+        )
+        assert isinstance(action(found, HOLD, price=Decimal(60)), Wait)
+
+    def test_a_reconciliation_goes_back_to_the_oldest_order_that_is_kept(self) -> None:
+        kept = order(sent_at=NOW + 500_000, filled=Decimal(0), state="done", ending="expired")
+        late = NOW + 2_000_000
+        found = ledger(past=(kept,), check_due=True, started_at=NOW)
+        assert action(found, FLAT, now=late) == Reconcile(NOW + 440_000)
+        assert action(ledger(check_due=True), FLAT, now=late) == Reconcile(
+            ledger().started_at - 60_000
+        )
+
     def test_what_is_too_little_to_sell_is_told_as_left(self) -> None:
         dust = ledger(order(filled=Decimal("0.04"), value=Decimal(4)), told=("entered",))
         assert action(dust) == Tell("exited", "s1", "dust")

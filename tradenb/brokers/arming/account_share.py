@@ -109,7 +109,7 @@ def share_of(
         day_result=day_result,
         sent=tuple(sorted(order.sent_at for order in every if order.sent_at > now - HOUR)),
         unknown=tuple(sorted(at for at in unknown if at > now - HOUR)),
-        in_doubt=sum(order.is_in_doubt for order in ledger.orders),
+        in_doubt=sum(order.state == "unknown" for order in ledger.orders),
         checked_at=ledger.checked_at,
     )
 

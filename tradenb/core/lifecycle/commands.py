@@ -130,7 +130,8 @@ def obey(state: State, candles: Candles, rules: Rules, row: int) -> Step:
         if signal is None:
             continue
         if state.is_sending:
-            state = state if command.kind == "stop" else leave_entering(state)
+            leaves = command.kind != "stop" and _ends_scheduled(command, signal)
+            state = leave_entering(state) if leaves else state
         elif state.is_open:
             if command.kind == "flatten" and flattened is None:
                 flattened = command.at

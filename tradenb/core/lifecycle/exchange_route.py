@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.editing import Editing
@@ -37,6 +37,8 @@ from tradenb.core.orders.order_records import (
 from tradenb.core.rules import Rules
 from tradenb.core.signal import ExitReason, Signal, closed_trade
 
+ALMOST: Final = 1 - 1e-6
+"""The largest part; the rest of a position ends with the report that it is gone."""
 MAX_ENTRY_SLIPPAGE: Final = 0.002
 """An entry may cost so much more than the price that was decided on, as a share of it."""
 
@@ -205,7 +207,7 @@ def _left(
     whole = report.kind == "exited"
     sold, value, fees = float(report.quantity), float(report.value), float(report.fees)
     pieces = money.quantity if whole else min(sold, money.quantity)
-    share = 1.0 if whole or not money.quantity else pieces / money.quantity
+    share = 1.0 if whole or not money.quantity else min(pieces / money.quantity, ALMOST)
     cost = holding.cost if whole else holding.cost * share
     paid = holding.paid * pieces
     percent = (value - fees - paid) / paid * 100 if paid > DUST * money.invested else 0.0
@@ -221,7 +223,8 @@ def _left(
     )
     rest = rest._replace(money=money)
     got = float(report.average) if report.average else price
-    reason = cast(ExitReason, holding.stop_by if report.reason == "stop_loss" else report.reason)
+    said = report.reason if report.reason in get_args(ExitReason) else "flattened"
+    reason = cast(ExitReason, holding.stop_by if said == "stop_loss" else said)
     state = state._replace(earned=state.earned + change)
     if not whole:
         execution = state.execution or Execution()

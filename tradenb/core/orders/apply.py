@@ -140,6 +140,8 @@ def _not_found(ledger: OrderLedger, id: str, venue: Venue, now: Time) -> OrderLe
 def _told(ledger: OrderLedger, tell: Tell, market: OrderMarket, now: Time) -> OrderLedger:
     """Return the ledger with a report for the lifecycle; pieces too few to sell become dust."""
     signal = tell.signal_id
+    # A clock may be set back; reports act in the order in which they were made.
+    now = max(now, max((report.at for report in ledger.reports), default=0))
     match tell.kind:
         case "entered":
             if ledger.dust > 0:

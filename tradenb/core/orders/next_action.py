@@ -195,7 +195,8 @@ def _hold(now: Situation) -> OrderAction | None:
     wanted, ledger, signal = now.wanted, now.ledger, now.wanted.signal_id
     held = now.held(signal)
     leaving = ledger.of(signal, "exit")
-    if leaving or not now.can_sell(held):
+    bare = covering(ledger, signal, held, now.market) is None
+    if leaving or (bare and not now.can_sell(held)):
         return leave(now, signal, leaving[-1].reason if leaving else "")
     sold = _tell_part(now, signal)
     if sold is not None and trades_first(now, signal) is None:

@@ -202,7 +202,7 @@ def _reason_of(order: Order) -> str:
     if order.role == "outside":
         return "closed_outside"
     if order.role != "protection":
-        return order.reason
+        return order.reason or "flattened"
     target = sum((leg.filled for leg in order.legs if leg.name == "target"), ZERO)
     return "take_profit" if target * 2 > order.filled else "stop_loss"
 
@@ -216,6 +216,12 @@ def check_at(ledger: OrderLedger) -> Time:
 
 
 def reconcile_all(ledger: OrderLedger) -> Reconcile:
-    """Reconcile everything since the oldest order that is known."""
+    """Reconcile everything since the oldest order that is known.
+
+    Of positions that are over only some are kept: what is older than they are was looked at.
+    """
     sent = [order.sent_at for order in ledger.orders if order.sent_at]
-    return Reconcile(min(sent, default=ledger.started_at) - MINUTE)
+    since = ledger.started_at
+    if ledger.past:
+        since = max(since, min(order.sent_at for order in ledger.past if order.sent_at))
+    return Reconcile(min(sent, default=since) - MINUTE)

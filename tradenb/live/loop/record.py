@@ -149,7 +149,7 @@ class RunRecord:
 
         The kill switch closes without a candle.
         """
-        if self.undecided or self.ledger_name is None:
+        if self.ledger_name is None:
             return None
         state = self._on_disk
         if state is None:

@@ -214,6 +214,7 @@ class Scheduler:
         if run.feed is None:
             self._startup.forget(run)
         self._runs.remove(run)
+        self._orders.forget(run.id)
         del self._busy[run.id]
         self._workers.close(keep=2 * len(self._runs))
         followed = {id(feed) for each in self._runs for feed in (each.feed, *each.reads.values())}

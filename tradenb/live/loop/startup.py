@@ -140,8 +140,13 @@ class Startup:
             if before is not None and isinstance(command, Abandon):
                 found = abandoned(before, command.price, run.rules_in_force, now)
             if found is not None:
-                run.checkpoint, event = found
-                await self._workers.call(run.storage.commit, run.checkpoint, seconds=None)
+                ended, event = found
+                async with run.commit_lock:
+                    ended = ended._replace(ledger=run.known_ledger)
+                    await self._workers.call(run.storage.commit, ended, seconds=None)
+                    run.checkpoint = ended
+                if run.wake_orders is not None:
+                    run.wake_orders()
                 await self._workers.call(run.storage.append, run.checkpoint.outbox, seconds=None)
                 await self._notifier.publish([event])
         for each in given:

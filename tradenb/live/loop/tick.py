@@ -261,7 +261,7 @@ class GroupTick:
         """
         async with contextlib.AsyncExitStack() as locks:
             for member in self._members:
-                if member.run.ledger is not None:
+                if member.run.sends_orders:
                     await locks.enter_async_context(member.run.commit_lock)
             return await self._commit_all(events)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol
+
 from tradenb.brokers.broker import Broker
 from tradenb.core.money.account import Account, check_account
 from tradenb.core.rules import Rules
 from tradenb.errors import StateError, UsageError
 from tradenb.live.state.checkpoint import Checkpoint
-from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.disk_storage import PAPER, DiskStorage
 
 
 def check_live_account(account: Account, rules: Rules) -> None:
@@ -77,4 +80,46 @@ def check_orders_of(checkpoint: Checkpoint | None, orders_of: str) -> None:
         raise StateError(
             f"{state.symbol}:{state.strategy} holds something on account {checkpoint.orders_of}, "
             f"and would go on as {orders_of}; start it with the broker it had, and stop it first"
+        )
+
+
+class StartedRun(Protocol):
+    """A run of this process."""
+
+    id: str
+    symbol: str
+    storage: DiskStorage
+
+    @property
+    def status(self) -> str:
+        """Such as "running"."""
+
+
+def check_alone(storage: DiskStorage, symbol: str, started: Iterable[StartedRun]) -> None:
+    """Refuse a second run that sends orders for a symbol of an account: pieces have no names.
+
+    Parameters
+    ----------
+    started : iterable of StartedRun
+        Those of this process; the others are found by their documents.
+
+    Raises
+    ------
+    UsageError
+        When there is one; the message names it.
+    """
+    if storage.orders_of == PAPER:
+        return
+    here = [
+        run.id
+        for run in started
+        if run.symbol == symbol
+        and run.status == "running"
+        and run.storage.orders_of == storage.orders_of
+    ]
+    others = [*here, *storage.sending_on(symbol)]
+    if others:
+        raise UsageError(
+            f"{others[0]} sends orders for {symbol} on account {storage.orders_of}; one run a "
+            "symbol and account can: stop that run, or use a key of another account"
         )

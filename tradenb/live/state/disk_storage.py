@@ -157,6 +157,16 @@ class DiskStorage:
             if money is not None and money["name"] == name:
                 yield key.id, money
 
+    def sending_on(self, symbol: str) -> Iterator[str]:
+        """Yield the other runs under this home that send orders for a symbol of its account."""
+        for key in self._home.keys(self._filesystem):
+            if key.symbol != symbol or key == self._key:
+                continue
+            generation = self._others.read(self._filesystem, self._home.document(key))
+            body = {} if generation is None else generation.body
+            if body.get("account") == self.orders_of and not body["state"]["done"]:
+                yield key.id
+
     def open(self) -> Checkpoint | None:
         """Lock, load the newest valid document, and bring journal and views in order.
 

@@ -172,6 +172,7 @@ class LiveOrderLife:
             self.found.append("there is no document")
             return
         ledger, state = checkpoint.ledger, checkpoint.state
+        self.found += [f"it was stopped: {words}" for words in ledger.stops]
         market = VenueConnection(world.wire, world.feed, SYMBOL, world.clock.true_now).market
         held = sum((held_quantity(ledger, id, market) for id in ledger.signals()), ledger.dust)
         if held != world.coins:
