@@ -68,7 +68,7 @@ def faults(top: Path) -> list[str]:
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if not target.is_file():
-                found.append(f"{where}: there is no file for the link {link}")
+                found.append(f"{where}: the link {link} leads nowhere")
             elif target in pages and unquote(parts.fragment) not in pages[target].anchors:
                 found.append(f"{where}: there is no anchor for the link {link}")
         if WARNED.search(path.read_text("utf-8")):
