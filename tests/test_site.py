@@ -69,7 +69,7 @@ def test_the_example_of_a_container_keeps_the_home_in_a_volume():
     assert said[-1][0] == "CMD"
 
 
-NO_ANCHOR, NO_FILE = "there is no anchor for the link", "there is no file for the link"
+NO_ANCHOR, NO_FILE = "there is no anchor for the link", "leads nowhere"
 LOADS = '<script src="https://example.org/x.js">'
 WARNS = '<div class="output stderr highlight"><pre>FutureWarning: x</pre></div>'
 FAULTS = {
@@ -78,7 +78,7 @@ FAULTS = {
     "outside": ('<a href="https://example.org/x">x</a>', None),
     "no-anchor": ('<a href="#gone">x</a>', f"{NO_ANCHOR} #gone"),
     "no-anchor-there": ('<a href="other.html#gone">x</a>', f"{NO_ANCHOR} other.html#gone"),
-    "no-file": ('<a href="gone.html">x</a>', f"{NO_FILE} gone.html"),
+    "no-file": ('<a href="gone.html">x</a>', f"the link gone.html {NO_FILE}"),
     "network": (LOADS, "loads https://example.org/x.js from a network"),
     "warning": (WARNS, "a cell warned"),
 }

@@ -172,9 +172,9 @@ def test_reading_without_the_lock_finds_the_newest_valid_generation():
     disk = FakeDisk()
     assert read_document(disk, DOCUMENT) is None
     disk = two_generations()
-    assert read_document(disk, DOCUMENT) == Generation(2, body(2), 1)
+    assert read_document(disk, DOCUMENT) == Generation(2, body(2), 2)
     disk.plant(DOCUMENT, b"damaged")
-    assert read_document(disk, DOCUMENT) == Generation(1, body(1), 1)
+    assert read_document(disk, DOCUMENT) == Generation(1, body(1), 2)
     disk.plant(BAK, b"damaged too")
     before = disk.files()
     with pytest.raises(StateCorrupt, match="damaged"):

@@ -181,7 +181,7 @@ def test_the_columns_are_those_of_a_frame_and_of_the_store():
     assert list(row) == list(EVENT_COLUMNS)
     assert [*row, "quantity"] == list(EventRow.model_fields)
     plain = to_record(State("BTCUSDT", "dip", MINUTE, T0))
-    assert [*plain, "earned", "charged"] == list(StateRecord.model_fields)
+    assert [*plain, "earned", "charged", "execution"] == list(StateRecord.model_fields)
     signal = Signal("a", "B", "c", "long", 1.0, 2.0, 0.5, 1, None, None, T0)
     refused = Event(1, T0, "B", "c", "rejected", Refused("a", None), note="words")
     assert row_to_event(event_to_row(refused)) == refused

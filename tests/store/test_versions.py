@@ -11,11 +11,11 @@ from tests.store.samples import (
 )
 from tests.store.stores import begun, two_generations
 from tradenb.core.rules import Rules
-from tradenb.engine.order_serialise import ledger_from_record, ledger_to_record
 from tradenb.errors import StateVersionError
 from tradenb.store.codec import Damaged, Generation, dump, framed
 from tradenb.store.document.commit import encode
 from tradenb.store.document.document_store import DocumentStore
+from tradenb.store.document.ledger_record import ledger_from_record, ledger_to_record
 from tradenb.store.document.migrations import MIGRATIONS, VERSION
 from tradenb.store.document.read import decode, read_document
 from tradenb.testing.world.fake_disk import Crash, FakeDisk

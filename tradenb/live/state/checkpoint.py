@@ -9,8 +9,8 @@ from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.rules import Rules
-from tradenb.engine.order_serialise import ledger_from_record
 from tradenb.engine.serialise import from_record, row_to_event
+from tradenb.store.document.ledger_record import ledger_from_record
 
 
 class Checkpoint(NamedTuple):

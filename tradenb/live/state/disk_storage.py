@@ -11,7 +11,6 @@ from tradenb.core.events import Event
 from tradenb.core.money.account import KEPT, Account
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.rules import Rules
-from tradenb.engine.order_serialise import ledger_to_record
 from tradenb.engine.serialise import event_to_row, events_of, to_record
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError
@@ -23,6 +22,7 @@ from tradenb.live.state.shared_books import PeerCache, SharedBooks
 from tradenb.store import control
 from tradenb.store.codec import Generation, TradeDict, TradeDicts
 from tradenb.store.document.document_store import DocumentStore
+from tradenb.store.document.ledger_record import ledger_to_record
 from tradenb.store.document.load import Found
 from tradenb.store.document.migrations import VERSION
 from tradenb.store.filesystem import DiskFilesystem, Filesystem

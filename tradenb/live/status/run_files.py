@@ -15,7 +15,6 @@ from tradenb.core.lifecycle.state import State
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import iso
-from tradenb.engine.order_serialise import ledger_from_record
 from tradenb.engine.serialise import events_of, from_record
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import StateError
@@ -26,6 +25,7 @@ from tradenb.live.status.run_money import run_money
 from tradenb.live.status.run_status import RunStatus, mode_of, status_of_document
 from tradenb.store.control import peek
 from tradenb.store.disk_port import Stamp, stamp_of
+from tradenb.store.document.ledger_record import ledger_from_record
 from tradenb.store.document.read import read_document
 from tradenb.store.document.state_conflict import words_if_undecided
 from tradenb.store.filesystem import DiskFilesystem, Filesystem

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
-from tradenb.engine.order_serialise import ledger_from_record
+from tradenb.store.document.ledger_record import ledger_from_record
 
 LATEST: Final = 7_258_118_400_000  # the year 2200, ms
 _LONGEST: Final = 300
