@@ -10,7 +10,7 @@ import pytest
 from tests.sources import MINUTE, T0, candles, flat, minute
 from tradenb.core.actions import Action
 from tradenb.core.candidate import long, short
-from tradenb.core.lifecycle.commands import abandon, give, stop
+from tradenb.core.lifecycle.commands import abandon, give, stop, withdraw
 from tradenb.core.lifecycle.exchange_route import desired_position, report_command
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import Command, NeedCandidate, NeedClearance, State
@@ -265,6 +265,32 @@ class TestHolding:
         assert [each.kind for each in step.events] == ["exiting"]
         assert abandon(step.state, 99.0, route.rules) is None
 
+    def test_what_is_withdrawn_are_commands_and_no_reports(self):
+        route = opened().report("exited", quantity=IN, average=D(100), value=D(50))
+        route.state = give(route.state, Command(route.state.cursor + 2, "flatten"))
+        left, taken = withdraw(route.state, route.state.cursor + 9_000, None)
+        assert [each.kind for each in taken] == ["flatten"]
+        assert [each.kind for each in left.commands] == ["report"]
+
+    def test_an_entry_that_is_refused_late_does_nothing_to_what_is_open(self):
+        route = opened().report("not_entered", reason="unfilled").to(8)
+        assert route.state.is_open
+        assert route.said()[-1] == ("opened", None, 6)
+
+    def test_a_second_flatten_on_the_way_out_changes_nothing(self):
+        route = opened()
+        for _ in range(2):
+            route.state = give(route.state, Command(route.state.cursor + 1, "flatten"))
+            route.to((route.state.cursor - T0) // MINUTE + 1)
+        assert [each[0] for each in route.said()] == ["entering", "opened", "exiting"]
+
+    def test_what_a_paper_position_is_told_does_nothing(self):
+        route = opened()
+        plain = route.state._replace(holding=route.state.holding._replace(money=None))
+        route.state = plain
+        route.report("exited", quantity=IN, average=D(100), value=D(50)).to(8)
+        assert route.state.is_open
+
 
 class TestManaging:
     def test_close_wants_a_part_sold_or_all(self):
@@ -285,6 +311,16 @@ class TestManaging:
         route = opened(managed=(Action("close", {}), Action("move", {"stop_loss": 99.5}))).to(25)
         assert len(route.managed) == 1
         assert route.said()[-1] == ("exiting", "strategy", 10)
+
+    def test_what_is_to_be_sold_whole_is_not_sold_again_by_the_same_answer(self):
+        twice = [Action("close", {}), Action("close", {"fraction": 0.5})]
+        route = opened(managed=(twice,)).to(10)
+        assert [each[0] for each in route.said()].count("exiting") == 1
+
+    def test_a_run_that_stops_takes_no_candidate_after_what_it_closed(self):
+        route = opened(managed=([Action("close", {}), BUY],))
+        route.state = stop(route.state, route.state.cursor + 1)
+        assert route.to(10).said()[-1] == ("exiting", "strategy", 10)
 
     def test_a_move_beyond_the_price_is_wanted_out(self):
         route = opened(managed=(Action("move", {"stop_loss": 99.9}),)).to(10)

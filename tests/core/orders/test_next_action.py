@@ -240,6 +240,21 @@ class TestHolding:
         sold = submitted(action(few)).order
         assert (sold.role, sold.reason) == ("exit", "unprotected")
 
+    def test_an_entry_that_was_not_sent_yet_is_told_as_flattened(self) -> None:
+        assert action(ledger(), EXIT) == Tell("not_entered", "s1", "flattened")
+
+    def test_an_entry_too_small_for_an_order_is_told_with_its_size(self) -> None:
+        told = action(ledger(), ENTER._replace(quantity=Decimal("0.0104")))
+        assert isinstance(told, Tell)
+        assert (told.reason, told.words) == (
+            "limits", "0.010 pieces at 100.2 are too few for an order",
+        )  # fmt: skip
+
+    def test_an_entry_is_put_on_the_steps_of_the_market(self) -> None:
+        wanted = ENTER._replace(quantity=Decimal("1.23456"), limit=Decimal("100.2078"))
+        order_ = submitted(action(ledger(), wanted)).order
+        assert (order_.quantity, order_.price) == (Decimal("1.234"), Decimal("100.20"))
+
     def test_a_stop_that_rests_is_kept_though_the_last_price_is_too_low_to_sell(self) -> None:
         found = ledger(
             order(filled=Decimal("0.06"), value=Decimal(6)),
