@@ -223,5 +223,6 @@ def reconcile_all(ledger: OrderLedger) -> Reconcile:
     sent = [order.sent_at for order in ledger.orders if order.sent_at]
     since = ledger.started_at
     if ledger.past:
-        since = max(since, min(order.sent_at for order in ledger.past if order.sent_at))
+        kept = [order.sent_at for order in ledger.past if order.sent_at]
+        since = max(since, min(kept, default=since))
     return Reconcile(min(sent, default=since) - MINUTE)

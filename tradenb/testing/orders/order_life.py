@@ -111,7 +111,7 @@ class OrderLife:
         )
         self.lag = self.random.choice((0, 50, 400))
         self.next_tick, self.next_candle = self.now + TICK, self.now + MINUTE
-        self.calm = self.killed = self.still = False
+        self.calm = self.killed = self.still = self.waits = False
         self.kill_at = self.now + self.random.choice((5, 60, 60)) * MINUTE
         self.full_until = 0
         self.steps = 0
@@ -180,9 +180,12 @@ class OrderLife:
         return self.checks.found
 
     def _rest(self, ms: int) -> None:
-        """Let time pass without faults, at the end also without a change of the price."""
+        """Let time pass without faults, at the end also without a change of the price.
+
+        What the last candle asked for, such as another stop, is done before it is judged.
+        """
         end = self.now + ms
-        while self.now < end and not self.checks.found:
+        while (self.now < end or not self.waits) and not self.checks.found:
             self.still = self.now > end - MINUTE
             self._step()
         self.still = False
@@ -245,6 +248,7 @@ class OrderLife:
             refused="kill" if self.killed else "",
         )
         action = next_action(situation)
+        self.waits = isinstance(action, Wait)
         match action:
             case Wait():
                 until = min(action.until + self.lag, self.next_candle, self.now + 15_000)
