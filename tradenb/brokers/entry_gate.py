@@ -41,10 +41,6 @@ class JudgedRun(Protocol):
 class Exchange(Protocol):
     """What the gate asks the exchange."""
 
-    @property
-    def clock_ahead_ms(self) -> int | None:
-        """How far the clock of this machine is ahead of the exchange's."""
-
     def now(self) -> int:
         """Return the time of the exchange."""
 

@@ -37,11 +37,6 @@ class SpotConnection:
         return self._opened.market
 
     @property
-    def clock_ahead_ms(self) -> int | None:
-        """How far the clock of this machine is ahead of the exchange's, ms."""
-        return self._time.ahead_ms
-
-    @property
     def _opened(self) -> OrderPort:
         if self._port is None:
             raise RuntimeError("the connection is not open")

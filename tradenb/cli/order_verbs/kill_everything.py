@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
         "kill",
         help="stop all entries and close everything, now",
         description="Turn the kill switch of a home on: no run under it enters any more, and each "
-        "closes what it holds within three minutes. Waits 10 seconds and lists what is left. Exits "
+        "closes what it holds, on paper at its next candle. Waits 10 seconds and lists what is left. Exits "
         "with 0 if nothing is, 1 if something is. Remove data/KILL to trade again.",
     )
     add_common(parser, run)
@@ -134,9 +134,8 @@ def _words(home: Home, says: str, left: list[dict[str, str]]) -> str:
         return f"{head}\nnothing is open"
     rows = [("account", "run", "holds", "status"), *(tuple(row.values()) for row in left)]
     cure = (
-        "still open. A run closes at its next candle, one that is entering two later: look again "
-        "in three minutes, or use --wait 200. A "
-        "run that no process holds closes nothing: tradenb resume it, or sell at the exchange by "
-        "hand"
+        "still open. A run sells at an exchange within seconds and says so at its next candle; a "
+        "paper run closes at its next candle: look again in two minutes, or use --wait 130. A run "
+        "that no process holds closes nothing: start it again, or sell at the exchange by hand"
     )
     return f"{head}\n{table(rows)}\n{cure}"

@@ -61,11 +61,6 @@ class VenueConnection:
             min_value=found.min_notional,
         )
 
-    @property
-    def clock_ahead_ms(self) -> int | None:
-        """The clock is right."""
-        return 0
-
     def now(self) -> int:
         """Return the time of the venue."""
         return self._true_now()
