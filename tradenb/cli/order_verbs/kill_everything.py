@@ -28,8 +28,8 @@ def add(commands: Any) -> None:
         "kill",
         help="stop all entries and close everything, now",
         description="Turn the kill switch of a home on: no run under it enters any more, and each "
-        "closes what it holds, on paper at its next candle. Waits 10 seconds and lists what is left. Exits "
-        "with 0 if nothing is, 1 if something is. Remove data/KILL to trade again.",
+        "closes what it holds, on paper at its next candle. Waits 10 seconds and lists what is "
+        "left. Exits with 0 if nothing is, 1 if something is. Remove data/KILL to trade again.",
     )
     add_common(parser, run)
     parser.add_argument(
