@@ -64,8 +64,8 @@ notebooks: $(DEV)  ## execute every notebook from top to bottom
 browser: $(DEV)  ## use the dashboard in JupyterLab and Notebook 7 (wants chromium)
 	TRADENB_BROWSER=1 $(PYTEST) -n 0 tests/browser
 
-orders: $(DEV)  ## play 20,000 lives of the order machine, and every fault over HTTP
-	ORDER_LIVES=20000 ORDER_SCENARIOS=all LIVE_ORDER_LIVES=60 $(PYTEST) -n $(WORKERS) $(SPREAD) \
+orders: $(DEV)  ## play 20,000 lives of the order machine, 300 of whole runs, and every fault over HTTP
+	ORDER_LIVES=20000 ORDER_SCENARIOS=all LIVE_ORDER_LIVES=300 $(PYTEST) -n $(WORKERS) $(SPREAD) \
 		tests/laws/test_order_lives.py tests/laws/test_live_order_lives.py \
 		tests/laws/test_orders_over_http.py
 
@@ -73,7 +73,8 @@ soak: $(DEV)  ## run the longest tests, property tests with many examples, 5,000
 	$(PYTEST) -n $(WORKERS) $(SPREAD) -m soak
 	TRADENB_HYPOTHESIS=soak $(PYTEST) -n $(WORKERS) $(SPREAD) --timeout=1800 -m hypothesis tests
 	$(BIN)/python -m tradenb.testing.simulation --seeds 5000
-	ORDER_LIVES=100000 $(PYTEST) -n $(WORKERS) $(SPREAD) tests/laws/test_order_lives.py
+	ORDER_LIVES=100000 LIVE_ORDER_LIVES=10000 $(PYTEST) -n $(WORKERS) $(SPREAD) \
+		tests/laws/test_order_lives.py tests/laws/test_live_order_lives.py
 
 bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 	$(BIN)/python -m benchmarks

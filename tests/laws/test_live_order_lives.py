@@ -9,8 +9,12 @@ import pytest
 from tradenb.testing.orders.live_order_life import LiveOrderLife, LivePlan
 
 LIVES = int(os.environ.get("LIVE_ORDER_LIVES", "6"))
-BLOCK = 3
-PLANS = {"usual": LivePlan(), "bad": LivePlan(faults=0.4, minutes=100)}
+BLOCK = max(2, LIVES // 120)
+PLANS = {
+    "light": LivePlan(faults=0.05),
+    "usual": LivePlan(faults=0.15),
+    "bad": LivePlan(faults=0.4, minutes=100),
+}
 
 
 @pytest.mark.parametrize("plan", PLANS)

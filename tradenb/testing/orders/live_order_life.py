@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple
 import tradenb as tn
 from tradenb.brokers.arming.arm_file import write_arm
 from tradenb.brokers.broker import Broker
-from tradenb.core.orders.client_ids import is_ours, role_of
+from tradenb.core.orders.client_ids import client_id, is_ours, role_of
 from tradenb.core.orders.gate import Arm
-from tradenb.core.orders.ledger import held_quantity
+from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, MINUTE
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -190,6 +190,7 @@ class LiveOrderLife:
             if held - covered >= market.size_step and held >= market.least(Decimal(50)):
                 self.found.append(f"{held} pieces are held, {covered} protected")
         events = world.events(world.wanted[0])
+        self._check_ids(ledger, {event.signal_id or "" for event in events})
         kinds = [event.kind for event in events]
         self.trades = kinds.count("closed")
         if kinds.count("opened") - kinds.count("closed") != int(state.is_open):
@@ -198,6 +199,17 @@ class LiveOrderLife:
             made = world.venue.total("USDT") - CASH
             if abs(Decimal(repr(state.earned)) - made) > Decimal("0.02"):
                 self.found.append(f"the run earned {state.earned}, the account {made}")
+
+    def _check_ids(self, ledger: OrderLedger, signals: set[str]) -> None:
+        """Check that each entry is the first of a signal, and that the ledger knows what rests."""
+        venue, run = self.world.venue, ledger.run
+        once = {client_id(run, signal, "entry", 1) for signal in signals}
+        bought = {order.client_id for order in venue.orders.values() if order.side == "BUY"}
+        self.found += [f"entry {id} is not the first of a signal" for id in bought - once]
+        orders = (*ledger.past, *ledger.orders)
+        known = {id for order in orders for id in (order.id, *order.leg_ids)}
+        resting = {order.client_id for order in venue.live_orders(SYMBOL)}
+        self.found += [f"nobody knows order {id}, which rests" for id in resting - known]
 
 
 def _strategy(chance: Callable[[], float]) -> StrategySpec:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from tradenb.core.orders.order_records import DesiredPosition
+from tradenb.core.orders.answers import Answer
+from tradenb.core.orders.order_records import DesiredPosition, Order, Role
 from tradenb.core.orders.venue import OrderMarket, stepped
 from tradenb.testing.orders.loopback_port import LoopbackPort
 from tradenb.testing.orders.order_life import SYMBOL, LifePlan, OrderLife, ProcessDied
+from tradenb.testing.orders.venue_port import LifePort
 from tradenb.testing.venue.venue_faults import MET_BY, VenueFault, every_fault
 from tradenb.testing.venue.venue_requests import (
     CancelList,
@@ -20,47 +23,85 @@ from tradenb.testing.venue.venue_requests import (
 
 Stage = Literal["entry", "protection", "cancel", "exit"]
 STAGES: Final[tuple[Stage, ...]] = Stage.__args__  # type: ignore[attr-defined]
+Death = Literal["alive", "killed before it is sent", "killed before the answer"]
+DEATHS: Final[tuple[Death, ...]] = Death.__args__  # type: ignore[attr-defined]
+_SENT_FOR: Final[dict[Role, Stage]] = {
+    "entry": "entry",
+    "protection": "protection",
+    "exit": "exit",
+}
 _HELD: Final = 2
 _QUIET: Final = LifePlan(minutes=6, faults=0, deaths=0, disk_full=0)
 
 
 class Scenario(NamedTuple):
-    """What goes wrong, with which request, and whether the process dies of it."""
+    """What goes wrong, with which request, and whether the process dies there.
+
+    Where it dies before the request is sent, the fault meets the first request after the restart.
+    """
 
     fault: VenueFault
     stage: Stage
-    killed: bool
+    death: Death = "alive"
 
     @property
     def name(self) -> str:
-        """Such as "accept reset at entry, killed"."""
+        """Such as "accept reset at entry, killed before the answer"."""
         fault = " ".join(filter(None, (self.fault.kind, self.fault.answer)))
-        return f"{fault} at {self.stage}{', killed' if self.killed else ''}"
+        return f"{fault} at {self.stage}, {self.death}"
 
 
 def every_scenario() -> list[Scenario]:
-    """Return each fault at each stage, alive and killed.
+    """Return each fault at each stage, alive and killed before and after it is sent.
 
     Examples
     --------
     >>> scenarios = every_scenario()
     >>> len(scenarios) >= 250, scenarios[0].name
-    (True, 'drop silence at entry')
+    (True, 'drop silence at entry, alive')
     """
     return [
-        Scenario(fault, stage, killed)
+        Scenario(fault, stage, death)
         for fault in every_fault()
         for stage in STAGES
-        for killed in (False, True)
-        if _can_meet(fault, stage)
+        for death in DEATHS
+        if _can_meet(fault, stage, death)
     ]
 
 
-def _can_meet(fault: VenueFault, stage: Stage) -> bool:
+def _can_meet(fault: VenueFault, stage: Stage, death: Death) -> bool:
+    if stage == "entry" and death == "killed before it is sent":
+        # It is never sent any more, only looked for.
+        return fault.kind not in ("invisible", "partial", "cancel_race", "balance_late")
     if fault.kind == "twice":  # a copied sale takes coins of the owner
         return stage in ("entry", "cancel")
     # After an exit that was answered nothing is asked for or cancelled.
     return stage != "exit" or fault.kind not in ("not_found", "cancel_race")
+
+
+class _MortalPort(NamedTuple):
+    """A port before which a process can die."""
+
+    port: LifePort
+    sends: Callable[[Stage | None], None]
+
+    def submit(self, order: Order) -> Answer:
+        """Send an order."""
+        self.sends(_SENT_FOR.get(order.role))
+        return self.port.submit(order)
+
+    def query(self, order: Order) -> Answer:
+        """Ask for an order."""
+        return self.port.query(order)
+
+    def cancel(self, order: Order) -> Answer:
+        """Ask for the end of an order."""
+        self.sends("cancel")
+        return self.port.cancel(order)
+
+    def overview(self, since: int) -> Answer:
+        """Read orders, trades and balance."""
+        return self.port.overview(since)
 
 
 class OrderScenario(OrderLife):
@@ -94,7 +135,7 @@ class OrderScenario(OrderLife):
             pass_time=self._request_time,
         )
         with made as self._loopback:
-            self.port = self._loopback
+            self.port = _MortalPort(self._loopback, self._sends)
             return super().play()
 
     def _market(self) -> OrderMarket:
@@ -108,18 +149,28 @@ class OrderScenario(OrderLife):
             self._dies = False
             raise ProcessDied
 
+    def _sends(self, stage: Stage | None) -> None:
+        """Die before the first request of the stage, if the scenario says so."""
+        before = self.scenario.death == "killed before it is sent"
+        if before and stage == self.scenario.stage and not self._reached:
+            self._reached = True
+            raise ProcessDied
+
     def _draw(self, request: VenueRequest, role: str | None, _at: int) -> VenueFault | None:
         if self.met:
             return None
-        fault = self.scenario.fault
-        begins = _stage_of(request, role) == self.scenario.stage
+        fault, death = self.scenario.fault, self.scenario.death
+        if death == "killed before it is sent":
+            begins = self._reached
+        else:
+            begins = _stage_of(request, role) == self.scenario.stage
         self._reached = self._reached or begins
         if not self._reached or not (begins or fault.kind in MET_BY):
             return None
         found = VenueFault(fault.kind, fault.answer, seconds=fault.seconds)
         if not found.fits(request, role):
             return None
-        self.met, self._dies = True, self.scenario.killed
+        self.met, self._dies = True, death == "killed before the answer"
         return found
 
     def _decide(self, wanted: DesiredPosition) -> DesiredPosition:
