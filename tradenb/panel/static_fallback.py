@@ -71,23 +71,24 @@ def follow(id: str, folder: str, beside: str) -> str:
     `beside` is the folder of the home as seen from the notebook; empty if it is not below it.
     """
     given = json.dumps({"id": id, "home": folder, "beside": beside, "style": style()})
-    source = f"{script_of_view()}\n{_asset('follow.js')}\nfollow({given});"
+    source = f"{script_of_view()}\n{asset('follow.js')}\nfollow({given});"
     inert = source.replace("</", "<\\/")
     return f'<script type="module">{inert}</script>'
 
 
 def script_of_view() -> str:
     """Return the script of the widget: the view, and how it talks to the server."""
-    return f"{_asset('server.js')}\n{_asset('dashboard.js')}"
+    return f"{asset('server.js')}\n{asset('dashboard.js')}"
 
 
 def style() -> str:
     """Return the style sheet of the view."""
-    return _asset("dashboard.css")
+    return asset("dashboard.css")
 
 
 @functools.cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a file of the view."""
     return (_ASSETS / name).read_text("utf-8")
 
 

@@ -311,7 +311,7 @@ class View {
     const asked = rows.filter((row) => row.running && row.control);
     const folders = await Promise.all(asked.map((row) =>
       findHome(row.control.home, this.model.get("homes")[row.control.home])));
-    const waits = (place) => !this.frozen() && !folders[place];
+    const waits = (place) => !this.model.direct && !this.frozen() && !folders[place];
     asked.forEach((row, place) => this.nameCommands(row, waits(place)));
     const row = asked.find((_, place) => waits(place));
     this.wayRound.hidden = !row;
@@ -583,8 +583,8 @@ class View {
       ? ` · the kernel's clock is ${ago(Math.abs(this.offset))} ` +
         `${this.offset > 0 ? "ahead of" : "behind"} yours` : "";
     say(this.fresh, silent > SILENT_MS
-      ? `no data for ${ago(silent)}: the kernel was restarted, or the connection is gone. ` +
-        "Run the cell again; the runs may still be going on." : this.frozen() ? "a picture of one moment"
+      ? `no data for ${ago(silent)}: ${this.model.silence ?? "the kernel was restarted, or the " +
+        "connection is gone. Run the cell again; the runs may still be going on."}` : this.frozen() ? "a picture of one moment"
         : skew || this.model.from || "");
     this.root.classList.toggle("tnbd-silent", silent > SILENT_MS);
     for (const line of this.lines.values()) {
@@ -679,7 +679,7 @@ class View {
 
   onAccepted(id, name, { channel, words }) {
     this.waiting.delete(id);
-    if (channel === "kernel") this.note(id, `${name}: ${words || "accepted by the kernel"}`, "kernel");
+    if (channel === "kernel") this.note(id, `${name}: ${words || (this.model.direct ? "accepted" : "accepted by the kernel")}`, "kernel");
     if (channel === "none") this.note(id, `${name}: not accepted: ${words}`, "none");
   }
 
