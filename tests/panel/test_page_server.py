@@ -240,9 +240,8 @@ def test_so_many_pages_may_be_open(tmp_path):
             try:
                 await browser.view()
             except aiohttp.WSServerHandshakeError:
-                await asyncio.sleep(0)
-            else:
-                return refused.value.status
+                continue
+            return refused.value.status
         return "never again"
 
     assert served(tmp_path, use) == 503
@@ -250,9 +249,11 @@ def test_so_many_pages_may_be_open(tmp_path):
 
 def test_a_port_that_is_taken_is_named(tmp_path):
     async def serve():
-        async with PageServer(tmp_path, port=0, control=False) as first:
-            async with PageServer(tmp_path, port=first.port, control=False):
-                raise AssertionError("two servers at one port")
+        async with (
+            PageServer(tmp_path, port=0, control=False) as first,
+            PageServer(tmp_path, port=first.port, control=False),
+        ):
+            raise AssertionError("two servers at one port")
 
     with pytest.raises(UsageError, match=r"port \d+ is taken .* --port"):
         asyncio.run(serve())

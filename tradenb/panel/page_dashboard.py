@@ -1,4 +1,4 @@
-"""The widget for one open page of `tradenb dashboard`: what it would send a notebook, the page gets.
+"""The widget of one open page of `tradenb dashboard`: the page gets what a notebook would get.
 
 The values, the messages and the answers to buttons are those of `Dashboard`; only the way differs.
 """

@@ -173,9 +173,7 @@ class PageServer:
         return socket
 
 
-async def _serve(
-    socket: web.WebSocketResponse, home: str | Path | None, *, control: bool
-) -> None:
+async def _serve(socket: web.WebSocketResponse, home: str | Path | None, *, control: bool) -> None:
     """Send a page what changes, and do what it says, until it is closed."""
     loop, waiting = asyncio.get_running_loop(), asyncio.Queue[str]()
 
