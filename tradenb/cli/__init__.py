@@ -1,6 +1,7 @@
 """The command line: `tradenb demo | fetch | run | status ...`.
 
-Each command is a file in `verbs`, or in `order_verbs` if it is about real orders.
+Each command is a file: in `run_verbs` if it is about live runs, in `order_verbs` if it is about real
+orders, else in `verbs`.
 
 Exit codes, the same for every command: 0 success (a bot ended or was released), 1 something failed
 or needs the user, 2 the call is wrong, 3 another process holds the run, 4 the state on disk needs a
@@ -17,23 +18,25 @@ from typing import Final
 
 from tradenb import __version__
 from tradenb.cli.order_verbs import arm_account, check_venue, disarm_account, kill_everything
-from tradenb.cli.verbs import (
+from tradenb.cli.run_verbs import (
     close_or_move,
+    resolve_run,
+    resume_bot,
+    retire_run,
+    run_bot,
+    show_status,
+    stop_run,
+    withdraw_command,
+)
+from tradenb.cli.verbs import (
     doctor,
     export_notebook,
     fetch_candles,
     import_files,
     make_report,
     notify_test,
-    resolve_run,
-    resume_bot,
-    retire_run,
-    run_bot,
     run_demo,
     serve_dashboard,
-    show_status,
-    stop_run,
-    withdraw_command,
 )
 from tradenb.errors import (
     StateConflict,

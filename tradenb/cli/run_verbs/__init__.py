@@ -1,0 +1,1 @@
+"""The commands about live runs, one file each."""
