@@ -1,7 +1,7 @@
 """The command line: `tradenb demo | fetch | run | status ...`.
 
-Each command is a file: in `run_verbs` if it is about live runs, in `order_verbs` if it is about real
-orders, else in `verbs`.
+Each command is a file: in `run_verbs` if it is about live runs, in `order_verbs` if it is about
+real orders, else in `verbs`.
 
 Exit codes, the same for every command: 0 success (a bot ended or was released), 1 something failed
 or needs the user, 2 the call is wrong, 3 another process holds the run, 4 the state on disk needs a
