@@ -1,4 +1,4 @@
-"""The page of `tradenb dashboard` as a person uses it: a run of another process is stopped in it."""
+"""The page of `tradenb dashboard` as a person uses it: it stops a run of another process."""
 
 from __future__ import annotations
 
