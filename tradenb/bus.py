@@ -9,14 +9,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from tradenb.call_errors import explained
 from tradenb.core.events import KINDS, Event
+from tradenb.core.orders.order_records import Order
 from tradenb.errors import UsageError, unknown
 
-Channel = Literal["events", "ticks", "errors", "performance"]
-CHANNELS: Final = ("events", "ticks", "errors", "performance")
+Channel = Literal["events", "ticks", "errors", "performance", "orders", "alarms"]
+CHANNELS: Final[tuple[Channel, ...]] = get_args(Channel)
 MODES: Final = ("backtest", "live", "rehearsal")
 
 
@@ -43,6 +44,27 @@ class Performance(NamedTuple):
     exchange: str
     symbol: str
     backtest: bool
+
+
+class OrderUpdate(NamedTuple):
+    """An order of a live run that is new, or has another state or more fills.
+
+    Attributes
+    ----------
+    timestamp : int
+        ms UTC.
+    symbol, strategy : str
+    account : str
+        Mode, exchange and key: "sandbox:loopback:1a2b3c4d".
+    order : Order
+        As the run knows it now; `run.orders()` has the same columns.
+    """
+
+    timestamp: int
+    symbol: str
+    strategy: str
+    account: str
+    order: Order
 
 
 @dataclass(eq=False)
@@ -162,7 +184,8 @@ def subscribe(
     ----------
     function : callable
         Takes one argument: an `Event` on the channels "events" and "errors", a `Performance` on
-        "performance", a tick result on "ticks". What it raises is logged and affects nothing else.
+        "performance", a tick result on "ticks", an `OrderUpdate` on "orders". What it raises is
+        logged and affects nothing else.
         An event of a live run is delivered at least once: after a restart those of the last tick
         may be delivered again, with the same `seq`.
     mode : {"backtest", "live", "rehearsal"}, optional
@@ -170,8 +193,10 @@ def subscribe(
         those of a real run; this setting tells the two apart.
     kinds : iterable of str, optional
         Only these kinds of events, such as {"opened", "closed"}.
-    channel : {"events", "ticks", "errors", "performance"}
-        "ticks" carries the result of every tick of a live loop.
+    channel : {"events", "ticks", "errors", "performance", "orders", "alarms"}
+        "ticks" carries the result of every tick of a live loop, "orders" each order of a run with a
+        broker when it changes, "alarms" its alarms at once: events without a number, which come
+        again on "events" when they are on disk.
 
     Returns
     -------

@@ -73,7 +73,7 @@ def test_open_columns_and_kinds_are_those_of_the_law():
     assert " ".join(OPEN_COLUMNS) == "symbol strategy signal_id state price pnl_percent"
     assert " ".join(KINDS) == (
         "scheduled entering opened added partial moved exiting closed cancelled milestone "
-        "rejected skipped error"
+        "rejected skipped error alarm armed disarmed"
     )
 
 

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 from tradenb.brokers.arming.account_share import RunShare, share_of
 from tradenb.brokers.arming.armed_account import ArmedAccount
+from tradenb.brokers.arming.permission import Permission, permission_of
 from tradenb.brokers.arming.trips import Findings, unprotected_since
 from tradenb.brokers.broker import Broker
-from tradenb.core.orders.gate import AccountFacts
+from tradenb.core.orders.gate import AccountFacts, is_for
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_records import ZERO, DesiredPosition
 from tradenb.core.orders.venue import OrderMarket
@@ -102,10 +103,13 @@ class EntryGate:
                     problems = (Problem("account_book", str(error)),)
             yield problems
 
-    def armed_since(self) -> int | None:
-        """Return since when entries are permitted, ms UTC; None while they are not."""
-        arm = self._account.reading().arm
-        return None if arm is None or arm.tripped else arm.since
+    def permission(self) -> Permission:
+        """Return whether entries of the run are permitted now."""
+        found = permission_of(self._account.reading(), self._broker.id, self._exchange.now())
+        symbol, strategy = self._run.symbol, self._run.strategy
+        if found.since is None or found.arm is None or is_for(found.arm, symbol, strategy):
+            return found
+        return found._replace(why=f"{strategy} on {symbol} is not armed; arm it with tn.arm")
 
     def note(self, ledger: OrderLedger, market: OrderMarket) -> None:
         """Leave what the run has for the others of its account, and disarm it if that says so."""

@@ -13,18 +13,20 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, Protocol, assert_never
 
+from tradenb.brokers.arming.permission import Permission
+from tradenb.brokers.order_news import OrderNews, TellEvent
 from tradenb.core.orders.answers import Answer, NotSent
 from tradenb.core.orders.apply import apply, intended
 from tradenb.core.orders.ledger import OrderLedger, pruned, restarted
 from tradenb.core.orders.next_action import next_action
 from tradenb.core.orders.order_actions import Cancel, Query, Reconcile, Submit, Tell, Wait
-from tradenb.core.orders.order_alarms import alarms
+from tradenb.core.orders.order_alarms import Alarm, AlarmName
 from tradenb.core.orders.order_records import ZERO, DesiredPosition, Order
 from tradenb.core.orders.reducing import Situation
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.values import Problem
 from tradenb.engine.ports import Clock
-from tradenb.errors import StateConflict, StateError, TradenbError
+from tradenb.errors import StateConflict, StateError
 
 log = logging.getLogger("tradenb")
 
@@ -64,6 +66,7 @@ class ManagedRun(Protocol):
 
     id: str
     ledger: OrderLedger | None
+    alarms: tuple[Alarm, ...]
     commit_lock: asyncio.Lock
 
     @property
@@ -103,10 +106,12 @@ class Tools(NamedTuple):
         Asks for an entry, and keeps the account locked until its context is left.
     note : callable
         Tells the account what the run has.
-    report : callable
-        Tells of trouble.
-    armed_since : callable
-        Since when the account is armed, ms UTC; None: it is not.
+    tell : callable
+        Tells of an alarm, and of a permission that begins or ends.
+    update : callable
+        Tells of orders that have changed.
+    permission : callable
+        Whether entries are permitted now.
     """
 
     open_port: Callable[[], Awaitable[Port | None]]
@@ -115,8 +120,9 @@ class Tools(NamedTuple):
     commit: Callable[[OrderLedger], Awaitable[bool]]
     gate: Callable[[DesiredPosition, OrderLedger, OrderLedger, OrderMarket], Any]
     note: Callable[[OrderLedger, OrderMarket], None]
-    report: Callable[[Exception], Awaitable[None]]
-    armed_since: Callable[[], int | None]
+    tell: TellEvent
+    update: Callable[[tuple[Order, ...]], None]
+    permission: Callable[[], Permission]
 
 
 class OrderManager:
@@ -139,8 +145,7 @@ class OrderManager:
         self.woken = asyncio.Event()
         self._port: Port | None = None
         self._closing = self._begun = False
-        self._told: set[str] = set()
-        self._telling: set[asyncio.Task[None]] = set()
+        self._news = OrderNews(run, tools.tell)
         self._trouble: tuple[tuple[str, ...], int] = (), 0
 
     def close(self) -> None:
@@ -156,9 +161,11 @@ class OrderManager:
                 self.woken.clear()
                 try:
                     until = await self._step()
+                    self._news.end("failed")
+                    self._news.look(tools.permission(), tools.exchange_now())
                 except Exception as error:  # exits depend on this loop
                     log.exception("%s: an action on its orders failed", self._run.id)
-                    self._say("failed", f"an action on its orders failed: {error!r:.200}")
+                    self._say("failed", f"an action on its orders failed ({error!r:.200})")
                     until = tools.exchange_now() + RETRY_MS
                 if until is not None and not self._closing:
                     ahead = min(max(until - tools.exchange_now(), 1), LONGEST_WAIT_MS)
@@ -179,10 +186,11 @@ class OrderManager:
         if run.ledger.stops or run.ledger.unexplained:
             run.ledger = self._accepted(run.ledger)
         # What is over and was told on disk; the next commit takes it along.
-        ledger = run.ledger = pruned(run.ledger, run.heard, wanted.signal_id, self._port.market)
-        situation = self._situation(wanted, ledger, self._port.market)
+        market = self._port.market
+        ledger = pruned(run.ledger, run.heard, wanted.signal_id, market)._replace(market=market)
+        run.ledger = ledger
+        situation = self._situation(wanted, ledger, market)
         action = next_action(situation)
-        self._tell_alarms()
         match action:
             case Wait():
                 return action.until
@@ -209,7 +217,7 @@ class OrderManager:
         now, trouble = self._tools.exchange_now(), (*ledger.stops, *ledger.unexplained)
         if trouble != self._trouble[0]:
             self._trouble = trouble, now
-        since = self._tools.armed_since()
+        since = self._tools.permission().since
         if since is None or since <= self._trouble[1]:
             return ledger
         return ledger._replace(stops=(), unexplained=(), started_at=now)
@@ -221,7 +229,7 @@ class OrderManager:
         if self._port is None:
             self._say("no_market", "the exchange shows no market with OCO orders")
             return False
-        self._told.discard("no_market")
+        self._news.end("no_market")
         if self._run.ledger is None or not self._begun:
             await self._begin()
         return self._run.ledger is not None
@@ -293,9 +301,12 @@ class OrderManager:
         async with run.commit_lock:
             if run.ledger is None:
                 return False
-            run.ledger = change(run.ledger)
+            before, run.ledger = run.ledger, change(run.ledger)
+            self._tools.update(changed(before, run.ledger))
             try:
-                return await self._tools.commit(run.ledger)
+                synced = await self._tools.commit(run.ledger)
+                self._news.end("conflict", "not_saved")
+                return synced
             except StateConflict as error:
                 self._say("conflict", str(error))
                 return False
@@ -303,24 +314,18 @@ class OrderManager:
                 self._say("not_saved", f"orders could not be saved: {error}")
                 return False
 
-    def _tell_alarms(self) -> None:
-        """Tell of alarms that are new; one that has ended may come again."""
-        if self._run.ledger is None or self._port is None:
-            return
-        found = alarms(self._run.ledger, self._port.market, self._tools.exchange_now())
-        self._told &= {"no_market", "not_saved", "conflict", *(each.name for each in found)}
-        for each in found:
-            self._say(each.name, each.words)
+    def _say(self, name: AlarmName, words: str) -> None:
+        self._news.say(name, words, self._tools.exchange_now())
 
-    def _say(self, name: str, words: str) -> None:
-        """Tell of something once; who listens holds no order up."""
-        if name in self._told:
-            return
-        self._told.add(name)
-        error = TradenbError(f"{name}: {words}; see docs/orders.md")
-        task = asyncio.ensure_future(self._tools.report(error))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+
+def changed(before: OrderLedger, after: OrderLedger) -> tuple[Order, ...]:
+    """Return the orders that are new, or have another state or more fills."""
+    known = {order.id: (order.state, order.ending, order.filled) for order in before.orders}
+    return tuple(
+        order
+        for order in after.orders
+        if known.get(order.id) != (order.state, order.ending, order.filled)
+    )
 
 
 def _words(problems: tuple[Problem, ...]) -> str:

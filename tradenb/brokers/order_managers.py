@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final, Protocol
 
 from tradenb.brokers.broker import Broker
 from tradenb.brokers.entry_gate import EntryGate, JudgedRun
 from tradenb.brokers.order_manager import ManagedRun, OrderManager, Tools
 from tradenb.brokers.spot_connection import SpotConnection
+from tradenb.core.events import Kind
 from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.order_records import Order
 from tradenb.engine.ports import Clock, Workers
 
 END_S: Final = 12.0
@@ -25,6 +28,16 @@ class TradingRun(ManagedRun, JudgedRun, Protocol):
     wake_orders: Callable[[], None] | None
 
 
+class Notifier(Protocol):
+    """Who tells what."""
+
+    def tell_of_orders(self, run: Any, kind: Kind, reason: str | None, note: str) -> None:
+        """Tell of an alarm, or of a permission."""
+
+    def publish_orders(self, run: Any, account: str, orders: tuple[Order, ...]) -> None:
+        """Tell of orders that have changed."""
+
+
 class OrderManagers:
     """Begins and ends the order managers of the runs of a loop.
 
@@ -32,17 +45,11 @@ class OrderManagers:
     ----------
     clock : Clock
     workers : Workers
-    report : callable
-        Tells of trouble of a run.
+    notifier : Notifier
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        workers: Workers,
-        report: Callable[[Any, BaseException], Awaitable[None]],
-    ) -> None:
-        self._clock, self._workers, self._report = clock, workers, report
+    def __init__(self, clock: Clock, workers: Workers, notifier: Notifier) -> None:
+        self._clock, self._workers, self._notifier = clock, workers, notifier
         self._running: dict[str, tuple[OrderManager, asyncio.Task[None]]] = {}
         self._ended: set[str] = set()
 
@@ -86,9 +93,6 @@ class OrderManagers:
         async def commit(ledger: OrderLedger) -> bool:
             return bool(await self._workers.call(run.storage.commit_ledger, ledger, seconds=None))
 
-        async def report(error: Exception) -> None:
-            await self._report(run, error)
-
         gate = EntryGate(run, broker, connection)
         tools = Tools(
             open_port=connection.open,
@@ -97,7 +101,8 @@ class OrderManagers:
             commit=commit,
             gate=gate.judged,
             note=gate.note,
-            report=report,
-            armed_since=gate.armed_since,
+            tell=partial(self._notifier.tell_of_orders, run),
+            update=partial(self._notifier.publish_orders, run, broker.id),
+            permission=gate.permission,
         )
         return OrderManager(run, broker.venue, tools)

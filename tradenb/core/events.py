@@ -25,11 +25,16 @@ Kind = Literal[
     "rejected",
     "skipped",
     "error",
+    "alarm",
+    "armed",
+    "disarmed",
     "ping",
 ]
 KINDS: Final[tuple[Kind, ...]] = tuple(kind for kind in get_args(Kind) if kind != "ping")
 """The kinds that are stored; a ping only goes to its callback."""
-WITHOUT_EFFECT: Final = frozenset({"milestone", "skipped", "ping"})
+OF_ORDERS: Final = frozenset({"alarm", "armed", "disarmed"})
+"""The kinds that no candle causes: they tell of orders and of an account, in live runs only."""
+WITHOUT_EFFECT: Final = frozenset({"milestone", "skipped", "ping"}) | OF_ORDERS
 """The kinds after which a signal and its refusals in a row are what they were."""
 
 
@@ -54,7 +59,8 @@ class Event(NamedTuple):
         flattened, strategy, flipped, user, abandoned; partial take_profit, strategy, user;
         cancelled timeout, price_reject, user, strategy, replaced; rejected invalid, risk, funds;
         skipped warm_up, late. With orders also closed, exiting and partial closed_outside,
-        unprotected, dust; rejected unfilled, refused, absent, not_sent, late, limits.
+        unprotected, dust; rejected unfilled, refused, absent, not_sent, late, limits; alarm which
+        one (docs/orders.md).
     pnl_percent : float or None
         On `partial` of that part, on `closed` of the whole position.
     level : int or None

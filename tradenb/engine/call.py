@@ -128,7 +128,7 @@ def callback_name(kind: Kind) -> str | None:
             return "on_ping"
         case "entering" | "exiting" | "added" | "partial" | "moved":
             return None
-        case "rejected" | "skipped" | "error":
+        case "rejected" | "skipped" | "error" | "alarm" | "armed" | "disarmed":
             return None
         case _:
             assert_never(kind)

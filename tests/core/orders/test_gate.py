@@ -109,6 +109,12 @@ def test_a_position_without_a_stop_is_an_alarm_after_ten_seconds() -> None:
     assert alarm_names(order(), working(), at=NOW + 60_000) == []
 
 
+def test_a_look_at_the_entry_does_not_begin_the_time_without_a_stop_anew() -> None:
+    seen = order(seen_at=NOW + 29_000)
+    (alarm,) = alarms(ledger(seen), MARKET, NOW + 30_000)
+    assert (alarm.name, alarm.since, alarm.about) == ("unprotected", NOW, "s1")
+
+
 def test_a_cancelled_protection_counts_from_its_cancel() -> None:
     gone = working(cancelled_at=NOW + 50_000)._replace(state="cancelling")
     assert alarm_names(order(), gone, at=NOW + 59_999) == []

@@ -100,6 +100,14 @@ def test_an_alarm_with_the_words_of_an_error_is_one_message(process):
     assert news.lines([alarm, error, alarm]) == ["ALARM BTCUSDT:dip: the disk is full"]
 
 
+def test_an_alarm_of_orders_says_what_to_do_and_is_told_once_an_hour(process):
+    note = "2 pieces have no stop at the exchange. Look at the exchange"
+    alarm = event(0, "alarm", exit_reason="unprotected", note=note)
+    assert process().lines([alarm, alarm]) == [
+        f"BTCUSDT:dip alarm (unprotected): {note}, 1970-01-01 00:00 UTC"
+    ]
+
+
 def test_a_run_whose_home_is_not_known_is_told_all_the_same():
     news = News("env:URL", KINDS, home_of=lambda symbol, strategy: None)
     assert len(news.lines([event(1), "words"])) == 2

@@ -97,8 +97,8 @@ def test_a_cell_that_is_run_twice_sends_once_and_with_the_new_settings(sink):
     assert api.active_settings() == [
         {"url": "env:SINK_URL", "kinds": ["alarm", "closed"], "summary": "22:00", "heartbeat": None}
     ]
-    subscribed = [item.kinds for item in bus.subscriptions if item.immediate]
-    assert subscribed == [frozenset({"closed"})]
+    subscribed = [(item.channel, item.kinds) for item in bus.subscriptions if item.immediate]
+    assert subscribed == [("events", frozenset({"closed"})), ("alarms", None)]
     first.close()
     assert api.active_settings() != []
     second.close(5)
@@ -109,7 +109,8 @@ def test_a_cell_that_is_run_twice_sends_once_and_with_the_new_settings(sink):
 
 def test_alarms_alone_subscribe_to_no_event(sink):
     tn.notify("env:SINK_URL", kinds={"alarm"})
-    assert [item for item in bus.subscriptions if item.immediate] == []
+    found = [item.channel for item in bus.subscriptions if item.immediate]
+    assert found == ["alarms"]
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,8 @@ def disarm(run_or_account: RunHandle | str, *, home: str | Path | None = None) -
     disk = DiskFilesystem()
     target = arm_target(disk, run_or_account, home)
     refuse_foreign(target.home)
-    ended = trip(disk, target.home, target.account, f"{_person()} disarmed it", wall_ms())
+    why = f"{_person()} disarmed it"
+    ended = trip(disk, target.home, target.account, why, wall_ms(), by_hand=True)
     words = "is disarmed; stops and exits go on" if ended else "was not armed"
     return ArmAnswer(armed=False, account=target.account, words=f"{target.account} {words}")
 

@@ -41,6 +41,7 @@ Few = Annotated[int, Field(ge=1, le=100_000)]
 class _Tripped(Plain):
     at: Moment
     why: Annotated[str, Field(min_length=1, max_length=_WORDS)]
+    by_hand: bool = False
 
 
 class _ArmRecord(Plain):
@@ -82,12 +83,15 @@ class ArmReading(NamedTuple):
         When it tripped, ms UTC.
     unchecked : bool
         The person who armed goes without a check of the exchange.
+    by_hand : bool
+        A person ended it.
     """
 
     arm: Arm | None
     why: str = ""
     tripped_at: Time | None = None
     unchecked: bool = False
+    by_hand: bool = False
 
 
 def read_arm(filesystem: Filesystem, home: Home, account: str) -> ArmReading:
@@ -133,6 +137,7 @@ def trip(
     why: str,
     now: Time,
     *,
+    by_hand: bool = False,
     wait_s: float = TRIP_WAIT_S,
 ) -> bool:
     """End the permission of an account, for the reason given; the first reason is kept.
@@ -143,6 +148,8 @@ def trip(
         A clause without a full stop; the gate says "disarmed: ...".
     now : int
         ms UTC.
+    by_hand : bool
+        A person ends it.
     wait_s : float
         So long it waits for the lock of the account; then it goes on without.
 
@@ -170,7 +177,7 @@ def trip(
         if record.tripped is not None:
             return False
         words = why[:_WORDS] or "no reason given"
-        ended = record.model_copy(update={"tripped": _Tripped(at=now, why=words)})
+        ended = record.model_copy(update={"tripped": _Tripped(at=now, why=words, by_hand=by_hand)})
         try:
             _write(filesystem, home, ended, path)
         except StateWriteError as error:
@@ -212,8 +219,11 @@ def _reading(record: _ArmRecord) -> ArmReading:
         by=record.by,
         tripped="" if tripped is None else tripped.why,
     )
-    tripped_at = None if tripped is None else tripped.at
-    return ArmReading(arm, tripped_at=tripped_at, unchecked=record.unchecked)
+    if tripped is None:
+        return ArmReading(arm, unchecked=record.unchecked)
+    return ArmReading(
+        arm, tripped_at=tripped.at, unchecked=record.unchecked, by_hand=tripped.by_hand
+    )
 
 
 def _fields(arm: Arm) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from tradenb.core.orders.order_records import ZERO, Ending, Fill, Leg, OrderType, Side
+from tradenb.core.orders.order_records import ZERO, Balance, Ending, Fill, Leg, OrderType, Side
 from tradenb.core.signal import Time
 
 
@@ -111,6 +111,8 @@ class Overview(NamedTuple):
         Pieces of the account, free and locked.
     since, asked_at : int
         The moment, and the exchange time before the first of the requests, ms UTC.
+    balances : tuple of Balance
+        Of the two assets of the symbol.
     """
 
     orders: tuple[OrderSnapshot, ...]
@@ -118,6 +120,7 @@ class Overview(NamedTuple):
     base: Decimal
     since: Time
     asked_at: Time
+    balances: tuple[Balance, ...] = ()
 
 
 class OverviewFailed(NamedTuple):

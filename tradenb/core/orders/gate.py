@@ -132,17 +132,27 @@ def gate(
 def _permission(arm: Arm | None, facts: AccountFacts, now: Time) -> Iterator[Problem]:
     if facts.killed:
         yield Problem("kill", "the kill switch is on; remove data/KILL to allow entries")
+    yield from ended(arm, facts.account, now)
+    if arm is not None and not is_for(arm, facts.symbol, facts.strategy):
+        yield Problem("symbol", f"{facts.strategy} on {facts.symbol} is not armed")
+
+
+def is_for(arm: Arm, symbol: str, strategy: str) -> bool:
+    """Tell whether a permission is for a run."""
+    return symbol in arm.symbols and strategy in arm.strategies
+
+
+def ended(arm: Arm | None, account: str, now: Time) -> Iterator[Problem]:
+    """Give all reasons why an account is disarmed now; none: it is armed."""
     if arm is None:
-        yield Problem("armed", f"account {facts.account} is not armed; arm it with tn.arm")
+        yield Problem("armed", f"account {account} is not armed; arm it with tn.arm")
         return
-    if arm.account != facts.account:
-        yield Problem("armed", f"the arm is for {arm.account}, this is {facts.account}")
+    if arm.account != account:
+        yield Problem("armed", f"the arm is for {arm.account}, this is {account}")
     if arm.tripped:
         yield Problem("tripped", f"disarmed: {arm.tripped}; arm again with a new code")
     if not arm.since <= now < arm.until:
         yield Problem("expiry", f"armed until {iso(arm.until)}; arm again")
-    if facts.symbol not in arm.symbols or facts.strategy not in arm.strategies:
-        yield Problem("symbol", f"{facts.strategy} on {facts.symbol} is not armed")
 
 
 def _knowledge(facts: AccountFacts, now: Time) -> Iterator[Problem]:

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from tradenb.core.orders.order_records import ZERO, ExecutionReport, LegName, Order, Role, fees_in
+from tradenb.core.orders.order_records import (
+    ZERO,
+    Balance,
+    ExecutionReport,
+    LegName,
+    Order,
+    Role,
+    fees_in,
+)
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.core.signal import Time
 
@@ -49,6 +57,12 @@ class OrderLedger(NamedTuple):
         What a person has to accept before there are entries again.
     stops : tuple of str
         What disarms the account.
+    market : OrderMarket or None
+        Steps and fees as the order manager knew them last.
+    balances : tuple of Balance
+        Of the account, as the last good reconciliation saw them.
+    armed_since : int or None
+        Since when entries are permitted, as the run has told it; None: they are not.
     """
 
     run: str
@@ -67,6 +81,9 @@ class OrderLedger(NamedTuple):
     refusals: int = 0
     unexplained: tuple[str, ...] = ()
     stops: tuple[str, ...] = ()
+    market: OrderMarket | None = None
+    balances: tuple[Balance, ...] = ()
+    armed_since: Time | None = None
 
     def order(self, id: str) -> Order | None:
         """Return the order with a client id."""

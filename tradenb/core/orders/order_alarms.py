@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.orders.protection import uncovered_since
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.core.signal import Time
+from tradenb.core.timeframe import iso
 
 AlarmName = Literal[
-    "unprotected", "unknown_outcome", "cannot_exit", "unexplained", "stopped", "no_answers"
-]
+    "unprotected", "unknown_outcome", "cannot_exit", "unexplained", "stopped", "no_answers",
+    "tripped", "no_market", "not_saved", "conflict", "failed",
+]  # fmt: skip
 UNPROTECTED: Final = 10_000
 DOUBT: Final = 60_000
 FAILED_EXITS: Final = 3
 FAILED_CHECKS: Final = 5
+CURES: Final[dict[AlarmName, str]] = {
+    "unprotected": "Look at the exchange; after 30 s without a stop it is sold",
+    "unknown_outcome": "Nothing to do: it is queried until its end is known",
+    "cannot_exit": "Sell by hand at the exchange; it is noticed",
+    "unexplained": "Find out why, then arm again: that accepts it",
+    "stopped": "Find out who else uses the key, then arm again: that accepts it",
+    "no_answers": "Look whether the exchange is reachable and the key valid",
+    "tripped": "Find out why, then arm again with a new code",
+    "no_market": "Look whether the exchange is reachable, and whether it takes OCO orders there",
+    "not_saved": "Make room on the disk; exits and stops go on, entries wait",
+    "conflict": "Decide with `tradenb resolve`",
+    "failed": "Look at the log; it is tried again",
+}
+"""What to do about each alarm, in a sentence; docs/orders.md has a section of each name."""
 
 
 class Alarm(NamedTuple):
@@ -25,38 +42,57 @@ class Alarm(NamedTuple):
     ----------
     name : str
     words : str
-        A sentence with the value; docs/orders.md says what to do.
+        What is wrong, with the value; the same words as long as it lasts.
     since : int or None
         ms UTC.
+    about : str
+        Which signal or order it is, where there may be several.
     """
 
     name: AlarmName
     words: str
     since: Time | None = None
+    about: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Name and subject: one alarm lasts until it is over, and is told once."""
+        return self.name, self.about
+
+    @property
+    def text(self) -> str:
+        """What is wrong, since when, and what to do."""
+        since = "" if self.since is None else f" since {iso(self.since)} UTC"
+        return f"{self.words}{since}. {CURES[self.name]} (docs/orders.md, {self.name})"
 
 
 def alarms(ledger: OrderLedger, market: OrderMarket, now: Time) -> tuple[Alarm, ...]:
-    """Return all alarms that are on now."""
-    found: list[Alarm] = []
+    """Return all alarms of a ledger that are on now."""
+    return tuple(_alarms(ledger, market, now))
+
+
+def _alarms(ledger: OrderLedger, market: OrderMarket, now: Time) -> Iterator[Alarm]:
     for signal in ledger.signals():
         held = held_quantity(ledger, signal, market)
         since = uncovered_since(ledger, signal, held, market)
         if since is not None and now - since >= UNPROTECTED:
-            words = f"{held} pieces have no stop at the exchange for {(now - since) // 1_000} s"
-            found.append(Alarm("unprotected", words, since))
+            words = f"{held} pieces have no stop at the exchange"
+            yield Alarm("unprotected", words, since, signal)
         failed = 0
         for order in ledger.orders:
             if order.signal_id == signal and order.role in ("exit", "part") and order.is_done:
                 failed = 0 if order.filled > 0 else failed + 1
         if failed >= FAILED_EXITS:
-            found.append(Alarm("cannot_exit", f"{failed} orders to sell {held} pieces failed"))
+            words = f"{failed} orders to sell {held} pieces failed"
+            yield Alarm("cannot_exit", words, about=signal)
     for order in ledger.orders:
         if order.is_in_doubt and now - order.sent_at >= DOUBT:
             words = f"the outcome of {order.role} order {order.id} is unknown"
-            found.append(Alarm("unknown_outcome", words, order.sent_at))
+            yield Alarm("unknown_outcome", words, order.sent_at, order.id)
     if ledger.checks_failed >= FAILED_CHECKS:
         words = f"{ledger.checks_failed} reconciliations in a row brought no answer"
-        found.append(Alarm("no_answers", words, ledger.check_failed_at))
-    found += [Alarm("unexplained", words) for words in ledger.unexplained]
-    found += [Alarm("stopped", words) for words in ledger.stops]
-    return tuple(found)
+        yield Alarm("no_answers", words, ledger.check_failed_at)
+    for words in ledger.unexplained:
+        yield Alarm("unexplained", words, about=words)
+    for words in ledger.stops:
+        yield Alarm("stopped", words, about=words)

@@ -24,6 +24,21 @@ FeeIn = Literal["base", "quote", "other"]
 ZERO: Final = Decimal(0)
 
 
+class Balance(NamedTuple):
+    """What an account has of one asset.
+
+    Attributes
+    ----------
+    asset : str
+    free, locked : Decimal
+        Pieces, or money; locked is what resting orders hold.
+    """
+
+    asset: str
+    free: Decimal
+    locked: Decimal = ZERO
+
+
 class Leg(NamedTuple):
     """One of the two orders of a list.
 

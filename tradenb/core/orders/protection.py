@@ -67,7 +67,9 @@ def uncovered_since(
     """Return since when no stop covers a position; None: one does, or nothing is held."""
     if held < market.size_step or covering(ledger, signal_id, held, market) is not None:
         return None
-    entries = [order.seen_at for order in ledger.of(signal_id, "entry") if order.filled > 0]
+    filled = (order for order in ledger.of(signal_id, "entry") if order.filled > 0)
+    # Not when it was seen last: each look at an entry would begin the time without a stop anew.
+    entries = [order.done_at or order.seen_at for order in filled]
     entered = min((at for at in entries if at is not None), default=ledger.started_at)
     since = max(entered, ledger.started_at)  # this process has a chance to protect it, too
     for order in ledger.of(signal_id, "protection"):

@@ -34,7 +34,11 @@ def reconciled(
 ) -> OrderLedger:
     """Return the ledger after a full reconciliation."""
     ledger = ledger._replace(
-        check_due=False, checked_at=overview.asked_at, checks_failed=0, check_failed_at=None
+        check_due=False,
+        checked_at=overview.asked_at,
+        checks_failed=0,
+        check_failed_at=None,
+        balances=overview.balances,
     )
     ours = [snapshot for snapshot in overview.orders if is_ours(snapshot.id)]
     for snapshot in _with_lists(ledger, ours):

@@ -146,10 +146,11 @@ class OrderPort:
             fills = await self._pages(
                 "private_get_mytrades", since, asked_at, "fromId", self._answers.trades
             )
-            base = await self._read("private_get_account", {}, self._answers.base_of)
+            balances = await self._read("private_get_account", {}, self._answers.balances_of)
         except Unreadable:
             return OverviewFailed()
-        return Overview(tuple(orders), tuple(fills), base, since, asked_at)
+        base = balances[0].free + balances[0].locked
+        return Overview(tuple(orders), tuple(fills), base, since, asked_at, balances)
 
     async def market_now(self) -> SpotMarket | None:
         """Read the market with its steps and the fee of the account; None: it could not be read."""

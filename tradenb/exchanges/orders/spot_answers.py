@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
 
 from tradenb.core.orders.answers import OrderSnapshot
-from tradenb.core.orders.order_records import Ending, FeeIn, Fill, Order, OrderType, Side
+from tradenb.core.orders.order_records import Balance, Ending, FeeIn, Fill, Order, OrderType, Side
 from tradenb.core.orders.snapshots import list_snapshot
 
 _TYPES: Final[dict[str, OrderType]] = {
@@ -118,22 +118,22 @@ class SpotAnswers(NamedTuple):
             found.append(self._fill(row, order_id, row.get("id"), side, _whole(row, "time")))
         return found
 
-    def base_of(self, answer: Any) -> Decimal:
-        """Return the pieces of the account, free and locked."""
+    def balances_of(self, answer: Any) -> tuple[Balance, Balance]:
+        """Return what the account has of the base and of the quote currency."""
         if not isinstance(answer, dict):
             raise Unreadable("the answer shows no balances")
         rows = rows_of(answer.get("balances"))
-        of_base = [row for row in rows if row.get("asset") == self.base]
-        return sum(
-            (number_of(row, "free") + number_of(row, "locked") for row in of_base), Decimal(0)
-        )
+
+        def balance(asset: str) -> Balance:
+            own = [row for row in rows if row.get("asset") == asset]
+            free = sum((number_of(row, "free") for row in own), Decimal(0))
+            return Balance(asset, free, sum((number_of(row, "locked") for row in own), Decimal(0)))
+
+        return balance(self.base), balance(self.quote)
 
     def free_quote_of(self, answer: Any) -> Decimal:
         """Return the quote currency of the account that is not locked."""
-        if not isinstance(answer, dict):
-            raise Unreadable("the answer shows no balances")
-        rows = [row for row in rows_of(answer.get("balances")) if row.get("asset") == self.quote]
-        return sum((number_of(row, "free") for row in rows), Decimal(0))
+        return self.balances_of(answer)[1].free
 
     def _list(self, order: Order, answer: Any) -> OrderSnapshot:
         if not isinstance(answer, dict) or answer.get("listClientOrderId") != order.id:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from tradenb.bus import Bus, Performance, Subscription
-from tradenb.core.events import Event, event_of
+from tradenb.bus import Bus, Channel, OrderUpdate, Performance, Subscription
+from tradenb.core.events import Event, Kind, event_of
+from tradenb.core.orders.order_records import Order
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.call import StrategyTimeout, is_async
 from tradenb.engine.ports import Clock, Workers
@@ -42,6 +43,7 @@ class Notifier:
         self._mode = "rehearsal" if clock.stepped else "live"
         self._spent: WeakKeyDictionary[Subscription, tuple[float, float]] = WeakKeyDictionary()
         self._left: dict[Subscription, Callable[[], bool]] = {}
+        self._soon: set[asyncio.Task[None]] = set()
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Tell the subscribers of events that are on disk."""
@@ -87,6 +89,37 @@ class Notifier:
                 name="tradenb-alarm",
                 daemon=True,
             ).start()
+
+    def tell_of_orders(self, run: RunRecord, kind: Kind, reason: str | None, note: str) -> None:
+        """Have the next tick tell of an alarm or a permission; those on "alarms" hear it at once.
+
+        That tick is made now. It may be held up by a strategy or a full disk: an alarm is not.
+        """
+        now = self.clock.now()
+        event = event_of(run, floor_to(now), kind, exit_reason=reason, note=note[:500])
+        event = event._replace(mode="live", wall=now)
+        log.warning("%s: %s: %s", run.id, kind, note, extra=_TOLD)
+        run.order_news.append(event)
+        run.poll()
+        if kind == "alarm":
+            self._publish_soon("alarms", [event])
+
+    def publish_orders(self, run: RunRecord, account: str, orders: tuple[Order, ...]) -> None:
+        """Tell of orders that have changed; nobody waits for those who listen."""
+        now = self.clock.now()
+        updates = (OrderUpdate(now, run.symbol, run.strategy, account, each) for each in orders)
+        if orders:
+            self._publish_soon("orders", [*updates])
+
+    def _publish_soon(self, channel: Channel, found: Sequence[Any]) -> None:
+        for subscription in self.bus.wants(channel, self._mode):
+            task = asyncio.ensure_future(self._call_each(subscription, found))
+            self._soon.add(task)
+            task.add_done_callback(self._soon.discard)
+
+    async def _call_each(self, subscription: Subscription, found: Sequence[Any]) -> None:
+        for each in found:
+            await self._call(subscription, each)
 
     def _event(self, run: RunRecord, error: BaseException) -> Event:
         now = self.clock.now()

@@ -21,6 +21,7 @@ from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.money.account import Account
 from tradenb.core.money.position_money import unrealised_money
 from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.order_alarms import Alarm
 from tradenb.core.orders.order_records import DesiredPosition
 from tradenb.core.prices import market_price
 from tradenb.core.risk import Held
@@ -107,6 +108,8 @@ class RunRecord:
     published_seq: int = field(default=0, init=False)
     # Its orders: one at a time changes the ledger and commits, the tick or the order manager.
     ledger: OrderLedger | None = field(default=None, init=False)
+    alarms: tuple[Alarm, ...] = field(default=(), init=False)
+    order_news: list[Event] = field(default_factory=list, init=False)
     commit_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     wake_orders: Callable[[], None] | None = field(default=None, init=False)
 

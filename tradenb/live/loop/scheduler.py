@@ -72,7 +72,7 @@ class Scheduler:
         self._groups: list[list[RunRecord]] = []
         self._feeds: dict[FeedKey, Feed] = {}
         self._startup = Startup(notifier, self._feeds)
-        self._orders = OrderManagers(notifier.clock, notifier.workers, notifier.report_error)
+        self._orders = OrderManagers(notifier.clock, notifier.workers, notifier)
 
     def wake(self) -> None:
         """Look again which runs are due; from any thread."""

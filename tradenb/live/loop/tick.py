@@ -173,6 +173,8 @@ class GroupTick:
                 member.note_revisions(run.feed)
             if run.arrival.untold:
                 session.events += member.events_of_warnings(run.arrival.untold)
+            if run.order_news:
+                session.events += member.events_of_orders()
         return session
 
     async def _drive(self, session: Session, pump: Pump) -> None:

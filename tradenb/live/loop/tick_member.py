@@ -57,6 +57,8 @@ class TickMember:
         What is restored if the tick fails; None until it was asked to do anything.
     kept : Checkpoint or None
         What it has committed last.
+    told : int
+        How much of the news of its orders the next commit takes along; more may come meanwhile.
     """
 
     run: RunRecord
@@ -66,6 +68,7 @@ class TickMember:
     published: list[Event] = field(default_factory=list)
     before: Snapshot | None = None
     kept: Checkpoint | None = None
+    told: int = 0
 
     def obey_requests(self, requests: list[Request]) -> None:
         """Take what other processes ask for; what is withdrawn at once was never given."""
@@ -205,6 +208,15 @@ class TickMember:
             found.append(event._replace(seq=self.instance.numbering.last, mode="live"))
         return found
 
+    def events_of_orders(self) -> list[Event]:
+        """Return the news of its orders with numbers, which the next commit takes along."""
+        news, found = self.run.order_news, []
+        self.told = len(news)
+        for event in news:
+            self.instance.numbering.last += 1
+            found.append(event._replace(seq=self.instance.numbering.last))
+        return found
+
     def checkpoint(self, events: Sequence[Event], wall: int) -> Checkpoint | None:
         """Return what the document should remember now, with its own of some events.
 
@@ -251,6 +263,7 @@ class TickMember:
             run.arrival.ended.append((before, state))
         run.outbox, run.committed, run.saved = [*checkpoint.outbox], state, True
         run.uncommitted, run.arrival.untold, self.kept = [], [], checkpoint
+        run.order_news, self.told = run.order_news[self.told :], 0
         self.requests = []
         if run.wake_orders is not None:
             run.wake_orders()

@@ -45,7 +45,7 @@ class Notifications:
             summary_minute=_minute_of(settings["summary"]),
             beat=None if heartbeat is None else Heartbeat(heartbeat).beat,
         )
-        self._subscription: Subscription | None = None
+        self._subscriptions: list[Subscription] = []
 
     @property
     def sent(self) -> int:
@@ -70,8 +70,8 @@ class Notifications:
         seconds : float
             How long to wait for that.
         """
-        if self._subscription is not None:
-            self._subscription.close()
+        for subscription in self._subscriptions:
+            subscription.close()
         self._watch.close()
         self._sender.close(seconds)
         with _lock:
@@ -88,10 +88,13 @@ class Notifications:
         self._sender.start()
         self._watch.start(self.settings["url"])
         kinds = set(self.settings["kinds"]) - {ALARM}
+        offer = self._sender.offer
         if kinds:
-            self._subscription = bus.subscribe(
-                self._sender.offer, mode="live", kinds=kinds, immediate=True
-            )
+            self._subscriptions = [bus.subscribe(offer, mode="live", kinds=kinds, immediate=True)]
+        if ALARM in self.settings["kinds"]:  # those of orders, which wait for no look and no disk
+            self._subscriptions += [
+                bus.subscribe(offer, mode="live", channel="alarms", immediate=True)
+            ]
 
 
 @explained("tn.notify")
@@ -116,7 +119,8 @@ def notify(
         Where apprise's URL is: "env:NAME" or "keyring:SERVICE/USER".
     kinds : iterable of str
         Kinds of events, and "alarm": an open position that nothing watches, a run that is silent
-        or whose state is not on disk, a loop that was started again.
+        or whose state is not on disk, a loop that was started again, and what docs/orders.md lists
+        of orders.
     summary : str, optional
         Time of the day, UTC, such as "22:00", at which the trades of the last day are sent.
     heartbeat : str, optional

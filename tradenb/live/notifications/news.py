@@ -74,7 +74,7 @@ class News:
             elif isinstance(item, Alarm):
                 line = plain(f"ALARM {item.run}: {item.words}")
                 lines += self._once_an_hour(item.run, item.words, line)
-            elif item.kind == "error" and number in fresh:
+            elif item.kind in ("error", "alarm") and number in fresh:
                 run = f"{item.symbol}:{item.strategy}"
                 lines += self._once_an_hour(run, item.note or "", event_line(item))
             elif number in fresh:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tradenb.core.orders.answers import (
@@ -15,7 +14,7 @@ from tradenb.core.orders.answers import (
     QueryFailed,
     Shown,
 )
-from tradenb.core.orders.order_records import Ending, FeeIn, Fill, Order, OrderType
+from tradenb.core.orders.order_records import ZERO, Balance, Ending, FeeIn, Fill, Order, OrderType
 from tradenb.core.orders.outcomes import Ended, after_query, after_submit
 from tradenb.core.orders.snapshots import list_snapshot
 from tradenb.core.orders.venue import Venue
@@ -136,16 +135,15 @@ class VenuePort(NamedTuple):
         account = self._read(QueryAccount())
         if orders is None or trades is None or not isinstance(account, AccountAnswer):
             return OverviewFailed()
-        base = sum(
-            (each.free + each.locked for each in account.balances if each.asset == self.base),
-            Decimal(0),
-        )
+        known = {each.asset: Balance(*each) for each in account.balances}
+        balances = tuple(known.get(each) or Balance(each, ZERO) for each in (self.base, self.quote))
         return Overview(
             orders=tuple(self._snapshot(each) for each in orders),
             fills=tuple(self._fill(each) for each in trades),
-            base=base,
+            base=balances[0].free + balances[0].locked,
             since=since,
             asked_at=asked_at,
+            balances=balances,
         )
 
     def _call(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from tradenb.core.columns import EVENT_COLUMNS
-from tradenb.core.events import Event
+from tradenb.core.events import OF_ORDERS, Event
 from tradenb.engine.serialise import event_to_row
 from tradenb.live.arrival.candle_warnings import CANDLES_OF
 from tradenb.live.loop.record import UNREADABLE
@@ -23,7 +23,7 @@ def comparable(events: Sequence[Event]) -> list[tuple[Any, ...]]:
     for event in events:
         words = str(event.note)
         live_only = event.kind == "error" and words.startswith(_LIVE_ONLY)
-        if event.kind == "skipped" or live_only:
+        if event.kind == "skipped" or event.kind in OF_ORDERS or live_only:
             continue
         row = event_to_row(event)
         note = row["note"] if event.kind in ("scheduled", "opened") else None
