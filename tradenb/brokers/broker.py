@@ -9,7 +9,9 @@ from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from tradenb.call_errors import explained
+from tradenb.core.candles.arrays import Candles
 from tradenb.core.money.account import Account
+from tradenb.core.orders.gate import Arm
 from tradenb.core.orders.venue import BINANCE_SPOT, Venue
 from tradenb.engine.ports import Clock
 from tradenb.errors import UsageError, unknown
@@ -41,6 +43,8 @@ class Broker:
         Of ccxt, secrets by reference.
     connect : callable, optional
         Makes the way to a symbol in place of ccxt, from the symbol and a clock; for rehearsals.
+    permission : Arm, optional
+        What stands in place of the file of `tn.arm`; for rehearsals, which spend no money.
     """
 
     exchange: str
@@ -49,6 +53,7 @@ class Broker:
     id: str
     options: Mapping[str, Any] = field(repr=False, default_factory=dict)
     connect: Callable[[str, Clock], Any] | None = field(repr=False, compare=False, default=None)
+    permission: Arm | None = field(repr=False, compare=False, default=None)
 
     @property
     def live_account(self) -> Account:
@@ -66,6 +71,26 @@ class Broker:
     def venue(self) -> Venue:
         """What the exchange can do."""
         return VENUES[self.exchange]
+
+    def for_live(self) -> Broker:
+        """Return what a live run is given."""
+        return self
+
+    def for_rehearsal(self, symbol: str, strategy: str, candles: Candles) -> Broker:
+        """Return what a rehearsal over candles is given.
+
+        Raises
+        ------
+        UsageError
+            When its orders would reach an exchange.
+        """
+        del symbol, strategy, candles
+        if self.sends_orders:
+            raise UsageError(
+                f"a rehearsal sends nothing to an exchange, and broker has mode {self.mode!r}; "
+                "pass broker=tn.testing.broker(account=...)"
+            )
+        return self
 
 
 @explained("tn.broker")

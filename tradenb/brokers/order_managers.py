@@ -70,6 +70,8 @@ class OrderManagers:
         if manager is None or task is None:
             return
         manager.close()
+        if self._clock.stepped:
+            task.cancel()  # it is between two actions, and has no more turns
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(task, END_S)
 
@@ -84,20 +86,25 @@ class OrderManagers:
         self._running.clear()
 
     def _manager_of(self, run: TradingRun, broker: Broker) -> OrderManager:
-        connection = (
-            SpotConnection(broker, run.symbol, self._clock)
-            if broker.connect is None
-            else broker.connect(run.symbol, self._clock)
-        )
+        clock = self._clock.beside()
+        connect = broker.connect or partial(SpotConnection, broker)
+        connection = connect(run.symbol, clock)
+
+        committed: OrderLedger | None = None
 
         async def commit(ledger: OrderLedger) -> bool:
+            nonlocal committed
+            if clock.stepped:  # a rehearsal looks at its protection ten thousand times a week
+                before, committed = committed, _without_looks(ledger)
+                if before == committed:
+                    return False
             return bool(await self._workers.call(run.storage.commit_ledger, ledger, seconds=None))
 
         gate = EntryGate(run, broker, connection)
         tools = Tools(
             open_port=connection.open,
             exchange_now=connection.now,
-            clock=self._clock,
+            clock=clock,
             commit=commit,
             gate=gate.judged,
             note=gate.note,
@@ -106,3 +113,11 @@ class OrderManagers:
             permission=gate.permission,
         )
         return OrderManager(run, broker.venue, tools)
+
+
+def _without_looks(ledger: OrderLedger) -> OrderLedger:
+    """Return a ledger without what every look at its orders changes."""
+    orders = tuple(
+        order._replace(queries=0, queried_at=None, seen_at=None) for order in ledger.orders
+    )
+    return ledger._replace(orders=orders)

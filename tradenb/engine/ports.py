@@ -135,6 +135,9 @@ class Clock(Protocol):
     async def wait(self, woken: asyncio.Event, until: int | None) -> None:
         """Return when the event is set, or the wall clock has reached `until` (ms UTC)."""
 
+    def beside(self) -> Clock:
+        """Return the clock of a task that runs beside the loop, such as an order manager."""
+
 
 class Workers(Protocol):
     """Where functions run that may block."""

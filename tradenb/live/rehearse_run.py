@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from tradenb.brokers.broker import Broker
 from tradenb.bus import bus
 from tradenb.call_errors import explained
 from tradenb.core.lifecycle.state import State
@@ -24,8 +25,9 @@ from tradenb.live.loop.active_runs import active_runs, start_run
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.supervisor import Supervisor
 from tradenb.live.loop.worker_threads import ThreadWorkers
+from tradenb.live.state.account_agreement import account_of
 from tradenb.live.state.checkpoint import Checkpoint
-from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.disk_storage import PAPER, DiskStorage
 from tradenb.live.stepped_clock import RecordedSource, SteppedClock
 from tradenb.store.paths import Home, find_home
 
@@ -43,12 +45,14 @@ def rehearse(
     speed: float | None = 600,
     rules: Rules | None = None,
     account: Account | None = None,
+    broker: Broker | None = None,
     home: str | Path | None = None,
 ) -> LiveRun:
     """Live through recorded candles with the real loop and real files; return at once.
 
     The next tick begins when the commit of the one before it is done; `speed` only adds waiting.
-    A rehearsal that was interrupted goes on where it was, a finished one is begun anew.
+    A rehearsal that was interrupted goes on where it was; a finished one, and one with orders, is
+    begun anew.
 
     Parameters
     ----------
@@ -64,6 +68,9 @@ def rehearse(
         What is open keeps the rules that it was opened with until it ends.
     account : Account, optional
         The money of the rehearsal and how large its entries are; it shares it with no other run.
+    broker : Broker, optional
+        `tn.testing.broker(...)`: real orders on an exchange in memory that follows the candles,
+        with faults. Of a paper broker its account counts.
     home : path, optional
         The state is under `rehearsal` in it, apart from that of live runs.
 
@@ -81,6 +88,27 @@ def rehearse(
         another start. Otherwise the same object is returned.
     StateLocked
         When another process rehearses the same pair.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("rehearsed", every="1h")
+    ... def rehearsed(ctx):
+    ...     return tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1))
+    >>> broker = tn.testing.broker(account=tn.Account(cash=1_000, quote=200), faults="lost_answers")
+    >>> run = rehearse(
+    ...     "BTCUSDT",
+    ...     strategy=rehearsed,
+    ...     exchange=tn.testing.random_walk(seed=3, days=1),
+    ...     broker=broker,
+    ...     speed=None,
+    ...     home=tempfile.mkdtemp(),
+    ... )
+    >>> run.wait(60)
+    True
+    >>> {*run.orders().role} == {"entry", "protection"}
+    True
     """
     _check_speed(speed)
     name = canonical(symbol)
@@ -88,15 +116,18 @@ def rehearse(
     settings = checked_rules(rules)
     exchange = resolve_candle_source(exchange)
     check_candles(exchange, settings)
+    first, last, loaded = _period(name, spec, exchange, start, end, settings)
+    if broker is not None:
+        broker = broker.for_rehearsal(name, spec.name, loaded.candles)
+        account = account_of(broker, account)
     if account is not None:
         check_account(account, settings)
-    first, last, loaded = _period(name, spec, exchange, start, end, settings)
     files = find_home(home).rehearsal
     running = _running(name, spec, files)
     if running is not None:
-        _check_same(running, spec, exchange, settings, first, account)
+        _check_same(running, spec, exchange, settings, first, account, broker)
         return handle_of(running)
-    storage, checkpoint = _storage_of(files, name, spec, exchange, first, last, account)
+    storage, checkpoint = _storage_of(files, name, spec, exchange, first, last, account, broker)
     clock = SteppedClock(checkpoint.state.cursor, speed)
     storage.now = clock.now
     source = RecordedSource(exchange, clock)
@@ -106,7 +137,7 @@ def rehearse(
     for other in spec.symbols:
         source.of(other)
     supervisor = Supervisor(clock, ThreadWorkers(), bus, end=last)
-    run = RunRecord(name, spec, source, settings, storage, clock, supervisor.wake, account)
+    run = RunRecord(name, spec, source, settings, storage, clock, supervisor.wake, account, broker)
     run.checkpoint = checkpoint
     run.note = _not_shared(run)
     start_run(supervisor, run)
@@ -121,6 +152,7 @@ def _storage_of(
     first: int,
     last: int,
     account: Account | None,
+    broker: Broker | None,
 ) -> tuple[DiskStorage, Checkpoint]:
     """Return what was kept of an unfinished rehearsal of the same period, else a new beginning."""
     storage = DiskStorage(
@@ -134,9 +166,12 @@ def _storage_of(
         alone=True,
         end=last,
         account=account,
+        orders_of=PAPER if broker is None else broker.id,
     )
     checkpoint = storage.open()
-    if checkpoint is not None and checkpoint.start == first:
+    # An exchange in memory is gone with its process, and the orders of the ledger with it.
+    kept = storage.orders_of == PAPER and checkpoint is not None and checkpoint.orders_of == PAPER
+    if kept and checkpoint is not None and checkpoint.start == first:
         state = checkpoint.state
         if state.cursor < last and not state.done:
             return storage, checkpoint
@@ -186,6 +221,7 @@ def _check_same(
     rules: Rules,
     first: int,
     account: Account | None,
+    broker: Broker | None,
 ) -> None:
     """Refuse to return a rehearsal that is not what was asked for."""
     origin = run.source.origin if isinstance(run.source, RecordedSource) else None
@@ -193,6 +229,7 @@ def _check_same(
         "other code": run.spec.fingerprint != spec.fingerprint,
         "another exchange": origin is not exchange,
         "other rules": run.rules != rules,
+        "another broker": run.broker != broker,
         "another account": run.account != account,
         "another start": run.checkpoint is not None and run.checkpoint.start != first,
     }

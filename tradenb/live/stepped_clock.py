@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from dataclasses import replace
+from typing import Any
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.rows import Rows
@@ -29,6 +30,7 @@ class SteppedClock:
     def __init__(self, start: int, speed: float | None = None) -> None:
         self._now = start
         self._speed = speed
+        self._beside: list[BesideClock] = []
 
     def now(self) -> int:
         """Return the moment that has been reached, ms UTC."""
@@ -39,10 +41,38 @@ class SteppedClock:
         return time.monotonic()
 
     async def wait(self, woken: asyncio.Event, until: int | None) -> None:
-        """Move to `until`, unless the event is set first."""
+        """Move to `until`, unless the event is set first; what runs beside has its turns."""
         if until is None:
             await woken.wait()
             return
+        while not woken.is_set():
+            for each in [*self._beside]:
+                await each.resting.wait()
+            due = [each for each in self._beside if each.due <= self._now]
+            for each in due:
+                await each.turn()
+            if not due:
+                if self._now >= until:
+                    await asyncio.sleep(0)
+                    return
+                await self._move(woken, min((until, *(each.due for each in self._beside))))
+
+    def beside(self) -> BesideClock:
+        """Return the clock of a task that has turns while the loop waits, one at a time."""
+        made = BesideClock(self)
+        self._beside.append(made)
+        return made
+
+    def leave(self, clock: BesideClock) -> None:
+        """Give a task no more turns."""
+        if clock in self._beside:
+            self._beside.remove(clock)
+
+    def pass_by(self, ms: int) -> None:
+        """Let time pass at once, as a request takes it."""
+        self._now += ms
+
+    async def _move(self, woken: asyncio.Event, until: int) -> None:
         ahead = max(0, until - self._now)
         pause = 0.0 if self._speed is None else ahead / 1000 / self._speed
         with contextlib.suppress(TimeoutError):
@@ -50,6 +80,71 @@ class SteppedClock:
                 await woken.wait()
         if not woken.is_set():
             self._now = max(self._now, until)
+
+
+class BesideClock:
+    """A stepped clock as a task beside the loop sees it; made by `SteppedClock.beside`.
+
+    It runs only while the loop waits, so nothing depends on which of two threads is faster.
+
+    Attributes
+    ----------
+    resting : Event
+        Set while the task waits for its turn.
+    """
+
+    stepped = True
+
+    def __init__(self, clock: SteppedClock) -> None:
+        self._clock = clock
+        self.resting = asyncio.Event()
+        self._go = asyncio.Event()
+        self._woken, self._until = asyncio.Event(), 0
+        self._task: asyncio.Task[Any] | None = None
+
+    @property
+    def due(self) -> int:
+        """When its turn is, ms UTC."""
+        return 0 if self._woken.is_set() else self._until
+
+    def now(self) -> int:
+        """Return the moment that has been reached, ms UTC."""
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        """Return seconds of the real clock."""
+        return self._clock.monotonic()
+
+    def beside(self) -> BesideClock:
+        """Return one more."""
+        return self._clock.beside()
+
+    async def wait(self, woken: asyncio.Event, until: int | None) -> None:
+        """Wait for the turn that comes when the event is set or the clock is at `until`."""
+        self._woken, self._until = woken, 1 << 60 if until is None else until
+        if self._task is None:
+            self._task = asyncio.current_task()
+            assert self._task is not None  # noqa: S101 - for mypy: a coroutine has a task
+            self._task.add_done_callback(self._leave)
+        self._go.clear()
+        self.resting.set()
+        await self._go.wait()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass at once: nothing else runs meanwhile."""
+        self._clock.pass_by(round(seconds * 1000))
+
+    async def turn(self) -> None:
+        """Let the task go on until it waits again."""
+        self.resting.clear()
+        self._go.set()
+        await self.resting.wait()
+
+    def _leave(self, task: asyncio.Task[Any]) -> None:
+        """Have no more turns: the task has ended."""
+        del task
+        self._clock.leave(self)
+        self.resting.set()
 
 
 class RecordedSource:

@@ -2,7 +2,8 @@
 
 `ExchangeServer` is an exchange on loopback with Binance's public API; it fails on request in the
 ways that exchanges fail. `crash_test` kills a strategy again and again. `World` is the real live
-loop in virtual time, on a `FakeDisk` and a `FakeExchange`.
+loop in virtual time, on a `FakeDisk` and a `FakeExchange`. `broker` gives rehearsals real orders on
+an exchange in memory.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from tradenb.exchanges.random_walk import random_walk as random_walk
     from tradenb.testing.crashes import crash_test as crash_test
+    from tradenb.testing.orders.rehearsal_broker import broker as broker
     from tradenb.testing.server.exchange_server import ExchangeServer as ExchangeServer
     from tradenb.testing.server.server_candles import ServerClock as ServerClock
     from tradenb.testing.server.server_troubles import ServerTrouble as ServerTrouble
@@ -36,6 +38,7 @@ _HOMES: Final = {
     "ServerTrouble": "tradenb.testing.server.server_troubles",
     "Trouble": "tradenb.testing.world.fake_exchange",
     "World": "tradenb.testing.world.simulated_world",
+    "broker": "tradenb.testing.orders.rehearsal_broker",
     "crash_test": "tradenb.testing.crashes",
     "random_walk": "tradenb.exchanges.random_walk",
     "simulate": "tradenb.testing.simulation",

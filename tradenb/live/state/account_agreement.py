@@ -60,7 +60,7 @@ def account_of(broker: Broker | None, account: Account | None) -> Account | None
         return account
     if account is not None:
         raise UsageError("account= is part of broker=; pass tn.broker(..., account=) alone")
-    return broker.live_account
+    return broker.for_live().live_account
 
 
 def check_orders_of(checkpoint: Checkpoint | None, orders_of: str) -> None:

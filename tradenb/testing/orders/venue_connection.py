@@ -7,7 +7,7 @@ meanwhile, and everything that a `FaultyVenue` can do wrong, it does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 from tradenb.core.orders.answers import Answer
@@ -33,6 +33,8 @@ class VenueConnection:
         Time of the venue, ms UTC.
     answers : callable, optional
         Whether the venue can be reached when the way is opened.
+    sleep : callable, optional
+        Lets the seconds pass that a request takes.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class VenueConnection:
         now: Callable[[], int],
         *,
         answers: Callable[[], bool] = lambda: True,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._sleep = sleep
         self._answers = answers
         self._wire, self._feed, self._symbol, self._true_now = wire, feed, symbol, now
         found = wire.venue.market(symbol)
@@ -110,6 +114,5 @@ class VenueConnection:
         self._feed.advance(now)
         return now
 
-    @staticmethod
-    async def _pass() -> None:
-        await asyncio.sleep(REQUEST_S)
+    async def _pass(self) -> None:
+        await self._sleep(REQUEST_S)

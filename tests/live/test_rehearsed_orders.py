@@ -1,0 +1,171 @@
+"""Rehearsals whose orders go to an exchange in memory: `tn.live.rehearse(..., broker=)`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import tradenb as tn
+from tests.sources import T0, exchange, flat, minute
+from tradenb.errors import AlreadyRunning, UsageError
+from tradenb.live.live_run import record_of
+from tradenb.live.stepped_clock import SteppedClock
+
+ACCOUNT = tn.Account(cash=1_000, quote=200)
+SYMBOL = "BTCUSDT"
+
+
+@tn.strategy("rehearsed-orders", every="15m", history="30m")
+def often(ctx):
+    return tn.long(take_profit=tn.percent(0.5), stop_loss=tn.percent(0.5), minutes=120)
+
+
+def rehearsed(home, broker, *, strategy=often, source=None, **more):
+    source = source or tn.testing.random_walk(seed=3, days=1)
+    given = {"strategy": strategy, "exchange": source, "broker": broker, "home": home}
+    run = tn.live.rehearse(SYMBOL, **given, speed=None, **more)
+    assert run.wait(90)
+    return run
+
+
+def broker(**more):
+    return tn.testing.broker(account=ACCOUNT, **more)
+
+
+def test_orders_fill_are_protected_and_end_in_the_time_of_the_candles(tmp_path):
+    wire = broker()
+    run = rehearsed(tmp_path, wire, end=T0 + 4 * 3_600_000)
+    events, orders, executions = run.events(), run.orders(), run.executions()
+    opened = events[events.kind == "opened"].iloc[0]
+    entry = orders.iloc[0]
+    assert (entry.role, entry.ending, orders.iloc[1].role) == ("entry", "filled", "protection")
+    assert opened["at"] > entry.sent_at.floor("min")
+    assert (executions["at"] < events["at"].max()).all()
+    closed = events[events.kind == "closed"]
+    assert {*closed.exit_reason} <= {"take_profit", "stop_loss", "expired"}
+    assert len(closed) >= 2
+    assert (wire.requests().fault == "").all()
+
+
+def test_its_money_is_that_of_its_executions(tmp_path):
+    run = rehearsed(tmp_path, broker(), end=T0 + 4 * 3_600_000)
+    state = record_of(run).state
+    executions = run.executions()
+    done = executions[executions.signal_id.isin(executions[executions.side == "sell"].signal_id)]
+    value = (done.price * done.quantity).where(done.side == "sell", -done.price * done.quantity)
+    fees = done.fee.where(done.fee_in == "quote", 0)
+    assert sum(trade.pnl for trade in state.trades) == pytest.approx((value - fees).sum(), abs=1e-6)
+
+
+def test_the_same_seed_gives_the_same_orders_fills_and_requests(tmp_path):
+    def once(name, seed):
+        wire = broker(faults="all", rate=0.3, seed=seed)
+        run = rehearsed(tmp_path / name, wire, end=T0 + 3 * 3_600_000)
+        return run.orders().to_csv(), run.executions().to_csv(), wire.requests().to_csv()
+
+    first = once("a", 1)
+    assert once("b", 1) == first
+    assert once("c", 2) != first
+
+
+def test_an_answer_that_is_lost_buys_once_and_the_requests_say_what_happened(tmp_path):
+    wire = broker(faults="lost_answers", rate=1)
+    run = rehearsed(tmp_path, wire, end=T0 + 2 * 3_600_000)
+    orders, requests = run.orders(), wire.requests()
+    entries = orders[orders.role == "entry"]
+    assert len(entries) == entries.signal_id.nunique() >= 1
+    lost = requests[requests.fault == "accept"]
+    assert {*lost.method} == {"POST"}
+    assert "answer" not in {*lost.seen}
+    assert "opened" in {*run.events().kind}
+
+
+def test_too_many_lost_answers_disarm_it_and_limits_of_the_user_hold(tmp_path):
+    walk = tn.testing.random_walk(seed=3, days=1, volatility=200.0)
+    run = rehearsed(tmp_path / "a", broker(faults="lost_answers", rate=1), source=walk)
+    assert run.events().note.str.contains("orders became unknown within an hour").any()
+    run = rehearsed(tmp_path / "b", broker(max_order=100), end=T0 + 2 * 3_600_000)
+    assert run.orders().empty
+    assert run.events().note.str.contains("max_order").any()
+
+
+def test_a_release_ends_at_once_and_the_next_one_begins_anew(tmp_path):
+    given = {"strategy": often, "exchange": tn.testing.random_walk(seed=3, days=3)}
+    given |= {"home": tmp_path, "broker": broker()}
+    run = tn.live.rehearse(SYMBOL, speed=600, **given)
+    assert tn.live.rehearse(SYMBOL, speed=600, **given) is run
+    with pytest.raises(AlreadyRunning, match="with another broker"):
+        tn.live.rehearse(SYMBOL, speed=600, **given | {"broker": broker(faults="refusals")})
+    run.release()
+    assert run.wait(8)
+    again = rehearsed(tmp_path, broker(), end=T0 + 3_600_000)
+    assert again.events()["at"].min() <= minute_at(60)
+
+
+def minute_at(n):
+    import pandas as pd
+
+    return pd.Timestamp(minute(n), unit="ms", tz="UTC")
+
+
+def test_brokers_of_live_runs_and_of_rehearsals_are_not_taken_for_each_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("K", "some-key")
+    options = {"apiKey": "env:K", "secret": "env:K"}
+    real = tn.broker("binance", mode="sandbox", account=ACCOUNT, **options)
+    with pytest.raises(UsageError, match=r"sends nothing to an exchange, .* mode 'sandbox'; pass"):
+        rehearsed(tmp_path, real)
+    source = exchange(flat(60))
+    with pytest.raises(UsageError, match=r"is for tn\.live\.rehearse; a live run takes"):
+        tn.live.background(SYMBOL, strategy=often, exchange=source, broker=broker(), home=tmp_path)
+    paper = rehearsed(tmp_path, tn.broker("binance", account=ACCOUNT), end=T0 + 2 * 3_600_000)
+    assert paper.orders().empty
+    assert paper.events().kind.iloc[0] == "opened"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"faults": "lost_answer"}, "lost_answers"),
+        ({"faults": {"outages": 2}}, "share of outages must be between 0 and 1, was 2"),
+        ({"faults": "outages", "rate": -1}, "share of outages must be between 0 and 1, was -1"),
+        ({"max_orders": 100}, "max_order"),
+        ({"max_order": 0}, "max_order must be a number above 0, was 0"),
+        ({"account": tn.Account(cash=10, percent=5, leverage=2)}, "spot has none"),
+        ({"account": 100}, "must be a tn.Account, was 100"),
+    ],
+)
+def test_what_a_broker_of_rehearsals_cannot_be_is_said(given, words):
+    with pytest.raises(UsageError, match=words):
+        tn.testing.broker(**{"account": ACCOUNT} | given)
+
+
+def test_a_task_beside_the_loop_has_its_turn_before_the_clock_passes_it():
+    """And none while the loop is busy, though its event is set."""
+    seen = []
+
+    async def beside(clock, woken):
+        for _ in range(3):
+            await clock.wait(woken, clock.now() + 15_000)
+            seen.append((clock.now(), woken.is_set()))
+            woken.clear()
+            await clock.sleep(0.08)
+
+    async def life():
+        main = SteppedClock(0)
+        clock, woken, never = main.beside(), asyncio.Event(), asyncio.Event()
+        task = asyncio.ensure_future(beside(clock, woken))
+        await main.wait(never, 40_000)
+        seen.append(main.now())
+        woken.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        before = len(seen)
+        await main.wait(never, 40_000)
+        after = len(seen)
+        await task
+        return before, after
+
+    before, after = asyncio.run(life())
+    assert seen == [(15_000, False), (30_080, False), 40_000, (40_000, True)]
+    assert (before, after) == (3, 4)
