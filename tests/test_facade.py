@@ -67,7 +67,8 @@ LISTED = {
     "risks": ["cooldown", "daily_loss", "max_drawdown", "max_open"],
     "testing": [
         "ExchangeServer", "FakeClock", "FakeDisk", "FakeExchange", "Hang", "InlineWorkers",
-        "ServerClock", "ServerTrouble", "Trouble", "World", "crash_test", "random_walk", "simulate",
+        "ServerClock", "ServerTrouble", "Trouble", "World", "broker", "crash_test", "random_walk",
+        "simulate",
     ],
     "errors": [
         "AlreadyRunning", "CandidateError", "CandleError", "ExchangeError", "ExportError",

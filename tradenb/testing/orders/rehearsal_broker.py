@@ -17,10 +17,10 @@ from tradenb.core.orders.client_ids import is_ours, role_of
 from tradenb.core.orders.gate import Arm
 from tradenb.errors import UsageError, unknown
 from tradenb.live.stepped_clock import BesideClock, rows_of
+from tradenb.testing.orders.fault_menu import Faults, drawn_from, shares_of
 from tradenb.testing.orders.venue_connection import VenueConnection
 from tradenb.testing.server.binance_api import market_of, venue_market
 from tradenb.testing.server.price_feed import PriceFeed
-from tradenb.testing.venue.fault_menu import Faults, drawn_from, shares_of
 from tradenb.testing.venue.faulty_venue import FaultyVenue
 from tradenb.testing.venue.spot_venue import SpotVenue
 from tradenb.testing.venue.venue_requests import route_of
@@ -139,7 +139,7 @@ def broker(
     faults: Faults = (),
     rate: float = 0.2,
     seed: int = 0,
-    **limits: float,
+    **limits: Any,
 ) -> RehearsalBroker:
     """Rehearse real orders: each rehearsal gets an exchange in memory that follows its candles.
 
