@@ -14,6 +14,10 @@ from tradenb.live.stepped_clock import SteppedClock
 
 ACCOUNT = tn.Account(cash=1_000, quote=200)
 SYMBOL = "BTCUSDT"
+LIMITS = (
+    "max_order 1000.0, max_total 1000.0, max_open 100000, max_daily_loss 1000.0, "
+    "orders_an_hour 100000"
+)
 
 
 @tn.strategy("rehearsed-orders", every="15m", history="30m")
@@ -38,6 +42,8 @@ def test_orders_fill_are_protected_and_end_in_the_time_of_the_candles(tmp_path):
     run = rehearsed(tmp_path, wire, end=T0 + 4 * 3_600_000)
     events, orders, executions = run.events(), run.orders(), run.executions()
     opened = events[events.kind == "opened"].iloc[0]
+    armed = events[events.kind == "armed"]
+    assert armed.note.iloc[0].endswith("by a rehearsal: " + LIMITS)
     entry = orders.iloc[0]
     assert (entry.role, entry.ending, orders.iloc[1].role) == ("entry", "filled", "protection")
     assert opened["at"] > entry.sent_at.floor("min")

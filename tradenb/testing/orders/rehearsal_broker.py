@@ -15,6 +15,7 @@ from tradenb.core.candles.arrays import Candles
 from tradenb.core.money.account import Account
 from tradenb.core.orders.client_ids import is_ours, role_of
 from tradenb.core.orders.gate import Arm
+from tradenb.core.timeframe import DAY
 from tradenb.errors import UsageError, unknown
 from tradenb.live.stepped_clock import BesideClock, rows_of
 from tradenb.testing.orders.fault_menu import Faults, drawn_from, shares_of
@@ -28,8 +29,7 @@ from tradenb.testing.venue.venue_requests import route_of
 if TYPE_CHECKING:
     import pandas as pd
 
-_FOR_EVER: Final = 1 << 60
-_MANY: Final = 1_000_000
+_MANY: Final = 100_000
 _AMOUNTS: Final = ("max_order", "max_total", "max_daily_loss")
 _COUNTS: Final = ("max_open", "orders_an_hour")
 
@@ -71,7 +71,7 @@ class RehearsalBroker(Broker):
 
         run = blake2b(f"{symbol}:{strategy}".encode(), digest_size=4).hexdigest()
         id = f"{self.id}:{run}"
-        permission = self._permission(id, symbol, strategy)
+        permission = self._permission(id, symbol, strategy, candles)
         return Broker(self.exchange, self.mode, self.account, id, self.options, connect, permission)
 
     def requests(self) -> pd.DataFrame:
@@ -100,7 +100,7 @@ class RehearsalBroker(Broker):
         columns = ["at", "symbol", "role", "method", "path", "fault", "seen"]
         return pd.DataFrame(rows, columns=columns)
 
-    def _permission(self, account: str, symbol: str, strategy: str) -> Arm:
+    def _permission(self, account: str, symbol: str, strategy: str, candles: Candles) -> Arm:
         """Return the permission of a rehearsal: it spends no money, so it needs no code."""
         cash = Decimal(repr(float(self.account.cash)))
         usual: dict[str, Any] = dict.fromkeys(_AMOUNTS, cash) | dict.fromkeys(_COUNTS, _MANY)
@@ -112,8 +112,8 @@ class RehearsalBroker(Broker):
             account=account,
             symbols=(symbol,),
             strategies=(strategy,),
-            since=0,
-            until=_FOR_EVER,
+            since=candles.start,
+            until=candles.end + DAY,
             by="a rehearsal",
             **usual | given,
         )
@@ -139,7 +139,7 @@ def broker(
     faults: Faults = (),
     rate: float = 0.2,
     seed: int = 0,
-    **limits: Any,
+    **limits: float,
 ) -> RehearsalBroker:
     """Rehearse real orders: each rehearsal gets an exchange in memory that follows its candles.
 
@@ -186,14 +186,18 @@ def broker(
     if account.leverage != 1:
         raise UsageError(f"account has leverage {account.leverage:g}, and spot has none; pass 1")
     for name, value in limits.items():
-        if name not in (*_AMOUNTS, *_COUNTS):
-            raise unknown("limit", name, (*_AMOUNTS, *_COUNTS))
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-            raise UsageError(f"{name} must be a number above 0, was {value!r:.80}")
+        _check_limit(name, value)
     options = {"faults": shares_of(faults, rate), "seed": seed}
     return RehearsalBroker(
         "binance", "sandbox", account, "sandbox:rehearsal", options, limits=limits
     )
+
+
+def _check_limit(name: str, value: object) -> None:
+    if name not in (*_AMOUNTS, *_COUNTS):
+        raise unknown("limit", name, (*_AMOUNTS, *_COUNTS))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise UsageError(f"{name} must be a number above 0, was {value!r:.80}")
 
 
 def _seen(reply: Any) -> str:
