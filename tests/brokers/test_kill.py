@@ -50,7 +50,8 @@ def killed(home, *, then=lambda: None, as_json=False):
         if len(waited) == 3:
             then()
 
-    code = run(Namespace(home=str(home.root), json=as_json, by_tag=None, wait=WAIT_S), wait=wait)
+    options = {"home": str(home.root), "json": as_json, "by_tag": None, "force": False}
+    code = run(Namespace(**options, wait=WAIT_S), wait=wait)
     return code, sum(waited)
 
 

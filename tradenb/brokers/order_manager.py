@@ -68,6 +68,7 @@ class ManagedRun(Protocol):
     ledger: OrderLedger | None
     alarms: tuple[Alarm, ...]
     commit_lock: asyncio.Lock
+    quiet_ms: int  # so long before it began nothing was sent for it
 
     @property
     def known_ledger(self) -> OrderLedger | None:
@@ -138,11 +139,14 @@ class OrderManager:
     ----------
     woken : Event
         Set when the run has committed, or is to end.
+    idle_ms : int
+        So long it has nothing to do; 0 while it acts.
     """
 
     def __init__(self, run: ManagedRun, venue: Venue, tools: Tools) -> None:
         self._run, self._venue, self._tools = run, venue, tools
         self.woken = asyncio.Event()
+        self.idle_ms = 0
         self._port: Port | None = None
         self._closing = self._begun = False
         self._news = OrderNews(run, tools.tell)
@@ -167,6 +171,7 @@ class OrderManager:
                     log.exception("%s: an action on its orders failed", self._run.id)
                     self._say("failed", f"an action on its orders failed ({error!r:.200})")
                     until = tools.exchange_now() + RETRY_MS
+                self.idle_ms = 0 if until is None else until - tools.exchange_now()
                 if until is not None and not self._closing:
                     ahead = min(max(until - tools.exchange_now(), 1), LONGEST_WAIT_MS)
                     await tools.clock.wait(self.woken, tools.clock.now() + ahead)
@@ -244,7 +249,7 @@ class OrderManager:
             run.ledger = (
                 OrderLedger(run.ledger_name, started_at=now)
                 if known is None
-                else restarted(known, now)
+                else restarted(known, now - run.quiet_ms)
             )
 
     def _situation(

@@ -75,6 +75,11 @@ class OrderManagers:
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(task, END_S)
 
+    def idle_ms(self, run_id: str) -> int:
+        """Return how long a run's manager has nothing to do; 0 while it acts."""
+        manager, _ = self._running.get(run_id, (None, None))
+        return 0 if manager is None else manager.idle_ms
+
     def forget(self, run_id: str) -> None:
         """Know that a run is gone; another one of its name may begin."""
         self._ended.discard(run_id)

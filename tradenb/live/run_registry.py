@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tradenb.brokers.broker import Broker
+from tradenb.brokers.unattended.broker_file import record_broker
 from tradenb.bus import bus
 from tradenb.clock import SystemClock
 from tradenb.core.money.account import Account
@@ -105,6 +106,8 @@ class RunRegistry:
                 check_alone(storage, name, [record_of(each) for each in self._runs.values()])
                 if account is not None:
                     check_agrees(account, storage, (name, spec.name))
+                if broker is not None:
+                    record_broker(storage.filesystem, folder, broker)
             except (UsageError, StateError):
                 storage.close()
                 raise

@@ -21,7 +21,9 @@ Verdict = Literal["ok", "damaged", "newer", "unreadable", "kept", "leftover", "s
 GOOD: Final = frozenset({"ok", "kept", "leftover"})
 _MOST: Final = 100_000
 # What is kept beside the state and can be had again: looked at by those who use it.
-NOT_STATE: Final = frozenset({"arm", "candles", "notified", "panel", "research", "venues"})
+NOT_STATE: Final = frozenset(
+    {"arm", "brokers", "candles", "notified", "panel", "research", "venues"}
+)
 
 
 class Finding(NamedTuple):

@@ -25,16 +25,21 @@ from tradenb.store.paths import Home
 _TEXT_LIMIT: Final = 4_096
 _TRIES: Final = 10
 _GLANCES: Final = 3
+_YIELD_SECONDS: Final = 15.0
 _WAIT_SECONDS: Final = 0.02
 _held: WeakSet[FileLock] = WeakSet()
 
 
 class Holder(NamedTuple):
-    """Who holds a lock: process, host, and since when (wall-clock ms; 0 if it is not said)."""
+    """Who holds a lock: process, host, and since when (wall-clock ms; 0 if it is not said).
+
+    `yields`: it gives the lock up to a process that wants it, as `tradenb guard` does.
+    """
 
     pid: int
     host: str
     started: int
+    yields: bool = False
 
     def __str__(self) -> str:
         if not self.pid:
@@ -54,12 +59,21 @@ class FileLock:
         Wall-clock time for the message of others, ms UTC.
     what : str, optional
         What is locked, for that message.
+    yields : bool, default False
+        Its holder looks at `is_wanted`, and gives it up then.
     """
 
     def __init__(
-        self, filesystem: Filesystem, path: Path, *, started: int = 0, what: str = ""
+        self,
+        filesystem: Filesystem,
+        path: Path,
+        *,
+        started: int = 0,
+        what: str = "",
+        yields: bool = False,
     ) -> None:
         self.path = path
+        self._yields = yields
         self._filesystem = filesystem
         self._started = started
         self._what = what or path.name.removesuffix(".lock")
@@ -69,6 +83,18 @@ class FileLock:
     def held(self) -> bool:
         """Whether this object has the lock, in this process."""
         return self._handle is not None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether another process waits for it, see `acquire_patiently`."""
+        path = _wanted(self.path)
+        if not self._filesystem.exists(path):
+            return False
+        try:
+            self._filesystem.unlock(self._filesystem.lock(path))
+        except BlockingIOError:
+            return True
+        return False
 
     def acquire(self) -> None:
         """Take the lock.
@@ -98,12 +124,21 @@ class FileLock:
         self._sign()
 
     def acquire_patiently(self) -> None:
-        """Take the lock as `acquire` does; a process that only checks it holds it for a moment."""
+        """Take the lock as `acquire` does, from a process that holds it for a moment as well.
+
+        One that only checks it is waited for, and one that yields is told.
+        """
         for _ in range(_GLANCES):
             with contextlib.suppress(StateLocked):
                 return self.acquire()
             time.sleep(_WAIT_SECONDS)
-        return self.acquire()
+        if not holder_of(self._filesystem, self.path).yields:
+            return self.acquire()
+        wanted = FileLock(self._filesystem, _wanted(self.path), what=self._what)
+        wanted.acquire_within(_YIELD_SECONDS)
+        with contextlib.ExitStack() as stack:
+            stack.callback(wanted.release)
+            return self.acquire_within(_YIELD_SECONDS)
 
     def acquire_within(
         self,
@@ -182,6 +217,8 @@ class FileLock:
     def _sign(self) -> None:
         """Write who holds the lock; a disk that refuses changes nothing about holding it."""
         holder = {"pid": os.getpid(), "host": os.uname().nodename, "started": self._started}
+        if self._yields:
+            holder["yields"] = True
         try:
             self._filesystem.truncate(self.path, 0)
             if self._handle is not None:
@@ -194,9 +231,15 @@ def holder_of(filesystem: Filesystem, path: Path) -> Holder:
     """Read who holds a lock, or held it last."""
     try:
         found = parse(filesystem.read(path, limit=_TEXT_LIMIT))
-        return Holder(int(found["pid"]), str(found["host"]), int(found["started"]))
-    except (OSError, Damaged, LookupError, TypeError, ValueError):
+        yields = found.get("yields") is True
+        return Holder(int(found["pid"]), str(found["host"]), int(found["started"]), yields)
+    except (OSError, Damaged, AttributeError, LookupError, TypeError, ValueError):
         return Holder(0, "", 0)
+
+
+def _wanted(path: Path) -> Path:
+    """Return the file that is locked by a process while it waits for a lock."""
+    return path.with_name(f"{path.name.removesuffix('.lock')}.wanted.lock")
 
 
 def risk_locks(

@@ -178,6 +178,10 @@ class Home:
         """Return the file of the permission to send entries to an account."""
         return self.data / "arm" / f"{encoded(account, 'account')}.json"
 
+    def broker(self, account: str) -> Path:
+        """Return the file of how an account is reached."""
+        return self.data / "brokers" / f"{encoded(account, 'account')}.json"
+
     def arm_lock(self, account: str) -> Path:
         """Return the file that is locked while an entry of an account is decided."""
         return self.data / "arm" / f".{encoded(account, 'account')}.lock"

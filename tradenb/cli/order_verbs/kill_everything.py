@@ -11,9 +11,11 @@ from tradenb.cli.options import add_common, answer, table
 from tradenb.cli.order_verbs.account_options import account_options, add_account
 from tradenb.core.timeframe import DAY, MINUTE
 from tradenb.errors import UsageError
+from tradenb.store.paths import Key
 
 if TYPE_CHECKING:
     from tradenb.brokers.closing.close_orders import Closed
+    from tradenb.brokers.unattended.force_close import HeldRun
     from tradenb.store.filesystem import Filesystem
     from tradenb.store.paths import Home
 
@@ -30,6 +32,12 @@ def add(commands: Any) -> None:
         description="Turn the kill switch of a home on: no run under it enters any more, and each "
         "closes what it holds, on paper at its next candle. Waits 10 seconds and lists what is "
         "left. Exits with 0 if nothing is, 1 if something is. Remove data/KILL to trade again.",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="after the wait end the processes of runs that still have something at an exchange, "
+        "and close it in their place, with the keys that their brokers name",
     )
     add_common(parser, run)
     parser.add_argument(
@@ -60,10 +68,18 @@ def run(options: argparse.Namespace, *, wait: Callable[[float], object] = time.s
     home, disk = find_home(options.home), DiskFilesystem()
     refuse_foreign(home)
     says = turn_on_kill(disk, home)
+    before = _with_orders(disk, home) if options.force else {}
     waited = 0.0
     while (left := _left(disk, home)) and waited < options.wait:
         wait(_LOOK_S)
         waited += _LOOK_S
+    if left and options.force:
+        from tradenb.brokers.unattended.force_close import force_close
+        from tradenb.clock import SystemClock
+
+        closed = force_close(disk, home, SystemClock(), before, round(waited * 1000))
+        words = {each.run: each.words for each in closed if not each.flat}
+        left = [row | {"status": words.get(row["run"], row["status"])} for row in _left(disk, home)]
     facts = {"home": str(home.root), "kill": says, "left": left}
     answer(facts, _words(home, says, left), as_json=options.json)
     return 1 if left else 0
@@ -98,14 +114,25 @@ async def _closed(exchange: str, given: dict[str, Any], symbol: str, days: int) 
         return await close_orders(opened.port, opened.market.base, since=since)
 
 
+def _with_orders(disk: Filesystem, home: Home) -> dict[Key, HeldRun]:
+    """Return the runs that have something at an exchange, and what their processes do."""
+    from tradenb.brokers.unattended.force_close import runs_with_orders
+
+    return {held.key: held for held in runs_with_orders(disk, home)}
+
+
 def _left(disk: Filesystem, home: Home) -> list[dict[str, str]]:
-    """Return what is still open: the positions of runs, and what accounts have at an exchange."""
+    """Return what is still open: the positions of runs, and what accounts have at an exchange.
+
+    A run that has sold at the exchange may tell so at its next candle alone.
+    """
     from tradenb.brokers.arming.account_share import every_share
+    from tradenb.brokers.unattended.force_close import has_sold
     from tradenb.live.status.listing import statuses
 
     found = []
     for status in statuses([], home):
-        if status.mode != "live":
+        if status.mode != "live" or has_sold(disk, home, Key(status.strategy, status.symbol)):
             continue
         if status.state is None:
             if status.error:
@@ -134,8 +161,9 @@ def _words(home: Home, says: str, left: list[dict[str, str]]) -> str:
         return f"{head}\nnothing is open"
     rows = [("account", "run", "holds", "status"), *(tuple(row.values()) for row in left)]
     cure = (
-        "still open. A run sells at an exchange within seconds and says so at its next candle; a "
-        "paper run closes at its next candle: look again in two minutes, or use --wait 130. A run "
-        "that no process holds closes nothing: start it again, or sell at the exchange by hand"
+        "still open. A run sells at an exchange within seconds; a paper run closes at its next "
+        "candle: look again in two minutes, or use --wait 130. A run that no process holds, or "
+        "whose process hangs, closes nothing: --force sells what it has, in its place; or sell at "
+        "the exchange by hand"
     )
     return f"{head}\n{table(rows)}\n{cure}"

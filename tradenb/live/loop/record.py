@@ -16,17 +16,17 @@ from typing import Any, Final, Literal
 
 from tradenb.brokers.broker import Broker
 from tradenb.core.events import Event
+from tradenb.core.lifecycle.day_result import day_result
 from tradenb.core.lifecycle.exchange_route import desired_position
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.money.account import Account
-from tradenb.core.money.position_money import unrealised_money
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_alarms import Alarm
 from tradenb.core.orders.order_records import DesiredPosition
 from tradenb.core.prices import market_price
 from tradenb.core.risk import Held
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import DAY, MINUTE, floor_to
+from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.past_code import PastCode
 from tradenb.engine.ports import Clock, LiveSource
@@ -112,6 +112,7 @@ class RunRecord:
     order_news: list[Event] = field(default_factory=list, init=False)
     commit_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     wake_orders: Callable[[], None] | None = field(default=None, init=False)
+    quiet_ms: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.strategy, self.id = self.spec.name, f"{self.symbol}:{self.spec.name}"
@@ -182,15 +183,7 @@ class RunRecord:
 
     def day_result(self, now: int) -> float:
         """Return what it made since midnight UTC, realised and open, quote currency."""
-        state, price = self._on_disk, self.last_price
-        if state is None:
-            return 0.0
-        today = now - now % DAY
-        made = sum(trade.pnl or 0.0 for trade in state.trades if trade.closed_at > today)
-        money = None if state.holding is None else state.holding.money
-        if money is None or state.signal is None or price is None:
-            return made
-        return made + money.earned + unrealised_money(money, state.signal.position, price)
+        return day_result(self._on_disk, self.last_price, now)
 
     @property
     def last_price(self) -> float | None:

@@ -1,0 +1,94 @@
+"""A process with a run that buys once on an exchange on loopback, and then does nothing.
+
+    python -m tests.brokers.sending_process OPTIONS AHEAD_MS
+
+OPTIONS are those of the server, as JSON. The clock is AHEAD_MS ahead of the wall clock, so that a
+candle closes soon.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from decimal import Decimal
+
+import tradenb as tn
+from tradenb.brokers.arming.arm_file import write_arm
+from tradenb.bus import bus
+from tradenb.clock import SystemClock
+from tradenb.core.orders.gate import Arm
+from tradenb.core.timeframe import DAY, MINUTE
+from tradenb.live.live_run import record_of
+from tradenb.live.loop.supervisor import Supervisor
+from tradenb.live.loop.worker_threads import ThreadWorkers
+from tradenb.live.run_registry import RunRegistry
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.paths import Key, find_home
+from tradenb.testing.orders.loopback_port import loopback_keys
+
+BEFORE_MS = 12_000
+KEY = Key("buys-once", "BTCUSDT")
+RULES = tn.Rules(tick_ms=100, settle_seconds=0)
+
+
+class AheadClock(SystemClock):
+    """The wall clock, so much ahead."""
+
+    def __init__(self, ahead_ms: int) -> None:
+        self.ahead_ms = ahead_ms
+
+    def now(self):
+        return SystemClock.now(self) + self.ahead_ms
+
+    async def wait(self, woken, until):
+        await SystemClock.wait(self, woken, None if until is None else until - self.ahead_ms)
+
+
+def near_the_close() -> AheadClock:
+    """A clock by which a minute ends in some seconds."""
+    return AheadClock(MINUTE - BEFORE_MS - SystemClock().now() % MINUTE)
+
+
+@tn.strategy("buys-once", every="1m", history="10m")
+def buys_once(ctx):
+    if ctx.state.get("done"):
+        return None
+    ctx.state["done"] = True
+    return tn.long(take_profit=tn.percent(20), stop_loss=tn.percent(10))
+
+
+def protected(record) -> bool:
+    """Tell whether the position has its stop at the exchange, by the ledger."""
+    return record.ledger is not None and any(each.stop_is_open for each in record.ledger.orders)
+
+
+def main(served: dict, ahead_ms: int) -> None:
+    clock = AheadClock(ahead_ms)
+    options = loopback_keys() | served
+    account = tn.Account(cash=1_000, quote=200)
+    broker = tn.broker("binance", mode="sandbox", account=account, **options)
+    source = tn.ccxt_exchange("binance", **served)
+    now = clock.now()
+    limits = {"max_order": Decimal(500), "max_total": Decimal(900), "max_daily_loss": Decimal(900)}
+    arm = Arm(
+        broker.id, ("BTCUSDT",), ("buys-once",), since=now - 1, until=now + DAY,
+        max_open=3, orders_an_hour=100, **limits,
+    )  # fmt: skip
+    write_arm(DiskFilesystem(), find_home(), arm)
+    registry = RunRegistry()
+    registry._supervisor = Supervisor(clock, ThreadWorkers(), bus)
+    run, _ = registry.start(
+        "BTCUSDT", strategy=buys_once, exchange=source, rules=RULES, home=None, broker=broker
+    )
+    while not protected(record_of(run)):
+        if run.status != "running":
+            raise SystemExit(f"the run ended: {run.error}")
+        time.sleep(0.01)
+    sys.stdout.write(json.dumps({"protected": run.id}) + "\n")
+    sys.stdout.flush()
+    time.sleep(600)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]), int(sys.argv[2]))

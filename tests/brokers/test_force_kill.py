@@ -1,0 +1,72 @@
+"""`tradenb kill --force`: a process that hangs is ended, and its run is closed in its place."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from tests.brokers.sending_process import near_the_close
+from tests.live.fast import until
+from tests.live.processes import child
+from tests.sources import frame
+from tests.testing.server.conftest import FLAT
+from tradenb.cli import main
+from tradenb.core.timeframe import MINUTE, floor_to
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.testing import ExchangeServer
+from tradenb.testing.orders.loopback_port import loopback_keys
+
+STEP = 0.1
+"""Of the pieces at this exchange; what is less cannot be sold."""
+DISK = DiskFilesystem(durable=False)
+
+
+@contextlib.contextmanager
+def sending():
+    """An exchange on loopback, and a process whose run holds a protected position there."""
+    clock = near_the_close()
+    candles = frame([FLAT] * 200, floor_to(clock.now()) - 100 * MINUTE)
+    with ExchangeServer(candles, clock=clock, balances={"USDT": 10_000, "BTC": 3}) as server:
+        options = json.dumps(server.options)
+        module = "tests.brokers.sending_process"
+        with child("-m", module, options, str(clock.ahead_ms), **_keys()) as process:
+            until(lambda: process._line("protected"), f"protection: {process.words}", 100)
+            yield server.venue.venue, process
+
+
+def _keys():
+    loopback_keys()
+    return {name: os.environ[name] for name in os.environ if name.startswith("TRADENB_LOOPBACK")}
+
+
+def held(venue):
+    """Coins beyond those of the owner."""
+    return venue.total("BTC") - 3
+
+
+@pytest.mark.realtime
+def test_a_stopped_process_is_ended_and_its_position_sold_within_five_seconds(capsys):
+    with sending() as (venue, process):
+        assert held(venue) > 1
+        process.process.send_signal(signal.SIGSTOP)
+        wait = 4.0
+        began = time.monotonic()
+        assert main(["kill", "--force", "--wait", str(wait)]) == 0, capsys.readouterr().out
+        assert time.monotonic() - began - wait < 5
+        assert process.ended() == -signal.SIGKILL
+        assert 0 <= held(venue) < STEP
+        assert venue.live_orders("BTCUSDT") == ()
+        assert "nothing is open" in capsys.readouterr().out
+
+
+@pytest.mark.realtime
+def test_a_process_that_works_closes_by_itself_and_is_not_ended(capsys):
+    with sending() as (venue, process):
+        assert main(["kill", "--force"]) == 0, capsys.readouterr().out
+        assert held(venue) < STEP
+        assert process.process.poll() is None

@@ -1,0 +1,1 @@
+"""The orders of runs that no process has, or whose process hangs."""

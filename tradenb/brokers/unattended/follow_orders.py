@@ -1,0 +1,90 @@
+"""Following the orders of a document with an order manager, for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from tradenb.brokers.broker import Broker
+from tradenb.brokers.order_managers import OrderManagers
+from tradenb.brokers.unattended.document_run import DocumentRun
+from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.order_records import DesiredPosition
+from tradenb.engine.ports import Clock
+
+LOOK_S: Final = 0.05
+IDLE_MS: Final = 10_000
+"""A manager that does nothing for so long has done all that can be done now."""
+
+
+class InlineCalls:
+    """Calls functions at once: nothing else is to go on meanwhile."""
+
+    async def call(self, function: Callable[..., Any], *args: Any, seconds: float | None) -> Any:
+        """Call a function and return its result."""
+        del seconds
+        return function(*args)
+
+    def close(self, keep: int = 0) -> None:
+        """Close nothing."""
+
+
+async def follow(
+    run: DocumentRun,
+    broker: Broker,
+    clock: Clock,
+    *,
+    seconds: float,
+    stops: Callable[[], bool] = lambda: False,
+    until_flat: bool = False,
+    sleep: Callable[[float], Any] = asyncio.sleep,
+) -> list[str]:
+    """Let an order manager follow a document until there is nothing to do; return its troubles.
+
+    Parameters
+    ----------
+    run : DocumentRun
+        With its lock.
+    seconds : float
+        At most so long.
+    stops : callable
+        Tells that it is to end now; what is under way is in doubt then, and is queried later.
+    until_flat : bool
+        Only an exchange where nothing of the run is left is the end.
+    sleep : callable
+        Waits a number of seconds.
+    """
+    troubles: list[str] = []
+
+    async def report(_: object, error: BaseException) -> None:
+        troubles.append(str(error))
+
+    run.broker = broker
+    managers = OrderManagers(clock, InlineCalls(), report)
+    managers.start([run])
+    ends = clock.monotonic() + seconds
+    try:
+        while clock.monotonic() < ends and not stops():
+            if run.has_looked:
+                idles = not until_flat and managers.idle_ms(run.id) >= IDLE_MS
+                if idles or is_flat(run.known_ledger, run.desired):
+                    break
+            await sleep(LOOK_S)
+    finally:
+        if stops():
+            managers.cancel()
+        await managers.end(run.id)
+    return troubles
+
+
+def is_flat(ledger: OrderLedger | None, wanted: DesiredPosition | None) -> bool:
+    """Tell whether nothing of a run is left at the exchange: all was told, and nothing rests."""
+    known = () if ledger is None else ledger.signals()
+    held = wanted is not None and wanted.want != "flat"
+    signals = (*known, wanted.signal_id) if held and wanted is not None else known
+    if ledger is None:
+        return not signals
+    return all(order.is_done for order in ledger.orders) and all(
+        ledger.told(signal, "exited", "not_entered") for signal in signals
+    )

@@ -1,0 +1,176 @@
+"""Closing the runs of a home in place of their processes: those that hang are ended before.
+
+The order machine is the one of a run. It needs the document, the recorded broker with its keys, and
+the exchange; no strategy code and no candles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from tradenb.brokers.unattended.broker_file import recorded_broker
+from tradenb.brokers.unattended.document_run import PAPER, DocumentRun
+from tradenb.brokers.unattended.follow_orders import follow, is_flat
+from tradenb.brokers.unattended.lock_holder import activity_of, end_process, refuse_other
+from tradenb.core.lifecycle.exchange_route import desired_position
+from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.order_records import ZERO, fees_in
+from tradenb.engine.ports import Clock
+from tradenb.engine.serialise import from_record
+from tradenb.errors import StateError, TradenbError
+from tradenb.store.document.ledger_record import ledger_from_record
+from tradenb.store.document.read import read_document
+from tradenb.store.filesystem import Filesystem
+from tradenb.store.lock import holder_of
+from tradenb.store.paths import Home, Key
+
+CLOSE_S: Final = 30.0
+
+
+class HeldRun(NamedTuple):
+    """A run with orders, as its document says, and the process that has it.
+
+    Attributes
+    ----------
+    key : Key
+    account : str
+    pid : int or None
+        None: no process has it.
+    activity : tuple
+        Of that process, see `activity_of`.
+    """
+
+    key: Key
+    account: str
+    pid: int | None
+    activity: tuple[tuple[str, int], ...] = ()
+
+
+class ClosedRun(NamedTuple):
+    """What came of one run: whether it is flat, and what is left or in the way, in words."""
+
+    account: str
+    run: str
+    flat: bool
+    words: str
+
+
+def runs_with_orders(filesystem: Filesystem, home: Home) -> Iterator[HeldRun]:
+    """Yield the runs that have something at an exchange, by their documents."""
+    for key in home.keys(filesystem):
+        try:
+            found = read_document(filesystem, home.document(key))
+        except StateError:
+            continue  # the list of what is open says so
+        if found is None or found.body["account"] == PAPER or is_flat_on_disk(found.body):
+            continue
+        pid = _pid_of(filesystem, home, key)
+        yield HeldRun(key, found.body["account"], pid, activity_of(pid) if pid else ())
+
+
+def is_flat_on_disk(body: Mapping[str, Any]) -> bool:
+    """Tell whether a document that sends orders has nothing left at the exchange."""
+    record = body.get("ledger")
+    ledger = None if record is None else ledger_from_record(record)
+    return is_flat(ledger, desired_position(from_record(body["state"])))
+
+
+def has_sold(filesystem: Filesystem, home: Home, key: Key) -> bool:
+    """Tell whether a run that sends orders has nothing left at the exchange, by its document."""
+    try:
+        found = read_document(filesystem, home.document(key))
+    except StateError:
+        return False
+    return found is not None and found.body["account"] != PAPER and is_flat_on_disk(found.body)
+
+
+def force_close(
+    filesystem: Filesystem,
+    home: Home,
+    clock: Clock,
+    before: Mapping[Key, HeldRun],
+    waited_ms: int,
+) -> list[ClosedRun]:
+    """End the processes of all runs that have something at an exchange, and close it.
+
+    Parameters
+    ----------
+    before : dict of Key to HeldRun
+        What `runs_with_orders` said before the wait, for their own processes to close.
+    waited_ms : int
+        How long that was, ms.
+    """
+    found, quiet = [], {}
+    for held in runs_with_orders(filesystem, home):
+        was = before.get(held.key)
+        still = was is not None and (was.pid, was.activity) == (held.pid, held.activity)
+        quiet[held.key] = waited_ms if still and (held.pid is None or held.activity) else 0
+        try:
+            _end_holder(filesystem, home, held)
+        except StateError as error:
+            found.append(ClosedRun(held.account, held.key.id, False, str(error)))
+            del quiet[held.key]
+
+    async def close_all() -> list[ClosedRun]:
+        closes = (_close(filesystem, home, clock, key, ms) for key, ms in quiet.items())
+        return await asyncio.gather(*closes)
+
+    return [*found, *asyncio.run(close_all())]
+
+
+def _end_holder(filesystem: Filesystem, home: Home, held: HeldRun) -> None:
+    lock = home.lock(held.key)
+    if held.pid is None or _pid_of(filesystem, home, held.key) is None:
+        return  # nobody, or a process that had another run as well and is gone
+    holder = holder_of(filesystem, lock)
+    if holder.yields:
+        return  # it gives the lock up
+    refuse_other(holder, lock)
+    end_process(holder.pid)
+
+
+async def _close(
+    filesystem: Filesystem, home: Home, clock: Clock, key: Key, quiet_ms: int
+) -> ClosedRun:
+    account = ""
+    try:
+        with DocumentRun(filesystem, home, key, clock, quiet_ms=quiet_ms) as run:
+            account = run.account
+            broker = recorded_broker(filesystem, home, account)
+            troubles = await follow(run, broker, clock, seconds=CLOSE_S, until_flat=True)
+            ledger = run.known_ledger
+            flat = is_flat(ledger, run.desired) and run.has_looked
+            words = "" if flat else "; ".join((left_of(ledger), *troubles))
+            return ClosedRun(account, key.id, flat, words)
+    except (TradenbError, OSError) as error:
+        return ClosedRun(account, key.id, False, str(error))
+
+
+def left_of(ledger: OrderLedger | None) -> str:
+    """Say what a ledger still has at the exchange: pieces, and orders that are not done."""
+    if ledger is None:
+        return "unknown: the exchange was not reached"
+    held = sum(
+        (
+            (order.filled if order.side == "buy" else -order.filled) - fees_in(order, "base")
+            for order in ledger.orders
+        ),
+        ZERO,
+    )
+    live = [f"{order.role} order {order.id} {order.state}" for order in ledger.orders]
+    live = [w for w, order in zip(live, ledger.orders, strict=True) if not order.is_done]
+    return "; ".join((f"{held.normalize():f} pieces", *live))
+
+
+def _pid_of(filesystem: Filesystem, home: Home, key: Key) -> int | None:
+    """Return the process that has a run, 0 if its lock does not say which; None: nobody has it."""
+    lock = home.lock(key)
+    if not filesystem.exists(lock):
+        return None
+    try:
+        filesystem.unlock(filesystem.lock(lock))
+    except BlockingIOError:
+        return holder_of(filesystem, lock).pid
+    return None
