@@ -17,6 +17,7 @@ from tradenb.core.lifecycle.day_result import day_result
 from tradenb.core.lifecycle.exchange_route import desired_position
 from tradenb.core.lifecycle.state import State
 from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.order_alarms import Alarm
 from tradenb.core.orders.order_records import ZERO, DesiredPosition
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import Clock
@@ -72,6 +73,7 @@ class DocumentRun:
         self.broker: Broker | None = None
         self.wake_orders: Callable[[], None] | None = None
         self.ledger: OrderLedger | None = None
+        self.alarms: tuple[Alarm, ...] = ()
         self.commit_lock = asyncio.Lock()
         self.lock = FileLock(
             filesystem, home.lock(key), started=clock.now(), what=key.id, yields=yields

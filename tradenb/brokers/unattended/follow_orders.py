@@ -9,8 +9,9 @@ from typing import Any, Final
 from tradenb.brokers.broker import Broker
 from tradenb.brokers.order_managers import OrderManagers
 from tradenb.brokers.unattended.document_run import DocumentRun
+from tradenb.core.events import Kind
 from tradenb.core.orders.ledger import OrderLedger
-from tradenb.core.orders.order_records import DesiredPosition
+from tradenb.core.orders.order_records import DesiredPosition, Order
 from tradenb.engine.ports import Clock
 
 LOOK_S: Final = 0.05
@@ -30,6 +31,16 @@ class InlineCalls:
         """Close nothing."""
 
 
+class NobodyListens:
+    """A notifier of a run without subscribers: what is wrong is in `DocumentRun.alarms`."""
+
+    def tell_of_orders(self, run: Any, kind: Kind, reason: str | None, note: str) -> None:
+        """Tell nobody."""
+
+    def publish_orders(self, run: Any, account: str, orders: tuple[Order, ...]) -> None:
+        """Tell nobody."""
+
+
 async def follow(
     run: DocumentRun,
     broker: Broker,
@@ -40,7 +51,7 @@ async def follow(
     until_flat: bool = False,
     sleep: Callable[[float], Any] = asyncio.sleep,
 ) -> list[str]:
-    """Let an order manager follow a document until there is nothing to do; return its troubles.
+    """Let an order manager follow a document until there is nothing to do; return the alarms left.
 
     Parameters
     ----------
@@ -55,13 +66,8 @@ async def follow(
     sleep : callable
         Waits a number of seconds.
     """
-    troubles: list[str] = []
-
-    async def report(_: object, error: BaseException) -> None:
-        troubles.append(str(error))
-
     run.broker = broker
-    managers = OrderManagers(clock, InlineCalls(), report)
+    managers = OrderManagers(clock, InlineCalls(), NobodyListens())
     managers.start([run])
     ends = clock.monotonic() + seconds
     try:
@@ -75,7 +81,7 @@ async def follow(
         if stops():
             managers.cancel()
         await managers.end(run.id)
-    return troubles
+    return [f"{alarm.name}: {alarm.words}" for alarm in run.alarms]
 
 
 def is_flat(ledger: OrderLedger | None, wanted: DesiredPosition | None) -> bool:
