@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Literal
 
 from tradenb.brokers.broker import Broker
-from tradenb.core.lifecycle.day_result import day_result
+from tradenb.brokers.day_result import day_result
 from tradenb.core.lifecycle.exchange_route import desired_position
 from tradenb.core.lifecycle.state import State
 from tradenb.core.orders.ledger import OrderLedger

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from tradenb.brokers.broker import Broker
+from tradenb.brokers.day_result import day_result
 from tradenb.core.events import Event
-from tradenb.core.lifecycle.day_result import day_result
 from tradenb.core.lifecycle.exchange_route import desired_position
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.money.account import Account
