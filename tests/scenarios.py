@@ -651,11 +651,11 @@ def recorded(result: Any) -> Tables:
     records = {
         "events": lambda: result.event_list,
         "trades": lambda: result.trade_list,
-        "open": lambda: [Row(zip(OPEN_COLUMNS, row, strict=True)) for row in result._open],
+        "open": lambda: [Row(zip(OPEN_COLUMNS, row, strict=True)) for row in result._parts.open],
         "fills": lambda: fills_of(result.event_list, result.rules),
         "refusals": lambda: [
             Row({**asdict(row), "symbol": symbol, "strategy": strategy})
-            for symbol, strategy, row in result._refusals
+            for symbol, strategy, row in result._parts.refusals
         ],
     }
 

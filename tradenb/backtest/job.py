@@ -8,7 +8,8 @@ from functools import partial
 from tradenb.backtest.backtest_run import BacktestRun
 from tradenb.backtest.driver import Driver
 from tradenb.backtest.plan import Plan
-from tradenb.backtest.result import Result, result_of
+from tradenb.backtest.result import Result
+from tradenb.backtest.result_parts import parts_of
 from tradenb.backtest.watched_worker import Cancelled
 from tradenb.bus import bus
 from tradenb.core.timeframe import iso
@@ -96,7 +97,7 @@ class Job:
         if error is not None:
             raise error
         if self._result is None:
-            self._result = result_of(self._run)
+            self._result = Result(parts_of(self._run))
         return self._result
 
     def supervise(self, look: Callable[[Job], None] | None = None) -> None:

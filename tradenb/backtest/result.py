@@ -7,17 +7,12 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from tradenb.backtest.backtest_run import BacktestRun
-from tradenb.backtest.caveats import alarms, caveats, ruined, was_reached
-from tradenb.backtest.open_signals import open_rows
-from tradenb.backtest.run_figures import RunFigures, is_failed
+from tradenb.backtest.caveats import ruined
+from tradenb.backtest.run_figures import RunFigures
 from tradenb.core.fills import fills_of
 from tradenb.core.lifecycle.lines_of_events import lines_of
-from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
-from tradenb.engine.ports import step_of
-from tradenb.engine.session.pump import Session
 from tradenb.view import event_frames, figure_text
 from tradenb.view.figure_frames import FigureFrames
 from tradenb.view.figure_text import parts_words
@@ -28,17 +23,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tradenb.backtest.fast.fast_portfolio import FastPortfolio
+    from tradenb.backtest.result_parts import ResultParts
     from tradenb.core.candles.arrays import Candles
-    from tradenb.core.candles.rows import Intake
     from tradenb.core.events import Event
     from tradenb.core.lifecycle.position_lines import PositionLines
-    from tradenb.core.lifecycle.state import Refusing
     from tradenb.core.signal import Trade
-    from tradenb.engine.specs.strategy_spec import StrategySpec
     from tradenb.view.summary import Summary
-
-OpenRow = tuple[str, str, str, str, float, float | None]
 
 
 class Result(FigureFrames):
@@ -65,62 +55,19 @@ class Result(FigureFrames):
         How long it took, s.
     """
 
-    def __init__(self, run: BacktestRun, session: Session) -> None:
-        plan, period = run.plan, run.period
-        self.symbols = plan.symbols
-        self.strategies = tuple(spec.name for spec in plan.strategies)
-        self.start, self.end = period.start, period.end
-        self.rules: Rules = plan.rules
-        self.account = plan.account
-        self.exchange, self._step = plan.source.name, step_of(plan.source)
-        self._notes = {spec.name: _asked_with(spec) for spec in plan.strategies}
-        self.intake: dict[str, Intake] = period.intake
-        self.candle_count = period.candle_count
-        self.elapsed_s = run.elapsed_s
-        self.asks_lost_by = {
-            (item.state.strategy, item.state.symbol): item.asks_lost for item in session.instances
-        }
-        self.coverage = {
-            (item.state.strategy, item.state.symbol): item.context.indicators.coverage(
-                period.spans[item.state.symbol].start, period.spans[item.state.symbol].end
-            )
-            for item in session.instances
-        }
-        self.asks = asks_of(session, run.fast)
-        self.asks_lost = sum(self.asks_lost_by.values())
-        self._candles: dict[str, Candles] = period.candles
-        self._events: list[Event] = run.events
-        self._fast = run.fast
-        self._trades: list[Trade] = session.trades
-        self._open = open_rows(session.instances, plan.rules)
-        self._refusals: list[tuple[str, str, Refusing]] = session.refusals
-        self.alarms = alarms(session, lambda: self.event_list, self.start)
-        self._caveats = period.warnings + caveats(
-            session,
-            self._trades,
-            open_count=self.open_count,
-            asks_lost=self.asks_lost,
-            troubled=[] if run.fast is not None and not run.fast.rejected else self.troubled,
-            coverage=self.coverage,
-            reached=len([1 for event in run.events if event.note and was_reached(event)]),
+    def __init__(self, parts: ResultParts) -> None:
+        self._parts = parts
+        self.symbols, self.strategies = parts.symbols, parts.strategies
+        self.start, self.end = parts.period.start, parts.period.end
+        self.rules, self.account, self.exchange = parts.rules, parts.account, parts.exchange
+        self.intake, self.candle_count = parts.period.intake, parts.period.candle_count
+        self.asks, self.asks_lost, self.asks_lost_by = (
+            parts.asks,
+            parts.asks_lost,
+            parts.asks_lost_by,
         )
-        notes = getattr(plan.source, "market_notes", None)
-        if plan.accounts and notes is not None:
-            self._caveats += notes(plan.symbols)
-        asks_failed = sum(item.asks_failed for item in session.instances)
-        self._figures = RunFigures(
-            period,
-            [item.state for item in session.instances],
-            self._trades,
-            lambda: self.event_list,
-            rules=plan.rules,
-            unrealised={(row[1], row[0]): row[5] for row in self._open if row[5] is not None},
-            find_first_stops=None if run.fast is None else run.fast.first_stops,
-            failed=is_failed(self.asks, self.asks_lost, asks_failed),
-            account=self.account,
-            find_money=None if run.fast is None else run.fast.find_money(self.end),
-            funding={key: own for book in session.accounts for key, own in book.paid.items()},
-        )
+        self.coverage, self.alarms, self.elapsed_s = parts.coverage, parts.alarms, parts.elapsed_s
+        self._figures = RunFigures(parts)
 
     def __repr__(self) -> str:
         gained, at = self.figures["compounded_return"], self._figures.marks.curve.ruined_at
@@ -128,7 +75,7 @@ class Result(FigureFrames):
         ruin = "" if at is None else f", ruined at {iso(at)}"
         return (
             f"Result({', '.join(self.strategies)} on {', '.join(self.symbols)}, "
-            f"{iso(self.start)} to {iso(self.end)}: {plural(len(self._trades), 'trade')}, "
+            f"{iso(self.start)} to {iso(self.end)}: {plural(len(self._parts.trades), 'trade')}, "
             f"{known}{ruin})"
         )
 
@@ -146,42 +93,31 @@ class Result(FigureFrames):
     @property
     def trade_list(self) -> list[Trade]:
         """The closed trades as records, in order of closing; no pandas needed."""
-        return self._trades
+        return self._parts.trades
 
     @property
     def open_count(self) -> int:
         """How many signals are still open or scheduled at the end."""
-        return len(self._open)
+        return len(self._parts.open)
 
-    @cached_property
+    @property
     def event_list(self) -> list[Event]:
         """The events as records, in their order; no pandas needed."""
-        return self._events if self._fast is None else self._fast.events()
+        return self._parts.events
 
     @property
     def troubled(self) -> list[Event]:
         """The errors and rejected candidates among the events."""
-        if self._fast is not None and not self._fast.rejected + self._fast.refused:
-            return []
-        return [event for event in self.event_list if event.kind in ("error", "rejected")]
+        return self._parts.troubled
 
     def __getstate__(self) -> dict[str, Any]:
-        fast = self._fast
-        if fast is None:
-            return self.__dict__
-        # Made now: what makes them cannot be pickled.
-        return {
-            **self.__dict__,
-            "event_list": self.event_list,
-            "_refusals": fast.refusals(),
-            "_fast": None,
-        }
+        return {**self.__dict__, "_parts": self._parts.settled()}
 
     @cached_property
     def warnings(self) -> list[str]:
         """What you should know before you trust the figures."""
         at = self._figures.marks.curve.ruined_at
-        return self._caveats if at is None else [ruined(at), *self._caveats]
+        return self._parts.said if at is None else [ruined(at), *self._parts.said]
 
     @cached_property
     def events(self) -> pd.DataFrame:
@@ -192,12 +128,12 @@ class Result(FigureFrames):
     def trades(self) -> pd.DataFrame:
         """One row a closed trade, in order of closing."""
         excursions, money = self._figures.excursions, self.account is not None
-        return event_frames.trade_frame(self._trades, excursions, money=money)
+        return event_frames.trade_frame(self._parts.trades, excursions, money=money)
 
     @cached_property
     def open(self) -> pd.DataFrame:
         """What is still open or scheduled at the end; in the curve, not in `trades`."""
-        return event_frames.open_frame(self._open)
+        return event_frames.open_frame(self._parts.open)
 
     @cached_property
     def fills(self) -> pd.DataFrame:
@@ -214,8 +150,7 @@ class Result(FigureFrames):
     @cached_property
     def refusals(self) -> pd.DataFrame:
         """One row for refusals in a row: symbol, strategy, why, by what, first, last, count."""
-        fast = self._fast
-        return event_frames.refusal_frame(self._refusals if fast is None else fast.refusals())
+        return event_frames.refusal_frame(self._parts.refusals)
 
     @cached_property
     def indicators(self) -> pd.DataFrame:
@@ -233,19 +168,19 @@ class Result(FigureFrames):
             start=self.start,
             end=self.end,
             candles=self.candle_count,
-            step=self._step,
+            step=self._parts.step,
             figures=self.figures,
             marks=self._figures.marks,
             contributions=self._figures.contributions,
             heatmap=self.heatmap,
-            trades=self._trades,
-            open=self._open,
+            trades=self._parts.trades,
+            open=self._parts.open,
             alarms=self.alarms,
             warnings=self.warnings,
             elapsed_seconds=self.elapsed_s,
             exchange=self.exchange,
             rules=self.rules.model_dump(),
-            strategy_notes=self._notes,
+            strategy_notes=self._parts.notes,
             coverage=self.coverage,
         )
 
@@ -255,7 +190,7 @@ class Result(FigureFrames):
         period = f"{iso(self.start)} to {iso(self.end)} UTC, {self.candle_count} candles"
         notes = "".join(f"\n- **{alarm}**" for alarm in self.alarms)
         notes += "".join(f"\n- {warning}" for warning in self.warnings)
-        notes += f"\n\n{parts}" if (parts := parts_words(self._trades)) else ""
+        notes += f"\n\n{parts}" if (parts := parts_words(self._parts.trades)) else ""
         return f"{heading}\n\n{period}\n\n{figure_text.markdown(self.figures)}\n{notes}\n"
 
     def to_excel(self, path: str | os.PathLike[str]) -> Path:
@@ -299,7 +234,7 @@ class Result(FigureFrames):
         shown = None if symbol is None else canonical(symbol)
         return result_chart(
             self._shown_candles(),
-            self._trades,
+            self._parts.trades,
             points_of(self._figures.marks, POINTS),
             end=self.end,
             symbol=shown,
@@ -340,29 +275,12 @@ class Result(FigureFrames):
     def _lines(self, symbol: str) -> list[PositionLines]:
         from tradenb.view.charts.chart_traces import MARKED
 
-        candles = self._candles[symbol]
+        candles = self._parts.period.candles[symbol]
         known = candles.between(candles.start, self.end)
         return lines_of(self.event_list, known, self.rules, symbol=symbol, newest=MARKED)
 
     def _shown_candles(self) -> dict[str, Candles]:
         return {
             symbol: candles.between(self.start, self.end)
-            for symbol, candles in self._candles.items()
+            for symbol, candles in self._parts.period.candles.items()
         }
-
-
-def result_of(run: BacktestRun) -> Result:
-    """Make the result of a backtest that has completed."""
-    if run.session is None:
-        raise RuntimeError("the backtest has not begun")
-    return Result(run, run.session)
-
-
-def asks_of(session: Session, fast: FastPortfolio | None) -> int:
-    """Return how often strategies were asked."""
-    return sum(item.asks for item in session.instances) if fast is None else fast.asks
-
-
-def _asked_with(spec: StrategySpec) -> str:
-    risk = ", ".join(rule.name for rule in spec.risk)
-    return f"every {spec.every}" + (f", risk {risk}" if risk else "")

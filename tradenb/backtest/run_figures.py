@@ -6,14 +6,13 @@ It reads candles, trades and events of a run that has ended, and knows no frames
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tradenb.core.candles.arrays import Floats
 from tradenb.core.fills import filled
 from tradenb.core.lifecycle.editing import holding_of
 from tradenb.core.lifecycle.state import State
-from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Trade
 from tradenb.statistics.closed_trades import Excursion
@@ -21,7 +20,6 @@ from tradenb.statistics.equity.drawdowns import Drawdown, drawdowns_of
 from tradenb.statistics.equity.marked_curve import Instance
 from tradenb.statistics.equity.marks import Marks, marks_of_run
 from tradenb.statistics.equity.money_curve import (
-    Changes,
     MoneyHeld,
     MoneyMarks,
     money_held,
@@ -45,65 +43,25 @@ from tradenb.statistics.formulas import columns_of
 
 if TYPE_CHECKING:
     from tradenb.backtest.period import LoadedPeriod
-    from tradenb.core.events import Event
+    from tradenb.backtest.result_parts import ResultParts
 
 FirstStops = Mapping[tuple[str, str, int], float]
 
 
 class RunFigures:
-    """The figures of a backtest.
+    """The figures of a backtest, of the parts of its result."""
 
-    Parameters
-    ----------
-    states : sequence of State
-        Of the instances at the end, in their order.
-    trades : sequence of Trade
-        In order of closing.
-    find_events : callable
-        Returns the events of the run; only called where the trades do not tell all.
-    unrealised : mapping of (strategy, symbol) to float
-        pnl_percent of what is open at the end.
-    find_first_stops : callable or None
-        Given where the events have to be made first; the trades of such a run were all entered and
-        left once. Returns the stops that they began with, by symbol, strategy and opening.
-    failed : bool
-        Every ask ended in an error.
-    account : Account, optional
-    find_money : callable, optional
-        Returns what each instance held in money, where that is known without the events.
-    funding : mapping of (strategy, symbol) to list of (int, float)
-        Closes and what was paid then, quote currency.
-    """
-
-    def __init__(
-        self,
-        period: LoadedPeriod,
-        states: Sequence[State],
-        trades: Sequence[Trade],
-        find_events: Callable[[], Sequence[Event]],
-        *,
-        rules: Rules,
-        unrealised: Mapping[Key, float],
-        find_first_stops: Callable[[], FirstStops] | None,
-        failed: bool,
-        account: Account | None = None,
-        find_money: Callable[[], dict[Key, MoneyHeld]] | None = None,
-        funding: Mapping[Key, Changes] | None = None,
-    ) -> None:
-        self._period, self._states, self._trades = period, states, trades
-        self._find_events, self._rules, self._unrealised = find_events, rules, unrealised
-        self._find_first_stops, self._failed = find_first_stops, failed
-        self._account, self._find_money, self._funding = account, find_money, funding or {}
+    def __init__(self, parts: ResultParts) -> None:
+        self._parts = parts
+        self._period, self._states, self._trades = parts.period, parts.states, parts.trades
+        self._rules, self._account = parts.rules, parts.account
+        self._unrealised = {(row[1], row[0]): row[5] for row in parts.open if row[5] is not None}
+        self._failed = is_failed(parts.asks, parts.asks_lost, parts.asks_failed)
 
     def __getstate__(self) -> dict[str, Any]:
         made = ("prices", "marks")
         kept = {name: value for name, value in self.__dict__.items() if name not in made}
-        kept["_find_events"] = partial(list, self._find_events())
-        if self._find_first_stops is not None:
-            kept["_find_first_stops"] = partial(dict, self._find_first_stops())
-        if self._find_money is not None:
-            kept["_find_money"] = partial(dict, self._money_held)
-        return kept
+        return {**kept, "_parts": self._parts.settled()}
 
     @cached_property
     def prices(self) -> RunPrices:
@@ -191,10 +149,10 @@ class RunFigures:
     def excursions(self) -> list[Excursion]:
         """What each trade went through."""
         candles = self._period.candles
-        if self._find_first_stops is not None:
-            stops = self._find_first_stops()
+        if self._parts.fast is not None:
+            stops = self._parts.fast.first_stops()
             return excursions(candles, [_plain_path(trade, stops) for trade in self._trades])
-        return excursions_of(candles, filled(self._find_events(), self._rules), self._trades)
+        return excursions_of(candles, filled(self._parts.events, self._rules), self._trades)
 
     def _money_of(self, prices: RunPrices, keys: Iterable[Key]) -> MoneyMarks | None:
         """Mark instances in money: what they made of the cash, as if no others had it."""
@@ -205,22 +163,22 @@ class RunFigures:
 
     @cached_property
     def _money_held(self) -> dict[Key, MoneyHeld]:
-        if self._find_money is not None:
-            return self._find_money()
+        fast = self._parts.fast
+        find_money = None if fast is None else fast.find_money(self._period.end)
+        if find_money is not None:
+            return find_money()
         keys = [(state.strategy, state.symbol) for state in self._states]
-        fills = filled(self._find_events(), self._rules)
-        return money_held(fills, self._funding, keys, self._period.end)
+        fills = filled(self._parts.events, self._rules)
+        return money_held(fills, self._parts.funding, keys, self._period.end)
 
     @cached_property
     def _held(self) -> dict[Key, Instance]:
         """What each instance held, in their order."""
         keys = [(state.strategy, state.symbol) for state in self._states]
-        if self._find_first_stops is not None or told_by_trades(
-            self._trades, self._states, self._rules
-        ):
+        if self._parts.fast is not None or told_by_trades(self._trades, self._states, self._rules):
             found = self._by_trades(keys)
         else:
-            fills = filled(self._find_events(), self._rules)
+            fills = filled(self._parts.events, self._rules)
             found = stretches_of_fills(fills, keys, self._period.end)
         return {key: (key[1], found[key]) for key in keys}
 

@@ -235,7 +235,7 @@ def test_a_fast_backtest_is_that_of_the_machine(seed, every, broken, kind, start
         SYMBOL, strategy=made, exchange=own, rules=rules, progress=False, **period
     )
     # A missing number, and what is always wrong, is for the machine.
-    assert fast._fast is not None or broken or kind in ("percent, distance", "after")
+    assert fast._parts.fast is not None or broken or kind in ("percent, distance", "after")
     assert fast.warnings == plain.warnings
     assert fast.trade_list == plain.trade_list
     assert fast.event_list == plain.event_list

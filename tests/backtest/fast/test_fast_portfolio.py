@@ -93,12 +93,16 @@ def test_the_fast_way_is_the_machine(seed, symbols, account, kinds):
         for place, kind in enumerate(kinds)
     ]
     fast, machine = both(Daily(seed, symbols), several, account)
-    assert machine._fast is None
+    assert machine._parts.fast is None
     assert fast.trade_list == machine.trade_list
     assert fast.figures.keys() == machine.figures.keys()
     for name, value in machine.figures.items():
         assert fast.figures[name] == value or math.isnan(value), name
-    assert (fast.balance, fast.asks, fast._open) == (machine.balance, machine.asks, machine._open)
+    assert (fast.balance, fast.asks, fast._parts.open) == (
+        machine.balance,
+        machine.asks,
+        machine._parts.open,
+    )
     assert fast.equity.equals(machine.equity)
     assert fast.warnings == machine.warnings
     pd.testing.assert_frame_equal(fast.trades, machine.trades)
@@ -111,7 +115,7 @@ def test_the_fast_way_is_the_machine(seed, symbols, account, kinds):
 def test_where_nothing_is_refused_the_machine_is_not_asked(account):
     source = Daily(7, 3)
     fast, _ = both(source, [strategy("portfolio-plain", days=3, kind="trail short")], account)
-    assert fast._fast is not None
+    assert fast._parts.fast is not None
     assert len(fast.trade_list) > 20
     again = pickle.loads(pickle.dumps(fast))
     pd.testing.assert_frame_equal(again.trades, fast.trades)
@@ -122,7 +126,7 @@ def test_what_funds_refuse_in_a_row_is_no_errand_of_the_machine():
     fast, machine = both(
         Daily(7, 3), [strategy("portfolio-refused", days=3, kind="short")], ACCOUNTS[4]
     )
-    assert fast._fast is not None
+    assert fast._parts.fast is not None
     assert fast.trade_list == machine.trade_list
     assert fast.refusals["count"].sum() > len(fast.refusals) > 0
     pd.testing.assert_frame_equal(fast.refusals, machine.refusals)
@@ -134,11 +138,11 @@ def test_what_funds_refuse_in_a_row_is_no_errand_of_the_machine():
 def test_funding_and_candidates_that_break_a_rule_are_of_the_machine():
     plain = strategy("portfolio-funded", days=3, kind="short")
     fast, _ = both(Daily(7, 3), [plain], ACCOUNTS[5])
-    assert fast._fast is None
+    assert fast._parts.fast is None
     close = tn.strategy("portfolio-invalid", every="1d", vectorised=True)(
         lambda df: {"position": np.ones(len(df)), "take_profit": df["close"] * 1.05,
                     "stop_loss": df["close"], "minutes": np.full(len(df), 1_440.0)}
     )  # fmt: skip
     fast, _ = both(Daily(7, 2), [close], ACCOUNTS[1])
-    assert fast._fast is None
+    assert fast._parts.fast is None
     assert any("broke the rules" in words for words in fast.warnings)

@@ -1,0 +1,169 @@
+"""`ResultParts`: all that a `Result` is made of, of a run that has ended or of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tradenb.backtest.caveats import alarms, caveats, was_reached
+from tradenb.backtest.open_signals import open_rows
+from tradenb.engine.ports import step_of
+
+if TYPE_CHECKING:
+    from tradenb.backtest.backtest_run import BacktestRun
+    from tradenb.backtest.fast.fast_portfolio import FastPortfolio
+    from tradenb.backtest.period import LoadedPeriod
+    from tradenb.core.events import Event
+    from tradenb.core.lifecycle.state import Refusing, State
+    from tradenb.core.money.account import Account
+    from tradenb.core.rules import Rules
+    from tradenb.core.signal import Trade
+    from tradenb.engine.history.indicators import Coverage
+    from tradenb.engine.session.instance import Instance
+    from tradenb.engine.session.pump import Session
+    from tradenb.engine.specs.strategy_spec import StrategySpec
+    from tradenb.statistics.equity.money_curve import Changes
+    from tradenb.statistics.equity.stretches import Key
+    from tradenb.view.event_frames import Coverages, OpenRow
+
+Refusals = list[tuple[str, str, "Refusing"]]
+"""Symbol, strategy, and a row of refusals."""
+
+
+@dataclass(frozen=True)
+class ResultParts:
+    """What a run found, before anything is made of it.
+
+    Attributes
+    ----------
+    exchange, step : str, int
+        Where the candles are from, and how long one is, ms.
+    notes : dict of str to str
+        How each strategy is asked, in words.
+    recorded : list of Event
+        Empty where `fast` makes them.
+    refused : list
+        Empty where `fast` knows them.
+    fast : FastPortfolio or None
+        The trades of the fast way, which makes events when somebody looks at them.
+    asks, asks_failed : int
+    asks_lost_by, funding, coverage : dict
+        By (strategy, symbol): asks with too little history, what was paid, indicators.
+    said, alarms : list of str
+        What should be known before the figures are trusted.
+    """
+
+    symbols: tuple[str, ...]
+    strategies: tuple[str, ...]
+    rules: Rules
+    account: Account | None
+    exchange: str
+    step: int
+    notes: Mapping[str, str]
+    period: LoadedPeriod
+    states: list[State]
+    recorded: list[Event]
+    fast: FastPortfolio | None
+    trades: list[Trade]
+    open: list[OpenRow]
+    refused: Refusals
+    asks: int
+    asks_failed: int
+    asks_lost_by: Mapping[Key, int]
+    coverage: Coverages
+    funding: Mapping[Key, Changes]
+    elapsed_s: float
+    said: list[str]
+    alarms: list[str]
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """The events, in their order."""
+        return self.recorded if self.fast is None else self.fast.events()
+
+    @property
+    def refusals(self) -> Refusals:
+        """The rows of refusals."""
+        return self.refused if self.fast is None else self.fast.refusals()
+
+    @property
+    def troubled(self) -> list[Event]:
+        """The errors and rejected candidates among the events."""
+        if self.fast is not None and not self.fast.rejected + self.fast.refused:
+            return []
+        return [event for event in self.events if event.kind in ("error", "rejected")]
+
+    @property
+    def asks_lost(self) -> int:
+        """Calls that found too little history."""
+        return sum(self.asks_lost_by.values())
+
+    def settled(self) -> ResultParts:
+        """Return the same without the fast way, which can be neither pickled nor saved."""
+        return replace(self, recorded=self.events, refused=self.refusals, fast=None)
+
+
+def parts_of(run: BacktestRun) -> ResultParts:
+    """Take the parts of a backtest that has completed."""
+    if run.session is None:
+        raise RuntimeError("the backtest has not begun")
+    plan, period, session, fast = run.plan, run.period, run.session, run.fast
+    found = ResultParts(
+        symbols=plan.symbols,
+        strategies=tuple(spec.name for spec in plan.strategies),
+        rules=plan.rules,
+        account=plan.account,
+        exchange=plan.source.name,
+        step=step_of(plan.source),
+        notes={spec.name: _asked_with(spec) for spec in plan.strategies},
+        period=period,
+        states=[item.state for item in session.instances],
+        recorded=run.events,
+        fast=fast,
+        trades=session.trades,
+        open=open_rows(session.instances, plan.rules),
+        refused=session.refusals,
+        asks=sum(item.asks for item in session.instances) if fast is None else fast.asks,
+        asks_failed=sum(item.asks_failed for item in session.instances),
+        asks_lost_by={_key(item): item.asks_lost for item in session.instances},
+        coverage={_key(item): _coverage(item, period) for item in session.instances},
+        funding={key: own for book in session.accounts for key, own in book.paid.items()},
+        elapsed_s=run.elapsed_s,
+        said=[],
+        alarms=[],
+    )
+    # Both look at the parts, so they are added to them.
+    found.alarms.extend(alarms(session, lambda: found.events, period.start))
+    found.said.extend(_said(run, session, found))
+    return found
+
+
+def _said(run: BacktestRun, session: Session, found: ResultParts) -> list[str]:
+    """Return what should be known of the candles, the run and its market, in sentences."""
+    said = run.period.warnings + caveats(
+        session,
+        found.trades,
+        open_count=len(found.open),
+        asks_lost=found.asks_lost,
+        troubled=[] if found.fast is not None and not found.fast.rejected else found.troubled,
+        coverage=found.coverage,
+        reached=len([1 for event in found.recorded if event.note and was_reached(event)]),
+    )
+    notes = getattr(run.plan.source, "market_notes", None)
+    return said + notes(run.plan.symbols) if run.plan.accounts and notes is not None else said
+
+
+def _key(item: Instance) -> Key:
+    return item.state.strategy, item.state.symbol
+
+
+def _coverage(item: Instance, period: LoadedPeriod) -> list[Coverage]:
+    span = period.spans[item.state.symbol]
+    return item.context.indicators.coverage(span.start, span.end)
+
+
+def _asked_with(spec: StrategySpec) -> str:
+    risk = ", ".join(rule.name for rule in spec.risk)
+    return f"every {spec.every}" + (f", risk {risk}" if risk else "")
