@@ -15,7 +15,7 @@ import tradenb as tn
 from benchmarks import work, yardstick
 from benchmarks.clock import fastest
 from benchmarks.lines import Heading, Line
-from tradenb.backtest.result import Result
+from tradenb.backtest.results.result import Result
 from tradenb.core.candles.arrays import Candles, candles_of
 from tradenb.core.timeframe import DAY
 from tradenb.engine.specs.strategy_spec import StrategySpec

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import tradenb as tn
-from tradenb.backtest.result import Result
+from tradenb.backtest.results.result import Result
 from tradenb.core.candidate import Candidate
 from tradenb.core.candles.arrays import Candles, candles_of
 from tradenb.core.candles.rows import Intake

@@ -262,12 +262,12 @@ MUTANTS = (
     ),
     Mutant(
         "a last part of a day is a day",
-        "tradenb.backtest.run_figures:whole_days",
+        "tradenb.backtest.results.run_figures:whole_days",
         rewritten("curve.end // DAY", "-(-curve.end // DAY)"),
     ),
     Mutant(
         "the first day is left out",
-        "tradenb.backtest.run_figures:whole_days",
+        "tradenb.backtest.results.run_figures:whole_days",
         rewritten("np.arange(first - 1,", "np.arange(first,"),
     ),
     Mutant(
@@ -302,13 +302,13 @@ MUTANTS = (
     ),
     Mutant(
         "a drawdown begins where it is below",
-        "tradenb.backtest.run_figures:drawdowns_of",
+        "tradenb.backtest.results.run_figures:drawdowns_of",
         rewritten("at[rows[place] - 1]", "at[rows[place]]"),
     ),
     Mutant("open results are not summed", f"{CURVE}.marks:_sum", always(lambda values: 0.0)),
     Mutant(
         "open positions are no exposure",
-        "tradenb.backtest.run_figures:stretches_of_fills",
+        "tradenb.backtest.results.run_figures:stretches_of_fills",
         rewritten("end + 1", "since + 1"),
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
 from tradenb.backtest.api import background, run
 from tradenb.backtest.job import Job
-from tradenb.backtest.result import Result
+from tradenb.backtest.results.result import Result
 
 __all__ = ["Job", "Result", "background", "run"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from tradenb.backtest.job import Job
 from tradenb.backtest.plan import make_plan
 from tradenb.backtest.progress import ProgressBar
-from tradenb.backtest.result import Result
+from tradenb.backtest.results.result import Result
 from tradenb.call_errors import explained
 from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules

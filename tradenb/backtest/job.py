@@ -8,8 +8,8 @@ from functools import partial
 from tradenb.backtest.backtest_run import BacktestRun
 from tradenb.backtest.driver import Driver
 from tradenb.backtest.plan import Plan
-from tradenb.backtest.result import Result
-from tradenb.backtest.result_parts import parts_of
+from tradenb.backtest.results.result import Result
+from tradenb.backtest.results.result_parts import parts_of
 from tradenb.backtest.watched_worker import Cancelled
 from tradenb.bus import bus
 from tradenb.core.timeframe import iso

@@ -16,10 +16,10 @@ from tradenb.backtest.driver import drive
 from tradenb.backtest.fast.exits import BareTrade, Exits
 from tradenb.backtest.fast.fast_callback import Tally, run_callback, suits_callback
 from tradenb.backtest.fast.fast_vectorised import run_vectorised, suits_vectorised
-from tradenb.backtest.open_signals import open_rows
 from tradenb.backtest.period import LoadedPeriod
 from tradenb.backtest.plan import Plan
-from tradenb.backtest.run_figures import is_failed, prices_of
+from tradenb.backtest.results.open_signals import open_rows
+from tradenb.backtest.results.run_figures import is_failed, prices_of
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.rows import Intake
 from tradenb.core.events import WITHOUT_EFFECT, Event

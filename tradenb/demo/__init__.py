@@ -11,7 +11,7 @@ from tradenb.engine.specs.risks import cooldown
 from tradenb.engine.specs.strategy_spec import StrategySpec
 
 if TYPE_CHECKING:
-    from tradenb.backtest.result import Result
+    from tradenb.backtest.results.result import Result
     from tradenb.demo.candle_origin import Origin
     from tradenb.engine.context import Context
 

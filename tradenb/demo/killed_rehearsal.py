@@ -27,7 +27,7 @@ from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Home, Key
 
 if TYPE_CHECKING:
-    from tradenb.backtest.result import Result
+    from tradenb.backtest.results.result import Result
     from tradenb.demo.candle_origin import Origin
 
 _POLL_S: Final = 0.005

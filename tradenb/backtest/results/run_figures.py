@@ -43,7 +43,7 @@ from tradenb.statistics.formulas import columns_of
 
 if TYPE_CHECKING:
     from tradenb.backtest.period import LoadedPeriod
-    from tradenb.backtest.result_parts import ResultParts
+    from tradenb.backtest.results.result_parts import ResultParts
 
 FirstStops = Mapping[tuple[str, str, int], float]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tradenb.backtest.caveats import alarms, caveats, was_reached
-from tradenb.backtest.open_signals import open_rows
+from tradenb.backtest.results.caveats import alarms, caveats, was_reached
+from tradenb.backtest.results.open_signals import open_rows
 from tradenb.engine.ports import step_of
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from tradenb.backtest.caveats import ruined
-from tradenb.backtest.run_figures import RunFigures
+from tradenb.backtest.results.caveats import ruined
+from tradenb.backtest.results.run_figures import RunFigures
 from tradenb.core.fills import fills_of
 from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.symbol import canonical
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tradenb.backtest.result_parts import ResultParts
+    from tradenb.backtest.results.result_parts import ResultParts
     from tradenb.core.candles.arrays import Candles
     from tradenb.core.events import Event
     from tradenb.core.lifecycle.position_lines import PositionLines

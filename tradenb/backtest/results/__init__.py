@@ -1,0 +1,1 @@
+"""What a backtest gives: `Result`, its figures, and what should be known of it."""
