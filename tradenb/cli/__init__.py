@@ -17,7 +17,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb import __version__
-from tradenb.cli.order_verbs import arm_account, check_venue, disarm_account, kill_everything
+from tradenb.cli.order_verbs import (
+    arm_account,
+    check_venue,
+    disarm_account,
+    kill_everything,
+    show_account,
+    show_orders,
+)
 from tradenb.cli.run_verbs import (
     close_or_move,
     resolve_run,
@@ -66,6 +73,8 @@ VERBS: Final = (
     check_venue,
     arm_account,
     disarm_account,
+    show_account,
+    show_orders,
     kill_everything,
     resume_bot,
     resolve_run,

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from tradenb.cli.machine_checks import Check, Verdict, event_loops, kernel_culling, versions
+from tradenb.cli.order_checks import order_checks
 from tradenb.clock import wall_ms
 from tradenb.core.timeframe import iso
 from tradenb.store.control import kill_switch
@@ -35,6 +36,7 @@ def check_all(home: Home, exchange: str | None = None) -> list[Check]:
     disk = DiskFilesystem(durable=False)
     runs = _runs(disk, home)
     return [
+        *order_checks(disk, home, runs),
         *versions(),
         *_folder(home),
         *_owners(home),
@@ -149,7 +151,8 @@ def _locks(runs: Sequence[RunStatus]) -> Iterator[Check]:
 def _positions(runs: Sequence[RunStatus]) -> Iterator[Check]:
     """Report what needs the user now: positions that nothing watches, errors, silence."""
     for run in runs:
-        if run.trouble and run.saved and (run.unwatched or run.status == "running"):
+        told = run.label == "alarm"  # by `order_checks`
+        if run.trouble and run.saved and not told and (run.unwatched or run.status == "running"):
             yield Check(run.label, "wrong", f"{run.id}: {run.trouble}")
 
 

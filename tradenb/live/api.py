@@ -233,7 +233,8 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
     -------
     DataFrame
         id, mode (live, rehearsal), symbol, strategy, status (idle, running, done), label (such as
-        "failing" or "unwatched long"), stopping, stale, state, last_tick, saved, last_error.
+        "failing" or "unwatched long"), stopping, stale, state, account, pnl, equity, orders (what
+        protects its positions at an exchange), last_tick, saved, last_error.
     """
     from tradenb.live.status.listing import listing
     from tradenb.live.status.run_status import mode_of

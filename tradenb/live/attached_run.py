@@ -62,8 +62,9 @@ class AttachedRun(CommandMethods, ReportMethods):
     def __repr__(self) -> str:
         found = self._files.status()
         what = "rehearsal " if found.mode == "rehearsal" else ""
-        by = f", held by {found.held_by}" if found.held_by else ""
-        return f"<attached {what}{self.id} {found.label}{by}>"
+        shields = () if found.orders is None else found.orders.shields
+        more = [*map(str, shields), *([f"held by {found.held_by}"] if found.held_by else [])]
+        return f"<attached {what}{self.id} {', '.join([found.label, *more])}>"
 
     def _repr_html_(self) -> str | None:
         from tradenb.live.status.status_card import HINTS_ELSEWHERE, status_card

@@ -46,11 +46,13 @@ class LiveRun(CommandMethods, ReportMethods):
     def __repr__(self) -> str:
         from tradenb.live.status.status_of_run import status_of_run
 
-        held, label = self._record.held, status_of_run(self._record).label
+        held, found = self._record.held, status_of_run(self._record)
         what = "" if held is None else f", {held.position} at {price(held.entry)}"
+        shields = () if found.orders is None else found.orders.shields
+        what += "".join(f", {shield}" for shield in shields)
         saved = "" if self.saved else ", UNSAVED"
         failed = "" if self.error is None else f", error: {self.error}"
-        return f"<live {self.id} {label}{what}{saved}{failed}>"
+        return f"<live {self.id} {found.label}{what}{saved}{failed}>"
 
     def _repr_html_(self) -> str:
         from tradenb.live.status.run_status import with_last_error

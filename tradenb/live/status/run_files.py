@@ -9,6 +9,8 @@ from pathlib import Path
 from time import monotonic, time
 from typing import Any, Final
 
+from tradenb.brokers.broker import PAPER
+from tradenb.brokers.status.order_status import OrderStatus, order_status
 from tradenb.clock import wall_ms
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
@@ -56,6 +58,7 @@ class RunFiles:
         self._stamp: Stamp = None
         self._body: dict[str, Any] = {}
         self._state: State | None = None
+        self._ledger: OrderLedger | None = None
         self._locked_at = _NEVER
         self._locked = False
         self._holder: Holder | None = None
@@ -67,8 +70,7 @@ class RunFiles:
     def order_ledger(self) -> OrderLedger | None:
         """Return the orders of the run; None: it sends none."""
         self._read_document()
-        record = self._body.get("ledger")
-        return None if record is None else ledger_from_record(record)
+        return self._ledger
 
     def status(self) -> RunStatus:
         """Return how the run is; a document that cannot be read is an error in words."""
@@ -100,6 +102,7 @@ class RunFiles:
             rules=Rules(**(body.get("rules") or {})),
             price=body.get("price"),
             money=run_money(body.get("money"), state, body.get("price")),
+            orders=self._orders(),
             started=body.get("start"),
             last_tick=body.get("saved_at"),
             age_s=self._age_s(),
@@ -144,6 +147,14 @@ class RunFiles:
         cursor = 0 if state is None else state.cursor
         return pending(known, cursor, None if replayed else wall_ms())
 
+    def _orders(self) -> OrderStatus | None:
+        account = self._body.get("account", PAPER)
+        if account == PAPER:
+            return None
+        replayed = mode_of(self.home.root) == "rehearsal"
+        at = self._body.get("saved_at", 0) if replayed else wall_ms()
+        return order_status(account, self._ledger, at)
+
     def _read_document(self) -> None:
         stamp = stamp_of(self._path)
         if stamp is not None and stamp == self._stamp:
@@ -157,6 +168,8 @@ class RunFiles:
         self.failure = None
         if found is not None:
             self._state = from_record(found.body["state"])
+            ledger = found.body.get("ledger")
+            self._ledger = None if ledger is None else ledger_from_record(ledger)
             self._body = found.body
         # Last: read again after an interrupt, never half read for good.
         self._stamp = stamp

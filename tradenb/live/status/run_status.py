@@ -20,6 +20,7 @@ from tradenb.store.paths import REHEARSAL
 from tradenb.view.formatting import price
 
 if TYPE_CHECKING:
+    from tradenb.brokers.status.order_status import OrderStatus
     from tradenb.core.candles.rows import Intake
     from tradenb.core.events import Event
     from tradenb.core.lifecycle.state import State
@@ -74,6 +75,8 @@ class RunStatus:
         Market price at the cursor of the state.
     money : RunMoney or None
         What it made of the money of its account.
+    orders : OrderStatus or None
+        How its orders at an exchange are; None: it sends none.
     started, last_tick : int or None
         When it began (candle time) and when it ticked or saved last (wall time), ms UTC.
     age_s : float or None
@@ -120,6 +123,7 @@ class RunStatus:
     by_cron: bool = False
     price: float | None = None
     money: RunMoney | None = None
+    orders: OrderStatus | None = None
     started: int | None = None
     last_tick: int | None = None
     age_s: float | None = None
@@ -170,6 +174,8 @@ class RunStatus:
             return f"unwatched {self.state.signal.position}"
         if self.status != "running":
             return self.status
+        if self.orders is not None and self.orders.alarms:
+            return "alarm"
         if self.error:
             return "failing"
         if self.silent:
@@ -182,12 +188,21 @@ class RunStatus:
     def trouble(self) -> str:
         """Why it needs the user now, in a sentence; empty while it does not."""
         if self.unwatched and self.saved:
-            return f"{self.holds}: no process watches its stop and target. {self.way_on}"
+            return f"{self.holds}: {self._not_watched} {self.way_on}"
+        if self.orders is not None and self.orders.alarms:
+            return self.orders.trouble
         if self.error:
             return self.error
         if self.silent:
             return f"no tick for {self.age_s or 0:.0f} s: exits are not being watched"
         return ""
+
+    @property
+    def _not_watched(self) -> str:
+        """Say what nobody watches; an order that rests at an exchange is there all the same."""
+        shields = () if self.orders is None else self.orders.shields
+        there = "".join(f"; at the exchange {shield}" for shield in shields)
+        return f"no process watches its stop and target{there}."
 
     @property
     def way_on(self) -> str:
@@ -254,8 +269,11 @@ def holds(state: State | None) -> str:
     if state is None or state.signal is None:
         return "nothing open"
     signal, opened = state.signal, state.opened_at
-    what = "scheduled" if opened is None else f"since {iso(opened)}"
-    return f"{signal.position} {what} at {price(signal.entry)}"
+    want = "hold" if state.execution is None else state.execution.want
+    waits = "entering" if want == "enter" else "scheduled"
+    what = waits if opened is None else f"since {iso(opened)}"
+    leaving = ", exiting" if want == "exit" and opened is not None else ""
+    return f"{signal.position} {what} at {price(signal.entry)}{leaving}"
 
 
 def not_running(status: RunStatus, kind: str) -> str:

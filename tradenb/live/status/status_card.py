@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from time import time
 from typing import TYPE_CHECKING, Final
 
+from tradenb.brokers.status.order_account import account_lines
 from tradenb.core.timeframe import iso
 from tradenb.live.status.position_words import held_now, position_words
 from tradenb.view.asset_files import asset
@@ -39,9 +40,17 @@ def status_card(status: RunStatus, *, hints: Sequence[str] = HINTS, now: int | N
         f"<style>{asset('summary.css')}</style>"
         f'<p class="tnb-head">{name}, {status.mode}</p>'
         f'<p class="tnb-sub">{" · ".join(escaped(fact, 80) for fact in facts if fact)}</p>'
-        f"<p>{escaped(held_words(status), 400)}</p>{_alarm(status)}"
+        f"<p>{escaped(held_words(status), 400)}</p>{_orders(status)}{_alarm(status)}"
         f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in hints)}</p></div>'
     )
+
+
+def _orders(status: RunStatus) -> str:
+    """Say how its orders are and what its account permits; red while a position has no stop."""
+    if status.orders is None:
+        return ""
+    lines = account_lines(status.orders, status.home)
+    return f'<p class="tnb-orders tnb-{status.orders.level}">{" · ".join(map(escaped, lines))}</p>'
 
 
 def _alarm(status: RunStatus) -> str:
@@ -49,8 +58,10 @@ def _alarm(status: RunStatus) -> str:
     troubles = [] if status.saved else ["The last state is not on disk yet."]
     # The event of a warning is an error as well; what is in force is said once.
     last_error = "" if status.last_error[-40:] in "".join(status.warnings) else status.last_error
+    alarms = () if status.orders is None else status.orders.alarms
     troubles += [
         status.trouble or last_error,
+        *(each.text for each in alarms if each.text != status.trouble),
         *status.warnings,
         status.old_code,
         _starts(status),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from time import time
 from typing import TYPE_CHECKING, Final
 
+from tradenb.brokers.status.order_account import account_lines
 from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
 from tradenb.live.status.run_history import NEWEST, RunHistory
@@ -43,6 +44,9 @@ def _facts(status: RunStatus) -> list[str]:
     facts += [f"needs you: {_cell(status.trouble)}"] if status.trouble else []
     facts += [_cell(words) for words in (status.old_code, status.note) if words]
     facts += [f"state: {_cell(held_words(status))}", f"exchange: {_cell(status.exchange)}"]
+    if status.orders is not None:
+        facts += [_cell(words) for words in account_lines(status.orders, status.home)]
+        facts += [f"alarm: {_cell(each.text)}" for each in status.orders.alarms]
     if status.started and status.cursor:
         facts.append(f"candles: {iso(status.started)} to {iso(status.cursor)} UTC")
     facts.append(f"home: {_cell(status.home)}")

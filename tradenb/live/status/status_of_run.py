@@ -6,6 +6,7 @@ import traceback
 from itertools import islice
 from typing import Final
 
+from tradenb.brokers.status.order_status import OrderStatus, order_status
 from tradenb.engine.specs.registry import registry
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.error_file import words_of
@@ -45,6 +46,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         resume=THIS_KERNEL if run.status == "idle" and mode == "live" else "",
         price=price,
         money=run_money(run.account, run.state, price),
+        orders=_orders_of(run),
         started=run.start or None,
         last_tick=latest[-1].wall if latest else None,
         age_s=run.clock.monotonic() - run.last_tick_s if run.status == "running" else None,
@@ -66,6 +68,12 @@ def pending_of_run(run: RunRecord) -> tuple[PendingCommand, ...]:
     """Return the commands of a run of this process that have not acted yet."""
     commands = run.pending_commands
     return pending(commands, run.cursor, run.clock.now()) if commands else ()
+
+
+def _orders_of(run: RunRecord) -> OrderStatus | None:
+    if run.broker is None or not run.sends_orders:
+        return None
+    return order_status(run.broker.id, run.known_ledger, run.clock.now(), run.alarms)
 
 
 def _price_on_disk(run: RunRecord) -> float | None:

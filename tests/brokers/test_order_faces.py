@@ -1,0 +1,141 @@
+"""What the command line, a card and a report say of orders, from the files of another process."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import tradenb as tn
+from tests.brokers.faces import AT, copied, protected, unprotected
+from tradenb.brokers.arming.arm_file import trip
+from tradenb.cli import main
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.testing.orders.live_order_life import ACCOUNT
+
+NAME = "BTCUSDT:orders-once"
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Now is the moment at which the worlds end."""
+    for place in (
+        "tradenb.live.status.run_files.wall_ms", "tradenb.clock.wall_ms",
+        "tradenb.cli.order_checks.wall_ms",
+    ):  # fmt: skip
+        monkeypatch.setattr(place, lambda: AT)
+
+
+@pytest.fixture
+def home(tmp_path):
+    return copied(protected(), tmp_path)
+
+
+@pytest.fixture
+def bare_home(tmp_path):
+    return copied(unprotected(), tmp_path)
+
+
+def called(capsys, *arguments):
+    code = main([*map(str, arguments)])
+    return code, capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("at")
+def test_orders_lists_those_that_live_first(home, capsys):
+    code, out = called(capsys, "orders", "--home", home.root)
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].startswith(f"{NAME}, {ACCOUNT}: protected by a stop at 99.00")
+    assert lines[2].split()[2:] == [
+        "protection", "sell", "4.995", "stop", "99.00,", "target", "102.00", "working",
+    ]  # fmt: skip
+    assert "entry" in lines[3]
+    assert "filled" in lines[3]
+
+
+@pytest.mark.usefixtures("at")
+def test_orders_as_json_have_all_numbers_as_text(home, capsys):
+    code, out = called(capsys, "orders", "orders-once", "--home", home.root, "--json")
+    (found,) = json.loads(out)["runs"]
+    assert (code, found["alarms"], found["unknown"]) == (0, [], [])
+    assert found["protection"][0]["stop"] == "99.0"
+    assert found["protection"][0]["unprotected_since"] is None
+    assert [each["role"] for each in found["orders"]] == ["protection", "entry"]
+    assert found["orders"][1]["filled"] == "5.0"
+    assert isinstance(found["orders"][1]["sent_at"], int)
+
+
+@pytest.mark.usefixtures("at")
+def test_a_position_without_a_stop_is_said_first_everywhere(bare_home, capsys):
+    code, out = called(capsys, "orders", "--home", bare_home.root)
+    assert code == 1
+    assert "NOT protected since 01:22:" in out.splitlines()[0]
+    assert out.splitlines()[1].startswith("ALARM ")
+    code, out = called(capsys, "doctor", "--home", bare_home.root)
+    assert code == 1
+    assert out.splitlines()[0].startswith(f"! unprotected: {NAME}: 4.99500000 pieces have no stop")
+    code, out = called(capsys, "status", "--home", bare_home.root)
+    assert code == 1
+    assert f"{NAME}: ALARM 4.99500000 pieces have no stop at the exchange since" in out
+
+
+@pytest.mark.usefixtures("at")
+def test_the_doctor_finds_a_protected_position_well(home, capsys):
+    _, out = called(capsys, "doctor", "--home", home.root, "--json")
+    checks = [each for each in json.loads(out)["checks"] if each["name"] == "protection"]
+    assert [(each["verdict"], each["words"]) for each in checks] == [
+        ("well", f"{NAME}: protected by a stop at 99.00")
+    ]
+
+
+@pytest.mark.usefixtures("at")
+def test_account_says_limits_used_and_the_balance(home, capsys):
+    code, out = called(capsys, "account", "--home", home.root)
+    assert code == 0
+    words = " ".join(out.split())
+    assert f"{ACCOUNT} armed until 2024-01-08 01:00:02 UTC" in words
+    assert "used invested 499.5 of 5,000 USDT, loss today 0.5 of 1,000, open 1 of 5" in words
+    assert "9,500 USDT" in words
+
+
+@pytest.mark.usefixtures("at")
+def test_an_account_that_a_rule_disarmed_needs_a_person(home, capsys):
+    trip(DiskFilesystem(durable=False), home, ACCOUNT, "21 lost today", AT)
+    code, _ = called(capsys, "account", "loopback:0", "--home", home.root)
+    assert code == 2
+    code, out = called(capsys, "account", ACCOUNT, "--home", home.root, "--json")
+    (found,) = json.loads(out)["accounts"]
+    assert code == 1
+    assert (found["armed"], found["tripped"]) == (False, "21 lost today")
+    code, out = called(capsys, "doctor", "--home", home.root)
+    assert f"! account {ACCOUNT}: disarmed: 21 lost today; arm again with a new code" in out
+
+
+def test_where_no_run_sends_orders_it_says_so(tmp_path, capsys):
+    for verb in ("orders", "account"):
+        assert called(capsys, verb, "--home", tmp_path) == (
+            0, f"no run under {tmp_path} sends orders\n",
+        )  # fmt: skip
+    _, out = called(capsys, "doctor", "--home", tmp_path)
+    assert "account" not in out
+
+
+@pytest.mark.usefixtures("at")
+def test_a_run_of_another_process_shows_its_shield_on_card_and_report(home):
+    (run,) = tn.live.attach(home=home.root, ended=True) or ()
+    assert "protected by a stop at 99.00" in repr(run)
+    card = run._repr_html_()
+    assert 'class="tnb-orders tnb-good"' in card
+    assert f"sandbox orders, account {ACCOUNT}: armed until" in card
+    report = run.report()
+    assert f"- sandbox orders, account {ACCOUNT}: armed until 2024-01-08 01:00:02 UTC" in report
+    assert "- protected by a stop at 99.00" in report
+    assert "protected by a stop at 99.00" in report.split("needs you: ")[1].splitlines()[0]
+
+
+@pytest.mark.usefixtures("at")
+def test_the_frame_of_runs_has_the_orders_in_words(home, bare_home):
+    del home
+    frame = tn.live.list(home=bare_home.root)
+    assert frame.orders[0].startswith("NOT protected since")

@@ -1,0 +1,44 @@
+"""An order in words, as the tables of the dashboard and of the command line show it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tradenb.core.orders.order_records import Order
+from tradenb.core.timeframe import iso
+from tradenb.view.formatting import price
+
+ORDER_HEAD: Final = ("sent (UTC)", "role", "order", "state", "filled", "note")
+
+
+def order_row(order: Order) -> tuple[str, ...]:
+    """Return the cells of an order, below `ORDER_HEAD`."""
+    attempt = f" {order.attempt}" if order.attempt > 1 else ""
+    filled = ""
+    if order.filled:
+        average = float(order.value / order.filled)
+        filled = f"{order.filled.normalize():f} at {price(average)}"
+    return (
+        iso(order.sent_at // 1_000 * 1_000) if order.sent_at else "",
+        order.role + attempt,
+        f"{order.side} {order.quantity.normalize():f} {_terms(order)}",
+        order.ending.replace("_", " ") if order.ending else order.state,
+        filled,
+        order.why or "",
+    )
+
+
+def _terms(order: Order) -> str:
+    limit = "" if order.price is None else price(float(order.price))
+    trigger = "" if order.trigger is None else price(float(order.trigger))
+    match order.type:
+        case "ioc":
+            return f"at {limit} or better, at once"
+        case "market":
+            return "at market"
+        case "stop":
+            return f"if {trigger} is touched"
+        case "stop_limit":
+            return f"if {trigger} is touched, at {limit} or better"
+        case "list":
+            return f"stop {trigger}, target {limit}"
