@@ -50,6 +50,18 @@ def test_each_page_of_the_cookbook_has_a_strategy_and_a_warning():
     assert len(pages) == 20
 
 
+def test_the_example_of_a_guard_is_a_service_and_its_timer():
+    units = {}
+    for ending in ("service", "timer"):
+        unit = units[ending] = configparser.ConfigParser(interpolation=None)
+        unit.optionxform = str
+        unit.read(DOCS / "operations" / f"tradenb-guard.{ending}", encoding="utf-8")
+    assert units["service"]["Service"]["ExecStart"].endswith("tradenb guard --once")
+    assert units["service"]["Service"]["Type"] == "oneshot"
+    assert int(units["timer"]["Timer"]["OnUnitInactiveSec"]) == 30
+    assert units["timer"]["Install"]["WantedBy"] == "timers.target"
+
+
 def test_the_example_of_a_service_is_a_unit_that_releases_its_runs():
     unit = configparser.ConfigParser(interpolation=None)
     unit.optionxform = str

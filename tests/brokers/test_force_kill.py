@@ -36,7 +36,7 @@ def sending():
         module = "tests.brokers.sending_process"
         with child("-m", module, options, str(clock.ahead_ms), **_keys()) as process:
             until(lambda: process._line("protected"), f"protection: {process.words}", 100)
-            yield server.venue.venue, process
+            yield server, process
 
 
 def _keys():
@@ -51,7 +51,8 @@ def held(venue):
 
 @pytest.mark.realtime
 def test_a_stopped_process_is_ended_and_its_position_sold_within_five_seconds(capsys):
-    with sending() as (venue, process):
+    with sending() as (server, process):
+        venue = server.venue.venue
         assert held(venue) > 1
         process.process.send_signal(signal.SIGSTOP)
         wait = 4.0
@@ -66,7 +67,21 @@ def test_a_stopped_process_is_ended_and_its_position_sold_within_five_seconds(ca
 
 @pytest.mark.realtime
 def test_a_process_that_works_closes_by_itself_and_is_not_ended(capsys):
-    with sending() as (venue, process):
+    with sending() as (server, process):
+        venue = server.venue.venue
         assert main(["kill", "--force"]) == 0, capsys.readouterr().out
         assert held(venue) < STEP
         assert process.process.poll() is None
+
+
+@pytest.mark.realtime
+def test_guard_protects_again_what_a_dead_process_had(capsys):
+    with sending() as (server, process):
+        venue = server.venue.venue
+        process.process.kill()
+        process.ended()
+        venue.cancel_by_hand(venue.live_orders("BTCUSDT")[0].order_id, at=server.now())
+        assert venue.live_orders("BTCUSDT") == ()
+        assert main(["guard", "--once"]) == 0, capsys.readouterr().out
+        assert len(venue.live_orders("BTCUSDT")) == 2
+        assert "protected: 1.8 pieces, stop 90, target 120" in capsys.readouterr().out

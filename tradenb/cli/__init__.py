@@ -22,6 +22,7 @@ from tradenb.cli.order_verbs import (
     check_venue,
     disarm_account,
     kill_everything,
+    run_guard,
     show_account,
     show_orders,
 )
@@ -76,6 +77,7 @@ VERBS: Final = (
     show_account,
     show_orders,
     kill_everything,
+    run_guard,
     resume_bot,
     resolve_run,
     retire_run,

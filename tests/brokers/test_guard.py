@@ -1,0 +1,200 @@
+"""`tradenb guard` looks after orders of runs that no process has; in virtual time and memory."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import tradenb as tn
+from tests.brokers.test_live_orders import QUICK, kinds, path, world
+from tests.sources import frame, minute
+from tradenb.brokers.unattended.guard_runs import guard_once
+from tradenb.errors import StateError
+from tradenb.live.live_run import record_of
+from tradenb.store.lock import FileLock
+from tradenb.store.paths import Key
+from tradenb.testing.orders.live_order_life import SYMBOL, OrderWorld
+from tradenb.testing.venue.venue_faults import VenueFault
+
+D = Decimal
+KEY = Key("orders-once", SYMBOL)
+
+
+def guard(made, **more):
+    broker = {"broker_of": lambda *_: made.broker}
+    return made.clock.run(guard_once(made.disk, made.home, made.clock, **broker | more))
+
+
+def opened(*prices, **more):
+    """A world whose run has bought and been released: its position is protected."""
+    made = world(*(prices or [100.0] * 400), **more)
+    made.arm()
+    assert made.live(minute(80))
+    assert len(made.venue.live_orders(SYMBOL)) == 2
+    return made
+
+
+def entries(made):
+    return [order for order in made.venue.orders.values() if order.side == "BUY"]
+
+
+def cancel_protection(made):
+    leg = made.venue.live_orders(SYMBOL)[0]
+    made.venue.cancel_by_hand(leg.order_id, at=made.clock.true_now())
+    assert made.venue.live_orders(SYMBOL) == ()
+
+
+def test_protection_that_is_gone_is_placed_again_and_the_next_start_goes_on_with_it():
+    made = opened()
+    (row,) = guard(made)
+    assert (row.run, row.safe) == ("BTCUSDT:orders-once", True)
+    cancel_protection(made)
+    (row,) = guard(made)
+    assert row.safe
+    assert "protected: " in row.words
+    assert len(made.venue.live_orders(SYMBOL)) == 2
+    before = made.checkpoint(made.wanted[0])
+    assert made.live(minute(90))
+    after = made.checkpoint(made.wanted[0])
+    assert after.ledger.orders == before.ledger.orders or len(after.ledger.orders) == 3
+    assert after.state.is_open
+    assert after.ledger.stops == ()
+
+
+def test_a_run_that_a_process_has_is_left_to_it_and_one_without_orders_too():
+    made = opened()
+    with FileLock(made.disk, made.home.lock(KEY)):
+        assert guard(made) == []
+    idle = world(*[100.0] * 400)
+    assert idle.live(minute(70))
+    calls = len(idle.wire.calls)
+    assert guard(idle) == []
+    assert len(idle.wire.calls) == calls
+
+
+def test_an_entry_whose_answer_was_lost_is_found_and_protected_not_sent_again():
+    made = world(*[100.0] * 400)
+    made.arm()
+    process = made.process()
+
+    def dies(request, role, at):
+        del at
+        if role == "entry" and request.__class__.__name__ == "NewOrder":
+            made.wire._draw = None
+            process.kill()
+            return VenueFault("accept", "silence", role="entry", times=1)
+        return None
+
+    made.wire._draw = dies
+    assert not process.live(minute(80))
+    assert len(entries(made)) == 1
+    assert made.venue.live_orders(SYMBOL) == ()
+    (row,) = guard(made)
+    assert row.safe, row
+    assert len(entries(made)) == 1
+    assert len(made.venue.live_orders(SYMBOL)) == 2
+    assert made.live(minute(85))
+    assert kinds(made)[-1][:2] == ("opened", None)
+
+
+def test_what_has_expired_is_sold_and_its_run_hears_it():
+    @tn.strategy("orders-brief", every="15m", history="30m")
+    def brief(ctx):
+        if ctx.state.get("done"):
+            return None
+        ctx.state["done"] = True
+        return tn.long(take_profit=tn.percent(2), stop_loss=tn.percent(1), minutes=30)
+
+    source = tn.frame_exchange({SYMBOL: frame(path(*[100.0] * 400))})
+    made = OrderWorld(source, brief, start=minute(60) + 2_500, rules=QUICK)
+    made.exchange.tells_time = False
+    made.arm()
+    assert made.live(minute(80))
+    made.clock.advance(20 * 60)
+    assert guard(made)[0].safe
+    assert made.coins > 1
+    made.clock.advance(7 * 60)
+    (row,) = guard(made)
+    assert row.safe
+    assert made.coins < D("0.001")
+    assert made.venue.live_orders(SYMBOL) == ()
+    assert made.live(minute(112))
+    assert kinds(made)[-1][:2] == ("closed", "time_expired")
+
+
+def test_the_kill_switch_sells():
+    made = opened()
+    made.disk.plant(made.home.kill, b"flatten")
+    (row,) = guard(made)
+    assert row == row._replace(safe=True, words="nothing is left at the exchange")
+    assert made.coins < D("0.001")
+
+
+def test_an_exchange_that_does_not_answer_is_not_safe_and_is_said():
+    made = opened()
+    made.answers = False
+    (row,) = guard(made)
+    assert not row.safe
+    assert "no_market" in row.words
+
+
+def test_an_account_that_nobody_can_reach_is_told():
+    made = opened()
+
+    def nobody(*_):
+        raise StateError("it is unknown how to reach it")
+
+    (row,) = guard(made, broker_of=nobody)
+    assert (row.safe, row.words) == (False, "it is unknown how to reach it")
+
+
+def test_it_steps_back_from_a_run_that_wants_its_lock():
+    made = opened()
+    cancel_protection(made)
+    lock = made.home.lock(KEY)
+    wanted = lock.with_name("BTCUSDT.json.wanted.lock")
+    with FileLock(made.disk, wanted):
+        assert guard(made) == []
+        assert made.venue.live_orders(SYMBOL) == ()
+    with FileLock(made.disk, lock):
+        pass
+    assert made.live(minute(85))
+    assert len(made.venue.live_orders(SYMBOL)) == 2
+
+
+def test_a_document_that_two_wrote_is_not_touched():
+    made = opened()
+    aside = made.home.document(KEY)
+    made.disk.plant(aside.with_name(f"{aside.name}.ours-3-1"), made.disk.read(aside, limit=1 << 20))
+    before = made.disk.read(aside, limit=1 << 20)
+    (row,) = guard(made)
+    assert not row.safe
+    assert "tradenb resolve" in row.words
+    assert made.disk.read(aside, limit=1 << 20) == before
+
+
+def test_it_enters_nothing_that_was_decided_but_not_sent():
+    made = world(*[100.0] * 400)
+    made.arm()
+    process = made.process()
+    # The tick of minute 75 commits that it is entering; the process dies before it sends.
+    storage = record_of(process.runs[0]).storage
+    storage.commit = dying(storage, process)
+    assert not process.live(minute(80))
+    assert made.checkpoint(made.wanted[0]).state.execution.want == "enter"
+    for _ in range(3):
+        guard(made)
+    assert entries(made) == []
+
+
+def dying(storage, process):
+    """Commit, and die where that made the run enter."""
+    commit = storage.commit
+
+    def commits(checkpoint):
+        done = commit(checkpoint)
+        execution = checkpoint.state.execution
+        if execution is not None and execution.want == "enter":
+            process.kill()
+        return done
+
+    return commits

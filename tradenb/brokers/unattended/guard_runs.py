@@ -1,0 +1,109 @@
+"""`tradenb guard`: looking after the orders of runs that no process has.
+
+Protection that is gone is placed again, unknown outcomes are found out, and what cannot be
+protected, has expired or is killed is sold. Nothing is entered. A run that starts gets its lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from tradenb.brokers.broker import Broker
+from tradenb.brokers.unattended.broker_file import recorded_broker
+from tradenb.brokers.unattended.document_run import DocumentRun
+from tradenb.brokers.unattended.follow_orders import follow, is_flat
+from tradenb.brokers.unattended.force_close import left_of, runs_with_orders
+from tradenb.core.orders.ledger import OrderLedger
+from tradenb.engine.ports import Clock
+from tradenb.errors import StateLocked, TradenbError
+from tradenb.store.filesystem import Filesystem
+from tradenb.store.paths import Home, Key
+
+LOOK_S: Final = 25.0
+"""A look at one run takes so long at most; what is left is for the next one."""
+BrokerOf = Callable[[Filesystem, Home, str], Broker]
+
+
+class GuardedRun(NamedTuple):
+    """What a look found of one run, once it was over.
+
+    Attributes
+    ----------
+    account, run : str
+    safe : bool
+        Nothing is left, or all of it has its stop, and no outcome is unknown.
+    words : str
+    """
+
+    account: str
+    run: str
+    safe: bool
+    words: str
+
+
+async def guard_once(
+    filesystem: Filesystem,
+    home: Home,
+    clock: Clock,
+    *,
+    broker_of: BrokerOf = recorded_broker,
+    sleep: Callable[[float], Any] = asyncio.sleep,
+) -> list[GuardedRun]:
+    """Look once after all runs under a home that have something at an exchange and no process.
+
+    Parameters
+    ----------
+    broker_of : callable
+        Returns how an account is reached.
+    sleep : callable
+        Waits a number of seconds.
+    """
+    alone = [held for held in runs_with_orders(filesystem, home) if held.pid is None]
+
+    async def look(key: Key, account: str) -> GuardedRun | None:
+        try:
+            with DocumentRun(filesystem, home, key, clock, yields=True) as run:
+                broker = broker_of(filesystem, home, account)
+                troubles = await follow(
+                    run, broker, clock, seconds=LOOK_S, stops=lambda: run.lock.is_wanted,
+                    sleep=sleep,
+                )  # fmt: skip
+                return _guarded(run, troubles)
+        except StateLocked:
+            return None  # its process is back
+        except (TradenbError, OSError) as error:
+            return GuardedRun(account, key.id, False, str(error))
+
+    found = await asyncio.gather(*(look(held.key, held.account) for held in alone))
+    return [each for each in found if each is not None]
+
+
+def _guarded(run: DocumentRun, troubles: list[str]) -> GuardedRun | None:
+    if run.lock.is_wanted:
+        return None
+    ledger = run.known_ledger
+    if is_flat(ledger, run.desired) and run.has_looked:
+        return GuardedRun(run.account, run.id, True, "nothing is left at the exchange")
+    stops = protection_of(ledger)
+    doubts = ledger is None or any(order.is_in_doubt for order in ledger.orders)
+    safe = bool(stops) and not doubts and run.has_looked and not troubles
+    words = (*stops, *([] if stops and not doubts else [left_of(ledger)]), *troubles)
+    return GuardedRun(run.account, run.id, safe, "; ".join(words))
+
+
+def protection_of(ledger: OrderLedger | None) -> list[str]:
+    """Say which stops rest at the exchange, by a ledger."""
+    orders = () if ledger is None else ledger.orders
+    return [
+        f"protected: {_text(order.rest)} pieces, stop {_text(order.trigger)}"
+        + (f", target {_text(order.price)}" if order.type == "list" else "")
+        for order in orders
+        if order.stop_is_open
+    ]
+
+
+def _text(value: Decimal | None) -> str:
+    return "-" if value is None else f"{value.normalize():f}"
