@@ -849,7 +849,7 @@ def note_session(played: Played, session: Any) -> None:
         played.trades.append(tuple(getattr(trade, name) for name in TRADE))
     for instance in session.instances:
         name = f"{instance.state.strategy}|{instance.state.symbol}"
-        played.asks_lost[name] = played.asks_lost.get(name, 0) + instance.asks_lost
+        played.asks_lost[name] = played.asks_lost.get(name, 0) + instance.asks.lost
 
 
 def tradenb_rules(scenario: Scenario) -> Any:

@@ -218,7 +218,7 @@ def test_a_row_of_asks_with_too_little_history_is_one_skipped_event_and_all_are_
     assert [(event.at, event.kind, event.exit_reason) for event in played.events] == [
         (minute(1), "skipped", "warm_up")
     ]
-    assert played.instances[0].asks_lost == 3
+    assert played.instances[0].asks.lost == 3
 
 
 # ------------------------------------------------------------------------------------- late asks

@@ -87,7 +87,7 @@ def test_asks_in_a_row_are_asks_one_by_one(kind, symbols, looks, monkeypatch):
         if not quiet:
             looked_at_each_time(monkeypatch)
         result = run(made, rows, SYMBOLS[:symbols], rules=rules)
-        runs.append((told(result), seen, result.asks, [*result.trade_list]))
+        runs.append((told(result), seen, result.ask_rows, [*result.trade_list]))
     assert runs[0] == runs[1]
     kinds = {event["kind"] for event in runs[0][0]}
     assert {"opened", "closed"} <= kinds

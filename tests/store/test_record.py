@@ -14,7 +14,7 @@ from tests.laws.generators import fixed_scenarios
 from tests.scenarios import on_tradenb
 from tests.store.samples import MINUTE, T0, body, state
 from tradenb.core.columns import EVENT_COLUMNS
-from tradenb.core.events import Event
+from tradenb.core.events import AskRow, Event
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.lifecycle.state import Command, Refusing, State
 from tradenb.core.money.position_money import Charged, PositionMoney
@@ -95,6 +95,14 @@ REFUSING = st.builds(
     **dict.fromkeys(("first", "last"), TIMES),
     count=st.integers(1, 10**6),
 )
+ASKS = st.builds(
+    AskRow,
+    asked=st.sampled_from(["entry", "manage"]),
+    outcome=st.sampled_from(["none", "candidate", "refused", "skipped", "error"]),
+    reason=TEXTS,
+    **dict.fromkeys(("first", "last"), TIMES),
+    count=st.integers(1, 10**6),
+)
 COMMANDS = st.builds(
     Command,
     at=TIMES,
@@ -118,6 +126,7 @@ def states(draw) -> State:
         holding=None if opened_at is None else draw(st.none() | HOLDINGS),
         tested=draw(st.booleans()),
         refusing=draw(st.none() | REFUSING),
+        asks=tuple(draw(st.lists(ASKS, max_size=3))),
         earned=draw(PRICES),
         charged=draw(CHARGED),
         gained=draw(st.integers(0, 100)),
@@ -181,7 +190,7 @@ def test_the_columns_are_those_of_a_frame_and_of_the_store():
     assert list(row) == list(EVENT_COLUMNS)
     assert [*row, "quantity"] == list(EventRow.model_fields)
     plain = to_record(State("BTCUSDT", "dip", MINUTE, T0))
-    assert [*plain, "earned", "charged", "execution"] == list(StateRecord.model_fields)
+    assert [*plain, "earned", "charged", "execution", "asks"] == list(StateRecord.model_fields)
     signal = Signal("a", "B", "c", "long", 1.0, 2.0, 0.5, 1, None, None, T0)
     refused = Event(1, T0, "B", "c", "rejected", Refused("a", None), note="words")
     assert row_to_event(event_to_row(refused)) == refused

@@ -265,8 +265,9 @@ def _run_machine(session: Session, period: LoadedPeriod, tally: Tally) -> Pump:
     tally.trades = [
         BareTrade(trade.pnl_percent, trade.opened_at, trade.closed_at) for trade in session.trades
     ]
-    for name in ("asks", "asks_lost", "asks_failed"):
-        setattr(tally, name, sum(getattr(item, name) for item in session.instances))
+    tally.asks = sum(item.asks.count for item in session.instances)
+    tally.asks_lost = sum(item.asks.lost for item in session.instances)
+    tally.asks_failed = sum(item.asks.failed for item in session.instances)
     instances, rules = session.instances, session.instances[0].rules
     keys = [(item.state.strategy, item.state.symbol) for item in instances]
     found = list(filled(fills, rules))

@@ -87,6 +87,17 @@ REFUSAL_COLUMNS: Final[dict[str, str]] = {
     "count": "int",
 }
 """Columns of a frame of refusals in a row, and the sort of each."""
+ASK_COLUMNS: Final[dict[str, str]] = {
+    "symbol": "text",
+    "strategy": "text",
+    "asked": "text",
+    "outcome": "text",
+    "reason": "text",
+    "first": "time",
+    "last": "time",
+    "count": "int",
+}
+"""Columns of a frame of asks in a row, and the sort of each."""
 OPEN_COLUMNS: Final[dict[str, str]] = {
     "symbol": "text",
     "strategy": "text",

@@ -1,4 +1,6 @@
-"""The record of an event, one for every kind; `core.columns` has the columns that follow from it.
+"""The records of what happened: events, one form for every kind, and what asks came to.
+
+`core.columns` has the columns that follow from them.
 
 All code names the fields. Only the functions below go by their order, because they make most of
 the events of a run and names cost twice the time.
@@ -213,3 +215,52 @@ def numbered(
             _, note, _, _, fraction, quantity,
         ) in zip(numbers, events)  # noqa: B905 - the numbers may go on for ever
     ]  # fmt: skip
+
+
+Function = Literal["entry", "manage"]
+Outcome = Literal["none", "candidate", "action", "refused", "invalid", "skipped", "error"]
+
+LEFT_OUT: Final = frozenset({"late", "halted", "busy"})
+"""Why a function is not called; one that found too little history (`warm_up`) was."""
+
+
+class AskRow(NamedTuple):
+    """Asks of one instance in a row that came to the same.
+
+    Attributes
+    ----------
+    asked : {"entry", "manage"}
+        The strategy, for a candidate; its manage function, about what is open or waits.
+    outcome : str
+        "none": it answered None; "candidate", "action": what it wanted was done; "refused" by a
+        risk rule or for want of funds; "invalid": it broke a rule; "skipped": it was not called, or
+        found too little history; "error": it raised or took too long.
+    reason : str
+        By which rule it was refused, why it was skipped, what an action did; of "invalid" and
+        "error" what the first of the row said.
+    first, last : int
+        Close times, ms UTC.
+    count : int
+    """
+
+    asked: Function
+    outcome: Outcome
+    reason: str
+    first: int
+    last: int
+    count: int  # type: ignore[assignment]  # a tuple's own is not used
+
+    @property
+    def was_called(self) -> bool:
+        """Whether the function was called."""
+        return self.outcome != "skipped" or self.reason not in LEFT_OUT
+
+    def continues(self, before: AskRow) -> bool:
+        """Tell whether it belongs to the same row as the one before."""
+        own, reason = (self.asked, self.outcome), self.reason == before.reason
+        return own == before[:2] and (reason or self.outcome in ("invalid", "error"))
+
+    def joined(self, later: AskRow) -> AskRow:
+        """Return one row of this and a later one."""
+        first, last = min(self.first, later.first), max(self.last, later.last)
+        return AskRow(*self[:3], first, last, self.count + later.count)

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import Any, Final, get_args, get_type_hints
 
 from tradenb.core.columns import EVENT_COLUMNS, SIGNAL_COLUMNS
-from tradenb.core.events import Event
+from tradenb.core.events import AskRow, Event
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.lifecycle.state import Command, Refusing, State
 from tradenb.core.money.position_money import Charged, PositionMoney
@@ -46,11 +46,13 @@ def to_record(state: State) -> Record:
         An open signal is under "signal", a scheduled one under "scheduled".
     """
     held = None if state.signal is None else _plain(state.signal, "targets")
-    money: Record = {} if state.earned == 0 else {"earned": state.earned}
+    later: Record = {} if state.earned == 0 else {"earned": state.earned}
     if state.charged != Charged():
-        money["charged"] = state.charged._asdict()
+        later["charged"] = state.charged._asdict()
     if state.execution is not None:
-        money["execution"] = state.execution._asdict()
+        later["execution"] = state.execution._asdict()
+    if state.asks:
+        later["asks"] = [row._asdict() for row in state.asks]
     return {
         "symbol": state.symbol,
         "strategy": state.strategy,
@@ -69,7 +71,7 @@ def to_record(state: State) -> Record:
         "commands": [_command_record(command) for command in state.commands],
         "ids": list(state.ids),
         "trades": [trade._asdict() for trade in state.trades],
-        **money,
+        **later,
     }
 
 
@@ -101,6 +103,7 @@ def from_record(record: Mapping[str, Any]) -> State:
         warming=record["warming"],
         tested=record.get("tested", False),
         refusing=None if refusing is None else Refusing(**refusing),
+        asks=tuple(AskRow(**row) for row in record.get("asks", ())),
         stopping=record["stopping"],
         done=record["done"],
         commands=tuple(Command(**command) for command in record["commands"]),

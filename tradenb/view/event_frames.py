@@ -12,6 +12,7 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from tradenb.core.columns import (
+    ASK_COLUMNS,
     EVENT_COLUMNS,
     FILL_COLUMNS,
     FILL_MONEY,
@@ -21,7 +22,7 @@ from tradenb.core.columns import (
     TRADE_COLUMNS,
     TRADE_MONEY,
 )
-from tradenb.core.events import Event
+from tradenb.core.events import AskRow, Event
 from tradenb.core.fills import Fill
 from tradenb.core.lifecycle.state import Refusing
 from tradenb.core.signal import Trade
@@ -135,13 +136,35 @@ def refusal_frame(rows: Sequence[tuple[str, str, Refusing]]) -> pandas.DataFrame
     >>> refusal_frame([]).dtypes["count"]
     dtype('int64')
     """
+    return _row_frame(REFUSAL_COLUMNS, rows)
+
+
+def ask_frame(rows: Sequence[tuple[str, str, AskRow]]) -> pandas.DataFrame:
+    """Make a frame of asks in a row.
+
+    Returns
+    -------
+    DataFrame
+        Columns `ASK_COLUMNS`; the same dtypes with and without rows, as in `event_frame`.
+
+    Examples
+    --------
+    >>> ask_frame([]).dtypes["count"]
+    dtype('int64')
+    """
+    return _row_frame(ASK_COLUMNS, rows)
+
+
+def _row_frame(
+    sorts: dict[str, str], rows: Sequence[tuple[str, str, Refusing | AskRow]]
+) -> pandas.DataFrame:
     columns: dict[str, list[Any]] = {
         "symbol": [symbol for symbol, _, _ in rows],
         "strategy": [strategy for _, strategy, _ in rows],
     }
-    for name in [name for name in REFUSAL_COLUMNS if name not in columns]:
+    for name in [name for name in sorts if name not in columns]:
         columns[name] = [getattr(row, name) for _, _, row in rows]
-    return _frame(REFUSAL_COLUMNS, columns)
+    return _frame(sorts, columns)
 
 
 def coverage_frame(coverage: Coverages) -> pandas.DataFrame:

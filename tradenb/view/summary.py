@@ -46,6 +46,8 @@ class Summary:
         What makes the run worth nothing, such as a strategy that never answered.
     warnings : sequence of str
         Sentences, the most important first.
+    why : str
+        What the asks came to, where there are few trades.
     exchange : str, optional
         Where the candles came from.
     elapsed_seconds : float, optional
@@ -72,6 +74,7 @@ class Summary:
     contributions: Mapping[tuple[str, str], float] = field(default_factory=dict)
     alarms: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    why: str = ""
     exchange: str | None = None
     elapsed_seconds: float | None = None
     rules: Mapping[str, object] = field(default_factory=dict)

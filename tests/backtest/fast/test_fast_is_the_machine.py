@@ -34,7 +34,7 @@ def figures(spec, rules=None, symbols=(SYMBOL,), **period):
     result = by_the_machine(symbols, spec, own, rules, **period)
     kinds = [event.kind for event in result.event_list]
     expected = result.figures | {
-        "asks": result.asks,
+        "asks": result.ask_count,
         "rejected": kinds.count("rejected"),
         "errors": kinds.count("error"),
         "asks_lost": result.asks_lost,

@@ -98,15 +98,18 @@ def test_the_fast_way_is_the_machine(seed, symbols, account, kinds):
     assert fast.figures.keys() == machine.figures.keys()
     for name, value in machine.figures.items():
         assert fast.figures[name] == value or math.isnan(value), name
-    assert (fast.balance, fast.asks, fast._parts.open) == (
+    assert (fast.balance, fast.ask_count, fast._parts.open) == (
         machine.balance,
-        machine.asks,
+        machine.ask_count,
         machine._parts.open,
     )
     assert fast.equity.equals(machine.equity)
     assert fast.warnings == machine.warnings
     pd.testing.assert_frame_equal(fast.trades, machine.trades)
     pd.testing.assert_frame_equal(fast.refusals, machine.refusals)
+    pd.testing.assert_frame_equal(fast.asks, machine.asks)
+    called = [row.count for _, _, row in fast.ask_rows if row.asked == "entry" and row.was_called]
+    assert sum(called) == fast.ask_count
     assert fast.event_list == machine.event_list
     pd.testing.assert_frame_equal(fast.fills, machine.fills)
 

@@ -15,7 +15,7 @@ from tradenb.backtest.fast.account_walk import AccountWalk
 from tradenb.backtest.fast.exits import Exits
 from tradenb.backtest.fast.fast_vectorised import FastVectorised, run_vectorised
 from tradenb.backtest.fast.rounds import Booked, held_in_money, phase_of
-from tradenb.core.events import Event
+from tradenb.core.events import AskRow, Event
 from tradenb.core.lifecycle.state import Refusing
 from tradenb.core.money.account import Account
 from tradenb.core.signal import Trade
@@ -118,6 +118,10 @@ class FastPortfolio:
     def refusals(self) -> list[tuple[str, str, Refusing]]:
         """Let the machine make the rows of refusals."""
         return self._by_machine.refusals if self.refused else []
+
+    def ask_rows(self) -> list[tuple[str, str, AskRow]]:
+        """Let the machine say what every ask came to."""
+        return self._by_machine.asks
 
     @cached_property
     def _by_machine(self) -> Session:

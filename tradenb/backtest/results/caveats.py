@@ -106,7 +106,7 @@ def alarms(session: Session, find_events: Callable[[], Sequence[Event]], start: 
         every = specs[name].every_ms
         asks = sum(len(item.candles.dues(start, item.candles.end, every)) for item in own)
         errors = [each.note for each in events if each.kind == "error" and each.strategy == name]
-        found.append(_silence(specs[name], asks, sum(item.asks_lost for item in own), errors))
+        found.append(_silence(specs[name], asks, sum(item.asks.lost for item in own), errors))
     return found
 
 

@@ -13,7 +13,9 @@ from tradenb.core.fills import fills_of
 from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
+from tradenb.statistics.figures import MIN_TRADES
 from tradenb.view import event_frames, figure_text
+from tradenb.view.ask_words import why_words
 from tradenb.view.figure_frames import FigureFrames
 from tradenb.view.figure_text import parts_words
 from tradenb.view.formatting import plural
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from tradenb.backtest.results.result_parts import ResultParts
     from tradenb.core.candles.arrays import Candles
-    from tradenb.core.events import Event
+    from tradenb.core.events import AskRow, Event
     from tradenb.core.lifecycle.position_lines import PositionLines
     from tradenb.core.signal import Trade
     from tradenb.view.summary import Summary
@@ -45,8 +47,9 @@ class Result(FigureFrames):
     account : Account or None
     alarms : list of str
         What makes the run worth nothing: a strategy that never proposed anything, and why.
-    asks, asks_lost : int
-        Calls of strategies, and those that found too little history (`NotEnoughCandles`).
+    ask_count, asks_lost : int
+        Calls of strategies for a candidate, and calls that found too little history
+        (`NotEnoughCandles`).
     coverage : dict of (strategy, symbol) to list of Coverage
         In how much of the run each indicator had a value; see `indicators`.
     intake : dict of str to Intake
@@ -61,8 +64,8 @@ class Result(FigureFrames):
         self.start, self.end = parts.period.start, parts.period.end
         self.rules, self.account, self.exchange = parts.rules, parts.account, parts.exchange
         self.intake, self.candle_count = parts.period.intake, parts.period.candle_count
-        self.asks, self.asks_lost, self.asks_lost_by = (
-            parts.asks,
+        self.ask_count, self.asks_lost, self.asks_lost_by = (
+            parts.ask_count,
             parts.asks_lost,
             parts.asks_lost_by,
         )
@@ -152,6 +155,31 @@ class Result(FigureFrames):
         """One row for refusals in a row: symbol, strategy, why, by what, first, last, count."""
         return event_frames.refusal_frame(self._parts.refusals)
 
+    @property
+    def ask_rows(self) -> list[tuple[str, str, AskRow]]:
+        """The rows of `asks` as records, with symbol and strategy; no pandas needed."""
+        return self._parts.ask_rows
+
+    @cached_property
+    def asks(self) -> pd.DataFrame:
+        """What every ask came to; one row for asks in a row that came to the same.
+
+        Columns symbol, strategy, asked ("entry", or "manage": the manage function), outcome (none,
+        candidate, action, refused, invalid, skipped, error), reason, first, last, count. The counts
+        of the calls for an entry add up to `ask_count`.
+        """
+        return event_frames.ask_frame(self.ask_rows)
+
+    def why(self) -> str:
+        """Say of each strategy how often it was asked and what that came to, from `asks`.
+
+        Returns
+        -------
+        str
+            A line a strategy, and one more if it manages what is open.
+        """
+        return why_words(self.ask_rows)
+
     @cached_property
     def indicators(self) -> pd.DataFrame:
         """One row an indicator: strategy, symbol, name, timeframe, candles, values, first value."""
@@ -177,6 +205,7 @@ class Result(FigureFrames):
             open=self._parts.open,
             alarms=self.alarms,
             warnings=self.warnings,
+            why=self.why() if len(self._parts.trades) < MIN_TRADES else "",
             elapsed_seconds=self.elapsed_s,
             exchange=self.exchange,
             rules=self.rules.model_dump(),

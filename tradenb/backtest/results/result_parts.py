@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tradenb.backtest.backtest_run import BacktestRun
     from tradenb.backtest.fast.fast_portfolio import FastPortfolio
     from tradenb.backtest.period import LoadedPeriod
-    from tradenb.core.events import Event
+    from tradenb.core.events import AskRow, Event
     from tradenb.core.lifecycle.state import Refusing, State
     from tradenb.core.money.account import Account
     from tradenb.core.rules import Rules
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 Refusals = list[tuple[str, str, "Refusing"]]
 """Symbol, strategy, and a row of refusals."""
+Asks = list[tuple[str, str, "AskRow"]]
+"""Symbol, strategy, and a row of asks."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,11 @@ class ResultParts:
         How each strategy is asked, in words.
     recorded : list of Event
         Empty where `fast` makes them.
-    refused : list
+    refused, asked : list
         Empty where `fast` knows them.
     fast : FastPortfolio or None
         The trades of the fast way, which makes events when somebody looks at them.
-    asks, asks_failed : int
+    ask_count, asks_failed : int
     asks_lost_by, funding, coverage : dict
         By (strategy, symbol): asks with too little history, what was paid, indicators.
     said, alarms : list of str
@@ -69,7 +71,8 @@ class ResultParts:
     trades: list[Trade]
     open: list[OpenRow]
     refused: Refusals
-    asks: int
+    asked: Asks
+    ask_count: int
     asks_failed: int
     asks_lost_by: Mapping[Key, int]
     coverage: Coverages
@@ -88,6 +91,11 @@ class ResultParts:
         """The rows of refusals."""
         return self.refused if self.fast is None else self.fast.refusals()
 
+    @cached_property
+    def ask_rows(self) -> Asks:
+        """What the asks came to."""
+        return self.asked if self.fast is None else self.fast.ask_rows()
+
     @property
     def troubled(self) -> list[Event]:
         """The errors and rejected candidates among the events."""
@@ -102,7 +110,8 @@ class ResultParts:
 
     def settled(self) -> ResultParts:
         """Return the same without the fast way, which can be neither pickled nor saved."""
-        return replace(self, recorded=self.events, refused=self.refusals, fast=None)
+        rows, asked = self.refusals, self.ask_rows
+        return replace(self, recorded=self.events, refused=rows, asked=asked, fast=None)
 
 
 def parts_of(run: BacktestRun) -> ResultParts:
@@ -125,9 +134,10 @@ def parts_of(run: BacktestRun) -> ResultParts:
         trades=session.trades,
         open=open_rows(session.instances, plan.rules),
         refused=session.refusals,
-        asks=sum(item.asks for item in session.instances) if fast is None else fast.asks,
-        asks_failed=sum(item.asks_failed for item in session.instances),
-        asks_lost_by={_key(item): item.asks_lost for item in session.instances},
+        asked=session.asks,
+        ask_count=sum(item.asks.count for item in session.instances) if fast is None else fast.asks,
+        asks_failed=sum(item.asks.failed for item in session.instances),
+        asks_lost_by={_key(item): item.asks.lost for item in session.instances},
         coverage={_key(item): _coverage(item, period) for item in session.instances},
         funding={key: own for book in session.accounts for key, own in book.paid.items()},
         elapsed_s=run.elapsed_s,

@@ -56,7 +56,7 @@ class RunFigures:
         self._period, self._states, self._trades = parts.period, parts.states, parts.trades
         self._rules, self._account = parts.rules, parts.account
         self._unrealised = {(row[1], row[0]): row[5] for row in parts.open if row[5] is not None}
-        self._failed = is_failed(parts.asks, parts.asks_lost, parts.asks_failed)
+        self._failed = is_failed(parts.ask_count, parts.asks_lost, parts.asks_failed)
 
     def __getstate__(self) -> dict[str, Any]:
         made = ("prices", "marks")

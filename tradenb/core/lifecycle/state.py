@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
-from tradenb.core.events import Event, event_of
+from tradenb.core.events import AskRow, Event, event_of
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.money.market import Market
 from tradenb.core.money.position_money import Charged
@@ -144,6 +144,8 @@ class State(NamedTuple):
         at rest like this where a run was ended between the two.
     refusing : Refusing or None
         The row of refusals that the next one may belong to; the session keeps it.
+    asks : tuple of AskRow
+        What the asks of a live run came to, oldest first; see `AskRows.shortened`.
     earned : float
         What its positions changed the balance of their account by, without funding, quote
         currency.
@@ -175,6 +177,7 @@ class State(NamedTuple):
     manage_from: int = 0
     tested: bool = False
     refusing: Refusing | None = None
+    asks: tuple[AskRow, ...] = ()
     earned: float = 0.0
     charged: Charged = Charged()
     market: Market | None = None

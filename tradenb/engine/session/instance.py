@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
+from tradenb.core.actions import action_of
+from tradenb.core.candidate import Candidate
 from tradenb.core.candles.arrays import Candles
+from tradenb.core.events import AskRow, Function, Outcome
 from tradenb.core.lifecycle.state import State
 from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
@@ -17,12 +21,108 @@ from tradenb.engine.session.quiet_span import QuietSpan
 from tradenb.engine.session.vectorised import Signals
 from tradenb.engine.specs.strategy_spec import StrategySpec
 
+KEPT: Final = 30
+"""So many rows of asks are kept with a live run as they were; older ones are joined."""
+REASON: Final = 200
+"""Longest reason of a row of asks; longer texts are in the events."""
+
 
 @dataclass
 class Numbering:
     """The last number that was given to an event; all instances of a backtest share one."""
 
     last: int = 0
+
+
+class AskRows:
+    """What the asks of an instance came to; those in a row that came to the same are one row."""
+
+    __slots__ = ("_latest", "_rows")
+
+    def __init__(self, rows: Iterable[AskRow] = ()) -> None:
+        self._rows = [*rows]
+        # Of the last ask, since a candidate may be refused yet.
+        self._latest: AskRow | None = None
+
+    def note(
+        self,
+        at: int,
+        outcome: Outcome,
+        reason: str = "",
+        *,
+        managed: bool = False,
+        last: int | None = None,
+        count: int = 1,
+    ) -> None:
+        """Note an ask, or several up to `last` that came to the same."""
+        self._settle()
+        asked: Function = "manage" if managed else "entry"
+        self._latest = AskRow(asked, outcome, reason, at, at if last is None else last, count)
+
+    def note_reply(self, at: int, reply: object, *, managed: bool = False) -> None:
+        """Note an ask by its answer."""
+        if isinstance(reply, Candidate):
+            self.note(at, "candidate", managed=managed)
+            return
+        answers = reply if type(reply) in (list, tuple) else (reply,)
+        given = [each for each in answers if each is not None]  # type: ignore[attr-defined]
+        does = [action.do for each in given if (action := action_of(each)) is not None]
+        if not given:
+            self.note(at, "none", managed=managed)
+        elif len(does) < len(given):
+            self.note(at, "candidate", managed=managed)
+        else:
+            self.note(at, "action", ", ".join(map(str, does))[:REASON], managed=managed)
+
+    def reject(self, at: int, outcome: Outcome, reason: str) -> None:
+        """Note that what was wanted by the ask at a moment was not done, if there was one."""
+        latest = self._latest
+        if latest is not None and latest.last == at:
+            self._latest = latest._replace(outcome=outcome, reason=reason[:REASON])
+
+    @property
+    def rows(self) -> list[AskRow]:
+        """The rows so far, in the order of time."""
+        self._settle()
+        return self._rows
+
+    @property
+    def count(self) -> int:
+        """How often the strategy was called for a candidate."""
+        return sum(row.count for row in self.rows if row.asked == "entry" and row.was_called)
+
+    @property
+    def lost(self) -> int:
+        """How many calls found too little history."""
+        return sum(row.count for row in self.rows if row.reason == "warm_up" and row.was_called)
+
+    @property
+    def failed(self) -> int:
+        """How many calls for a candidate ended in an error."""
+        return sum(row.count for row in self.rows if row[:2] == ("entry", "error"))
+
+    def shortened(self) -> tuple[AskRow, ...]:
+        """Forget when older asks were made: before the newest rows there is one of each kind.
+
+        It makes no difference how often that is done on the way.
+        """
+        rows = self.rows
+        kinds: dict[tuple[str, ...], AskRow] = {}
+        for row in rows[:-KEPT]:
+            kind = row[:2] if row.outcome in ("invalid", "error") else row[:3]
+            kinds[kind] = kinds[kind].joined(row) if kind in kinds else row
+        rows[:-KEPT] = kinds.values()
+        return tuple(rows)
+
+    def _settle(self) -> None:
+        latest, rows = self._latest, self._rows
+        if latest is None:
+            return
+        self._latest = None
+        if rows and latest.continues(rows[-1]):
+            rows[-1] = rows[-1].joined(latest)
+        else:
+            rows.append(latest)
 
 
 class Instance:
@@ -34,8 +134,8 @@ class Instance:
         History and the candles to be consumed.
     place : int
         Its place in the run: strategies in their order, within one the symbols.
-    asks, asks_lost, asks_failed : int
-        Asks of its strategy; those that ended in `NotEnoughCandles`, and in an error.
+    asks : AskRows
+        What the asks of its functions came to.
     numbering : Numbering
         Counts its events.
     skipping : bool
@@ -87,7 +187,7 @@ class Instance:
         self.candles = candles
         self.place = place
         self.books: tuple[Book, ...] = ()
-        self.asks = self.asks_lost = self.asks_failed = 0
+        self.asks = AskRows(state.asks)
         self.rules = rules
         self.next_rules: Rules | None = None
         self.quiet: QuietSpan | None = None

@@ -36,7 +36,9 @@ class Asking(Protocol):
     def skip(self, instance: Instance, at: int, last: int, reason: SkipReason) -> None:
         """Make one event for a whole row of asks that are skipped."""
 
-    def failed_ask(self, instance: Instance, at: int, error: Exception, what: str) -> object:
+    def failed_ask(
+        self, instance: Instance, at: int, error: Exception, *, managed: bool = False
+    ) -> object:
         """Make the event of an ask that failed; return what it counts as."""
 
     def put(self, instance: Instance, step: Step) -> Step | None:
@@ -63,7 +65,11 @@ def ask_manager(
             if context.remembers:
                 keep_state(context)
         except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-            reply = session.failed_ask(instance, at, error, instance.manage.what)
+            reply = session.failed_ask(instance, at, error, managed=True)
+        else:
+            # How often a table is looked at that says nothing depends on how candles come.
+            if reply is not None or instance.signals is None:
+                instance.asks.note_reply(at, reply, managed=True)
         if instance.signals is not None:
             instance.follow_table(instance.signals)
     return _answered(instance, need, reply)
@@ -105,6 +111,9 @@ def _ask_in(session: Asking, instance: Instance, quiet: QuietSpan, *, alone: boo
         last = quiet.last if others is None else min(quiet.last, others - 1)
     instance.skipping = False
     reply: object = None
+    first = quiet_until = at
+    nones = 0
+    failure: Exception | None = None
     while at <= last:
         session.now = at
         begin_ask(context, at, state, quiet)
@@ -113,13 +122,20 @@ def _ask_in(session: Asking, instance: Instance, quiet: QuietSpan, *, alone: boo
             if context.remembers:
                 keep_state(context)
         except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-            reply = session.failed_ask(instance, at, error, instance.manage.what)
+            failure = error
             break
         if reply is not None:
             break
+        nones, quiet_until = nones + 1, at
         at = at + every if regular else next_due(at, every)
-    else:
+    if nones:
+        instance.asks.note(first, "none", managed=True, last=quiet_until, count=nones)
+    if failure is not None:
+        reply, failure = session.failed_ask(instance, at, failure, managed=True), None
+    elif reply is None:
         return go_through(session, instance, quiet, at)
+    else:
+        instance.asks.note_reply(at, reply, managed=True)
     instance.quiet, step = None, quiet.until(at)
     for event in step.events:
         session.event_queue.note(event.at, step.phase, instance.place, event)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final, assert_never
 
-from tradenb.core.events import WITHOUT_EFFECT, Event
+from tradenb.core.events import WITHOUT_EFFECT, AskRow, Event
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import (
     ASKS,
@@ -32,12 +32,12 @@ from tradenb.core.money.position_money import Grant
 from tradenb.core.risk import Refusal
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import WEEK
-from tradenb.engine.call import CALLBACKS, Call, Pump, StrategyTimeout
+from tradenb.engine.call import CALLBACKS, Call, Pump, StrategyTimeout, words_of
 from tradenb.engine.context import begin_ask, keep_state, saved_state
 from tradenb.engine.session.account_book import share_accounts
 from tradenb.engine.session.books import Peers
 from tradenb.engine.session.clearance import ask_risk_rules, share_books
-from tradenb.engine.session.instance import Instance
+from tradenb.engine.session.instance import REASON, Instance
 from tradenb.engine.session.manager_asks import Asks, ask_manager, go_through, quiet_span_of
 from tradenb.engine.session.notices import SkipReason, failed, ping, skipped
 from tradenb.engine.session.queues import Callback, CallbackQueue, EventQueue, Schedule
@@ -107,6 +107,16 @@ class Session:
             (states[place].symbol, states[place].strategy, row)
             for (place, *_), row in self._rows.items()
         ]
+
+    @property
+    def asks(self) -> list[tuple[str, str, AskRow]]:
+        """What the asks came to, with symbol and strategy, in the order of their first."""
+        rows = [
+            (instance.state.symbol, instance.state.strategy, row)
+            for instance in self.instances
+            for row in instance.asks.rows
+        ]
+        return sorted(rows, key=lambda each: each[2].first)
 
     def pump(self, until: int) -> Pump:
         """Let everything happen up to a close time, ms UTC.
@@ -198,21 +208,31 @@ class Session:
             others = self.schedule.first()
             alone_until = last if others is None else min(last, others - 1)
         regular = instance.candles.regular and every != WEEK
+        failure: Exception | None = None
+        first = quiet_until = at
+        nones = 0
         while True:
-            instance.asks += 1
             begin_ask(context, at)
             try:
                 reply = yield instance.ask
                 if context.remembers:
                     keep_state(context)
             except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-                reply = self.failed_ask(instance, at, error, instance.ask.what)
-                instance.asks_failed += reply is not WARM_UP
+                failure = error
                 break
+            if reply is not None:
+                break
+            nones, quiet_until = nones + 1, at
             following = at + every if regular else next_due(at, every)
-            if reply is not None or following > alone_until:
+            if following > alone_until:
                 break
-            at = self.now = following  # None leaves no trace
+            at = self.now = following
+        if nones:
+            instance.asks.note(first, "none", last=quiet_until, count=nones)
+        if failure is not None:
+            reply, failure = self.failed_ask(instance, at, failure), None
+        elif reply is not None:
+            instance.asks.note_reply(at, reply)
         if instance.signals is not None:
             instance.follow_table(instance.signals)
         return self._follow_reply(instance, step, at, last, reply)
@@ -221,12 +241,15 @@ class Session:
         """Go to the next answer of a table that is not None; tell whether that is a later one."""
         at, state = self.now, step.state
         next_reply = signals.first(at) or at
+        if next_reply > at:
+            candles = instance.candles
+            before = candles.ends_at(candles.index(at) - 1)
+            asks = candles.dues(before, min(last, next_reply - 1), state.every)
+            instance.asks.note(at, "none", last=int(asks[-1]), count=len(asks))
         if next_reply > last:
-            instance.asks += (last - at) // state.every + 1
             done = step._replace(at=last, state=state.moved(last), need=None)
             self.schedule.add(last, ASKS, instance.place, done)
         elif next_reply > at:
-            instance.asks += (next_reply - at) // state.every
             self.schedule.add(next_reply, ASKS, instance.place, step)
         return next_reply > at
 
@@ -325,11 +348,20 @@ class Session:
     def _note(self, instance: Instance, event: Event) -> None:
         # What a callback raises ends no row: live it comes later than in a backtest.
         if event.kind not in WITHOUT_EFFECT and self._phase != _CALLBACKS:
+            if event.kind == "rejected" and self._phase == ASKS:
+                self._note_rejected(instance, event)
             if event.exit_reason not in ("risk", "funds") or self._refused_by is None:
                 instance.refusing = None
             elif self._rows.knows(instance, event, self._refused_by):
                 return
         self.event_queue.note(self.now, self._phase, instance.place, event)
+
+    def _note_rejected(self, instance: Instance, event: Event) -> None:
+        """Note what an ask came to that wanted what was rejected."""
+        if event.exit_reason == "invalid":
+            instance.asks.reject(self.now, "invalid", (event.note or "").split(" | ")[-1])
+        else:
+            instance.asks.reject(self.now, "refused", self._refused_by or event.exit_reason or "")
 
     def reason_to_skip(self, instance: Instance, at: int) -> SkipReason | None:
         """Say why a strategy is not asked, if there is a reason."""
@@ -343,6 +375,7 @@ class Session:
 
     def skip(self, instance: Instance, at: int, last: int, reason: SkipReason) -> None:
         """Make one event for a whole row of asks that are skipped."""
+        instance.asks.note(at, "skipped", reason, managed=instance.state.signal is not None)
         if instance.skipping:
             return
         instance.skipping = True
@@ -350,12 +383,15 @@ class Session:
         every, fresh_from = manager or instance.state.every, self.fresh_from
         self._note(instance, skipped(instance, at, last, every, reason, fresh_from=fresh_from))
 
-    def failed_ask(self, instance: Instance, at: int, error: Exception, what: str) -> object:
+    def failed_ask(
+        self, instance: Instance, at: int, error: Exception, *, managed: bool = False
+    ) -> object:
         """Make the event of an ask that failed; return what it counts as."""
         if isinstance(error, NotEnoughCandles):
-            instance.asks_lost += 1
+            instance.asks.note(at, "skipped", "warm_up", managed=managed)
             return WARM_UP
-        self._fail(instance, at, what, error)
+        instance.asks.note(at, "error", words_of(error)[:REASON], managed=managed)
+        self._fail(instance, at, (instance.manage if managed else instance.ask).what, error)
         return None
 
     def call_back(self, callbacks: Sequence[Callback]) -> Pump:

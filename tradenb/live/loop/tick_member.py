@@ -15,7 +15,7 @@ from tradenb.core.prices import market_price
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.context import saved_state
-from tradenb.engine.session.instance import Instance
+from tradenb.engine.session.instance import AskRows, Instance
 from tradenb.errors import StateConflict
 from tradenb.live.arrival.request_times import LAST_MS
 from tradenb.live.arrival.retry_plan import plan_retry
@@ -34,7 +34,6 @@ class Snapshot(NamedTuple):
     state: State
     user_state: str
     last_seq: int
-    asks_lost: int
     skipping: bool
     rules: tuple[Rules, Rules]
 
@@ -160,7 +159,6 @@ class TickMember:
             instance.state,
             saved_state(instance.context),
             instance.numbering.last,
-            instance.asks_lost,
             instance.skipping,
             (instance.rules, instance.next_rules or instance.rules),
         )
@@ -175,7 +173,7 @@ class TickMember:
         instance.state, instance.refusing = before.state, before.state.refusing
         instance.charged = before.state.charged
         instance.numbering.last = before.last_seq
-        instance.asks_lost = before.asks_lost
+        instance.asks = AskRows(before.state.asks)
         instance.skipping = before.skipping
         instance.give_rules(*before.rules)
         instance.renew(before.user_state)
@@ -224,6 +222,9 @@ class TickMember:
         """
         run, instance = self.run, self.instance
         instance.rest()
+        asks = instance.asks.shortened()
+        if asks != instance.state.asks:
+            instance.state = instance.state._replace(asks=asks)
         own = [each._replace(wall=wall) for each in events if self.owns(each)]
         # Requests are committed though nothing else changed: their files go only once the document
         # names them, else the next holder of the run would be asked again.

@@ -1,4 +1,4 @@
-"""`report`, `dump`, `fills`, `trades`, `orders`: the same names and meanings on every handle."""
+"""`report`, `fills`, `trades`, `asks`, `orders`: the same names and meanings on every handle."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, overload
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradenb.core.events import AskRow
+    from tradenb.core.lifecycle.state import State
     from tradenb.core.orders.ledger import OrderLedger
     from tradenb.live.status.run_fills import Written
     from tradenb.live.status.run_report import RunReport
@@ -71,6 +73,26 @@ class ReportMethods(ABC):
         found, went = self._written().trades()
         return trade_frame(found, went, money=any(each.quantity is not None for each in found))
 
+    def asks(self) -> pd.DataFrame:
+        """Return what every ask of the run came to, as `result.asks` of a backtest.
+
+        They are kept with the run, over restarts: the newest 30 rows as they were, of those before
+        one row for each outcome and reason.
+        """
+        from tradenb.view.event_frames import ask_frame
+
+        return ask_frame(self._ask_rows())
+
+    def why(self) -> str:
+        """Say how often the run was asked and what that came to, as `result.why()` does."""
+        from tradenb.view.ask_words import why_words
+
+        return why_words(self._ask_rows())
+
+    def _ask_rows(self) -> list[tuple[str, str, AskRow]]:
+        state = self._state()
+        return [] if state is None else [(state.symbol, state.strategy, row) for row in state.asks]
+
     def orders(self) -> pd.DataFrame:
         """Return one row an order that the run sent to an exchange, oldest first.
 
@@ -86,6 +108,10 @@ class ReportMethods(ABC):
         from tradenb.view.order_frames import execution_frame
 
         return execution_frame(self._order_ledger())
+
+    @abstractmethod
+    def _state(self) -> State | None:
+        """Return the state on disk."""
 
     @abstractmethod
     def _order_ledger(self) -> OrderLedger | None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 from tradenb.brokers.status.order_account import account_lines
 from tradenb.core.timeframe import iso
 from tradenb.live.status.position_words import held_now, position_words
+from tradenb.view.ask_words import why_words
 from tradenb.view.asset_files import asset
 from tradenb.view.formatting import escaped, percent, plural, price
 from tradenb.view.gap_warning import gap_warning, many_missing
+from tradenb.view.pages.result_html import why_html
 
 if TYPE_CHECKING:
     from tradenb.live.status.run_status import RunStatus
@@ -41,6 +43,7 @@ def status_card(status: RunStatus, *, hints: Sequence[str] = HINTS, now: int | N
         f'<p class="tnb-head">{name}, {status.mode}</p>'
         f'<p class="tnb-sub">{" · ".join(escaped(fact, 80) for fact in facts if fact)}</p>'
         f"<p>{escaped(held_words(status), 400)}</p>{_orders(status)}{_alarm(status)}"
+        f"{_why(status)}"
         f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in hints)}</p></div>'
     )
 
@@ -51,6 +54,13 @@ def _orders(status: RunStatus) -> str:
         return ""
     lines = account_lines(status.orders, status.home)
     return f'<p class="tnb-orders tnb-{status.orders.level}">{" · ".join(map(escaped, lines))}</p>'
+
+
+def _why(status: RunStatus) -> str:
+    """Return what its asks came to."""
+    state = status.state
+    rows = [] if state is None else [(state.symbol, state.strategy, row) for row in state.asks]
+    return why_html(why_words(rows)) if rows else ""
 
 
 def _alarm(status: RunStatus) -> str:

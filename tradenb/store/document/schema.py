@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from tradenb.core.columns import EVENT_HINTS
-from tradenb.core.events import Event
+from tradenb.core.events import AskRow, Event
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.lifecycle.state import REMEMBERED, Command, Refusing
 from tradenb.core.money.position_money import Charged, PositionMoney
@@ -171,6 +171,7 @@ def _model(
 
 
 if TYPE_CHECKING:  # what passed its model has the fields of the record
+    from tradenb.core.events import AskRow as AskRecord
     from tradenb.core.events import Event as EventRow
     from tradenb.core.lifecycle.holding import Holding as HoldingRecord
     from tradenb.core.lifecycle.state import Command as CommandRecord
@@ -198,8 +199,9 @@ else:
     ExecutionRecord = _model(
         "ExecutionRecord", get_type_hints(Execution), {"heard": Count, "since": Close}
     )
-    refusing_bounds = {"first": Close, "last": Close, "count": Count}
-    RefusingRecord = _model("RefusingRecord", get_type_hints(Refusing), refusing_bounds)
+    row_bounds = {"first": Close, "last": Close, "count": Count}
+    RefusingRecord = _model("RefusingRecord", get_type_hints(Refusing), row_bounds)
+    AskRecord = _model("AskRecord", get_type_hints(AskRow), row_bounds)
     trade_bounds = {"signal_id": Id, "opened_at": Close, "closed_at": Close, "size": Price | None}
     trade_bounds |= dict.fromkeys(("entry", "exit", "stop_loss"), Price)
     trade_bounds |= {"take_profit": Price | None}
@@ -257,6 +259,7 @@ class StateRecord(Plain):
     earned: float = 0.0
     charged: ChargedRecord | None = None
     execution: ExecutionRecord | None = None
+    asks: list[AskRecord] = Field(default_factory=list)
 
     _agrees = _refusing(_held_problems, _course_problems, _trade_problems)
 

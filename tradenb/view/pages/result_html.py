@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _HINTS: Final = (".events", ".trades", ".stats", ".plot()", '.report("report.html")')
 _MOST_WARNINGS: Final = 12
 _MOST_OPEN: Final = 10
+_MOST_WHY: Final = 6
 _LONGEST_WARNING: Final = 400
 
 
@@ -57,6 +58,7 @@ def summary_html(summary: Summary) -> str:
             trades=len(summary.trades),
         ),
         f'<p class="tnb-note">{note}</p>' if note else "",
+        why_html(summary.why),
         contribution_html(summary.contributions, summary.marks.curve.first),
         _warnings(summary.warnings),
         _open(summary.open),
@@ -132,6 +134,12 @@ def too_few(summary: Summary) -> str:
         f"{NOT_AVAILABLE}: too little data. Ratios need at least {MIN_TRADES} trades over "
         f"{MIN_DAYS} days, with different results and at least one loss."
     )
+
+
+def why_html(words: str) -> str:
+    """Render what asks came to, a line a paragraph."""
+    shown = words.splitlines()[:_MOST_WHY]
+    return "".join(f'<p class="tnb-note">{escaped(line, _LONGEST_WARNING)}</p>' for line in shown)
 
 
 def _figures(summary: Summary) -> str:
