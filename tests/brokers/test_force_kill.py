@@ -84,4 +84,4 @@ def test_guard_protects_again_what_a_dead_process_had(capsys):
         assert venue.live_orders("BTCUSDT") == ()
         assert main(["guard", "--once"]) == 0, capsys.readouterr().out
         assert len(venue.live_orders("BTCUSDT")) == 2
-        assert "protected: 1.8 pieces, stop 90, target 120" in capsys.readouterr().out
+        assert "protected by a stop at 90" in capsys.readouterr().out

@@ -50,7 +50,7 @@ def test_protection_that_is_gone_is_placed_again_and_the_next_start_goes_on_with
     cancel_protection(made)
     (row,) = guard(made)
     assert row.safe
-    assert "protected: " in row.words
+    assert "protected by a stop at 99" in row.words
     assert len(made.venue.live_orders(SYMBOL)) == 2
     before = made.checkpoint(made.wanted[0])
     assert made.live(minute(90))

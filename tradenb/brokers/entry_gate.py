@@ -19,6 +19,7 @@ from tradenb.core.orders.order_records import ZERO, DesiredPosition
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.core.values import Problem
 from tradenb.errors import StateWriteError
+from tradenb.store.control import take_accepted
 from tradenb.store.paths import Key
 
 _MOST_UNKNOWN = 100
@@ -112,6 +113,11 @@ class EntryGate:
         if found.since is None or found.arm is None or is_for(found.arm, symbol, strategy):
             return found
         return found._replace(why=f"{strategy} on {symbol} is not armed; arm it with tn.arm")
+
+    def accepted(self) -> tuple[str, ...]:
+        """Take the words that a person has accepted of what nobody could explain."""
+        storage = self._run.storage
+        return take_accepted(storage.filesystem, storage.files, self._key)
 
     def note(self, ledger: OrderLedger, market: OrderMarket) -> None:
         """Leave what the run has for the others of its account, and disarm it if that says so."""

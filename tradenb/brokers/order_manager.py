@@ -113,6 +113,8 @@ class Tools(NamedTuple):
         Tells of orders that have changed.
     permission : callable
         Whether entries are permitted now.
+    accepted : callable
+        Takes the words that a person has accepted.
     """
 
     open_port: Callable[[], Awaitable[Port | None]]
@@ -124,6 +126,7 @@ class Tools(NamedTuple):
     tell: TellEvent
     update: Callable[[tuple[Order, ...]], None]
     permission: Callable[[], Permission]
+    accepted: Callable[[], tuple[str, ...]] = tuple
 
 
 class OrderManager:
@@ -218,14 +221,14 @@ class OrderManager:
         return None
 
     def _accepted(self, ledger: OrderLedger) -> OrderLedger:
-        """Drop what nobody could explain once a person has armed the account since it was seen."""
+        """Drop what nobody could explain once a person accepts it, or armed after it was seen."""
         now, trouble = self._tools.exchange_now(), (*ledger.stops, *ledger.unexplained)
         if trouble != self._trouble[0]:
             self._trouble = trouble, now
         since = self._tools.permission().since
-        if since is None or since <= self._trouble[1]:
-            return ledger
-        return ledger._replace(stops=(), unexplained=(), started_at=now)
+        armed = since is not None and since > self._trouble[1]
+        words = trouble if armed else self._tools.accepted()
+        return ledger.with_accepted(words) if words else ledger
 
     async def _is_ready(self) -> bool:
         """Open the way to the exchange and take the ledger over, where that is still to be done."""

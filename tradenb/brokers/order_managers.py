@@ -116,6 +116,7 @@ class OrderManagers:
             tell=partial(self._notifier.tell_of_orders, run),
             update=partial(self._notifier.publish_orders, run, broker.id),
             permission=gate.permission,
+            accepted=gate.accepted,
         )
         return OrderManager(run, broker.venue, tools)
 

@@ -33,6 +33,7 @@ KillKind = Literal["halt", "flatten", "unreadable"]
 KINDS: Final = get_args(RequestKind)
 DECISIONS: Final = frozenset({"keep_ours", "take_theirs"})
 MARKER: Final = "HOME"
+ACCEPTED: Final = ".accepted"
 _LIMIT: Final = 1 << 16
 _AT_A_TIME: Final = 1_000
 _WALL_DIGITS: Final = 15
@@ -220,6 +221,32 @@ def turn_on_kill(filesystem: Filesystem, home: Home) -> KillKind:
                 "the processes and sell at the exchange by hand"
             ) from error
     return kill_switch(filesystem, home.kill) or "unreadable"
+
+
+def leave_accepted(filesystem: Filesystem, home: Home, key: Key, words: Iterable[str]) -> None:
+    """Leave for the process of a run what a person accepts of what nobody could explain.
+
+    Raises
+    ------
+    StateWriteError
+        When it could not be written.
+    """
+    path = home.control(key) / ACCEPTED
+    try:
+        replace_durably(filesystem, path, dump([*words]) + b"\n")
+    except OSError as error:
+        raise StateWriteError(f"{path} could not be written ({words_of(error)})") from error
+
+
+def take_accepted(filesystem: Filesystem, home: Home, key: Key) -> tuple[str, ...]:
+    """Return what a person has accepted, once; a file that cannot be read accepts nothing."""
+    path = home.control(key) / ACCEPTED
+    try:
+        found = parse(filesystem.read(path, limit=_LIMIT))
+        forget(filesystem, path)
+    except (OSError, Damaged):
+        return ()
+    return tuple(each for each in found if isinstance(each, str)) if type(found) is list else ()
 
 
 def _path(home: Home, request: Request) -> Path:

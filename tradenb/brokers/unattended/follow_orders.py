@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tradenb.brokers.broker import Broker
 from tradenb.brokers.order_managers import OrderManagers
+from tradenb.brokers.status.order_status import OrderStatus, order_status
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.core.events import Kind
 from tradenb.core.orders.ledger import OrderLedger
@@ -50,8 +51,8 @@ async def follow(
     stops: Callable[[], bool] = lambda: False,
     until_flat: bool = False,
     sleep: Callable[[float], Any] = asyncio.sleep,
-) -> list[str]:
-    """Let an order manager follow a document until there is nothing to do; return the alarms left.
+) -> None:
+    """Let an order manager follow a document until there is nothing to do.
 
     Parameters
     ----------
@@ -81,7 +82,6 @@ async def follow(
         if stops():
             managers.cancel()
         await managers.end(run.id)
-    return [f"{alarm.name}: {alarm.words}" for alarm in run.alarms]
 
 
 def is_flat(ledger: OrderLedger | None, wanted: DesiredPosition | None) -> bool:
@@ -94,3 +94,19 @@ def is_flat(ledger: OrderLedger | None, wanted: DesiredPosition | None) -> bool:
     return all(order.is_done for order in ledger.orders) and all(
         ledger.told(signal, "exited", "not_entered") for signal in signals
     )
+
+
+def left_status(run: DocumentRun) -> OrderStatus:
+    """Return how the orders of a document are, at the moment when the exchange was seen last."""
+    ledger = run.known_ledger
+    orders = () if ledger is None else ledger.orders
+    seen = (order.seen_at or 0 for order in orders)
+    at = max(0 if ledger is None else ledger.checked_at or 0, *seen, 0)
+    return order_status(run.account, ledger, at, run.alarms)
+
+
+def words_of(status: OrderStatus) -> str:
+    """Say in a line what is left, and what is wrong with it."""
+    held = (f"{shield.held.normalize():f} pieces" for shield in status.shields)
+    alarms = (f"{alarm.name}: {alarm.words}" for alarm in status.alarms)
+    return "; ".join((*held, *status.words, *alarms))

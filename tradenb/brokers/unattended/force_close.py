@@ -12,11 +12,9 @@ from typing import Any, Final, NamedTuple
 
 from tradenb.brokers.unattended.broker_file import recorded_broker
 from tradenb.brokers.unattended.document_run import PAPER, DocumentRun
-from tradenb.brokers.unattended.follow_orders import follow, is_flat
+from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_status, words_of
 from tradenb.brokers.unattended.lock_holder import activity_of, end_process, refuse_other
 from tradenb.core.lifecycle.exchange_route import desired_position
-from tradenb.core.orders.ledger import OrderLedger
-from tradenb.core.orders.order_records import ZERO, fees_in
 from tradenb.engine.ports import Clock
 from tradenb.engine.serialise import from_record
 from tradenb.errors import StateError, TradenbError
@@ -139,29 +137,11 @@ async def _close(
         with DocumentRun(filesystem, home, key, clock, quiet_ms=quiet_ms) as run:
             account = run.account
             broker = recorded_broker(filesystem, home, account)
-            troubles = await follow(run, broker, clock, seconds=CLOSE_S, until_flat=True)
-            ledger = run.known_ledger
-            flat = is_flat(ledger, run.desired) and run.has_looked
-            words = "" if flat else "; ".join((left_of(ledger), *troubles))
-            return ClosedRun(account, key.id, flat, words)
+            await follow(run, broker, clock, seconds=CLOSE_S, until_flat=True)
+            flat = is_flat(run.known_ledger, run.desired) and run.has_looked
+            return ClosedRun(account, key.id, flat, "" if flat else words_of(left_status(run)))
     except (TradenbError, OSError) as error:
         return ClosedRun(account, key.id, False, str(error))
-
-
-def left_of(ledger: OrderLedger | None) -> str:
-    """Say what a ledger still has at the exchange: pieces, and orders that are not done."""
-    if ledger is None:
-        return "unknown: the exchange was not reached"
-    held = sum(
-        (
-            (order.filled if order.side == "buy" else -order.filled) - fees_in(order, "base")
-            for order in ledger.orders
-        ),
-        ZERO,
-    )
-    live = [f"{order.role} order {order.id} {order.state}" for order in ledger.orders]
-    live = [w for w, order in zip(live, ledger.orders, strict=True) if not order.is_done]
-    return "; ".join((f"{held.normalize():f} pieces", *live))
 
 
 def _pid_of(filesystem: Filesystem, home: Home, key: Key) -> int | None:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from tradenb.brokers.broker import Broker
 from tradenb.brokers.unattended.broker_file import recorded_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
-from tradenb.brokers.unattended.follow_orders import follow, is_flat
-from tradenb.brokers.unattended.force_close import left_of, runs_with_orders
-from tradenb.core.orders.ledger import OrderLedger
+from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_status, words_of
+from tradenb.brokers.unattended.force_close import runs_with_orders
 from tradenb.engine.ports import Clock
 from tradenb.errors import StateLocked, TradenbError
 from tradenb.store.filesystem import Filesystem
@@ -67,11 +65,11 @@ async def guard_once(
         try:
             with DocumentRun(filesystem, home, key, clock, yields=True) as run:
                 broker = broker_of(filesystem, home, account)
-                troubles = await follow(
+                await follow(
                     run, broker, clock, seconds=LOOK_S, stops=lambda: run.lock.is_wanted,
                     sleep=sleep,
                 )  # fmt: skip
-                return _guarded(run, troubles)
+                return _guarded(run)
         except StateLocked:
             return None  # its process is back
         except (TradenbError, OSError) as error:
@@ -81,29 +79,12 @@ async def guard_once(
     return [each for each in found if each is not None]
 
 
-def _guarded(run: DocumentRun, troubles: list[str]) -> GuardedRun | None:
+def _guarded(run: DocumentRun) -> GuardedRun | None:
     if run.lock.is_wanted:
         return None
-    ledger = run.known_ledger
-    if is_flat(ledger, run.desired) and run.has_looked:
+    if is_flat(run.known_ledger, run.desired) and run.has_looked:
         return GuardedRun(run.account, run.id, True, "nothing is left at the exchange")
-    stops = protection_of(ledger)
-    doubts = ledger is None or any(order.is_in_doubt for order in ledger.orders)
-    safe = bool(stops) and not doubts and run.has_looked and not troubles
-    words = (*stops, *([] if stops and not doubts else [left_of(ledger)]), *troubles)
-    return GuardedRun(run.account, run.id, safe, "; ".join(words))
-
-
-def protection_of(ledger: OrderLedger | None) -> list[str]:
-    """Say which stops rest at the exchange, by a ledger."""
-    orders = () if ledger is None else ledger.orders
-    return [
-        f"protected: {_text(order.rest)} pieces, stop {_text(order.trigger)}"
-        + (f", target {_text(order.price)}" if order.type == "list" else "")
-        for order in orders
-        if order.stop_is_open
-    ]
-
-
-def _text(value: Decimal | None) -> str:
-    return "-" if value is None else f"{value.normalize():f}"
+    status = left_status(run)
+    return GuardedRun(
+        run.account, run.id, run.has_looked and status.level == "good", words_of(status)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -57,6 +57,8 @@ class OrderLedger(NamedTuple):
         What a person has to accept before there are entries again.
     stops : tuple of str
         What disarms the account.
+    accepted : tuple of str
+        What a person has accepted of these; it is not said again.
     market : OrderMarket or None
         Steps and fees as the order manager knew them last.
     balances : tuple of Balance
@@ -81,6 +83,7 @@ class OrderLedger(NamedTuple):
     refusals: int = 0
     unexplained: tuple[str, ...] = ()
     stops: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
     market: OrderMarket | None = None
     balances: tuple[Balance, ...] = ()
     armed_since: Time | None = None
@@ -109,6 +112,17 @@ class OrderLedger(NamedTuple):
         """Tell whether the lifecycle was given a report of one of these kinds."""
         return any(
             report.signal_id == signal_id and report.kind in kinds for report in self.reports
+        )
+
+    def with_accepted(self, words: Iterable[str]) -> OrderLedger:
+        """Return the ledger after a person accepted what nobody could explain; it is looked at."""
+        known = {*words}
+        before = (each for each in self.accepted if each not in known)
+        return self._replace(
+            unexplained=tuple(each for each in self.unexplained if each not in known),
+            stops=tuple(each for each in self.stops if each not in known),
+            accepted=(*before, *sorted(known))[-KEPT:],
+            check_due=True,
         )
 
     def with_order(self, order: Order) -> OrderLedger:

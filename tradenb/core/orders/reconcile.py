@@ -214,6 +214,6 @@ def _sold_outside(
 
 
 def _unexplained(ledger: OrderLedger, words: str) -> OrderLedger:
-    if words in ledger.unexplained:
+    if words in ledger.unexplained or words in ledger.accepted:
         return ledger
     return ledger._replace(unexplained=(*ledger.unexplained, words))

@@ -90,7 +90,7 @@ def copied(ledger: OrderLedger, order: Order, snapshot: OrderSnapshot, now: Time
 
 def stopped(ledger: OrderLedger, words: str) -> OrderLedger:
     """Return the ledger with a reason to disarm the account."""
-    if words in ledger.stops:
+    if words in ledger.stops or words in ledger.accepted:
         return ledger
     return ledger._replace(stops=(*ledger.stops, words))
 
