@@ -26,6 +26,7 @@ from tradenb.errors import StateError, TradenbError, UsageError
 from tradenb.live.loop.record import due_after
 
 if TYPE_CHECKING:
+    from tradenb.brokers.broker import Broker
     from tradenb.core.money.account import Account
     from tradenb.core.rules import Rules
     from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -43,6 +44,7 @@ def run_script(
     exchange: Any,
     rules: Rules | None = None,
     account: Account | None = None,
+    broker: Broker | None = None,
     home: str | None = None,
     notify: Sequence[Mapping[str, Any]] = (),
     arguments: Sequence[str] | None = None,
@@ -55,6 +57,8 @@ def run_script(
         Every strategy runs on every symbol.
     account : Account, optional
         The money that all of them share.
+    broker : Broker, optional
+        Where their orders go, and whose money it is.
     home : str, optional
         Folder of the state, unless `--home` or `TRADENB_HOME` gives another.
     notify : sequence of mapping
@@ -71,8 +75,9 @@ def run_script(
     options = _parser(home).parse_args(arguments)
     strategies = list(strategy) if isinstance(strategy, list | tuple) else [strategy]
     names = options.symbol or ([symbols] if isinstance(symbols, str) else list(symbols))
-    job = _Job(names, strategies, exchange, rules, account, options)
+    job = _Job(names, strategies, exchange, rules, account, options, broker)
     try:
+        job.check()
         with logging_to_stderr(job.output, json_lines=options.json):
             if options.dry_run:
                 return job.rehearsed()
@@ -94,14 +99,31 @@ class _Job:
         rules: Rules | None,
         account: Account | None,
         options: argparse.Namespace,
+        broker: Broker | None = None,
     ) -> None:
         self._symbols = symbols
         self._strategies = strategies
         self._exchange = options.exchange or exchange
         self._rules = rules
         self._account = account
+        self._broker = broker
         self._options = options
         self.output = BotOutput(json=options.json)
+
+    def check(self) -> None:
+        """Refuse what a script that sends orders must not do."""
+        if self._broker is None or not self._broker.sends_orders:
+            return
+        if self._options.once:
+            raise UsageError(
+                "--once leaves before an order is filled and protected; run this script as a "
+                "service"
+            )
+        if self._options.dry_run:
+            raise UsageError(
+                "--dry-run goes on from a copy of the state, and its orders would be real; "
+                f"nothing is sent to {self._broker.id} before `tradenb arm` either: leave it out"
+            )
 
     def run(self, home: Path, *, once: bool) -> int:
         """Run, and return the exit code."""
@@ -177,6 +199,7 @@ class _Job:
                     exchange=source,
                     rules=self._rules,
                     account=self._account,
+                    broker=self._broker,
                     home=home,
                     take_over=self._options.take_over,
                 )
@@ -245,7 +268,7 @@ def _copy_state(home: Path, to: Path) -> int:
 def _parser(home: str | None) -> argparse.ArgumentParser:
     default = os.environ.get("TRADENB_HOME") or home or "dump"
     parser = argparse.ArgumentParser(
-        description="Run the strategies of this file live, on paper. SIGTERM and Ctrl-C leave: "
+        description="Run the strategies of this file live. SIGTERM and Ctrl-C leave: "
         "positions stay, the next start goes on with them.",
         epilog=EXIT_CODES,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tradenb.brokers.broker import Broker
 from tradenb.call_errors import explained
 from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
@@ -79,6 +80,7 @@ def export(
     end: TimeLike | None = None,
     rules: Rules | None = None,
     account: Account | None = None,
+    broker: Broker | None = None,
     home: str | Path | None = None,
     candles: CandleSource | str | None = None,
 ) -> Exported:
@@ -94,7 +96,7 @@ def export(
         Of the script. An existing file is replaced only if an export wrote it and nobody
         changed it since.
     what : LiveRun, StrategySpec, str, or a list of one kind
-        A run is exported with its symbol, exchange, rules, account and home.
+        A run is exported with its symbol, exchange, rules, account, broker and home.
     symbol : str or several
         Needed for strategies.
     exchange : exchange or str
@@ -104,6 +106,9 @@ def export(
     rules : Rules, optional
     account : Account, optional
         The money of the script's paper runs; without historic funding.
+    broker : Broker, optional
+        Where the script sends its orders, with secrets by reference; it is disarmed until
+        `tradenb arm` where it runs. What is compared is the paper trade of its account.
     home : path, optional
         Folder of the state, the script's default; default `TRADENB_HOME` or ./dump.
     candles : exchange, optional
@@ -126,6 +131,7 @@ def export(
         "exchange": exchange,
         "rules": rules,
         "account": account,
+        "broker": broker,
         "home": home,
     }
     subject = subject_of(what, settings)
@@ -155,7 +161,13 @@ def export(
         sample.end,
         len(sample.events),
         sample.trades,
-        (*_warnings(sample), *recorded, *_variables(found.secrets), *_notified(job)),
+        (
+            *_warnings(sample),
+            *recorded,
+            *_variables(found.secrets),
+            *_notified(job),
+            *_sending(subject.broker),
+        ),
     )
 
 
@@ -175,6 +187,7 @@ def collected(subject: Subject) -> tuple[Any, Job]:
         subject.home,
         subject.account,
         tuple(active_settings()),
+        None if subject.broker is None else collector.script.add_broker(subject.broker),
     )
     return collector.script.found, job
 
@@ -224,6 +237,12 @@ def _notified(job: Job) -> list[str]:
     if not names:
         return []
     return [f"it notifies as this process does; set {', '.join(names)} where it runs"]
+
+
+def _sending(broker: Broker | None) -> list[str]:
+    if broker is None or not broker.sends_orders:
+        return []
+    return [f"orders go to {broker.id} once it is armed where it runs; paper trades were compared"]
 
 
 def _variables(names: Iterable[str]) -> list[str]:

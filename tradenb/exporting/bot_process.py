@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any, Final
 
+from tradenb.brokers.broker import Broker
 from tradenb.clock import wall_ms
 from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
@@ -33,6 +34,7 @@ def start_process(
     exchange: Any,
     rules: Rules | None,
     account: Account | None,
+    broker: Broker | None,
     home: str | Path | None,
     take_over: bool,
 ) -> AttachedRun:
@@ -60,6 +62,7 @@ def start_process(
         exchange=source,
         rules=rules,
         account=account,
+        broker=broker,
         home=place.root,
     )
     launch = _launch(script, place, spec)

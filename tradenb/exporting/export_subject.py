@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tradenb.brokers.broker import Broker
 from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
@@ -15,7 +16,7 @@ from tradenb.errors import UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.live_run import LiveRun, record_of
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.state.account_agreement import check_live_account
+from tradenb.live.state.account_agreement import account_of, check_live_account
 from tradenb.store.paths import find_home
 
 
@@ -29,6 +30,7 @@ class Subject:
     rules: Rules
     home: Path
     account: Account | None = None
+    broker: Broker | None = None
 
 
 def subject_of(what: Any, settings: dict[str, Any]) -> Subject:
@@ -45,16 +47,21 @@ def subject_of(what: Any, settings: dict[str, Any]) -> Subject:
             "tn.export(path, run)"
         )
     symbols = (given,) if isinstance(given, str) else tuple(given)
-    rules, account = checked_rules(settings["rules"]), settings["account"]
+    rules, broker = checked_rules(settings["rules"]), settings["broker"]
+    account_of(broker, settings["account"])  # not both, and none of rehearsals
+    account = settings["account"] if broker is None else broker.account
     if account is not None:
         check_live_account(account, rules)
+    strategies = tuple(registry.find("strategy", item, form=StrategySpec) for item in several)
+    _check_one_each(broker, strategies)
     return Subject(
-        tuple(registry.find("strategy", item, form=StrategySpec) for item in several),
+        strategies,
         tuple(canonical(symbol) for symbol in symbols),
         resolve_candle_source(settings["exchange"]),
         rules,
         find_home(settings["home"]).root,
         account,
+        broker,
     )
 
 
@@ -69,10 +76,10 @@ def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
         runs.append(record_of(item))
     first = runs[0]
     for run in runs:
-        own = (run.source, run.rules, run.account, run.storage.home)
-        if own != (first.source, first.rules, first.account, first.storage.home):
+        own = (run.source, run.rules, run.account, run.broker, run.storage.home)
+        if own != (first.source, first.rules, first.account, first.broker, first.storage.home):
             raise UsageError(
-                f"{run.id} runs with another exchange, other rules, another account or another "
+                f"{run.id} runs with another exchange, other rules, another account, broker or "
                 f"home than {first.id}; export them to scripts of their own"
             )
     specs = {run.strategy: run.spec for run in runs}
@@ -81,5 +88,22 @@ def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
         raise UsageError(
             "a script runs each strategy on each symbol; export these runs to several scripts"
         )
-    shared = (first.source, first.rules, first.storage.home, first.account)
+    broker = first.broker
+    if broker is not None and broker.connect is not None:
+        raise UsageError(
+            f"{first.id} is a rehearsal, and its exchange is gone with it; pass the strategy and "
+            "broker=tn.broker(...), or export a run that trades on paper"
+        )
+    account = first.account if broker is None else broker.account
+    shared = (first.source, first.rules, first.storage.home, account, broker)
+    _check_one_each(broker, tuple(specs.values()))
     return Subject(tuple(specs.values()), symbols, *shared)
+
+
+def _check_one_each(broker: Broker | None, strategies: tuple[StrategySpec, ...]) -> None:
+    """Refuse what would not start: one run a symbol and account can send orders."""
+    if broker is not None and broker.sends_orders and len(strategies) > 1:
+        raise UsageError(
+            f"{strategies[1].name} and {strategies[0].name} would send orders for the same symbols "
+            f"to {broker.id}; export each with the key of an account of its own"
+        )

@@ -41,6 +41,8 @@ class Job(NamedTuple):
     account : Account or None
     notify : tuple of mapping
         The arguments of `tn.notify` for each service that is told.
+    broker_name : str or None
+        In Python; its account is in it.
     """
 
     symbols: tuple[str, ...]
@@ -51,6 +53,7 @@ class Job(NamedTuple):
     home: Path
     account: Account | None = None
     notify: tuple[Mapping[str, Any], ...] = ()
+    broker_name: str | None = None
 
 
 def script_text(found: Collection, job: Job, *, file: str, verified: str) -> str:
@@ -104,12 +107,15 @@ def _digest(text: str) -> str:
 
 def _docstring(job: Job, secrets: Iterable[str], file: str, verified: str) -> str:
     what = f"{', '.join(job.strategies)} on {', '.join(job.symbols)}"
+    is_paper = job.broker_name is None
+    does = "trade on paper" if is_paper else "trade as `broker` says"
+    dry = [f"    python {file} --dry-run    show what it would do now; changes nothing"]
     lines = [
         f'"""{what}, exported from a notebook by tradenb {__version__}.',
         "",
-        f"    python {file}              trade on paper until it is stopped",
+        f"    python {file}              {does} until it is stopped",
         f"    python {file} --take-over  take the run over from who has it, position and all",
-        f"    python {file} --dry-run    show what it would do now; changes nothing",
+        *(dry if is_paper else []),
         f"    python {file} --help       all settings and exit codes",
         "",
         *textwrap.wrap(verified, WIDTH),
@@ -162,7 +168,11 @@ def _main(job: Job) -> str:
         f"        strategy={f'[{strategies}]' if several else strategies},",
         f"        exchange={job.exchange_name},",
         *_settings_lines("rules", job.rules),
-        *_settings_lines("account", job.account),
+        *(
+            _settings_lines("account", job.account)
+            if job.broker_name is None
+            else [f"        broker={job.broker_name},"]
+        ),
         f"        home={_home_text(job.home)},",
         *_notify_lines(job.notify),
         "    )",

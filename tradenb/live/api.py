@@ -16,7 +16,6 @@ from tradenb.core.symbol import canonical
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import UsageError
 from tradenb.live.candle_sources import live_source
 from tradenb.live.following import Following
 from tradenb.live.handover import take_over as ask_for
@@ -113,8 +112,7 @@ def background(
         With `process`, when the script would not give the same trades.
     """
     if process:
-        if broker is not None and broker.sends_orders:
-            raise UsageError("process=True sends no orders yet; run a broker in this kernel")
+        account_of(broker, account)  # not both, and none of rehearsals
         from tradenb.exporting.bot_process import start_process
 
         return start_process(
@@ -122,7 +120,8 @@ def background(
             strategy=strategy,
             exchange=exchange,
             rules=rules,
-            account=account_of(broker, account),
+            account=account,
+            broker=broker,
             home=home,
             take_over=take_over,
         )

@@ -57,10 +57,13 @@ def resume(home: Home, key: Key) -> str:
         what = "a process runs it already" if run.status == "running" else "it has ended"
         raise StateError(f"{key.id} is {run.status}: {what}; only an idle run is resumed")
     record = record_here(home, key)
-    if record is not None or is_known_here(key, RunFiles(home, key).status().exchange):
+    launch = launch_of(DiskFilesystem(durable=False), home, key)
+    # Its file has the money or the broker that its document does not hold whole.
+    is_whole_there = launch is not None and _money_of(home, key) != ""
+    known = is_known_here(key, RunFiles(home, key).status().exchange)
+    if record is not None or (known and not is_whole_there):
         _resume_here(home, key, record)
         return f"goes on in {THIS_KERNEL}"
-    launch = launch_of(DiskFilesystem(durable=False), home, key)
     if launch is None:
         raise StateError(f"it is not known what starts {key.id}. {_way_on(home, key)}")
     pid = start_and_wait(home, run, launch)
@@ -104,19 +107,22 @@ def _resume_here(home: Home, key: Key, record: RunRecord | None) -> None:
 
 def _refuse_money(home: Home, key: Key) -> None:
     """Refuse to guess how large the entries of a run are, and where its orders go."""
-    found = read_document(DiskFilesystem(durable=False), home.document(key))
-    body = {} if found is None else found.body
-    orders_of = body.get("account", "paper")
-    if orders_of != "paper":
-        given = "broker="
-    elif body.get("money") is not None:
-        given = "account="
-    else:
+    given = _money_of(home, key)
+    if not given:
         return
     raise StateError(
         f"{key.id} ran with {given.rstrip('=')}, which its files do not hold whole; start it with "
         f"tn.live.background(..., {given}), which resumes it"
     )
+
+
+def _money_of(home: Home, key: Key) -> str:
+    """Return the argument that said whose money a run has; "" where it has none."""
+    found = read_document(DiskFilesystem(durable=False), home.document(key))
+    body = {} if found is None else found.body
+    if body.get("account", "paper") != "paper":
+        return "broker="
+    return "" if body.get("money") is None else "account="
 
 
 def _rules_of(home: Home, key: Key) -> Rules:

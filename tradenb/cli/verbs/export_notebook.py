@@ -109,7 +109,7 @@ def _read(
         found["exchange"] = notebook.value(options.exchange)
     elif wanted is not None:
         found["exchange"] = notebook.value(wanted.arguments["exchange"])
-    for name in ("rules", "account", "home"):
+    for name in ("rules", "account", "broker", "home"):
         if wanted is not None and name in wanted.arguments:
             found[name] = notebook.value(wanted.arguments[name])
     return found

@@ -16,7 +16,7 @@ from tradenb.errors import ExportError
 STARTS: Final = ("background", "rehearse", "run")
 _MODULES: Final = ("tradenb.live", "tradenb.live.api", "tradenb.live.rehearse_run")
 _OTHERS: Final = ("attach", "list", "pending", "resume", "scheduled", "stop")
-_SETTINGS: Final = ("exchange", "rules", "account", "home")
+_SETTINGS: Final = ("exchange", "rules", "account", "broker", "home")
 
 
 class HeldCall(NamedTuple):

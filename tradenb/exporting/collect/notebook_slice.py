@@ -41,7 +41,7 @@ class NotebookCall(NamedTuple):
 
     def settings(self) -> list[str]:
         """Return the text of what calls of one script have in common."""
-        names = ("strategy", "exchange", "rules", "account", "home")
+        names = ("strategy", "exchange", "rules", "account", "broker", "home")
         return [ast.unparse(self.arguments[name]) for name in names if name in self.arguments]
 
 

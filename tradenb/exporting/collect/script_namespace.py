@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tradenb.brokers.broker import Broker
 from tradenb.engine.notebook_cells import Statements
 from tradenb.engine.reach import function_of, package_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -74,6 +75,28 @@ class Script:
         self.found.secrets.update(reads_environment(ast.parse(line)))
         self.add(Part(("exchange",), line, (1, 0, 0), is_block=False), ())
         return "exchange"
+
+    def add_broker(self, broker: Broker) -> str:
+        """Add a broker as it was made; its secrets are references."""
+        if not is_plain(broker.options):
+            raise ExportError("broker has options that are not plain values; leave them out")
+        account = broker.account.model_dump(exclude_defaults=True)
+        inside = ", ".join(f"{name}={literal(item)}" for name, item in account.items())
+        options = {name: item for name, item in broker.options.items() if name != "sandbox"}
+        lines = [
+            "broker = tn.broker(",
+            f"    {literal(broker.exchange)},",
+            f"    mode={literal(broker.mode)},",
+            f"    account=tn.Account({inside}),",
+            *(f"    {name}={literal(item)}," for name, item in options.items()),
+            ")",
+        ]
+        text = "\n".join(lines)
+        self.is_new("broker", broker, "the script")
+        self.found.imports.add("import tradenb as tn")
+        self.found.secrets.update(reads_environment(ast.parse(text)))
+        self.add(Part(("broker",), text, (1, 0, 1), is_block=False), ())
+        return "broker"
 
     def statements(self, namespace: Namespace) -> Statements:
         """Return the statements of a namespace."""

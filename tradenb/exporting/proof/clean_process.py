@@ -57,6 +57,7 @@ def _replayed(
     from tradenb.exporting.proof.recorded_sample import RecordedSource
 
     known = {name: facts(names[name]) for name in task["names"] if name in names}
+    broker = job.get("broker")
     result = run(
         symbols,
         strategy=job["strategy"],
@@ -64,7 +65,7 @@ def _replayed(
         start=task["start"],
         end=task["end"],
         rules=job.get("rules"),
-        account=job.get("account"),
+        account=job.get("account") if broker is None else broker.account,
         progress=False,
     )
     return {"facts": known, "events": [event_to_row(event) for event in result.event_list]}
