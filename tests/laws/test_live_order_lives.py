@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from tests.laws.live_order_checks import MUTANTS, parity_broken
+from tests.laws.mutants import planted
 from tradenb.testing.orders.live_order_life import LiveOrderLife, LivePlan
 
 LIVES = int(os.environ.get("LIVE_ORDER_LIVES", "6"))
@@ -24,5 +26,15 @@ def test_no_whole_life_loses_or_doubles_anything(plan, first):
     for seed in range(first, first + BLOCK):
         life = LiveOrderLife(seed, PLANS[plan])
         assert life.play() == [], f"seed {seed} of {plan}"
+        assert parity_broken(life) == [], f"seed {seed} of {plan}"
         trades += life.trades
     assert trades > 0
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_a_wrong_record_or_ledger_is_caught(mutant, monkeypatch):
+    planted(mutant, monkeypatch)
+    life = LiveOrderLife(1, LivePlan(faults=0, minutes=60, lives=1))
+    life.play()
+    assert life.trades > 0
+    assert parity_broken(life) != []

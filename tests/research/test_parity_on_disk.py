@@ -17,7 +17,8 @@ from tests.research.planted import BUYS, Planted, frame_of
 from tests.sources import candles, market, minute
 from tradenb.errors import UsageError
 from tradenb.live.live_run import record_of
-from tradenb.research.parity.evidence import evidence_of, views_of
+from tradenb.research.parity.evidence import evidence_of
+from tradenb.research.parity.seen_candles import views_of
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.recording import Recording
 from tradenb.store.paths import Key, find_home

@@ -150,7 +150,7 @@ def hear(
     state: State, command: Command, at: int, price: float, rules: Rules
 ) -> tuple[State, tuple[Event, ...]]:
     """Let a report act at a close; each acts once, and those of another signal do nothing."""
-    report, execution = _report_of(command.values or {}), state.execution
+    report, execution = report_of(command.values or {}), state.execution
     if execution is None or report.seq <= execution.heard:
         return state, ()
     state = state._replace(execution=execution._replace(heard=report.seq))
@@ -276,12 +276,14 @@ def report_command(report: ExecutionReport) -> Command:
     return Command(at=report.at, kind="report", values=values)
 
 
-def _report_of(values: Mapping[str, Any]) -> ExecutionReport:
+def report_of(values: Mapping[str, Any]) -> ExecutionReport:
+    """Return the report that a command brings; its `at` is the command's, here 0."""
     exact = {
         name: None if values.get(name) is None else Decimal(values[name])
         for name in ("quantity", "average", "value", "fees")
     }
-    known = {name: values[name] for name in ("seq", "kind", "signal_id", "reason", "words")}
+    named = ("seq", "kind", "signal_id", "reason", "words", "estimated")
+    known = {name: values[name] for name in named if name in values}
     average = exact.pop("average")
     numbers = {name: ZERO if value is None else value for name, value in exact.items()}
     return ExecutionReport(at=0, average=average, **known, **numbers)  # type: ignore[arg-type]

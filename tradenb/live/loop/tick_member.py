@@ -122,7 +122,11 @@ class TickMember:
         self.run.recorder.note_commands((command,))
 
     def hear_orders(self) -> None:
-        """Give the reports of its orders to the state, each once, as commands."""
+        """Give the reports of its orders to the state, each once, as commands.
+
+        One of before the cursor, of an exchange whose clock is behind, is given at the cursor: it
+        acts on the same candle in a replay then.
+        """
         state, ledger = self.instance.state, self.run.known_ledger
         if ledger is None or state.execution is None:
             return
@@ -130,7 +134,7 @@ class TickMember:
             each.values["seq"] for each in state.commands if each.values and each.kind == "report"
         }
         fresh = [
-            report_command(report)
+            report_command(report._replace(at=max(report.at, state.cursor)))
             for report in ledger.reports
             if report.seq > state.execution.heard and report.seq not in given
         ]

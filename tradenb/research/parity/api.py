@@ -7,28 +7,26 @@ changes when a circumstance is left out has that circumstance for its cause.
 
 from __future__ import annotations
 
-import html
 import platform
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import Any, cast
 
+from tradenb.brokers.checking.read_overview import read_overview
 from tradenb.call_errors import explained
-from tradenb.core.timeframe import iso
+from tradenb.core.events import Event
+from tradenb.core.lifecycle.exchange_route import report_of
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.live.attached_run import AttachedRun
-from tradenb.research.parity.evidence import (
-    Evidence,
-    Run,
-    evidence_of,
-    fetcher_of,
-    run_of,
-    views_of,
-)
+from tradenb.live.live_run import LiveRun, record_of
+from tradenb.research.parity.evidence import Evidence, Run, evidence_of, fetcher_of, run_of
+from tradenb.research.parity.execution_cost import ExecutedTrade, executed_trades
+from tradenb.research.parity.ledger_check import LedgerCheck, check_ledger
+from tradenb.research.parity.parity_report import CAUSES, Difference, Parity
 from tradenb.research.parity.replay import (
     ComparedTrade,
     compared_trades,
@@ -36,107 +34,10 @@ from tradenb.research.parity.replay import (
     late_exits,
     replay,
 )
-from tradenb.research.parity.steps import steps
+from tradenb.research.parity.replay_check import ReplayCheck, check_replay
+from tradenb.research.parity.seen_candles import views_of
+from tradenb.research.parity.steps import EXECUTION, steps
 from tradenb.view.formatting import plural
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-CAUSES: Final = (
-    "indicator window", "candle missing", "candle revised", "late tick", "late exit",
-    "user action", "error", "refused by risk", "rules changed", "code changed", "unexplained",
-)  # fmt: skip
-
-
-class Difference(NamedTuple):
-    """Trades of the live run that the backtest does not have, and the reverse.
-
-    Attributes
-    ----------
-    at : int
-        When the first of them was opened, ms UTC.
-    cause : str
-        One of `CAUSES`.
-    live, backtest : tuple of ComparedTrade
-        Trades until both are in step again.
-    what : str
-        Names of the rules, or of the functions and values, that have changed.
-    """
-
-    at: int
-    cause: str
-    live: tuple[ComparedTrade, ...]
-    backtest: tuple[ComparedTrade, ...]
-    what: str = ""
-
-
-@dataclass(frozen=True)
-class Parity:
-    """A live run beside the backtest of its period.
-
-    Attributes
-    ----------
-    found : list of Difference
-        In order of time.
-    live, backtest : list of ComparedTrade
-        All trades of both.
-    notes : list of str
-        What could not be known.
-    """
-
-    run: str
-    found: list[Difference]
-    live: list[ComparedTrade]
-    backtest: list[ComparedTrade]
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing differs; without a trade on either side that says little."""
-        return not self.found
-
-    @property
-    def causes(self) -> dict[str, int]:
-        """How many differences each cause has made."""
-        named = [difference.cause for difference in self.found]
-        return {cause: named.count(cause) for cause in CAUSES if cause in named}
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """One row a difference: at, cause, trades and sum of pnl_percent of each side, what."""
-        import pandas as pd
-
-        rows = [
-            (item.at, item.cause, len(item.live), len(item.backtest), _sum(item.live),
-             _sum(item.backtest), item.what)
-            for item in self.found
-        ]  # fmt: skip
-        columns = ["at", "cause", "live", "backtest", "live_pnl", "backtest_pnl", "what"]
-        frame = pd.DataFrame(rows, columns=columns)
-        frame["at"] = pd.to_datetime(frame["at"].astype("int64"), unit="ms", utc=True)
-        return frame.astype({"at": "datetime64[ms, UTC]"})
-
-    def __repr__(self) -> str:
-        return "\n".join(self._lines())
-
-    def _repr_html_(self) -> str:
-        return "".join(f"<div>{html.escape(line)}</div>" for line in self._lines())
-
-    def _lines(self) -> Iterator[str]:
-        both = f"{plural(len(self.live), 'trade')} live, {len(self.backtest)} in the backtest"
-        if self.clean and not self.live and not self.backtest:
-            yield f"{self.run}: nothing to compare, no trade on either side"
-        elif self.clean:
-            yield f"{self.run}: live and backtest agree ({both})"
-        else:
-            yield f"{self.run}: {plural(len(self.found), 'difference')} ({both})"
-        for item in self.found:
-            what = f" ({item.what})" if item.what else ""
-            yield (
-                f"  {iso(item.at)} {item.cause}{what}: {_words(item.live)} live, "
-                f"{_words(item.backtest)} in the backtest"
-            )
-        yield from (f"  note: {words}" for words in self.notes)
 
 
 @explained("tn.parity")
@@ -189,20 +90,69 @@ def parity(
     today = _code_of_today(evidence, strategy)
     fetched = fetcher_of(evidence, meant, exchange)
     views, fresh = views_of(evidence, fetched(evidence.symbol))
+    sent = _Sent(evidence)
     found, before = [], compared_trades(evidence.events)
     live = before
     for step in steps(evidence, views, fresh, today, fetched):
-        after = replay(step.given, evidence.symbol, evidence.start, evidence.end)
-        found += _differences(before, after, *step.named())
+        events = replay(step.given, evidence.symbol, evidence.start, evidence.end)
+        after, named = compared_trades(events), step.named()
+        sent.note(named[0], events)
+        if named[0] != EXECUTION:
+            found += _differences(before, after, *named)
         before = after
-    late = late_exits(evidence.events)
+    late = frozenset() if sent.is_routed else late_exits(evidence.events)
     found += [
         Difference(trade.opened_at, "late exit", (trade,), (trade,))
         for trade in live
         if trade.closed_at in late
     ]
     notes = _notes(evidence, found, traded=bool(live or before))
-    return Parity(evidence.id, sorted(found, key=_when), live, before, notes)
+    found = sorted(found, key=_when)
+    own = (sent.replay, sent.executed, sent.ledger(meant, notes))
+    return Parity(evidence.id, found, live, before, notes, *own)
+
+
+class _Sent:
+    """What parity finds of a run that sends orders, beside what it finds of any; else nothing."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self.is_routed = evidence.reports is not None
+        self._reports = [
+            report_of(command.values or {})._replace(at=command.at)
+            for command in evidence.reports or ()
+        ]
+        self.replay: ReplayCheck | None = None
+        self.executed: list[ExecutedTrade] | None = None
+
+    def note(self, cause: str, events: list[Event]) -> None:
+        """Take the events of a step: the first is the replay, the next the paper twin."""
+        evidence = self._evidence
+        if not self.is_routed:
+            return
+        if self.replay is None:
+            self.replay = check_replay(evidence.events, events)
+        elif cause == EXECUTION:
+            step = None if evidence.market is None else evidence.market.size_step
+            self.executed = executed_trades(
+                evidence.events, events, self._reports, evidence.rules, Decimal(repr(step or 0.0))
+            )
+
+    def ledger(self, run: Run, notes: list[str]) -> LedgerCheck | None:
+        """Compare the orders with the exchange, where the broker is at hand."""
+        evidence = self._evidence
+        if evidence.ledger is None:
+            return None
+        sent = [each.sent_at for each in (*evidence.ledger.past, *evidence.ledger.orders)]
+        since = min((at for at in sent if at), default=evidence.start)
+        broker, shown = run.broker if isinstance(run, LiveRun) else None, None
+        if isinstance(run, LiveRun) and broker is not None:
+            shown = read_overview(broker, evidence.symbol, record_of(run).clock, since)
+            if shown is None:
+                notes.append(f"{broker.id} did not answer, so its own trades were not compared")
+        found = check_ledger(evidence.ledger, self._reports, *(shown or ()))
+        notes += found.notes
+        return found
 
 
 def _notes(evidence: Evidence, found: Sequence[Difference], *, traded: bool) -> list[str]:
@@ -268,18 +218,3 @@ def _order(item: tuple[ComparedTrade, int]) -> tuple[int, int]:
 
 def _when(item: Difference) -> tuple[int, int]:
     return item.at, CAUSES.index(item.cause)
-
-
-def _sum(trades: tuple[ComparedTrade, ...]) -> float:
-    total = 0.0
-    for trade in trades:
-        total += trade.pnl_percent or 0.0
-    return total
-
-
-def _words(trades: tuple[ComparedTrade, ...]) -> str:
-    if len(trades) != 1:
-        return plural(len(trades), "trade")
-    trade = trades[0]
-    end = "open" if trade.exit is None else f"{trade.exit_reason} at {trade.exit:g}"
-    return f"{trade.position} at {trade.entry:g}, {end}"

@@ -1,7 +1,7 @@
 """What is on disk about a live run: its document, its journal, and the record of what it saw.
 
 It is read in the same way for a run of this process, of another one, and for one that ended long
-ago. What a run saw of a minute may depend on when it looked: a restart loads the history anew.
+ago.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tradenb.core.candles.arrays import NAMES, Candles
-from tradenb.core.candles.gaps import with_gaps
-from tradenb.core.candles.rows import Rows as RawRows
+from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event
+from tradenb.core.lifecycle.state import Command
 from tradenb.core.money.account import Account
 from tradenb.core.money.market import Market
+from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE
 from tradenb.engine.past_code import PastCode
 from tradenb.engine.ports import CandleRequest, CandleSource, check_markets
 from tradenb.engine.serialise import row_to_event
@@ -40,16 +36,10 @@ from tradenb.research.parity.recorded_lines import (
     Rows,
     RulesGiven,
 )
+from tradenb.store.document.ledger_record import ledger_from_record
 from tradenb.store.paths import find_home
 
 Run = LiveRun | AttachedRun
-
-
-class View(NamedTuple):
-    """The candles as a run saw them from a moment (close time, ms UTC) on."""
-
-    since: int
-    candles: Candles
 
 
 @dataclass
@@ -81,6 +71,10 @@ class Evidence:
     account : Account or None
     market : Market or None
         Those of its latest start.
+    reports : tuple of Command, optional
+        What an exchange did with its orders; None: it sent none.
+    ledger : OrderLedger or None
+        Its orders.
     reads : tuple of str
         Symbols that the strategy reads beside its own.
     notes : list of str
@@ -106,6 +100,8 @@ class Evidence:
     gone: list[tuple[int, int]] = field(default_factory=list)
     account: Account | None = None
     market: Market | None = None
+    reports: tuple[Command, ...] | None = None
+    ledger: OrderLedger | None = None
     reads: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
 
@@ -139,17 +135,11 @@ def evidence_of(run: Run) -> Evidence:
     Raises
     ------
     UsageError
-        When it has not processed a candle yet, there is no record of what it saw, or it sent
-        orders.
+        When it has not processed a candle yet, or there is no record of what it saw.
     """
     body, events, lines = _files_of(run)
     if not body or body["state"]["cursor"] <= body["start"]:
         raise UsageError(f"{run.id} has not processed a candle yet, so there is nothing to compare")
-    if body["account"] != "paper":
-        raise UsageError(
-            f"{run.id} sent orders to {body['account']}; parity does not replay what an exchange "
-            "did yet. run.orders() and run.executions() show it"
-        )
     last = max((event.seq for event in events), default=0)
     events += [row_to_event(row) for row in body["outbox"] if row["seq"] > last]
     start, history_start = body["start"], body["history_start"] or body["start"]
@@ -172,6 +162,7 @@ def evidence_of(run: Run) -> Evidence:
         events=[event for event in events if start < event.at <= end],
         commands=record.commands, missed=record.missed, seen=record.rows(), gone=record.gone,
         account=_account_of(record.begun, body, record.notes), market=_market_of(record.begun),
+        reports=_reports_of(record, body), ledger=_ledger_of(body),
         reads=tuple(body.get("reads", ())), notes=record.notes,
     )  # fmt: skip
 
@@ -213,6 +204,16 @@ def _shared_account(run: Run, name: str) -> list[str]:
     return [f"{shared}: {why} may differ by what the others held and made"]
 
 
+def _reports_of(record: RecordedLines, body: Mapping[str, Any]) -> tuple[Command, ...] | None:
+    routed = body["state"].get("execution") is not None
+    return tuple(record.reports.values()) if routed else None
+
+
+def _ledger_of(body: Mapping[str, Any]) -> OrderLedger | None:
+    kept = body.get("ledger")
+    return None if kept is None else ledger_from_record(kept)
+
+
 def _market_of(begun: Mapping[str, Any]) -> Market | None:
     known = begun.get("market")
     return None if known is None else Market(**known)
@@ -247,67 +248,6 @@ def fetcher_of(evidence: Evidence, run: Run, exchange: Any) -> Callable[[str], C
         ).candles
 
     return fetched
-
-
-def views_of(found: Evidence, fresh: Candles) -> tuple[list[View], Candles]:
-    """Return the candles as they were seen, from each start on, and as they are now.
-
-    Where one side does not have a minute it is taken from the other; a note says how many.
-    """
-    inside = (found.seen[:, 0] >= found.history_start) & (found.seen[:, 0] < found.end)
-    seen = found.seen[inside]
-    times, as_of = seen[:, 0].astype(np.int64), seen[:, 6].astype(np.int64)
-    rows, values = (times - found.history_start) // MINUTE, seen[:, 1:6]
-    base = np.full(((found.end - found.history_start) // MINUTE, len(NAMES)), np.nan)
-    on_time = (as_of <= found.start) | (as_of == times)
-    base[rows[on_time]] = values[on_time]
-    unknown = _holes(base)
-    for begin, end in found.gone:
-        first, last = ((at - found.history_start) // MINUTE for at in (begin, end))
-        unknown[max(0, first) : max(0, last)] = False
-    late = ~on_time & unknown[rows]  # seen by a later start only
-    base[rows[late]] = values[late]
-    now = _complete(found, base, unknown, fresh)
-    views = [View(found.start, _candles(base, found))]
-    for since in np.unique(as_of[~on_time]).tolist():
-        anew = ~on_time & (as_of == since)
-        if (base[rows[anew]] != values[anew]).any():
-            base = base.copy()
-            base[rows[anew]] = values[anew]
-            views.append(View(since, _candles(base, found)))
-    return views, _candles(now, found)
-
-
-def _complete(found: Evidence, base: Rows, unknown: NDArray[np.bool_], fresh: Candles) -> Rows:
-    """Fill the candles seen and those of now from each other; return those of now."""
-    now = np.full_like(base, np.nan)
-    fresh = fresh.between(found.history_start, found.end)
-    places = (fresh.time - found.history_start) // MINUTE
-    now[places] = np.stack([getattr(fresh, name) for name in NAMES], axis=1)
-    unknown &= ~_holes(now)  # where neither side has a candle there was none
-    gone = _holes(now) & ~_holes(base)
-    base[unknown], now[gone] = now[unknown], base[gone]
-    if unknown.any():
-        count = f"{np.count_nonzero(unknown):,} of the minutes that the run saw"
-        found.notes.append(f"{count} are not on disk; today's candles are used for them")
-    if gone.any():
-        count = f"{np.count_nonzero(gone):,} of the minutes that the run saw"
-        found.notes.append(f"{found.exchange} no longer has {count}")
-    if _holes(now).all():
-        raise UsageError(f"{found.id}: its candles are neither on disk nor at the exchange")
-    return now
-
-
-def _holes(rows: Rows) -> NDArray[np.bool_]:
-    return np.asarray(np.isnan(rows[:, 0]))
-
-
-def _candles(rows: Rows, found: Evidence) -> Candles:
-    """Return the minutes that have a candle."""
-    there = np.flatnonzero(~_holes(rows))
-    columns = (np.ascontiguousarray(column) for column in rows[there].T)
-    raw = RawRows(found.history_start + there * MINUTE, *columns)
-    return with_gaps(raw, MINUTE, found.rules.gap_minutes)[0]
 
 
 def _files_of(run: Run) -> tuple[dict[str, Any], list[Event], Lines]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tradenb.core.lifecycle.state import Command
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, ceil_to
 
@@ -49,11 +50,14 @@ class RecordedLines:
         The line of its latest start.
     commands, missed, gone, ruled, coded, notes
         As `Evidence` has them.
+    reports : dict of int to Command
+        What an exchange did, by number. One that was recorded again was not committed before.
     """
 
     def __init__(self, lines: Lines, start: int, history_start: int) -> None:
         self.begun: dict[str, Any] | None = None
         self.commands: list[dict[str, Any]] = []
+        self.reports: dict[int, Command] = {}
         self.missed: list[Missed] = []
         self.notes: list[str] = []
         self.gone: list[tuple[int, int]] = []
@@ -75,13 +79,16 @@ class RecordedLines:
             before, self.begun = self.begun, line if line["start"] == start else None
             if self.begun is None or before is None:
                 self.commands, self.missed, self.notes, self.ruled = [], [], [], []
-                self.coded = []
+                self.coded, self.reports = [], {}
             else:
                 self._compare(before, self.begun)
             if self.begun is not None:
                 in_force, given = line["rules"], line.get("given", line["rules"])
                 self.ruled.append(RulesGiven(line["begun"], Rules(**in_force), Rules(**given)))
                 self.coded.append(CodeNoted(line["begun"], line["code"], line.get("names", {})))
+        elif "command" in line and line["command"]["kind"] == "report":
+            report = Command(**line["command"])
+            self.reports[line["command"]["values"]["seq"]] = report
         elif "command" in line:
             command = _plain(line["command"])
             if command not in self.commands:

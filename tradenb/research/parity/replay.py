@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -20,8 +21,10 @@ from tradenb.core.candles.arrays import NAMES, Candles, Times
 from tradenb.core.candles.gaps import with_gaps
 from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.events import WITHOUT_EFFECT, Event
+from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.money.account import Account
 from tradenb.core.money.market import Market
+from tradenb.core.orders.order_records import Execution
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
 from tradenb.core.trades import trades_of
@@ -33,10 +36,10 @@ from tradenb.engine.session.instance import Instance, managed_by
 from tradenb.engine.session.pump import Session
 from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.research.parity.evidence import View
 from tradenb.research.parity.muted_strategy import muted
 from tradenb.research.parity.ran_code import RanCode
 from tradenb.research.parity.recorded_lines import RulesGiven
+from tradenb.research.parity.seen_candles import View
 
 _ASKED: Final = ("strategy ", "manage of ", "risk rule ", BOOK)
 """How the errors of asks and of risk rules begin."""
@@ -77,6 +80,8 @@ class Circumstances:
     account : Account or None
     market : Market or None
         The money of the run, and the steps of its symbol.
+    reports : tuple of Command, optional
+        What an exchange did with its orders; None: candles fill them.
     """
 
     codes: tuple[RanCode, ...]
@@ -89,6 +94,7 @@ class Circumstances:
     others: Callable[[str], Candles]
     account: Account | None = None
     market: Market | None = None
+    reports: tuple[Command, ...] | None = None
 
 
 def compared_trades(events: Iterable[Event]) -> list[ComparedTrade]:
@@ -169,8 +175,8 @@ class Refusals:
         return (at, id) in self._told or any(first < at < until for first, until in self._rows)
 
 
-def replay(given: Circumstances, symbol: str, start: int, end: int) -> list[ComparedTrade]:
-    """Run the period again and return its trades, in order of opening."""
+def replay(given: Circumstances, symbol: str, start: int, end: int) -> list[Event]:
+    """Run the period again and return its events."""
     market = _Seen(symbol, given.views[0].candles, given.others, given.market)
     rules = given.ruled[0].in_force
     specs = {code.since: _prepared(code.copied(), given) for code in given.codes}
@@ -178,7 +184,7 @@ def replay(given: Circumstances, symbol: str, start: int, end: int) -> list[Comp
     plan = make_plan(symbol, first, market, start, end, rules, given.commands, given.account)
     events: list[Event] = []
     drive(_pump(plan, given, specs, events), rules.signal_timeout_seconds)
-    return compared_trades(events)
+    return events
 
 
 class _Seen:
@@ -228,6 +234,8 @@ def _pump(
     period = load_period(plan)
     histories = histories_of(plan, period)
     (instance,) = instances = assemble(plan, period, histories, windowed=given.windowed)
+    if given.reports is not None:
+        instance.state = _at_exchange(instance.state, given.reports)
     session = Session(instances)
     views = {view.since: view.candles for view in given.views}
     rules = {max(each.since, given.views[0].since): each for each in given.ruled}
@@ -249,6 +257,12 @@ def _pump(
             instance.give_rules(rules[since].in_force, rules[since].given)
         yield from session.pump(until)
     events += session.events
+
+
+def _at_exchange(state: State, reports: tuple[Command, ...]) -> State:
+    """Return the first state of an instance that orders fill, with what was reported of them."""
+    commands = sorted((*state.commands, *reports), key=attrgetter("at"))
+    return state._replace(execution=Execution(), commands=tuple(commands))
 
 
 def _going_on(instance: Instance, before: Instance) -> Instance:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.engine.past_code import names_reached
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.research.parity.evidence import Evidence, View
+from tradenb.research.parity.evidence import Evidence
 from tradenb.research.parity.ran_code import (
     RanCode,
     changed_names,
@@ -27,6 +27,10 @@ from tradenb.research.parity.replay import (
     failed_asks,
     with_fresh,
 )
+from tradenb.research.parity.seen_candles import View
+
+EXECUTION: Final = "execution"
+"""The step of a run that sends orders from what was filled to what candles fill."""
 
 
 class Step(NamedTuple):
@@ -63,6 +67,7 @@ def steps(
         others=others,
         account=evidence.account,
         market=evidence.market,
+        reports=evidence.reports,
     )
 
     def first() -> tuple[str, str]:
@@ -70,6 +75,9 @@ def steps(
         return ("unexplained", "") if known and not names else ("code changed", names)
 
     yield Step(given, first)
+    if given.reports is not None:
+        given = replace(given, reports=None)
+        yield _plain(EXECUTION, given)
     if windows:
         given = replace(given, windowed=False)
         yield _plain("indicator window", given)

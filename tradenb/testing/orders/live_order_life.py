@@ -6,7 +6,6 @@ document, order manager and venue, in virtual time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -118,7 +117,7 @@ class LiveOrderLife:
         self.plan = plan or LivePlan()
         self.found: list[str] = []
         walk = tn.testing.random_walk(seed=seed, days=1, price=100.0, volatility=120.0)
-        self.world = OrderWorld(walk, _strategy(self.random.random), start=START)
+        self.world = OrderWorld(walk, _strategy(seed), start=START)
         self._requests_left: int | None = None
         self.trades = 0
         self.menu = [fault for fault in every_fault() if fault.kind not in LEFT_ALONE]
@@ -212,11 +211,14 @@ class LiveOrderLife:
         self.found += [f"nobody knows order {id}, which rests" for id in resting - known]
 
 
-def _strategy(chance: Callable[[], float]) -> StrategySpec:
-    """Return a strategy that enters often, with every form of leaving."""
+def _strategy(seed: int) -> StrategySpec:
+    """Return a strategy that enters often, with every form of leaving; it draws by the minute."""
+
+    def chance(ctx: Any) -> float:
+        return Random(seed * DAY + ctx.now // MINUTE).random()
 
     def decide(ctx: Any) -> Any:
-        draw = chance()
+        draw = chance(ctx)
         if draw < 0.3:
             return tn.long(take_profit=tn.percent(0.6), stop_loss=tn.percent(0.5), minutes=25)
         if draw < 0.5:
@@ -229,7 +231,7 @@ def _strategy(chance: Callable[[], float]) -> StrategySpec:
         return None
 
     def manage(ctx: Any) -> Any:
-        draw = chance()
+        draw = chance(ctx)
         if draw < 0.1:
             return tn.close()
         if draw < 0.2:
