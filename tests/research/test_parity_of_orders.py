@@ -284,3 +284,26 @@ def test_an_exchange_whose_clock_is_behind_is_replayed_as_it_was_heard(behind, m
     found = parity_of(life)
     assert [event.kind for event in life.world.events(life.world.wanted[0])].count("closed") == 1
     assert found.replay.equal, str(found)
+
+
+@pytest.mark.parametrize("faults", [None, "all"])
+def test_a_rehearsal_with_orders_is_compared_with_its_own_exchange(faults, tmp_path):
+    walk = tn.testing.random_walk(seed=3, days=1)
+    account = tn.Account(cash=1_000, quote=200)
+    given = {} if faults is None else {"faults": faults, "rate": 0.2}
+    broker = tn.testing.broker(account=account, **given)
+
+    @tn.strategy("rehearsed", every="15m")
+    def rehearsed(ctx):
+        return tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=30)
+
+    run = tn.live.rehearse(
+        "BTCUSDT", strategy=rehearsed, exchange=walk, broker=broker, speed=None, home=tmp_path,
+        end="2024-01-01T10:00",
+    )  # fmt: skip
+    assert run.wait(120)
+    found = tn.parity(run)
+    assert found.replay.equal, str(found)
+    assert found.ledger.agrees, str(found)
+    assert found.ledger.asked
+    assert len(found.live) > 2

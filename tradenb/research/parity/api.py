@@ -67,7 +67,8 @@ def parity(
     Returns
     -------
     Parity
-        `.clean`, `.table`, `.causes`, `.notes`.
+        `.clean`, `.table`, `.causes`, `.notes`. Of a run that sends orders also `.replay`,
+        `.execution_table`, `.execution_causes` and `.ledger`: see docs/orders.md.
 
     Raises
     ------
@@ -84,6 +85,10 @@ def parity(
     its name; of rules and fees that were changed at a restart it is `rules changed`. The code of
     runs of this process is kept, and each stretch is gone through with its own; that of another
     process is not, and what cannot be explained otherwise has `code changed` for its cause.
+
+    A run that sends orders is gone through with what its exchange reported, which gives its events
+    again, and then as if candles had filled it: what changes by that is what execution cost. Where
+    its broker is at hand, the exchange is asked for its trades and balance.
     """
     meant = run_of(run, home)
     evidence = evidence_of(meant)

@@ -1,7 +1,7 @@
 """P1: the events of a live run beside those of its replay with what the exchange reported.
 
 Law 3 for runs that send orders. Errors, asks that were left out and refusals by risk rules are
-inputs of the replay, so they are not compared.
+inputs of the replay, and no candle causes alarms and permissions: they are not compared.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from tradenb.core.events import Event
+from tradenb.core.events import OF_ORDERS, Event
 from tradenb.core.timeframe import iso
 from tradenb.engine.serialise import event_to_row
 from tradenb.view.formatting import plural
 
 NOT_COMPARED: Final = frozenset({"seq", "mode", "wall", "late"})
 """Columns of an event that say where and when it was noticed; all others are compared."""
-_INPUTS: Final = frozenset({"error", "skipped"})
+_INPUTS: Final = frozenset({"error", "skipped"}) | OF_ORDERS
 _TOLD: Final = 3
 
 
