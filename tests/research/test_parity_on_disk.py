@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import signal
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -260,11 +259,3 @@ def test_a_run_begun_anew_is_compared_without_the_one_before_it():
     assert [command["kind"] for command in evidence.commands] == ["stop"]
     assert tn.parity(run, **planted.today()).clean
     assert len(tn.parity(run, **planted.today()).live) < len(BUYS)
-
-
-def test_a_run_that_sent_orders_is_refused_with_words(monkeypatch):
-    body = {"account": "sandbox:loopback:1a2b3c4d", "start": 1, "state": {"cursor": 2}}
-    monkeypatch.setattr("tradenb.research.parity.evidence._files_of", lambda _: (body, [], []))
-    run = SimpleNamespace(id="BTCUSDT:dip")
-    with pytest.raises(tn.UsageError, match="sent orders to sandbox:loopback:1a2b3c4d; parity"):
-        evidence_of(run)
