@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tradenb import research as research
     from tradenb import testing as testing
     from tradenb.backtest import Result as Result
+    from tradenb.backtest.results.result import load as load
     from tradenb.brokers.arming.api import arm as arm
     from tradenb.brokers.arming.api import disarm as disarm
     from tradenb.brokers.broker import Broker as Broker
@@ -101,6 +102,7 @@ _HOMES: Final[dict[str, str]] = {
     "export": "tradenb.exporting",
     "file_exchange": "tradenb.exchanges.tables.file_source",
     "frame_exchange": "tradenb.exchanges.tables.frame_source",
+    "load": "tradenb.backtest.results.result",
     "long": "tradenb.core.candidate",
     "lookahead": "tradenb.research.lookahead.api",
     "move": "tradenb.core.actions",

@@ -57,3 +57,13 @@ def test_a_bracket_in_ranges_is_so_many_of_them_away_on_either_side():
 def test_a_bracket_that_cannot_be_meant_is_refused_where_it_is_written(given, words):
     with pytest.raises(UsageError, match=words):
         tn.bracket(**given)
+
+
+def test_a_bracket_without_a_side_is_told_how_to_get_one():
+    event = opened(lambda ctx: tn.bracket(stop=1, target=2))
+    names, words = event.note.split(" | ")
+    assert names == "position,take_profit_number,stop_loss_number"
+    assert words.startswith(
+        "position must be 'long' or 'short', was None; return tn.long(...) or tn.short(...), a "
+        "bracket as tn.long(**bracket); "
+    )

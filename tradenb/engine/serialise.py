@@ -171,6 +171,25 @@ def row_to_event(row: Mapping[str, Any]) -> Event:
     return Event(**own, signal=_signal_of_row(row))
 
 
+def event_to_record(event: Event) -> Record:
+    """Return an event with all of its signal; the rows of a journal have only the columns of it."""
+    signal: Record | None = None
+    if isinstance(event.signal, Signal):
+        signal = _plain(event.signal, "targets")
+    elif event.signal is not None:
+        signal = {"id": event.signal.id, "position": event.signal.position}
+    return event._asdict() | {"signal": signal}
+
+
+def record_to_event(record: Mapping[str, Any]) -> Event:
+    """Return the event of a record of `event_to_record`."""
+    signal = record["signal"]
+    found: Signal | Refused | None = None
+    if signal is not None:
+        found = _signal(signal) if "entry" in signal else Refused(**signal)
+    return Event(**_exact(record) | {"signal": found})
+
+
 def events_of(rows: Iterable[Mapping[str, Any]], where: object) -> list[Event]:
     """Return the events of the rows of a journal.
 

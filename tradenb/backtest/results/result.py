@@ -242,6 +242,43 @@ class Result(FigureFrames):
         names = ("stats", "trades", "fills", "events", "open", "drawdowns")
         return write_workbook(path, {name: getattr(self, name) for name in names})
 
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Keep the result as a folder that `tn.load` reads.
+
+        It has events.parquet, trades.parquet and the candles of each symbol for other tools, and
+        result.json with all the rest. Strategies are not in it, only their names.
+
+        Parameters
+        ----------
+        folder : str or path
+            Such as "results/dip"; a saved result that is there already is replaced.
+
+        Returns
+        -------
+        pathlib.Path
+
+        Raises
+        ------
+        UsageError
+            When the folder holds other things.
+
+        Examples
+        --------
+        >>> import tempfile, tradenb as tn
+        >>> @tn.strategy("buy", every="1h")
+        ... def buy(ctx):
+        ...     return tn.long(**tn.bracket(stop=1, target=2))
+        >>> market = tn.testing.random_walk(days=2)
+        >>> result = tn.backtest.run("BTCUSDT", strategy=buy, exchange=market)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = tn.load(result.save(f"{folder}/buy"))
+        >>> again.trades.equals(result.trades)
+        True
+        """
+        from tradenb.backtest.results.saved_parts import save_parts
+
+        return save_parts(self._parts, Path(folder).resolve())
+
     def plot(self, symbol: str | None = None) -> Any:
         """Draw price with entries and exits, stops and targets, equity and drawdown.
 
@@ -313,3 +350,22 @@ class Result(FigureFrames):
             symbol: candles.between(self.start, self.end)
             for symbol, candles in self._parts.period.candles.items()
         }
+
+
+def load(folder: str | os.PathLike[str]) -> Result:
+    """Read a result that `Result.save` wrote: the same frames, figures, pictures and reports.
+
+    Parameters
+    ----------
+    folder : str or path
+
+    Raises
+    ------
+    UsageError
+        When the folder is not a saved result.
+    StateCorrupt, StateVersionError
+        When its files are damaged, or of a newer tradenb.
+    """
+    from tradenb.backtest.results.saved_parts import load_parts
+
+    return Result(load_parts(Path(folder).resolve()))

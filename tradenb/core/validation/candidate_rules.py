@@ -224,6 +224,8 @@ def problems(
     found: list[Problem] = []
     if levels.position is None:
         words = f"position must be 'long' or 'short', was {shown(candidate.position)}"
+        if candidate.position is None:
+            words += "; return tn.long(...) or tn.short(...), a bracket as tn.long(**bracket)"
         found.append(Problem("position", words))
     left_by_stop = candidate.trail is None and candidate.trail_distance is None and not managed
     needed = rules.require_take_profit and left_by_stop
