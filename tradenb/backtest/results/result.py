@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from math import isnan
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from tradenb.backtest.results.caveats import ruined
 from tradenb.backtest.results.run_figures import RunFigures
+from tradenb.call_errors import explained
 from tradenb.core.fills import fills_of
 from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.symbol import canonical
@@ -21,8 +23,6 @@ from tradenb.view.figure_text import parts_words
 from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:
-    import os
-
     import pandas as pd
 
     from tradenb.backtest.results.result_parts import ResultParts
@@ -352,6 +352,7 @@ class Result(FigureFrames):
         }
 
 
+@explained("tn.load")
 def load(folder: str | os.PathLike[str]) -> Result:
     """Read a result that `Result.save` wrote: the same frames, figures, pictures and reports.
 
