@@ -15,8 +15,8 @@ from tradenb.backtest.results.saved_parts import ABOUT, VERSION
 from tradenb.errors import StateCorrupt, StateVersionError, UsageError
 
 FRAMES = (
-    *("events", "trades", "fills", "open", "refusals", "indicators", "drawdowns", "stats", "daily"),
-    *("equity", "benchmark"),
+    *("events", "trades", "fills", "open", "refusals", "asks", "indicators", "drawdowns", "stats"),
+    *("daily", "equity", "benchmark"),
 )
 FUNDING = pd.Series(
     [0.01, -0.02, 0.03], index=pd.to_datetime(["2024-01-02", "2024-01-04", "2024-01-06"], utc=True)

@@ -19,7 +19,7 @@ from tradenb.backtest.results.result_parts import ResultParts
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.gaps import with_gaps
 from tradenb.core.candles.rows import Intake, Rows
-from tradenb.core.events import Event
+from tradenb.core.events import AskRow, Event
 from tradenb.core.lifecycle.state import Refusing
 from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
@@ -37,7 +37,7 @@ VERSION: Final = 1
 ABOUT: Final = "result.json"
 _EVENTS: Final = "events.parquet"
 _TRADES: Final = "trades.parquet"
-_PLAIN: Final = ("exchange", "step", "asks", "asks_failed", "elapsed_s", "said", "alarms")
+_PLAIN: Final = ("exchange", "step", "ask_count", "asks_failed", "elapsed_s", "said", "alarms")
 _ARROW: Final = {int: "int64", float: "float64", bool: "bool_"}
 
 
@@ -119,6 +119,7 @@ def _about(parts: ResultParts, candles: Mapping[str, str]) -> dict[str, Any]:
         "states": [to_record(state) for state in parts.states],
         "open": parts.open,
         "refused": [[symbol, name, asdict(row)] for symbol, name, row in parts.refused],
+        "asked": [[symbol, name, row._asdict()] for symbol, name, row in parts.asked],
         "asks_lost": [[*key, count] for key, count in parts.asks_lost_by.items()],
         "coverage": [[*key, own] for key, own in parts.coverage.items()],
         "funding": [[*key, own] for key, own in parts.funding.items()],
@@ -149,6 +150,7 @@ def _parts(about: Mapping[str, Any], folder: Path) -> ResultParts:
         trades=[Trade(**row) for row in _rows(folder / _TRADES)],
         open=[tuple(row) for row in about["open"]],
         refused=[(symbol, name, Refusing(**row)) for symbol, name, row in about["refused"]],
+        asked=[(symbol, name, AskRow(**row)) for symbol, name, row in about["asked"]],
         asks_lost_by={(name, symbol): count for name, symbol, count in about["asks_lost"]},
         coverage={
             (name, symbol): [Coverage(*each) for each in own]
