@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -61,8 +61,8 @@ class Account(BaseModel, frozen=True):
 
     Examples
     --------
-    >>> Account(cash=10_000, risk=1, leverage=3).risk
-    1.0
+    >>> Account(cash=10_000, risk=1, leverage=3)
+    Account(cash=10000.0, risk=1.0, leverage=3.0)
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
@@ -132,6 +132,12 @@ class Account(BaseModel, frozen=True):
         if self.funding is not None and self.funding_percent:
             raise ValueError("give funding_percent or funding, not both")
         return self
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        """Show what was set."""
+        for name, field in type(self).model_fields.items():
+            if (value := getattr(self, name)) != field.default:
+                yield name, value
 
     def __dir__(self) -> list[str]:
         """Tab shows the settings, and nothing of pydantic."""

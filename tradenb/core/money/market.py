@@ -40,8 +40,8 @@ class Market:
 
     Examples
     --------
-    >>> Market(price_step=0.5, size_step=0.001).price_step
-    0.5
+    >>> Market(price_step=0.5, size_step=0.001)
+    Market(price_step=0.5, size_step=0.001)
     """
 
     price_step: float | None = None
@@ -81,6 +81,11 @@ class Market:
                 found.append(f"min_size must not exceed max_size = {most:g}, was {least:g}")
             if found:
                 raise UsageError(f"Market: {'; '.join(found)}")
+
+    def __repr__(self) -> str:
+        given = [(name, getattr(self, name)) for name in _FIELDS]
+        words = [f"{name}={value}" for name, value in given if value is not None]
+        return f"Market({', '.join(words)})"
 
     def pieces(self, wanted: float) -> float:
         """Return how many pieces an order for so many may have; never more."""
