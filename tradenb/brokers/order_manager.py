@@ -17,7 +17,7 @@ from tradenb.brokers.arming.permission import Permission
 from tradenb.brokers.order_news import OrderNews, TellEvent
 from tradenb.core.orders.answers import Answer, NotSent
 from tradenb.core.orders.apply import apply, intended
-from tradenb.core.orders.ledger import OrderLedger, pruned, restarted
+from tradenb.core.orders.ledger import OrderLedger, changed_orders, pruned, restarted
 from tradenb.core.orders.next_action import next_action
 from tradenb.core.orders.order_actions import Cancel, Query, Reconcile, Submit, Tell, Wait
 from tradenb.core.orders.order_alarms import Alarm, AlarmName
@@ -310,7 +310,7 @@ class OrderManager:
             if run.ledger is None:
                 return False
             before, run.ledger = run.ledger, change(run.ledger)
-            self._tools.update(changed(before, run.ledger))
+            self._tools.update(changed_orders(before, run.ledger))
             try:
                 synced = await self._tools.commit(run.ledger)
                 self._news.end("conflict", "not_saved")
@@ -324,16 +324,6 @@ class OrderManager:
 
     def _say(self, name: AlarmName, words: str) -> None:
         self._news.say(name, words, self._tools.exchange_now())
-
-
-def changed(before: OrderLedger, after: OrderLedger) -> tuple[Order, ...]:
-    """Return the orders that are new, or have another state or more fills."""
-    known = {order.id: (order.state, order.ending, order.filled) for order in before.orders}
-    return tuple(
-        order
-        for order in after.orders
-        if known.get(order.id) != (order.state, order.ending, order.filled)
-    )
 
 
 def _words(problems: tuple[Problem, ...]) -> str:

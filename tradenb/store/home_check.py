@@ -13,8 +13,9 @@ from tradenb.store.document.migrations import MIGRATIONS
 from tradenb.store.document.read import read_one
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.journal.lines import backwards
+from tradenb.store.journal.order_journal import OrderJournal
 from tradenb.store.lock import holder_of
-from tradenb.store.paths import Home, Key, decoded, key_of
+from tradenb.store.paths import Home, Key, bak_of, decoded, key_of
 from tradenb.store.view_files import behind, run_views
 
 Verdict = Literal["ok", "damaged", "newer", "unreadable", "kept", "leftover", "stale", "unknown"]
@@ -136,11 +137,27 @@ def _check_other(filesystem: Filesystem, home: Home, path: Path, kind: str) -> F
         return Finding(path, "kept", f"{size} bytes cut off after a crash")
     if kind == "lived":
         return Finding(path, "ok", f"{size} bytes recorded for tn.parity")
+    if kind == "orders":
+        return _check_orders(filesystem, home, path, size)
     if kind == "journal":
         return _check_journal(filesystem, path, size)
     if kind in ("signal", "schedule", "partial", "risk", "control"):
         return Finding(path, "kept" if ".refused-" in path.name else "ok", f"{size} bytes")
     return Finding(path, "unknown", "not a file of tradenb")
+
+
+def _check_orders(filesystem: Filesystem, home: Home, path: Path, size: int) -> Finding:
+    strategy = decoded(path.parent.name, "strategy")
+    symbol = decoded(path.name.removesuffix(".jsonl"), "symbol")
+    if strategy is None or symbol is None:
+        return Finding(path, "unknown", "not a file of tradenb")
+    document = home.document(Key(strategy, symbol))
+    if not filesystem.exists(document) and not filesystem.exists(bak_of(document)):
+        try:
+            OrderJournal(filesystem, path).refuse_to_forget(document)
+        except StateError as error:
+            return Finding(path, "damaged", str(error))
+    return Finding(path, "ok", f"{size} bytes of orders")
 
 
 def _check_journal(filesystem: Filesystem, path: Path, size: int) -> Finding:

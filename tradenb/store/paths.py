@@ -145,6 +145,10 @@ class Home:
         """Return the file of what a run went through."""
         return self._file("lived", key, ".jsonl")
 
+    def orders(self, key: Key) -> Path:
+        """Return the file of what a run sent to an exchange and heard."""
+        return self._file("orders", key, ".jsonl")
+
     def view(self, kind: View, key: Key) -> Path:
         """Return a file that people and tools look at."""
         return self._file(kind, key, ".json")

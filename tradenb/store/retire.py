@@ -69,7 +69,7 @@ def _files(filesystem: Filesystem, home: Home, key: Key) -> list[Path]:
     ]
     views = [view for view in home.views(key).values() if filesystem.exists(view)]
     requests = _inside(filesystem, home.control(key))
-    lived = _named(filesystem, home.recording(key))
+    lived = [*_named(filesystem, home.recording(key)), *_named(filesystem, home.orders(key))]
     accounts = (decoded(folder.name, "account") for folder in _inside(filesystem, home.shares))
     shares = [home.account_share(account, key) for account in accounts if account is not None]
     last = [document] if filesystem.exists(document) else []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from tradenb.brokers.broker import Broker
 from tradenb.brokers.day_result import day_result
@@ -27,10 +27,10 @@ from tradenb.store.control import kill_switch
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.document.ledger_record import ledger_from_record, ledger_to_record
 from tradenb.store.filesystem import Filesystem
+from tradenb.store.journal.order_journal import PAPER, OrderJournal, noted
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
 
-PAPER: Final = "paper"
 Reason = Literal["flattened", "time_expired"]
 
 
@@ -80,6 +80,7 @@ class DocumentRun:
         )
         self._clock = clock
         self._store = DocumentStore(filesystem, home.document(key), guard=self.lock.assure)
+        self._journal = OrderJournal(filesystem, home.orders(key))
         self._body: dict[str, Any] = {}
         self._state: State | None = None
 
@@ -90,7 +91,7 @@ class DocumentRun:
             generation = self._store.load().generation
             if generation is None or generation.body["account"] == PAPER:
                 raise StateError(f"{self.id} has no orders under {self.files.root}")
-            self._body = generation.body
+            self._body = self._journal.begun(generation.body)
             self._state = from_record(generation.body["state"])
         except BaseException:
             self.lock.release()
@@ -166,9 +167,10 @@ class DocumentRun:
 
         `saved_at` stays what it was: it tells when the run itself was last at work.
         """
-        body = {**self._body, "ledger": ledger_to_record(ledger)}
-        committed = self._store.commit(body)
-        self._body = body
+        with noted(self._journal, ledger, self._clock.now()):
+            body = {**self._body, "ledger": ledger_to_record(ledger)}
+            committed = self._store.commit(body)
+            self._body = body
         return committed.synced
 
     def _why_leave(self) -> Reason | None:

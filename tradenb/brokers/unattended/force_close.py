@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from tradenb.brokers.unattended.broker_file import recorded_broker
-from tradenb.brokers.unattended.document_run import PAPER, DocumentRun
+from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_status, words_of
 from tradenb.brokers.unattended.lock_holder import activity_of, end_process, refuse_other
 from tradenb.core.lifecycle.exchange_route import desired_position
@@ -21,6 +21,7 @@ from tradenb.errors import StateError, TradenbError
 from tradenb.store.document.ledger_record import ledger_from_record
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import Filesystem
+from tradenb.store.journal.order_journal import PAPER
 from tradenb.store.lock import holder_of
 from tradenb.store.paths import Home, Key
 

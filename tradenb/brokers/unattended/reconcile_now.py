@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from tradenb.brokers.broker import Broker
 from tradenb.brokers.spot_connection import SpotConnection
 from tradenb.brokers.unattended.broker_file import recorded_broker
-from tradenb.brokers.unattended.document_run import PAPER, DocumentRun
+from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.core.orders.answers import OrderSnapshot, Overview
 from tradenb.core.orders.client_ids import is_ours
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
@@ -28,6 +28,7 @@ from tradenb.store.control import leave_accepted
 from tradenb.store.document.ledger_record import ledger_from_record
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import Filesystem
+from tradenb.store.journal.order_journal import PAPER
 from tradenb.store.paths import Home, Key
 
 BrokerOf = Callable[[Filesystem, Home, str], Broker]

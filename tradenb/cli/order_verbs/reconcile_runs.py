@@ -64,10 +64,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _runs_with_broker(home: Home) -> list[Key]:
-    from tradenb.brokers.unattended.document_run import PAPER
     from tradenb.errors import StateError
     from tradenb.store.document.read import read_document
     from tradenb.store.filesystem import DiskFilesystem
+    from tradenb.store.journal.order_journal import PAPER
 
     disk, found = DiskFilesystem(), []
     for key in home.keys(disk):

@@ -220,3 +220,18 @@ def restarted(ledger: OrderLedger, now: Time) -> OrderLedger:
         check_failed_at=None,
         short_at=None,
     )
+
+
+def changed_orders(
+    before: OrderLedger, after: OrderLedger, *, trades: bool = False
+) -> tuple[Order, ...]:
+    """Return the orders that are new, or have another state or filled more.
+
+    `trades`: also those of which more trades are known.
+    """
+
+    def course(order: Order) -> tuple[object, ...]:
+        return order.state, order.ending, order.filled, trades and len(order.fills)
+
+    known = {order.id: course(order) for order in before.orders}
+    return tuple(order for order in after.orders if known.get(order.id) != course(order))

@@ -27,6 +27,7 @@ from tradenb.store.document.load import Found
 from tradenb.store.document.migrations import VERSION
 from tradenb.store.filesystem import DiskFilesystem, Filesystem
 from tradenb.store.journal.event_journal import Journal
+from tradenb.store.journal.order_journal import OrderJournal, noted
 from tradenb.store.journal.recording import Recording
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
@@ -88,6 +89,7 @@ class DiskStorage:
         self._document = DocumentStore(disk, home.document(self._key), guard=self._lock.assure)
         self.journal = Journal(disk, home.journal(self._key))
         self._recording = Recording(disk, home.recording(self._key))
+        self._orders = OrderJournal(disk, home.orders(self._key))
         self.errors = ErrorFile(disk, home.error(self._key))
         # Names are encoded once: a tick looks at these files again and again.
         self._requests, self._kill_file = home.control(self._key), home.kill
@@ -201,9 +203,11 @@ class DiskStorage:
 
         Not called while a commit of the run is under way, nor before its first one.
         """
-        body = {**self._body, "ledger": ledger_to_record(ledger), "saved_at": self.now()}
-        committed = self._document.commit(body)
-        self._body = body
+        now = self.now()
+        with noted(self._orders, ledger, now):
+            body = {**self._body, "ledger": ledger_to_record(ledger), "saved_at": now}
+            committed = self._document.commit(body)
+            self._body = body
         return committed.synced
 
     def decision(self) -> Decision | None:
@@ -338,8 +342,9 @@ class DiskStorage:
         if found.generation is None:
             if not self._alone:
                 loaded_document.refuse_to_forget(self.journal, self._document.path)
+                self._orders.refuse_to_forget(self._document.path)
             return None
-        self._body = body = found.generation.body
+        self._body = body = self._orders.begun(found.generation.body)
         self._taken = list(body["taken"])
         path, journal = self._document.path, self.journal
         loaded_document.put_in_order(self._filesystem, path, found.generation, journal, self._views)

@@ -1,0 +1,262 @@
+"""`data/orders`: on disk before a request leaves, and what it is good for without a document."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.brokers.test_guard import KEY, entries, guard, opened
+from tests.brokers.test_live_orders import kinds, world
+from tests.sources import minute
+from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.order_records import ExecutionReport, Fill, Order
+from tradenb.errors import StateCorrupt, StateError, StateWriteError
+from tradenb.live.live_run import record_of
+from tradenb.store.document.ledger_record import ledger_to_record
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.home_check import check_home
+from tradenb.store.journal.order_journal import OrderJournal, noted
+from tradenb.store.paths import bak_of
+from tradenb.store.retire import retire
+from tradenb.testing.orders.live_order_life import SYMBOL
+from tradenb.testing.venue.venue_faults import VenueFault
+from tradenb.testing.world.simulated_world import Action
+
+D = Decimal
+DISK = DiskFilesystem(durable=False)
+
+
+def order(id="746e621" + "0" * 25, **values):
+    known = {"signal_id": "s1", "role": "entry", "attempt": 1, "side": "buy", "type": "ioc"}
+    return Order(id, **known | {"quantity": D(2), "sent_at": 5_000} | values)
+
+
+def document(made):
+    return made.home.document(KEY)
+
+
+def content(made, path):
+    return made.disk.read(path, limit=1 << 22)
+
+
+def died_at_its_entry():
+    """A world whose process died when the exchange had taken its entry, and had not answered."""
+    made = world(*[100.0] * 400)
+    made.arm()
+    process = made.process()
+
+    def dies(request, role, at):
+        del request, at
+        if role == "entry":
+            made.wire._draw = None
+            process.kill()
+            return VenueFault("accept", "silence", role="entry", times=1)
+        return None
+
+    made.wire._draw = dies
+    assert not process.live(minute(80))
+    assert len(entries(made)) == 1
+    assert made.venue.live_orders(SYMBOL) == ()
+    return made
+
+
+def lose_the_document(made):
+    made.disk.plant(document(made), b"{")
+
+
+# --- the file ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return OrderJournal(DISK, tmp_path / "orders" / "dip" / "BTCUSDT.jsonl")
+
+
+def test_each_change_is_a_line_and_the_last_form_is_read(journal):
+    ledger = OrderLedger("a run", (order(),))
+    journal.note(ledger, 7)
+    journal.note(ledger, 8)
+    size = journal.path.stat().st_size
+    journal.note(ledger.with_order(order(queries=3)), 9)
+    assert journal.path.stat().st_size == size
+    fill = Fill("t1", "9", 6_000, "buy", D("1.5"), D("99.5"), D("0.1"), "base")
+    done = order(state="done", ending="filled", filled=D("1.5"), fills=(fill,))
+    report = ExecutionReport(1, 6_500, "entered", "s1", D("1.4"), D("99.5"))
+    journal.note(OrderLedger("a run", (done,), reports=(report,)), 10)
+    ((name, found),) = OrderJournal(DISK, journal.path).read().items()
+    assert name == "a run"
+    assert list(found.orders.values()) == [done] == found.left
+    gone = report._replace(seq=2, kind="exited")
+    journal.note(OrderLedger("a run", (done,), reports=(report, gone)), 11)
+    assert OrderJournal(DISK, journal.path).read()["a run"].left == []
+
+
+def test_a_torn_line_is_skipped_and_a_strange_one_is_an_error(journal):
+    journal.note(OrderLedger("a run", (order(),)), 7)
+    with journal.path.open("ab") as file:
+        file.write(b'{"run": "a run", "order": {"id"')
+    assert len(journal.read()["a run"].orders) == 1
+    with journal.path.open("ab") as file:
+        file.write(b'\n{"run": "a run", "order": {"id": 5}}\n')
+    with pytest.raises(StateError, match="none of its own"):
+        journal.read()
+
+
+def test_a_journal_that_cannot_be_written_is_raised_once_the_document_is_committed(journal):
+    journal.path.parent.parent.write_text("a file")
+    committed = []
+    ledger = OrderLedger("a run", (order(),))
+    with pytest.raises(StateWriteError, match="orders"), noted(journal, ledger, 7):
+        committed.append(1)
+    assert committed == [1]
+
+
+# --- before the request leaves -------------------------------------------------------------------
+
+
+def test_every_order_is_synced_in_the_journal_before_its_request_leaves():
+    made = world(*[100.0] * 400)
+    made.arm()
+    seen = []
+
+    def looks(request, role, at):
+        del at
+        id = getattr(request, "client_id", None) or getattr(request, "list_id", None)
+        if role is not None and id and type(request).__name__ in ("NewOrder", "NewList"):
+            after = made.disk.copy()
+            after.power_loss()
+            seen.append((role, id.encode() in after.files()[made.home.orders(KEY)]))
+
+    made.wire._draw = looks
+    flatten = Action(minute(85), lambda process: process.run(SYMBOL, "orders-once").flatten())
+    assert made.live(minute(90), [flatten])
+    assert [role for role, _ in seen] == ["entry", "protection", "exit"]
+    assert all(there for _, there in seen)
+
+
+def test_a_paper_run_has_no_journal_of_orders(tmp_path):
+    made = world(*[100.0] * 400)
+    made.wanted, made.broker = made.wanted, None
+    assert made.live(minute(90))
+    assert not [path for path in made.disk.files() if "orders" in path.parts]
+
+
+def test_an_entry_that_cannot_be_written_down_is_not_sent_and_an_exit_is():
+    made = world(*[100.0] * 400)
+    made.arm()
+    process = made.process()
+    storage = record_of(process.runs[0]).storage
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    storage._orders.note = full
+    assert process.live(minute(80))
+    assert entries(made) == []
+    assert kinds(made)[-1][:2] == ("rejected", "not_sent")
+
+    made = opened()
+    process = made.process()
+    record_of(process.runs[0]).storage._orders.note = full
+    flatten = Action(minute(85), lambda process: process.run(SYMBOL, "orders-once").flatten())
+    assert process.live(minute(90), [flatten])
+    assert made.coins < D("0.001")
+
+
+# --- a document that is gone, or older -----------------------------------------------------------
+
+
+def test_an_older_generation_without_the_entry_is_completed_and_the_position_protected():
+    made = died_at_its_entry()
+    lose_the_document(made)
+    assert made.live(minute(85))
+    assert len(entries(made)) == 1
+    assert len(made.venue.live_orders(SYMBOL)) == 2
+    ledger = made.checkpoint(made.wanted[0]).ledger
+    assert ledger.stops == ledger.unexplained == ()
+    assert kinds(made)[-1][:2] == ("opened", None)
+
+
+def test_guard_completes_it_too():
+    made = died_at_its_entry()
+    lose_the_document(made)
+    (row,) = guard(made)
+    assert row.safe, row
+    assert len(made.venue.live_orders(SYMBOL)) == 2
+    assert len(entries(made)) == 1
+
+
+def test_without_its_journal_it_is_found_disarms_and_is_not_entered_twice():
+    made = died_at_its_entry()
+    lose_the_document(made)
+    made.disk.remove(made.home.orders(KEY))
+    assert made.live(minute(85))
+    assert len(entries(made)) == 1
+    assert "unknown signal" in made.checkpoint(made.wanted[0]).ledger.stops[0]
+
+
+def test_a_document_from_before_the_signal_sells_it_and_asks():
+    made = world(*[100.0] * 400)
+    made.arm()
+    assert made.live(minute(70))
+    old = content(made, document(made))
+    assert made.live(minute(80))
+    assert made.coins > 1
+    made.disk.plant(document(made), old)
+    made.disk.remove(bak_of(document(made)))
+    assert made.live(minute(85))
+    assert made.coins < D("0.001")
+    assert made.venue.live_orders(SYMBOL) == ()
+    (words,) = made.checkpoint(made.wanted[0]).ledger.unexplained
+    assert words.startswith("the document is older than its orders: ")
+
+
+def test_a_lost_document_with_an_order_that_was_sent_fails_closed_and_is_told():
+    made = died_at_its_entry()
+    for path in (document(made), bak_of(document(made))):
+        made.disk.remove(path)
+    with pytest.raises(StateCorrupt, match=r"says that entry order 746e62\w+ was sent at"):
+        made.process()
+    (finding,) = [
+        each for each in check_home(made.disk, made.home) if each.path == made.home.orders(KEY)
+    ]
+    assert finding.verdict == "damaged"
+    assert "kill --by-tag" in finding.words
+    assert len(entries(made)) == 1
+    made.disk.remove(made.home.orders(KEY))
+    assert made.live(minute(95))
+
+
+def test_what_is_over_can_be_lost_and_begun_anew():
+    made = opened()
+    flatten = Action(minute(85), lambda process: process.run(SYMBOL, "orders-once").flatten())
+    assert made.live(minute(90), [flatten])
+    for path in (document(made), bak_of(document(made))):
+        made.disk.remove(path)
+    assert made.live(minute(92))
+    assert [each.verdict for each in check_home(made.disk, made.home)
+            if each.path == made.home.orders(KEY)] == ["ok"]  # fmt: skip
+
+
+def test_orders_that_a_ledger_has_forgotten_are_not_taken_in_again(journal):
+    old = order(state="done", ending="filled", filled=D(2), sent_at=1_000, signal_id="s0")
+    journal.note(OrderLedger("x BTCUSDT dip 0", (old,)), 7)
+    kept = order("746e621" + "1" * 25, state="done", ending="expired", sent_at=9_000)
+    ledger = OrderLedger("x BTCUSDT dip 0", past=(kept,))
+    body = {
+        "account": "x", "symbol": "BTCUSDT", "strategy": "dip", "start": 0,
+        "state": {"ids": []}, "ledger": ledger_to_record(ledger),
+    }  # fmt: skip
+    assert journal.recovered(body) == body
+    body["ledger"] = None
+    assert len(journal.recovered(body)["ledger"]["orders"]) == 1
+
+
+def test_a_run_that_is_retired_takes_its_journal_along():
+    made = opened()
+    stop = Action(minute(85), lambda process: process.run(SYMBOL, "orders-once").stop())
+    flatten = Action(minute(86), lambda process: process.run(SYMBOL, "orders-once").flatten())
+    assert made.live(minute(90), [stop, flatten])
+    there = retire(made.disk, made.home, KEY, now=5)
+    assert made.disk.exists(there / "orders" / "orders-once" / "BTCUSDT.jsonl")

@@ -1,0 +1,215 @@
+"""`OrderJournal`: what a run sent and heard, a line each, on disk before a request leaves.
+
+    {"wall": ..., "run": ..., "order": {...}}     an order that is new, or has changed, whole
+    {"wall": ..., "run": ..., "report": {...}}    what the lifecycle was told
+
+It is evidence and never the truth: what it knows and a document does not is asked of the exchange.
+A torn line is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from tradenb.core.orders.client_ids import is_ours
+from tradenb.core.orders.ledger import OrderLedger, changed_orders
+from tradenb.core.orders.order_records import Order
+from tradenb.core.timeframe import iso
+from tradenb.errors import StateCorrupt, StateError, StateWriteError
+from tradenb.store.document.ledger_record import (
+    ledger_from_record,
+    ledger_to_record,
+    order_from_record,
+    to_plain,
+)
+from tradenb.store.filesystem import Filesystem
+from tradenb.store.journal.recording import Recording
+
+PAPER: Final = "paper"
+_OVER: Final = frozenset({"exited", "not_entered"})
+
+
+class Journalled(NamedTuple):
+    """What a journal says of one run.
+
+    Attributes
+    ----------
+    orders : dict of str to Order
+        The last form of each, by client id, in the order in which they came.
+    over : set of str
+        Signals that were told to have ended.
+    """
+
+    orders: dict[str, Order]
+    over: set[str]
+
+    @property
+    def left(self) -> list[Order]:
+        """Orders of signals that are not over, as far as it knows."""
+        return [order for order in self.orders.values() if order.signal_id not in self.over]
+
+
+class OrderJournal:
+    """The journal of one run. Reading needs no lock, noting has the run's.
+
+    Parameters
+    ----------
+    path : Path
+        `Home.orders(key)`.
+    """
+
+    def __init__(self, filesystem: Filesystem, path: Path) -> None:
+        self.path = path
+        self._file = Recording(filesystem, path)
+        self._noted = OrderLedger("")
+
+    def begun(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the body of a document that is loaded, with orders of ours that it lacks.
+
+        Raises
+        ------
+        StateError
+            When the journal cannot be read.
+        """
+        if body["account"] == PAPER:
+            return body
+        body, record = self.recovered(body), body.get("ledger")
+        self._noted = OrderLedger("") if record is None else ledger_from_record(record)
+        return body
+
+    def note(self, ledger: OrderLedger, wall: int) -> None:
+        """Write down what has changed since the last time; synced if an order is to be sent.
+
+        Parameters
+        ----------
+        wall : int
+            Wall-clock time, ms UTC.
+
+        Raises
+        ------
+        OSError
+            When it could not be written; the next time it is written again.
+        """
+        if ledger is self._noted:
+            return
+        orders = changed_orders(self._noted, ledger, trades=True)
+        told = {report.seq for report in self._noted.reports}
+        reports = [report for report in ledger.reports if report.seq not in told]
+        head = {"wall": wall, "run": ledger.run}
+        lines = [
+            *({**head, "order": to_plain(order)} for order in orders),
+            *({**head, "report": to_plain(report)} for report in reports),
+        ]
+        if lines:
+            self._file.append(lines, sync=any(order.state == "sending" for order in orders))
+        self._noted = ledger
+
+    def read(self) -> dict[str, Journalled]:
+        """Return what it says, by run.
+
+        Raises
+        ------
+        StateError
+            When it is there and cannot be read.
+        """
+        found: dict[str, Journalled] = {}
+        try:
+            for line in self._lines():
+                known = found.setdefault(str(line.get("run")), Journalled({}, set()))
+                if "order" in line:
+                    order = order_from_record(line["order"])
+                    known.orders[order.id] = order
+                elif line.get("report", {}).get("kind") in _OVER:
+                    known.over.add(str(line["report"].get("signal_id")))
+        except OSError as error:
+            words = f"{self.path} cannot be read ({error.strerror or error})"
+            raise StateError(f"{words}; repair the disk and start again") from error
+        except (ValueError, TypeError, AttributeError) as error:
+            words = f"{self.path} has a line that is none of its own ({error!s:.200})"
+            raise StateError(
+                f"{words}; look at what the run has at the exchange, and move the file away"
+            ) from error
+        return found
+
+    def recovered(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the body of a document with the orders that it does not know and were sent.
+
+        It may be an older generation. They are in doubt, and are asked of the exchange; those of a
+        signal that the state does not know either are sold, and a person is asked.
+        """
+        name = "{account} {symbol} {strategy} {start}".format(**body)
+        record = body.get("ledger")
+        ledger = OrderLedger(name) if record is None else ledger_from_record(record)
+        found = self.read().get(ledger.run)
+        lacking = () if found is None else tuple(_lacking(ledger, found.orders.values()))
+        if not lacking:
+            return {**body}
+        signals = dict.fromkeys(order.signal_id for order in lacking)
+        strange = [signal for signal in signals if signal not in body["state"]["ids"]]
+        if strange:
+            words = f"the document is older than its orders: {', '.join(strange)} came back"
+            ledger = ledger._replace(unexplained=(*ledger.unexplained, words))
+        ledger = ledger._replace(orders=(*ledger.orders, *lacking), check_due=True)
+        return {**body, "ledger": ledger_to_record(ledger)}
+
+    def refuse_to_forget(self, document: Path) -> None:
+        """Raise if there is no document, but orders that were sent and are not over.
+
+        Raises
+        ------
+        StateCorrupt
+        """
+        left = [order for found in self.read().values() for order in found.left]
+        if not left:
+            return
+        last = left[-1]
+        raise StateCorrupt(
+            f"{document} and its .bak are gone, but {self.path} says that {last.role} order "
+            f"{last.id} was sent at {iso(last.sent_at)} UTC and its position is not over. Put the "
+            "document back from a backup; or look at the exchange, sell what is left (`tradenb "
+            f"kill --by-tag`), and move {self.path} out of its folder to begin anew",
+            path=str(document),
+            moved_to="",
+        )
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        return (line for line in self._file.read() if isinstance(line, dict))
+
+
+@contextmanager
+def noted(journal: OrderJournal, ledger: OrderLedger, wall: int) -> Iterator[None]:
+    """Write a ledger down before it is committed; a failure is raised once that is done.
+
+    Reducing orders are sent all the same then, and entries are not.
+
+    Raises
+    ------
+    StateWriteError
+    """
+    failed: OSError | None = None
+    try:
+        journal.note(ledger, wall)
+    except OSError as error:
+        failed = error
+    yield
+    if failed is not None:
+        words = f"{journal.path} could not be written ({failed.strerror or failed})"
+        raise StateWriteError(words) from failed
+
+
+def _lacking(ledger: OrderLedger, journalled: Iterable[Order]) -> Iterator[Order]:
+    """Give the orders that were sent and that a ledger neither knows nor has forgotten.
+
+    It forgets whole signals, the oldest first, and not before it has 50 orders of later ones.
+    """
+    kept = (*ledger.past, *ledger.orders)
+    ids, signals = {order.id for order in kept}, {order.signal_id for order in kept}
+    oldest = min((order.sent_at for order in ledger.past if order.sent_at), default=0)
+    for order in journalled:
+        sent = is_ours(order.id) and order.ending != "not_sent"
+        recent = order.signal_id in signals or order.sent_at >= oldest
+        if sent and recent and order.id not in ids:
+            yield order
