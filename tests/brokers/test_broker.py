@@ -48,7 +48,8 @@ def test_the_testnet_is_asked_for_where_no_urls_are_given():
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"mode": "dry"}, "unknown mode of a broker 'dry'"),
+        ({"mode": "try"}, "unknown mode of a broker 'try'"),
+        ({"mode": "dry"}, "mode 'dry' needs apiKey and secret"),
         ({"mode": "live"}, "needs apiKey and secret"),
         ({"mode": "live", "apiKey": "env:K"}, "needs secret"),
         ({"account": 500}, "account must be a tn.Account"),

@@ -11,17 +11,16 @@ from urllib.parse import urlsplit
 from tradenb.call_errors import explained
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.money.account import Account
-from tradenb.core.orders.gate import Arm
+from tradenb.core.orders.gate import PAPER, Arm, sends_orders
 from tradenb.core.orders.venue import BINANCE_SPOT, Venue
 from tradenb.engine.ports import Clock
 from tradenb.errors import UsageError, unknown
 from tradenb.exchanges.ccxt.credentials import check_secrets, read_secrets
 
-Mode = Literal["paper", "sandbox", "live"]
+Mode = Literal["paper", "dry", "sandbox", "live"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 VENUES: Final[Mapping[str, Venue]] = {"binance": BINANCE_SPOT}
 """Exchanges that orders can be sent to, by ccxt's name; spot."""
-PAPER: Final = "paper"
 _KEYS: Final = ("apiKey", "secret")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -33,7 +32,7 @@ class Broker:
     Attributes
     ----------
     exchange : str
-    mode : {"paper", "sandbox", "live"}
+    mode : {"paper", "dry", "sandbox", "live"}
     account : Account
         How large entries are; on an exchange never more than it is armed for.
     id : str
@@ -58,13 +57,18 @@ class Broker:
     @property
     def live_account(self) -> Account:
         """The account of its runs: money of an exchange is never one with that of paper runs."""
-        if not self.sends_orders:
+        if self.mode == "paper":
             return self.account
         return self.account.model_copy(update={"name": self.id.replace(":", "-")})
 
     @property
     def sends_orders(self) -> bool:
         """Whether its orders reach an exchange; else candles fill them."""
+        return sends_orders(self.id)
+
+    @property
+    def reads_account(self) -> bool:
+        """Whether it has a key and looks at an account."""
         return self.mode != "paper"
 
     @property
@@ -85,9 +89,9 @@ class Broker:
             When its orders would reach an exchange.
         """
         del symbol, strategy, candles
-        if self.sends_orders:
+        if self.reads_account:
             raise UsageError(
-                f"a rehearsal sends nothing to an exchange, and broker has mode {self.mode!r}; "
+                f"a rehearsal asks no exchange, and broker has mode {self.mode!r}; "
                 "pass broker=tn.testing.broker(account=...)"
             )
         return self
@@ -109,9 +113,10 @@ def broker(
         Spot; long positions only.
     account : Account
         How large entries are. With real orders `cash` is what the run may use of the balance.
-    mode : {"paper", "sandbox", "live"}, default "paper"
-        paper: candles fill, nothing is sent. sandbox: the testnet of the exchange, or with `urls` a
-        server on this machine. live: real money.
+    mode : {"paper", "dry", "sandbox", "live"}, default "paper"
+        paper: candles fill, nothing is sent. dry: candles fill, and the exchange checks each order
+        without placing it; needs the key, and no arming. sandbox: the testnet of the exchange, or
+        with `urls` a server on this machine. live: real money.
     **options
         Of ccxt, such as ``apiKey="env:BINANCE_KEY"`` and ``secret="env:BINANCE_SECRET"``; secrets
         are references, never text.
@@ -158,12 +163,14 @@ def broker(
     local = _is_local(options.get("urls"))
     if mode == "live" and "urls" in options:
         raise UsageError("mode 'live' takes no urls; use mode='sandbox' to send orders elsewhere")
-    if mode == "sandbox" and not local:
+    if mode in ("dry", "sandbox") and not local:
         if "urls" in options:
+            there = "the testnet" if mode == "sandbox" else "the exchange"
             raise UsageError(
-                "urls must all be addresses of this machine; leave urls out for the testnet"
+                f"urls must all be addresses of this machine; leave urls out for {there}"
             )
-        options["sandbox"] = True
+        if mode == "sandbox":
+            options["sandbox"] = True
     key = blake2b(read_secrets(options)["apiKey"].encode(), digest_size=4).hexdigest()
     return Broker(
         exchange, mode, account, f"{mode}:{'loopback' if local else exchange}:{key}", options

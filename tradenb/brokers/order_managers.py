@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from tradenb.brokers.broker import Broker
+from tradenb.brokers.checking.preflight_reading import look_before_arming
+from tradenb.brokers.dry_orders import DryOrders, DryTools
 from tradenb.brokers.entry_gate import EntryGate, JudgedRun
 from tradenb.brokers.order_manager import ManagedRun, OrderManager, Tools
 from tradenb.brokers.spot_connection import SpotConnection
@@ -50,7 +52,7 @@ class OrderManagers:
 
     def __init__(self, clock: Clock, workers: Workers, notifier: Notifier) -> None:
         self._clock, self._workers, self._notifier = clock, workers, notifier
-        self._running: dict[str, tuple[OrderManager, asyncio.Task[None]]] = {}
+        self._running: dict[str, tuple[OrderManager | DryOrders, asyncio.Task[None]]] = {}
         self._ended: set[str] = set()
 
     def start(self, runs: Iterable[TradingRun]) -> None:
@@ -90,11 +92,12 @@ class OrderManagers:
             task.cancel()
         self._running.clear()
 
-    def _manager_of(self, run: TradingRun, broker: Broker) -> OrderManager:
+    def _manager_of(self, run: TradingRun, broker: Broker) -> OrderManager | DryOrders:
         clock = self._clock.beside()
         connect = broker.connect or partial(SpotConnection, broker)
         connection = connect(run.symbol, clock)
-
+        if not broker.sends_orders:
+            return self._dry_orders_of(run, broker, connection, clock)
         committed: OrderLedger | None = None
 
         async def commit(ledger: OrderLedger) -> bool:
@@ -119,6 +122,16 @@ class OrderManagers:
             accepted=gate.accepted,
         )
         return OrderManager(run, broker.venue, tools)
+
+    def _dry_orders_of(self, run: Any, broker: Broker, connection: Any, clock: Clock) -> DryOrders:
+        tools = DryTools(
+            open_port=connection.open,
+            exchange_now=connection.now,
+            clock=clock,
+            look=partial(look_before_arming, broker, run.symbol, run.storage, connection.now),
+            tell=partial(self._notifier.tell_of_orders, run),
+        )
+        return DryOrders(run, broker.id, broker.venue, tools)
 
 
 def _without_looks(ledger: OrderLedger) -> OrderLedger:

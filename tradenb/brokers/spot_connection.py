@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradenb.brokers.broker import Broker
-from tradenb.core.orders.answers import Answer
+from tradenb.core.orders.answers import Answer, NotSent, Refused, Unclear
 from tradenb.core.orders.order_records import Order
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.engine.ports import Clock
@@ -54,8 +54,14 @@ class SpotConnection:
         return None if self._port is None else self
 
     async def submit(self, order: Order) -> Answer:
-        """Send an order."""
+        """Send an order; with a broker that sends none it stays here."""
+        if not self._broker.sends_orders:
+            return NotSent(order.id, f"mode {self._broker.mode!r} sends no orders")
         return await self._opened.submit(order)
+
+    async def check(self, order: Order) -> NotSent | Refused | Unclear | None:
+        """Have the exchange check an order that is not placed; None: it would be accepted."""
+        return await self._opened.check(order)
 
     async def query(self, order: Order) -> Answer:
         """Ask for an order."""

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from tradenb.core.orders.gate import sends_orders
 from tradenb.errors import StateError, UsageError, unknown
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.paths import Home, Key, find_home
 
-PAPER: Final = "paper"
 _ACCOUNT: Final = re.compile(r"[a-z]+:[a-z0-9_-]+:[0-9a-f]{8}")
 
 
@@ -60,11 +60,13 @@ def arm_target(
     found = find_home(given)
     if isinstance(run_or_account, str) and _ACCOUNT.fullmatch(run_or_account):
         account = run_or_account
+        if not sends_orders(account):
+            raise UsageError(f"{account} sends no orders and needs no arming")
     else:
         account = _account_of_run(filesystem, found, run_or_account)
     runs = [key for key, of in _accounts(filesystem, found) if of == account]
     if not runs:
-        known = sorted({of for _, of in _accounts(filesystem, found)} - {PAPER})
+        known = sorted({of for _, of in _accounts(filesystem, found) if sends_orders(of)})
         raise unknown("account of a run", account, known, hint=f" under {found.root}")
     return ArmTarget(
         found,
@@ -94,8 +96,9 @@ def _account_of_run(filesystem: Filesystem, home: Home, run: RunHandle | str) ->
             f"{key.id} has no state under {home.root} yet; wait for its first candle, or pass home="
         )
     account = str(document.body["account"])
-    if account == PAPER:
-        raise UsageError(f"{key.id} is a paper run, which sends no orders and needs no arming")
+    if not sends_orders(account):
+        kind = account.partition(":")[0]
+        raise UsageError(f"{key.id} is a {kind} run, which sends no orders and needs no arming")
     return account
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
-from tradenb.brokers.broker import Broker
+from tradenb.brokers.broker import VENUES, Broker
 from tradenb.brokers.checking.account_port import account_port
 from tradenb.brokers.checking.preflight import UNKNOWN_RIGHT, PreflightFacts, preflight
-from tradenb.brokers.checking.venue_file import ccxt_version
+from tradenb.brokers.checking.venue_file import ccxt_version, venue_trouble
 from tradenb.core.orders.order_records import ZERO
+from tradenb.core.signal import Time
+from tradenb.core.values import Problem
 from tradenb.errors import ExchangeError
 from tradenb.exchanges.orders.spot_account import read_account, read_key_may_withdraw
 
@@ -45,6 +47,36 @@ async def read_preflight(
             window_ms=opened.port.venue.window_ms,
             ccxt=ccxt_version(),
         )
+
+
+async def look_before_arming(
+    broker: Broker, symbol: str, storage: Any, now: Callable[[], Time]
+) -> tuple[Problem, ...]:
+    """Look at an account that sends nothing as arming does; return why it would not be armed.
+
+    Parameters
+    ----------
+    storage
+        That of a run; where the check of the exchange is.
+    now : callable
+        ms UTC.
+    """
+    if broker.connect is not None:
+        return ()
+    cash = Decimal(repr(broker.account.cash))
+    try:
+        facts = await read_preflight(
+            broker.exchange, broker.options, symbol, cash=cash, invested=ZERO
+        )
+    except ExchangeError as error:
+        return (Problem("account", str(error)),)
+    _, exchange, key = broker.id.split(":")
+    found = preflight(facts)
+    if exchange in VENUES:
+        account = f"live:{exchange}:{key}"
+        words = venue_trouble(storage.filesystem, storage.files, account, now())
+        found += (Problem("venue_check", words),) if words else ()
+    return found
 
 
 def looked_at(

@@ -16,6 +16,7 @@ from tradenb.brokers.broker import Broker
 from tradenb.brokers.day_result import day_result
 from tradenb.core.lifecycle.exchange_route import desired_position
 from tradenb.core.lifecycle.state import State
+from tradenb.core.orders.gate import sends_orders
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_alarms import Alarm
 from tradenb.core.orders.order_records import ZERO, DesiredPosition
@@ -27,7 +28,7 @@ from tradenb.store.control import kill_switch
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.document.ledger_record import ledger_from_record, ledger_to_record
 from tradenb.store.filesystem import Filesystem
-from tradenb.store.journal.order_journal import PAPER, OrderJournal, noted
+from tradenb.store.journal.order_journal import OrderJournal, noted
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
 
@@ -89,7 +90,7 @@ class DocumentRun:
         self.lock.acquire_patiently()
         try:
             generation = self._store.load().generation
-            if generation is None or generation.body["account"] == PAPER:
+            if generation is None or not sends_orders(generation.body["account"]):
                 raise StateError(f"{self.id} has no orders under {self.files.root}")
             self._body = self._journal.begun(generation.body)
             self._state = from_record(generation.body["state"])

@@ -15,13 +15,13 @@ from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_status, words_of
 from tradenb.brokers.unattended.lock_holder import activity_of, end_process, refuse_other
 from tradenb.core.lifecycle.exchange_route import desired_position
+from tradenb.core.orders.gate import sends_orders
 from tradenb.engine.ports import Clock
 from tradenb.engine.serialise import from_record
 from tradenb.errors import StateError, TradenbError
 from tradenb.store.document.ledger_record import ledger_from_record
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import Filesystem
-from tradenb.store.journal.order_journal import PAPER
 from tradenb.store.lock import holder_of
 from tradenb.store.paths import Home, Key
 
@@ -63,7 +63,7 @@ def runs_with_orders(filesystem: Filesystem, home: Home) -> Iterator[HeldRun]:
             found = read_document(filesystem, home.document(key))
         except StateError:
             continue  # the list of what is open says so
-        if found is None or found.body["account"] == PAPER or is_flat_on_disk(found.body):
+        if found is None or not sends_orders(found.body["account"]) or is_flat_on_disk(found.body):
             continue
         pid = _pid_of(filesystem, home, key)
         yield HeldRun(key, found.body["account"], pid, activity_of(pid) if pid else ())
@@ -82,7 +82,7 @@ def has_sold(filesystem: Filesystem, home: Home, key: Key) -> bool:
         found = read_document(filesystem, home.document(key))
     except StateError:
         return False
-    return found is not None and found.body["account"] != PAPER and is_flat_on_disk(found.body)
+    return found is not None and sends_orders(found.body["account"]) and is_flat_on_disk(found.body)
 
 
 def force_close(

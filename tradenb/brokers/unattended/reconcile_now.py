@@ -17,6 +17,7 @@ from tradenb.brokers.unattended.broker_file import recorded_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.core.orders.answers import OrderSnapshot, Overview
 from tradenb.core.orders.client_ids import is_ours
+from tradenb.core.orders.gate import sends_orders
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.orders.order_records import ZERO, Order
 from tradenb.core.orders.reconcile import reconciled
@@ -28,7 +29,6 @@ from tradenb.store.control import leave_accepted
 from tradenb.store.document.ledger_record import ledger_from_record
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import Filesystem
-from tradenb.store.journal.order_journal import PAPER
 from tradenb.store.paths import Home, Key
 
 BrokerOf = Callable[[Filesystem, Home, str], Broker]
@@ -105,7 +105,7 @@ async def compared(
 
 def _ledger_of(filesystem: Filesystem, home: Home, key: Key) -> tuple[str, OrderLedger]:
     found = read_document(filesystem, home.document(key))
-    if found is None or found.body["account"] == PAPER or found.body.get("ledger") is None:
+    if found is None or not sends_orders(found.body["account"]) or found.body.get("ledger") is None:
         raise StateError(f"{key.id} has no orders under {home.root}")
     return found.body["account"], ledger_from_record(found.body["ledger"])
 

@@ -64,10 +64,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _runs_with_broker(home: Home) -> list[Key]:
+    from tradenb.core.orders.gate import sends_orders
     from tradenb.errors import StateError
     from tradenb.store.document.read import read_document
     from tradenb.store.filesystem import DiskFilesystem
-    from tradenb.store.journal.order_journal import PAPER
 
     disk, found = DiskFilesystem(), []
     for key in home.keys(disk):
@@ -76,7 +76,7 @@ def _runs_with_broker(home: Home) -> list[Key]:
         except StateError:
             found.append(key)  # comparing it says why it cannot be read
             continue
-        if document is not None and document.body["account"] != PAPER:
+        if document is not None and sends_orders(document.body["account"]):
             found.append(key)
     return found
 

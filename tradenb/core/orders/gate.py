@@ -26,6 +26,21 @@ RESERVE: Final = Decimal("1.005")
 HOUR: Final = 3_600_000
 
 
+PAPER: Final = "paper"
+"""The account of runs without a broker, and of brokers in mode "paper"."""
+
+
+def sends_orders(account: str) -> bool:
+    """Tell whether the orders of an account reach an exchange, by its name.
+
+    Examples
+    --------
+    >>> [sends_orders(name) for name in ("paper", "dry:binance:1a2b3c4d", "live:binance:1a2b3c4d")]
+    [False, False, True]
+    """
+    return account.partition(":")[0] not in (PAPER, "dry")
+
+
 class Arm(NamedTuple):
     """The permission to send entries, with its limits.
 

@@ -13,7 +13,7 @@ from tradenb.core.timeframe import iso
 
 AlarmName = Literal[
     "unprotected", "unknown_outcome", "cannot_exit", "unexplained", "stopped", "no_answers",
-    "tripped", "no_market", "not_saved", "conflict", "failed",
+    "tripped", "no_market", "not_saved", "conflict", "failed", "would_refuse",
 ]  # fmt: skip
 UNPROTECTED: Final = 10_000
 DOUBT: Final = 60_000
@@ -31,6 +31,7 @@ CURES: Final[dict[AlarmName, str]] = {
     "not_saved": "Make room on the disk; exits and stops go on, entries wait",
     "conflict": "Decide with `tradenb resolve`",
     "failed": "Look at the log; it is tried again",
+    "would_refuse": "Nothing was sent; put it right before you arm an account",
 }
 """What to do about each alarm, in a sentence; docs/orders.md has a section of each name."""
 

@@ -148,6 +148,11 @@ class RunRecord:
         return self.broker is not None and self.broker.sends_orders
 
     @property
+    def reads_account(self) -> bool:
+        """Whether its broker has a key: it sends orders, or has them checked."""
+        return self.broker is not None and self.broker.reads_account
+
+    @property
     def desired(self) -> DesiredPosition | None:
         """What the state on disk wants at the exchange; None while there is none to go by.
 

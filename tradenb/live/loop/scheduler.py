@@ -93,7 +93,7 @@ class Scheduler:
             while True:
                 # Cleared before looking: a wake-up that comes from here on is seen by the wait.
                 self._woken.clear()
-                self._orders.start([run for run in self._runs if run.sends_orders])
+                self._orders.start([run for run in self._runs if run.reads_account])
                 self._release_ended()
                 if not self._runs and (self._closing.is_set() or self._end is not None):
                     return

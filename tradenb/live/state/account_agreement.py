@@ -7,10 +7,11 @@ from typing import Protocol
 
 from tradenb.brokers.broker import Broker
 from tradenb.core.money.account import Account, check_account
+from tradenb.core.orders.gate import sends_orders
 from tradenb.core.rules import Rules
 from tradenb.errors import StateError, UsageError
 from tradenb.live.state.checkpoint import Checkpoint
-from tradenb.live.state.disk_storage import PAPER, DiskStorage
+from tradenb.live.state.disk_storage import DiskStorage
 
 
 def check_live_account(account: Account, rules: Rules) -> None:
@@ -108,7 +109,7 @@ def check_alone(storage: DiskStorage, symbol: str, started: Iterable[StartedRun]
     UsageError
         When there is one; the message names it.
     """
-    if storage.orders_of == PAPER:
+    if not sends_orders(storage.orders_of):
         return
     here = [
         run.id

@@ -9,11 +9,11 @@ from pathlib import Path
 from time import monotonic, time
 from typing import Any, Final
 
-from tradenb.brokers.broker import PAPER
 from tradenb.brokers.status.order_status import OrderStatus, order_status
 from tradenb.clock import wall_ms
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
+from tradenb.core.orders.gate import PAPER, sends_orders
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import iso
@@ -149,7 +149,7 @@ class RunFiles:
 
     def _orders(self) -> OrderStatus | None:
         account = self._body.get("account", PAPER)
-        if account == PAPER:
+        if not sends_orders(account):
             return None
         replayed = mode_of(self.home.root) == "rehearsal"
         at = self._body.get("saved_at", 0) if replayed else wall_ms()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tradenb.core.orders.client_ids import is_ours
+from tradenb.core.orders.gate import sends_orders
 from tradenb.core.orders.ledger import OrderLedger, changed_orders
 from tradenb.core.orders.order_records import Order
 from tradenb.core.timeframe import iso
@@ -28,7 +29,6 @@ from tradenb.store.document.ledger_record import (
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.journal.recording import Recording
 
-PAPER: Final = "paper"
 _OVER: Final = frozenset({"exited", "not_entered"})
 
 
@@ -74,7 +74,7 @@ class OrderJournal:
         StateError
             When the journal cannot be read.
         """
-        if body["account"] == PAPER:
+        if not sends_orders(body["account"]):
             return body
         body, record = self.recovered(body), body.get("ledger")
         self._noted = OrderLedger("") if record is None else ledger_from_record(record)

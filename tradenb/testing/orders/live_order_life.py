@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import tradenb as tn
 from tradenb.brokers.arming.arm_file import write_arm
-from tradenb.brokers.broker import Broker
+from tradenb.brokers.broker import Broker, Mode
 from tradenb.core.orders.client_ids import client_id, is_ours, role_of
 from tradenb.core.orders.gate import Arm
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
@@ -66,10 +66,18 @@ class OrderWorld(World):
     """A world with one run on BTCUSDT, and an account of 10,000 USDT and two coins of its owner."""
 
     def __init__(
-        self, candles: Any, spec: StrategySpec, *, start: Any, rules: Rules | None = None
+        self,
+        candles: Any,
+        spec: StrategySpec,
+        *,
+        start: Any,
+        rules: Rules | None = None,
+        mode: Mode = "sandbox",
+        quote: float = 500,
     ) -> None:
-        account = tn.Account(cash=float(CASH), quote=500)
-        broker = Broker("binance", "sandbox", account, ACCOUNT, connect=self._connect)
+        account = tn.Account(cash=float(CASH), quote=quote)
+        id = f"{mode}:{ACCOUNT.partition(':')[2]}"
+        broker = Broker("binance", mode, account, id, connect=self._connect)
         super().__init__(candles, start=start, runs=[(SYMBOL, spec)], broker=broker, rules=rules)
         market = VenueMarket(SYMBOL, "BTC", "USDT", Decimal("0.01"), Decimal("0.0001"))
         self.venue = SpotVenue([market], {"USDT": CASH, "BTC": OWNED})

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
-from tradenb.core.orders.answers import Answer
+from tradenb.core.orders.answers import Answer, NotSent, Refused, Unclear
 from tradenb.core.orders.order_records import Order
 from tradenb.core.orders.venue import BINANCE_SPOT, OrderMarket
 from tradenb.testing.orders.venue_port import VenuePort
@@ -80,6 +80,11 @@ class VenueConnection:
         answer = self._port.submit(order)
         await self._pass()
         return answer
+
+    async def check(self, order: Order) -> NotSent | Refused | Unclear | None:
+        """Have an order checked that is not placed."""
+        await self._pass()
+        return self._port.check(order)
 
     async def query(self, order: Order) -> Answer:
         """Ask for an order."""

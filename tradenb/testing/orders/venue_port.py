@@ -8,11 +8,14 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from tradenb.core.orders.answers import (
     Answer,
     Cancelled,
+    NotSent,
     OrderSnapshot,
     Overview,
     OverviewFailed,
     QueryFailed,
+    Refused,
     Shown,
+    Unclear,
 )
 from tradenb.core.orders.order_records import ZERO, Balance, Ending, FeeIn, Fill, Order, OrderType
 from tradenb.core.orders.outcomes import Ended, after_query, after_submit
@@ -25,6 +28,7 @@ from tradenb.testing.venue.venue_records import (
     ListAnswer,
     OrderAnswer,
     Side,
+    TestAnswer,
     VenueOrder,
     VenueTrade,
 )
@@ -102,6 +106,17 @@ class VenuePort(NamedTuple):
                 return Shown(self._snapshot(found.order, found.trades))
             case ListAnswer():
                 return Shown(self._of_list(order.id, found))
+        return after_submit(order.id, _ended(reply), self.venue)
+
+    def check(self, order: Order) -> NotSent | Refused | Unclear | None:
+        """Have an order checked that is not placed; of a list its stop alone."""
+        made = order._replace(type="stop", price=None) if order.type == "list" else order
+        request = self._request(made)
+        if not isinstance(request, NewOrder):
+            raise TypeError(f"{order.type} orders are not checked")
+        reply = self._call(request._replace(is_test=True), sent_at=order.sent_at)
+        if isinstance(reply.received, TestAnswer):
+            return None
         return after_submit(order.id, _ended(reply), self.venue)
 
     def query(self, order: Order) -> Answer:
