@@ -98,6 +98,15 @@ ASK_COLUMNS: Final[dict[str, str]] = {
     "count": "int",
 }
 """Columns of a frame of asks in a row, and the sort of each."""
+COURSE_COLUMNS: Final[dict[str, str]] = {
+    "trades": "int",
+    "at": "time",
+    "gained": "float",
+    "low": "float",
+    "high": "float",
+    "inside": "bool",
+}
+"""Columns of a frame of a run beside its backtest, and the sort of each."""
 OPEN_COLUMNS: Final[dict[str, str]] = {
     "symbol": "text",
     "strategy": "text",

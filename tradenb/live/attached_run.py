@@ -18,6 +18,7 @@ from tradenb.live.state.control_requests import (
     check_abandon,
     check_withdrawal,
 )
+from tradenb.live.state.expected_band import keep_band
 from tradenb.live.status.pending_commands import PendingCommand
 from tradenb.live.status.report_methods import ReportMethods
 from tradenb.live.status.run_files import RunFiles
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tradenb.live.loop.record import Status
     from tradenb.live.status.run_fills import Written
     from tradenb.live.status.run_report import RunReport
+    from tradenb.statistics.expectation import Band
 
 log = logging.getLogger("tradenb")
 
@@ -177,6 +179,14 @@ class AttachedRun(CommandMethods, ReportMethods):
         from tradenb.live.status.run_fills import Written, booked_by_orders
 
         return Written(self.event_list(), self.lived, Rules(), booked_by_orders(self._state()))
+
+    def _band(self) -> Band | None:
+        return self._status().band
+
+    def _keep_band(self, band: Band) -> None:
+        refuse_foreign(self._files.home)
+        keep_band(self._disk, self._files.home, self._files.key, band)
+        self._files.band = band
 
     def _order_ledger(self) -> OrderLedger | None:
         return self._files.order_ledger()

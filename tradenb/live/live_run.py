@@ -23,7 +23,9 @@ from tradenb.live.state.control_requests import (
     check_abandon,
     check_withdrawal,
 )
+from tradenb.live.state.expected_band import keep_band
 from tradenb.live.status.report_methods import ReportMethods
+from tradenb.store.paths import Key
 from tradenb.view.formatting import price
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from tradenb.live.status.pending_commands import PendingCommand
     from tradenb.live.status.run_fills import Written
     from tradenb.live.status.run_report import RunReport
+    from tradenb.statistics.expectation import Band
 
 _HEARTBEAT_S: Final = 0.1
 
@@ -222,6 +225,15 @@ class LiveRun(CommandMethods, ReportMethods):
         storage = self._record.storage
         rules, state = self._record.rules_in_force, self._record.state
         return Written(storage.events(), storage.recording, rules, booked_by_orders(state))
+
+    def _band(self) -> Band | None:
+        return self._record.band
+
+    def _keep_band(self, band: Band) -> None:
+        record = self._record
+        storage, key = record.storage, Key(record.strategy, record.symbol)
+        keep_band(storage.filesystem, storage.files, key, band)
+        record.band = band
 
     def _order_ledger(self) -> OrderLedger | None:
         return self._record.known_ledger

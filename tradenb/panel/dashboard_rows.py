@@ -15,6 +15,7 @@ from tradenb.engine.position_view import Position, position_of
 from tradenb.live.status.listing import account_statuses
 from tradenb.live.status.position_words import position_words
 from tradenb.live.status.run_status import RunStatus
+from tradenb.live.status.status_card import astray_words
 from tradenb.panel.replica import Replica
 from tradenb.view.formatting import number, percent, plural, price, tone
 
@@ -55,7 +56,7 @@ def row_of(status: RunStatus, replica: Replica) -> Row:
         "trouble": _cut(status.trouble, _LONGEST),
         "unwatched": status.unwatched,
         "pending": _pending(status),
-        "warnings": [_cut(words, _LONGEST) for words in status.warnings[:_MOST_PENDING]],
+        "warnings": [_cut(words, _LONGEST) for words in _warnings(status)[:_MOST_PENDING]],
         "reads": _cut(", ".join(status.reads), 80),
         "trace": status.trace[-_TRACE:],
         "doubt": _cut(doubt_of(status, replica), _LONGEST),
@@ -201,6 +202,12 @@ def _pending(status: RunStatus) -> list[dict[str, Any]]:
         }
         for command in status.pending_commands[:_MOST_PENDING]
     ]
+
+
+def _warnings(status: RunStatus) -> list[str]:
+    """Return what is wrong with its candles, and that it does not go as its backtest did."""
+    astray = astray_words(status)
+    return [*([astray] if astray else []), *status.warnings]
 
 
 def _cut(text: str, limit: int) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from tradenb.core.columns import (
     ASK_COLUMNS,
+    COURSE_COLUMNS,
     EVENT_COLUMNS,
     FILL_COLUMNS,
     FILL_MONEY,
@@ -27,6 +28,7 @@ from tradenb.core.fills import Fill
 from tradenb.core.lifecycle.state import Refusing
 from tradenb.core.signal import Trade
 from tradenb.statistics.closed_trades import UNKNOWN, Excursion
+from tradenb.statistics.expectation import Place
 
 if TYPE_CHECKING:
     import pandas
@@ -153,6 +155,23 @@ def ask_frame(rows: Sequence[tuple[str, str, AskRow]]) -> pandas.DataFrame:
     dtype('int64')
     """
     return _row_frame(ASK_COLUMNS, rows)
+
+
+def course_frame(places: Sequence[Place]) -> pandas.DataFrame:
+    """Tabulate where a run was beside its backtest, a row a trade.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COURSE_COLUMNS`; the same dtypes with and without rows, as in `event_frame`.
+
+    Examples
+    --------
+    >>> course_frame([]).dtypes["low"]
+    dtype('float64')
+    """
+    columns = {name: list(map(attrgetter(name), places)) for name in COURSE_COLUMNS}
+    return _frame(COURSE_COLUMNS, columns)
 
 
 def _row_frame(

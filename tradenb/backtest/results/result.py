@@ -17,7 +17,7 @@ from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
 from tradenb.statistics.figures import MIN_TRADES
 from tradenb.view import event_frames, figure_text
-from tradenb.view.ask_words import why_words
+from tradenb.view.conduct.ask_words import why_words
 from tradenb.view.figure_frames import FigureFrames
 from tradenb.view.figure_text import parts_words
 from tradenb.view.formatting import plural

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from tradenb.brokers.broker import Broker
@@ -40,8 +41,11 @@ from tradenb.live.loop.tick_result import Tick
 from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.control_requests import Asked, Decision, standing
 from tradenb.live.state.disk_storage import DiskStorage
+from tradenb.live.state.expected_band import kept_band
 from tradenb.live.state.kept_rules import rules_for
 from tradenb.live.state.recorder import Recorder
+from tradenb.statistics.expectation import Band
+from tradenb.store.paths import Key
 
 log = logging.getLogger("tradenb")
 
@@ -134,6 +138,12 @@ class RunRecord:
             return self.instance.state
         kept = None if self.checkpoint is None else self.checkpoint.state
         return None if kept is None or kept.done else kept
+
+    @cached_property
+    def band(self) -> Band | None:
+        """The band that it is held against; read once, and set by `run.expect`."""
+        key = Key(self.strategy, self.symbol)
+        return kept_band(self.storage.filesystem, self.storage.files, key)
 
     @property
     def rules_in_force(self) -> Rules:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Protocol, overload
+
+from tradenb.core.timeframe import TimeLike, to_ms
+from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,8 +16,35 @@ if TYPE_CHECKING:
     from tradenb.core.events import AskRow
     from tradenb.core.lifecycle.state import State
     from tradenb.core.orders.ledger import OrderLedger
+    from tradenb.core.signal import Trade
     from tradenb.live.status.run_fills import Written
     from tradenb.live.status.run_report import RunReport
+    from tradenb.statistics.expectation import Band
+    from tradenb.view.conduct.expected_course import Expectation
+
+
+class Backtested(Protocol):
+    """A result of a backtest, as far as it matters here."""
+
+    @property
+    def trade_list(self) -> list[Trade]:
+        """The closed trades."""
+
+
+def closed_trades(result: Backtested) -> list[Trade]:
+    """Return the closed trades of a result.
+
+    Raises
+    ------
+    UsageError
+        When it is something else.
+    """
+    found = getattr(result, "trade_list", None)
+    if not isinstance(found, list):
+        raise UsageError(
+            f"expect() takes the result of tn.backtest.run(...), was {type(result).__name__}"
+        )
+    return found
 
 
 class ReportMethods(ABC):
@@ -85,9 +115,64 @@ class ReportMethods(ABC):
 
     def why(self) -> str:
         """Say how often the run was asked and what that came to, as `result.why()` does."""
-        from tradenb.view.ask_words import why_words
+        from tradenb.view.conduct.ask_words import why_words
 
         return why_words(self._ask_rows())
+
+    def expect(
+        self,
+        result: Backtested | None = None,
+        *,
+        level: float = 95.0,
+        trades: int | None = None,
+        since: TimeLike | None = None,
+        seed: int = 0,
+    ) -> Expectation:
+        """Hold the trades of the run against those of a backtest, from now on.
+
+        Cards and the dashboard say when its compounded return leaves the band that the backtest
+        lets expect. The band is kept beside the run (`expected/` under its home).
+
+        Parameters
+        ----------
+        result : Result, optional
+            The backtest, of 50 closed trades at least; without, the band that was kept.
+        level : float, default 95
+            Percent of runs that stay in the band all the way if they trade as the backtest did.
+        trades : int, optional
+            How far the band reaches; default as many trades as the backtest has, at most 500.
+        since : int, str or datetime, optional
+            Trades of the run count that closed after it; default all.
+        seed : int, default 0
+            The same backtest and seed give the same band.
+
+        Returns
+        -------
+        Expectation
+            `inside`, `left_after` (trades), `table` (a row a trade), and all of it in words.
+
+        Raises
+        ------
+        UsageError
+            When there is no band, or the backtest gives none.
+
+        Notes
+        -----
+        The formula and its source are in docs/statistics.md. Trades are taken as independent.
+        """
+        from tradenb.statistics.expectation import band_of
+        from tradenb.view.conduct.expected_course import expectation_of
+
+        if result is not None:
+            percents = [trade.pnl_percent for trade in closed_trades(result)]
+            start = 0 if since is None else to_ms(since)
+            band = band_of(percents, level=level, reach=trades, seed=seed, since=start)
+            self._keep_band(band)
+        state = self._state()
+        found = expectation_of(self._band(), () if state is None else state.trades)
+        if found is None:
+            raise UsageError("nothing is expected of this run yet; pass the result of a backtest")
+        return found
 
     def _ask_rows(self) -> list[tuple[str, str, AskRow]]:
         state = self._state()
@@ -108,6 +193,14 @@ class ReportMethods(ABC):
         from tradenb.view.order_frames import execution_frame
 
         return execution_frame(self._order_ledger())
+
+    @abstractmethod
+    def _band(self) -> Band | None:
+        """Return the band that it is held against."""
+
+    @abstractmethod
+    def _keep_band(self, band: Band) -> None:
+        """Keep a band beside the run."""
 
     @abstractmethod
     def _state(self) -> State | None:

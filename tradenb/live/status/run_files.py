@@ -22,9 +22,11 @@ from tradenb.engine.specs.registry import registry
 from tradenb.errors import StateError
 from tradenb.live.state.control_requests import command_of, standing
 from tradenb.live.state.error_file import NotedError, noted_error
+from tradenb.live.state.expected_band import kept_band
 from tradenb.live.status.pending_commands import PendingCommand, pending
 from tradenb.live.status.run_money import run_money
 from tradenb.live.status.run_status import RunStatus, mode_of, status_of_document
+from tradenb.statistics.expectation import Band
 from tradenb.store.control import peek
 from tradenb.store.disk_port import Stamp, stamp_of
 from tradenb.store.document.ledger_record import ledger_from_record
@@ -66,6 +68,7 @@ class RunFiles:
         self._lock_words = ""
         self._noted: NotedError | None = None
         self._launch: Launch | None = None
+        self.band: Band | None = None
 
     def order_ledger(self) -> OrderLedger | None:
         """Return the orders of the run; None: it sends none."""
@@ -101,6 +104,7 @@ class RunFiles:
             by_cron=launch is not None and launch.once,
             rules=Rules(**(body.get("rules") or {})),
             price=body.get("price"),
+            band=self.band,
             money=run_money(body.get("money"), state, body.get("price")),
             orders=self._orders(),
             started=body.get("start"),
@@ -186,6 +190,7 @@ class RunFiles:
         self._holder = holder_of(self._disk, lock) if self._locked else None
         self._noted = noted_error(self._disk, self.home.error(self.key))
         self._launch = launch_of(self._disk, self.home, self.key)
+        self.band = kept_band(self._disk, self.home, self.key)
         self._undecided = words_if_undecided(self._disk, self._path)
 
     def _error(self) -> str:

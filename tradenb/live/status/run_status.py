@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tradenb.live.loop.record import Status
     from tradenb.live.status.pending_commands import PendingCommand
     from tradenb.live.status.run_money import RunMoney
+    from tradenb.statistics.expectation import Band
 
 Mode = Literal["live", "rehearsal"]
 
@@ -75,6 +76,8 @@ class RunStatus:
         Market price at the cursor of the state.
     money : RunMoney or None
         What it made of the money of its account.
+    band : Band or None
+        Where its backtest lets its trades go; see `run.expect`.
     orders : OrderStatus or None
         How its orders at an exchange are; None: it sends none.
     started, last_tick : int or None
@@ -123,6 +126,7 @@ class RunStatus:
     by_cron: bool = False
     price: float | None = None
     money: RunMoney | None = None
+    band: Band | None = None
     orders: OrderStatus | None = None
     started: int | None = None
     last_tick: int | None = None

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 from tradenb.brokers.status.order_account import account_lines
 from tradenb.core.timeframe import iso
 from tradenb.live.status.position_words import held_now, position_words
-from tradenb.view.ask_words import why_words
 from tradenb.view.asset_files import asset
+from tradenb.view.conduct.ask_words import why_words
+from tradenb.view.conduct.expected_course import Expectation, expectation_of
 from tradenb.view.formatting import escaped, percent, plural, price
 from tradenb.view.gap_warning import gap_warning, many_missing
 from tradenb.view.pages.result_html import why_html
@@ -43,7 +44,7 @@ def status_card(status: RunStatus, *, hints: Sequence[str] = HINTS, now: int | N
         f'<p class="tnb-head">{name}, {status.mode}</p>'
         f'<p class="tnb-sub">{" · ".join(escaped(fact, 80) for fact in facts if fact)}</p>'
         f"<p>{escaped(held_words(status), 400)}</p>{_orders(status)}{_alarm(status)}"
-        f"{_why(status)}"
+        f"{_expected(status)}{_why(status)}"
         f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in hints)}</p></div>'
     )
 
@@ -54,6 +55,22 @@ def _orders(status: RunStatus) -> str:
         return ""
     lines = account_lines(status.orders, status.home)
     return f'<p class="tnb-orders tnb-{status.orders.level}">{" · ".join(map(escaped, lines))}</p>'
+
+
+def astray_words(status: RunStatus) -> str:
+    """Say that a run left the band of its backtest, and since when; nothing while it is inside."""
+    found = _expectation(status)
+    return "" if found is None or found.inside else found.words
+
+
+def _expectation(status: RunStatus) -> Expectation | None:
+    return expectation_of(status.band, () if status.state is None else status.state.trades)
+
+
+def _expected(status: RunStatus) -> str:
+    """Say how the run goes beside its backtest, while it goes as expected."""
+    found = _expectation(status)
+    return "" if found is None or not found.inside else f"<p>{escaped(found.words, 400)}</p>"
 
 
 def _why(status: RunStatus) -> str:
@@ -73,6 +90,7 @@ def _alarm(status: RunStatus) -> str:
         status.trouble or last_error,
         *(each.text for each in alarms if each.text != status.trouble),
         *status.warnings,
+        astray_words(status),
         status.old_code,
         _starts(status),
         status.note,

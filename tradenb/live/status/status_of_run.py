@@ -45,6 +45,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         note=run.note,
         resume=THIS_KERNEL if run.status == "idle" and mode == "live" else "",
         price=price,
+        band=run.band,
         money=run_money(run.account, run.state, price),
         orders=_orders_of(run),
         started=run.start or None,

@@ -1,0 +1,121 @@
+"""`run.expect`: a run beside its backtest, kept with the run, on the card and in the panel."""
+
+from __future__ import annotations
+
+import pytest
+
+import tradenb as tn
+from tests.live.fakes import HISTORY, SYMBOL, until
+from tests.sources import T0, candles, exchange, market
+from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import UsageError
+from tradenb.live.live_run import record_of
+from tradenb.live.status.run_files import RunFiles
+from tradenb.live.status.status_of_run import status_of_run
+from tradenb.panel.dashboard_rows import row_of
+from tradenb.panel.replica import Replica
+from tradenb.testing.world.simulated_world import Action, World
+
+ROWS = market(5, 400)
+
+
+def strategy(stop):
+    return StrategySpec(
+        name="a",
+        function=lambda ctx: tn.long(stop_loss=tn.percent(stop), minutes=2),
+        every="1m",
+    )
+
+
+def backtest():
+    return tn.backtest.run(SYMBOL, strategy=strategy(5), exchange=exchange(ROWS), progress=False)
+
+
+def world_of():
+    grid = candles(ROWS, T0 - HISTORY * 60_000)
+    return World({SYMBOL: grid}, start=T0, runs=[(SYMBOL, strategy(5))])
+
+
+def seen_after(minutes, look, world=None):
+    found = []
+    world = world or world_of()
+    at = until(minutes)
+    run = Action(at, lambda process: found.append(look(process.run(SYMBOL, "a"))))
+    assert world.live(at + 1_000, [run])
+    return found[0]
+
+
+def test_a_run_that_trades_as_its_backtest_stays_inside():
+    def look(run):
+        return run.expect(backtest()), run._repr_html_()
+
+    expected, card = seen_after(100, look)
+    assert expected.inside
+    assert expected.left_after is None
+    assert len(expected.table) == expected.table.trades.iloc[-1] > 20
+    assert expected.table.inside.all()
+    assert "as expected: " in repr(expected)
+    assert "as expected: " in card
+
+
+def test_a_bad_run_is_told_on_card_and_panel_with_numbers():
+    better = backtest()
+    # A planted backtest that is far better than the run can be.
+    good = [trade._replace(pnl_percent=trade.pnl_percent + 2) for trade in better.trade_list]
+
+    class Planted:
+        trade_list = good
+
+    def look(run):
+        expected = run.expect(Planted())
+        status = status_of_run(record_of(run))
+        return expected, run._repr_html_(), row_of(status, Replica())
+
+    expected, card, row = seen_after(200, look)
+    assert not expected.inside
+    assert 1 <= expected.left_after <= 60
+    words = expected.words
+    assert words.startswith("below what the backtest lets expect since 2024-01-01 ")
+    assert card.count("below what the backtest lets expect since") == 1
+    assert row["warnings"] == [words]
+
+
+def test_it_is_kept_with_the_run_over_restarts():
+    world = world_of()
+    first = seen_after(100, lambda run: run.expect(backtest()), world)
+    after = seen_after(150, lambda run: run.expect(), world)
+    assert after.band == first.band
+    assert len(after.course.places) > len(first.course.places)
+
+
+def test_trades_before_since_do_not_count():
+    def look(run):
+        return run.expect(backtest(), since=until(90)), run.expect(backtest())
+
+    late, all_of_them = seen_after(100, look)
+    assert 0 < len(late.course.places) < 12 < len(all_of_them.course.places)
+
+
+def test_without_a_band_or_a_result_it_says_what_to_do():
+    def look(run):
+        with pytest.raises(UsageError, match="nothing is expected of this run yet; pass the"):
+            run.expect()
+        with pytest.raises(UsageError, match=r"takes the result of .*, was DataFrame"):
+            run.expect(backtest().trades)
+
+    seen_after(3, look)
+
+
+def test_an_attached_handle_keeps_and_reads_it(tmp_path):
+    run = tn.live.rehearse(
+        SYMBOL, strategy=strategy(5), exchange=exchange(ROWS), home=tmp_path,
+        start=T0, end=T0 + 300 * 60_000,
+    )  # fmt: skip
+    assert run.wait(60)
+    (other,) = tn.live.attach(tmp_path, ended=True)
+    found = other.expect(backtest())
+    assert found.inside
+    assert other.expect().band == found.band
+    files = RunFiles(other._files.home, other._files.key)
+    assert files.status().band == found.band
+    assert "as expected: " in other._repr_html_()
