@@ -22,7 +22,8 @@ from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.orders.order_records import ZERO, Order
 from tradenb.core.orders.reconcile import reconciled
 from tradenb.core.orders.reducing import reconcile_all
-from tradenb.core.orders.venue import OrderMarket
+from tradenb.core.orders.venue import OrderMarket, Venue
+from tradenb.core.signal import Time
 from tradenb.engine.ports import Clock
 from tradenb.errors import ExchangeError, StateError, StateLocked
 from tradenb.store.control import leave_accepted
@@ -84,23 +85,62 @@ async def compared(
         When the exchange does not answer.
     """
     account, ledger = _ledger_of(filesystem, home, key)
-    broker = broker_of(filesystem, home, account)
-    opened: Any = SpotConnection(broker, key.symbol, clock)
+    seen = await seen_at(broker_of(filesystem, home, account), clock, key.symbol, ledger)
+    found, unknown = differences(ledger, seen)
+    return Comparison(key, account, found, unknown, seen.words)
+
+
+class Seen(NamedTuple):
+    """What an exchange has of a symbol: all orders and trades since a moment, and the pieces."""
+
+    overview: Overview
+    market: OrderMarket
+    venue: Venue
+    now: Time
+
+    @property
+    def words(self) -> str:
+        """What was looked at."""
+        orders, fills, base = self.overview.orders, self.overview.fills, self.overview.base
+        return f"{len(orders)} orders, {len(fills)} trades, {_text(base)} pieces"
+
+    @property
+    def resting(self) -> tuple[str, ...]:
+        """The orders that rest, in words."""
+        return tuple(_resting(each) for each in self.overview.orders if each.ending is None)
+
+
+async def seen_at(broker: Broker, clock: Clock, symbol: str, ledger: OrderLedger) -> Seen:
+    """Read an exchange since the oldest order that a ledger may need.
+
+    Raises
+    ------
+    ExchangeError
+        When it does not answer.
+    """
+    opened: Any = SpotConnection(broker, symbol, clock)
     if broker.connect is not None:
-        opened = broker.connect(key.symbol, clock)
+        opened = broker.connect(symbol, clock)
     try:
         port = await opened.open()
         seen = None if port is None else await port.overview(reconcile_all(ledger).since)
         if port is None or not isinstance(seen, Overview):
-            raise ExchangeError(f"{account} cannot be read; is the exchange reachable?")
-        market, now = port.market, port.now()
+            raise ExchangeError(f"{broker.id} cannot be read; is the exchange reachable?")
+        return Seen(seen, port.market, broker.venue, port.now())
     finally:
         await opened.close()
-    after = reconciled(ledger, seen, broker.venue, market, now)
-    found = (*_of_orders(ledger, after, seen), *_of_others(seen), *_of_pieces(ledger, seen, market))
-    unknown = (*after.unexplained, *after.stops)
-    words = f"{len(seen.orders)} orders, {len(seen.fills)} trades, {seen.base.normalize():f} pieces"
-    return Comparison(key, account, found, unknown, words)
+
+
+def differences(ledger: OrderLedger, seen: Seen) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
+    """Return what is not the same in a ledger and at the exchange, and what nobody can explain."""
+    overview, market = seen.overview, seen.market
+    after = reconciled(ledger, overview, seen.venue, market, seen.now)
+    found = (
+        *_of_orders(ledger, after, overview),
+        *_of_others(overview),
+        *_of_pieces(ledger, overview, market),
+    )
+    return found, (*after.unexplained, *after.stops)
 
 
 def _ledger_of(filesystem: Filesystem, home: Home, key: Key) -> tuple[str, OrderLedger]:

@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show both, or decide; 1 if there is nothing to decide."""
-    from tradenb.live.resolve_conflict import conflict_of, described, resolve
+    from tradenb.live.resolve_conflict import at_exchange, conflict_of, described, resolve
     from tradenb.store.filesystem import DiskFilesystem
     from tradenb.store.paths import find_home
 
@@ -53,8 +53,10 @@ def run(options: argparse.Namespace) -> int:
     name = conflict.key.id
     ours, theirs = described(conflict.ours), described(conflict.theirs)
     if options.decision is None:
-        facts = {"id": name, "ours": ours, "theirs": theirs}
-        answer(facts, f"{name}\n  ours:   {ours}\n  theirs: {theirs}", as_json=options.json)
+        there = at_exchange(home, conflict)
+        facts = {"id": name, "ours": ours, "theirs": theirs, "exchange": there}
+        lines = [f"ours:   {ours}", f"theirs: {theirs}", *there]
+        answer(facts, "\n  ".join((name, *lines)), as_json=options.json)
         raise StateConflict(
             f"another program wrote the state of {name}; pass --keep-ours or --take-theirs"
         )

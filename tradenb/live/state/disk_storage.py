@@ -25,6 +25,7 @@ from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.document.ledger_record import ledger_to_record
 from tradenb.store.document.load import Found
 from tradenb.store.document.migrations import VERSION
+from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem, Filesystem
 from tradenb.store.journal.event_journal import Journal
 from tradenb.store.journal.order_journal import OrderJournal, noted
@@ -226,7 +227,10 @@ class DiskStorage:
         log.warning("%s: kept our state; the other one is saved as %s", self._document.path, other)
 
     def take_theirs(self) -> Checkpoint | None:
-        """Load what another program wrote, as `open` does."""
+        """Load what another program wrote, as `open` does; one of another account is refused."""
+        loaded_document.refuse_account(
+            read_document(self._filesystem, self._document.path), self.orders_of
+        )
         found = self._document.take_theirs()
         log.warning("%s: took the other state; ours is saved beside it", self._document.path)
         return self._begun_with(found)

@@ -60,6 +60,16 @@ def put_in_order(
         log.warning("%s", error)
 
 
+def refuse_account(theirs: Generation | None, orders_of: str) -> None:
+    """Raise if another program wrote a state of another account than the run sends orders of."""
+    account = orders_of if theirs is None else theirs.body["account"]
+    if account != orders_of:
+        raise StateError(
+            f"the other state is of account {account}, and this run of {orders_of}; keep ours, or "
+            f"release the run, choose with `tradenb resolve`, and start it as {account}"
+        )
+
+
 def refuse_to_forget(journal: Journal, document: Path) -> None:
     """Raise if there is no document, but a journal that ends in an open position."""
     try:
