@@ -11,6 +11,7 @@ from tradenb.brokers.unattended.broker_file import recorded_broker
 from tradenb.brokers.unattended.force_close import is_flat_on_disk
 from tradenb.brokers.unattended.reconcile_now import differences, seen_at
 from tradenb.clock import SystemClock, wall_ms
+from tradenb.core.orders.gate import sends_orders
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.reducing import reconcile_all
 from tradenb.core.timeframe import iso
@@ -27,7 +28,6 @@ from tradenb.store.document.migrations import MIGRATIONS
 from tradenb.store.document.read import read_document, read_one
 from tradenb.store.document.state_conflict import ours_of
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.order_journal import PAPER
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
 
@@ -86,7 +86,7 @@ def refuse_other_account(given_up: Generation | None, taken: Generation | None) 
     if given_up is None or taken is None:
         return
     before, after = given_up.body["account"], taken.body["account"]
-    if before in (PAPER, after) or is_flat_on_disk(given_up.body):
+    if before == after or not sends_orders(before) or is_flat_on_disk(given_up.body):
         return
     raise StateError(
         f"generation {given_up.seq} has orders on account {before}, and generation {taken.seq} is "
@@ -100,7 +100,7 @@ def at_exchange(home: Home, conflict: Conflict) -> list[str]:
     states = {"ours": conflict.ours, "theirs": conflict.theirs}
     lines: list[str] = []
     for account in dict.fromkeys(each.body["account"] for each in states.values() if each):
-        if account != PAPER:
+        if sends_orders(account):
             of = {name: each for name, each in states.items() if each and _is_of(each, account)}
             lines += asyncio.run(_at_account(home, conflict.key, account, of))
     return lines
