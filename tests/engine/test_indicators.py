@@ -141,11 +141,41 @@ def test_one_name_in_two_timeframes_is_refused():
         ({"timeframe": "5m", "tolerance": 0.1}, "give both or neither"),
         ({"timeframe": "5m", "window": 0, "tolerance": 0.1}, "whole number of candles, at least 1"),
         ({"timeframe": "5m", "window": 5, "tolerance": 1}, "at least 0 and below 1"),
+        ({"timeframe": "5m", "plot": ""}, "plot of indicators must be 'price' or the title"),
+        ({"timeframe": "5m", "plot": {"mean": 3}}, "as a dict by name, with None"),
     ],
 )
 def test_a_declaration_that_cannot_work_is_refused(given, words):
     with pytest.raises(SpecError, match=words):
         strategy().indicators(**given)
+
+
+def test_charts_get_the_values_with_their_closes_and_the_places_that_were_declared():
+    made = strategy()
+
+    @made.indicators("15m", plot={"mean": "price", "spread": None})
+    def columns(df):
+        return {"mean": df.close, "spread": df.high - df.low, "rest": df.volume}
+
+    values = Indicators(made.declared, ClosedCandles(Histories(lambda symbol: GRID), "BTCUSDT"))
+    values.compute(GRID.start + 60 * 60_000)
+    mean, rest = values.computed()
+    assert [(each.name, each.place, each.timeframe) for each in (mean, rest)] == [
+        ("mean", "price", "15m"),
+        ("rest", "", "15m"),
+    ]
+    assert mean.closes_at.tolist() == [
+        GRID.start + minutes * 60_000 for minutes in (15, 30, 45, 60)
+    ]
+    assert mean.values.tolist() == GRID.close[14:60:15].tolist()
+
+
+def test_a_place_for_an_indicator_that_is_not_made_is_an_error():
+    made = strategy()
+    made.indicators("15m", plot={"maen": "price"})(closes)
+    values = Indicators(made.declared, ClosedCandles(Histories(lambda symbol: GRID), "BTCUSDT"))
+    with pytest.raises(UnknownName, match="'maen'; did you mean 'mean'"):
+        values.compute(GRID.start + 60 * 60_000)
 
 
 def test_only_plain_functions_of_one_frame_are_declared():

@@ -10,7 +10,8 @@ import pytest
 import tradenb as tn
 from tradenb.core.rules import Rules
 from tradenb.statistics.stats_tables import heatmap
-from tradenb.view.charts.trade_charts import plotly_script
+from tradenb.view.charts.chart_data import Drawn
+from tradenb.view.charts.chart_script import plotly_script
 from tradenb.view.pages.report_page import LISTED, report_html
 
 
@@ -27,7 +28,7 @@ def report(make_summary, make_trades, make_candles):
         rules=Rules().model_dump(),
         strategy_notes={"dip": "every 5m"},
     )
-    return report_html(summary, {"BTCUSDT": make_candles(2_000)})
+    return report_html(summary, [Drawn("BTCUSDT", make_candles(2_000), summary.trades)])
 
 
 def titles(page):
@@ -37,8 +38,7 @@ def titles(page):
 def test_a_report_has_its_sections(report):
     assert titles(report) == [
         "1 warning",
-        "Equity and drawdown",
-        "Price and trades",
+        "Price, trades and equity",
         "Drawdowns",
         "Monthly returns",
         "How trades ended",
@@ -80,7 +80,7 @@ def test_a_run_is_compared_with_holding_and_its_falls_are_listed(make_candles):
 
     candles = tn.testing.random_walk(seed=3, days=20)
     result = tn.backtest.run("BTCUSDT", strategy=once, exchange=candles, progress=False)
-    page = without_plotly(report_html(result.summary, {}))
+    page = without_plotly(report_html(result.summary))
     assert titles(page)[2:5] == ["Benchmark and exposure", "Drawdowns", "Monthly returns"]
     deepest = result.drawdowns.depth.iloc[0]
     assert f"\N{MINUS SIGN}{deepest:.2f}" in page
@@ -88,18 +88,14 @@ def test_a_run_is_compared_with_holding_and_its_falls_are_listed(make_candles):
     tone = "up" if gained > 0 else "down"
     assert f'>Hold BTCUSDT</th><td class="right {tone}">' in page
     drawn = json.loads(re.search(r'id="charts">(.*?)</script>', page)[1])
-    assert [trace["name"] for trace in drawn["equity"]["data"]] == [
-        "equity",
-        "drawdown",
-        "buy and hold",
-    ]
+    assert drawn["equity"]["holds"]["n"] == drawn["equity"]["gains"]["n"] > 20
 
 
 def test_a_report_loads_nothing(report):
     rest = without_plotly(report)
     assert not re.search(r"<link|<iframe|<object|<embed|<base|@import|url\(", rest)
     assert not re.search(r"\s(src|href|action|data|poster|srcset)=", rest)
-    assert re.findall(r"https?://[^\"'\s<]*", rest) == ["http://www.w3.org/2000/svg"]  # a name
+    assert set(re.findall(r"https?://[^\"'\s<]*", rest)) == {"http://www.w3.org/2000/svg"}  # a name
 
 
 def test_the_policy_of_a_report_lets_its_two_scripts_run_and_nothing_else(report):
@@ -130,7 +126,7 @@ def test_words_of_users_are_inert(make_summary, make_trades, make_candles, hosti
                 rules={hostile: hostile},
                 strategy_notes={hostile: hostile},
             ),
-            {hostile: make_candles(600)},
+            [Drawn(hostile, make_candles(600), trades)],
         )
     )
     assert page.count("<script") == 3  # the charts' data, plotly.js, our own
@@ -141,8 +137,8 @@ def test_words_of_users_are_inert(make_summary, make_trades, make_candles, hosti
 def test_the_data_of_the_charts_is_json(report):
     text = re.search(r'<script type="application/json" id="charts">(.*?)</script>', report)[1]
     charts = json.loads(text)
-    assert len(charts["prices"]) == 1
-    assert charts["equity"]["data"][0]["name"] == "equity"
+    assert [symbol["name"] for symbol in charts["symbols"]] == ["BTCUSDT"]
+    assert charts["symbols"][0]["levels"][0]["volume"]["n"] == 2_000
 
 
 def test_of_many_trades_the_newest_are_listed_and_it_says_so(make_summary, make_trades):
@@ -166,7 +162,7 @@ def test_a_page_stays_small_however_many_symbols(make_summary, make_trades, make
     candles = make_candles(20_000)
     page = report_html(
         make_summary(make_trades([1.0] * 20, symbol="S1USDT"), symbols=symbols),
-        dict.fromkeys(symbols, candles),
+        [Drawn(symbol, candles) for symbol in symbols],
     )
     assert len(without_plotly(page)) < 4_000_000
 

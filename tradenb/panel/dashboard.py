@@ -24,9 +24,10 @@ from tradenb.panel.button_requests import accept, marker_of
 from tradenb.panel.dashboard_model import DashboardModel
 from tradenb.panel.offline_file import OfflineFile
 from tradenb.panel.refresh_thread import KernelProbe, RefreshPace, refresh_thread
-from tradenb.panel.static_fallback import StaticFallback, publish, script_of_view, style
+from tradenb.panel.static_fallback import StaticFallback, script_of_view, style
 from tradenb.panel.static_html import dashboard_html
 from tradenb.panel.watch_runs import Watch
+from tradenb.view.notebook_output import publish
 
 NARROWEST: Final = 240
 WIDEST: Final = 2_400

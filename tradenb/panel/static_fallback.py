@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from tradenb.panel.dashboard_model import DashboardModel
 from tradenb.panel.static_html import dashboard_html
+from tradenb.view.notebook_output import publish
 
 _ASSETS: Final = Path(__file__).parent / "assets"
 EVERY_S: Final = 60.0
@@ -49,15 +50,6 @@ class StaticFallback:
 
     def _publish(self, page: str, *, update: bool) -> None:
         publish({"text/html": page}, transient={"display_id": self.id}, update=update)
-
-
-def publish(data: dict[str, Any], metadata: dict[str, Any] | None = None, **more: Any) -> None:
-    """Send an output; where there is no notebook, do nothing."""
-    from IPython.core.interactiveshell import InteractiveShell
-
-    if InteractiveShell.initialized():
-        shell = InteractiveShell.instance()
-        shell.display_pub.publish(data=data, metadata=metadata or {}, **more)
 
 
 def fallback_html(model: DashboardModel, id: str, script: str = "") -> str:

@@ -75,7 +75,7 @@ def test_a_report_is_short_markdown_or_a_page_with_a_price_chart(tmp_path):
     assert len(full.splitlines()) > len(short.splitlines()) + 20
     page = run.report(tmp_path / "live.html")
     assert page.parent == tmp_path
-    assert 'id="price"' in page.read_text()
+    assert "Price, trades and equity" in page.read_text()
     with pytest.raises(tn.UsageError, match=r"live\.pdf"):
         run.report("live.pdf")
     what = rehearsed(200)
@@ -96,9 +96,9 @@ def test_tradenb_report_draws_the_price_from_files_that_are_those_of_the_run(tmp
     page = tmp_path / "out" / "BTCUSDT-busy.html"
 
     assert main([*given, "--candles", str(files / "BTCUSDT.parquet")]) == 0
-    assert 'id="price"' in page.read_text()
+    assert "Price, trades and equity" in page.read_text()
     assert main(given) == 0
-    assert 'id="price"' not in page.read_text()
+    assert "Price, trades and equity" not in page.read_text()
     assert "no price chart: no candle source for exchange" in page.read_text()
     (files / "BTCUSDT.parquet").unlink()
     (files / "other.parquet").rename(files / "BTCUSDT.parquet")

@@ -12,9 +12,9 @@ from tradenb.backtest.results.caveats import ruined
 from tradenb.backtest.results.run_figures import RunFigures
 from tradenb.call_errors import explained
 from tradenb.core.fills import fills_of
-from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
+from tradenb.errors import unknown
 from tradenb.statistics.figures import MIN_TRADES
 from tradenb.view import event_frames, figure_text
 from tradenb.view.conduct.ask_words import why_words
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tradenb.backtest.results.result_parts import ResultParts
-    from tradenb.core.candles.arrays import Candles
     from tradenb.core.events import AskRow, Event
-    from tradenb.core.lifecycle.position_lines import PositionLines
     from tradenb.core.signal import Trade
+    from tradenb.view.charts.trade_chart import TradeChart
     from tradenb.view.summary import Summary
 
 
@@ -279,32 +278,39 @@ class Result(FigureFrames):
 
         return save_parts(self._parts, Path(folder).resolve())
 
-    def plot(self, symbol: str | None = None) -> Any:
-        """Draw price with entries and exits, stops and targets, equity and drawdown.
+    def plot(self, symbol: str | None = None) -> TradeChart:
+        """Draw candles and volume with trades, stops and targets, indicators, equity, drawdown.
 
-        Of more than 60 positions the stops and targets are shown by a click on the legend.
+        In a notebook drag over it to zoom; the slider below moves, a double click shows all. In
+        a script write a page: `result.plot().save("chart.html")`.
 
         Parameters
         ----------
         symbol : str, optional
-            Whose price to draw; default the first of the run.
+            Which one is shown at first; default the first of the run.
 
         Returns
         -------
-        plotly.graph_objects.Figure
-        """
-        from tradenb.statistics.equity.curve_points import points_of
-        from tradenb.view.charts.chart_traces import POINTS
-        from tradenb.view.charts.trade_charts import result_chart
+        TradeChart
 
-        shown = None if symbol is None else canonical(symbol)
-        return result_chart(
-            self._shown_candles(),
-            self._parts.trades,
-            points_of(self._figures.marks, POINTS),
+        Raises
+        ------
+        UnknownName
+            When the symbol is not one of the run.
+        """
+        from tradenb.backtest.results.result_chart import drawn_of
+        from tradenb.view.charts.trade_chart import trade_chart
+
+        shown = self.symbols[0] if symbol is None else canonical(symbol)
+        if shown not in self.symbols:
+            raise unknown("symbol", shown, self.symbols)
+        return trade_chart(
+            drawn_of(self._parts),
+            self._figures.marks,
+            start=self.start,
             end=self.end,
-            symbol=shown,
-            lines=self._lines,
+            chosen=self.symbols.index(shown),
+            title=f"{', '.join(self.strategies)} on {shown}",
         )
 
     @overload
@@ -332,24 +338,12 @@ class Result(FigureFrames):
         """
         if path is None:
             return self.to_markdown()
+        from tradenb.backtest.results.result_chart import drawn_of
         from tradenb.view.page_file import page_path, write_page
         from tradenb.view.pages.report_page import report_html
 
         target = page_path(path)
-        return write_page(target, report_html(self.summary, self._shown_candles(), self._lines))
-
-    def _lines(self, symbol: str) -> list[PositionLines]:
-        from tradenb.view.charts.chart_traces import MARKED
-
-        candles = self._parts.period.candles[symbol]
-        known = candles.between(candles.start, self.end)
-        return lines_of(self.event_list, known, self.rules, symbol=symbol, newest=MARKED)
-
-    def _shown_candles(self) -> dict[str, Candles]:
-        return {
-            symbol: candles.between(self.start, self.end)
-            for symbol, candles in self._parts.period.candles.items()
-        }
+        return write_page(target, report_html(self.summary, drawn_of(self._parts)))
 
 
 @explained("tn.load")

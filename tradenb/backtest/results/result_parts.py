@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tradenb.core.money.account import Account
     from tradenb.core.rules import Rules
     from tradenb.core.signal import Trade
-    from tradenb.engine.history.indicators import Coverage
+    from tradenb.engine.history.indicators import Computed, Coverage
     from tradenb.engine.session.instance import Instance
     from tradenb.engine.session.pump import Session
     from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -53,6 +53,8 @@ class ResultParts:
     ask_count, asks_failed : int
     asks_lost_by, funding, coverage : dict
         By (strategy, symbol): asks with too little history, what was paid, indicators.
+    computed : dict
+        By (strategy, symbol): the values of indicators that charts draw.
     said, alarms : list of str
         What should be known before the figures are trusted.
     """
@@ -76,6 +78,7 @@ class ResultParts:
     asks_failed: int
     asks_lost_by: Mapping[Key, int]
     coverage: Coverages
+    computed: Mapping[Key, list[Computed]]
     funding: Mapping[Key, Changes]
     elapsed_s: float
     said: list[str]
@@ -139,6 +142,7 @@ def parts_of(run: BacktestRun) -> ResultParts:
         asks_failed=sum(item.asks.failed for item in session.instances),
         asks_lost_by={_key(item): item.asks.lost for item in session.instances},
         coverage={_key(item): _coverage(item, period) for item in session.instances},
+        computed={_key(item): item.context.indicators.computed() for item in session.instances},
         funding={key: own for book in session.accounts for key, own in book.paid.items()},
         elapsed_s=run.elapsed_s,
         said=[],

@@ -8,10 +8,12 @@ any tool to read. Figures are not saved: they are made of these, as they were th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
+
+import numpy as np
 
 from tradenb import __version__
 from tradenb.backtest.period import LoadedPeriod, Span
@@ -24,9 +26,10 @@ from tradenb.core.lifecycle.state import Refusing
 from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Trade
-from tradenb.engine.history.indicators import Coverage
+from tradenb.engine.history.indicators import Computed, Coverage
 from tradenb.engine.serialise import event_to_record, from_record, record_to_event, to_record
 from tradenb.errors import StateCorrupt, StateVersionError, UsageError
+from tradenb.statistics.equity.stretches import Key
 from tradenb.store.filesystem import DiskFilesystem, forget, replace_whole
 from tradenb.store.paths import encoded
 
@@ -37,6 +40,8 @@ VERSION: Final = 1
 ABOUT: Final = "result.json"
 _EVENTS: Final = "events.parquet"
 _TRADES: Final = "trades.parquet"
+_INDICATORS: Final = "indicators.parquet"
+_TEXTS: Final = ("strategy", "symbol", "name", "timeframe", "place")
 _PLAIN: Final = ("exchange", "step", "ask_count", "asks_failed", "elapsed_s", "said", "alarms")
 _ARROW: Final = {int: "int64", float: "float64", bool: "bool_"}
 
@@ -60,6 +65,7 @@ def save_parts(parts: ResultParts, folder: Path) -> Path:
         replace_whole(disk, folder / name, _candle_bytes(settled.period.candles[symbol]))
     replace_whole(disk, folder / _EVENTS, _bytes(Event, map(_event_row, settled.events)))
     replace_whole(disk, folder / _TRADES, _bytes(Trade, (own._asdict() for own in settled.trades)))
+    replace_whole(disk, folder / _INDICATORS, _indicator_bytes(settled.computed))
     about = json.dumps(_about(settled, candles), indent=1, allow_nan=False, default=_number)
     replace_whole(disk, folder / ABOUT, about.encode())
     return folder
@@ -156,6 +162,7 @@ def _parts(about: Mapping[str, Any], folder: Path) -> ResultParts:
             (name, symbol): [Coverage(*each) for each in own]
             for name, symbol, own in about["coverage"]
         },
+        computed=_indicators(folder / _INDICATORS),
         funding={
             (name, symbol): [(at, paid) for at, paid in own]
             for name, symbol, own in about["funding"]
@@ -199,6 +206,39 @@ def _candles(path: Path, step: int, rules: Rules) -> Candles:
     table = parquet.read_table(path)
     rows = Rows(*(table[name].to_numpy() for name in Rows._fields))
     return with_gaps(rows, step, rules.gap_minutes)[0]
+
+
+def _indicator_bytes(computed: Mapping[Key, Sequence[Computed]]) -> bytes:
+    """Return the values of indicators as Parquet: a row a value."""
+    import pyarrow as pa
+
+    rows = [
+        ((*key, each.name, each.timeframe, each.place), each)
+        for key, own in computed.items()
+        for each in own
+    ]
+    sizes = [len(each.values) for _, each in rows]
+    columns: dict[str, Any] = {
+        text: pa.array(np.repeat([names[place] for names, _ in rows], sizes).tolist(), pa.string())
+        for place, text in enumerate(_TEXTS)
+    }
+    columns |= {
+        "closes_at": np.concatenate([each.closes_at for _, each in rows] or [np.zeros(0, "int64")]),
+        "value": np.concatenate([each.values for _, each in rows] or [np.zeros(0)]),
+    }
+    return _written(pa.table(columns))
+
+
+def _indicators(path: Path) -> dict[Key, list[Computed]]:
+    from pyarrow import parquet
+
+    found: dict[Key, list[Computed]] = {}
+    frame = parquet.read_table(path).to_pandas()
+    for of, own in frame.groupby(list(_TEXTS), sort=False, observed=True):
+        strategy, symbol, name, timeframe, place = map(str, of)
+        values = (own["closes_at"].to_numpy("int64"), own["value"].to_numpy("float64"))
+        found.setdefault((strategy, symbol), []).append(Computed(name, timeframe, place, *values))
+    return found
 
 
 def _event_row(event: Event) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Candles, Times
+from tradenb.core.candles.arrays import Candles, Floats, Times
 from tradenb.core.timeframe import iso
 from tradenb.engine.fingerprint import fingerprint, identity_of
 from tradenb.engine.history.frames import floats_of, table_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Function = Callable[..., Any]
+Places = tuple[tuple[str, str | None], ...]
 _ALL: Final = 1 << 40
 
 
@@ -40,12 +41,16 @@ class Indicator(NamedTuple):
     tolerance : float
         By how much a windowed value may differ from the whole one, relative to it (to 1 if it is
         smaller).
+    places : tuple of (name, place)
+        Where charts draw its columns: "price", the title of a pane, or None for nowhere; the name
+        "" is all others. A column without a place is put where its values fit.
     """
 
     timeframe: str
     function: Function
     window: int | None = None
     tolerance: float = 0.0
+    places: Places = ()
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -107,6 +112,26 @@ class Coverage(NamedTuple):
     candles: int
     values: int
     first: int | None
+
+
+class Computed(NamedTuple):
+    """The values of an indicator in a run, for charts.
+
+    Attributes
+    ----------
+    place : str
+        "price", the title of a pane, or "" where the strategy does not say.
+    closes_at : (n,) int64
+        When the candle of each value closed, ms UTC.
+    values : (n,) float64
+        NaN where it has none.
+    """
+
+    name: str
+    timeframe: str
+    place: str
+    closes_at: Times
+    values: Floats
 
 
 class _Column(NamedTuple):
@@ -224,6 +249,21 @@ class Indicators(Mapping[str, float]):
                 found.append(Coverage(name, item.timeframe, len(seen), len(there), at))
         return found
 
+    def computed(self) -> list[Computed]:
+        """Return all values so far of the indicators that charts draw."""
+        found = []
+        for item, (_, columns) in self._made.items():
+            places = dict(item.places)
+            for name, column in columns.items():
+                place = places.get(name, places.get("", ""))
+                if place is not None:
+                    values = np.asarray(column.values)
+                    closes_at = column.closes
+                    if closes_at is None:
+                        closes_at = column.first + column.step * np.arange(1, len(values) + 1)
+                    found.append(Computed(name, item.timeframe, place, closes_at, values))
+        return found
+
     def _columns_of(self, item: Indicator, candles: Candles) -> dict[str, _Column]:
         if not self._closed.windowed or item.window is None or len(candles) <= item.window:
             return self._made_of(item, candles)
@@ -240,6 +280,9 @@ class Indicators(Mapping[str, float]):
             floats: Any = floats_of(column, len(candles), f"{what}: {name!r}")
             closes = None if candles.regular else candles.time + candles.step
             columns[name] = _Column(memoryview(floats), candles.start, candles.step, closes)
+        for name, _ in item.places:
+            if name and name not in columns:
+                raise unknown(f"indicator in plot= of {what}:", name, columns)
         return columns
 
     def _unknown(self, name: object) -> Exception:
@@ -283,3 +326,15 @@ def checked_window(
     if not 0 <= tolerance < 1:
         raise SpecError(f"{what}: tolerance must be at least 0 and below 1")
     return window, float(tolerance)
+
+
+def checked_places(name: str, plot: object) -> Places:
+    """Return where charts draw the columns, from `plot=`; refuse what says no place."""
+    places = plot if isinstance(plot, Mapping) else {} if plot is None else {"": plot}
+    for column, place in places.items():
+        if not isinstance(column, str) or not (place is None or (isinstance(place, str) and place)):
+            raise SpecError(
+                f'{name!r}: plot of indicators must be "price" or the title of a pane, for all or '
+                f"as a dict by name, with None for what is not drawn; was {plot!r}"
+            )
+    return tuple(places.items())

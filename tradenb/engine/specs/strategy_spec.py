@@ -6,7 +6,7 @@ instance (engine/session/instance.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, overload
 
 from pydantic import Field, PrivateAttr, field_validator
@@ -15,7 +15,12 @@ from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
 from tradenb.engine.call import checked_function, is_async
 from tradenb.engine.fingerprint import digest, fingerprint
-from tradenb.engine.history.indicators import Indicator, checked_window, nothing
+from tradenb.engine.history.indicators import (
+    Indicator,
+    checked_places,
+    checked_window,
+    nothing,
+)
 from tradenb.engine.specs.manage_function import Manager
 from tradenb.engine.specs.named_spec import NamedSpec, first_line
 from tradenb.engine.specs.risk_spec import RiskSpec
@@ -110,7 +115,12 @@ class StrategySpec(NamedSpec):
     __str__ = __repr__
 
     def indicators(
-        self, timeframe: str, *, window: int | None = None, tolerance: float | None = None
+        self,
+        timeframe: str,
+        *,
+        window: int | None = None,
+        tolerance: float | None = None,
+        plot: str | Mapping[str, str | None] | None = None,
     ) -> Callable[[Function], Function]:
         """Declare a function that makes indicators of the candles of a timeframe.
 
@@ -128,6 +138,10 @@ class StrategySpec(NamedSpec):
         tolerance : float, optional
             Needed with `window`: the largest difference to the value over all candles, relative to
             that value (to 1 if it is smaller). Checked when a run starts.
+        plot : str or dict of str to str, optional
+            Where `result.plot()` draws the columns: "price" is over the candles, any other text
+            the title of a pane; by name as a dict, None for what is not drawn. By default each is
+            over the candles if its values lie where the prices do, else in a pane of its own.
 
         Returns
         -------
@@ -157,7 +171,8 @@ class StrategySpec(NamedSpec):
             raise SpecError(
                 f"{self.name!r} is vectorised and sees the whole frame; compute the columns there"
             )
-        item = Indicator(timeframe, nothing, *checked_window(self.name, window, tolerance))
+        checked = checked_window(self.name, window, tolerance)
+        item = Indicator(timeframe, nothing, *checked, checked_places(self.name, plot))
         if timeframe not in TIMEFRAMES:
             raise SpecError(
                 f"{self.name!r}: timeframe of indicators must be one of {' '.join(TIMEFRAMES)}, "

@@ -79,15 +79,17 @@ class RunReport(NamedTuple):
 
     def html(self) -> str:
         """Write the report as one page that loads nothing."""
+        from tradenb.view.charts.chart_data import Drawn
         from tradenb.view.pages.report_page import report_html
 
         candles = self.candles
         shown = None if candles is None else candles.between(self.start, self.end)
         if not shown:
             return report_html(self.summary)
-        return report_html(self.summary, {self.status.symbol: shown}, self._lines)
+        drawn = Drawn(self.status.symbol, shown, self.trades, self._lines())
+        return report_html(self.summary, [drawn])
 
-    def _lines(self, symbol: str) -> list[PositionLines]:
+    def _lines(self) -> list[PositionLines]:
         if self.candles is None or self.status.state is None:
             return []
         known = self.candles.between(self.candles.start, self.end)
@@ -96,7 +98,7 @@ class RunReport(NamedTuple):
             self.read_changes(),
             known,
             self.status.rules,
-            symbol=symbol,
+            symbol=self.status.symbol,
             held=self.status.state.signal,
             peak=None if held is None else held.peak,
         )

@@ -1,4 +1,4 @@
-"""How the charts look: one plotly template for light and dark pages, and the axes.
+"""How the charts of plotly's Python figures look: one template for light and dark pages.
 
 Plain dicts; the backgrounds are transparent and the texts of medium lightness.
 """
@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tradenb.core.timeframe import MINUTE
-from tradenb.view.charts.chart_traces import LONG, moments, plot_text
-
 _TEXT: Final = "#777f8a"  # about 4:1 against white as against #111111
+_ACCENT: Final = "#3b82c4"
 _GRID: Final = "rgba(127,136,150,0.2)"
 _CLEAR: Final = "rgba(0,0,0,0)"
 _FONT: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif'
@@ -39,49 +37,8 @@ TEMPLATE: Final[dict[str, Any]] = {
             "remove": ["sendChartToCloud", "select2d", "lasso2d", "autoScale2d"],
             "bgcolor": _CLEAR,
             "color": _TEXT,
-            "activecolor": LONG,
-        },
-        "legend": {
-            "orientation": "h",
-            "traceorder": "normal",
-            "x": 0,
-            "xanchor": "left",
-            "y": 1,
-            "yanchor": "bottom",
-            "bgcolor": _CLEAR,
+            "activecolor": _ACCENT,
         },
         "margin": MARGIN,
     }
 }
-
-
-def time_axis(anchor: str, first: int, last: int) -> dict[str, Any]:
-    """Return the common axis of time, with room for marks at its ends."""
-    margin = max(last - first, MINUTE) // 100  # room for the marks at the edges
-    return {
-        "type": "date",
-        "anchor": anchor,
-        "range": moments([first - margin, last + margin]),
-        "rangeslider": {"visible": False},
-        "showspikes": False,  # plotly frames them in black and white, whatever the page
-    }
-
-
-def price_axis(symbol: str, domain: tuple[float, float]) -> dict[str, Any]:
-    """Return an axis of prices, named after the symbol."""
-    return {"domain": domain, "title": {"text": plot_text(symbol, 40)}, "tickformat": ",~r"}
-
-
-def percent_axis(title: str, domain: tuple[float, float]) -> dict[str, Any]:
-    """Return an axis of percentages."""
-    return {
-        "domain": domain,
-        "title": {"text": title},
-        "ticksuffix": " %",
-        "separatethousands": True,
-    }
-
-
-def fall_axis(domain: tuple[float, float]) -> dict[str, Any]:
-    """Return the axis of drawdowns: it ends at 0."""
-    return {**percent_axis("drawdown", domain), "autorangeoptions": {"clipmax": 0}}

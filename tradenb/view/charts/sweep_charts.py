@@ -1,6 +1,6 @@
 """Charts of a sweep by plotly: a heatmap of two parameters, and parallel coordinates of all.
 
-As in `trade_charts.py`, the ground is transparent and the colours are of medium lightness.
+The ground is transparent and the colours are of medium lightness, for light and dark pages.
 """
 
 from __future__ import annotations

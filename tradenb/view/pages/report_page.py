@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from tradenb.statistics.breakdown import grouped
@@ -17,7 +17,9 @@ from tradenb.statistics.equity.curve_points import points_of
 from tradenb.statistics.equity.drawdowns import drawdowns_of
 from tradenb.statistics.equity.periods import periods
 from tradenb.view.asset_files import asset
-from tradenb.view.charts.trade_charts import plotly_script
+from tradenb.view.charts.chart_data import POINTS, Drawn, chart_data, chart_json
+from tradenb.view.charts.chart_script import chart_script, plotly_script
+from tradenb.view.charts.still_chart import still_html
 from tradenb.view.formatting import escaped, plural
 from tradenb.view.pages.html_tables import (
     benchmark_table,
@@ -31,16 +33,11 @@ from tradenb.view.pages.html_tables import (
     statistics_table,
     trade_table,
 )
-from tradenb.view.pages.report_charts import charts_json
 from tradenb.view.pages.result_html import headline, headline_figures, subline, too_few
-from tradenb.view.svg.equity_svg import POINTS as SVG_POINTS
-from tradenb.view.svg.equity_svg import equity_svg
 from tradenb.view.svg.exposure_svg import exposure_svg
 from tradenb.view.svg.plot_area import WIDTH
 
 if TYPE_CHECKING:
-    from tradenb.core.candles.arrays import Candles
-    from tradenb.core.lifecycle.position_lines import PositionLines
     from tradenb.core.signal import Trade
     from tradenb.view.summary import Summary
 
@@ -49,19 +46,13 @@ DEEPEST: Final = 10
 _SHOWN: Final = 0.005  # percent
 
 
-def report_html(
-    summary: Summary,
-    candles_by_symbol: Mapping[str, Candles] | None = None,
-    lines: Callable[[str], Sequence[PositionLines]] | None = None,
-) -> str:
+def report_html(summary: Summary, drawn: Sequence[Drawn] = ()) -> str:
     """Write the report of a run as one self-contained page.
 
     Parameters
     ----------
-    candles_by_symbol : mapping of str to Candles, optional
-        Candles of the run; a price chart is made for each symbol given.
-    lines : callable, optional
-        Returns the stops, targets and parts of the positions of a symbol.
+    drawn : sequence of Drawn, optional
+        The symbols whose candles are known, with what is drawn on them.
 
     Returns
     -------
@@ -69,8 +60,9 @@ def report_html(
         A page of about 5 MB, nearly all of it plotly.js; the same for the same input. Of many
         trades the newest `LISTED` are listed.
     """
-    scripts = [plotly_script(), asset("report.js")]
-    charts = charts_json(summary, candles_by_symbol or {}, lines)
+    scripts = [plotly_script(), f"{chart_script()}\n{asset('report.js')}"]
+    points = points_of(summary.marks, POINTS)
+    chart = chart_json(chart_data(drawn, points, start=summary.start, end=summary.end))
     name = f"{headline(summary)}, {escaped(summary.title, 60).lower()}"
     return "".join(
         [
@@ -78,24 +70,24 @@ def report_html(
             f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
-            f"<title>{name}</title><style>{asset('report.css')}</style></head><body><main>\n",
-            "\n".join(part for part in _parts(summary, list(candles_by_symbol or {})) if part),
-            f'\n</main><script type="application/json" id="charts">{charts}</script>\n',
+            f"<title>{name}</title><style>{asset('report.css')}{asset('chart.css')}</style></head>",
+            "<body><main>\n",
+            "\n".join(part for part in _parts(summary, drawn) if part),
+            f'\n</main><script type="application/json" id="charts">{chart}</script>\n',
             *(f"<script>{script}</script>\n" for script in scripts),
             "</body></html>\n",
         ]
     )
 
 
-def _parts(summary: Summary, drawn: Sequence[str]) -> list[str]:
+def _parts(summary: Summary, drawn: Sequence[Drawn]) -> list[str]:
     trades = summary.trades
     return [
         f"<header><h1>{headline(summary)}</h1><p>{subline(summary)}</p></header>",
         _alarms(summary.alarms),
         _warnings(summary.warnings),
         _figures(summary),
-        _equity(summary),
-        _price(drawn),
+        _chart(summary, drawn),
         _benchmark(summary),
         _exposure(summary),
         _drawdowns(summary),
@@ -173,15 +165,20 @@ def _figures(summary: Summary) -> str:
     return f"<section>{figures}{_note(too_few(summary))}</section>"
 
 
-def _equity(summary: Summary) -> str:
-    points = points_of(summary.marks, SVG_POINTS)
-    static = equity_svg(points, start=summary.start, end=summary.end, trades=len(summary.trades))
-    body = (
-        '<div class="chart" id="equity" role="img" '
-        f'aria-label="Equity and drawdown over time"></div><noscript>{static}</noscript>'
+def _chart(summary: Summary, drawn: Sequence[Drawn]) -> str:
+    points = points_of(summary.marks, POINTS)
+    first = drawn[0] if drawn else None
+    start, end, count = summary.start, summary.end, len(summary.trades)
+    still = "".join(
+        f'<div class="{name}">'
+        + still_html(first, points, start=start, end=end, trades=count, width=width)
+        + "</div>"
+        for name, width in _WIDTHS
     )
+    title = "Price, trades and equity" if drawn else "Equity and drawdown"
     note = _MARKED if summary.marks.daily else _CLOSES
-    return _section("Equity and drawdown", body, _MONEY if summary.marks.money else note)
+    body = f'<div id="chart"></div><noscript>{still}</noscript>'
+    return _section(title, body, _MONEY if summary.marks.money else note)
 
 
 def _benchmark(summary: Summary) -> str:
@@ -219,23 +216,6 @@ def _months(summary: Summary) -> str:
     begin, returns = periods(summary.marks.curve, summary.marks.covered, "month")
     months = zip(begin.tolist(), (returns * 100).tolist(), strict=True)
     return _section("Monthly returns", monthly_table(list(months)), _MONTHS)
-
-
-def _price(symbols: Sequence[str]) -> str:
-    if not symbols:
-        return ""
-    options = "".join(
-        f'<option value="{row}">{escaped(symbol, 60)}</option>'
-        for row, symbol in enumerate(symbols)
-    )
-    hidden = " hidden" if len(symbols) == 1 else ""
-    body = (
-        f'<p{hidden}><label>Symbol <select id="symbol">{options}</select></label></p>'
-        '<div class="chart" id="price" role="img" '
-        'aria-label="Price over time with entries, exits, stops and targets"></div>'
-        "<noscript><p>The price chart needs JavaScript.</p></noscript>"
-    )
-    return _section("Price and trades", body)
 
 
 def _endings(trades: Sequence[Trade]) -> str:

@@ -2,7 +2,7 @@
 
 A triangle is an entry and points in the direction of the position, a plus one more entry; a dot is
 an exit with a win, a cross any other, a diamond the exit of a part. The charts of plotly use the
-same forms (`chart_traces.py`, `position_traces.py`).
+same forms (`assets/chart_traces.js`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,224 @@
+"""The chart of a run in chromium, from a file: what it draws is what the result holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+import tradenb as tn
+
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
+
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+NAMES = ("open", "high", "low", "close")
+HOSTILE = "<img src=x onerror='document.title=1'>$x$"
+
+
+@tn.strategy("drawn", every="1h")
+def drawn(ctx):
+    price = ctx.price
+    return tn.long(
+        take_profit=[(1.008 * price, 0.5), (1.03 * price, 0.5)],
+        stop_loss=0.99 * price,
+        trail=0.4,
+        trail_after=0.2,
+        minutes=180,
+        note=HOSTILE,
+    )
+
+
+@drawn.indicators("15m")
+def lines(df):
+    change = df.close.diff()
+    rise = change.clip(lower=0).rolling(14).mean()
+    return {"mean": df.close.rolling(8).mean(), "rsi": 100 * rise / change.abs().rolling(14).mean()}
+
+
+@pytest.fixture(scope="module")
+def result():
+    return tn.backtest.run(
+        ["BTCUSDT", "ETHUSDT"],
+        strategy=drawn,
+        exchange=tn.testing.random_walk(seed=4, days=20),
+        progress=False,
+    )
+
+
+@pytest.fixture
+def chart(page, result, tmp_path):
+    """Open the chart of the result; `look` gives its traces in a view, by name."""
+    path = result.plot().save(tmp_path / "chart.html")
+    failed = []
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.set_default_timeout(20_000)
+    page.goto(path.as_uri())
+    page.wait_for_function("document.getElementById('chart').tnbChart?.draws > 0")
+    page.evaluate("() => { window.chart = document.getElementById('chart').tnbChart; }")
+
+    def look(from_ms, to_ms):
+        page.evaluate("([from, to]) => chart.zoom(from, to)", [from_ms, to_ms])
+        assert failed == []
+        return {trace["name"]: trace for trace in page.evaluate(TRACES)}
+
+    return look
+
+
+TRACES = """() => chart.plot.data.map((trace) => Object.fromEntries(
+  ["name", "type", "x", "y", "open", "high", "low", "close", "hovertext", "yaxis"]
+    .filter((key) => trace[key] !== undefined)
+    .map((key) => [key, typeof trace[key] === "string" ? trace[key] : Array.from(trace[key])])))"""
+
+
+def ms(text):
+    return round(dt.datetime.fromisoformat(text + "+00:00").timestamp() * 1000)
+
+
+def expected(result, symbol, step, first, last):
+    """Return the candles of a step that open from `first` on and before `last`, added up."""
+    candles = result._candles[symbol]
+    found = {}
+    rows = zip(candles.time.tolist(), *(each.tolist() for each in candles.columns), strict=True)
+    for at, opened, high, low, close, volume in rows:
+        begin = at - at % step
+        if begin not in found:
+            found[begin] = [opened, high, low, close, volume]
+        else:
+            own = found[begin]
+            own[1:] = max(own[1], high), min(own[2], low), close, own[4] + volume
+    return {at: own for at, own in found.items() if first - step < at < last}
+
+
+@pytest.mark.parametrize(
+    ("days", "step"), [(20, 2 * HOUR), (5, 30 * MINUTE), (1, 5 * MINUTE), (0.1, MINUTE)]
+)
+def test_the_candles_in_view_are_those_of_the_result(chart, result, days, step):
+    first, last = result.start + 6 * DAY, result.start + 6 * DAY + round(days * DAY)
+    if days == 20:
+        first, last = result.start, result.end
+    shown = chart(first, last)
+    rows = expected(result, "BTCUSDT", step, first, last)
+    price, volume = shown["price"], shown["volume"]
+    assert [ms(at) for at in price["x"]] == [at + step // 2 for at in rows]
+    for place, name in enumerate(NAMES):
+        assert price[name] == [row[place] for row in rows.values()]
+    assert volume["y"] == pytest.approx([row[4] for row in rows.values()], rel=1e-3, abs=0.05)
+
+
+def test_the_trades_in_view_are_those_of_the_result(chart, result):
+    first, last = result.start + 3 * DAY, result.start + 5 * DAY
+    shown = chart(first, last)
+    trades = [trade for trade in result.trade_list if trade.symbol == "BTCUSDT"]
+    begun = [trade for trade in trades if first <= trade.opened_at <= last]
+    entry = shown["long entry"]
+    assert [(ms(at), price) for at, price in zip(entry["x"], entry["y"], strict=True)] == [
+        (trade.opened_at, pytest.approx(trade.entry, rel=1e-8)) for trade in begun
+    ]
+    wins = [t for t in trades if first <= t.closed_at <= last and t.pnl_percent > 0]
+    assert shown["exit, win"]["y"] == pytest.approx([trade.exit for trade in wins], rel=1e-8)
+    for trade, words in zip(wins, shown["exit, win"]["hovertext"], strict=True):
+        assert f"+{trade.pnl_percent:.2f} %" in words
+        assert trade.exit_reason.replace("_", " ") in words
+    parts = [
+        event.price for event in result.event_list
+        if event.kind == "partial" and event.symbol == "BTCUSDT" and first <= event.at <= last
+    ]  # fmt: skip
+    assert shown["part closed"]["y"] == pytest.approx(parts, rel=1e-8)
+    assert len(begun) > 4
+    assert parts
+
+
+def test_a_stop_is_drawn_where_it_was_at_each_candle(chart, result):
+    trade = next(
+        trade
+        for trade in result.trade_list
+        if trade.exit_reason == "trailing_stop" and trade.symbol == "BTCUSDT"
+    )
+    shown = chart(trade.opened_at - MINUTE, trade.closed_at + MINUTE)["stop"]
+    runs, run = [], []
+    for at, level in zip(shown["x"], shown["y"], strict=True):
+        if at is None:
+            runs, run = [*runs, run], []
+        else:
+            run.append((ms(at), level))
+    (own,) = [run for run in runs if (run[0][0], run[-1][0]) == (trade.opened_at, trade.closed_at)]
+    candles, stop = result._candles["BTCUSDT"], trade.entry * 0.99
+    peak, trailing, steps = trade.entry, False, []
+    for row in range(candles.index(trade.opened_at) + 1, candles.index(trade.closed_at)):
+        peak = max(peak, float(candles.high[row]))
+        trailing = trailing or peak >= trade.entry * 1.002
+        if trailing and peak * 0.996 > stop:
+            stop = peak * 0.996
+            steps.append((candles.ends_at(row), stop))
+    assert own[0] == (trade.opened_at, pytest.approx(trade.entry * 0.99))
+    assert own[1:-1] == [(at, pytest.approx(level, rel=1e-8)) for at, level in steps]
+
+
+def test_an_indicator_is_drawn_over_the_price_and_another_in_a_pane_of_its_own(chart, result):
+    first = result.start + 2 * DAY
+    shown = chart(first, first + DAY)
+    mean, rsi = shown["mean"], shown["rsi"]
+    assert mean.get("yaxis", "y") == "y"
+    assert rsi["yaxis"] not in {"y", "y2", "y3", "y4"}
+    closes = expected(result, "BTCUSDT", 15 * MINUTE, result.start, result.end)
+    times, values = list(closes), [row[3] for row in closes.values()]
+    for at, value in zip(mean["x"], mean["y"], strict=True):
+        close = ms(at) + 5 * MINUTE // 2  # of a candle of five minutes
+        known = [place for place, begin in enumerate(times) if begin + 15 * MINUTE <= close][-1]
+        assert value == pytest.approx(sum(values[known - 7 : known + 1]) / 8, rel=1e-5)
+
+
+def test_what_users_write_is_shown_and_not_run(chart, page, result):
+    shown = chart(result.start, result.start + DAY)
+    (words, *_) = shown["long entry"]["hovertext"]
+    assert "<img" not in words
+    page.evaluate(
+        "() => chart.plotly.Fx.hover(chart.plot, [{curveNumber: "
+        "chart.plot.data.findIndex((trace) => trace.name === 'long entry'), pointNumber: 1}])"
+    )
+    page.wait_for_selector(".hoverlayer text")
+    assert "onerror" in page.text_content(".hoverlayer")
+    assert page.query_selector("img") is None
+    assert page.title() != "1"
+
+
+def test_another_symbol_is_drawn_when_it_is_chosen(chart, page, result):
+    page.select_option(".tnbc select", label="ETHUSDT")
+    page.wait_for_function("chart.symbol.name === 'ETHUSDT'")
+    shown = chart(result.start, result.start + DAY / 10)
+    rows = expected(result, "ETHUSDT", MINUTE, result.start, result.start + DAY // 10)
+    assert shown["price"]["close"] == [row[3] for row in rows.values()]
+
+
+def test_dragging_and_the_slider_zoom_and_a_double_click_shows_all(chart, page, result):
+    chart(result.start, result.end)
+    box = page.query_selector(".tnbc .xy .nsewdrag, .tnbc .nsewdrag.drag").bounding_box()
+    y = box["y"] + 100
+    page.mouse.move(box["x"] + 0.25 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], y, steps=4)
+    page.mouse.up()
+    page.wait_for_function("chart.view[1] - chart.view[0] < 6 * 864e5")
+    seen = page.evaluate("chart.view[1] - chart.view[0]")
+    assert seen == pytest.approx(0.25 * 20.4 * DAY, rel=0.03)
+    handle = page.query_selector(
+        ".rangeslider-grabber-max .rangeslider-grabarea-max, .rangeslider-grabarea-max"
+    ).bounding_box()
+    x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 0.25 * box["width"], y, steps=4)
+    page.mouse.up()
+    page.wait_for_function("chart.view[1] - chart.view[0] > 9 * 864e5")
+    page.click(".tnbc-bar button:text('all')")
+    page.wait_for_function("chart.view[1] - chart.view[0] > 20 * 864e5")
+
+
+def test_the_page_goes_dark_with_its_reader(chart, page, result):
+    chart(result.start, result.end)
+    light = page.evaluate("chart.look.text")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("(light) => chart.look.text !== light", arg=light)
+    assert page.evaluate("chart.plot.layout.font.color") == page.evaluate("chart.look.text")

@@ -1,0 +1,431 @@
+// A chart of a run: panes one below the other on one axis of time, a range slider, a bar of
+// controls. It draws what is in view, at the level of detail that fits its width, anew at each
+// zoom. Values come from `chart_data.py`; `Plotly` is the library of the page.
+
+const CHART_CONFIG = { responsive: false, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
+  doubleClick: false, displayModeBar: false };
+const CHART_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif';
+const CHART_SLIDER = 40;   // pixels
+const CHART_GAP = 26;
+const CHART_PAPER = 680;
+const CHART_FLAT = [1e15, 2e15];   // where the line of the slider is not seen in the pane above it
+
+function node(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value !== false) made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+// What lies behind a box: the page's own colour, whatever theme it follows.
+function pageColour(box) {
+  for (let each = box; each; each = each.parentElement) {
+    const found = getComputedStyle(each).backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [];
+    if (found.length >= 3 && (found[3] ?? 1) > 0.5) return found.slice(0, 3);
+  }
+  return [255, 255, 255];
+}
+
+function lookOf(box, paper) {
+  const [red, green, blue] = paper ? [255, 255, 255] : pageColour(box);
+  const dark = 0.299 * red + 0.587 * green + 0.114 * blue < 128;
+  return { ...CHART_LOOKS[dark ? "dark" : "light"], page: `rgb(${red},${green},${blue})` };
+}
+
+// The least and the greatest of the known values.
+function spread(values) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return low <= high ? [low, high] : [0, 1];
+}
+
+class Runs {
+  constructor({ size, at, level }) {
+    Object.assign(this, { size, at, level, begins: [] });
+    let begin = 0;
+    for (const length of size) {
+      this.begins.push(begin);
+      begin += length;
+    }
+  }
+
+  inView(from, to) {
+    return [...this.begins.keys()].filter((run) => this.at[this.begins[run]] <= to &&
+      this.at[this.begins[run] + this.size[run] - 1] >= from);
+  }
+
+  // Of several levels within a candle the last is drawn.
+  in(from, to, take, step) {
+    for (const run of this.inView(from, to)) {
+      const [begin, end] = [this.begins[run], this.begins[run] + this.size[run]];
+      for (let row = begin; row < end; row++) {
+        const same = row > begin && row + 1 < end - 1 &&
+          Math.floor(this.at[row] / step) === Math.floor(this.at[row + 1] / step);
+        if (!same) take(this.at[row], this.level[row]);
+      }
+      take(null, null);
+    }
+  }
+}
+
+async function symbolOf(given) {
+  const [levels, trades, marks, open, stops, targets, averages, ...values] = await Promise.all([
+    Promise.all(given.levels.map(candles)), ...["trades", "marks", "open", "stops", "targets", "averages"]
+      .map((name) => columns(given[name])),
+    ...given.indicators.map((each) => Promise.all(each.levels.map(column)))]);
+  const indicators = given.indicators.map((each, place) => ({ ...each, values: values[place] }));
+  return { name: given.name, count: given.all_trades, decimals: given.levels[0]?.decimals ?? 2, trades, marks, open,
+    indicators, levels: levels.length ? new Levels(levels) : null, stops: new Runs(stops),
+    targets: new Runs(targets), averages: new Runs(averages),
+    valueOf: ({ values: found }, level, row) => {
+      if (levels.length > 1 && level === levels[1]) return found[1][row];
+      return found[0][level === levels[0] ? row : level.last[row]];
+    } };
+}
+
+class Chart {
+  constructor(box, data, plotly) {
+    Object.assign(this, { box, data, plotly, hidden: new Set(), symbols: new Map(), place: 0, draws: 0 });
+    this.build();
+    this.listen();
+    this.ready = this.start();
+  }
+
+  build() {
+    const { symbols } = this.data;
+    this.select = node("select", { onchange: () => this.choose(Number(this.select.value)) },
+      ...symbols.map((each, place) => node("option", { value: place }, each.name)));
+    this.spans = [["day", 1], ["week", 7], ["month", 30.5], ["year", 365]]
+      .filter(([, days]) => days * CHART_DAY < 0.9 * (this.data.end - this.data.start))
+      .map(([name, days]) => node("button", { type: "button", title: `Show a ${name}`,
+        onclick: () => this.span(days * CHART_DAY) }, name));
+    const steps = symbols.length ? [["\u2039", "Show the trade before", -1], ["\u203a", "Show the next trade", 1]]
+      .map(([sign, title, way]) => node("button", { type: "button", title, "aria-label": title,
+        onclick: () => this.step(way) }, sign)) : [];
+    this.words = node("span", { class: "tnbc-words" });
+    this.legend = node("div", { class: "tnbc-legend", role: "group", "aria-label": "What is drawn" });
+    this.plot = node("div", { class: "tnbc-plot", role: "img",
+      "aria-label": "Price with trades, stops and targets, volume, indicators, equity and drawdown over time" });
+    this.root = node("div", { class: "tnbc" }, node("div", { class: "tnbc-bar" },
+      ...(symbols.length > 1 ? [node("label", {}, "Symbol ", this.select)] : []),
+      node("span", { class: "tnbc-group" }, ...this.spans, node("button", { type: "button",
+        title: "Show the whole run", onclick: () => this.all() }, "all")),
+      node("span", { class: "tnbc-group" }, ...(steps.length ? [steps[0], "trade", steps[1]] : [])), this.words),
+    this.legend, this.plot);
+    this.box.replaceChildren(this.root);
+    this.box.tnbChart = this;
+  }
+
+  listen() {
+    this.media = matchMedia("(prefers-color-scheme: dark)");
+    this.repaint = () => { clearTimeout(this.painting); this.painting = setTimeout(() => this.redraw(), 30); };
+    this.media.addEventListener("change", this.repaint);
+    this.themes = new MutationObserver(this.repaint);
+    for (const each of [document.documentElement, document.body]) {
+      this.themes.observe(each, { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-name", "style"] });
+    }
+    this.sizes = new ResizeObserver(() => {
+      if (this.plot.clientWidth !== this.width) this.repaint();
+    });
+    this.sizes.observe(this.plot);
+  }
+
+  close() {
+    this.media.removeEventListener("change", this.repaint);
+    this.themes.disconnect();
+    this.sizes.disconnect();
+    clearTimeout(this.painting);
+    this.plotly.purge(this.plot);
+  }
+
+  async start() {
+    const { equity, start, end } = this.data;
+    if (equity) {
+      const [at, gains, falls, holds] = await Promise.all([equity.at, equity.gains, equity.falls, equity.holds]
+        .map((packed) => packed && column(packed)));
+      this.equity = { at, gains, falls, holds, stepped: equity.stepped };
+    }
+    const edge = Math.max(end - start, CHART_MINUTE) / 100;   // room for the marks at the edges
+    this.whole = this.view = [start - edge, end + edge];
+    await this.choose(this.data.chosen ?? 0);
+  }
+
+  async choose(place) {
+    this.place = place;
+    this.select.value = place;
+    const given = this.data.symbols[place];
+    if (given && !this.symbols.has(place)) this.symbols.set(place, await symbolOf(given));
+    this.symbol = this.symbols.get(place) ?? null;
+    this.begun = true;
+    await this.redraw();
+  }
+
+  async update(data) {
+    const atEnd = this.view[1] >= this.data.end;
+    const edge = Math.max(data.end - data.start, CHART_MINUTE) / 100;
+    const moved = data.end - this.data.end;
+    const whole = this.view[0] === this.whole[0] && this.view[1] === this.whole[1];
+    this.data = data;
+    this.whole = [data.start - edge, data.end + edge];
+    if (whole) this.view = this.whole;
+    else if (atEnd) this.view = this.view.map((at) => at + moved);
+    this.symbols.clear();
+    await this.choose(Math.min(this.place, data.symbols.length - 1));
+  }
+
+  // Light and as wide as paper, or again as the screen is.
+  print(paper) {
+    this.paper = paper;
+    return this.redraw();
+  }
+
+  zoom(from, to) {
+    this.view = [Math.max(from, this.whole[0]), Math.min(to, this.whole[1])];
+    if (this.view[1] - this.view[0] < 2 * CHART_MINUTE) this.view[1] = this.view[0] + 2 * CHART_MINUTE;
+    return this.redraw();
+  }
+
+  all() {
+    return this.zoom(...this.whole);
+  }
+
+  span(length) {
+    const [from, to] = this.view;
+    const middle = Math.min(Math.max((from + to) / 2, this.whole[0] + length / 2), this.whole[1] - length / 2);
+    return this.zoom(middle - length / 2, middle + length / 2);
+  }
+
+  // The trade before or after the one that is looked at, with some room around.
+  step(way) {
+    const { opened, closed } = this.symbol.trades;
+    if (!opened.length) return;
+    const middle = (this.view[0] + this.view[1]) / 2;
+    const next = firstFrom(opened, middle);
+    const known = this.shown !== undefined && opened[this.shown] < this.view[1] && closed[this.shown] > this.view[0];
+    const row = known ? this.shown + way : way > 0 ? next : next - 1;
+    this.shown = Math.min(Math.max(row, 0), opened.length - 1);
+    const step = this.symbol.levels ? (this.symbol.levels.detail ?? this.symbol.levels.whole).step : CHART_MINUTE;
+    const room = Math.max(25 * step, 0.6 * (closed[this.shown] - opened[this.shown]));
+    this.zoom(opened[this.shown] - room, closed[this.shown] + room);
+  }
+
+  onRelayout(change) {
+    if (!Object.keys(change).some((name) => /^xaxis2?\.(range|autorange)/.test(name))) return;
+    const ends = this.plot.layout.xaxis.range.map((text) =>
+      Date.parse(`${String(text).replace(" ", "T")}${String(text).length > 10 ? "" : "T00:00"}Z`));
+    if (ends.some(Number.isNaN)) return;
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => this.zoom(...ends), 0);
+  }
+
+  axes() {
+    const panes = [];
+    const { symbol } = this;
+    if (symbol?.levels) {
+      panes.push({ axis: "y", height: this.narrow ? 260 : 360 }, { axis: "y2", title: "Volume", height: 60 });
+      [...new Set(symbol.indicators.map((each) => each.where).filter((where) => where !== "price"))]
+        .forEach((where, place) => panes.push({ axis: `y${5 + place}`, where, title: where, height: 84 }));
+    }
+    if (this.equity) {
+      panes.push({ axis: "y3", title: this.equity.holds ? "Equity, and buy and hold, %" : "Equity, %",
+        height: symbol?.levels ? 104 : 200 });
+      panes.push({ axis: "y4", title: "Drawdown, %", height: symbol?.levels ? 64 : 84 });
+    }
+    return panes;
+  }
+
+  async redraw() {
+    clearTimeout(this.painting);
+    this.width = this.paper ? CHART_PAPER : this.plot.clientWidth;
+    // Before the columns are read, or in a hidden tab: it is drawn when they are, or it is shown.
+    if (!this.begun || !this.width) return;
+    this.narrow = this.width < 560;
+    this.look = lookOf(this.box, this.paper);
+    const panes = this.axes();
+    const traces = this.traces(panes);
+    const layout = this.layout(panes);
+    this.showLegend();
+    this.words.textContent = this.caption;
+    await this.plotly.react(this.plot, traces, layout, CHART_CONFIG);
+    if (!this.draws++) {
+      this.plot.on("plotly_relayout", (change) => this.onRelayout(change));
+      this.plot.on("plotly_doubleclick", () => this.all());
+    }
+  }
+
+  traces(panes) {
+    const [from, to] = this.view;
+    const { symbol, look, hidden } = this;
+    const found = [];
+    this.ranges = {};
+    this.caption = "";
+    this.items = [];
+    if (symbol?.levels) {
+      const seen = symbol.levels.view(from, to, Math.min(Math.max(Math.floor(this.width / 4), 60), 420));
+      const paneOf = (where) => panes.find((pane) => pane.where === where)?.axis ?? "y";
+      const drawn = candleTraces(symbol, seen, look);
+      found.push(...drawn);
+      const lined = indicatorTraces(symbol, seen, look, paneOf);
+      lined.forEach((trace) => this.item(trace.name, "\u2501", trace.line.color, [trace], found));
+      this.scale(drawn, lined.filter((trace) => trace.yaxis === "y" && !hidden.has(trace.name)));
+      const rows = Array.from(symbol.trades.opened.keys())
+        .filter((row) => symbol.trades.opened[row] <= to && symbol.trades.closed[row] >= from);
+      this.positions(symbol, rows, seen.step, found);
+      this.caption = this.said(symbol, seen, rows.length);
+    }
+    if (this.equity) {
+      const drawn = equityTraces(this.equity, from, to, look, { equity: "y3", drawdown: "y4" });
+      this.ranges.y3 = spread(drawn.find((trace) => trace.name === "equity").y);
+      this.reach(drawn.filter((trace) => trace.name === "buy and hold"), "y3", 2);
+      found.push(...drawn);
+    }
+    found.push(this.overview());
+    return found;
+  }
+
+  // Adds traces under a name of the legend, unless that is hidden.
+  item(name, sign, color, traces, found) {
+    const own = traces.filter((trace) => trace.x.length);
+    if (!own.length) return;
+    this.items.push([name, sign, color]);
+    if (!this.hidden.has(name)) found.push(...own);
+  }
+
+  positions(symbol, rows, step, found) {
+    const [from, to] = this.view;
+    const { look, data } = this;
+    const few = symbol.stops.inView(from, to).length <= CHART_TRADES;
+    const line = (name, runs, style) => stepTrace(name, { in: (a, b, take) => few && runs.in(a, b, take, step) }, from, to, style);
+    const lines = [["stop", "\u2501", symbol.stops, { width: 1.3, color: look.loss }],
+      ["target", "\u2505", symbol.targets, { width: 1.3, color: look.win, dash: "dash" }],
+      ["average entry", "\u2508", symbol.averages, { width: 1.3, color: look.long, dash: "dot" }]]
+      .map(([name, sign, runs, style]) => [name, sign, line(name, runs, style)]);
+    lines.forEach(([name, sign, trace]) => this.item(name, sign, trace.line.color, [trace], found));
+    this.reach(lines.map(([, , trace]) => trace).filter((trace) => !this.hidden.has(trace.name)));
+    const many = rows.length > CHART_TRADES;
+    const traces = many ? bubbleTraces(symbol, rows, from, to, look) : tradeTraces(symbol, rows, from, to, look, data.texts);
+    const signs = many ? ["\u25cf", "\u25a0"] : ["", "", "\u25b2", "\u25bc", "\u25cf", "\u2715"];
+    if (!many) found.push(...traces.slice(0, 2).filter((trace) => trace.x.length));
+    traces.forEach((trace, place) => signs[place] && this.item(trace.name, signs[place], trace.marker.color, [trace], found));
+    if (!many) {
+      partTraces(symbol, from, to, look, data.texts).forEach((trace, place) =>
+        this.item(trace.name, "\u271a\u25c6\u2605"[place], trace.marker.color, [trace], found));
+    }
+  }
+
+  scale([price, volume], lines) {
+    this.ranges.y = [spread(price.low)[0], spread(price.high)[1]];
+    this.reach(lines);
+    this.ranges.y2 = [0, 1.05 * (spread(volume.y)[1] || 1)];
+  }
+
+  // Makes room for more lines in a pane, but not for what would press the others flat.
+  reach(lines, axis = "y", share = 1) {
+    let [low, high] = this.ranges[axis];
+    const room = Math.max(share * (high - low), Math.abs(high) * 1e-4);
+    const [least, most] = [low - room, high + room];
+    for (const value of lines.flatMap((trace) => trace.y)) {
+      if (value === null || Number.isNaN(value) || value < least || value > most) continue;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+    this.ranges[axis] = [low, high];
+  }
+
+  said(symbol, seen, count) {
+    const steps = seen.mixed ? `${stepName(seen.step)} around trades, ${stepName(symbol.levels.whole.step)} elsewhere`
+      : stepName(seen.step);
+    const known = symbol.trades.opened.length;
+    const more = known < symbol.count ? `, the newest ${known.toLocaleString("en-US")} of ${symbol.count.toLocaleString("en-US")}` : "";
+    return `${steps} candles \u00b7 ${count.toLocaleString("en-US")} trade${count === 1 ? "" : "s"}${more} \u00b7 UTC`;
+  }
+
+  showLegend() {
+    const items = this.items.map(([name, sign, color]) => {
+      const drawn = !this.hidden.has(name);
+      const mark = node("span", { class: "tnbc-sign", "aria-hidden": "true" }, sign);
+      mark.style.color = color;
+      const words = new DOMParser().parseFromString(name, "text/html").documentElement.textContent;
+      return node("button", { type: "button", "aria-pressed": String(drawn), title: drawn ? "Hide" : "Show",
+        onclick: () => { this.hidden[drawn ? "add" : "delete"](name); this.redraw(); } }, mark, words);
+    });
+    this.legend.replaceChildren(...items);
+  }
+
+  // The whole run in the slider: closes, or the equity where there are no candles.
+  overview() {
+    const found = { type: "scatter", mode: "lines", xaxis: "x2", yaxis: "y20", hoverinfo: "skip", name: "whole",
+      line: { width: 1, color: this.look.hold }, fill: "tozeroy", fillcolor: this.look.grid };
+    const level = this.symbol?.levels?.view(...this.whole, 420).parts[0];
+    if (level) {
+      const [own, first, last] = level;
+      return { ...found, x: Array.from(own.time.slice(first, last), (at) => moment(at + own.step / 2)),
+        y: Array.from(own.close.slice(first, last)) };
+    }
+    const rows = this.equity ? thinned(this.equity.gains, 0, this.equity.at.length, 400) : [];
+    return { ...found, fill: "none", x: rows.map((row) => moment(this.equity.at[row])), y: rows.map((row) => this.equity.gains[row]) };
+  }
+
+  layout(panes) {
+    const { look, narrow } = this;
+    const inner = panes.reduce((sum, pane) => sum + pane.height + CHART_GAP, 0);
+    const labels = 24;
+    const bottom = CHART_SLIDER + labels + 14;
+    const axis = { gridcolor: look.grid, zeroline: false, fixedrange: true, automargin: true, tickfont: { size: narrow ? 10 : 11 } };
+    const ends = this.view.map(moment);
+    const time = { type: "date", range: ends, showgrid: false, zeroline: false, tickangle: 0, nticks: Math.max(3, Math.floor(this.width / 110)) };
+    const found = {
+      height: inner + bottom, width: this.width, autosize: false,
+      margin: { l: narrow ? 46 : 62, r: 10, t: 0, b: bottom, pad: 0 }, paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)", font: { family: CHART_FONT, size: 12, color: look.text }, showlegend: false,
+      hovermode: "closest", dragmode: "zoom", bargap: 0, uirevision: "chart",
+      hoverlabel: { bgcolor: "#2a3038", bordercolor: "#2a3038", font: { color: "#f3f5f7", family: CHART_FONT }, align: "left" },
+      xaxis: { ...time, anchor: panes.at(-1)?.axis, showticklabels: false, rangeslider: { visible: false } },
+      xaxis2: { ...time, anchor: "y20", matches: "x", rangeslider: { visible: true, range: this.whole.map(moment),
+        thickness: CHART_SLIDER / inner, bgcolor: look.grid, borderwidth: 0, yaxis20: { rangemode: "fixed", range: this.overall() } } },
+      yaxis20: { domain: [0, 0.0005], range: CHART_FLAT, visible: false, fixedrange: true },
+      annotations: [], shapes: [],
+    };
+    let top = inner;
+    for (const pane of panes) {
+      top -= CHART_GAP;
+      const domain = [Math.max(0, (top - pane.height) / inner), top / inner];
+      const name = `yaxis${pane.axis.slice(1)}`;
+      found[name] = { ...axis, domain, nticks: Math.max(3, Math.floor(pane.height / 34)), ...this.paneStyle(pane.axis) };
+      found.annotations.push({ xref: "paper", yref: "paper", x: 0, y: domain[1], xanchor: "left", yanchor: "bottom",
+        text: inert(pane.title ?? this.symbol.name), showarrow: false, font: { size: 11, color: look.text } });
+      found.shapes.push({ type: "line", xref: "paper", yref: "paper", x0: 0, x1: 1, y0: domain[0], y1: domain[0],
+        line: { width: 1, color: look.grid } });
+      top -= pane.height;
+    }
+    return found;
+  }
+
+  paneStyle(axis) {
+    if (axis === "y") {
+      const [low, high] = this.ranges.y;
+      const room = Math.max(0.05 * (high - low), high * 1e-6);
+      return { range: [low - room, high + room], tickformat: ",~r" };
+    }
+    if (axis === "y2") return { range: this.ranges.y2, tickformat: "~s", nticks: 3 };
+    if (axis === "y3" && this.ranges.y3) {
+      const [low, high] = this.ranges.y3;
+      const room = Math.max(0.06 * (high - low), 0.01);
+      return { range: [low - room, high + room], zeroline: true, zerolinecolor: this.look.zero, separatethousands: true };
+    }
+    if (axis === "y4") return { autorangeoptions: { clipmax: 0 }, rangemode: "tozero", separatethousands: true };
+    return { tickformat: ",~r" };
+  }
+
+  overall() {
+    const [low, high] = spread(this.overview().y);
+    const room = 0.05 * (high - low) || 1;
+    return [low - room, high + room];
+  }
+}
