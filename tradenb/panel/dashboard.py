@@ -27,7 +27,7 @@ from tradenb.panel.refresh_thread import KernelProbe, RefreshPace, refresh_threa
 from tradenb.panel.static_fallback import StaticFallback, script_of_view, style
 from tradenb.panel.static_html import dashboard_html
 from tradenb.panel.watch_runs import Watch
-from tradenb.view.notebook_output import publish
+from tradenb.view.charts.notebook_output import publish
 
 NARROWEST: Final = 240
 WIDEST: Final = 2_400

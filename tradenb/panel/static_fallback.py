@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tradenb.panel.dashboard_model import DashboardModel
 from tradenb.panel.static_html import dashboard_html
-from tradenb.view.notebook_output import publish
+from tradenb.view.charts.notebook_output import publish
 
 _ASSETS: Final = Path(__file__).parent / "assets"
 EVERY_S: Final = 60.0

@@ -334,7 +334,7 @@ def checked_places(name: str, plot: object) -> Places:
     for column, place in places.items():
         if not isinstance(column, str) or not (place is None or (isinstance(place, str) and place)):
             raise SpecError(
-                f'{name!r}: plot of indicators must be 'price' or the title of a pane, for all or '
+                f"{name!r}: plot of indicators must be 'price' or the title of a pane, for all or "
                 f"as a dict by name, with None for what is not drawn; was {plot!r}"
             )
     return tuple(places.items())

@@ -16,7 +16,7 @@ import traitlets
 
 from tradenb.view.asset_files import asset
 from tradenb.view.charts.chart_script import chart_script, plotly_script
-from tradenb.view.notebook_output import publish
+from tradenb.view.charts.notebook_output import publish
 
 _BELOW: Final = "<!-- the picture is below -->"
 
