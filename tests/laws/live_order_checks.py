@@ -20,7 +20,7 @@ def parity_of(life: LiveOrderLife) -> Parity:
 def parity_broken(life: LiveOrderLife) -> list[str]:
     """P1: a replay with candles, commands and reports gives the live events. P3: the orders agree.
 
-    Money and pieces of the account are compared as well, where no order was pruned.
+    Money and pieces are what the account has changed by.
     """
     found = parity_of(life)
     broken = [] if found.replay.equal else [str(found.replay)]
@@ -28,10 +28,10 @@ def parity_broken(life: LiveOrderLife) -> list[str]:
     if not ledger.asked:
         broken.append("the venue was not asked")
     broken += ledger.problems
-    if ledger.executions == len(world.venue.trades):
-        changes = world.coins, world.venue.total("USDT") - CASH
-        if (ledger.pieces, ledger.money) != changes:
-            broken.append(f"executions make {ledger.pieces, ledger.money}, the venue {changes}")
+    changes = len(world.venue.trades), world.coins, world.venue.total("USDT") - CASH
+    if (ledger.executions, ledger.pieces, ledger.money) != changes:
+        made = ledger.executions, ledger.pieces, ledger.money
+        broken.append(f"executions, pieces and money are {made}, of the venue {changes}")
     return broken
 
 

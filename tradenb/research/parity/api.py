@@ -148,14 +148,17 @@ class _Sent:
         evidence = self._evidence
         if evidence.ledger is None:
             return None
-        sent = [each.sent_at for each in (*evidence.ledger.past, *evidence.ledger.orders)]
+        orders = (*evidence.orders, *evidence.ledger.past, *evidence.ledger.orders)
+        sent = [each.sent_at for each in orders]
         since = min((at for at in sent if at), default=evidence.start)
         broker, shown = run.broker if isinstance(run, LiveRun) else None, None
         if isinstance(run, LiveRun) and broker is not None:
             shown = read_overview(broker, evidence.symbol, record_of(run).clock, since)
             if shown is None:
                 notes.append(f"{broker.id} did not answer, so its own trades were not compared")
-        found = check_ledger(evidence.ledger, self._reports, *(shown or ()))
+        found = check_ledger(
+            evidence.ledger, self._reports, *(shown or ()), earlier=evidence.orders
+        )
         notes += found.notes
         return found
 

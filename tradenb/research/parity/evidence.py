@@ -18,6 +18,7 @@ from tradenb.core.lifecycle.state import Command
 from tradenb.core.money.account import Account
 from tradenb.core.money.market import Market
 from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.order_records import Order
 from tradenb.core.rules import Rules
 from tradenb.engine.past_code import PastCode
 from tradenb.engine.ports import CandleRequest, CandleSource, check_markets
@@ -37,7 +38,9 @@ from tradenb.research.parity.recorded_lines import (
     RulesGiven,
 )
 from tradenb.store.document.ledger_record import ledger_from_record
-from tradenb.store.paths import find_home
+from tradenb.store.filesystem import DiskFilesystem, Filesystem
+from tradenb.store.journal.order_journal import OrderJournal
+from tradenb.store.paths import Key, find_home
 
 Run = LiveRun | AttachedRun
 
@@ -74,7 +77,9 @@ class Evidence:
     reports : tuple of Command, optional
         What an exchange did with its orders; None: it sent none.
     ledger : OrderLedger or None
-        Its orders.
+        Its orders, as the document has them.
+    orders : tuple of Order
+        Those of positions that are over and that the document keeps no more, from their journal.
     reads : tuple of str
         Symbols that the strategy reads beside its own.
     notes : list of str
@@ -102,6 +107,7 @@ class Evidence:
     market: Market | None = None
     reports: tuple[Command, ...] | None = None
     ledger: OrderLedger | None = None
+    orders: tuple[Order, ...] = ()
     reads: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
 
@@ -142,6 +148,8 @@ def evidence_of(run: Run) -> Evidence:
         raise UsageError(f"{run.id} has not processed a candle yet, so there is nothing to compare")
     last = max((event.seq for event in events), default=0)
     events += [row_to_event(row) for row in body["outbox"] if row["seq"] > last]
+    kept = body.get("ledger")
+    ledger = None if kept is None else ledger_from_record(kept)
     start, history_start = body["start"], body["history_start"] or body["start"]
     end = body["state"]["cursor"]  # a run that is active has written more by now
     record = RecordedLines(lines, start, history_start)
@@ -162,7 +170,7 @@ def evidence_of(run: Run) -> Evidence:
         events=[event for event in events if start < event.at <= end],
         commands=record.commands, missed=record.missed, seen=record.rows(), gone=record.gone,
         account=_account_of(record.begun, body, record.notes), market=_market_of(record.begun),
-        reports=_reports_of(record, body), ledger=_ledger_of(body),
+        reports=_reports_of(record, body), ledger=ledger, orders=_journalled(run, ledger),
         reads=tuple(body.get("reads", ())), notes=record.notes,
     )  # fmt: skip
 
@@ -209,9 +217,20 @@ def _reports_of(record: RecordedLines, body: Mapping[str, Any]) -> tuple[Command
     return tuple(record.reports.values()) if routed else None
 
 
-def _ledger_of(body: Mapping[str, Any]) -> OrderLedger | None:
-    kept = body.get("ledger")
-    return None if kept is None else ledger_from_record(kept)
+def _journalled(run: Run, ledger: OrderLedger | None) -> tuple[Order, ...]:
+    """Return the orders of a run that its document keeps no more."""
+    if ledger is None:
+        return ()
+    disk: Filesystem = DiskFilesystem(durable=False)
+    home = find_home(run.home)
+    if isinstance(run, LiveRun):
+        storage = record_of(run).storage
+        disk, home = storage.filesystem, storage.files
+    journal = OrderJournal(disk, home.orders(Key(run.strategy, run.symbol)))
+    found = journal.read().get(ledger.run)
+    kept = {order.id for order in (*ledger.past, *ledger.orders)}
+    orders = () if found is None else found.orders.values()
+    return tuple(order for order in orders if order.id not in kept)
 
 
 def _market_of(begun: Mapping[str, Any]) -> Market | None:

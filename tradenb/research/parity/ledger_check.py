@@ -68,8 +68,10 @@ def check_ledger(
     reports: Iterable[ExecutionReport],
     overview: Overview | None = None,
     market: OrderMarket | None = None,
+    *,
+    earlier: Iterable[Order] = (),
 ) -> LedgerCheck:
-    """Compare the orders that are kept with reports and, where it was asked, with the exchange.
+    """Compare orders with reports and, where it was asked, with the exchange.
 
     Parameters
     ----------
@@ -77,7 +79,10 @@ def check_ledger(
         All that the lifecycle was told.
     overview, market
         What the exchange shows since the oldest of the orders, and the steps of the symbol.
+    earlier : iterable of Order
+        Of positions that are over and are not in the ledger any more.
     """
+    ledger = ledger._replace(past=(*earlier, *ledger.past))
     orders = [order for order in (*ledger.past, *ledger.orders) if order.role not in _NEVER_SENT]
     if overview is not None:
         orders = [_completed(order, overview) for order in orders]
