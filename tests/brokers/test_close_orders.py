@@ -59,7 +59,7 @@ def fault(server, **more):
     server.fault(**more)
 
 
-SOLD = D("1.9")
+SOLD = D("1.99")
 """Of two pieces less their fee, on steps of 0.1."""
 
 
@@ -131,9 +131,9 @@ def test_what_the_owner_sold_meanwhile_is_said_and_no_more_than_is_free_is_sold(
         found, held = closed(
             server, clock, before=lambda port, now: enter(port, now, guarded=False), then=sell
         )
-        assert (found.sold, found.held) == (D("0.9"), held - D("0.9"))
+        assert (found.sold, found.held) == (D("0.99"), held - D("0.99"))
         assert "pieces are ours and" in found.problems[0]
-        assert pieces(server) == held - 1 - D("0.9")
+        assert pieces(server) == held - 1 - D("0.99")
 
 
 def test_a_balance_that_cannot_be_read_sells_nothing():

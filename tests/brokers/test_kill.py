@@ -158,7 +158,7 @@ def test_by_tag_an_account_is_closed_without_a_home(capsys):
 
         on(server, server.clock, enter)
         assert by_tag("--url", server.url) == 0
-        words = "1.9 sold, 0.098 left of BTCUSDT, by orders of 1 d\n"
+        words = "1.99 sold, 0.008 left of BTCUSDT, by orders of 1 d\n"
         assert capsys.readouterr().out == words
         assert by_tag("--url", server.url, "--symbol", "NOSUCH") == 1
         assert "gave no account for NOSUCH" in capsys.readouterr().err

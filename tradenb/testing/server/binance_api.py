@@ -6,6 +6,7 @@ is forming, and a page begins at `startTime` or ends now.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -171,8 +172,14 @@ def number(value: float | None) -> str | None:
 
 
 def venue_market(market: Market) -> VenueMarket:
-    """Return a market with the steps that its candles show, as a venue takes it."""
+    """Return a market with the steps that its candles show, as a venue takes it.
+
+    A step of the quantity is worth one unit of the quote currency at most, as it is on exchanges:
+    else the fee in pieces would leave a quarter of a small position behind.
+    """
     amount = Decimal(_step(market.rows.volume))
+    price = float(market.rows.close[0]) if len(market.rows.close) else 1.0
+    amount = min(amount, Decimal(1).scaleb(-min(8, max(0, math.ceil(math.log10(price))))))
     return VenueMarket(
         market.symbol,
         market.base,
