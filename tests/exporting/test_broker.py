@@ -13,7 +13,6 @@ from tradenb.errors import ExportError, UsageError
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home
-from tradenb.testing.orders.loopback_port import KEYS, loopback_keys
 
 ACCOUNT = "tn.Account(cash=1_000, quote=200)"
 CELL = f"""
@@ -123,18 +122,12 @@ def test_a_script_without_its_keys_says_which(broker, tmp_path, monkeypatch):
 
 @pytest.mark.realtime
 def test_a_process_has_the_account_of_its_broker_and_resume_starts_it_again(fresh, tmp_path):
-    loopback_keys()
     walk = tn.testing.random_walk(seed=3, days=3)
     book = Notebook(CELL)
     home = find_home(tmp_path / "home")
-    with tn.testing.ExchangeServer(
-        walk, now="2024-01-02T12:00", balances={"USDT": 1_000}
-    ) as server:
-        source = tn.ccxt_exchange("binance", **server.options)
-        there = tn.broker(
-            "binance", mode="sandbox", account=tn.Account(cash=1_000, quote=200), **KEYS,
-            **server.options,
-        )  # fmt: skip
+    server = tn.testing.ExchangeServer(walk, now="2024-01-02T12:00", balances={"USDT": 1_000})
+    with server:
+        source, there = server.exchange(), server.broker(tn.Account(cash=1_000, quote=200))
         run = tn.live.background(
             "BTCUSDT", strategy=book.names["dip"], exchange=source, broker=there, home=home.root,
             process=True,

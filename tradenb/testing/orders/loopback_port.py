@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
@@ -16,23 +15,11 @@ from tradenb.exchanges.orders.order_client import OrderClient
 from tradenb.exchanges.orders.order_port import OrderPort
 from tradenb.exchanges.orders.order_reply import OrderReply
 from tradenb.testing.server.exchange_server import ExchangeServer
-from tradenb.testing.server.server_account import CREDENTIALS
+from tradenb.testing.server.server_account import loopback_keys
 from tradenb.testing.venue.faulty_venue import FaultyVenue
 
-KEYS: Final = {
-    "apiKey": "env:TRADENB_LOOPBACK_KEY",
-    "secret": "env:TRADENB_LOOPBACK_SECRET",
-}
-"""Where `loopback_keys` puts the key of every `ExchangeServer`."""
 SILENCE_S: Final = 1.0
 _LONG: Final = 3_650 * DAY
-
-
-def loopback_keys() -> dict[str, str]:
-    """Put the key of every `ExchangeServer` into the environment, and return the references."""
-    os.environ["TRADENB_LOOPBACK_KEY"] = CREDENTIALS.key
-    os.environ["TRADENB_LOOPBACK_SECRET"] = CREDENTIALS.secret
-    return dict(KEYS)
 
 
 class _Clock:

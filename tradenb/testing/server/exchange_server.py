@@ -16,17 +16,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from tradenb.brokers.broker import Broker, broker
 from tradenb.clock import SystemClock
+from tradenb.core.money.account import Account
 from tradenb.core.timeframe import MINUTE, TimeLike
 from tradenb.engine.ports import CandleSource
 from tradenb.errors import UsageError
+from tradenb.exchanges.ccxt.ccxt_factory import ccxt_exchange
+from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
 from tradenb.testing.server import binance_api as binance
 from tradenb.testing.server.binance_requests import is_signed
 from tradenb.testing.server.faulty_responses import error_response, reply_response, send
 from tradenb.testing.server.public_answers import PublicAnswers
 from tradenb.testing.server.redirected_urls import redirected_urls
 from tradenb.testing.server.request_log import RequestLog
-from tradenb.testing.server.server_account import CREDENTIALS, account_on
+from tradenb.testing.server.server_account import CREDENTIALS, account_on, loopback_keys
 from tradenb.testing.server.server_candles import (
     Clock,
     ServerClock,
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
 
 CLOSE_S: Final = 5.0
 _MAIN: Final = "api/v3/"
+_NO_ACCOUNT: Final = "this server has no account; pass balances={'USDT': 1000}"
 
 
 class ExchangeServer:
@@ -87,8 +92,7 @@ class ExchangeServer:
     --------
     >>> import tradenb as tn
     >>> with ExchangeServer(tn.testing.random_walk(seed=7, days=1)) as server:
-    ...     ex = tn.ccxt_exchange("binance", **server.options, cache=False)
-    ...     ex.format_price("BTC/USDT", 42_000.123456)
+    ...     server.exchange().format_price("BTC/USDT", 42_000.123456)
     '42000.1'
     """
 
@@ -159,6 +163,23 @@ class ExchangeServer:
         """Key and secret of the account, as ccxt takes them."""
         return {"apiKey": CREDENTIALS.key, "secret": CREDENTIALS.secret}
 
+    def exchange(self) -> CcxtExchange:
+        """Return the exchange of live runs: Binance by ccxt, with candles and markets from here.
+
+        Nothing of it is kept on disk, where the candles of Binance itself are.
+        """
+        return ccxt_exchange("binance", **self.options | {"cache": False})
+
+    def broker(self, account: Account) -> Broker:
+        """Return the broker of live runs whose orders come here; they have to be armed.
+
+        The key of the account is put into the environment of this process.
+        """
+        if self.venue is None:
+            raise UsageError(_NO_ACCOUNT)
+        given = loopback_keys() | self.options
+        return broker("binance", mode="sandbox", account=account, **given)
+
     def now(self) -> int:
         """Return the time by its own clock, ms UTC."""
         return int(self.clock.now()) + self.skew_ms
@@ -197,7 +218,7 @@ class ExchangeServer:
         VenueFault
         """
         if self.venue is None:
-            raise UsageError("this server has no account; pass balances={'USDT': 1000}")
+            raise UsageError(_NO_ACCOUNT)
         made = VenueFault(kind, **more)
         self.venue.faults.append(made)
         return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,11 @@ from tradenb.testing.venue.venue_faults import VenueReply
 from tradenb.testing.venue.venue_records import VenueRefusal
 
 CREDENTIALS: Final = Credentials("loopback-key", "loopback-secret")
+KEYS: Final = {
+    "apiKey": "env:TRADENB_LOOPBACK_KEY",
+    "secret": "env:TRADENB_LOOPBACK_SECRET",
+}
+"""Where `loopback_keys` puts the key of every `ExchangeServer`."""
 
 
 class SignedReply(NamedTuple):
@@ -66,6 +72,13 @@ class ServerAccount:
         reply = self.venue.call(request, at=now, sent_at=signed.sent_at, window=signed.window)
         found = None if reply.answer is None else json_of(request, reply.answer, signed.params)
         return _written(reply, found)
+
+
+def loopback_keys() -> dict[str, str]:
+    """Put the key of every `ExchangeServer` into the environment, and return the references."""
+    os.environ["TRADENB_LOOPBACK_KEY"] = CREDENTIALS.key
+    os.environ["TRADENB_LOOPBACK_SECRET"] = CREDENTIALS.secret
+    return dict(KEYS)
 
 
 def account_on(
