@@ -1,4 +1,4 @@
-"""What holds for every test: a home of its own, no thread left behind, no skip where it counts.
+"""What holds for every test: its own home and registry, no thread left, no skip where it counts.
 
 Environment
 -----------
@@ -28,6 +28,8 @@ from typing import Any
 import hypothesis
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
+
+from tradenb.engine.specs.registry import registry
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("TRADENB_REQUIRE") == "1"
@@ -161,6 +163,13 @@ def isolation(request, tmp_path_factory, monkeypatch):
     assert now == folder, f"the test left the working folder at {now}"
     left = _lingering(before)
     assert not left, f"the test left threads that would hold up the interpreter's exit: {left}"
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch):
+    """Give each test a registry of its own: names of other tests are not there."""
+    monkeypatch.setattr(registry, "_named", {})
+    monkeypatch.setattr(registry, "_instances", {})
 
 
 @pytest.fixture(scope="session")

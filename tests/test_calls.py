@@ -9,16 +9,10 @@ import pytest
 
 import tradenb as tn
 from tradenb.call_errors import explained
-from tradenb.engine.specs.registry import registry
 from tradenb.errors import near
 
 WALK = tn.testing.random_walk(seed=7, days=1)
 FRAME = pd.DataFrame({"open": [1.0]})
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    monkeypatch.setattr(registry, "_named", {})
 
 
 @pytest.fixture

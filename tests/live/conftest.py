@@ -1,17 +1,10 @@
-"""A registry of its own for every test, and live runs in quick time that end with the test."""
+"""Live runs in quick time that end with the test."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.live.fast import Quick
-from tradenb.engine.specs.registry import registry
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    monkeypatch.setattr(registry, "_named", {})
-    monkeypatch.setattr(registry, "_instances", {})
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A registry of its own for every test, a rehearsal to look at, and no dashboard left open."""
+"""Runs of its own for every test, a rehearsal to look at, and no dashboard left open."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from weakref import WeakSet
 import pytest
 
 import tradenb as tn
-from tradenb.engine.specs.registry import registry
 from tradenb.live.loop import active_runs
 
 START, END = "2024-01-02", "2024-01-02T06:00"
 
 
 @pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    monkeypatch.setattr(registry, "_named", {})
-    monkeypatch.setattr(registry, "_instances", {})
+def own_runs(monkeypatch):
     monkeypatch.setattr(active_runs, "_runs", WeakSet())
 
 
