@@ -22,7 +22,7 @@ from tradenb.panel.static_fallback import script_of_view, style
 
 HERE = Path(__file__).resolve().parent
 WIDTH, HEIGHT = 1_180, 900
-SHOWN = ("rows", "more", "health", "pictures", "homes", "chosen", "frozen")
+SHOWN = ("rows", "more", "orders", "health", "pictures", "homes", "chosen", "frozen")
 PAGE = """<!doctype html><meta charset="utf-8"><style>
 :root { THEME --jp-layout-color1: var(--page); --jp-content-font-color1: var(--text);
     color-scheme: SCHEME; }

@@ -84,7 +84,7 @@ def test_before_the_first_reconciliation_nothing_is_claimed():
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (order(type="ioc", price=D(100)), "buy 2 at 100.00 or better, at once"),
+        (order(type="ioc", price=D(100)), "buy 2 up to 100.00"),
         (order("exit"), "sell 2 at market"),
         (working(), "sell 2 if 95.00 is touched"),
         (working(type="list", price=D(110)), "sell 2 stop 95.00, target 110.00"),

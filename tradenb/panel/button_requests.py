@@ -18,13 +18,15 @@ from tradenb.live.live_run import handle_of
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.status.run_files import is_locked
 from tradenb.panel.watch_runs import Location, Watch
-from tradenb.store.control import MARKER, requests_in, send
+from tradenb.store.control import MARKER, requests_in, send, turn_on_kill
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home
 from tradenb.store.request import RequestKind
 
+KILL: Final = "kill"
+"""What no single run is asked for: everything under its home closes."""
 _KINDS: Final = get_args(RequestKind)
 _ID: Final = re.compile(r"[0-9a-f]{12}")
 _LONGEST: Final = 64
@@ -36,6 +38,8 @@ def accept(watch: Watch, locations: Mapping[str, Location], message: Mapping[str
     What is not a request, or comes when the run has ended, is a UsageError.
     """
     location = locations.get(str(message.get("key")))
+    if message.get("kind") == KILL and location is not None:
+        return _kill(watch, location)
     kind, id = str(message.get("kind")), str(message.get("id"))
     meant = message.get("request_id") if kind == "withdraw" else None
     values = _values(kind, message.get("values"))
@@ -65,6 +69,16 @@ def accept(watch: Watch, locations: Mapping[str, Location], message: Mapping[str
         return "kernel"
     if run is not None:
         run.poll()
+    return "kernel"
+
+
+def _kill(watch: Watch, location: Location) -> str:
+    """Turn the kill switch on under the home of a run; those of this process look at once."""
+    refuse_foreign(location.home)
+    turn_on_kill(DiskFilesystem(), location.home)
+    for each, run in watch.own_runs().items():
+        if each.home == location.home:
+            run.poll()
     return "kernel"
 
 

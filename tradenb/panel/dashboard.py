@@ -31,7 +31,7 @@ from tradenb.view.charts.notebook_output import publish
 
 NARROWEST: Final = 240
 WIDEST: Final = 2_400
-_VALUES: Final = ("rows", "more", "health", "pictures")
+_VALUES: Final = ("rows", "more", "orders", "health", "pictures")
 # The picture comes beside it, as an output of its own.
 _NO_PAGE: Final = "<!-- the picture is below -->"
 
@@ -50,6 +50,7 @@ class Dashboard(anywidget.AnyWidget):
 
     rows: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     more = traitlets.Int(0).tag(sync=True)
+    orders = traitlets.Dict().tag(sync=True)
     health = traitlets.Dict().tag(sync=True)
     pictures = traitlets.Dict().tag(sync=True)
     homes = traitlets.Dict().tag(sync=True)

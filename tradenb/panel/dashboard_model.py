@@ -18,6 +18,7 @@ from tradenb.engine.position_view import position_of
 from tradenb.live.resume_run import is_known_here
 from tradenb.panel.dashboard_rows import Row, health_of, order_of, row_of
 from tradenb.panel.event_rows import EventRow, EventRows, event_row
+from tradenb.panel.order_panel import OrderPanel, note_accounts, order_panel
 from tradenb.panel.watch_runs import MOST_RUNS, Location, Watch, WatchedRun
 from tradenb.statistics.equity.curve_points import points_of, points_of_closes
 from tradenb.statistics.equity.known_marks import marks_of_history
@@ -39,6 +40,8 @@ class DashboardModel:
         See `row_of`; with `control`, where requests to a running run are left.
     more : int
         Runs that are left out.
+    orders : dict
+        See `order_panel`; empty lists while no run sends orders.
     health, pictures : dict
         See `health_of`; the drawn run and its two pictures.
     events : EventRows
@@ -53,6 +56,7 @@ class DashboardModel:
     chosen: str = ""
     rows: list[Row] = field(default_factory=list)
     more: int = 0
+    orders: OrderPanel = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
     events: EventRows = field(default_factory=EventRows)
@@ -68,9 +72,11 @@ class DashboardModel:
         shown = runs[:MOST_RUNS]
         self.more = len(runs) - len(shown)
         self.rows = [_row(run) for run in shown]
+        self.orders = order_panel([run.status for run in shown])
         errors = self.watch.error_count
         self.health = health_of([run.status for run in shown], self.rows, errors)
         self.health["home"] = str(self.watch.home.root)
+        note_accounts(self.health, self.orders)
         self._draw(shown)
         return self._fresh(runs)
 

@@ -16,6 +16,7 @@ from tradenb.live.status.listing import account_statuses
 from tradenb.live.status.position_words import position_words
 from tradenb.live.status.run_status import RunStatus
 from tradenb.live.status.status_card import astray_words
+from tradenb.panel.order_panel import shields_of
 from tradenb.panel.replica import Replica
 from tradenb.view.formatting import number, percent, plural, price, tone
 
@@ -60,8 +61,16 @@ def row_of(status: RunStatus, replica: Replica) -> Row:
         "reads": _cut(", ".join(status.reads), 80),
         "trace": status.trace[-_TRACE:],
         "doubt": _cut(doubt_of(status, replica), _LONGEST),
+        "shields": shields_of(status.orders),
+        "alarms": [_cut(words, _LONGEST) for words in _more_alarms(status)],
     }
     return row | _position(status, market)
+
+
+def _more_alarms(status: RunStatus) -> list[str]:
+    """Return the alarms of its orders that are not its trouble already."""
+    alarms = () if status.orders is None else status.orders.alarms
+    return [each.text for each in alarms if each.text != status.trouble][:_MOST_PENDING]
 
 
 def doubt_of(status: RunStatus, replica: Replica) -> str:

@@ -12,6 +12,7 @@ from tradenb.view.formatting import escaped
 if TYPE_CHECKING:
     from tradenb.panel.dashboard_model import DashboardModel
     from tradenb.panel.dashboard_rows import Row
+    from tradenb.panel.order_panel import OrderPanel
 
 _HEADS = ("run", "status", "position", "stop", "entry", "target", "price", "unrealised")
 _WORDS = 3  # columns of words; those of numbers come after
@@ -30,8 +31,10 @@ def dashboard_html(model: DashboardModel) -> str:
         '<div class="tnb-summary tnb-live" role="region" aria-label="Live runs">',
         f"<style>{asset('summary.css')}</style>",
         f'<p class="tnb-head">Live runs</p><p class="tnb-sub">{subline}</p>',
+        _accounts(model.orders),
         _alarms(model.rows),
         _table(model.rows) if model.rows else _nothing(model),
+        _orders(model.orders),
         *_pictures(model),
         _events(model),
         '<p class="tnb-note">A picture of one moment. Run the cell to see it move.</p></div>',
@@ -39,10 +42,43 @@ def dashboard_html(model: DashboardModel) -> str:
     return "".join(parts)
 
 
+def _accounts(orders: OrderPanel) -> str:
+    """Return a banner for each account that runs send orders to; red where money is real."""
+    return "".join(
+        f'<p class="tnb-orders tnb-{each["level"]}"><b>{escaped(each["mode"].upper(), 20)}</b> '
+        + " · ".join(
+            escaped(words, 300)
+            for words in (each["name"], each["state"], *each["used"], each["balance"])
+            if words
+        )
+        + "</p>"
+        for each in orders.get("accounts", ())
+    )
+
+
+def _orders(orders: OrderPanel) -> str:
+    names = ("run", "sent", "role", "order", "state", "filled", "note")
+    lines = "".join(
+        f"<tr>{''.join(f'<td>{escaped(each[name], 200)}</td>' for name in names)}</tr>"
+        for each in orders.get("rows", ())
+    )
+    if not lines:
+        return ""
+    heads = "".join(f'<th scope="col">{name}</th>' for name in names)
+    return (
+        '<p class="tnb-caption">Orders</p><div class="tnb-scroll"><table class="tnb-table">'
+        f"<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
 def _alarms(rows: list[Row]) -> str:
     """Return why runs are red."""
     bad = [row for row in rows if row["trouble"] and (row["running"] or row["unwatched"])]
-    said = [f"{row['strategy']} on {row['symbol']}: {row['trouble']}" for row in bad]
+    said = [
+        f"{row['strategy']} on {row['symbol']}: {words}"
+        for row in bad
+        for words in (row["trouble"], *row["alarms"])
+    ]
     lines = "".join(f"<li>{escaped(words, 500)}</li>" for words in said)
     return f'<div class="tnb-warnings tnb-alarm"><ul>{lines}</ul></div>' if bad else ""
 
@@ -63,8 +99,9 @@ def _line(row: Row) -> str:
     name = escaped(f"{row['strategy']} on {row['symbol']}", 90)
     held = f"{row['position']}{', scheduled' if row['scheduled'] else ''}"
     now = ", ".join(dict.fromkeys([row["status"], *(each["words"] for each in row["pending"])]))
-    parts = (
-        f'<br><span class="tnb-parts">{escaped(row["parts"], 200)}</span>' if row["parts"] else ""
+    said = (row["parts"], *(each["words"] for each in row["shields"]))
+    parts = "".join(
+        f'<br><span class="tnb-parts">{escaped(words, 200)}</span>' for words in said if words
     )
     words = f"<td>{escaped(now, 80)}</td><td>{escaped(held, 80)}{parts}</td>"
     levels = (escaped(row[name], 40) for name in ("stop", "entry", "target"))

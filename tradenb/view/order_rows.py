@@ -33,7 +33,7 @@ def _terms(order: Order) -> str:
     trigger = "" if order.trigger is None else price(float(order.trigger))
     match order.type:
         case "ioc":
-            return f"at {limit} or better, at once"
+            return f"up to {limit}" if order.side == "buy" else f"down to {limit}"
         case "market":
             return "at market"
         case "stop":

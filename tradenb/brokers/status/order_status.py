@@ -17,7 +17,7 @@ from tradenb.core.orders.order_records import Balance, Order
 from tradenb.core.orders.protection import covering, uncovered_since
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.core.signal import Time
-from tradenb.core.timeframe import iso
+from tradenb.core.timeframe import DAY, iso
 from tradenb.view.formatting import price
 
 SEEN_MS: Final = 60_000
@@ -57,13 +57,24 @@ class Shield:
         seen = self.seen_at is not None and self.at - self.seen_at <= SEEN_MS
         return "good" if seen else "doubt"
 
-    def __str__(self) -> str:
+    @property
+    def head(self) -> str:
+        """What protects it, or since when nothing does; the same words as long as it lasts."""
         if self.since is not None:
-            return f"NOT protected since {iso(self.since)[11:]} UTC ({age(self.at - self.since)})"
+            return f"NOT protected since {iso(self.since)[11:]} UTC"
         words = f"protected by a stop at {price(float(self.stop or 0))}"
         if self.seen_at is None or self.level == "good":
             return words
-        return f"{words}, last seen {iso(self.seen_at)} UTC ({age(self.at - self.seen_at)} ago)"
+        seen = iso(self.seen_at // 1_000 * 1_000)
+        same_day = self.seen_at // DAY == self.at // DAY
+        return f"{words}, last seen {seen[11:] if same_day else seen} UTC"
+
+    def __str__(self) -> str:
+        if self.since is not None:
+            return f"{self.head} ({age(self.at - self.since)})"
+        if self.seen_at is None or self.level == "good":
+            return self.head
+        return f"{self.head} ({age(self.at - self.seen_at)} ago)"
 
 
 @dataclass(frozen=True, slots=True)

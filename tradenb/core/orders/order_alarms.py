@@ -75,16 +75,17 @@ def alarms(ledger: OrderLedger, market: OrderMarket, now: Time) -> tuple[Alarm, 
 def _alarms(ledger: OrderLedger, market: OrderMarket, now: Time) -> Iterator[Alarm]:
     for signal in ledger.signals():
         held = held_quantity(ledger, signal, market)
+        pieces = f"{market.pieces(held).normalize():f} pieces"
         since = uncovered_since(ledger, signal, held, market)
         if since is not None and now - since >= UNPROTECTED:
-            words = f"{held} pieces have no stop at the exchange"
+            words = f"{pieces} have no stop at the exchange"
             yield Alarm("unprotected", words, since, signal)
         failed = 0
         for order in ledger.orders:
             if order.signal_id == signal and order.role in ("exit", "part") and order.is_done:
                 failed = 0 if order.filled > 0 else failed + 1
         if failed >= FAILED_EXITS:
-            words = f"{failed} orders to sell {held} pieces failed"
+            words = f"{failed} orders to sell {pieces} failed"
             yield Alarm("cannot_exit", words, about=signal)
     for order in ledger.orders:
         if order.is_in_doubt and now - order.sent_at >= DOUBT:

@@ -74,7 +74,9 @@ def pending_of_run(run: RunRecord) -> tuple[PendingCommand, ...]:
 def _orders_of(run: RunRecord) -> OrderStatus | None:
     if run.broker is None or not run.sends_orders:
         return None
-    return order_status(run.broker.id, run.known_ledger, run.clock.now(), run.alarms)
+    # A permission that has ended is said of the account, once for all its runs.
+    own = [alarm for alarm in run.alarms if alarm.name != "tripped"]
+    return order_status(run.broker.id, run.known_ledger, run.clock.now(), own)
 
 
 def _price_on_disk(run: RunRecord) -> float | None:

@@ -38,6 +38,7 @@ function ago(ms) {
 function command(kind, row, values = null) {
   const home = row.home ?? row.control?.home ?? "…";
   const quoted = /^[\w./-]+$/.test(home) ? home : `'${home}'`;
+  if (kind === "kill") return `tradenb kill --home ${quoted}`;
   const run = `${row.symbol_name}:${row.strategy_name}`;
   if (kind === "cancel") {
     return `python -c "import tradenb as tn; [run.cancel() for run in tn.live.attach(r'${home}') ` +
@@ -95,6 +96,7 @@ class View {
     this.listeners = [
       ["change:rows", () => this.showRows()],
       ["change:more", () => this.showRows()],
+      ["change:orders", () => this.showOrders()],
       ["change:health", () => this.showHealth()],
       ["change:pictures", () => this.showPictures()],
       ["change:chosen", () => this.showRows()],
@@ -106,6 +108,7 @@ class View {
     this.onBeat();
     this.allEvents(model.get("events"));
     this.showRows();
+    this.showOrders();
     this.showHealth();
     this.showPictures();
     this.ping();
@@ -131,7 +134,12 @@ class View {
       "Flatten all runs: close every open position at the next candle", () =>
         this.running().filter((row) => row.position && !row.scheduled)
           .forEach((row) => this.request("flatten", row)));
+    this.kill = this.confirmed("Kill", "Close all, no new entries?", "Kill switch: every run under " +
+      "this home sells what it holds at once and enters no more, until the file data/KILL is removed",
+    () => this.killed().forEach((row) => this.request("kill", row)));
+    this.kill.classList.add("tnbd-kill");
     this.home = make("span", { class: "tnbd-home" });
+    this.accounts = make("div", { class: "tnbd-accounts", role: "status", "aria-label": "Accounts" });
     this.alarms = make("div", { class: "tnbd-alarms", role: "alert" });
     this.doubts = make("div", { class: "tnbd-alarms tnbd-doubts", role: "status" });
     this.body = make("tbody");
@@ -156,6 +164,15 @@ class View {
     this.byRun = this.chooser("Run", "all runs");
     this.byKind = this.chooser("Kind", "all but milestones");
     this.byKind.select.append(make("option", { value: "all" }, "all kinds"));
+    this.rowsOfOrders = make("tbody");
+    const ofOrder = ["Sent, UTC", "Run", "Role", "Order", "State", "Filled", "Note"];
+    this.ordersBox = make("section", { class: "tnbd-orders", "aria-label": "Orders", hidden: true },
+      make("h4", {}, "Orders"),
+      make("div", { class: "tnbd-scroll", tabindex: "0", role: "region",
+        "aria-label": "Orders, those that live first" },
+      make("table", { class: "tnbd-log" },
+        make("thead", {}, make("tr", {}, ...ofOrder.map((name) => make("th", { scope: "col" }, name)))),
+        this.rowsOfOrders)));
     this.rowsOfEvents = make("tbody");
     this.counted = make("span", { class: "tnbd-note" });
     const columns = ["Candle, UTC", "Run", "Event", "What"];
@@ -170,10 +187,10 @@ class View {
     this.root = make("div", { class: "tnbd", role: "region", "aria-label": "Dashboard of live runs",
       "data-lm-suppress-shortcuts": "true" },   // else Jupyter takes Enter and Space for itself
       make("div", { class: "tnbd-head" }, make("span", { class: "tnbd-said" }, this.dot, this.words), this.fresh,
-        make("span", { class: "tnbd-all" }, this.stopAll, this.flattenAll), this.home),
-      this.alarms, this.doubts,
+        make("span", { class: "tnbd-all" }, this.stopAll, this.flattenAll, this.kill), this.home),
+      this.accounts, this.alarms, this.doubts,
       make("div", { class: "tnbd-wide" }, this.table), this.empty, this.more, this.wayRound, this.notes,
-      this.pictures, this.eventsBox);
+      this.ordersBox, this.pictures, this.eventsBox);
     const fallback = this.model.get("fallback");   // the picture for where this view is not
     if (fallback) this.root.append(make("style", {}, `[data-tnb-fallback="${fallback}"] { display: none; }`));
     el.replaceChildren(this.root);
@@ -347,6 +364,7 @@ class View {
     line.targetAt = make("span", {});
     line.levels = make("div", { class: "tnbd-levels" }, line.stopAt, line.entryAt, line.targetAt);
     line.parts = make("div", { class: "tnbd-parts" });
+    line.shields = make("div", { class: "tnbd-shields" });
     line.price = make("span", {});
     line.asOf = make("span", { class: "tnbd-as-of" });
     line.pnl = make("td", { class: "tnbd-number tnbd-pnl" });
@@ -373,7 +391,7 @@ class View {
     line.node = make("tr", { "data-run": row.key },
       make("th", { scope: "row" }, make("div", { class: "tnbd-who" }, line.pick, line.badges)),
       make("td", { class: "tnbd-state" }, line.status, line.pending), line.position,
-      make("td", { class: "tnbd-way" }, line.bar, line.levels, line.parts),
+      make("td", { class: "tnbd-way" }, line.bar, line.levels, line.parts, line.shields),
       make("td", { class: "tnbd-number tnbd-price" }, line.price, line.asOf), line.pnl, line.age,
       make("td", { class: "tnbd-actions" }, make("div", {}, line.resume, line.stop, line.close,
         line.move, line.flatten, line.cancel, line.release), line.closeForm, line.moveForm));
@@ -470,6 +488,7 @@ class View {
     say(line.position, row.position + (row.scheduled ? ` waits at ${row.entry}` : ""));
     line.position.title = row.since && `since ${row.since}`;
     this.showWay(line, row);
+    this.showShields(line, row.shields ?? []);
     say(line.price, row.price);
     line.price.title = row.as_of ? `as of ${row.as_of}` : row.cursor && `candle of ${row.cursor}`;
     say(line.asOf, row.as_of.replace(" UTC", ""));
@@ -521,6 +540,62 @@ class View {
     }
   }
 
+  // What protects a position at the exchange, and which of its orders are in doubt.
+  showShields(line, shields) {
+    const shown = JSON.stringify(shields);
+    if (line.shielded === shown) return;
+    line.shielded = shown;
+    line.lasting = [];
+    line.shields.replaceChildren(...shields.map(({ level, words, since }) => {
+      const age = make("span", {});
+      if (since) line.lasting.push([age, since]);
+      return make("div", { "data-level": level }, words, age);
+    }));
+  }
+
+  // A banner for each account, and the table of orders; both only while runs send orders.
+  showOrders() {
+    const { accounts = [], rows = [] } = this.model.get("orders") ?? {};
+    this.kill.hidden = accounts.length === 0;
+    this.kill.disabled = this.frozen() || this.killed().length === 0;
+    this.ordersBox.hidden = rows.length === 0;
+    this.checks = [];
+    this.accounts.replaceChildren(...accounts.map((each) => {
+      const checked = make("span", {}, each.checked ? "" : "not reconciled yet");
+      if (each.checked) this.checks.push([checked, each.checked]);
+      return make("div", { class: "tnbd-account", "data-level": each.level, "data-mode": each.mode },
+        make("b", { class: "tnbd-mode" }, each.mode === "live" ? "LIVE, real money" : each.mode),
+        make("span", { class: "tnbd-permission" }, each.state),
+        ...each.used.map((text) => make("span", {}, text)),
+        make("span", {}, each.balance && `balance ${each.balance}`), checked,
+        make("span", { class: "tnbd-name" }, each.name));
+    }));
+    this.doubtful = [];
+    const today = `${new Date().toISOString().slice(0, 10)} `;
+    this.rowsOfOrders.replaceChildren(...rows.map((each) => {
+      const age = make("span", {});
+      if (each.since) this.doubtful.push([age, each.since]);
+      return make("tr", { "data-level": each.level, title: each.id },
+        make("td", { class: "tnbd-when", title: each.sent }, each.sent.replace(today, "")),
+        make("td", {}, each.run),
+        make("td", { class: "tnbd-kind" }, each.role), make("td", {}, each.order),
+        make("td", { class: "tnbd-order-state" }, each.state, age), make("td", {}, each.filled),
+        make("td", {}, each.note));
+    }));
+    this.tick();
+  }
+
+  // A run of each home whose kill switch is off: the switch is one for a home.
+  killed() {
+    const { accounts = [] } = this.model.get("orders") ?? {};
+    const homes = new Set(accounts.filter(({ killed }) => !killed).map(({ home }) => home));
+    const found = new Map();
+    for (const row of this.model.get("rows")) {
+      if (homes.has(row.home) && !(found.get(row.home)?.running)) found.set(row.home, row);
+    }
+    return [...found.values()];
+  }
+
   showWay(line, row) {
     const way = row.progress;
     line.bar.hidden = !row.position || row.scheduled;
@@ -552,17 +627,18 @@ class View {
     // Amber: what goes on although something is not as it should be.
     const amber = rows.flatMap((row) => [row.unwatched ? "" : row.doubt, ...row.warnings]
       .filter(Boolean).map((text) => [row, text]));
-    const words = JSON.stringify([bad.map((row) => [row.key, row.trouble, row.trace]),
+    const words = JSON.stringify([bad.map((row) => [row.key, row.trouble, row.alarms, row.trace]),
       amber.map(([row, text]) => [row.key, text])]);
     if (words === this.alarmed) return;
     this.alarmed = words;
     this.doubts.replaceChildren(...amber.map(([row, text]) =>
       make("p", {}, make("b", {}, `${row.strategy} on ${row.symbol}: `), text)));
-    this.alarms.replaceChildren(...bad.map((row) => {
-      const line = make("p", {}, make("b", {}, `${row.strategy} on ${row.symbol}: `), row.trouble);
-      if (!row.trace) return line;
-      return make("div", {}, line,
-        make("details", {}, make("summary", {}, "traceback"), make("pre", {}, row.trace)));
+    this.alarms.replaceChildren(...bad.flatMap((row) => {
+      const said = (text) => make("p", {}, make("b", {}, `${row.strategy} on ${row.symbol}: `), text);
+      const more = (row.alarms ?? []).map(said);
+      if (!row.trace) return [said(row.trouble), ...more];
+      return [make("div", {}, said(row.trouble),
+        make("details", {}, make("summary", {}, "traceback"), make("pre", {}, row.trace))), ...more];
     }));
   }
 
@@ -590,7 +666,10 @@ class View {
     for (const line of this.lines.values()) {
       say(line.age, line.tick ? ago(now + this.offset - line.tick) : "");
       this.countDown(line, now + this.offset);
+      for (const [node, since] of line.lasting ?? []) say(node, ` (${ago(now + this.offset - since)})`);
     }
+    for (const [node, since] of this.doubtful ?? []) say(node, ` for ${ago(now + this.offset - since)}`);
+    for (const [node, at] of this.checks ?? []) say(node, `reconciled ${ago(now + this.offset - at)} ago`);
   }
 
   showPictures() {
@@ -660,7 +739,7 @@ class View {
   async request(kind, row, meant = null, values = null) {
     if (!row) return;
     const id = newId();
-    const name = `${VERBS[kind]} ${row.strategy} on ${row.symbol}`;
+    const name = kind === "kill" ? "Kill switch" : `${VERBS[kind]} ${row.strategy} on ${row.symbol}`;
     const wall = Math.round(Date.now() + this.offset);
     this.note(id, `${name}: requested`, "requested");
     const answered = new Promise((resolve) => this.waiting.set(id, resolve));
@@ -694,6 +773,11 @@ class View {
       return;
     }
     try {
+      if (kind === "kill") {
+        await turnOnKill(folder);
+        this.note(id, "Kill switch: on, through the server; all runs under this home obey it", "server");
+        return;
+      }
       const request = { id, wall, kind, strategy: row.strategy_name, symbol: row.symbol_name,
         signal_id: null, cancel_id: null, request_id: meant, values };
       const path = await leave(`${folder}/data/control/${where.folder}`, request);

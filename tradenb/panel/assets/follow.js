@@ -41,7 +41,7 @@ class OfflineModel {
     if (values.beat === this.values.beat) return;
     const { events, ...before } = this.values;
     this.values = values;
-    for (const name of ["rows", "more", "health", "pictures"]) {
+    for (const name of ["rows", "more", "orders", "health", "pictures"]) {
       if (JSON.stringify(values[name]) !== JSON.stringify(before[name])) this.notify(`change:${name}`);
     }
     if (values.events.total !== events.total) {

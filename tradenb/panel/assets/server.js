@@ -79,6 +79,13 @@ async function leave(folder, request) {
   return target;
 }
 
+// The kill switch is one file for a home; a file that is there already is written anew.
+async function turnOnKill(folder) {
+  const written = await contents(`${folder}/data/KILL`, "PUT",
+    { type: "file", format: "text", content: "flatten\n" });
+  if (!written.ok) throw new Error(`the server answered ${written.status}`);
+}
+
 async function isThere(path) {
   const [, folder, name] = path.match(/^(.*)\/(.*)$/);
   const answer = await contents(folder);
