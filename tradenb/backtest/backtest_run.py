@@ -83,7 +83,7 @@ class BacktestRun:
             return
         tables = [each.signals.table for each in instances if each.signals is not None]
         if len(tables) < len(instances) or not all(
-            suits_vectorised(each, table, money=True)
+            suits_vectorised(each, table, shares=True)
             for each, table in zip(instances, tables, strict=True)
         ):
             return

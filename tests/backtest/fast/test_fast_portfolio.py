@@ -1,4 +1,4 @@
-"""Several vectorised strategies, with an account or without: the fast way is the machine."""
+"""Several vectorised strategies, with account and risk rules or without: fast is the machine."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ ACCOUNTS = (
     tn.Account(cash=1_000, quote=450),  # funds refuse some
     tn.Account(cash=1_000, percent=10, funding_percent=0.01),
 )
+RISKS = (
+    (),
+    (tn.risks.max_open(1),),
+    (tn.risks.max_open(2), tn.risks.cooldown(3 * 1_440)),
+    (tn.risks.cooldown(5 * 1_440, after="stop_loss"), tn.risks.max_drawdown(12)),
+    (tn.risks.daily_loss(4), tn.risks.max_open(3)),
+)
 
 
 class Daily:
@@ -50,7 +57,7 @@ class Daily:
         return Loaded(self._candles[request.symbol], Intake())
 
 
-def strategy(name, *, days, kind):
+def strategy(name, *, days, kind, risk=()):
     def rows(df):
         close = df["close"]
         up = close.rolling(days).mean() > close.rolling(15).mean()
@@ -68,7 +75,7 @@ def strategy(name, *, days, kind):
             found["trail"] = np.full(len(close), 3.0)
         return found
 
-    return tn.strategy(name, every="1d", vectorised=True)(rows)
+    return tn.strategy(name, every="1d", vectorised=True, risk=risk)(rows)
 
 
 def both(source, several, account):
@@ -79,17 +86,18 @@ def both(source, several, account):
         return fast, tn.backtest.run(source.symbols, **run)
 
 
-@settings(max_examples=12)
+@settings(max_examples=20)
 @given(
     seed=st.integers(0, 10_000),
     symbols=st.integers(1, 4),
     account=st.sampled_from(ACCOUNTS),
+    risks=st.lists(st.sampled_from(RISKS), min_size=2, max_size=2),
     kinds=st.lists(st.sampled_from(["", "exit short", "trail short", "exit trail"]),
                    min_size=1, max_size=2),
 )  # fmt: skip
-def test_the_fast_way_is_the_machine(seed, symbols, account, kinds):
+def test_the_fast_way_is_the_machine(seed, symbols, account, risks, kinds):
     several = [
-        strategy(f"portfolio-{place}", days=3 + place, kind=kind)
+        strategy(f"portfolio-{place}", days=3 + place, kind=kind, risk=risks[place])
         for place, kind in enumerate(kinds)
     ]
     fast, machine = both(Daily(seed, symbols), several, account)
@@ -136,6 +144,40 @@ def test_what_funds_refuse_in_a_row_is_no_errand_of_the_machine():
     again = pickle.loads(pickle.dumps(fast))
     pd.testing.assert_frame_equal(again.refusals, machine.refusals)
     assert [each.kind for each in fast.troubled] == ["rejected"] * len(fast.refusals)
+
+
+@pytest.mark.parametrize("risk", RISKS[1:])
+def test_what_ready_made_rules_refuse_is_no_errand_of_the_machine(risk):
+    several = [
+        strategy(f"portfolio-risk-{kind}", days=days, kind=kind, risk=risk)
+        for days, kind in ((3, "short"), (4, "exit"))
+    ]
+    fast, machine = both(Daily(7, 4), several, None)
+    assert fast._fast is not None
+    assert fast._fast.refused > 0
+    assert fast.trade_list == machine.trade_list
+    pd.testing.assert_frame_equal(fast.refusals, machine.refusals)
+    assert fast.event_list == machine.event_list
+
+
+def test_a_strategy_that_is_always_refused_is_told_of_without_its_events():
+    risk = [tn.risks.max_open(1)]
+    close = tn.strategy("portfolio-first", every="1d", vectorised=True, risk=risk)(
+        lambda df: {"position": np.ones(len(df)), "stop_loss": df["close"] * 0.9,
+                    "take_profit": df["close"] * 1.5}
+    )  # fmt: skip
+    never = strategy("portfolio-refused-always", days=3, kind="", risk=risk)
+    fast, machine = both(Daily(7, 1), [close, never], None)
+    assert (fast.alarms, "events" in vars(fast._parts)) == (machine.alarms, False)
+
+
+def test_rules_of_the_user_are_asked_by_the_machine():
+    @tn.risk("portfolio-own")
+    def own(book, candidate):
+        return None
+
+    fast, _ = both(Daily(7, 2), [strategy("portfolio-own", days=3, kind="", risk=[own])], None)
+    assert fast._fast is None
 
 
 def test_funding_and_candidates_that_break_a_rule_are_of_the_machine():

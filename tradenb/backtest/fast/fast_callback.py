@@ -99,16 +99,20 @@ class _Followed:
         return joined(plain, stretches_of_fills(filled(self.events, rules), [key], end)[key])
 
 
-def suits_callback(instance: Instance, *, money: bool = False) -> bool:
+def suits_callback(instance: Instance, *, shares: bool = False) -> bool:
     """Tell whether `run_callback` may run an instance that is alone in its run.
 
-    With `money` it may have an account.
+    With `shares` it may have an account and risk rules that take no time.
     """
     spec, rules = instance.spec, instance.rules
     usual = rules.maker_fee_percent is None and rules.slippage_on == "all"
-    state, paid = instance.state, instance.account is not None and not money
-    busy = spec.risk or spec.callbacks or spec.manager or state.commands or paid
-    return usual and not busy and state.market is None
+    state = instance.state
+    busy = spec.callbacks or spec.manager or state.commands or state.market is not None
+    if shares:
+        alone = all(rule.at_once for rule in spec.risk)
+    else:
+        alone = not spec.risk and instance.account is None
+    return usual and alone and not busy
 
 
 def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:

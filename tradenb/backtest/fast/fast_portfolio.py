@@ -1,7 +1,7 @@
-"""The fast way of vectorised strategies, one or several, with an account or without.
+"""The fast way of vectorised strategies, one or several, with an account and risk rules or without.
 
-Without an account none of them can come in the way of another, so each is followed on its own. With
-one all are followed together.
+Without these none of them can come in the way of another, so each is followed on its own. With them
+all are followed together.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
-from tradenb.backtest.fast.account_walk import AccountWalk
 from tradenb.backtest.fast.exits import Exits
 from tradenb.backtest.fast.fast_vectorised import FastVectorised, run_vectorised
 from tradenb.backtest.fast.rounds import Booked, held_in_money, phase_of
+from tradenb.backtest.fast.shared_walk import SharedWalk
 from tradenb.core.events import AskRow, Event
 from tradenb.core.lifecycle.state import Refusing
 from tradenb.core.money.account import Account
@@ -36,17 +36,21 @@ class FastPortfolio:
         By place.
     booked : list of Booked, or None
         With an account: the positions of each place in money.
+    refused : sequence of int
+        How many candidates of each place risk rules and funds refused; empty where nothing can.
     """
 
     def __init__(
         self,
         instances: Sequence[Instance],
         several: Sequence[FastVectorised],
-        booked: list[Booked] | None,
+        booked: list[Booked] | None = None,
+        refused: Sequence[int] = (),
     ) -> None:
         self._instances = instances
         self._several = several
         self._booked = booked
+        self._refused = refused
         self._begun = [instance.state for instance in instances]
 
     @property
@@ -56,13 +60,19 @@ class FastPortfolio:
 
     @property
     def rejected(self) -> int:
-        """How many candidates were refused."""
+        """How many candidates broke a rule."""
         return sum(each.rejected for each in self._several)
 
     @property
     def refused(self) -> int:
-        """How many candidates funds refused."""
-        return sum(len(own.refused) for own in self._booked or ())
+        """How many candidates risk rules and funds refused."""
+        return sum(self._refused)
+
+    @property
+    def refused_strategies(self) -> set[str]:
+        """Names of the strategies of which a candidate was refused."""
+        pairs = zip(self._begun, self._refused, strict=False)
+        return {state.strategy for state, count in pairs if count}
 
     def trades(self) -> list[Trade]:
         """Make the closed trades, in the order of the machine."""
@@ -111,7 +121,7 @@ class FastPortfolio:
 
     def events(self) -> list[Event]:
         """Let the machine make the events."""
-        if len(self._several) == 1 and self._booked is None:
+        if len(self._several) == 1 and self._booked is None and not self.refused:
             return self._several[0].events()
         return self._by_machine.events
 
@@ -139,10 +149,15 @@ class FastPortfolio:
 
 
 def run_portfolio(instances: Sequence[Instance], tables: Sequence[Table]) -> FastPortfolio | None:
-    """Run vectorised strategies that share nothing but an account; None where the machine must."""
+    """Run vectorised strategies that share nothing, or what is known; None where the machine must.
+
+    What may be shared is an account, and risk rules that take no time.
+    """
     account = instances[0].account
-    if account is not None:
-        return None if account.has_funding else _on_account(instances, tables, account)
+    if account is not None and account.has_funding:
+        return None
+    if account is not None or any(instance.spec.risk for instance in instances):
+        return _together(instances, tables, account)
     several = []
     for instance, table in zip(instances, tables, strict=True):
         several.append(
@@ -152,16 +167,17 @@ def run_portfolio(instances: Sequence[Instance], tables: Sequence[Table]) -> Fas
         )
         if several[-1].rejected and len(instances) > 1:
             return None  # warnings name what was refused; only one table has its own events
-    return FastPortfolio(instances, several, None)
+    return FastPortfolio(instances, several)
 
 
-def _on_account(
-    instances: Sequence[Instance], tables: Sequence[Table], account: Account
+def _together(
+    instances: Sequence[Instance], tables: Sequence[Table], account: Account | None
 ) -> FastPortfolio | None:
-    walk = AccountWalk(instances, tables, account)
+    walk = SharedWalk(instances, tables, account)
     walk.follow()
     several = [walker.found() for walker in walk.walkers]
     known = [found for found in several if found is not None]
     if len(known) < len(several):
         return None  # warnings name the candidates that broke a rule
-    return FastPortfolio(instances, known, [walker.booked for walker in walk.walkers])
+    booked = None if account is None else [walker.booked for walker in walk.walkers]
+    return FastPortfolio(instances, known, booked, [walker.refused for walker in walk.walkers])

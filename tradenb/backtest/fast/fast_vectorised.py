@@ -38,12 +38,15 @@ _NO_MONEY: Final[Mapping[str, Iterable[float | None]]] = dict.fromkeys(
 _SIDES: Final[dict[int, Position]] = {LONG: "long", SHORT: "short"}
 
 
-def suits_vectorised(instance: Instance, table: Table, *, money: bool = False) -> bool:
-    """Tell whether `run_vectorised` may run a strategy: market entries, exits, usual rules."""
+def suits_vectorised(instance: Instance, table: Table, *, shares: bool = False) -> bool:
+    """Tell whether a fast way may run a strategy: market entries, exits, usual rules.
+
+    With `shares` it may have an account and risk rules that take no time.
+    """
     rules = instance.rules
     usual = rules.touch == "candle" and rules.same_candle == "stop_first" and rules.price == "close"
     plain = not table.flip and not table.moves and is_usual(table, rules)
-    return usual and plain and suits_callback(instance, money=money)
+    return usual and plain and suits_callback(instance, shares=shares)
 
 
 class FastVectorised:
@@ -113,7 +116,7 @@ class FastVectorised:
     @property
     def rejected(self) -> int:
         """How many invalid candidates were met while no position was open."""
-        return len(self._rejected_places()) if len(self._invalid) else 0
+        return len(self.met_idle(self._invalid))
 
     @property
     def asks(self) -> int:
@@ -124,11 +127,13 @@ class FastVectorised:
             for idle, until in self._idle()
         )
 
-    def _rejected_places(self) -> list[int]:
-        invalid = self._invalid
+    def met_idle(self, places: Places) -> list[int]:
+        """Return those of some rising places at which it was asked, and nothing was opened."""
+        if not len(places):
+            return []
         idle, until = zip(*self._idle(), strict=True)
-        spans = zip(invalid.searchsorted(idle), invalid.searchsorted(until), strict=True)
-        return [place for first, last in spans for place in invalid[first:last].tolist()]
+        spans = zip(places.searchsorted(idle), places.searchsorted(until), strict=True)
+        return [place for first, last in spans for place in places[first:last].tolist()]
 
     def _idle(self) -> list[tuple[int, int]]:
         """Return from which place to which no position was open, the latter exclusive."""
@@ -195,7 +200,7 @@ class FastVectorised:
     def events(self) -> list[Event]:
         """Let the machine make the events."""
         found: list[Event] = []
-        for place in sorted([*self.opened, *self._rejected_places()]):
+        for place in sorted([*self.opened, *self.met_idle(self._invalid)]):
             found += self._by_machine(place)[1]
         return numbered(found, itertools.count(1))
 

@@ -45,8 +45,6 @@ class Booked:
         What the last was given.
     earned : float
         What they changed the balance by.
-    refused : list of int
-        Places of the candidates that funds refused.
     """
 
     def __init__(self) -> None:
@@ -54,7 +52,6 @@ class Booked:
         self.closed: dict[str, list[float]] = {name: [] for name in TRADE_MONEY}
         self.given: Grant | None = None
         self.earned = 0.0
-        self.refused: list[int] = []
 
     def enter(self, given: Grant) -> None:
         """Note what a position was given."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
 from tradenb.core.candidate import ENTRY_REACHED
@@ -82,7 +82,12 @@ def ruined(at: int) -> str:
     )
 
 
-def alarms(session: Session, find_events: Callable[[], Sequence[Event]], start: int) -> list[str]:
+def alarms(
+    session: Session,
+    find_events: Callable[[], Sequence[Event]],
+    start: int,
+    refused: Collection[str] = (),
+) -> list[str]:
     """Name the strategies that never proposed anything, and say why as far as it can be seen.
 
     Parameters
@@ -92,9 +97,11 @@ def alarms(session: Session, find_events: Callable[[], Sequence[Event]], start: 
         positions.
     start : int
         Where the run began, ms UTC.
+    refused : collection of str
+        Names of strategies that proposed what was refused, as far as known without the events.
     """
     specs = {item.spec.name: item.spec for item in session.instances}
-    proposed = {trade.strategy for trade in session.trades}
+    proposed = {*refused, *(trade.strategy for trade in session.trades)}
     proposed |= {item.spec.name for item in session.instances if item.state.signal is not None}
     if proposed >= specs.keys():
         return []

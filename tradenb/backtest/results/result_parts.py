@@ -149,7 +149,8 @@ def parts_of(run: BacktestRun) -> ResultParts:
         alarms=[],
     )
     # Both look at the parts, so they are added to them.
-    found.alarms.extend(alarms(session, lambda: found.events, period.start))
+    refused = () if fast is None else fast.refused_strategies
+    found.alarms.extend(alarms(session, lambda: found.events, period.start, refused))
     found.said.extend(_said(run, session, found))
     return found
 

@@ -5,14 +5,15 @@ The rules are the user's functions, so they are called through the driver like a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Final, Protocol
 
 from tradenb.core.lifecycle.state import NeedClearance
 from tradenb.core.risk import Refusal
 from tradenb.engine.call import Call, words_of
-from tradenb.engine.session.books import Book, Peers
+from tradenb.engine.session.books import Book, Member, Peers
 from tradenb.engine.session.instance import Instance
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 
 BOOK: Final = "the book of the risk rules"
@@ -20,9 +21,19 @@ FindPeers = Callable[[], Peers]
 Fail = Callable[[Instance, int, str, Exception], None]
 
 
-def share_books(instances: Iterable[Instance]) -> None:
+class Asking(Member, Protocol):
+    """An instance whose signals need the clearance of its risk rules."""
+
+    books: tuple[Book, ...]
+
+    @property
+    def spec(self) -> StrategySpec:
+        """It names the rules."""
+
+
+def share_books(instances: Sequence[Asking]) -> None:
     """Give the instances that name one rule one book."""
-    members: dict[str, list[Instance]] = {}
+    members: dict[str, list[Asking]] = {}
     for instance in instances:
         for rule in instance.spec.risk:
             members.setdefault(rule.name, []).append(instance)

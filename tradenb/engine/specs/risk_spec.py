@@ -16,9 +16,12 @@ class RiskSpec(NamedSpec):
     ----------
     at_once : bool
         It is known to take no time: it may be called without a deadline.
+    holds : bool
+        What it refuses it goes on refusing until a signal of its book ends.
     """
 
     at_once: ClassVar[bool] = False
+    holds: ClassVar[bool] = False
 
     def __call__(self, book: RiskBook, candidate: Signal) -> str | None:
         """Ask the rule, as the plain function that it still is."""

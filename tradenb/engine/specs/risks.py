@@ -35,6 +35,12 @@ class _ReadyMade(RiskSpec):
         return self.terms
 
 
+class _Holding(_ReadyMade):
+    """One whose refusals do not end with time."""
+
+    holds: ClassVar[bool] = True
+
+
 @explained("tn.risks.max_open")
 def max_open(count: int, *, name: str | None = None) -> RiskSpec:
     """Allow at most `count` signals, open and scheduled together.
@@ -46,7 +52,7 @@ def max_open(count: int, *, name: str | None = None) -> RiskSpec:
     name : str, optional
         Name of the book; default made from the terms.
     """
-    return _made(f"max_open({count})", name, risk.max_open(count))
+    return _made(f"max_open({count})", name, risk.max_open(count), _Holding)
 
 
 @explained("tn.risks.cooldown")
@@ -81,7 +87,7 @@ def max_drawdown(percent: float, *, name: str | None = None) -> RiskSpec:
         Name of the book; default made from the terms.
     """
     rule = risk.max_drawdown(percent)
-    return _made(f"max_drawdown({percent:g}%)", name, rule)
+    return _made(f"max_drawdown({percent:g}%)", name, rule, _Holding)
 
 
 @explained("tn.risks.daily_loss")
@@ -99,9 +105,11 @@ def daily_loss(percent: float, *, name: str | None = None) -> RiskSpec:
     return _made(f"daily_loss({percent:g}%)", name, rule)
 
 
-def _made(terms: str, name: str | None, rule: risk.RiskFunction) -> RiskSpec:
+def _made(
+    terms: str, name: str | None, rule: risk.RiskFunction, kind: type[_ReadyMade] = _ReadyMade
+) -> RiskSpec:
     rule.__doc__ = "" if name is None else terms  # under another name a cell shows the terms
-    spec = _ReadyMade(name=terms if name is None else name, function=rule, terms=terms)
+    spec = kind(name=terms if name is None else name, function=rule, terms=terms)
     return registry.register("risk rule", spec)
 
 
