@@ -1,8 +1,8 @@
 """The run alone: 20 symbols, 90 days, one risk book `max_open(5)` shared by all.
 
 The strategy is that of work W, asked every hour and every 5m, so nearly half of its asks end as a
-candidate that is refused. Vectorised it is known beforehand what is proposed. Aims are ratios to the
-plain loop over a year (`yardstick`).
+candidate that is refused. Vectorised it is known beforehand what is proposed. Aims are ratios to
+the plain loop over a year (`yardstick`).
 """
 
 from __future__ import annotations
