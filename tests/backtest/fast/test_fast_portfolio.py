@@ -153,8 +153,8 @@ def test_what_ready_made_rules_refuse_is_no_errand_of_the_machine(risk):
         for days, kind in ((3, "short"), (4, "exit"))
     ]
     fast, machine = both(Daily(7, 4), several, None)
-    assert fast._fast is not None
-    assert fast._fast.refused > 0
+    assert fast._parts.fast is not None
+    assert fast._parts.fast.refused > 0
     assert fast.trade_list == machine.trade_list
     pd.testing.assert_frame_equal(fast.refusals, machine.refusals)
     assert fast.event_list == machine.event_list
@@ -177,7 +177,7 @@ def test_rules_of_the_user_are_asked_by_the_machine():
         return None
 
     fast, _ = both(Daily(7, 2), [strategy("portfolio-own", days=3, kind="", risk=[own])], None)
-    assert fast._fast is None
+    assert fast._parts.fast is None
 
 
 def test_funding_and_candidates_that_break_a_rule_are_of_the_machine():
