@@ -228,5 +228,5 @@ def test_words_of_users_are_cut_and_everything_is_json():
                   trace="t" * 90_000, price=1e-9)  # fmt: skip
     shown = row_of(known, Replica())
     event = Event(1, MINUTE, "S" * 50, "<b>", "opened", long, 1.0, note="n" * 900, mode="live")
-    assert len(json.dumps(shown, allow_nan=False)) < 6_000
+    assert len(json.dumps(shown, allow_nan=False)) < 6_500
     assert len(json.dumps(event_row(event, "live", 1), allow_nan=False)) < 600

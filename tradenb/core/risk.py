@@ -7,7 +7,7 @@ refuses with a non-empty string. Rules block entries, never exits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -191,18 +191,28 @@ def cooldown(minutes: float, after: ExitReason | None = None) -> RiskFunction:
     span = minutes * MINUTE
 
     def rule(book: RiskBook, candidate: Signal) -> str | None:
-        for trade in reversed(book.trades):
-            passed = book.now - trade.closed_at
-            if passed >= span:
-                return None
-            if after is None or trade.exit_reason == after:
-                return (
-                    f"{passed // MINUTE} minutes since {trade.signal_id} closed by "
-                    f"{trade.exit_reason}, at least {minutes:g}"
-                )
-        return None
+        trade = cooled_by(book.trades, book.now, span, after)
+        if trade is None:
+            return None
+        passed = (book.now - trade.closed_at) // MINUTE
+        return (
+            f"{passed} minutes since {trade.signal_id} closed by {trade.exit_reason}, "
+            f"at least {minutes:g}"
+        )
 
     return rule
+
+
+def cooled_by(
+    trades: Sequence[Trade], now: int, span: float, after: str | None = None
+) -> Trade | None:
+    """Return the last trade that closed (for one reason, or any) less than `span` ms ago."""
+    for trade in reversed(trades):
+        if now - trade.closed_at >= span:
+            return None
+        if after is None or trade.exit_reason == after:
+            return trade
+    return None
 
 
 def max_drawdown(percent: float) -> RiskFunction:
@@ -226,20 +236,26 @@ def daily_loss(percent: float) -> RiskFunction:
     _positive("daily_loss percent", percent)
 
     def rule(book: RiskBook, candidate: Signal) -> str | None:
-        midnight = book.now - book.now % DAY
-        today: list[Trade] = []
-        for trade in reversed(book.trades):
-            if trade.closed_at < midnight:
-                break
-            today.append(trade)
-        total = 0.0
-        for trade in reversed(today):
-            total += trade.pnl_percent
+        total = earned_today(book.trades, book.now)
         if total > -percent:
             return None
         return f"{total:.2f} percent points since 00:00 UTC, the limit is -{percent:g}"
 
     return rule
+
+
+def earned_today(trades: Sequence[Trade], now: int) -> float:
+    """Return the plain sum of pnl_percent of the trades closed since 00:00 UTC."""
+    midnight = now - now % DAY
+    today: list[Trade] = []
+    for trade in reversed(trades):
+        if trade.closed_at < midnight:
+            break
+        today.append(trade)
+    total = 0.0
+    for trade in reversed(today):
+        total += trade.pnl_percent
+    return total
 
 
 def _positive(name: str, value: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from tradenb.core.timeframe import iso
 from tradenb.engine.position_view import Position, position_of
 from tradenb.live.status.listing import account_statuses
-from tradenb.live.status.position_words import position_words
+from tradenb.live.status.position_words import outlook_words, position_words
 from tradenb.live.status.run_status import RunStatus
 from tradenb.live.status.status_card import astray_words
 from tradenb.panel.order_panel import shields_of
@@ -34,10 +34,10 @@ def row_of(status: RunStatus, replica: Replica) -> Row:
     """Return a run as the view shows it, JSON-plain.
 
     `entry` is the average, `stop` the one in force, `target` the nearest that is left; `parts` says
-    what else is special about the position, and `ladder` whether several targets are left.
-    `progress` is percent of the way from the entry, to the target above 0 and to the stop below;
-    `tone` names its colour; `trouble` is why the run is red, `doubt` why it is amber; both are
-    empty while all is well.
+    what else is special about the position, `outlook` what ends by itself and what is asked next;
+    `ladder` whether several targets are left. `progress` is percent of the way from the entry, to
+    the target above 0 and to the stop below; `tone` names its colour; `trouble` is why the run is
+    red, `doubt` why it is amber; both are empty while all is well.
     """
     market, as_of = _market(status, replica)
     row: Row = {
@@ -64,6 +64,7 @@ def row_of(status: RunStatus, replica: Replica) -> Row:
         "shields": shields_of(status.orders),
         "alarms": [_cut(words, _LONGEST) for words in _more_alarms(status)],
     }
+    row["outlook"] = _cut(" · ".join(outlook_words(status)), _LONGEST)
     return row | _position(status, market)
 
 

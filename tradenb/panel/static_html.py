@@ -99,9 +99,9 @@ def _line(row: Row) -> str:
     name = escaped(f"{row['strategy']} on {row['symbol']}", 90)
     held = f"{row['position']}{', scheduled' if row['scheduled'] else ''}"
     now = ", ".join(dict.fromkeys([row["status"], *(each["words"] for each in row["pending"])]))
-    said = (row["parts"], *(each["words"] for each in row["shields"]))
+    said = (row["parts"], row["outlook"], *(each["words"] for each in row["shields"]))
     parts = "".join(
-        f'<br><span class="tnb-parts">{escaped(words, 200)}</span>' for words in said if words
+        f'<br><span class="tnb-parts">{escaped(words, 400)}</span>' for words in said if words
     )
     words = f"<td>{escaped(now, 80)}</td><td>{escaped(held, 80)}{parts}</td>"
     levels = (escaped(row[name], 40) for name in ("stop", "entry", "target"))

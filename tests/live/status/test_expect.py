@@ -54,8 +54,8 @@ def test_a_run_that_trades_as_its_backtest_stays_inside():
     assert expected.left_after is None
     assert len(expected.table) == expected.table.trades.iloc[-1] > 20
     assert expected.table.inside.all()
-    assert "as expected: " in repr(expected)
-    assert "as expected: " in card
+    assert "in the band of its backtest: " in repr(expected)
+    assert "in the band of its backtest: " in card
 
 
 def test_a_bad_run_is_told_on_card_and_panel_with_numbers():
@@ -75,8 +75,8 @@ def test_a_bad_run_is_told_on_card_and_panel_with_numbers():
     assert not expected.inside
     assert 1 <= expected.left_after <= 60
     words = expected.words
-    assert words.startswith("below what the backtest lets expect since 2024-01-01 ")
-    assert card.count("below what the backtest lets expect since") == 1
+    assert words.startswith("below the band of its backtest since 2024-01-01 ")
+    assert card.count("below the band of its backtest since") == 1
     assert row["warnings"] == [words]
 
 
@@ -118,4 +118,4 @@ def test_an_attached_handle_keeps_and_reads_it(tmp_path):
     assert other.expect().band == found.band
     files = RunFiles(other._files.home, other._files.key)
     assert files.status().band == found.band
-    assert "as expected: " in other._repr_html_()
+    assert "in the band of its backtest: " in other._repr_html_()

@@ -6,15 +6,24 @@ allows five positions together.
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Final
 
 from tradenb.call_errors import explained
 from tradenb.core import risk
-from tradenb.core.signal import ExitReason
+from tradenb.core.signal import ExitReason, Trade
+from tradenb.core.timeframe import DAY, MINUTE
 from tradenb.engine.specs.registry import READY_MADE, registry
 from tradenb.engine.specs.risk_spec import RiskSpec
 
 __all__ = ["cooldown", "daily_loss", "max_drawdown", "max_open"]
+
+
+_COOLDOWN: Final = re.compile(r"cooldown\((?P<minutes>[-+.\de]+)m( after (?P<after>\w+))?\)")
+_DAILY_LOSS: Final = re.compile(r"daily_loss\((?P<percent>[-+.\de]+)%\)")
+
+_NEVER: Final = 4_102_444_800_000  # 2100: later moments cannot all be written
 
 
 class _ReadyMade(RiskSpec):
@@ -103,6 +112,27 @@ def daily_loss(percent: float, *, name: str | None = None) -> RiskSpec:
     """
     rule = risk.daily_loss(percent)
     return _made(f"daily_loss({percent:g}%)", name, rule)
+
+
+def locks(terms: Iterable[str], trades: Sequence[Trade], now: int) -> list[tuple[str, int]]:
+    """Find which rules refuse everything now because of the trades of one run, and until when.
+
+    Parameters
+    ----------
+    terms : iterable of str
+        What rules are by default called: "cooldown(60m)"; other names tell nothing.
+    """
+    found = []
+    for each in terms:
+        if (cool := _COOLDOWN.fullmatch(each)) is not None:
+            span = float(cool["minutes"]) * MINUTE
+            trade = risk.cooled_by(trades, now, span, cool["after"])
+            found += [] if trade is None else [(each, round(min(trade.closed_at + span, _NEVER)))]
+        elif (loss := _DAILY_LOSS.fullmatch(each)) is not None and risk.earned_today(
+            trades, now
+        ) <= -float(loss["percent"]):
+            found.append((each, now - now % DAY + DAY))
+    return found
 
 
 def _made(

@@ -105,6 +105,7 @@ class RunFiles:
             rules=Rules(**(body.get("rules") or {})),
             price=body.get("price"),
             band=self.band,
+            risk=tuple(body.get("risk", ())),
             money=run_money(body.get("money"), state, body.get("price")),
             orders=self._orders(),
             started=body.get("start"),

@@ -78,6 +78,8 @@ class RunStatus:
         What it made of the money of its account.
     band : Band or None
         Where its backtest lets its trades go; see `run.expect`.
+    risk : tuple of str
+        Names of its risk rules.
     orders : OrderStatus or None
         How its orders at an exchange are; None: it sends none.
     started, last_tick : int or None
@@ -127,6 +129,7 @@ class RunStatus:
     price: float | None = None
     money: RunMoney | None = None
     band: Band | None = None
+    risk: tuple[str, ...] = ()
     orders: OrderStatus | None = None
     started: int | None = None
     last_tick: int | None = None

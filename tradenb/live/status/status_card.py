@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tradenb.brokers.status.order_account import account_lines
 from tradenb.core.timeframe import iso
-from tradenb.live.status.position_words import held_now, position_words
+from tradenb.live.status.position_words import held_now, outlook_words, position_words
 from tradenb.view.asset_files import asset
 from tradenb.view.conduct.ask_words import why_words
 from tradenb.view.conduct.expected_course import Expectation, expectation_of
@@ -43,8 +43,8 @@ def status_card(status: RunStatus, *, hints: Sequence[str] = HINTS, now: int | N
         f"<style>{asset('summary.css')}</style>"
         f'<p class="tnb-head">{name}, {status.mode}</p>'
         f'<p class="tnb-sub">{" · ".join(escaped(fact, 80) for fact in facts if fact)}</p>'
-        f"<p>{escaped(held_words(status), 400)}</p>{_orders(status)}{_alarm(status)}"
-        f"{_expected(status)}{_why(status)}"
+        f"<p>{escaped(held_words(status), 400)}</p>{_outlook(status)}"
+        f"{_expected(status)}{_orders(status)}{_alarm(status)}{_why(status)}"
         f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in hints)}</p></div>'
     )
 
@@ -55,6 +55,12 @@ def _orders(status: RunStatus) -> str:
         return ""
     lines = account_lines(status.orders, status.home)
     return f'<p class="tnb-orders tnb-{status.orders.level}">{" · ".join(map(escaped, lines))}</p>'
+
+
+def _outlook(status: RunStatus) -> str:
+    """Return what the run does next, and what it answered last."""
+    words = " · ".join(outlook_words(status))
+    return f'<p class="tnb-sub">{escaped(words, 600)}</p>' if words else ""
 
 
 def astray_words(status: RunStatus) -> str:

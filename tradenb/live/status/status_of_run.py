@@ -46,6 +46,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         resume=THIS_KERNEL if run.status == "idle" and mode == "live" else "",
         price=price,
         band=run.band,
+        risk=tuple(rule.name for rule in run.spec.risk),
         money=run_money(run.account, run.state, price),
         orders=_orders_of(run),
         started=run.start or None,

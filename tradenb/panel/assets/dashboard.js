@@ -603,7 +603,7 @@ class View {
     say(line.stopAt, row.stop);
     say(line.entryAt, row.entry);
     say(line.targetAt, row.target);
-    say(line.parts, row.parts ?? "");
+    say(line.parts, [row.parts, row.outlook].filter(Boolean).join(" · "));
     const shown = way ?? 0;
     line.bar.setAttribute("aria-valuenow", String(shown));
     line.bar.setAttribute("aria-valuetext",

@@ -57,14 +57,12 @@ class Expectation:
             return "no trade to compare with the backtest yet"
         now = places[-1]
         if left is None:
-            words = (
-                f"as expected: {_gained(now)}; after as many trades the backtest's {_expected(now)}"
-            )
+            words = f"in the band of its backtest: {_gained(now)}, {_band(now)}"
         else:
             side = "below" if left.gained < left.low else "above"
             words = (
-                f"{side} what the backtest lets expect since {iso(left.at)}: {_gained(left)}, "
-                f"expected {_expected(left)}"
+                f"{side} the band of its backtest since {iso(left.at)}: {_gained(left)}, "
+                f"{_band(left)}"
             )
             words += f"; now {_gained(now)}" if now != left else ""
         if self.course.beyond:
@@ -91,5 +89,5 @@ def _gained(place: Place) -> str:
     return f"{percent(place.gained, plus=True)} after {plural(place.trades, 'trade')}"
 
 
-def _expected(place: Place) -> str:
-    return f"{percent(place.low, plus=True)} to {percent(place.high, plus=True)}"
+def _band(place: Place) -> str:
+    return f"expected {percent(place.low, plus=True)} to {percent(place.high, plus=True)}"
