@@ -173,6 +173,19 @@ def test_a_handle_names_its_run_and_its_home(home, tmp_path, monkeypatch):
         tn.arm(elsewhere, **LIMITS)
 
 
+def test_a_run_of_this_process_needs_no_state_to_be_armed(tmp_path, clock, monkeypatch):
+    monkeypatch.setattr(api, "_preflight", lambda *_: ())
+    broker = SimpleNamespace(sends_orders=True, id=ACCOUNT, permission=None)
+    handle = SimpleNamespace(symbol="BTCUSDT", strategy="new", home=tmp_path, broker=broker)
+    told = tn.arm(handle, **LIMITS)
+    assert "new may buy BTCUSDT" in told.words
+    assert tn.arm(handle, code=told.code, **LIMITS)
+    assert read_arm(DISK, Home(tmp_path), ACCOUNT).arm.strategies == ("new",)
+    broker.permission = "a rehearsal's"
+    with pytest.raises(tn.UsageError, match="a rehearsal is armed from its start"):
+        tn.arm(handle, **LIMITS)
+
+
 def test_a_run_with_its_keys_is_looked_at_at_the_exchange(home, monkeypatch):
     """What is seen there, and that nothing is armed against it."""
     asked = []
@@ -183,7 +196,7 @@ def test_a_run_with_its_keys_is_looked_at_at_the_exchange(home, monkeypatch):
 
     monkeypatch.setattr(api, "looked_at", seen)
     write_share(DISK, home, ACCOUNT, TREND, RunShare(NOW, invested=Decimal(7)), durable=False)
-    broker = SimpleNamespace(connect=None)
+    broker = SimpleNamespace(connect=None, sends_orders=True, id=ACCOUNT, permission=None)
     run = SimpleNamespace(symbol="BTCUSDT", strategy="dip", home=home.root, broker=broker)
     told = (), ("the right is not known",)
     assert "the right is not known" in tn.arm(run, **LIMITS).words

@@ -51,7 +51,7 @@ def test_orders_fill_are_protected_and_end_in_the_time_of_the_candles(tmp_path):
     closed = events[events.kind == "closed"]
     assert {*closed.exit_reason} <= {"take_profit", "stop_loss", "expired"}
     assert len(closed) >= 2
-    assert (wire.requests().fault == "").all()
+    assert (wire.calls().fault == "").all()
 
 
 def test_its_money_is_that_of_its_executions(tmp_path):
@@ -68,7 +68,7 @@ def test_the_same_seed_gives_the_same_orders_fills_and_requests(tmp_path):
     def once(name, seed):
         wire = broker(faults="all", rate=0.3, seed=seed)
         run = rehearsed(tmp_path / name, wire, end=T0 + 3 * 3_600_000)
-        return run.orders().to_csv(), run.executions().to_csv(), wire.requests().to_csv()
+        return run.orders().to_csv(), run.executions().to_csv(), wire.calls().to_csv()
 
     first = once("a", 1)
     assert once("b", 1) == first
@@ -78,7 +78,7 @@ def test_the_same_seed_gives_the_same_orders_fills_and_requests(tmp_path):
 def test_an_answer_that_is_lost_buys_once_and_the_requests_say_what_happened(tmp_path):
     wire = broker(faults="lost_answers", rate=1)
     run = rehearsed(tmp_path, wire, end=T0 + 2 * 3_600_000)
-    orders, requests = run.orders(), wire.requests()
+    orders, requests = run.orders(), wire.calls()
     entries = orders[orders.role == "entry"]
     assert len(entries) == entries.signal_id.nunique() >= 1
     lost = requests[requests.fault == "accept"]

@@ -65,6 +65,8 @@ def arm_target(
     else:
         account = _account_of_run(filesystem, found, run_or_account)
     runs = [key for key, of in _accounts(filesystem, found) if of == account]
+    if not isinstance(run_or_account, str) and _sends_as(run_or_account) is not None:
+        runs.append(Key(run_or_account.strategy, run_or_account.symbol))  # it may have no state yet
     if not runs:
         known = sorted({of for _, of in _accounts(filesystem, found) if sends_orders(of)})
         raise unknown("account of a run", account, known, hint=f" under {found.root}")
@@ -76,7 +78,20 @@ def arm_target(
     )
 
 
+def _sends_as(run: RunHandle | str) -> str | None:
+    """Return the account of a run of this process that sends orders; None of anything else."""
+    broker = getattr(run, "broker", None)
+    if broker is None or not broker.sends_orders:
+        return None
+    if broker.permission is not None:
+        raise UsageError("a rehearsal is armed from its start; tn.testing.broker takes its limits")
+    return str(broker.id)
+
+
 def _account_of_run(filesystem: Filesystem, home: Home, run: RunHandle | str) -> str:
+    own = _sends_as(run)
+    if own is not None:
+        return own
     if isinstance(run, str):
         keys = {key.id: key for key in home.keys(filesystem)}
         if run not in keys:

@@ -74,7 +74,7 @@ class RehearsalBroker(Broker):
         permission = self._permission(id, symbol, strategy, candles)
         return Broker(self.exchange, self.mode, self.account, id, self.options, connect, permission)
 
-    def requests(self) -> pd.DataFrame:
+    def calls(self) -> pd.DataFrame:
         """Return what its rehearsals sent to their exchanges, oldest first, one row a request.
 
         Returns
@@ -168,7 +168,7 @@ def broker(
     Returns
     -------
     RehearsalBroker
-        For `tn.live.rehearse(..., broker=)`; `requests()` shows what went over the wire.
+        For `tn.live.rehearse(..., broker=)`; `calls()` shows what went over the wire.
 
     Raises
     ------
