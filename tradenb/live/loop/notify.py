@@ -98,7 +98,8 @@ class Notifier:
         now = self.clock.now()
         event = event_of(run, floor_to(now), kind, exit_reason=reason, note=note[:500])
         event = event._replace(mode="live", wall=now)
-        log.warning("%s: %s: %s", run.id, kind, note, extra=_TOLD)
+        level = logging.INFO if kind == "armed" else logging.WARNING
+        log.log(level, "%s: %s: %s", run.id, kind, note, extra=_TOLD)
         run.order_news.append(event)
         run.poll()
         if kind == "alarm":
