@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 
 import pytest
 
@@ -222,3 +223,42 @@ def test_the_page_goes_dark_with_its_reader(chart, page, result):
     page.emulate_media(color_scheme="dark")
     page.wait_for_function("(light) => chart.look.text !== light", arg=light)
     assert page.evaluate("chart.plot.layout.font.color") == page.evaluate("chart.look.text")
+
+
+NOTEBOOK = """
+import tradenb as tn
+
+@tn.strategy("shown", every="1h")
+def shown(ctx):
+    return tn.long(take_profit=1.01 * ctx.price, stop_loss=0.99 * ctx.price, minutes=60)
+
+result = tn.backtest.run("BTCUSDT", strategy=shown, exchange=tn.testing.random_walk(days=4),
+                         progress=False)
+"""
+
+
+@pytest.mark.parametrize("front_end", ["lab/tree", "notebooks"])
+def test_in_a_notebook_the_widget_hides_the_picture_and_the_library_comes_once(
+    page, server, front_end
+):
+    cells = [NOTEBOOK, "result.plot()", "result.plot()"]
+    name = f"chart-{front_end.partition('/')[0]}.ipynb"
+    (server.root / name).write_text(json.dumps({
+        "nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {
+            "name": "python3", "display_name": "Python 3", "language": "python"}},
+        "cells": [{"id": f"c{place}", "cell_type": "code", "source": source, "metadata": {},
+                   "outputs": [], "execution_count": None} for place, source in enumerate(cells)],
+    }))  # fmt: skip
+    page.goto(server.url(front_end, name))
+    page.wait_for_function(
+        """() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session
+                       ?.kernel?.status === 'idle'"""
+    )
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    page.wait_for_function("document.querySelectorAll('.tnbc .nsewdrag').length > 6")
+    assert page.locator(".tnbc-plot").count() == 2
+    pictures = page.locator("[data-tnb-fallback]")
+    assert pictures.count() == 2
+    assert not any(pictures.nth(place).is_visible() for place in range(2))
+    assert "trades" in page.inner_text(".tnbc-words >> nth=0")
+    assert page.wrong == []

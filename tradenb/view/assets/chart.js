@@ -6,6 +6,7 @@ const CHART_CONFIG = { responsive: false, displaylogo: false, showSendToCloud: f
   doubleClick: false, displayModeBar: false };
 const CHART_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif';
 const CHART_SLIDER = 40;   // pixels
+const CHART_LABELS = 60;
 const CHART_GAP = 26;
 const CHART_PAPER = 680;
 const CHART_FLAT = [1e15, 2e15];   // where the line of the slider is not seen in the pane above it
@@ -233,7 +234,7 @@ class Chart {
         .forEach((where, place) => panes.push({ axis: `y${5 + place}`, where, title: where, height: 84 }));
     }
     if (this.equity) {
-      panes.push({ axis: "y3", title: this.equity.holds ? "Equity, and buy and hold, %" : "Equity, %",
+      panes.push({ axis: "y3", title: "Equity, %",
         height: symbol?.levels ? 104 : 200 });
       panes.push({ axis: "y4", title: "Drawdown, %", height: symbol?.levels ? 64 : 84 });
     }
@@ -247,6 +248,7 @@ class Chart {
     if (!this.begun || !this.width) return;
     this.narrow = this.width < 560;
     this.look = lookOf(this.box, this.paper);
+    this.root.style.setProperty("--tnbc-page", this.look.page);
     const panes = this.axes();
     const traces = this.traces(panes);
     const layout = this.layout(panes);
@@ -267,12 +269,12 @@ class Chart {
     this.caption = "";
     this.items = [];
     if (symbol?.levels) {
-      const seen = symbol.levels.view(from, to, Math.min(Math.max(Math.floor(this.width / 4), 60), 420));
+      const seen = symbol.levels.view(from, to, Math.min(Math.max(Math.floor(this.width / 3.4), 90), 420));
       const paneOf = (where) => panes.find((pane) => pane.where === where)?.axis ?? "y";
       const drawn = candleTraces(symbol, seen, look);
       found.push(...drawn);
       const lined = indicatorTraces(symbol, seen, look, paneOf);
-      lined.forEach((trace) => this.item(trace.name, "\u2501", trace.line.color, [trace], found));
+      lined.forEach((trace) => this.item(trace.name, "solid", trace.line.color, [trace], found));
       this.scale(drawn, lined.filter((trace) => trace.yaxis === "y" && !hidden.has(trace.name)));
       const rows = Array.from(symbol.trades.opened.keys())
         .filter((row) => symbol.trades.opened[row] <= to && symbol.trades.closed[row] >= from);
@@ -283,7 +285,13 @@ class Chart {
       const drawn = equityTraces(this.equity, from, to, look, { equity: "y3", drawdown: "y4" });
       this.ranges.y3 = spread(drawn.find((trace) => trace.name === "equity").y);
       this.reach(drawn.filter((trace) => trace.name === "buy and hold"), "y3", 2);
-      found.push(...drawn);
+      const [low, high] = this.ranges.y3;
+      for (const trace of drawn) {
+        if (trace.name !== "buy and hold") found.push(trace);
+        else if (trace.y.some((value) => value >= low && value <= high)) {
+          this.item(trace.name, "solid", look.hold, [trace], found);
+        }
+      }
     }
     found.push(this.overview());
     return found;
@@ -300,15 +308,16 @@ class Chart {
   positions(symbol, rows, step, found) {
     const [from, to] = this.view;
     const { look, data } = this;
-    const few = symbol.stops.inView(from, to).length <= CHART_TRADES;
+    const most = this.width / CHART_TRADE;
+    const few = symbol.stops.inView(from, to).length <= most;
     const line = (name, runs, style) => stepTrace(name, { in: (a, b, take) => few && runs.in(a, b, take, step) }, from, to, style);
-    const lines = [["stop", "\u2501", symbol.stops, { width: 1.3, color: look.loss }],
-      ["target", "\u2505", symbol.targets, { width: 1.3, color: look.win, dash: "dash" }],
-      ["average entry", "\u2508", symbol.averages, { width: 1.3, color: look.long, dash: "dot" }]]
+    const lines = [["stop", "solid", symbol.stops, { width: 1.3, color: look.loss }],
+      ["target", "dashed", symbol.targets, { width: 1.3, color: look.win, dash: "dash" }],
+      ["average entry", "dotted", symbol.averages, { width: 1.3, color: look.long, dash: "dot" }]]
       .map(([name, sign, runs, style]) => [name, sign, line(name, runs, style)]);
     lines.forEach(([name, sign, trace]) => this.item(name, sign, trace.line.color, [trace], found));
     this.reach(lines.map(([, , trace]) => trace).filter((trace) => !this.hidden.has(trace.name)));
-    const many = rows.length > CHART_TRADES;
+    const many = rows.length > most;
     const traces = many ? bubbleTraces(symbol, rows, from, to, look) : tradeTraces(symbol, rows, from, to, look, data.texts);
     const signs = many ? ["\u25cf", "\u25a0"] : ["", "", "\u25b2", "\u25bc", "\u25cf", "\u2715"];
     if (!many) found.push(...traces.slice(0, 2).filter((trace) => trace.x.length));
@@ -349,8 +358,10 @@ class Chart {
   showLegend() {
     const items = this.items.map(([name, sign, color]) => {
       const drawn = !this.hidden.has(name);
-      const mark = node("span", { class: "tnbc-sign", "aria-hidden": "true" }, sign);
+      const line = sign.length > 1;   // how it is drawn, instead of a letter
+      const mark = node("span", { class: line ? "tnbc-line" : "tnbc-sign", "aria-hidden": "true" }, line ? "" : sign);
       mark.style.color = color;
+      if (line) mark.style.borderTopStyle = sign;
       const words = new DOMParser().parseFromString(name, "text/html").documentElement.textContent;
       return node("button", { type: "button", "aria-pressed": String(drawn), title: drawn ? "Hide" : "Show",
         onclick: () => { this.hidden[drawn ? "add" : "delete"](name); this.redraw(); } }, mark, words);
@@ -361,7 +372,7 @@ class Chart {
   // The whole run in the slider: closes, or the equity where there are no candles.
   overview() {
     const found = { type: "scatter", mode: "lines", xaxis: "x2", yaxis: "y20", hoverinfo: "skip", name: "whole",
-      line: { width: 1, color: this.look.hold }, fill: "tozeroy", fillcolor: this.look.grid };
+      line: { width: 1, color: this.look.hold }, fill: "tozeroy", fillcolor: this.look.whole };
     const level = this.symbol?.levels?.view(...this.whole, 420).parts[0];
     if (level) {
       const [own, first, last] = level;
@@ -375,20 +386,20 @@ class Chart {
   layout(panes) {
     const { look, narrow } = this;
     const inner = panes.reduce((sum, pane) => sum + pane.height + CHART_GAP, 0);
-    const labels = 24;
-    const bottom = CHART_SLIDER + labels + 14;
-    const axis = { gridcolor: look.grid, zeroline: false, fixedrange: true, automargin: true, tickfont: { size: narrow ? 10 : 11 } };
+    const bottom = CHART_SLIDER + CHART_LABELS;
+    const widest = Math.max(...panes.map((pane) => (pane.axis === "y" ? priced(this.ranges.y[1], this.symbol.decimals).length : 6)));
+    const axis = { gridcolor: look.grid, zeroline: false, fixedrange: true, automargin: false, tickfont: { size: narrow ? 10 : 11 } };
     const ends = this.view.map(moment);
     const time = { type: "date", range: ends, showgrid: false, zeroline: false, tickangle: 0, nticks: Math.max(3, Math.floor(this.width / 110)) };
     const found = {
       height: inner + bottom, width: this.width, autosize: false,
-      margin: { l: narrow ? 46 : 62, r: 10, t: 0, b: bottom, pad: 0 }, paper_bgcolor: "rgba(0,0,0,0)",
+      margin: { l: 14 + widest * (narrow ? 5.8 : 6.4), r: 10, t: 0, b: bottom, pad: 0, autoexpand: false }, paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)", font: { family: CHART_FONT, size: 12, color: look.text }, showlegend: false,
       hovermode: "closest", dragmode: "zoom", bargap: 0, uirevision: "chart",
       hoverlabel: { bgcolor: "#2a3038", bordercolor: "#2a3038", font: { color: "#f3f5f7", family: CHART_FONT }, align: "left" },
       xaxis: { ...time, anchor: panes.at(-1)?.axis, showticklabels: false, rangeslider: { visible: false } },
       xaxis2: { ...time, anchor: "y20", matches: "x", rangeslider: { visible: true, range: this.whole.map(moment),
-        thickness: CHART_SLIDER / inner, bgcolor: look.grid, borderwidth: 0, yaxis20: { rangemode: "fixed", range: this.overall() } } },
+        thickness: CHART_SLIDER / inner, bgcolor: look.slider, borderwidth: 0, yaxis20: { rangemode: "fixed", range: this.overall() } } },
       yaxis20: { domain: [0, 0.0005], range: CHART_FLAT, visible: false, fixedrange: true },
       annotations: [], shapes: [],
     };

@@ -5,15 +5,14 @@ const CHART_LOOKS = {
   light: { text: "#4f5863", strong: "#1b2026", page: "#ffffff", grid: "rgba(95,104,115,0.16)",
     zero: "rgba(95,104,115,0.5)", up: "#2f8f83", down: "#c2552d", volume: "rgba(95,104,115,0.42)",
     long: "#1f66b0", short: "#7d3fc4", win: "#0d7d5c", loss: "#b5431a", equity: "#1f66b0",
-    hold: "#7f8896", lines: ["#a06a00", "#1f66b0", "#8a4fc9", "#4d7a1f", "#b03a78"] },
+    hold: "#7f8896", slider: "#eef0f3", whole: "#c3c9d0", lines: ["#b03a78", "#1f66b0", "#8a4fc9", "#4d7a1f", "#a06a00"] },
   dark: { text: "#a4adb8", strong: "#e9ecef", page: "#14171b", grid: "rgba(164,173,184,0.15)",
     zero: "rgba(164,173,184,0.5)", up: "#54b8a8", down: "#e8845c", volume: "rgba(164,173,184,0.42)",
     long: "#6cb2f0", short: "#bb95f2", win: "#4fc9a0", loss: "#f2936b", equity: "#6cb2f0",
-    hold: "#9aa3ae", lines: ["#e3b04a", "#6cb2f0", "#c3a1f5", "#9ccb6a", "#ee8fbf"] },
+    hold: "#9aa3ae", slider: "#20252c", whole: "#4a525d", lines: ["#ee8fbf", "#6cb2f0", "#c3a1f5", "#9ccb6a", "#e3b04a"] },
 };
-const CHART_TRADES = 250;      // more in view are drawn together
+const CHART_TRADE = 8;         // pixels that a trade needs to be drawn by itself
 const CHART_BUBBLES = 90;
-const CHART_LINED = 400;       // steps of stops in view
 
 // Plotly takes texts for HTML, and moments for those of the reader's time zone unless written out.
 function inert(text) {
@@ -117,13 +116,13 @@ function tradeTraces(symbol, rows, from, to, look, texts) {
   const entry = (row) => [all.opened[row], all.entry[row], [`<b>${what(row)}</b>`,
     `opened ${minuteOf(all.opened[row])} at ${price(all.entry[row])}`,
     all.entries[row] > 1 ? `added to ${all.entries[row] - 1}x, average entry ${price(all.average[row])}` : "",
-    `target ${Number.isNaN(all.target[row]) ? "none" : price(all.target[row])}, last stop ${price(all.stop[row])}`,
+    `target ${Number.isNaN(all.target[row]) ? "none" : price(all.target[row])}`, `last stop ${price(all.stop[row])}`,
     text("note", row)].filter(Boolean).join("<br>")];
   const exit = (row) => [all.closed[row], all.exit[row], [
     `<b>${signed(all.pnl[row])}</b> ${text("reason", row)}`,
-    `closed ${minuteOf(all.closed[row])} at ${price(all.exit[row])}` +
-      (all.exits[row] > 1 ? `, the last of ${all.exits[row]} exits` : ""),
-    `${what(row)}, held ${lasting(all.closed[row] - all.opened[row])}`].join("<br>")];
+    `closed ${minuteOf(all.closed[row])} at ${price(all.exit[row])}`,
+    all.exits[row] > 1 ? `the last of ${all.exits[row]} exits` : "",
+    `${what(row)}, held ${lasting(all.closed[row] - all.opened[row])}`].filter(Boolean).join("<br>")];
   const begun = rows.filter((row) => all.opened[row] >= from && all.opened[row] <= to);
   const ended = rows.filter((row) => all.closed[row] >= from && all.closed[row] <= to);
   const size = rows.length <= 60 ? 12 : 9;
@@ -161,8 +160,8 @@ function bubbleTraces(symbol, rows, from, to, look) {
     x: own.map((each) => moment(each.at)), y: own.map((each) => each.price / each.count), hoverinfo: "text",
     hovertext: own.map((each) => `<b>${each.count} trades</b> until ${minuteOf(each.at + length / 2)}<br>` +
       `${each.wins} won, sum ${signed(each.sum)}<br>zoom in to see each`),
-    marker: { symbol: shape, color, opacity: 0.8, line: { width: 1, color: look.page },
-      size: own.map((each) => 6 + 10 * Math.sqrt(each.count / most)) } });
+    marker: { symbol: shape, color, opacity: 0.75, line: { width: 1, color: look.page },
+      size: own.map((each) => 5 + 8 * Math.sqrt(each.count / most)) } });
   return [trace("trades, sum above 0", bubbles.filter((each) => each.sum > 0), look.win, "circle"),
     trace("trades, sum not above 0", bubbles.filter((each) => !(each.sum > 0)), look.loss, "square")];
 }
