@@ -79,7 +79,7 @@ def ms(text):
 
 def expected(result, symbol, step, first, last):
     """Return the candles of a step that open from `first` on and before `last`, added up."""
-    candles = result._candles[symbol]
+    candles = result._parts.period.candles[symbol]
     found = {}
     rows = zip(candles.time.tolist(), *(each.tolist() for each in candles.columns), strict=True)
     for at, opened, high, low, close, volume in rows:
@@ -145,7 +145,7 @@ def test_a_stop_is_drawn_where_it_was_at_each_candle(chart, result):
         else:
             run.append((ms(at), level))
     (own,) = [run for run in runs if (run[0][0], run[-1][0]) == (trade.opened_at, trade.closed_at)]
-    candles, stop = result._candles["BTCUSDT"], trade.entry * 0.99
+    candles, stop = result._parts.period.candles["BTCUSDT"], trade.entry * 0.99
     peak, trailing, steps = trade.entry, False, []
     for row in range(candles.index(trade.opened_at) + 1, candles.index(trade.closed_at)):
         peak = max(peak, float(candles.high[row]))

@@ -74,3 +74,22 @@ def test_a_page_that_only_reads_has_no_buttons(page, home):
     with served(page, home):
         assert page.get_by_role("button", name="Stop").count() == 0
         page.get_by_text("read only").wait_for()
+
+
+def test_the_chart_of_a_run_is_drawn_and_follows_it(page, home):
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    with served(page, home):
+        page.get_by_role("button", name="Chart").click()
+        page.locator(".tnbc .nsewdrag").first.wait_for()
+        assert not page.locator(".tnbd-picture").first.is_visible()
+        chart = "document.querySelector('.tnbd-chart').tnbChart"
+        before = page.evaluate(f"{chart}.data.end")
+        page.wait_for_function(f"before => {chart}.data.end > before + 600_000", arg=before)
+        price = page.evaluate(f"{chart}.plot.data[0]")
+        assert (price["type"], price["name"]) == ("candlestick", "price")
+        assert len(price["x"]) > 10
+        page.get_by_role("button", name="Pictures").click()
+        page.locator(".tnbd-picture svg").first.wait_for()
+        assert wrong == []

@@ -17,6 +17,8 @@ from comm.base_comm import BaseComm
 
 import tradenb as tn
 from tests.live.fast import until
+from tests.view.unpacked import candles as candles_in
+from tests.view.unpacked import column
 from tradenb.core.events import Event
 from tradenb.core.signal import Signal
 from tradenb.engine.serialise import event_to_row
@@ -468,3 +470,29 @@ def test_a_home_that_is_no_path_is_an_error_and_leaves_nothing_behind(monkeypatc
     refused()
     gc.collect()
     assert unraisable == []
+
+
+def test_a_view_that_asks_gets_the_chart_of_the_run_that_is_drawn(rehearse, dashboards):
+    run = rehearse()
+    assert run.wait(60)
+    shown = dashboards()
+    send_to(shown, type="chart")
+    (told,) = [message for message in sent_by(shown) if message["type"] == "chart"]
+    assert told["key"] == "rehearsal:BTCUSDT:swing"
+    data = json.loads(told["data"])
+    (symbol,) = data["symbols"]
+    closed = [event for event in run.events().itertuples() if event.kind == "closed"]
+    assert column(symbol["trades"]["exit"]) == pytest.approx([event.price for event in closed])
+    rows = candles_in(symbol["levels"][0])
+    market = tn.testing.random_walk(seed=7, days=10)
+    known = tn.candles("BTCUSDT", exchange=market)
+    times = known.index.astype("datetime64[ms, UTC]").astype("int64")
+    closes = dict(zip(times.tolist(), known.close.tolist(), strict=True))
+    assert [row[4] for row in rows] == [closes[row[0]] for row in rows]
+    assert rows[-1][0] + 60_000 == data["end"]
+
+
+def test_the_chart_of_a_home_without_runs_is_nothing(dashboards, tmp_path):
+    shown = dashboards(tmp_path)
+    send_to(shown, type="chart")
+    assert {"type": "chart", "key": "", "data": None} in sent_by(shown)

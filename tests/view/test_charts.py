@@ -21,7 +21,7 @@ from tradenb.view.charts.chart_data import (
     chart_data,
     chart_json,
 )
-from tradenb.view.charts.chart_script import chart_script, plotly_script
+from tradenb.view.charts.chart_script import chart_script, packed_library, plotly_script
 from tradenb.view.charts.packed_columns import packed, packed_floats
 
 MINUTE = 60_000
@@ -401,7 +401,7 @@ def test_a_chart_is_a_page_that_loads_nothing(hourly, tmp_path):
 
 
 def test_a_page_asks_the_widget_of_a_chart_for_the_library(hourly):
-    from tradenb.view.charts.chart_widget import ChartWidget, packed_library
+    from tradenb.view.charts.chart_widget import ChartWidget
 
     widget = ChartWidget(chart_json(hourly.plot().data))
     sent = []

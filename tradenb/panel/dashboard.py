@@ -27,6 +27,8 @@ from tradenb.panel.refresh_thread import KernelProbe, RefreshPace, refresh_threa
 from tradenb.panel.static_fallback import StaticFallback, script_of_view, style
 from tradenb.panel.static_html import dashboard_html
 from tradenb.panel.watch_runs import Watch
+from tradenb.view.charts.chart_data import chart_json
+from tradenb.view.charts.chart_script import asking_script, packed_library
 from tradenb.view.charts.notebook_output import publish
 
 NARROWEST: Final = 240
@@ -45,7 +47,7 @@ def _current_events(_: object, widget: Dashboard) -> dict[str, Any]:
 class Dashboard(anywidget.AnyWidget):
     """A live view of runs, wherever they run; see `tn.dashboard`."""
 
-    _esm: ClassVar[str] = script_of_view()
+    _esm: ClassVar[str] = f"{asking_script()}\n{script_of_view()}"
     _css: ClassVar[str] = style()
 
     rows: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
@@ -202,6 +204,14 @@ class Dashboard(anywidget.AnyWidget):
                 self._answer(message)
             case "events":
                 self.send({"type": "events", **_current_events(None, self)})
+            case "chart":
+                with self._refreshing:
+                    chart = self.model.chart()
+                    key = self.model.pictures.get("key", "")
+                data = None if chart is None else chart_json(chart)
+                self.send({"type": "chart", "key": key, "data": data})
+            case "library":
+                self.send({"type": "library"}, buffers=[packed_library()])
         refresh_thread.wake()
 
     def _resume(self, message: dict[str, Any]) -> None:

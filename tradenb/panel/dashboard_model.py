@@ -12,16 +12,18 @@ from time import time
 from typing import Any
 
 from tradenb.core.events import Event
-from tradenb.core.lifecycle.lines_of_events import lines_of
-from tradenb.core.timeframe import MINUTE
-from tradenb.engine.position_view import position_of
 from tradenb.live.resume_run import is_known_here
 from tradenb.panel.dashboard_rows import Row, health_of, order_of, row_of
 from tradenb.panel.event_rows import EventRow, EventRows, event_row
 from tradenb.panel.order_panel import OrderPanel, note_accounts, order_panel
+from tradenb.panel.run_chart import (
+    equity_points,
+    held_position,
+    position_lines,
+    run_chart,
+    shown_candles,
+)
 from tradenb.panel.watch_runs import MOST_RUNS, Location, Watch, WatchedRun
-from tradenb.statistics.equity.curve_points import points_of, points_of_closes
-from tradenb.statistics.equity.known_marks import marks_of_history
 from tradenb.store.paths import encoded
 from tradenb.view.svg.equity_svg import POINTS, equity_svg
 from tradenb.view.svg.plot_area import WIDTH
@@ -64,6 +66,7 @@ class DashboardModel:
     width: int = WIDTH
     _sent: dict[Location, int] = field(default_factory=dict)
     _errors: int = 0
+    _run: WatchedRun | None = None
     _drawn: tuple[Any, ...] = ()
 
     def poll(self) -> list[EventRow]:
@@ -85,19 +88,24 @@ class DashboardModel:
         keys = (row["key"] for row in self.rows)
         return dict(zip(keys, self._locations, strict=True))
 
+    def chart(self) -> dict[str, Any] | None:
+        """Return what the chart of the drawn run shows; None while nothing of it is known."""
+        return None if self._run is None else run_chart(self._run)
+
     def _draw(self, runs: Sequence[WatchedRun]) -> None:
         self._locations = [run.location for run in runs]
         chosen = next((run for run in runs if run.status.key == self.chosen), None)
         drawable = (run for run in runs if run.candles is not None)
         run = chosen or next(drawable, next(iter(runs), None))
         if run is None:
-            self.pictures = {}
+            self.pictures, self._run = {}, None
             return
         if run.candles is None and run.status.state is not None:
             run = run._replace(candles=self.watch.recorded_candles(run.location))
         state, key = run.status.state, run.status.key
         seen = None if state is None else (state.cursor, state.signal)
         newest = None if run.candles is None else run.candles.end
+        self._run = run
         now = (key, run.replica.last_seq, seen, newest, self.width)
         # Drawing costs more than all the rest: only when a candle or an event came.
         if now == self._drawn:
@@ -155,48 +163,25 @@ def _resumable(run: WatchedRun) -> bool:
 
 
 def _price(run: WatchedRun, width: int) -> str:
-    candles, state = run.candles, run.status.state
-    if candles is None or len(candles) < 2 or state is None:
+    state, shown = run.status.state, shown_candles(run)
+    if state is None or shown is None:
         return ""
-    shown = candles.between(candles.start, state.cursor)
-    if len(shown) < 2:
-        return ""
-    held = position_of(state, state.cursor, float(shown.close[-1]), run.status.rules)
-    lines = lines_of(
-        run.replica.changes,
-        shown,
-        run.status.rules,
-        held=state.signal,
-        peak=None if held is None else held.peak,
-    )
+    held = held_position(run)
     return price_svg(
         shown,
         list(run.replica.trades),
         state.signal,
         state.opened_at,
-        lines=lines,
+        lines=position_lines(run, shown),
         targets=None if held is None else [level for level, _ in held.targets],
         width=width,
     )
 
 
 def _equity(run: WatchedRun, width: int) -> str:
-    state, candles = run.status.state, run.candles
-    if state is None:
+    found = equity_points(run, POINTS)
+    if found is None:
         return ""
-    trades = list(run.replica.trades)
-    first = state.cursor - MINUTE if candles is None else candles.start
-    first = trades[0].opened_at if trades else first
-    end = max(state.cursor, first + MINUTE)
-    marks = marks_of_history(
-        state, trades, run.replica.changes, candles, run.status.rules, start=first, end=end
-    )
-    if marks.daily:  # its candles are known from the first trade on
-        points = points_of(marks._replace(benchmark=None), POINTS)
-        return equity_svg(points, start=first, end=end, trades=len(trades), width=width)
-    unrealised = None
-    if state.is_open and candles is not None and len(candles):
-        held = position_of(state, state.cursor, float(candles.close[-1]), run.status.rules)
-        unrealised = None if held is None else held.pnl_percent
-    points = points_of_closes(trades, first, end, POINTS, unrealised)
-    return equity_svg(points, start=first, end=end, trades=len(trades), width=width)
+    points, start, end = found
+    count = len(run.replica.trades)
+    return equity_svg(points, start=start, end=end, trades=count, width=width)

@@ -24,6 +24,7 @@ from aiohttp import WSMsgType, web
 from tradenb.errors import UsageError
 from tradenb.panel.page_dashboard import PageDashboard
 from tradenb.panel.static_fallback import asset, script_of_view, style
+from tradenb.view.charts.chart_script import asking_script, plotly_script
 
 log = logging.getLogger("tradenb")
 
@@ -94,6 +95,7 @@ class PageServer:
         app.router.add_get("/view", self._follow)
         for path, kind, text in (
             ("/page.js", "text/javascript", _script()),
+            ("/plotly.js", "text/javascript", plotly_script()),
             ("/style.css", "text/css", f"{style()}\n{asset('page.css')}"),
         ):
             app.router.add_get(path, _file(text, kind))
@@ -212,4 +214,4 @@ def _file(text: str, kind: str) -> Handler:
 
 def _script() -> str:
     """Return the view with the model of a page in the place of the widget's."""
-    return f"{script_of_view()}\n{asset('page.js')}"
+    return f"{asking_script()}\n{script_of_view()}\n{asset('page.js')}"

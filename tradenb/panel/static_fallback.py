@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from tradenb.panel.dashboard_model import DashboardModel
 from tradenb.panel.static_html import dashboard_html
+from tradenb.view.asset_files import asset as chart_asset
 from tradenb.view.charts.notebook_output import publish
 
 _ASSETS: Final = Path(__file__).parent / "assets"
@@ -75,7 +76,7 @@ def script_of_view() -> str:
 
 def style() -> str:
     """Return the style sheet of the view."""
-    return asset("dashboard.css")
+    return f"{asset('dashboard.css')}\n{chart_asset('chart.css')}"
 
 
 @functools.cache

@@ -121,6 +121,7 @@ class View {
     for (const [name, call] of this.listeners) this.model.off(name, call);
     for (const timer of this.timers) clearInterval(timer);
     this.measure.disconnect();
+    this.closeChart();
     clearTimeout(this.widthTimer);
   }
 
@@ -156,11 +157,16 @@ class View {
       make("code", {}, "tn.live.rehearse(…)"), " rehearses one; both appear here.");
     this.notes = make("ul", { class: "tnbd-notes", role: "status", "aria-label": "Requests" });
     this.pictured = make("span", { class: "tnbd-pictured" });
+    this.zoom = make("button", { type: "button", class: "tnbd-zoom", "aria-pressed": "false",
+      hidden: typeof chartLibrary === "undefined", title: "Show a chart to zoom in, in place of the pictures",
+      onclick: () => this.toggleChart() }, "Chart");
+    this.chartBox = make("div", { class: "tnbd-chart", hidden: true });
     this.price = make("div", { class: "tnbd-picture" });
     this.equity = make("div", { class: "tnbd-picture" });
     this.pictures = make("section", { class: "tnbd-pictures", "aria-label": "Pictures" },
-      make("div", {}, make("h4", {}, "Price ", this.pictured), this.price),
-      make("div", {}, make("h4", {}, "Equity"), this.equity));
+      this.stills = make("div", { class: "tnbd-stills" },
+        make("div", {}, make("h4", {}, "Price ", this.pictured), this.price),
+        make("div", {}, make("h4", {}, "Equity"), this.equity)), this.chartBox, this.zoom);
     this.byRun = this.chooser("Run", "all runs");
     this.byKind = this.chooser("Kind", "all but milestones");
     this.byKind.select.append(make("option", { value: "all" }, "all kinds"));
@@ -260,6 +266,7 @@ class View {
     this.lastMessage = Date.now();
     if (message.type === "append") this.append(message);
     if (message.type === "events") this.allEvents(message);
+    if (message.type === "chart") this.drawChart(message);
     if (message.type === "accepted") this.waiting.get(message.id)?.(message);
   }
 
@@ -679,10 +686,48 @@ class View {
     if (price) this.price.innerHTML = price;   // made by the kernel, words in it escaped
     else say(this.price, "No candles of this run yet.");
     this.equity.innerHTML = equity;
+    if (!this.chartBox.hidden) this.model.send({ type: "chart" });
     for (const line of this.lines.values()) {
       const drawn = line.key === key;
       line.node.className = drawn ? "tnbd-drawn" : "";
       line.pick.setAttribute("aria-pressed", String(drawn));
+    }
+  }
+
+  // --- the chart, in place of the pictures; the kernel sends it anew as they change ---
+
+  toggleChart() {
+    const open = this.chartBox.hidden;
+    this.chartBox.hidden = !open;
+    this.stills.hidden = open;
+    this.zoom.setAttribute("aria-pressed", String(open));
+    say(this.zoom, open ? "Pictures" : "Chart");
+    if (open) this.model.send({ type: "chart" });
+    else this.closeChart();
+  }
+
+  closeChart() {
+    this.chart?.close();
+    this.chart = this.charted = null;
+  }
+
+  async drawChart({ key, data }) {
+    if (this.chartBox.hidden) return;
+    try {
+      if (!data) throw new Error("nothing is known of this run yet");
+      const plotly = await chartLibrary(this.model);
+      if (this.chartBox.hidden) return;
+      if (this.chart && this.charted === key) {
+        await this.chart.update(JSON.parse(data));
+        return;
+      }
+      this.closeChart();
+      this.charted = key;
+      this.chart = tradenbChart(this.chartBox, JSON.parse(data), plotly);
+      await this.chart.ready;
+    } catch (error) {
+      this.closeChart();
+      say(this.chartBox, `No chart: ${error.message}.`);
     }
   }
 

@@ -7,6 +7,7 @@ class PageModel {
     this.values = null;
     this.listeners = new Map();
     this.changed = {};
+    this.library = "plotly.js";   // served beside this page
     this.direct = true;      // no kernel is between this page and the runs
     this.from = controls ? "" : "read only";
     this.silence = "`tradenb dashboard` has ended, or the connection is gone. Start it again; the " +

@@ -1,4 +1,5 @@
-// The library of charts comes from the kernel, once for a page: it loads nothing from a network.
+// The library of charts comes from the kernel, or from the server of the page, once for a page: nothing
+// is loaded from a network.
 
 const CHART_PATIENCE = 15_000;
 
@@ -23,7 +24,17 @@ function askForLibrary(model) {
   });
 }
 
+function loadLibrary(address) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.onload = () => resolve(globalThis.Plotly);
+    script.onerror = () => reject(new Error(`${address} cannot be read`));
+    script.src = address;
+    document.head.append(script);
+  });
+}
+
 async function chartLibrary(model) {
-  globalThis.tradenbPlotly ??= await askForLibrary(model);
+  globalThis.tradenbPlotly ??= await (model.library ? loadLibrary(model.library) : askForLibrary(model));
   return globalThis.tradenbPlotly;
 }

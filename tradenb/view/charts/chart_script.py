@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import zlib
 
 from tradenb.view.asset_files import asset
 
@@ -22,3 +23,14 @@ def chart_script() -> str:
     own = "\n".join(asset(name) for name in _OWN)
     draw = "return (box, data, plotly) => new Chart(box, data, plotly);"
     return f'const tradenbChart = (() => {{\n"use strict";\n{own}\n{draw}\n}})();'
+
+
+def asking_script() -> str:
+    """Return the same with `chartLibrary(model)`, which has the library from the kernel."""
+    return f"{chart_script()}\n{asset('chart_library.js')}"
+
+
+@functools.cache
+def packed_library() -> bytes:
+    """Return plotly.js, deflated."""
+    return zlib.compress(plotly_script().encode("utf-8"), 6)

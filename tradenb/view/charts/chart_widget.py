@@ -6,8 +6,6 @@ notebook do not carry ten copies of plotly.js.
 
 from __future__ import annotations
 
-import functools
-import zlib
 from typing import Any, ClassVar, Final
 from uuid import uuid4
 
@@ -15,7 +13,7 @@ import anywidget
 import traitlets
 
 from tradenb.view.asset_files import asset
-from tradenb.view.charts.chart_script import chart_script, plotly_script
+from tradenb.view.charts.chart_script import asking_script, packed_library
 from tradenb.view.charts.notebook_output import publish
 
 _BELOW: Final = "<!-- the picture is below -->"
@@ -23,13 +21,7 @@ _BELOW: Final = "<!-- the picture is below -->"
 
 def widget_script() -> str:
     """Return the module that draws the chart of a model."""
-    return f"{chart_script()}\n{asset('chart_library.js')}\n{asset('chart_widget.js')}"
-
-
-@functools.cache
-def packed_library() -> bytes:
-    """Return plotly.js, deflated."""
-    return zlib.compress(plotly_script().encode("utf-8"), 6)
+    return f"{asking_script()}\n{asset('chart_widget.js')}"
 
 
 class ChartWidget(anywidget.AnyWidget):
