@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.cli.options import answer
 from tradenb.clock import wall_ms
+from tradenb.core.events import OF_ORDERS
 
 if TYPE_CHECKING:
     from tradenb.core.events import Event
     from tradenb.live.loop.record import RunRecord
 
-_SHOWN: Final = frozenset({"scheduled", "opened", "closed", "cancelled", "rejected", "error"})
+_SHOWN: Final = OF_ORDERS | {"scheduled", "opened", "closed", "cancelled", "rejected", "error"}
 
 
 class BotOutput:
