@@ -128,6 +128,8 @@ def test_a_run_of_another_process_shows_its_shield_on_card_and_report(home):
     card = run._repr_html_()
     assert 'class="tnb-orders tnb-good"' in card
     assert f"sandbox orders, account {ACCOUNT}: armed until" in card
+    page = run.report(home.root / "page.html").read_text("utf-8")
+    assert f"sandbox orders, account {ACCOUNT}: armed until" in page
     report = run.report()
     assert f"- sandbox orders, account {ACCOUNT}: armed until 2024-01-08 01:00:02 UTC" in report
     assert "- protected by a stop at 99.00" in report

@@ -75,11 +75,13 @@ class DashboardModel:
         shown = runs[:MOST_RUNS]
         self.more = len(runs) - len(shown)
         self.rows = [_row(run) for run in shown]
-        self.orders = order_panel([run.status for run in shown])
+        sending = [run.status for run in shown if run.status.orders is not None]
+        self.orders = order_panel(sending) if sending else {"accounts": [], "rows": []}
         errors = self.watch.error_count
         self.health = health_of([run.status for run in shown], self.rows, errors)
         self.health["home"] = str(self.watch.home.root)
-        note_accounts(self.health, self.orders)
+        if sending:
+            note_accounts(self.health, self.orders)
         self._draw(shown)
         return self._fresh(runs)
 

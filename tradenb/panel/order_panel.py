@@ -40,7 +40,7 @@ def order_panel(runs: Sequence[RunStatus]) -> OrderPanel:
         for home, found in by_home.items()
         for account in order_accounts(disk, Home(Path(home)), found, max(each.at for each in found))
     ]
-    return {"accounts": accounts, "rows": _rows(runs) if accounts else []}
+    return {"accounts": accounts, "rows": _rows(runs)}
 
 
 def note_accounts(health: dict[str, Any], panel: OrderPanel) -> None:
@@ -51,10 +51,8 @@ def note_accounts(health: dict[str, Any], panel: OrderPanel) -> None:
         health["level"] = "bad" if health["level"] == "bad" else "doubt"
 
 
-def shields_of(orders: OrderStatus | None) -> list[dict[str, Any]]:
+def shields_of(orders: OrderStatus) -> list[dict[str, Any]]:
     """Return what protects the positions of a run, and which of its orders are in doubt."""
-    if orders is None:
-        return []
     doubts = (
         {"level": "doubt", "words": f"{order.role} order unknown", "since": order.sent_at}
         for order in orders.in_doubt

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from tradenb.brokers.status.order_account import account_lines
 from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.core.signal import Trade
 from tradenb.core.timeframe import MINUTE, iso
@@ -165,7 +166,10 @@ class RunReport(NamedTuple):
     def _warnings(self) -> list[str]:
         errors, last = self.history.errors, self.history.last_error
         late = sum(trade.late for trade in self.trades)
-        found = []
+        found: list[str] = []
+        if (orders := self.status.orders) is not None:
+            found += [alarm.text for alarm in orders.alarms]
+            found.append("; ".join(account_lines(orders, self.status.home)))
         if last is not None:
             times = plural(errors, "error")
             found.append(f"{times}, the last at {iso(last.at)} UTC: {last.note}")
