@@ -218,7 +218,7 @@ PLACES = {
     "R4: the first query that finds nothing proves it": ("careless", 20),
     "R5: an end without proof is a refusal": ("careless", 20),
     "R5: a duplicate is a refusal": ("careless", 240),
-    "R6: a cancel is the end": ("careless", 20),
+    "R6: a cancel is the end": ("partial", 0),
     "R8: a refusal is no reason to look": ("careless", 240),
     "a list protects whose stop is gone": ("partial", 0),
     "a balance that is seen once is believed": ("careless", 60),

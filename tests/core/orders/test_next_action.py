@@ -339,6 +339,15 @@ class TestLeaving:
         looked = found._replace(checked_at=NOW + 15_000)
         assert isinstance(action(looked, EXIT, now=NOW + 15_100), Submit)
 
+    def test_its_protection_stays_until_it_can_be_sold(self) -> None:
+        started = NOW + 10_000
+        found = ledger(
+            order(), working(), told=("entered",), started_at=started, checked_at=started
+        )
+        assert action(found, EXIT, now=started + 100) == Wait(started + 5_000)
+        seen = found._replace(checked_at=started + 5_000)
+        assert action(seen, EXIT, now=started + 5_100) == Cancel(working())
+
     def test_a_position_without_an_entry_in_the_ledger_is_not_touched(self) -> None:
         assert isinstance(action(ledger(), HOLD), Wait)
 

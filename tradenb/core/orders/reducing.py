@@ -105,11 +105,14 @@ def _lacks_trades(order: Order) -> bool:
 
 
 def cancel_live(now: Situation, signal: str) -> OrderAction | None:
-    """Cancel what lives of a signal, one order after the other."""
+    """Cancel what lives of a signal, one order after the other.
+
+    Of an earlier process not before the next order may be sent: protection stays until then.
+    """
     for order in now.ledger.live(signal):
         if order.cancelled_at is not None and now.now < order.cancelled_at + CANCEL_EVERY:
             return Wait(order.cancelled_at + CANCEL_EVERY)
-        return Cancel(order)
+        return _look_first(now, signal) or Cancel(order)
     return None
 
 

@@ -172,51 +172,58 @@ class LiveOrderLife:
         return VenueFault(fault.kind, fault.answer, seconds=seconds, times=None)
 
     def _check(self) -> None:
-        """Hold document, ledger and venue against each other."""
-        world = self.world
-        checkpoint = world.checkpoint(world.wanted[0])
-        if checkpoint is None or checkpoint.ledger is None:
-            self.found.append("there is no document")
-            return
-        ledger, state = checkpoint.ledger, checkpoint.state
-        self.found += [f"it was stopped: {words}" for words in ledger.stops]
-        market = VenueConnection(world.wire, world.feed, SYMBOL, world.clock.true_now).market
-        held = sum((held_quantity(ledger, id, market) for id in ledger.signals()), ledger.dust)
-        if held != world.coins:
-            self.found.append(f"the ledger holds {held}, the venue {world.coins}")
-        entries: dict[str, int] = {}
-        for order in world.venue.orders.values():
-            if order.side == "BUY":
-                entries[order.client_id] = entries.get(order.client_id, 0) + 1
-        self.found += [f"entry {id} was accepted {n} times" for id, n in entries.items() if n > 1]
-        if state.signal is None and held > ledger.dust:
-            self.found.append(f"idle with {held} pieces")
-        if state.is_open and not state.is_sending:
-            resting = [each for each in world.venue.live_orders(SYMBOL) if each.side == "SELL"]
-            covered = max((each.remaining for each in resting), default=Decimal(0))
-            if held - covered >= market.size_step and held >= market.least(Decimal(50)):
-                self.found.append(f"{held} pieces are held, {covered} protected")
-        events = world.events(world.wanted[0])
-        self._check_ids(ledger, {event.signal_id or "" for event in events})
-        kinds = [event.kind for event in events]
+        self.found += violations(self.world)
+        kinds = [event.kind for event in self.world.events(self.world.wanted[0])]
         self.trades = kinds.count("closed")
-        if kinds.count("opened") - kinds.count("closed") != int(state.is_open):
-            self.found.append("opened and closed do not match")
-        if state.signal is None and not any(order.is_in_doubt for order in ledger.orders):
-            made = world.venue.total("USDT") - CASH
-            if abs(Decimal(repr(state.earned)) - made) > Decimal("0.02"):
-                self.found.append(f"the run earned {state.earned}, the account {made}")
 
-    def _check_ids(self, ledger: OrderLedger, signals: set[str]) -> None:
-        """Check that each entry is the first of a signal, and that the ledger knows what rests."""
-        venue, run = self.world.venue, ledger.run
-        once = {client_id(run, signal, "entry", 1) for signal in signals}
-        bought = {order.client_id for order in venue.orders.values() if order.side == "BUY"}
-        self.found += [f"entry {id} is not the first of a signal" for id in bought - once]
-        orders = (*ledger.past, *ledger.orders)
-        known = {id for order in orders for id in (order.id, *order.leg_ids)}
-        resting = {order.client_id for order in venue.live_orders(SYMBOL)}
-        self.found += [f"nobody knows order {id}, which rests" for id in resting - known]
+
+def violations(world: OrderWorld) -> list[str]:
+    """Hold document, ledger and venue against each other, where nothing is under way."""
+    checkpoint = world.checkpoint(world.wanted[0])
+    if checkpoint is None or checkpoint.ledger is None:
+        return ["there is no document"]
+    ledger, state = checkpoint.ledger, checkpoint.state
+    found = [f"it was stopped: {words}" for words in ledger.stops]
+    market = VenueConnection(world.wire, world.feed, SYMBOL, world.clock.true_now).market
+    held = sum((held_quantity(ledger, id, market) for id in ledger.signals()), ledger.dust)
+    if held != world.coins:
+        found.append(f"the ledger holds {held}, the venue {world.coins}")
+    entries: dict[str, int] = {}
+    for order in world.venue.orders.values():
+        if order.side == "BUY":
+            entries[order.client_id] = entries.get(order.client_id, 0) + 1
+    found += [f"entry {id} was accepted {n} times" for id, n in entries.items() if n > 1]
+    if state.signal is None and held > ledger.dust:
+        found.append(f"idle with {held} pieces")
+    if state.is_open and not state.is_sending:
+        resting = [each for each in world.venue.live_orders(SYMBOL) if each.side == "SELL"]
+        covered = max((each.remaining for each in resting), default=Decimal(0))
+        if held - covered >= market.size_step and held >= market.least(Decimal(50)):
+            found.append(f"{held} pieces are held, {covered} protected")
+    events = world.events(world.wanted[0])
+    found += _unknown_ids(world, ledger, {event.signal_id or "" for event in events})
+    kinds = [event.kind for event in events]
+    if kinds.count("opened") - kinds.count("closed") != int(state.is_open):
+        found.append("opened and closed do not match")
+    if state.signal is None and not any(order.is_in_doubt for order in ledger.orders):
+        made = world.venue.total("USDT") - CASH
+        if abs(Decimal(repr(state.earned)) - made) > Decimal("0.02"):
+            found.append(f"the run earned {state.earned}, the account {made}")
+    return found
+
+
+def _unknown_ids(world: OrderWorld, ledger: OrderLedger, signals: set[str]) -> list[str]:
+    """Check that each entry is the first of a signal, and that the ledger knows what rests."""
+    venue, run = world.venue, ledger.run
+    once = {client_id(run, signal, "entry", 1) for signal in signals}
+    bought = {order.client_id for order in venue.orders.values() if order.side == "BUY"}
+    orders = (*ledger.past, *ledger.orders)
+    known = {id for order in orders for id in (order.id, *order.leg_ids)}
+    resting = {order.client_id for order in venue.live_orders(SYMBOL)}
+    return [
+        *(f"entry {id} is not the first of a signal" for id in bought - once),
+        *(f"nobody knows order {id}, which rests" for id in resting - known),
+    ]
 
 
 def _strategy(seed: int) -> StrategySpec:

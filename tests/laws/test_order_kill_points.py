@@ -1,0 +1,156 @@
+"""One life of a position, killed at every disk operation and around every request, and restarted.
+
+Entry, protection, cancel, exit: whenever the process dies, with and without the power, nothing is
+lost and nothing doubled. ORDER_KILLS says at how many operations; `make orders` kills at all.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+import tradenb as tn
+from tests.brokers.test_live_orders import QUICK, once, path
+from tests.laws.mutants import Mutant, planted, rewritten
+from tests.sources import frame, minute
+from tradenb.store.paths import Key
+from tradenb.testing.crashes import spread
+from tradenb.testing.orders.live_order_life import SYMBOL, OrderWorld, violations
+from tradenb.testing.venue.venue_faults import VenueFault
+from tradenb.testing.world.simulated_world import Action
+
+KILLS = os.environ.get("ORDER_KILLS", "24")
+BLOCKS = 48 if KILLS == "all" else 4
+KEY = Key("orders-once", "BTCUSDT")
+CHANGES = frozenset(
+    {"create", "append", "write", "sync", "replace", "link", "unlink", "sync_folder", "truncate",
+     "make_folder", "lock", "unlock", "close"}
+)  # fmt: skip
+"""What changes something; dying before a look is dying before the change that follows."""
+SOURCE = tn.frame_exchange({SYMBOL: frame(path(*[100.0] * 120))})
+
+
+def world():
+    made = OrderWorld(SOURCE, once, start=minute(74) + 2_500, rules=QUICK)
+    made.exchange.tells_time = False
+    made.arm()
+    return made
+
+
+def flatten(at):
+    return Action(at, lambda process: process.run(SYMBOL, "orders-once").flatten())
+
+
+def lived(made):
+    """Live through entry, protection and exit; False if the process dies."""
+    return made.live(minute(80), [flatten(minute(77) + 5_000)])
+
+
+def left(made, power):
+    """What is wrong after the process died and another one had time to put everything right."""
+    if power == "lost":
+        made.disk.power_loss()
+    now = made.clock.true_now()
+    assert made.live(now + 420_000, [flatten(now + 200_000)])
+    found = violations(made)
+    bought = [order for order in made.venue.orders.values() if order.side == "BUY"]
+    if len(bought) > 1:
+        found.append(f"bought {len(bought)} times")
+    if made.venue.live_orders(SYMBOL):
+        found.append("orders rest")
+    kinds = [event.kind for event in made.events(made.wanted[0])]
+    filled = any(order.executed for order in bought)
+    if kinds.count("opened") != filled or kinds.count("closed") != filled:
+        found.append(f"filled: {filled}, events {kinds}")
+    journal = made.disk.files().get(made.home.orders(KEY), b"")
+    unknown = [order.client_id for order in bought if order.client_id.encode() not in journal]
+    return found + [f"the journal lacks {id}" for id in unknown]
+
+
+@pytest.fixture(scope="module")
+def operations():
+    """The operations of an undisturbed life that change something, by number."""
+    made = world()
+    before = len(made.disk.operations)
+    assert lived(made)
+    assert [event.kind for event in made.events(made.wanted[0])].count("closed") == 1
+    names = [each.name for each in made.disk.operations[before:]]
+    assert {"sync", "write"} <= {*names}
+    return [at for at, name in enumerate(names) if name in CHANGES]
+
+
+@pytest.mark.parametrize("power", ["lost", "kept"])
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_killed_at_a_disk_operation_nothing_is_lost_or_doubled(operations, block, power):
+    wanted = None if KILLS == "all" else int(KILLS)
+    points = [operations[place] for place in spread(len(operations), wanted)][block::BLOCKS]
+    assert points
+    for at in points:
+        made = world()
+        made.disk.crash(at)
+        assert not lived(made), at
+        assert left(made, power) == [], f"operation {at}, power {power}"
+
+
+@pytest.mark.parametrize("power", ["lost", "kept"])
+@pytest.mark.parametrize("fault", ["drop", "accept"])
+def test_killed_at_a_request_nothing_is_lost_or_doubled(fault, power):
+    """Before it arrives, and after it was obeyed but before its answer is there."""
+    number = requests()
+    assert number > 20
+    for at in range(number):
+        assert killed_at_request(at, fault, power) == [], f"request {at}, {fault}, power {power}"
+
+
+def killed_at_request(number, fault, power):
+    """What is wrong after the process died at a request."""
+    made, seen = world(), []
+    process = made.process()
+
+    def dies(request, role, at):
+        del role, at
+        seen.append(request)
+        if len(seen) != number + 1:
+            return None
+        process.kill()
+        return VenueFault(fault, "silence", times=1)
+
+    made.wire._draw = dies
+    assert not process.live(minute(80), [flatten(minute(77) + 5_000)])
+    made.wire._draw = None
+    return left(made, power)
+
+
+def requests():
+    """How many requests an undisturbed life makes."""
+    made = world()
+    assert lived(made)
+    return len(made.wire.calls)
+
+
+MUTANTS = (
+    Mutant(
+        "an entry leaves before it is on disk",
+        "tradenb.brokers.order_manager:OrderManager._enter",
+        rewritten(
+            "if not await self._commit(lambda ledger: intended(ledger, order)):", "if False:"
+        ),
+    ),
+    Mutant(
+        "the journal is not synced",
+        "tradenb.store.journal.order_journal:OrderJournal.note",
+        rewritten('sync=any(order.state == "sending" for order in orders)', "sync=False"),
+    ),
+    Mutant(
+        "a restart forgets that an order was being sent",
+        "tradenb.brokers.order_manager:restarted",
+        rewritten("orders=orders,", "orders=tuple(each for each in orders if each.is_done),"),
+    ),
+)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_a_wrong_order_of_steps_is_caught(mutant, monkeypatch):
+    planted(mutant, monkeypatch)
+    assert any(killed_at_request(at, "accept", "lost") for at in range(requests()))
