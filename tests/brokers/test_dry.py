@@ -325,3 +325,20 @@ def test_there_is_nothing_to_arm(tmp_path):
         arm_target(made.disk, target, None)
     with pytest.raises(tn.UsageError, match="dry:memory:00000000 sends no orders"):
         arm_target(made.disk, "dry:memory:00000000", made.home.root)
+
+
+@pytest.mark.parametrize("ahead", [-5_000, 0, 5_000])
+def test_a_connection_measures_how_far_the_clock_of_this_machine_is_off(server, ahead):
+    class Off(SystemClock):
+        def now(self):
+            return super().now() + ahead
+
+    async def life():
+        connection = SpotConnection(broker_of(server), SYMBOL, Off())
+        assert await connection.open() is connection
+        await connection.close()
+        return connection.clock_off_ms
+
+    off = asyncio.run(life())
+    assert abs(off - ahead) < 1_000
+    assert abs(off) <= abs(ahead)

@@ -20,6 +20,7 @@ from tradenb.live.loop.notify import Notifier
 from tradenb.live.state.account_agreement import check_alone, check_orders_of
 from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.testing.orders.live_order_life import ACCOUNT, SYMBOL, OrderWorld
+from tradenb.testing.orders.venue_connection import VenueConnection
 from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.venue.venue_requests import NewOrder
 from tradenb.testing.world.fake_exchange import Trouble
@@ -294,3 +295,14 @@ def test_a_ladder_is_sold_rung_by_rung_behind_one_stop():
     ]  # fmt: skip
     (trade,) = made.checkpoint(made.wanted[0]).state.trades
     assert trade.pnl == pytest.approx(float(made.venue.total("USDT")) - 10_000)
+
+
+@pytest.mark.parametrize(("off", "tripped"), [(1_001, True), (-1_001, True), (1_000, False)])
+def test_a_clock_that_is_off_by_a_third_of_a_request_disarms(off, tripped, monkeypatch):
+    monkeypatch.setattr(VenueConnection, "clock_off_ms", off)
+    made = world(*[100.0] * 120)
+    made.arm()
+    assert made.live(minute(90))
+    arm = read_arm(made.disk, made.home, ACCOUNT).arm
+    assert arm.tripped == (f"the clock is off by {abs(off)} ms" if tripped else "")
+    assert bool(made.venue.orders) is not tripped

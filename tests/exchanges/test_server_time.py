@@ -33,6 +33,20 @@ def test_the_distance_is_measured_and_the_time_goes_on(ahead):
     assert true - 200 <= clocks.time.now() <= true
 
 
+@pytest.mark.parametrize(
+    ("ahead", "seconds", "sure"),
+    [(3_000, 0.2, 2_900), (-3_000, 0.2, -2_900), (50, 0.2, 0), (-900, 2.0, 0), (0, 0.0, 0)],
+)
+def test_what_a_slow_answer_leaves_open_counts_for_the_clock(ahead, seconds, sure):
+    clocks = Clocks()
+    assert clocks.time.surely_ahead_ms == 0
+    sent = clocks.wall
+    clocks.pass_(seconds)
+    half = round(seconds * 500)
+    clocks.time.note_measurement(sent + half - ahead, sent_ms=sent)
+    assert clocks.time.surely_ahead_ms == sure
+
+
 def test_a_wall_clock_that_is_set_changes_nothing_and_is_measured_again():
     clocks = Clocks()
     clocks.time.note_measurement(START, sent_ms=clocks.wall)

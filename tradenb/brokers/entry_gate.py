@@ -46,6 +46,10 @@ class Exchange(Protocol):
     def now(self) -> int:
         """Return the time of the exchange."""
 
+    @property
+    def clock_off_ms(self) -> int:
+        """How far this machine's clock is ahead of the exchange's, at least; negative: behind."""
+
     async def free(self) -> Decimal | None:
         """Return the money that is not locked."""
 
@@ -96,7 +100,6 @@ class EntryGate:
                 sent=share.sent,
                 in_doubt=share.in_doubt,
                 checked_at=before.checked_at,
-                venue_checked=True,  # else it would not be armed, see `arming/api.py`
             )
             problems = decision.problems(wanted, facts, now)
             if not problems:
@@ -138,7 +141,7 @@ class EntryGate:
             unknown=share.unknown,
             refusals=ledger.refusals,
             stops=ledger.stops,
-            clock_off_ms=0,
+            clock_off_ms=self._exchange.clock_off_ms,
             window_ms=self._broker.venue.window_ms,
             unprotected_since=unprotected_since(ledger, market),
         )

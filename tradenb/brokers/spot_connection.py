@@ -46,6 +46,11 @@ class SpotConnection:
         """Return the time of the exchange, ms UTC; at most what it is there."""
         return self._time.now()
 
+    @property
+    def clock_off_ms(self) -> int:
+        """How far this machine's clock is ahead of the exchange's, at least; negative: behind."""
+        return self._time.surely_ahead_ms
+
     async def open(self) -> SpotConnection | None:
         """Measure the time and read the market; None while the exchange does not answer."""
         if not await self._measure():

@@ -223,7 +223,7 @@ class Decision:
             sent=(*facts.sent, *others.sent),
             in_doubt=facts.in_doubt + others.in_doubt,
             killed=facts.killed or self._account.killed(),
-            venue_checked=facts.venue_checked or reading.unchecked or not unchecked,
+            venue_checked=reading.unchecked or not unchecked,
         )
         words = {"venue_check": unchecked} | ({"armed": reading.why} if reading.why else {})
         found = (

@@ -35,6 +35,7 @@ class ServerTime:
         self._server_ms = 0
         self._difference_then_ms = 0.0
         self._ahead_ms: int | None = None
+        self._unsure_ms = 0
         self._warned_ms = 0
         self._doubted_ms: float | None = None
 
@@ -42,6 +43,13 @@ class ServerTime:
     def ahead_ms(self) -> int | None:
         """How far our clock is ahead of the exchange's, ms; negative: behind; None: not known."""
         return self._ahead_ms
+
+    @property
+    def surely_ahead_ms(self) -> int:
+        """How far our clock is ahead at least, ms, however the answer's way was shared; else 0."""
+        ahead = self._ahead_ms or 0
+        sure = max(abs(ahead) - self._unsure_ms, 0)
+        return sure if ahead > 0 else -sure
 
     @property
     def is_due(self) -> bool:
@@ -69,6 +77,7 @@ class ServerTime:
         self._server_ms = server_ms
         self._difference_then_ms = self._difference_ms()
         self._ahead_ms = (sent_ms + received_ms) // 2 - server_ms
+        self._unsure_ms = max(received_ms - sent_ms, 0) // 2
 
     def now(self) -> int:
         """Return the time of the exchange, ms UTC, never ahead of it; our own until measured.
