@@ -105,7 +105,7 @@ def test_another_account_has_a_book_of_its_own(account, home):
     other = ArmedAccount(DISK, home, "live:binance:00000000")
     other.share(TREND, RunShare(NOW, positions=3))
     assert names(account) == []
-    (problem,) = asked(other)
+    (problem, *_) = asked(other)
     assert problem.words.startswith("account live:binance:00000000 is not armed")
 
 

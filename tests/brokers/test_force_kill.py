@@ -75,8 +75,9 @@ def test_a_process_that_works_closes_by_itself_and_is_not_ended(capsys):
 
 
 @pytest.mark.realtime
-def test_guard_protects_again_what_a_dead_process_had(capsys):
+def test_guard_protects_again_what_a_dead_process_had(capsys, monkeypatch):
     with sending() as (server, process):
+        monkeypatch.setattr("tradenb.clock.SystemClock", lambda: server.clock)  # that machine's
         venue = server.venue.venue
         process.process.kill()
         process.ended()
