@@ -74,7 +74,9 @@ def test_a_position_without_a_stop_is_said_first_everywhere(bare_home, capsys):
     assert out.splitlines()[1].startswith("ALARM ")
     code, out = called(capsys, "doctor", "--home", bare_home.root)
     assert code == 1
-    assert out.splitlines()[0].startswith(f"! unprotected: {NAME}: 4.995 pieces have no stop")
+    first = out.splitlines()[0]
+    assert first.startswith(f"! unprotected: {NAME}: 4.995 pieces have no stop")
+    assert "No process follows it. Go on with it: " in first
     code, out = called(capsys, "status", "--home", bare_home.root)
     assert code == 1
     assert f"{NAME}: ALARM 4.995 pieces have no stop at the exchange since" in out

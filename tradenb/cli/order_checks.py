@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tradenb.brokers.status.order_account import order_accounts
 from tradenb.brokers.status.order_status import age
-from tradenb.cli.machine_checks import Check
+from tradenb.cli.machine_checks import Check, Verdict
 from tradenb.clock import wall_ms
 from tradenb.core.orders.order_alarms import DOUBT
 from tradenb.store.filesystem import DiskFilesystem
@@ -23,7 +23,8 @@ def order_checks(disk: DiskFilesystem, home: Home, runs: Sequence[RunStatus]) ->
     for run, orders in sending:
         # What has no stop comes first, whatever else is wrong.
         for alarm in sorted(orders.alarms, key=lambda each: each.name != "unprotected"):
-            yield Check(alarm.name, "wrong", f"{run.id}: {alarm.text}")
+            left = "" if run.status == "running" else f". No process follows it. {run.way_on}"
+            yield Check(alarm.name, "wrong", f"{run.id}: {alarm.text}{left}")
     for run, orders in sending:
         for order in orders.in_doubt:
             lasts = orders.at - order.sent_at
@@ -35,8 +36,9 @@ def order_checks(disk: DiskFilesystem, home: Home, runs: Sequence[RunStatus]) ->
                 yield Check("unknown outcome", "note", f"{words}; it is being queried")
     for run, orders in sending:
         for shield in orders.shields:
-            verdict = {"good": "well", "doubt": "note", "bad": "wrong"}
-            yield Check("protection", verdict[shield.level], f"{run.id}: {shield}")  # type: ignore[arg-type]
+            if shield.level != "bad":  # that is an alarm
+                verdict: Verdict = "well" if shield.level == "good" else "note"
+                yield Check("protection", verdict, f"{run.id}: {shield}")
     for account in order_accounts(disk, home, [orders for _, orders in sending], wall_ms()):
         words = "; ".join((account.state, *account.used, account.checked))
         wrong = account.tripped or account.unreadable
