@@ -69,7 +69,7 @@ def arm_target(
         runs.append(Key(run_or_account.strategy, run_or_account.symbol))  # it may have no state yet
     if not runs:
         known = sorted({of for _, of in _accounts(filesystem, found) if sends_orders(of)})
-        raise unknown("account of a run", account, known, hint=f" under {found.root}")
+        raise unknown("account of a run", account, known, hint=f"under {found.root}")
     return ArmTarget(
         found,
         account,
@@ -95,7 +95,7 @@ def _account_of_run(filesystem: Filesystem, home: Home, run: RunHandle | str) ->
     if isinstance(run, str):
         keys = {key.id: key for key in home.keys(filesystem)}
         if run not in keys:
-            raise unknown("run or account", run, keys, hint=f" under {home.root}")
+            raise unknown("run or account", run, keys, hint=f"under {home.root}")
         key = keys[run]
     else:
         try:

@@ -1,0 +1,94 @@
+"""The steps of "Ten minutes to real orders" (docs/real_orders.md), as a stranger takes them."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.live.fast import until
+from tradenb.brokers.arming.arm_file import read_arm
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.paths import find_home
+
+PAGE = (Path(__file__).parents[2] / "docs" / "real_orders.md").read_text("utf-8")
+STEPS = PAGE[PAGE.index("## Ten minutes") : PAGE.index("## The testnet")]
+BOT = textwrap.dedent(re.search(r"```python\n(.*?)```", STEPS, re.DOTALL)[1])
+COMMANDS = [
+    shlex.split(line)
+    for block in re.findall(r"```console\n(.*?)```", STEPS, re.DOTALL)
+    for line in block.strip().splitlines()
+]
+
+
+def command(verb):
+    """Return the command of a step, for the Python of this process."""
+    (found,) = (each for each in COMMANDS if each[1] == verb)
+    assert found[0] == ".venv/bin/tradenb"
+    return [sys.executable, "-m", "tradenb", *found[1:]]
+
+
+def armed_at_a_terminal(folder, environment):
+    """Type the code that the step of arming shows; return what was said."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(folder)
+        os.execve(sys.executable, command("arm"), environment)
+    said, typed = "", False
+    while True:
+        try:
+            said += os.read(terminal, 4_096).decode()
+        except OSError:  # it has ended
+            break
+        asked = re.search(r"Type ([A-Z]{6}) to allow this.*:", said)
+        if asked and not typed:
+            os.write(terminal, f"{asked[1]}\n".encode())
+            typed = True
+    os.waitpid(child, 0)
+    os.close(terminal)
+    return said
+
+
+@pytest.mark.realtime
+def test_the_steps_lead_to_an_armed_account_and_an_end(tmp_path):
+    (tmp_path / "bot.py").write_text(BOT, encoding="utf-8")
+    environment = {name: text for name, text in os.environ.items() if name != "TRADENB_HOME"}
+    with subprocess.Popen(
+        command("run"), cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+    ) as bot:
+        try:
+            assert "running BTCUSDT:buyer" in bot.stdout.readline()
+            home = find_home(tmp_path / "dump")
+            until(lambda: list((tmp_path / "dump").glob("data/state/*/*.json")), "a state")
+            said = armed_at_a_terminal(tmp_path, environment)
+            assert "buyer may buy BTCUSDT until" in said
+            assert "Armed at" in said
+            (file,) = (tmp_path / "dump" / "data" / "arm").glob("*.json")
+            assert read_arm(DiskFilesystem(), home, file.stem.replace("%3A", ":")).arm
+            for verb, words in (
+                ("orders", ""),
+                ("account", "sandbox:loopback"),
+                ("status", "buyer"),
+            ):
+                ran = run(verb, tmp_path, environment)
+                assert (ran.returncode, words in ran.stdout) == (0, True), ran
+            ended = run("kill", tmp_path, environment)
+            assert ended.returncode == 0, ended
+        finally:
+            bot.terminate()
+        bot.stdout.read()
+    assert bot.returncode == 0
+
+
+def run(verb, folder, environment):
+    return subprocess.run(
+        command(verb), cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
