@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     keys = every if options.name is None else named(options.name, every, lambda key: key.id)
     if options.name is not None and not keys:
         ids = [key.id for key in every]
-        raise unknown("run with a broker", options.name, ids, hint=f" under {home.root}")
+        raise unknown("run with a broker", options.name, ids, hint=f"under {home.root}")
     facts, words, needs = [], [], False
     for key in keys:
         try:

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     found = every if options.account is None else named(options.account, every, lambda a: a.name)
     if options.account is not None and not found:
         names = [each.name for each in every]
-        raise unknown("account", options.account, names, hint=f" under {home.root}")
+        raise unknown("account", options.account, names, hint=f"under {home.root}")
     words = "\n\n".join(map(_words, found)) or f"no run under {home.root} sends orders"
     facts = {"home": str(home.root), "accounts": [each.record() for each in found]}
     answer(facts, words, as_json=options.json)

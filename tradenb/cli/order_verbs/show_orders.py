@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     found = every if options.name is None else named(options.name, every, lambda each: each.id)
     if options.name is not None and not found:
         ids = [status.id for status in every]
-        raise unknown("run with orders", options.name, ids, hint=f" under {home.root}")
+        raise unknown("run with orders", options.name, ids, hint=f"under {home.root}")
     words = "\n\n".join(map(_words, found)) or f"no run under {home.root} sends orders"
     facts = {"home": str(home.root), "runs": [*map(_facts, found)]}
     answer(facts, words, as_json=options.json)
