@@ -129,6 +129,15 @@ def test_the_kill_switch_sells():
     assert made.coins < D("0.001")
 
 
+def test_what_cannot_be_protected_is_sold_in_one_look():
+    made = opened()
+    cancel_protection(made)
+    made.wire.faults.append(VenueFault("drop", "filter", role="protection", times=None))
+    (row,) = guard(made)
+    assert row == row._replace(safe=True, words="nothing is left at the exchange")
+    assert made.coins < D("0.001")
+
+
 def test_an_exchange_that_does_not_answer_is_not_safe_and_is_said():
     made = opened()
     made.answers = False

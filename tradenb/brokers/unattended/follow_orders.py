@@ -74,8 +74,8 @@ async def follow(
     try:
         while clock.monotonic() < ends and not stops():
             if run.has_looked:
-                idles = not until_flat and managers.idle_ms(run.id) >= IDLE_MS
-                if idles or is_flat(run.known_ledger, run.desired):
+                rests = not until_flat and managers.idle_ms(run.id) >= IDLE_MS and _is_covered(run)
+                if rests or is_flat(run.known_ledger, run.desired):
                     break
             await sleep(LOOK_S)
     finally:
@@ -94,6 +94,11 @@ def is_flat(ledger: OrderLedger | None, wanted: DesiredPosition | None) -> bool:
     return all(order.is_done for order in ledger.orders) and all(
         ledger.told(signal, "exited", "not_entered") for signal in signals
     )
+
+
+def _is_covered(run: DocumentRun) -> bool:
+    """Tell whether all that is held has its stop."""
+    return all(shield.stop is not None for shield in left_status(run).shields)
 
 
 def left_status(run: DocumentRun) -> OrderStatus:

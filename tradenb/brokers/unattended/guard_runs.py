@@ -20,8 +20,8 @@ from tradenb.errors import StateLocked, TradenbError
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.paths import Home, Key
 
-LOOK_S: Final = 25.0
-"""A look at one run takes so long at most; what is left is for the next one."""
+LOOK_S: Final = 45.0
+"""A look at one run takes so long at most, so that what has no stop for 30 s is sold by it."""
 BrokerOf = Callable[[Filesystem, Home, str], Broker]
 
 
