@@ -14,6 +14,7 @@ from tradenb.brokers.status.order_status import order_status
 from tradenb.core.orders.gate import Arm
 from tradenb.core.orders.order_alarms import Alarm
 from tradenb.core.orders.order_records import Balance
+from tradenb.core.timeframe import iso
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home, Key
 from tradenb.view.order_rows import order_row
@@ -133,7 +134,8 @@ def test_an_account_says_what_is_used_of_its_limits(home):
         "invested 140.5 of 300 USDT", "loss today 3 of 20", "open 1 of 3",
         "orders this hour 1 of 60",
     )  # fmt: skip
-    assert found.balance_words == ("0.75 BTC (0.25 in orders)", "812.5 USDT")
+    at = iso(found.checked_at)[11:19]
+    assert found.balance == f"0.75 BTC (0.25 in orders), 812.5 USDT at {at} UTC"
 
 
 def test_an_account_that_is_not_armed_says_why(home):

@@ -52,7 +52,7 @@ def test_a_protected_position_has_a_shield_and_its_account_a_banner(home):
     assert (account["name"], account["mode"], account["level"]) == (ACCOUNT, "sandbox", "good")
     assert account["state"] == "armed until 2024-01-08 01:00:02 UTC"
     assert account["used"][0] == "invested 499.5 of 5,000 USDT"
-    assert account["balance"] == "6.995 BTC (4.995 in orders), 9,500 USDT"
+    assert account["balance"].startswith("6.995 BTC (4.995 in orders), 9,500 USDT at 01:1")
     assert not account["killed"]
     orders = [(each["role"], each["state"], each["level"]) for each in shown.orders["rows"]]
     assert orders == [("protection", "working", "live"), ("entry", "filled", "done")]

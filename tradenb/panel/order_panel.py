@@ -73,7 +73,7 @@ def _account(account: OrderAccount, home: str) -> dict[str, Any]:
         "level": "good" if account.armed else "bad" if account.tripped else "doubt",
         "state": account.state[:_LONGEST],
         "used": list(account.used) if arm is not None or account.share.positions else [],
-        "balance": ", ".join(account.balance_words),
+        "balance": account.balance,
         "checked": account.checked_at,
         "killed": account.kill is not None,
     }

@@ -40,6 +40,8 @@ class OrderAccount:
         What the kill switch of the home says.
     balances : tuple of Balance
         As the newest reconciliation of each asset saw them.
+    balanced_at : int or None
+        When that was, ms UTC; what was bought or sold since is not in it.
     checked_at : int or None
         The oldest of the last good reconciliations of its runs, ms UTC.
     at : int
@@ -51,6 +53,7 @@ class OrderAccount:
     unreadable: tuple[str, ...]
     kill: str | None
     balances: tuple[Balance, ...]
+    balanced_at: Time | None
     checked_at: Time | None
     at: Time
 
@@ -105,13 +108,16 @@ class OrderAccount:
         return self.balances[-1].asset if self.balances else ""
 
     @property
-    def balance_words(self) -> tuple[str, ...]:
-        """What the account has of each asset, and how much of it resting orders hold."""
-        return tuple(
+    def balance(self) -> str:
+        """What the account had of each asset and what resting orders held, and when that was."""
+        if self.balanced_at is None:
+            return "not known yet"
+        words = (
             f"{_plain(each.free + each.locked)} {each.asset}"
             + (f" ({_plain(each.locked)} in orders)" if each.locked else "")
             for each in self.balances
         )
+        return f"{', '.join(words)} at {iso(self.balanced_at // 1_000 * 1_000)[11:]} UTC"
 
     @property
     def checked(self) -> str:
@@ -157,6 +163,10 @@ def order_accounts(
             unreadable=tuple(name for name, each in shares.get(account, []) if each is None),
             kill=kill,
             balances=_balances(by_account.get(account, [])),
+            balanced_at=max(
+                (at for each in by_account.get(account, []) if (at := each.checked_at)),
+                default=None,
+            ),
             checked_at=_oldest(by_account.get(account, [])),
             at=now,
         )

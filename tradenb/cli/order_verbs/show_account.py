@@ -56,7 +56,7 @@ def _words(account: OrderAccount) -> str:
     rows = [
         (account.name, account.state),
         ("used", ", ".join(account.used)),
-        ("balance", ", ".join(account.balance_words) or "not known yet"),
+        ("balance", account.balance),
         ("checked", account.checked),
     ]
     return table(rows)
