@@ -211,6 +211,8 @@ told = tn.notify("env:URL", kinds={"opened", "alarm"})
 assert_type(told.sent, int)
 told.close(5.0)
 tn.notify(5)  # type: ignore[arg-type]
+tn.subscribe(note, channel="alarms")
+tn.subscribe(note, channel="orders")
 tn.subscribe(note, channel="events2")  # type: ignore[arg-type]
 
 try:

@@ -45,11 +45,11 @@ def dashboard_html(model: DashboardModel) -> str:
 def _accounts(orders: OrderPanel) -> str:
     """Return a banner for each account that runs send orders to; red where money is real."""
     return "".join(
-        f'<p class="tnb-orders tnb-{each["level"]}"><b>{escaped(each["mode"].upper(), 20)}</b> '
+        f'<p class="tnb-orders tnb-{"bad" if each["mode"] == "live" else each["level"]}">'
+        f"<b>{escaped(each['mode'].upper(), 20)}</b> "
         + " · ".join(
             escaped(words, 300)
-            for words in (each["name"], each["state"], *each["used"], each["balance"])
-            if words
+            for words in (each["name"], each["state"], *each["used"], f"balance {each['balance']}")
         )
         + "</p>"
         for each in orders.get("accounts", ())
@@ -99,9 +99,14 @@ def _line(row: Row) -> str:
     name = escaped(f"{row['strategy']} on {row['symbol']}", 90)
     held = f"{row['position']}{', scheduled' if row['scheduled'] else ''}"
     now = ", ".join(dict.fromkeys([row["status"], *(each["words"] for each in row["pending"])]))
-    said = (row["parts"], row["outlook"], *(each["words"] for each in row["shields"]))
+    said = [(row["parts"], ""), (row["outlook"], "")]
+    said += [
+        (each["words"], " tnb-down" if each["level"] == "bad" else "") for each in row["shields"]
+    ]
     parts = "".join(
-        f'<br><span class="tnb-parts">{escaped(words, 400)}</span>' for words in said if words
+        f'<br><span class="tnb-parts{tone}">{escaped(words, 400)}</span>'
+        for words, tone in said
+        if words
     )
     words = f"<td>{escaped(now, 80)}</td><td>{escaped(held, 80)}{parts}</td>"
     levels = (escaped(row[name], 40) for name in ("stop", "entry", "target"))

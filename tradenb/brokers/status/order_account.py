@@ -163,10 +163,7 @@ def order_accounts(
             unreadable=tuple(name for name, each in shares.get(account, []) if each is None),
             kill=kill,
             balances=_balances(by_account.get(account, [])),
-            balanced_at=max(
-                (at for each in by_account.get(account, []) if (at := each.checked_at)),
-                default=None,
-            ),
+            balanced_at=max(_checks(by_account.get(account, [])), default=None),
             checked_at=_oldest(by_account.get(account, [])),
             at=now,
         )
@@ -184,10 +181,13 @@ def _balances(runs: Sequence[OrderStatus]) -> tuple[Balance, ...]:
     return tuple(found.values())
 
 
+def _checks(runs: Sequence[OrderStatus]) -> list[Time]:
+    return [run.checked_at for run in runs if run.checked_at is not None]
+
+
 def _oldest(runs: Sequence[OrderStatus]) -> Time | None:
-    found = [run.checked_at for run in runs]
-    known = [at for at in found if at is not None]
-    return min(known, default=None) if len(known) == len(found) else None
+    known = _checks(runs)
+    return min(known, default=None) if len(known) == len(runs) else None
 
 
 def _of(limit: Decimal | int | None) -> str:
