@@ -81,7 +81,7 @@ def test_a_call_without_a_code_arms_nothing_and_says_what_would_be_possible(home
         "  once 20 are lost in a UTC day, entries end until you arm again\n"
         "  Prices may jump over stops: at worst all 300.5 are lost. Stops and exits are sent "
         "whatever is armed.\n"
-        "  Key, balance, market and clock were not looked at: this call does not know the keys.\n"
+        "  Key, balance, market and clock were not looked at: the keys are not at hand here.\n"
         f'Nothing is armed yet. To allow this, make the same call with code="{told.code}" within '
         "10 minutes; the code is good once."
     )

@@ -10,12 +10,17 @@ import tradenb as tn
 from tests.brokers.accounts import D
 from tests.sources import MINUTE, T0, frame
 from tests.testing.server.conftest import FLAT, HELD
+from tradenb.brokers.arming.api import NOT_LOOKED_AT, _preflight
+from tradenb.brokers.arming.arm_target import ArmTarget
 from tradenb.brokers.broker import broker
+from tradenb.brokers.broker_file import record_broker
 from tradenb.brokers.checking import preflight_reading
 from tradenb.brokers.checking.preflight import UNKNOWN_RIGHT, PreflightFacts, preflight
 from tradenb.brokers.checking.preflight_reading import looked_at, read_preflight
 from tradenb.brokers.checking.venue_file import ccxt_version
 from tradenb.errors import ExchangeError
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.paths import Home
 from tradenb.testing import ExchangeServer
 from tradenb.testing.orders.loopback_port import loopback_keys
 
@@ -106,3 +111,18 @@ def test_a_balance_that_is_not_shown_later_is_an_error_too(server, monkeypatch):
     monkeypatch.setattr(preflight_reading, "read_account", nothing)
     with pytest.raises(ExchangeError, match="does not show the balance"):
         looked_at(broker_of(server, 1.0), ["BTCUSDT"], D(0))
+
+
+def test_an_account_that_is_armed_by_its_name_is_looked_at_with_the_keys_of_its_runs(
+    server, tmp_path, monkeypatch
+):
+    disk, home, given = DiskFilesystem(durable=False), Home(tmp_path), broker_of(server, 10_001.0)
+    target = ArmTarget(home, given.id, ("BTCUSDT",), ("dip",))
+    assert _preflight(disk, target, None) == (NOT_LOOKED_AT,)
+    record_broker(disk, home, given)
+    with pytest.raises(tn.UsageError, match=r"account is 10001\.0; lower it"):
+        _preflight(disk, target, None)
+    monkeypatch.delenv("TRADENB_LOOPBACK_KEY")
+    (words,) = _preflight(disk, target, None)
+    assert words.startswith(NOT_LOOKED_AT)
+    assert "'TRADENB_LOOPBACK_KEY' is not set" in words

@@ -12,7 +12,7 @@ import pytest
 
 import tradenb as tn
 from tests.live.processes import child
-from tradenb.brokers.unattended.broker_file import record_broker, recorded_broker
+from tradenb.brokers.broker_file import record_broker, recorded_broker
 from tradenb.brokers.unattended.lock_holder import activity_of, end_process, refuse_other
 from tradenb.errors import StateError, StateLocked
 from tradenb.store.filesystem import DiskFilesystem

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tradenb.brokers.unattended.broker_file import recorded_broker
+from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.unattended.force_close import is_flat_on_disk
 from tradenb.brokers.unattended.reconcile_now import differences, seen_at
 from tradenb.clock import SystemClock, wall_ms

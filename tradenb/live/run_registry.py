@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tradenb.brokers.broker import Broker
-from tradenb.brokers.unattended.broker_file import record_broker
+from tradenb.brokers.broker_file import record_broker
 from tradenb.bus import bus
 from tradenb.clock import SystemClock
 from tradenb.core.money.account import Account

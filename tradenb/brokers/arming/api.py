@@ -15,20 +15,21 @@ from tradenb.brokers.arming.arm_target import ArmTarget, RunHandle, arm_target
 from tradenb.brokers.arming.arm_terms import ArmTerms, arm_terms
 from tradenb.brokers.arming.one_time_code import show_code, use_code
 from tradenb.brokers.broker import Broker
+from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.checking.preflight_reading import looked_at
 from tradenb.brokers.checking.venue_file import venue_trouble
 from tradenb.call_errors import explained
 from tradenb.clock import wall_ms
 from tradenb.core.orders.order_records import ZERO
 from tradenb.core.timeframe import TimeLike, iso
-from tradenb.errors import UsageError, shown
+from tradenb.errors import StateError, UsageError, shown
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock
 from tradenb.store.ownership import name_of, refuse_foreign
 
 LOCK_S: Final = 10.0
 NOT_LOOKED_AT: Final = (
-    "Key, balance, market and clock were not looked at: this call does not know the keys."
+    "Key, balance, market and clock were not looked at: the keys are not at hand here."
 )
 
 
@@ -114,7 +115,7 @@ def arm(
     UsageError
         When a limit is not valid, no run has the account, it is a paper run, the exchange of a live
         account was not checked, or something is wrong there: rights of the key, balance, market,
-        clock. These are looked at if a run of this process is given.
+        clock. These are looked at where the keys of the account are known and can be read.
     ExchangeError
         When the exchange does not answer.
     StateError
@@ -217,7 +218,14 @@ def _preflight(disk: DiskFilesystem, target: ArmTarget, broker: Broker | None) -
     UsageError
         When something is wrong there.
     """
-    if broker is None or broker.connect is not None:
+    if broker is None:
+        try:
+            broker = recorded_broker(disk, target.home, target.account)
+        except StateError:
+            return (NOT_LOOKED_AT,)
+        except UsageError as error:  # a variable that is not set here
+            return (f"{NOT_LOOKED_AT} {error}.",)
+    if broker.connect is not None:
         return (NOT_LOOKED_AT,)
     shares = every_share(disk, target.home)
     invested = (

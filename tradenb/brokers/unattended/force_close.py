@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from tradenb.brokers.unattended.broker_file import recorded_broker
+from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_status, words_of
 from tradenb.brokers.unattended.lock_holder import activity_of, end_process, refuse_other

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from tradenb.brokers.broker import Broker
-from tradenb.brokers.unattended.broker_file import recorded_broker
+from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_status, words_of
 from tradenb.brokers.unattended.force_close import runs_with_orders

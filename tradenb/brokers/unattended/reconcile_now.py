@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from tradenb.brokers.broker import Broker
+from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.spot_connection import SpotConnection
-from tradenb.brokers.unattended.broker_file import recorded_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.core.orders.answers import OrderSnapshot, Overview
 from tradenb.core.orders.client_ids import is_ours

@@ -33,7 +33,12 @@ def record_broker(filesystem: Filesystem, home: Home, given: Broker) -> None:
         return
     path = home.broker(given.id)
     options = _plain(given.options)
-    known = {"exchange": given.exchange, "mode": given.mode, "options": options}
+    known = {
+        "exchange": given.exchange,
+        "mode": given.mode,
+        "cash": given.account.cash,
+        "options": options,
+    }
     data = dump({"format": "tradenb-broker", "v": 1, **known}) + b"\n"
     with contextlib.suppress(OSError):
         if filesystem.read(path, limit=_LIMIT) == data:
@@ -46,7 +51,7 @@ def record_broker(filesystem: Filesystem, home: Home, given: Broker) -> None:
 
 
 def recorded_broker(filesystem: Filesystem, home: Home, account: str) -> Broker:
-    """Return the broker of an account as its runs left it; its account is not the real one.
+    """Return the broker of an account as its runs left it; of its account the cash alone counts.
 
     Raises
     ------
@@ -59,6 +64,7 @@ def recorded_broker(filesystem: Filesystem, home: Home, account: str) -> Broker:
     try:
         found = parse(filesystem.read(path, limit=_LIMIT))
         exchange, mode, options = found["exchange"], found["mode"], dict(found["options"])
+        money = Account(cash=float(found["cash"]), percent=1)
     except FileNotFoundError:
         raise StateError(
             f"{path} does not exist, so it is unknown how to reach {account}; start a run with its "
@@ -69,7 +75,7 @@ def recorded_broker(filesystem: Filesystem, home: Home, account: str) -> Broker:
             f"{path} cannot be read ({error}); start a run with its broker, which writes it anew"
         ) from error
     options.pop("sandbox", None)  # follows from the mode
-    made = broker(exchange, mode=mode, account=Account(cash=1, percent=1), **options)
+    made = broker(exchange, mode=mode, account=money, **options)
     if made.id != account:
         raise StateError(
             f"{path}: the key at {options.get('apiKey')} is that of {made.id}, not of {account}; "
