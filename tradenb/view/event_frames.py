@@ -6,7 +6,6 @@ gets its dtype. Frames are built column by column: 200,000 events take a fractio
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -26,15 +25,18 @@ from tradenb.core.columns import (
 from tradenb.core.events import AskRow, Event
 from tradenb.core.fills import Fill
 from tradenb.core.lifecycle.state import Refusing
-from tradenb.core.signal import Trade
+from tradenb.core.signal import Refused, Trade
 from tradenb.statistics.closed_trades import UNKNOWN, Excursion
 from tradenb.statistics.expectation import Place
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas
+    from numpy.typing import NDArray
 
     from tradenb.engine.history.indicators import Coverage
 
+_NO_SIGNAL: Final = Refused("", None)._replace(id=None)  # type: ignore[arg-type]
 Coverages: TypeAlias = "Mapping[tuple[str, str], Sequence[Coverage]]"
 """In how much of a run each indicator had a value, by (strategy, symbol)."""
 OpenRow: TypeAlias = tuple[str, str, str, str, float, float | None]
@@ -55,14 +57,12 @@ def event_frame(events: Sequence[Event]) -> pandas.DataFrame:
     >>> event_frame([]).dtypes["at"]
     datetime64[ms, UTC]
     """
-    signals = [event.signal for event in events]
+    signals = [event.signal or _NO_SIGNAL for event in events]
     columns: dict[str, list[Any]] = {}
     for name in EVENT_COLUMNS:
-        if name in SIGNAL_COLUMNS:
-            read = attrgetter(SIGNAL_COLUMNS[name])
-            columns[name] = [None if signal is None else read(signal) for signal in signals]
-        else:
-            columns[name] = list(map(attrgetter(name), events))
+        own = SIGNAL_COLUMNS.get(name)
+        read, rows = (attrgetter(name), events) if own is None else (attrgetter(own), signals)
+        columns[name] = list(map(read, rows))
     return _frame(EVENT_COLUMNS, columns)
 
 
@@ -255,7 +255,7 @@ def _bools(values: list[bool]) -> object:
 def _floats(values: list[float | None]) -> object:
     import numpy as np
 
-    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+    return np.array(values, dtype=np.float64)  # a None becomes NaN
 
 
 def _times(values: list[int | None]) -> object:
@@ -269,11 +269,14 @@ def _times(values: list[int | None]) -> object:
 
 def _texts(values: list[str | None]) -> object:
     import pandas
+    import pyarrow
 
+    kind = pyarrow.large_string()
     try:
-        return pandas.array(values, dtype="str")
+        made = pyarrow.array(values, kind)
     except UnicodeEncodeError:  # half a character, as in "\ud83d": Arrow stores UTF-8
-        return pandas.array(list(_encodable(values)), dtype="str")
+        made = pyarrow.array(_encodable(values), kind)
+    return pandas.array(made, dtype="str")  # of a list pandas would look at each text first
 
 
 def _encodable(values: Iterable[str | None]) -> Iterable[str | None]:
@@ -285,19 +288,24 @@ def _wholes(values: list[int | None]) -> object:
     import numpy as np
     import pandas
 
-    absent = np.array([value is None for value in values], dtype=np.bool_)
-    whole = np.array([value or 0 for value in values], dtype=np.int64)
-    return pandas.arrays.IntegerArray(whole, absent)
+    found, absent = _present(values)
+    return pandas.arrays.IntegerArray(found.astype(np.int64), absent)
 
 
 def _decimals(values: list[float | None]) -> object:
-    import numpy as np
     import pandas
 
-    absent = np.array([value is None for value in values], dtype=np.bool_)
-    return pandas.arrays.FloatingArray(
-        np.array([value or 0.0 for value in values], dtype=np.float64), absent
-    )
+    return pandas.arrays.FloatingArray(*_present(values))
+
+
+def _present(values: Sequence[float | None]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the values, 0 for those that are missing, and which are."""
+    import numpy as np
+
+    found = np.array(values, dtype=np.float64)
+    absent = np.isnan(found)
+    found[absent] = 0.0
+    return found, absent
 
 
 _MAKERS: Final[dict[str, Callable[[list[Any]], object]]] = {
