@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tradenb.core.candles.arrays import Floats
 from tradenb.core.fills import filled
@@ -46,6 +46,13 @@ if TYPE_CHECKING:
     from tradenb.backtest.results.result_parts import ResultParts
 
 FirstStops = Mapping[tuple[str, str, int], float]
+
+
+class _Group(NamedTuple):
+    """Some instances, and their trades in order of closing."""
+
+    keys: list[Key]
+    trades: list[Trade]
 
 
 class RunFigures:
@@ -89,38 +96,38 @@ class RunFigures:
 
     def grouped(self, name_of: Callable[[Key], str]) -> dict[str, dict[str, float]]:
         """Return the statistics of each group of instances, by name."""
-        return {name: self._of(keys) for name, keys in self._groups(name_of).items()}
+        return {name: self._of(group) for name, group in self._groups(name_of).items()}
 
     def grouped_days(self, name_of: Callable[[Key], str]) -> dict[str, Floats]:
         """Return the daily returns of each group of instances, on the days of the whole run."""
         covered = self.marks.covered
         return {
-            name: whole_days(self._marks_of(keys).curve, covered).returns
-            for name, keys in self._groups(name_of).items()
+            name: whole_days(self._marks_of(group).curve, covered).returns
+            for name, group in self._groups(name_of).items()
         }
 
-    def _groups(self, name_of: Callable[[Key], str]) -> dict[str, set[Key]]:
-        groups: dict[str, set[Key]] = {}
-        for key in self._held:
-            groups.setdefault(name_of(key), set()).add(key)
+    def _groups(self, name_of: Callable[[Key], str]) -> dict[str, _Group]:
+        names = {key: name_of(key) for key in self._held}
+        groups: dict[str, _Group] = {}
+        for key, name in names.items():
+            groups.setdefault(name, _Group([], [])).keys.append(key)
+        for trade in self._trades:
+            groups[names[trade.strategy, trade.symbol]].trades.append(trade)
         return groups
 
-    def _of(self, keys: set[Key]) -> dict[str, float]:
+    def _of(self, group: _Group) -> dict[str, float]:
         """Return the statistics of some instances, as if they had run alone."""
-        if len(keys) == len(self._held):
+        if len(group.keys) == len(self._held):
             return self.figures
-        trades = [trade for trade in self._trades if (trade.strategy, trade.symbol) in keys]
-        return self._figures(trades, self._marks_of(keys), len(keys))
+        return self._figures(group.trades, self._marks_of(group), len(group.keys))
 
-    def _marks_of(self, keys: set[Key]) -> Marks:
-        trades = [trade for trade in self._trades if (trade.strategy, trade.symbol) in keys]
-        held = [own for key, own in self._held.items() if key in keys]
-        unrealised = [value for key, value in self._unrealised.items() if key in keys]
+    def _marks_of(self, group: _Group) -> Marks:
+        held = [self._held[key] for key in group.keys]
+        unrealised = [self._unrealised[key] for key in group.keys if key in self._unrealised]
         symbols = {symbol for symbol, _ in held}
         prices = self.prices.only(symbols) if len(symbols) < len(self.prices.lines) else self.prices
-        own = [key for key in self._held if key in keys]
-        money = self._money_of(prices, own)
-        return marks_of_run(prices, held, columns_of(trades), unrealised, money)
+        money = self._money_of(prices, group.keys)
+        return marks_of_run(prices, held, columns_of(group.trades), unrealised, money)
 
     def _figures(self, trades: Sequence[Trade], marks: Marks, instances: int) -> dict[str, float]:
         return figures(
