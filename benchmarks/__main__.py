@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import (
     account,
+    charts,
     growth,
     lines,
     live,
@@ -38,6 +39,7 @@ SUBJECTS = (
     "live",
     "rehearsal",
     "panel",
+    "charts",
 )
 
 
@@ -77,6 +79,8 @@ def _all(subjects: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Line
         yield from rehearsal.measure(quick=quick)
     if "panel" in subjects:
         yield from panel.measure()
+    if "charts" in subjects:
+        yield from charts.measure(1 if quick else 5)
 
 
 def _arguments() -> argparse.Namespace:

@@ -146,15 +146,20 @@ class Chart {
   }
 
   async start() {
-    const { equity, start, end } = this.data;
-    if (equity) {
-      const [at, gains, falls, holds] = await Promise.all([equity.at, equity.gains, equity.falls, equity.holds]
-        .map((packed) => packed && column(packed)));
-      this.equity = { at, gains, falls, holds, stepped: equity.stepped };
-    }
+    const { start, end } = this.data;
+    await this.readEquity();
     const edge = Math.max(end - start, CHART_MINUTE) / 100;   // room for the marks at the edges
     this.whole = this.view = [start - edge, end + edge];
     await this.choose(this.data.chosen ?? 0);
+  }
+
+  async readEquity() {
+    const { equity } = this.data;
+    if (equity) {
+      const [at, gains, falls, holds] = await Promise.all([equity.at, equity.gains, equity.falls, equity.holds]
+        .map((packed) => packed && column(packed)));
+      this.equity = { at, gains, falls: falls.map((fall) => 0 - fall), holds, stepped: equity.stepped };
+    }
   }
 
   async choose(place) {
@@ -163,6 +168,7 @@ class Chart {
     const given = this.data.symbols[place];
     if (given && !this.symbols.has(place)) this.symbols.set(place, await symbolOf(given));
     this.symbol = this.symbols.get(place) ?? null;
+    this.slider = null;
     this.begun = true;
     await this.redraw();
   }
@@ -177,6 +183,7 @@ class Chart {
     if (whole) this.view = this.whole;
     else if (atEnd) this.view = this.view.map((at) => at + moved);
     this.symbols.clear();
+    await this.readEquity();
     await this.choose(Math.min(this.place, data.symbols.length - 1));
   }
 
@@ -293,7 +300,8 @@ class Chart {
         }
       }
     }
-    found.push(this.overview());
+    this.slider ??= this.overview();
+    found.push({ ...this.slider, line: { width: 1, color: look.hold }, fillcolor: look.whole });
     return found;
   }
 
@@ -371,8 +379,7 @@ class Chart {
 
   // The whole run in the slider: closes, or the equity where there are no candles.
   overview() {
-    const found = { type: "scatter", mode: "lines", xaxis: "x2", yaxis: "y20", hoverinfo: "skip", name: "whole",
-      line: { width: 1, color: this.look.hold }, fill: "tozeroy", fillcolor: this.look.whole };
+    const found = { type: "scatter", mode: "lines", xaxis: "x2", yaxis: "y20", hoverinfo: "skip", name: "whole", fill: "tozeroy" };
     const level = this.symbol?.levels?.view(...this.whole, 420).parts[0];
     if (level) {
       const [own, first, last] = level;
@@ -435,7 +442,7 @@ class Chart {
   }
 
   overall() {
-    const [low, high] = spread(this.overview().y);
+    const [low, high] = spread(this.slider.y);
     const room = 0.05 * (high - low) || 1;
     return [low - room, high + room];
   }

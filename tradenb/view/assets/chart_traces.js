@@ -195,7 +195,7 @@ function equityTraces(equity, from, to, look, axes) {
     hovertemplate: `%{x|%Y-%m-%d %H:%M}<br>%{y:,.2f} %<extra>${name}</extra>`, ...more });
   const found = [line("equity", equity.gains, look.equity, axes.equity)];
   if (equity.holds) found.unshift(line("buy and hold", equity.holds, look.hold, axes.equity, {}));
-  found.push(line("drawdown", equity.falls.map((fall) => 0 - fall), look.loss, axes.drawdown,
+  found.push(line("drawdown", equity.falls, look.loss, axes.drawdown,
     { fill: "tozeroy", fillcolor: `${look.loss}33` }));
   return found;
 }
