@@ -225,6 +225,43 @@ def test_the_page_goes_dark_with_its_reader(chart, page, result):
     assert page.evaluate("chart.plot.layout.font.color") == page.evaluate("chart.look.text")
 
 
+def test_all_candles_are_read_from_the_file_beside_a_report(page, tmp_path):
+    days = 240
+
+    @tn.strategy("rare", every="1d")
+    def rare(ctx):
+        return tn.long(take_profit=1.03 * ctx.price, stop_loss=0.97 * ctx.price, minutes=60)
+
+    market = tn.testing.random_walk(seed=4, days=days)
+    result = tn.backtest.run("BTCUSDT", strategy=rare, exchange=market, progress=False)
+    path = result.report(tmp_path / "a report.html", all_candles=True)
+    failed = []
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.on("console", lambda line: failed.append(line.text) if line.type == "error" else None)
+
+    def closes():
+        page.goto(path.as_uri())
+        page.wait_for_selector(".tnbc .nsewdrag", state="attached")
+        first = result.start + 17 * DAY + 9 * HOUR
+        return page.evaluate(
+            """async ([from, to]) => {
+                const chart = document.getElementById("chart").tnbChart;
+                await chart.zoom(from, to);
+                return [chart.caption.split(" ")[0], Array.from(chart.plot.data[0].close)];
+            }""",
+            [first, first + HOUR],
+        )
+
+    step, found = closes()
+    first = result.start + 17 * DAY + 9 * HOUR
+    rows = expected(result, "BTCUSDT", MINUTE, first, first + HOUR)
+    assert (step, found) == ("1m", [row[3] for row in rows.values()])
+    assert failed == []
+    (tmp_path / "a report.candles.js").unlink()
+    step, found = closes()
+    assert (step, len(found)) == ("5m", 12)
+
+
 NOTEBOOK = """
 import tradenb as tn
 

@@ -316,8 +316,10 @@ class Result(FigureFrames):
     @overload
     def report(self, path: None = None) -> str: ...
     @overload
-    def report(self, path: str | os.PathLike[str]) -> Path: ...
-    def report(self, path: str | os.PathLike[str] | None = None) -> str | Path:
+    def report(self, path: str | os.PathLike[str], *, all_candles: bool = False) -> Path: ...
+    def report(
+        self, path: str | os.PathLike[str] | None = None, *, all_candles: bool = False
+    ) -> str | Path:
         """Report on the run: short, or as a page.
 
         Parameters
@@ -325,6 +327,10 @@ class Result(FigureFrames):
         path : str or path, optional
             Where one self-contained HTML page goes, with figures, charts and trades; a file that
             is there already is replaced.
+        all_candles : bool, default False
+            Write all candles to a script beside the page, `report.candles.js` for `report.html`.
+            Without it the page of a long run has those around trades as they are, and longer ones
+            elsewhere.
 
         Returns
         -------
@@ -339,11 +345,16 @@ class Result(FigureFrames):
         if path is None:
             return self.to_markdown()
         from tradenb.backtest.results.result_chart import drawn_of
+        from tradenb.view.charts.chart_data import all_candles_script
         from tradenb.view.page_file import page_path, write_page
         from tradenb.view.pages.report_page import report_html
 
         target = page_path(path)
-        return write_page(target, report_html(self.summary, drawn_of(self._parts)))
+        drawn, beside = drawn_of(self._parts), target.with_suffix(".candles.js")
+        if all_candles:
+            write_page(beside, all_candles_script(drawn))
+        page = report_html(self.summary, drawn, beside.name if all_candles else None)
+        return write_page(target, page)
 
 
 @explained("tn.load")

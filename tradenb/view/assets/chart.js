@@ -90,8 +90,15 @@ async function symbolOf(given) {
     } };
 }
 
+// With the candles of a file beside the page, where it has been read.
+function withAllCandles(data) {
+  const all = globalThis.tradenbCandles ?? [];
+  return { ...data, symbols: data.symbols.map((symbol, place) => ({ ...symbol, ...all[place] })) };
+}
+
 class Chart {
-  constructor(box, data, plotly) {
+  constructor(box, given, plotly) {
+    const data = withAllCandles(given);
     Object.assign(this, { box, data, plotly, hidden: new Set(), symbols: new Map(), place: 0, draws: 0 });
     this.build();
     this.listen();

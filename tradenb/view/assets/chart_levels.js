@@ -109,7 +109,7 @@ class Levels {
 
   // Rows in view of the finest level that has at most so many of them: parts of one or two levels.
   view(from, to, most) {
-    if (this.detail && (to - from) / this.detail.step <= most) return this.mixed(from, to);
+    if (this.detail && (to - from) / this.detail.step <= most && this.details(from, to)) return this.mixed(from, to);
     const { step } = this.whole;
     const finer = [step, ...CHART_STEPS.filter((each) => each > step && each % step === 0)];
     let [first, last, level] = [0, 0, this.whole];
@@ -120,6 +120,11 @@ class Levels {
       if (last - first <= most) break;
     }
     return { step: level.step, mixed: false, volumes: [level, first, last], parts: [[level, first, last]] };
+  }
+
+  // How many candles of those around trades are in view.
+  details(from, to) {
+    return firstFrom(this.detail.time, to) - firstFrom(this.detail.time, from - this.detail.step + 1);
   }
 
   // The candles around trades as they are, and coarse ones where those are not kept.

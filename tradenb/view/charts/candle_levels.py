@@ -45,7 +45,9 @@ class Levels(NamedTuple):
     detail: Level | None
 
 
-def levels_of(candles: Candles, moments: Sequence[int], rows: int = ROWS) -> Levels:
+def levels_of(
+    candles: Candles, moments: Sequence[int], rows: int = ROWS, *, everything: bool = False
+) -> Levels:
     """Choose candles for a chart.
 
     Parameters
@@ -54,10 +56,14 @@ def levels_of(candles: Candles, moments: Sequence[int], rows: int = ROWS) -> Lev
         When trades began and ended, ms UTC; the minutes around them are kept.
     rows : int
         How many candles both levels may have together, about.
+    everything : bool, default False
+        Keep all candles as they are, however many there are.
     """
     if len(candles) <= rows:
         return Levels(Level(candles.step, candles.time, candles.columns), None)
     whole = bucketed(candles, _coarse_step(candles, int(rows * _COARSE)))
+    if everything:
+        return Levels(whole, Level(candles.step, candles.time, candles.columns))
     left = rows - len(whole.time)
     chosen = _rows_around(candles, whole.step, [*moments, candles.end], left)
     columns = candles.columns

@@ -104,10 +104,20 @@ def chart_data(
     }
 
 
-def chart_json(data: dict[str, Any]) -> str:
+def chart_json(data: object) -> str:
     """Write what a chart shows as JSON that cannot end the script element around it."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c")
+
+
+def all_candles_script(drawn: Sequence[Drawn], *, rows: int = ROWS) -> str:
+    """Return a script with all candles of the symbols, for a file beside a page with their chart.
+
+    `chart.js` takes them in the place of those in the page, if they are there.
+    """
+    share = max(rows // max(len(drawn), 1), FEWEST_ROWS)
+    found = [_candles(each, [], share, everything=True) for each in drawn]
+    return f"globalThis.tradenbCandles = {chart_json(found)};"
 
 
 def _symbol(each: Drawn, rows: int, most: int, end: int, texts: Texts) -> dict[str, Any]:
@@ -121,17 +131,25 @@ def _symbol(each: Drawn, rows: int, most: int, end: int, texts: Texts) -> dict[s
         "all_trades": len(each.trades),
         **line_columns(lines, candles.end if len(candles) else end, texts),
     }
-    if not len(candles):
-        return found | {"levels": [], "indicators": []}
     moments = [at for trade in trades for at in (trade.opened_at, trade.closed_at)]
     moments += [line.opened_at for line in lines if line.closed_at is None]
+    return found | _candles(each, moments, rows)
+
+
+def _candles(
+    each: Drawn, moments: Sequence[int], rows: int, *, everything: bool = False
+) -> dict[str, Any]:
+    """Pack the candles of a symbol with its indicators."""
+    if not len(each.candles):
+        return {"levels": [], "indicators": []}
     room = int(rows / (1 + _INDICATOR_ROWS * len(each.indicators)))
-    levels = [level for level in levels_of(candles, moments, room) if level is not None]
-    prices = np.concatenate([column for level in levels for column in level.columns[:4]])
-    decimals = decimals_of(prices)
-    found["levels"] = [packed_level(level, decimals) for level in levels]
-    found["indicators"] = [_indicator(line, levels) for line in each.indicators]
-    return found
+    found = levels_of(each.candles, moments, room, everything=everything)
+    levels = [level for level in found if level is not None]
+    decimals = decimals_of(np.concatenate([own for level in levels for own in level.columns[:4]]))
+    return {
+        "levels": [packed_level(level, decimals) for level in levels],
+        "indicators": [_indicator(line, levels) for line in each.indicators],
+    }
 
 
 def _indicator(line: IndicatorLine, levels: Sequence[Level]) -> dict[str, Any]:

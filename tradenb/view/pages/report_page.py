@@ -11,6 +11,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from tradenb.statistics.breakdown import grouped
 from tradenb.statistics.equity.curve_points import points_of
@@ -46,13 +47,16 @@ DEEPEST: Final = 10
 _SHOWN: Final = 0.005  # percent
 
 
-def report_html(summary: Summary, drawn: Sequence[Drawn] = ()) -> str:
+def report_html(summary: Summary, drawn: Sequence[Drawn] = (), beside: str | None = None) -> str:
     """Write the report of a run as one self-contained page.
 
     Parameters
     ----------
     drawn : sequence of Drawn, optional
         The symbols whose candles are known, with what is drawn on them.
+    beside : str, optional
+        Name of a script beside the page that has all candles, see `all_candles_script`; without
+        that file the page shows those that it holds.
 
     Returns
     -------
@@ -67,13 +71,14 @@ def report_html(summary: Summary, drawn: Sequence[Drawn] = ()) -> str:
     return "".join(
         [
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts, beside)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
             f"<title>{name}</title><style>{asset('report.css')}{asset('chart.css')}</style></head>",
             "<body><main>\n",
             "\n".join(part for part in _parts(summary, drawn) if part),
             f'\n</main><script type="application/json" id="charts">{chart}</script>\n',
+            f'<script src="{escaped(quote(beside))}"></script>\n' if beside else "",
             *(f"<script>{script}</script>\n" for script in scripts),
             "</body></html>\n",
         ]
@@ -259,8 +264,10 @@ def _settings(summary: Summary) -> str:
     return _section("Settings", "".join(body)) if body else ""
 
 
-def _policy(scripts: Sequence[str]) -> str:
-    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+def _policy(scripts: Sequence[str], beside: str | None) -> str:
+    # A page that was opened from a disk has no origin of its own.
+    hashes = "'self' file: " if beside else ""
+    hashes += " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
