@@ -95,9 +95,10 @@ site: $(SITE)  ## build the documentation site in build/site, run its code, chec
 	$(BIN)/python docs/site/check_links.py build/site
 	@echo "open build/site/index.html"
 
-pictures: $(DEV)  ## make the pictures of the README anew (wants chromium)
+pictures: $(DEV)  ## make the pictures of the README and of charts anew (wants chromium)
 	$(BIN)/python docs/pictures/make.py
 	$(BIN)/python docs/pictures/dashboard.py
+	$(BIN)/python docs/pictures/charts.py
 
 test-oldest: .venv-oldest/.installed  ## run the tests with the oldest supported dependencies
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) $(SPREAD) $(PYTEST_ARGS)

@@ -103,7 +103,7 @@ html_show_sourcelink = False
 html_show_search_summary = False  # it is fetched, which a browser refuses for files
 html_show_copyright = False
 html_sidebars = {
-    f"docs/{page}": [] for page in ("index", "start", "data", "research", "real_orders")
+    f"docs/{page}": [] for page in ("index", "start", "data", "charts", "research", "real_orders")
 }  # they have no pages below them
 pygments_style = "default"
 html_theme_options = {
