@@ -9,6 +9,7 @@ import pytest
 from tests.brokers.faces import AT, copied, protected, unprotected
 from tradenb.brokers.arming.arm_file import trip
 from tradenb.panel.dashboard_model import DashboardModel
+from tradenb.panel.page_dashboard import READ_ONLY, PageDashboard
 from tradenb.panel.static_html import dashboard_html
 from tradenb.panel.watch_runs import Watch
 from tradenb.store.control import kill_switch
@@ -18,6 +19,7 @@ from tradenb.testing.orders.live_order_life import ACCOUNT
 
 DISK = DiskFilesystem(durable=False)
 KEY = "live:BTCUSDT:orders-once"
+KILL = {"type": "request", "kind": "kill", "id": "0123456789ab", "key": KEY, "wall": AT}
 
 
 @pytest.fixture(autouse=True)
@@ -111,8 +113,7 @@ def test_the_kill_button_turns_the_switch_of_the_home_on(home, dashboards):
     shown = dashboards(home.root)
     said = []
     shown.send = said.append
-    message = {"type": "request", "kind": "kill", "id": "0123456789ab", "key": KEY, "wall": AT}
-    shown._handle_custom_msg(message, [])
+    shown._handle_custom_msg(KILL, [])
     assert kill_switch(DISK, home.kill) == "flatten"
     assert [each["channel"] for each in said] == ["kernel"]
     shown.refresh()
@@ -126,8 +127,7 @@ def test_a_kill_for_a_run_that_is_not_known_turns_nothing_on(home, dashboards):
     shown = dashboards(home.root)
     said = []
     shown.send = said.append
-    message = {"type": "request", "kind": "kill", "id": "0123456789ab", "key": "live:X:y"}
-    shown._handle_custom_msg(message, [])
+    shown._handle_custom_msg(KILL | {"key": "live:X:y"}, [])
     assert kill_switch(DISK, home.kill) is None
     assert [each["channel"] for each in said] == ["none"]
 
@@ -135,3 +135,13 @@ def test_a_kill_for_a_run_that_is_not_known_turns_nothing_on(home, dashboards):
 def test_all_that_is_sent_is_plain_json(home):
     shown = model(home)
     assert json.loads(json.dumps(shown.orders)) == shown.orders
+
+
+def test_a_page_that_only_reads_kills_nothing(home):
+    told = []
+    page = PageDashboard(home.root, told.append, control=False)
+    page.begin()
+    page.take(json.dumps({"message": KILL}))
+    page.close()
+    assert kill_switch(DISK, home.kill) is None
+    assert READ_ONLY in json.dumps(told)
