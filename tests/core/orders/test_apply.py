@@ -143,6 +143,27 @@ class TestLists:
 
 
 class TestReports:
+    def test_a_fee_in_a_third_coin_is_told_as_what_it_was_worth(self) -> None:
+        paid = fill(
+            "1", "7", "buy", "2", "100", fee=D("0.003"), fee_in="other", fee_asset="BNB",
+            fee_value=D("1.8"),
+        )  # fmt: skip
+        (entered,) = heard(ledger(order(fills=(paid,))), Tell("entered", "s1")).reports
+        assert (entered.quantity, entered.fees, entered.estimated) == (D(2), D("1.8"), False)
+
+    def test_a_trade_whose_fee_was_priced_is_the_same_trade_when_it_is_shown_without(self) -> None:
+        priced = fill(
+            "t0", "1", "buy", "2", "100", fee=D("0.003"), fee_in="other", fee_asset="BNB",
+            fee_value=D("1.8"),
+        )  # fmt: skip
+        found = ledger(order(fills=(priced,), exchange_id="1"), told=("entered",))
+        shown = overview(fills=(priced._replace(fee_value=None, fee_asset=""),))
+        after = heard(found, shown)
+        assert after.unexplained == ()
+        assert after.orders[0].fills == (priced,)
+        changed = heard(found, overview(fills=(priced._replace(fee=D("0.004")),)))
+        assert len(changed.unexplained) == 1
+
     def test_fees_in_pieces_make_what_is_held_less(self) -> None:
         market = MARKET._replace(fee_in_base=True)
         guessed = order()

@@ -10,6 +10,7 @@ import pytest
 from tests.core.orders.situations import ENTER, MARKET, NOW, ledger, order, working
 from tradenb.core.orders.gate import AccountFacts, Arm, gate
 from tradenb.core.orders.order_alarms import alarms
+from tradenb.core.orders.order_records import Fill
 
 D = Decimal
 ARM = Arm(
@@ -142,3 +143,13 @@ def test_exits_that_fail_three_times_are_an_alarm_until_one_fills() -> None:
 def test_what_a_person_must_see_is_an_alarm() -> None:
     assert alarm_names(checks_failed=5) == ["no_answers"]
     assert alarm_names(unexplained=("a",), stops=("b",)) == ["unexplained", "stopped"]
+
+
+def test_a_fee_that_nobody_can_price_is_an_alarm_and_one_with_a_price_is_none() -> None:
+    paid = Fill("1", "7", NOW, "buy", D(2), D(100), D("0.003"), "other", "BNB")
+    held = order(fills=(paid,))
+    (alarm,) = alarms(ledger(held, working()), MARKET, NOW)
+    assert alarm.name == "fee_left_out"
+    assert alarm.words == "a fee of 0.003 BNB is not in the result of s1"
+    priced = order(fills=(paid._replace(fee_value=D("1.8")),))
+    assert alarm_names(priced, working()) == []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
+from tradenb.core.orders.order_records import ZERO
 from tradenb.core.orders.protection import uncovered_since
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.core.signal import Time
@@ -14,6 +16,7 @@ from tradenb.core.timeframe import iso
 AlarmName = Literal[
     "unprotected", "unknown_outcome", "cannot_exit", "unexplained", "stopped", "no_answers",
     "tripped", "no_market", "not_saved", "conflict", "failed", "would_refuse",
+    "fee_left_out",
 ]  # fmt: skip
 UNPROTECTED: Final = 10_000
 DOUBT: Final = 60_000
@@ -31,6 +34,7 @@ CURES: Final[dict[AlarmName, str]] = {
     "not_saved": "Make room on the disk; exits and stops go on, entries wait",
     "conflict": "Decide with `tradenb resolve`",
     "failed": "Look at the log; it is tried again",
+    "fee_left_out": "Subtract it yourself, or have fees taken in the coins that are traded",
     "would_refuse": "Nothing was sent; put it right before you arm an account",
 }
 """What to do about each alarm, in a sentence; docs/orders.md has a section of each name."""
@@ -87,6 +91,7 @@ def _alarms(ledger: OrderLedger, market: OrderMarket, now: Time) -> Iterator[Ala
         if failed >= FAILED_EXITS:
             words = f"{failed} orders to sell {pieces} failed"
             yield Alarm("cannot_exit", words, about=signal)
+        yield from _unpriced(ledger, signal)
     for order in ledger.orders:
         if order.is_in_doubt and now - order.sent_at >= DOUBT:
             words = f"the outcome of {order.role} order {order.id} is unknown"
@@ -98,3 +103,15 @@ def _alarms(ledger: OrderLedger, market: OrderMarket, now: Time) -> Iterator[Ala
         yield Alarm("unexplained", words, about=words)
     for words in ledger.stops:
         yield Alarm("stopped", words, about=words)
+
+
+def _unpriced(ledger: OrderLedger, signal: str) -> Iterator[Alarm]:
+    """Tell of fees in a third coin whose price is not known: they are in no result."""
+    fees: dict[str, Decimal] = {}
+    for order in ledger.orders:
+        for fill in order.fills if order.signal_id == signal else ():
+            if fill.fee_in == "other" and fill.fee_value is None:
+                fees[fill.fee_asset] = fees.get(fill.fee_asset, ZERO) + fill.fee
+    for asset, fee in fees.items():
+        words = f"a fee of {fee:f} {asset or 'of a third coin'} is not in the result of {signal}"
+        yield Alarm("fee_left_out", words, about=f"{signal} {asset}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from tradenb.core.signal import Time
 
@@ -76,6 +76,11 @@ class Fill(NamedTuple):
         In the currency below.
     fee_in : {"base", "quote", "other"}
         Pieces, money, or a third coin.
+    fee_asset : str
+        That coin.
+    fee_value : Decimal or None
+        What a fee in a third coin was worth, quote currency; None: nobody knows, so it is in no
+        result.
     """
 
     id: str
@@ -86,6 +91,13 @@ class Fill(NamedTuple):
     price: Decimal
     fee: Decimal = ZERO
     fee_in: FeeIn = "quote"
+    fee_asset: str = ""
+    fee_value: Decimal | None = None
+
+    def is_same(self, other: Fill) -> bool:
+        """Tell whether the exchange shows the same trade; what a fee is worth it does not show."""
+        apart: dict[str, Any] = {"fee_asset": "", "fee_value": None}
+        return self._replace(**apart) == other._replace(**apart)
 
 
 class Order(NamedTuple):
@@ -212,8 +224,14 @@ class Order(NamedTuple):
 
 
 def fees_in(order: Order, currency: FeeIn) -> Decimal:
-    """Return the fees of an order in pieces or in money, of the trades that are known."""
-    return sum((fill.fee for fill in order.fills if fill.fee_in == currency), ZERO)
+    """Return the fees of an order in pieces or in money, of the trades that are known.
+
+    A fee in a third coin is in money what it was worth.
+    """
+    fees = sum((fill.fee for fill in order.fills if fill.fee_in == currency), ZERO)
+    if currency != "quote":
+        return fees
+    return fees + sum((fill.fee_value for fill in order.fills if fill.fee_value is not None), ZERO)
 
 
 class DesiredPosition(NamedTuple):

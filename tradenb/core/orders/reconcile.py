@@ -124,7 +124,7 @@ def _with_trades(ledger: OrderLedger, fills: tuple[Fill, ...]) -> tuple[OrderLed
         if order is None:
             continue
         known = {fill.id: fill for fill in order.fills}
-        if any(known.get(fill.id, fill) != fill for fill in some):
+        if any(not known.get(fill.id, fill).is_same(fill) for fill in some):
             ledger = _unexplained(ledger, f"a trade of order {id} has other numbers than before")
         ledger = ledger.with_order(with_fills(order, tuple(some)))
     return ledger, foreign

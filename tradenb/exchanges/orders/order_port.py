@@ -24,6 +24,7 @@ from tradenb.core.orders.outcomes import after_query, after_submit
 from tradenb.core.orders.snapshots import list_snapshot
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.timeframe import DAY
+from tradenb.exchanges.orders.fee_values import FeeValues
 from tradenb.exchanges.orders.order_client import OrderClient
 from tradenb.exchanges.orders.order_reply import OrderReply
 from tradenb.exchanges.orders.spot_answers import SpotAnswers, Unreadable
@@ -74,6 +75,7 @@ class OrderPort:
     ) -> None:
         self.client, self.venue, self.market, self.symbol = client, venue, market, symbol
         self._answers = SpotAnswers(symbol, base, quote)
+        self._fees = FeeValues(client, quote)
 
     def __repr__(self) -> str:
         return f"<OrderPort {self.client.name} {self.symbol}>"
@@ -88,9 +90,10 @@ class OrderPort:
             call, params, dies_at=order.dies_at, urgent=order.side == "sell"
         )
         try:
-            return Shown(self._answers.submitted(order, reply.answer))
+            shown = self._answers.submitted(order, reply.answer)
         except Unreadable:
             return after_submit(order.id, reply.ended, self.venue)
+        return Shown(shown._replace(fills=await self._fees.valued(shown.fills)))
 
     async def check(self, order: Order) -> NotSent | Refused | Unclear | None:
         """Have the exchange check an order that is not placed; None: it would be accepted.
@@ -150,6 +153,7 @@ class OrderPort:
         except Unreadable:
             return OverviewFailed()
         base = balances[0].free + balances[0].locked
+        fills = [*await self._fees.valued(fills)]
         return Overview(tuple(orders), tuple(fills), base, since, asked_at, balances)
 
     async def market_now(self) -> SpotMarket | None:

@@ -148,6 +148,7 @@ class SpotAnswers(NamedTuple):
         if type(trade_id) is not int:
             raise Unreadable("a trade has no id")
         currencies: dict[str, FeeIn] = {self.base: "base", self.quote: "quote"}
+        asset = text_of(row, "commissionAsset")
         return Fill(
             id=str(trade_id),
             exchange_id=order_id,
@@ -156,7 +157,8 @@ class SpotAnswers(NamedTuple):
             quantity=number_of(row, "qty"),
             price=number_of(row, "price"),
             fee=number_of(row, "commission"),
-            fee_in=currencies.get(text_of(row, "commissionAsset"), "other"),
+            fee_in=currencies.get(asset, "other"),
+            fee_asset="" if asset in currencies else asset,
         )
 
 

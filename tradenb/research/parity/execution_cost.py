@@ -241,10 +241,7 @@ def _filled(reports: Iterable[ExecutionReport]) -> dict[str, Decimal]:
 
 
 def _fees_taken(reports: Iterable[ExecutionReport]) -> Mapping[str, float]:
-    """Return the fees of each signal as a share of its cost; those in pieces at the entry's price.
-
-    A fee in a third coin is not in it.
-    """
+    """Return the fees of each signal as a share of its cost; pieces count at the entry's price."""
     fees: dict[str, Decimal] = {}
     cost: dict[str, Decimal] = {}
     for report in reports:

@@ -30,7 +30,9 @@ class LedgerCheck(NamedTuple):
     pieces, money : Decimal
         What they changed the balance by, fees in these currencies included.
     fees_other : Decimal
-        Fees that were taken in a third coin: in neither.
+        Fees that were taken in a third coin, in pieces of it: in neither.
+    fees_left_out : Decimal
+        Those of them whose worth is not known: they are in no result.
     asked : bool
         Whether the exchange was asked for its own trades and balance.
     problems : tuple of str
@@ -43,6 +45,7 @@ class LedgerCheck(NamedTuple):
     pieces: Decimal
     money: Decimal
     fees_other: Decimal
+    fees_left_out: Decimal
     asked: bool
     problems: tuple[str, ...]
     notes: tuple[str, ...]
@@ -56,7 +59,9 @@ class LedgerCheck(NamedTuple):
         changes = f"{_plain(self.pieces)} pieces, {_plain(self.money)} in quote currency"
         what = f"{plural(self.executions, 'execution')}, {changes}"
         if self.fees_other:
-            what += f", {_plain(self.fees_other)} of fees in a third coin, which are in no result"
+            what += f", fees of {_plain(self.fees_other)} in a third coin"
+        if self.fees_left_out:
+            what += f" ({_plain(self.fees_left_out)} in no result)"
         if self.problems:
             return f"orders do not agree ({what}): {'; '.join(self.problems)}"
         side = "agree with the exchange" if self.asked else "agree; the exchange was not asked"
@@ -87,6 +92,7 @@ def check_ledger(
     if overview is not None:
         orders = [_completed(order, overview) for order in orders]
     fills = [fill for order in orders for fill in order.fills]
+    third = [fill for fill in fills if fill.fee_in == "other"]
     problems, notes = [*_not_adding_up(orders)], [*_untold(orders)]
     for signal, told in _by_signal((*reports, *ledger.reports)).items():
         wrong = [*_told_otherwise(ledger, signal, told)]
@@ -99,7 +105,8 @@ def check_ledger(
         executions=len(fills),
         pieces=sum((_pieces(fill) for fill in fills), ZERO),
         money=sum((_money(fill) for fill in fills), ZERO),
-        fees_other=sum((fill.fee for fill in fills if fill.fee_in == "other"), ZERO),
+        fees_other=sum((fill.fee for fill in third), ZERO),
+        fees_left_out=sum((fill.fee for fill in third if fill.fee_value is None), ZERO),
         asked=overview is not None,
         problems=tuple(problems),
         notes=tuple(notes),

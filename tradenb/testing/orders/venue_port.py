@@ -256,6 +256,7 @@ class VenuePort(NamedTuple):
             price=trade.price,
             fee=trade.fee,
             fee_in=currencies.get(trade.fee_asset, "other"),
+            fee_asset="" if trade.fee_asset in currencies else trade.fee_asset,
         )
 
 
