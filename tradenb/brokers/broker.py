@@ -43,7 +43,7 @@ class Broker:
     connect : callable, optional
         Makes the way to a symbol in place of ccxt, from the symbol and a clock; for rehearsals.
     permission : Arm, optional
-        What stands in place of the file of `tn.arm`; for rehearsals, which spend no money.
+        What a rehearsal is armed with; it spends no money.
     """
 
     exchange: str

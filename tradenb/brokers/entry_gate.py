@@ -67,9 +67,7 @@ class EntryGate:
     def __init__(self, run: JudgedRun, broker: Broker, exchange: Exchange) -> None:
         self._run, self._broker, self._exchange = run, broker, exchange
         self._key = Key(run.strategy, run.symbol)
-        self._account = ArmedAccount(
-            run.storage.filesystem, run.storage.files, broker.id, standing=broker.permission
-        )
+        self._account = ArmedAccount(run.storage.filesystem, run.storage.files, broker.id)
         self._unknown: deque[tuple[str, int]] = deque(maxlen=_MOST_UNKNOWN)
         self._shared: RunShare | None = None
 

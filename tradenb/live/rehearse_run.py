@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from tradenb.brokers.arming.arm_file import write_arm
 from tradenb.brokers.broker import Broker
 from tradenb.bus import bus
 from tradenb.call_errors import explained
@@ -139,6 +140,8 @@ def rehearse(
     supervisor = Supervisor(clock, ThreadWorkers(), bus, end=last)
     run = RunRecord(name, spec, source, settings, storage, clock, supervisor.wake, account, broker)
     run.checkpoint = checkpoint
+    if broker is not None and broker.permission is not None:
+        write_arm(storage.filesystem, files, broker.permission)
     run.note = _not_shared(run)
     start_run(supervisor, run)
     return handle_of(run)

@@ -41,8 +41,6 @@ class ArmedAccount:
     home : Home
     account : str
         Mode, exchange and key: "sandbox:loopback:1a2b3c4d".
-    standing : Arm, optional
-        The permission where there is no file; for rehearsals.
     wait : callable
         Waits a number of seconds.
     """
@@ -53,13 +51,11 @@ class ArmedAccount:
         home: Home,
         account: str,
         *,
-        standing: Arm | None = None,
         wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self.account = account
         self._filesystem = filesystem
         self._home = home
-        self._standing = standing
         self._wait = wait
         self._ended_at: Time | None = None
         self._ended = ""
@@ -69,12 +65,7 @@ class ArmedAccount:
 
     def reading(self) -> ArmReading:
         """Read the permission; one that ended in this process stays so until a later one."""
-        standing = self._standing
-        reading = (
-            read_arm(self._filesystem, self._home, self.account)
-            if standing is None
-            else ArmReading(standing)
-        )
+        reading = read_arm(self._filesystem, self._home, self.account)
         arm = reading.arm
         if arm is None or arm.tripped or self._ended_at is None or arm.since > self._ended_at:
             return reading
