@@ -215,14 +215,14 @@ def _refusal(id: str, ended: Any, venue: Any) -> Any:
 
 PLACES = {
     "R3: an entry that is absent is sent once more": ("careless", 50),
-    "R4: the first query that finds nothing proves it": ("careless", 20),
+    "R4: the first query that finds nothing proves it": ("bad", 300),
     "R5: an end without proof is a refusal": ("careless", 20),
-    "R5: a duplicate is a refusal": ("careless", 240),
+    "R5: a duplicate is a refusal": ("bad", 260),
     "R6: a cancel is the end": ("partial", 0),
-    "R8: a refusal is no reason to look": ("careless", 240),
+    "R8: a refusal is no reason to look": ("bad", 260),
     "a list protects whose stop is gone": ("partial", 0),
-    "a balance that is seen once is believed": ("careless", 60),
+    "a balance that is seen once is believed": ("bad", 550),
     "a report is heard again": ("usual", 50),
-    "the second order under one id is overlooked": ("careless", 240),
+    "the second order under one id is overlooked": ("bad", 440),
 }
 """Plan and first seed of the lives that catch a mutant soon; of all others careless and 0."""

@@ -22,6 +22,7 @@ from tradenb.core.orders.next_action import next_action
 from tradenb.core.orders.order_actions import Cancel, Query, Reconcile, Submit, Tell, Wait
 from tradenb.core.orders.order_alarms import Alarm, AlarmName
 from tradenb.core.orders.order_records import ZERO, DesiredPosition, Order
+from tradenb.core.orders.reconcile import with_unknown_position
 from tradenb.core.orders.reducing import Situation
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.values import Problem
@@ -196,7 +197,7 @@ class OrderManager:
         # What is over and was told on disk; the next commit takes it along.
         market = self._port.market
         ledger = pruned(run.ledger, run.heard, wanted.signal_id, market)._replace(market=market)
-        run.ledger = ledger
+        run.ledger = ledger = with_unknown_position(ledger, wanted)
         situation = self._situation(wanted, ledger, market)
         action = next_action(situation)
         match action:

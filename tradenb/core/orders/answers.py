@@ -87,9 +87,10 @@ class NotFound(NamedTuple):
 
 
 class QueryFailed(NamedTuple):
-    """A query, or a cancel, brought no answer."""
+    """A query brought no answer; `no_key`: because the exchange takes the key no more."""
 
     id: str
+    no_key: bool = False
 
 
 class Cancelled(NamedTuple):
@@ -124,7 +125,9 @@ class Overview(NamedTuple):
 
 
 class OverviewFailed(NamedTuple):
-    """One of its requests failed, so nothing is known."""
+    """One of its requests failed, so nothing is known; `no_key` as of `QueryFailed`."""
+
+    no_key: bool = False
 
 
 Answer = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import assert_never
+from typing import Final, assert_never
 
 from tradenb.core.orders.answers import (
     Answer,
@@ -24,9 +24,11 @@ from tradenb.core.orders.order_actions import Tell
 from tradenb.core.orders.order_records import ZERO, Ending, ExecutionReport, Order, fees_in
 from tradenb.core.orders.outcomes import APART, proof_at
 from tradenb.core.orders.reconcile import reconciled
-from tradenb.core.orders.snapshots import adopted, copied, is_copy, shown
+from tradenb.core.orders.snapshots import adopted, copied, is_copy, shown, stopped
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.signal import Time
+
+NO_KEY: Final = "the exchange takes the key no more, or not for orders"
 
 
 def intended(ledger: OrderLedger, order: Order) -> OrderLedger:
@@ -57,18 +59,16 @@ def apply(
         case NotFound():
             return _not_found(ledger, answer.id, venue, now)
         case QueryFailed():
-            order = ledger.order(answer.id)
-            if order is None:
-                return ledger
-            return ledger.with_order(order._replace(queries=order.queries + 1, queried_at=now))
+            return _not_answered(ledger, answer, now)
         case Cancelled():
             return _cancelled(ledger, answer.id, now)
         case Overview():
             return reconciled(ledger, answer, venue, market, now)
         case OverviewFailed():
-            return ledger._replace(
+            failed = ledger._replace(
                 checks_failed=ledger.checks_failed + 1, check_failed_at=now, check_due=True
             )
+            return stopped(failed, NO_KEY) if answer.no_key else failed
         case Tell():
             return _told(ledger, answer, market, now)
         case _:
@@ -110,6 +110,15 @@ def _shown(ledger: OrderLedger, snapshot: OrderSnapshot, now: Time) -> OrderLedg
     after = shown(order, snapshot, now)
     refusals = 0 if order.is_in_doubt else ledger.refusals
     return ledger.with_order(after)._replace(refusals=refusals)
+
+
+def _not_answered(ledger: OrderLedger, answer: QueryFailed, now: Time) -> OrderLedger:
+    """Count a query without an answer; one that says the key is not valid has all looked at."""
+    ledger = ledger._replace(check_due=ledger.check_due or answer.no_key)
+    order = ledger.order(answer.id)
+    if order is None:
+        return ledger
+    return ledger.with_order(order._replace(queries=order.queries + 1, queried_at=now))
 
 
 def _cancelled(ledger: OrderLedger, id: str, now: Time) -> OrderLedger:

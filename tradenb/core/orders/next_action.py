@@ -56,6 +56,8 @@ UNPROTECTED_EXIT: Final = 30_000
 """A position without protection for so long, ms, is sold."""
 WATCH_EVERY: Final = 15_000
 CHECK_EVERY: Final = 600_000
+QUERIES_BEFORE_CHECK: Final = 3
+"""After so many queries that changed nothing all is looked at: it may show why."""
 CHECKS_BEFORE_EXITS: Final = 3
 """After so many failed reconciliations reducing orders are sent without one."""
 _STOPS: Final = frozenset({"stop_loss", "trailing_stop", "breakeven"})
@@ -86,7 +88,7 @@ def _settle(now: Situation) -> OrderAction | None:
     ledger, waits = now.ledger, []
     for order in ledger.orders:
         if order.is_done or not (
-            order.is_in_doubt or order.state == "cancelling" or order.query_due
+            order.is_in_doubt or order.state == "cancelling" or order.query_due or order.misses
         ):
             continue
         if order.misses >= 2:
@@ -94,6 +96,10 @@ def _settle(now: Situation) -> OrderAction | None:
             if now.now >= waits[-1]:
                 return reconcile_all(ledger)
             continue
+        if order.queries >= QUERIES_BEFORE_CHECK and ledger.check_due:
+            waits.append(check_at(ledger))
+            if now.now >= waits[-1]:
+                return reconcile_all(ledger)
         due = query_at(order, now.venue)
         if now.now >= due:
             return Query(order)
@@ -172,7 +178,9 @@ def _enter(now: Situation) -> OrderAction:
         or ledger.unexplained
         or ledger.stops
     ):
-        words = (now.refused, *ledger.unexplained, *ledger.stops)
+        unsure = not ledger.checked_at or ledger.check_due
+        unread = "the exchange could not be reconciled" if unsure else ""
+        words = (now.refused, unread, *ledger.unexplained, *ledger.stops)
         return Tell("not_entered", wanted.signal_id, "limits", "; ".join(filter(None, words)))
     pieces = now.market.pieces(wanted.quantity)
     limit = None if wanted.limit is None else stepped(wanted.limit, now.market.price_step)
@@ -204,12 +212,17 @@ def _hold(now: Situation) -> OrderAction | None:
     uncovered = uncovered_since(ledger, signal, held, now.market)
     if uncovered is not None and now.now - uncovered > UNPROTECTED_EXIT:
         return leave(now, signal, "unprotected")
-    part = held - wanted.quantity if wanted.quantity > 0 else ZERO
+    # While the entry is not heard of it is the size of the entry, and says nothing of a part.
+    keeps_less = wanted.want == "hold" and wanted.quantity > 0
+    part = held - wanted.quantity if keeps_less else ZERO
     if now.can_sell(part):
         return cancel_live(now, signal) or reduce(now, signal, "part", part, wanted.reason)
     protection = covering(ledger, signal, held, now.market)
     if protection is not None and is_in_place(protection, wanted, now.venue, now.market, now.now):
-        return _watch(now, protection) if sold is None else trades_first(now, signal)
+        second = cancel_live(now, signal, keep=protection)
+        if second is not None or sold is not None:
+            return second or trades_first(now, signal)
+        return _watch(now, protection)
     cancel = cancel_live(now, signal)
     if cancel is not None:
         return cancel

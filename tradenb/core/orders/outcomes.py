@@ -49,8 +49,14 @@ def after_submit(id: str, ended: Ended, venue: Venue) -> NotSent | Refused | Unc
 
 def after_query(id: str, ended: Ended, venue: Venue) -> NotFound | QueryFailed:
     """Return what is known of an order whose query ended without showing it."""
-    known = not (ended.whole and ended.code in venue.not_found)
-    return QueryFailed(id) if known else NotFound(id)
+    if ended.whole and ended.code in venue.not_found:
+        return NotFound(id)
+    return QueryFailed(id, no_key=is_no_key(ended, venue))
+
+
+def is_no_key(ended: Ended, venue: Venue) -> bool:
+    """Tell whether the exchange said that it takes the key no more."""
+    return ended.whole and ended.code in venue.no_key
 
 
 def _says(sentences: frozenset[str], ended: Ended) -> bool:

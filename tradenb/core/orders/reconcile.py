@@ -13,7 +13,7 @@ from decimal import Decimal
 from tradenb.core.orders.answers import OrderSnapshot, Overview
 from tradenb.core.orders.client_ids import client_id, is_ours, leg_ids, role_of
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
-from tradenb.core.orders.order_records import ZERO, Fill, Order
+from tradenb.core.orders.order_records import ZERO, DesiredPosition, Fill, Order
 from tradenb.core.orders.snapshots import (
     AHEAD,
     LEG_NAMES,
@@ -60,8 +60,9 @@ def _with_lists(ledger: OrderLedger, ours: list[OrderSnapshot]) -> Iterator[Orde
         if any(id in legs for id in order.leg_ids):
             stop, target = (legs.pop(id, None) for id in order.leg_ids)
             yield list_snapshot(order.id, stop, target)
-    for signal in ledger.signals() if legs else ():
-        known = len(ledger.of(signal, "protection"))
+    every = ledger._replace(orders=(*ledger.past, *ledger.orders))
+    for signal in every.signals() if legs else ():
+        known = len(every.of(signal, "protection"))
         for attempt in range(1, known + AHEAD):
             stop, target = (legs.pop(id, None) for id in leg_ids(ledger.run, signal, attempt))
             if stop is not None or target is not None:
@@ -79,6 +80,10 @@ def _with_snapshot(ledger: OrderLedger, snapshot: OrderSnapshot, now: Time) -> O
         if past is not None:
             return _from_past(ledger, past, snapshot, now)
         order = adopted(ledger, snapshot)
+        late = adopted(ledger._replace(orders=ledger.past), snapshot) if order is None else None
+        if late is not None and (snapshot.ending is None or snapshot.filled):
+            words = f"order {late.id} of a position that was over has come"
+            ledger, order = _taken_back(ledger, late.signal_id, words), late
         if order is None:
             resting = "rests" if snapshot.ending is None else "traded" if snapshot.filled else ""
             return (
@@ -97,15 +102,18 @@ def _from_past(ledger: OrderLedger, past: Order, snapshot: OrderSnapshot, now: T
         return ledger
     if not snapshot.filled and snapshot.ending is not None:
         return ledger
-    again = tuple(order for order in ledger.past if order.signal_id == past.signal_id)
-    ledger = ledger._replace(
-        orders=(*again, *ledger.orders),
-        past=tuple(order for order in ledger.past if order.signal_id != past.signal_id),
-    )
-    ledger = stopped(ledger, f"order {past.id} was over and has filled since")
+    words = f"order {past.id} was over and has filled since"
+    ledger = _taken_back(ledger, past.signal_id, words)
     if is_copy(past, snapshot):
         return copied(ledger, past, snapshot, now)
     return ledger.with_order(shown(past, snapshot, now))
+
+
+def _taken_back(ledger: OrderLedger, signal: str, words: str) -> OrderLedger:
+    """Return the ledger with a position that was over and is not: what is left of it is sold."""
+    again = tuple(order for order in ledger.past if order.signal_id == signal)
+    rest = tuple(order for order in ledger.past if order.signal_id != signal)
+    return stopped(ledger._replace(orders=(*again, *ledger.orders), past=rest), words)
 
 
 def _with_trades(ledger: OrderLedger, fills: tuple[Fill, ...]) -> tuple[OrderLedger, list[Fill]]:
@@ -211,6 +219,13 @@ def _sold_outside(
         sent_at=now, fills=tuple(sales) if explained else (),
     )  # fmt: skip
     return ledger.with_order(outside)
+
+
+def with_unknown_position(ledger: OrderLedger, wanted: DesiredPosition) -> OrderLedger:
+    """Ask a person about a position that no order here has bought: the document was edited."""
+    if wanted.want != "hold" or ledger.of(wanted.signal_id, "entry"):
+        return ledger
+    return _unexplained(ledger, f"no order here has bought the position {wanted.signal_id}")
 
 
 def _unexplained(ledger: OrderLedger, words: str) -> OrderLedger:

@@ -104,12 +104,14 @@ def _lacks_trades(order: Order) -> bool:
     return sent and order.known < order.filled
 
 
-def cancel_live(now: Situation, signal: str) -> OrderAction | None:
-    """Cancel what lives of a signal, one order after the other.
+def cancel_live(now: Situation, signal: str, *, keep: Order | None = None) -> OrderAction | None:
+    """Cancel what lives of a signal, one order after the other, but for one.
 
     Of an earlier process not before the next order may be sent: protection stays until then.
     """
     for order in now.ledger.live(signal):
+        if keep is not None and order.id == keep.id:
+            continue
         if order.cancelled_at is not None and now.now < order.cancelled_at + CANCEL_EVERY:
             return Wait(order.cancelled_at + CANCEL_EVERY)
         return _look_first(now, signal) or Cancel(order)

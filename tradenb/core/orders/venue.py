@@ -32,6 +32,8 @@ class Venue(NamedTuple):
         target is beyond the price already.
     not_found : frozenset of str
         Codes by which it says that it does not know an order.
+    no_key : frozenset of str
+        Codes by which it says that the key is not valid, or may not do this.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Venue(NamedTuple):
     exists: frozenset[str] = frozenset()
     would_trigger: frozenset[str] = frozenset()
     not_found: frozenset[str] = frozenset()
+    no_key: frozenset[str] = frozenset()
 
 
 BINANCE_SPOT: Final = Venue(
@@ -56,6 +59,7 @@ BINANCE_SPOT: Final = Venue(
     exists=frozenset({"-4116", "Duplicate order sent"}),
     would_trigger=frozenset({"would trigger immediately", "relationship of the prices"}),
     not_found=frozenset({"-2013", "-2018"}),
+    no_key=frozenset({"-2014", "-2015"}),
 )  # fmt: skip
 """Binance spot. A code that is not listed proves nothing (section "What an answer means")."""
 

@@ -20,7 +20,7 @@ from tradenb.core.orders.answers import (
     Unclear,
 )
 from tradenb.core.orders.order_records import Fill, Order
-from tradenb.core.orders.outcomes import after_query, after_submit
+from tradenb.core.orders.outcomes import Ended, after_query, after_submit, is_no_key
 from tradenb.core.orders.snapshots import list_snapshot
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.timeframe import DAY
@@ -44,6 +44,14 @@ READS: Final = 3
 PAGE: Final = 1_000
 MOST_DAYS: Final = 30
 """An overview goes back so far at most; it says from when on it is whole."""
+
+
+class _Failed(Exception):
+    """A part of an overview could not be read."""
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.text)
+        self.ended = ended
 
 
 class OrderPort:
@@ -124,8 +132,8 @@ class OrderPort:
         shown = [answer.order for answer in asked if isinstance(answer, Shown)]
         if len(shown) == len(asked):
             return Shown(list_snapshot(order.id, *shown))
-        failed = any(isinstance(answer, QueryFailed) for answer in asked)
-        return QueryFailed(order.id) if shown or failed else asked[0]
+        failed = [answer for answer in asked if isinstance(answer, QueryFailed)]
+        return QueryFailed(order.id) if shown and not failed else (*failed, *asked)[0]
 
     async def cancel(self, order: Order) -> Answer:
         """Ask for the end of an order; what became of it, a query tells."""
@@ -150,8 +158,8 @@ class OrderPort:
                 "private_get_mytrades", since, asked_at, "fromId", self._answers.trades
             )
             balances = await self._read("private_get_account", {}, self._answers.balances_of)
-        except Unreadable:
-            return OverviewFailed()
+        except _Failed as error:
+            return OverviewFailed(no_key=is_no_key(error.ended, self.venue))
         base = balances[0].free + balances[0].locked
         fills = [*await self._fees.valued(fills)]
         return Overview(tuple(orders), tuple(fills), base, since, asked_at, balances)
@@ -187,10 +195,11 @@ class OrderPort:
 
     async def _read(self, call: str, params: Params, read: Callable[[Any], Part]) -> Part:
         """Read a part of an overview; tried again at once, since all of it is needed."""
-        for _ in range(READS - 1):
+        for _ in range(READS):
+            reply = await self.client.read(call, params)
             with contextlib.suppress(Unreadable):
-                return read((await self.client.read(call, params)).answer)
-        return read((await self.client.read(call, params)).answer)
+                return read(reply.answer)
+        raise _Failed(reply.ended)
 
     async def _pages(
         self, call: str, since: int, until: int, next_id: str, read: Callable[[Any], list[T]]

@@ -111,10 +111,9 @@ class VenueConnection:
         return True
 
     async def free(self) -> Decimal | None:
-        """Return the money that no order has locked."""
+        """Return the money that no order has locked; None: it could not be read."""
         await self._pass()
-        self._passed()
-        return self._wire.venue.free(self._quote)
+        return self._port.free_quote()
 
     async def close(self) -> None:
         """Close nothing."""

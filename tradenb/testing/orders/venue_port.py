@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tradenb.core.orders.answers import (
@@ -18,7 +19,7 @@ from tradenb.core.orders.answers import (
     Unclear,
 )
 from tradenb.core.orders.order_records import ZERO, Balance, Ending, FeeIn, Fill, Order, OrderType
-from tradenb.core.orders.outcomes import Ended, after_query, after_submit
+from tradenb.core.orders.outcomes import Ended, after_query, after_submit, is_no_key
 from tradenb.core.orders.snapshots import list_snapshot
 from tradenb.core.orders.venue import Venue
 from tradenb.testing.venue.faulty_venue import FaultyVenue
@@ -71,6 +72,14 @@ class LifePort(Protocol):
 
     def overview(self, since: int) -> Answer:
         """Read orders, trades and balance."""
+
+
+class _Failed(Exception):
+    """A part of an overview could not be read."""
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.text)
+        self.ended = ended
 
 
 class VenuePort(NamedTuple):
@@ -129,8 +138,8 @@ class VenuePort(NamedTuple):
         shown = [answer.order for answer in asked if isinstance(answer, Shown)]
         if len(shown) == len(asked):
             return Shown(list_snapshot(order.id, *shown))
-        failed = any(isinstance(answer, QueryFailed) for answer in asked)
-        return QueryFailed(order.id) if shown or failed else asked[0]
+        failed = [answer for answer in asked if isinstance(answer, QueryFailed)]
+        return QueryFailed(order.id) if shown and not failed else (*failed, *asked)[0]
 
     def cancel(self, order: Order) -> Answer:
         """Ask for the end of an order; what became of it, a query tells."""
@@ -145,11 +154,12 @@ class VenuePort(NamedTuple):
         """Read orders, trades and balance."""
         asked_at = self.now()
         since = max(since, asked_at - 86_000_000)
-        orders = self._pages(QueryAllOrders(self.symbol, since=since, limit=_PAGE))
-        trades = self._pages(QueryTrades(self.symbol, since=since, limit=_PAGE))
-        account = self._read(QueryAccount())
-        if orders is None or trades is None or not isinstance(account, AccountAnswer):
-            return OverviewFailed()
+        try:
+            orders = self._pages(QueryAllOrders(self.symbol, since=since, limit=_PAGE))
+            trades = self._pages(QueryTrades(self.symbol, since=since, limit=_PAGE))
+            account: AccountAnswer = self._read(QueryAccount())
+        except _Failed as error:
+            return OverviewFailed(no_key=is_no_key(error.ended, self.venue))
         known = {each.asset: Balance(*each) for each in account.balances}
         balances = tuple(known.get(each) or Balance(each, ZERO) for each in (self.base, self.quote))
         return Overview(
@@ -161,6 +171,13 @@ class VenuePort(NamedTuple):
             balances=balances,
         )
 
+    def free_quote(self) -> Decimal | None:
+        """Return the money that no order has locked; None: it could not be read."""
+        account = self._call(QueryAccount()).received
+        if not isinstance(account, AccountAnswer):
+            return None
+        return sum((each.free for each in account.balances if each.asset == self.quote), ZERO)
+
     def _call(
         self, request: VenueRequest, *, sent_at: int | None = None, window: int = 5_000
     ) -> VenueReply:
@@ -169,10 +186,10 @@ class VenuePort(NamedTuple):
     def _read(self, request: VenueRead) -> Any:
         """Read for a full look; tried again at once, since all of it is needed."""
         for _ in range(self.reads):
-            found = self._call(request).received
-            if found is not None:
-                return found
-        return None
+            reply = self._call(request)
+            if reply.received is not None:
+                return reply.received
+        raise _Failed(_ended(reply))
 
     def _query(self, id: str, request: QueryOrder) -> Answer:
         reply = self._call(request)
@@ -185,12 +202,10 @@ class VenuePort(NamedTuple):
             return QueryOrder(self.symbol, client_id=order.id)
         return QueryOrder(self.symbol, order_id=int(order.exchange_id))
 
-    def _pages(self, request: QueryAllOrders | QueryTrades) -> list[Any] | None:
+    def _pages(self, request: QueryAllOrders | QueryTrades) -> list[Any]:
         found: list[Any] = []
         while True:
             page = self._read(request)
-            if not isinstance(page, tuple):
-                return None
             found += page
             if len(page) < _PAGE:
                 return found

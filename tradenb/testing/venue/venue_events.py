@@ -39,6 +39,8 @@ def happen(venue: SpotVenue, fault: VenueFault, symbol: str, at: int) -> None:
                 venue.trade_by_hand(symbol, "BUY", quantity, at=at)
             case "steps_changed":
                 market = venue.market(symbol)
+                if market.tick_size * 1_000 > (venue.last(symbol) or 0):
+                    return  # no market has a step of more than a percent of its price
                 venue.change_market(
                     symbol,
                     tick_size=market.tick_size * _TEN,

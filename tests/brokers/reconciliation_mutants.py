@@ -1,0 +1,167 @@
+"""The rule of each row of reconciliation, switched off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.laws.mutants import Mutant, always, rewritten
+from tradenb.core.orders.answers import Refused, Unclear
+
+ORDERS = "tradenb.core.orders"
+
+
+def off(name: str, place: str, change: Any) -> Mutant:
+    return Mutant(name, f"{ORDERS}.{place}" if place[0].islower() else place, change)
+
+
+def _all_of_the_account(right: Any) -> Any:
+    def wrong(ledger: Any, signal_id: str, market: Any) -> Any:
+        held = right(ledger, signal_id, market)
+        return held + 2 if held > 0 else held
+
+    return wrong
+
+
+NOTHING_FILLED = off(
+    "what an order shows to be filled is not believed",
+    "snapshots:with_filled",
+    always(lambda order, filled, value: order),
+)
+NO_TRADES = off("trades are not read", "reconcile:_with_trades", always(lambda led, _: (led, [])))
+NO_BALANCE = off("no balance is read", "reconcile:_against_balance", always(lambda led, *_: led))
+NO_STOP = off("nothing disarms", "reconcile:stopped", always(lambda led, words: led))
+DUST_IS_LOST = off(
+    "dust is lost",
+    "apply:_with_dust",
+    rewritten("dust=ledger.dust + rest", "dust=ledger.dust"),
+)
+NO_GATE = Mutant(
+    "nothing is refused", "tradenb.brokers.arming.armed_account:gate", always(lambda *_: ())
+)
+UNREAD = off(
+    "an account that was not read is armed",
+    "next_action:_enter",
+    rewritten("or not ledger.checked_at\n        or ledger.check_due\n        ", ""),
+)
+
+MUTANTS: dict[str, tuple[Mutant, ...]] = {
+    "1 our order is further": (NOTHING_FILLED, NO_TRADES),
+    "2 a doubt: it is there": (
+        off("nothing in doubt is asked for", "next_action:_settle", always(lambda now: None)),
+        off("what is shown is not taken", "reconcile:_with_snapshot", always(lambda led, *_: led)),
+    ),
+    "3 a doubt: it is absent": (
+        off(
+            "nothing is ever absent",
+            "apply:_not_found",
+            rewritten("misses=order.misses + 1", "misses=0"),
+        ),
+    ),
+    "4 a resting order is nowhere": (
+        off("nothing is ended", "reconcile:_without_absent", always(lambda led, *_: led)),
+    ),
+    "5 a status without trades": (NOTHING_FILLED,),
+    "5 trades without a status": (NO_TRADES,),
+    "6 the same trade again": (
+        off(
+            "a trade counts each time",
+            "reconcile:with_fills",
+            rewritten("if fill.id not in known:", "if True:"),
+        ),
+    ),
+    "6 a trade with other numbers": (
+        off(
+            "numbers are not compared",
+            "reconcile:_with_trades",
+            rewritten("if any(known.get(fill.id, fill) != fill for fill in some):", "if False:"),
+        ),
+    ),
+    "7 an order not written down": (
+        off("nothing is adopted", "reconcile:adopted", always(lambda *_: None)),
+    ),
+    "7 an order of nobody": (NO_STOP,),
+    "8 foreign orders and trades": (
+        off(
+            "foreign trades are ours",
+            "reconcile:_with_trades",
+            rewritten(
+                "owner = owners.get(fill.exchange_id)",
+                "owner = owners.get(fill.exchange_id) or next(iter(owners.values()), None)",
+            ),
+        ),
+    ),
+    "9 a sale by hand": (NO_BALANCE,),
+    "9 pieces are gone": (NO_BALANCE,),
+    "10 more pieces": (
+        off("all of the account is sold", "reducing:held_quantity", _all_of_the_account),
+    ),
+    "13 no protection": (
+        off(
+            "what was sent protects",
+            "next_action:covering",
+            always(lambda ledger, signal, *_: (*ledger.of(signal, "protection"), None)[0]),
+        ),
+    ),
+    "14 two protections": (
+        off(
+            "the older one is cancelled",
+            "next_action:_hold",
+            rewritten("keep=protection", "keep=[*ledger.live(signal)][-1]"),
+        ),
+    ),
+    "16 an order while idle": (
+        off(
+            "the past is forgotten",
+            "reconcile:_with_snapshot",
+            rewritten("if late is not None and", "if False and"),
+        ),
+    ),
+    "17 no entry": (
+        Mutant(
+            "nobody asks",
+            "tradenb.brokers.order_manager:with_unknown_position",
+            always(lambda led, wanted: led),
+        ),
+    ),
+    "18 a fee in pieces": (
+        off("fees in pieces are forgotten", "ledger:base_fee", always(lambda *_: 0)),
+    ),
+    "18 a fee in a third coin": (
+        off(
+            "a fee in a third coin is one in pieces",
+            "ledger:base_fee",
+            rewritten('fees_in(order, "base")', 'fees_in(order, "base") + fees_in(order, "other")'),
+        ),
+    ),
+    "19 dust": (DUST_IS_LOST,),
+    "20 too small to sell": (DUST_IS_LOST,),
+    "21 no money": (NO_GATE,),
+    "21 no balance": (NO_GATE, UNREAD),
+    "22 other steps": (
+        off("pieces are not on the step", "venue:OrderMarket.pieces", always(lambda _, want: want)),
+    ),
+    "22 a halt": (
+        Mutant(
+            "a refusal proves nothing",
+            "tradenb.testing.orders.venue_port:after_submit",
+            always(lambda id, ended, venue: Unclear(id, ended.text)),
+        ),
+    ),
+    "23 the key is revoked": (
+        off("nothing disarms", "apply:stopped", always(lambda led, words: led)),
+    ),
+    "24 maintenance": (off("no look goes on", "next_action:WATCH_EVERY", always(1 << 50)),),
+    "24 maintenance at the entry": (
+        NO_GATE,
+        UNREAD,
+        Mutant(
+            "an answer without a proof is a refusal",
+            "tradenb.testing.orders.venue_port:after_submit",
+            always(lambda id, ended, venue: Refused(id, ended.text)),
+        ),
+    ),
+    "25 two orders under one id": (
+        off("a copy is not seen", "reconcile:is_copy", always(lambda *_: False)),
+    ),
+}
+"""By name of the row; all of a row at once."""

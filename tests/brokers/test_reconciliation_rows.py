@@ -1,0 +1,47 @@
+"""Each row of reconciliation, end to end: found at a start, by the light look, by the full look.
+
+The light look asks for the protection every 15 s; the full look reads everything, at a start, after
+doubts and every ten minutes. To be found by the full look the light one is switched off.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.brokers.reconciliation_case import Case
+from tests.brokers.reconciliation_mutants import MUTANTS
+from tests.brokers.reconciliation_rows import ROWS
+from tests.laws.mutants import Mutant, always, planted
+
+CASES = [(row, by) for row in ROWS for by in row.found_by]
+NO_LIGHT_LOOK = Mutant(
+    "there is no light look", "tradenb.core.orders.next_action:WATCH_EVERY", always(1 << 50)
+)
+
+
+def judge(row, found_by, monkeypatch):
+    """Play a row, and assert what is made of it."""
+    if found_by == "full look":
+        planted(NO_LIGHT_LOOK, monkeypatch)
+    case = Case(row, found_by)
+    case.play()
+    row.expected(case)
+
+
+@pytest.mark.parametrize(("row", "found_by"), CASES, ids=[f"{row.name}, {by}" for row, by in CASES])
+def test_what_happens_at_the_exchange_is_found(row, found_by, monkeypatch):
+    judge(row, found_by, monkeypatch)
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_without_its_rule_a_row_fails(row, monkeypatch):
+    for mutant in MUTANTS[row.name]:
+        planted(mutant, monkeypatch)
+    for found_by in row.found_by:
+        with pytest.MonkeyPatch.context() as patch:
+            try:
+                judge(row, found_by, patch)
+            except (AssertionError, LookupError, ValueError):
+                return
+    raise AssertionError(f"{row.name} needs no rule")
