@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tradenb as tn
+from tradenb.backtest.results.result_chart import drawn_of
 from tradenb.core.candles.arrays import candles_of
 from tradenb.core.candles.rows import Intake
 from tradenb.core.timeframe import DAY
@@ -40,12 +41,12 @@ class Daily:
     name = "daily"
     step = DAY
 
-    def __init__(self, seed, symbols):
+    def __init__(self, seed, symbols, apart=9):
         self.symbols = [f"S{place}USDT" for place in range(symbols)]
         random = np.random.default_rng(seed)
         self._candles = {}
         for place, symbol in enumerate(self.symbols):
-            days = 150 - 9 * place
+            days = 150 - apart * place
             close = np.round(100 * np.exp(np.cumsum(random.normal(0, 0.02, days))), 4)
             open_ = np.concatenate(([100.0], close[:-1]))
             high = np.maximum(open_, close) * (1 + random.exponential(0.008, days))
@@ -158,6 +159,25 @@ def test_what_ready_made_rules_refuse_is_no_errand_of_the_machine(risk):
     assert fast.trade_list == machine.trade_list
     pd.testing.assert_frame_equal(fast.refusals, machine.refusals)
     assert fast.event_list == machine.event_list
+
+
+@pytest.mark.parametrize("account", ACCOUNTS[:2])
+@pytest.mark.parametrize("risk", RISKS[:2])
+def test_of_many_symbols_a_report_draws_those_that_moved_the_most(account, risk, tmp_path):
+    source = Daily(7, 33, apart=0)
+    several = [strategy("portfolio-many", days=3, kind="trail short", risk=risk)]
+    fast, machine = both(source, several, account)
+    moved = machine.trades.groupby("symbol")["pnl_percent"].sum().abs().reindex(source.symbols)
+    most = set(moved.fillna(0).nlargest(30).index)
+    drawn = drawn_of(fast._parts)
+    assert "events" not in vars(fast._parts)
+    assert {each.symbol for each in drawn} == most
+    same = drawn_of(machine._parts)
+    assert [(each.trades, each.lines) for each in drawn] == [(o.trades, o.lines) for o in same]
+    left = next(symbol for symbol in source.symbols if symbol not in most)
+    assert left in [each.symbol for each in drawn_of(fast._parts, left)]
+    page = fast.report(tmp_path / "many.html").read_text(encoding="utf-8")
+    assert "Of 33 symbols the 30 are drawn" in page
 
 
 def test_a_strategy_that_is_always_refused_is_told_of_without_its_events():

@@ -6,7 +6,7 @@ all are followed together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -124,6 +124,14 @@ class FastPortfolio:
         if len(self._several) == 1 and self._booked is None and not self.refused:
             return self._several[0].events()
         return self._by_machine.events
+
+    def events_of(self, symbols: Collection[str]) -> list[Event]:
+        """Let the machine make the events of the positions of some symbols, without money."""
+        found: list[Event] = []
+        for state, each in zip(self._begun, self._several, strict=True):
+            if state.symbol in symbols:
+                found += each.events()
+        return sorted(found, key=lambda event: event.at)
 
     def refusals(self) -> list[tuple[str, str, Refusing]]:
         """Let the machine make the rows of refusals."""

@@ -281,6 +281,8 @@ class Result(FigureFrames):
     def plot(self, symbol: str | None = None) -> TradeChart:
         """Draw candles and volume with trades, stops and targets, indicators, equity, drawdown.
 
+        Of more than 30 symbols it has the one shown and those that gained or lost the most.
+
         In a notebook drag over it to zoom; the slider below moves, a double click shows all. In
         a script write a page: `result.plot().save("chart.html")`.
 
@@ -304,12 +306,13 @@ class Result(FigureFrames):
         shown = self.symbols[0] if symbol is None else canonical(symbol)
         if shown not in self.symbols:
             raise unknown("symbol", shown, self.symbols)
+        drawn = drawn_of(self._parts, shown)
         return trade_chart(
-            drawn_of(self._parts),
+            drawn,
             self._figures.marks,
             start=self.start,
             end=self.end,
-            chosen=self.symbols.index(shown),
+            chosen=[each.symbol for each in drawn].index(shown),
             title=f"{', '.join(self.strategies)} on {shown}",
         )
 

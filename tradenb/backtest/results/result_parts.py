@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -88,6 +88,12 @@ class ResultParts:
     def events(self) -> list[Event]:
         """The events, in their order."""
         return self.recorded if self.fast is None else self.fast.events()
+
+    def events_of(self, symbols: Collection[str]) -> list[Event]:
+        """Return what happened to the positions of some symbols; not numbered, without money."""
+        if self.fast is None or "events" in self.__dict__:
+            return [event for event in self.events if event.symbol in symbols]
+        return self.fast.events_of(symbols)
 
     @property
     def refusals(self) -> Refusals:

@@ -18,6 +18,7 @@ from tradenb.statistics.equity.curve_points import points_of
 from tradenb.statistics.equity.drawdowns import drawdowns_of
 from tradenb.statistics.equity.periods import periods
 from tradenb.view.asset_files import asset
+from tradenb.view.charts.candle_levels import ROWS
 from tradenb.view.charts.chart_data import POINTS, Drawn, chart_data, chart_json
 from tradenb.view.charts.chart_script import chart_script, plotly_script
 from tradenb.view.charts.still_chart import still_html
@@ -66,7 +67,10 @@ def report_html(summary: Summary, drawn: Sequence[Drawn] = (), beside: str | Non
     """
     scripts = [plotly_script(), f"{chart_script()}\n{asset('report.js')}"]
     points = points_of(summary.marks, POINTS)
-    chart = chart_json(chart_data(drawn, points, start=summary.start, end=summary.end))
+    # Tables of many symbols take the room of half the candles.
+    rows = ROWS if len(drawn) == len(summary.symbols) else ROWS // 2
+    data = chart_data(drawn, points, start=summary.start, end=summary.end, rows=rows)
+    chart = chart_json(data)
     name = f"{headline(summary)}, {escaped(summary.title, 60).lower()}"
     return "".join(
         [
@@ -182,8 +186,15 @@ def _chart(summary: Summary, drawn: Sequence[Drawn]) -> str:
     )
     title = "Price, trades and equity" if drawn else "Equity and drawdown"
     note = _MARKED if summary.marks.daily else _CLOSES
+    if summary.marks.money:
+        note = _MONEY
+    if 0 < len(drawn) < len(summary.symbols):
+        note += (
+            f" Of {len(summary.symbols):,} symbols the {len(drawn)} are drawn whose trades gained "
+            "or lost the most; the figures of all are under Comparison."
+        )
     body = f'<div id="chart"></div><noscript>{still}</noscript>'
-    return _section(title, body, _MONEY if summary.marks.money else note)
+    return _section(title, body, note)
 
 
 def _benchmark(summary: Summary) -> str:
