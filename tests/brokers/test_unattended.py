@@ -15,6 +15,7 @@ from tests.live.processes import child
 from tradenb.brokers.broker_file import record_broker, recorded_broker
 from tradenb.brokers.unattended.lock_holder import activity_of, end_process, refuse_other
 from tradenb.errors import StateError, StateLocked
+from tradenb.live.status.run_files import is_locked
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock, Holder, holder_of
 from tradenb.store.paths import Home, Key
@@ -26,6 +27,7 @@ KEY = Key("dip", "BTCUSDT")
 HOLDS = """
 import sys, time
 from pathlib import Path
+from tradenb.live.status.run_files import is_locked
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock
 lock = FileLock(DiskFilesystem(), Path(sys.argv[1]), started=time.time_ns() // 1_000_000)
@@ -105,6 +107,7 @@ def test_a_lock_that_yields_is_given_to_who_waits_and_others_are_refused(lock):
     guard.acquire()
     assert holder_of(DISK, lock) == Holder(os.getpid(), os.uname().nodename, 0, yields=True)
     assert not guard.is_wanted
+    assert not is_locked(DISK, lock)
     run = FileLock(DISK, lock)
     waiting = threading.Thread(target=run.acquire_patiently)
     waiting.start()
@@ -112,6 +115,7 @@ def test_a_lock_that_yields_is_given_to_who_waits_and_others_are_refused(lock):
     guard.release()
     waiting.join(5)
     assert run.held
+    assert is_locked(DISK, lock)
     assert not holder_of(DISK, lock).yields
     assert not run.is_wanted
     with pytest.raises(StateLocked):

@@ -17,7 +17,7 @@ from typing import Final
 from tradenb.errors import StateError
 from tradenb.store.lock import Holder
 
-END_S: Final = 5.0
+END_S: Final = 10.0
 _LOOK_S: Final = 0.02
 _SLACK_MS: Final = 2_000
 _START_TICKS: Final = 19

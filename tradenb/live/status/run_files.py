@@ -239,11 +239,14 @@ def _is_stale(key: Key, launch: Launch) -> bool:
 
 
 def is_locked(disk: Filesystem, path: Path) -> bool:
-    """Tell whether a process holds a lock, by taking it and giving it back."""
+    """Tell whether a process has a run, by taking its lock and giving it back.
+
+    One that only looks after its orders (`tradenb guard`) gives the lock up, and does not count.
+    """
     if not disk.exists(path):
         return False
     try:
         disk.unlock(disk.lock(path))
     except BlockingIOError:
-        return True
+        return not holder_of(disk, path).yields
     return False
