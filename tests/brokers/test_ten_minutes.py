@@ -24,7 +24,7 @@ BOT = textwrap.dedent(re.search(r"```python\n(.*?)```", STEPS, re.DOTALL)[1])
 COMMANDS = [
     shlex.split(line)
     for block in re.findall(r"```console\n(.*?)```", STEPS, re.DOTALL)
-    for line in block.strip().splitlines()
+    for line in block.replace("\\\n", " ").strip().splitlines()
 ]
 
 

@@ -203,4 +203,4 @@ def _check_limit(name: str, value: object) -> None:
 def _seen(reply: Any) -> str:
     if reply.form != "whole":
         return str(reply.form)
-    return "answer" if reply.code is None else f"{reply.code} {reply.text}"
+    return "answer" if reply.code is None else str(reply.code)
