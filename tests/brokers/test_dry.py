@@ -123,7 +123,7 @@ def test_a_restart_tries_nothing_again():
 
 
 def test_an_entry_that_is_too_small_for_the_exchange_is_told():
-    made = world([100.0] * 120, quote=4)
+    made = world([100.0] * 120, account=tn.Account(cash=500, quote=4))
     assert made.live(minute(90))
     words, kinds = told(made)
     assert kinds == [("opened", None, 75)]

@@ -15,6 +15,7 @@ from tradenb.live.live_run import record_of
 from tradenb.research.parity import api
 from tradenb.research.parity.evidence import evidence_of
 from tradenb.research.parity.execution_cost import EXECUTION_CAUSES
+from tradenb.research.parity.replay_check import check_replay
 from tradenb.testing.orders.live_order_life import CASH, SYMBOL, OrderWorld
 from tradenb.testing.orders.venue_connection import VenueConnection
 from tradenb.testing.venue.venue_faults import VenueFault
@@ -45,12 +46,12 @@ def buys_at(*asks, **sides):
     return asked
 
 
-def lived(market, strategy=None, *, faults=(), actions=(), until=120, armed=True):
+def lived(market, strategy=None, *, faults=(), actions=(), until=120, armed=True, **more):
     """A run with orders that was lived, and its world; `market` are closes, or rows."""
     market = market if isinstance(market[0], tuple) else rows(*market)
     source = tn.frame_exchange({SYMBOL: frame(market)})
     spec = strategy or buys_at(75)
-    world = OrderWorld(source, spec, start=minute(60) + 2_500, rules=QUICK)
+    world = OrderWorld(source, spec, start=minute(60) + 2_500, rules=QUICK, **more)
     world.exchange.tells_time = False
     if armed:
         world.arm()
@@ -307,3 +308,29 @@ def test_a_rehearsal_with_orders_is_compared_with_its_own_exchange(faults, tmp_p
     assert found.ledger.agrees, str(found)
     assert found.ledger.asked
     assert len(found.live) > 2
+
+
+@pytest.mark.parametrize("account", [tn.Account(cash=5_000, percent=10), None])
+def test_a_run_that_begins_anew_goes_on_with_the_money_of_the_one_before(account):
+    """Its entries are sized by what that one made."""
+    prices = [*[100.0] * 80, 103.0, *[103.0] * 80]
+    stop = Action(minute(90), lambda process: process.runs[0].stop())
+    life = lived(prices, buys_at(75, take_profit=102.0), actions=[stop], account=account)
+    before = life.world.checkpoint(life.world.wanted[0]).state
+    assert before.done
+    assert before.earned != 0
+    again = buys_at(125, take_profit=104.0, stop_loss=101.0)
+    life.world.wanted = [(SYMBOL, again)]
+    process = life.world.process()
+    assert process.live(minute(150))
+    found = tn.parity(process.runs[0], strategy=again)
+    assert found.replay.equal, str(found)
+    assert found.replay.events >= 2
+    assert found.ledger.agrees, str(found)
+
+
+def test_of_a_shared_account_the_size_of_an_entry_is_not_compared(whole_life):
+    events = whole_life.world.events(whole_life.world.wanted[0])
+    other = [each._replace(quantity=1.0) if each.kind == "entering" else each for each in events]
+    assert not check_replay(events, other).equal
+    assert check_replay(events, other, shares=True).equal

@@ -124,7 +124,7 @@ def begin(run: RunRecord, checkpoint: Checkpoint, history: History) -> None:
         account=run.account,
     )
     instance.give_rules(rules, run.rules)
-    run.recorder.in_force = rules
+    run.recorder.in_force, run.recorder.earned = rules, checkpoint.state.earned
     run.arrival.warnings.pop("rules", None)
     if instance.next_rules is not None:
         words = kept_words(instance.state, rules, run.rules)

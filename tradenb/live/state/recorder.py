@@ -46,6 +46,8 @@ class Recorder:
     ----------
     in_force : Rules
         Those in force after what was written last; what is open may keep other ones than `rules`.
+    earned : float
+        What earlier runs had changed the balance of its account by when it began, quote currency.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Recorder:
         self._spec = code.spec
         self._exchange = exchange
         self._given = self.in_force = rules
+        self.earned = 0.0
         self._noted: list[object] = []
         self._first: int | None = None
         self._until = 0
@@ -130,6 +133,7 @@ class Recorder:
             "rules": self.in_force.model_dump(mode="json"),
             "given": self._given.model_dump(mode="json"),
             "account": None if account is None else account.model_dump(mode="json"),
+            "earned": self.earned,
             "market": None if market is None else asdict(market),
             "code": self._spec.fingerprint,
             "names": self._code.names,

@@ -136,7 +136,7 @@ class _Sent:
         if not self.is_routed:
             return
         if self.replay is None:
-            self.replay = check_replay(evidence.events, events)
+            self.replay = check_replay(evidence.events, events, shares=evidence.shares)
         elif cause == EXECUTION:
             step = None if evidence.market is None else evidence.market.size_step
             self.executed = executed_trades(

@@ -74,6 +74,10 @@ class Evidence:
     account : Account or None
     market : Market or None
         Those of its latest start.
+    earned : float
+        What earlier runs had changed the balance of the account by when it began.
+    shares : bool
+        Other runs shared the account.
     reports : tuple of Command, optional
         What an exchange did with its orders; None: it sent none.
     ledger : OrderLedger or None
@@ -105,6 +109,8 @@ class Evidence:
     gone: list[tuple[int, int]] = field(default_factory=list)
     account: Account | None = None
     market: Market | None = None
+    earned: float = 0.0
+    shares: bool = False
     reports: tuple[Command, ...] | None = None
     ledger: OrderLedger | None = None
     orders: tuple[Order, ...] = ()
@@ -153,8 +159,9 @@ def evidence_of(run: Run) -> Evidence:
     start, history_start = body["start"], body["history_start"] or body["start"]
     end = body["state"]["cursor"]  # a run that is active has written more by now
     record = RecordedLines(lines, start, history_start)
-    if body.get("money") is not None:
-        record.notes += _shared_account(run, body["money"]["name"])
+    money = body.get("money")
+    sharing = [] if money is None else _shared_account(run, money["name"])
+    record.notes += sharing
     if record.begun is None:
         raise UsageError(
             f"{run.id}: there is no record of the candles it saw ({run.strategy} began "
@@ -170,6 +177,7 @@ def evidence_of(run: Run) -> Evidence:
         events=[event for event in events if start < event.at <= end],
         commands=record.commands, missed=record.missed, seen=record.rows(), gone=record.gone,
         account=_account_of(record.begun, body, record.notes), market=_market_of(record.begun),
+        earned=record.earned, shares=bool(sharing),
         reports=_reports_of(record, body), ledger=ledger, orders=_journalled(run, ledger),
         reads=tuple(body.get("reads", ())), notes=record.notes,
     )  # fmt: skip

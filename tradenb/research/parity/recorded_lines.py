@@ -50,6 +50,8 @@ class RecordedLines:
         The line of its latest start.
     commands, missed, gone, ruled, coded, notes
         As `Evidence` has them.
+    earned : float
+        What earlier runs had changed the balance of its account by when it began first.
     reports : dict of int to Command
         What an exchange did, by number. One that was recorded again was not committed before.
     """
@@ -58,6 +60,7 @@ class RecordedLines:
         self.begun: dict[str, Any] | None = None
         self.commands: list[dict[str, Any]] = []
         self.reports: dict[int, Command] = {}
+        self.earned = 0.0
         self.missed: list[Missed] = []
         self.notes: list[str] = []
         self.gone: list[tuple[int, int]] = []
@@ -80,6 +83,7 @@ class RecordedLines:
             if self.begun is None or before is None:
                 self.commands, self.missed, self.notes, self.ruled = [], [], [], []
                 self.coded, self.reports = [], {}
+                self.earned = line.get("earned", 0.0)
             else:
                 self._compare(before, self.begun)
             if self.begun is not None:

@@ -82,6 +82,8 @@ class Circumstances:
         The money of the run, and the steps of its symbol.
     reports : tuple of Command, optional
         What an exchange did with its orders; None: candles fill them.
+    earned : float
+        What earlier runs had changed the balance of the account by.
     """
 
     codes: tuple[RanCode, ...]
@@ -95,6 +97,7 @@ class Circumstances:
     account: Account | None = None
     market: Market | None = None
     reports: tuple[Command, ...] | None = None
+    earned: float = 0.0
 
 
 def compared_trades(events: Iterable[Event]) -> list[ComparedTrade]:
@@ -234,6 +237,7 @@ def _pump(
     period = load_period(plan)
     histories = histories_of(plan, period)
     (instance,) = instances = assemble(plan, period, histories, windowed=given.windowed)
+    instance.state = instance.state._replace(earned=given.earned)
     if given.reports is not None:
         instance.state = _at_exchange(instance.state, given.reports)
     session = Session(instances)

@@ -46,9 +46,18 @@ class ReplayCheck(NamedTuple):
         return f"replay with the reports of the exchange differs: {'; '.join(self.differs)}"
 
 
-def check_replay(lived: Iterable[Event], replayed: Iterable[Event]) -> ReplayCheck:
-    """Compare the events of a live run with those of its replay."""
-    live, again = [*_compared(lived)], [*_compared(replayed)]
+def check_replay(
+    lived: Iterable[Event], replayed: Iterable[Event], *, shares: bool = False
+) -> ReplayCheck:
+    """Compare the events of a live run with those of its replay.
+
+    Parameters
+    ----------
+    shares : bool
+        Others shared its account: what they left it is not known, so how much it wanted to enter
+        with is not compared.
+    """
+    live, again = [*_compared(lived, shares)], [*_compared(replayed, shares)]
     found = [
         words
         for place, (one, other) in enumerate(zip_longest(live, again), 1)
@@ -57,9 +66,9 @@ def check_replay(lived: Iterable[Event], replayed: Iterable[Event]) -> ReplayChe
     return ReplayCheck(len(live), tuple(found[:_TOLD]))
 
 
-def _compared(events: Iterable[Event]) -> Iterable[Event]:
+def _compared(events: Iterable[Event], shares: bool) -> Iterable[Event]:
     return (
-        event
+        event._replace(quantity=None) if shares and event.kind == "entering" else event
         for event in events
         if event.kind not in _INPUTS and event.exit_reason not in ("risk", "funds")
     )

@@ -68,6 +68,7 @@ def steps(
         account=evidence.account,
         market=evidence.market,
         reports=evidence.reports,
+        earned=evidence.earned,
     )
 
     def first() -> tuple[str, str]:

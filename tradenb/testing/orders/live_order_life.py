@@ -73,9 +73,9 @@ class OrderWorld(World):
         start: Any,
         rules: Rules | None = None,
         mode: Mode = "sandbox",
-        quote: float = 500,
+        account: tn.Account | None = None,
     ) -> None:
-        account = tn.Account(cash=float(CASH), quote=quote)
+        account = account or tn.Account(cash=float(CASH), quote=500)
         id = f"{mode}:{ACCOUNT.partition(':')[2]}"
         broker = Broker("binance", mode, account, id, connect=self._connect)
         super().__init__(candles, start=start, runs=[(SYMBOL, spec)], broker=broker, rules=rules)
