@@ -341,4 +341,4 @@ def test_a_connection_measures_how_far_the_clock_of_this_machine_is_off(server, 
 
     off = asyncio.run(life())
     assert abs(off - ahead) < 1_000
-    assert abs(off) <= abs(ahead)
+    assert abs(off) <= abs(ahead) + 2  # ms are whole
