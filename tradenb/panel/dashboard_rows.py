@@ -13,8 +13,8 @@ from typing import Any, Final
 from tradenb.core.timeframe import iso
 from tradenb.engine.position_view import Position, position_of
 from tradenb.live.status.listing import account_statuses
-from tradenb.live.status.position_words import outlook_words, position_words
-from tradenb.live.status.run_status import RunStatus
+from tradenb.live.status.position_words import position_words
+from tradenb.live.status.run_status import RunStatus, outlook_words
 from tradenb.live.status.status_card import astray_words
 from tradenb.panel.order_panel import shields_of
 from tradenb.panel.replica import Replica
@@ -216,7 +216,7 @@ def _pending(status: RunStatus) -> list[dict[str, Any]]:
 
 def _warnings(status: RunStatus) -> list[str]:
     """Return what is wrong with its candles, and that it does not go as its backtest did."""
-    astray = astray_words(status)
+    astray = "" if status.band is None else astray_words(status)
     return [*([astray] if astray else []), *status.warnings]
 
 

@@ -13,8 +13,7 @@ from tradenb.core.risk import EMPTY, RiskBook
 from tradenb.core.signal import Signal, Trade
 from tradenb.engine.specs.risks import locks
 from tradenb.live.live_run import record_of
-from tradenb.live.status.position_words import outlook_words
-from tradenb.live.status.run_status import RunStatus
+from tradenb.live.status.run_status import RunStatus, outlook_words
 from tradenb.live.status.status_card import status_card
 from tradenb.live.status.status_of_run import status_of_run
 from tradenb.panel.dashboard_rows import row_of

@@ -13,11 +13,15 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from tradenb.core.lifecycle.missing import expires_at
+from tradenb.core.lifecycle.scheduled import times_out_at
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import DAY, MINUTE, iso
+from tradenb.core.timeframe import DAY, MINUTE, iso, next_after
+from tradenb.engine.specs.risks import locks
 from tradenb.errors import StateError
 from tradenb.store.paths import REHEARSAL
-from tradenb.view.formatting import price
+from tradenb.view.conduct.ask_words import answer_words
+from tradenb.view.formatting import duration, price
 
 if TYPE_CHECKING:
     from tradenb.brokers.status.order_status import OrderStatus
@@ -281,6 +285,39 @@ def holds(state: State | None) -> str:
     what = waits if opened is None else f"since {iso(opened)}"
     leaving = ", exiting" if want == "exit" and opened is not None else ""
     return f"{signal.position} {what} at {price(signal.entry)}{leaving}"
+
+
+def outlook_words(status: RunStatus) -> list[str]:
+    """Say what the asks came to last, when the next one is, and what ends or waits by itself.
+
+    All of it as of the state on disk; the manage function of a run elsewhere is not known.
+    """
+    state = status.state
+    if state is None:
+        return []
+    found = [_left(state, status.rules)]
+    if state.asks:
+        found.append(f"last answer: {answer_words(state.asks[-1])}")
+    if status.status == "running" and not state.done:
+        every = state.every if state.signal is None else state.manage_every
+        found.append(f"next ask {moment(next_after(state.cursor, every))}" if every else "")
+    if state.signal is None and status.risk:
+        locked = locks(status.risk, state.trades, state.cursor)
+        found += [f"{name} until {moment(until)}" for name, until in locked]
+    return [words for words in found if words]
+
+
+def _left(state: State, rules: Rules) -> str:
+    """Say how long a position or a waiting entry has left, if it ends by itself."""
+    signal, opened = state.signal, state.opened_at
+    if signal is None:
+        return ""
+    ends = times_out_at(signal, rules) if opened is None else expires_at(signal, opened)
+    if ends is None:
+        return ""
+    left = duration(max(0, ends - state.cursor) / MINUTE)
+    what = "it waits" if opened is None else "it lasts"
+    return f"{what} until {moment(ends)} ({left})"
 
 
 def not_running(status: RunStatus, kind: str) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from tradenb.brokers.status.order_account import account_lines
 from tradenb.core.timeframe import iso
-from tradenb.live.status.position_words import held_now, outlook_words, position_words
+from tradenb.live.status.position_words import held_now, position_words
+from tradenb.live.status.run_status import outlook_words
 from tradenb.view.asset_files import asset
 from tradenb.view.conduct.ask_words import why_words
 from tradenb.view.conduct.expected_course import Expectation, expectation_of
