@@ -138,7 +138,17 @@ class Parity:
         if not self.executed:
             return lines
         shown = self.execution_table.tail(_SHOWN).drop(columns="signal_id")
-        return lines + shown.to_html(index=False, border=0, float_format="{:g}".format, na_rep="")
+        points, percent = ("entry_bp", "exit_bp", "fee_bp", "cost_bp"), ("pnl_paper", "pnl_live")
+        signed = dict.fromkeys(points, "{:+.1f}") | dict.fromkeys(percent, "{:+.2f} %")
+        for name, form in signed.items():
+            shown[name] = shown[name].map(form.format, na_action="ignore")
+        shown["at"] = shown["at"].dt.strftime("%Y-%m-%d %H:%M")
+        table = shown.to_html(
+            index=False, border=0, na_rep="", float_format="{:g}".format, justify="left"
+        )
+        left = len(self.executed) - len(shown)
+        more = f"<div>{left:,} earlier ones are in execution_table</div>" if left else ""
+        return f'{lines}{more}<div style="overflow-x:auto;white-space:nowrap">{table}</div>'
 
     def _lines(self) -> Iterator[str]:
         both = f"{plural(len(self.live), 'trade')} live, {len(self.backtest)} in the backtest"
