@@ -490,6 +490,7 @@ def test_a_view_that_asks_gets_the_chart_of_the_run_that_is_drawn(rehearse, dash
     closes = dict(zip(times.tolist(), known.close.tolist(), strict=True))
     assert [row[4] for row in rows] == [closes[row[0]] for row in rows]
     assert rows[-1][0] + 60_000 == data["end"]
+    assert rows[0][0] == data["since"] >= data["start"]
 
 
 def test_the_chart_of_a_home_without_runs_is_nothing(dashboards, tmp_path):

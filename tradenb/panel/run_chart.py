@@ -30,7 +30,8 @@ def run_chart(run: WatchedRun) -> dict[str, Any] | None:
         return chart_data([], points, start=start, end=end)
     trades, lines = list(run.replica.trades), position_lines(run, shown)
     drawn = Drawn(run.status.symbol, shown, trades, lines)
-    return chart_data([drawn], points, start=min(start, shown.start), end=end)
+    first = min(start, shown.start)
+    return chart_data([drawn], points, start=first, end=end, since=shown.start)
 
 
 def shown_candles(run: WatchedRun) -> Candles | None:

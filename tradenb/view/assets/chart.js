@@ -153,10 +153,11 @@ class Chart {
   }
 
   async start() {
-    const { start, end } = this.data;
+    const { start, end, since } = this.data;
     await this.readEquity();
     const edge = Math.max(end - start, CHART_MINUTE) / 100;   // room for the marks at the edges
     this.whole = this.view = [start - edge, end + edge];
+    if (since > start) this.view = [since, end + edge];
     await this.choose(this.data.chosen ?? 0);
   }
 
@@ -333,7 +334,7 @@ class Chart {
     lines.forEach(([name, sign, trace]) => this.item(name, sign, trace.line.color, [trace], found));
     this.reach(lines.map(([, , trace]) => trace).filter((trace) => !this.hidden.has(trace.name)));
     const many = rows.length > most;
-    const traces = many ? bubbleTraces(symbol, rows, from, to, look) : tradeTraces(symbol, rows, from, to, look, data.texts);
+    const traces = many ? bubbleTraces(symbol, rows, from, to, look, this.width) : tradeTraces(symbol, rows, from, to, look, data.texts);
     const signs = many ? ["\u25cf", "\u25a0"] : ["", "", "\u25b2", "\u25bc", "\u25cf", "\u2715"];
     if (!many) found.push(...traces.slice(0, 2).filter((trace) => trace.x.length));
     traces.forEach((trace, place) => signs[place] && this.item(trace.name, signs[place], trace.marker.color, [trace], found));

@@ -17,7 +17,7 @@ function askForLibrary(model) {
       const text = await new Response(stream).text();
       const module = { exports: {} };
       new Function("module", "exports", "define", text)(module, module.exports, undefined);
-      resolve(module.exports);
+      resolve(module.exports.react ? module.exports : globalThis.Plotly);
     }
     model.on("msg:custom", hear);
     model.send({ type: "library" });

@@ -12,7 +12,7 @@ const CHART_LOOKS = {
     hold: "#9aa3ae", slider: "#20252c", whole: "#4a525d", lines: ["#ee8fbf", "#6cb2f0", "#c3a1f5", "#9ccb6a", "#e3b04a"] },
 };
 const CHART_TRADE = 8;         // pixels that a trade needs to be drawn by itself
-const CHART_BUBBLES = 90;
+const CHART_BUBBLE = 12;       // and those that share a mark
 
 // Plotly takes texts for HTML, and moments for those of the reader's time zone unless written out.
 function inert(text) {
@@ -140,9 +140,9 @@ function tradeTraces(symbol, rows, from, to, look, texts) {
 }
 
 // Too many trades for a mark each: one for those that ended in the same stretch of time.
-function bubbleTraces(symbol, rows, from, to, look) {
+function bubbleTraces(symbol, rows, from, to, look, width) {
   const all = symbol.trades;
-  const length = (to - from) / CHART_BUBBLES;
+  const length = (to - from) / Math.max(24, Math.floor(width / CHART_BUBBLE));
   const found = new Map();
   for (const row of rows) {
     if (all.closed[row] < from || all.closed[row] > to) continue;

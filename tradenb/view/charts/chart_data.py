@@ -74,6 +74,7 @@ def chart_data(
     *,
     start: int,
     end: int,
+    since: int | None = None,
     chosen: int = 0,
     rows: int = ROWS,
 ) -> dict[str, Any]:
@@ -84,7 +85,9 @@ def chart_data(
     points : CurvePoints, optional
         The equity of the run.
     start, end : int
-        The period that is shown at first, ms UTC.
+        The whole period, ms UTC.
+    since : int, optional
+        From when on it is shown at first; default all.
     chosen : int, default 0
         Place of the symbol that is shown at first.
     rows : int
@@ -97,6 +100,7 @@ def chart_data(
     return {
         "start": start,
         "end": end,
+        "since": start if since is None else since,
         "chosen": chosen,
         "symbols": symbols,
         "equity": None if points is None else _equity(points, end),
