@@ -8,6 +8,7 @@ import json
 import pytest
 
 import tradenb as tn
+from tests.view.unpacked import candles as candles_in
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
 
@@ -225,41 +226,63 @@ def test_the_page_goes_dark_with_its_reader(chart, page, result):
     assert page.evaluate("chart.plot.layout.font.color") == page.evaluate("chart.look.text")
 
 
-def test_all_candles_are_read_from_the_file_beside_a_report(page, tmp_path):
-    days = 240
+def read(page, path, first, last):
+    """Open a chart, zoom, and return its words and candles: {middle, ms: close}."""
+    page.goto(path.as_uri())
+    page.wait_for_selector(".tnbc .nsewdrag", state="attached")
+    words, times, closes = page.evaluate(
+        """async ([from, to]) => {
+            const chart = document.getElementById("chart").tnbChart;
+            await chart.zoom(from, to);
+            const [price] = chart.plot.data;
+            return [chart.caption, Array.from(price.x), Array.from(price.close)];
+        }""",
+        [first, last],
+    )
+    return words, dict(zip(map(ms, times), closes, strict=True))
+
+
+@pytest.fixture(scope="module")
+def year():
+    """Return a result that is too long for all of its minutes: a trade a day."""
 
     @tn.strategy("rare", every="1d")
     def rare(ctx):
         return tn.long(take_profit=1.03 * ctx.price, stop_loss=0.97 * ctx.price, minutes=60)
 
-    market = tn.testing.random_walk(seed=4, days=days)
-    result = tn.backtest.run("BTCUSDT", strategy=rare, exchange=market, progress=False)
-    path = result.report(tmp_path / "a report.html", all_candles=True)
+    market = tn.testing.random_walk(seed=4, days=240)
+    return tn.backtest.run("BTCUSDT", strategy=rare, exchange=market, progress=False)
+
+
+def test_minutes_are_drawn_around_trades_and_coarse_candles_elsewhere(page, year, tmp_path):
+    chart = year.plot()
+    whole, detail = (candles_in(level) for level in chart.data["symbols"][0]["levels"])
+    trade = next(trade for trade in year.trade_list if trade.opened_at > year.start + 90 * DAY)
+    minutes = {row[0]: row[4] for row in detail}
+    last = max(at for at in minutes if at < trade.opened_at + DAY / 2) + MINUTE
+    first, end = last - 2 * HOUR, last + HOUR  # three hours, in the last of which are no minutes
+    words, drawn = read(page, chart.save(tmp_path / "chart.html"), first, end)
+    kept = {at + MINUTE // 2: close for at, close in minutes.items() if first <= at < last}
+    coarse = {row[0] + 5 * MINUTE // 2: row[4] for row in whole if last <= row[0] < end}
+    assert (len(kept), len(coarse)) == (120, 12)
+    assert drawn == kept | coarse
+    assert words.startswith("1m around trades, 5m elsewhere candles")
+
+
+def test_all_candles_are_read_from_the_file_beside_a_report(page, year, tmp_path):
+    path = year.report(tmp_path / "a report.html", all_candles=True)
     failed = []
     page.on("pageerror", lambda error: failed.append(str(error)))
     page.on("console", lambda line: failed.append(line.text) if line.type == "error" else None)
-
-    def closes():
-        page.goto(path.as_uri())
-        page.wait_for_selector(".tnbc .nsewdrag", state="attached")
-        first = result.start + 17 * DAY + 9 * HOUR
-        return page.evaluate(
-            """async ([from, to]) => {
-                const chart = document.getElementById("chart").tnbChart;
-                await chart.zoom(from, to);
-                return [chart.caption.split(" ")[0], Array.from(chart.plot.data[0].close)];
-            }""",
-            [first, first + HOUR],
-        )
-
-    step, found = closes()
-    first = result.start + 17 * DAY + 9 * HOUR
-    rows = expected(result, "BTCUSDT", MINUTE, first, first + HOUR)
-    assert (step, found) == ("1m", [row[3] for row in rows.values()])
+    first = year.start + 17 * DAY + 9 * HOUR
+    words, drawn = read(page, path, first, first + HOUR)
+    rows = expected(year, "BTCUSDT", MINUTE, first, first + HOUR)
+    assert words.startswith("1m candles")
+    assert drawn == {at + MINUTE // 2: row[3] for at, row in rows.items()}
     assert failed == []
     (tmp_path / "a report.candles.js").unlink()
-    step, found = closes()
-    assert (step, len(found)) == ("5m", 12)
+    words, drawn = read(page, path, first, first + HOUR)
+    assert (words[:10], len(drawn)) == ("5m candles", 12)
 
 
 NOTEBOOK = """

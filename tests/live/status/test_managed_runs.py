@@ -12,6 +12,7 @@ import pytest
 import tradenb as tn
 from tests.sources import MINUTE
 from tests.test_eight_strategies import MARKET
+from tests.view.unpacked import column
 from tradenb.core.lifecycle.lines_of_events import lines_of
 from tradenb.live.attached_run import attached
 from tradenb.store.paths import Home, Key
@@ -57,20 +58,25 @@ def rehearsed(tmp_path_factory):
     return run, tn.backtest.run("BTCUSDT", **given, progress=False), home
 
 
-def traces(page):
+def charted(page):
+    """Return what the chart of a page shows of its only symbol."""
     found = re.search(r'id="charts">(.*?)</script>', page, re.DOTALL)[1]
-    return {trace.get("name"): trace for trace in json.loads(found)["prices"][0]["data"]}
+    (symbol,) = json.loads(found)["symbols"]
+    return symbol
 
 
 def test_the_page_of_a_run_draws_stops_adds_and_parts(rehearsed, tmp_path):
     run, result, _ = rehearsed
-    mine = traces(run.report(tmp_path / "mine.html").read_text("utf-8"))
-    whole = traces(result.report(tmp_path / "whole.html").read_text("utf-8"))
-    names = {"stop in force", "target", "average entry", "added", "part closed", "still open"}
-    assert names <= mine.keys()
-    assert (mine["added"]["x"], mine["added"]["y"]) == (whole["added"]["x"], whole["added"]["y"])
+    mine = charted(run.report(tmp_path / "mine.html").read_text("utf-8"))
+    whole = charted(result.report(tmp_path / "whole.html").read_text("utf-8"))
+    for name in ("at", "price", "added", "fraction"):
+        assert column(mine["marks"][name]) == column(whole["marks"][name])
+    assert {0, 1} == set(column(mine["marks"]["added"]))
+    for name in ("stops", "targets", "averages"):
+        assert mine[name]["size"]["n"] > 2
     last = lines_of(result.event_list, MARKET.between(MARKET.start, result.end), result.rules)[-1]
     assert last.closed_at is None
+    assert column(mine["open"]["at"]) == [last.opened_at]
     assert len(last.stop) > 2
 
 

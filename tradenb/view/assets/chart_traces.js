@@ -11,7 +11,7 @@ const CHART_LOOKS = {
     long: "#6cb2f0", short: "#bb95f2", win: "#4fc9a0", loss: "#f2936b", equity: "#6cb2f0",
     hold: "#9aa3ae", slider: "#20252c", whole: "#4a525d", lines: ["#ee8fbf", "#6cb2f0", "#c3a1f5", "#9ccb6a", "#e3b04a"] },
 };
-const CHART_TRADE = 8;         // pixels that a trade needs to be drawn by itself
+const CHART_TRADE = 10;        // pixels that a trade needs to be drawn by itself
 const CHART_BUBBLE = 12;       // and those that share a mark
 
 // Plotly takes texts for HTML, and moments for those of the reader's time zone unless written out.
