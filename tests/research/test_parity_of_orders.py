@@ -19,6 +19,7 @@ from tradenb.research.parity.replay_check import check_replay
 from tradenb.testing.orders.live_order_life import CASH, SYMBOL, OrderWorld
 from tradenb.testing.orders.venue_connection import VenueConnection
 from tradenb.testing.venue.venue_faults import VenueFault
+from tradenb.testing.world.fake_exchange import Trouble
 from tradenb.testing.world.simulated_world import Action
 
 D = Decimal
@@ -334,3 +335,19 @@ def test_of_a_shared_account_the_size_of_an_entry_is_not_compared(whole_life):
     other = [each._replace(quantity=1.0) if each.kind == "entering" else each for each in events]
     assert not check_replay(events, other).equal
     assert check_replay(events, other, shares=True).equal
+
+
+def test_a_position_that_is_abandoned_is_no_difference():
+    """Its symbol gives no candle any more, so a person has it sold."""
+
+    def gone(process):
+        process.world.exchange.troubles = [Trouble("error", 0, minute(130))]
+
+    def abandon(process):
+        process.runs[0].abandon(100.0)
+
+    actions = [Action(minute(85) + 20_000, gone), Action(minute(120), abandon)]
+    life = lived(FLAT, actions=actions, until=140)
+    kinds = [(event.kind, event.exit_reason) for event in life.world.events(("BTCUSDT", life.spec))]
+    assert ("exiting", "abandoned") in kinds, kinds
+    assert parity_of(life).replay.equal

@@ -1,7 +1,8 @@
 """P1: the events of a live run beside those of its replay with what the exchange reported.
 
 Law 3 for runs that send orders. Errors, asks that were left out and refusals by risk rules are
-inputs of the replay, and no candle causes alarms and permissions: they are not compared.
+inputs of the replay, and no candle causes alarms, permissions, and the leaving of a symbol that
+gives no candle any more: they are not compared.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def _compared(events: Iterable[Event], shares: bool) -> Iterable[Event]:
     return (
         event._replace(quantity=None) if shares and event.kind == "entering" else event
         for event in events
-        if event.kind not in _INPUTS and event.exit_reason not in ("risk", "funds")
+        if event.kind not in _INPUTS
+        and event.exit_reason not in ("risk", "funds")
+        and (event.kind, event.exit_reason) != ("exiting", "abandoned")
     )
 
 
