@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import some_to_soak
 from tradenb.core.orders.answers import Shown
-from tradenb.core.orders.client_ids import client_id, is_ours, leg_ids, role_of
+from tradenb.core.orders.client_ids import client_id, leg_ids
 from tradenb.core.orders.order_records import Order
 from tradenb.core.orders.venue import BINANCE_SPOT, OrderMarket
 from tradenb.testing.orders.loopback_port import LoopbackPort
@@ -37,7 +37,7 @@ class World:
         self.spot.set_price("BTCUSDT", D(100), at=START)
         self.left = 0 if at is None else at
         self.fault = fault
-        self.wire = FaultyVenue(self.spot, role_of=lambda id: role_of(id) if is_ours(id) else None)
+        self.wire = FaultyVenue(self.spot)
 
     def arm(self, step):
         if self.fault is not None and step == self.left:

@@ -11,8 +11,10 @@ from urllib.request import Request, urlopen
 import ccxt.async_support
 import pytest
 
+from tests.brokers.loopback import account, on, order
 from tests.sources import T0, frame
 from tests.testing.server.conftest import FALL, FLAT, HELD, RISE, ask, served
+from tradenb.core.orders.client_ids import client_id
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import UsageError
 from tradenb.testing import ExchangeServer
@@ -337,3 +339,17 @@ def test_prices_that_are_looked_at_often_or_once_fill_the_same(share):
         == filled(range(T0, end + 1, 1777))
         == filled([T0, *range(T0, end + 1, 60_000)])
     )
+
+
+def test_a_fault_of_a_role_meets_orders_of_that_role():
+    entry = client_id("a run", "s1", "entry", 1)
+
+    async def life(port):
+        return await port.submit(order(entry, now=clock.now()))
+
+    with account() as (server, clock):
+        other = server.fault("drop", answer="504", role="exit", times=1)
+        fault = server.fault("accept", answer="504", role="entry", times=1)
+        on(server, clock, life)
+        assert (fault.met, other.met) == (1, 0)
+        assert [each.client_id for each in server.venue.venue.orders.values()] == [entry]

@@ -61,3 +61,8 @@ def is_ours(id: str) -> bool:
 def role_of(id: str) -> Role | LegName:
     """Return the role that a client id of ours names."""
     return _OF_DIGIT[id[6]]
+
+
+def own_role(id: str) -> Role | LegName | None:
+    """Return the role that a client id names; None where it is not of ours."""
+    return role_of(id) if is_ours(id) else None

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import tradenb as tn
 from tradenb.brokers.arming.arm_file import write_arm
 from tradenb.brokers.broker import Broker, Mode
-from tradenb.core.orders.client_ids import client_id, is_ours, role_of
+from tradenb.core.orders.client_ids import client_id
 from tradenb.core.orders.gate import Arm
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.rules import Rules
@@ -81,7 +81,7 @@ class OrderWorld(World):
         super().__init__(candles, start=start, runs=[(SYMBOL, spec)], broker=broker, rules=rules)
         market = VenueMarket(SYMBOL, "BTC", "USDT", Decimal("0.01"), Decimal("0.0001"))
         self.venue = SpotVenue([market], {"USDT": CASH, "BTC": OWNED})
-        self.wire = FaultyVenue(self.venue, role_of=lambda id: role_of(id) if is_ours(id) else None)
+        self.wire = FaultyVenue(self.venue)
         self.feed = PriceFeed(self.wire, dict(rows_of_all(candles, [SYMBOL])))
         self.answers = True
 

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from tradenb.core.orders.answers import Answer, NotSent
 from tradenb.core.orders.apply import apply, intended
-from tradenb.core.orders.client_ids import is_ours, role_of
 from tradenb.core.orders.ledger import OrderLedger, pruned, restarted
 from tradenb.core.orders.next_action import next_action
 from tradenb.core.orders.order_actions import Cancel, Query, Reconcile, Submit, Tell, Wait
@@ -101,7 +100,7 @@ class OrderLife:
         self.now = START
         self.price = Decimal(100)
         self.exchange.set_price(SYMBOL, self.price, at=self.now)
-        self.wire = FaultyVenue(self.exchange, role_of=_role, draw=self._draw)
+        self.wire = FaultyVenue(self.exchange, draw=self._draw)
         # An answer to a copy of the request: the first one was taken.
         menu = [*every_fault(), VenueFault("accept", "duplicate")]
         kinds = self.plan.kinds
@@ -350,7 +349,3 @@ def _after(wanted: DesiredPosition, report: ExecutionReport) -> DesiredPosition:
             return wanted._replace(quantity=max(wanted.quantity - report.quantity, ZERO))
         case _:
             return FLAT
-
-
-def _role(id: str) -> str | None:
-    return role_of(id) if is_ours(id) else None

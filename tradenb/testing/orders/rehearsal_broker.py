@@ -13,7 +13,6 @@ from tradenb.brokers.broker import Broker
 from tradenb.call_errors import explained
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.money.account import Account
-from tradenb.core.orders.client_ids import is_ours, role_of
 from tradenb.core.orders.gate import Arm
 from tradenb.core.timeframe import DAY
 from tradenb.errors import UsageError, unknown
@@ -59,7 +58,6 @@ class RehearsalBroker(Broker):
         )
         wire = FaultyVenue(
             venue,
-            role_of=lambda id: role_of(id) if is_ours(id) else None,
             draw=drawn_from(self.options["faults"], self.options["seed"]),
         )
         feed = PriceFeed(wire, {market.symbol: market.rows})

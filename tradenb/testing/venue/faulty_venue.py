@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from tradenb.core.orders.client_ids import own_role
 from tradenb.testing.venue.late_views import LateViews
 from tradenb.testing.venue.spot_venue import USUAL_WINDOW, SpotVenue
 from tradenb.testing.venue.venue_events import happen, lose_the_race
@@ -60,7 +61,7 @@ class FaultyVenue:
     venue : SpotVenue
     faults : iterable of VenueFault
     role_of : callable, optional
-        From a client id to its role, such as "entry"; None: nobody's.
+        From a client id to its role, such as "entry"; None: nobody's. Default: of our own ids.
     draw : callable, optional
         Called with (request, role, at) when none of `faults` fits; returns a fault or None.
 
@@ -77,7 +78,7 @@ class FaultyVenue:
         venue: SpotVenue,
         faults: Iterable[VenueFault] = (),
         *,
-        role_of: Callable[[str], str | None] = lambda _: None,
+        role_of: Callable[[str], str | None] = own_role,
         draw: Callable[[VenueRequest, str | None, int], VenueFault | None] | None = None,
     ) -> None:
         self.venue = venue
