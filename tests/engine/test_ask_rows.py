@@ -275,7 +275,16 @@ def test_called_vectorised_and_fast_have_the_same_rows(seed, gaps):
 
 
 def test_a_row_of_another_reason_is_another_row_but_for_what_goes_wrong():
-    first = AskRow("entry", "refused", "a", 1, 1, 1)
-    assert not first._replace(reason="b").continues(first)
-    assert first._replace(outcome="error", reason="b").continues(first._replace(outcome="error"))
-    assert not first._replace(asked="manage").continues(first)
+    rows = AskRows()
+    for at, (outcome, reason) in enumerate(
+        [("refused", "a"), ("refused", "b"), ("error", "a"), ("error", "b"), ("invalid", "b")]
+    ):
+        rows.note(at, outcome, reason)
+    rows.note(5, "invalid", "b", managed=True)
+    assert rows.rows == [
+        AskRow("entry", "refused", "a", 0, 0, 1),
+        AskRow("entry", "refused", "b", 1, 1, 1),
+        AskRow("entry", "error", "a", 2, 3, 2),
+        AskRow("entry", "invalid", "b", 4, 4, 1),
+        AskRow("manage", "invalid", "b", 5, 5, 1),
+    ]

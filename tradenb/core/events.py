@@ -222,6 +222,8 @@ Outcome = Literal["none", "candidate", "action", "refused", "invalid", "skipped"
 
 LEFT_OUT: Final = frozenset({"late", "halted", "busy"})
 """Why a function is not called; one that found too little history (`warm_up`) was."""
+WRONG: Final = frozenset({"invalid", "error"})
+"""Of these a row goes on whatever they say; its reason is the first."""
 
 
 class AskRow(NamedTuple):
@@ -254,11 +256,6 @@ class AskRow(NamedTuple):
     def was_called(self) -> bool:
         """Whether the function was called."""
         return self.outcome != "skipped" or self.reason not in LEFT_OUT
-
-    def continues(self, before: AskRow) -> bool:
-        """Tell whether it belongs to the same row as the one before."""
-        own, reason = (self.asked, self.outcome), self.reason == before.reason
-        return own == before[:2] and (reason or self.outcome in ("invalid", "error"))
 
     def joined(self, later: AskRow) -> AskRow:
         """Return one row of this and a later one."""

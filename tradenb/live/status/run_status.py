@@ -295,15 +295,15 @@ def outlook_words(status: RunStatus) -> list[str]:
     state = status.state
     if state is None:
         return []
-    found = [_left(state, status.rules)]
+    now, found = state.cursor, [_left(state, status.rules)]
     if state.asks:
         found.append(f"last answer: {answer_words(state.asks[-1])}")
     if status.status == "running" and not state.done:
         every = state.every if state.signal is None else state.manage_every
-        found.append(f"next ask {moment(next_after(state.cursor, every))}" if every else "")
+        found.append(f"next ask {moment(next_after(now, every), now)}" if every else "")
     if state.signal is None and status.risk:
-        locked = locks(status.risk, state.trades, state.cursor)
-        found += [f"{name} until {moment(until)}" for name, until in locked]
+        locked = locks(status.risk, state.trades, now)
+        found += [f"{name} until {moment(until, now)}" for name, until in locked]
     return [words for words in found if words]
 
 
@@ -317,7 +317,7 @@ def _left(state: State, rules: Rules) -> str:
         return ""
     left = duration(max(0, ends - state.cursor) / MINUTE)
     what = "it waits" if opened is None else "it lasts"
-    return f"{what} until {moment(ends)} ({left})"
+    return f"{what} until {moment(ends, state.cursor)} ({left})"
 
 
 def not_running(status: RunStatus, kind: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from tradenb.core.events import AskRow, Function
+from tradenb.core.events import WRONG, AskRow, Function
 from tradenb.core.timeframe import iso
 from tradenb.view.formatting import plural
 
@@ -25,7 +25,7 @@ def why_words(rows: Iterable[tuple[str, str, AskRow]]) -> str:
     counts: dict[tuple[str, Function], Counter[tuple[str, str]]] = {}
     for _, strategy, row in rows:
         own = counts.setdefault((strategy, row.asked), Counter())
-        reason = "" if row.outcome in ("invalid", "error") else row.reason
+        reason = "" if row.outcome in WRONG else row.reason
         own[row.outcome, reason] += row.count
     lines = [_line(*key, own) for key, own in sorted(counts.items())]
     return "\n".join(lines) if lines else "nothing was asked yet"
