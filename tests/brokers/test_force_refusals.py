@@ -1,0 +1,70 @@
+"""`tradenb kill --force` where it must not, or cannot, act: nothing is killed, and it is said."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from tests.brokers.test_guard import KEY, opened
+from tradenb.brokers.unattended import force_close
+from tradenb.cli import main
+from tradenb.store.codec import dump
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.lock import FileLock
+from tradenb.store.paths import find_home
+
+DISK = DiskFilesystem(durable=False)
+
+
+@pytest.fixture
+def killed(monkeypatch):
+    """Processes that would have been killed; the files of an open position are on a real disk."""
+    made, home = opened(), find_home()
+    for path, data in made.disk.files().items():
+        real = home.root / path.relative_to(made.home.root)
+        real.parent.mkdir(parents=True, exist_ok=True)
+        real.write_bytes(data)
+    pids = []
+    monkeypatch.setattr(force_close, "end_process", pids.append)
+    return pids
+
+
+def force(capsys):
+    code = main(["kill", "--force", "--wait", "0", "--json"])
+    rows = json.loads(capsys.readouterr().out)["left"]
+    return code, {row["status"] for row in rows if row["run"] == KEY.id}
+
+
+def test_a_run_of_another_host_is_refused_with_words(killed, capsys):
+    lock = find_home().lock(KEY)
+    with FileLock(DISK, lock):
+        lock.write_bytes(dump({"pid": os.getpid(), "host": "elsewhere", "started": 5}) + b"\n")
+        code, (words,) = force(capsys)
+    assert code == 1
+    assert f"held by process {os.getpid()} on elsewhere" in words
+    assert killed == []
+
+
+def test_a_holder_that_is_not_certain_is_refused(killed, capsys):
+    lock = find_home().lock(KEY)
+    with FileLock(DISK, lock):
+        lock.write_bytes(b"")
+        code, (words,) = force(capsys)
+    assert code == 1
+    assert "does not say who holds it" in words
+    assert killed == []
+
+
+def test_an_account_that_nobody_can_reach_is_left_and_said(killed, capsys):
+    code, (words,) = force(capsys)
+    assert code == 1
+    assert "start a run with its broker once" in words
+    assert killed == []
+
+
+def test_without_force_nobody_is_asked(killed, capsys):
+    assert main(["kill", "--wait", "0"]) == 1
+    assert "--force sells what it has" in capsys.readouterr().out
+    assert killed == []
