@@ -146,6 +146,19 @@ def test_money_that_is_not_there_is_told():
     assert [each for each in words if "entry would have been refused: funds | " in each]
 
 
+def test_of_refusals_in_a_row_for_one_reason_the_first_is_told():
+    @tn.strategy("dry-often", every="5m")
+    def often(ctx):
+        return tn.long(take_profit=120.0, stop_loss=80.0, minutes=3)
+
+    made = world([100.0] * 120, often, account=tn.Account(cash=500, quote=4))
+    assert made.live(minute(100))
+    words, kinds = told(made)
+    assert [kind for kind, _, _ in kinds].count("opened") > 4
+    assert len([each for each in words if "min_value" in each]) == 1
+    assert len([each for each in words if each.startswith("entry of")]) == 1
+
+
 def test_a_short_position_is_told_and_not_tried():
     made = world([100.0] * 120, once("short"))
     assert made.live(minute(90))
@@ -176,7 +189,7 @@ def test_an_exchange_that_does_not_answer_disturbs_nothing(answer):
     words, kinds = told(made)
     assert kinds == [("opened", None, 75), ("closed", "take_profit", 81)]
     assert words
-    assert all("could not be checked" in each for each in words)
+    assert all("was not checked: " in each for each in words)
 
 
 MUTANTS = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -122,6 +122,7 @@ class DryOrders:
         self._held: DesiredPosition | None = None
         self._looked_at: Time | None = None
         self._told: frozenset[str] = frozenset()
+        self._refused: dict[str, str] = {}
 
     def close(self) -> None:
         """End after what is under way."""
@@ -216,9 +217,9 @@ class DryOrders:
             since=now, until=now + DAY,
         )  # fmt: skip
         found = gate(arm, wanted, facts, now)
-        if found:
-            words = "; ".join(f"{each.name} | {each.words}" for each in found)
-            self._tell(f"entry would have been refused: {words}")
+        words = "; ".join(f"{each.name} | {each.words}" for each in found)
+        names = " ".join(each.name for each in found)
+        self._tell_first("gate", names, f"entry would have been refused: {words}")
 
     async def _check(
         self,
@@ -244,8 +245,15 @@ class DryOrders:
             made = send(situation, signal_id, role, "market", market.pieces(pieces))
         if isinstance(made, Submit):
             found = await port.check(made.order)
-            for words in _words(made.order, found):
-                self._tell(words)
+            why = "" if found is None else found.why or "no answer"
+            ended = "would have been refused" if isinstance(found, Refused) else "was not checked"
+            self._tell_first(role, why, f"{role} of {made.order.quantity} pieces {ended}: {why}")
+
+    def _tell_first(self, what: str, why: str, words: str) -> None:
+        """Tell of a refusal; of those in a row for one reason the first. No reason: none."""
+        if why and why != self._refused.get(what):
+            self._tell(words)
+        self._refused[what] = why
 
     def _tell(self, words: str) -> None:
         self._tools.tell("alarm", "would_refuse", Alarm("would_refuse", words).text)
@@ -259,11 +267,3 @@ def held_of(state: State) -> DesiredPosition:
     limit = signal.entry * (1 + MAX_ENTRY_SLIPPAGE)
     execution = Execution(want="hold", since=state.cursor, quantity=money.quantity, limit=limit)
     return desired_position(state._replace(execution=execution))
-
-
-def _words(order: Order, found: Checked) -> Iterator[str]:
-    what = f"{order.role} of {order.quantity} pieces"
-    if isinstance(found, Refused):
-        yield f"{what} would have been refused: {found.why}"
-    elif found is not None:
-        yield f"{what} could not be checked: {found.why}"
