@@ -84,6 +84,27 @@ def test_a_live_run_says_more_than_a_backtest_and_is_not_started(notebook, insid
     assert 'home=str(Path(__file__).resolve().parent / "home"),' in text
 
 
+def test_a_broker_of_the_notebook_goes_into_the_script(notebook, inside, capsys, monkeypatch):
+    monkeypatch.setenv("NB_KEY", "a-key-that-no-file-may-hold")
+    monkeypatch.setenv("NB_SECRET", "a-secret-that-no-file-may-hold")
+    broker = (
+        'broker = tn.broker("binance", mode="sandbox", account=acc, apiKey="env:NB_KEY", '
+        'secret="env:NB_SECRET")\nrun = tn'
+    )
+    live = LIVE.replace("run = tn", broker).replace("account=acc\n)", "broker=broker\n)")
+    saved = inside / "candles"
+    saved.mkdir()
+    write_candles(saved / "ETHUSDT-1m.npy")
+    arguments = ["--candles", "candles/*.npy", "-o", "bot.py", "--json"]
+    assert main(["export", notebook(IMPORT, MARKET, PLAIN, live), *arguments]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert any("once it is armed where it runs" in words for words in said["warnings"])
+    text = (inside / "bot.py").read_text()
+    assert "broker=broker," in text
+    assert 'apiKey="env:NB_KEY",' in text
+    assert "may-hold" not in text
+
+
 def write_candles(path):
     import numpy as np
 

@@ -13,7 +13,9 @@ from tradenb.brokers.broker import Broker
 from tradenb.call_errors import explained
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.money.account import Account
+from tradenb.core.orders.answers import Answer
 from tradenb.core.orders.gate import Arm
+from tradenb.core.orders.order_records import Order
 from tradenb.core.timeframe import DAY
 from tradenb.errors import UsageError, unknown
 from tradenb.live.stepped_clock import BesideClock, rows_of
@@ -75,6 +77,8 @@ class RehearsalBroker(Broker):
     def calls(self) -> pd.DataFrame:
         """Return what its rehearsals sent to their exchanges, oldest first, one row a request.
 
+        Left out are looks at orders that rest, four a minute, unless they met a fault.
+
         Returns
         -------
         DataFrame
@@ -128,6 +132,15 @@ class RehearsedConnection(VenueConnection):
         """Wait for the first turn, and return the open way."""
         await self._clock.wait(asyncio.Event(), self._clock.now())
         return await super().open()
+
+    async def query(self, order: Order) -> Answer:
+        """Ask for an order; a look at one that rests is only kept if it met a fault."""
+        calls = self._wire.calls
+        before = len(calls)
+        answer = await super().query(order)
+        if order.state == "working" and all(call.fault is None for call in calls[before:]):
+            del calls[before:]
+        return answer
 
 
 @explained("tn.testing.broker")
