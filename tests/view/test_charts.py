@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 
 import numpy as np
 import pytest
@@ -395,7 +396,8 @@ def test_a_chart_is_a_page_that_loads_nothing(hourly, tmp_path):
     path = hourly.plot().save(tmp_path / "chart.html")
     rest = path.read_text("utf-8").replace(plotly_script(), "")
     assert "src=" not in rest
-    assert "http" not in rest
+    assert set(re.findall(r"https?://[^\"'\s<]*", rest)) == {"http://www.w3.org/2000/svg"}  # a name
+    assert rest.count("<svg") == 2  # the still form, until the script draws
     with pytest.raises(tn.UsageError, match=r"chart\.png"):
         hourly.plot().save(tmp_path / "chart.png")
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from tradenb.view.charts.chart_data import Drawn
 
 _PAGE: Final = """
-body { margin: 0; padding: 16px; background: #fff; color: #1b2026; }
+body { margin: 0; padding: 16px; font-family: system-ui, sans-serif; }
+body { background: #fff; color: #1b2026; }
+#chart > svg { max-width: 100%; height: auto; }
 @media (prefers-color-scheme: dark) { body { background: #14171b; color: #e5e8eb; } }
 """
 _DRAW: Final = """
@@ -82,7 +84,7 @@ class TradeChart:
             '<meta name="color-scheme" content="light dark">'
             f"<title>{escaped(self.title, 120)}</title>"
             f"<style>{_PAGE}{asset('chart.css')}</style></head><body>"
-            '<div id="chart"></div>'
+            f'<div id="chart">{self._still}</div>'
             f'<script type="application/json" id="data">{chart_json(self.data)}</script>\n'
             f"<script>{plotly_script()}</script>\n"
             f"<script>{chart_script()}\n{_DRAW}</script></body></html>\n"

@@ -193,7 +193,7 @@ def _chart(summary: Summary, drawn: Sequence[Drawn]) -> str:
             f" Of {len(summary.symbols):,} symbols the {len(drawn)} are drawn whose trades gained "
             "or lost the most; the figures of all are under Comparison."
         )
-    body = f'<div id="chart"></div><noscript>{still}</noscript>'
+    body = f'<div id="chart">{still}</div>'  # until the script draws, and where none runs
     return _section(title, body, note)
 
 
