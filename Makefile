@@ -65,10 +65,11 @@ browser: $(DEV)  ## use the dashboard in JupyterLab and Notebook 7 (wants chromi
 	TRADENB_BROWSER=1 $(PYTEST) -n 0 tests/browser
 
 orders: $(DEV)  ## play 20,000 lives of the order machine, 300 of whole runs, and every fault over HTTP
-	ORDER_LIVES=20000 ORDER_SCENARIOS=all LIVE_ORDER_LIVES=300 ORDER_KILLS=all \
+	ORDER_LIVES=20000 ORDER_SCENARIOS=all LIVE_ORDER_LIVES=300 ORDER_KILLS=all MONEY_GROUPS=200 \
 		$(PYTEST) -n $(WORKERS) $(SPREAD) \
 		tests/laws/test_order_lives.py tests/laws/test_live_order_lives.py \
-		tests/laws/test_orders_over_http.py tests/laws/test_order_kill_points.py
+		tests/laws/test_orders_over_http.py tests/laws/test_order_kill_points.py \
+		tests/laws/test_money.py tests/brokers/test_order_disk_faults.py
 
 soak: $(DEV)  ## run the longest tests, property tests with many examples, 5,000 simulated lives
 	$(PYTEST) -n $(WORKERS) $(SPREAD) -m soak

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+import os
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import examples
 from tests.laws.checks import chunks_broken
 from tests.laws.generators import money_scenario_of, money_scenarios, randoms
-from tests.laws.live_checks import crash_broken, live_broken
+from tests.laws.live_checks import crash_broken, livable, live_broken
 from tests.laws.money_checks import fills_broken, future_broken
+from tests.scenarios import on_tradenb
+
+GROUPS = int(os.environ.get("MONEY_GROUPS", "10"))
+"""`make orders` lives 200."""
 
 
 @settings(max_examples=examples(40))
@@ -42,6 +48,16 @@ def test_live_books_what_the_backtest_books_to_the_last_digit(scenario: dict[str
     assert live_broken(scenario) == []
 
 
+@pytest.mark.parametrize("first", range(0, GROUPS, 10))
+def test_live_books_what_the_backtest_books_in_many_groups(first: int):
+    entered = 0
+    for seed in range(first, first + 10):
+        scenario = money_scenario_of(Random(seed))
+        assert live_broken(scenario) == [], seed
+        entered += bool(on_tradenb(livable(scenario)).result.trade_list)
+    assert entered > 2
+
+
 @settings(max_examples=examples(4))
 @given(seed=st.integers(0, 2**32))
 def test_a_killed_process_books_nothing_twice_and_forgets_nothing(seed: int):
@@ -63,8 +79,6 @@ def test_percent_and_money_agree_for_one_position_without_costs():
 
 def _agreeing(scenario: dict[str, Any]) -> int:
     """How many positions changed the balance by what their percent says."""
-    from tests.scenarios import on_tradenb
-
     played = on_tradenb(scenario)
     if played.refused:
         return 0

@@ -71,6 +71,10 @@ class EntryGate:
         self._unknown: deque[tuple[str, int]] = deque(maxlen=_MOST_UNKNOWN)
         self._shared: RunShare | None = None
 
+    def killed(self) -> bool:
+        """Tell whether the kill switch is on; one that cannot be read is."""
+        return self._account.killed()
+
     @asynccontextmanager
     async def judged(
         self, wanted: DesiredPosition, before: OrderLedger, after: OrderLedger, market: OrderMarket

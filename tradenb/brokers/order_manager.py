@@ -114,6 +114,8 @@ class Tools(NamedTuple):
         Tells of orders that have changed.
     permission : callable
         Whether entries are permitted now.
+    killed : callable
+        Whether the kill switch is on.
     accepted : callable
         Takes the words that a person has accepted.
     """
@@ -127,6 +129,7 @@ class Tools(NamedTuple):
     tell: TellEvent
     update: Callable[[tuple[Order, ...]], None]
     permission: Callable[[], Permission]
+    killed: Callable[[], bool]
     accepted: Callable[[], tuple[str, ...]] = tuple
 
 
@@ -284,6 +287,9 @@ class OrderManager:
             if not await self._commit(lambda ledger: intended(ledger, order)):
                 await self._follow(NotSent(order.id, "the document could not be written"))
                 return
+        if self._tools.killed():  # it came while the document was written
+            await self._follow(NotSent(order.id, "the kill switch is on"))
+            return
         await self._submit(order)
 
     async def _send(self, order: Order) -> None:

@@ -119,6 +119,7 @@ class OrderManagers:
             tell=partial(self._notifier.tell_of_orders, run),
             update=partial(self._notifier.publish_orders, run, broker.id),
             permission=gate.permission,
+            killed=gate.killed,
             accepted=gate.accepted,
         )
         return OrderManager(run, broker.venue, tools)

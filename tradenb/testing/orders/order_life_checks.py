@@ -24,6 +24,8 @@ class OrderChecks:
         What was violated.
     tells : list of Tell
         What the lifecycle was told, also by processes that died before they wrote it down.
+    exposed_since : int or None
+        Since when pieces are without a stop now, ms.
     spans : list of int
         For how long positions were without a stop while the process lived, ms.
     """
@@ -33,7 +35,7 @@ class OrderChecks:
         self.found: list[str] = []
         self.tells: list[Tell] = []
         self.spans: list[int] = []
-        self._since: int | None = None
+        self.exposed_since: int | None = None
         self._entries_at_kill: int | None = None
         self._checked = (0, 0, 0)
 
@@ -80,11 +82,11 @@ class OrderChecks:
 
     def _watch(self, now: int, exposed: bool) -> None:
         """Remember for how long pieces were without a stop."""
-        if exposed and self._since is None:
-            self._since = now
-        elif not exposed and self._since is not None:
-            self.spans.append(now - self._since)
-            self._since = None
+        if exposed and self.exposed_since is None:
+            self.exposed_since = now
+        elif not exposed and self.exposed_since is not None:
+            self.spans.append(now - self.exposed_since)
+            self.exposed_since = None
 
     def covered(self, longest: int) -> None:
         """Check for how long pieces were without a stop."""
@@ -93,8 +95,8 @@ class OrderChecks:
 
     def died(self, ms: int) -> None:
         """Leave the time without a process out of what was without a stop."""
-        if self._since is not None:
-            self._since += ms
+        if self.exposed_since is not None:
+            self.exposed_since += ms
 
     @property
     def owner_sold(self) -> bool:
