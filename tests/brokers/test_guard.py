@@ -143,6 +143,7 @@ def test_an_exchange_that_does_not_answer_is_not_safe_and_is_said():
     made.answers = False
     (row,) = guard(made)
     assert not row.safe
+    assert row.words.startswith("not reconciled now; as its document says: ")
     assert "no_market" in row.words
 
 

@@ -110,8 +110,10 @@ def left_status(run: DocumentRun) -> OrderStatus:
     return order_status(run.account, ledger, at, run.alarms)
 
 
-def words_of(status: OrderStatus) -> str:
-    """Say in a line what is left, and what is wrong with it."""
+def left_words(run: DocumentRun) -> str:
+    """Say in a line what is left of a run, and what is wrong with it."""
+    status = left_status(run)
     held = (f"{shield.held.normalize():f} pieces" for shield in status.shields)
     alarms = (f"{alarm.name}: {alarm.words}" for alarm in status.alarms)
-    return "; ".join((*held, *status.words, *alarms))
+    words = "; ".join((*held, *status.words, *alarms))
+    return words if run.has_looked else f"not reconciled now; as its document says: {words}"

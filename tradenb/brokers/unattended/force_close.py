@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
-from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_status, words_of
+from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_words
 from tradenb.brokers.unattended.lock_holder import activity_of, end_process, refuse_other
 from tradenb.core.lifecycle.exchange_route import desired_position
 from tradenb.core.orders.gate import sends_orders
@@ -140,7 +140,7 @@ async def _close(
             broker = recorded_broker(filesystem, home, account)
             await follow(run, broker, clock, seconds=CLOSE_S, until_flat=True)
             flat = is_flat(run.known_ledger, run.desired) and run.has_looked
-            return ClosedRun(account, key.id, flat, "" if flat else words_of(left_status(run)))
+            return ClosedRun(account, key.id, flat, "" if flat else left_words(run))
     except (TradenbError, OSError) as error:
         return ClosedRun(account, key.id, False, str(error))
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from tradenb.brokers.broker import Broker
 from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
-from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_status, words_of
+from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_status, left_words
 from tradenb.brokers.unattended.force_close import runs_with_orders
 from tradenb.engine.ports import Clock
 from tradenb.errors import StateLocked, TradenbError
@@ -86,5 +86,5 @@ def _guarded(run: DocumentRun) -> GuardedRun | None:
         return GuardedRun(run.account, run.id, True, "nothing is left at the exchange")
     status = left_status(run)
     return GuardedRun(
-        run.account, run.id, run.has_looked and status.level == "good", words_of(status)
+        run.account, run.id, run.has_looked and status.level == "good", left_words(run)
     )
