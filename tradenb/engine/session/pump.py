@@ -144,7 +144,7 @@ class Session:
                             following = yield from ask(self, instance, following, need, alone=alone)
                         case NeedClearance() as need:
                             self._apply(instance, following)
-                            following = yield from self._clear(instance, need)
+                            following = yield from self._clear(instance, need, until)
                         case None | NeedCandles():
                             self._apply(instance, following)
                             following = self._plan(instance, until)
@@ -173,15 +173,39 @@ class Session:
                 instance.follow_table(instance.signals)
             self._plan(instance, until)
 
-    def _clear(self, instance: Instance, need: NeedClearance) -> Generator[Call, Any, Step]:
-        """Ask the risk rules, then for funds; return the step that follows."""
+    def _clear(
+        self, instance: Instance, need: NeedClearance, until: int
+    ) -> Generator[Call, Any, Step | None]:
+        """Ask the risk rules, then for funds; return the step that follows now."""
         verdict: Grant | Refusal | None = None
         if instance.books or (instance.money is not None and self._find_peers is not None):
             verdict = yield from ask_risk_rules(instance, need, self._find_peers, self._fail)
         if verdict is None and instance.money is not None:
             verdict = instance.money.clear(instance, need)
         self._refused_by = verdict.name if isinstance(verdict, Refusal) else None
+        if isinstance(verdict, Refusal) and self._is_told(instance, need, verdict, until):
+            return None
         return self._answer(instance, need, verdict)
+
+    def _is_told(
+        self, instance: Instance, need: NeedClearance, refusal: Refusal, until: int
+    ) -> bool:
+        """Go on to the next ask after a refusal of which an event has told; else say False.
+
+        The machine would come to the same, and make an event that is not wanted.
+        """
+        state, candles, at = instance.state, instance.candles, need.at
+        if state.signal is not None or state.commands or self._phase != ASKS:
+            return False
+        row, last = (refusal.exit_reason, refusal.name), min(until, candles.end)
+        following = candles.next_due(at, state.every)
+        if following > last or not self._rows.knows(instance, *row):
+            return False
+        self._rows.count(instance, at, *row)
+        instance.asks.reject(at, "refused", refusal.name)
+        asking = Step(following, ASKS, state, (), NeedCandidate(following, last))
+        self.schedule.add(following, ASKS, instance.place, asking)
+        return True
 
     def settle(self) -> None:
         """Give numbers to the events that have taken effect, and add them to `events`."""
@@ -311,6 +335,8 @@ class Session:
     def _apply(self, instance: Instance, step: Step) -> None:
         """Let a step take effect: state, events and books."""
         before, state = instance.state, step.state
+        if state is before and state.signal is None and not step.events:
+            return
         if instance.money is not None:
             instance.money.before(instance, step)
         instance.state = state
@@ -352,8 +378,12 @@ class Session:
                 self._note_rejected(instance, event)
             if event.exit_reason not in ("risk", "funds") or self._refused_by is None:
                 instance.refusing = None
-            elif self._rows.knows(instance, event, self._refused_by):
-                return
+            else:
+                row = event.exit_reason, self._refused_by
+                known = self._rows.knows(instance, *row)
+                self._rows.count(instance, event.at, *row)
+                if known:
+                    return
         self.event_queue.note(self.now, self._phase, instance.place, event)
 
     def _note_rejected(self, instance: Instance, event: Event) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import Refusing
 from tradenb.engine.session.instance import Instance
 
@@ -12,12 +9,15 @@ from tradenb.engine.session.instance import Instance
 class RefusalRows(dict[tuple[int, int, str], Refusing]):
     """The rows of a session: by place of the instance, first close and name."""
 
-    def knows(self, instance: Instance, event: Event, name: str) -> bool:
-        """Count a refusal; tell whether it belongs to a row that an event has told of already."""
-        row, reason = instance.refusing, event.exit_reason or "risk"
-        known = row is not None and (row.exit_reason, row.name) == (reason, name)
-        if row is None or not known:
-            row = Refusing(reason, name, event.at, event.at, 0)
-        row = instance.refusing = replace(row, last=event.at, count=row.count + 1)
+    def knows(self, instance: Instance, reason: str, name: str) -> bool:
+        """Tell whether a refusal belongs to a row that an event has told of already."""
+        row = instance.refusing
+        return row is not None and row.name == name and row.exit_reason == reason
+
+    def count(self, instance: Instance, at: int, reason: str, name: str) -> None:
+        """Count a refusal; one that belongs to no row begins one."""
+        row = instance.refusing
+        if row is None or not self.knows(instance, reason, name):
+            row = Refusing(reason, name, at, at, 0)
+        row = instance.refusing = Refusing(reason, name, row.first, at, row.count + 1)
         self[instance.place, row.first, name] = row
-        return known
