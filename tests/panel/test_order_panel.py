@@ -8,6 +8,8 @@ import pytest
 
 from tests.brokers.faces import AT, copied, protected, unprotected
 from tradenb.brokers.arming.arm_file import trip
+from tradenb.clock import wall_ms
+from tradenb.live.status.listing import statuses
 from tradenb.panel.dashboard_model import DashboardModel
 from tradenb.panel.page_dashboard import READ_ONLY, PageDashboard
 from tradenb.panel.static_html import dashboard_html
@@ -107,6 +109,15 @@ def test_runs_without_a_broker_have_none_of_it(rehearse, dashboards):
     page = dashboard_html(shown.model)
     assert "tnb-orders" not in page.split("</style>")[1]
     assert "Orders" not in page
+
+
+def test_a_rehearsal_counts_by_its_own_clock(made, tmp_path):
+    home = copied(made, tmp_path / "rehearsal")
+    (account,) = model(home).orders["accounts"]
+    ago = wall_ms() - account["checked"]
+    (run,) = (status for status in statuses([], home) if status.orders is not None)
+    assert run.orders.at < AT + 60_000  # its clock stands still
+    assert 0 <= ago - (run.orders.at - run.orders.checked_at) < 60_000
 
 
 def test_the_kill_button_turns_the_switch_of_the_home_on(home, dashboards):

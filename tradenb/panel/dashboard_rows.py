@@ -61,7 +61,7 @@ def row_of(status: RunStatus, replica: Replica) -> Row:
         "reads": _cut(", ".join(status.reads), 80),
         "trace": status.trace[-_TRACE:],
         "doubt": _cut(doubt_of(status, replica), _LONGEST),
-        "shields": [] if status.orders is None else shields_of(status.orders),
+        "shields": [] if status.orders is None else shields_of(status, status.orders),
         "alarms": [_cut(words, _LONGEST) for words in _more_alarms(status)],
     }
     row["outlook"] = _cut(" · ".join(outlook_words(status)), _LONGEST)

@@ -6,12 +6,13 @@ without a broker have none of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from tradenb.brokers.status.order_account import OrderAccount, order_accounts
 from tradenb.brokers.status.order_status import DONE_SHOWN, OrderStatus
+from tradenb.clock import wall_ms
 from tradenb.core.orders.order_records import Order
 from tradenb.live.status.run_status import RunStatus
 from tradenb.store.filesystem import DiskFilesystem
@@ -28,19 +29,31 @@ OrderPanel = dict[str, list[dict[str, Any]]]
 def order_panel(runs: Sequence[RunStatus]) -> OrderPanel:
     """Return the accounts of runs, and their orders: those that live, then the last that are done.
 
-    `since`, `checked` and `sent` are ms UTC.
+    `since` and `checked` are ms UTC.
     """
-    by_home: dict[str, list[OrderStatus]] = {}
+    by_home: dict[str, list[RunStatus]] = {}
     for run in runs:
         if run.orders is not None:
-            by_home.setdefault(run.home, []).append(run.orders)
+            by_home.setdefault(run.home, []).append(run)
+    return {
+        "accounts": [row for home, found in by_home.items() for row in _accounts(home, found)],
+        "rows": _rows(runs),
+    }
+
+
+def _accounts(home: str, runs: Sequence[RunStatus]) -> Iterator[dict[str, Any]]:
+    orders = [run.orders for run in runs if run.orders is not None]
+    now, ahead = max(each.at for each in orders), max(map(_ahead, runs))
     disk = DiskFilesystem(durable=False)
-    accounts = [
-        _account(account, home)
-        for home, found in by_home.items()
-        for account in order_accounts(disk, Home(Path(home)), found, max(each.at for each in found))
-    ]
-    return {"accounts": accounts, "rows": _rows(runs)}
+    for account in order_accounts(disk, Home(Path(home)), orders, now):
+        yield _account(account, home, ahead)
+
+
+def _ahead(run: RunStatus) -> int:
+    """Return how far the wall clock, by which the view counts, is ahead of the run's, ms."""
+    if run.orders is None or run.mode == "live":
+        return 0
+    return wall_ms() - run.orders.at
 
 
 def note_accounts(health: dict[str, Any], panel: OrderPanel) -> None:
@@ -51,19 +64,25 @@ def note_accounts(health: dict[str, Any], panel: OrderPanel) -> None:
         health["level"] = "bad" if health["level"] == "bad" else "doubt"
 
 
-def shields_of(orders: OrderStatus) -> list[dict[str, Any]]:
+def shields_of(run: RunStatus, orders: OrderStatus) -> list[dict[str, Any]]:
     """Return what protects the positions of a run, and which of its orders are in doubt."""
+    ahead = _ahead(run)
     doubts = (
-        {"level": "doubt", "words": f"{order.role} order unknown", "since": order.sent_at}
+        {"level": "doubt", "words": f"{order.role} order unknown", "since": order.sent_at + ahead}
         for order in orders.in_doubt
     )
     shields = (
-        {"level": each.level, "words": each.head, "since": each.since} for each in orders.shields
+        {
+            "level": each.level,
+            "words": each.head,
+            "since": None if each.since is None else each.since + ahead,
+        }
+        for each in orders.shields
     )
     return [*shields, *doubts]
 
 
-def _account(account: OrderAccount, home: str) -> dict[str, Any]:
+def _account(account: OrderAccount, home: str, ahead: int) -> dict[str, Any]:
     arm = account.permission.arm
     return {
         "name": account.name,
@@ -74,7 +93,7 @@ def _account(account: OrderAccount, home: str) -> dict[str, Any]:
         "state": account.state[:_LONGEST],
         "used": list(account.used) if arm is not None or account.share.positions else [],
         "balance": account.balance,
-        "checked": account.checked_at,
+        "checked": None if account.checked_at is None else account.checked_at + ahead,
         "killed": account.kill is not None,
     }
 
@@ -97,7 +116,7 @@ def _row(run: RunStatus, order: Order) -> dict[str, Any]:
         "role": role,
         "order": words,
         "state": state,
-        "since": order.sent_at if order.is_in_doubt else None,
+        "since": order.sent_at + _ahead(run) if order.is_in_doubt else None,
         "filled": filled,
         "note": note[:_LONGEST],
         "level": level,
