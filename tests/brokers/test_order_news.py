@@ -16,6 +16,8 @@ from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_alarms import CURES, Alarm, AlarmName
 from tradenb.core.timeframe import MINUTE
 from tradenb.live.live_run import record_of
+from tradenb.live.state.error_file import noted_error
+from tradenb.store.paths import Key
 from tradenb.testing.orders.live_order_life import ACCOUNT
 from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.venue.venue_requests import NewList, NewOrder
@@ -136,6 +138,25 @@ def test_kinds_apply_to_alarms_on_the_channel_of_events():
     with made.bus.subscribe(heard.append, kinds={"armed"}):
         assert made.live(minute(66))
     assert [(event.kind, event.seq) for event in heard] == [("armed", 1)]
+
+
+def test_what_follows_from_no_file_is_left_for_other_processes_until_it_is_over():
+    made = world(*[100.0] * 120)
+    made.arm()
+    made.answers = False
+    noted = []
+
+    def look(process):
+        del process
+        noted.append(noted_error(made.disk, made.home.error(Key(once.name, SYMBOL))).warnings)
+        made.answers = True
+
+    process = made.process()
+    assert process.live(minute(75), [Action(minute(70), look)])
+    ((words,),) = noted
+    assert words.startswith("the exchange shows no market with OCO orders since 2024-01-01 01:00")
+    left = noted_error(made.disk, made.home.error(Key(once.name, SYMBOL)))
+    assert left.warnings == ()
 
 
 class Run:

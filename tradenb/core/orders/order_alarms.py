@@ -38,6 +38,8 @@ CURES: Final[dict[AlarmName, str]] = {
     "would_refuse": "Nothing was sent; put it right before you arm an account",
 }
 """What to do about each alarm, in a sentence; docs/orders.md has a section of each name."""
+OF_THE_PROCESS: Final[frozenset[AlarmName]] = frozenset({"no_market", "not_saved", "failed"})
+"""Those that follow from no file: a process has to say them to others."""
 
 
 class Alarm(NamedTuple):

@@ -22,7 +22,7 @@ from tradenb.core.lifecycle.exchange_route import desired_position
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.money.account import Account
 from tradenb.core.orders.ledger import OrderLedger
-from tradenb.core.orders.order_alarms import Alarm
+from tradenb.core.orders.order_alarms import OF_THE_PROCESS, Alarm
 from tradenb.core.orders.order_records import DesiredPosition
 from tradenb.core.prices import market_price
 from tradenb.core.risk import Held
@@ -224,6 +224,12 @@ class RunRecord:
         return (
             self.checkpoint.state if self.checkpoint.orders_of == self.storage.orders_of else None
         )
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is wrong with it that other processes can read in no document."""
+        alarms = [alarm.text for alarm in self.alarms if alarm.name in OF_THE_PROCESS]
+        return [*self.arrival.warnings.values(), *alarms]
 
     @property
     def starting(self) -> bool:

@@ -152,7 +152,7 @@ class Scheduler:
         try:
             await self._tick_decided(group)
             for run in group:
-                if run.error is not None or run.arrival.warnings or run.storage.errors.is_noted:
+                if run.error is not None or run.warnings or run.storage.errors.is_noted:
                     await self._note_error(run)
         finally:
             for run in group:
@@ -188,8 +188,7 @@ class Scheduler:
         """Write what is wrong, or that it is over, where other processes read it."""
         now, note = self._clock.now(), run.storage.errors.note
         with contextlib.suppress(Exception):
-            warnings = [*run.arrival.warnings.values()]
-            await self._workers.call(note, run.error, warnings, now, seconds=None)
+            await self._workers.call(note, run.error, run.warnings, now, seconds=None)
 
     def _release_ended(self) -> None:
         """Give back the runs that have ended or are to be released, unless they tick just now."""
