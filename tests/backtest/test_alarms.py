@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import tradenb as tn
-from tests.sources import exchange, market, minute
+from tests.sources import exchange, flat, market, minute
 
 
 def played(function, **more):
@@ -120,3 +120,13 @@ def test_of_several_the_silent_one_is_named(tmp_path):
     assert alarm.startswith("strategy 'silent' never proposed anything in ")
     page = result.report(str(tmp_path / "r.html")).read_text()
     assert 'class="warnings alarm" role="alert"' in page
+
+
+def test_with_few_trades_card_and_page_say_what_the_asks_came_to(tmp_path):
+    made = tn.strategy("<b>shy</b>", every="5m")(lambda ctx: None)
+    result = tn.backtest.run("BTCUSDT", strategy=made, exchange=exchange(flat(60)), progress=False)
+    assert result.why() == "<b>shy</b> was asked 12 times: 12 answers None"
+    shown = "&lt;b&gt;shy&lt;/b&gt; was asked 12 times: 12 answers None"
+    assert shown in result._repr_html_()
+    page = result.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert shown in page

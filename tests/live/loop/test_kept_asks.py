@@ -123,10 +123,10 @@ def test_a_run_says_what_its_asks_came_to():
 
     def look(process):
         run = process.run(SYMBOL, "a")
-        seen.append((run.asks(), run.why(), run._repr_html_()))
+        seen.append((run.asks(), run.why(), run._repr_html_(), run.report()))
 
     assert world.live(until(60), [Action(until(50), look)])
-    ((asks, why, card),) = seen
+    ((asks, why, card, report),) = seen
     assert [*asks.columns] == [
         "symbol", "strategy", "asked", "outcome", "reason", "first", "last", "count",
     ]  # fmt: skip
@@ -134,3 +134,4 @@ def test_a_run_says_what_its_asks_came_to():
     assert why.startswith("a was asked ")
     assert "refused by odd" in why
     assert why.splitlines()[0] in card
+    assert f"- {why.splitlines()[0]}" in report

@@ -45,7 +45,7 @@ def status_card(status: RunStatus, *, hints: Sequence[str] = HINTS, now: int | N
         f'<p class="tnb-head">{name}, {status.mode}</p>'
         f'<p class="tnb-sub">{" · ".join(escaped(fact, 80) for fact in facts if fact)}</p>'
         f"<p>{escaped(held_words(status), 400)}</p>{_outlook(status)}"
-        f"{_expected(status)}{_orders(status)}{_alarm(status)}{_why(status)}"
+        f"{_expected(status)}{_orders(status)}{_alarm(status)}{why_html(asks_words(status))}"
         f'<p class="tnb-hint">{" ".join(f"<code>{hint}</code>" for hint in hints)}</p></div>'
     )
 
@@ -70,21 +70,26 @@ def astray_words(status: RunStatus) -> str:
     return "" if found is None or found.inside else found.words
 
 
+def course_words(status: RunStatus) -> str:
+    """Say how a run goes beside its backtest, while it goes as expected."""
+    found = _expectation(status)
+    return "" if found is None or not found.inside else found.words
+
+
+def asks_words(status: RunStatus) -> str:
+    """Say what the asks of a run came to; nothing before the first."""
+    state = status.state
+    rows = [] if state is None else [(state.symbol, state.strategy, row) for row in state.asks]
+    return why_words(rows) if rows else ""
+
+
 def _expectation(status: RunStatus) -> Expectation | None:
     return expectation_of(status.band, () if status.state is None else status.state.trades)
 
 
 def _expected(status: RunStatus) -> str:
-    """Say how the run goes beside its backtest, while it goes as expected."""
-    found = _expectation(status)
-    return "" if found is None or not found.inside else f"<p>{escaped(found.words, 400)}</p>"
-
-
-def _why(status: RunStatus) -> str:
-    """Return what its asks came to."""
-    state = status.state
-    rows = [] if state is None else [(state.symbol, state.strategy, row) for row in state.asks]
-    return why_html(why_words(rows)) if rows else ""
+    words = course_words(status)
+    return f"<p>{escaped(words, 400)}</p>" if words else ""
 
 
 def _alarm(status: RunStatus) -> str:

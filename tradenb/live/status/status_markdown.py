@@ -10,7 +10,14 @@ from tradenb.brokers.status.order_account import account_lines
 from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
 from tradenb.live.status.run_history import NEWEST, RunHistory
-from tradenb.live.status.status_card import gaps_of, held_words
+from tradenb.live.status.run_status import outlook_words
+from tradenb.live.status.status_card import (
+    asks_words,
+    astray_words,
+    course_words,
+    gaps_of,
+    held_words,
+)
 from tradenb.view.formatting import escaped, milestone_words, number, percent, price
 
 if TYPE_CHECKING:
@@ -47,12 +54,15 @@ def _facts(status: RunStatus) -> list[str]:
     if status.orders is not None:
         facts += [_cell(words) for words in account_lines(status.orders, status.home)]
         facts += [f"alarm: {_cell(each.text)}" for each in status.orders.alarms]
+    said = (*outlook_words(status), course_words(status), *asks_words(status).splitlines())
+    facts += [_cell(words) for words in said if words]
     if status.started and status.cursor:
         facts.append(f"candles: {iso(status.started)} to {iso(status.cursor)} UTC")
     facts.append(f"home: {_cell(status.home)}")
     facts += [] if status.saved else ["the last state is NOT on disk"]
     facts += [f"last error: {_cell(status.last_error)}"] if status.last_error else []
-    facts += [f"warning: {_cell(words)}" for words in status.warnings]
+    warnings = (astray_words(status), *status.warnings)
+    facts += [f"warning: {_cell(words)}" for words in warnings if words]
     gaps = gaps_of(status)
     facts += [f"candles missing: {_cell(gaps)}"] if gaps else []
     return facts

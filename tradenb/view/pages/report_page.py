@@ -171,7 +171,9 @@ def _figures(summary: Summary) -> str:
         for label, value, colour in headline_figures(summary)
     )
     figures = f'<dl class="figures" aria-label="Headline figures">{tiles}</dl>'
-    return f"<section>{figures}{_note(too_few(summary))}</section>"
+    why = [escaped(line, 400) for line in summary.why.splitlines()]
+    notes = "".join(map(_note, (too_few(summary), *why)))
+    return f"<section>{figures}{notes}</section>"
 
 
 def _chart(summary: Summary, drawn: Sequence[Drawn]) -> str:
