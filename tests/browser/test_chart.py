@@ -218,6 +218,24 @@ def test_dragging_and_the_slider_zoom_and_a_double_click_shows_all(chart, page, 
     page.wait_for_function("chart.view[1] - chart.view[0] > 20 * 864e5")
 
 
+def test_the_arrows_go_from_trade_to_trade(chart, page, result):
+    chart(result.start, result.end)
+    assert "zoom in to see each" in page.evaluate("chart.caption")
+    trades = [trade for trade in result.trade_list if trade.symbol == "BTCUSDT"]
+    middle = (result.start + result.end) / 2
+    following = [trade for trade in trades if trade.opened_at >= middle]
+    for place, trade in enumerate(following[:3]):
+        page.get_by_role("button", name="Show the next trade").click()
+        page.wait_for_function("place => chart.draws >= place", arg=place + 3)
+        first, last = page.evaluate("chart.view")
+        assert first < trade.opened_at < trade.closed_at < last
+        assert last - first < 3 * (trade.closed_at - trade.opened_at) + 60 * MINUTE
+    page.get_by_role("button", name="Show the trade before").click()
+    page.wait_for_function(f"() => chart.view[0] < {following[1].opened_at}")
+    first, last = page.evaluate("chart.view")
+    assert first < following[1].opened_at < following[1].closed_at < last
+
+
 def test_the_page_goes_dark_with_its_reader(chart, page, result):
     chart(result.start, result.end)
     light = page.evaluate("chart.look.text")

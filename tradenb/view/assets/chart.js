@@ -295,6 +295,7 @@ class Chart {
         .filter((row) => symbol.trades.opened[row] <= to && symbol.trades.closed[row] >= from);
       this.positions(symbol, rows, seen.step, found);
       this.caption = this.said(symbol, seen, rows.length);
+      if (rows.length > this.width / CHART_TRADE) this.caption += " \u00b7 zoom in to see each";
     }
     if (this.equity) {
       const drawn = equityTraces(this.equity, from, to, look, { equity: "y3", drawdown: "y4" });
