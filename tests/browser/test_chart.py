@@ -97,7 +97,8 @@ def expected(result, symbol, step, first, last):
     ("days", "step"), [(20, 2 * HOUR), (5, 30 * MINUTE), (1, 5 * MINUTE), (0.1, MINUTE)]
 )
 def test_the_candles_in_view_are_those_of_the_result(chart, result, days, step):
-    first, last = result.start + 6 * DAY, result.start + 6 * DAY + round(days * DAY)
+    first = result.start + 6 * DAY + 2 * MINUTE  # within a candle
+    last = first + round(days * DAY)
     if days == 20:
         first, last = result.start, result.end
     shown = chart(first, last)

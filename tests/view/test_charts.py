@@ -120,6 +120,14 @@ def test_many_candles_are_coarse_and_as_they_are_around_trades(start, make_trade
             around = range(moment - 60 * MINUTE, moment + 60 * MINUTE, MINUTE)
             assert {at for at in around if at in by_time} <= rows.keys()
     assert len(rows) + whole["time"]["n"] <= 12_000
+    # As many coarse candles before the first moment of a trade as after its last.
+    step = whole["step"]
+    for trade in trades:
+        first, last = ((at - 1) // step * step for at in (trade.opened_at, trade.closed_at))
+        before = next(at for at in range(first, start - 1, -step) if at - step not in rows)
+        after = next(at for at in range(last, candles.end, step) if at + step not in rows)
+        assert after - last > 4 * step
+        assert before == start or first - before == after - last
 
 
 def test_a_coarse_candle_is_the_sum_of_its_minutes(start):
