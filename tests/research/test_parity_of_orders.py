@@ -292,7 +292,7 @@ def test_an_exchange_whose_clock_is_behind_is_replayed_as_it_was_heard(behind, m
 def test_a_rehearsal_with_orders_is_compared_with_its_own_exchange(faults, tmp_path):
     walk = tn.testing.random_walk(seed=3, days=1)
     account = tn.Account(cash=1_000, quote=200)
-    given = {} if faults is None else {"faults": faults, "rate": 0.2}
+    given = {} if faults is None else {"faults": faults, "rate": 0.05}
     broker = tn.testing.broker(account=account, **given)
 
     @tn.strategy("rehearsed", every="15m")
@@ -308,7 +308,9 @@ def test_a_rehearsal_with_orders_is_compared_with_its_own_exchange(faults, tmp_p
     assert found.replay.equal, str(found)
     assert found.ledger.agrees, str(found)
     assert found.ledger.asked
-    assert len(found.live) > 2
+    assert len(found.live) > 1
+    if faults is None:  # what the steps of the market leave out is no partial fill
+        assert "partial" not in found.execution_causes, found.execution_table.what
 
 
 @pytest.mark.parametrize("account", [tn.Account(cash=5_000, percent=10), None])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from tradenb.brokers.checking.read_overview import read_overview
 from tradenb.call_errors import explained
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.exchange_route import report_of
+from tradenb.core.orders.order_records import ZERO
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -138,9 +138,10 @@ class _Sent:
         if self.replay is None:
             self.replay = check_replay(evidence.events, events, shares=evidence.shares)
         elif cause == EXECUTION:
-            step = None if evidence.market is None else evidence.market.size_step
+            market = None if evidence.ledger is None else evidence.ledger.market
+            step = ZERO if market is None else market.size_step
             self.executed = executed_trades(
-                evidence.events, events, self._reports, evidence.rules, Decimal(repr(step or 0.0))
+                evidence.events, events, self._reports, evidence.rules, step
             )
 
     def ledger(self, run: Run, notes: list[str]) -> LedgerCheck | None:

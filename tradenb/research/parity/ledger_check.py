@@ -93,11 +93,13 @@ def check_ledger(
         orders = [_completed(order, overview) for order in orders]
     fills = [fill for order in orders for fill in order.fills]
     third = [fill for fill in fills if fill.fee_in == "other"]
+    lacking = {order.signal_id for order in orders if order.known < order.filled}
     problems, notes = [*_not_adding_up(orders)], [*_untold(orders)]
     for signal, told in _by_signal((*reports, *ledger.reports)).items():
         wrong = [*_told_otherwise(ledger, signal, told)]
         guessed = any(report.estimated for report in told)
-        (notes if guessed else problems).extend(wrong)
+        if not (guessed and signal in lacking):  # else a note says that its trades are not known
+            (notes if guessed else problems).extend(wrong)
     if overview is not None and market is not None:
         problems += _not_at_exchange(ledger, orders, overview)
         problems += _balance_too_small(ledger, overview, market)
