@@ -164,7 +164,7 @@ def test_a_short_position_is_told_and_not_tried():
     assert made.live(minute(90))
     words, kinds = told(made)
     assert kinds == [("opened", None, 75)]
-    assert [each for each in words if "short_on_spot" in each]
+    assert len([each for each in words if "short_on_spot" in each]) == 1
     assert tried(made) == []
 
 
@@ -251,6 +251,31 @@ def test_a_connection_of_a_dry_broker_submits_nothing(server):
     posts = {each.path for each in server.requests if each.method == "POST"}
     assert {path.rpartition("/")[2] for path in posts} == {"test"}
     assert not server.venue.venue.orders
+
+
+def test_the_time_of_the_exchange_is_measured_again_before_a_test_order(server):
+    class Sleeps(SystemClock):
+        slept_ms = 0
+
+        def now(self):
+            return super().now() + self.slept_ms
+
+    async def life():
+        clock = Sleeps()
+        connection = SpotConnection(broker_of(server), SYMBOL, clock)
+        port = await connection.open()
+        clock.slept_ms = 60_000  # the wall clock went on, the monotonic one stood
+        asked = server.count("time")
+        now = connection.now()
+        order = Order(
+            id="0" * 32, signal_id="s", role="entry", attempt=1, side="buy", type="ioc",
+            quantity=D("0.5"), price=D(100), sent_at=now, dies_at=now + 3_000,
+        )  # fmt: skip
+        found = await port.check(order)
+        await port.close()
+        return found, server.count("time") - asked
+
+    assert asyncio.run(life()) == (None, 1)
 
 
 def test_a_position_is_tried_over_http_by_test_orders_alone(server, tmp_path):

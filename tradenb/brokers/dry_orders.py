@@ -186,8 +186,8 @@ class DryOrders:
         if now.want != "hold":
             return
         if state.signal is not None and state.signal.position == "short":
-            if entered:
-                self._tell("entry would have been refused: short_on_spot | spot sells what is held")
+            words = "entry would have been refused: short_on_spot | spot sells what is held"
+            self._tell_first("short", "short_on_spot", words)
             return
         if now.quantity > before.quantity or entered:
             more = now.quantity - (ZERO if entered else before.quantity)

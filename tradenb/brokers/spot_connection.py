@@ -66,6 +66,8 @@ class SpotConnection:
 
     async def check(self, order: Order) -> NotSent | Refused | Unclear | None:
         """Have the exchange check an order that is not placed; None: it would be accepted."""
+        if self._time.is_due:
+            await self._measure()
         return await self._opened.check(order)
 
     async def query(self, order: Order) -> Answer:
