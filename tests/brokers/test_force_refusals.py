@@ -27,7 +27,7 @@ def killed(monkeypatch):
         real.parent.mkdir(parents=True, exist_ok=True)
         real.write_bytes(data)
     pids = []
-    monkeypatch.setattr(force_close, "end_process", pids.append)
+    monkeypatch.setattr(force_close, "end_process", lambda pid, is_free: pids.append(pid))
     return pids
 
 

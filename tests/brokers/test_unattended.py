@@ -54,8 +54,18 @@ def test_the_holder_of_a_lock_is_known_for_certain(lock):
         holder = holder_of(DISK, lock)
         assert holder.pid == process.pid
         refuse_other(holder, lock)
-        end_process(holder.pid)
+        end_process(holder.pid, lambda: not is_locked(DISK, lock))
         FileLock(DISK, lock).acquire()
+
+
+def test_a_process_whose_threads_outlive_it_is_waited_for():
+    answers, waited = [False, False, True], []
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    end_process(gone.pid, lambda: answers.pop(0), wait=waited.append)
+    assert len(waited) == 2
+    with pytest.raises(StateError, match="does not end"):
+        end_process(gone.pid, lambda: False, wait=waited.append)
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def _end_holder(filesystem: Filesystem, home: Home, held: HeldRun) -> None:
     if holder.yields:
         return  # it gives the lock up
     refuse_other(holder, lock)
-    end_process(holder.pid)
+    end_process(holder.pid, lambda: _pid_of(filesystem, home, held.key) is None)
 
 
 async def _close(

@@ -58,32 +58,30 @@ def activity_of(pid: int) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def end_process(pid: int, *, wait: Callable[[float], object] = time.sleep) -> None:
-    """Kill a process, whatever state it is in, and wait for its end; raise StateError if it lives.
+def end_process(
+    pid: int, is_free: Callable[[], bool], *, wait: Callable[[float], object] = time.sleep
+) -> None:
+    """Kill a process, whatever state it is in, and wait until its lock is free.
 
-    Its locks are free then.
+    Its first thread may be gone while others still have the files open.
+
+    Raises
+    ------
+    StateError
+        When it belongs to another user, or does not end.
     """
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
-        return
+        pass
     except PermissionError as error:
         raise StateError(f"process {pid} belongs to another user; end it as that user") from error
     waited = 0.0
-    while _lives(pid):
+    while not is_free():
         if waited >= END_S:
             raise StateError(f"process {pid} does not end; its disk may hang. Restart the machine")
         wait(_LOOK_S)
         waited += _LOOK_S
-
-
-def _lives(pid: int) -> bool:
-    """Tell whether a process still has its files; one that nobody has waited for has none."""
-    try:
-        fields = _stat(pid)
-    except OSError:
-        return False
-    return fields[0] not in ("Z", "X")
 
 
 def _began_at(pid: int) -> int | None:
