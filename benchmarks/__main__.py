@@ -18,6 +18,7 @@ from benchmarks import (
     managed,
     memory,
     one_symbol,
+    orders,
     panel,
     portfolio,
     process,
@@ -37,6 +38,7 @@ SUBJECTS = (
     "process",
     "memory",
     "live",
+    "orders",
     "rehearsal",
     "panel",
     "charts",
@@ -73,14 +75,20 @@ def _all(subjects: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Line
         yield from process.measure(times, folder)
     if "memory" in subjects:
         yield from memory.measure(folder)
-    if "live" in subjects:
-        yield from live.measure(quick=quick)
-    if "rehearsal" in subjects:
-        yield from rehearsal.measure(quick=quick)
+    yield from _live(subjects, quick=quick)
     if "panel" in subjects:
         yield from panel.measure()
     if "charts" in subjects:
         yield from charts.measure(1 if quick else 5)
+
+
+def _live(subjects: Sequence[str], *, quick: bool) -> Iterator[Line | Heading]:
+    if "live" in subjects:
+        yield from live.measure(quick=quick)
+    if "orders" in subjects:
+        yield from orders.measure(quick=quick)
+    if "rehearsal" in subjects:
+        yield from rehearsal.measure(quick=quick)
 
 
 def _arguments() -> argparse.Namespace:
