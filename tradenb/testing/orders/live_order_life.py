@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import tradenb as tn
 from tradenb.brokers.arming.arm_file import write_arm
 from tradenb.brokers.broker import Broker, Mode
+from tradenb.core.orders.apply import NO_KEY
 from tradenb.core.orders.client_ids import client_id
 from tradenb.core.orders.gate import Arm
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
@@ -183,7 +184,8 @@ def violations(world: OrderWorld) -> list[str]:
     if checkpoint is None or checkpoint.ledger is None:
         return ["there is no document"]
     ledger, state = checkpoint.ledger, checkpoint.state
-    found = [f"it was stopped: {words}" for words in ledger.stops]
+    # A key that was revoked is on the menu, and stops a run until a person arms again.
+    found = [f"it was stopped: {words}" for words in ledger.stops if words != NO_KEY]
     market = VenueConnection(world.wire, world.feed, SYMBOL, world.clock.true_now).market
     held = sum((held_quantity(ledger, id, market) for id in ledger.signals()), ledger.dust)
     if held != world.coins:
