@@ -11,24 +11,33 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 from dashboard import PAGE, SHOWN, rehearsed
 from make import THEMES, chromium
 
 import tradenb as tn
+from tradenb.brokers.arming.arm_file import trip, write_arm
+from tradenb.brokers.status.order_status import OrderStatus, Shield
 from tradenb.core.lifecycle.state import State
+from tradenb.core.orders.gate import Arm
+from tradenb.core.orders.order_alarms import Alarm
+from tradenb.core.orders.order_records import Balance, Order
 from tradenb.core.signal import Signal
 from tradenb.live.status.pending_commands import PendingCommand
 from tradenb.live.status.run_status import RunStatus
 from tradenb.panel.dashboard import Dashboard
 from tradenb.panel.watch_runs import WatchedRun
+from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.paths import Home
 
 REVISED = (
     "3 candles of BTCUSDT were changed after they were acted on; one would have touched the stop; "
     "raise settle_seconds"
 )
-WIDTHS = {320: 2_200, 360: 2_150, 760: 1_500, 1_100: 1_450, 2_200: 1_000}
+LIVE, SANDBOX = "live:binance:9f3e21aa", "sandbox:binance:1a2b3c4d"
+WIDTHS = {320: 3_300, 360: 3_200, 760: 2_200, 1_100: 2_100, 2_200: 1_300}
 MINUTE = 60_000
 
 
@@ -58,8 +67,44 @@ def states(base: WatchedRun) -> list[WatchedRun]:
               held_by="process 4711 on server"),
         named("ADAUSDT", state=waits, reads=("BTCUSDT", "ETHUSDT")),
         named("DOGEUSDT", state=idle, starting=True, note=""),
+        named("BNBUSDT", orders=sending(LIVE, now, bare=True)),
+        named("LTCUSDT", orders=sending(SANDBOX, now)),
     ]  # fmt: skip
     return [base._replace(status=each) for each in found]
+
+
+def sending(account: str, now: int, *, bare: bool = False) -> OrderStatus:
+    """Return the orders of a run whose position is protected, or is not for 40 s."""
+    pieces, since = Decimal("0.5"), now - 40_000
+    entry = Order("e", "s", "entry", 1, "buy", "ioc", pieces, Decimal("100.20"), state="done",
+                  ending="filled", sent_at=now - 10 * MINUTE, filled=pieces,
+                  value=100 * pieces)  # fmt: skip
+    stop = Order("p", "s", "protection", 1, "sell", "list", pieces, Decimal(104), Decimal(98),
+                 state="working", sent_at=now - 10 * MINUTE, seen_at=now)  # fmt: skip
+    gone = stop._replace(state="done", ending="cancelled")
+    doubt = stop._replace(id="p2", attempt=2, state="unknown", sent_at=since)
+    shield = Shield(pieces, None if bare else Decimal(98), since if bare else None, now, now)
+    alarm = Alarm("unprotected", "0.5 pieces have no stop at the exchange", since)
+    return OrderStatus(
+        account=account,
+        shields=(shield,),
+        alarms=(alarm,) if bare else (),
+        in_doubt=(doubt,) if bare else (),
+        orders=(doubt, gone, entry) if bare else (stop, entry),
+        balances=(Balance("BTC", Decimal(0), pieces), Balance("USDT", Decimal("812.5"))),
+        checked_at=now - 3 * MINUTE,
+        at=now,
+    )
+
+
+def permitted(home: Home) -> None:
+    """Arm the live account, and let a rule have ended the permission of the other."""
+    disk, now = DiskFilesystem(durable=False), time.time_ns() // 1_000_000
+    for account in (LIVE, SANDBOX):
+        arm = Arm(account, ("BNBUSDT",), ("dip",), Decimal(100), Decimal(300), Decimal(20), 3, 60,
+                  since=now - 60 * MINUTE, until=now + 480 * MINUTE, by="anna on desk")  # fmt: skip
+        write_arm(disk, home, arm)
+    trip(disk, home, SANDBOX, "20.4 lost today, max_daily_loss is 20", now)
 
 
 def sent(folder: str, width: int) -> dict[str, object]:
@@ -95,7 +140,7 @@ def main() -> None:
     target.mkdir(parents=True, exist_ok=True)
     script = script_of_view().replace("export default", "const dashboard =")
     with tempfile.TemporaryDirectory() as folder:
-        rehearsed(folder)
+        permitted(Home(Path(rehearsed(folder).storage.home)))
         page = Path(folder) / "page.html"
         for width, height in WIDTHS.items():
             found = json.dumps(sent(folder, width)).replace("</", "<\\/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from tradenb.brokers.arming.arm_file import trip
 from tradenb.clock import wall_ms
 from tradenb.live.status.listing import statuses
 from tradenb.panel.dashboard_model import DashboardModel
+from tradenb.panel.dashboard_rows import order_of
 from tradenb.panel.page_dashboard import READ_ONLY, PageDashboard
 from tradenb.panel.static_html import dashboard_html
 from tradenb.panel.watch_runs import Watch
@@ -82,6 +84,13 @@ def test_a_position_without_a_stop_is_red_with_its_beginning(tmp_path):
     assert row["status"] == "alarm"
     assert row["trouble"].startswith("4.995 pieces have no stop at the exchange since")
     assert shown.health["level"] == "bad"
+
+
+def test_a_run_with_an_alarm_comes_before_those_that_run_well(tmp_path):
+    (bare,) = statuses([], copied(unprotected(), tmp_path))
+    well = dataclasses.replace(bare, symbol="ADAUSDT", status="running", orders=None)
+    running = dataclasses.replace(bare, status="running")
+    assert sorted([well, running], key=order_of) == [running, well]
 
 
 def test_an_account_that_a_rule_disarmed_is_in_the_health_line(home):

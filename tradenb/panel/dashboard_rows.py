@@ -93,9 +93,10 @@ def doubt_of(status: RunStatus, replica: Replica) -> str:
 
 
 def order_of(status: RunStatus) -> tuple[int, str, str, str]:
-    """Return what rows are sorted by: what nobody watches comes first, then what runs."""
+    """Return what rows are sorted by: what nobody watches, and alarms, come first."""
+    alarmed = status.orders is not None and bool(status.orders.alarms)
     return (
-        0 if status.unwatched else _ORDER.get(status.status, 4),
+        0 if status.unwatched or alarmed else _ORDER.get(status.status, 4),
         status.mode,
         status.symbol,
         status.strategy,
