@@ -87,22 +87,22 @@ def test_they_survive_a_restart_and_what_was_left_out_is_told():
 
 
 def test_a_tick_that_is_not_saved_counts_nothing():
-    world = world_of()
-    full = lambda process: world.disk.fail(0, errno.ENOSPC, forever=True)  # noqa: E731
-    assert world.live(
-        until(60),
-        [
-            Action(until(20), full),
-            Action(until(20) + 1_000, lambda process: world.disk.heal()),
-            Action(until(30), full),
-            Action(until(31), lambda process: world.disk.heal()),
-        ],
-    )
-    rows = rows_of(world)
-    dues = {minute(each) for each in range(1, 61)}
-    # Nothing is counted twice: each candle has one ask, of the strategy or about what was open.
-    assert sum(row.count for row in rows) <= len(dues)
-    assert sum(row.count for row in rows) >= len(dues) - 4
+    worlds, asked = [], []
+
+    def asks(ctx):
+        asked.append(ctx.now)
+        if ctx.now == minute(31):
+            worlds[0].disk.fail(0, errno.ENOSPC, forever=True)  # what follows is not saved
+
+    spec = StrategySpec(name="a", function=asks, every="1m")
+    grid = candles(ROWS, T0 - HISTORY * 60_000)
+    worlds.append(World({SYMBOL: grid}, start=T0, runs=[(SYMBOL, spec)]))
+    heal = Action(until(31) + 20_000, lambda process: worlds[0].disk.heal())
+    assert worlds[0].live(until(60), [heal])
+    rows = rows_of(worlds[0])
+    assert minute(31) in asked
+    assert sum(row.count for row in rows) == 60
+    assert [(row.first, row.count) for row in rows if row.reason == "late"] == [(minute(31), 1)]
 
 
 def test_killed_at_any_operation_no_ask_is_counted_twice():

@@ -374,7 +374,7 @@ class Session:
     def _note(self, instance: Instance, event: Event) -> None:
         # What a callback raises ends no row: live it comes later than in a backtest.
         if event.kind not in WITHOUT_EFFECT and self._phase != _CALLBACKS:
-            if event.kind == "rejected" and self._phase == ASKS:
+            if event.kind == "rejected":
                 self._note_rejected(instance, event)
             if event.exit_reason not in ("risk", "funds") or self._refused_by is None:
                 instance.refusing = None
