@@ -207,6 +207,14 @@ lived = tn.parity(run)
 assert_type(lived.causes, dict[str, int])
 assert_type(lived.table, pd.DataFrame)
 assert_type(lived.notes, list[str])
+assert_type(lived.execution_table, pd.DataFrame)
+assert_type(lived.execution_causes, dict[str, int])
+if lived.replay is not None and lived.ledger is not None:
+    assert_type(lived.replay.equal, bool)
+    assert_type(lived.ledger.agrees, bool)
+money = tn.Account(cash=500, percent=10)
+assert_type(tn.broker("binance", account=money, mode="dry", apiKey="env:K"), tn.Broker)
+tn.broker("binance", account=money, mode="try")  # type: ignore[arg-type]
 tn.parity(tn.live.attach(ended=True), exchange=source)
 tn.parity("BTCUSDT:dip", home="dump")
 tn.parity(dip)  # type: ignore[arg-type]
