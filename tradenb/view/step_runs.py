@@ -11,15 +11,13 @@ if TYPE_CHECKING:
 Run = list[tuple[int, float]]
 
 
-def step_runs(steps: Sequence[Step], end: int, step: int = 0) -> list[Run]:
+def step_runs(steps: Sequence[Step], end: int) -> list[Run]:
     """Return the unbroken runs of a line of steps, each up to where its last level ends.
 
     Parameters
     ----------
     end : int
         Where the last level ends, ms UTC.
-    step : int
-        Of several levels within so many ms the last is kept; 0 keeps all.
     """
     runs: list[Run] = []
     run: Run = []
@@ -31,8 +29,6 @@ def step_runs(steps: Sequence[Step], end: int, step: int = 0) -> list[Run]:
         if not run:
             run = [(at, level)]
             runs.append(run)
-        elif step and len(run) > 1 and at // step == run[-1][0] // step:
-            run[-1] = (at, level)
         else:
             run.append((at, level))
         if place + 1 == len(steps) or steps[place + 1].level is None:

@@ -4,12 +4,7 @@
 
 const CHART_CONFIG = { responsive: false, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
   doubleClick: false, displayModeBar: false };
-const CHART_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif';
-const CHART_SLIDER = 40;   // pixels
-const CHART_LABELS = 60;
-const CHART_GAP = 26;
-const CHART_PAPER = 680;
-const CHART_FLAT = [1e15, 2e15];   // where the line of the slider is not seen in the pane above it
+const CHART_PAPER = 680;   // pixels
 
 function node(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -19,81 +14,6 @@ function node(tag, attributes = {}, ...children) {
   }
   made.append(...children);
   return made;
-}
-
-// What lies behind a box: the page's own colour, whatever theme it follows.
-function pageColour(box) {
-  for (let each = box; each; each = each.parentElement) {
-    const found = getComputedStyle(each).backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [];
-    if (found.length >= 3 && (found[3] ?? 1) > 0.5) return found.slice(0, 3);
-  }
-  return [255, 255, 255];
-}
-
-function lookOf(box, paper) {
-  const [red, green, blue] = paper ? [255, 255, 255] : pageColour(box);
-  const dark = 0.299 * red + 0.587 * green + 0.114 * blue < 128;
-  return { ...CHART_LOOKS[dark ? "dark" : "light"], page: `rgb(${red},${green},${blue})` };
-}
-
-// The least and the greatest of the known values.
-function spread(values) {
-  let [low, high] = [Infinity, -Infinity];
-  for (const value of values) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return low <= high ? [low, high] : [0, 1];
-}
-
-class Runs {
-  constructor({ size, at, level }) {
-    Object.assign(this, { size, at, level, begins: [] });
-    let begin = 0;
-    for (const length of size) {
-      this.begins.push(begin);
-      begin += length;
-    }
-  }
-
-  inView(from, to) {
-    return [...this.begins.keys()].filter((run) => this.at[this.begins[run]] <= to &&
-      this.at[this.begins[run] + this.size[run] - 1] >= from);
-  }
-
-  // Of several levels within a candle the last is drawn.
-  in(from, to, take, step) {
-    for (const run of this.inView(from, to)) {
-      const [begin, end] = [this.begins[run], this.begins[run] + this.size[run]];
-      for (let row = begin; row < end; row++) {
-        const same = row > begin && row + 1 < end - 1 &&
-          Math.floor(this.at[row] / step) === Math.floor(this.at[row + 1] / step);
-        if (!same) take(this.at[row], this.level[row]);
-      }
-      take(null, null);
-    }
-  }
-}
-
-async function symbolOf(given) {
-  const [levels, trades, marks, open, stops, targets, averages, ...values] = await Promise.all([
-    Promise.all(given.levels.map(candles)), ...["trades", "marks", "open", "stops", "targets", "averages"]
-      .map((name) => columns(given[name])),
-    ...given.indicators.map((each) => Promise.all(each.levels.map(column)))]);
-  const indicators = given.indicators.map((each, place) => ({ ...each, values: values[place] }));
-  return { name: given.name, count: given.all_trades, decimals: given.levels[0]?.decimals ?? 2, trades, marks, open,
-    indicators, levels: levels.length ? new Levels(levels) : null, stops: new Runs(stops),
-    targets: new Runs(targets), averages: new Runs(averages),
-    valueOf: ({ values: found }, level, row) => {
-      if (levels.length > 1 && level === levels[1]) return found[1][row];
-      return found[0][level === levels[0] ? row : level.last[row]];
-    } };
-}
-
-// With the candles of a file beside the page, where it has been read.
-function withAllCandles(data) {
-  const all = globalThis.tradenbCandles ?? [];
-  return { ...data, symbols: data.symbols.map((symbol, place) => ({ ...symbol, ...all[place] })) };
 }
 
 class Chart {
@@ -266,7 +186,7 @@ class Chart {
     this.root.style.setProperty("--tnbc-page", this.look.page);
     const panes = this.axes();
     const traces = this.traces(panes);
-    const layout = this.layout(panes);
+    const layout = chartLayout(this, panes);
     this.showLegend();
     this.words.textContent = this.caption;
     await this.plotly.react(this.plot, traces, layout, CHART_CONFIG);
@@ -397,62 +317,5 @@ class Chart {
     }
     const rows = this.equity ? thinned(this.equity.gains, 0, this.equity.at.length, 400) : [];
     return { ...found, fill: "none", x: rows.map((row) => moment(this.equity.at[row])), y: rows.map((row) => this.equity.gains[row]) };
-  }
-
-  layout(panes) {
-    const { look, narrow } = this;
-    const inner = panes.reduce((sum, pane) => sum + pane.height + CHART_GAP, 0);
-    const bottom = CHART_SLIDER + CHART_LABELS;
-    const widest = Math.max(...panes.map((pane) => (pane.axis === "y" ? priced(this.ranges.y[1], this.symbol.decimals).length : 6)));
-    const axis = { gridcolor: look.grid, zeroline: false, fixedrange: true, automargin: false, tickfont: { size: narrow ? 10 : 11 } };
-    const ends = this.view.map(moment);
-    const time = { type: "date", range: ends, showgrid: false, zeroline: false, tickangle: 0, nticks: Math.max(3, Math.floor(this.width / 110)) };
-    const found = {
-      height: inner + bottom, width: this.width, autosize: false,
-      margin: { l: 14 + widest * (narrow ? 5.8 : 6.4), r: 10, t: 0, b: bottom, pad: 0, autoexpand: false }, paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)", font: { family: CHART_FONT, size: 12, color: look.text }, showlegend: false,
-      hovermode: "closest", dragmode: "zoom", bargap: 0, uirevision: "chart",
-      hoverlabel: { bgcolor: "#2a3038", bordercolor: "#2a3038", font: { color: "#f3f5f7", family: CHART_FONT }, align: "left" },
-      xaxis: { ...time, anchor: panes.at(-1)?.axis, showticklabels: false, rangeslider: { visible: false } },
-      xaxis2: { ...time, anchor: "y20", matches: "x", rangeslider: { visible: true, range: this.whole.map(moment),
-        thickness: CHART_SLIDER / inner, bgcolor: look.slider, borderwidth: 0, yaxis20: { rangemode: "fixed", range: this.overall() } } },
-      yaxis20: { domain: [0, 0.0005], range: CHART_FLAT, visible: false, fixedrange: true },
-      annotations: [], shapes: [],
-    };
-    let top = inner;
-    for (const pane of panes) {
-      top -= CHART_GAP;
-      const domain = [Math.max(0, (top - pane.height) / inner), top / inner];
-      const name = `yaxis${pane.axis.slice(1)}`;
-      found[name] = { ...axis, domain, nticks: Math.max(3, Math.floor(pane.height / 34)), ...this.paneStyle(pane.axis) };
-      found.annotations.push({ xref: "paper", yref: "paper", x: 0, y: domain[1], xanchor: "left", yanchor: "bottom",
-        text: inert(pane.title ?? this.symbol.name), showarrow: false, font: { size: 11, color: look.text } });
-      found.shapes.push({ type: "line", xref: "paper", yref: "paper", x0: 0, x1: 1, y0: domain[0], y1: domain[0],
-        line: { width: 1, color: look.grid } });
-      top -= pane.height;
-    }
-    return found;
-  }
-
-  paneStyle(axis) {
-    if (axis === "y") {
-      const [low, high] = this.ranges.y;
-      const room = Math.max(0.05 * (high - low), high * 1e-6);
-      return { range: [low - room, high + room], tickformat: ",~r" };
-    }
-    if (axis === "y2") return { range: this.ranges.y2, tickformat: "~s", nticks: 3 };
-    if (axis === "y3" && this.ranges.y3) {
-      const [low, high] = this.ranges.y3;
-      const room = Math.max(0.06 * (high - low), 0.01);
-      return { range: [low - room, high + room], zeroline: true, zerolinecolor: this.look.zero, separatethousands: true };
-    }
-    if (axis === "y4") return { autorangeoptions: { clipmax: 0 }, rangemode: "tozero", separatethousands: true };
-    return { tickformat: ",~r" };
-  }
-
-  overall() {
-    const [low, high] = spread(this.slider.y);
-    const room = 0.05 * (high - low) || 1;
-    return [low - room, high + room];
   }
 }

@@ -7,7 +7,13 @@ import zlib
 
 from tradenb.view.asset_files import asset
 
-_OWN = ("chart_levels.js", "chart_traces.js", "chart.js")
+_OWN = (
+    "chart_levels.js",
+    "chart_symbol.js",
+    "chart_traces.js",
+    "chart_layout.js",
+    "chart.js",
+)
 
 
 @functools.cache

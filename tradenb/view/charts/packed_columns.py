@@ -1,7 +1,7 @@
 """Columns of numbers in few bytes: whole numbers of a decimal unit, as text that JSON can hold.
 
 Neighbours differ little, so differences are kept, byte by byte of their size (all lowest bytes
-first), deflated, in base64. `chart_columns.js` reads them. A price that was given with a decimal
+first), deflated, in base64. `chart_levels.js` reads them. A price that was given with a decimal
 number of digits comes back as it was; any other is kept to nine significant digits.
 """
 
