@@ -120,6 +120,17 @@ def test_a_script_without_its_keys_says_which(broker, tmp_path, monkeypatch):
     assert "environment variable 'EXPORTED_KEY' is not set" in ran.stderr
 
 
+def test_a_script_of_mode_dry_stays_dry_and_promises_no_orders(broker, tmp_path):
+    path, keys = tmp_path / "bot.py", ("apiKey", "secret")
+    dry = tn.broker(
+        "binance", mode="dry", account=broker.account,
+        **{name: broker.options[name] for name in keys},
+    )  # fmt: skip
+    exported = Notebook(CELL).export(path, broker=dry)
+    assert "mode='dry'" in path.read_text().replace('"', "'")
+    assert not [words for words in exported.warnings if "orders go to" in words]
+
+
 @pytest.mark.realtime
 def test_a_process_has_the_account_of_its_broker_and_resume_starts_it_again(fresh, tmp_path):
     walk = tn.testing.random_walk(seed=3, days=3)
