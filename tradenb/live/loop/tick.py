@@ -96,8 +96,7 @@ class GroupTick:
                 await self._notifier.report_error(member.run, error)
             return
         finally:
-            if self._books is not None:
-                await self._workers.call(self._books.unlock, seconds=None)
+            await self._unlock()
         for member in self._members:
             await self._finish(member)
 
@@ -221,6 +220,12 @@ class GroupTick:
         for account in session.accounts:
             account.include(peers.peers)
 
+    async def _unlock(self) -> None:
+        """Unlock the books; at most ticks nothing is locked, and no worker is needed."""
+        locks = None if self._books is None else self._books.unlock()
+        if locks is not None:
+            await self._workers.call(locks.close, seconds=None)
+
     def _find_peers(self) -> Peers:
         """Say who else takes part in the books; from here to the commit their rules are locked."""
         peers = [] if self._books is None else self._books.lock()
@@ -240,8 +245,7 @@ class GroupTick:
             results = await self._commit(events)
         finally:
             # Other processes wait for the rules; they see what was committed, published or not.
-            if self._books is not None:
-                await self._workers.call(self._books.unlock, seconds=None)
+            await self._unlock()
         callbacks = session.callbacks.take()
         synced = [member for member, result in results if result is True]
         for member in synced:

@@ -134,13 +134,18 @@ class SharedBooks:
         """Tell whether a run names one of the rules, or of the accounts."""
         return not set(self._names).isdisjoint(names_of(generation.body))
 
-    def unlock(self) -> None:
-        """Unlock the rules, also during a call of `lock`; unlocking twice is harmless."""
+    def unlock(self) -> ExitStack | None:
+        """Unlock the rules, also during a call of `lock`; unlocking twice is harmless.
+
+        Returns
+        -------
+        ExitStack or None
+            What is to be closed, which touches the disk; None where nothing was locked.
+        """
         with self._guard:
             locks, self._locks = self._locks, None
             self._times_left += 1
-        if locks is not None:
-            locks.close()
+        return locks
 
     def write_views(self, own: Sequence[Generation]) -> None:
         """Write the views of the rules; `own` are the documents of the group.
