@@ -81,9 +81,10 @@ soak: $(DEV)  ## run the longest tests, property tests with many examples, 5,000
 bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 	$(BIN)/python -m benchmarks
 
-peers: .venv-peers/.installed  ## compare trades with those of backtesting.py, in an environment of its own
+peers: .venv-peers/.installed .venv-freqtrade/.installed  ## compare with backtesting.py and freqtrade, in environments of their own
 	TQDM_DISABLE=1 .venv-peers/bin/python -m benchmarks.peers
 	TQDM_DISABLE=1 .venv-peers/bin/python -m benchmarks.peers.page
+	.venv-peers/bin/python -m benchmarks.peers.orders .venv-freqtrade/bin/python
 
 docs: $(DEV)  ## run the examples of the docstrings, render the notebooks to build/notebooks
 	$(PYTEST) --doctest-glob='*.md' --ignore=docs/pictures --ignore=docs/conf.py --ignore=docs/site tradenb docs
@@ -113,7 +114,7 @@ wheel: $(DEV)  ## build dist/*.whl
 	$(BIN)/python -m build --wheel --outdir dist .
 
 clean:  ## remove environments, caches and everything built; never a state folder (dump/)
-	rm -rf .venv .venv-oldest .venv-kernel .venv-peers build dist *.egg-info .coverage .coverage.* htmlcov
+	rm -rf .venv .venv-oldest .venv-kernel .venv-peers .venv-freqtrade build dist *.egg-info .coverage .coverage.* htmlcov
 	rm -rf docs/reference/generated
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -155,6 +156,12 @@ $(SITE): pyproject.toml | .venv/bin/python
 	$(PYTHON) -m venv --clear .venv-peers
 	@echo "installing tradenb with backtesting.py into .venv-peers, about a minute the first time"
 	.venv-peers/bin/python -m pip install --disable-pip-version-check -qq -e . 'backtesting==0.6.*'
+	@touch $@
+
+.venv-freqtrade/.installed:
+	$(PYTHON) -m venv --clear .venv-freqtrade
+	@echo "installing freqtrade into .venv-freqtrade, about two minutes the first time"
+	.venv-freqtrade/bin/python -m pip install --disable-pip-version-check -qq 'freqtrade==2026.9'
 	@touch $@
 
 .venv-kernel/.installed: pyproject.toml
