@@ -20,7 +20,7 @@ def frame_of(candles: Candles) -> pd.DataFrame:
     import pandas as pd
 
     times = pd.DatetimeIndex(candles.time.astype("datetime64[ms]"), name="time")
-    values = np.stack(candles.columns).T  # a copy, column by column
+    values = np.array(candles.columns).T  # a copy, column by column
     # Frames share what finds a column by its name; a view has a name of its own.
     names = _names().view()
     return pd.DataFrame(values, index=times.tz_localize("UTC"), columns=names, copy=False)
