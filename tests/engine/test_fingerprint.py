@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tradenb.engine.fingerprint import fingerprint, identity_of
+from tradenb.engine.inputs import data
 from tradenb.engine.specs.strategy_class import Strategy
 
 BASE = """
@@ -248,3 +249,38 @@ def test_a_callable_object_is_its_class_and_its_attributes():
 
 def test_builtins_have_an_identity_and_a_fingerprint():
     assert (identity_of(len), fingerprint(len)) != (identity_of(max), fingerprint(max))
+
+
+class Joint:
+    """An object that can be called, and that reaches two others."""
+
+    def __init__(self, first, second, name="joint"):
+        self.first, self.second, self.name = first, second, name
+
+    def __call__(self):
+        return self.first, self.second
+
+
+def braided(name="joint"):
+    """A function that reaches 60 objects in more ways than can be followed."""
+    found = Joint(None, None)
+    for _ in range(60):
+        found = Joint(found, found)
+    top = Joint(found, found, name)
+    return lambda: top
+
+
+def test_objects_that_share_others_are_described_in_bounded_time():
+    assert fingerprint(braided()) == fingerprint(braided())
+    assert fingerprint(braided()) != fingerprint(braided("another"))
+
+
+def test_an_input_that_is_reached_in_many_ways_is_looked_at_once():
+    shared = [None]
+    for _ in range(60):
+        shared = [shared, shared]
+
+    def reads():
+        return shared
+
+    assert data(reads) == frozenset()

@@ -14,12 +14,32 @@ from typing import Any, Final
 
 from tradenb.engine.reach import is_users, package_of
 
+_MOST: Final = 100_000  # values that are taken apart; the others count by their type
 _LARGE: Final = 1_000  # a longer collection is data; it counts by its size
 _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), type(...))
 
 _METACLASSES: Final = frozenset({"builtins", "abc", "enum", "typing", "tradenb"})
 
-Seen = tuple[int, ...]
+
+class Seen:
+    """What encloses a value, by id, and how many values may still be taken apart.
+
+    Values that are reached in many ways are described each time: without a bound, a few dozen
+    objects that share others could take for ever.
+    """
+
+    def __init__(self, above: frozenset[int] = frozenset(), counts: list[int] | None = None) -> None:
+        self.above = above
+        self._left = [_MOST] if counts is None else counts
+
+    def within(self, value: object) -> Seen:
+        """Return the same, one value deeper."""
+        return Seen(self.above | {id(value)}, self._left)
+
+    def is_enough(self) -> bool:
+        """Count a value, and tell whether it is one too many."""
+        self._left[0] -= 1
+        return self._left[0] < 0
 
 
 def identity_of(function: object) -> tuple[str, str]:
@@ -36,7 +56,7 @@ def identity_of(function: object) -> tuple[str, str]:
 
 def fingerprint(function: object) -> str:
     """Hash what a function does."""
-    return digest(repr(_described(function, ())))
+    return digest(repr(_described(function, Seen())))
 
 
 def digest(text: str) -> str:
@@ -48,9 +68,11 @@ def _described(value: Any, seen: Seen) -> object:
     """Take a value apart into what can be written down and compared."""
     if isinstance(value, _PLAIN):
         return repr(value)
-    if id(value) in seen:
+    if id(value) in seen.above:
         return "itself"
-    seen = (*seen, id(value))
+    if seen.is_enough():
+        return "some", _name(type(value))
+    seen = seen.within(value)
     match value:
         case CodeType():
             return _code(value, seen)

@@ -121,13 +121,15 @@ def _text(value: Any) -> str:
     return "" if " at 0x" in text else text
 
 
-def _holds_table(value: Any, seen: tuple[int, ...] = ()) -> bool:
+def _holds_table(value: Any, seen: set[int] | None = None) -> bool:
     import pandas as pd
 
+    seen = set() if seen is None else seen
     if isinstance(value, np.ndarray | pd.DataFrame | pd.Series | pd.Index):
         return True
     if id(value) in seen or isinstance(value, ModuleType) or callable(value):
         return False
+    seen.add(id(value))
     inner = value if isinstance(value, list | tuple | dict) else getattr(value, "__dict__", ())
     items = inner.values() if isinstance(inner, dict) else inner
-    return any(_holds_table(item, (*seen, id(value))) for item in items)
+    return any(_holds_table(item, seen) for item in items)
