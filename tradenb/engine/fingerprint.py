@@ -28,9 +28,9 @@ class Seen:
     objects that share others could take for ever.
     """
 
-    def __init__(self, above: frozenset[int] = frozenset(), counts: list[int] | None = None) -> None:
+    def __init__(self, above: frozenset[int] = frozenset(), left: list[int] | None = None) -> None:
         self.above = above
-        self._left = [_MOST] if counts is None else counts
+        self._left = [_MOST] if left is None else left
 
     def within(self, value: object) -> Seen:
         """Return the same, one value deeper."""
