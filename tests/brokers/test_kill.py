@@ -55,10 +55,21 @@ def killed(home, *, then=lambda: None, as_json=False):
     return code, sum(waited)
 
 
-def test_where_nothing_is_open_it_ends_at_once(home, capsys):
+def test_where_nothing_is_open_it_ends_at_once_and_says_what_was_looked_at(home, document, capsys):
+    document.commit(body(5))
+    write_share(DISK, home, ACCOUNT, TREND, RunShare(NOW), durable=False)
     assert killed(home) == (0, 0)
     assert kill_switch(DISK, home.kill) == "flatten"
-    assert "nothing is open" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert out.endswith("\nnothing is open: 1 run, 1 account looked at\n")
+
+
+def test_a_home_without_a_run_or_an_account_may_be_the_wrong_one(home, capsys):
+    assert killed(home) == (1, 0)
+    assert kill_switch(DISK, home.kill) == "flatten"
+    out = capsys.readouterr().out
+    assert f"no live run is known under {home.root}; is this the right home? (--home, TRAD" in out
+    assert "nothing is open" not in out
 
 
 def test_it_waits_until_nothing_is_left(home, document, capsys):
@@ -97,11 +108,12 @@ def test_what_cannot_be_read_is_left(home, document, capsys):
     assert "BTCUSDT:dip" in out
 
 
-def test_a_rehearsal_is_not_money(home):
+def test_a_rehearsal_is_not_money(home, capsys):
     store = DocumentStore(DISK, home.rehearsal.document(KEY))
     store.load()
     store.commit(body(3))
-    assert killed(home) == (0, 0)
+    assert killed(home, as_json=True) == (1, 0)
+    assert json.loads(capsys.readouterr().out)["left"] == []
 
 
 class Full(DiskFilesystem):
@@ -130,7 +142,8 @@ def test_a_disk_that_takes_nothing_is_told(home):
         turn_on_kill(disk, home)
 
 
-def test_a_folder_of_that_name_halts_and_it_is_said(home, capsys):
+def test_a_folder_of_that_name_halts_and_it_is_said(home, document, capsys):
+    document.commit(body(5))
     home.kill.mkdir(parents=True)
     assert killed(home) == (0, 0)
     assert "unreadable, which stops entries and closes nothing" in capsys.readouterr().out

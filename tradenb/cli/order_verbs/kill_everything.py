@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tradenb.cli.options import add_common, answer, table
 from tradenb.cli.order_verbs.account_options import account_options, add_account
@@ -24,6 +24,16 @@ MOST_DAYS: Final = 30
 _LOOK_S: Final = 0.5
 
 
+class _Look(NamedTuple):
+    left: list[dict[str, str]]
+    runs: int
+    accounts: int
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.runs or self.accounts)
+
+
 def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
@@ -31,7 +41,8 @@ def add(commands: Any) -> None:
         help="stop all entries and close everything, now",
         description="Turn the kill switch of a home on: no run under it enters any more, and each "
         "closes what it holds, on paper at its next candle. Waits 10 seconds and lists what is "
-        "left. Exits with 0 if nothing is, 1 if something is. Remove data/KILL to trade again.",
+        "left. Exits with 0 if nothing is, 1 if something is or the home has no live run. Remove "
+        "data/KILL to trade again.",
     )
     parser.add_argument(
         "--force",
@@ -57,7 +68,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace, *, wait: Callable[[float], object] = time.sleep) -> int:
-    """Turn it on; 1 if something is left after the wait."""
+    """Turn it on; 1 if something is left after the wait, or there was nothing to look at."""
     if options.by_tag is not None:
         return _by_tag(options)
     from tradenb.store.control import turn_on_kill
@@ -70,19 +81,21 @@ def run(options: argparse.Namespace, *, wait: Callable[[float], object] = time.s
     says = turn_on_kill(disk, home)
     before = _with_orders(disk, home) if options.force else {}
     waited = 0.0
-    while (left := _left(disk, home)) and waited < options.wait:
+    while (found := _look(disk, home)).left and waited < options.wait:
         wait(_LOOK_S)
         waited += _LOOK_S
-    if left and options.force:
+    if found.left and options.force:
         from tradenb.brokers.unattended.force_close import force_close
         from tradenb.clock import SystemClock
 
         closed = force_close(disk, home, SystemClock(), before, round(waited * 1000))
         words = {each.run: each.words for each in closed if not each.flat}
-        left = [row | {"status": words.get(row["run"], row["status"])} for row in _left(disk, home)]
-    facts = {"home": str(home.root), "kill": says, "left": left}
-    answer(facts, _words(home, says, left), as_json=options.json)
-    return 1 if left else 0
+        found = _look(disk, home)
+        left = [row | {"status": words.get(row["run"], row["status"])} for row in found.left]
+        found = found._replace(left=left)
+    facts = {"home": str(home.root), "kill": says, **found._asdict()}
+    answer(facts, _words(home, says, found), as_json=options.json)
+    return 1 if found.left or found.is_empty else 0
 
 
 def _by_tag(options: argparse.Namespace) -> int:
@@ -121,8 +134,8 @@ def _with_orders(disk: Filesystem, home: Home) -> dict[Key, HeldRun]:
     return {held.key: held for held in runs_with_orders(disk, home)}
 
 
-def _left(disk: Filesystem, home: Home) -> list[dict[str, str]]:
-    """Return what is still open: the positions of runs, and what accounts have at an exchange.
+def _look(disk: Filesystem, home: Home) -> _Look:
+    """Look at what is still open: the positions of runs, and what accounts have at an exchange.
 
     A run that has sold at the exchange may tell so at its next candle alone.
     """
@@ -130,9 +143,11 @@ def _left(disk: Filesystem, home: Home) -> list[dict[str, str]]:
     from tradenb.brokers.unattended.force_close import has_sold
     from tradenb.live.status.listing import statuses
 
-    found = []
-    for status in statuses([], home):
-        if status.mode != "live" or has_sold(disk, home, Key(status.strategy, status.symbol)):
+    found: list[dict[str, str]] = []
+    live = [status for status in statuses([], home) if status.mode == "live"]
+    accounts = {status.orders.account for status in live if status.orders is not None}
+    for status in live:
+        if has_sold(disk, home, Key(status.strategy, status.symbol)):
             continue
         if status.state is None:
             if status.error:
@@ -140,26 +155,37 @@ def _left(disk: Filesystem, home: Home) -> list[dict[str, str]]:
         elif status.state.signal is not None:
             found.append(_row("", status.id, status.holds, status.status_text))
     for account, name, share in every_share(disk, home):
+        accounts.add(account)
         if share is None:
             found.append(_row(account, name, "its share cannot be read", ""))
         elif share.positions or share.in_doubt:
             words = f"positions: {share.positions}, cost {share.invested.normalize():f}"
             doubts = f"orders in doubt: {share.in_doubt}" if share.in_doubt else ""
             found.append(_row(account, name, words, doubts))
-    return found
+    return _Look(found, len(live), len(accounts))
 
 
 def _row(account: str, name: str, holds: str, status: str) -> dict[str, str]:
     return {"account": account, "run": name, "holds": holds, "status": status}
 
 
-def _words(home: Home, says: str, left: list[dict[str, str]]) -> str:
+def _words(home: Home, says: str, found: _Look) -> str:
+    from tradenb.view.formatting import plural
+
     head = f"kill switch {home.kill}: {says}; remove it to trade again"
     if says != "flatten":
         head = f"kill switch {home.kill}: {says}, which stops entries and closes nothing"
-    if not left:
-        return f"{head}\nnothing is open"
-    rows = [("account", "run", "holds", "status"), *(tuple(row.values()) for row in left)]
+    if found.is_empty:
+        where = f"no live run is known under {home.root}"
+        return f"{head}\n{where}; is this the right home? (--home, TRADENB_HOME)"
+    if not found.left:
+        seen = ", ".join(
+            plural(count, word)
+            for count, word in ((found.runs, "run"), (found.accounts, "account"))
+            if count
+        )
+        return f"{head}\nnothing is open: {seen} looked at"
+    rows = [("account", "run", "holds", "status"), *(tuple(row.values()) for row in found.left)]
     cure = (
         "still open. A run sells at an exchange within seconds; a paper run closes at its next "
         "candle: look again in two minutes, or use --wait 130. A run that no process holds, or "
