@@ -6,6 +6,9 @@ import pytest
 
 import tradenb as tn
 from tests.sources import exchange, flat, market, minute
+from tradenb.core.events import AskRow, event_of
+from tradenb.core.lifecycle.state import State
+from tradenb.view.conduct.ask_words import why_words
 
 
 def played(function, **more):
@@ -130,3 +133,65 @@ def test_with_few_trades_card_and_page_say_what_the_asks_came_to(tmp_path):
     assert shown in result._repr_html_()
     page = result.report(tmp_path / "report.html").read_text(encoding="utf-8")
     assert shown in page
+
+
+def ladder(ctx):
+    targets = [(tn.percent(1), 0.5), (tn.percent(2), 0.6)]
+    return tn.long(stop_loss=tn.percent(2), take_profit=targets)
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (
+            ladder,
+            "16 broke a rule (the fractions of a ladder must lie above 0 and add up to at most",
+        ),
+        (failing, "16 errors (ZeroDivisionError: float division by zero"),
+    ],
+)
+def test_the_reason_of_what_went_wrong_is_in_the_sentence(function, words):
+    assert words in played(function).why()
+
+
+def test_the_most_frequent_reason_is_shown_and_cut():
+    rows = [
+        AskRow("entry", "invalid", "once", 0, 0, 1),
+        AskRow("entry", "error", "few", 0, 0, 3),
+        AskRow("entry", "invalid", "often\nand " + 100 * "-long", 0, 0, 9),
+    ]
+    words = why_words([("BTCUSDT", "dip", row) for row in rows])
+    assert words.startswith("dip was asked 13 times: 10 broke a rule (often and -long-long")
+    assert words.endswith("…), 3 errors (few)")
+    assert len(words) < 260
+
+
+def test_the_sentence_says_what_became_of_candidates():
+    def asked(ctx):
+        far = ctx.now // 900_000 % 2
+        return tn.long(
+            entry=(0.5 if far else 1.0) * ctx.price,
+            stop_loss=(0.45 if far else 0.9) * ctx.price,
+            minutes=10,
+            wait=10,
+        )
+
+    result = played(asked)
+    kinds = result.events.kind.value_counts()
+    assert kinds["opened"] > 0
+    assert kinds["cancelled"] > 0
+    ends = result.why().partition(" candidates (")[2]
+    assert set(ends.rstrip(")").split(", ")) == {
+        f"{kinds['cancelled']} unfilled",
+        f"{kinds['opened']} opened",
+    }
+
+
+def test_the_sentence_says_which_candidates_the_account_did_not_let_in():
+    row = AskRow("entry", "candidate", "", 0, 0, 5)
+    owner = State("BTCUSDT", "dip", 300_000, 0)
+    limits = [event_of(owner, 0, "rejected", exit_reason="limits")] * 5
+    # "invalid" and "risk" are answers of their own, not what became of a candidate.
+    others = [event_of(owner, 0, "rejected", exit_reason=why) for why in ("invalid", "risk")]
+    words = why_words([("BTCUSDT", "dip", row)], limits + others)
+    assert words == "dip was asked 5 times: 5 candidates (5 rejected: limits)"

@@ -172,12 +172,14 @@ class Result(FigureFrames):
     def why(self) -> str:
         """Say of each strategy how often it was asked and what that came to, from `asks`.
 
+        Of candidates it says what became of them, from `events`.
+
         Returns
         -------
         str
             A line a strategy, and one more if it manages what is open.
         """
-        return why_words(self.ask_rows)
+        return why_words(self.ask_rows, self.event_list)
 
     @cached_property
     def indicators(self) -> pd.DataFrame:

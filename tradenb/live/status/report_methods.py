@@ -117,7 +117,7 @@ class ReportMethods(ABC):
         """Say how often the run was asked and what that came to, as `result.why()` does."""
         from tradenb.view.conduct.ask_words import why_words
 
-        return why_words(self._ask_rows())
+        return why_words(self._ask_rows(), self._written().events)
 
     def expect(
         self,

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from tradenb.core.events import WRONG, AskRow, Function
+from tradenb.core.events import WRONG, AskRow, Event, Function
 from tradenb.core.timeframe import iso
 from tradenb.view.formatting import plural
 
 _MOST = 5
+_LONGEST = 160
+# Orders that an exchange or a limit of the account kept from being filled; "invalid", "risk" and
+# "funds" are outcomes of asks themselves.
+_OF_ORDERS = frozenset({"refused", "absent", "not_sent", "late", "limits"})
 _FUNCTIONS: dict[Function, str] = {"entry": "", "manage": " about what was open"}
 
 
-def why_words(rows: Iterable[tuple[str, str, AskRow]]) -> str:
+def why_words(rows: Iterable[tuple[str, str, AskRow]], events: Iterable[Event] = ()) -> str:
     """Say of each strategy how often it was asked, and what that came to; a line a function.
+
+    Parameters
+    ----------
+    rows : iterable of (str, str, AskRow)
+        Symbol, strategy, and what asks came to.
+    events : iterable of Event, optional
+        Of the same run; they say what became of its candidates.
 
     Examples
     --------
@@ -25,9 +36,15 @@ def why_words(rows: Iterable[tuple[str, str, AskRow]]) -> str:
     counts: dict[tuple[str, Function], Counter[tuple[str, str]]] = {}
     for _, strategy, row in rows:
         own = counts.setdefault((strategy, row.asked), Counter())
-        reason = "" if row.outcome in WRONG else row.reason
-        own[row.outcome, reason] += row.count
-    lines = [_line(*key, own) for key, own in sorted(counts.items())]
+        own[row.outcome, row.reason] += row.count
+    became: dict[str, Counter[str]] = {}
+    for event in events:
+        if what := _became(event):
+            became.setdefault(event.strategy, Counter())[what] += 1
+    lines = [
+        _line(*key, _gathered(own), became.get(key[0], Counter()))
+        for key, own in sorted(counts.items())
+    ]
     return "\n".join(lines) if lines else "nothing was asked yet"
 
 
@@ -53,9 +70,37 @@ def answer_words(row: AskRow) -> str:
     return what + since
 
 
-def _line(strategy: str, asked: Function, counts: Counter[tuple[str, str]]) -> str:
+def _gathered(counts: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
+    """Count all that was wrong in one way under the reason that is most frequent."""
+    found: Counter[tuple[str, str]] = Counter()
+    most: dict[str, str] = {}
+    for (outcome, reason), count in counts.most_common():
+        shown = most.setdefault(outcome, reason) if outcome in WRONG else reason
+        found[outcome, shown] += count
+    return found
+
+
+def _became(event: Event) -> str:
+    """Say what an event made of a candidate, or nothing."""
+    match event.kind, event.exit_reason:
+        case "opened", _:
+            return "opened"
+        case ("cancelled", _) | ("rejected", "unfilled"):
+            return "unfilled"
+        case "rejected", str(reason) if reason in _OF_ORDERS:
+            return f"rejected: {reason}"
+    return ""
+
+
+def _line(
+    strategy: str, asked: Function, counts: Counter[tuple[str, str]], became: Counter[str]
+) -> str:
     found = counts.most_common()
-    shown = [_counted(outcome, reason, count) for (outcome, reason), count in found[:_MOST]]
+    ends = ", ".join(f"{count:,} {what}" for what, count in became.items())
+    shown = [
+        _counted(outcome, ends if outcome == "candidate" else reason, count)
+        for (outcome, reason), count in found[:_MOST]
+    ]
     left = sum(count for _, count in found[_MOST:])
     shown += [f"{left:,} others"] if left else []
     times = plural(counts.total(), "time")
@@ -67,15 +112,22 @@ def _counted(outcome: str, reason: str, count: int) -> str:
         case "none":
             return f"{plural(count, 'answer')} None"
         case "candidate":
-            return plural(count, "candidate")
+            return plural(count, "candidate") + _in_brackets(reason)
         case "action":
             return f"{count:,} {reason}"
         case "refused":
             return f"{count:,} refused by {reason}"
         case "invalid":
-            return f"{count:,} broke a rule"
+            return f"{count:,} broke a rule" + _in_brackets(reason)
         case "error":
-            return plural(count, "error")
+            return plural(count, "error") + _in_brackets(reason)
         case _:
             why = "found too little history" if reason == "warm_up" else f"skipped ({reason})"
             return f"{count:,} {why}"
+
+
+def _in_brackets(words: str) -> str:
+    plain = " ".join(words.split())
+    if len(plain) > _LONGEST:
+        plain = plain[: _LONGEST - 1] + "…"
+    return f" ({plain})" if plain else ""
