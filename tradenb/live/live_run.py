@@ -26,7 +26,6 @@ from tradenb.live.state.control_requests import (
 from tradenb.live.state.expected_band import keep_band
 from tradenb.live.status.report_methods import ReportMethods
 from tradenb.store.paths import Key
-from tradenb.view.formatting import price
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,8 +48,8 @@ class LiveRun(CommandMethods, ReportMethods):
     def __repr__(self) -> str:
         from tradenb.live.status.status_of_run import status_of_run
 
-        held, found = self._record.held, status_of_run(self._record)
-        what = "" if held is None else f", {held.position} at {price(held.entry)}"
+        found = status_of_run(self._record)
+        what = "" if self._record.held is None else f", {found.holds}"
         shields = () if found.orders is None else found.orders.shields
         what += "".join(f", {shield}" for shield in shields)
         saved = "" if self.saved else ", UNSAVED"

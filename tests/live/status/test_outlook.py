@@ -9,6 +9,7 @@ from tests.live.fakes import SYMBOL, once, until, world_of
 from tests.sources import MINUTE, T0, flat, minute
 from tradenb.core.events import AskRow
 from tradenb.core.lifecycle.state import State
+from tradenb.core.orders.order_records import Execution
 from tradenb.core.risk import EMPTY, RiskBook
 from tradenb.core.signal import Signal, Trade
 from tradenb.engine.specs.risks import locks
@@ -67,6 +68,12 @@ def test_a_position_and_a_waiting_entry_say_how_long_they_last():
     ]
 
 
+def test_an_entry_that_an_exchange_was_asked_for_fills_at_once_or_not_and_waits_for_nothing():
+    asked = status_with(signal=signal(wait=90), execution=Execution(want="enter"))
+    assert asked.holds == "long entering at 100.00"
+    assert outlook_words(asked) == []
+
+
 def test_locks_of_rules_are_told_with_their_end():
     trades = (trade(NOW - 20 * MINUTE, -2.0),)
     risk = ("cooldown(60m)", "daily_loss(2%)", "max_open(1)", "cooldown(10m)")
@@ -102,6 +109,7 @@ def test_the_panel_and_the_card_show_it_for_a_run_of_this_process_and_from_files
         run = process.run(SYMBOL, "a")
         status = status_of_run(record_of(run))
         seen.append((row_of(status, Replica())["outlook"], status_card(status)))
+        assert (f", {status.holds}>" in repr(run)) == (status.state.signal is not None)
 
     assert world.live(until(20), [Action(until(2), look), Action(until(10), look)])
     (idle, card), (held, _) = seen

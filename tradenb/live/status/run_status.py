@@ -310,7 +310,7 @@ def outlook_words(status: RunStatus) -> list[str]:
 def _left(state: State, rules: Rules) -> str:
     """Say how long a position or a waiting entry has left, if it ends by itself."""
     signal, opened = state.signal, state.opened_at
-    if signal is None:
+    if signal is None or (state.execution is not None and state.execution.want == "enter"):
         return ""
     ends = times_out_at(signal, rules) if opened is None else expires_at(signal, opened)
     if ends is None:
