@@ -8,6 +8,7 @@ import tradenb as tn
 from tests.sources import exchange, flat, market, minute
 from tradenb.core.events import AskRow, event_of
 from tradenb.core.lifecycle.state import State
+from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.view.conduct.ask_words import why_words
 
 
@@ -100,17 +101,63 @@ def test_one_that_was_refused_or_waits_is_not_silent():
         entry, stop = levels[-1]
         return tn.long(entry=entry * ctx.price, stop_loss=stop * ctx.price)
 
-    for each in ((0.5, 0.45), (1.0, 2.0)):
-        levels.append(each)
-        result = played(asked)
-        assert result.alarms == []
-        assert not len(result.trades)
-
-
-def test_an_answer_that_is_no_candidate_is_not_silence():
-    result = played(zero)
+    levels.append((0.5, 0.45))
+    result = played(asked, risk=[RiskSpec(name="no", function=lambda book, _: "no")])
+    assert set(result.events.exit_reason) == {"risk"}
     assert result.alarms == []
-    assert (result.events.kind == "rejected").all()
+    result = played(asked)
+    assert result.alarms == []
+    assert not len(result.trades)
+
+
+def wrong_way(ctx):
+    return tn.long(stop_loss=2.0 * ctx.price) if ctx.now % 1_800_000 else None
+
+
+@pytest.mark.parametrize(("function", "count"), [(zero, 16), (wrong_way, 8)])
+def test_one_whose_every_candidate_breaks_a_rule_is_named_with_the_first(function, count):
+    result = played(function)
+    first = result.events.note.iloc[0]
+    assert len(result.events) == count
+    assert result.alarms == [
+        f"strategy 'quiet' broke a rule with each of its {count} candidates; the first: {first}"
+    ]
+
+
+def test_one_candidate_that_keeps_the_rules_is_enough_against_the_alarm():
+    def mostly_wrong(ctx):
+        return tn.long(stop_loss=(0.9 if ctx.now == minute(240) else 2.0) * ctx.price)
+
+    result = played(mostly_wrong)
+    assert (result.events.exit_reason == "invalid").sum() > 5
+    assert result.alarms == []
+    assert any("broke the rules" in words for words in result.warnings)
+
+
+def test_printed_with_few_trades_a_result_says_why():
+    result = played(wrong_way)
+    assert str(result).splitlines() == [repr(result), *result.alarms, result.why()]
+    assert result._repr_mimebundle_()["text/plain"] == str(result)
+    words = result.to_markdown()
+    assert words.index(result.alarms[0]) < words.index(result.why()) < words.index("| count |")
+
+
+def test_printed_without_an_alarm_it_has_the_first_warning():
+    def once_wrong(ctx):
+        if ctx.now == minute(75):
+            raise ValueError("once")
+        return tn.long(stop_loss=0.85 * ctx.price, entry=0.9 * ctx.price)
+
+    result = played(once_wrong)
+    assert len(result.warnings) > 1
+    assert str(result).splitlines() == [repr(result), result.warnings[0], result.why()]
+
+
+def test_printed_with_enough_trades_it_is_one_line():
+    result = played(lambda ctx: tn.long(stop_loss=0.9 * ctx.price, minutes=1))
+    assert len(result.trades) > 10
+    assert str(result) == repr(result)
+    assert result.why() not in result.to_markdown()
 
 
 def test_of_several_the_silent_one_is_named(tmp_path):

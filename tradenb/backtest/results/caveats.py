@@ -88,7 +88,7 @@ def alarms(
     start: int,
     refused: Collection[str] = (),
 ) -> list[str]:
-    """Name the strategies that never proposed anything, and say why as far as it can be seen.
+    """Name the strategies that never proposed a trade that keeps the rules, and say why.
 
     Parameters
     ----------
@@ -106,19 +106,28 @@ def alarms(
     if proposed >= specs.keys():
         return []
     events = find_events()
-    proposed |= {event.strategy for event in events if event.signal is not None}
+    proposed |= {
+        event.strategy
+        for event in events
+        if event.signal is not None and event.exit_reason != "invalid"
+    }
     found = []
     for name in (name for name in specs if name not in proposed):
         own = [item for item in session.instances if item.spec.name == name]
         every = specs[name].every_ms
         asks = sum(len(item.candles.dues(start, item.candles.end, every)) for item in own)
-        errors = [each.note for each in events if each.kind == "error" and each.strategy == name]
-        found.append(_silence(specs[name], asks, sum(item.asks.lost for item in own), errors))
+        said = [each for each in events if each.strategy == name]
+        found.append(_silence(specs[name], asks, sum(item.asks.lost for item in own), said))
     return found
 
 
-def _silence(spec: StrategySpec, asks: int, lost: int, errors: Sequence[str | None]) -> str:
+def _silence(spec: StrategySpec, asks: int, lost: int, events: Sequence[Event]) -> str:
     name, times = f"strategy {spec.name!r}", plural(asks, "ask")
+    errors = [event.note for event in events if event.kind == "error"]
+    invalid = [event.note for event in events if event.exit_reason == "invalid"]
+    if invalid:
+        count = plural(len(invalid), "candidate")
+        return f"{name} broke a rule with each of its {count}; the first: {invalid[0]}"
     if not asks:
         return f"{name} was never asked: no candle of {spec.every} closes in the period"
     if lost + len(errors) >= asks:

@@ -45,7 +45,8 @@ class Result(FigureFrames):
     rules : Rules
     account : Account or None
     alarms : list of str
-        What makes the run worth nothing: a strategy that never proposed anything, and why.
+        What makes the run worth nothing: a strategy that never proposed anything, or nothing that
+        keeps the rules, and why.
     ask_count, asks_lost : int
         Calls of strategies for a candidate, and calls that found too little history
         (`NotEnoughCandles`).
@@ -81,6 +82,12 @@ class Result(FigureFrames):
             f"{known}{ruin})"
         )
 
+    def __str__(self) -> str:
+        """Return the same and the alarms; with few trades also a warning, and why there are few."""
+        why = self._why_few()
+        notes = self.alarms or (self.warnings[:1] if why else [])
+        return "\n".join(filter(None, [repr(self), *notes, why]))
+
     def _repr_html_(self) -> str:
         from tradenb.view.pages.result_html import summary_html
 
@@ -89,8 +96,8 @@ class Result(FigureFrames):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return every form at once; the front end chooses."""
         del include, exclude
-        plain, page = "\n".join([repr(self), *self.alarms]), self._repr_html_()
-        return {"text/plain": plain, "text/html": page, "text/markdown": self.to_markdown()}
+        page, words = self._repr_html_(), self.to_markdown()
+        return {"text/plain": str(self), "text/html": page, "text/markdown": words}
 
     @property
     def trade_list(self) -> list[Trade]:
@@ -181,6 +188,10 @@ class Result(FigureFrames):
         """
         return why_words(self.ask_rows, self.event_list)
 
+    def _why_few(self) -> str:
+        """Return `why()` where there are too few trades for figures, else nothing."""
+        return self.why() if len(self._parts.trades) < MIN_TRADES else ""
+
     @cached_property
     def indicators(self) -> pd.DataFrame:
         """One row an indicator: strategy, symbol, name, timeframe, candles, values, first value."""
@@ -206,7 +217,7 @@ class Result(FigureFrames):
             open=self._parts.open,
             alarms=self.alarms,
             warnings=self.warnings,
-            why=self.why() if len(self._parts.trades) < MIN_TRADES else "",
+            why=self._why_few(),
             elapsed_seconds=self.elapsed_s,
             exchange=self.exchange,
             rules=self.rules.model_dump(),
@@ -215,13 +226,14 @@ class Result(FigureFrames):
         )
 
     def to_markdown(self) -> str:
-        """Return the statistics as a markdown table with its heading and warnings."""
+        """Return heading, alarms, warnings, with few trades the reason, and a table of figures."""
         heading = f"# {', '.join(self.strategies)} on {', '.join(self.symbols)}"
         period = f"{iso(self.start)} to {iso(self.end)} UTC, {self.candle_count} candles"
         notes = "".join(f"\n- **{alarm}**" for alarm in self.alarms)
         notes += "".join(f"\n- {warning}" for warning in self.warnings)
-        notes += f"\n\n{parts}" if (parts := parts_words(self._parts.trades)) else ""
-        return f"{heading}\n\n{period}\n\n{figure_text.markdown(self.figures)}\n{notes}\n"
+        table, parts = figure_text.markdown(self.figures), parts_words(self._parts.trades)
+        said = [heading, period, notes.lstrip(), self._why_few(), table, parts]
+        return "\n\n".join(filter(None, said)) + "\n"
 
     def to_excel(self, path: str | os.PathLike[str]) -> Path:
         """Write a workbook with a sheet a table: stats, trades, fills, events, open, drawdowns.
