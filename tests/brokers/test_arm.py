@@ -16,6 +16,7 @@ from tests.store.samples import body
 from tradenb.brokers.arming import api
 from tradenb.brokers.arming.account_share import RunShare, write_share
 from tradenb.brokers.arming.arm_file import read_arm, trip
+from tradenb.brokers.broker_file import record_broker
 from tradenb.brokers.checking.venue_file import write_venue_check
 from tradenb.brokers.checking.venue_probes import ProbeResult
 from tradenb.cli import main
@@ -24,6 +25,7 @@ from tradenb.live.attached_run import AttachedRun
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home, Key
+from tradenb.testing.orders.loopback_port import loopback_keys
 
 DISK = DiskFilesystem(durable=False)
 NOW = to_ms("2026-01-05 12:00")
@@ -31,6 +33,9 @@ LIMITS = {"max_order": 100, "max_total": 300.5, "max_open": 3, "max_daily_loss":
 OPTIONS = [
     *("--max-order", "100", "--max-total", "300.5", "--max-open", "3", "--max-daily-loss", "20"),
 ]
+
+
+SMALL = tn.Account(cash=1_000, quote=50)
 
 
 class Clock:
@@ -175,7 +180,7 @@ def test_a_handle_names_its_run_and_its_home(home, tmp_path, monkeypatch):
 
 def test_a_run_of_this_process_needs_no_state_to_be_armed(tmp_path, clock, monkeypatch):
     monkeypatch.setattr(api, "_preflight", lambda *_: ())
-    broker = SimpleNamespace(sends_orders=True, id=ACCOUNT, permission=None)
+    broker = SimpleNamespace(sends_orders=True, id=ACCOUNT, permission=None, account=SMALL)
     handle = SimpleNamespace(symbol="BTCUSDT", strategy="new", home=tmp_path, broker=broker)
     told = tn.arm(handle, **LIMITS)
     assert "new may buy BTCUSDT" in told.words
@@ -196,7 +201,9 @@ def test_a_run_with_its_keys_is_looked_at_at_the_exchange(home, monkeypatch):
 
     monkeypatch.setattr(api, "looked_at", seen)
     write_share(DISK, home, ACCOUNT, TREND, RunShare(NOW, invested=Decimal(7)), durable=False)
-    broker = SimpleNamespace(connect=None, sends_orders=True, id=ACCOUNT, permission=None)
+    broker = SimpleNamespace(
+        connect=None, sends_orders=True, id=ACCOUNT, permission=None, account=SMALL
+    )
     run = SimpleNamespace(symbol="BTCUSDT", strategy="dip", home=home.root, broker=broker)
     told = (), ("the right is not known",)
     assert "the right is not known" in tn.arm(run, **LIMITS).words
@@ -207,6 +214,40 @@ def test_a_run_with_its_keys_is_looked_at_at_the_exchange(home, monkeypatch):
     told = ("the key may withdraw money", "the clock is off"), ()
     with pytest.raises(tn.UsageError, match="may withdraw money; the clock is off"):
         tn.arm(run, **LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ({"quote": 200}, "costs about 200, more than max_order 100: every entry would be refused"),
+        (
+            {"percent": 12.5, "max_percent": 20},
+            "costs about 125, more than max_order 100: every entry would be refused",
+        ),
+        (
+            {"quote": 100},
+            "costs about 100 and 0.2 % more at worst, max_order is 100: it may be refused",
+        ),
+        ({"quote": 99.8}, None),
+        ({"percent": 50, "max_percent": 5}, None),
+        ({"risk": 50}, None),
+    ],
+)
+def test_entries_that_cost_more_than_an_order_may_are_told_before(
+    tmp_path, clock, monkeypatch, size, words
+):
+    monkeypatch.setattr(api, "_preflight", lambda *_: ())
+    account = tn.Account(cash=1_000, **size)
+    broker = tn.broker("binance", mode="sandbox", account=account, **loopback_keys())
+    handle = SimpleNamespace(symbol="BTCUSDT", strategy="new", home=tmp_path, broker=broker)
+    document(Home(tmp_path), Key("new", "BTCUSDT"), broker.id)
+    told = tn.arm(handle, **LIMITS)
+    lines = [line for line in told.would.splitlines() if "an entry of this account" in line]
+    assert lines == ([f"  an entry of this account {words}"] if words else [])
+    assert "an entry of" not in tn.arm("BTCUSDT:new", **LIMITS, home=tmp_path).would
+    record_broker(DISK, Home(tmp_path), broker)
+    monkeypatch.delenv("TRADENB_LOOPBACK_SECRET")
+    assert tn.arm("BTCUSDT:new", **LIMITS, home=tmp_path).would == told.would
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tradenb.store.paths import Home
 log = logging.getLogger("tradenb")
 
 _LIMIT: Final = 1 << 16
+_SIZE: Final = {"quote", "percent", "risk", "max_percent"}
 
 
 def record_broker(filesystem: Filesystem, home: Home, given: Broker) -> None:
@@ -37,6 +38,7 @@ def record_broker(filesystem: Filesystem, home: Home, given: Broker) -> None:
         "exchange": given.exchange,
         "mode": given.mode,
         "cash": given.account.cash,
+        "size": given.account.model_dump(include=_SIZE, exclude_none=True),
         "options": options,
     }
     data = dump({"format": "tradenb-broker", "v": 1, **known}) + b"\n"
@@ -82,6 +84,15 @@ def recorded_broker(filesystem: Filesystem, home: Home, account: str) -> Broker:
             "set the key of that account"
         )
     return made
+
+
+def recorded_account(filesystem: Filesystem, home: Home, account: str) -> Account | None:
+    """Return the money of an account as its last run left it, if it did; asks for no secret."""
+    try:
+        found = parse(filesystem.read(home.broker(account), limit=_LIMIT))
+        return Account(cash=float(found["cash"]), **found["size"])
+    except (OSError, Damaged, LookupError, TypeError, ValueError):
+        return None
 
 
 def _plain(value: Any) -> Any:

@@ -12,10 +12,10 @@ from typing import Final
 from tradenb.brokers.arming.account_share import every_share
 from tradenb.brokers.arming.arm_file import read_arm, trip, write_arm
 from tradenb.brokers.arming.arm_target import ArmTarget, RunHandle, arm_target
-from tradenb.brokers.arming.arm_terms import ArmTerms, arm_terms
+from tradenb.brokers.arming.arm_terms import ArmTerms, arm_terms, too_dear
 from tradenb.brokers.arming.one_time_code import show_code, use_code
 from tradenb.brokers.broker import Broker
-from tradenb.brokers.broker_file import recorded_broker
+from tradenb.brokers.broker_file import recorded_account, recorded_broker
 from tradenb.brokers.checking.preflight_reading import looked_at
 from tradenb.brokers.checking.venue_file import venue_trouble
 from tradenb.call_errors import explained
@@ -138,7 +138,9 @@ def arm(
     if trouble and not unchecked:
         raise UsageError(f"{trouble}, or pass unchecked=True")
     terms = terms._replace(unchecked=bool(trouble))
-    unsure = _preflight(disk, target, getattr(run_or_account, "broker", None))
+    broker = getattr(run_or_account, "broker", None)
+    money = broker.account if broker else recorded_account(disk, target.home, target.account)
+    unsure = (*too_dear(money, terms.max_order), *_preflight(disk, target, broker))
     if not isinstance(code, str | None):
         raise UsageError(f"code must be the six letters that were shown, was {shown(code)}")
     return armed(disk, target, terms, code, wall_ms(), unsure)

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from tradenb.brokers.arming.arm_file import LONGEST
+from tradenb.core.lifecycle.exchange_route import MAX_ENTRY_SLIPPAGE
+from tradenb.core.money.account import Account
 from tradenb.core.orders.gate import Arm
 from tradenb.core.signal import Time
 from tradenb.core.timeframe import TimeLike, duration_ms, iso, to_ms
@@ -100,6 +102,19 @@ class ArmTerms(NamedTuple):
             "exits are sent whatever is armed."
             f"{UNCHECKED if self.unchecked else ''}"
         )
+
+
+def too_dear(account: Account | None, max_order: Decimal) -> tuple[str, ...]:
+    """Say that entries of an account cost more than an order may, as far as that is known."""
+    cost = None if account is None else account.entry_cost
+    limit = float(max_order)
+    if cost is None or cost * (1 + MAX_ENTRY_SLIPPAGE) <= limit:
+        return ()
+    words = f"an entry of this account costs about {cost:.10g}"
+    if cost > limit:
+        return (f"{words}, more than max_order {max_order:f}: every entry would be refused",)
+    more = f"{100 * MAX_ENTRY_SLIPPAGE:g} % more at worst"
+    return (f"{words} and {more}, max_order is {max_order:f}: it may be refused",)
 
 
 def arm_terms(

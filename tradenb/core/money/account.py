@@ -114,6 +114,14 @@ class Account(BaseModel, frozen=True):
         """Whether positions pay or receive funding."""
         return bool(self.funding_percent) or self.funding is not None
 
+    @property
+    def entry_cost(self) -> float | None:
+        """What an entry costs at the beginning, quote currency; None where its stop decides."""
+        if self.risk is not None:
+            return None
+        cost = self.quote if self.quote is not None else self.cash * (self.percent or 0.0) / 100
+        return cost if self.max_percent is None else min(cost, self.cash * self.max_percent / 100)
+
     @field_validator("funding", mode="before")
     @classmethod
     def _read_funding(cls, given: object) -> object:
