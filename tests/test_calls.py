@@ -146,3 +146,31 @@ def test_errors_of_the_function_itself_are_its_own():
 
     with pytest.raises(TypeError, match="unsupported operand"):
         broken(1)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda ctx: tn.long(trailing=2), "argument 'trailing'; did you mean 'trail'"),
+        (lambda ctx: tn.short(stop=1), "argument 'stop'; did you mean 'stop_loss'"),
+        (
+            lambda ctx: tn.long(zzz=1),
+            "argument 'zzz'. Call it as tn.long(stop_loss=...); optional",
+        ),
+        (lambda ctx: tn.long(1), "given. Call it as tn.long(stop_loss=...); optional: take_profit"),
+    ],
+)
+def test_a_wrong_call_of_long_or_short_is_answered_in_the_event(call, words):
+    spec = tn.strategy("wrong-call", every="1h")(call)
+    result = tn.backtest.run("BTCUSDT", strategy=spec, exchange=WALK)
+    assert words in result.events.note.iloc[0]
+    assert words[:40] in result.why()
+
+
+def test_a_function_of_the_user_with_that_name_gets_no_hint_of_ours():
+    cell = "def long(*, stop_loss): ...\ndef own(ctx):\n    return long(stop=1)"
+    names = {"__name__": "cell"}
+    exec(cell, names)
+    spec = tn.strategy("own-long", every="1h")(names["own"])
+    result = tn.backtest.run("BTCUSDT", strategy=spec, exchange=WALK)
+    assert "unexpected keyword argument 'stop' (line" in result.events.note.iloc[0]

@@ -70,6 +70,36 @@ def readable(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
     return function
 
 
+def hint(said: str, name: str, function: Callable[..., object]) -> str:
+    """Return what to add to what Python says of a wrong call; for functions too hot to be wrapped.
+
+    Parameters
+    ----------
+    said : str
+        The text of the TypeError.
+    name : str
+        How users call the function, such as "tn.long".
+
+    Returns
+    -------
+    str
+        Empty where the text is about something else.
+
+    Examples
+    --------
+    >>> def twice(number, *, times=2):
+    ...     return number * times
+    >>> hint("twice() got an unexpected keyword argument 'time'", "tn.twice", twice)
+    "; did you mean 'times'?"
+    """
+    if not said.startswith(f"{function.__name__}() "):
+        return ""
+    parameters = inspect.signature(function).parameters
+    _, _, unknown = said.partition("unexpected keyword argument ")
+    found = near(unknown.strip("'"), parameters) if unknown else ""
+    return found or f". Call it as {_usage(name, parameters)}"
+
+
 class _Unquoted(str):
     """An annotation as it was written: `inspect` shows other strings with their quotes."""
 

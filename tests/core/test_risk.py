@@ -45,6 +45,14 @@ def test_a_held_signal_shows_what_a_rule_may_want_to_know():
     assert (shown.position, shown.entry, shown.size) == ("long", 100.0, 2.0)
 
 
+def test_what_is_held_is_shown_in_one_short_line():
+    words = "long BTCUSDT by dip: entry 100.0, stop_loss 99.0, take_profit 102.0"
+    waiting = Held(CANDIDATE._replace(note=500 * "long "), None)
+    assert repr(waiting) == f"Held('new', scheduled {words})"
+    opened = Held(CANDIDATE._replace(take_profit=None), T0)
+    assert repr(opened) == f"Held('new', open {words.rpartition(',')[0]})"
+
+
 def test_a_book_says_in_short_what_is_in_it():
     full = book(trade(), trade(), signals=(held("a"), held("b", opened_at=None)))
     assert repr(full) == "RiskBook(2024-01-01 00:00: 1 open, 1 scheduled, 2 closed)"

@@ -30,6 +30,14 @@ class Held(NamedTuple):
     signal: Signal
     opened_at: int | None
 
+    def __repr__(self) -> str:
+        signal, phase = self.signal, "open" if self.is_open else "scheduled"
+        target = "" if signal.take_profit is None else f", take_profit {signal.take_profit}"
+        return (
+            f"Held({signal.id!r}, {phase} {signal.position} {signal.symbol} by {signal.strategy}: "
+            f"entry {signal.entry}, stop_loss {signal.stop_loss}{target})"
+        )
+
     @property
     def is_open(self) -> bool:
         """Whether it is open, not scheduled."""

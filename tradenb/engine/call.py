@@ -10,9 +10,11 @@ requests that time out, and an async `function_source` stops when its caller is 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final, NamedTuple, assert_never, get_args
 
+from tradenb.call_errors import hint
+from tradenb.core.candidate import long, short
 from tradenb.core.events import Kind
 from tradenb.errors import SpecError, StrategyError, TradenbError, without_addresses
 
@@ -78,7 +80,15 @@ def words_of(error: BaseException) -> str:
         trace = trace.tb_next
     if trace is not None:
         where = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name})"
+        if type(error) is TypeError:
+            text += _hint(text, trace.tb_frame.f_globals)
     return f"{type(error).__name__}: {text}{where}"
+
+
+def _hint(said: str, names: Mapping[str, object]) -> str:
+    """Say how `tn.long` and `tn.short` are called, unless the caller has its own of that name."""
+    ours = [each for each in (long, short) if names.get(each.__name__, each) is each]
+    return "".join(hint(said, f"tn.{each.__name__}", each) for each in ours)
 
 
 def checked_function(target: object, kind: str, *parameters: str) -> Callable[..., Any]:
