@@ -304,12 +304,21 @@ def test_disarming_ends_the_permission_and_says_who_did_it(home):
     assert main(["disarm", ACCOUNT, "--json"]) == 0
 
 
+@pytest.mark.parametrize(("name", "code"), [("trend", 0), ("usdt", 2), ("tremd", 2)])
+def test_a_part_of_a_name_is_enough_where_it_is_one_run(home, capsys, name, code):
+    assert main(["disarm", name]) == code
+    said = capsys.readouterr()
+    assert code or said.out == f"{ACCOUNT} was not armed\n"
+    assert ("may be any of" in said.err) == (name == "usdt")
+    assert ("unknown run or account 'tremd'" in said.err) == (name == "tremd")
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
 
 
-def typed(monkeypatch, capsys, answer):
+def typed(monkeypatch, answer, name="BTCUSDT:dip"):
     """Run `tradenb arm` at a terminal; `answer` makes what is typed of what was shown."""
     shown = Terminal()
 
@@ -319,23 +328,26 @@ def typed(monkeypatch, capsys, answer):
 
     monkeypatch.setattr(sys, "stdin", Keyboard())
     monkeypatch.setattr(sys, "stdout", shown)
-    return main(["arm", "BTCUSDT:dip", *OPTIONS]), shown.getvalue()
+    return main(["arm", name, *OPTIONS]), shown.getvalue()
 
 
 def code_in(text):
     return text.partition("Type ")[2].split()[0]
 
 
-def test_at_a_terminal_the_code_is_asked_for(home, monkeypatch, capsys):
-    code, said = typed(monkeypatch, capsys, lambda text: code_in(text) + "\n")
+@pytest.mark.parametrize("name", ["BTCUSDT:dip", "dip"])
+def test_at_a_terminal_the_code_is_asked_for(home, monkeypatch, name):
+    code, said = typed(monkeypatch, lambda text: code_in(text) + "\n", name)
     assert code == 0
-    assert "Armed at" in said
+    _, _, after = said.partition("anything else to leave it:\n")
+    assert after.startswith("Armed at 2026-01-05 12:00 UTC.")
+    assert after.count("\n") == 1
     assert permission(home).max_total == Decimal("300.5")
 
 
 @pytest.mark.parametrize("answer", ["\n", "yes\n", ""])
-def test_anything_else_arms_nothing(home, monkeypatch, capsys, answer):
-    code, said = typed(monkeypatch, capsys, lambda _: answer)
+def test_anything_else_arms_nothing(home, monkeypatch, answer):
+    code, said = typed(monkeypatch, lambda _: answer)
     assert code == 1
     assert "was not armed" in said
     assert permission(home) is None

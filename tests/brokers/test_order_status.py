@@ -106,6 +106,17 @@ def test_fills_and_refusals_in_words():
     assert order_row(refused)[3:] == ("would trigger", "", "-2010")
 
 
+@pytest.mark.parametrize(
+    ("side", "words"),
+    [("sell", "left over (too small to sell)"), ("buy", "taken over from before")],
+)
+def test_dust_was_never_an_order(side, words):
+    few = D("0.00000541")
+    dust = order("dust", side=side, quantity=few, filled=few, state="done", ending="filled")
+    row = order_row(dust._replace(sent_at=0, done_at=NOW + 7))
+    assert row == (iso(NOW), "dust", f"0.00000541 {words}", "done", "", "")
+
+
 @pytest.fixture
 def home(tmp_path):
     return Home(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tradenb.core.orders.order_records import Order
+from tradenb.core.signal import Time
 from tradenb.core.timeframe import iso
 from tradenb.view.formatting import price
 
@@ -12,20 +13,28 @@ ORDER_HEAD: Final = ("sent (UTC)", "role", "order", "state", "filled", "note")
 
 
 def order_row(order: Order) -> tuple[str, ...]:
-    """Return the cells of an order, below `ORDER_HEAD`."""
+    """Return the cells of an order, below `ORDER_HEAD`; of dust, which nobody sent, when it was."""
+    if order.role == "dust":
+        what = "left over (too small to sell)" if order.side == "sell" else "taken over from before"
+        words = f"{order.quantity.normalize():f} {what}"
+        return (_second(order.done_at), order.role, words, order.state, "", order.why or "")
     attempt = f" {order.attempt}" if order.attempt > 1 else ""
     filled = ""
     if order.filled:
         average = float(order.value / order.filled)
         filled = f"{order.filled.normalize():f} at {price(average)}"
     return (
-        iso(order.sent_at // 1_000 * 1_000) if order.sent_at else "",
+        _second(order.sent_at),
         order.role + attempt,
         f"{order.side} {order.quantity.normalize():f} {_terms(order)}",
         order.ending.replace("_", " ") if order.ending else order.state,
         filled,
         order.why or "",
     )
+
+
+def _second(at: Time | None) -> str:
+    return iso(at // 1_000 * 1_000) if at else ""
 
 
 def _terms(order: Order) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
-from tradenb.cli.options import answer
+from tradenb.cli.options import answer, named
+
+NAME: Final = "SYMBOL:strategy or a part of it, or an account such as live:binance:1a2b3c4d"
 
 
 def add(commands: Any) -> None:
@@ -18,9 +20,7 @@ def add(commands: Any) -> None:
         description="Say what the runs of an account could do within these limits, and arm it if "
         "the code that is shown is typed. Asks at a terminal only: no script arms anything.",
     )
-    parser.add_argument(
-        "name", metavar="NAME", help="SYMBOL:strategy, or an account such as live:binance:1a2b3c4d"
-    )
+    parser.add_argument("name", metavar="NAME", help=NAME)
     amount = {"type": _amount, "required": True, "metavar": "AMOUNT"}
     parser.add_argument("--max-order", help="most that an order may cost, quote currency", **amount)
     parser.add_argument("--max-total", help="most that all positions may cost", **amount)
@@ -55,15 +55,26 @@ def run(options: argparse.Namespace) -> int:
         "unchecked": options.unchecked,
         "home": options.home,
     }
-    asked = arm(options.name, **given)
+    name = whole_name(options)
+    asked = arm(name, **given)
     answer(
         {},
         f"{asked.would}\nType {asked.code} to allow this, anything else to leave it:",
         as_json=False,
     )
-    told = arm(options.name, code=sys.stdin.readline().strip(), **given)
-    answer({}, told.words, as_json=False)
+    told = arm(name, code=sys.stdin.readline().strip(), **given)
+    answer({}, told.words.splitlines()[-1], as_json=False)  # the rest was just read
     return 0 if told.armed else 1
+
+
+def whole_name(options: argparse.Namespace) -> str:
+    """Return the id of the run with this name, or part of one; else what was given."""
+    from tradenb.store.filesystem import DiskFilesystem
+    from tradenb.store.paths import find_home
+
+    keys = [*find_home(options.home).keys(DiskFilesystem(durable=False))]
+    found = named(options.name, keys, lambda key: key.id)
+    return found[0].id if found else options.name
 
 
 def _amount(text: str) -> Decimal:

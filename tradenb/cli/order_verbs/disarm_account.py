@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from tradenb.cli.options import add_common, answer
+from tradenb.cli.order_verbs.arm_account import NAME, whole_name
 
 
 def add(commands: Any) -> None:
@@ -15,9 +16,7 @@ def add(commands: Any) -> None:
         help="end the permission of an account to send entries",
         description="No run of the account enters any more; stops and exits go on.",
     )
-    parser.add_argument(
-        "name", metavar="NAME", help="SYMBOL:strategy, or an account such as live:binance:1a2b3c4d"
-    )
+    parser.add_argument("name", metavar="NAME", help=NAME)
     add_common(parser, run)
 
 
@@ -25,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     """End it; it is no failure if there was none."""
     from tradenb.brokers.arming.api import disarm
 
-    told = disarm(options.name, home=options.home)
+    told = disarm(whole_name(options), home=options.home)
     answer(
         {"account": told.account, "armed": False, "words": told.words},
         told.words,
