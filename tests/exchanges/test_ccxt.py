@@ -40,7 +40,7 @@ def test_prices_and_amounts_are_written_as_the_exchange_takes_them():
     with served() as server:
         ex = exchange_on(server)
         assert ex.format_price("BTCUSDT", 101.238) == "101.24"
-        assert ex.format_amount("BTCUSDT", 1.99) == "1.9"
+        assert ex.format_amount("BTCUSDT", 1.999) == "1.99"
         with pytest.raises(
             tn.UsageError, match=r"does not accept amount 0.001 .*minimum amount precision"
         ):

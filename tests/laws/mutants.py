@@ -393,7 +393,7 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "cooldown after whatever reason",
-        "tradenb.engine.specs.risks:risk.cooldown",
+        "tradenb.core.risk:cooled_by",
         rewritten("after is None or trade.exit_reason == after", "True"),
     ),
     Mutant(
@@ -408,7 +408,7 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "yesterday counts for daily_loss",
-        "tradenb.engine.specs.risks:risk.daily_loss",
+        "tradenb.core.risk:earned_today",
         rewritten("trade.closed_at < midnight", "False"),
     ),
     Mutant(
