@@ -96,7 +96,7 @@ def _line(
     strategy: str, asked: Function, counts: Counter[tuple[str, str]], became: Counter[str]
 ) -> str:
     found = counts.most_common()
-    ends = ", ".join(f"{count:,} {what}" for what, count in became.items())
+    ends = ", ".join(f"{count:,} {what}" for what, count in sorted(became.items()))
     shown = [
         _counted(outcome, ends if outcome == "candidate" else reason, count)
         for (outcome, reason), count in found[:_MOST]
