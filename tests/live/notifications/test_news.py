@@ -108,6 +108,17 @@ def test_an_alarm_of_orders_says_what_to_do_and_is_told_once_an_hour(process):
     ]
 
 
+def test_an_alarm_of_another_position_is_told_within_the_hour(process, clock):
+    news = process()
+    note = "{} pieces have no stop at the exchange since 2024-01-01 {}:00 UTC. Look"
+    first = event(0, "alarm", exit_reason="unprotected", note=note.format("4.995", "10:00"))
+    second = first._replace(note=note.format("0.5", "10:40"))
+    assert len(news.lines([first])) == 1
+    clock.ms += 40 * MINUTE
+    assert len(news.lines([first, second])) == 1
+    assert len(news.lines([second._replace(exit_reason="cannot_exit"), second])) == 1
+
+
 def test_a_run_whose_home_is_not_known_is_told_all_the_same():
     news = News("env:URL", KINDS, home_of=lambda symbol, strategy: None)
     assert len(news.lines([event(1), "words"])) == 2

@@ -1,7 +1,8 @@
 """`News`: which of what waits is news, and the line for it.
 
 An event is told once, also over restarts (`store/sent_marks.py`). An error that repeats is told
-once an hour, with how often it came.
+once an hour, with how often it came; its figures do not count. An alarm of orders is another one
+with other figures.
 """
 
 from __future__ import annotations
@@ -73,10 +74,15 @@ class News:
                 lines.append(item)
             elif isinstance(item, Alarm):
                 line = plain(f"ALARM {item.run}: {item.words}")
-                lines += self._once_an_hour(item.run, item.words, line)
+                lines += self._once_an_hour(item.run, _NUMBERS.sub("0", item.words), line)
             elif item.kind in ("error", "alarm") and number in fresh:
-                run = f"{item.symbol}:{item.strategy}"
-                lines += self._once_an_hour(run, item.note or "", event_line(item))
+                run, words = f"{item.symbol}:{item.strategy}", item.note or ""
+                # Other figures make another alarm of orders, but the same error.
+                if item.kind == "alarm":
+                    words = f"{item.exit_reason} {words}"
+                else:
+                    words = _NUMBERS.sub("0", words)
+                lines += self._once_an_hour(run, words, event_line(item))
             elif number in fresh:
                 lines.append(event_line(item))
         return lines
@@ -132,7 +138,7 @@ class News:
 
     def _once_an_hour(self, run: str, words: str, line: str) -> list[str]:
         """Return the line of an error, or nothing when it was told within the hour."""
-        key, now = (run, _NUMBERS.sub("0", words)), self._now()
+        key, now = (run, words), self._now()
         told, count = self._errors.get(key, (0, 0))
         if told and 0 <= now - told < REPEAT_MS:
             self._errors[key] = (told, count + 1)
