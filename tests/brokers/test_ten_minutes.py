@@ -31,8 +31,8 @@ COMMANDS = [
 def command(verb):
     """Return the command of a step, for the Python of this process."""
     (found,) = (each for each in COMMANDS if each[1] == verb)
-    assert found[0] == ".venv/bin/tradenb"
-    return [sys.executable, "-m", "tradenb", *found[1:]]
+    programs = {".venv/bin/tradenb": ["-m", "tradenb"], ".venv/bin/python": []}
+    return [sys.executable, *programs[found[0]], *found[1:]]
 
 
 def armed_at_a_terminal(folder, environment):
@@ -69,6 +69,8 @@ def test_the_steps_lead_to_an_armed_account_and_an_end(tmp_path):
             until(lambda: list((tmp_path / "dump").glob("data/state/*/*.json")), "a state")
             said = armed_at_a_terminal(tmp_path, environment)
             assert "buyer may buy BTCUSDT until" in said
+            assert "were not looked at" in said
+            assert "would be refused" not in said
             assert "Armed at" in said
             (file,) = (tmp_path / "dump" / "data" / "arm").glob("*.json")
             assert read_arm(DiskFilesystem(), home, file.stem.replace("%3A", ":")).arm
@@ -76,11 +78,13 @@ def test_the_steps_lead_to_an_armed_account_and_an_end(tmp_path):
                 ("orders", ""),
                 ("account", "sandbox:loopback"),
                 ("status", "buyer"),
+                ("-c", "fee_in"),
             ):
                 ran = run(verb, tmp_path, environment)
                 assert (ran.returncode, words in ran.stdout) == (0, True), ran
             ended = run("kill", tmp_path, environment)
             assert ended.returncode == 0, ended
+            assert "nothing is open: 1 run, 1 account looked at" in ended.stdout
         finally:
             bot.terminate()
         bot.stdout.read()

@@ -34,6 +34,14 @@ def test_rules_that_are_no_rules_start_nothing(rules, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_name_of_a_run_is_not_the_home_of_runs(tmp_path):
+    with pytest.raises(tn.UsageError, match=r"was 'BTCUSDT:dip'; tn\.live\.attach\(\) lists all"):
+        tn.live.attach("BTCUSDT:dip")
+    assert tn.live.attach(str(tmp_path / "not there yet")) == []
+    (tmp_path / "odd:name").mkdir()
+    assert tn.live.attach(str(tmp_path / "odd:name")) == []
+
+
 @pytest.mark.parametrize("home", [5, ["dump"], b"dump"])
 def test_a_home_that_is_no_path_is_said(home):
     with pytest.raises(tn.UsageError, match="home must be a folder such as"):

@@ -16,6 +16,7 @@ from tradenb.core.symbol import canonical
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import UsageError
 from tradenb.live.candle_sources import live_source
 from tradenb.live.following import Following
 from tradenb.live.handover import take_over as ask_for
@@ -249,7 +250,19 @@ def attach(home: str | Path | None = None, *, ended: bool = False) -> builtins.l
 
     They are read from their files; stop, flatten, cancel and release go through control files, so
     they work while the other kernel is busy. With `ended` also those that no process holds now.
+    The answer is always a list; `next(run for run in tn.live.attach() if run.id == "BTCUSDT:dip")`
+    is one of them.
+
+    Raises
+    ------
+    UsageError
+        When `home` is not a folder but the name of a run.
     """
     from tradenb.live.attached_run import attached
 
+    if isinstance(home, str) and ":" in home and not Path(home).exists():
+        raise UsageError(
+            f"home must be a folder such as 'dump', was {home!r:.80}; tn.live.attach() lists all "
+            "runs, and each has its name in .id"
+        )
     return attached(home, ended=ended)
