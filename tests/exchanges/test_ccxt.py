@@ -40,11 +40,11 @@ def test_prices_and_amounts_are_written_as_the_exchange_takes_them():
     with served() as server:
         ex = exchange_on(server)
         assert ex.format_price("BTCUSDT", 101.238) == "101.24"
-        assert ex.format_amount("BTCUSDT", 1.999) == "1.99"
+        assert ex.format_amount("BTCUSDT", 1.9999) == "1.999"
         with pytest.raises(
-            tn.UsageError, match=r"does not accept amount 0.001 .*minimum amount precision"
+            tn.UsageError, match=r"does not accept amount 0.0001 .*minimum amount precision"
         ):
-            ex.format_amount("BTCUSDT", 0.001)
+            ex.format_amount("BTCUSDT", 0.0001)
         for bad in (float("nan"), 0, -1, "2", None):
             with pytest.raises(tn.UsageError, match="must be a finite number above 0"):
                 ex.format_price("BTCUSDT", bad)
