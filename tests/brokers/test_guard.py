@@ -7,6 +7,9 @@ from decimal import Decimal
 import tradenb as tn
 from tests.brokers.test_live_orders import QUICK, kinds, path, world
 from tests.sources import frame, minute
+from tradenb.brokers.unattended import force_close, guard_runs
+from tradenb.brokers.unattended.document_run import DocumentRun
+from tradenb.brokers.unattended.force_close import HeldRun, runs_with_orders
 from tradenb.brokers.unattended.guard_runs import guard_once
 from tradenb.errors import StateError
 from tradenb.live.live_run import record_of
@@ -194,6 +197,64 @@ def test_it_enters_nothing_that_was_decided_but_not_sent():
     for _ in range(3):
         guard(made)
     assert entries(made) == []
+    checkpoint = made.checkpoint(made.wanted[0])
+    assert checkpoint.ledger.unexplained == ()  # nobody is asked about what was never sent
+    assert [report.kind for report in checkpoint.ledger.reports] == ["not_entered"]
+
+
+def test_a_journal_that_tells_nothing_is_told_and_what_is_held_is_protected():
+    made = opened()
+    cancel_protection(made)
+    journal = made.home.orders(KEY)
+    made.disk.plant(journal, b'{"wall": 1, "run": "x", "order": {"id": 7}}\n')
+    (row,) = guard(made)
+    assert not row.safe
+    assert "has a line that is none of its own" in row.words
+    assert len(made.venue.live_orders(SYMBOL)) == 2
+
+
+def test_one_run_that_cannot_be_looked_at_does_not_keep_it_from_the_others(monkeypatch):
+    made = opened()
+    cancel_protection(made)
+    other = HeldRun(Key("another", SYMBOL), made.broker.id, None)
+    found = list(runs_with_orders(made.disk, made.home))
+    monkeypatch.setattr(guard_runs, "runs_with_orders", lambda *_: [other, *found])
+    make = guard_runs.DocumentRun
+
+    def made_of(disk, home, key, clock, **more):
+        if key == other.key:
+            raise RuntimeError("a fault of ours")
+        return make(disk, home, key, clock, **more)
+
+    monkeypatch.setattr(guard_runs, "DocumentRun", made_of)
+    broken, row = guard(made)
+    assert (broken.safe, broken.words) == (False, "a fault of ours")
+    assert row.safe
+    assert len(made.venue.live_orders(SYMBOL)) == 2
+
+
+def test_a_lock_that_cannot_be_tried_is_that_of_a_process_nobody_knows(monkeypatch):
+    made = opened()
+    lock = made.disk.lock
+
+    def unreadable(path):
+        if path == made.home.lock(KEY):
+            raise OSError(5, "Input/output error")
+        return lock(path)
+
+    monkeypatch.setattr(made.disk, "lock", unreadable)
+    (held,) = runs_with_orders(made.disk, made.home)
+    assert held.pid == 0
+    assert guard(made) == []
+
+
+def test_a_run_that_is_to_leave_sells_whatever_the_kill_switch_says():
+    made = opened()
+    made.disk.plant(made.home.kill, b"")
+    with DocumentRun(made.disk, made.home, KEY, made.clock) as run:
+        assert run.desired.want == "hold"
+    with DocumentRun(made.disk, made.home, KEY, made.clock, leaves=True) as run:
+        assert (run.desired.want, run.desired.reason) == ("exit", "flattened")
 
 
 def dying(storage, process):
@@ -208,3 +269,13 @@ def dying(storage, process):
         return done
 
     return commits
+
+
+def test_a_forced_close_sells_though_the_kill_switch_only_halts(monkeypatch):
+    made = opened()
+    made.disk.plant(made.home.kill, b"")
+    monkeypatch.setattr(force_close, "recorded_broker", lambda *_: made.broker)
+    closing = force_close._close(made.disk, made.home, made.clock, KEY, 0)
+    assert made.clock.run(closing).flat
+    assert made.venue.live_orders(SYMBOL) == ()
+    assert sum(order.filled for order in made.venue.orders.values() if order.side == "SELL") > 0

@@ -48,6 +48,14 @@ class DocumentRun:
         So long nothing was sent for it before now, ms.
     yields : bool, default False
         It looks whether another process wants the lock, and gives it up.
+    leaves : bool, default False
+        Whatever is held is sold, as by a kill switch that says flatten.
+
+    Attributes
+    ----------
+    doubt : str
+        Why its order journal tells nothing, else empty. It is evidence: without it what is held is
+        followed all the same.
 
     Raises
     ------
@@ -66,10 +74,12 @@ class DocumentRun:
         *,
         quiet_ms: int = 0,
         yields: bool = False,
+        leaves: bool = False,
     ) -> None:
         self.filesystem, self.files, self.key = filesystem, home, key
         self.symbol, self.strategy, self.id = key.symbol, key.strategy, key.id
-        self.quiet_ms = quiet_ms
+        self.quiet_ms, self._leaves = quiet_ms, leaves
+        self.doubt = ""
         self.storage: Any = self  # where its orders are committed
         self.broker: Broker | None = None
         self.wake_orders: Callable[[], None] | None = None
@@ -92,7 +102,7 @@ class DocumentRun:
             generation = self._store.load().generation
             if generation is None or not sends_orders(generation.body["account"]):
                 raise StateError(f"{self.id} has no orders under {self.files.root}")
-            self._body = self._journal.begun(generation.body)
+            self._body = self._begun(generation.body)
             self._state = from_record(generation.body["state"])
         except BaseException:
             self.lock.release()
@@ -134,8 +144,10 @@ class DocumentRun:
         """
         if self._state is None:
             return None
-        wanted = desired_position(self._state)
+        wanted, ledger = desired_position(self._state), self.known_ledger
         if wanted.want == "enter":  # what was sent is followed, nothing else is
+            if ledger is None or not ledger.of(wanted.signal_id, "entry"):
+                return wanted._replace(want="exit", quantity=ZERO, reason="flattened")
             wanted = wanted._replace(want="hold", quantity=ZERO)
         reason = self._why_leave() if wanted.want == "hold" else None
         if reason is None:
@@ -174,9 +186,16 @@ class DocumentRun:
             self._body = body
         return committed.synced
 
+    def _begun(self, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._journal.begun(body)
+        except StateError as error:
+            self.doubt = str(error)
+            return {**body}
+
     def _why_leave(self) -> Reason | None:
         """Return why what is held is left, though its document wants to hold it."""
-        if kill_switch(self.filesystem, self.files.kill) == "flatten":
+        if self._leaves or kill_switch(self.filesystem, self.files.kill) == "flatten":
             return "flattened"
         state, ledger = self._state, self.known_ledger
         signal = None if state is None else state.signal

@@ -7,6 +7,7 @@ the exchange; no strategy code and no candles.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +25,8 @@ from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.lock import holder_of
 from tradenb.store.paths import Home, Key
+
+log = logging.getLogger("tradenb")
 
 CLOSE_S: Final = 30.0
 
@@ -61,7 +64,7 @@ def runs_with_orders(filesystem: Filesystem, home: Home) -> Iterator[HeldRun]:
     for key in home.keys(filesystem):
         try:
             found = read_document(filesystem, home.document(key))
-        except StateError:
+        except (StateError, OSError):
             continue  # the list of what is open says so
         if found is None or not sends_orders(found.body["account"]) or is_flat_on_disk(found.body):
             continue
@@ -108,7 +111,7 @@ def force_close(
         quiet[held.key] = waited_ms if still and (held.pid is None or held.activity) else 0
         try:
             _end_holder(filesystem, home, held)
-        except StateError as error:
+        except (StateError, OSError) as error:
             found.append(ClosedRun(held.account, held.key.id, False, str(error)))
             del quiet[held.key]
 
@@ -135,7 +138,7 @@ async def _close(
 ) -> ClosedRun:
     account = ""
     try:
-        with DocumentRun(filesystem, home, key, clock, quiet_ms=quiet_ms) as run:
+        with DocumentRun(filesystem, home, key, clock, quiet_ms=quiet_ms, leaves=True) as run:
             account = run.account
             broker = recorded_broker(filesystem, home, account)
             await follow(run, broker, clock, seconds=CLOSE_S, until_flat=True)
@@ -146,12 +149,14 @@ async def _close(
 
 
 def _pid_of(filesystem: Filesystem, home: Home, key: Key) -> int | None:
-    """Return the process that has a run, 0 if its lock does not say which; None: nobody has it."""
+    """Return the process that has a run; 0: its lock does not say which; None: nobody has it."""
     lock = home.lock(key)
-    if not filesystem.exists(lock):
-        return None
     try:
+        if not filesystem.exists(lock):
+            return None
         filesystem.unlock(filesystem.lock(lock))
     except BlockingIOError:
         return holder_of(filesystem, lock).pid
+    except OSError:
+        return 0
     return None

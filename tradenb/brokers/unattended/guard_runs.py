@@ -7,6 +7,7 @@ protected, has expired or is killed is sold. Nothing is entered. A run that star
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +20,8 @@ from tradenb.engine.ports import Clock
 from tradenb.errors import StateLocked, TradenbError
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.paths import Home, Key
+
+log = logging.getLogger("tradenb")
 
 LOOK_S: Final = 45.0
 """A look at one run takes so long at most, so that what has no stop for 30 s is sold by it."""
@@ -69,11 +72,16 @@ async def guard_once(
                     run, broker, clock, seconds=LOOK_S, stops=lambda: run.lock.is_wanted,
                     sleep=sleep,
                 )  # fmt: skip
-                return _guarded(run)
+                found = _guarded(run)
+                if found is None or not run.doubt:
+                    return found
+                return found._replace(safe=False, words=f"{found.words}; {run.doubt}")
         except StateLocked:
             return None  # its process is back
-        except (TradenbError, OSError) as error:
-            return GuardedRun(account, key.id, False, str(error))
+        except Exception as error:  # the other runs are looked after all the same
+            if not isinstance(error, TradenbError | OSError):
+                log.exception("%s could not be looked after", key.id)
+            return GuardedRun(account, key.id, False, str(error) or type(error).__name__)
 
     found = await asyncio.gather(*(look(held.key, held.account) for held in alone))
     return [each for each in found if each is not None]
