@@ -8,9 +8,13 @@ import os
 import pytest
 
 from tests.brokers.test_guard import KEY, opened
+from tests.brokers.test_live_orders import world
+from tests.sources import minute
 from tradenb.brokers.unattended import force_close
 from tradenb.cli import main
-from tradenb.store.codec import dump
+from tradenb.store.codec import dump, encode
+from tradenb.store.document.migrations import VERSION
+from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import find_home
@@ -68,3 +72,35 @@ def test_without_force_nobody_is_asked(killed, capsys):
     assert main(["kill", "--wait", "0"]) == 1
     assert "--force sells what it has" in capsys.readouterr().out
     assert killed == []
+
+
+def test_orders_of_a_run_that_holds_nothing_are_left(killed, capsys):
+    idle = world(*[100.0] * 400)
+    assert idle.live(minute(70))
+    state = read_document(idle.disk, idle.home.document(KEY)).body["state"]
+    home = find_home()
+    found = read_document(DISK, home.document(KEY))
+    home.document(KEY).write_bytes(encode(VERSION, found.seq, {**found.body, "state": state}))
+    home.account_share(found.body["account"], KEY).unlink()
+    assert main(["kill", "--wait", "0", "--json"]) == 1
+    (row,) = json.loads(capsys.readouterr().out)["left"]
+    assert (row["account"], row["run"]) == (found.body["account"], KEY.id)
+    assert row["holds"] == "orders at the exchange that have not ended"
+    assert killed == []
+
+
+def test_what_could_not_be_closed_is_left_though_its_document_says_nothing(
+    killed, capsys, monkeypatch
+):
+    home = find_home()
+    account = read_document(DISK, home.document(KEY)).body["account"]
+    closed = force_close.ClosedRun(account, KEY.id, False, "the exchange did not answer")
+
+    def closes(*_):
+        for file in home.document(KEY).parent.glob("*.json*"):
+            file.unlink()
+        home.account_share(account, KEY).unlink()
+        return [closed]
+
+    monkeypatch.setattr(force_close, "force_close", closes)
+    assert force(capsys) == (1, {"the exchange did not answer"})

@@ -15,7 +15,7 @@ from tradenb.store.paths import Key
 
 if TYPE_CHECKING:
     from tradenb.brokers.closing.close_orders import Closed
-    from tradenb.brokers.unattended.force_close import HeldRun
+    from tradenb.brokers.unattended.force_close import ClosedRun, HeldRun
     from tradenb.store.filesystem import Filesystem
     from tradenb.store.paths import Home
 
@@ -89,13 +89,22 @@ def run(options: argparse.Namespace, *, wait: Callable[[float], object] = time.s
         from tradenb.clock import SystemClock
 
         closed = force_close(disk, home, SystemClock(), before, round(waited * 1000))
-        words = {each.run: each.words for each in closed if not each.flat}
         found = _look(disk, home)
-        left = [row | {"status": words.get(row["run"], row["status"])} for row in found.left]
-        found = found._replace(left=left)
+        found = found._replace(left=_with_closed(found.left, closed))
     facts = {"home": str(home.root), "kill": says, **found._asdict()}
     answer(facts, _words(home, says, found), as_json=options.json)
     return 1 if found.left or found.is_empty else 0
+
+
+def _with_closed(left: list[dict[str, str]], closed: list[ClosedRun]) -> list[dict[str, str]]:
+    """Say of what is left why it could not be closed, and add what no file tells of."""
+    failed = {each.run: each for each in closed if not each.flat}
+    rows = [
+        row | {"status": failed[row["run"]].words} if row["run"] in failed else row for row in left
+    ]
+    seen = {row["run"] for row in left}
+    missed = (each for each in failed.values() if each.run not in seen)
+    return [*rows, *(_row(each.account, each.run, "not known", each.words) for each in missed)]
 
 
 def _by_tag(options: argparse.Namespace) -> int:
@@ -140,7 +149,7 @@ def _look(disk: Filesystem, home: Home) -> _Look:
     A run that has sold at the exchange may tell so at its next candle alone.
     """
     from tradenb.brokers.arming.account_share import every_share
-    from tradenb.brokers.unattended.force_close import has_sold
+    from tradenb.brokers.unattended.force_close import has_sold, runs_with_orders
     from tradenb.live.status.listing import statuses
 
     found: list[dict[str, str]] = []
@@ -162,6 +171,11 @@ def _look(disk: Filesystem, home: Home) -> _Look:
             words = f"positions: {share.positions}, cost {share.invested.normalize():f}"
             doubts = f"orders in doubt: {share.in_doubt}" if share.in_doubt else ""
             found.append(_row(account, name, words, doubts))
+    said, texts = {row["run"] for row in found}, {each.id: each.status_text for each in live}
+    for held in runs_with_orders(disk, home):
+        if held.key.id not in said:
+            words = "orders at the exchange that have not ended"
+            found.append(_row(held.account, held.key.id, words, texts.get(held.key.id, "")))
     return _Look(found, len(live), len(accounts))
 
 
