@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+
+import pytest
 
 import tradenb as tn
 from tests.brokers.test_live_orders import QUICK, kinds, path, world
@@ -10,7 +13,10 @@ from tests.sources import frame, minute
 from tradenb.brokers.unattended import force_close, guard_runs
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.force_close import HeldRun, runs_with_orders
+from tradenb.brokers.arming.arm_file import trip
+from tradenb.brokers.unattended.follow_orders import left_status
 from tradenb.brokers.unattended.guard_runs import guard_once
+from tradenb.core.orders.order_alarms import Alarm
 from tradenb.errors import StateError
 from tradenb.live.live_run import record_of
 from tradenb.store.lock import FileLock
@@ -148,6 +154,33 @@ def test_an_exchange_that_does_not_answer_is_not_safe_and_is_said():
     assert not row.safe
     assert row.words.startswith("not reconciled now; as its document says: ")
     assert "no_market" in row.words
+
+
+def test_a_protected_position_of_a_tripped_account_is_safe():
+    made = opened()
+    trip(made.disk, made.home, made.broker.id, "21 lost today", made.clock.true_now())
+    (row,) = guard(made)
+    assert row.safe, row
+    assert "tripped: " in row.words
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [("fee_left_out", True), ("unexplained", True), ("unprotected", False),
+     ("unknown_outcome", False), ("cannot_exit", False)],
+)  # fmt: skip
+def test_an_alarm_makes_a_protected_position_unsafe_only_if_it_is_about_its_end(
+    monkeypatch, name, safe
+):
+    made = opened()
+
+    def alarmed(run):
+        found = left_status(run)
+        return replace(found, alarms=(*found.alarms, Alarm(name, "words")))
+
+    monkeypatch.setattr("tradenb.brokers.unattended.guard_runs.left_status", alarmed)
+    (row,) = guard(made)
+    assert row.safe is safe
 
 
 def test_an_account_that_nobody_can_reach_is_told():

@@ -16,6 +16,7 @@ from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_status, left_words
 from tradenb.brokers.unattended.force_close import runs_with_orders
+from tradenb.core.orders.order_alarms import AlarmName
 from tradenb.engine.ports import Clock
 from tradenb.errors import StateLocked, TradenbError
 from tradenb.store.filesystem import Filesystem
@@ -25,6 +26,7 @@ log = logging.getLogger("tradenb")
 
 LOOK_S: Final = 45.0
 """A look at one run takes so long at most, so that what has no stop for 30 s is sold by it."""
+_UNSAFE: Final = frozenset[AlarmName]({"unprotected", "unknown_outcome", "cannot_exit"})
 BrokerOf = Callable[[Filesystem, Home, str], Broker]
 
 
@@ -93,6 +95,10 @@ def _guarded(run: DocumentRun) -> GuardedRun | None:
     if is_flat(run.known_ledger, run.desired) and run.has_looked:
         return GuardedRun(run.account, run.id, True, "nothing is left at the exchange")
     status = left_status(run)
-    return GuardedRun(
-        run.account, run.id, run.has_looked and status.level == "good", left_words(run)
+    safe = (
+        run.has_looked
+        and not status.in_doubt
+        and all(shield.level == "good" for shield in status.shields)
+        and _UNSAFE.isdisjoint(alarm.name for alarm in status.alarms)
     )
+    return GuardedRun(run.account, run.id, safe, left_words(run))
