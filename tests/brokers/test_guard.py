@@ -164,6 +164,16 @@ def test_a_protected_position_of_a_tripped_account_is_safe():
     assert "tripped: " in row.words
 
 
+def test_that_an_account_was_disarmed_is_told_by_the_next_start():
+    made = opened()
+    trip(made.disk, made.home, made.broker.id, "by hand", made.clock.true_now(), by_hand=True)
+    cancel_protection(made)  # so that guard commits
+    assert guard(made)[0].safe
+    assert made.live(minute(85))
+    told = [kind for kind, *_ in kinds(made) if kind in ("armed", "disarmed")]
+    assert told == ["armed", "disarmed"]
+
+
 @pytest.mark.parametrize(
     ("name", "safe"),
     [("fee_left_out", True), ("unexplained", True), ("unprotected", False),

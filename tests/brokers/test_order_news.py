@@ -167,7 +167,7 @@ class Run:
 def test_an_alarm_lasts_until_it_is_over_and_may_come_again():
     said = []
     run = Run(OrderLedger("r", unexplained=("3 pieces are gone",)))
-    news = OrderNews(run, lambda *each: said.append(each))
+    news = OrderNews(run, lambda *each: said.append(each) is None)
     nothing = Permission(ACCOUNT, None, "not armed")
     news.look(nothing, 5)
     assert said == []  # before the market is known, nothing is held against it

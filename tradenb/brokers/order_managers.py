@@ -33,8 +33,8 @@ class TradingRun(ManagedRun, JudgedRun, Protocol):
 class Notifier(Protocol):
     """Who tells what."""
 
-    def tell_of_orders(self, run: Any, kind: Kind, reason: str | None, note: str) -> None:
-        """Tell of an alarm, or of a permission."""
+    def tell_of_orders(self, run: Any, kind: Kind, reason: str | None, note: str) -> bool:
+        """Tell of an alarm, or of a permission; False: nobody listens."""
 
     def publish_orders(self, run: Any, account: str, orders: tuple[Order, ...]) -> None:
         """Tell of orders that have changed."""

@@ -11,8 +11,9 @@ from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_alarms import Alarm, AlarmName, alarms
 from tradenb.core.signal import Time
 
-TellEvent = Callable[[Kind, str | None, str], None]
-"""Makes an event of a kind with an exit_reason and a note; who listens holds no order up."""
+TellEvent = Callable[[Kind, str | None, str], bool]
+"""Makes an event of a kind with an exit_reason and a note; who listens holds no order up. False:
+nobody listens."""
 
 
 class AlarmedRun(Protocol):
@@ -67,8 +68,9 @@ class OrderNews:
             if each.key not in before:
                 self._tell("alarm", each.name, each.text)
         if permission.since != ledger.armed_since:
-            self._run.ledger = ledger._replace(armed_since=permission.since)
-            self._tell("disarmed" if permission.since is None else "armed", None, permission.words)
+            kind: Kind = "disarmed" if permission.since is None else "armed"
+            if self._tell(kind, None, permission.words):
+                self._run.ledger = ledger._replace(armed_since=permission.since)
 
     def _show(self) -> None:
         self._run.alarms = (*self._own.values(), *self._found)

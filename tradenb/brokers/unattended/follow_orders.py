@@ -35,8 +35,9 @@ class InlineCalls:
 class NobodyListens:
     """A notifier of a run without subscribers: what is wrong is in `DocumentRun.alarms`."""
 
-    def tell_of_orders(self, run: Any, kind: Kind, reason: str | None, note: str) -> None:
+    def tell_of_orders(self, run: Any, kind: Kind, reason: str | None, note: str) -> bool:
         """Tell nobody."""
+        return False
 
     def publish_orders(self, run: Any, account: str, orders: tuple[Order, ...]) -> None:
         """Tell nobody."""

@@ -90,7 +90,7 @@ class Notifier:
                 daemon=True,
             ).start()
 
-    def tell_of_orders(self, run: RunRecord, kind: Kind, reason: str | None, note: str) -> None:
+    def tell_of_orders(self, run: RunRecord, kind: Kind, reason: str | None, note: str) -> bool:
         """Have the next tick tell of an alarm or a permission; those on "alarms" hear it at once.
 
         That tick is made now. It may be held up by a strategy or a full disk: an alarm is not.
@@ -104,6 +104,7 @@ class Notifier:
         run.poll()
         if kind == "alarm":
             self._publish_soon("alarms", [event])
+        return True
 
     def publish_orders(self, run: RunRecord, account: str, orders: tuple[Order, ...]) -> None:
         """Tell of orders that have changed; nobody waits for those who listen."""
