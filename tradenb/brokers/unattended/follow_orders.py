@@ -37,6 +37,7 @@ class NobodyListens:
 
     def tell_of_orders(self, run: Any, kind: Kind, reason: str | None, note: str) -> bool:
         """Tell nobody."""
+        del run, kind, reason, note
         return False
 
     def publish_orders(self, run: Any, account: str, orders: tuple[Order, ...]) -> None:
