@@ -92,6 +92,10 @@ def test_a_call_without_a_code_arms_nothing_and_says_what_would_be_possible(home
     )
 
 
+def test_one_position_is_one(home):
+    assert ", 1 position at a time, " in tn.arm("BTCUSDT:dip", **LIMITS | {"max_open": 1}).words
+
+
 def test_the_same_call_with_the_code_arms_once(home):
     code = tn.arm("BTCUSDT:dip", **LIMITS).code
     told = tn.arm("BTCUSDT:dip", code=code, **LIMITS)

@@ -15,6 +15,7 @@ from tradenb.core.signal import Time
 from tradenb.core.timeframe import TimeLike, duration_ms, iso, to_ms
 from tradenb.core.values import positive
 from tradenb.errors import UsageError, shown
+from tradenb.view.formatting import plural
 
 UNCHECKED: Final = "\n  How the exchange treats orders was not checked, or not lately."
 _MOST: Final = 10**15
@@ -89,11 +90,12 @@ class ArmTerms(NamedTuple):
 
     def words(self, now: Time) -> str:
         """Say what would be possible."""
+        positions = plural(self.max_open, "position")
         money = "REAL MONEY" if self.account.startswith("live:") else "play money"
         return (
             f"{self.account} ({money}): {' and '.join(self.strategies)} may buy "
             f"{' and '.join(self.symbols)} until {iso(self.ends(now))} UTC\n"
-            f"  for at most {self.max_order:f} an order, {self.max_open} positions at a time, "
+            f"  for at most {self.max_order:f} an order, {positions} at a time, "
             f"{self.max_total:f} in all (quote currency)\n"
             f"  at most {self.orders_an_hour} orders an hour\n"
             f"  once {self.max_daily_loss:f} are lost in a UTC day, entries end until you arm "
