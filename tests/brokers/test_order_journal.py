@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.brokers.test_guard import KEY, entries, guard, opened
+from tests.brokers.test_guard import KEY, cancel_protection, entries, guard, opened
 from tests.brokers.test_live_orders import kinds, world
 from tests.sources import minute
 from tradenb.core.orders.ledger import OrderLedger
@@ -212,6 +212,31 @@ def test_a_document_from_before_the_signal_sells_it_and_asks():
     assert words.startswith("the document is older than its orders: ")
 
 
+@pytest.mark.parametrize("taken_at", [70, 80], ids=["before its signal", "while it is open"])
+def test_an_older_document_sells_nothing_of_the_owner_when_its_position_is_gone(taken_at):
+    made = world(*[100.0] * 400)
+    made.arm()
+    assert made.live(minute(taken_at))
+    old = content(made, document(made))
+    assert made.live(minute(80.5))
+    cancel_protection(made)
+    held = made.venue.total("BTC")
+    made.venue.trade_by_hand(SYMBOL, "SELL", D("6.99"), at=made.clock.true_now())
+    assert held - made.venue.total("BTC") == D("6.99")
+    assert made.live(minute(100))
+    assert kinds(made)[-1][:2] == ("closed", "closed_outside")
+    made.venue.trade_by_hand(SYMBOL, "BUY", D(7), at=made.clock.true_now())
+    owned = made.venue.total("BTC")
+    made.disk.plant(document(made), old)
+    made.disk.plant(bak_of(document(made)), old)
+    assert made.live(minute(120))
+    assert made.venue.total("BTC") == owned
+    assert made.venue.live_orders(SYMBOL) == ()
+    ledger = made.checkpoint(made.wanted[0]).ledger
+    older = "the document is older than its orders: orders-once-BTCUSDT-1704071700000 came back"
+    assert ledger.unexplained == ((older,) if taken_at == 70 else ())
+
+
 def test_a_lost_document_with_an_order_that_was_sent_fails_closed_and_is_told():
     made = died_at_its_entry()
     for path in (document(made), bak_of(document(made))):
@@ -250,6 +275,21 @@ def test_orders_that_a_ledger_has_forgotten_are_not_taken_in_again(journal):
     }  # fmt: skip
     assert journal.recovered(body) == body
     body["ledger"] = None
+    assert len(journal.recovered(body)["ledger"]["orders"]) == 1
+
+
+def test_what_is_over_and_forgotten_stays_forgotten_whatever_the_past_begins_with(journal):
+    gone = order(state="done", ending="filled", filled=D(2), sent_at=5_000, signal_id="s0")
+    exited = ExecutionReport(1, 6_500, "exited", "s0", D(2), D(100))
+    journal.note(OrderLedger("x BTCUSDT dip 0", (gone,), reports=(exited,)), 7)
+    back = order("746e621" + "1" * 25, state="done", ending="filled", sent_at=1_000)
+    ledger = OrderLedger("x BTCUSDT dip 0", past=(back,), reports_made=1)
+    body = {
+        "account": "x", "symbol": "BTCUSDT", "strategy": "dip", "start": 0,
+        "state": {"ids": []}, "ledger": ledger_to_record(ledger),
+    }  # fmt: skip
+    assert journal.recovered(body) == body
+    body["ledger"] = ledger_to_record(ledger._replace(reports_made=0))
     assert len(journal.recovered(body)["ledger"]["orders"]) == 1
 
 

@@ -9,7 +9,7 @@ A torn line is skipped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -39,12 +39,12 @@ class Journalled(NamedTuple):
     ----------
     orders : dict of str to Order
         The last form of each, by client id, in the order in which they came.
-    over : set of str
-        Signals that were told to have ended.
+    over : dict of str to int
+        Signals that were told to have ended, with the `seq` of that report.
     """
 
     orders: dict[str, Order]
-    over: set[str]
+    over: dict[str, int]
 
     @property
     def left(self) -> list[Order]:
@@ -118,16 +118,16 @@ class OrderJournal:
         found: dict[str, Journalled] = {}
         try:
             for line in self._lines():
-                known = found.setdefault(str(line.get("run")), Journalled({}, set()))
+                known = found.setdefault(str(line.get("run")), Journalled({}, {}))
                 if "order" in line:
                     order = order_from_record(line["order"])
                     known.orders[order.id] = order
-                elif line.get("report", {}).get("kind") in _OVER:
-                    known.over.add(str(line["report"].get("signal_id")))
+                elif (report := line.get("report", {})).get("kind") in _OVER:
+                    known.over[str(report.get("signal_id"))] = int(report["seq"])
         except OSError as error:
             words = f"{self.path} cannot be read ({error.strerror or error})"
             raise StateError(f"{words}; repair the disk and start again") from error
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
             words = f"{self.path} has a line that is none of its own ({error!s:.200})"
             raise StateError(
                 f"{words}; look at what the run has at the exchange, and move the file away"
@@ -144,7 +144,7 @@ class OrderJournal:
         record = body.get("ledger")
         ledger = OrderLedger(name) if record is None else ledger_from_record(record)
         found = self.read().get(ledger.run)
-        lacking = () if found is None else tuple(_lacking(ledger, found.orders.values()))
+        lacking = () if found is None else tuple(_lacking(ledger, found))
         if not lacking:
             return {**body}
         signals = dict.fromkeys(order.signal_id for order in lacking)
@@ -200,16 +200,19 @@ def noted(journal: OrderJournal, ledger: OrderLedger, wall: int) -> Iterator[Non
         raise StateWriteError(words) from failed
 
 
-def _lacking(ledger: OrderLedger, journalled: Iterable[Order]) -> Iterator[Order]:
+def _lacking(ledger: OrderLedger, found: Journalled) -> Iterator[Order]:
     """Give the orders that were sent and that a ledger neither knows nor has forgotten.
 
-    It forgets whole signals, the oldest first, and not before it has 50 orders of later ones.
+    It forgets whole signals whose end it has told, the oldest first, and not before it has 50
+    orders of later ones. A sale by somebody else comes along: its pieces are gone, and what the
+    account has by now is the owner's.
     """
     kept = (*ledger.past, *ledger.orders)
     ids, signals = {order.id for order in kept}, {order.signal_id for order in kept}
     oldest = min((order.sent_at for order in ledger.past if order.sent_at), default=0)
-    for order in journalled:
-        sent = is_ours(order.id) and order.ending != "not_sent"
-        recent = order.signal_id in signals or order.sent_at >= oldest
-        if sent and recent and order.id not in ids:
+    ended = {signal for signal, seq in found.over.items() if seq <= ledger.reports_made}
+    for order in found.orders.values():
+        matters = order.role == "outside" or (is_ours(order.id) and order.ending != "not_sent")
+        recent = order.sent_at >= oldest and order.signal_id not in ended
+        if matters and (recent or order.signal_id in signals) and order.id not in ids:
             yield order
