@@ -72,6 +72,29 @@ def test_a_permission_that_a_rule_ended_is_an_alarm_and_one_ended_by_hand_is_not
         assert told(made)[-1][2] == "disarmed: 21 lost today; arm again with a new code"
 
 
+def test_a_key_that_ends_twice_disarms_and_alarms_twice():
+    made = world(*[100.0] * 400)
+    made.arm()
+
+    def ends(process):
+        made.wire.faults.append(VenueFault("drop", "revoked", times=None))
+        looks(process)
+
+    def looks(process):
+        run = record_of(process.runs[0])
+        run.ledger = run.ledger._replace(check_due=True)
+
+    def works(process):
+        made.wire.faults.clear()
+        made.arm()
+        looks(process)
+
+    steps = [(80, ends), (90, works), (100, ends)]
+    assert made.live(minute(110), [Action(minute(at), act) for at, act in steps])
+    kinds = [kind for kind, reason, _ in told(made) if reason in (None, "tripped")]
+    assert kinds == ["armed", "alarm", "disarmed"] * 2
+
+
 def test_an_expiry_is_told_and_a_new_permission_too():
     made = world(*[100.0] * 120)
     made.arm()

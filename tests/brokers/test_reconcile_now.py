@@ -8,8 +8,10 @@ import pytest
 
 from tests.brokers.test_guard import KEY, cancel_protection, opened
 from tests.sources import minute
+from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.reconcile_now import accepted, compared
 from tradenb.cli import main
+from tradenb.core.orders.apply import NO_KEY
 from tradenb.core.orders.client_ids import client_id
 from tradenb.errors import ExchangeError, StateError
 from tradenb.live.live_run import record_of
@@ -122,6 +124,19 @@ def test_what_a_held_run_does_not_take_is_said():
     process = made.process()
     assert "does it hang?" in accept(made, found)
     assert take_accepted(made.disk, made.home, KEY) == found.open
+    process._release_handles()
+
+
+def test_a_key_that_works_again_is_accepted_once_nothing_is_said_of_it():
+    made = opened()
+    found = comparison(made)._replace(open=(NO_KEY,))
+    process = made.process()
+    assert accept(made, found) == "accepted by the process that has the run"
+    process._release_handles()
+    with DocumentRun(made.disk, made.home, KEY, made.clock) as run:
+        run.commit_ledger(run.known_ledger._replace(stops=(NO_KEY,)))
+    process = made.process()
+    assert "does it hang?" in accept(made, found)
     process._release_handles()
 
 

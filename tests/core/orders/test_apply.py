@@ -247,6 +247,16 @@ class TestOverview:
         found = heard(ledger(order(), check_due=False), OverviewFailed())
         assert (found.check_due, found.checks_failed, found.orders) == (True, 1, (order(),))
 
+    def test_a_key_that_was_accepted_and_worked_since_stops_again(self) -> None:
+        gone = OverviewFailed(no_key=True)
+        found = heard(ledger(), gone)
+        (words,) = found.stops
+        found = found.with_accepted((*found.stops, "another"))
+        assert heard(found, gone).stops == ()
+        found = heard(found, overview())
+        assert found.accepted == ("another",)
+        assert heard(found, gone).stops == (words,)
+
     def test_absence_needs_two_queries_the_orders_and_the_trades(self) -> None:
         twice = order("exit", state="unknown", misses=2, missed_at=NOW + 10_000)
         assert heard(ledger(order(), twice), overview()).orders[1].ending == "absent"

@@ -16,6 +16,7 @@ from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.spot_connection import SpotConnection
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.core.orders.answers import OrderSnapshot, Overview
+from tradenb.core.orders.apply import NO_KEY
 from tradenb.core.orders.client_ids import is_ours
 from tradenb.core.orders.gate import sends_orders
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
@@ -221,7 +222,8 @@ async def accepted(
     ends = clock.monotonic() + ACCEPT_S
     while clock.monotonic() < ends:
         _, ledger = _ledger_of(filesystem, home, found.key)
-        if {*found.open} <= {*ledger.accepted}:
+        # That of the key is forgotten as soon as the key works.
+        if {*found.open} - {*ledger.accepted} <= {NO_KEY} - {*ledger.stops}:
             return "accepted by the process that has the run"
         await sleep(_LOOK_S)
     return "left for the process that has the run, which has not taken it yet; does it hang?"

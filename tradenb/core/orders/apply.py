@@ -63,7 +63,9 @@ def apply(
         case Cancelled():
             return _cancelled(ledger, answer.id, now)
         case Overview():
-            return reconciled(ledger, answer, venue, market, now)
+            # The key works; should it end once more, that is news though a person accepted it.
+            accepted = tuple(words for words in ledger.accepted if words != NO_KEY)
+            return reconciled(ledger._replace(accepted=accepted), answer, venue, market, now)
         case OverviewFailed():
             failed = ledger._replace(
                 checks_failed=ledger.checks_failed + 1, check_failed_at=now, check_due=True

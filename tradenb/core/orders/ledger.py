@@ -58,7 +58,8 @@ class OrderLedger(NamedTuple):
     stops : tuple of str
         What disarms the account.
     accepted : tuple of str
-        What a person has accepted of these; it is not said again.
+        What a person has accepted of these; it is not said again, but for a key that ended: once
+        it works, its next end is told.
     market : OrderMarket or None
         Steps and fees as the order manager knew them last.
     balances : tuple of Balance
