@@ -120,6 +120,28 @@ def test_a_slow_answer_is_not_waited_for_again_and_again(monkeypatch):
     assert len(client.asked) == 1
 
 
+def test_all_prices_together_are_waited_for_so_long_and_the_next_overview_goes_on(monkeypatch):
+    monkeypatch.setattr("tradenb.exchanges.orders.fee_values.WAIT_S", 0.25)
+    client = Client(lambda minute: [[minute, "600", "1"]])
+    read, slow = client.read, 0.1
+
+    async def reads(call, params):
+        await asyncio.sleep(slow)
+        return await read(call, params)
+
+    client.read = reads
+    fills = [fee(place * 60_000) for place in range(1, 9)]
+    values = FeeValues(client, "USDT")
+    found = asyncio.run(values.valued(fills))
+    assert len(client.asked) < 3
+    assert [each.fee_value is not None for each in found].count(True) == len(client.asked)
+    monkeypatch.setattr("tradenb.exchanges.orders.fee_values.WAIT_S", 60.0)
+    slow = 0.0
+    found = asyncio.run(values.valued(fills))
+    assert None not in [each.fee_value for each in found]
+    assert len(client.asked) == 8
+
+
 def test_of_many_trades_the_newest_are_priced():
     client = Client(lambda minute: [[minute, "600", "1"]])
     fills = [fee(place * 60_000) for place in range(1, 31)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
@@ -13,7 +14,7 @@ from tradenb.core.timeframe import floor_to
 from tradenb.exchanges.orders.order_client import OrderClient
 
 WAIT_S: Final = 1.0
-"""So long an order waits for a price: a position is protected only after its entry is told."""
+"""So long an order waits for all its prices: a position is protected only after its entry is told."""
 MOST: Final = 20
 """So many prices are asked for at a time, those of the newest trades."""
 
@@ -38,12 +39,18 @@ class FeeValues:
         if not third:
             return found
         wanted = dict.fromkeys((fill.fee_asset, floor_to(fill.at)) for fill in third)
-        for asset, minute in [each for each in wanted if each not in self._prices][-MOST:]:
+        missing = [each for each in wanted if each not in self._prices][-MOST:]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_S):
+                await self._ask(missing)
+        return tuple(self._valued(fill) for fill in found)
+
+    async def _ask(self, missing: Iterable[tuple[str, Time]]) -> None:
+        for asset, minute in missing:
             price = await self._price(asset, minute)
             if price is None:
-                break  # the others would wait as long
+                return  # the next overview asks again
             self._prices[asset, minute] = price
-        return tuple(self._valued(fill) for fill in found)
 
     def _valued(self, fill: Fill) -> Fill:
         price = self._prices.get((fill.fee_asset, floor_to(fill.at)))
@@ -55,11 +62,7 @@ class FeeValues:
         params = {
             "symbol": asset + self._quote, "interval": "1m", "startTime": str(minute), "limit": "1",
         }  # fmt: skip
-        try:
-            async with asyncio.timeout(WAIT_S):
-                reply = await self._client.read("public_get_klines", params)
-        except TimeoutError:
-            return None
+        reply = await self._client.read("public_get_klines", params)
         return _open_of(reply.answer, minute)
 
 
