@@ -14,7 +14,7 @@ from tradenb.core.timeframe import floor_to
 from tradenb.exchanges.orders.order_client import OrderClient
 
 WAIT_S: Final = 1.0
-"""So long an order waits for all its prices: a position is protected only after its entry is told."""
+"""So long an order waits for all its prices: only an entry that is told is protected."""
 MOST: Final = 20
 """So many prices are asked for at a time, those of the newest trades."""
 
