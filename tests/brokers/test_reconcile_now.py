@@ -9,8 +9,9 @@ import pytest
 from tests.brokers.test_guard import KEY, cancel_protection, opened
 from tests.sources import minute
 from tradenb.brokers.unattended.document_run import DocumentRun
-from tradenb.brokers.unattended.reconcile_now import accepted, compared
+from tradenb.brokers.unattended.reconcile_now import Comparison, accepted, compared
 from tradenb.cli import main
+from tradenb.cli.order_verbs import reconcile_runs
 from tradenb.core.orders.apply import NO_KEY
 from tradenb.core.orders.client_ids import client_id
 from tradenb.errors import ExchangeError, StateError
@@ -154,6 +155,19 @@ def test_a_file_that_cannot_be_read_accepts_nothing(data):
     made = opened()
     made.disk.plant(made.home.control(KEY) / ".accepted", data)
     assert take_accepted(made.disk, made.home, KEY) == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "last"),
+    [
+        ("", "entries wait. If that was you, --accept takes it as your own doing"),
+        ("accepted", "entries go on where the account is armed; a disarmed one needs tradenb arm"),
+        ("left for the process", "entries wait until it takes that"),
+    ],
+)
+def test_the_last_line_says_whether_entries_go_on(said, last):
+    found = Comparison(KEY, "live:x", (), ("3 pieces are gone",), "looked at")
+    assert reconcile_runs._words(found, said).splitlines()[-1] == last
 
 
 def test_a_home_without_brokers_has_nothing_to_compare(capsys):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
 import tradenb as tn
 from tests.brokers.test_guard import KEY, opened
+from tests.live.fast import until
 from tradenb.cli import main
 from tradenb.live.live_run import record_of
 from tradenb.live.resolve_conflict import conflict_of
@@ -15,6 +17,7 @@ from tradenb.store.codec import encode
 from tradenb.store.document.migrations import VERSION
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.lock import FileLock
 from tradenb.store.paths import find_home
 
 DISK = DiskFilesystem(durable=False)
@@ -79,6 +82,21 @@ def test_a_state_with_orders_is_not_given_up_for_one_of_another_account(conflict
 def test_states_of_one_account_are_chosen_from_as_before(conflict):
     conflict(price=5.0)
     assert main(["resolve", KEY.id, "--take-theirs"]) == 0
+    assert conflict_of(find_home(), KEY) is None
+
+
+@pytest.mark.realtime
+def test_guard_gives_a_run_up_to_the_choice_between_its_states(conflict):
+    conflict(price=5.0)
+    guard = FileLock(DISK, find_home().lock(KEY), yields=True)
+    guard.acquire()
+    codes = []
+    choice = threading.Thread(target=lambda: codes.append(main(["resolve", KEY.id, "--keep-ours"])))
+    choice.start()
+    until(lambda: guard.is_wanted or codes, "a wish for the lock", 5)
+    guard.release()
+    choice.join(5)
+    assert codes == [0]
     assert conflict_of(find_home(), KEY) is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -142,7 +143,9 @@ def resolve(home: Home, conflict: Conflict, decision: Decision) -> str:
         send(disk, home, key, decision, wall=wall_ms())
         return "sent to the process that has the run; it goes on within seconds"
     lock = FileLock(disk, home.lock(key), what=key.id)
-    with lock:
+    lock.acquire_patiently()
+    with contextlib.ExitStack() as stack:
+        stack.callback(lock.release)
         store = DocumentStore(disk, document, guard=lock.assure)
         if decision == "keep_ours":
             store.accept(conflict.file)

@@ -107,7 +107,8 @@ def _words(found: Comparison, said: str) -> str:
         lines.append("nothing differs")
     if said:
         lines += [f"{said}: {each}" for each in found.open]
-        lines.append("entries go on where the account is armed; a disarmed one needs tradenb arm")
+        done = "entries go on where the account is armed; a disarmed one needs tradenb arm"
+        lines.append(done if said.startswith("accepted") else "entries wait until it takes that")
     elif found.open:
         lines += [f"nobody can explain: {each}" for each in found.open]
         lines.append("entries wait. If that was you, --accept takes it as your own doing")
