@@ -196,6 +196,20 @@ def test_an_indicator_has_at_each_candle_the_value_that_was_known_at_its_close(s
     assert column(found["levels"][0]) == expected
 
 
+def test_an_indicator_of_which_no_candle_has_closed_is_not_drawn(tmp_path):
+    @tn.strategy("weekly", every="1h")
+    def weekly(ctx):
+        return tn.long(**tn.bracket(stop=1, target=1.5), minutes=60)
+
+    weekly.indicators("1w")(lambda df: {"slow": df.close})
+    weekly.indicators("1h")(lambda df: {"quick": df.close})
+    walk = tn.testing.random_walk(days=5)
+    result = tn.backtest.run("BTCUSDT", strategy=weekly, exchange=walk, progress=False)
+    drawn = symbol_in(result.plot().data)["indicators"]
+    assert [each["name"] for each in drawn] == ["quick"]
+    assert result.report(tmp_path / "weekly.html").exists()
+
+
 # --- trades and positions -------------------------------------------------------------------------
 
 

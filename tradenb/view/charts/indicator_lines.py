@@ -31,6 +31,8 @@ def placed(
     found = []
     for (strategy, own), columns in computed.items():
         for each in columns if own == symbol else ():
+            if not len(each.values):
+                continue  # no candle of its timeframe has closed
             fits = _lies_within(each.values, low * (1 - _ROOM), high * (1 + _ROOM))
             where = each.place or ("price" if fits else each.name)
             line = IndicatorLine(
