@@ -192,3 +192,20 @@ def test_a_newer_form_is_refused(tmp_path):
 def test_a_folder_that_is_no_result_is_refused(tmp_path):
     with pytest.raises(UsageError, match="is not a saved result"):
         tn.load(tmp_path)
+
+
+def test_candles_of_symbols_that_are_no_longer_in_it_go(tmp_path):
+    folder = result_of(called).save(tmp_path / "saved")
+    (folder / "notes.txt").write_text("mine")
+    result_of(managed).save(folder)
+    assert [path.name for path in folder.glob("candles-*")] == ["candles-BTCUSDT.parquet"]
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("folder", [3, None, "", []])
+def test_what_is_not_a_path_is_refused(folder):
+    words = r"folder must be a path such as 'results/dip', was"
+    with pytest.raises(UsageError, match=words):
+        tn.load(folder)
+    with pytest.raises(UsageError, match=words):
+        result_of(managed).save(folder)

@@ -130,6 +130,18 @@ def test_a_page_without_the_token_is_refused(tmp_path):
     assert served(tmp_path, use) == [(403, True)] * 6
 
 
+def test_a_cookie_of_strange_bytes_is_refused(tmp_path):
+    async def use(browser):
+        headers = {"Cookie": f"tradenb-{browser.server.port}=\udcff\udcfe"}
+        async with (
+            aiohttp.ClientSession() as stranger,
+            stranger.get(f"{browser.root}/", headers=headers) as answer,
+        ):
+            return answer.status
+
+    assert served(tmp_path, use) == 403
+
+
 def test_the_token_leaves_the_address_and_becomes_a_cookie(tmp_path):
     async def use(browser):
         async with browser.session.get(browser.server.url, allow_redirects=False) as answer:
@@ -216,7 +228,16 @@ def test_a_page_chooses_what_is_drawn(running):
 
 @pytest.mark.parametrize(
     "junk",
-    ["", "[", "7", "[]", '{"set": {"chosen": 7}}', '{"set": {"width": "x"}}', '{"message": []}'],
+    [
+        "",
+        "[",
+        "[" * 20_000,
+        "7",
+        "[]",
+        '{"set": {"chosen": 7}}',
+        '{"set": {"width": "x"}}',
+        '{"message": []}',
+    ],
 )
 def test_junk_of_a_page_changes_nothing(tmp_path, junk):
     async def use(browser):

@@ -44,7 +44,7 @@ class PageDashboard(Dashboard):
         """Do what a page says: a value that it sets, or a message of its view."""
         try:
             given = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         match given:
             case {"set": {"chosen": str(key)}}:

@@ -137,7 +137,7 @@ class PageServer:
         if request.host not in (f"{HOST}:{self.port}", f"localhost:{self.port}"):
             return web.Response(status=403, text=f"this server is not {request.host}\n")
         given = request.query.get("token") or request.cookies.get(self._cookie, "")
-        if not hmac.compare_digest(given.encode(), self.token.encode()):
+        if not hmac.compare_digest(given.encode(errors="replace"), self.token.encode()):
             return web.Response(status=403, text=f"{_NOT_ALLOWED}\n")
         found = await handler(request)
         if not found.prepared:

@@ -13,10 +13,9 @@ _SUFFIXES: Final = (".html", ".htm")
 
 def page_path(path: str | os.PathLike[str]) -> Path:
     """Return where a page goes, as a whole path; the ending of another kind of file is refused."""
-    target = Path(path).resolve()
-    if target.suffix.lower() not in _SUFFIXES:
+    if not isinstance(path, str | os.PathLike) or Path(path).suffix.lower() not in _SUFFIXES:
         raise UsageError(f"a report is an HTML page: name it like 'report.html', was {path!r}")
-    return target
+    return Path(path).resolve()
 
 
 def write_page(target: Path, html: str) -> Path:

@@ -25,9 +25,9 @@ def write_workbook(path: str | os.PathLike[str], tables: Mapping[str, Any]) -> P
     """
     import pandas as pd
 
-    target = Path(path).resolve()
-    if target.suffix.lower() != ".xlsx":
+    if not isinstance(path, str | os.PathLike) or Path(path).suffix.lower() != ".xlsx":
         raise UsageError(f"a workbook must be named like 'result.xlsx', was {path!r}")
+    target = Path(path).resolve()
     frames = {name: _naive(pd.DataFrame(table)) for name, table in tables.items()}
     for name, frame in frames.items():
         if len(frame) > _ROWS:

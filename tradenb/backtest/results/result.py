@@ -288,9 +288,9 @@ class Result(FigureFrames):
         >>> again.trades.equals(result.trades)
         True
         """
-        from tradenb.backtest.results.saved_parts import save_parts
+        from tradenb.backtest.results.saved_parts import folder_of, save_parts
 
-        return save_parts(self._parts, Path(folder).resolve())
+        return save_parts(self._parts, folder_of(folder))
 
     def plot(self, symbol: str | None = None) -> TradeChart:
         """Draw candles and volume with trades, stops and targets, indicators, equity, drawdown.
@@ -389,6 +389,6 @@ def load(folder: str | os.PathLike[str]) -> Result:
     StateCorrupt, StateVersionError
         When its files are damaged, or of a newer tradenb.
     """
-    from tradenb.backtest.results.saved_parts import load_parts
+    from tradenb.backtest.results.saved_parts import folder_of, load_parts
 
-    return Result(load_parts(Path(folder).resolve()))
+    return Result(load_parts(folder_of(folder)))

@@ -8,6 +8,7 @@ any tool to read. Figures are not saved: they are made of these, as they were th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -28,7 +29,7 @@ from tradenb.core.rules import Rules
 from tradenb.core.signal import Trade
 from tradenb.engine.history.indicators import Computed, Coverage
 from tradenb.engine.serialise import event_to_record, from_record, record_to_event, to_record
-from tradenb.errors import StateCorrupt, StateVersionError, UsageError
+from tradenb.errors import StateCorrupt, StateVersionError, UsageError, shown
 from tradenb.statistics.equity.stretches import Key
 from tradenb.store.filesystem import DiskFilesystem, forget, replace_whole
 from tradenb.store.paths import encoded
@@ -46,6 +47,13 @@ _PLAIN: Final = ("exchange", "step", "ask_count", "asks_failed", "elapsed_s", "s
 _ARROW: Final = {int: "int64", float: "float64", bool: "bool_"}
 
 
+def folder_of(given: object) -> Path:
+    """Return the whole path of a folder; what is not a path is a UsageError."""
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        raise UsageError(f"folder must be a path such as 'results/dip', was {shown(given)}")
+    return Path(os.fsdecode(given)).resolve()
+
+
 def save_parts(parts: ResultParts, folder: Path) -> Path:
     """Write a folder; one that holds a saved result already is replaced.
 
@@ -59,8 +67,11 @@ def save_parts(parts: ResultParts, folder: Path) -> Path:
             f"{folder} holds other things than a saved result; give the name of a new folder"
         )
     disk, settled = DiskFilesystem(durable=False), parts.settled()
-    forget(disk, folder / ABOUT)
     candles = {symbol: f"candles-{encoded(symbol, 'symbol')}.parquet" for symbol in parts.symbols}
+    forget(disk, folder / ABOUT)
+    for old in folder.glob("candles-*.parquet"):
+        if old.name not in candles.values():
+            forget(disk, old)
     for symbol, name in candles.items():
         replace_whole(disk, folder / name, _candle_bytes(settled.period.candles[symbol]))
     replace_whole(disk, folder / _EVENTS, _bytes(Event, map(_event_row, settled.events)))
