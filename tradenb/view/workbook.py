@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.errors import UsageError
+from tradenb.view.page_file import ending_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ def write_workbook(path: str | os.PathLike[str], tables: Mapping[str, Any]) -> P
     """
     import pandas as pd
 
-    if not isinstance(path, str | os.PathLike) or Path(path).suffix.lower() != ".xlsx":
+    if ending_of(path) != ".xlsx":
         raise UsageError(f"a workbook must be named like 'result.xlsx', was {path!r}")
     target = Path(path).resolve()
     frames = {name: _naive(pd.DataFrame(table)) for name, table in tables.items()}
