@@ -239,3 +239,17 @@ def test_the_sentence_says_which_candidates_the_account_did_not_let_in():
     others = [event_of(owner, 0, "rejected", exit_reason=why) for why in ("invalid", "risk")]
     words = why_words([("BTCUSDT", "dip", row)], limits + others)
     assert words == "dip was asked 5 times: 5 candidates (5 rejected: limits)"
+
+
+def test_where_manage_asks_open_too_one_count_is_given_for_both():
+    def turns(df):
+        rows = range(len(df))
+        stop = [(0.9 if n % 2 else 1.1) * close for n, close in zip(rows, df.close, strict=True)]
+        return {"position": ["long" if n % 2 else "short" for n in rows], "stop_loss": stop}
+
+    result = played(turns, vectorised=True, flip=True)
+    entry, manage = result.why().splitlines()
+    opened = result.events.kind.value_counts()["opened"]
+    assert opened > 2
+    assert entry == "quiet was asked 1 time: 1 candidate"
+    assert manage.endswith(f" {opened - 1} candidates (with those for an entry: {opened} opened)")

@@ -37,14 +37,17 @@ def why_words(rows: Iterable[tuple[str, str, AskRow]], events: Iterable[Event] =
     for _, strategy, row in rows:
         own = counts.setdefault((strategy, row.asked), Counter())
         own[row.outcome, row.reason] += row.count
-    became: dict[str, Counter[str]] = {}
-    for event in events:
-        if what := _became(event):
-            became.setdefault(event.strategy, Counter())[what] += 1
-    lines = [
-        _line(*key, _gathered(own), became.get(key[0], Counter()))
-        for key, own in sorted(counts.items())
-    ]
+    ends = _ends(events)
+    # An event does not say which function asked for what it is about.
+    both = {
+        name for (name, asked), own in counts.items() if asked == "manage" and own["candidate", ""]
+    }
+    lines = []
+    for (strategy, asked), own in sorted(counts.items()):
+        end = ends.get(strategy, "")
+        if end and strategy in both:
+            end = f"with those for an entry: {end}" if asked == "manage" else ""
+        lines.append(_line(strategy, asked, _gathered(own), end))
     return "\n".join(lines) if lines else "nothing was asked yet"
 
 
@@ -92,11 +95,20 @@ def _became(event: Event) -> str:
     return ""
 
 
-def _line(
-    strategy: str, asked: Function, counts: Counter[tuple[str, str]], became: Counter[str]
-) -> str:
+def _ends(events: Iterable[Event]) -> dict[str, str]:
+    """Say of each strategy what became of its candidates."""
+    became: dict[str, Counter[str]] = {}
+    for event in events:
+        if what := _became(event):
+            became.setdefault(event.strategy, Counter())[what] += 1
+    return {
+        strategy: ", ".join(f"{count:,} {what}" for what, count in sorted(own.items()))
+        for strategy, own in became.items()
+    }
+
+
+def _line(strategy: str, asked: Function, counts: Counter[tuple[str, str]], ends: str) -> str:
     found = counts.most_common()
-    ends = ", ".join(f"{count:,} {what}" for what, count in sorted(became.items()))
     shown = [
         _counted(outcome, ends if outcome == "candidate" else reason, count)
         for (outcome, reason), count in found[:_MOST]
