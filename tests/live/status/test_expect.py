@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 import tradenb as tn
 from tests.live.fakes import HISTORY, SYMBOL, until
 from tests.sources import T0, candles, exchange, market
+from tradenb.core.lifecycle import state
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.live.live_run import record_of
@@ -119,3 +122,23 @@ def test_an_attached_handle_keeps_and_reads_it(tmp_path):
     files = RunFiles(other._files.home, other._files.key)
     assert files.status().band == found.band
     assert "in the band of its backtest: " in other._repr_html_()
+
+
+def test_a_run_that_left_its_band_stays_outside_when_the_first_trades_are_forgotten(monkeypatch):
+    monkeypatch.setattr(state, "REMEMBERED", 30)
+    good = [trade._replace(pnl_percent=trade.pnl_percent + 2) for trade in backtest().trade_list]
+
+    def look(run):
+        found = run.expect(SimpleNamespace(trade_list=good))
+        status = status_of_run(record_of(run))
+        return found, len(run.trades()), run._repr_html_(), row_of(status, Replica())
+
+    early, few, _, _ = seen_after(50, look)
+    late, many, card, row = seen_after(250, look)
+    assert few < 30 < 60 < many
+    assert early.left_after == late.left_after
+    assert late.course.places[0] == early.course.places[0]
+    words = "only the last 30 trades are known here; run.expect() holds all of them"
+    assert words in card
+    assert "in the band" not in card
+    assert words in row["warnings"][0]

@@ -343,3 +343,8 @@ def refused(state: State, at: int, signal: Signal, price: float, refusal: Refusa
 def remember(items: tuple[Item, ...], item: Item) -> tuple[Item, ...]:
     """Add an item; the last 1,000 are kept."""
     return items[1 - REMEMBERED :] + (item,)  # noqa: RUF005 - (*items, item) copies twice
+
+
+def forgets_since(trades: tuple[Trade, ...], at: int) -> bool:
+    """Whether trades that closed after a moment can be forgotten: as many as fit came after it."""
+    return len(trades) >= REMEMBERED and trades[0].closed_at > at

@@ -7,6 +7,7 @@ from time import time
 from typing import TYPE_CHECKING, Final
 
 from tradenb.brokers.status.order_account import account_lines
+from tradenb.core.lifecycle.state import forgets_since
 from tradenb.core.timeframe import iso
 from tradenb.live.status.position_words import held_now, position_words
 from tradenb.live.status.run_status import outlook_words
@@ -65,7 +66,16 @@ def _outlook(status: RunStatus) -> str:
 
 
 def astray_words(status: RunStatus) -> str:
-    """Say that a run left the band of its backtest, and since when; nothing while it is inside."""
+    """Say that a run left the band of its backtest, and since when; nothing while it is inside.
+
+    Once the state has forgotten trades that count, say that instead.
+    """
+    band, state = status.band, status.state
+    if band is not None and state is not None and forgets_since(state.trades, band.since):
+        return (
+            f"only the last {len(state.trades):,} trades are known here; run.expect() holds all of "
+            "them against the backtest, and run.expect(result, since=...) begins anew"
+        )
     found = _expectation(status)
     return "" if found is None or found.inside else found.words
 
@@ -84,7 +94,10 @@ def asks_words(status: RunStatus) -> str:
 
 
 def _expectation(status: RunStatus) -> Expectation | None:
-    return expectation_of(status.band, () if status.state is None else status.state.trades)
+    trades = () if status.state is None else status.state.trades
+    if status.band is None or forgets_since(trades, status.band.since):
+        return None
+    return expectation_of(status.band, trades)
 
 
 def _expected(status: RunStatus) -> str:

@@ -77,10 +77,8 @@ class Expectation:
         return f"<p>{escaped(self.words)}</p>"
 
 
-def expectation_of(band: Band | None, trades: Sequence[Trade]) -> Expectation | None:
-    """Hold the closed trades of a run against its band, if it has one."""
-    if band is None:
-        return None
+def expectation_of(band: Band, trades: Sequence[Trade]) -> Expectation:
+    """Hold the closed trades of a run, from its first on, against its band."""
     known = [(trade.closed_at, trade.pnl_percent) for trade in trades]
     return Expectation(band, course_of(band, known))
 
