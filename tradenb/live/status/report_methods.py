@@ -168,11 +168,11 @@ class ReportMethods(ABC):
             start = 0 if since is None else to_ms(since)
             band = band_of(percents, level=level, reach=trades, seed=seed, since=start)
             self._keep_band(band)
-        band = self._band()
-        if band is None:
+        kept = self._band()
+        if kept is None:
             raise UsageError("nothing is expected of this run yet; pass the result of a backtest")
         # The journal has all trades; the state remembers the newest.
-        return expectation_of(band, self._written().trades()[0])
+        return expectation_of(kept, self._written().trades()[0])
 
     def _ask_rows(self) -> list[tuple[str, str, AskRow]]:
         state = self._state()
