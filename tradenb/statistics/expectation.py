@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Final, NamedTuple
 
 from tradenb.errors import UsageError
@@ -155,8 +156,8 @@ def band_of(
     Raises
     ------
     UsageError
-        When there are fewer than 50 trades, all alike, or one lost everything; or when level or
-        reach is out of bounds.
+        When there are fewer than 50 trades, all alike, or one lost everything; or when level,
+        reach (users call it trades) or seed is out of bounds.
 
     Notes
     -----
@@ -177,7 +178,7 @@ def band_of(
     """
     import numpy as np
 
-    _check(percents, level, reach)
+    _check(percents, level, reach, seed)
     logs = np.log1p(np.asarray(percents, dtype=np.float64) / 100)
     count, mean, std = len(logs), float(logs.mean()), float(logs.std(ddof=1))
     if std <= 1e-12:
@@ -204,7 +205,7 @@ def _spread(trades: int, count: int) -> float:
     return math.sqrt(trades + trades**2 / count)
 
 
-def _check(percents: Sequence[float], level: float, reach: int | None) -> None:
+def _check(percents: Sequence[float], level: object, reach: object, seed: object) -> None:
     if len(percents) < FEWEST:
         raise UsageError(
             f"a band needs the closed trades of a longer backtest: {FEWEST} at least, "
@@ -212,7 +213,9 @@ def _check(percents: Sequence[float], level: float, reach: int | None) -> None:
         )
     if not all(math.isfinite(each) and each > -100 for each in percents):
         raise UsageError("a trade of the backtest lost everything: there is no band behind it")
-    if not 50 <= level <= 99.9:
-        raise UsageError(f"level must be a percentage from 50 to 99.9, was {level!r}")
+    if not isinstance(level, Real) or not 50 <= float(level) <= 99.9:
+        raise UsageError(f"level must be a percentage from 50 to 99.9, was {level!r:.80}")
     if reach is not None and (type(reach) is not int or not 1 <= reach <= MOST):
-        raise UsageError(f"reach must be a whole number of trades from 1 to {MOST}, was {reach!r}")
+        raise UsageError(f"trades must be a whole number from 1 to {MOST}, was {reach!r}")
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or int(seed) < 0:
+        raise UsageError(f"seed must be a whole number, 0 or more, was {seed!r:.80}")

@@ -105,6 +105,9 @@ def test_without_a_band_or_a_result_it_says_what_to_do():
             run.expect()
         with pytest.raises(UsageError, match=r"takes the result of .*, was DataFrame"):
             run.expect(backtest().trades)
+        for name, value in (("level", 90.0), ("trades", 20), ("since", T0), ("seed", 3)):
+            with pytest.raises(UsageError, match=f"{name} is of a new band; pass the result too"):
+                run.expect(**{name: value})
 
     seen_after(3, look)
 

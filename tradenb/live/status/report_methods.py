@@ -154,7 +154,8 @@ class ReportMethods(ABC):
         Raises
         ------
         UsageError
-            When there is no band, or the backtest gives none.
+            When there is no band, the backtest gives none, or an argument is not valid or comes
+            without a result.
 
         Notes
         -----
@@ -168,6 +169,11 @@ class ReportMethods(ABC):
             start = 0 if since is None else to_ms(since)
             band = band_of(percents, level=level, reach=trades, seed=seed, since=start)
             self._keep_band(band)
+        else:
+            usual = {"level": level == 95.0, "trades": trades is None, "since": since is None}
+            for name, untouched in (usual | {"seed": seed == 0}).items():
+                if not untouched:
+                    raise UsageError(f"{name} is of a new band; pass the result too")
         kept = self._band()
         if kept is None:
             raise UsageError("nothing is expected of this run yet; pass the result of a backtest")
