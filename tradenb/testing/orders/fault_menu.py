@@ -49,9 +49,14 @@ def shares_of(faults: Faults, rate: float) -> dict[str, float]:
     >>> shares_of("lost_answers", 0.2), shares_of({"refusals": 0.5}, 0.2)
     ({'lost_answers': 0.2}, {'refusals': 0.5})
     """
-    if isinstance(faults, str):
-        faults = (faults,)
-    given = dict(faults) if isinstance(faults, Mapping) else dict.fromkeys(faults, rate)
+    words = (faults,) if isinstance(faults, str) else faults
+    words = tuple(words) if isinstance(words, Iterable) else (words,)
+    if not all(isinstance(word, str) for word in words):
+        raise UsageError(
+            f"faults must be words or shares by word ({', '.join((*MENU, 'all'))}), "
+            f"was {faults!r:.80}"
+        )
+    given = dict(faults) if isinstance(faults, Mapping) else dict.fromkeys(words, rate)
     if "all" in given:
         given = dict.fromkeys(MENU, given["all"]) | given
         del given["all"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -198,16 +199,21 @@ def broker(
         raise UsageError(f"account has leverage {account.leverage:g}, and spot has none; pass 1")
     for name, value in limits.items():
         _check_limit(name, value)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise UsageError(f"seed must be a whole number, was {seed!r:.80}")
     options = {"faults": shares_of(faults, rate), "seed": seed}
     return RehearsalBroker(
         "binance", "sandbox", account, "sandbox:rehearsal", options, limits=limits
     )
 
 
-def _check_limit(name: str, value: object) -> None:
+def _check_limit(name: str, value: Any) -> None:
     if name not in (*_AMOUNTS, *_COUNTS):
         raise unknown("limit", name, (*_AMOUNTS, *_COUNTS))
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name in _COUNTS and not (number and value >= 1 and float(value).is_integer()):
+        raise UsageError(f"{name} must be a whole number from 1 on, was {value!r:.80}")
+    if not (number and 0 < value < math.inf):
         raise UsageError(f"{name} must be a number above 0, was {value!r:.80}")
 
 
