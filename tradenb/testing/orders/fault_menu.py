@@ -49,8 +49,8 @@ def shares_of(faults: Faults, rate: float) -> dict[str, float]:
     >>> shares_of("lost_answers", 0.2), shares_of({"refusals": 0.5}, 0.2)
     ({'lost_answers': 0.2}, {'refusals': 0.5})
     """
-    words = (faults,) if isinstance(faults, str) else faults
-    words = tuple(words) if isinstance(words, Iterable) else (words,)
+    listed: object = (faults,) if isinstance(faults, str) else faults
+    words = tuple(listed) if isinstance(listed, Iterable) else (listed,)
     if not all(isinstance(word, str) for word in words):
         raise UsageError(
             f"faults must be words or shares by word ({', '.join((*MENU, 'all'))}), "
