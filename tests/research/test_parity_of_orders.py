@@ -89,6 +89,14 @@ def test_a_life_is_its_replay_and_its_orders_are_those_of_the_exchange():
     assert "<table" in found._repr_html_()
 
 
+def test_a_run_whose_every_entry_was_refused_does_not_agree_with_its_backtest():
+    found = parity_of(lived([*[100.0] * 80, 103.0, *[103.0] * 60], armed=False))
+    assert (len(found.live), len(found.backtest)) == (0, 1)
+    first = str(found).splitlines()[0]
+    assert first == "BTCUSDT:asked: no trade of 1 in the backtest was filled live"
+    assert found.execution_causes == {"unfilled": 1}
+
+
 def test_the_files_alone_are_enough_and_say_that_the_exchange_was_not_asked():
     life = lived([*[100.0] * 80, 103.0, *[103.0] * 60])
     record_of(life.run).broker = None

@@ -21,7 +21,8 @@ from tradenb.live.status.run_fills import trades_in_money
 EXECUTION_CAUSES: Final = (
     "unfilled", "partial", "intra_candle_stop", "slippage", "outside", "timing",
 )  # fmt: skip
-"""Why a trade is not what it was on paper. `timing`: one side was still in another position."""
+"""Why a trade is not what it was on paper. `timing`: one side was still in another position, or an
+exit at market took its minute."""
 _BP: Final = 10_000
 _STOPS: Final = frozenset({"stop_loss", "trailing_stop", "breakeven"})
 _OUTSIDE: Final = frozenset({"closed_outside", "liquidated", "unprotected", "dust"})

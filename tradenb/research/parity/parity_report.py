@@ -154,6 +154,8 @@ class Parity:
         both = f"{plural(len(self.live), 'trade')} live, {len(self.backtest)} in the backtest"
         if self.clean and not self.live and not self.backtest:
             yield f"{self.run}: nothing to compare, no trade on either side"
+        elif self.clean and not self.live:
+            yield f"{self.run}: no trade of {len(self.backtest)} in the backtest was filled live"
         elif self.clean:
             but = "" if self.executed is None else " but for what execution cost"
             yield f"{self.run}: live and backtest agree{but} ({both})"
