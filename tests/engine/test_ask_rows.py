@@ -274,6 +274,35 @@ def test_called_vectorised_and_fast_have_the_same_rows(seed, gaps):
     assert by_call.ask_count == fast.ask_count == machine.ask_count
 
 
+@given(
+    seed=st.integers(0, 10_000),
+    missing=st.lists(st.tuples(st.integers(0, 1_499), st.integers(1, 90)), max_size=4),
+    every=st.sampled_from(["5m", "15m", "1h"]),
+    closes=st.booleans(),
+)
+def test_the_fast_way_counts_the_asks_of_the_machine(seed, missing, every, closes):
+    def rows(df):
+        dice = [Random(f"{seed} {at.value}").random() for at in df.index]
+        found = {"position": ["long" if each < 0.2 else None for each in dice]}
+        found |= {"stop_loss": df.close * 0.995, "minutes": 45}
+        return found | ({"exit": [each > 0.8 for each in dice]} if closes else {})
+
+    table = tn.strategy("counted", every=every, vectorised=True)(rows)
+    gone = {place for first, size in missing for place in range(first, first + size)}
+    places = [place for place in range(seed % 70, 1_500) if place not in gone]
+    walk = market(seed, 1_500)
+    frame = pd.DataFrame([walk[place] for place in places], columns=NAMES)
+    frame["timestamp"] = [minute(place) for place in places]
+    run = {"strategy": table, "exchange": tn.frame_exchange(frame), "progress": False}
+    fast = tn.backtest.run("BTCUSDT", **run)
+    with tn.subscribe(lambda event: None, mode="backtest"):
+        machine = tn.backtest.run("BTCUSDT", **run)
+    assert fast._parts.fast is not None
+    assert fast.ask_count == machine.ask_count
+    entries = fast.asks[fast.asks["asked"] == "entry"]
+    assert entries["count"].sum() == fast.ask_count
+
+
 def test_a_row_of_another_reason_is_another_row_but_for_what_goes_wrong():
     rows = AskRows()
     for at, (outcome, reason) in enumerate(

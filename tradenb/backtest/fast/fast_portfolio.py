@@ -55,7 +55,7 @@ class FastPortfolio:
 
     @property
     def asks(self) -> int:
-        """How many rows were looked at."""
+        """How often they were asked for an entry."""
         return sum(each.asks for each in self._several)
 
     @property

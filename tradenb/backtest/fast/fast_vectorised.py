@@ -120,12 +120,15 @@ class FastVectorised:
 
     @property
     def asks(self) -> int:
-        """How many rows were looked at: those while no position was open."""
-        stop, asked = self._candidates.stop, ~self._candidates.table.superseded
-        return sum(
-            int(np.count_nonzero(asked[idle : min(until + 1, stop)]))
-            for idle, until in self._idle()
-        )
+        """How often it was asked: at each due moment while no position was open."""
+        candles, begun = self._candles, self._begun
+        dues = candles.dues(begun.cursor, candles.end, begun.every)
+        rows, _ = self._ends()
+        # On the candle of an exit it may be asked, but for an exit of its own.
+        own = np.array([exit.reason == "strategy" for exit in self.exits], dtype=np.int64)
+        since = np.append(begun.cursor + 1, self._closes(rows) + own)
+        until = np.append(self._candidates.times(self._places), candles.end)[: len(since)]
+        return int((dues.searchsorted(until, "right") - dues.searchsorted(since)).sum())
 
     def met_idle(self, places: Places) -> list[int]:
         """Return those of some rising places at which it was asked, and nothing was opened."""

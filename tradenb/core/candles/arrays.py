@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.core.timeframe import MINUTE, iso, next_after, timeframe_name
+from tradenb.core.timeframe import MINUTE, floor_to, iso, next_after, timeframe_name
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -255,10 +255,10 @@ class Candles:
         """Return the closes in (after, until] at which a multiple of `every` has come."""
         if self._times is None:
             return np.arange(next_after(after, every), until + 1, every)
-        marks = np.arange(next_after(after, every), until + 1, every)
-        rows = self.indices(marks - 1) + 1
-        closes = self.time[np.unique(rows[rows < len(self)])] + self.step
-        found: Times = closes[closes <= until]
+        first, stop = (max(0, self.index(at) + 1) for at in (after, until))
+        closes = self.time[first:stop] + self.step
+        passed = (closes - floor_to(after, every)) // every
+        found: Times = closes[np.diff(passed, prepend=0) > 0]
         return found
 
 
