@@ -92,6 +92,7 @@ def test_a_strategy_that_is_never_asked_is_said_to_be():
     assert result.alarms == [
         "strategy 'daily' was never asked: no candle of 1d closes in the period"
     ]
+    assert result.why() == "nothing was asked"
 
 
 def test_one_that_was_refused_or_waits_is_not_silent():

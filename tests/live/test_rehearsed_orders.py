@@ -136,7 +136,8 @@ def test_brokers_of_live_runs_and_of_rehearsals_are_not_taken_for_each_other(tmp
     [
         ({"faults": "lost_answer"}, "lost_answers"),
         ({"faults": {"outages": 2}}, "share of outages must be between 0 and 1, was 2"),
-        ({"faults": "outages", "rate": -1}, "share of outages must be between 0 and 1, was -1"),
+        ({"faults": "outages", "rate": -1}, "rate must be between 0 and 1, was -1"),
+        ({"rate": 7}, "rate must be between 0 and 1, was 7"),
         ({"max_orders": 100}, "max_order"),
         ({"max_order": 0}, "max_order must be a number above 0, was 0"),
         ({"max_order": float("inf")}, "max_order must be a number above 0, was inf"),

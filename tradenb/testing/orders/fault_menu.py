@@ -49,6 +49,7 @@ def shares_of(faults: Faults, rate: float) -> dict[str, float]:
     >>> shares_of("lost_answers", 0.2), shares_of({"refusals": 0.5}, 0.2)
     ({'lost_answers': 0.2}, {'refusals': 0.5})
     """
+    _check_share("rate", rate)
     listed: object = (faults,) if isinstance(faults, str) else faults
     words = tuple(listed) if isinstance(listed, Iterable) else (listed,)
     if not all(isinstance(word, str) for word in words):
@@ -63,9 +64,13 @@ def shares_of(faults: Faults, rate: float) -> dict[str, float]:
     for word, share in given.items():
         if word not in MENU:
             raise unknown("kind of faults", word, (*MENU, "all"))
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-            raise UsageError(f"the share of {word} must be between 0 and 1, was {share!r:.80}")
+        _check_share(f"the share of {word}", share)
     return given
+
+
+def _check_share(what: str, share: object) -> None:
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise UsageError(f"{what} must be between 0 and 1, was {share!r:.80}")
 
 
 def drawn_from(shares: Mapping[str, float], seed: int) -> Draw:

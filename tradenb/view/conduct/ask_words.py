@@ -48,7 +48,7 @@ def why_words(rows: Iterable[tuple[str, str, AskRow]], events: Iterable[Event] =
         if end and strategy in both:
             end = f"with those for an entry: {end}" if asked == "manage" else ""
         lines.append(_line(strategy, asked, _gathered(own), end))
-    return "\n".join(lines) if lines else "nothing was asked yet"
+    return "\n".join(lines) if lines else "nothing was asked"
 
 
 def answer_words(row: AskRow) -> str:
