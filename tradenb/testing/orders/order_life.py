@@ -184,12 +184,18 @@ class OrderLife:
         What the last candle asked for, such as another stop, is done before it is judged.
         """
         end = self.now + ms
-        while (self.now < end or not self.waits) and not self.checks.found:
+        while (self.now < end or not self.waits or self._leaves) and not self.checks.found:
             self.still = self.now > end - MINUTE
             self._step()
         self.still = False
         if not self.checks.found:
             self.checks.protected(self.doc.ledger, self.market, self.price)
+
+    @property
+    def _leaves(self) -> bool:
+        """Whether an exit was wanted that is not told yet: a refused one is tried again."""
+        wanted, ledger = self.doc.wanted, self.doc.ledger
+        return wanted.want == "exit" and not ledger.told(wanted.signal_id, "exited", "not_entered")
 
     def _step(self) -> None:
         self.steps += 1
