@@ -28,6 +28,7 @@ SYMBOL: Final = "BTCUSDT"
 START: Final = 1_767_225_600_000
 TICK: Final = 5_000
 MOST_STEPS: Final = 4_000
+_PATIENCE_MS: Final = 30_000
 
 
 class LifePlan(NamedTuple):
@@ -181,10 +182,14 @@ class OrderLife:
     def _rest(self, ms: int) -> None:
         """Let time pass without faults, at the end also without a change of the price.
 
-        What the last candle asked for, such as another stop, is done before it is judged.
+        What the last candle asked for, such as another stop or an exit, is done before it is
+        judged; an exit that is refused at first gets half a minute.
         """
         end = self.now + ms
-        while (self.now < end or not self.waits or self._leaves) and not self.checks.found:
+        late = end + _PATIENCE_MS
+        while (
+            self.now < end or not self.waits or (self._leaves and self.now < late)
+        ) and not self.checks.found:
             self.still = self.now > end - MINUTE
             self._step()
         self.still = False
