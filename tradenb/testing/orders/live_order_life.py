@@ -39,6 +39,7 @@ START: Final = "2024-01-01T01:00:02.500"
 OWNED: Final = Decimal(2)
 """Coins of the owner that no run may touch."""
 CASH: Final = Decimal(10_000)
+_MOST_RESTS: Final = 5
 LEFT_ALONE: Final = frozenset(
     {"manual_sale", "steps_changed", "foreign_trade", "foreign_order", "twice", "halted"}
 )
@@ -143,8 +144,19 @@ class LiveOrderLife:
             world.clock.advance(self.random.choice((0.5, 20.0, 150.0)))
         self.calm = True
         self._live(world.clock.true_now() + 30 * MINUTE, last=True)
+        for _ in range(_MOST_RESTS):
+            if not self._trades_since():
+                break
+            self._live(world.clock.true_now() + 2 * MINUTE, last=True)
         self._check()
         return self.found
+
+    def _trades_since(self) -> bool:
+        """Let the venue follow the price to now; tell whether a stop sold after the last look."""
+        world = self.world
+        before = len(world.venue.trades)
+        world.feed.advance(world.clock.true_now())
+        return len(world.venue.trades) > before
 
     def _live(self, until: int, *, last: bool = False) -> None:
         dies_in = None if last else self.random.choice((None, 10, 60, 300))
