@@ -21,6 +21,10 @@ def fills_broken(scenario: dict[str, Any]) -> list[str]:
     if played.refused:
         return []
     result = played.result
+    entries = result.asks[result.asks["asked"] == "entry"]
+    if set(entries["outcome"]) - {"skipped"} == {"error"}:  # such a run says nothing of money
+        money = {name: result.figures[name] for name in ("final_equity", "fees_paid", "turnover")}
+        return [f"{name} of a failed run is {own}" for name, own in money.items() if own == own]
     cash, pieces = scenario["account"]["cash"], {}
     for fill in result.fills.itertuples():
         sign = 1 if fill.side == "buy" else -1
