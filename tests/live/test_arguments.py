@@ -48,6 +48,8 @@ def test_a_home_that_is_no_path_is_said(home):
         tn.live.background("BTCUSDT", strategy=strategy(), exchange=clock(), home=home)
     with pytest.raises(tn.UsageError, match="home must be a folder such as"):
         tn.live.list(home)
+    with pytest.raises(tn.UsageError, match="home must be a folder such as"):
+        tn.live.list("BTCUSDT:dip")
 
 
 def test_a_rehearsal_from_a_later_start_to_an_earlier_end_is_a_mistake_of_the_call(tmp_path):

@@ -235,10 +235,16 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
         id, mode (live, rehearsal), symbol, strategy, status (idle, running, done), label (such as
         "failing" or "unwatched long"), stopping, stale, state, account, pnl, equity, orders (what
         protects its positions at an exchange), last_tick, saved, last_error.
+
+    Raises
+    ------
+    UsageError
+        When `home` is not a folder but the name of a run.
     """
     from tradenb.live.status.listing import listing
     from tradenb.live.status.run_status import mode_of
 
+    _refuse_run(home)
     running = [run for run in active_runs() if run.status == "running"]
     rehearsed = [run for run in running if mode_of(run.storage.home) == "rehearsal"]
     return listing([*map(record_of, run_registry.runs()), *rehearsed], home)
@@ -260,9 +266,13 @@ def attach(home: str | Path | None = None, *, ended: bool = False) -> builtins.l
     """
     from tradenb.live.attached_run import attached
 
+    _refuse_run(home)
+    return attached(home, ended=ended)
+
+
+def _refuse_run(home: object) -> None:
     if isinstance(home, str) and ":" in home and not Path(home).exists():
         raise UsageError(
-            f"home must be a folder such as 'dump', was {home!r:.80}; tn.live.attach() lists all "
-            "runs, and each has its name in .id"
+            f"home must be a folder such as 'dump', was {home!r:.80}; without it all runs come, "
+            "and each has its name in .id (tn.live.attach) or the column id (tn.live.list)"
         )
-    return attached(home, ended=ended)
