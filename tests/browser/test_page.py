@@ -62,6 +62,8 @@ def test_stop_is_pressed_in_the_page_and_the_run_hears_it(page, home):
     page.on("pageerror", lambda error: wrong.append(str(error)))
     with served(page, home, "--control"):
         assert "token" not in page.url
+        # Without a position it would be done at once, and never stopping.
+        page.locator(".tnbd-position").get_by_text("long").wait_for()
         page.get_by_role("button", name="Stop swing on BTCUSDT").click()
         page.locator(".tnbd-pending, .tnbd-status").get_by_text("stopping").first.wait_for()
         page.locator(".tnbd-picture svg").first.wait_for()
