@@ -93,7 +93,10 @@ def test_a_run_whose_every_entry_was_refused_does_not_agree_with_its_backtest():
     found = parity_of(lived([*[100.0] * 80, 103.0, *[103.0] * 60], armed=False))
     assert (len(found.live), len(found.backtest)) == (0, 1)
     first = str(found).splitlines()[0]
-    assert first == "BTCUSDT:asked: no trade of 1 in the backtest was filled live"
+    assert first == (
+        "BTCUSDT:asked: nothing to compare, no trade of 1 in the backtest was filled live"
+    )
+    assert (found.verdict, found.clean) == ("nothing to compare", False)
     assert found.execution_causes == {"unfilled": 1}
 
 

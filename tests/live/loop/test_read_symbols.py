@@ -261,6 +261,7 @@ def test_parity_without_a_trade_on_either_side_says_that_nothing_was_compared(tm
     found = tn.parity(run)
     assert "nothing to compare, no trade on either side" in repr(found)
     assert "agree" not in repr(found)
+    assert (found.verdict, found.clean) == ("nothing to compare", False)
     assert found.notes == ["the strategy failed in 24 asks of the live run; see its error events"]
 
 

@@ -67,8 +67,8 @@ def parity(
     Returns
     -------
     Parity
-        `.clean`, `.table`, `.causes`, `.notes`. Of a run that sends orders also `.replay`,
-        `.execution_table`, `.execution_causes` and `.ledger`: see docs/orders.md.
+        `.verdict`, `.clean`, `.table`, `.causes`, `.notes`. Of a run that sends orders also
+        `.replay`, `.execution_table`, `.execution_causes` and `.ledger`: see docs/orders.md.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from tradenb.core.timeframe import iso
 from tradenb.research.parity.execution_cost import EXECUTION_CAUSES, ExecutedTrade
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 20
 """So many rows of what execution cost are shown in a cell."""
+Verdict = Literal["clean", "differs", "nothing to compare"]
 CAUSES: Final = (
     "indicator window", "candle missing", "candle revised", "late tick", "late exit",
     "user action", "error", "refused by risk", "rules changed", "code changed", "unexplained",
@@ -79,15 +80,22 @@ class Parity:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing differs; without a trade on either side that says little.
+        """Whether the run traded and nothing differs; see `verdict`."""
+        return self.verdict == "clean"
+
+    @property
+    def verdict(self) -> Verdict:
+        """Say "clean", "differs", or "nothing to compare" where nothing was filled live.
 
         What execution cost is no difference: it is in `executed`.
         """
-        return (
-            not self.found
-            and (self.replay is None or self.replay.equal)
-            and (self.ledger is None or self.ledger.agrees)
+        sides = (
+            self.replay is None or self.replay.equal,
+            self.ledger is None or self.ledger.agrees,
         )
+        if self.found or not all(sides):
+            return "differs"
+        return "clean" if self.live else "nothing to compare"
 
     @property
     def causes(self) -> dict[str, int]:
@@ -152,10 +160,11 @@ class Parity:
 
     def _lines(self) -> Iterator[str]:
         both = f"{plural(len(self.live), 'trade')} live, {len(self.backtest)} in the backtest"
-        if self.clean and not self.live and not self.backtest:
-            yield f"{self.run}: nothing to compare, no trade on either side"
-        elif self.clean and not self.live:
-            yield f"{self.run}: no trade of {len(self.backtest)} in the backtest was filled live"
+        if self.verdict == "nothing to compare":
+            why = "no trade on either side"
+            if self.backtest:
+                why = f"no trade of {len(self.backtest)} in the backtest was filled live"
+            yield f"{self.run}: nothing to compare, {why}"
         elif self.clean:
             but = "" if self.executed is None else " but for what execution cost"
             yield f"{self.run}: live and backtest agree{but} ({both})"
