@@ -262,6 +262,13 @@ def test_strategies_to_compare_are_a_list():
             tn.compare(given, symbols="BTCUSDT", exchange=corpus.EXCHANGE)
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_comparing_shows_how_far_it_is_unless_that_is_not_wanted(shown, capsys):
+    specs = [tn.strategy(f"quiet {number}", every="1h")(lambda ctx: None) for number in range(3)]
+    tn.compare(specs, symbols="BTCUSDT", exchange=corpus.EXCHANGE, progress=shown)
+    assert ("compare" in capsys.readouterr().err) == shown
+
+
 # ----------------------------------------------------------------------- what was made beforehand
 
 

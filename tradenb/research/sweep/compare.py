@@ -16,6 +16,7 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
+from tradenb.research.sweep.api import progress_bar
 from tradenb.research.sweep.order import check_figure, ordered
 from tradenb.research.sweep.sweep_candles import market_of_plan
 
@@ -39,6 +40,7 @@ def compare(
     rules: Rules | None = None,
     account: Account | Mapping[str, Account] | None = None,
     by: str = "sharpe",
+    progress: bool = True,
 ) -> pd.DataFrame:
     """Run strategies one by one on the same candles and rank them.
 
@@ -53,6 +55,8 @@ def compare(
         The figure to rank by, of docs/statistics.md; the largest first (of drawdowns and losing
         streaks the smallest); then those whose figure is N/A, that filled nothing, that failed in
         every ask. Of equal ones the smaller drawdown comes first, then more trades.
+    progress : bool, default True
+        Show a progress bar.
 
     Returns
     -------
@@ -73,7 +77,11 @@ def compare(
     specs = [registry.find("strategy", item, form=StrategySpec) for item in strategies]
     plan = make_plan(symbols, specs, exchange, start, end, rules, (), account)
     market = market_of_plan(plan, plan.history_ms)
-    rows = [run_trial(_alone(plan, spec, market), market) for spec in specs]
+    rows = []
+    with progress_bar("compare", len(specs), shown=progress) as note:
+        for spec in specs:
+            rows.append(run_trial(_alone(plan, spec, market), market))
+            note(1)
     names = pd.Index([spec.name for spec in specs], name="strategy", dtype="str")
     rest = [name for name in rows[0] if name not in METRICS]
     table = pd.DataFrame(rows, index=names, columns=[*METRICS, *rest])
