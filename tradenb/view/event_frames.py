@@ -216,8 +216,8 @@ def open_frame(rows: Sequence[OpenRow]) -> pandas.DataFrame:
     Parameters
     ----------
     rows : sequence of tuple
-        Values in the order of `OPEN_COLUMNS`; state is "open" or "scheduled", price the market
-        price, pnl_percent unrealised, or None if it is only scheduled.
+        Values in the order of `OPEN_COLUMNS`; state is "open", "scheduled" or "entering",
+        price the market price, pnl_percent unrealised, or None if it is not open.
 
     Returns
     -------

@@ -91,6 +91,19 @@ def test_it_is_kept_with_the_run_over_restarts():
     assert len(after.course.places) > len(first.course.places)
 
 
+def test_the_journal_is_not_read_again_for_what_the_state_remembers(monkeypatch):
+    def look(run):
+        first = run.expect(backtest())
+        monkeypatch.setattr(type(run), "_written", lambda run: pytest.fail("it was read"))
+        found = run.expect()
+        monkeypatch.undo()
+        return first, found, run.trades()
+
+    first, found, trades = seen_after(100, look)
+    assert found == first
+    assert list(found.table["at"]) == list(trades["closed_at"])
+
+
 def test_trades_before_since_do_not_count():
     def look(run):
         return run.expect(backtest(), since=until(90)), run.expect(backtest())

@@ -14,6 +14,8 @@ from tradenb.core.risk import EMPTY, RiskBook
 from tradenb.core.signal import Signal, Trade
 from tradenb.engine.specs.risks import locks
 from tradenb.live.live_run import record_of
+from tradenb.live.status.run_history import RunHistory
+from tradenb.live.status.run_report import RunReport
 from tradenb.live.status.run_status import RunStatus, outlook_words
 from tradenb.live.status.status_card import status_card
 from tradenb.live.status.status_of_run import status_of_run
@@ -22,6 +24,7 @@ from tradenb.panel.replica import Replica
 from tradenb.testing.world.simulated_world import Action
 
 NOW = minute(600)  # 2024-01-01 10:00
+NOTHING = RunHistory(0, [], [], [], 0, None)
 
 
 def trade(closed, percent=-1.0, reason="stop_loss"):
@@ -72,6 +75,9 @@ def test_an_entry_that_an_exchange_was_asked_for_fills_at_once_or_not_and_waits_
     asked = status_with(signal=signal(wait=90), execution=Execution(want="enter"))
     assert asked.holds == "long entering at 100.00"
     assert outlook_words(asked) == []
+    waits = status_with(signal=signal(wait=90))
+    stages = [RunReport(each, NOTHING).summary.open[0][3] for each in (asked, waits)]
+    assert stages == ["entering", "scheduled"]
 
 
 def test_locks_of_rules_are_told_with_their_end():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, overload
 
+from tradenb.core.lifecycle.state import forgets_since
 from tradenb.core.timeframe import TimeLike, to_ms
 from tradenb.errors import UsageError
 
@@ -177,8 +179,14 @@ class ReportMethods(ABC):
         kept = self._band()
         if kept is None:
             raise UsageError("nothing is expected of this run yet; pass the result of a backtest")
-        # The journal has all trades; the state remembers the newest.
-        return expectation_of(kept, self._written().trades()[0])
+        return expectation_of(kept, self._trades_since(kept.since))
+
+    def _trades_since(self, at: int) -> Sequence[Trade]:
+        """Return all trades that closed after a moment; the journal is read if the state forgot."""
+        state = self._state()
+        if state is None or forgets_since(state.trades, at):
+            return self._written().trades()[0]
+        return state.trades
 
     def _ask_rows(self) -> list[tuple[str, str, AskRow]]:
         state = self._state()

@@ -18,7 +18,7 @@ from tradenb.live.status.position_words import held_now
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_fills import NO_CANDLES, run_fills, trades_in_money
 from tradenb.live.status.run_history import NEWEST, RunHistory, history_of
-from tradenb.live.status.run_status import RunStatus, with_last_error
+from tradenb.live.status.run_status import RunStatus, stage, with_last_error
 from tradenb.live.status.status_markdown import status_markdown
 from tradenb.live.status.status_of_run import status_of_run
 from tradenb.view.formatting import plural
@@ -155,13 +155,13 @@ class RunReport(NamedTuple):
         state = self.status.state
         if state is None or state.signal is None:
             return []
-        signal, what = state.signal, "open" if state.is_open else "scheduled"
+        signal = state.signal
         candles, cursor, price = self.candles, self.end, math.nan
         if candles is not None and candles.start < cursor <= candles.end:
             price = float(candles.close[candles.index(cursor)])
         held = position_of(state, cursor, price, self.status.rules) if price == price else None  # noqa: PLR0124
         percent = None if held is None else held.pnl_percent
-        return [(signal.symbol, signal.strategy, signal.id, what, price, percent)]
+        return [(signal.symbol, signal.strategy, signal.id, stage(state), price, percent)]
 
     def _warnings(self) -> list[str]:
         errors, last = self.history.errors, self.history.last_error

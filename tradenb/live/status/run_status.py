@@ -280,11 +280,17 @@ def holds(state: State | None) -> str:
     if state is None or state.signal is None:
         return "nothing open"
     signal, opened = state.signal, state.opened_at
+    what = stage(state) if opened is None else f"since {iso(opened)}"
     want = "hold" if state.execution is None else state.execution.want
-    waits = "entering" if want == "enter" else "scheduled"
-    what = waits if opened is None else f"since {iso(opened)}"
     leaving = ", exiting" if want == "exit" and opened is not None else ""
     return f"{signal.position} {what} at {price(signal.entry)}{leaving}"
+
+
+def stage(state: State) -> str:
+    """Return "open", "scheduled", or "entering" where the exchange has its entry."""
+    if state.is_open:
+        return "open"
+    return "entering" if state.execution and state.execution.want == "enter" else "scheduled"
 
 
 def outlook_words(status: RunStatus) -> list[str]:
