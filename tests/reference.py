@@ -1848,6 +1848,14 @@ class Machine:
             seen[name] = seen.get(name, 0) + 1
             if name in names and seen[name] <= REMEMBERED:
                 trades.insert(0, trade)
+        place = {(m.symbol, m.strategy.name): i for i, m in enumerate(self.instances)}
+        trades.sort(
+            key=lambda trade: (
+                trade.closed_at,
+                trade.opened_at == trade.closed_at,
+                place[trade.symbol, trade.strategy],
+            )
+        )
         return Book(
             now,
             [member.signal for member in members if member.signal is not None],

@@ -6,7 +6,7 @@ import pytest
 
 from tests.sources import DAY, MINUTE, T0, minute
 from tradenb.core import risk
-from tradenb.core.risk import Held, Ledger, RiskBook, in_order_of_closing
+from tradenb.core.risk import Held, Ledger, RiskBook, closing_key
 from tradenb.core.signal import Signal, Trade
 from tradenb.errors import SpecError
 
@@ -62,9 +62,10 @@ def test_trades_of_several_instances_are_merged_as_they_took_effect():
     second, first = trade(closed_at=minute(2), id="second"), trade(closed_at=minute(1), id="first")
     by_entry = trade(closed_at=minute(2), opened_at=minute(2), id="by entry")
     later_place = trade(closed_at=minute(2), id="later place")
-    merged = in_order_of_closing([(0, by_entry), (1, later_place), (0, second), (2, first)])
+    members = [(0, by_entry), (1, later_place), (0, second), (2, first)]
+    merged = sorted(members, key=lambda member: closing_key(*member))
     expected = ["first", "second", "later place", "by entry"]
-    assert [item.signal_id for item in merged] == expected
+    assert [item.signal_id for _, item in merged] == expected
 
 
 def test_the_drawdown_is_that_of_the_plain_sum_from_a_peak_that_starts_at_0():

@@ -175,14 +175,36 @@ def test_a_book_keeps_the_last_thousand_trades_of_each_member():
         )  # fmt: skip
 
     for number in range(1_003):
-        book.add(trade(number, "a"))
+        book.add(first.place, trade(number, "a"))
         if number % 100 == 0:
-            book.add(trade(number, "b"))
+            book.add(second.place, trade(number, "b"))
     kept = book.at(minute(2_000), first).trades
     own = [item.signal_id for item in kept if item.strategy == "a"]
     assert own == [str(number) for number in range(3, 1_003)]
     others = [item.signal_id for item in kept if item.strategy == "b"]
     assert others == [str(number) for number in range(0, 1_003, 100)]
+
+
+def test_trades_that_closed_together_stand_in_the_order_of_their_members_after_a_restart_too():
+    played = session([spec("a", scripted({})), spec("b", scripted({}))], flat(1))
+    first, second = played.instances
+    closed = [
+        Trade(
+            strategy, "BTCUSDT", strategy, "long", minute(0), minute(5), 100.0, 101.0, 102.0, 99.0,
+            None, "take_profit", pnl, False, None,
+        )
+        for strategy, pnl in (("a", -2.0), ("b", 1.0))
+    ]  # fmt: skip
+    book = Book("portfolio", [first, second])
+    book.add(second.place, closed[1])
+    book.add(first.place, closed[0])
+    shown = book.at(minute(6), first).ledger
+    for instance, trade in zip((first, second), closed, strict=True):
+        instance.state = instance.state._replace(trades=(trade,))
+    anew = Book("portfolio", [first, second]).at(minute(6), first).ledger
+    assert [trade.strategy for trade in shown.trades] == ["a", "b"]
+    assert (shown.trades, shown.drawdown) == (anew.trades, anew.drawdown)
+    assert shown.drawdown == 1.0
 
 
 def test_max_drawdown_stays_while_daily_loss_ends_at_midnight():

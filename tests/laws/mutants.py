@@ -180,8 +180,8 @@ def alone(right: Function) -> Function:
     return wrong
 
 
-def trades_reversed(right: Function) -> Function:
-    return lambda trades: tuple(reversed(right(trades)))
+def by_place_from_the_last(right: Function) -> Function:
+    return lambda place, trade: right(-place, trade)
 
 
 def without_words(right: Function) -> Function:
@@ -464,6 +464,11 @@ CAUGHT_BY_THE_REFERENCE = (
         "tradenb.core.lifecycle.opened:came_due",
         always(lambda candles, state, moment, row: False),
     ),
+    Mutant(
+        "a book's trades are put together in the wrong order",
+        "tradenb.engine.session.books:closing_key",
+        by_place_from_the_last,
+    ),
 )
 
 CAUGHT_BY_CHUNKS = (
@@ -507,11 +512,6 @@ CAUGHT_BY_CHUNKS = (
         "higher timeframes do not grow",
         "tradenb.engine.history.windows:History.add",
         rewritten("if len(new):", "if False:"),
-    ),
-    Mutant(
-        "a book's trades are put together in the wrong order",
-        "tradenb.engine.session.books:in_order_of_closing",
-        trades_reversed,
     ),
     Mutant(
         "a row of warm-ups is broken by the end of a block",

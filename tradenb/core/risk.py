@@ -155,25 +155,20 @@ class RiskBook(NamedTuple):
 RiskFunction = Callable[[RiskBook, Signal], "str | None"]
 
 
-def in_order_of_closing(trades: Iterable[tuple[float, Trade]]) -> tuple[Trade, ...]:
-    """Merge trades of several instances as they took effect.
+def closing_key(place: float, trade: Trade) -> tuple[int, bool, float]:
+    """Return what the closed trades of several instances are sorted by.
 
     Parameters
     ----------
-    trades : iterable of (float, Trade)
-        The instance's place in the run, and its trade.
+    place : float
+        The instance's place in the run.
 
     Notes
     -----
     At one close time, exits come before entries, and a position that was opened and stopped on one
     candle closes with the entries.
     """
-
-    def key(item: tuple[float, Trade]) -> tuple[int, bool, float]:
-        place, trade = item
-        return trade.closed_at, trade.opened_at == trade.closed_at, place
-
-    return tuple(trade for _, trade in sorted(trades, key=key))
+    return trade.closed_at, trade.opened_at == trade.closed_at, place
 
 
 def max_open(count: int) -> RiskFunction:

@@ -96,7 +96,7 @@ class SharedWalk:
         trade = walker.leave(exit, at)
         for book in walker.books:
             book.forget_held()
-            book.add(trade)
+            book.add(walker.place, trade)
             waiting, self._waiting[book] = self._waiting[book], []
             for other in waiting:
                 # Asks come after exits; one of the same close and an earlier place has been.

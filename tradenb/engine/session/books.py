@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from tradenb.core.lifecycle.state import REMEMBERED, State
-from tradenb.core.risk import Earned, Held, Ledger, RiskBook, earned_by, in_order_of_closing
+from tradenb.core.risk import Earned, Held, Ledger, RiskBook, closing_key, earned_by
 from tradenb.core.signal import Trade, signal_of_trade
 
 
@@ -92,8 +93,10 @@ class Book:
         sharing = [item for item in peers if self.name in item.rules]
         self._since = since
         self._members: Sequence[Member] = [*self._instances, *sharing]
-        closed = ((item.place, trade) for item in self._members for trade in item.state.trades)
-        self._closed: list[Trade] = list(in_order_of_closing(closed))
+        closed = [(item.place, trade) for item in self._members for trade in item.state.trades]
+        closed.sort(key=lambda item: closing_key(*item))
+        self._keys = [closing_key(*item) for item in closed]
+        self._closed = [trade for _, trade in closed]
         self._counts = Counter(map(_whose, self._closed))
         self._earned: Earned | None = earned_by(self._closed, since=since)
         self._ledger: Ledger | None = None
@@ -104,16 +107,27 @@ class Book:
         self._holding: list[Member] | None = None
         self._held: tuple[Held, ...] = ()
 
-    def add(self, trade: Trade) -> None:
-        """Enter a closed trade; of each instance the last 1,000 are kept."""
-        self._closed.append(trade)
-        self._earned = self._earned and earned_by((trade,), self._earned)
+    def add(self, place: float, trade: Trade) -> None:
+        """Enter a closed trade of a member; of each instance the last 1,000 are kept.
+
+        The order of trades that closed together is that of `include`, which knows their members
+        alone: a book that is made anew after a restart shows the same.
+        """
+        key = closing_key(place, trade)
+        where = bisect_right(self._keys, key)
+        self._keys.insert(where, key)
+        self._closed.insert(where, trade)
+        is_last = where == len(self._closed) - 1
+        if self._earned is not None:
+            newest = earned_by((trade,), self._earned)
+            self._earned = newest if is_last else earned_by(self._closed, since=self._since)
         self._ledger = None
         whose = _whose(trade)
         self._counts[whose] += 1
         if self._counts[whose] > REMEMBERED:
             self._counts[whose] -= 1
-            self._closed.remove(next(kept for kept in self._closed if _whose(kept) == whose))
+            oldest = next(i for i, kept in enumerate(self._closed) if _whose(kept) == whose)
+            del self._keys[oldest], self._closed[oldest]
             self._earned = None  # a sum of floats cannot lose its first term: it is made anew
 
     def at(self, now: int, asking: Member) -> RiskBook:

@@ -366,7 +366,7 @@ class Session:
             instance.state = instance.state._replace(trades=trades)
         self.trades.append(trade)
         for book in instance.books:
-            book.add(trade)
+            book.add(instance.place, trade)
 
     def _pings(self, instance: Instance) -> bool:
         return "ping" in instance.callbacks and instance.state.is_scheduled
