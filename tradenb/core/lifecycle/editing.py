@@ -14,9 +14,9 @@ from tradenb.core.lifecycle.holding import (
     added,
     costs,
     exit_percent,
-    is_plain,
     opened,
     part_of,
+    plan_of,
     received,
     waited,
     without,
@@ -40,24 +40,6 @@ def holding_of(state: State, signal: Signal, rules: Rules) -> Holding:
         return state.holding
     at = signal.at if state.opened_at is None else state.opened_at
     return opened(signal, rules, limit=waited(signal, at))
-
-
-def first_holding(
-    state: State, signal: Signal, rules: Rules, *, limit: bool, given: object = None
-) -> Holding | None:
-    """Return the record of a position that opens; None where it is plain and nobody manages it.
-
-    Parameters
-    ----------
-    given : Grant or None
-        What the account gives.
-    """
-    if isinstance(given, Grant):
-        holding = opened(signal, rules, limit=limit)
-        return holding._replace(money=entered(None, given, holding.fee).money)
-    if state.manage_every is None and is_plain(signal):
-        return None
-    return opened(signal, rules, limit=limit)
 
 
 class Editing:
@@ -221,12 +203,3 @@ class Editing:
     def _note(self, kind: str, **columns: object) -> None:
         event = event_of(self.state, self.at, kind, self.signal, **columns)  # type: ignore[arg-type]
         self.events.append(event)
-
-
-def plan_of(signal: Signal, holding: Holding | None) -> prices.Plan:
-    """Return what milestones measure the way by."""
-    if holding is None:
-        return prices.Plan(signal.position, signal.entry, signal.stop_loss, signal.take_profit)
-    return prices.Plan(
-        signal.position, holding.first_entry, holding.first_stop, holding.first_target
-    )

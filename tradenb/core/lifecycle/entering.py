@@ -7,8 +7,8 @@ from typing import Final
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of
-from tradenb.core.lifecycle.editing import first_holding
 from tradenb.core.lifecycle.exchange_route import entering
+from tradenb.core.lifecycle.holding import first_holding
 from tradenb.core.lifecycle.state import (
     ASKS,
     NeedClearance,
@@ -103,7 +103,8 @@ def opened_with(
     state: State, signal: Signal, at: int, rules: Rules, *, limit: bool, given: object
 ) -> State:
     """Return the state after a signal was filled, with what an account gives, if there is one."""
-    holding = first_holding(state, signal, rules, limit=limit, given=given)
+    managed = state.manage_every is not None
+    holding = first_holding(signal, rules, limit=limit, managed=managed, given=given)
     opened = state._replace(signal=signal, opened_at=at, gained=0, lost=0, holding=holding)
     if holding is None or holding.money is None:
         return opened

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from tradenb.core.money.position_money import PositionMoney
+from tradenb.core.money.position_money import Grant, PositionMoney, entered
+from tradenb.core.prices import Plan
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Position, Rungs, Signal
 
@@ -96,6 +97,31 @@ def opened(signal: Signal, rules: Rules, *, limit: bool) -> Holding:
         full=full,
         peak=signal.entry,
     )
+
+
+def first_holding(
+    signal: Signal, rules: Rules, *, limit: bool, managed: bool, given: object
+) -> Holding | None:
+    """Return the record of a position that opens; None where it is plain and nobody manages it.
+
+    Parameters
+    ----------
+    given : Grant or None
+        What the account gives.
+    """
+    if isinstance(given, Grant):
+        holding = opened(signal, rules, limit=limit)
+        return holding._replace(money=entered(None, given, holding.fee).money)
+    if not managed and is_plain(signal):
+        return None
+    return opened(signal, rules, limit=limit)
+
+
+def plan_of(signal: Signal, holding: Holding | None) -> Plan:
+    """Return what milestones measure the way by."""
+    if holding is None:
+        return Plan(signal.position, signal.entry, signal.stop_loss, signal.take_profit)
+    return Plan(signal.position, holding.first_entry, holding.first_stop, holding.first_target)
 
 
 def ladder_of(signal: Signal) -> tuple[Rungs, bool]:

@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.events import Event, event_of, milestones_of
-from tradenb.core.lifecycle.editing import Editing, plan_of
+from tradenb.core.lifecycle.editing import Editing
 from tradenb.core.lifecycle.exchange_route import editing_of
-from tradenb.core.lifecycle.holding import Holding, plain_percent
+from tradenb.core.lifecycle.holding import Holding, plain_percent, plan_of
 from tradenb.core.lifecycle.missing import Due, came_due, due, expires_at, open_alone
 from tradenb.core.lifecycle.state import (
     EXITS,

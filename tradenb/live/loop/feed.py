@@ -222,9 +222,6 @@ class Feed:
             whole=False,
         )
         fresh = candles.between(known.end, candles.end)
-        gaps = missing_in(
-            np.append(known.end - MINUTE, fresh.time), MINUTE, self._rules.gap_minutes
-        )
         missing = np.setdiff1d(np.arange(known.end, candles.end, MINUTE), fresh.time) + MINUTE
         # What was requested in vain while it was new is thin now; other minutes may still come.
         unasked = set(missing.tolist()) - set(self.lateness.awaited)
@@ -233,8 +230,11 @@ class Feed:
             return
         history.add(fresh)
         doubled = found.duplicates_same, found.duplicates_replaced
-        own = Intake(int(np.count_nonzero(wanted)), *doubled)
-        self.intake = self.intake.joined(own).joined(gaps)
+        self.intake = self.intake.joined(Intake(int(np.count_nonzero(wanted)), *doubled))
+        if len(missing):
+            times_from_known = np.append(known.end - MINUTE, fresh.time)
+            gaps = missing_in(times_from_known, MINUTE, self._rules.gap_minutes)
+            self.intake = self.intake.joined(gaps)
         self.last_error = self.failure = None
         if self.lateness.awaited or times.usual_ms:
             now, given = self._clock.now(), (raw.time[wanted] + MINUTE).tolist()

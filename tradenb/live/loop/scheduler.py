@@ -72,7 +72,8 @@ class Scheduler:
         self._groups: list[list[RunRecord]] = []
         self._feeds: dict[FeedKey, Feed] = {}
         self._startup = Startup(notifier, self._feeds)
-        self._orders = OrderManagers(notifier.clock, notifier.workers, notifier)
+        # Made for the first run whose broker has a key.
+        self._orders: OrderManagers | None = None
 
     def wake(self) -> None:
         """Look again which runs are due; from any thread."""
@@ -93,7 +94,7 @@ class Scheduler:
             while True:
                 # Cleared before looking: a wake-up that comes from here on is seen by the wait.
                 self._woken.clear()
-                self._orders.start([run for run in self._runs if run.reads_account])
+                self._start_orders()
                 self._release_ended()
                 if not self._runs and (self._closing.is_set() or self._end is not None):
                     return
@@ -101,7 +102,15 @@ class Scheduler:
         finally:
             for task in tasks:
                 task.cancel()
-            self._orders.cancel()
+            if self._orders is not None:
+                self._orders.cancel()
+
+    def _start_orders(self) -> None:
+        trading = [run for run in self._runs if run.reads_account]
+        if trading and self._orders is None:
+            self._orders = OrderManagers(self._clock, self._workers, self._notifier)
+        if self._orders is not None:
+            self._orders.start(trading)
 
     async def _report_death(self, died: BaseException) -> None:
         error = TradenbError(f"the live loop died of {died!r:.200} and was started again")
@@ -205,7 +214,8 @@ class Scheduler:
 
     async def _release(self, run: RunRecord, *, done: bool) -> None:
         """Write the views of a run, and release its lock."""
-        await self._orders.end(run.id)
+        if self._orders is not None:
+            await self._orders.end(run.id)
         try:
             await self._workers.call(run.storage.close, seconds=None)
         except Exception:
@@ -213,7 +223,8 @@ class Scheduler:
         if run.feed is None:
             self._startup.forget(run)
         self._runs.remove(run)
-        self._orders.forget(run.id)
+        if self._orders is not None:
+            self._orders.forget(run.id)
         del self._busy[run.id]
         self._workers.close(keep=2 * len(self._runs))
         followed = {id(feed) for each in self._runs for feed in (each.feed, *each.reads.values())}
