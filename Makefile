@@ -81,9 +81,11 @@ soak: $(DEV)  ## run the longest tests, property tests with many examples, 5,000
 bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 	$(BIN)/python -m benchmarks
 
-peers: .venv-peers/.installed .venv-freqtrade/.installed  ## compare with backtesting.py and freqtrade, in environments of their own
+peers: .venv-peers/.installed .venv-freqtrade/.installed  ## compare trades with those of four other tools, in environments of their own
 	TQDM_DISABLE=1 .venv-peers/bin/python -m benchmarks.peers
-	TQDM_DISABLE=1 .venv-peers/bin/python -m benchmarks.peers.page
+	for tool in backtesting vectorbt backtrader; do \
+		TQDM_DISABLE=1 .venv-peers/bin/python -m benchmarks.peers.page $$tool || exit 1; done
+	TQDM_DISABLE=1 .venv-peers/bin/python -m benchmarks.peers.page freqtrade .venv-freqtrade/bin/python
 	.venv-peers/bin/python -m benchmarks.peers.orders .venv-freqtrade/bin/python
 
 docs: $(DEV)  ## run the examples of the docstrings, render the notebooks to build/notebooks
@@ -154,8 +156,9 @@ $(SITE): pyproject.toml | .venv/bin/python
 
 .venv-peers/.installed: pyproject.toml
 	$(PYTHON) -m venv --clear .venv-peers
-	@echo "installing tradenb with backtesting.py into .venv-peers, about a minute the first time"
-	.venv-peers/bin/python -m pip install --disable-pip-version-check -qq -e . 'backtesting==0.6.*'
+	@echo "installing tradenb, backtesting.py, vectorbt and backtrader into .venv-peers, about two minutes the first time"
+	.venv-peers/bin/python -m pip install --disable-pip-version-check -qq -e . \
+		'backtesting==0.6.*' 'vectorbt==1.2.*' 'backtrader==1.9.*'
 	@touch $@
 
 .venv-freqtrade/.installed:
