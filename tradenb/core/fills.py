@@ -6,7 +6,7 @@ They follow from the events and the rules, in a backtest as from a journal.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, Union
 
 from tradenb.core.events import Event
 from tradenb.core.lifecycle.holding import (
@@ -20,11 +20,13 @@ from tradenb.core.lifecycle.holding import (
     without,
 )
 from tradenb.core.money.position_money import Grant, entered, left_pieces
-from tradenb.core.rules import Rules
 from tradenb.core.signal import Position, Signal, Time
 
+if TYPE_CHECKING:
+    from tradenb.core.rules import Rules
+
 Key = tuple[str, str, str]
-RulesThen = Rules | Callable[[int], Rules]
+RulesThen: TypeAlias = Union["Rules", Callable[[int], "Rules"]]
 
 
 class Fill(NamedTuple):
@@ -125,7 +127,7 @@ def filled(events: Iterable[Event], rules: RulesThen) -> Iterator[Filled]:
     rules : Rules or callable
         Those of the run; or which held at a close time, ms UTC.
     """
-    rules_at = (lambda at: rules) if isinstance(rules, Rules) else rules  # noqa: ARG005
+    rules_at = rules if callable(rules) else (lambda at: rules)  # noqa: ARG005
     waiting: dict[Key, bool] = {}
     positions: dict[Key, _Open] = {}
     for event in events:

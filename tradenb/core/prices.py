@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Position, Signal
+from tradenb.core.signal import Plan, Position, Signal
 
 LEVELS: Final = np.arange(10.0, 101.0, 10.0)
 GAINED: Final = tuple(range(10, 101, 10))
@@ -260,15 +260,6 @@ def pnl_percent(position: Position, entry: float, exit: float, rules: Rules) -> 
         return ((received - paid) / paid) * 100 - fee
     paid, received = entry * (1 - slippage), exit * (1 + slippage)
     return ((paid - received) / paid) * 100 - fee
-
-
-class Plan(NamedTuple):
-    """What milestones measure the way by: first entry, first stop, first farthest target."""
-
-    position: Position
-    entry: float
-    stop: float
-    target: float | None
 
 
 def milestones(prices: Floats, plan: Plan, *, gained: int, lost: int) -> list[tuple[int, int]]:

@@ -98,6 +98,15 @@ class Signal(NamedTuple):
     price_step: float | None = None
 
 
+class Plan(NamedTuple):
+    """What milestones measure the way by: first entry, first stop, first farthest target."""
+
+    position: Position
+    entry: float
+    stop: float
+    target: float | None
+
+
 class Refused(NamedTuple):
     """The little that is known of a candidate that broke the rules."""
 

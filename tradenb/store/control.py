@@ -12,9 +12,6 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal, get_args
-from uuid import uuid4
-
-from pydantic import ValidationError
 
 from tradenb.errors import StateWriteError, UsageError, unknown
 from tradenb.store.aside import move_aside
@@ -27,7 +24,7 @@ from tradenb.store.filesystem import (
     replace_whole,
 )
 from tradenb.store.paths import Home, Key
-from tradenb.store.request import Received, Request, RequestKind, Waiting
+from tradenb.store.request import Received, Request, RequestKind, Waiting, checked_request
 
 KillKind = Literal["halt", "flatten", "unreadable"]
 KINDS: Final = get_args(RequestKind)
@@ -80,24 +77,25 @@ def send(
     if kind not in KINDS:
         raise unknown("request", kind, KINDS)
     try:
-        request = Request(
-            id=id or uuid4().hex[:12],
-            wall=wall,
-            kind=kind,
-            strategy=key.strategy,
-            symbol=key.symbol,
-            signal_id=signal_id,
-            cancel_id=cancel_id,
-            request_id=request_id,
-            price=price,
-            values=values,
+        request = checked_request(
+            {
+                "id": id or os.urandom(6).hex(),
+                "wall": wall,
+                "kind": kind,
+                "strategy": key.strategy,
+                "symbol": key.symbol,
+                "signal_id": signal_id,
+                "cancel_id": cancel_id,
+                "request_id": request_id,
+                "price": price,
+                "values": values,
+            }
         )
-    except ValidationError as error:
+    except Damaged as error:
         raise UsageError(f"not a valid request: {error}") from error
     path = _path(home, request)
-    given = {name: value for name, value in request.model_dump().items() if value is not None}
     try:
-        replace_durably(filesystem, path, dump(given) + b"\n")
+        replace_durably(filesystem, path, dump(request.record) + b"\n")
     except OSError as error:
         raise StateWriteError(f"{path} could not be written ({error.strerror or error})") from error
     return request
@@ -158,7 +156,7 @@ def prepare(filesystem: Filesystem, home: Home, key: Key) -> None:
     if not filesystem.exists(folder):
         make_folders(filesystem, folder)
     if not filesystem.exists(marker):
-        replace_whole(filesystem, marker, f"{uuid4().hex}\n".encode())
+        replace_whole(filesystem, marker, f"{os.urandom(16).hex()}\n".encode())
 
 
 def requests_in(filesystem: Filesystem, folder: Path) -> list[str]:
@@ -267,10 +265,7 @@ def _read(filesystem: Filesystem, path: Path, key: Key) -> Request:
     data = filesystem.read(path, limit=_LIMIT + 1)
     if len(data) > _LIMIT:
         raise Damaged(f"larger than {_LIMIT} bytes")
-    try:
-        request = Request.model_validate(parse(data))
-    except ValidationError as error:
-        raise Damaged(str(error)) from error
+    request = checked_request(parse(data))
     if (request.strategy, request.symbol) != key:
         raise Damaged(f"it belongs to {request.symbol}:{request.strategy}")
     return request

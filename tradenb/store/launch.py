@@ -6,13 +6,12 @@ exported scripts and by `tn.live.background(..., process=True)`. Nothing in a ru
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Final, NamedTuple
 
 from tradenb.errors import StateError
+from tradenb.store.codec import dump, parse
+from tradenb.store.document.plain_record import record_of
 from tradenb.store.filesystem import Filesystem, make_folders, replace_whole
 from tradenb.store.paths import Home, Key, encoded
 
@@ -21,7 +20,7 @@ LAUNCHED: Final = "TRADENB_LAUNCHED"
 _LIMIT: Final = 1 << 16
 
 
-class Launch(BaseModel):
+class Launch(NamedTuple):
     """What started a run.
 
     Attributes
@@ -39,8 +38,6 @@ class Launch(BaseModel):
     code : str
         Fingerprint of the strategy, where it is known.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     file: str
     command: tuple[str, ...]
@@ -61,7 +58,7 @@ def note_launch(filesystem: Filesystem, home: Home, key: Key, launch: Launch) ->
     path = launch_path(home, key)
     try:
         make_folders(filesystem, path.parent)
-        replace_whole(filesystem, path, launch.model_dump_json().encode() + b"\n")
+        replace_whole(filesystem, path, dump(launch._asdict()) + b"\n")
     except (OSError, StateError):
         return False
     return True
@@ -70,8 +67,7 @@ def note_launch(filesystem: Filesystem, home: Home, key: Key, launch: Launch) ->
 def launch_of(filesystem: Filesystem, home: Home, key: Key) -> Launch | None:
     """Return what started a run last, if it is known and its file is still there."""
     try:
-        found: Any = json.loads(filesystem.read(launch_path(home, key), limit=_LIMIT))
-        launch = Launch.model_validate(found)
-    except (OSError, ValueError, ValidationError):
+        launch = record_of(Launch, parse(filesystem.read(launch_path(home, key), limit=_LIMIT)))
+    except (OSError, ValueError):
         return None
     return launch if Path(launch.file).is_file() else None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
-from pydantic import Field, model_validator
-
+from tradenb.core.timeframe import LATEST
 from tradenb.core.validation.terms import ID_LIMIT
-from tradenb.store.document.field_types import Moment, Plain, Price
+from tradenb.store.codec import Damaged
+from tradenb.store.document.plain_record import record_of
 
 RequestKind = Literal[
     "stop",
@@ -23,10 +26,10 @@ RequestKind = Literal[
     "take_theirs",
 ]
 
-Label = Annotated[str, Field(max_length=ID_LIMIT)]
+_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
-class Request(Plain):
+class Request(NamedTuple):
     """What a user asks of a run.
 
     Attributes
@@ -48,22 +51,21 @@ class Request(Plain):
         Only for close and move.
     """
 
-    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
-    wall: Moment
+    id: str
+    wall: int
     kind: RequestKind
     strategy: str
     symbol: str
-    signal_id: Label | None = None
-    cancel_id: Label | None = None
-    request_id: Label | None = None
-    price: Price | None = None
+    signal_id: str | None = None
+    cancel_id: str | None = None
+    request_id: str | None = None
+    price: float | None = None
     values: dict[str, Any] | None = None
 
-    @model_validator(mode="after")
-    def _has_a_price(self) -> Request:
-        if (self.kind == "abandon") != (self.price is not None):
-            raise ValueError("abandon needs a price, and nothing else takes one")
-        return self
+    @property
+    def record(self) -> dict[str, Any]:
+        """What is said, as a plain dict."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class Waiting(NamedTuple):
@@ -100,3 +102,35 @@ class Received(NamedTuple):
     def unreadable_words(self) -> str:
         """What cannot be read, and why."""
         return "; ".join(f"{path} ({words})" for path, words in self.unreadable)
+
+
+def checked_request(found: object) -> Request:
+    """Return the request of a plain dict.
+
+    Raises
+    ------
+    Damaged
+        When it is none, or makes no sense; the words say everything that is wrong.
+    """
+    request = record_of(Request, found)
+    unknown = found.keys() - {*Request._fields} if isinstance(found, Mapping) else ()
+    problems = [*(f"there is no field {name!r:.80}" for name in unknown), *_problems(request)]
+    if problems:
+        raise Damaged("; ".join(problems))
+    return request
+
+
+def _problems(request: Request) -> Iterator[str]:
+    if not _ID.fullmatch(request.id):
+        yield f"id must be 1 to 64 letters, digits, _ or -, was {request.id!r:.80}"
+    if not 0 <= request.wall < LATEST:
+        yield f"wall must be ms UTC before the year 2200, was {request.wall}"
+    for name in ("signal_id", "cancel_id", "request_id"):
+        label = getattr(request, name)
+        if label is not None and len(label) > ID_LIMIT:
+            yield f"{name} must be at most {ID_LIMIT} characters, was {label!r:.80}"
+    price = request.price
+    if (request.kind == "abandon") != (price is not None):
+        yield "abandon needs a price, and nothing else takes one"
+    if price is not None and not 0 < price < math.inf:
+        yield f"price must be a finite number above 0, was {price}"

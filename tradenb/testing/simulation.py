@@ -206,7 +206,7 @@ class Simulation:
             id=id, wall=request.at, kind=request.kind, strategy=request.strategy, symbol=SYMBOL
         )
         path = home.control(key) / f"{request.at:015d}-{id}.json"
-        self.world.disk.plant(path, dump(given.model_dump()) + b"\n")
+        self.world.disk.plant(path, dump(given.record) + b"\n")
         self._written.add(request)
 
 

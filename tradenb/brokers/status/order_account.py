@@ -10,10 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tradenb.brokers.arming.account_share import RunShare, every_share, summed
-from tradenb.brokers.arming.arm_file import read_arm
-from tradenb.brokers.arming.permission import Permission, permission_of
 from tradenb.brokers.status.order_status import OrderStatus, age
 from tradenb.core.orders.gate import HOUR
 from tradenb.core.orders.order_records import ZERO, Balance
@@ -23,6 +21,10 @@ from tradenb.store.control import kill_switch
 from tradenb.store.filesystem import DiskFilesystem, Filesystem
 from tradenb.store.paths import Home
 from tradenb.view.formatting import number
+
+if TYPE_CHECKING:
+    from tradenb.brokers.arming.account_share import RunShare
+    from tradenb.brokers.arming.permission import Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,12 @@ def order_accounts(
     by_account: dict[str, list[OrderStatus]] = {}
     for run in runs:
         by_account.setdefault(run.account, []).append(run)
+    if not by_account and not filesystem.exists(home.shares):
+        return []
+    from tradenb.brokers.arming.account_share import every_share, summed
+    from tradenb.brokers.arming.arm_file import read_arm
+    from tradenb.brokers.arming.permission import permission_of
+
     shares: dict[str, list[tuple[str, RunShare | None]]] = {}
     for account, name, share in every_share(filesystem, home):
         shares.setdefault(account, []).append((name, share))

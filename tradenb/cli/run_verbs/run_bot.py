@@ -8,12 +8,11 @@ nothing either, since a commit is whole on disk or not there.
 from __future__ import annotations
 
 import argparse
-import asyncio
-import inspect
 import os
 import runpy
 import sys
 import traceback
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +85,9 @@ def _execute(file: Path) -> None:
     main = names.get("main")
     if not active_runs() and callable(main):
         found = main()
-        if inspect.iscoroutine(found):
+        if isinstance(found, Coroutine):
+            import asyncio
+
             asyncio.run(found)
 
 

@@ -8,12 +8,13 @@ declared, nothing managed) needs no record of it: it is made when something happ
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from tradenb.core.money.position_money import Grant, PositionMoney, entered
-from tradenb.core.prices import Plan
-from tradenb.core.rules import Rules
-from tradenb.core.signal import Position, Rungs, Signal
+from tradenb.core.signal import Plan, Position, Rungs, Signal
+
+if TYPE_CHECKING:
+    from tradenb.core.rules import Rules
 
 StopBy = Literal["stop_loss", "breakeven", "trailing_stop"]
 # What a part leaves is nothing, if it is less than this of all that was put in.

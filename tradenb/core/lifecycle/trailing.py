@@ -13,7 +13,7 @@ from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.money.market import NEAR, stop_on_step
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Signal
+from tradenb.core.signal import Plan, Signal
 
 _FIRST_WINDOW: Final = 512
 _LARGEST_WINDOW: Final = 4096
@@ -53,7 +53,7 @@ def follow_stop(
 def quiet_peak(
     signal: Signal,
     holding: Holding,
-    plan: prices.Plan,
+    plan: Plan,
     candles: Candles,
     start: int,
     stop: int,

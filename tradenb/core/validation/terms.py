@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tradenb.core.candidate import Candidate
-from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
 from tradenb.core.values import (
     Problem,
@@ -17,6 +16,9 @@ from tradenb.core.values import (
     whole,
 )
 from tradenb.errors import shown
+
+if TYPE_CHECKING:
+    from tradenb.core.rules import Rules
 
 # Ids and notes are in the document, the journal and the log, again with every event.
 ID_LIMIT: Final = 300

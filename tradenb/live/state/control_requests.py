@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, assert_never
 
-from tradenb.core.lifecycle.commands import is_withdrawn
 from tradenb.core.lifecycle.state import Command
 from tradenb.core.timeframe import iso
 from tradenb.errors import StateError, UsageError, unknown
-from tradenb.store.request import Request as Given
+
+if TYPE_CHECKING:
+    from tradenb.store.request import Request as Given
 
 
 class Withdrawal(NamedTuple):
@@ -30,6 +31,8 @@ class Withdrawal(NamedTuple):
 
     def takes(self, command: Asked | None) -> bool:
         """Tell whether a command is taken back."""
+        from tradenb.core.lifecycle.commands import is_withdrawn
+
         return isinstance(command, Command) and is_withdrawn(command, self.at, self.request)
 
 

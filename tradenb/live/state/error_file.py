@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Final, NamedTuple
 
 from tradenb.errors import StateError
+from tradenb.store.codec import dump, parse
+from tradenb.store.document.plain_record import record_of
 from tradenb.store.filesystem import Filesystem, replace_whole
 
 _LIMIT: Final = 1 << 16
 _LONGEST: Final = 2_000
 
 
-class NotedError(BaseModel):
+class NotedError(NamedTuple):
     """What a run ran into.
 
     Attributes
@@ -33,8 +33,6 @@ class NotedError(BaseModel):
     warnings : tuple of str
         What is wrong with its candles.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     error: str
     since: int
@@ -63,13 +61,13 @@ class ErrorFile:
         words = "" if error is None else words_of(error)[:_LONGEST]
         before = self._noted
         if before is not None and before.error == words:
-            noted = before.model_copy(update={"last": now, "times": before.times + 1})
+            noted = before._replace(last=now, times=before.times + 1)
         else:
             noted = NotedError(error=words, since=now, last=now, times=1)
-        noted = noted.model_copy(update={"warnings": tuple(warnings)})
+        noted = noted._replace(warnings=tuple(warnings))
         self._noted, self.is_noted = noted, bool(words or noted.warnings)
         try:
-            replace_whole(self._filesystem, self._path, noted.model_dump_json().encode() + b"\n")
+            replace_whole(self._filesystem, self._path, dump(noted._asdict()) + b"\n")
         except (OSError, StateError):
             return
 
@@ -77,8 +75,8 @@ class ErrorFile:
 def noted_error(filesystem: Filesystem, path: Path) -> NotedError | None:
     """Return what a run noted last, or None."""
     try:
-        return NotedError.model_validate_json(filesystem.read(path, limit=_LIMIT))
-    except (OSError, ValidationError):
+        return record_of(NotedError, parse(filesystem.read(path, limit=_LIMIT)))
+    except (OSError, ValueError):
         return None
 
 

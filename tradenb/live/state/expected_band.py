@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Final
 
 from tradenb.statistics.expectation import Band
+from tradenb.store.codec import dump, parse
+from tradenb.store.document.plain_record import record_of
 from tradenb.store.filesystem import Filesystem, make_folders, replace_whole
 from tradenb.store.paths import Home, Key, encoded
 
 _LIMIT: Final = 1 << 16
-_FORM: Final[TypeAdapter[Band]] = TypeAdapter(Band)
 
 
 def band_path(home: Home, key: Key) -> Path:
@@ -35,8 +33,7 @@ def keep_band(filesystem: Filesystem, home: Home, key: Key, band: Band) -> None:
     """
     path = band_path(home, key)
     make_folders(filesystem, path.parent)
-    data = json.dumps(band._asdict(), separators=(",", ":")).encode()
-    replace_whole(filesystem, path, data + b"\n")
+    replace_whole(filesystem, path, dump(band._asdict()) + b"\n")
 
 
 def kept_band(filesystem: Filesystem, home: Home, key: Key) -> Band | None:
@@ -45,7 +42,6 @@ def kept_band(filesystem: Filesystem, home: Home, key: Key) -> Band | None:
     try:
         if not filesystem.exists(path):
             return None
-        found: Any = json.loads(filesystem.read(path, limit=_LIMIT))
-        return _FORM.validate_python(found)
-    except (OSError, ValueError, ValidationError):
+        return record_of(Band, parse(filesystem.read(path, limit=_LIMIT)))
+    except (OSError, ValueError):
         return None

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import RunStatus, with_last_error
-from tradenb.live.status.status_of_run import status_of_run
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home, find_home
 from tradenb.view.formatting import number
@@ -71,8 +70,11 @@ def listing(runs: Sequence[RunRecord], home: str | Path | None) -> pd.DataFrame:
 
 def statuses(runs: Sequence[RunRecord], home: Home) -> Iterator[RunStatus]:
     """Return how all runs are: those of this process, then the others under a home."""
-    for run in runs:
-        yield with_last_error(status_of_run(run), run.storage.events)
+    if runs:
+        from tradenb.live.status.status_of_run import status_of_run
+
+        for run in runs:
+            yield with_last_error(status_of_run(run), run.storage.events)
     known = {(run.id, run.storage.home) for run in runs}
     disk = DiskFilesystem(durable=False)
     for each in (home, home.rehearsal):
@@ -138,6 +140,8 @@ def account_statuses(statuses: Iterable[RunStatus]) -> list[AccountStatus]:
 
 def accounts_of(runs: Sequence[RunRecord]) -> list[AccountStatus]:
     """Return the accounts of runs, over all runs under their homes that share them."""
+    from tradenb.live.status.status_of_run import status_of_run
+
     named = {(_shared_name(each), each.home) for each in map(status_of_run, runs) if each.money}
     homes = sorted({run.storage.home for run in runs})
     return [

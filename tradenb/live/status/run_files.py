@@ -15,7 +15,6 @@ from tradenb.core.events import Event
 from tradenb.core.lifecycle.state import State
 from tradenb.core.orders.gate import PAPER, sends_orders
 from tradenb.core.orders.ledger import OrderLedger
-from tradenb.core.rules import Rules
 from tradenb.core.timeframe import iso
 from tradenb.engine.serialise import events_of, from_record
 from tradenb.engine.specs.registry import registry
@@ -29,8 +28,8 @@ from tradenb.live.status.run_status import RunStatus, mode_of, status_of_documen
 from tradenb.statistics.expectation import Band
 from tradenb.store.control import peek
 from tradenb.store.disk_port import Stamp, stamp_of
-from tradenb.store.document.ledger_record import ledger_from_record
-from tradenb.store.document.read import read_document
+from tradenb.store.document.glance import glance
+from tradenb.store.document.plain_record import record_of
 from tradenb.store.document.state_conflict import words_if_undecided
 from tradenb.store.filesystem import DiskFilesystem, Filesystem
 from tradenb.store.journal.event_journal import Journal
@@ -102,7 +101,7 @@ class RunFiles:
             code_at=started or None,
             resume="" if launch is None else launch.file,
             by_cron=launch is not None and launch.once,
-            rules=Rules(**(body.get("rules") or {})),
+            given_rules=body.get("rules"),
             price=body.get("price"),
             band=self.band,
             risk=tuple(body.get("risk", ())),
@@ -165,17 +164,14 @@ class RunFiles:
         if stamp is not None and stamp == self._stamp:
             return
         try:
-            found = read_document(self._disk, self._path)
+            found = glance(self._disk, self._path, _what_is_shown)
         except StateError as error:
             # The state that was read before stays: a damaged file closes no position.
             self.failure = error
             return
         self.failure = None
         if found is not None:
-            self._state = from_record(found.body["state"])
-            ledger = found.body.get("ledger")
-            self._ledger = None if ledger is None else ledger_from_record(ledger)
-            self._body = found.body
+            self._body, self._state, self._ledger = found
         # Last: read again after an interrupt, never half read for good.
         self._stamp = stamp
 
@@ -230,6 +226,12 @@ class RunFiles:
         signs += [] if self._noted is None else [self._noted.last]
         signs += [] if self._holder is None else [self._holder.started]
         return min(abs(time() - sign / 1e3) for sign in signs)
+
+
+def _what_is_shown(body: dict[str, Any]) -> tuple[dict[str, Any], State, OrderLedger | None]:
+    ledger = body.get("ledger")
+    orders = None if ledger is None else record_of(OrderLedger, ledger)
+    return body, from_record(body["state"]), orders
 
 
 def _is_stale(key: Key, launch: Launch) -> bool:

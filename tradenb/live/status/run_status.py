@@ -13,11 +13,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from tradenb.core.lifecycle.missing import expires_at
-from tradenb.core.lifecycle.scheduled import times_out_at
-from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, MINUTE, iso, next_after
-from tradenb.engine.specs.risks import locks
 from tradenb.errors import StateError
 from tradenb.store.paths import REHEARSAL
 from tradenb.view.conduct.ask_words import answer_words
@@ -28,6 +24,7 @@ if TYPE_CHECKING:
     from tradenb.core.candles.rows import Intake
     from tradenb.core.events import Event
     from tradenb.core.lifecycle.state import State
+    from tradenb.core.rules import Rules
     from tradenb.live.loop.record import Status
     from tradenb.live.status.pending_commands import PendingCommand
     from tradenb.live.status.run_money import RunMoney
@@ -56,8 +53,8 @@ class RunStatus:
         Which other process runs it, in words.
     state : State or None
         The one on disk; None before the first commit, or when it cannot be read.
-    rules : Rules
-        Those of the run; the default ones when only its files are known.
+    given_rules : Rules or mapping
+        Those of the run, or what its document says of them; see `rules`.
     saved : bool
         Whether the last state is on disk.
     stopping : bool
@@ -120,7 +117,7 @@ class RunStatus:
     exchange: str = ""
     held_by: str = ""
     state: State | None = None
-    rules: Rules = Rules()  # noqa: RUF009 - frozen
+    given_rules: Rules | Mapping[str, Any] | None = None
     saved: bool = True
     stopping: bool = False
     pending_commands: tuple[PendingCommand, ...] = ()
@@ -159,6 +156,14 @@ class RunStatus:
     def key(self) -> str:
         """Mode and id: unique among the runs under one home."""
         return f"{self.mode}:{self.id}"
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of the run; the default ones when its files say nothing of them."""
+        from tradenb.core.rules import Rules
+
+        given = self.given_rules
+        return given if isinstance(given, Rules) else Rules(**(given or {}))
 
     @property
     def cursor(self) -> int | None:
@@ -298,6 +303,8 @@ def outlook_words(status: RunStatus) -> list[str]:
 
     All of it as of the state on disk; the manage function of a run elsewhere is not known.
     """
+    from tradenb.engine.specs.risks import locks
+
     state = status.state
     if state is None:
         return []
@@ -315,6 +322,9 @@ def outlook_words(status: RunStatus) -> list[str]:
 
 def _left(state: State, rules: Rules) -> str:
     """Say how long a position or a waiting entry has left, if it ends by itself."""
+    from tradenb.core.lifecycle.missing import expires_at
+    from tradenb.core.lifecycle.scheduled import times_out_at
+
     signal, opened = state.signal, state.opened_at
     if signal is None or (state.execution is not None and state.execution.want == "enter"):
         return ""

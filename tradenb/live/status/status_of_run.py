@@ -35,7 +35,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         run.status,
         exchange=run.source.name,
         state=run.state,
-        rules=run.rules_in_force,
+        given_rules=run.rules_in_force,
         saved=run.saved,
         stopping=run.stopping,
         pending_commands=pending_of_run(run),

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from tradenb.errors import StateCorrupt, StateError, StateVersionError
 from tradenb.store.codec import HEAD, LIMIT, Damaged, Generation, dump, parse, unframed, unlike
 from tradenb.store.document.migrations import MIGRATIONS, VERSION, Migrations, migrated
-from tradenb.store.document.schema import problems_of
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.paths import bak_of, key_of
 
@@ -56,6 +55,8 @@ def understood(
     found = parse(body)
     if not isinstance(found, dict):
         raise Damaged(f"the body is a {type(found).__name__}, not an object")
+    from tradenb.store.document.schema import problems_of
+
     found = migrated(found, version, migrations)
     problems = problems_of(found)
     if problems:
