@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from tradenb.core.lifecycle.position_lines import Mark, PositionLines, Step
 from tradenb.core.signal import Signal
+from tradenb.view.svg.overlay_lines import Overlay
 from tradenb.view.svg.price_svg import MARKED, price_svg
 
 LEGEND = re.compile(r'<g class="tnb-legend">(.*?)</g>')
@@ -91,6 +93,16 @@ def test_the_stop_of_an_open_position_is_drawn_over_time_and_named_at_the_end(ma
     assert "stroke-dasharray" not in re.search(r'[^<]*class="tnb-stop"[^>]*>', chart)[0]
 
 
+def test_the_entry_of_a_position_that_is_open_at_the_end_is_marked(make_candles):
+    candles = make_candles(60)
+    price, opened = float(candles.close[20]), candles.start + 20 * 60_000
+    steps = [Step(opened, price)]
+    line = PositionLines("s", "B", "dip", "short", opened, None, steps, steps, [], [])
+    chart = price_svg(candles, [], None, None, lines=[line])
+    assert legend(chart) == ["short entry", "stop"]
+    assert chart.count("tnb-mark tnb-short") == 2  # on the price, and in the legend
+
+
 def test_a_stop_outside_of_the_picture_is_left_out_and_not_bent(make_candles):
     candles = make_candles(60)
     price = float(candles.low.min())
@@ -100,3 +112,30 @@ def test_a_stop_outside_of_the_picture_is_left_out_and_not_bent(make_candles):
     chart = price_svg(candles, [], None, None, lines=[line])
     (path,) = re.findall(r'class="tnb-stop" fill="none"[^>]*stroke-width="1.4" d="(.*?)"', chart)
     assert re.fullmatch(r"M[\d.]+ [\d.]+H[\d.]+M[\d.]+ [\d.]+H[\d.]+", path)
+
+
+def overlay(candles, factor, name="slow"):
+    return Overlay(name, candles.time + candles.step, factor * candles.close)
+
+
+def test_an_indicator_over_the_price_is_drawn_and_named(make_candles):
+    candles = make_candles(120)
+    chart = price_svg(candles, [], None, None, overlays=[overlay(candles, 1.2, "a < b")])
+    assert chart.count('class="tnb-overlay"') == 2  # the line, and its sample in the legend
+    assert legend(chart) == ["a &lt; b"]
+
+
+def test_the_axis_reaches_to_an_indicator_beyond_the_candles(make_candles):
+    candles = make_candles(120)
+    chart = price_svg(candles, [], None, None, overlays=[overlay(candles, 1.2)])
+    labels = re.findall(r'text-anchor="end"[^>]*>([\d.,]+)</text>', chart)
+    assert max(float(label.replace(",", "")) for label in labels) > candles.high.max()
+
+
+def test_an_indicator_without_a_value_leaves_a_gap(make_candles):
+    candles = make_candles(120)
+    line = overlay(candles, 1.01)
+    line.values[:30] = line.values[60:70] = np.nan
+    chart = price_svg(candles, [], None, None, overlays=[line])
+    (d,) = re.findall(r'<path class="tnb-overlay"[^>]* d="([^"]*)"', chart)[:1]
+    assert d.count("M") == 2

@@ -11,6 +11,7 @@ from tradenb.view.asset_files import asset
 from tradenb.view.pages.result_html import summary_html
 from tradenb.view.svg.axis_ticks import time_ticks, value_ticks
 from tradenb.view.svg.equity_svg import POINTS, equity_svg
+from tradenb.view.svg.plot_area import WIDTH
 
 DAY = 86_400_000
 VOID = {"br", "img", "meta", "link", "input"}
@@ -172,6 +173,13 @@ def test_the_words_of_two_lines_stay_apart(start):
     own = re.search(r'class="tnb-end"[^>]* y="([\d.]+)"', text)[1]
     other = re.search(r' y="([\d.]+)">hold', text)[1]
     assert abs(float(own) - float(other)) > 12
+
+
+@pytest.mark.parametrize("last", [-27.5, 0.1, 1e5])
+def test_the_words_at_the_end_of_the_lines_fit_into_the_picture(start, last):
+    text = equity_svg(held_to(start, 0.0, 1.0, last), start=start, end=start + 2 * DAY, trades=2)
+    x, words = re.search(r' x="([\d.]+)" y="[\d.]+">(hold [^<]*)<', text).groups()
+    assert float(x) + 6.2 * len(words) < WIDTH  # digits of 11 pixels are 6.2 wide
 
 
 def test_the_picture_survives_a_result_out_of_range(make_trades, start, drawn):

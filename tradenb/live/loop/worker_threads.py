@@ -40,13 +40,11 @@ class ThreadWorkers:
         if is_async(function):
             task = asyncio.ensure_future(_guarded(function, args))
             return await _within(seconds, task, lambda: not task.done())
-        loop, returned = asyncio.get_running_loop(), list[bool]()
+        loop, returned = asyncio.get_running_loop(), threading.Event()
         future: asyncio.Future[Any] = loop.create_future()
         worker = self._idle.pop() if self._idle else _Worker()
         worker.jobs.put(lambda: self._work(loop, future, worker, returned, lambda: function(*args)))
-        if seconds is None:
-            return await future
-        return await _within(seconds, future, lambda: not returned)
+        return await _within(seconds, future, lambda: not returned.is_set())
 
     def close(self, keep: int = 0) -> None:
         """End the idle threads but `keep`; the others end with their function."""
@@ -58,7 +56,7 @@ class ThreadWorkers:
         loop: asyncio.AbstractEventLoop,
         future: asyncio.Future[Any],
         worker: _Worker,
-        returned: list[bool],
+        returned: threading.Event,
         job: Callable[[], Any],
     ) -> None:
         result, error = None, None
@@ -66,9 +64,9 @@ class ThreadWorkers:
             result = job()
         except BaseException as raised:  # noqa: BLE001 - handed to the caller
             error = raised
-        # Noted on this thread, not on the loop: whether a call that was left behind still runs can
-        # be seen although its loop is blocked, or gone.
-        returned.append(True)
+        # Set on this thread, not on the loop: whether a call that was left behind still runs can be
+        # seen although its loop is blocked, or gone.
+        returned.set()
         try:
             loop.call_soon_threadsafe(self._settle, future, worker, result, error)
         except RuntimeError:

@@ -114,6 +114,12 @@ def chart_json(data: object) -> str:
     return text.replace("<", "\\u003c")
 
 
+def known_at(line: IndicatorLine, moments: Times) -> Floats:
+    """Return the value of an indicator that was known at each moment, NaN where none was."""
+    rows = line.closes_at.searchsorted(moments, "right") - 1
+    return np.where(rows >= 0, line.values[np.maximum(rows, 0)], np.nan)
+
+
 def all_candles_script(drawn: Sequence[Drawn], *, rows: int = ROWS) -> str:
     """Return a script with all candles of the symbols, for a file beside a page with their chart.
 
@@ -167,10 +173,7 @@ def _indicator(line: IndicatorLine, levels: Sequence[Level]) -> dict[str, Any]:
 
 
 def _as_of(line: IndicatorLine, level: Level) -> Packed:
-    """Pack the value that was known at the close of each candle."""
-    rows = line.closes_at.searchsorted(level.closes_at, "right") - 1
-    values = np.where(rows >= 0, line.values[np.maximum(rows, 0)], np.nan)
-    return packed_floats(values, digits=_INDICATOR_DIGITS)
+    return packed_floats(known_at(line, level.closes_at), digits=_INDICATOR_DIGITS)
 
 
 def _equity(points: CurvePoints, end: int) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 from tradenb.core.candles.arrays import candles_of, spaced
 from tradenb.statistics.equity.curve_points import CurvePoints, fewer
 from tradenb.view.charts.candle_levels import levels_of
+from tradenb.view.charts.chart_data import known_at
 from tradenb.view.formatting import escaped
 from tradenb.view.svg.equity_svg import POINTS, equity_svg
+from tradenb.view.svg.overlay_lines import Overlay
 from tradenb.view.svg.plot_area import WIDTH
 from tradenb.view.svg.price_svg import price_svg
 
@@ -29,7 +31,7 @@ def still_html(
     trades: int,
     width: int = WIDTH,
 ) -> str:
-    """Draw the price of a symbol with its newest trades, and the equity of the run.
+    """Draw the price of a symbol with its newest trades and indicators, and the equity of the run.
 
     Parameters
     ----------
@@ -41,12 +43,19 @@ def still_html(
     found = f'<p class="tnb-caption">Equity</p>{equity}'
     if drawn is None or not len(drawn.candles):
         return found
+    candles = _few(drawn.candles)
+    closes_at = candles.time + candles.step
     price = price_svg(
-        _few(drawn.candles),
+        candles,
         drawn.trades,
         None,
         None,
         lines=drawn.lines,
+        overlays=[
+            Overlay(line.name, closes_at, known_at(line, closes_at))
+            for line in drawn.indicators
+            if line.where == "price"
+        ],
         marked=_MARKED,
         width=width,
     )

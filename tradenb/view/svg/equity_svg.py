@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tradenb.view.formatting import escaped, number, percent, period, plural
 from tradenb.view.svg.axis_ticks import digits_of
 from tradenb.view.svg.plot_area import (
+    LETTER,
     WIDTH,
     PlotArea,
     Vertices,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 HEIGHT: Final = 210
 POINTS: Final = 700
-_END: Final = 76
 _TOP: Final = 10
 _BOTTOM: Final = HEIGHT - 26
 _LARGEST: Final = 1e12  # compounding may leave the range of doubles; a chart need not
@@ -53,7 +53,9 @@ def equity_svg(
     held = _within_reach([_drawn(gain) for gain in points.holds], min(line), max(peak))
     shown = [*line, *peak, *held]
     at = points.at
-    area = _area(min(start, at[0]), max(end, at[-1], start + 1), min(shown), max(shown), width)
+    words = [_words(line[-1]), *(f"hold {_words(last)}" for last in points.holds[-1:])]
+    right = width - 14 - LETTER * 0.92 * max(map(len, words))
+    area = _area(min(start, at[0]), max(end, at[-1], start + 1), min(shown), max(shown), right)
     trace = _staircase if points.stepped else _line
     drawn = trace(area, at, line)
     shade = trace(area, at, peak) + drawn[::-1]
@@ -101,13 +103,13 @@ def _line(area: PlotArea, at: Sequence[int], values: Sequence[float]) -> Vertice
     return [(area.x(moment), area.y(value)) for moment, value in zip(at, values, strict=True)]
 
 
-def _area(first: int, last: int, low: float, high: float, width: int) -> PlotArea:
+def _area(first: int, last: int, low: float, high: float, right: float) -> PlotArea:
     if high - low < 1e-6:
         low, high = low - 1.0, high + 1.0
     room = (high - low) * 0.06
     low, high = low - room, high + room
     left = left_of(low, high, _labels)
-    return PlotArea(first, last, low, high, left, width - _END, _TOP, _BOTTOM, HEIGHT)
+    return PlotArea(first, last, low, high, left, right, _TOP, _BOTTOM, HEIGHT)
 
 
 def _staircase(area: PlotArea, at: Sequence[int], values: Sequence[float]) -> Vertices:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import isfinite
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tradenb.core.timeframe import iso
 from tradenb.view.formatting import escaped, number, percent, price, tone
 from tradenb.view.svg.axis_ticks import digits_of
+from tradenb.view.svg.overlay_lines import Overlay, overlay_path, overlay_samples
 from tradenb.view.svg.plot_area import (
     LETTER,
     WIDTH,
@@ -69,6 +71,7 @@ def price_svg(
     opened_at: int | None,
     *,
     lines: Sequence[PositionLines] = (),
+    overlays: Sequence[Overlay] = (),
     targets: Sequence[float] | None = None,
     marked: int = MARKED,
     width: int = WIDTH,
@@ -81,23 +84,25 @@ def price_svg(
     ----------
     lines : sequence of PositionLines
         Their stops are drawn over time, and their parts marked.
+    overlays : sequence of Overlay
+        Indicators that are drawn over the price.
     targets : sequence of float, optional
         The targets of what is open that are left; default the one of the signal.
     """
     first, last = candles.start, candles.end
-    low, high = float(candles.low.min()), float(candles.high.max())
+    low, high = _range(candles, overlays)
     levels = _levels(signal, opened_at, targets, low, high)
     low = min([low, *(level.at for level in levels)])
     high = max([high, *(level.at for level in levels)])
     within = [trade for trade in trades if first <= trade.closed_at <= last]
     drawn = within[-marked:]
     seen = _seen(lines, drawn, first, last)
-    entries = [trade.position for trade in drawn if trade.opened_at >= first]
-    if signal is not None and opened_at is not None and opened_at >= first:
-        entries.append(signal.position)
+    entries: list[str] = [trade.position for trade in drawn if trade.opened_at >= first]
+    opened = _still_open(seen, signal, opened_at, first)
+    entries += [position for position, _, _ in opened]
     left_out = len(within) > len(drawn)
     more = f"the newest {marked:,} of {len(within):,} trades" if left_out else ""
-    samples = legend_of(entries, drawn, more, _others(seen, first))
+    samples = legend_of(entries, drawn, more, [*_others(seen, first), *overlay_samples(overlays)])
     rows = legend_rows(samples, width - _LEGEND_LEFT)
     top = _TOP + LEGEND_ROW * len(rows)
     area = _area(first, last, low, high, levels, top=top, width=width)
@@ -113,14 +118,22 @@ def price_svg(
                 for level, y in _spread(area, levels)
             ),
             *(stop_path(area, each) for each in seen),
+            *(overlay_path(area, each, place) for place, each in enumerate(overlays)),
             _closes(area, candles),
             *(_trade(area, trade, size, firsts) for trade in drawn),
-            _opening(area, signal, opened_at, firsts),
+            *(_entered(area, *each) for each in opened),
             *(part_marks(area, each, size) for each in seen),
             legend(area.left, _TOP - 4, rows),
             "</svg>",
         ]
     )
+
+
+def _range(candles: Candles, overlays: Sequence[Overlay]) -> tuple[float, float]:
+    """Return the lowest and the highest of what is drawn over time."""
+    found = [float(candles.low.min()), float(candles.high.max())]
+    found += [value for each in overlays for value in each.values.tolist() if isfinite(value)]
+    return min(found), max(found)
 
 
 def _closes(area: PlotArea, candles: Candles) -> str:
@@ -250,18 +263,23 @@ def _trade(area: PlotArea, trade: Trade, size: float, firsts: Mapping[str, float
     )
 
 
-def _opening(
-    area: PlotArea,
-    signal: Signal | None,
-    opened_at: int | None,
-    firsts: Mapping[str, float],
-) -> str:
-    if signal is None or opened_at is None or opened_at < area.first:
-        return ""
-    entry = firsts.get(signal.id, signal.entry)
-    title = escaped(f"{signal.position} since {iso(opened_at)} UTC at {price(entry)}")
-    arrow = entry_mark(area.x(opened_at), area.y(entry), signal.position)
-    return f"<g><title>{title}</title>{arrow}</g>"
+def _still_open(
+    lines: Sequence[PositionLines], signal: Signal | None, opened_at: int | None, first: int
+) -> list[tuple[str, int, float]]:
+    """Return side, time and price of the entries of what is open, from a moment on."""
+    found = {
+        each.signal_id: (each.position, each.opened_at, each.entry[0].level or 0.0)
+        for each in lines
+        if each.closed_at is None
+    }
+    if signal is not None and opened_at is not None:
+        found.setdefault(signal.id, (signal.position, opened_at, signal.entry))
+    return [each for each in found.values() if each[1] >= first]
+
+
+def _entered(area: PlotArea, position: str, at: int, entry: float) -> str:
+    title = escaped(f"{position} since {iso(at)} UTC at {price(entry)}")
+    return f"<g><title>{title}</title>{entry_mark(area.x(at), area.y(entry), position)}</g>"
 
 
 def _description(candles: Candles, signal: Signal | None) -> str:
