@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import ast
 import configparser
+import doctest
 import importlib.util
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
+import tradenb as tn
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 STRATEGY = re.compile(r'@tn\.strategy\("([^"]+)"')
+SKIPS = doctest.OPTIONFLAGS_BY_NAME["SKIP"]
+NO_EXAMPLE = {
+    "TimeLike": "a type for annotations",
+    "allow_nested": "it patches the process, here that of the tests",
+}
 INSTRUCTIONS = {"FROM", "RUN", "WORKDIR", "COPY", "USER", "ENV", "VOLUME", "STOPSIGNAL", "CMD"}
 
 
@@ -37,6 +46,21 @@ def test_the_code_of_pages_is_run_when_the_site_is_built():
 def test_the_reference_lists_every_public_name():
     pages = script("site_pages")
     assert pages.listed_names() == pages.public_names()
+
+
+def test_every_name_of_the_reference_has_an_example_that_runs():
+    examples = {}
+    for name in script("site_pages").listed_names():
+        found = tn
+        for part in name.split("."):
+            found = getattr(found, part)
+        if not (inspect.isclass(found) and issubclass(found, tn.TradenbError)):
+            examples[name] = doctest.DocTestParser().get_examples(inspect.getdoc(found) or "")
+    assert len(examples) > 80
+    without = {name for name, steps in examples.items() if not steps}
+    assert without == set(NO_EXAMPLE)
+    skipped = [name for name, steps in examples.items() if any(SKIPS in s.options for s in steps)]
+    assert skipped == []
 
 
 def test_each_page_of_the_cookbook_has_a_strategy_and_a_warning():

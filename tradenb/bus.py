@@ -209,6 +209,19 @@ def subscribe(
         When the channel, the mode or a kind does not exist.
     UsageError
         When the function is not callable, or kinds are given for another channel than "events".
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("overheard", every="1h")
+    ... def overheard(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=240)
+    >>> heard = []
+    >>> with tn.subscribe(heard.append, mode="backtest", kinds={"closed"}):
+    ...     market = tn.testing.random_walk(seed=7, days=2)
+    ...     result = tn.backtest.run("BTCUSDT", strategy=overheard, exchange=market)
+    >>> len(heard) == len(result.trades) > 0
+    True
     """
     return bus.subscribe(function, mode=mode, kinds=kinds, channel=channel)
 

@@ -67,6 +67,17 @@ def run(
         When candles are refused, or none lie in the period.
     ExchangeError
         When candles cannot be fetched.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("hourly", every="1h")
+    ... def hourly(ctx):
+    ...     return tn.long(take_profit=tn.percent(1.5), stop_loss=tn.percent(1), minutes=240)
+    >>> market = tn.testing.random_walk(seed=7, days=3)
+    >>> result = tn.backtest.run("BTCUSDT", strategy=hourly, exchange=market, start="2024-01-02")
+    >>> len(result.trades), f"{result.stats['win_rate']:.1f}"
+    (17, '58.8')
     """
     job = Job(make_plan(symbols, strategy, exchange, start, end, rules, commands, account))
     with ProgressBar(enabled=progress) as bar:
@@ -94,6 +105,17 @@ def background(
     -------
     Job
         `job.progress`, `job.cancel()`, `job.result()`.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("aside", every="1h")
+    ... def aside(ctx):
+    ...     return tn.long(take_profit=tn.percent(1.5), stop_loss=tn.percent(1), minutes=240)
+    >>> market = tn.testing.random_walk(seed=7, days=3)
+    >>> job = tn.backtest.background("BTCUSDT", strategy=aside, exchange=market)
+    >>> len(job.result(timeout=60).trades), job.progress
+    (23, 1.0)
     """
     job = Job(make_plan(symbols, strategy, exchange, start, end, rules, commands, account))
     threading.Thread(target=job.supervise, name="tradenb-backtest-watch", daemon=True).start()

@@ -25,6 +25,18 @@ class Job:
         Whether it has come to an end, in whatever way.
     progress : float
         Part of the period that is done, 0 to 1.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("under way", every="1h")
+    ... def under_way(ctx):
+    ...     return tn.long(take_profit=tn.percent(1.5), stop_loss=tn.percent(1), minutes=240)
+    >>> market = tn.testing.random_walk(seed=7, days=3)
+    >>> job = tn.backtest.background("BTCUSDT", strategy=under_way, exchange=market)
+    >>> result = job.result(timeout=60)
+    >>> job
+    <backtest of BTCUSDT: done>
     """
 
     def __init__(self, plan: Plan) -> None:

@@ -44,6 +44,15 @@ class Broker:
         Makes the way to a symbol in place of ccxt, from the symbol and a clock; for rehearsals.
     permission : Arm, optional
         What a rehearsal is armed with; it spends no money.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> paper = tn.broker("binance", account=tn.Account(cash=500, percent=20))
+    >>> paper
+    Broker(exchange='binance', mode='paper', account=Account(cash=500.0, percent=20.0), id='paper')
+    >>> paper.sends_orders, paper.account.cash
+    (False, 500.0)
     """
 
     exchange: str

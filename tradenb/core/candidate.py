@@ -22,7 +22,14 @@ Ladder = Sequence[tuple[Price, float]]
 
 
 class Candidate(NamedTuple):
-    """A proposal of a strategy, not checked yet; made by `long` and `short`."""
+    """A proposal of a strategy, not checked yet; made by `long` and `short`.
+
+    Examples
+    --------
+    >>> proposed = long(take_profit=102.0, stop_loss=99.0, note="dip")
+    >>> isinstance(proposed, Candidate), proposed.stop_loss, proposed.note
+    (True, 99.0, 'dip')
+    """
 
     position: object = None
     take_profit: object = None

@@ -78,6 +78,19 @@ class Event(NamedTuple):
         `closed` what was added or closed.
     quantity : float or None
         Pieces of a fill, with an account.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> closed = []
+    >>> @tn.strategy("told", every="1h", on_close=closed.append)
+    ... def told(ctx):
+    ...     return tn.long(take_profit=tn.percent(1.5), stop_loss=tn.percent(1), minutes=240)
+    >>> market = tn.testing.random_walk(seed=7, days=3)
+    >>> result = tn.backtest.run("BTCUSDT", strategy=told, exchange=market)
+    >>> event = closed[0]
+    >>> event.kind, event.exit_reason, round(event.pnl_percent, 2), len(closed)
+    ('closed', 'time_expired', -0.16, 23)
     """
 
     seq: int

@@ -140,6 +140,18 @@ class Trade(NamedTuple):
     quantity, cost, pnl, fees : float or None
         With an account: pieces bought, cost of all entries, what it changed the balance by
         (funding included) and its fees, quote currency.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("traded", every="1h")
+    ... def traded(ctx):
+    ...     return tn.long(take_profit=tn.percent(1.5), stop_loss=tn.percent(1), minutes=240)
+    >>> market = tn.testing.random_walk(seed=7, days=3)
+    >>> result = tn.backtest.run("BTCUSDT", strategy=traded, exchange=market)
+    >>> first = result.trade_list[0]
+    >>> first.position, first.exit_reason, round(first.pnl_percent, 2)
+    ('long', 'time_expired', -0.16)
     """
 
     signal_id: str

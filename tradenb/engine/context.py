@@ -41,6 +41,18 @@ class Context:
         Name -> value at the last closed candle, of what `@strategy.indicators(...)` declares.
     remembers : bool
         Whether this ask has looked at `state`.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("below its mean", every="1h", history="1d")
+    ... def below_its_mean(ctx):
+    ...     closes = ctx.candles("1h", 24).close  # the last 24, all closed by ctx.now
+    ...     if ctx.position is None and ctx.price < closes.mean():
+    ...         return tn.long(take_profit=closes.mean(), stop_loss=0.97 * ctx.price)
+    >>> market = tn.testing.random_walk(seed=7, days=4)
+    >>> tn.backtest.run("BTCUSDT", strategy=below_its_mean, exchange=market).ask_count
+    86
     """
 
     __slots__ = (

@@ -45,6 +45,22 @@ class Position:
     entries : int
     pnl_percent : float
         What it would have earned if it were closed now.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("held", every="1h")
+    ... def held(ctx):
+    ...     return tn.long(take_profit=tn.percent(3), stop_loss=tn.percent(1.5))
+    >>> @held.manage(every="15m")
+    ... def follow(ctx):
+    ...     position = ctx.position
+    ...     if position.pnl_percent > 1 and position.stop_by == "stop_loss":
+    ...         return tn.breakeven()
+    >>> market = tn.testing.random_walk(seed=7, days=4)
+    >>> result = tn.backtest.run("BTCUSDT", strategy=held, exchange=market)
+    >>> result.trades.exit_reason.value_counts().to_dict()
+    {'take_profit': 4, 'stop_loss': 3, 'breakeven': 2}
     """
 
     id: str

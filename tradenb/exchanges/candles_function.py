@@ -84,6 +84,14 @@ def candles(
         When candles are refused, or none lie in the period.
     ExchangeError
         When candles cannot be fetched.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> market = tn.testing.random_walk(seed=7, days=3)
+    >>> df = tn.candles("BTCUSDT", exchange=market, start="2024-01-02", timeframe="4h")
+    >>> len(df), list(df), str(df.index[0])
+    (12, ['open', 'high', 'low', 'close', 'volume'], '2024-01-02 00:00:00+00:00')
     """
     step = None if timeframe is None else timeframe_ms(timeframe)
     loaded = fetch_candles(symbol, exchange=exchange, start=start, end=end, progress=progress)

@@ -125,6 +125,19 @@ def export(
         the missing name, the value or the first trade that differs.
     UsageError
         When the arguments do not fit together.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("to production", every="1h")
+    ... def to_production(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=240)
+    >>> market = tn.testing.random_walk(seed=7, days=2)
+    >>> folder = tempfile.mkdtemp()
+    >>> bot = tn.export(f"{folder}/bot.py", to_production, symbol="BTCUSDT", exchange=market)
+    >>> bot.path.name, bot.trades
+    ('bot.py', 12)
     """
     settings: dict[str, Any] = {
         "symbol": symbol,

@@ -111,6 +111,27 @@ def background(
         When no valid generation of the state is left; `tradenb doctor` says what to do.
     ExportError
         With `process`, when the script would not give the same trades.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("in the background", every="5m")
+    ... def in_the_background(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=2), minutes=60)
+    >>> candles = tn.testing.random_walk(seed=7, days=2)
+    >>> with tn.testing.ExchangeServer(candles, now="2024-01-02T12:00") as server:
+    ...     given = {
+    ...         "strategy": in_the_background,
+    ...         "exchange": server.exchange(),
+    ...         "home": tempfile.mkdtemp(),
+    ...     }
+    ...     run = tn.live.background("BTCUSDT", **given)
+    ...     again = tn.live.background("BTCUSDT", **given)
+    ...     run.release()  # it can be resumed later
+    ...     ended = run.wait(30)
+    >>> again is run, ended, run.status
+    (True, True, 'idle')
     """
     if process:
         account_of(broker, account)  # not both, and none of rehearsals
@@ -161,6 +182,24 @@ def run(
         `keep_ours` or `take_theirs` of the run, or `tradenb resolve`, decides.
     StateError
         In the loop, when the run cannot begin or has failed because of its state.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("followed", every="5m")
+    ... def followed(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=2), minutes=60)
+    >>> candles = tn.testing.random_walk(seed=7, days=2)
+    >>> with tn.testing.ExchangeServer(candles, now="2024-01-02T12:00") as server:
+    ...     given = {
+    ...         "strategy": followed,
+    ...         "exchange": server.exchange(),
+    ...         "home": tempfile.mkdtemp(),
+    ...     }
+    ...     following = tn.live.run("BTCUSDT", **given)
+    >>> following  # the run begins with `for event in following:`
+    <events of BTCUSDT:followed, not begun: for event in tn.live.run(...)>
     """
     spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
     source, settings = live_source(exchange), checked_rules(rules)
@@ -182,7 +221,24 @@ def run(
 
 @explained("tn.live.stop")
 def stop(symbol: str, strategy: StrategySpec | str) -> None:
-    """End a run gracefully: no new signals, an open position is followed to its close."""
+    """End a run gracefully: no new signals, an open position is followed to its close.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("stopped", every="5m")
+    ... def stopped(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=2), minutes=60)
+    >>> candles = tn.testing.random_walk(seed=7, days=2)
+    >>> with tn.testing.ExchangeServer(candles, now="2024-01-02T12:00") as server:
+    ...     given = {"strategy": stopped, "exchange": server.exchange(), "home": tempfile.mkdtemp()}
+    ...     run = tn.live.background("BTCUSDT", **given)
+    ...     tn.live.stop("BTCUSDT", "stopped")
+    ...     ended = run.wait(30)
+    >>> ended, run.status
+    (True, 'done')
+    """
     run_registry.find(symbol, strategy).stop()
 
 
@@ -206,6 +262,25 @@ def resume(
         When there is no such run under the home.
     StateError
         When it is not idle, or nothing is known that could start it; the words say what would.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("resumed", every="5m")
+    ... def resumed(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=2), minutes=60)
+    >>> candles = tn.testing.random_walk(seed=7, days=2)
+    >>> with tn.testing.ExchangeServer(candles, now="2024-01-02T12:00") as server:
+    ...     given = {"strategy": resumed, "exchange": server.exchange(), "home": tempfile.mkdtemp()}
+    ...     run = tn.live.background("BTCUSDT", **given)
+    ...     run.release()
+    ...     ended = run.wait(30)
+    ...     again = tn.live.resume("BTCUSDT", "resumed", home=run.home)
+    ...     again.release()
+    ...     ended_again = again.wait(30)
+    >>> ended, ended_again, again.id
+    (True, True, 'BTCUSDT:resumed')
     """
     from tradenb.live.resume_run import resume_pair
 
@@ -215,13 +290,57 @@ def resume(
 
 @explained("tn.live.pending")
 def pending(symbol: str, strategy: StrategySpec | str) -> Held | None:
-    """Return the open signal of a run, or None."""
+    """Return the open signal of a run, or None.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("nothing open", every="5m")
+    ... def nothing_open(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=2), minutes=60)
+    >>> candles = tn.testing.random_walk(seed=7, days=2)
+    >>> with tn.testing.ExchangeServer(candles, now="2024-01-02T12:00") as server:
+    ...     given = {
+    ...         "strategy": nothing_open,
+    ...         "exchange": server.exchange(),
+    ...         "home": tempfile.mkdtemp(),
+    ...     }
+    ...     run = tn.live.background("BTCUSDT", **given)
+    ...     held = tn.live.pending("BTCUSDT", "nothing open")
+    ...     run.release()  # it can be resumed later
+    ...     ended = run.wait(30)
+    >>> held is None, ended
+    (True, True)
+    """
     return run_registry.find(symbol, strategy).position
 
 
 @explained("tn.live.scheduled")
 def scheduled(symbol: str, strategy: StrategySpec | str) -> Held | None:
-    """Return the signal of a run that waits for its entry, or None."""
+    """Return the signal of a run that waits for its entry, or None.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("nothing waits", every="5m")
+    ... def nothing_waits(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=2), minutes=60)
+    >>> candles = tn.testing.random_walk(seed=7, days=2)
+    >>> with tn.testing.ExchangeServer(candles, now="2024-01-02T12:00") as server:
+    ...     given = {
+    ...         "strategy": nothing_waits,
+    ...         "exchange": server.exchange(),
+    ...         "home": tempfile.mkdtemp(),
+    ...     }
+    ...     run = tn.live.background("BTCUSDT", **given)
+    ...     waits = tn.live.scheduled("BTCUSDT", "nothing waits")
+    ...     run.release()  # it can be resumed later
+    ...     ended = run.wait(30)
+    >>> waits is None, ended
+    (True, True)
+    """
     return run_registry.find(symbol, strategy).scheduled
 
 
@@ -240,6 +359,22 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
     ------
     UsageError
         When `home` is not a folder but the name of a run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("listed", every="5m")
+    ... def listed(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=10)
+    >>> market, home = tn.testing.random_walk(seed=7, days=1), tempfile.mkdtemp()
+    >>> given = {"strategy": listed, "exchange": market, "home": home}
+    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", **given)
+    >>> run.wait(60)
+    True
+    >>> runs = tn.live.list(home)
+    >>> runs.loc[runs.id == run.id, ["mode", "status"]].values.tolist()
+    [['rehearsal', 'done']]
     """
     from tradenb.live.status.listing import listing
     from tradenb.live.status.run_status import mode_of
@@ -263,6 +398,22 @@ def attach(home: str | Path | None = None, *, ended: bool = False) -> builtins.l
     ------
     UsageError
         When `home` is not a folder but the name of a run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("attached to", every="5m")
+    ... def attached_to(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=10)
+    >>> market, home = tn.testing.random_walk(seed=7, days=1), tempfile.mkdtemp()
+    >>> given = {"strategy": attached_to, "exchange": market, "home": home}
+    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", **given)
+    >>> run.wait(60)
+    True
+    >>> (other,) = tn.live.attach(home, ended=True)
+    >>> other.id, other.status
+    ('BTCUSDT:attached to', 'done')
     """
     from tradenb.live.attached_run import attached
 

@@ -53,6 +53,24 @@ class AttachedRun(CommandMethods, ReportMethods):
     ----------
     symbol, strategy : str
     home : Path
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("from elsewhere", every="5m")
+    ... def from_elsewhere(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=10)
+    >>> market, home = tn.testing.random_walk(seed=7, days=1), tempfile.mkdtemp()
+    >>> given = {"strategy": from_elsewhere, "exchange": market, "home": home}
+    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", **given)
+    >>> run.wait(60)
+    True
+    >>> (other,) = tn.live.attach(home, ended=True)
+    >>> other
+    <attached rehearsal BTCUSDT:from elsewhere done>
+    >>> other.trades().equals(run.trades())
+    True
     """
 
     def __init__(self, home: Home, key: Key) -> None:

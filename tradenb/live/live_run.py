@@ -40,7 +40,29 @@ _HEARTBEAT_S: Final = 0.1
 
 
 class LiveRun(CommandMethods, ReportMethods):
-    """A live run of one strategy on one symbol; `tn.live.background` and `rehearse` return it."""
+    """A live run of one strategy on one symbol; `tn.live.background` and `rehearse` return it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("rehearsed once", every="5m")
+    ... def rehearsed_once(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=10)
+    >>> market, home = tn.testing.random_walk(seed=7, days=1), tempfile.mkdtemp()
+    >>> given = {"strategy": rehearsed_once, "exchange": market, "home": home}
+    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", **given)
+    >>> run.wait(60)
+    True
+    >>> run
+    <live BTCUSDT:rehearsed once done, long since 2024-01-01 00:25 at 41,975.10>
+    >>> run.trades()[["exit_reason", "pnl_percent"]].tail(2).round(2)
+        exit_reason  pnl_percent
+    0  time_expired         -0.4
+    1  time_expired         -0.4
+    >>> len(run.events()), run.error is None
+    (6, True)
+    """
 
     def __init__(self, record: RunRecord) -> None:
         self._record = record

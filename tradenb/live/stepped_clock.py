@@ -180,8 +180,8 @@ class RecordedSource:
         candles, intake = self.of(request.symbol)
         return Loaded(candles.between(candles.start, self._clock.now()), intake)
 
-    def recent(self, symbol: str, since: int, limit: int) -> Rows:
-        """Return the next candles as rows, at most `limit`."""
+    async def recent(self, symbol: str, since: int, limit: int) -> Rows:
+        """Return the next candles as rows, at most `limit`; they are in memory since `load`."""
         candles = self.of(symbol).candles
         closed = min(self._clock.now(), candles.end, since + limit * MINUTE)
         return rows_of(candles.between(since, closed))

@@ -266,5 +266,22 @@ def dashboard(home: str | Path | None = None) -> Dashboard:
     -------
     Dashboard
         A widget. `freeze()` keeps the picture of one moment, `close()` removes it; the runs go on.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("on the panel", every="5m")
+    ... def on_the_panel(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=10)
+    >>> market, home = tn.testing.random_walk(seed=7, days=1), tempfile.mkdtemp()
+    >>> given = {"strategy": on_the_panel, "exchange": market, "home": home}
+    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", **given)
+    >>> run.wait(60)
+    True
+    >>> panel = tn.dashboard(home)
+    >>> "on the panel" in [row["strategy"] for row in panel.rows]
+    True
+    >>> panel.close()
     """
     return Dashboard(home)

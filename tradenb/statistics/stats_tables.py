@@ -67,6 +67,19 @@ def stats(
     ------
     UsageError
         As `figures`, and when a column is missing or a time cannot be read.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("counted", every="1h")
+    ... def counted(ctx):
+    ...     return tn.long(take_profit=tn.percent(1.5), stop_loss=tn.percent(1), minutes=240)
+    >>> market = tn.testing.random_walk(seed=7, days=3)
+    >>> result = tn.backtest.run("BTCUSDT", strategy=counted, exchange=market)
+    >>> long_ones = result.trades[result.trades.closed_at - result.trades.opened_at >= "2h"]
+    >>> found = tn.stats(long_ones, start=result.start, end=result.end, equity=result.equity)
+    >>> int(found["count"]), f"{found['win_rate']:.1f}"
+    (16, '31.2')
     """
     import pandas
 

@@ -209,8 +209,19 @@ def text_of(record: Mapping[str, Any]) -> bytes:
 
 def _object(record: Mapping[str, Any], **written: bytes) -> bytes:
     """Write an object of which some values are written already."""
-    pairs = (b"%s:%s" % (dump(key), written.get(key) or dump(record[key])) for key in record)
-    return b"{%s}" % b",".join(pairs)
+    parts: list[bytes] = []
+    plain: dict[str, Any] = {}
+    for key, value in record.items():
+        if key not in written:
+            plain[key] = value
+            continue
+        if plain:
+            parts.append(dump(plain)[1:-1])
+            plain = {}
+        parts.append(b"%s:%s" % (dump(key), written[key]))
+    if plain:
+        parts.append(dump(plain)[1:-1])
+    return b"{%s}" % b",".join(parts)
 
 
 def _checksum(version: int, seq: int, body: bytes) -> bytes:

@@ -56,6 +56,21 @@ class Result(FigureFrames):
         Duplicates dropped and minutes filled, by symbol.
     elapsed_s : float
         How long it took, s.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("shown", every="1h")
+    ... def shown(ctx):
+    ...     return tn.long(take_profit=tn.percent(1.5), stop_loss=tn.percent(1), minutes=240)
+    >>> market = tn.testing.random_walk(seed=7, days=3)
+    >>> result = tn.backtest.run("BTCUSDT", strategy=shown, exchange=market)
+    >>> result.trades[["position", "exit_reason", "pnl_percent"]].tail(2).round(2)
+       position   exit_reason  pnl_percent
+    21     long     stop_loss         -1.4
+    22     long  time_expired         -0.4
+    >>> f"{result.equity.iloc[-1]:.3f}", result.trades.exit_reason.value_counts().to_dict()
+    ('0.990', {'time_expired': 12, 'take_profit': 7, 'stop_loss': 4})
     """
 
     def __init__(self, parts: ResultParts) -> None:
@@ -388,6 +403,20 @@ def load(folder: str | os.PathLike[str]) -> Result:
         When the folder is not a saved result.
     StateCorrupt, StateVersionError
         When its files are damaged, or of a newer tradenb.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("kept", every="1h")
+    ... def kept(ctx):
+    ...     return tn.long(take_profit=tn.percent(1.5), stop_loss=tn.percent(1), minutes=240)
+    >>> market = tn.testing.random_walk(seed=7, days=3)
+    >>> import tempfile
+    >>> result = tn.backtest.run("BTCUSDT", strategy=kept, exchange=market)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = tn.load(result.save(f"{folder}/kept"))
+    >>> again.trades.equals(result.trades)
+    True
     """
     from tradenb.backtest.results.saved_parts import folder_of, load_parts
 

@@ -120,6 +120,32 @@ def arm(
         When the exchange does not answer.
     StateError
         When a file cannot be read or written, or the home belongs to another user.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("allowed", every="5m")
+    ... def allowed(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=2), minutes=60)
+    >>> candles = tn.testing.random_walk(seed=7, days=2)
+    >>> limits = {"max_order": 100, "max_total": 200, "max_open": 2, "max_daily_loss": 20}
+    >>> with tn.testing.ExchangeServer(
+    ...     candles, now="2024-01-02T12:00", balances={"USDT": 1_000}
+    ... ) as server:
+    ...     run = tn.live.background(
+    ...         "BTCUSDT",
+    ...         strategy=allowed,
+    ...         exchange=server.exchange(),
+    ...         broker=server.broker(tn.Account(cash=1_000, quote=50)),
+    ...         home=tempfile.mkdtemp(),
+    ...     )
+    ...     shown = tn.arm(run, **limits)
+    ...     armed = tn.arm(run, **limits, code=shown.code)  # you type the code that was shown
+    ...     run.release()
+    ...     ended = run.wait(30)
+    >>> bool(shown), len(shown.code), bool(armed), ended
+    (False, 6, True, True)
     """
     disk = DiskFilesystem()
     target = arm_target(disk, run_or_account, home)
@@ -168,6 +194,33 @@ def disarm(run_or_account: RunHandle | str, *, home: str | Path | None = None) -
         When no run has the account.
     StateError
         When a file cannot be read or written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("forbidden again", every="5m")
+    ... def forbidden_again(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=2), minutes=60)
+    >>> candles = tn.testing.random_walk(seed=7, days=2)
+    >>> limits = {"max_order": 100, "max_total": 200, "max_open": 2, "max_daily_loss": 20}
+    >>> with tn.testing.ExchangeServer(
+    ...     candles, now="2024-01-02T12:00", balances={"USDT": 1_000}
+    ... ) as server:
+    ...     run = tn.live.background(
+    ...         "BTCUSDT",
+    ...         strategy=forbidden_again,
+    ...         exchange=server.exchange(),
+    ...         broker=server.broker(tn.Account(cash=1_000, quote=50)),
+    ...         home=tempfile.mkdtemp(),
+    ...     )
+    ...     shown = tn.arm(run, **limits)
+    ...     armed = tn.arm(run, **limits, code=shown.code)  # you type the code that was shown
+    ...     answer = tn.disarm(run)
+    ...     run.release()
+    ...     ended = run.wait(30)
+    >>> bool(armed), bool(answer), ended
+    (True, False, True)
     """
     disk = DiskFilesystem()
     target = arm_target(disk, run_or_account, home)

@@ -60,6 +60,18 @@ def max_open(count: int, *, name: str | None = None) -> RiskSpec:
         At least 1.
     name : str, optional
         Name of the book; default made from the terms.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("two at most", every="1h", risk=[tn.risks.max_open(2, name="portfolio")])
+    ... def two_at_most(ctx):
+    ...     return tn.long(take_profit=tn.percent(2), stop_loss=tn.percent(2))
+    >>> market = tn.testing.random_walk(seed=7, days=3)
+    >>> three = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    >>> result = tn.backtest.run(three, strategy=two_at_most, exchange=market)
+    >>> print(result.why())
+    two at most was asked 84 times: 72 refused by portfolio, 12 candidates (12 opened)
     """
     return _made(f"max_open({count})", name, risk.max_open(count), _Holding)
 
@@ -78,6 +90,15 @@ def cooldown(
         Only after trades closed for this reason; default any.
     name : str, optional
         Name of the book; default made from the terms.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> tn.risks.cooldown(90, after="stop_loss")
+    <risk cooldown(90m after stop_loss)>
+    >>> @tn.strategy("patient", every="1h", risk=[tn.risks.cooldown(90)])
+    ... def patient(ctx):
+    ...     return tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=60)
     """
     rule = risk.cooldown(minutes, after)
     terms = f"cooldown({minutes:g}m)" if after is None else f"cooldown({minutes:g}m after {after})"
@@ -94,6 +115,17 @@ def max_drawdown(percent: float, *, name: str | None = None) -> RiskSpec:
         Percent points, above 0. Once reached it stays; a new run starts afresh.
     name : str, optional
         Name of the book; default made from the terms.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("careful", every="1h", risk=[tn.risks.max_drawdown(2)])
+    ... def careful(ctx):
+    ...     return tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=60)
+    >>> market = tn.testing.random_walk(seed=7, days=3)
+    >>> result = tn.backtest.run("BTCUSDT", strategy=careful, exchange=market)
+    >>> print(result.why())
+    careful was asked 72 times: 66 refused by max_drawdown(2%), 6 candidates (6 opened)
     """
     rule = risk.max_drawdown(percent)
     return _made(f"max_drawdown({percent:g}%)", name, rule, _Holding)
@@ -109,6 +141,17 @@ def daily_loss(percent: float, *, name: str | None = None) -> RiskSpec:
         Percent points, above 0.
     name : str, optional
         Name of the book; default made from the terms.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("tomorrow again", every="1h", risk=[tn.risks.daily_loss(1)])
+    ... def tomorrow_again(ctx):
+    ...     return tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=60)
+    >>> market = tn.testing.random_walk(seed=7, days=3)
+    >>> result = tn.backtest.run("BTCUSDT", strategy=tomorrow_again, exchange=market)
+    >>> print(result.why())
+    tomorrow again was asked 72 times: 55 refused by daily_loss(1%), 17 candidates (17 opened)
     """
     rule = risk.daily_loss(percent)
     return _made(f"daily_loss({percent:g}%)", name, rule)

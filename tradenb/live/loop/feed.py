@@ -201,9 +201,11 @@ class Feed:
         before = known.rows(len(known) - MEDIAN_WINDOW, len(known))
         first = max(before.start, known.end - LOOK_BACK_MS)
         earlier = np.flatnonzero((raw.time >= first) & (raw.time < known.end))
-        earlier = earlier[np.isin(raw.time[earlier], before.time)]
         places = before.indices(raw.time[earlier] + MINUTE)
-        if (np.array(before.columns)[:, places] != np.array(raw[1:])[:, earlier]).any():
+        there = before.time[places] == raw.time[earlier]
+        earlier, places = earlier[there], places[there]
+        pairs = zip(before.columns, raw[1:], strict=True)
+        if any((old[places] != new[earlier]).any() for old, new in pairs):
             self.revisions.note(before, raw.take(earlier))
         if looks_back and not self._probed and len(raw.time) and raw.time.max() < known.end:
             raw = await self._probe(known.end)
@@ -222,7 +224,10 @@ class Feed:
             whole=False,
         )
         fresh = candles.between(known.end, candles.end)
-        missing = np.setdiff1d(np.arange(known.end, candles.end, MINUTE), fresh.time) + MINUTE
+        missing = np.empty(0, np.int64)
+        if len(fresh) * MINUTE < candles.end - known.end:  # hardly ever
+            every = np.arange(known.end, candles.end, MINUTE)
+            missing = np.setdiff1d(every, fresh.time) + MINUTE
         # What was requested in vain while it was new is thin now; other minutes may still come.
         unasked = set(missing.tolist()) - set(self.lateness.awaited)
         if unasked and times.tries < self._rules.candle_retries:

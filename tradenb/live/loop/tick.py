@@ -251,8 +251,9 @@ class GroupTick:
         for member in synced:
             member.run.callbacks += [each for each in callbacks if member.owns(each[1])]
             await self._publish(member)
-        if synced:
-            await spread(self._workers, _WRITE_VIEWS, [member.run.storage for member in synced])
+        showing = [each.run.storage for each in synced if each.run.storage.has_new_views()]
+        if showing:
+            await spread(self._workers, _WRITE_VIEWS, showing)
         for _, result in results:
             if isinstance(result, Exception):
                 raise result

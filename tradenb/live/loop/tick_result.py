@@ -27,6 +27,23 @@ class Tick(NamedTuple):
     duration_ms : float
     candles : int
         Candles that this tick fed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("ticking", every="5m")
+    ... def ticking(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=10)
+    >>> market, home = tn.testing.random_walk(seed=7, days=1), tempfile.mkdtemp()
+    >>> given = {"strategy": ticking, "exchange": market, "home": home}
+    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", **given)
+    >>> run.wait(60)
+    True
+    >>> run.ticks()[["at", "action", "candles"]].tail(2)
+                              at  action  candles
+    28 2024-01-01 00:29:00+00:00  active        1
+    29 2024-01-01 00:30:00+00:00  active        1
     """
 
     at: int

@@ -40,11 +40,13 @@ class ThreadWorkers:
         if is_async(function):
             task = asyncio.ensure_future(_guarded(function, args))
             return await _within(seconds, task, lambda: not task.done())
-        loop, returned = asyncio.get_running_loop(), threading.Event()
+        loop, returned = asyncio.get_running_loop(), list[bool]()
         future: asyncio.Future[Any] = loop.create_future()
         worker = self._idle.pop() if self._idle else _Worker()
         worker.jobs.put(lambda: self._work(loop, future, worker, returned, lambda: function(*args)))
-        return await _within(seconds, future, lambda: not returned.is_set())
+        if seconds is None:
+            return await future
+        return await _within(seconds, future, lambda: not returned)
 
     def close(self, keep: int = 0) -> None:
         """End the idle threads but `keep`; the others end with their function."""
@@ -56,7 +58,7 @@ class ThreadWorkers:
         loop: asyncio.AbstractEventLoop,
         future: asyncio.Future[Any],
         worker: _Worker,
-        returned: threading.Event,
+        returned: list[bool],
         job: Callable[[], Any],
     ) -> None:
         result, error = None, None
@@ -64,9 +66,9 @@ class ThreadWorkers:
             result = job()
         except BaseException as raised:  # noqa: BLE001 - handed to the caller
             error = raised
-        # Set on this thread, not on the loop: whether a call that was left behind still runs can be
-        # seen although its loop is blocked, or gone.
-        returned.set()
+        # Noted on this thread, not on the loop: whether a call that was left behind still runs can
+        # be seen although its loop is blocked, or gone.
+        returned.append(True)
         try:
             loop.call_soon_threadsafe(self._settle, future, worker, result, error)
         except RuntimeError:

@@ -138,6 +138,16 @@ def notify(
         When a URL is passed in plain text or is not there, or apprise does not know its service.
     UnknownName
         When a kind does not exist.
+
+    Examples
+    --------
+    >>> import os
+    >>> import tradenb as tn
+    >>> os.environ["PHONE"] = "json://localhost/"  # such as tgram://TOKEN/CHAT
+    >>> told = tn.notify("env:PHONE", kinds={"opened", "closed", "alarm"}, summary="22:00")
+    >>> told
+    <notifies env:PHONE of alarm, closed, opened: 0 sent>
+    >>> told.close()
     """
     wanted = frozenset({kinds} if isinstance(kinds, str) else kinds)
     for kind in sorted(wanted - {ALARM, *KINDS}):

@@ -248,13 +248,20 @@ class DiskStorage:
         """Read that record, without the candles that open before a moment."""
         return self._recording.read(since)
 
+    def has_new_views(self) -> bool:
+        """Tell whether the views of the last commit are to be written."""
+        # A rehearsal has ten thousand commits a week: those that show the same are left out.
+        return self._durable or self._shown != self._showing()
+
+    def _showing(self) -> tuple[Any, ...]:
+        state = self._body["state"]
+        return state["signal"], state["scheduled"], state["milestones"]
+
     def write_views(self) -> None:
         """Write the views of the last commit; they are never read as truth."""
-        state = self._body["state"]
-        shown = (state["signal"], state["scheduled"], state["milestones"])
-        if shown == self._shown and not self._durable:
-            return  # a rehearsal has ten thousand commits a week
-        self._shown = shown
+        if not self.has_new_views():
+            return
+        self._shown = self._showing()
         try:
             write_views(self._filesystem, run_views(self._views, self.generation))
         except StateError as error:

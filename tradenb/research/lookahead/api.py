@@ -198,6 +198,22 @@ def lookahead(
     Such rows are leaking where they go with the returns after them far more than by chance and
     than the candles before them do, and decisions change without them.
     A single number that was made in such a way looks like any other constant.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> market = tn.testing.random_walk(seed=7, days=4)
+    >>> @tn.strategy("next day", every="4h")
+    ... def next_day(ctx):
+    ...     if ctx.indicators["ahead"] > ctx.price:
+    ...         return tn.long(take_profit=tn.percent(2), stop_loss=tn.percent(1))
+    >>> @next_day.indicators("1h")
+    ... def ahead(df):
+    ...     return {"ahead": df.close.shift(-24)}
+    >>> given = {"symbols": "BTCUSDT", "exchange": market, "samples": 2, "events": 2}
+    >>> look = tn.lookahead(next_day, progress=False, **given)
+    >>> look.verdict
+    'leaking'
     """
     from tqdm.auto import tqdm
 

@@ -89,6 +89,25 @@ def parity(
     A run that sends orders is gone through with what its exchange reported, which gives its events
     again, and then as if candles had filled it: what changes by that is what execution cost. Where
     its broker is at hand, the exchange is asked for its trades and balance.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> @tn.strategy("as promised", every="5m")
+    ... def as_promised(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=10)
+    >>> run = tn.live.rehearse(
+    ...     "BTCUSDT",
+    ...     strategy=as_promised,
+    ...     exchange=tn.testing.random_walk(seed=7, days=1),
+    ...     end="2024-01-01T00:30",
+    ...     home=tempfile.mkdtemp(),
+    ... )
+    >>> run.wait(60)
+    True
+    >>> tn.parity(run)
+    BTCUSDT:as promised: live and backtest agree (3 trades live, 3 in the backtest)
     """
     meant = run_of(run, home)
     evidence = evidence_of(meant)

@@ -112,6 +112,29 @@ def sweep(
         When every combination failed; the words are those of the first.
     StateError
         When worker processes died, or home cannot be written; what was finished is kept.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> def crossing(fast, slow):
+    ...     @tn.strategy(f"crossing {fast}/{slow}", every="1h", history="2d")
+    ...     def cross(ctx):
+    ...         closes = ctx.candles("1h", slow).close
+    ...         if closes[-fast:].mean() > closes.mean():
+    ...             return tn.long(take_profit=tn.percent(2), stop_loss=tn.percent(1), minutes=600)
+    ...
+    ...     return cross
+    >>> grid = {"fast": [4, 8], "slow": [12, 24]}
+    >>> market = tn.testing.random_walk(seed=7, days=10)
+    >>> given = {"symbols": "BTCUSDT", "exchange": market, "home": tempfile.mkdtemp()}
+    >>> table = tn.sweep(crossing, grid=grid, progress=False, **given)
+    >>> table[["fast", "slow", "count", "total_pnl"]].round(2)
+       fast  slow  count  total_pnl
+    0     4    12   24.0     -11.91
+    1     4    24   27.0     -13.40
+    2     8    12   33.0     -13.80
+    3     8    24   31.0     -12.38
     """
     wanted = combinations(grid, where)
     check_names(wanted[0])

@@ -68,6 +68,24 @@ def compare(
     ------
     UsageError
         As `tn.backtest.run`, and for an unknown figure.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("narrow", every="1h")
+    ... def narrow(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=1), minutes=240)
+    >>> @tn.strategy("wide", every="1h")
+    ... def wide(ctx):
+    ...     return tn.long(**tn.bracket(stop=2, target=4), minutes=240)
+    >>> market = tn.testing.random_walk(seed=7, days=5)
+    >>> given = {"symbols": "BTCUSDT", "exchange": market, "by": "total_pnl"}
+    >>> table = tn.compare([narrow, wide], progress=False, **given)
+    >>> table[["rank", "count", "total_pnl"]].round(2)
+              rank  count  total_pnl
+    strategy
+    wide         1   31.0      -4.55
+    narrow       2   46.0     -14.47
     """
     import pandas as pd
 

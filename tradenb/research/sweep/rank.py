@@ -38,6 +38,29 @@ def ranking(table: pd.DataFrame, by: str = "sharpe", *, top: int = 20) -> pd.Dat
         open, open_pnl, net_profit where there is an account, and
         deflated_sharpe: how sure it is (0 to 1) that the Sharpe ratio is more than the luck of
         the best of so many combinations. Below 0.95 a first place says nothing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> def crossing(fast, slow):
+    ...     @tn.strategy(f"crossing {fast}/{slow}", every="1h", history="2d")
+    ...     def cross(ctx):
+    ...         closes = ctx.candles("1h", slow).close
+    ...         if closes[-fast:].mean() > closes.mean():
+    ...             return tn.long(take_profit=tn.percent(2), stop_loss=tn.percent(1), minutes=600)
+    ...
+    ...     return cross
+    >>> grid = {"fast": [4, 8], "slow": [12, 24]}
+    >>> market = tn.testing.random_walk(seed=7, days=10)
+    >>> given = {"symbols": "BTCUSDT", "exchange": market, "home": tempfile.mkdtemp()}
+    >>> table = tn.sweep(crossing, grid=grid, progress=False, **given)
+    >>> tn.research.ranking(table, "total_pnl", top=2)[["rank", "fast", "slow", "total_pnl"]].round(
+    ...     2
+    ... )
+       rank  fast  slow  total_pnl
+    0     1     4    12     -11.91
+    1     2     8    24     -12.38
     """
     _check(table, by)
     if type(top) is not int or top < 1:
@@ -62,6 +85,26 @@ def heatmap(
     Returns
     -------
     plotly.graph_objects.Figure
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> def crossing(fast, slow):
+    ...     @tn.strategy(f"crossing {fast}/{slow}", every="1h", history="2d")
+    ...     def cross(ctx):
+    ...         closes = ctx.candles("1h", slow).close
+    ...         if closes[-fast:].mean() > closes.mean():
+    ...             return tn.long(take_profit=tn.percent(2), stop_loss=tn.percent(1), minutes=600)
+    ...
+    ...     return cross
+    >>> grid = {"fast": [4, 8], "slow": [12, 24]}
+    >>> market = tn.testing.random_walk(seed=7, days=10)
+    >>> given = {"symbols": "BTCUSDT", "exchange": market, "home": tempfile.mkdtemp()}
+    >>> table = tn.sweep(crossing, grid=grid, progress=False, **given)
+    >>> figure = tn.research.heatmap(table, "fast", "slow", value="total_pnl")
+    >>> figure.layout.xaxis.title.text
+    'fast'
     """
     _check(table, value)
     names = parameters(table)
@@ -80,6 +123,26 @@ def parallel(table: pd.DataFrame, *, value: str = "sharpe") -> plotly.graph_obje
     Returns
     -------
     plotly.graph_objects.Figure
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> def crossing(fast, slow):
+    ...     @tn.strategy(f"crossing {fast}/{slow}", every="1h", history="2d")
+    ...     def cross(ctx):
+    ...         closes = ctx.candles("1h", slow).close
+    ...         if closes[-fast:].mean() > closes.mean():
+    ...             return tn.long(take_profit=tn.percent(2), stop_loss=tn.percent(1), minutes=600)
+    ...
+    ...     return cross
+    >>> grid = {"fast": [4, 8], "slow": [12, 24]}
+    >>> market = tn.testing.random_walk(seed=7, days=10)
+    >>> given = {"symbols": "BTCUSDT", "exchange": market, "home": tempfile.mkdtemp()}
+    >>> table = tn.sweep(crossing, grid=grid, progress=False, **given)
+    >>> figure = tn.research.parallel(table, value="total_pnl")
+    >>> [dimension.label for dimension in figure.data[0].dimensions]
+    ['fast', 'slow', 'count', 'win_rate', 'total_pnl']
     """
     _check(table, value)
     figures = [name for name in ("count", "win_rate") if name != value]

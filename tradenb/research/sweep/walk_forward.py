@@ -156,6 +156,28 @@ def walk_forward(
     UsageError
         As `tn.sweep`; when there is one combination only, an unknown metric, one that parts as
         short as these never have, or no whole fold. All before anything is run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tradenb as tn
+    >>> def crossing(fast, slow):
+    ...     @tn.strategy(f"crossing {fast}/{slow}", every="1h", history="2d")
+    ...     def cross(ctx):
+    ...         closes = ctx.candles("1h", slow).close
+    ...         if closes[-fast:].mean() > closes.mean():
+    ...             return tn.long(take_profit=tn.percent(2), stop_loss=tn.percent(1), minutes=600)
+    ...
+    ...     return cross
+    >>> grid = {"fast": [4, 8], "slow": [12, 24]}
+    >>> market = tn.testing.random_walk(seed=7, days=10)
+    >>> given = {"symbols": "BTCUSDT", "exchange": market, "home": tempfile.mkdtemp()}
+    >>> parts = {"train": "3d", "test": "2d", "metric": "total_pnl"}
+    >>> found = tn.walk_forward(crossing, grid=grid, progress=False, **parts, **given)
+    >>> len(found.table), found.holds
+    (3, False)
+    >>> found.verdict
+    'the in-sample best of 4 beat the out-of-sample median in 2 of 3 folds ...'
     """
     check_figure(metric, account)
     wanted = combinations(grid, where)

@@ -32,6 +32,13 @@ class ServerClock:
         The first moment.
     speed : float, default 0
         Seconds in one second: 0 stands still, 1 is real, 60 makes a minute of a second.
+
+    Examples
+    --------
+    >>> clock = ServerClock("2024-01-01")
+    >>> clock.step(minutes=90)
+    >>> clock.now() - ServerClock("2024-01-01").now()
+    5400000
     """
 
     def __init__(self, start: TimeLike, *, speed: float = 0.0) -> None:

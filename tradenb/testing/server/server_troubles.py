@@ -67,6 +67,17 @@ class ServerTrouble:
         Open times that are missing, ms UTC.
     met : int
         Requests spoiled so far.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> with tn.testing.ExchangeServer(tn.testing.random_walk(seed=7, days=1)) as server:
+    ...     trouble = server.trouble("duplicates", times=1)  # each row twice
+    ...     df = tn.candles(
+    ...         "BTCUSDT", exchange=server.exchange(), start="2024-01-01", progress=False
+    ...     )
+    >>> trouble.met, len(df)
+    (1, 1440)
     """
 
     kind: TroubleKind

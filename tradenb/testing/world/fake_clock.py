@@ -40,6 +40,14 @@ class FakeClock:
         First moment, ms UTC.
     offset : int
         How wrong the wall clock is, ms.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> clock = FakeClock("2024-01-01")
+    >>> clock.run(asyncio.sleep(3600))
+    >>> clock.now() - clock.start
+    3600000
     """
 
     stepped = False

@@ -44,6 +44,17 @@ class FakeDisk(FaultInjector):
     ----------
     links : bool
         Whether the file system has hard links.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> disk = FakeDisk()
+    >>> disk.make_folder(Path("/disk"))
+    >>> handle = disk.create(Path("/disk/a"))
+    >>> disk.write(handle, b"never synced")
+    >>> disk.power_loss()
+    >>> disk.files()
+    {}
     """
 
     def __init__(self, *, links: bool = True) -> None:

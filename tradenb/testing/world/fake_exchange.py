@@ -62,6 +62,15 @@ class Trouble:
         Only this one; None: any.
     seconds : float
         See `kind`.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> clock = tn.testing.FakeClock("2024-01-02")
+    >>> hour = 3_600_000
+    >>> late = Trouble("late", clock.start, clock.start + hour, symbol="BTCUSDT")
+    >>> late.applies("BTCUSDT", clock.start), late.applies("BTCUSDT", clock.start + hour)
+    (True, False)
     """
 
     kind: TroubleKind
@@ -110,6 +119,22 @@ class FakeExchange:
         Whether it answers when asked for its time.
     requests : list of ExchangeRequest
         What live loops asked for, oldest first.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("asked for", every="5m")
+    ... def asked_for(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=2), minutes=3)
+    >>> market = tn.testing.random_walk(seed=7, days=2)
+    >>> runs = [("BTCUSDT", asked_for)]
+    >>> world = tn.testing.World(market, start="2024-01-02", runs=runs)
+    >>> exchange = world.exchange
+    >>> exchange.troubles.append(Trouble("error", world.clock.start, world.clock.start + 60_000))
+    >>> world.live(world.clock.start + 300_000)
+    True
+    >>> len(exchange.requests) > 1
+    True
     """
 
     def __init__(

@@ -23,6 +23,17 @@ class Hang(BaseException):
     ----------
     seconds : float
         When it returns after all; the result is not used.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> clock, workers = tn.testing.FakeClock("2024-01-01"), InlineWorkers()
+    >>> def hangs():
+    ...     raise Hang
+    >>> clock.run(workers.call(hangs, seconds=5))
+    Traceback (most recent call last):
+        ...
+    tradenb.engine.call.StrategyTimeout: ...
     """
 
     def __init__(self, seconds: float = _FOR_EVER) -> None:
@@ -41,6 +52,13 @@ class InlineWorkers:
         The process has died (`Crash`): nothing is called any more.
     on_death : callable or None
         Called once when it dies.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> clock, workers = tn.testing.FakeClock("2024-01-01"), InlineWorkers()
+    >>> clock.run(workers.call(max, 3, 4, seconds=5)), workers.calls
+    (4, 1)
     """
 
     def __init__(self) -> None:

@@ -73,6 +73,23 @@ class World:
         Subscribers of all processes.
     announced : list of Event
         Events that subscribers received, repetitions included.
+
+    Examples
+    --------
+    >>> import tradenb as tn
+    >>> @tn.strategy("in a world", every="5m")
+    ... def in_a_world(ctx):
+    ...     return tn.long(**tn.bracket(stop=1, target=2), minutes=3)
+    >>> market = tn.testing.random_walk(seed=7, days=2)
+    >>> runs = [("BTCUSDT", in_a_world)]
+    >>> world = World(market, start="2024-01-02", runs=runs)
+    >>> world.live(world.clock.start + 600_000)  # ten minutes, in virtual time
+    True
+    >>> world.disk.power_loss()
+    >>> world.live(world.clock.now() + 600_000)  # another process goes on
+    True
+    >>> {*map(lambda event: event.kind, world.events(runs[0]))} >= {"opened", "closed"}
+    True
     """
 
     def __init__(
