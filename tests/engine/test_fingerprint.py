@@ -270,7 +270,8 @@ def braided(name="joint"):
     return lambda: top
 
 
-def test_objects_that_share_others_are_described_in_bounded_time():
+def test_objects_that_share_others_are_described_in_bounded_time(monkeypatch):
+    monkeypatch.setattr("tradenb.engine.fingerprint._MOST", 4_000)
     assert fingerprint(braided()) == fingerprint(braided())
     assert fingerprint(braided()) != fingerprint(braided("another"))
 

@@ -35,7 +35,11 @@ def gate():
 
 @pytest.mark.realtime
 @pytest.mark.parametrize("trouble", ["raises", "hangs"])
-def test_a_run_that_cannot_begin_holds_up_no_run_that_shares_its_rule(quick, gate, trouble):
+def test_a_run_that_cannot_begin_holds_up_no_run_that_shares_its_rule(
+    quick, gate, trouble, monkeypatch
+):
+    monkeypatch.setattr("tradenb.live.loop.startup.TOGETHER_S", 0.5)
+
     def bad(symbol, since, limit):
         if symbol == "BADUSDT" and trouble == "raises":
             raise LookupError("no such symbol")

@@ -37,9 +37,15 @@ def broker(**more):
     return tn.testing.broker(account=ACCOUNT, **more)
 
 
-def test_orders_fill_are_protected_and_end_in_the_time_of_the_candles(tmp_path):
+@pytest.fixture(scope="module")
+def four_hours(tmp_path_factory):
+    """A rehearsal with orders that has ended, and its broker."""
     wire = broker()
-    run = rehearsed(tmp_path, wire, end=T0 + 4 * 3_600_000)
+    return rehearsed(tmp_path_factory.mktemp("four"), wire, end=T0 + 4 * 3_600_000), wire
+
+
+def test_orders_fill_are_protected_and_end_in_the_time_of_the_candles(four_hours):
+    run, wire = four_hours
     events, orders, executions = run.events(), run.orders(), run.executions()
     opened = events[events.kind == "opened"].iloc[0]
     armed = events[events.kind == "armed"]
@@ -56,8 +62,8 @@ def test_orders_fill_are_protected_and_end_in_the_time_of_the_candles(tmp_path):
     assert len(calls) < 40 * len(orders)  # four looks a minute at what rests are left out
 
 
-def test_its_money_is_that_of_its_executions(tmp_path):
-    run = rehearsed(tmp_path, broker(), end=T0 + 4 * 3_600_000)
+def test_its_money_is_that_of_its_executions(four_hours):
+    run, _ = four_hours
     state = record_of(run).state
     executions = run.executions()
     done = executions[executions.signal_id.isin(executions[executions.side == "sell"].signal_id)]
@@ -69,7 +75,7 @@ def test_its_money_is_that_of_its_executions(tmp_path):
 def test_the_same_seed_gives_the_same_orders_fills_and_requests(tmp_path):
     def once(name, seed):
         wire = broker(faults="all", rate=0.3, seed=seed)
-        run = rehearsed(tmp_path / name, wire, end=T0 + 3 * 3_600_000)
+        run = rehearsed(tmp_path / name, wire, end=T0 + 2 * 3_600_000)
         return run.orders().to_csv(), run.executions().to_csv(), wire.calls().to_csv()
 
     first = once("a", 1)
@@ -91,7 +97,8 @@ def test_an_answer_that_is_lost_buys_once_and_the_requests_say_what_happened(tmp
 
 def test_too_many_lost_answers_disarm_it_and_limits_of_the_user_hold(tmp_path):
     walk = tn.testing.random_walk(seed=3, days=1, volatility=200.0)
-    run = rehearsed(tmp_path / "a", broker(faults="lost_answers", rate=1), source=walk)
+    lost = broker(faults="lost_answers", rate=1)
+    run = rehearsed(tmp_path / "a", lost, source=walk, end=T0 + 6 * 3_600_000)
     assert run.events().note.str.contains("orders became unknown within an hour").any()
     run = rehearsed(tmp_path / "b", broker(max_order=100), end=T0 + 2 * 3_600_000)
     assert run.orders().empty

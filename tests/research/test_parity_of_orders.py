@@ -312,7 +312,7 @@ def test_a_rehearsal_with_orders_is_compared_with_its_own_exchange(faults, tmp_p
 
     run = tn.live.rehearse(
         "BTCUSDT", strategy=rehearsed, exchange=walk, broker=broker, speed=None, home=tmp_path,
-        end="2024-01-01T10:00",
+        end="2024-01-01T05:00",
     )  # fmt: skip
     assert run.wait(120)
     found = tn.parity(run)

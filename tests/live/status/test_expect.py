@@ -128,7 +128,7 @@ def test_without_a_band_or_a_result_it_says_what_to_do():
 def test_an_attached_handle_keeps_and_reads_it(tmp_path):
     run = tn.live.rehearse(
         SYMBOL, strategy=strategy(5), exchange=exchange(ROWS), home=tmp_path,
-        start=T0, end=T0 + 300 * 60_000,
+        start=T0, end=T0 + 300 * 60_000, speed=None,
     )  # fmt: skip
     assert run.wait(60)
     (other,) = tn.live.attach(tmp_path, ended=True)
