@@ -7,7 +7,7 @@ import pytest
 
 from tests.sources import candles, flat, market, through
 from tradenb.core import prices
-from tradenb.core.lifecycle.editing import plan_of
+from tradenb.core.lifecycle.holding import plan_of
 from tradenb.core.prices import Extremes
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal

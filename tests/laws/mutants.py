@@ -249,7 +249,7 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "flatten before the stop",
-        "tradenb.core.lifecycle.opened:_meet",
+        "tradenb.core.lifecycle.opened:meet",
         rewritten("not editing.over and prices", "not flattened and prices"),
     ),
     Mutant(
@@ -433,7 +433,7 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "a market that opens beyond the stop ends a position as expired",
-        "tradenb.core.lifecycle.opened:open_alone",
+        "tradenb.core.lifecycle.editing:open_alone",
         always(lambda candles, row, rules: None),
     ),
     Mutant(

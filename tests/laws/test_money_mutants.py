@@ -127,7 +127,7 @@ MUTANTS = [
         "fills",
         Mutant(
             "an entry is paid without its fee",
-            "tradenb.core.lifecycle.editing:entered",
+            "tradenb.core.lifecycle.holding:entered",
             rewritten("fee = stake * fee_percent / 100", "fee = 0.0"),
         ),
     ),

@@ -1,12 +1,14 @@
 """One position while things happen to it at one close: parts, entries and moves, and their events.
 
 An `Editing` is made for one candle (opened.py) or one answer (managing.py) and gives the state that
-follows. It is the only thing in the machine that changes in place, and nobody keeps it.
+follows. It is the only thing in the machine that changes in place, and nobody keeps it. What one
+candle does to it, in the order of the law, is `meet`.
 """
 
 from __future__ import annotations
 
 from tradenb.core import prices
+from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.holding import (
     Holding,
@@ -21,7 +23,10 @@ from tradenb.core.lifecycle.holding import (
     waited,
     without,
 )
+from tradenb.core.lifecycle.missing import open_alone
 from tradenb.core.lifecycle.state import State, idle_after, remember
+from tradenb.core.lifecycle.trailing import better, beyond, breakeven_trigger, tighter, trail_level
+from tradenb.core.money.market import stop_on_step
 from tradenb.core.money.position_money import (
     Booked,
     Grant,
@@ -203,3 +208,64 @@ class Editing:
     def _note(self, kind: str, **columns: object) -> None:
         event = event_of(self.state, self.at, kind, self.signal, **columns)  # type: ignore[arg-type]
         self.events.append(event)
+
+
+def meet(editing: Editing, extremes: prices.Extremes, *, flattened: bool, expired: bool) -> None:
+    """Let one candle do to a position what it does, in the order of the law (section 7)."""
+    rules = editing.rules
+    if rules.same_candle == "target_first":
+        _meet_rungs(editing, extremes)
+    if not editing.over and prices.stop_touched(editing.signal, extremes):
+        price = prices.stop_fill(editing.signal, extremes, rules)
+        editing.sell_all(price, editing.holding.stop_by)
+    if not editing.over and flattened:
+        editing.sell_all(editing.price, "flattened")
+    _meet_rungs(editing, extremes)
+    if not editing.over and expired:
+        editing.sell_all(editing.price, "time_expired")
+    if not editing.over:
+        editing.milestones()
+        _move_stop(editing, extremes)
+
+
+def meet_open(editing: Editing, candles: Candles, row: int, reason: ExitReason) -> None:
+    """End a position at the open of a candle before which it came due."""
+    opened, _, _ = candles.extremes_at(row)
+    here = open_alone(candles, row, editing.rules)
+    if here is not None:
+        if editing.rules.same_candle == "target_first":
+            _meet_rungs(editing, here)
+        if not editing.over and prices.stop_touched(editing.signal, here):
+            price = prices.stop_fill(editing.signal, here, editing.rules)
+            editing.sell_all(price, editing.holding.stop_by)
+        _meet_rungs(editing, here)
+    if not editing.over:
+        editing.sell_all(opened, reason)
+
+
+def _meet_rungs(editing: Editing, extremes: prices.Extremes) -> None:
+    """Close what the rungs close that a candle touches, nearest first."""
+    position = editing.signal.position
+    while not editing.over and editing.holding.rungs:
+        level, _ = editing.holding.rungs[0]
+        if not prices.beyond(position, level, extremes) or not editing.sell_rung():
+            return
+
+
+def _move_stop(editing: Editing, extremes: prices.Extremes) -> None:
+    """Let the breakeven, then the trail put the stop where it stands from the next candle on."""
+    signal = editing.signal
+    peak = better(signal, editing.holding.peak, extremes)
+    editing.holding = editing.holding._replace(peak=peak)
+    trigger = breakeven_trigger(signal, editing.holding)
+    if trigger is not None and prices.beyond(signal.position, trigger, extremes):
+        editing.holding = editing.holding._replace(secured=True)
+        level = beyond(signal, signal.breakeven_plus or 0.0)
+        level = stop_on_step(level, signal.price_step, long=signal.position == "long")
+        if tighter(signal, level):
+            editing.stop_at(level, "breakeven", "breakeven")
+    trailed = trail_level(editing.signal, peak)
+    if trailed is not None and tighter(editing.signal, trailed):
+        first = not editing.holding.trailed
+        editing.holding = editing.holding._replace(trailed=True)
+        editing.stop_at(trailed, "trailing_stop", "trail" if first else None)

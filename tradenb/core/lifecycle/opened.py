@@ -2,7 +2,7 @@
 
 A plain position (fixed stop, one target or none, never managed) has no record of its parts: it is
 closed by the first touch. All others are followed by `trailing.py` to the next candle that does
-something, and that candle is met step by step.
+something, and that candle is met step by step by `editing.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles, Floats
 from tradenb.core.events import Event, event_of, milestones_of
-from tradenb.core.lifecycle.editing import Editing
+from tradenb.core.lifecycle.editing import meet, meet_open
 from tradenb.core.lifecycle.exchange_route import editing_of
 from tradenb.core.lifecycle.holding import Holding, plain_percent, plan_of
 from tradenb.core.lifecycle.missing import Due, came_due, due, expires_at, open_alone
@@ -27,16 +27,7 @@ from tradenb.core.lifecycle.state import (
     remember,
     tested,
 )
-from tradenb.core.lifecycle.trailing import (
-    better,
-    beyond,
-    breakeven_trigger,
-    follow_stop,
-    quiet_peak,
-    tighter,
-    trail_level,
-)
-from tradenb.core.money.market import stop_on_step
+from tradenb.core.lifecycle.trailing import follow_stop, quiet_peak
 from tradenb.core.rules import Rules
 from tradenb.core.signal import ExitReason, Signal, closed_trade
 
@@ -211,11 +202,11 @@ def flatten(
     # A command acts on candles that close after it was given, so it came before this one opened
     # if that is later than the next millisecond.
     if came_due(candles, state, given_at + 1, row):
-        _meet_open(editing, candles, row, "flattened")
+        meet_open(editing, candles, row, "flattened")
     elif expiry is not None and came_due(candles, state, expiry, row):
-        _meet_open(editing, candles, row, "time_expired")
+        meet_open(editing, candles, row, "time_expired")
     else:
-        _meet(editing, prices.extremes(candles, row, rules), flattened=True, expired=False)
+        meet(editing, prices.extremes(candles, row, rules), flattened=True, expired=False)
     after = editing.result()
     if editing.events[-1].exit_reason == "flattened":
         after = after.moved(at)
@@ -270,71 +261,10 @@ def _follow_held(
     )
     ends = expiry is not None and expiry.row == row
     if ends and expiry is not None and expiry.at_open:
-        _meet_open(editing, candles, row, "time_expired")
+        meet_open(editing, candles, row, "time_expired")
     else:
-        _meet(editing, prices.extremes(candles, row, rules), flattened=False, expired=ends)
+        meet(editing, prices.extremes(candles, row, rules), flattened=False, expired=ends)
     after = editing.result()
     if editing.trade is None:
         after = tested(after) if at == pause and not editing.over else after.moved(at)
     return Step(at, EXITS, after, (*passed, *editing.events), None)
-
-
-def _meet(editing: Editing, extremes: prices.Extremes, *, flattened: bool, expired: bool) -> None:
-    """Let one candle do to a position what it does, in the order of the law (section 7)."""
-    rules = editing.rules
-    if rules.same_candle == "target_first":
-        _meet_rungs(editing, extremes)
-    if not editing.over and prices.stop_touched(editing.signal, extremes):
-        price = prices.stop_fill(editing.signal, extremes, rules)
-        editing.sell_all(price, editing.holding.stop_by)
-    if not editing.over and flattened:
-        editing.sell_all(editing.price, "flattened")
-    _meet_rungs(editing, extremes)
-    if not editing.over and expired:
-        editing.sell_all(editing.price, "time_expired")
-    if not editing.over:
-        editing.milestones()
-        _move_stop(editing, extremes)
-
-
-def _meet_open(editing: Editing, candles: Candles, row: int, reason: ExitReason) -> None:
-    """End a position at the open of a candle before which it came due."""
-    opened, _, _ = candles.extremes_at(row)
-    here = open_alone(candles, row, editing.rules)
-    if here is not None:
-        if editing.rules.same_candle == "target_first":
-            _meet_rungs(editing, here)
-        if not editing.over and prices.stop_touched(editing.signal, here):
-            price = prices.stop_fill(editing.signal, here, editing.rules)
-            editing.sell_all(price, editing.holding.stop_by)
-        _meet_rungs(editing, here)
-    if not editing.over:
-        editing.sell_all(opened, reason)
-
-
-def _meet_rungs(editing: Editing, extremes: prices.Extremes) -> None:
-    """Close what the rungs close that a candle touches, nearest first."""
-    position = editing.signal.position
-    while not editing.over and editing.holding.rungs:
-        level, _ = editing.holding.rungs[0]
-        if not prices.beyond(position, level, extremes) or not editing.sell_rung():
-            return
-
-
-def _move_stop(editing: Editing, extremes: prices.Extremes) -> None:
-    """Let the breakeven, then the trail put the stop where it stands from the next candle on."""
-    signal = editing.signal
-    peak = better(signal, editing.holding.peak, extremes)
-    editing.holding = editing.holding._replace(peak=peak)
-    trigger = breakeven_trigger(signal, editing.holding)
-    if trigger is not None and prices.beyond(signal.position, trigger, extremes):
-        editing.holding = editing.holding._replace(secured=True)
-        level = beyond(signal, signal.breakeven_plus or 0.0)
-        level = stop_on_step(level, signal.price_step, long=signal.position == "long")
-        if tighter(signal, level):
-            editing.stop_at(level, "breakeven", "breakeven")
-    trailed = trail_level(editing.signal, peak)
-    if trailed is not None and tighter(editing.signal, trailed):
-        first = not editing.holding.trailed
-        editing.holding = editing.holding._replace(trailed=True)
-        editing.stop_at(trailed, "trailing_stop", "trail" if first else None)
