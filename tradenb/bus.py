@@ -111,6 +111,9 @@ class Bus:
         self._lock = threading.Lock()
         self.subscriptions: tuple[Subscription, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Bus: {len(self.subscriptions)} subscribers>"
+
     def subscribe(
         self,
         function: Callable[[Any], object],

@@ -114,7 +114,7 @@ def test_a_subscriber_that_raises_is_logged_and_harmless(caplog):
     assert told == result.event_list == quiet
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == len(told)
-    assert messages[0].startswith("a subscriber failed on Event(seq=1, ")
+    assert messages[0].startswith("a subscriber failed on <2024-01-01 00:05 BTCUSDT:dip opened ")
     assert "RuntimeError: mine" in caplog.text
 
 

@@ -46,6 +46,10 @@ class Action(NamedTuple):
     do: object
     values: Mapping[Any, object]
 
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
+        return f"tn.{self.do}({given})"
+
 
 def action_of(answer: object) -> Action | None:
     """Read an answer as an action; None of what may be a candidate."""

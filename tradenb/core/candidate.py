@@ -27,8 +27,10 @@ class Candidate(NamedTuple):
     Examples
     --------
     >>> proposed = long(take_profit=102.0, stop_loss=99.0, note="dip")
-    >>> isinstance(proposed, Candidate), proposed.stop_loss, proposed.note
-    (True, 99.0, 'dip')
+    >>> proposed
+    tn.long(take_profit=102.0, stop_loss=99.0, note='dip')
+    >>> isinstance(proposed, Candidate), proposed.stop_loss
+    (True, 99.0)
     """
 
     position: object = None
@@ -47,6 +49,13 @@ class Candidate(NamedTuple):
     trail_after: object = None
     breakeven: object = None
     breakeven_plus: object = None
+
+    def __repr__(self) -> str:
+        given = {name: value for name, value in self._asdict().items() if value is not None}
+        made = given.pop("position", None)
+        name = f"tn.{made}" if made in ("long", "short") else "Candidate"
+        given |= {} if name != "Candidate" or made is None else {"position": made}
+        return f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
 
 
 @readable

@@ -9,9 +9,10 @@ the events of a run and names cost twice the time.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal, NamedTuple, Protocol, get_args
+from typing import Any, Final, Literal, NamedTuple, Protocol, get_args
 
 from tradenb.core.signal import Position, Quantity, Refused, Signal, Time
+from tradenb.core.timeframe import iso
 
 Kind = Literal[
     "scheduled",
@@ -89,6 +90,8 @@ class Event(NamedTuple):
     >>> market = tn.testing.random_walk(seed=7, days=3)
     >>> result = tn.backtest.run("BTCUSDT", strategy=told, exchange=market)
     >>> event = closed[0]
+    >>> print(event)
+    <2024-01-01 05:00 BTCUSDT:told closed long at 42033.1 (time_expired), -0.16 %>
     >>> event.kind, event.exit_reason, round(event.pnl_percent, 2), len(closed)
     ('closed', 'time_expired', -0.16, 23)
     """
@@ -109,6 +112,22 @@ class Event(NamedTuple):
     wall: Time | None = None
     fraction: Quantity | None = None
     quantity: Quantity | None = None
+
+    def __str__(self) -> str:
+        """Say it in a line; `repr` has all fields."""
+        side = f" {self.position}" if self.position else ""
+        price = "" if self.price is None else f" at {self.price:.10g}"
+        why = "" if self.exit_reason is None else f" ({self.exit_reason})"
+        level = "" if self.level is None else f" {self.level:+d} %"
+        gained = "" if self.pnl_percent is None else f", {self.pnl_percent:+.2f} %"
+        note = "" if self.note is None else f": {self.note:.200}"
+        what = f"{self.kind}{level}{side}{price}{why}{gained}{note}"
+        return f"<{iso(self.at)} {self.symbol}:{self.strategy} {what}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Show the line in a cell."""
+        del cycle
+        printer.text(str(self))
 
     @property
     def signal_id(self) -> str | None:

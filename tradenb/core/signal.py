@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
-from tradenb.core.timeframe import MINUTE
+from tradenb.core.timeframe import MINUTE, iso
 
 Position = Literal["long", "short"]
 ExitReason = Literal[
@@ -150,6 +150,9 @@ class Trade(NamedTuple):
     >>> market = tn.testing.random_walk(seed=7, days=3)
     >>> result = tn.backtest.run("BTCUSDT", strategy=traded, exchange=market)
     >>> first = result.trade_list[0]
+    >>> print(first)
+    <BTCUSDT:traded long 2024-01-01 01:00 to 2024-01-01 05:00, 41930.9 to 42033.1
+     (time_expired), -0.16 %>
     >>> first.position, first.exit_reason, round(first.pnl_percent, 2)
     ('long', 'time_expired', -0.16)
     """
@@ -176,6 +179,20 @@ class Trade(NamedTuple):
     cost: float | None = None
     pnl: float | None = None
     fees: float | None = None
+
+    def __str__(self) -> str:
+        """Say it in a line; `repr` has all fields."""
+        times = f"{iso(self.opened_at)} to {iso(self.closed_at)}"
+        prices = f"{self.entry:.10g} to {self.exit:.10g}"
+        return (
+            f"<{self.symbol}:{self.strategy} {self.position} {times}, {prices} "
+            f"({self.exit_reason}), {self.pnl_percent:+.2f} %>"
+        )
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Show the line in a cell."""
+        del cycle
+        printer.text(str(self))
 
     @property
     def minutes_held(self) -> int:

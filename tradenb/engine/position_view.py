@@ -11,7 +11,7 @@ from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Position as Side
 from tradenb.core.signal import Rungs
-from tradenb.core.timeframe import MINUTE
+from tradenb.core.timeframe import MINUTE, iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,14 @@ class Position:
     invested: float
     entries: int
     pnl_percent: float
+
+    def __repr__(self) -> str:
+        targets = ", ".join(f"{level:.10g}" for level, _ in self.targets) or "none"
+        return (
+            f"Position({self.id!r}: {self.position} since {iso(self.opened_at)} at "
+            f"{self.entry:.10g}, {self.pnl_percent:+.2f} %, stop_loss {self.stop_loss:.10g} "
+            f"({self.stop_by}), targets {targets}, {self.open:.0%} open)"
+        )
 
     @property
     def is_long(self) -> bool:

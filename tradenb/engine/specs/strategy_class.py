@@ -20,6 +20,9 @@ class Strategy:
     ...         return None
     """
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}, a strategy once @tn.strategy(...) registers it>"
+
     def get_signal(self, ctx: Context) -> object:  # noqa: ARG002 - to be overridden
         """Return None, `tn.long(...)`, `tn.short(...)` or a mapping."""
         raise SpecError(f"{type(self).__name__} must define get_signal(self, ctx)")

@@ -11,7 +11,7 @@ import numpy as np
 from tradenb.clock import SystemClock
 from tradenb.core.candles.rows import Rows
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, TimeLike, floor_to, to_ms
+from tradenb.core.timeframe import MINUTE, TimeLike, floor_to, iso, to_ms
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import UsageError
 
@@ -45,6 +45,10 @@ class ServerClock:
         self._start = to_ms(start, "start")
         self._speed = speed
         self._began = time.monotonic()
+
+    def __repr__(self) -> str:
+        runs = f"speed {self._speed:g}" if self._speed else "stepped"
+        return f"<ServerClock at {iso(self.now())}, {runs}>"
 
     def now(self) -> int:
         """Return the time, ms UTC."""

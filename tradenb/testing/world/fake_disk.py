@@ -65,6 +65,10 @@ class FakeDisk(FaultInjector):
         self._locked: dict[int, Node] = {}
         self._next_handle = 3
 
+    def __repr__(self) -> str:
+        sizes = [len(data) for data in self.files().values()]
+        return f"<FakeDisk: {len(sizes):,} files, {sum(sizes):,} bytes>"
+
     # --- what a test says
 
     @property

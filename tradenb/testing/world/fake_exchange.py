@@ -16,7 +16,7 @@ from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.gaps import with_gaps
 from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, floor_to
+from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.ports import CandleRequest, CandleSource, Loaded
 from tradenb.errors import ExchangeError, unknown
 from tradenb.testing.world.fake_clock import FakeClock
@@ -150,6 +150,10 @@ class FakeExchange:
         self.troubles = list(troubles)
         self.tells_time = True
         self.requests: list[ExchangeRequest] = []
+
+    def __repr__(self) -> str:
+        known = f"{len(self.requests):,} requests, {len(self.troubles)} troubles"
+        return f"<FakeExchange at {iso(self._clock.true_now())}: {known}>"
 
     @property
     def name(self) -> str:

@@ -66,6 +66,9 @@ class InlineWorkers:
         self.dead = False
         self.on_death: Callable[[], object] | None = None
 
+    def __repr__(self) -> str:
+        return f"<InlineWorkers: {self.calls:,} calls{', dead' if self.dead else ''}>"
+
     async def call(self, function: Callable[..., Any], *args: Any, seconds: float | None) -> Any:
         """Call a function, sync or async, and return its result.
 

@@ -19,7 +19,7 @@ from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event
 from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import TimeLike
+from tradenb.core.timeframe import TimeLike, iso
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.live_run import LiveRun, handle_of, record_of
@@ -117,6 +117,10 @@ class World:
         self.make_storage = storage
         self.bus.subscribe(self._on_event, mode="live")
 
+    def __repr__(self) -> str:
+        runs = ", ".join(f"{symbol}:{spec.name}" for symbol, spec in self.wanted)
+        return f"<World at {iso(self.clock.true_now())}: {runs}>"
+
     def process(self) -> Process:
         """Start a process; opening its files raises StateError, or Crash if it dies meanwhile."""
         try:
@@ -169,6 +173,9 @@ class Process:
         except BaseException:
             self._release_handles()
             raise
+
+    def __repr__(self) -> str:
+        return f"<Process with {', '.join(run.id for run in self.runs)}>"
 
     def run(self, symbol: str, strategy: str) -> LiveRun:
         """Return one of its runs."""
