@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from types import SimpleNamespace
 from weakref import WeakSet
 
 import comm
@@ -26,6 +27,7 @@ from tradenb.live.live_run import record_of
 from tradenb.live.loop import active_runs
 from tradenb.panel.button_requests import marker_of
 from tradenb.panel.refresh_thread import refresh_thread
+from tradenb.panel.static_html import dashboard_html
 from tradenb.panel.watch_runs import Location, location_of
 from tradenb.store.control import prepare
 from tradenb.store.filesystem import DiskFilesystem
@@ -416,6 +418,19 @@ def test_a_dashboard_is_a_picture_where_no_widgets_are(rehearse, dashboards):
     assert '<th scope="row">swing on BTCUSDT</th>' in page
     assert page.count("<svg") == 2
     assert len(page) < 60_000
+
+
+@pytest.mark.realtime
+def test_a_run_that_is_held_against_its_backtest_is_drawn_in_the_band(rehearse, dashboards):
+    run = rehearse(end=SHORT)
+    assert run.wait(60)
+    shown = dashboards()
+    assert shown.pictures["expected"] == ""
+    trades = [SimpleNamespace(pnl_percent=percent) for percent in [1.0, -0.8] * 40]
+    run.expect(SimpleNamespace(trade_list=trades))
+    shown.model.poll()
+    assert shown.model.pictures["expected"].startswith('<svg class="tnb-expected"')
+    assert dashboard_html(shown.model).count("<svg") == 3
 
 
 def test_the_marker_of_a_home_is_written_once_and_by_a_run_alone():

@@ -13,6 +13,7 @@ from typing import Any
 
 from tradenb.core.events import Event
 from tradenb.live.resume_run import is_known_here
+from tradenb.live.status.status_card import expectation_now
 from tradenb.panel.dashboard_rows import Row, health_of, order_of, row_of
 from tradenb.panel.event_rows import EventRow, EventRows, event_row
 from tradenb.panel.order_panel import OrderPanel, note_accounts, order_panel
@@ -45,7 +46,8 @@ class DashboardModel:
     orders : dict
         See `order_panel`; empty lists while no run sends orders.
     health, pictures : dict
-        See `health_of`; the drawn run and its two pictures.
+        See `health_of`; the drawn run and its pictures: price, equity, and expected, which is
+        empty for a run that is held against no backtest.
     events : EventRows
         Oldest first.
     width : int
@@ -108,13 +110,19 @@ class DashboardModel:
         seen = None if state is None else (state.cursor, state.signal)
         newest = None if run.candles is None else run.candles.end
         self._run = run
-        now = (key, run.replica.last_seq, seen, newest, self.width)
+        now = (key, run.replica.last_seq, seen, newest, self.width, run.status.band)
         # Drawing costs more than all the rest: only when a candle or an event came.
         if now == self._drawn:
             return
         self._drawn = now
         width = self.width
-        self.pictures = {"key": key, "price": _price(run, width), "equity": _equity(run, width)}
+        course = expectation_now(run.status)
+        self.pictures = {
+            "key": key,
+            "price": _price(run, width),
+            "equity": _equity(run, width),
+            "expected": "" if course is None else course.svg(width),
+        }
 
     def _fresh(self, runs: Sequence[WatchedRun]) -> list[EventRow]:
         found: list[tuple[int, int, str, Event]] = []

@@ -123,7 +123,11 @@ def _pictures(model: DashboardModel) -> list[str]:
     key = model.pictures.get("key")
     row = next((row for row in model.rows if row["key"] == key), None)
     name = "" if row is None else escaped(f", {row['strategy']} on {row['symbol']}", 90)
-    drawn = ((f"Price{name}", "price"), (f"Equity{name}", "equity"))
+    drawn = (
+        (f"Price{name}", "price"),
+        (f"Equity{name}", "equity"),
+        (f"Beside its backtest{name}", "expected"),
+    )
     return [
         f'<p class="tnb-caption">{caption}</p>{model.pictures[kind]}'
         for caption, kind in drawn

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from tradenb.core.signal import Trade
     from tradenb.statistics.equity.marks import Marks
+    from tradenb.view.conduct.expected_course import Expectation
     from tradenb.view.event_frames import Coverages, OpenRow
 
 
@@ -50,6 +51,8 @@ class Summary:
         What the asks came to, where there are few trades.
     exchange : str, optional
         Where the candles came from.
+    expectation : Expectation, optional
+        How a live run goes beside its backtest; shown by the report.
     elapsed_seconds : float, optional
         How long the run took.
     rules : mapping of str to object
@@ -76,6 +79,7 @@ class Summary:
     warnings: Sequence[str] = ()
     why: str = ""
     exchange: str | None = None
+    expectation: Expectation | None = None
     elapsed_seconds: float | None = None
     rules: Mapping[str, object] = field(default_factory=dict)
     strategy_notes: Mapping[str, str] = field(default_factory=dict)

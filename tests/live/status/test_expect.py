@@ -83,6 +83,18 @@ def test_a_bad_run_is_told_on_card_and_panel_with_numbers():
     assert row["warnings"] == [words]
 
 
+def test_the_report_and_the_panel_draw_it_where_there_is_a_band(tmp_path):
+    def look(run):
+        pages = [run.report(tmp_path / "before.html").read_text("utf-8")]
+        run.expect(backtest())
+        pages.append(run.report(tmp_path / "after.html").read_text("utf-8"))
+        return pages
+
+    before, after = seen_after(60, look)
+    assert "Beside its backtest" not in before
+    assert after.count('<svg class="tnb-expected"') == 2  # wide and narrow
+
+
 def test_it_is_kept_with_the_run_over_restarts():
     world = world_of()
     first = seen_after(100, lambda run: run.expect(backtest()), world)

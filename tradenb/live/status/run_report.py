@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tradenb.core.rules import Rules
     from tradenb.live.loop.record import RunRecord
     from tradenb.statistics.equity.marks import Marks
+    from tradenb.view.conduct.expected_course import Expectation
     from tradenb.view.summary import Summary
 
 
@@ -131,7 +132,14 @@ class RunReport(NamedTuple):
             open=self._open(),
             warnings=self._warnings(),
             exchange=self.status.exchange,
+            expectation=self._expectation(),
         )
+
+    def _expectation(self) -> Expectation | None:
+        from tradenb.view.conduct.expected_course import expectation_of
+
+        band = self.status.band
+        return None if band is None else expectation_of(band, self.trades)
 
     def _marks(self) -> Marks:
         from tradenb.statistics.equity.known_marks import marks_of_history

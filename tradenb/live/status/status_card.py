@@ -76,13 +76,13 @@ def astray_words(status: RunStatus) -> str:
             f"only the last {len(state.trades):,} trades are known here; run.expect() holds all of "
             "them against the backtest, and run.expect(result, since=...) begins anew"
         )
-    found = _expectation(status)
+    found = expectation_now(status)
     return "" if found is None or found.inside else found.words
 
 
 def course_words(status: RunStatus) -> str:
     """Say how a run goes beside its backtest, while it goes as expected."""
-    found = _expectation(status)
+    found = expectation_now(status)
     return "" if found is None or not found.inside else found.words
 
 
@@ -93,7 +93,8 @@ def asks_words(status: RunStatus) -> str:
     return why_words(rows) if rows else ""
 
 
-def _expectation(status: RunStatus) -> Expectation | None:
+def expectation_now(status: RunStatus) -> Expectation | None:
+    """Return how a run goes beside its backtest; None without a band, or with trades forgotten."""
     trades = () if status.state is None else status.state.trades
     if status.band is None or forgets_since(trades, status.band.since):
         return None

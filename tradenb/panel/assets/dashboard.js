@@ -163,10 +163,12 @@ class View {
     this.chartBox = make("div", { class: "tnbd-chart", hidden: true });
     this.price = make("div", { class: "tnbd-picture" });
     this.equity = make("div", { class: "tnbd-picture" });
+    this.expected = make("div", { class: "tnbd-picture" });
+    this.expectedBox = make("div", { hidden: true }, make("h4", {}, "Beside its backtest"), this.expected);
     this.pictures = make("section", { class: "tnbd-pictures", "aria-label": "Pictures" },
       this.stills = make("div", { class: "tnbd-stills" },
         make("div", {}, make("h4", {}, "Price ", this.pictured), this.price),
-        make("div", {}, make("h4", {}, "Equity"), this.equity)), this.chartBox, this.zoom);
+        make("div", {}, make("h4", {}, "Equity"), this.equity), this.expectedBox), this.chartBox, this.zoom);
     this.byRun = this.chooser("Run", "all runs");
     this.byKind = this.chooser("Kind", "all but milestones");
     this.byKind.select.append(make("option", { value: "all" }, "all kinds"));
@@ -680,12 +682,14 @@ class View {
   }
 
   showPictures() {
-    const { key = "", price = "", equity = "" } = this.model.get("pictures");
+    const { key = "", price = "", equity = "", expected = "" } = this.model.get("pictures");
     const row = this.row(key);
     say(this.pictured, row ? `${row.strategy} on ${row.symbol}` : "");
     if (price) this.price.innerHTML = price;   // made by the kernel, words in it escaped
     else say(this.price, "No candles of this run yet.");
     this.equity.innerHTML = equity;
+    this.expected.innerHTML = expected;
+    this.expectedBox.hidden = !expected;
     if (!this.chartBox.hidden) this.model.send({ type: "chart" });
     for (const line of this.lines.values()) {
       const drawn = line.key === key;

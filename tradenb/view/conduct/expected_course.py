@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from tradenb.core.timeframe import iso
 from tradenb.statistics.expectation import Band, Course, Place, course_of
+from tradenb.view.asset_files import asset
 from tradenb.view.event_frames import course_frame
 from tradenb.view.formatting import escaped, percent, plural
+from tradenb.view.svg.band_svg import band_svg
+from tradenb.view.svg.plot_area import WIDTH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Expectation:
     """A live run beside the trades of its backtest; `run.expect` returns it.
+
+    A cell shows the run in its band, trade by trade.
 
     Attributes
     ----------
@@ -73,8 +78,16 @@ class Expectation:
         level, known = f"{self.band.level:g}", plural(self.band.backtested, "trade")
         return f"Expectation({level} % band of {known}: {self.words})".replace("\xa0", " ")
 
+    def svg(self, width: int = WIDTH) -> str:
+        """Draw the run in its band, and where it left it."""
+        return band_svg(self.course, self.words, width=width)
+
     def _repr_html_(self) -> str:
-        return f"<p>{escaped(self.words)}</p>"
+        style = asset("summary.css")
+        return (
+            f'<div class="tnb-summary"><style>{style}</style><p>{escaped(self.words)}</p>'
+            f"{self.svg()}</div>"
+        )
 
 
 def expectation_of(band: Band, trades: Sequence[Trade]) -> Expectation:

@@ -97,6 +97,7 @@ def _parts(summary: Summary, drawn: Sequence[Drawn]) -> list[str]:
         _warnings(summary.warnings),
         _figures(summary),
         _chart(summary, drawn),
+        _expected(summary),
         _benchmark(summary),
         _exposure(summary),
         _drawdowns(summary),
@@ -197,6 +198,18 @@ def _chart(summary: Summary, drawn: Sequence[Drawn]) -> str:
         )
     body = f'<div id="chart">{still}</div>'  # until the script draws, and where none runs
     return _section(title, body, note)
+
+
+def _expected(summary: Summary) -> str:
+    found = summary.expectation
+    if found is None:
+        return ""
+    drawn = "".join(f'<div class="{name}">{found.svg(width)}</div>' for name, width in _WIDTHS)
+    return _section("Beside its backtest", drawn, escaped(_sentence(found.words), 600))
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _benchmark(summary: Summary) -> str:

@@ -58,6 +58,13 @@ def head_of(kind: str, width: int, height: int, label: str) -> str:
 
 def axes(area: PlotArea, label: Label) -> list[str]:
     """Draw the lines of the values, and the marks of the times, as many as there is room for."""
+    most = min(12, max(2, round((area.right - area.left) / 100)))
+    times = time_ticks(area.first, area.last, most)
+    return [*value_axis(area, label), *(_mark(area, at, text) for at, text in times)]
+
+
+def value_axis(area: PlotArea, label: Label) -> list[str]:
+    """Draw the lines of the values."""
     ticks = value_ticks(area.low, area.high)
     left = short(area.left)
     marks = []
@@ -71,16 +78,24 @@ def axes(area: PlotArea, label: Label) -> list[str]:
             f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="end" dy="0.35em" '
             f'x="{short(area.left - 8)}" y="{y}">{text}</text>'
         )
-    most = min(12, max(2, round((area.right - area.left) / 100)))
-    for at, text in time_ticks(area.first, area.last, most):
-        x = short(area.x(at))
-        marks.append(
-            f'<path class="tnb-grid" stroke="currentColor" stroke-opacity="0.45" '
-            f'd="M{x} {short(area.bottom)}v4"/>'
-            f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="middle" '
-            f'x="{x}" y="{area.height - 8}">{escaped(text)}</text>'
-        )
     return marks
+
+
+def count_axis(area: PlotArea, what: str) -> list[str]:
+    """Draw the marks of whole numbers, the last with the name of what is counted."""
+    most = min(10, max(2, round((area.right - area.left) / 90)))
+    numbers = [round(at) for at in value_ticks(area.first, area.last, most) if at == round(at)]
+    return [_mark(area, at, f"{at:,} {what}" if at == numbers[-1] else f"{at:,}") for at in numbers]
+
+
+def _mark(area: PlotArea, at: int, text: str) -> str:
+    x = short(area.x(at))
+    return (
+        f'<path class="tnb-grid" stroke="currentColor" stroke-opacity="0.45" '
+        f'd="M{x} {short(area.bottom)}v4"/>'
+        f'<text class="tnb-tick" fill-opacity="0.7" text-anchor="middle" '
+        f'x="{x}" y="{area.height - 8}">{escaped(text)}</text>'
+    )
 
 
 def path_of(corners: Sequence[tuple[float, float]]) -> str:
