@@ -100,25 +100,36 @@ class RunRegistry:
                 name, spec, source, settings, storage, supervisor.clock, supervisor.wake, account,
                 broker,
             )  # fmt: skip
-            run.checkpoint = storage.open()
-            try:
-                check_orders_of(run.checkpoint, storage.orders_of)
-                check_alone(storage, name, [record_of(each) for each in self._runs.values()])
-                if account is not None:
-                    check_agrees(account, storage, (name, spec.name))
-                if broker is not None:
-                    record_broker(storage.filesystem, folder, broker)
-            except (UsageError, StateError):
-                storage.close()
-                raise
-            last = max((record_of(other).place for other in self._runs.values()), default=-1)
-            run.place = last + 1 if run.checkpoint is None else run.checkpoint.place
-            run.note = _stopped_before(run.checkpoint)
-            if run.note:
-                log.warning("%s: %s", run.id, run.note)
+            self._open(run)
             handle = self._runs[name, spec.name] = handle_of(run)
             start_run(supervisor, run)
         return handle, True
+
+    def _open(self, run: RunRecord) -> None:
+        """Open the files of a run, which may not be in the way of another one, and give it a place.
+
+        Raises
+        ------
+        UsageError, StateError
+            The files are closed again then.
+        """
+        storage, others = run.storage, [record_of(each) for each in self._runs.values()]
+        run.checkpoint = storage.open()
+        try:
+            check_orders_of(run.checkpoint, storage.orders_of)
+            check_alone(storage, run.symbol, others)
+            if run.account is not None:
+                check_agrees(run.account, storage, (run.symbol, run.strategy))
+            if run.broker is not None:
+                record_broker(storage.filesystem, storage.files, run.broker)
+        except (UsageError, StateError):
+            storage.close()
+            raise
+        last = max((other.place for other in others), default=-1)
+        run.place = last + 1 if run.checkpoint is None else run.checkpoint.place
+        run.note = _stopped_before(run.checkpoint)
+        if run.note:
+            log.warning("%s: %s", run.id, run.note)
 
     def find(self, symbol: str, strategy: object) -> LiveRun:
         """Return the run of a symbol and strategy, or raise UsageError if this process has none."""

@@ -199,14 +199,7 @@ class Feed:
         raw = await self._rows(known.end - LOOK_BACK_MS if looks_back else known.end)
         self._looked_at = times.newest
         before = known.rows(len(known) - MEDIAN_WINDOW, len(known))
-        first = max(before.start, known.end - LOOK_BACK_MS)
-        earlier = np.flatnonzero((raw.time >= first) & (raw.time < known.end))
-        places = before.indices(raw.time[earlier] + MINUTE)
-        there = before.time[places] == raw.time[earlier]
-        earlier, places = earlier[there], places[there]
-        pairs = zip(before.columns, raw[1:], strict=True)
-        if any((old[places] != new[earlier]).any() for old, new in pairs):
-            self.revisions.note(before, raw.take(earlier))
+        self._note_revisions(before, raw)
         if looks_back and not self._probed and len(raw.time) and raw.time.max() < known.end:
             raw = await self._probe(known.end)
         wanted = (raw.time >= known.end) & (raw.time + MINUTE <= now)
@@ -224,19 +217,19 @@ class Feed:
             whole=False,
         )
         fresh = candles.between(known.end, candles.end)
-        missing = np.empty(0, np.int64)
+        missing: list[int] = []
         if len(fresh) * MINUTE < candles.end - known.end:  # hardly ever
             every = np.arange(known.end, candles.end, MINUTE)
-            missing = np.setdiff1d(every, fresh.time) + MINUTE
+            missing = (np.setdiff1d(every, fresh.time) + MINUTE).tolist()
         # What was requested in vain while it was new is thin now; other minutes may still come.
-        unasked = set(missing.tolist()) - set(self.lateness.awaited)
+        unasked = set(missing) - set(self.lateness.awaited)
         if unasked and times.tries < self._rules.candle_retries:
             times.missed(self._clock.now())
             return
         history.add(fresh)
         doubled = found.duplicates_same, found.duplicates_replaced
         self.intake = self.intake.joined(Intake(int(np.count_nonzero(wanted)), *doubled))
-        if len(missing):
+        if missing:
             times_from_known = np.append(known.end - MINUTE, fresh.time)
             gaps = missing_in(times_from_known, MINUTE, self._rules.gap_minutes)
             self.intake = self.intake.joined(gaps)
@@ -244,8 +237,19 @@ class Feed:
         if self.lateness.awaited or times.usual_ms:
             now, given = self._clock.now(), (raw.time[wanted] + MINUTE).tolist()
             self.lateness.note_arrival(given, candles.end, now)
-            if not len(missing) and candles.end == times.newest:
+            if not missing and candles.end == times.newest:
                 times.arrived(now)
+
+    def _note_revisions(self, before: Candles, raw: Rows) -> None:
+        """Note which candles that were given out are others in a response."""
+        first = max(before.start, before.end - LOOK_BACK_MS)
+        earlier = np.flatnonzero((raw.time >= first) & (raw.time < before.end))
+        places = before.indices(raw.time[earlier] + MINUTE)
+        there = before.time[places] == raw.time[earlier]
+        earlier, places = earlier[there], places[there]
+        pairs = zip(before.columns, raw[1:], strict=True)
+        if any((old[places] != new[earlier]).any() for old, new in pairs):
+            self.revisions.note(before, raw.take(earlier))
 
     async def _probe(self, since: int) -> Rows:
         """Ask again, once: a source that sends one row at a time is not asked to look back."""
