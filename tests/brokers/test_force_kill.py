@@ -69,6 +69,7 @@ def test_a_stopped_process_is_ended_and_its_position_sold_within_five_seconds(ca
         assert "nothing is open" in capsys.readouterr().out
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 def test_a_process_that_works_closes_by_itself_and_is_not_ended(capsys):
     with sending() as (server, process):

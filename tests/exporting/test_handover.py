@@ -65,6 +65,7 @@ def backtest(events):
     )
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 def test_fault_71_a_position_goes_from_notebook_to_script_and_back(
     kernel, home, tmp_path, monkeypatch

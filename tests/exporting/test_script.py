@@ -70,6 +70,7 @@ def lines(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 def test_once_makes_one_tick_and_leaves_the_position_to_the_next(bot, tmp_path):
     first = run(bot, "--once", "--json")
@@ -190,6 +191,7 @@ def test_a_dry_run_of_a_position_copies_it_and_leaves_at_a_signal(bot, tmp_path,
     assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_the_position_for_the_next_start(bot, tmp_path, number):

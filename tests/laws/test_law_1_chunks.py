@@ -9,6 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 
 from tests.conftest import examples
@@ -16,12 +17,14 @@ from tests.laws.checks import chunks_broken
 from tests.laws.generators import long_scenarios, randoms, scenarios, tables_and_hands
 
 
+@pytest.mark.no_cover
 @settings(max_examples=examples(60))
 @given(scenario=scenarios(), random=randoms())
 def test_any_split_of_the_candles_gives_the_same(scenario: dict[str, Any], random: Random) -> None:
     assert chunks_broken(scenario, random) == []
 
 
+@pytest.mark.no_cover
 @settings(max_examples=examples(30))
 @given(scenario=tables_and_hands(), random=randoms())
 def test_any_split_gives_the_same_tables_and_acts_by_hand(

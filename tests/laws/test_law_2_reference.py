@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 
 from tests.conftest import examples
@@ -31,6 +32,7 @@ def test_tradenb_refuses_the_candles_that_the_reference_refuses(scenario: dict[s
     assert (here.refused, here.refused_row) == (there.refused, there.refused_row)
 
 
+@pytest.mark.no_cover
 @settings(max_examples=examples(15))
 @given(scenario=long_scenarios())
 def test_tradenb_is_the_reference_machine_over_days(scenario: dict[str, Any]) -> None:

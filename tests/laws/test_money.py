@@ -42,6 +42,7 @@ def test_other_candles_after_a_moment_change_no_fill_before(
     assert future_broken(scenario, random) == []
 
 
+@pytest.mark.no_cover
 @settings(max_examples=examples(10))
 @given(scenario=money_scenarios())
 def test_live_books_what_the_backtest_books_to_the_last_digit(scenario: dict[str, Any]):

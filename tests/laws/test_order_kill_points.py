@@ -93,6 +93,7 @@ def test_killed_at_a_disk_operation_nothing_is_lost_or_doubled(operations, block
         assert left(made, power) == [], f"operation {at}, power {power}"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("way", "fault", "power"),
     [(0, "drop", "lost"), (1, "drop", "kept"), (2, "accept", "lost"), (3, "accept", "kept")],

@@ -152,6 +152,7 @@ def held(kernel: Kernel) -> str:
     return kernel.run(code)
 
 
+@pytest.mark.no_cover
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_fault_65_67_ticks_go_on_in_a_busy_kernel_and_the_position_survives_its_restart(
     make_kernel, position

@@ -79,6 +79,7 @@ def _took(lock: FileLock) -> bool:
     return True
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_fault_24_signals_release_within_two_seconds(tmp_path, number):
     with running(bot(tmp_path / "bot.py")) as found:

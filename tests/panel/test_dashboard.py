@@ -317,6 +317,7 @@ def traced_memory():
     return tracemalloc.get_traced_memory()[0]
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 @pytest.mark.parametrize("count", [8_000, pytest.param(20_000, marks=pytest.mark.soak)])
 def test_thousands_of_events_leave_the_state_small(dashboards, count):

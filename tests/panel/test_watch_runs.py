@@ -55,6 +55,7 @@ def test_a_run_of_this_process_is_seen_with_its_price_and_position(rehearse):
     seen.close()
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 def test_a_finished_run_is_the_same_seen_from_here_and_from_its_files(rehearse, swing, market):
     run = rehearse(end="2024-01-02T12:00")
@@ -183,6 +184,7 @@ def test_a_document_that_cannot_be_read_is_a_row_that_says_so(rehearse):
     assert str(document) in one(model.watch.poll()).status.error
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 def test_an_error_of_the_loop_is_shown_with_its_traceback(rehearse):
     run = rehearse(end=SHORT)

@@ -46,6 +46,7 @@ def test_a_leak_is_found_with_its_moment_and_its_line(make):
         found.raise_if_leaking()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("make", some_to_soak([*corpus.CLEAN, *nasty.CLEAN], keep=3), ids=named)
 def test_a_clean_strategy_is_not_flagged(make):
     made = make()
@@ -70,6 +71,7 @@ def test_candles_of_the_future_are_seen_in_whatever_they_are_kept(name):
         assert source[leak.line.number - 1].endswith("# leak"), leak.line
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("decides", some_to_soak(kept.CLEAN), ids=named)
 def test_tables_that_are_no_candles_are_no_leaks(decides):
     found = lookahead(kept.clean(decides), events=12)
@@ -78,6 +80,7 @@ def test_tables_that_are_no_candles_are_no_leaks(decides):
     assert found.moments > 12
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("field", ["take_profit", "stop_loss", "minutes", "size"])
 def test_the_field_that_saw_the_future_is_named(field):
     @tn.strategy("one", every="1h")
@@ -154,6 +157,7 @@ def test_a_leak_is_found_quickly_and_the_bar_goes_away(capsys):
     assert capsys.readouterr().err.rsplit("\r", 1)[-1].strip() == ""
 
 
+@pytest.mark.no_cover
 def test_the_originals_are_not_touched():
     few = partial(lookahead, samples=1, events=1)
     frame, closes = corpus.FRAME.copy(), corpus.CLOSES.copy()
@@ -290,6 +294,7 @@ def test_a_leak_that_was_made_in_a_cell_above_is_found(name):
         found.raise_if_leaking()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", some_to_soak(cells.CLEAN))
 def test_what_was_made_in_a_cell_above_and_knows_no_future_is_clean(name):
     found = in_cells(cells.CLEAN[name])
@@ -363,6 +368,7 @@ def test_a_fitted_object_is_named():
     assert words.startswith("the Workbook 'model' was made beforehand")
 
 
+@pytest.mark.no_cover
 def test_a_callback_that_sees_the_future_is_found_and_its_memory_is_a_copy():
     calls, seen = [], {}
 
@@ -574,6 +580,7 @@ def test_a_table_of_days_across_is_named():
     assert words == "it uses the table 'x' with dates for columns; it was not replaced by noise"
 
 
+@pytest.mark.no_cover
 def test_what_was_not_tried_for_lack_of_time_is_said(monkeypatch):
     from tradenb.research.lookahead import analysis
 
@@ -623,6 +630,7 @@ def test_rows_that_do_not_go_with_what_comes_are_not_proved_and_no_leak(name):
     assert (found.verdict, found.found) == ("not proved", [])
 
 
+@pytest.mark.no_cover
 def test_in_a_market_that_turns_back_the_past_is_no_evidence():
     count = 5 * 1440
     noise = np.random.default_rng(3).normal(0, 1, count)

@@ -63,6 +63,7 @@ def test_causes_planted_in_a_rehearsal_are_exactly_those(causes, tmp_path, monke
     assert (again.live, again.backtest) == (found.live, found.backtest)
 
 
+@pytest.mark.no_cover
 def test_an_exit_that_came_late_is_named():
     planted = Planted()
     PLANTS["late exit"](planted)
@@ -82,6 +83,7 @@ def test_a_clean_run_has_none():
     assert found._repr_html_().startswith("<div>BTCUSDT:planned")
 
 
+@pytest.mark.no_cover
 def test_a_clean_rehearsal_has_none_and_one_whose_rule_was_moody_has_that(tmp_path):
     rows = market(4, 1_250)
     refusing = set()
@@ -158,6 +160,7 @@ def test_a_refusal_hits_the_signal_that_was_refused_and_not_the_next_on_the_same
     assert found.clean
 
 
+@pytest.mark.no_cover
 def test_a_run_that_was_stopped_is_followed_to_its_stop():
     planted = Planted()
     run = planted.simulated([Action(minute(900), lambda process: process.runs[0].stop())])
@@ -166,6 +169,7 @@ def test_a_run_that_was_stopped_is_followed_to_its_stop():
     assert found.clean  # the position was followed to its end
 
 
+@pytest.mark.no_cover
 def test_what_a_person_did_by_hand_is_done_again():
     planted = Planted()
 
@@ -193,6 +197,7 @@ def test_what_has_not_lived_cannot_be_compared(tmp_path):
         parity(tn.live.attach(tmp_path))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kept", ["closure", "global"])
 def test_callbacks_take_part(kept, tmp_path, monkeypatch):
     """A strategy that sits out after losses agrees: its memory is written by a callback."""

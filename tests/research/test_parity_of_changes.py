@@ -89,6 +89,7 @@ def names_of(changes):
     return ", ".join(sorted(NAMES[name] for name in changes if name in NAMES))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("changes", some_to_soak(CHANGES[:10], keep=8))
 def test_what_was_changed_after_the_run_is_named(changes):
     changes = tuple(name for name in changes if name != "rules") or ("own", "helper")
@@ -116,6 +117,7 @@ def test_what_was_changed_at_a_restart_is_named(changes, forgotten, monkeypatch)
     }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("changes", some_to_soak(CHANGES, keep=13))
 def test_what_was_taken_back_after_a_restart_is_named(changes):
     space = {"__name__": "cells"}
@@ -124,6 +126,7 @@ def test_what_was_taken_back_after_a_restart_is_named(changes):
     assert {*found.causes} == causes_of({*changes, "constant"})
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("count", some_to_soak(range(20), keep=20))
 def test_a_run_that_was_started_again_unchanged_is_clean(count):
     space = {"__name__": "cells"}
@@ -139,6 +142,7 @@ def test_a_run_that_was_started_again_unchanged_is_clean(count):
     assert len(found.live) == 6
 
 
+@pytest.mark.no_cover
 def test_a_value_that_was_changed_in_place_is_named_and_memory_is_not(tmp_path):
     settings, asked = {"every": 2}, []
 

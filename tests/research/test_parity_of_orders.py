@@ -179,6 +179,7 @@ CAUSES = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("cause", CAUSES)
 def test_what_execution_changed_has_a_name(cause):
     play, words = CAUSES[cause]
@@ -324,6 +325,7 @@ def test_a_rehearsal_with_orders_is_compared_with_its_own_exchange(faults, tmp_p
         assert "partial" not in found.execution_causes, found.execution_table.what
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("account", [tn.Account(cash=5_000, percent=10), None])
 def test_a_run_that_begins_anew_goes_on_with_the_money_of_the_one_before(account):
     """Its entries are sized by what that one made."""

@@ -112,6 +112,7 @@ def other(rows, *places):
     return rows
 
 
+@pytest.mark.no_cover
 def test_a_run_that_was_killed_and_restarted_is_compared_as_a_whole():
     run = Restarted().go_on()
     found = tn.parity(run, exchange=exchange_of(ROWS))
@@ -168,6 +169,7 @@ def test_what_a_power_loss_took_is_said_and_taken_as_it_is_today():
     assert "note: 25 of the minutes" in repr(found)
 
 
+@pytest.mark.no_cover
 def test_minutes_that_the_exchange_has_no_more_are_taken_as_they_were_seen():
     found = tn.parity(Restarted().go_on(), exchange=exchange_of([None] * 300 + ROWS[300:]))
     assert found.clean
@@ -190,6 +192,7 @@ def test_a_disk_that_is_full_for_the_record_ends_no_tick(monkeypatch, caplog):
         tn.parity(process.runs[0], exchange=exchange_of(ROWS))
 
 
+@pytest.mark.no_cover
 def test_asks_left_out_over_many_ticks_and_what_the_kill_switch_did_are_known():
     world = world_of(ROWS)
     process = world.process()
@@ -236,6 +239,7 @@ def test_a_rehearsal_of_a_process_that_was_killed_is_compared_from_here(tmp_path
     assert note.startswith("the run used Python 3.9.1, this is 3.")
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 def test_a_run_that_goes_on_is_compared_up_to_its_last_commit(tmp_path):
     run = tn.live.rehearse(
@@ -251,6 +255,7 @@ def test_a_run_that_goes_on_is_compared_up_to_its_last_commit(tmp_path):
     assert 0 < len(early.live) <= len(late.live)
 
 
+@pytest.mark.no_cover
 def test_a_run_begun_anew_is_compared_without_the_one_before_it():
     planted = Planted()
     run = planted.simulated([Action(minute(700), lambda process: process.runs[0].stop())])

@@ -79,6 +79,7 @@ walk = partial(
 )
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", some_to_soak([1, 2, 3], keep=3))
 def test_noise_is_exposed(seed):
     assert not walk(noise, grid={"dice": list(range(12))}, exchange=market(seed)).holds
@@ -98,6 +99,7 @@ def test_an_edge_is_seen():
     assert shown.count("<tr>") == 19
 
 
+@pytest.mark.no_cover
 def test_a_fold_is_two_sweeps():
     exchange = market(5)
     grid = {"dice": [1, 2, 3, 4]}

@@ -196,6 +196,7 @@ MUTANTS: dict[Callable[[pytest.MonkeyPatch], None], Callable[[], bool]] = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_fault_83_a_rule_for_the_arrival_of_candles_that_is_off_is_noticed(mutant, monkeypatch):
     holds = MUTANTS[mutant]

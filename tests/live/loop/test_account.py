@@ -127,6 +127,7 @@ def test_runs_that_share_an_account_agree_on_it(tmp_path):
                          home=tmp_path)  # fmt: skip
 
 
+@pytest.mark.no_cover
 def test_a_rehearsal_books_what_the_backtest_books(tmp_path):
     spec = tn.strategy("rehearsed-money", every="1h")(
         lambda ctx: tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=90)

@@ -56,6 +56,7 @@ def seconds_of_requests(world, at):
     return [(each.at - at) / 1000 for each in world.exchange.requests if 0 <= each.at - at < 60_000]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("every", ["1m", "5m"])
 @pytest.mark.parametrize("kind", ["error", "garbage", "hang", "empty", "unsorted"])
 def test_fault_85_a_request_that_fails_in_the_second_of_the_tick_costs_no_decision(kind, every):
@@ -251,6 +252,7 @@ def group_of(*troubles, end=END):
     return [((at - T0) // 60_000, symbol, (then - at) / 1000) for at, symbol, then in asks]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seconds", [4, 12, 40])
 def test_fault_86_a_group_waits_for_the_symbol_that_usually_comes_last(seconds):
     asks = group_of(Trouble("delayed", 0, END, symbol="BTCUSDT", seconds=seconds))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from tests.live.fakes import once, until, world_of
 from tests.sources import flat
 
@@ -25,6 +27,7 @@ def life(at: int | None):
     return died, Counter(called), Counter(told), world
 
 
+@pytest.mark.no_cover
 def test_a_death_loses_callbacks_and_repeats_none_and_loses_no_event():
     _, called, told, world = life(None)
     wanted = {("opened", 1), ("closed", 2)}

@@ -35,6 +35,7 @@ def life_of(spec):
     return start, min(ended + 2 * MINUTE, start + 12 * HOUR)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("spec", some_to_soak(EIGHT, keep=4), ids=named)
 def test_a_managed_strategy_over_ccxt_has_the_events_of_its_backtest(spec, tmp_path):
     start, end = life_of(spec)

@@ -24,6 +24,7 @@ def closed(world: World) -> list[tuple]:
     return [row[:4] for row in told(world) if row[1] == "closed"]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("at", [*range(0, 60, 3)])
 def test_fault_59_an_exception_at_any_call_of_the_loop_ends_nothing(at, monkeypatch):
     right = InlineWorkers.call

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import re
 
+import pytest
+
 import tradenb as tn
 from tests.live.fakes import HISTORY, SYMBOL, until
 from tests.sources import T0, candles, exchange, market, minute
@@ -64,6 +66,7 @@ def by_backtest(minutes):
     ]  # fmt: skip
 
 
+@pytest.mark.no_cover
 def test_they_are_those_of_a_backtest_and_their_number_is_bounded():
     world = world_of()
     assert world.live(until(240))
@@ -106,6 +109,7 @@ def test_a_tick_that_is_not_saved_counts_nothing():
     assert [(row.first, row.count) for row in rows if row.reason == "late"] == [(minute(31), 1)]
 
 
+@pytest.mark.no_cover
 def test_killed_at_any_operation_no_ask_is_counted_twice():
     for first in range(40, 400, 37):
         world = world_of()

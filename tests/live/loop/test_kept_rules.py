@@ -72,6 +72,7 @@ def backtest_of(function, rules, rows=ROWS):
     return tn.backtest.run(SYMBOL, strategy=spec, exchange=source, **given)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kill", [True, False], ids=["killed", "released"])
 @pytest.mark.parametrize("name", CHANGED)
 def test_an_open_position_is_ended_under_the_rules_that_it_was_opened_with(name, kill):
@@ -82,6 +83,7 @@ def test_an_open_position_is_ended_under_the_rules_that_it_was_opened_with(name,
     assert comparable(events(world)) == comparable(expected)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_waiting_entry_waits_and_opens_under_the_rules_that_it_was_made_with(name):
     function = bought_at(20, entry=99.0)
@@ -93,6 +95,7 @@ def test_a_waiting_entry_waits_and_opens_under_the_rules_that_it_was_made_with(n
     assert comparable(events(world)) == comparable(expected)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_flat_run_takes_the_new_rules_at_once(name):
     function = bought_at(30)
@@ -260,6 +263,7 @@ def test_a_document_of_before_rules_were_kept_goes_on_under_those_of_today():
     )
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("part", some_to_soak(range(6), keep=3))
 def test_killed_at_any_operation_of_the_disk_the_rules_are_the_same(part):
     expected = comparable(events(restarted(bought_at(20, 45), 25, CHANGED["fee"])))

@@ -45,6 +45,7 @@ def test_forty_or_two_hundred_runs_ask_once_for_each_symbol_and_tick(symbols):
     assert all(world.checkpoint(run).state.cursor == minute(8 + TICKS) for run in runs[:20])
 
 
+@pytest.mark.no_cover
 def test_memory_is_flat_and_the_journal_is_rotated(monkeypatch):
     monkeypatch.setattr(disk, "Journal", partial(Journal, rotate_bytes=10_000))
     runs = [("BTCUSDT", spec) for spec in strategies(1)]

@@ -283,6 +283,7 @@ def test_what_a_user_sees_of_a_trouble_is_an_error_event_that_says_so(tmp_path):
     assert "<html" not in words
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("ahead", [3_000, 30_000, 55_000])
 def test_fault_56_a_clock_that_is_a_little_ahead_changes_no_event(tmp_path, ahead):
     rows, end = frame(ROWS), minute(120)

@@ -105,6 +105,7 @@ class _Both:
         return Loaded(self._frames[request.symbol].candles, Intake())
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("declared", [(), (ETH,)], ids=["found", "declared"])
 @pytest.mark.parametrize("timeframe", ["1m", "5m"])
 @pytest.mark.parametrize("minutes", ["traded", "quiet", "missing"])

@@ -63,6 +63,7 @@ def test_an_odd_id_is_taken_or_refused_alike_and_never_in_the_way_of_a_commit(id
     assert lived.equals(tested)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("digits", [18, 19, 20, 21, 31, 4_300, 4_301])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_number_is_kept_or_refused_alike_and_never_in_the_way_of_a_commit(sign, digits, tmp_path):

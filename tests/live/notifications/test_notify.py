@@ -74,6 +74,7 @@ def test_a_service_that_hangs_delays_no_tick_of_a_simulated_run_and_changes_no_e
     assert len(without[0]) >= 30
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 def test_no_message_is_sent_twice_by_a_process_that_is_killed_and_started_again(sink, tmp_path):
     command = ("-m", "tests.live.notifications.killed", str(tmp_path), "200")

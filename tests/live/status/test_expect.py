@@ -61,6 +61,7 @@ def test_a_run_that_trades_as_its_backtest_stays_inside():
     assert "in the band of its backtest: " in card
 
 
+@pytest.mark.no_cover
 def test_a_bad_run_is_told_on_card_and_panel_with_numbers():
     better = backtest()
     # A planted backtest that is far better than the run can be.

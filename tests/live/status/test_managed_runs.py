@@ -118,6 +118,7 @@ def test_of_a_run_without_a_record_only_the_excursions_are_unknown(rehearsed, tm
     )
 
 
+@pytest.mark.no_cover
 def test_each_fill_is_under_the_rules_that_the_run_had_then(tmp_path):
     given = {"strategy": laddered, "exchange": Walk(), "start": START, "home": tmp_path}
     dear = tn.Rules(fee_percent=0.2, slippage_percent=0.05)

@@ -50,6 +50,7 @@ def statuses(tmp_path, capsys):
     return look
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 def test_a_rehearsal_that_a_start_goes_on_with_is_idle_until_it_comes_to_its_end(
     rehearse, statuses

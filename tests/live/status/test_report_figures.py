@@ -41,6 +41,7 @@ def run_both(function, folder):
     return result, report_of_run(record_of(run))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("function", [plain, in_parts], ids=["plain", "parts"])
 def test_a_report_of_a_live_run_has_the_figures_of_a_backtest(function, rehearsed):
     result, report = rehearsed(function)

@@ -51,6 +51,7 @@ def home(tmp_path_factory):
     return root, runs, alone
 
 
+@pytest.mark.no_cover
 def test_card_and_report_have_the_money_of_the_backtest(home):
     _, runs, alone = home
     for run, result in zip(runs, alone, strict=True):
