@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import sys
 from collections.abc import Iterator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
@@ -70,8 +71,6 @@ def data(factory: Any) -> frozenset[str]:
 
 def _described(value: Any, left: _Left, memo: Memo, seen: tuple[int, ...] = ()) -> str:
     """Hash a value by all that is in it, however much that is."""
-    import pandas as pd
-
     if next(left, None) is None:
         raise OverflowError
     if isinstance(value, str | bytes | int | float | complex | None):
@@ -85,8 +84,8 @@ def _described(value: Any, left: _Left, memo: Memo, seen: tuple[int, ...] = ()) 
         return digest(
             repr(value.dtype) + hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
         )
-    if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
-        rows = pd.util.hash_pandas_object(value).to_numpy().tobytes()
+    if _is_frame(value):
+        rows = sys.modules["pandas"].util.hash_pandas_object(value).to_numpy().tobytes()
         return digest(f"{getattr(value, 'columns', None)!r}" + hashlib.sha256(rows).hexdigest())
     if isinstance(value, dict):
         return digest(
@@ -121,11 +120,16 @@ def _text(value: Any) -> str:
     return "" if " at 0x" in text else text
 
 
-def _holds_table(value: Any, seen: set[int] | None = None) -> bool:
-    import pandas as pd
+def _is_frame(value: Any) -> bool:
+    """Tell whether a value is of pandas, which is not imported for that: nobody has one before."""
+    pandas = sys.modules.get("pandas")
+    kinds = (getattr(pandas, name, None) for name in ("DataFrame", "Series", "Index"))
+    return isinstance(value, tuple(kind for kind in kinds if kind is not None))
 
+
+def _holds_table(value: Any, seen: set[int] | None = None) -> bool:
     seen = set() if seen is None else seen
-    if isinstance(value, np.ndarray | pd.DataFrame | pd.Series | pd.Index):
+    if isinstance(value, np.ndarray) or _is_frame(value):
         return True
     if id(value) in seen or isinstance(value, ModuleType) or callable(value):
         return False

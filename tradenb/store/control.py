@@ -150,11 +150,11 @@ def prepare(filesystem: Filesystem, home: Home, key: Key) -> None:
     """Make the folder of the requests to a run, and the file by which a page finds its home.
 
     The run itself makes them when it starts, for the Jupyter server makes no folder, and who only
-    looks at a run makes nothing.
+    looks at a run makes nothing. They are not synced: a request is, with all that is above it.
     """
     folder, marker = home.control(key), home.data / "control" / MARKER
     if not filesystem.exists(folder):
-        make_folders(filesystem, folder)
+        make_folders(filesystem, folder, sync=False)
     if not filesystem.exists(marker):
         replace_whole(filesystem, marker, f"{os.urandom(16).hex()}\n".encode())
 

@@ -218,8 +218,8 @@ def _private(handle: int) -> int:
     return handle
 
 
-def make_folders(filesystem: Filesystem, folder: Path) -> None:
-    """Make a folder and what is missing above it, so that they survive a power loss.
+def make_folders(filesystem: Filesystem, folder: Path, *, sync: bool = True) -> None:
+    """Make a folder and what is missing above it; with `sync` they survive a power loss.
 
     Those above are synced as well: an earlier process may have died between making and syncing.
     """
@@ -233,7 +233,7 @@ def make_folders(filesystem: Filesystem, folder: Path) -> None:
         except FileExistsError:
             continue  # another run was faster
     changed = {path.parent for path in missing}
-    for path in folder.parents:
+    for path in folder.parents if sync else ():
         try:
             filesystem.sync_folder(path)
         except OSError as error:
