@@ -125,6 +125,19 @@ def test_one_whose_every_candidate_breaks_a_rule_is_named_with_the_first(functio
     ]
 
 
+def test_one_that_could_pay_for_nothing_is_named_with_the_first():
+    spec = tn.strategy("rich", every="15m")(
+        lambda ctx: tn.long(stop_loss=0.9 * ctx.price, size=1e6)
+    )
+    account = tn.Account(cash=10_000, quote=1_000)
+    given = {"exchange": exchange(market(3, 300)), "start": minute(60), "progress": False}
+    result = tn.backtest.run("BTCUSDT", strategy=spec, account=account, **given)
+    (said,) = result.alarms
+    why = "had no money for anything that it proposed; the first: funds | the entry binds"
+    assert said.startswith(f"strategy 'rich' {why}")
+    assert said.endswith("size= is in pieces, quote= of the account in money")
+
+
 def test_one_candidate_that_keeps_the_rules_is_enough_against_the_alarm():
     def mostly_wrong(ctx):
         return tn.long(stop_loss=(0.9 if ctx.now == minute(240) else 2.0) * ctx.price)

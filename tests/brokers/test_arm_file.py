@@ -47,7 +47,9 @@ def test_a_permission_is_read_as_it_was_written_to_the_last_digit(armed):
 
 def test_nothing_is_armed_before_somebody_arms_it(home):
     reading = read_arm(DISK, home, ACCOUNT)
-    assert reading == ArmReading(None, f"account {ACCOUNT} is not armed; arm it with tn.arm")
+    assert reading == ArmReading(
+        None, f"account {ACCOUNT} is not armed; arm it with tn.arm or tradenb arm"
+    )
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ def test_a_permission_in_words():
     now = made.clock.true_now()
     missing = permission_of(read_arm(made.disk, made.home, ACCOUNT), ACCOUNT, now)
     assert (missing.since, missing.tripped) == (None, "")
-    assert missing.words == f"account {ACCOUNT} is not armed; arm it with tn.arm"
+    assert missing.words == f"account {ACCOUNT} is not armed; arm it with tn.arm or tradenb arm"
     made.arm(max_order=Decimal(100))
     armed = permission_of(read_arm(made.disk, made.home, ACCOUNT), ACCOUNT, now)
     assert armed.since == now

@@ -152,7 +152,7 @@ def test_an_account_says_what_is_used_of_its_limits(home):
 def test_an_account_that_is_not_armed_says_why(home):
     (found,) = accounts(home, status())
     assert (found.armed, found.tripped) == (False, False)
-    assert found.state == f"account {ACCOUNT} is not armed; arm it with tn.arm"
+    assert found.state == f"account {ACCOUNT} is not armed; arm it with tn.arm or tradenb arm"
     write_arm(DISK, home, ARM)
     trip(DISK, home, ACCOUNT, "21 lost today", NOW)
     (found,) = accounts(home, status())

@@ -6,8 +6,10 @@ import datetime as dt
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import tradenb as tn
 from tests.engine.sessions import buy, drive, pumped, scripted, session, shown, spec
 from tests.sources import flat, minute
 from tradenb.engine.call import StrategyTimeout
@@ -35,6 +37,19 @@ def test_an_exception_is_an_error_event_that_says_what_and_where_and_counts_as_n
     assert error.note.startswith("strategy dip: ZeroDivisionError: division by zero (line ")
     assert error.note.endswith(" of asked)")
     assert (rejected.kind, rejected.exit_reason) == ("rejected", "invalid")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda ctx: buy() if pd.Series([1.0, 2.0]) > 1 else None,
+        lambda ctx: tn.long(stop_loss=ctx.close),
+        lambda ctx: tn.average_true_range,
+    ],
+)
+def test_the_place_of_an_error_is_in_the_code_of_the_user_not_in_a_library(asked):
+    note = pumped(session(spec("dip", asked), flat(1))).events[0].note
+    assert note.endswith(f"(line {asked.__code__.co_firstlineno} of <lambda>)")
 
 
 def test_an_exception_without_printable_words_breaks_nothing():

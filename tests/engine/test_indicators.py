@@ -69,6 +69,12 @@ def test_it_is_a_mapping_of_all_names():
     assert repr(values) == "Indicators(last, mean, high)"
 
 
+def test_a_name_after_a_dot_is_answered_with_how_it_is_read():
+    values = at(indicators(("15m", closes)), 600)
+    with pytest.raises(AttributeError, match=r"read by name: ctx\.indicators\['mean'\]"):
+        _ = values.mean
+
+
 def test_a_name_nobody_makes_is_answered_with_the_nearest():
     with pytest.raises(UnknownName, match="unknown indicator 'meen'; did you mean 'mean'"):
         at(indicators(("15m", closes)), 600)["meen"]

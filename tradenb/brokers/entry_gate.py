@@ -117,7 +117,9 @@ class EntryGate:
         symbol, strategy = self._run.symbol, self._run.strategy
         if found.since is None or found.arm is None or is_for(found.arm, symbol, strategy):
             return found
-        return found._replace(why=f"{strategy} on {symbol} is not armed; arm it with tn.arm")
+        return found._replace(
+            why=f"{strategy} on {symbol} is not armed; arm it with tn.arm or tradenb arm"
+        )
 
     def accepted(self) -> tuple[str, ...]:
         """Take the words that a person has accepted of what nobody could explain."""

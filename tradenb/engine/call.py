@@ -10,13 +10,22 @@ requests that time out, and an async `function_source` stops when its caller is 
 from __future__ import annotations
 
 import inspect
+import os
+import sysconfig
 from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, NamedTuple, assert_never, get_args
 
 from tradenb.call_errors import hint
 from tradenb.core.candidate import long, short
 from tradenb.core.events import Kind
 from tradenb.errors import SpecError, StrategyError, TradenbError, without_addresses
+
+_LIBRARIES: Final = tuple(
+    f"{folder}{os.sep}"
+    for folder in (Path(__file__).parents[1], *map(sysconfig.get_path, ("stdlib", "purelib")))
+)
 
 
 class Call(NamedTuple):
@@ -75,14 +84,23 @@ def words_of(error: BaseException) -> str:
     if isinstance(error, TradenbError):
         return text
     where = ""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
+    trace = _place_of(error)
     if trace is not None:
         where = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name})"
         if type(error) is TypeError:
             text += _hint(text, trace.tb_frame.f_globals)
     return f"{type(error).__name__}: {text}{where}"
+
+
+def _place_of(error: BaseException) -> TracebackType | None:
+    """Return the innermost place in code of the user; of a library where there is no other."""
+    trace, found = error.__traceback__, None
+    last = trace
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(_LIBRARIES):
+            found = trace
+        last, trace = trace, trace.tb_next
+    return found or last
 
 
 def _hint(said: str, names: Mapping[str, object]) -> str:

@@ -88,7 +88,7 @@ def alarms(
     start: int,
     refused: Collection[str] = (),
 ) -> list[str]:
-    """Name the strategies that never proposed a trade that keeps the rules, and say why.
+    """Name the strategies that proposed nothing that could be entered or paid, and say why.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def alarms(
     proposed |= {
         event.strategy
         for event in events
-        if event.signal is not None and event.exit_reason != "invalid"
+        if event.signal is not None and event.exit_reason not in {"invalid", "funds"}
     }
     found = []
     for name in (name for name in specs if name not in proposed):
@@ -128,6 +128,12 @@ def _silence(spec: StrategySpec, asks: int, lost: int, events: Sequence[Event]) 
     if invalid:
         count = plural(len(invalid), "candidate")
         return f"{name} broke a rule with each of its {count}; the first: {invalid[0]}"
+    unpaid = [event.note for event in events if event.exit_reason == "funds"]
+    if unpaid:
+        return (
+            f"{name} had no money for anything that it proposed; the first: {unpaid[0]}; "
+            "size= is in pieces, quote= of the account in money"
+        )
     if not asks:
         return f"{name} was never asked: no candle of {spec.every} closes in the period"
     if lost + len(errors) >= asks:

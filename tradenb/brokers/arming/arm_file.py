@@ -104,7 +104,9 @@ def read_arm(filesystem: Filesystem, home: Home, account: str) -> ArmReading:
     try:
         record = _record(filesystem, path)
     except FileNotFoundError:
-        return ArmReading(None, f"account {account} is not armed; arm it with tn.arm")
+        return ArmReading(
+            None, f"account {account} is not armed; arm it with tn.arm or tradenb arm"
+        )
     except OSError as error:
         words = error.strerror or error
         return ArmReading(None, f"{path} cannot be read ({words}); move it away and arm again")

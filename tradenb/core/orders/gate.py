@@ -160,7 +160,7 @@ def is_for(arm: Arm, symbol: str, strategy: str) -> bool:
 def ended(arm: Arm | None, account: str, now: Time) -> Iterator[Problem]:
     """Give all reasons why an account is disarmed now; none: it is armed."""
     if arm is None:
-        yield Problem("armed", f"account {account} is not armed; arm it with tn.arm")
+        yield Problem("armed", f"account {account} is not armed; arm it with tn.arm or tradenb arm")
         return
     if arm.account != account:
         yield Problem("armed", f"the arm is for {arm.account}, this is {account}")

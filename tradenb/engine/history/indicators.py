@@ -9,7 +9,7 @@ function has seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -199,6 +199,10 @@ class Indicators(Mapping[str, float]):
         if row < 0:
             raise NotEnoughCandles(f"no candle of indicator {name!r} closed by {iso(self.now)}")
         return found.values[row]
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say how a value is read."""
+        raise AttributeError(f"indicators are read by name: ctx.indicators[{name!r}]")
 
     def __iter__(self) -> Iterator[str]:
         if self.now > self._until:
