@@ -117,6 +117,7 @@ def test_all_that_can_be_seen_is_the_same(result, tmp_path):
     assert again.account == result.account
 
 
+@pytest.mark.no_cover
 def test_its_pages_are_the_same(result, tmp_path):
     again = tn.load(result.save(tmp_path / "saved"))
     pages = [

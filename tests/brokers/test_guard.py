@@ -174,6 +174,7 @@ def test_that_an_account_was_disarmed_is_told_by_the_next_start():
     assert [kind for kind in told if kind.endswith("armed")] == ["armed", "disarmed"]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("name", "safe"),
     [("fee_left_out", True), ("unexplained", True), ("unprotected", False),

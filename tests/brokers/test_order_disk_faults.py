@@ -96,6 +96,7 @@ def operations_of_an_entry() -> range:
     return range(marks[0], marks[1])
 
 
+@pytest.mark.no_cover
 def test_no_entry_leaves_after_the_kill_switch_is_on_disk_at_any_operation():
     operations = operations_of_an_entry()
     assert len(operations) > 50

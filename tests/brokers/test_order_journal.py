@@ -212,6 +212,7 @@ def test_a_document_from_before_the_signal_sells_it_and_asks():
     assert words.startswith("the document is older than its orders: ")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("taken_at", [70, 80], ids=["before its signal", "while it is open"])
 def test_an_older_document_sells_nothing_of_the_owner_when_its_position_is_gone(taken_at):
     made = world(*[100.0] * 400)

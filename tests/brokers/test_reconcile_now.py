@@ -150,6 +150,7 @@ def test_an_exchange_that_does_not_answer_and_a_run_without_orders_are_told():
         comparison(made, Key("dip", SYMBOL))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("data", [b"", b"{}", b"5", b"[1, null]", b"\xff"])
 def test_a_file_that_cannot_be_read_accepts_nothing(data):
     made = opened()

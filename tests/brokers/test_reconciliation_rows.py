@@ -28,6 +28,7 @@ def judge(row, found_by, monkeypatch):
     row.expected(case)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("row", "found_by"), CASES, ids=[f"{row.name}, {by}" for row, by in CASES])
 def test_what_happens_at_the_exchange_is_found(row, found_by, monkeypatch):
     judge(row, found_by, monkeypatch)

@@ -98,6 +98,7 @@ def test_what_cannot_send_orders_is_refused_with_a_cure(broker, tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.no_cover
 def test_a_script_with_orders_makes_no_single_tick_and_no_dry_run(broker, tmp_path):
     path = tmp_path / "bot.py"
     Notebook(CELL).export(path, broker=broker)

@@ -39,6 +39,7 @@ def posted(server):
     return [each.path for each in server.requests if each.method != "GET"]
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 @pytest.mark.timeout(240)
 def test_a_killed_run_goes_on_in_a_script_with_its_orders(fresh):

@@ -125,6 +125,7 @@ def test_a_script_whose_service_is_not_there_says_so_and_runs(bot, here):
     assert "the bot runs without these notifications" in errors
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 @pytest.mark.parametrize("how", ["--once", "--dry-run"])
 def test_a_wait_for_the_next_candle_is_explained_at_once(bot, tmp_path, how):

@@ -80,6 +80,7 @@ def operations():
     return [at for at, name in enumerate(names) if name in CHANGES]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("power", ["lost", "kept"])
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_killed_at_a_disk_operation_nothing_is_lost_or_doubled(operations, block, power):

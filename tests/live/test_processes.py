@@ -54,6 +54,7 @@ def test_fault_26_a_second_process_gets_state_locked_and_the_first_goes_on(tmp_p
         assert first.process.poll() is None
 
 
+@pytest.mark.no_cover
 def test_fault_22_after_kill_9_of_the_holder_the_next_start_works_at_once(tmp_path):
     with running(bot(tmp_path / "bot.py")) as holder:
         holder.said("started")
@@ -96,6 +97,7 @@ def test_fault_24_signals_release_within_two_seconds(tmp_path, number):
         pass
 
 
+@pytest.mark.no_cover
 def test_tradenb_stop_ends_a_run_of_another_process_and_its_bot(tmp_path):
     with running(bot(tmp_path / "bot.py")) as found:
         found.said("started")

@@ -117,6 +117,7 @@ def test_before_the_first_trade_the_equity_line_has_the_span_of_the_price(rehear
     assert set(equity) <= {*price, f"{int(price[0]) - 1:02}", "12"}
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 def test_stop_ends_a_run_gracefully_and_says_who_took_it(rehearse, dashboards):
     run = running(rehearse)

@@ -109,6 +109,7 @@ def test_the_picture_without_widgets_says_the_same(home):
     assert "sell 4.995 stop 99.00, target 102.00" in page
 
 
+@pytest.mark.no_cover
 def test_runs_without_a_broker_have_none_of_it(rehearse, dashboards):
     run = rehearse()
     assert run.wait(60)

@@ -85,6 +85,7 @@ def test_a_run_that_was_released_in_a_position_is_the_same_from_here_and_from_it
     assert here.status_text == "idle"
 
 
+@pytest.mark.no_cover
 @pytest.mark.realtime
 def test_fault_101_the_price_of_a_run_elsewhere_is_drawn_from_what_it_went_through(rehearse):
     run = rehearse(end=SHORT)

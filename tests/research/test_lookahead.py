@@ -396,6 +396,7 @@ def test_a_callback_that_sees_the_future_is_found_and_its_memory_is_a_copy():
     assert calls == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("how", ["open", "path.open", "os.open", "read_text", "memmap", "sqlite3"])
 def test_files_are_named_however_they_are_opened(how, tmp_path):
     import os
@@ -554,6 +555,7 @@ INSIDE_UNCLEAR = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", some_to_soak(INSIDE_KNOWN))
 def test_coarse_tables_that_are_candles_of_before_are_clean(name):
     found = made_inside(INSIDE_KNOWN[name])
@@ -624,6 +626,7 @@ def test_rows_that_go_with_what_comes_are_leaking(name):
     assert any(word in text for word in ("decides", "lambda", "minute"))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", some_to_soak(INSIDE_CLEAN))
 def test_rows_that_do_not_go_with_what_comes_are_not_proved_and_no_leak(name):
     found = made_inside(INSIDE_CLEAN[name])

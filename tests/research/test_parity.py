@@ -233,6 +233,7 @@ def test_callbacks_take_part(kept, tmp_path, monkeypatch):
     assert len(found.live) > 10
 
 
+@pytest.mark.no_cover
 def test_callbacks_that_send_are_not_called(tmp_path):
     sent = []
     phone = SimpleNamespace(post=sent.append)

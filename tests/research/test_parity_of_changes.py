@@ -101,6 +101,7 @@ def test_what_was_changed_after_the_run_is_named(changes):
     assert found.notes == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("forgotten", [False, True])
 @pytest.mark.parametrize("changes", some_to_soak(CHANGES, keep=13))
 def test_what_was_changed_at_a_restart_is_named(changes, forgotten, monkeypatch):

@@ -197,6 +197,7 @@ def test_every_cause_is_tried():
     assert set(CAUSES) == set(EXECUTION_CAUSES)
 
 
+@pytest.mark.no_cover
 def test_a_price_that_moved_against_the_entry_is_counted_in_basis_points():
     (trade,) = parity_of(slippage()).executed
     assert (trade.entry_paper, trade.entry_live) == (100.0, 100.1)
@@ -291,6 +292,7 @@ def test_executions_that_the_exchange_has_otherwise_are_caught(name, whole_life,
     assert "orders do not agree" in str(found)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("behind", [0, 2_300, 2_700])
 def test_an_exchange_whose_clock_is_behind_is_replayed_as_it_was_heard(behind, monkeypatch):
     monkeypatch.setattr(VenueConnection, "now", lambda self: self._true_now() - behind)
@@ -300,6 +302,7 @@ def test_an_exchange_whose_clock_is_behind_is_replayed_as_it_was_heard(behind, m
     assert found.replay.equal, str(found)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("faults", [None, "all"])
 def test_a_rehearsal_with_orders_is_compared_with_its_own_exchange(faults, tmp_path):
     walk = tn.testing.random_walk(seed=3, days=1)

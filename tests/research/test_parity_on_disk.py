@@ -123,6 +123,7 @@ def test_a_run_that_was_killed_and_restarted_is_compared_as_a_whole():
     assert found.live[-1].opened_at > minute(800)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("others", [0, 1])
 def test_a_run_on_a_shared_account_says_with_whom_it_shared_it(others):
     account = tn.Account(cash=1_000, percent=40)
@@ -141,6 +142,7 @@ def test_a_run_on_a_shared_account_says_with_whom_it_shared_it(others):
     assert [note.partition(",")[0] for note in found.notes] == [words] * others
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("make", some_to_soak([columns, indicated, moving], keep=3))
 def test_candles_that_changed_while_nobody_ran_are_taken_as_each_process_saw_them(make):
     restarted = Restarted(make)
@@ -156,6 +158,7 @@ def test_candles_that_changed_while_nobody_ran_are_taken_as_each_process_saw_the
     assert found.notes == []
 
 
+@pytest.mark.no_cover
 def test_what_a_power_loss_took_is_said_and_taken_as_it_is_today():
     restarted = Restarted()
     whole = restarted.world.disk.files()[restarted.path]

@@ -159,6 +159,7 @@ def test_without_figures_nothing_is_said():
     assert "no verdict" in repr(found)
 
 
+@pytest.mark.no_cover
 def test_a_fold_whose_choice_has_no_figure_is_lost(monkeypatch):
     """In sample one trades, out of sample it fails; the other is idle in both."""
     border = pd.Timestamp(T0 + 6 * 86_400_000, unit="ms", tz="UTC")

@@ -168,6 +168,7 @@ def test_of_too_many_trades_the_newest_have_their_minutes(start, make_trades):
     assert times[0] * 1000 % whole["step"] == 0
 
 
+@pytest.mark.no_cover
 def test_a_year_of_minutes_with_many_trades_fits_into_three_megabytes(start, make_trades):
     candles = traded(525_600, start)
     rng = random.Random(8)

@@ -117,6 +117,7 @@ def entry(random, side, close):
     return np.where(random.random(len(close)) < 0.5, close * (1 - side * 0.005), np.nan)
 
 
+@pytest.mark.no_cover
 @settings(max_examples=examples(40))
 @given(
     seed=st.integers(0, 10_000),

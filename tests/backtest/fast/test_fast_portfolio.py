@@ -87,6 +87,7 @@ def both(source, several, account):
         return fast, tn.backtest.run(source.symbols, **run)
 
 
+@pytest.mark.no_cover
 @settings(max_examples=20)
 @given(
     seed=st.integers(0, 10_000),
@@ -123,6 +124,7 @@ def test_the_fast_way_is_the_machine(seed, symbols, account, risks, kinds):
     pd.testing.assert_frame_equal(fast.fills, machine.fills)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("account", ACCOUNTS[:4])
 def test_where_nothing_is_refused_the_machine_is_not_asked(account):
     source = Daily(7, 3)

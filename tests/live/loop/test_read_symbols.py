@@ -226,6 +226,7 @@ def reads_eth(ctx):
 PERIOD = {"start": "2024-01-02", "end": "2024-01-02T12:00"}
 
 
+@pytest.mark.no_cover
 def test_a_rehearsal_reads_another_symbol_and_parity_compares_it(tmp_path):
     source = tn.testing.random_walk(seed=7, days=4, symbols=[BTC, ETH])
     given = {"strategy": reads_eth, "exchange": source, **PERIOD}
@@ -248,6 +249,7 @@ def test_a_declared_symbol_that_is_not_there_is_refused_before_anything_begins(t
         tn.backtest.run(BTC, strategy=spec, exchange=source, **PERIOD)
 
 
+@pytest.mark.no_cover
 def test_parity_without_a_trade_on_either_side_says_that_nothing_was_compared(tmp_path):
     @tn.strategy("fails", every="15m")
     def fails(ctx):

@@ -38,6 +38,7 @@ def candidate(**more):
     return tn.long(take_profit=102.0, stop_loss=98.0, minutes=3, **more)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("who", ["strategy", "async strategy", "risk rule"])
 def test_an_error_has_the_same_words_live_and_in_a_backtest(who, error, tmp_path):

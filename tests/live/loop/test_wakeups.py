@@ -171,6 +171,7 @@ def hand_overs(runs):
     return counts[1] - counts[0]
 
 
+@pytest.mark.no_cover
 def test_fault_93_a_large_group_takes_no_more_hand_overs_than_a_small_one(monkeypatch):
     few = hand_overs(2)
     assert hand_overs(8) == few

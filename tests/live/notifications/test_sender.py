@@ -86,6 +86,7 @@ def test_of_what_is_too_much_for_a_service_that_hangs_the_oldest_is_left_out_and
     assert rest == [str(number) for number in range(MANY - 10, MANY)]
 
 
+@pytest.mark.no_cover
 def test_a_hundred_thousand_events_to_a_service_that_hangs_take_no_thread_and_no_deadline(
     make_sender,
 ):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 import tradenb as tn
 from tests.live.processes import rehearsed
 from tradenb.cli import main
@@ -38,6 +40,7 @@ def test_the_reports_tell_what_the_backtest_tells(tmp_path, capsys):
     assert f"{result.figures['win_rate']:.1f}" in page
 
 
+@pytest.mark.no_cover
 def test_a_rehearsal_is_pointed_at_where_the_home_has_no_live_run(tmp_path, capsys):
     run = tn.live.rehearse(**rehearsed(200), home=tmp_path)
     assert run.wait(60)
@@ -48,6 +51,7 @@ def test_a_rehearsal_is_pointed_at_where_the_home_has_no_live_run(tmp_path, caps
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.no_cover
 def test_a_page_makes_the_folder_that_it_goes_to(tmp_path):
     result = ran(tmp_path)
     run = tn.live.attach(tmp_path, ended=True)[0]

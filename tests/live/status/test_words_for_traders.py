@@ -66,6 +66,7 @@ def test_a_rehearsal_that_came_to_its_end_is_done_and_has_ended_for_others(capsy
     assert " done " in capsys.readouterr().out.splitlines()[1]
 
 
+@pytest.mark.no_cover
 def test_a_report_is_short_markdown_or_a_page_with_a_price_chart(tmp_path):
     run = tn.live.rehearse(**rehearsed(200))
     assert run.wait(60)
