@@ -6,6 +6,7 @@ pandas, pydantic or exchange.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -145,7 +146,19 @@ if not TYPE_CHECKING:  # pragma: no branch - else every name would pass for one
             near = errors.near(name, __all__)
             raise AttributeError(f"module 'tradenb' has no attribute {name!r}{near}")
         globals()[name] = found
+        if name == "candles":
+            import_module("pandas")  # its frames have `.tradenb` then
+        _tell_pandas()
         return found
+
+
+def _tell_pandas() -> None:
+    """Give frames `.tradenb`, once pandas is loaded."""
+    if "pandas" in sys.modules:
+        import_module("tradenb.frame_accessor").register()
+
+
+_tell_pandas()
 
 
 def __dir__() -> list[str]:
