@@ -510,6 +510,44 @@ def test_a_view_that_asks_gets_the_chart_of_the_run_that_is_drawn(rehearse, dash
     assert rows[0][0] == data["since"] >= data["start"]
 
 
+def test_the_chart_of_a_run_of_this_process_has_the_indicators_that_its_strategy_saw(
+    rehearse, dashboards, tmp_path
+):
+    seen = {}
+
+    @tn.strategy("seeing", every="15m", history="6h")
+    def seeing(ctx):
+        if ctx.now % 1_800_000 == 0:
+            seen[ctx.now] = (ctx.indicators["mean"], ctx.indicators["spread"])
+
+    @seeing.indicators("5m", plot={"spread": "Spread", "hidden": None})
+    def columns(df):
+        mean = df.close.rolling(12).mean()
+        return {"mean": mean, "spread": df.high - df.low, "hidden": mean}
+
+    run = rehearse(strategy=seeing, end="2024-01-02T03:15")
+    assert run.wait(60)
+    shown = dashboards()
+    send_to(shown, type="chart")
+    (told,) = [message for message in sent_by(shown) if message["type"] == "chart"]
+    (symbol,) = json.loads(told["data"])["symbols"]
+    assert [(each["name"], each["where"]) for each in symbol["indicators"]] == [
+        ("mean", "price"), ("spread", "Spread"),
+    ]  # fmt: skip
+    closes_at = [row[0] + MINUTE for row in candles_in(symbol["levels"][0])]
+    drawn = [dict(zip(closes_at, column(each["levels"][0]), strict=True))
+             for each in symbol["indicators"]]  # fmt: skip
+    assert len(seen) == 6
+    for at, values in seen.items():
+        assert [each[at] for each in drawn] == pytest.approx(values, rel=1e-5)
+    last = max(seen)
+    assert drawn[0][last + 4 * MINUTE] == drawn[0][last]
+    assert drawn[0][last + 5 * MINUTE] is None  # it was not computed any more
+    assert shown.pictures["price"].count('class="tnb-overlay"') == 2  # the line and its legend
+    page = run.report(tmp_path / "live.html").read_text("utf-8")
+    assert '"name":"spread"' in page
+
+
 def test_the_chart_of_a_home_without_runs_is_nothing(dashboards, tmp_path):
     shown = dashboards(tmp_path)
     send_to(shown, type="chart")

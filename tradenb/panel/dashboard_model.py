@@ -20,12 +20,14 @@ from tradenb.panel.order_panel import OrderPanel, note_accounts, order_panel
 from tradenb.panel.run_chart import (
     equity_points,
     held_position,
+    indicator_lines,
     position_lines,
     run_chart,
     shown_candles,
 )
 from tradenb.panel.watch_runs import MOST_RUNS, Location, Watch, WatchedRun
 from tradenb.store.paths import encoded
+from tradenb.view.charts.still_chart import overlays_of
 from tradenb.view.svg.equity_svg import POINTS, equity_svg
 from tradenb.view.svg.plot_area import WIDTH
 from tradenb.view.svg.price_svg import price_svg
@@ -184,6 +186,7 @@ def _price(run: WatchedRun, width: int) -> str:
         state.opened_at,
         lines=position_lines(run, shown),
         targets=None if held is None else [level for level, _ in held.targets],
+        overlays=overlays_of(indicator_lines(run, shown), shown),
         width=width,
     )
 

@@ -9,7 +9,8 @@ from tradenb.core.timeframe import MINUTE
 from tradenb.engine.position_view import position_of
 from tradenb.statistics.equity.curve_points import points_of, points_of_closes
 from tradenb.statistics.equity.known_marks import marks_of_history
-from tradenb.view.charts.chart_data import POINTS, Drawn, chart_data
+from tradenb.view.charts.chart_data import POINTS, Drawn, IndicatorLine, chart_data
+from tradenb.view.charts.indicator_lines import lines_of_run
 
 if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
@@ -29,7 +30,7 @@ def run_chart(run: WatchedRun) -> dict[str, Any] | None:
     if shown is None:
         return chart_data([], points, start=start, end=end)
     trades, lines = list(run.replica.trades), position_lines(run, shown)
-    drawn = Drawn(run.status.symbol, shown, trades, lines)
+    drawn = Drawn(run.status.symbol, shown, trades, lines, indicator_lines(run, shown))
     first = min(start, shown.start)
     return chart_data([drawn], points, start=first, end=end, since=shown.start)
 
@@ -62,6 +63,11 @@ def position_lines(run: WatchedRun, shown: Candles) -> list[PositionLines]:
         held=None if state is None else state.signal,
         peak=None if held is None else held.peak,
     )
+
+
+def indicator_lines(run: WatchedRun, shown: Candles) -> list[IndicatorLine]:
+    """Return what its strategy computed, where that is in this process."""
+    return lines_of_run(run.read_indicators(), run.status.strategy, run.status.symbol, shown)
 
 
 def equity_points(run: WatchedRun, limit: int) -> tuple[CurvePoints, int, int] | None:

@@ -19,6 +19,7 @@ from tradenb.bus import bus
 from tradenb.core.candles.arrays import Candles, candles_of, spaced
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE
+from tradenb.engine.history.indicators import Computed
 from tradenb.engine.serialise import events_of
 from tradenb.errors import StateError
 from tradenb.live.loop.active_runs import active_runs
@@ -48,12 +49,16 @@ class Location(NamedTuple):
 
 
 class WatchedRun(NamedTuple):
-    """One run at one moment; the candles of other processes are read when they are drawn."""
+    """One run at one moment; the candles of other processes are read when they are drawn.
+
+    The values of indicators are in the process of the run alone.
+    """
 
     status: RunStatus
     replica: Replica
     location: Location
     candles: Candles | None = None
+    read_indicators: Callable[[], Sequence[Computed]] = tuple
 
 
 @dataclass
@@ -135,10 +140,14 @@ class Watch:
         known = self._known_at(location)
         status = replace(status, last_event_seq=status.last_event_seq or known.replica.last_seq)
         self._read_journal(known)
-        candles = None if run.instance is None else run.instance.candles
+        instance = run.instance
+        if instance is None:
+            return WatchedRun(status, known.replica, location)
+        candles = instance.candles
         if candles is not None:
             candles = candles.rows(len(candles) - CANDLES, len(candles))
-        return WatchedRun(status, known.replica, location, candles)
+        values = instance.context.indicators.computed
+        return WatchedRun(status, known.replica, location, candles, values)
 
     def _poll_files(self, location: Location) -> WatchedRun:
         known = self._known_at(location)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tradenb.core.events import Event
     from tradenb.core.lifecycle.position_lines import PositionLines
     from tradenb.core.rules import Rules
+    from tradenb.engine.history.indicators import Computed
     from tradenb.live.loop.record import RunRecord
     from tradenb.statistics.equity.marks import Marks
     from tradenb.view.conduct.expected_course import Expectation
@@ -51,6 +52,8 @@ class RunReport(NamedTuple):
         What else the reader of the page should know.
     read_changes : callable
         Reads the newest events, from which its stops and parts are drawn where there are candles.
+    read_indicators : callable
+        Reads what its strategy computed; nothing of a run of another process.
     """
 
     status: RunStatus
@@ -58,6 +61,7 @@ class RunReport(NamedTuple):
     candles: Candles | None = None
     notes: tuple[str, ...] = ()
     read_changes: Callable[[], Sequence[Event]] = tuple
+    read_indicators: Callable[[], Sequence[Computed]] = tuple
 
     @property
     def trades(self) -> list[Trade]:
@@ -82,13 +86,16 @@ class RunReport(NamedTuple):
     def html(self) -> str:
         """Write the report as one page that loads nothing."""
         from tradenb.view.charts.chart_data import Drawn
+        from tradenb.view.charts.indicator_lines import lines_of_run
         from tradenb.view.pages.report_page import report_html
 
         candles = self.candles
         shown = None if candles is None else candles.between(self.start, self.end)
         if not shown:
             return report_html(self.summary)
-        drawn = Drawn(self.status.symbol, shown, self.trades, self._lines())
+        symbol, strategy = self.status.symbol, self.status.strategy
+        indicators = lines_of_run(self.read_indicators(), strategy, symbol, shown)
+        drawn = Drawn(symbol, shown, self.trades, self._lines(), indicators)
         return report_html(self.summary, [drawn])
 
     def _lines(self) -> list[PositionLines]:
@@ -189,13 +196,18 @@ class RunReport(NamedTuple):
 def report_of_run(run: RunRecord, *, trades: bool = True) -> RunReport:
     """Return what a run of this process has done, with the candles that it has seen."""
     history = history_of(run.storage.journal, trades=trades)
-    candles = None if run.instance is None else run.instance.candles
+    instance = run.instance
+    candles = None if instance is None else instance.candles
     status = with_last_error(status_of_run(run), lambda count: history.newest[-count:])
     if trades and status.money is not None:
         lived = run.storage.recording(NO_CANDLES)
         history = _in_money(history, run.storage.events(), lived, status.rules)
     return RunReport(
-        status, history, candles, read_changes=cache(lambda: run.storage.events(DRAWN))
+        status,
+        history,
+        candles,
+        read_changes=cache(lambda: run.storage.events(DRAWN)),
+        read_indicators=tuple if instance is None else instance.context.indicators.computed,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from tradenb.core.timeframe import timeframe_ms
 from tradenb.view.charts.chart_data import IndicatorLine
 
 if TYPE_CHECKING:
@@ -40,6 +41,29 @@ def placed(
             )
             found.append(line)
     return found
+
+
+def lines_of_run(
+    computed: Sequence[Computed], strategy: str, symbol: str, candles: Candles
+) -> list[IndicatorLine]:
+    """Return the lines of a live run, of the time of its candles.
+
+    Each ends with the candle of its newest value: what the run did not compute is not drawn.
+    """
+    shown = [_since(each, candles.start) for each in computed if len(each.values)]
+    lines = placed({(strategy, symbol): shown}, symbol, candles)
+    return [
+        line._replace(
+            closes_at=np.append(line.closes_at, line.closes_at[-1] + timeframe_ms(line.timeframe)),
+            values=np.append(line.values, np.nan),
+        )
+        for line in lines
+    ]
+
+
+def _since(each: Computed, start: int) -> Computed:
+    first = max(0, int(each.closes_at.searchsorted(start, "right")) - 1)
+    return each._replace(closes_at=each.closes_at[first:], values=each.values[first:])
 
 
 def _lies_within(values: Floats, low: float, high: float) -> bool:

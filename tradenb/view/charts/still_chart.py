@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from tradenb.core.candles.arrays import candles_of, spaced
@@ -16,7 +17,7 @@ from tradenb.view.svg.price_svg import price_svg
 
 if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
-    from tradenb.view.charts.chart_data import Drawn
+    from tradenb.view.charts.chart_data import Drawn, IndicatorLine
 
 _CANDLES: Final = 700
 _MARKED: Final = 200
@@ -44,22 +45,27 @@ def still_html(
     if drawn is None or not len(drawn.candles):
         return found
     candles = _few(drawn.candles)
-    closes_at = candles.time + candles.step
     price = price_svg(
         candles,
         drawn.trades,
         None,
         None,
         lines=drawn.lines,
-        overlays=[
-            Overlay(line.name, closes_at, known_at(line, closes_at))
-            for line in drawn.indicators
-            if line.where == "price"
-        ],
+        overlays=overlays_of(drawn.indicators, candles),
         marked=_MARKED,
         width=width,
     )
     return f'<p class="tnb-caption">{escaped(drawn.symbol, 60)}</p>{price}{found}'
+
+
+def overlays_of(indicators: Sequence[IndicatorLine], candles: Candles) -> list[Overlay]:
+    """Return the indicators over the price, at the close of each candle."""
+    closes_at = candles.time + candles.step
+    return [
+        Overlay(line.name, closes_at, known_at(line, closes_at))
+        for line in indicators
+        if line.where == "price"
+    ]
 
 
 def _few(candles: Candles) -> Candles:
