@@ -38,7 +38,7 @@ def one(runs):
 
 def told(status):
     """What a status says wherever it was made: all but clocks, counts and the rules."""
-    names = ("rules", "last_tick", "age_s", "ticks", "intake")
+    names = ("given_rules", "last_tick", "age_s", "ticks", "intake")
     given = {name: value for name, value in asdict(status).items() if name not in names}
     return {**given, "status_text": status.status_text, "holds": status.holds}
 
@@ -144,7 +144,7 @@ def test_files_that_have_not_changed_are_not_read_again(rehearse, monkeypatch):
     def forbidden(*args):
         raise AssertionError("it was read again")
 
-    monkeypatch.setattr("tradenb.live.status.run_files.read_document", forbidden)
+    monkeypatch.setattr("tradenb.live.status.run_files.glance", forbidden)
     monkeypatch.setattr(Journal, "read", forbidden)
     monkeypatch.setattr(Journal, "tail", forbidden)
     assert one(seen.poll()).status.state == before.status.state
