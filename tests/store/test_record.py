@@ -22,7 +22,8 @@ from tradenb.core.signal import Refused, Signal, Trade
 from tradenb.engine.serialise import event_to_row, from_record, row_to_event, to_record
 from tradenb.engine.session import pump as session
 from tradenb.store.codec import dump, parse
-from tradenb.store.document.schema import EventRow, StateRecord, problems_of
+from tradenb.store.document.core_records import EventRow
+from tradenb.store.document.schema import StateRecord, problems_of
 
 TIMES = st.integers(0, 7_000_000_000_000)
 PRICES = st.floats(allow_nan=False, allow_infinity=False)

@@ -1,39 +1,41 @@
 """What a document says, as models: every field checked, all problems named at once.
 
-The models of signals, trades, commands and events follow from the records of the core: their fields
-and types are there, here is what a type cannot say. What several fields must agree on is said by
-the functions `_..._problems`, a sentence each; signals are held against `signal_rules.py`.
+The models of signals, trades, commands and events are in `core_records.py`. What several fields
+must agree on is said by the functions `_..._problems`, a sentence each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Any, Final
 
 from pydantic import (
     Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
-    create_model,
     model_validator,
 )
 
-from tradenb.core.columns import EVENT_HINTS
-from tradenb.core.events import AskRow, Event
-from tradenb.core.lifecycle.holding import Holding
-from tradenb.core.lifecycle.state import REMEMBERED, Command, Refusing
-from tradenb.core.money.position_money import Charged, PositionMoney
-from tradenb.core.orders.order_records import Execution
-from tradenb.core.signal import Signal, Trade
+from tradenb.core.lifecycle.state import REMEMBERED
 from tradenb.core.timeframe import TIMEFRAMES
 from tradenb.store.codec import USER_DIGITS, Damaged, TradeDict, parse
+from tradenb.store.document.core_records import (
+    AskRecord,
+    ChargedRecord,
+    CommandRecord,
+    EventRow,
+    ExecutionRecord,
+    HoldingRecord,
+    RefusingRecord,
+    SignalRecord,
+    TradeRecord,
+    side_problems,
+)
 from tradenb.store.document.field_types import (
     Close,
     Count,
     Id,
-    Ladder,
     LedgerFields,
     Level,
     Moment,
@@ -43,14 +45,9 @@ from tradenb.store.document.field_types import (
     RulesFields,
     sentence_of,
 )
-from tradenb.store.document.signal_rules import side_problems, signal_problems
 
 _SHOWN: Final = 12
 _NO_STATE: Final = "{}"
-
-# A field with a default came later: older files do not have it.
-_NO_VALUES: Final = {"request": None, "values": None}
-_NO_PARTS: Final = {"fraction": None, "quantity": None}
 
 
 def _held_problems(state: StateRecord) -> Iterator[str]:
@@ -146,76 +143,6 @@ def _refusing(*checks: Callable[[Any], Iterable[str]]) -> Any:
         return record
 
     return model_validator(mode="after")(refuse)
-
-
-def _model(
-    name: str,
-    hints: Mapping[str, Any],
-    bounds: Mapping[str, Any],
-    *checks: Callable[[Any], Iterable[str]],
-    later: Mapping[str, Any] = MappingProxyType({}),
-) -> Any:
-    """Make the model of a record from its annotations; a bound takes the place of one.
-
-    Parameters
-    ----------
-    later : mapping of str to object
-        Fields that older files do not have, and their values there.
-    """
-    make: Any = create_model  # what it makes is known at run time only
-    validators = {"_agrees": _refusing(*checks)} if checks else {}
-    fields = {
-        field: (bounds.get(field, hint), later.get(field, ...)) for field, hint in hints.items()
-    }
-    return make(name, __base__=Plain, __validators__=validators, **fields)
-
-
-if TYPE_CHECKING:  # what passed its model has the fields of the record
-    from tradenb.core.events import AskRow as AskRecord
-    from tradenb.core.events import Event as EventRow
-    from tradenb.core.lifecycle.holding import Holding as HoldingRecord
-    from tradenb.core.lifecycle.state import Command as CommandRecord
-    from tradenb.core.lifecycle.state import Refusing as RefusingRecord
-    from tradenb.core.money.position_money import Charged as ChargedRecord
-    from tradenb.core.orders.order_records import Execution as ExecutionRecord
-    from tradenb.core.signal import Signal as SignalRecord
-    from tradenb.core.signal import Trade as TradeRecord
-else:
-    signal_bounds = {"at": Close, "targets": Ladder, "until": Moment | None}
-    SignalRecord = _model(
-        "SignalRecord",
-        get_type_hints(Signal),
-        signal_bounds,
-        signal_problems,
-        later=Signal._field_defaults,
-    )
-    MoneyRecord = _model("MoneyRecord", get_type_hints(PositionMoney), {})
-    ChargedRecord = _model("ChargedRecord", get_type_hints(Charged), {"until": Close})
-    holding_bounds = {"rungs": Ladder, **dict.fromkeys(("invested", "cost", "paid"), Price)}
-    holding_bounds["money"] = MoneyRecord | None
-    HoldingRecord = _model(
-        "HoldingRecord", get_type_hints(Holding), holding_bounds, later=Holding._field_defaults
-    )
-    ExecutionRecord = _model(
-        "ExecutionRecord", get_type_hints(Execution), {"heard": Count, "since": Close}
-    )
-    row_bounds = {"first": Close, "last": Close, "count": Count}
-    RefusingRecord = _model("RefusingRecord", get_type_hints(Refusing), row_bounds)
-    AskRecord = _model("AskRecord", get_type_hints(AskRow), row_bounds)
-    trade_bounds = {"signal_id": Id, "opened_at": Close, "closed_at": Close, "size": Price | None}
-    trade_bounds |= dict.fromkeys(("entry", "exit", "stop_loss"), Price)
-    trade_bounds |= {"take_profit": Price | None}
-    TradeRecord = _model(
-        "TradeRecord", get_type_hints(Trade), trade_bounds, later=Trade._field_defaults
-    )
-    command_bounds = {"at": Moment, "values": dict[str, Any] | None}
-    CommandRecord = _model(
-        "CommandRecord", get_type_hints(Command), command_bounds, later=_NO_VALUES
-    )
-    event_bounds = {"seq": Annotated[int, Field(ge=1, lt=1 << 53)], "at": Moment}
-    event_bounds |= {"wall": Moment | None, "mode": Literal["backtest", "live"]}
-    event_hints = EVENT_HINTS | {"quantity": get_type_hints(Event)["quantity"]}
-    EventRow = _model("EventRow", event_hints, event_bounds, later=_NO_PARTS)
 
 
 def _once(record: Any, check: ValidatorFunctionWrapHandler) -> Any:
