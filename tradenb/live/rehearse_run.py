@@ -102,6 +102,7 @@ def rehearse(
     ...     "BTCUSDT",
     ...     strategy=rehearsed,
     ...     exchange=tn.testing.random_walk(seed=3, days=1),
+    ...     end="2024-01-01T02:00",
     ...     broker=broker,
     ...     speed=None,
     ...     home=tempfile.mkdtemp(),
