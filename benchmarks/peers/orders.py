@@ -94,7 +94,7 @@ def of_freqtrade(python: str, fault: VenueFault) -> tuple[Outcome, str]:
         ExchangeServer(candles, clock=clock, balances=balances) as server,
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(
-            [python, str(BOT), json.dumps(server.options), folder],
+            [Path(python).absolute(), str(BOT), json.dumps(server.options), folder],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, cwd=folder,
         ) as bot,
