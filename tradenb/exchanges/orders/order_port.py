@@ -147,17 +147,21 @@ class OrderPort:
         return Cancelled(order.id)
 
     async def overview(self, since: int) -> Answer:
-        """Read orders, trades and balance; `since` is ms UTC."""
+        """Read balance, orders and trades; `since` is ms UTC.
+
+        In this order: of a sale meanwhile the orders may know what the balance does not, which
+        looks like more pieces, and never the balance alone, which looks like missing ones.
+        """
         asked_at = self.client.now()
         since = max(since, asked_at - MOST_DAYS * DAY)
         try:
+            balances = await self._read("private_get_account", {}, self._answers.balances_of)
             orders = await self._pages(
                 "private_get_allorders", since, asked_at, "orderId", self._answers.orders
             )
             fills = await self._pages(
                 "private_get_mytrades", since, asked_at, "fromId", self._answers.trades
             )
-            balances = await self._read("private_get_account", {}, self._answers.balances_of)
         except _Failed as error:
             return OverviewFailed(no_key=is_no_key(error.ended, self.venue))
         base = balances[0].free + balances[0].locked

@@ -151,13 +151,13 @@ class VenuePort(NamedTuple):
         return Cancelled(order.id)
 
     def overview(self, since: int) -> Answer:
-        """Read orders, trades and balance."""
+        """Read balance, orders and trades, as the port over HTTP does."""
         asked_at = self.now()
         since = max(since, asked_at - 86_000_000)
         try:
+            account: AccountAnswer = self._read(QueryAccount())
             orders = self._pages(QueryAllOrders(self.symbol, since=since, limit=_PAGE))
             trades = self._pages(QueryTrades(self.symbol, since=since, limit=_PAGE))
-            account: AccountAnswer = self._read(QueryAccount())
         except _Failed as error:
             return OverviewFailed(no_key=is_no_key(error.ended, self.venue))
         known = {each.asset: Balance(*each) for each in account.balances}
