@@ -107,13 +107,24 @@ class TestDoubts:
 
     def test_queries_wait_longer_and_longer_and_never_stop(self) -> None:
         found, at, waits = ledger(order("exit", state="unknown")), NOW + 60_000, []
-        for _ in range(8):
+        for _ in range(18):
             found = heard(found, QueryFailed("exit-1"), at)
             wait = action(found, FLAT, now=at)
             assert isinstance(wait, Wait)
             waits.append(wait.until - at)
             at = wait.until
-        assert waits == [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]
+        assert waits == [500, 1_000, *[2_000] * 12, 4_000, 8_000, 15_000, 15_000]
+
+    def test_a_query_that_fails_after_one_that_found_nothing_waits_longer_and_longer(self) -> None:
+        found, at, waits = ledger(order("exit", state="unknown")), NOW + 60_000, []
+        found = heard(found, NotFound("exit-1"), at)
+        for _ in range(3):
+            wait = action(found, FLAT, now=at)
+            assert isinstance(wait, Wait)
+            waits.append(wait.until - at)
+            at = wait.until
+            found = heard(found, QueryFailed("exit-1"), at)
+        assert waits == [2_000, 500, 1_000]
 
     def test_a_cancelled_order_is_queried_before_its_end_is_believed(self) -> None:
         found = heard(ledger(order(), working(), told=("entered",)), Cancelled("protection-1"))
@@ -138,6 +149,11 @@ class TestReconciling:
     def test_everything_is_looked_at_every_ten_minutes(self) -> None:
         assert isinstance(action(ledger(), FLAT, now=NOW + 604_002), Reconcile)
         assert action(ledger(), FLAT) == Wait(NOW + 604_002)
+
+    def test_an_order_that_nobody_looks_at_keeps_nobody_awake(self) -> None:
+        strange = ledger(working(signal_id=""), checked_at=NOW)
+        assert action(strange, FLAT) == Wait(NOW + 15_000)
+        assert action(strange, FLAT, now=NOW + 15_000) == Wait(NOW + 600_000)
 
 
 class TestHolding:

@@ -141,7 +141,7 @@ def _not_found(ledger: OrderLedger, id: str, venue: Venue, now: Time) -> OrderLe
     order = order._replace(queries=order.queries + 1, queried_at=now)
     apart = order.missed_at is None or now >= order.missed_at + APART
     if now >= proof_at(order.dies_at, venue) and apart:
-        order = order._replace(misses=order.misses + 1, missed_at=now)
+        order = order._replace(misses=order.misses + 1, missed_at=now, queries=0)
     return ledger.with_order(order)
 
 

@@ -283,11 +283,11 @@ def _wait_for_stop(now: Situation) -> OrderAction | None:
 
 
 def _idle(now: Situation) -> Wait:
-    """Nothing to do until the next look."""
+    """Nothing to do until the next look; what is due already and nobody asked for is no reason."""
     times = [max(_check_due(now), check_at(now.ledger))]
     times += [
         max(order.seen_at + WATCH_EVERY, query_at(order, now.venue))
         for order in now.ledger.orders
         if not order.is_done and order.seen_at is not None
     ]
-    return Wait(max(now.now + 1, min(times)))
+    return Wait(min(time for time in times if time > now.now))

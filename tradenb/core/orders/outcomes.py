@@ -63,8 +63,11 @@ def _says(sentences: frozenset[str], ended: Ended) -> bool:
     return any(each == ended.code or each in ended.text for each in sentences if each)
 
 
-WAITS: Final = (500, 1_000, 2_000, 4_000, 8_000, 15_000)
-"""Between queries that changed nothing, ms; the last for ever: who gives up loses positions."""
+WAITS: Final = (500, 1_000, *(2_000,) * 12, 4_000, 8_000, 15_000)
+"""Between queries that changed nothing, ms; the last for ever: who gives up loses positions.
+
+Dense for half a minute, since pieces in doubt have no stop; then an outage costs few requests.
+"""
 APART: Final = 2_000
 """Two queries that find nothing prove something only so far apart, ms."""
 
@@ -81,5 +84,5 @@ def query_at(order: Order, venue: Venue) -> Time:
     at = order.queried_at + WAITS[min(max(order.queries, 1), len(WAITS)) - 1]
     proof = proof_at(order.dies_at, venue)
     if order.missed_at is not None:
-        return max(order.missed_at + APART, order.queried_at + WAITS[0])
+        return max(order.missed_at + APART, at)
     return min(at, proof) if order.queried_at < proof else at
