@@ -34,7 +34,7 @@ _FIRST_MISS = Mutant(
     f"{ORDERS}.apply:_not_found",
     rewritten(
         "if now >= proof_at(order.dies_at, venue) and apart:\n"
-        "        order = order._replace(misses=order.misses + 1, missed_at=now)",
+        "        order = order._replace(misses=order.misses + 1, missed_at=now, queries=0)",
         "if True:\n        order = order._replace(\n"
         "            state='done', ending='absent', done_at=now, query_due=False\n        )",
     ),
@@ -214,14 +214,14 @@ def _refusal(id: str, ended: Any, venue: Any) -> Any:
 
 
 PLACES = {
-    "R3: an entry that is absent is sent once more": ("careless", 50),
-    "R4: the first query that finds nothing proves it": ("bad", 300),
+    "R3: an entry that is absent is sent once more": ("late", 0),
+    "R4: the first query that finds nothing proves it": ("late", 0),
     "R5: an end without proof is a refusal": ("careless", 20),
-    "R5: a duplicate is a refusal": ("bad", 260),
+    "R5: a duplicate is a refusal": ("bad", 10),
     "R6: a cancel is the end": ("partial", 0),
-    "R8: a refusal is no reason to look": ("bad", 260),
+    "R8: a refusal is no reason to look": ("bad", 10),
     "a list protects whose stop is gone": ("partial", 0),
-    "a balance that is seen once is believed": ("bad", 550),
+    "a balance that is seen once is believed": ("late", 0),
     "a report is heard again": ("usual", 50),
     "the second order under one id is overlooked": ("bad", 440),
 }

@@ -50,6 +50,8 @@ class LifePlan(NamedTuple):
         A position without a stop for longer, ms, is a violation.
     reads : int
         How often each part of a full look is tried.
+    owned : Decimal
+        Coins of the owner; with none, a balance that is late is below what is held.
     """
 
     minutes: int = 12
@@ -59,6 +61,7 @@ class LifePlan(NamedTuple):
     kinds: tuple[str, ...] = ()
     longest: int | None = None
     reads: int = 3
+    owned: Decimal = Decimal(2)
 
 
 class ProcessDied(Exception):
@@ -94,7 +97,7 @@ class OrderLife:
         fees = VenueFees() if self.in_base else VenueFees(paid_in="BNB")
         self.exchange = SpotVenue(
             [market],
-            {"USDT": Decimal(10_000), "BTC": Decimal(2), "BNB": Decimal(50)},
+            {"USDT": Decimal(10_000), "BTC": self.plan.owned, "BNB": Decimal(50)},
             fees=fees,
             spread_ticks=self.random.choice((0, 0, 3)),
         )

@@ -216,7 +216,8 @@ class FaultyVenue:
     def _before(self, fault: VenueFault, request: VenueRequest, at: int) -> None:
         """Let happen what happens before the request."""
         if fault.kind == "balance_late":
-            self._views.balance = (self.venue.handle(QueryAccount(), at=at), at + fault.ms)
+            if not self._views.is_balance_late(at):  # the older one stays until its end
+                self._views.balance = (self.venue.handle(QueryAccount(), at=at), at + fault.ms)
         elif fault.kind == "trade_twice":
             self._views.doubled_until = at + 1
         elif fault.kind == "cancel_race" and isinstance(request, CancelOrder | CancelList):

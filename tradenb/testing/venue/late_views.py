@@ -64,11 +64,15 @@ class LateViews:
             case QueryTrades():
                 return self._trades(answer, at)
             case QueryAccount():
-                if self.balance is not None and at < self.balance[1]:
+                if self.balance is not None and self.is_balance_late(at):
                     return self.balance[0]
         if isinstance(answer, OrderAnswer) and at < self.statuses.get(answer.order.order_id, 0):
             return OrderAnswer(self._order(answer.order, at))
         return answer
+
+    def is_balance_late(self, at: int) -> bool:
+        """Tell whether an older balance is shown."""
+        return self.balance is not None and at < self.balance[1]
 
     def _is_hidden(self, order: VenueOrder, at: int) -> bool:
         return at < self.hidden.get(order.order_id, 0)
