@@ -26,7 +26,7 @@ from tradenb.core.orders.ledger import held_quantity
 from tradenb.core.orders.order_records import DesiredPosition
 from tradenb.core.timeframe import MINUTE
 from tradenb.testing import ExchangeServer
-from tradenb.testing.orders.order_life import SYMBOL
+from tradenb.testing.orders.order_life_world import SYMBOL
 from tradenb.testing.orders.order_scenario import OrderScenario, Scenario
 from tradenb.testing.venue.spot_venue import SpotVenue
 from tradenb.testing.venue.venue_faults import LOST, PROXY, REFUSALS, UNSURE, VenueFault
