@@ -112,6 +112,71 @@ def test_a_journal_that_cannot_be_written_is_raised_once_the_document_is_committ
     assert committed == [1]
 
 
+# --- a long one ----------------------------------------------------------------------------------
+
+RUN = "sandbox:x BTCUSDT dip 0"
+
+
+def over(n, reports_made=None):
+    """A ledger whose position n ended after its first report, and of which n + 1 lives."""
+    exited = ExecutionReport(n, 6_000, "exited", f"s{n}")
+    done = order(f"746e621{n:025}", signal_id=f"s{n}", state="done", ending="filled")
+    lives = order(f"746e621{n + 1:025}", signal_id=f"s{n + 1}", state="working")
+    return OrderLedger(RUN, (done, lives), reports=(exited,), reports_made=reports_made or n)
+
+
+def rotated(journal, positions=30):
+    long = OrderJournal(DISK, journal.path, rotate_bytes=2_000)
+    for n in range(1, positions + 1):
+        long.note(over(n), n)
+    return sorted(journal.path.parent.iterdir(), key=lambda file: (len(file.name), file.name))
+
+
+def test_a_long_journal_is_continued_in_other_files_and_says_what_one_file_says(journal, tmp_path):
+    current, *numbered = rotated(journal)
+    assert current == journal.path
+    assert [file.suffix for file in numbered] == [f".{n}" for n in range(1, len(numbered) + 1)]
+    assert len(numbered) > 2
+    assert all(file.stat().st_size < 4_000 for file in numbered)
+    one = OrderJournal(DISK, tmp_path / "one.jsonl")
+    for n in range(1, 31):
+        one.note(over(n), n)
+    assert journal.read() == one.read()
+
+
+def test_a_start_reads_the_last_file_alone_and_older_ones_for_an_older_document(journal):
+    _, oldest, *_ = rotated(journal)
+    with oldest.open("ab") as file:
+        file.write(b'{"run": "a run", "order": {"id": 5}}\n')
+    found = journal.read(since=over(30))[RUN]
+    assert over(30).orders[1] in found.left
+    assert len(found.orders) < 12
+    for ledger in (OrderLedger(RUN), over(30)._replace(run="another")):
+        with pytest.raises(StateError, match="none of its own"):
+            journal.read(since=ledger)
+
+
+def test_an_order_that_lives_is_found_by_a_start_however_long_ago_it_was_sent(journal):
+    protection = order("746e622" + "0" * 25, signal_id="s0", role="protection", side="sell")
+    long = OrderJournal(DISK, journal.path, rotate_bytes=2_000)
+    for n in range(1, 31):
+        ledger = over(n)
+        long.note(ledger._replace(orders=(protection, *ledger.orders)), n)
+    assert protection.id.encode() not in b"".join(
+        line for line in journal.path.read_bytes().splitlines() if b"carried" not in line
+    )
+    found = journal.read(since=over(30))[RUN]
+    assert protection in found.left
+
+
+def test_a_process_that_dies_between_two_files_loses_nothing(journal):
+    before = rotated(journal)
+    journal.path.rename(journal.path.with_name(f"{journal.path.name}.{len(before)}"))
+    assert over(30).orders[1] in journal.read(since=over(30))[RUN].left
+    OrderJournal(DISK, journal.path).note(over(31), 31)
+    assert b'"carried"' in journal.path.read_bytes().splitlines()[0]
+
+
 # --- before the request leaves -------------------------------------------------------------------
 
 

@@ -148,13 +148,14 @@ def _check_other(filesystem: Filesystem, home: Home, path: Path, kind: str) -> F
 
 def _check_orders(filesystem: Filesystem, home: Home, path: Path, size: int) -> Finding:
     strategy = decoded(path.parent.name, "strategy")
-    symbol = decoded(path.name.removesuffix(".jsonl"), "symbol")
+    symbol = decoded(path.name.split(".jsonl", 1)[0], "symbol")
     if strategy is None or symbol is None:
         return Finding(path, "unknown", "not a file of tradenb")
-    document = home.document(Key(strategy, symbol))
+    key = Key(strategy, symbol)
+    document = home.document(key)
     if not filesystem.exists(document) and not filesystem.exists(bak_of(document)):
         try:
-            OrderJournal(filesystem, path).refuse_to_forget(document)
+            OrderJournal(filesystem, home.orders(key)).refuse_to_forget(document)
         except StateError as error:
             return Finding(path, "damaged", str(error))
     return Finding(path, "ok", f"{size} bytes of orders")

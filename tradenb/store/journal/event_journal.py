@@ -12,7 +12,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from tradenb.errors import StateWriteError
 from tradenb.store.aside import free_name, set_aside
@@ -20,9 +20,8 @@ from tradenb.store.codec import dump_lines
 from tradenb.store.filesystem import Filesystem, append_to, make_folders, size_of, write_copy
 from tradenb.store.journal.lines import Line, backwards
 from tradenb.store.journal.picking import Picking
-from tradenb.store.journal.rotation import JournalFiles
+from tradenb.store.journal.rotation import ROTATE_BYTES, JournalFiles
 
-ROTATE_BYTES: Final = 8 << 20
 T = TypeVar("T")
 
 
@@ -214,9 +213,6 @@ class Journal:
 
     def _rotate(self) -> int:
         self._last_rotated = None  # until it is certain that the file has its number
-        number = max(self._files.numbers(), default=0) + 1
-        self._filesystem.replace(self.path, self._files.numbered(number))
+        self._files.rotate()
         self._size, self._last_rotated = None, self._last
-        # Else the new file could take the name on disk before the old one has its number.
-        self._filesystem.sync_folder(self.path.parent)
         return 0

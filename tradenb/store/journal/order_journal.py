@@ -2,9 +2,12 @@
 
     {"wall": ..., "run": ..., "order": {...}}     an order that is new, or has changed, whole
     {"wall": ..., "run": ..., "report": {...}}    what the lifecycle was told
+    {"wall": ..., "run": ..., "carried": {...}}   the first line of a file that continues another
 
 It is evidence and never the truth: what it knows and a document does not is asked of the exchange.
-A torn line is skipped.
+A torn line is skipped. It is rotated as the journal of events is, and no file is ever removed. A
+file that continues another begins with all orders of positions that live, so a start reads the
+last file alone, unless its document is older than that file.
 """
 
 from __future__ import annotations
@@ -26,8 +29,9 @@ from tradenb.store.document.ledger_record import (
     order_from_record,
     to_plain,
 )
-from tradenb.store.filesystem import Filesystem
+from tradenb.store.filesystem import Filesystem, size_of
 from tradenb.store.journal.recording import Recording
+from tradenb.store.journal.rotation import ROTATE_BYTES, JournalFiles
 
 _OVER: Final = frozenset({"exited", "not_entered"})
 
@@ -59,11 +63,16 @@ class OrderJournal:
     ----------
     path : Path
         `Home.orders(key)`.
+    rotate_bytes : int
+        A file of this size is continued in a new one.
     """
 
-    def __init__(self, filesystem: Filesystem, path: Path) -> None:
+    def __init__(
+        self, filesystem: Filesystem, path: Path, *, rotate_bytes: int = ROTATE_BYTES
+    ) -> None:
         self.path = path
-        self._file = Recording(filesystem, path)
+        self._filesystem, self._rotate_bytes = filesystem, rotate_bytes
+        self._file, self._files = Recording(filesystem, path), JournalFiles(filesystem, path)
         self._noted = OrderLedger("")
 
     def begun(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -104,26 +113,31 @@ class OrderJournal:
             *({**head, "report": to_plain(report)} for report in reports),
         ]
         if lines:
+            if size_of(self._filesystem, self.path) >= self._rotate_bytes:
+                self._files.rotate()
+            if size_of(self._filesystem, self.path) < 0 and self._files.numbers():
+                living = OrderLedger(
+                    ledger.run, ledger.orders, (), ledger.reports, ledger.reports_made
+                )
+                lines.insert(0, {**head, "carried": ledger_to_record(living)})
             self._file.append(lines, sync=any(order.state == "sending" for order in orders))
         self._noted = ledger
 
-    def read(self) -> dict[str, Journalled]:
+    def read(self, since: OrderLedger | None = None) -> dict[str, Journalled]:
         """Return what it says, by run.
+
+        Parameters
+        ----------
+        since : OrderLedger, optional
+            Leave out files that hold nothing but what this ledger knows, or knows to be over.
 
         Raises
         ------
         StateError
             When it is there and cannot be read.
         """
-        found: dict[str, Journalled] = {}
         try:
-            for line in self._lines():
-                known = found.setdefault(str(line.get("run")), Journalled({}, {}))
-                if "order" in line:
-                    order = order_from_record(line["order"])
-                    known.orders[order.id] = order
-                elif (report := line.get("report", {})).get("kind") in _OVER:
-                    known.over[str(report.get("signal_id"))] = int(report["seq"])
+            return self._files.steadily(lambda files: self._read(files, since))
         except OSError as error:
             words = f"{self.path} cannot be read ({error.strerror or error})"
             raise StateError(f"{words}; repair the disk and start again") from error
@@ -132,7 +146,31 @@ class OrderJournal:
             raise StateError(
                 f"{words}; look at what the run has at the exchange, and move the file away"
             ) from error
+
+    def _read(self, files: list[Path], since: OrderLedger | None) -> dict[str, Journalled]:
+        found: dict[str, Journalled] = {}
+        for line in self._lines(files if since is None else self._later(files, since)):
+            known = found.setdefault(str(line.get("run")), Journalled({}, {}))
+            carried = line.get("carried", {})
+            own = [line["order"]] if "order" in line else []
+            for record in (*carried.get("orders", ()), *own):
+                order = order_from_record(record)
+                known.orders[order.id] = order
+            for report in (*carried.get("reports", ()), line.get("report", {})):
+                if report.get("kind") in _OVER:
+                    known.over[str(report.get("signal_id"))] = int(report["seq"])
         return found
+
+    def _later(self, files: list[Path], since: OrderLedger) -> list[Path]:
+        """Return the last files, from one on that begins with no report that `since` lacks."""
+        first = len(files)
+        while first > 0:
+            first -= 1
+            line: dict[str, Any] = next(self._lines(files[first : first + 1]), {})
+            told = line.get("carried", {}).get("reports_made", 0)
+            if "carried" in line and line["run"] == since.run and told <= since.reports_made:
+                break
+        return files[first:]
 
     def recovered(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body of a document with the orders that it does not know and were sent.
@@ -143,7 +181,7 @@ class OrderJournal:
         name = "{account} {symbol} {strategy} {start}".format(**body)
         record = body.get("ledger")
         ledger = OrderLedger(name) if record is None else ledger_from_record(record)
-        found = self.read().get(ledger.run)
+        found = self.read(since=ledger).get(ledger.run)
         lacking = () if found is None else tuple(_lacking(ledger, found))
         if not lacking:
             return {**body}
@@ -175,8 +213,10 @@ class OrderJournal:
             moved_to="",
         )
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        return (line for line in self._file.read() if isinstance(line, dict))
+    def _lines(self, files: list[Path]) -> Iterator[dict[str, Any]]:
+        for path in files:
+            rows = Recording(self._filesystem, path).read()
+            yield from (line for line in rows if isinstance(line, dict))
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from tradenb.store.filesystem import Filesystem
 from tradenb.store.journal.lines import Line, backwards, forwards
 from tradenb.store.journal.picking import Picking
 
+ROTATE_BYTES: Final = 8 << 20
+"""A file of this size is continued in a new one."""
 _TRIES: Final = 5
 T = TypeVar("T")
 
@@ -39,6 +41,13 @@ class JournalFiles:
         """Return the files that are continued in a later one, oldest first."""
         return [self.numbered(number) for number in self.numbers()]
 
+    def rotate(self) -> None:
+        """Give the file that grows the next number."""
+        number = max(self.numbers(), default=0) + 1
+        self._filesystem.replace(self.path, self.numbered(number))
+        # Else the new file could take the name on disk before the old one has its number.
+        self._filesystem.sync_folder(self.path.parent)
+
     def last_numbered(self) -> int:
         """Return the number of the last event in the numbered files, 0 if there is none."""
         line = next(self._backwards(self.all_numbered()), None)
@@ -58,7 +67,7 @@ class JournalFiles:
                     found.append(line.row)
             return found
 
-        return self._steadily(collect)
+        return self.steadily(collect)
 
     def tail(self, n: int) -> list[dict[str, Any]]:
         """Return the last events, oldest first."""
@@ -71,14 +80,14 @@ class JournalFiles:
                 found.setdefault(line.seq, line.row)
             return [found[seq] for seq in sorted(found)]
 
-        return self._steadily(collect)
+        return self.steadily(collect)
 
     def pick(
         self, kinds: Iterable[str], collect: Callable[[Picking], T], newest_of: Iterable[str] = ()
     ) -> T:
         """Return what is made of the lines of some kinds; see `Picking`."""
         wanted, newest = frozenset(kinds), frozenset(newest_of)
-        return self._steadily(
+        return self.steadily(
             lambda files: collect(Picking(self._filesystem, files, wanted, newest))
         )
 
@@ -86,8 +95,8 @@ class JournalFiles:
         files = self.all_numbered()
         return [*files, self.path] if self._filesystem.exists(self.path) else files
 
-    def _steadily(self, collect: Callable[[list[Path]], T]) -> T:
-        """Read once more if a file got its number meanwhile."""
+    def steadily(self, collect: Callable[[list[Path]], T]) -> T:
+        """Return what is made of the files; once more if one got its number meanwhile."""
         for _ in range(_TRIES):
             files = self._files()
             try:
