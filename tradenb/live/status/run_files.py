@@ -81,7 +81,7 @@ class RunFiles:
             self._read_lock()
         body, state, commands = self._body, self._state, self._pending()
         done, stopping = state is not None and state.done, state is not None and state.stopping
-        error = self._error()
+        error, money = self._error(), body.get("money")
         holder, launch = self._holder, self._launch
         started = 0 if holder is None else holder.started
         return RunStatus(
@@ -105,7 +105,7 @@ class RunFiles:
             price=body.get("price"),
             band=self.band,
             risk=tuple(body.get("risk", ())),
-            money=run_money(body.get("money"), state, body.get("price")),
+            money=run_money(money, state, body.get("price")) if money else None,
             orders=self._orders(),
             started=body.get("start"),
             last_tick=body.get("saved_at"),

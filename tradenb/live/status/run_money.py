@@ -46,18 +46,18 @@ class RunMoney:
 
 
 def run_money(
-    kept: Account | Mapping[str, Any] | None, state: State | None, price: float | None
+    kept: Account | Mapping[str, Any], state: State | None, price: float | None
 ) -> RunMoney | None:
-    """Return the money of a run; None without an account.
+    """Return the money of a run; None before its first commit.
 
     Parameters
     ----------
-    kept : Account or mapping or None
+    kept : Account or mapping
         The account, or what a document keeps of it.
     price : float or None
         Market price; where it is not known what is open counts with what it cost.
     """
-    if kept is None or state is None:
+    if state is None:
         return None
     if not isinstance(kept, Mapping):
         kept = {"name": kept.name, "cash": kept.cash}

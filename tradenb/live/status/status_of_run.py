@@ -47,7 +47,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         price=price,
         band=run.band,
         risk=tuple(rule.name for rule in run.spec.risk),
-        money=run_money(run.account, run.state, price),
+        money=None if run.account is None else run_money(run.account, run.state, price),
         orders=_orders_of(run),
         started=run.start or None,
         last_tick=latest[-1].wall if latest else None,
