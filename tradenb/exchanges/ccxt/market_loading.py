@@ -8,13 +8,16 @@ on a loop of its own, and what it has then belongs to the first.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import copy_context
 from typing import Any, Final, TypeVar
 
-from tradenb.exchanges.ccxt.market_symbols import markets_by_symbol
+from tradenb.core.symbol import canonical
+from tradenb.errors import UsageError
 
 Result = TypeVar("Result")
 
@@ -78,3 +81,15 @@ async def on_thread(make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     context = copy_context()
     threading.Thread(target=context.run, args=(work,), name="tradenb-markets", daemon=True).start()
     return await asyncio.wrap_future(future)
+
+
+def markets_by_symbol(client: Any) -> dict[str, list[str]]:
+    """Return ccxt's symbols by canonical symbol, or by the exchange's own name if it is not one."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in client.markets:
+        with contextlib.suppress(UsageError):  # some markets have names that are not symbols
+            found[canonical(name)].append(name)
+    for name, markets in (client.markets_by_id or {}).items():
+        if name not in found:
+            found[name] = [market["symbol"] for market in markets]
+    return dict(found)
