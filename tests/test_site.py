@@ -117,6 +117,7 @@ FAULTS = {
     "no-file": ('<a href="gone.html">x</a>', f"the link gone.html {NO_FILE}"),
     "network": (LOADS, "loads https://example.org/x.js from a network"),
     "warning": (WARNS, "a cell warned"),
+    "progress": (WARNS.replace("FutureWarning: x", "50%|##"), "a cell shows a bar of progress"),
 }
 
 

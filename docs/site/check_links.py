@@ -22,6 +22,7 @@ CSS_URL = re.compile(r"(?:@import\s+|url\()\s*[\"']?(https?:)?//", re.IGNORECASE
 
 # What Python writes to stderr of a cell; tradenb's own log lines are no warnings.
 WARNED = re.compile(r'class="output stderr[^>]*>.*?Warning:.*?</pre>', re.DOTALL)
+PROGRESS = re.compile(r'class="output stderr[^>]*>.*?\d%\|.*?</pre>', re.DOTALL)
 
 
 class Page(HTMLParser):
@@ -71,8 +72,11 @@ def faults(top: Path) -> list[str]:
                 found.append(f"{where}: the link {link} leads nowhere")
             elif target in pages and unquote(parts.fragment) not in pages[target].anchors:
                 found.append(f"{where}: there is no anchor for the link {link}")
-        if WARNED.search(path.read_text("utf-8")):
+        text = path.read_text("utf-8")
+        if WARNED.search(text):
             found.append(f"{where}: a cell warned")
+        if PROGRESS.search(text):
+            found.append(f"{where}: a cell shows a bar of progress")
     found += [
         f"{sheet.relative_to(top)}: loads something from a network"
         for sheet in top.rglob("*.css")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -744,3 +745,18 @@ def test_the_first_error_of_a_setting_is_kept(tmp_path, together):
         assert failed.startswith("strategy failing: TypeError: slice of 15.0 at 4 (line ")
         assert table["error"].isna().all()
     assert (table["errors"] > 0).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(("forbidden", "said"), [("1", ""), ("", "combinations")])
+def test_a_bar_of_progress_is_shown_unless_the_environment_forbids_it(forbidden, said):
+    code = (
+        "from tradenb.research.sweep.api import progress_bar\n"
+        "with progress_bar('combinations', 2, shown=True) as note: note(1)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TQDM_DISABLE": forbidden}, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert found.stdout == ""
+    assert said in found.stderr
+    assert bool(found.stderr) == bool(said)

@@ -11,7 +11,7 @@ import html
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tradenb.backtest.plan import make_plan
 from tradenb.call_errors import explained
@@ -230,7 +230,8 @@ def lookahead(
     moments = analysis.moments(base, samples, events, time.perf_counter() - began)
     found: dict[tuple[int, str], Leak] = {}
     tried = leaking = 0
-    with tqdm(moments, desc="look-ahead", leave=False, delay=_DELAY_S, disable=not progress) as bar:
+    silent: Any = {} if progress else {"disable": True}  # False would overrule TQDM_DISABLE
+    with tqdm(moments, desc="look-ahead", leave=False, delay=_DELAY_S, **silent) as bar:
         for after in bar:
             tried += 1
             for noise in NOISES:

@@ -263,7 +263,8 @@ def progress_bar(words: str, total: int, *, shown: bool) -> Iterator[Callable[[i
     """Show a progress bar while a block runs; yield what moves it on."""
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, desc=words, disable=not shown, leave=False) as found:
+    silent: Any = {} if shown else {"disable": True}  # False would overrule TQDM_DISABLE
+    with tqdm(total=total, desc=words, leave=False, **silent) as found:
         yield found.update
 
 
