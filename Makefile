@@ -17,13 +17,19 @@ SPREAD := --dist worksteal
 DEMO := .venv/.installed
 DEV := .venv/.installed-dev
 SITE := .venv/.installed-site
+# What `make bench-peers` measures, and which versions.
+PEERS := backtesting vectorbt nautilus_trader raptorbt
+backtesting := backtesting==0.6.*
+vectorbt := vectorbt[rust]==1.2.*
+nautilus_trader := nautilus_trader==1.*
+raptorbt := raptorbt==0.13.*
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 # What a page shows that runs no kernel: the still form of widgets and charts.
 STILL := ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain"]
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types floors coverage coverage-check notebooks browser orders soak bench peers docs \
+.PHONY: help demo test lint format types floors coverage coverage-check notebooks browser orders soak bench bench-peers peers docs \
 	site pictures test-oldest test-kernels wheel clean
 
 help:  ## list the verbs
@@ -81,6 +87,9 @@ soak: $(DEV)  ## run the longest tests, property tests with many examples, 5,000
 bench: $(DEV)  ## measure speed and memory (not a test: nothing fails)
 	$(BIN)/python -m benchmarks
 
+bench-peers: $(DEV) $(PEERS:%=.venv-bench-%/.installed)  ## measure four other engines beside ours, each in an environment of its own
+	$(BIN)/python -m benchmarks.peers.speed $(foreach peer,$(PEERS),$(peer)=.venv-bench-$(peer)/bin/python)
+
 peers: .venv-peers/.installed .venv-freqtrade/.installed  ## compare trades with those of four other tools, in environments of their own
 	TQDM_DISABLE=1 .venv-peers/bin/python -m benchmarks.peers
 	for tool in backtesting vectorbt backtrader; do \
@@ -116,7 +125,7 @@ wheel: $(DEV)  ## build dist/*.whl
 	$(BIN)/python -m build --wheel --outdir dist .
 
 clean:  ## remove environments, caches and everything built; never a state folder (dump/)
-	rm -rf .venv .venv-oldest .venv-kernel .venv-peers .venv-freqtrade build dist *.egg-info .coverage .coverage.* htmlcov
+	rm -rf .venv .venv-oldest .venv-kernel .venv-peers .venv-freqtrade .venv-bench-* build dist *.egg-info .coverage .coverage.* htmlcov
 	rm -rf docs/reference/generated
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -165,6 +174,13 @@ $(SITE): pyproject.toml | .venv/bin/python
 	$(PYTHON) -m venv --clear .venv-freqtrade
 	@echo "installing freqtrade into .venv-freqtrade, about two minutes the first time"
 	.venv-freqtrade/bin/python -m pip install --disable-pip-version-check -qq 'freqtrade==2026.9'
+	@touch $@
+
+.venv-bench-%/.installed:
+	$(PYTHON) -m venv --clear .venv-bench-$*
+	@echo "installing $* into .venv-bench-$*"
+	.venv-bench-$*/bin/python -m pip install --disable-pip-version-check -qq '$($*)' numpy || \
+		{ echo "$* cannot be installed here, it is left out"; rm -rf .venv-bench-$*/bin; }
 	@touch $@
 
 .venv-kernel/.installed: pyproject.toml

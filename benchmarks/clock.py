@@ -35,11 +35,12 @@ def child(*arguments: str) -> str:
 
 def child_seconds(*arguments: str) -> float:
     """Return user and system CPU seconds of an interpreter from start to end."""
-    before = _children()
+    before = children_seconds()
     child(*arguments)
-    return _children() - before
+    return children_seconds() - before
 
 
-def _children() -> float:
+def children_seconds() -> float:
+    """Return what all child processes that have ended used."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

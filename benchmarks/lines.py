@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,19 +37,36 @@ class Heading:
     text: str
 
 
-def shown(items: Iterable[Line | Heading]) -> Iterator[Line]:
-    """Print each item when it comes, and pass the lines on."""
+def shown(items: Iterable[Line | Heading], last: Mapping[str, float]) -> Iterator[Line]:
+    """Print each item when it comes, beside the last run of its like, and pass the lines on."""
+    seen = Counter[str]()
     for item in items:
         if isinstance(item, Heading):
             print(f"\n{item.text}", flush=True)
             continue
         aim = "" if item.aim is None else f"<= {_short(item.aim)} {item.unit}"
-        print_row(item.what, f"{_short(item.measured)} {item.unit}", aim, item.verdict, item.note)
+        name = _name(item, seen)
+        before = _short(last[name]) if name in last else ""
+        now = f"{_short(item.measured)} {item.unit}"
+        print_row(item.what, now, before, aim, item.verdict, item.note)
         yield item
 
 
-def print_row(what: str, measured: str, aim: str, verdict: str, note: str = "") -> None:
-    print(f"  {what:<60} {measured:>12}  {aim:>12}  {verdict:<4}  {note}".rstrip(), flush=True)
+def figures(lines: Iterable[Line]) -> dict[str, float]:
+    """Return what was measured by name; a name that comes again has its number."""
+    seen = Counter[str]()
+    named = [(_name(line, seen), line.measured) for line in lines]
+    return {name: float(f"{each:.4g}") for name, each in named if not isinstance(each, str)}
+
+
+def _name(line: Line, seen: Counter[str]) -> str:
+    seen[line.what] += 1
+    return line.what if seen[line.what] == 1 else f"{line.what} ({seen[line.what]})"
+
+
+def print_row(what: str, measured: str, last: str, aim: str, verdict: str, note: str = "") -> None:
+    row = f"  {what:<60} {measured:>12}  {last:>9}  {aim:>12}  {verdict:<4}  {note}"
+    print(row.rstrip(), flush=True)
 
 
 def write(path: Path, lines: list[Line]) -> None:

@@ -1,16 +1,20 @@
-"""Live: what a commit costs on this disk, and what a tick of 200 runs costs.
+"""Live: what a commit costs on this disk, and what a start and a tick of 200 runs cost.
 
-Lateness is how long after the first of them a run is done with a tick, all 200 being due at once.
+Commits and bare syncs of a file take turns on the same disk. The 200 runs are those of
+`live_clock.py`, on the real clock; beside them their share that is ours, with files in memory.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.clock import child
 from benchmarks.lines import Heading, Line
 from tradenb.core.lifecycle.state import State
 from tradenb.core.timeframe import MINUTE
@@ -23,13 +27,24 @@ from tradenb.testing.world.simulated_world import World
 
 SYMBOLS, STRATEGIES = 50, 4
 START = 1_704_067_200_000
+BYTES = 1_500
+"""About as many as the document of such a run has."""
 
 
 def measure(*, quick: bool) -> Iterator[Line | Heading]:
     yield Heading("live: one commit on the disk of the temporary folder, synced")
-    times = _commits(30 if quick else 300)
+    times, bare = _commits(30 if quick else 300)
     yield Line("median", statistics.median(times) * 1000, "ms")
     yield Line("p99", _p99(times) * 1000, "ms", 100)
+    yield Line("p99 / p99 of a file that is written and synced", _p99(times) / _p99(bare), "x", 3.5)
+    minutes = 1 if quick else 3
+    yield Heading(
+        f"live: {SYMBOLS * STRATEGIES} runs, {minutes} minutes of the real clock and disk"
+    )
+    seen = json.loads(child("-m", "benchmarks.live_clock", str(minutes)))
+    yield Line("all have begun, and are on disk", seen["started"], "s", 1)
+    yield Line("lateness of a run, median", statistics.median(seen["late"]), "s")
+    yield Line("lateness of a run, p99", _p99(seen["late"]), "s", 0.4)
     ticks = 2 if quick else 10
     yield Heading(f"live: {SYMBOLS * STRATEGIES} runs, {ticks} ticks, files in memory, one thread")
     late, requests = _ticks(ticks)
@@ -38,8 +53,9 @@ def measure(*, quick: bool) -> Iterator[Line | Heading]:
     yield Line("lateness of a run, p99", _p99(late), "s")
 
 
-def _commits(count: int) -> list[float]:
-    times = []
+def _commits(count: int) -> tuple[list[float], list[float]]:
+    """Return the seconds of commits, and of files that are only written and synced."""
+    times, bare = [], []
     with tempfile.TemporaryDirectory() as folder:
         spec = StrategySpec(name="bench", function=_never, every="1m")
         storage = DiskStorage(Home(Path(folder)), "BTCUSDT", spec, "bench", now=lambda: START)
@@ -49,8 +65,18 @@ def _commits(count: int) -> list[float]:
             began = time.perf_counter()
             storage.commit(Checkpoint(state, "{}", 0, START, START, (), 0))
             times.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            _write_synced(Path(folder) / f"bare-{number}", BYTES)
+            bare.append(time.perf_counter() - began)
         storage.close()
-    return times
+    return times, bare
+
+
+def _write_synced(path: Path, size: int) -> None:
+    with path.open("wb") as file:
+        file.write(b"x" * size)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _ticks(count: int) -> tuple[list[float], int]:

@@ -62,7 +62,7 @@ def _pushed(folder: str) -> tuple[list[float], Dashboard]:
         began = time.process_time()
         shown.refresh()
         seconds.append(time.process_time() - began)
-        shown._attention.looked(float("-inf"), 0)  # the next one is due at once
+        shown._pace.sent = float("-inf")  # the next one is due at once
         assert shown.model.total == total + BLOCK
     return seconds, shown
 

@@ -28,7 +28,7 @@ def measure(*, quick: bool) -> Iterator[Line | Heading]:
     ticks = TICKS // 20 if quick else TICKS
     yield Heading(f"rehearsal: {ticks:,} ticks, a strategy that trades every few hours")
     early, late = json.loads(child("-m", "benchmarks.rehearsal", str(ticks)))
-    yield Line("a live week, CPU", late["cpu"] * WEEK / ticks, "s", 60)
+    yield Line("a live week, CPU", late["cpu"] * WEEK / ticks, "s", 12)
     candles = CANDLE_BYTES * (late["ticks"] - early["ticks"])
     grown = late["resident"] - early["resident"] - candles
     yield Line("memory gained after a tenth, beyond candles", grown / 2**20, "MiB", 32)
