@@ -17,7 +17,7 @@ from tradenb.store.document.ledger_record import ledger_to_record
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.home_check import check_home
 from tradenb.store.journal.order_journal import OrderJournal, noted
-from tradenb.store.paths import bak_of
+from tradenb.store.paths import Home, bak_of
 from tradenb.store.retire import retire
 from tradenb.testing.orders.live_order_life import SYMBOL
 from tradenb.testing.venue.venue_faults import VenueFault
@@ -175,6 +175,20 @@ def test_a_process_that_dies_between_two_files_loses_nothing(journal):
     assert over(30).orders[1] in journal.read(since=over(30))[RUN].left
     OrderJournal(DISK, journal.path).note(over(31), 31)
     assert b'"carried"' in journal.path.read_bytes().splitlines()[0]
+
+
+def test_doctor_knows_every_file_of_a_long_journal(tmp_path):
+    home = Home(tmp_path)
+    files = rotated(OrderJournal(DISK, home.orders(KEY)))
+
+    def verdicts():
+        found = {each.path: each.verdict for each in check_home(DISK, home)}
+        return {found[file] for file in files}
+
+    assert verdicts() == {"damaged"}  # no document, and the last position is not over
+    told = ExecutionReport(31, 6_000, "exited", "s31")
+    OrderJournal(DISK, home.orders(KEY)).note(OrderLedger(RUN, reports=(told,)), 31)
+    assert verdicts() == {"ok"}
 
 
 # --- before the request leaves -------------------------------------------------------------------
