@@ -87,6 +87,7 @@ def test_a_strategy_does_in_a_backtest_what_it_was_written_for(spec):
     assert (left[result.trades.signal_id].abs() < 1e-9).all()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("spec", some_to_soak(EIGHT, keep=4), ids=named)
 def test_a_strategy_does_live_what_it_did_in_the_backtest(spec):
     whole = tn.backtest.run(

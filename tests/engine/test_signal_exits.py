@@ -102,6 +102,7 @@ def test_a_table_makes_the_events_of_the_same_rows_answered_one_by_one(flip):
     assert table.trades.equals(asked.trades)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("flip", [False, True])
 def test_a_live_run_of_a_table_makes_the_events_of_its_backtest(flip):
     spec, end = vectorised(flip=flip), minute(720)

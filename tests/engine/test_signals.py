@@ -85,6 +85,7 @@ def test_it_makes_the_events_of_the_same_strategy_written_as_a_callback(risk):
     assert told(made) == told(asked)
 
 
+@pytest.mark.no_cover
 def test_a_live_run_makes_the_events_of_the_backtest():
     made = vectorised()
     world = World({"BTCUSDT": GRID}, start=minute(600), runs=[("BTCUSDT", made)])
