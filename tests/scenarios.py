@@ -13,7 +13,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -654,7 +654,7 @@ def recorded(result: Any) -> Tables:
         "open": lambda: [Row(zip(OPEN_COLUMNS, row, strict=True)) for row in result._parts.open],
         "fills": lambda: fills_of(result.event_list, result.rules),
         "refusals": lambda: [
-            Row({**asdict(row), "symbol": symbol, "strategy": strategy})
+            Row({**row._asdict(), "symbol": symbol, "strategy": strategy})
             for symbol, strategy, row in result._parts.refusals
         ],
     }

@@ -65,7 +65,7 @@ def to_record(state: State) -> Record:
         "milestones": {"gained": state.gained, "lost": state.lost},
         "warming": state.warming,
         "tested": state.tested,
-        "refusing": None if state.refusing is None else asdict(state.refusing),
+        "refusing": None if state.refusing is None else state.refusing._asdict(),
         "stopping": state.stopping,
         "done": state.done,
         "commands": [_command_record(command) for command in state.commands],

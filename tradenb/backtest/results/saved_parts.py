@@ -135,7 +135,7 @@ def _about(parts: ResultParts, candles: Mapping[str, str]) -> dict[str, Any]:
         "intake": {symbol: asdict(own) for symbol, own in period.intake.items()},
         "states": [to_record(state) for state in parts.states],
         "open": parts.open,
-        "refused": [[symbol, name, asdict(row)] for symbol, name, row in parts.refused],
+        "refused": [[symbol, name, row._asdict()] for symbol, name, row in parts.refused],
         "asked": [[symbol, name, row._asdict()] for symbol, name, row in parts.asked],
         "asks_lost": [[*key, count] for key, count in parts.asks_lost_by.items()],
         "coverage": [[*key, own] for key, own in parts.coverage.items()],

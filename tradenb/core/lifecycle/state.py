@@ -66,8 +66,7 @@ class Command:
     values: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusing:
+class Refusing(NamedTuple):
     """A row of refusals of one instance for one reason; only the first of them is an event.
 
     Attributes
@@ -83,7 +82,7 @@ class Refusing:
     name: str
     first: int
     last: int
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple's own is not used
 
 
 Record = TypeVar("Record", bound=NamedTuple)

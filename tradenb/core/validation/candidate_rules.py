@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tradenb.core.candidate import Candidate, is_ladder, is_position, plain_signal, signal_of
 from tradenb.core.offsets import Offset, level_of, target_of
@@ -73,10 +73,8 @@ def check_reply(
         The price step of the market.
     """
     id = f"{strategy}-{symbol}-{at}"
-    if type(reply) is Candidate and step is None:
-        plain = _plain(reply, id, symbol, strategy, at, price, rules)
-        if plain is not None:
-            return plain
+    if type(reply) is Candidate and step is None and is_plain(reply, price, rules):
+        return _plain(reply, id, symbol, strategy, at, price)
     candidate, found = as_candidate(reply)
     if not found or found[0].name != "candidate_type":
         candidate = resolved(candidate, price)
@@ -95,17 +93,21 @@ def check_reply(
     return Invalid(Refused(id, side), f"{names} | " + "; ".join(item.words for item in found))
 
 
-def _plain(
-    candidate: Candidate, id: str, symbol: str, strategy: str, at: int, price: float, rules: Rules
-) -> Signal | None:
-    """Make the signal of a candidate of plain numbers at market, as nearly all are."""
+def is_plain(candidate: Candidate, price: float, rules: Rules) -> bool:
+    """Tell whether a candidate of plain numbers at market, as nearly all are, breaks no rule."""
     position, target, stop, minutes = candidate[:4]
-    if type(stop) is not float or not (target is None or type(target) is float):
-        return None
-    if not (minutes is None or type(minutes) is int) or not _bare(candidate):
-        return None
-    if not keeps_rules(position, target, stop, minutes, price, rules):
-        return None
+    return (
+        type(stop) is float
+        and (target is None or type(target) is float)
+        and (minutes is None or type(minutes) is int)
+        and _bare(candidate)
+        and keeps_rules(position, target, stop, minutes, price, rules)
+    )
+
+
+def _plain(candidate: Any, id: str, symbol: str, strategy: str, at: int, price: float) -> Signal:
+    """Make the signal of a plain candidate."""
+    position, target, stop, minutes = candidate[:4]
     side: Position = "long" if position == "long" else "short"
     return plain_signal(id, symbol, strategy, side, price, target, stop, minutes, at)
 

@@ -8,7 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from tradenb.core.lifecycle.state import REMEMBERED, State
-from tradenb.core.risk import Earned, Held, Ledger, RiskBook, closing_key, earned_by
+from tradenb.core.risk import (
+    Earned,
+    Held,
+    Ledger,
+    RiskBook,
+    RiskFunction,
+    closing_key,
+    earned_by,
+)
 from tradenb.core.signal import Trade, signal_of_trade
 
 
@@ -106,6 +114,7 @@ class Book:
         """Look anew at who holds what: a member has begun or ended a signal, or opened it."""
         self._holding: list[Member] | None = None
         self._held: tuple[Held, ...] = ()
+        self._refusing: set[RiskFunction] = set()
 
     def add(self, place: float, trade: Trade) -> None:
         """Enter a closed trade of a member; of each instance the last 1,000 are kept.
@@ -129,6 +138,15 @@ class Book:
             oldest = next(i for i, kept in enumerate(self._closed) if _whose(kept) == whose)
             del self._keys[oldest], self._closed[oldest]
             self._earned = None  # a sum of floats cannot lose its first term: it is made anew
+
+    def note_refusal(self, function: RiskFunction, seen: RiskBook) -> None:
+        """Know of a rule, whose refusals hold, that it refuses all until something here changes."""
+        if seen.ledger is self._ledger and seen.signals is self._held:
+            self._refusing.add(function)
+
+    def is_refused_by(self, function: RiskFunction) -> bool:
+        """Tell whether it is known that a rule refuses all who hold nothing."""
+        return function in self._refusing
 
     def at(self, now: int, asking: Member) -> RiskBook:
         """Return the book as it is now, without the signal of the one who asks.

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final, Protocol
 
-from tradenb.core.lifecycle.state import NeedClearance
+from tradenb.core.candidate import Candidate
+from tradenb.core.lifecycle.state import NeedClearance, Refusing
+from tradenb.core.prices import market_price
 from tradenb.core.risk import Refusal
+from tradenb.core.validation.candidate_rules import is_plain
 from tradenb.engine.call import Call, words_of
 from tradenb.engine.session.books import Book, Member, Peers
 from tradenb.engine.session.instance import Instance
@@ -67,7 +70,8 @@ def ask_risk_rules(
         if refusal is not None:
             return refusal
     for rule, book in zip(instance.spec.risk, instance.books, strict=True):
-        function, given = rule.function, (book.at(need.at, instance), need.signal)
+        function, seen = rule.function, book.at(need.at, instance)
+        given = seen, need.signal
         what = f"risk rule {rule.name}"
         try:
             if rule.at_once:
@@ -77,6 +81,8 @@ def ask_risk_rules(
             if verdict is None:
                 continue
             if isinstance(verdict, str) and verdict:
+                if rule.holds:
+                    book.note_refusal(function, seen)
                 return Refusal(rule.name, verdict)
             raise UsageError(
                 f"a risk rule must return None or a non-empty string, was {verdict!r:.80}"
@@ -85,6 +91,23 @@ def ask_risk_rules(
             fail(instance, need.at, what, error)
             return Refusal(rule.name, f"failed: {words_of(error)}")
     return None
+
+
+def is_refused_again(instance: Instance, row: Refusing, candidate: Candidate, at: int) -> bool:
+    """Tell whether it is known that a candidate belongs to a row of refusals.
+
+    That is so while the first rule refused, and nothing in its book has changed; a candidate that
+    breaks a rule of its own does not come before it.
+    """
+    if not instance.books or row.exit_reason != "risk":
+        return False
+    rule, state = instance.spec.risk[0], instance.state
+    if row.name != rule.name or not instance.books[0].is_refused_by(rule.function):
+        return False
+    if state.market is not None or state.execution is not None:
+        return False
+    candles, rules = instance.candles, instance.rules
+    return is_plain(candidate, market_price(candles, candles.index(at), rules), rules)
 
 
 def _include_peers(

@@ -63,6 +63,16 @@ class AskRows:
         asked: Function = "manage" if managed else "entry"
         self._latest = asked, outcome, reason, at, at if last is None else last, count
 
+    def note_again(self, at: int, outcome: Outcome, reason: str = "") -> None:
+        """Note an ask for an entry of which nothing came; nothing said later changes that."""
+        latest = self._latest
+        if latest is not None and latest[1] == outcome and latest[2] == reason:
+            asked, _, _, first, _, count = latest
+            if asked == "entry":
+                self._latest = asked, outcome, reason, first, at, count + 1
+                return
+        self.note(at, outcome, reason)
+
     def note_reply(self, at: int, reply: object, *, managed: bool = False) -> None:
         """Note an ask by its answer."""
         if isinstance(reply, Candidate):

@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final, assert_never
 
+from tradenb.core.candidate import Candidate
 from tradenb.core.events import WITHOUT_EFFECT, AskRow, Event
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import (
     ASKS,
     EXITS,
-    NOT_ASKED,
     WARM_UP,
     Need,
     NeedCandidate,
@@ -31,18 +31,17 @@ from tradenb.core.lifecycle.state import (
 from tradenb.core.money.position_money import Grant
 from tradenb.core.risk import Refusal
 from tradenb.core.signal import Trade
-from tradenb.core.timeframe import WEEK
 from tradenb.engine.call import CALLBACKS, Call, Pump, StrategyTimeout, words_of
-from tradenb.engine.context import begin_ask, keep_state, saved_state
+from tradenb.engine.context import saved_state
 from tradenb.engine.session.account_book import share_accounts
 from tradenb.engine.session.books import Peers
-from tradenb.engine.session.clearance import ask_risk_rules, share_books
+from tradenb.engine.session.clearance import ask_risk_rules, is_refused_again, share_books
+from tradenb.engine.session.entry_asks import ask_alone, ask_in_turn, is_entry_ask
 from tradenb.engine.session.instance import REASON, Instance
-from tradenb.engine.session.manager_asks import Asks, ask_manager, go_through, quiet_span_of
+from tradenb.engine.session.manager_asks import ask_manager, go_through, quiet_span_of
 from tradenb.engine.session.notices import SkipReason, failed, ping, skipped
 from tradenb.engine.session.queues import Callback, CallbackQueue, EventQueue, Schedule
 from tradenb.engine.session.refusal_rows import RefusalRows
-from tradenb.engine.session.vectorised import Signals
 from tradenb.errors import NotEnoughCandles
 
 _CALLBACKS: Final = 4  # after the three phases of the machine
@@ -129,18 +128,27 @@ class Session:
             if self._calls_at_once and at > self.now:
                 yield from self._call_back_before(at)
             self.now, self._phase = at, phase
-            # A strategy may be asked many times in a row while nobody else has a turn and no
+            # Strategies may be asked many times in a row while nobody else has a turn and no
             # callback is due, since a callback comes before the next ask.
-            alone = len(waiting) == 1 and not (self._calls_at_once and self.event_queue)
-            for place, step in waiting:
-                instance = self.instances[place]
+            undisturbed = not (self._calls_at_once and self.event_queue)
+            alone = undisturbed and len(waiting) == 1
+            number = 0
+            while number < len(waiting):
+                place, step = waiting[number]
                 following: Step | None = step
+                if len(waiting) > 1 and is_entry_ask(step.need):
+                    turns = ask_in_turn(self, waiting, number, undisturbed=undisturbed)
+                    number, following = yield from turns
+                    if following is None:
+                        break
+                    place = waiting[number][0]
+                instance = self.instances[place]
                 # What follows at the same close and phase comes before the next instance, whose
                 # risk rules have to see it. Behind what a person does by hand that is an ask.
                 while following is not None:
                     match following.need:
                         case NeedCandidate() as need:
-                            ask = ask_manager if need.managed else Session._ask
+                            ask = ask_manager if need.managed else ask_alone
                             following = yield from ask(self, instance, following, need, alone=alone)
                         case NeedClearance() as need:
                             self._apply(instance, following)
@@ -150,6 +158,7 @@ class Session:
                             following = self._plan(instance, until)
                         case _ as unknown:
                             assert_never(unknown)
+                number += 1
         if self._calls_at_once:
             yield from self._call_back_before(self.now + 1)
         # The last turn may be of an earlier phase than the turn before it, so all phases are
@@ -212,86 +221,16 @@ class Session:
         taken = self.event_queue.take(self.now, self._phase, fresh_from=self.fresh_from)
         self.events += self.callbacks.add(taken) if self.callbacks.in_use else taken
 
-    def _ask(self, instance: Instance, step: Step, need: NeedCandidate, *, alone: bool) -> Asks:
-        """Ask a strategy, if it may be asked; return the step that follows now, if there is one.
-
-        While it answers None and no other instance has a turn, it is asked again and again.
-        """
-        state = instance.state = step.state
-        at, last, context = self.now, need.last, instance.context
-        every, next_due = state.every, instance.candles.next_due
-        reason = self.reason_to_skip(instance, at)
-        if reason is not None:
-            self.skip(instance, at, last, reason)
-            return self._follow_reply(instance, step, at, last, NOT_ASKED)
-        instance.skipping = False
-        if instance.signals is not None and self._goes_on(instance, instance.signals, step, last):
-            return None
-        alone_until = at
-        if alone and not state.warming:
-            others = self.schedule.first()
-            alone_until = last if others is None else min(last, others - 1)
-        regular = instance.candles.regular and every != WEEK
-        failure: Exception | None = None
-        first = quiet_until = at
-        nones = 0
-        while True:
-            begin_ask(context, at)
-            try:
-                reply = yield instance.ask
-                if context.remembers:
-                    keep_state(context)
-            except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-                failure = error
-                break
-            if reply is not None:
-                break
-            nones, quiet_until = nones + 1, at
-            following = at + every if regular else next_due(at, every)
-            if following > alone_until:
-                break
-            at = self.now = following
-        if nones:
-            instance.asks.note(first, "none", last=quiet_until, count=nones)
-        if failure is not None:
-            reply, failure = self.failed_ask(instance, at, failure), None
-        elif reply is not None:
-            instance.asks.note_reply(at, reply)
-        if instance.signals is not None:
-            instance.follow_table(instance.signals)
-        return self._follow_reply(instance, step, at, last, reply)
-
-    def _goes_on(self, instance: Instance, signals: Signals, step: Step, last: int) -> bool:
-        """Go to the next answer of a table that is not None; tell whether that is a later one."""
-        at, state = self.now, step.state
-        next_reply = signals.first(at) or at
-        if next_reply > at:
-            candles = instance.candles
-            before = candles.ends_at(candles.index(at) - 1)
-            asks = candles.dues(before, min(last, next_reply - 1), state.every)
-            instance.asks.note(at, "none", last=int(asks[-1]), count=len(asks))
-        if next_reply > last:
-            done = step._replace(at=last, state=state.moved(last), need=None)
-            self.schedule.add(last, ASKS, instance.place, done)
-        elif next_reply > at:
-            self.schedule.add(next_reply, ASKS, instance.place, step)
-        return next_reply > at
-
-    def _follow_reply(
-        self, instance: Instance, step: Step, at: int, last: int, reply: object
-    ) -> Step | None:
-        """Return the step that follows now from a reply; a later one is put into the schedule."""
-        state = step.state
-        following_at = instance.candles.next_due(at, state.every)
-        if reply is None and not state.warming and following_at <= last:
-            # The machine would say the same, at ten times the price.
-            self.schedule.add(following_at, ASKS, instance.place, step)
-            return None
-        following = self._answer(instance, NeedCandidate(at, last), reply)
-        if following.at > at:
-            self.schedule.add(following.at, ASKS, instance.place, following)
-            return None
-        return following
+    def refuses_again(self, instance: Instance, reply: object, at: int) -> bool:
+        """Count a candidate that is refused as the one before it; False if that is not known."""
+        row = instance.refusing
+        if row is None or self._find_peers is not None or type(reply) is not Candidate:
+            return False
+        if not is_refused_again(instance, row, reply, at):
+            return False
+        self._rows.count(instance, at, row.exit_reason, row.name)
+        instance.asks.note_again(at, "refused", row.name[:REASON])
+        return True
 
     def _answer(self, instance: Instance, need: Need, reply: object) -> Step:
         return answer(instance.state, need, reply, instance.candles, instance.rules)

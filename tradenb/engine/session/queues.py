@@ -51,6 +51,16 @@ class Schedule:
         else:
             waiting.append((place, step))
 
+    def add_all(self, at: int, phase: int, waiting: Sequence[Waiting]) -> None:
+        """Add steps for a moment and phase, each behind the place of its instance."""
+        key = at * _PHASES + phase - 1
+        if waiting and key not in self._waiting:
+            self._waiting[key] = [*waiting]
+            heappush(self._keys, key)
+        else:
+            for place, step in waiting:
+                self.add(at, phase, place, step)
+
     def first(self) -> int | None:
         """Return the moment of the next turn."""
         return self._keys[0] // _PHASES if self._keys else None
