@@ -52,6 +52,11 @@ def measure(times: int) -> Iterator[Line | Heading]:
     (seconds,) = fastest(partial(_run_all, one, specs), times=times)
     what = f"{STRATEGIES} vectorised strategies with one book, one symbol"
     yield Line(what, seconds / plain, "plain", 60, f"{seconds:.2f} s")
+    named = [tn.strategy(f"called-{place}", every="5m", risk=risk) for place in range(STRATEGIES)]
+    called = [name(work.with_mean) for name in named]
+    (seconds,) = fastest(partial(_run_all, one, called), times=1)
+    what = f"{STRATEGIES} called strategies with one book, one symbol"
+    yield Line(what, seconds / plain, "plain", 300, f"{seconds:.2f} s")
 
 
 def _vectorised(name: str, risk: Sequence[RiskSpec]) -> StrategySpec:
