@@ -64,7 +64,7 @@ def theirs(tool: str, python: str, text: str, hours: Any) -> tuple[list[Deal], s
         hours.to_csv(candles)
         script = HERE / TOOLS[tool][1]
         said = subprocess.run(
-            [python, str(script), tool, str(code), str(candles)],
+            [Path(python).absolute(), str(script), tool, str(code), str(candles)],
             check=True, stdout=subprocess.PIPE, text=True, cwd=folder,
         )  # fmt: skip
     told = json.loads(said.stdout.splitlines()[-1])
