@@ -278,6 +278,21 @@ def test_what_another_account_holds_is_not_followed():
         check_orders_of(checkpoint, "paper")
 
 
+def test_pieces_of_a_position_that_came_back_keep_the_account_though_nothing_waits_or_rests():
+    made = world(*[100.0] * 160)
+    made.arm()
+    flatten = Action(minute(85), lambda process: process.run(SYMBOL, "orders-once").flatten())
+    assert made.live(minute(90), [flatten])
+    checkpoint = made.checkpoint(made.wanted[0])
+    assert checkpoint.state.signal is None
+    check_orders_of(checkpoint, "paper")
+    ledger = checkpoint.ledger
+    back = ledger._replace(orders=(*ledger.past, *ledger.orders), past=(), reports=())
+    assert all(order.is_done for order in back.orders)
+    with pytest.raises(StateError, match="holds something on account sandbox:memory"):
+        check_orders_of(checkpoint._replace(ledger=back), "paper")
+
+
 def test_a_ladder_is_sold_rung_by_rung_behind_one_stop():
     @tn.strategy("orders-ladder", every="15m")
     def ladder(ctx):

@@ -9,6 +9,8 @@ import pytest
 from tests.brokers.test_guard import KEY, cancel_protection, entries, guard, opened
 from tests.brokers.test_live_orders import kinds, world
 from tests.sources import minute
+from tradenb.brokers.unattended.force_close import has_sold, runs_with_orders
+from tradenb.brokers.unattended.reconcile_now import compared
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_records import ExecutionReport, Fill, Order
 from tradenb.errors import StateCorrupt, StateError, StateWriteError
@@ -289,6 +291,53 @@ def test_a_document_from_before_the_signal_sells_it_and_asks():
     assert made.venue.live_orders(SYMBOL) == ()
     (words,) = made.checkpoint(made.wanted[0]).ledger.unexplained
     assert words.startswith("the document is older than its orders: ")
+
+
+def of_before_the_signal():
+    """A world with a position, and a document that was restored from before it."""
+    made = world(*[100.0] * 400)
+    made.arm()
+    assert made.live(minute(70))
+    old = content(made, document(made))
+    assert made.live(minute(80))
+    made.disk.plant(document(made), old)
+    made.disk.remove(bak_of(document(made)))
+    return made
+
+
+def test_guard_sells_what_a_document_from_before_the_signal_does_not_know():
+    made = of_before_the_signal()
+    assert made.coins > 1
+    (row,) = guard(made)
+    assert "the document is older than its orders: " in row.words
+    assert made.coins < D("0.001")
+    assert made.venue.live_orders(SYMBOL) == ()
+
+
+def test_a_document_from_before_the_signal_has_not_sold():
+    made = of_before_the_signal()
+    assert [held.key for held in runs_with_orders(made.disk, made.home)] == [KEY]
+    assert not has_sold(made.disk, made.home, KEY)
+    made.disk.remove(made.home.orders(KEY))
+    assert list(runs_with_orders(made.disk, made.home)) == []
+    assert has_sold(made.disk, made.home, KEY)
+
+
+def test_a_journal_that_cannot_be_read_leaves_no_run_flat():
+    made = of_before_the_signal()
+    made.disk.plant(made.home.orders(KEY), b'{"run": "a run", "order": {"id": 5}}\n')
+    assert [held.key for held in runs_with_orders(made.disk, made.home)] == [KEY]
+    assert not has_sold(made.disk, made.home, KEY)
+    (row,) = guard(made)
+    assert not row.safe
+    assert "none of its own" in row.words
+
+
+def test_reconcile_holds_the_exchange_against_what_the_journal_knows_too():
+    made = of_before_the_signal()
+    looking = compared(made.disk, made.home, made.clock, KEY, broker_of=lambda *_: made.broker)
+    found = made.clock.run(looking)
+    assert "the document is older than its orders: " in found.open[0]
 
 
 @pytest.mark.no_cover

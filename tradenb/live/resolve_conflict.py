@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tradenb.brokers.broker_file import recorded_broker
-from tradenb.brokers.unattended.force_close import is_flat_on_disk
+from tradenb.brokers.unattended.force_close import has_orders
 from tradenb.brokers.unattended.reconcile_now import differences, seen_at
 from tradenb.clock import SystemClock, wall_ms
 from tradenb.core.orders.gate import sends_orders
@@ -76,7 +76,9 @@ def described(generation: Generation | None) -> str:
     )
 
 
-def refuse_other_account(given_up: Generation | None, taken: Generation | None) -> None:
+def refuse_other_account(
+    home: Home, key: Key, given_up: Generation | None, taken: Generation | None
+) -> None:
     """Refuse to give a state up that has something at an exchange on another account.
 
     Raises
@@ -87,7 +89,7 @@ def refuse_other_account(given_up: Generation | None, taken: Generation | None) 
     if given_up is None or taken is None:
         return
     before, after = given_up.body["account"], taken.body["account"]
-    if before == after or not sends_orders(before) or is_flat_on_disk(given_up.body):
+    if before == after or not has_orders(DiskFilesystem(), home, key, given_up.body):
         return
     raise StateError(
         f"generation {given_up.seq} has orders on account {before}, and generation {taken.seq} is "
@@ -138,7 +140,7 @@ def resolve(home: Home, conflict: Conflict, decision: Decision) -> str:
     """Decide which state holds, and say what was done; an error means that nothing was changed."""
     disk, key, document = DiskFilesystem(), conflict.key, home.document(conflict.key)
     pair = conflict.ours, conflict.theirs
-    refuse_other_account(*(pair if decision == "take_theirs" else reversed(pair)))
+    refuse_other_account(home, key, *(pair if decision == "take_theirs" else reversed(pair)))
     if is_locked(disk, home.lock(key)):
         send(disk, home, key, decision, wall=wall_ms())
         return "sent to the process that has the run; it goes on within seconds"

@@ -11,8 +11,8 @@ from tradenb.brokers.order_managers import OrderManagers
 from tradenb.brokers.status.order_status import OrderStatus, order_status
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.core.events import Kind
-from tradenb.core.orders.ledger import OrderLedger
-from tradenb.core.orders.order_records import DesiredPosition, Order
+from tradenb.core.orders.ledger import is_flat
+from tradenb.core.orders.order_records import Order
 from tradenb.engine.ports import Clock
 
 LOOK_S: Final = 0.05
@@ -84,18 +84,6 @@ async def follow(
         if stops():
             managers.cancel()
         await managers.end(run.id)
-
-
-def is_flat(ledger: OrderLedger | None, wanted: DesiredPosition | None) -> bool:
-    """Tell whether nothing of a run is left at the exchange: all was told, and nothing rests."""
-    known = () if ledger is None else ledger.signals()
-    held = wanted is not None and wanted.want != "flat"
-    signals = (*known, wanted.signal_id) if held and wanted is not None else known
-    if ledger is None:
-        return not signals
-    return all(order.is_done for order in ledger.orders) and all(
-        ledger.told(signal, "exited", "not_entered") for signal in signals
-    )
 
 
 def _is_covered(run: DocumentRun) -> bool:

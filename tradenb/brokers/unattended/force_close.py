@@ -13,16 +13,18 @@ from typing import Any, Final, NamedTuple
 
 from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
-from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_words
+from tradenb.brokers.unattended.follow_orders import follow, left_words
 from tradenb.brokers.unattended.lock_holder import activity_of, end_process, refuse_other
 from tradenb.core.lifecycle.exchange_route import desired_position
 from tradenb.core.orders.gate import sends_orders
+from tradenb.core.orders.ledger import is_flat
 from tradenb.engine.ports import Clock
 from tradenb.engine.serialise import from_record
 from tradenb.errors import StateError, TradenbError
 from tradenb.store.document.ledger_record import ledger_from_record
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import Filesystem
+from tradenb.store.journal.order_journal import OrderJournal
 from tradenb.store.lock import holder_of
 from tradenb.store.paths import Home, Key
 
@@ -60,32 +62,49 @@ class ClosedRun(NamedTuple):
 
 
 def runs_with_orders(filesystem: Filesystem, home: Home) -> Iterator[HeldRun]:
-    """Yield the runs that have something at an exchange, by their documents."""
+    """Yield the runs that have something at an exchange, by documents and order journals."""
     for key in home.keys(filesystem):
         try:
             found = read_document(filesystem, home.document(key))
         except (StateError, OSError):
             continue  # the list of what is open says so
-        if found is None or not sends_orders(found.body["account"]) or is_flat_on_disk(found.body):
+        if found is None or not has_orders(filesystem, home, key, found.body):
             continue
         pid = _pid_of(filesystem, home, key)
         yield HeldRun(key, found.body["account"], pid, activity_of(pid) if pid else ())
 
 
-def is_flat_on_disk(body: Mapping[str, Any]) -> bool:
-    """Tell whether a document that sends orders has nothing left at the exchange."""
-    record = body.get("ledger")
-    ledger = None if record is None else ledger_from_record(record)
-    return is_flat(ledger, desired_position(from_record(body["state"])))
+def has_orders(filesystem: Filesystem, home: Home, key: Key, body: Mapping[str, Any]) -> bool:
+    """Tell whether a run has something at an exchange, by a document of it and its order journal.
+
+    The document may be an older generation. A journal that cannot be read may know of something.
+    """
+    if not sends_orders(body["account"]):
+        return False
+    wanted = desired_position(from_record(body["state"]))
+
+    def is_over(body: Mapping[str, Any]) -> bool:
+        record = body.get("ledger")
+        return is_flat(None if record is None else ledger_from_record(record), wanted)
+
+    try:
+        journal = OrderJournal(filesystem, home.orders(key))
+        return not (is_over(body) and is_over(journal.recovered(body)))
+    except StateError:
+        return True
 
 
 def has_sold(filesystem: Filesystem, home: Home, key: Key) -> bool:
-    """Tell whether a run that sends orders has nothing left at the exchange, by its document."""
+    """Tell whether a run that sends orders has nothing left at the exchange."""
     try:
         found = read_document(filesystem, home.document(key))
     except StateError:
         return False
-    return found is not None and sends_orders(found.body["account"]) and is_flat_on_disk(found.body)
+    return (
+        found is not None
+        and sends_orders(found.body["account"])
+        and not has_orders(filesystem, home, key, found.body)
+    )
 
 
 def force_close(

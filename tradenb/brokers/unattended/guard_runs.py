@@ -14,8 +14,9 @@ from typing import Any, Final, NamedTuple
 from tradenb.brokers.broker import Broker
 from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
-from tradenb.brokers.unattended.follow_orders import follow, is_flat, left_status, left_words
+from tradenb.brokers.unattended.follow_orders import follow, left_status, left_words
 from tradenb.brokers.unattended.force_close import runs_with_orders
+from tradenb.core.orders.ledger import is_flat
 from tradenb.core.orders.order_alarms import AlarmName
 from tradenb.engine.ports import Clock
 from tradenb.errors import StateLocked, TradenbError
@@ -92,9 +93,11 @@ async def guard_once(
 def _guarded(run: DocumentRun) -> GuardedRun | None:
     if run.lock.is_wanted:
         return None
-    if is_flat(run.known_ledger, run.desired) and run.has_looked:
-        return GuardedRun(run.account, run.id, True, "nothing is left at the exchange")
     status = left_status(run)
+    if is_flat(run.known_ledger, run.desired) and run.has_looked:
+        asked = (f"{alarm.name}: {alarm.words}" for alarm in status.alarms)
+        words = "; ".join(("nothing is left at the exchange", *asked))
+        return GuardedRun(run.account, run.id, True, words)
     safe = (
         run.has_looked
         and not status.in_doubt

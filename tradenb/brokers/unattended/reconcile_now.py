@@ -31,6 +31,7 @@ from tradenb.store.control import leave_accepted
 from tradenb.store.document.ledger_record import ledger_from_record
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import Filesystem
+from tradenb.store.journal.order_journal import OrderJournal
 from tradenb.store.paths import Home, Key
 
 BrokerOf = Callable[[Filesystem, Home, str], Broker]
@@ -146,9 +147,12 @@ def differences(ledger: OrderLedger, seen: Seen) -> tuple[tuple[Difference, ...]
 
 def _ledger_of(filesystem: Filesystem, home: Home, key: Key) -> tuple[str, OrderLedger]:
     found = read_document(filesystem, home.document(key))
-    if found is None or not sends_orders(found.body["account"]) or found.body.get("ledger") is None:
+    body = None
+    if found is not None and sends_orders(found.body["account"]):
+        body = OrderJournal(filesystem, home.orders(key)).recovered(found.body)
+    if body is None or body.get("ledger") is None:
         raise StateError(f"{key.id} has no orders under {home.root}")
-    return found.body["account"], ledger_from_record(found.body["ledger"])
+    return body["account"], ledger_from_record(body["ledger"])
 
 
 def _of_orders(before: OrderLedger, after: OrderLedger, seen: Overview) -> Iterator[Difference]:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from tradenb.core.orders.order_records import (
     ZERO,
     Balance,
+    DesiredPosition,
     ExecutionReport,
     LegName,
     Order,
@@ -168,6 +169,18 @@ def is_over(ledger: OrderLedger, signal_id: str, market: OrderMarket) -> bool:
         ledger.told(signal_id, "exited", "not_entered")
         and not any(ledger.live(signal_id))
         and held_quantity(ledger, signal_id, market) == 0
+    )
+
+
+def is_flat(ledger: OrderLedger | None, wanted: DesiredPosition | None) -> bool:
+    """Tell whether nothing of a run is left at the exchange: all was told, and nothing rests."""
+    known = () if ledger is None else ledger.signals()
+    held = wanted is not None and wanted.want != "flat"
+    signals = (*known, wanted.signal_id) if held and wanted is not None else known
+    if ledger is None:
+        return not signals
+    return all(order.is_done for order in ledger.orders) and all(
+        ledger.told(signal, "exited", "not_entered") for signal in signals
     )
 
 

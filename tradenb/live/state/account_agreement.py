@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from tradenb.brokers.broker import Broker
+from tradenb.core.lifecycle.exchange_route import desired_position
 from tradenb.core.money.account import Account, check_account
 from tradenb.core.orders.gate import sends_orders
+from tradenb.core.orders.ledger import is_flat
 from tradenb.core.rules import Rules
 from tradenb.errors import StateError, UsageError
 from tradenb.live.state.checkpoint import Checkpoint
@@ -70,14 +72,13 @@ def check_orders_of(checkpoint: Checkpoint | None, orders_of: str) -> None:
     Raises
     ------
     StateError
-        When a signal is open or waits, or orders are not done; the message names both accounts.
+        When a signal is open or waits, or something is left at the exchange, as are pieces of a
+        position that came back; the message names both accounts.
     """
     if checkpoint is None or checkpoint.orders_of == orders_of:
         return
-    ledger = checkpoint.ledger
-    live = ledger is not None and any(not order.is_done for order in ledger.orders)
-    if live or checkpoint.state.signal is not None:
-        state = checkpoint.state
+    state = checkpoint.state
+    if state.signal is not None or not is_flat(checkpoint.ledger, desired_position(state)):
         raise StateError(
             f"{state.symbol}:{state.strategy} holds something on account {checkpoint.orders_of}, "
             f"and would go on as {orders_of}; start it with the broker it had, and stop it first"
