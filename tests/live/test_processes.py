@@ -54,6 +54,27 @@ def test_fault_26_a_second_process_gets_state_locked_and_the_first_goes_on(tmp_p
         assert first.process.poll() is None
 
 
+def test_a_script_that_ends_with_a_run_says_so_in_a_line(tmp_path):
+    with child(bot(tmp_path / "bot.py")) as script:
+        assert script.ended() == 0
+    (line,) = script.words.splitlines()
+    assert line.startswith("BTCUSDT:calm ends with this program, which does not wait for its runs")
+    assert "run.wait()" in line
+
+
+def test_a_script_that_releases_its_run_says_nothing_of_it(tmp_path):
+    released = BOT.replace("rules=RULES)", "rules=RULES).release()")
+    with child(bot(tmp_path / "bot.py", released)) as script:
+        assert script.ended() == 0
+    assert script.words == ""
+
+
+def test_without_a_file_as_in_a_notebook_nothing_is_said(tmp_path):
+    with child("-c", BOT) as cell:
+        assert cell.ended() == 0
+    assert cell.words == ""
+
+
 @pytest.mark.no_cover
 def test_fault_22_after_kill_9_of_the_holder_the_next_start_works_at_once(tmp_path):
     with running(bot(tmp_path / "bot.py")) as holder:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -61,6 +62,7 @@ class Supervisor:
         self._workers = workers
         self._notifier = Notifier(clock, workers, bus)
         self._end = end
+        self._is_script = False
         self._pause_s = pause_s
         self._poll_s = poll_s
         self._lock = threading.RLock()
@@ -120,11 +122,26 @@ class Supervisor:
         """Tell whether this is the supervisor's own thread, where nothing may block."""
         return threading.current_thread() is self._thread
 
+    def _close_at_exit(self) -> None:
+        """Close as the process ends; a script that forgot to wait for its runs says so."""
+        ids = [run.id for run in self.runs() if not run.releasing]
+        interrupted = isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
+        if ids and self._is_script and not interrupted and self._end is None:
+            log.warning(
+                "%s %s with this program, which does not wait for its runs: let it wait with "
+                "run.wait(), or use tn.live.run(...) or `tradenb run`; the next start goes on",
+                ", ".join(ids),
+                "ends" if len(ids) == 1 else "end",
+            )
+        self.close()
+
     def _start(self) -> None:
+        # Now: at the end Python has taken the name of the file away.
+        self._is_script = hasattr(sys.modules.get("__main__"), "__file__")
         self._thread = threading.Thread(target=self._supervise, name="tradenb-live", daemon=True)
         self._thread.start()
         self._watchdog.start()
-        atexit.register(self.close)
+        atexit.register(self._close_at_exit)
 
     def _supervise(self) -> None:
         pause, died = self._pause_s, None
@@ -142,7 +159,7 @@ class Supervisor:
                 self._closing.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
         self._ended.set()
-        atexit.unregister(self.close)
+        atexit.unregister(self._close_at_exit)
         close: Callable[[], None] | None = getattr(self._workers, "close", None)
         if close is not None:
             close()
