@@ -46,6 +46,12 @@ def test_no_life_breaks_a_rule(plan: str, first: int) -> None:
         assert OrderLife(seed, PLANS[plan]).play() == [], f"seed {seed} of {plan}"
 
 
+def test_dust_that_a_better_price_makes_enough_for_an_order_is_no_position() -> None:
+    life = OrderLife(1309, PLANS["partial"])
+    assert life.play() == []
+    assert any(order.role == "dust" for order in life.doc.ledger.past)
+
+
 class WatchedLife(OrderLife):
     """A life that remembers for how long it knew of a position without a stop, and who was told."""
 

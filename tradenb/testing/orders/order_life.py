@@ -107,7 +107,8 @@ class OrderLife(LifeWorld):
             self._act()
         except ProcessDied:
             self._restart()
-        least = self.market.least(self.price) + self.market.size_step
+        # Dust is no position, though a better price may make it enough for an order.
+        least = self.market.least(self.price) + self.market.size_step + self.doc.ledger.dust
         self.checks.always(self.killed, self.now, least)
 
     def _restart(self) -> None:
