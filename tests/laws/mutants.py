@@ -556,7 +556,7 @@ CAUGHT_BY_TABLES = (
     Mutant(
         "an answer forgets which milestones fired before it",
         "tradenb.engine.session.quiet_span:pass_by",
-        rewritten("fired(state, passed)", "state"),
+        rewritten("farthest(state, passed)", "state.gained, state.lost"),
     ),
     Mutant(
         "what a person closes is the strategy's",

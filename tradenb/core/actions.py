@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from tradenb.call_errors import explained
-from tradenb.core.candidate import Ladder, Price
+from tradenb.core.candidate import Candidate, Ladder, Price
 from tradenb.core.timeframe import TimeLike
 
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
@@ -55,6 +55,8 @@ def action_of(answer: object) -> Action | None:
     """Read an answer as an action; None of what may be a candidate."""
     if isinstance(answer, Action):
         return answer
+    if type(answer) is Candidate:
+        return None  # to find out that it is no mapping takes longer
     try:
         if isinstance(answer, Mapping) and "do" in answer:
             return Action(answer["do"], {key: answer[key] for key in answer if key != "do"})

@@ -9,7 +9,7 @@ sum or numpy's pairwise sum would change the last bits with the place where a bl
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_right
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -21,6 +21,7 @@ from tradenb.core.rules import Rules
 from tradenb.core.signal import Plan, Position, Signal
 
 LEVELS: Final = np.arange(10.0, 101.0, 10.0)
+_LEVELS: Final = tuple(LEVELS.tolist())
 GAINED: Final = tuple(range(10, 101, 10))
 LOST: Final = tuple(range(-10, -101, -10))
 _FIRST_WINDOW: Final = 512
@@ -282,13 +283,13 @@ def milestones(prices: Floats, plan: Plan, *, gained: int, lost: int) -> list[tu
     if len(prices) == 0:
         return []
     move = prices - plan.entry if plan.position == "long" else plan.entry - prices
-    to_stop = abs(plan.entry - plan.stop)
     up = []
     if plan.target is not None:
         to_target = abs(plan.target - plan.entry)
-        up = _levels_reached(move / to_target * 100, GAINED[gained // 10 :])
-    down = _levels_reached(move / -to_stop * 100, LOST[lost // 10 :])
-    return sorted(up + down, key=_by_offset)
+        up = _levels_reached(np.maximum.accumulate(move), to_target, GAINED[gained // 10 :])
+    to_stop = abs(plan.entry - plan.stop)
+    down = _levels_reached(np.minimum.accumulate(move), -to_stop, LOST[lost // 10 :])
+    return sorted(up + down, key=_by_offset) if up and down else up or down
 
 
 def milestones_at(price: float, plan: Plan, *, gained: int, lost: int) -> list[int]:
@@ -307,13 +308,16 @@ def milestones_at(price: float, plan: Plan, *, gained: int, lost: int) -> list[i
 _by_offset = itemgetter(0)
 
 
-def _levels_reached(percent: Floats, waiting: tuple[int, ...]) -> list[tuple[int, int]]:
-    if not waiting:
+def _levels_reached(
+    farthest: Floats, way: float, waiting: tuple[int, ...]
+) -> list[tuple[int, int]]:
+    """Find where a move that gets ever farther reaches levels of a way."""
+    first = len(_LEVELS) - len(waiting)
+    reached = bisect_right(_LEVELS, farthest.item(-1) / way * 100)
+    if reached <= first:
         return []
-    highest = np.maximum.accumulate(percent)
-    offsets = highest.searchsorted(LEVELS[-len(waiting) :]).tolist()
-    reached = bisect_left(offsets, len(percent))
-    return list(zip(offsets[:reached], waiting[:reached], strict=True))
+    offsets = (farthest / way * 100).searchsorted(LEVELS[first:reached]).tolist()
+    return list(zip(offsets, waiting[: reached - first], strict=True))
 
 
 def _reaches(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from tradenb.core.money.position_money import Grant, PositionMoney, entered
-from tradenb.core.signal import Plan, Position, Rungs, Signal
+from tradenb.core.signal import Plan, Position, Rungs, Signal, quickly_replaced
 
 if TYPE_CHECKING:
     from tradenb.core.rules import Rules
@@ -21,6 +21,7 @@ StopBy = Literal["stop_loss", "breakeven", "trailing_stop"]
 DUST: Final = 1e-9
 
 
+@quickly_replaced
 class Holding(NamedTuple):
     """How a position came to be and what is left of it.
 
@@ -84,19 +85,11 @@ def opened(signal: Signal, rules: Rules, *, limit: bool) -> Holding:
     """Make the record of a signal that opens at its entry."""
     slip, fee = costs(rules, limit=limit)
     rungs, full = ladder_of(signal)
+    entry = signal.entry
+    paid, stop = paid_for(signal.position, entry, slip), signal.stop_loss
+    # By their order: names would cost twice the time.
     return Holding(
-        invested=1.0,
-        cost=1.0,
-        paid=paid_for(signal.position, signal.entry, slip),
-        fee=fee,
-        realised=0.0,
-        first_entry=signal.entry,
-        first_stop=signal.stop_loss,
-        first_target=signal.take_profit,
-        stop_by="stop_loss",
-        rungs=rungs,
-        full=full,
-        peak=signal.entry,
+        1.0, 1.0, paid, fee, 0.0, entry, stop, signal.take_profit, "stop_loss", rungs, full, entry
     )
 
 

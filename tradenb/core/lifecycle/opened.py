@@ -149,9 +149,14 @@ def fired(state: State, passed: tuple[Event, ...]) -> State:
     """Note which levels were passed."""
     if not passed:
         return state
-    levels = [event.level or 0 for event in passed]
-    gained, lost = max(state.gained, *levels), max(state.lost, -min(levels))
+    gained, lost = farthest(state, passed)
     return state._replace(gained=gained, lost=lost)
+
+
+def farthest(state: State, passed: tuple[Event, ...]) -> tuple[int, int]:
+    """Return the highest levels that fired on the way to the target and to the stop."""
+    levels = [event.level or 0 for event in passed] or [0]
+    return max(state.gained, *levels), max(state.lost, -min(levels))
 
 
 def close(

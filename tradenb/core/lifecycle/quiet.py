@@ -6,7 +6,7 @@ from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.holding import Holding
 from tradenb.core.lifecycle.missing import due, expires_at
-from tradenb.core.lifecycle.opened import fired, passed_milestones
+from tradenb.core.lifecycle.opened import farthest, passed_milestones
 from tradenb.core.lifecycle.state import EXITS, State, Step
 from tradenb.core.lifecycle.trailing import follow_stop, nearest_bound, peak_after
 from tradenb.core.rules import Rules
@@ -47,5 +47,6 @@ def pass_by(
     passed = passed_milestones(state, signal, None, candles, rules, start, stop)
     holding = holding._replace(peak=peak_after(signal, holding, candles, rules, start, stop))
     cursor = max(state.cursor, candles.ends_at(stop - 2))
-    after = fired(state, passed)._replace(holding=holding, cursor=cursor, tested=True)
+    gained, lost = farthest(state, passed)
+    after = state._replace(gained=gained, lost=lost, holding=holding, cursor=cursor, tested=True)
     return Step(at, EXITS, after, passed, None)

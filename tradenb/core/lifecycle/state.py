@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
 from tradenb.core.events import AskRow, Event, event_of
 from tradenb.core.lifecycle.holding import Holding
@@ -13,7 +13,7 @@ from tradenb.core.money.market import Market
 from tradenb.core.money.position_money import Charged
 from tradenb.core.orders.order_records import Execution
 from tradenb.core.risk import Held, Refusal
-from tradenb.core.signal import Signal, Time, Trade
+from tradenb.core.signal import Signal, Time, Trade, quickly_replaced
 from tradenb.core.timeframe import MINUTE, next_after
 from tradenb.core.validation.terms import NOTE_LIMIT
 
@@ -83,24 +83,6 @@ class Refusing(NamedTuple):
     first: int
     last: int
     count: int  # type: ignore[assignment]  # a tuple's own is not used
-
-
-Record = TypeVar("Record", bound=NamedTuple)
-
-
-def quickly_replaced(record: type[Record]) -> type[Record]:
-    """Let `_replace` of a record with many fields touch those alone that change."""
-    places = {name: place for place, name in enumerate(record._fields)}
-    make = tuple.__new__
-
-    def _replace(self: Record, /, **changes: Any) -> Record:
-        values = list(self)
-        for name, value in changes.items():
-            values[places[name]] = value
-        return make(record, values)
-
-    setattr(record, "_replace", _replace)  # noqa: B010 - to mypy it is final
-    return record
 
 
 @quickly_replaced

