@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
@@ -16,15 +14,14 @@ from tradenb.engine.account_view import AccountView
 from tradenb.engine.history.frames import frame_of
 from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import Histories
+from tradenb.engine.kept_state import KeptState
 from tradenb.engine.position_view import Position, Scheduled, position_of, scheduled_of
-from tradenb.errors import UsageError, near
+from tradenb.errors import near
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tradenb.engine.session.quiet_span import QuietSpan
-
-STATE_LIMIT: Final = 64_000
 
 
 class Context:
@@ -61,11 +58,11 @@ class Context:
         "_held",
         "_histories",
         "_history",
+        "_kept",
         "_now",
         "_opened",
         "_quiet",
         "_rules",
-        "_saved",
         "indicators",
         "mode",
         "remembers",
@@ -95,7 +92,7 @@ class Context:
         self._held: State | None = None
         self._account: Accounts | None = None
         self._quiet: QuietSpan | None = None
-        self._saved = saved
+        self._kept = KeptState(saved)
         self._opened: dict[str, Any] = {}
         self.remembers = False
 
@@ -208,7 +205,7 @@ class Context:
         Changes are kept when the ask returns, and dropped if it raises or takes too long.
         """
         if not self.remembers:
-            self._opened = json.loads(self._saved)
+            self._opened = self._kept.opened()
             self.remembers = True
         return self._opened
 
@@ -253,38 +250,9 @@ def keep_state(context: Context) -> None:
     UsageError
         When it holds what JSON cannot give back unchanged, or too much.
     """
-    try:
-        _check_plain(context._opened, "ctx.state")
-    except RecursionError:
-        raise UsageError("ctx.state is nested too deeply, or contains itself") from None
-    text = json.dumps(context._opened, allow_nan=False, separators=(",", ":"))
-    if len(text.encode()) > STATE_LIMIT:
-        raise UsageError(f"ctx.state must stay within {STATE_LIMIT} bytes as JSON, was {len(text)}")
-    context._saved = text
+    context._kept.keep(context._opened)
 
 
 def saved_state(context: Context) -> str:
     """Return the state kept by the last ask, as JSON."""
-    return context._saved
-
-
-def _check_plain(value: object, where: str) -> None:
-    if value is None or type(value) in (bool, int, str):
-        return
-    if type(value) is float:
-        if math.isfinite(value):
-            return
-    elif type(value) is list:
-        for index, item in enumerate(value):
-            _check_plain(item, f"{where}[{index}]")
-        return
-    elif type(value) is dict:
-        for key, item in value.items():
-            if type(key) is not str:
-                raise UsageError(f"{where} must have strings as keys, had {key!r}; use str(key)")
-            _check_plain(item, f"{where}[{key!r}]")
-        return
-    raise UsageError(
-        f"{where} must be JSON-plain (None, bool, int, finite float, str, list, dict), was "
-        f"{type(value).__name__} {value!r:.60}"
-    )
+    return context._kept.text
