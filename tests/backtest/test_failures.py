@@ -49,6 +49,19 @@ def test_whatever_a_strategy_raises_is_an_error_event_and_the_run_goes_on(error)
     assert warning.endswith(result.events.note.iloc[0])
 
 
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        (lambda ctx: ctx.postion, "did you mean 'position'?"),
+        (lambda ctx: ctx.candles("5m", 1).closes, "did you mean 'close'"),
+    ],
+)
+def test_a_name_that_is_not_there_is_told_with_what_was_meant(wrong, meant):
+    note = run(wrong).event_list[0].note
+    assert "has no attribute" in note
+    assert meant in note
+
+
 def test_one_error_is_one_error():
     def raises(ctx):
         if ctx.now == minute(10):

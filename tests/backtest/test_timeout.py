@@ -12,6 +12,8 @@ import pytest
 
 import tradenb as tn
 from tests.sources import exchange, flat, minute
+from tradenb.backtest.watched_worker import Worker
+from tradenb.engine.call import Call
 
 RULES = tn.Rules(signal_timeout_seconds=0.2)
 BUY = {"position": "long", "take_profit": 102.0, "stop_loss": 99.0, "minutes": 7}
@@ -196,6 +198,26 @@ def test_a_subscriber_that_hangs_is_logged_and_told_nothing_more_of_the_run(rele
         (logging.ERROR, f"a subscriber {SAID}; this backtest does not call it again")
     ]
     assert not any("not reproducible" in warning for warning in result.warnings)
+
+
+def test_a_call_that_has_ended_is_not_left_behind():
+    """Also where it ends while somebody looks at it: the next call goes on as ever."""
+    found = []
+
+    def looks():
+        found.append(worker.abandon(worker.served - 1))
+
+    def calls():
+        for _ in range(3):
+            yield Call(looks, (), "a look", "BTCUSDT")
+        found.append("the end")
+
+    worker = Worker(calls(), threading.Event())
+    worker.start()
+    assert worker.finished.wait(20)
+    assert found == [False, False, False, "the end"]
+    assert not worker.abandon(worker.served)
+    assert worker.error is None
 
 
 def test_time_between_asks_is_not_counted():

@@ -104,7 +104,7 @@ def test_with_missing_minutes_too(monkeypatch):
         if not quiet:
             looked_at_each_time(monkeypatch)
         result = tn.backtest.run("S0", strategy=made, exchange=frame)
-        runs.append((told(result), seen))
+        runs.append((told(result), seen, result.ask_rows))
     assert runs[0] == runs[1]
     assert len(runs[0][1]) > 100
 

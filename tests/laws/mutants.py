@@ -327,7 +327,7 @@ CAUGHT_BY_THE_REFERENCE = (
     ),
     Mutant(
         "ctx.state is kept although the ask raised",
-        "tradenb.engine.session.entry_asks:begin_ask",
+        "tradenb.engine.session.repeated_ask:begin_ask",
         rewritten("context.remembers = False", "pass"),
     ),
     Mutant(

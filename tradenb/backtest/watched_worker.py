@@ -55,6 +55,7 @@ class Worker:
         self._pump = pump
         self._abandoned = False
         self._cancelled = False
+        self._interrupted = False  # is looked at after each call, the other two after that
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="tradenb-backtest", daemon=True)
         self._first: BaseException | None = None
@@ -67,7 +68,8 @@ class Worker:
 
     def cancel(self) -> None:
         """End the pump after the call that is being served."""
-        self._cancelled = True
+        with self._lock:
+            self._cancelled = self._interrupted = True
 
     def abandon(self, served: int) -> bool:
         """Leave the thread to itself if it is still busy with that call.
@@ -78,10 +80,13 @@ class Worker:
             False if the call has ended meanwhile.
         """
         with self._lock:
-            if self.call is None or self.served != served:
-                return False
-            self._abandoned = True
-        return True
+            # The thread says first that a call has ended and looks for this then, so one of the
+            # two sees what the other did; and it waits for the lock before it goes on.
+            self._interrupted = True
+            here = self.call is not None and self.served == served
+            self._abandoned = self._abandoned or here
+            self._interrupted = self._abandoned or self._cancelled
+        return here
 
     def end(self) -> None:
         """Ask what was left behind to end; a function that sleeps in C stays until it wakes."""
@@ -111,8 +116,16 @@ class Worker:
         call = self._next(None, self._first)
         while call is not None:
             reply, failure = None, None
+            function, args, again = call.function, call.args, call.again
             try:
-                reply = call.function(*call.args)
+                reply = function(*args)
+                while reply is None and again is not None:  # as `_goes_on`, without a call
+                    self.call = None
+                    if self._interrupted or not again():
+                        break
+                    self.served += 1
+                    self.call = call
+                    reply = function(args[0])
                 if type(reply) is CoroutineType:
                     return reply
             except BaseException as error:  # noqa: BLE001 - the user's code; goes to the pump
@@ -125,31 +138,44 @@ class Worker:
         import asyncio
 
         self._waiting = asyncio.get_running_loop(), cast(Any, asyncio.current_task())
-        reply: object = coroutine
+        call, reply = self.call, cast(object, coroutine)
         failure: BaseException | None = None
-        while True:
-            if type(reply) is CoroutineType:
-                try:
+        while call is not None:
+            goes_on = False
+            try:
+                if type(reply) is CoroutineType:
                     reply = await reply  # costs no turn of the loop unless it really waits
-                except BaseException as error:  # noqa: BLE001 - the user's code; goes to the pump
-                    reply, failure = None, error
-            call = self._next(reply, failure)
-            if call is None:
-                return
+                goes_on = reply is failure is None and self._goes_on(call)
+            except BaseException as error:  # noqa: BLE001 - the user's code; goes to the pump
+                reply, failure = None, error
+            if not goes_on:
+                call = self._next(reply, failure)
+                if call is None:
+                    return
             reply, failure = None, None
             try:
                 reply = call.function(*call.args)
             except BaseException as error:  # noqa: BLE001 - the user's code; goes to the pump
                 failure = error
 
+    def _goes_on(self, call: Call) -> bool:
+        """Tell whether a call that came to None is to be made again."""
+        self.call = None
+        if call.again is None or self._interrupted or not call.again():
+            return False
+        self.served += 1
+        self.call = call
+        return True
+
     def _next(self, reply: object, failure: BaseException | None) -> Call | None:
         """Give the pump what came of the last call, and take the next from it, if there is one."""
-        with self._lock:
-            if self._abandoned:
-                return None  # the pump belongs to another worker now
-            self.call = None
-        if self._cancelled:
-            self._close()
+        self.call = None
+        if self._interrupted:
+            with self._lock:
+                if self._abandoned:
+                    return None  # the pump belongs to another worker now
+            if self._cancelled:
+                self._close()
         try:
             call = self._pump.throw(harmless(failure)) if failure else self._pump.send(reply)
         except StopIteration:

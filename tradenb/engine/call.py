@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, assert_never, get_args
 from tradenb.call_errors import hint
 from tradenb.core.candidate import long, short
 from tradenb.core.events import Kind
-from tradenb.errors import SpecError, StrategyError, TradenbError, without_addresses
+from tradenb.errors import SpecError, StrategyError, TradenbError, near, without_addresses
 
 _LIBRARIES: Final = tuple(
     f"{folder}{os.sep}"
@@ -39,6 +39,9 @@ class Call(NamedTuple):
         What it is, for messages: "strategy dip", "risk rule portfolio".
     asks : bool
         Whether a strategy is asked for a decision.
+    again : callable or None
+        May be called where the reply is None: whether the same call, which has one argument, is to
+        be made once more, at once. It raises what the reply came to, if that failed.
     """
 
     function: Callable[..., Any]
@@ -46,6 +49,7 @@ class Call(NamedTuple):
     what: str
     symbol: str
     asks: bool = False
+    again: Callable[[], bool] | None = None
 
 
 class StrategyTimeout(StrategyError):
@@ -89,6 +93,8 @@ def words_of(error: BaseException) -> str:
         where = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name})"
         if type(error) is TypeError:
             text += _hint(text, trace.tb_frame.f_globals)
+        if type(error) is AttributeError and "has no attribute" in text and _is_ours(error.obj):
+            text += near(error.name, dir(type(error.obj)))  # `ctx.postion`
     return f"{type(error).__name__}: {text}{where}"
 
 
@@ -101,6 +107,10 @@ def _place_of(error: BaseException) -> TracebackType | None:
             found = trace
         last, trace = trace, trace.tb_next
     return found or last
+
+
+def _is_ours(value: object) -> bool:
+    return type(value).__module__.startswith("tradenb.")
 
 
 def _hint(said: str, names: Mapping[str, object]) -> str:

@@ -16,7 +16,6 @@ from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.kept_state import KeptState
 from tradenb.engine.position_view import Position, Scheduled, position_of, scheduled_of
-from tradenb.errors import near
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,10 +192,6 @@ class Context:
     def account(self) -> AccountView | None:
         """The money of the run: balance, equity, free, exposure, positions; None without one."""
         return None if self._account is None else self._account.view(self._now)
-
-    def __getattr__(self, name: str) -> Any:
-        """Say what was meant where a name is not there."""
-        raise AttributeError(f"ctx has no {name!r}{near(name, dir(type(self)))}")
 
     @property
     def state(self) -> dict[str, Any]:

@@ -21,9 +21,8 @@ from tradenb.core.lifecycle.state import NeedCandidate, NeedCandles, NeedClearan
 from tradenb.core.prices import pnl_percent
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
-from tradenb.core.timeframe import WEEK
 from tradenb.engine.call import Pump, StrategyTimeout
-from tradenb.engine.context import begin_ask, keep_state, saved_state
+from tradenb.engine.context import saved_state
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.notices import failed
 from tradenb.errors import NotEnoughCandles
@@ -60,6 +59,8 @@ class Tally:
         found too little history; asks that failed.
     first_error : str or None
         What the first user function said that failed.
+    now : int
+        Close time that has been reached, ms UTC.
     """
 
     trades: list[BareTrade] = field(default_factory=list)
@@ -72,6 +73,7 @@ class Tally:
     asks_lost: int = 0
     asks_failed: int = 0
     first_error: str | None = None
+    now: int = 0
 
 
 class _Followed:
@@ -119,40 +121,41 @@ def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:
     """Run a strategy that is called; yield its calls."""
     state, candles, rules = instance.state, instance.candles, instance.rules
     every, end, followed = state.every, candles.end, _Followed(exits)
-    regular, next_due = candles.regular and every != WEEK, candles.next_due
-    at = next_due(state.cursor, every)
-    while at <= end:
-        context = instance.context
-        tally.asks += 1
-        begin_ask(context, at)
-        try:
-            reply = yield instance.ask
-            if context.remembers:
-                keep_state(context)
-        except NotEnoughCandles:
-            tally.asks_lost += 1
-            reply = None
-        except Exception as error:  # noqa: BLE001 - the user's code; it is counted
-            if isinstance(error, StrategyTimeout):
-                instance.renew(saved_state(context))
-            tally.errors += 1
-            tally.asks_failed += 1
-            if tally.first_error is None:
-                tally.first_error = failed(instance, at, instance.ask.what, error).note
-            reply = None
+    next_due = candles.next_due
+    tally.now = next_due(state.cursor, every)
+    while tally.now <= end:
+        row = instance.row
+        row.begin(tally, end, every, candles)
+        reply, failure = yield from row.ask(instance.ask_on)
+        at = row.at
+        tally.asks += row.before()[0] + 1
+        if failure is not None:
+            _note_failure(instance, at, failure, tally)
         if reply is None:
-            at = at + every if regular else next_due(at, every)
+            tally.now = next_due(at, every)
             continue
         step = answer(state, NeedCandidate(at, at), reply, candles, rules)
         if not isinstance(step.need, NeedClearance):
             tally.rejected += 1
-            at = next_due(at, every)
+            tally.now = next_due(at, every)
             continue
         state, until = _follow(cleared(step, candles, rules), followed)
-        at = next_due(max(at, until), every)
+        tally.now = next_due(max(at, until), every)
     instance.state = state._replace(cursor=end)
     tally.trades = followed.trades
     tally.held = [(state.symbol, followed.held((state.strategy, state.symbol)))]
+
+
+def _note_failure(instance: Instance, at: int, error: Exception, tally: Tally) -> None:
+    if isinstance(error, NotEnoughCandles):
+        tally.asks_lost += 1
+        return
+    if isinstance(error, StrategyTimeout):
+        instance.renew(saved_state(instance.context))
+    tally.errors += 1
+    tally.asks_failed += 1
+    if tally.first_error is None:
+        tally.first_error = failed(instance, at, instance.ask.what, error).note
 
 
 def _follow(opening: Step, followed: _Followed) -> tuple[State, int]:

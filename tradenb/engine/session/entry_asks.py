@@ -46,30 +46,14 @@ def ask_alone(
     asks, following = _begun(session, instance, step, need)
     if not asks:
         return following
-    at, context, state = session.now, instance.context, step.state
-    every, next_due = state.every, instance.candles.next_due
-    regular = instance.candles.regular and every != WEEK
-    last = min(need.last, _others(session) - 1) if alone and not state.warming else at
-    failure: Exception | None = None
-    reply: object = None
-    first = quiet_until = at
-    nones = 0
-    while True:
-        begin_ask(context, at)
-        try:
-            reply = yield instance.ask
-            if context.remembers:
-                keep_state(context)
-        except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-            failure = error
-            break
-        next_at = at + every if regular else next_due(at, every)
-        if reply is not None or next_at > last:
-            break
-        nones, quiet_until = nones + 1, at
-        at = session.now = next_at
+    row, state, last = instance.row, step.state, session.now
+    if alone and not state.warming:
+        last = int(min(need.last, _others(session) - 1))
+    row.begin(session, last, state.every, instance.candles)
+    reply, failure = yield from row.ask(instance.ask_on)
+    nones, until = row.before()
     if nones:
-        instance.asks.note(first, "none", last=quiet_until, count=nones)
+        instance.asks.note(row.first, "none", last=until, count=nones)
     next_at = _next_ask(session, instance, step, need, reply, failure)
     if next_at:
         session.schedule.add(next_at, ASKS, instance.place, step)

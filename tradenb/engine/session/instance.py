@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from tradenb.core.actions import action_of
 from tradenb.core.candidate import Candidate
@@ -18,6 +18,7 @@ from tradenb.engine.context import Context, follow_rules, show_account
 from tradenb.engine.session.account_book import AccountBook
 from tradenb.engine.session.books import Book
 from tradenb.engine.session.quiet_span import QuietSpan
+from tradenb.engine.session.repeated_ask import RepeatedAsk
 from tradenb.engine.session.vectorised import Signals
 from tradenb.engine.specs.strategy_spec import StrategySpec
 
@@ -164,8 +165,12 @@ class Instance:
         Tells whether an ask that took too long still runs; until it ends the strategy is not asked.
     signals : Signals or None
         The answers of a vectorised strategy.
+    ask_on : Call
+        The call of its strategy, which a driver may make again, as `row` says.
     manage : Call
-        The call of its manage function.
+        The same of its manage function.
+    row : RepeatedAsk
+        The asks in a row that are made now.
     refusing : Refusing or None
         The row of refusals that the next one may belong to.
     rules : Rules
@@ -223,15 +228,18 @@ class Instance:
         self.context = self._make_context(saved)
         follow_rules(self.context, self.rules)
         show_account(self.context, self.money)
-        what = f"strategy {self.spec.name}"
-        function = self.signals or self.spec.function
-        self.ask = Call(function, (self.context,), what, self.state.symbol, asks=True)
+        self.row = RepeatedAsk(self.context)
+        self.ask = self._call(self.signals or self.spec.function, f"strategy {self.spec.name}")
+        self.ask_on = self.ask._replace(again=self.row.again)
         self.manage = self.ask
         manager = self.spec.manager
         call = self.signals.manage if self.signals else manager and manager.function
         if call is not None:
-            what = f"manage of {self.spec.name}"
-            self.manage = Call(call, (self.context,), what, self.state.symbol, asks=True)
+            self.manage = self._call(call, f"manage of {self.spec.name}")
+        self.manage = self.manage._replace(again=self.row.again)
+
+    def _call(self, function: Callable[..., Any], what: str) -> Call:
+        return Call(function, (self.context,), what, self.state.symbol, asks=True)
 
     def give_rules(self, rules: Rules, given: Rules) -> None:
         """Go on under some rules; `given` hold from the next time that it is flat."""

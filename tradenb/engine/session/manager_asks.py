@@ -11,9 +11,7 @@ from typing import Any, Protocol
 
 from tradenb.core.lifecycle.machine import answer
 from tradenb.core.lifecycle.state import ASKS, NOT_ASKED, NeedCandidate, Step
-from tradenb.core.timeframe import WEEK
 from tradenb.engine.call import Call
-from tradenb.engine.context import begin_ask, keep_state
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.notices import SkipReason
 from tradenb.engine.session.queues import EventQueue, Schedule
@@ -52,24 +50,20 @@ def ask_manager(
     if instance.quiet is not None:
         return (yield from _ask_in(session, instance, instance.quiet, alone=alone))
     state = instance.state = step.state
-    at, context = session.now, instance.context
+    at, row = session.now, instance.row
     reply: object = NOT_ASKED
     reason = session.reason_to_skip(instance, at)
     if reason is not None:
         session.skip(instance, at, session.fresh_from, reason)
     elif not _says_nothing(instance, at):
         instance.skipping = False
-        begin_ask(context, at, state)
-        try:
-            reply = yield instance.manage
-            if context.remembers:
-                keep_state(context)
-        except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-            reply = session.failed_ask(instance, at, error, managed=True)
-        else:
-            # How often a table is looked at that says nothing depends on how candles come.
-            if reply is not None or instance.signals is None:
-                instance.asks.note_reply(at, reply, managed=True)
+        row.begin(session, at, state.every, instance.candles, state)
+        reply, failure = yield from row.ask(instance.manage)
+        if failure is not None:
+            reply = session.failed_ask(instance, at, failure, managed=True)
+        # How often a table is looked at that says nothing depends on how candles come.
+        elif reply is not None or instance.signals is None:
+            instance.asks.note_reply(at, reply, managed=True)
         if instance.signals is not None:
             instance.follow_table(instance.signals)
     return _answered(instance, need, reply)
@@ -103,42 +97,25 @@ def go_through(session: Asking, instance: Instance, quiet: QuietSpan, at: int) -
 
 def _ask_in(session: Asking, instance: Instance, quiet: QuietSpan, *, alone: bool) -> Asks:
     """Ask a manage function while it answers None and nothing happens to its position."""
-    at, last, state, every = session.now, session.now, quiet.state, quiet.every
-    context, next_due = instance.context, instance.candles.next_due
-    regular = instance.candles.regular and every != WEEK
+    last, row, candles = session.now, instance.row, instance.candles
     if alone:
         others = session.schedule.first()
         last = quiet.last if others is None else min(quiet.last, others - 1)
     instance.skipping = False
-    reply: object = None
-    first = quiet_until = at
-    nones = 0
-    failure: Exception | None = None
-    while at <= last:
-        session.now = at
-        begin_ask(context, at, state, quiet)
-        try:
-            reply = yield instance.manage
-            if context.remembers:
-                keep_state(context)
-        except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
-            failure = error
-            break
-        if reply is not None:
-            break
-        nones, quiet_until = nones + 1, at
-        at = at + every if regular else next_due(at, every)
+    row.begin(session, last, quiet.every, candles, quiet.state, quiet)
+    reply, failure = yield from row.ask(instance.manage)
+    at = row.at
+    nones, until = (row.before()[0] + 1, at) if row.over else row.before()
     if nones:
-        instance.asks.note(first, "none", managed=True, last=quiet_until, count=nones)
+        instance.asks.note(row.first, "none", managed=True, last=until, count=nones)
     if failure is not None:
-        reply, failure = session.failed_ask(instance, at, failure, managed=True), None
+        reply = session.failed_ask(instance, at, failure, managed=True)
     elif reply is None:
-        return go_through(session, instance, quiet, at)
+        return go_through(session, instance, quiet, candles.next_due(at, quiet.every))
     else:
         instance.asks.note_reply(at, reply, managed=True)
     instance.quiet, step = None, quiet.until(at)
-    for event in step.events:
-        session.event_queue.note(event.at, step.phase, instance.place, event)
+    session.event_queue.note_all(step.events, step.phase, instance.place)
     instance.state = step.state
     return _answered(instance, NeedCandidate(at, at, managed=True), reply)
 

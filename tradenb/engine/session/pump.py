@@ -260,10 +260,12 @@ class Session:
 
     def put(self, instance: Instance, step: Step) -> Step | None:
         """Return a step if it is due now, else put it into the schedule."""
-        for event in step.events:
-            if event.at < step.at:
-                # A milestone on the way to the step; it has its place in the order already.
-                self.event_queue.note(event.at, step.phase, instance.place, event)
+        events = step.events
+        if events:
+            # Milestones on the way to the step have their place in the order already.
+            if events[-1].at == step.at:
+                events = tuple([event for event in events if event.at < step.at])
+            self.event_queue.note_all(events, step.phase, instance.place)
         if instance.refusing is not None and any(event.kind == "moved" for event in step.events):
             instance.refusing = None
         if step.at == self.now and step.phase == self._phase:

@@ -92,6 +92,9 @@ class EventQueue:
         self._instances = instances
         self._keys: list[int] = []
         self._events: list[Event] = []
+        numberings = [each.numbering for each in instances]
+        self._shared = all(each is numberings[0] for each in numberings)
+        self._pings = any("ping" in each.callbacks for each in instances)
 
     def __bool__(self) -> bool:
         return bool(self._keys)
@@ -100,6 +103,12 @@ class EventQueue:
         """Add an event."""
         self._keys.append((at * _STRIDE + phase) * _PLACES + place)
         self._events.append(event)
+
+    def note_all(self, events: Sequence[Event], phase: int, place: int) -> None:
+        """Add events of one phase and place, each for its own moment."""
+        offset = phase * _PLACES + place
+        self._keys += [event.at * _STRIDE * _PLACES + offset for event in events]
+        self._events += events
 
     def first(self) -> int | None:
         """Return the moment of the first event."""
@@ -119,16 +128,25 @@ class EventQueue:
         due, later = order[:end], order[end:]
         self._keys, self._events = [keys[i] for i in later], [events[i] for i in later]
         taken = [events[i] for i in due]
+        numbers = self._numbers(taken, [keys[i] % _PLACES for i in due])
+        mode = instances[0].context.mode
+        return numbered(taken, numbers, fresh_from=fresh_from, mode=mode)
+
+    def _numbers(self, events: Sequence[Event], places: Sequence[int]) -> Sequence[int]:
+        if self._shared and not self._pings:
+            numbering = self._instances[0].numbering
+            first = numbering.last + 1
+            numbering.last += len(events)
+            return range(first, first + len(events))
         numbers = []
-        for i, event in zip(due, taken, strict=True):
+        for event, place in zip(events, places, strict=True):
             if event.kind == "ping":
                 numbers.append(0)
                 continue
-            numbering = instances[keys[i] % _PLACES].numbering
+            numbering = self._instances[place].numbering
             numbering.last += 1
             numbers.append(numbering.last)
-        mode = instances[0].context.mode
-        return numbered(taken, numbers, fresh_from=fresh_from, mode=mode)
+        return numbers
 
 
 class CallbackQueue:

@@ -68,7 +68,7 @@ def _recording(pump: Pump, replies: Replies) -> Pump:
             return
         failure = None
         try:
-            reply = yield call
+            reply = yield call._replace(again=None)  # each answer comes by here
         except Exception as error:  # noqa: BLE001 - the user's code; it is an answer too
             failure = error
         if call.asks or call.what.startswith(_RISK):
