@@ -104,6 +104,8 @@ class Case:
         self._dies = dies and self.row.dies_in is not None
         self.process = self.world.process()
         end = minute(ENDS["light look" if dies else self.found_by])
+        if self.found_by == "light look" and self.row.at > HELD:
+            end = minute(self.row.at + ENDS["light look"] - HELD)
         assert self.process.live(end, [Action(at, self._happens)]) is not dies
         if dies:
             self.process = self.world.process()

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.laws.mutants import Mutant, always, rewritten
 from tradenb.core.orders.answers import Refused, Unclear
+from tradenb.core.orders.client_ids import own_role
 
 ORDERS = "tradenb.core.orders"
 
@@ -42,6 +43,17 @@ UNREAD = off(
     "an account that was not read is armed",
     "next_action:_enter",
     rewritten("or not ledger.checked_at\n        or ledger.check_due\n        ", ""),
+)
+
+NOBODY_ASKS = Mutant(
+    "nobody asks",
+    "tradenb.brokers.order_manager:with_unknown_position",
+    always(lambda led, wanted: led),
+)
+ONE_LOOK = off(
+    "a look that failed is not made again",
+    "next_action:check_at",
+    always(lambda ledger: 0 if ledger.check_failed_at is None else 1 << 60),
 )
 
 MUTANTS: dict[str, tuple[Mutant, ...]] = {
@@ -89,6 +101,8 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
                 "owner = owners.get(fill.exchange_id) or next(iter(owners.values()), None)",
             ),
         ),
+        off("foreign orders are ours", "reconcile:is_ours", always(lambda _: True)),
+        off("all have a role", "reconcile:role_of", always(lambda id: own_role(id) or "entry")),
     ),
     "9 a sale by hand": (NO_BALANCE,),
     "9 pieces are gone": (NO_BALANCE,),
@@ -116,13 +130,15 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
             rewritten("if late is not None and", "if False and"),
         ),
     ),
-    "17 no entry": (
+    "17 no entry": (NOBODY_ASKS,),
+    "17 no entry, and the journal knows it": (
         Mutant(
-            "nobody asks",
-            "tradenb.brokers.order_manager:with_unknown_position",
-            always(lambda led, wanted: led),
+            "no journal is read",
+            "tradenb.store.journal.order_journal:OrderJournal.recovered",
+            always(lambda _, body: {**body}),
         ),
     ),
+    "17 no entry, and no journal": (NOBODY_ASKS,),
     "18 a fee in pieces": (
         off("fees in pieces are forgotten", "ledger:base_fee", always(lambda *_: 0)),
     ),
@@ -150,7 +166,18 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
     "23 the key is revoked": (
         off("nothing disarms", "apply:stopped", always(lambda led, words: led)),
     ),
-    "24 maintenance": (off("no look goes on", "next_action:WATCH_EVERY", always(1 << 50)),),
+    "24 maintenance": (
+        ONE_LOOK,
+        off("no light look goes on", "next_action:_look_due", always(lambda now: 1 << 60)),
+    ),
+    "24 maintenance at a full look": (ONE_LOOK,),
+    "24 the time goes back": (
+        Mutant(
+            "what was later is waited for",
+            "tradenb.brokers.order_manager:rewound",
+            always(lambda ledger, now: ledger),
+        ),
+    ),
     "24 maintenance at the entry": (
         NO_GATE,
         UNREAD,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from tests.brokers.reconciliation_case import ALL, ENTRY, FAR, SYMBOL, Case, D, FoundBy, Row
 from tradenb.core.orders.client_ids import client_id
 from tradenb.live.live_run import record_of
+from tradenb.store.paths import Key
 from tradenb.testing.venue.venue_balances import VenueFees
 from tradenb.testing.venue.venue_events import fill_target, place_foreign
 from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.venue.venue_requests import NewOrder
 
 BEFORE = ENTRY - 1
-FULL: tuple[FoundBy, ...] = ("start", "full look")
-"""Trades and orders that are not known are read by full looks alone."""
+START: tuple[FoundBy, ...] = ("start",)
 
 # --- 1 to 6: our orders --------------------------------------------------------------------------
 
@@ -214,6 +214,17 @@ def person_is_asked_about_all(case: Case) -> None:
     assert case.covered > 4
 
 
+def document_is_edited_and_the_journal_gone(case: Case) -> None:
+    document_is_edited(case)
+    case.world.disk.remove(case.world.home.orders(Key("orders-rows", SYMBOL)))
+
+
+def journal_knows_it(case: Case) -> None:
+    assert (case.ledger.unexplained, case.ledger.stops) == ((), ())
+    assert len(case.sent("entry")) == 1
+    assert case.is_protected()
+
+
 # --- 18 to 25: money, pieces, and the exchange itself -------------------------------------------
 
 
@@ -315,6 +326,11 @@ def looks_go_on(case: Case) -> None:
     assert case.ledger.checks_failed == 0
 
 
+def time_goes_back(case: Case) -> None:
+    case.world.ahead_ms = -600_000
+    case.cancel_by_hand()
+
+
 def entry_is_refused(case: Case) -> None:
     assert case.told == [("entering", None), ("rejected", "refused")]
     assert case.tripped == ""
@@ -343,17 +359,24 @@ ROWS = [
     Row("5 a status without trades", trades_come_late, closed_to_the_digit, falls=True),
     Row("5 trades without a status", status_comes_late, closed_to_the_digit, falls=True),
     Row("6 the same trade again", trades_are_shown_twice, counted_once),
-    Row("6 a trade with other numbers", trade_changes, person_is_asked, found_by=FULL),
+    Row("6 a trade with other numbers", trade_changes, person_is_asked),
     Row("7 an order not written down", sent_and_not_written_down, adopted),
-    Row("7 an order of nobody", another_home_buys, disarmed_and_left_alone, found_by=FULL),
+    Row("7 an order of nobody", another_home_buys, disarmed_and_left_alone),
     Row("8 foreign orders and trades", stranger_trades, strangers_are_left_alone),
     Row("9 a sale by hand", owner_sells_all, closed_outside),
     Row("9 pieces are gone", owner_withdraws, closed_and_asked),
     Row("10 more pieces", owner_buys, own_pieces_are_sold, falls=True),
     Row("13 no protection", protection_is_cancelled, protected_anew),
-    Row("14 two protections", second_protection_appears, newer_is_cancelled, found_by=FULL),
-    Row("16 an order while idle", order_of_the_past_appears, cancelled_in_idleness, FULL, 82, True),
+    Row("14 two protections", second_protection_appears, newer_is_cancelled),
+    Row("16 an order while idle", order_of_the_past_appears, cancelled_in_idleness, ALL, 82, True),
     Row("17 no entry", document_is_edited, person_is_asked_about_all, found_by=ALL[1:]),
+    Row("17 no entry, and the journal knows it", document_is_edited, journal_knows_it, START),
+    Row(
+        "17 no entry, and no journal",
+        document_is_edited_and_the_journal_gone,
+        person_is_asked_about_all,
+        START,
+    ),
     Row("18 a fee in pieces", late_trades, fee_is_taken_in_pieces, at=BEFORE, dies_in="entry"),
     Row("18 a fee in a third coin", fee_in_bnb, all_pieces_are_held, at=BEFORE, dies_in="entry"),
     Row("19 dust", target_fills_but_for_dust, told_and_kept_as_dust),
@@ -364,6 +387,8 @@ ROWS = [
     Row("22 a halt", market_is_halted, entry_is_refused, at=BEFORE),
     Row("23 the key is revoked", key_is_revoked, disarmed_behind_protection),
     Row("24 maintenance", maintenance, looks_go_on, found_by=ALL[:2]),
+    Row("24 maintenance at a full look", maintenance, looks_go_on, found_by=ALL[2:], at=84),
+    Row("24 the time goes back", time_goes_back, protected_anew, found_by=ALL[1:]),
     Row("24 maintenance at the entry", maintenance, no_purchase, at=BEFORE),
     Row("25 two orders under one id", entry_is_copied, both_are_ours, at=BEFORE, dies_in="entry"),
 ]

@@ -22,7 +22,7 @@ from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.testing.orders.live_order_life import ACCOUNT, SYMBOL, OrderWorld
 from tradenb.testing.orders.venue_connection import VenueConnection
 from tradenb.testing.venue.venue_faults import VenueFault
-from tradenb.testing.venue.venue_requests import NewOrder
+from tradenb.testing.venue.venue_requests import NewOrder, QueryOpenOrders
 from tradenb.testing.world.fake_exchange import Trouble
 from tradenb.testing.world.simulated_world import Action
 from tradenb.view.order_frames import execution_frame, order_frame
@@ -266,6 +266,20 @@ def test_a_permission_that_ends_leaves_the_position_protected_and_the_target_fil
     gone = Action(minute(80), lambda process: made.disk.remove(made.home.arm(ACCOUNT)))
     assert made.live(minute(100), [gone])
     assert kinds(made)[-1] == ("closed", "take_profit", 86)
+
+
+def test_a_run_that_holds_nothing_looks_once_a_minute_and_writes_nothing_for_it(monkeypatch):
+    written = []
+    right = DiskStorage.commit_ledger
+    monkeypatch.setattr(
+        DiskStorage, "commit_ledger", lambda *args: written.append(args[1]) or right(*args)
+    )
+    made = world(*[100.0] * 160)
+    assert made.live(minute(90))
+    looks = [call.at for call in made.wire.calls if isinstance(call.request, QueryOpenOrders)]
+    assert 25 <= len(looks) <= 30
+    assert len(written) <= 5
+    assert len({ledger.looked_at for ledger in written}) <= 4  # full looks
 
 
 def test_what_another_account_holds_is_not_followed():

@@ -95,6 +95,22 @@ def test_a_key_that_ends_twice_disarms_and_alarms_twice():
     assert kinds == ["armed", "alarm", "disarmed"] * 2
 
 
+def test_a_permission_for_a_key_that_still_does_not_work_ends_again():
+    made = world(*[100.0] * 400)
+    made.arm()
+
+    def ends(process):
+        made.wire.faults.append(VenueFault("drop", "revoked", times=None))
+        run = record_of(process.runs[0])
+        run.ledger = run.ledger._replace(check_due=True)
+
+    steps = [(80, ends), (90, lambda _: made.arm())]
+    assert made.live(minute(100), [Action(minute(at), act) for at, act in steps])
+    kinds = [kind for kind, reason, _ in told(made) if reason in (None, "tripped")]
+    assert kinds == ["armed", "alarm", "disarmed"] * 2
+    assert "key" in read_arm(made.disk, made.home, ACCOUNT).arm.tripped
+
+
 def test_an_expiry_is_told_and_a_new_permission_too():
     made = world(*[100.0] * 120)
     made.arm()
@@ -210,6 +226,42 @@ def test_an_alarm_lasts_until_it_is_over_and_may_come_again():
     news.end("no_market")
     assert [each.name for each in run.alarms] == ["unexplained"]
     assert len(said) == 3
+
+
+def test_an_alarm_that_comes_and_goes_is_told_once_in_five_minutes_with_how_often_it_came():
+    said = []
+    run = Run(OrderLedger("r", market=MARKET))
+    news = OrderNews(run, lambda *each: said.append(each) is None)
+
+    def look(second, failed):
+        run.ledger = run.ledger._replace(checks_failed=failed)
+        news.look(Permission(ACCOUNT, None, "not armed"), second * 1_000)
+        return [note for _, _, note in said]
+
+    first = look(0, 5)
+    assert len(first) == 1
+    for second in range(10, 280, 20):
+        assert look(second, 0) == first
+        assert look(second + 10, 5) == first
+        assert [each.name for each in run.alarms] == ["no_answers"]
+    assert look(299, 0) == first
+    assert run.alarms == ()
+    _, counted = look(300, 0)
+    assert counted.endswith("; it came 14 more times since 1970-01-01 00:00 UTC")
+    assert len(look(601, 0)) == 2
+    assert len(look(602, 5)) == 3
+
+
+def test_another_trouble_under_the_name_of_one_that_was_told_is_told_at_once():
+    said = []
+    run = Run(OrderLedger("r", market=MARKET))
+    news = OrderNews(run, lambda *each: said.append(each) is None)
+    for at, words in enumerate(("the disk is full", "the disk is full", "it is read-only")):
+        news.say("not_saved", words, at)
+        news.end("not_saved")
+    assert [note.partition(" since")[0] for _, _, note in said] == [
+        "the disk is full", "it is read-only",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", AlarmName.__args__)

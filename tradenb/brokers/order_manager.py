@@ -17,9 +17,17 @@ from tradenb.brokers.arming.permission import Permission
 from tradenb.brokers.order_news import OrderNews, TellEvent
 from tradenb.core.orders.answers import Answer, NotSent
 from tradenb.core.orders.apply import apply, intended
-from tradenb.core.orders.ledger import OrderLedger, changed_orders, pruned, restarted
+from tradenb.core.orders.ledger import OrderLedger, changed_orders, pruned, restarted, rewound
 from tradenb.core.orders.next_action import next_action
-from tradenb.core.orders.order_actions import Cancel, Query, Reconcile, Submit, Tell, Wait
+from tradenb.core.orders.order_actions import (
+    Cancel,
+    Query,
+    QueryOpen,
+    Reconcile,
+    Submit,
+    Tell,
+    Wait,
+)
 from tradenb.core.orders.order_alarms import Alarm, AlarmName
 from tradenb.core.orders.order_records import ZERO, DesiredPosition, Order
 from tradenb.core.orders.reconcile import with_unknown_position
@@ -34,6 +42,8 @@ log = logging.getLogger("tradenb")
 RETRY_MS: Final = 5_000
 """After so long an exchange that gave no market is asked again."""
 LONGEST_WAIT_MS: Final = 15_000
+JUMP_MS: Final = 1_000
+"""The time of the exchange goes back by less when it is measured again."""
 
 
 class Port(Protocol):
@@ -51,6 +61,9 @@ class Port(Protocol):
 
     async def cancel(self, order: Order) -> Answer:
         """Ask for the end of an order."""
+
+    async def open_orders(self, trades_of: Order | None) -> Answer:
+        """Read the open orders of the symbol, and the trades of an order."""
 
     async def overview(self, since: int) -> Answer:
         """Read orders, trades and balance."""
@@ -158,6 +171,8 @@ class OrderManager:
         self._closing = self._begun = False
         self._news = OrderNews(run, tools.tell)
         self._trouble: tuple[tuple[str, ...], int] = (), 0
+        self._latest = 0
+        self._is_saved = False
 
     def close(self) -> None:
         """End after the action that is under way."""
@@ -195,8 +210,7 @@ class OrderManager:
             return tools.exchange_now() + 1_000
         if not await self._is_ready() or self._port is None or run.ledger is None:
             return tools.exchange_now() + RETRY_MS
-        if run.ledger.stops or run.ledger.unexplained:
-            run.ledger = self._accepted(run.ledger)
+        run.ledger = self._accepted(self._timely(run.ledger))
         # What is over and was told on disk; the next commit takes it along.
         market = self._port.market
         ledger = pruned(run.ledger, run.heard, wanted.signal_id, market)._replace(market=market)
@@ -216,6 +230,8 @@ class OrderManager:
                 await self._follow(await self._port.query(action.order))
             case Cancel():
                 await self._follow(await self._port.cancel(action.order))
+            case QueryOpen():
+                await self._follow(await self._port.open_orders(action.trades_of))
             case Reconcile():
                 answer = await self._port.overview(action.since)
                 await self._port.refresh_market()
@@ -224,9 +240,17 @@ class OrderManager:
                 assert_never(action)
         return None
 
+    def _timely(self, ledger: OrderLedger) -> OrderLedger:
+        """Wait for no moment that was later before the time of the exchange went back."""
+        before, self._latest = self._latest, self._tools.exchange_now()
+        went_back = self._latest < before - JUMP_MS
+        return rewound(ledger, self._latest) if went_back else ledger
+
     def _accepted(self, ledger: OrderLedger) -> OrderLedger:
         """Drop what nobody could explain once a person accepts it, or armed after it was seen."""
         now, trouble = self._tools.exchange_now(), (*ledger.stops, *ledger.unexplained)
+        if not trouble:
+            return ledger
         if trouble != self._trouble[0]:
             self._trouble = trouble, now
         since = self._tools.permission().since
@@ -256,7 +280,7 @@ class OrderManager:
             run.ledger = (
                 OrderLedger(run.ledger_name, started_at=now)
                 if known is None
-                else restarted(known, now - run.quiet_ms)
+                else rewound(restarted(known, now - run.quiet_ms), now)
             )
 
     def _situation(
@@ -311,16 +335,23 @@ class OrderManager:
             self._tools.note(self._run.ledger, market)
 
     async def _commit(self, change: Callable[[OrderLedger], OrderLedger]) -> bool:
-        """Change the ledger and put it on disk; tell whether it survives a power loss."""
+        """Change the ledger and put it on disk; tell whether it survives a power loss.
+
+        A look that found nothing new is not written.
+        """
         run = self._run
         async with run.commit_lock:
             if run.ledger is None:
                 return False
             before, run.ledger = run.ledger, change(run.ledger)
+            if self._is_saved and run.ledger._replace(looked_at=before.looked_at) == before:
+                return True
+            self._is_saved = False
             self._tools.update(changed_orders(before, run.ledger))
             try:
                 synced = await self._tools.commit(run.ledger)
                 self._news.end("conflict", "not_saved")
+                self._is_saved = True
                 return synced
             except StateConflict as error:
                 self._say("conflict", str(error))

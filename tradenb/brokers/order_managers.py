@@ -140,4 +140,4 @@ def _without_looks(ledger: OrderLedger) -> OrderLedger:
     orders = tuple(
         order._replace(queries=0, queried_at=None, seen_at=None) for order in ledger.orders
     )
-    return ledger._replace(orders=orders)
+    return ledger._replace(orders=orders, looked_at=None)

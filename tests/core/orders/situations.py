@@ -53,6 +53,7 @@ def working(role: str = "protection", attempt: int = 1, **values: Any) -> Order:
 def ledger(*orders: Order, told: tuple[str, ...] = (), **values: Any) -> OrderLedger:
     """A ledger that was checked a moment ago, and told the lifecycle some reports."""
     usual: dict[str, Any] = {"check_due": False, "checked_at": NOW + 4_002, "started_at": NOW - 1}
+    usual["looked_at"] = NOW
     found = OrderLedger("sandbox BTCUSDT dip 0", orders=orders, **(usual | values))
     for kind in told:
         found = apply(found, Tell(kind, "s1"), BINANCE_SPOT, MARKET, NOW)  # type: ignore[arg-type]

@@ -11,6 +11,8 @@ from tradenb.core.orders.answers import (
     Cancelled,
     NotFound,
     NotSent,
+    OpenOrders,
+    OpenOrdersFailed,
     OrderSnapshot,
     Overview,
     OverviewFailed,
@@ -43,6 +45,11 @@ def fill(id: str, exchange_id: str, side: str = "sell", quantity: str = "1", pri
 def overview(*orders: OrderSnapshot, fills: tuple[Fill, ...] = (), base: str = "100",
              at: int = NOW + 20_000) -> Overview:  # fmt: skip
     return Overview(orders, fills, D(base), NOW - 60_000, at)
+
+
+def resting(*orders: OrderSnapshot, fills: tuple[Fill, ...] = (),
+            at: int = NOW + 20_000) -> OpenOrders:  # fmt: skip
+    return OpenOrders(orders, fills, at)
 
 
 class TestOneOrder:
@@ -242,19 +249,86 @@ class TestRestartAndPast:
         assert heard(found, overview(same, expired)).past == found.past
 
 
+def legs(attempt: int, **values: object) -> tuple[OrderSnapshot, OrderSnapshot]:
+    stop, target = leg_ids("sandbox BTCUSDT dip 0", "s1", attempt)
+    shown = OrderSnapshot(stop, "8", None, quantity=D(2), list_id="7")._replace(**values)  # type: ignore[arg-type]
+    return shown._replace(trigger=D(95)), shown._replace(id=target, exchange_id="9", price=D(110))
+
+
+def listed(attempt: int = 1, **values: object) -> Order:
+    """A protective list that rests, as the exchange showed it."""
+    run, signal = "sandbox BTCUSDT dip 0", "s1"
+    id = client_id(run, signal, "protection", attempt)
+    snapshot = list_snapshot(id, *legs(attempt))
+    known = {"id": id, "type": "list", "leg_ids": leg_ids(run, signal, attempt)}
+    return working(**known, legs=snapshot.legs)._replace(**values)  # type: ignore[arg-type]
+
+
+class TestLightLook:
+    def test_what_rests_was_seen(self) -> None:
+        found = heard(ledger(order(), listed()), resting(*legs(1)))
+        assert (found.looked_at, found.looks_failed) == (NOW + 20_000, 0)
+        assert (found.orders[1].stop_is_open, found.orders[1].query_due) == (True, False)
+        assert (found.orders[1].seen_at or 0) > (listed().seen_at or 0)
+
+    def test_what_rests_no_more_is_queried_and_so_is_a_list_with_one_leg(self) -> None:
+        assert heard(ledger(order(), listed()), resting()).orders[1].query_due
+        half = heard(ledger(order(), listed()), resting(legs(1)[1])).orders[1]
+        assert half == listed(query_due=True)
+        fresh = listed(sent_at=NOW + 19_500)
+        assert not heard(ledger(order(), fresh), resting()).orders[1].query_due
+
+    def test_a_list_that_nobody_wrote_down_is_taken_in_and_queried_if_a_leg_has_ended(self) -> None:
+        whole, half = (
+            heard(ledger(order(), listed()), resting(*legs(1), *more)).orders[2]
+            for more in (legs(2, list_id="17"), legs(2, list_id="17")[1:])
+        )
+        assert (whole.attempt, whole.stop_is_open, whole.query_due) == (2, True, False)
+        assert (half.attempt, half.stop_is_open, half.query_due) == (2, False, True)
+
+    def test_one_that_was_proved_absent_and_rests_is_taken_back(self) -> None:
+        absent = listed(state="done", ending="absent", exchange_id=None, legs=())
+        for shown in (legs(1), legs(1)[1:]):
+            after = heard(ledger(order(), absent), resting(*shown)).orders[1]
+            assert (after.state, after.query_due) == ("working", len(shown) == 1)
+
+    def test_an_old_view_of_what_has_ended_changes_nothing(self) -> None:
+        over = listed(state="done", ending="filled", filled=D(2), value=D(220))
+        assert heard(ledger(order(), over), resting(*legs(1))).orders[1] == over
+
+    def test_an_order_of_nobody_disarms_and_one_of_others_is_left_alone(self) -> None:
+        strange = OrderSnapshot(client_id("another run", "s9", "entry", 1), "5", None)
+        found = heard(ledger(), resting(strange, OrderSnapshot("web_1", "6", None)))
+        assert found.stops == (f"order {strange.id} of an unknown signal rests",)
+        assert found.orders == ()
+
+    def test_a_trade_with_other_numbers_is_not_explained(self) -> None:
+        bought = order(exchange_id="4", fills=(fill("t1", "4", "buy", "2", "100"),))
+        changed = (fill("t1", "4", "buy", "2", "101"),)
+        found = heard(ledger(bought), resting(fills=changed))
+        assert found.unexplained == (f"a trade of order {bought.id} has other numbers than before",)
+
+    def test_three_in_a_row_that_fail_and_one_without_a_key_have_all_looked_at(self) -> None:
+        found, due = ledger(order(), check_due=False), []
+        for _ in range(3):
+            found = heard(found, OpenOrdersFailed())
+            due.append(found.check_due)
+        assert due == [False, False, True]
+        assert (heard(found, overview()).looks_failed, found.stops) == (0, ())
+        assert heard(ledger(check_due=False), OpenOrdersFailed(no_key=True)).check_due
+
+
 class TestOverview:
     def test_a_failed_one_says_nothing(self) -> None:
         found = heard(ledger(order(), check_due=False), OverviewFailed())
         assert (found.check_due, found.checks_failed, found.orders) == (True, 1, (order(),))
 
-    def test_a_key_that_was_accepted_and_worked_since_stops_again(self) -> None:
+    def test_that_the_key_does_not_work_cannot_be_accepted(self) -> None:
         gone = OverviewFailed(no_key=True)
-        found = heard(ledger(), gone)
+        found = heard(heard(ledger(), gone), gone)
         (words,) = found.stops
-        found = found.with_accepted((*found.stops, "another"))
-        assert heard(found, gone).stops == ()
-        found = heard(found, overview())
-        assert found.accepted == ("another",)
+        found = found.with_accepted((words, "another"))
+        assert (found.stops, found.accepted) == ((), ("another",))
         assert heard(found, gone).stops == (words,)
 
     def test_absence_needs_two_queries_the_orders_and_the_trades(self) -> None:

@@ -19,7 +19,15 @@ from tests.core.orders.situations import (
 )
 from tradenb.core.orders.answers import Cancelled, NotFound, QueryFailed, Refused
 from tradenb.core.orders.ledger import OrderLedger
-from tradenb.core.orders.order_actions import Cancel, Query, Reconcile, Submit, Tell, Wait
+from tradenb.core.orders.order_actions import (
+    Cancel,
+    Query,
+    QueryOpen,
+    Reconcile,
+    Submit,
+    Tell,
+    Wait,
+)
 from tradenb.core.orders.order_records import FLAT, Leg
 
 BOUGHT = ledger(order(), told=("entered",))
@@ -148,12 +156,14 @@ class TestReconciling:
 
     def test_everything_is_looked_at_every_ten_minutes(self) -> None:
         assert isinstance(action(ledger(), FLAT, now=NOW + 604_002), Reconcile)
-        assert action(ledger(), FLAT) == Wait(NOW + 604_002)
+        assert action(ledger(looked_at=NOW + 590_000), FLAT) == Wait(NOW + 604_002)
 
     def test_an_order_that_nobody_looks_at_keeps_nobody_awake(self) -> None:
         strange = ledger(working(signal_id=""), checked_at=NOW)
         assert action(strange, FLAT) == Wait(NOW + 15_000)
-        assert action(strange, FLAT, now=NOW + 15_000) == Wait(NOW + 600_000)
+        assert action(strange, FLAT, now=NOW + 15_000) == QueryOpen()
+        seen = strange._replace(looked_at=NOW + 15_000)
+        assert action(seen, FLAT, now=NOW + 15_000) == Wait(NOW + 30_000)
 
 
 class TestHolding:
@@ -174,11 +184,27 @@ class TestHolding:
         guard = submitted(action(BOUGHT, HOLD._replace(target=None), market=market)).order
         assert (guard.type, guard.price) == ("stop_limit", Decimal("93.10"))
 
-    def test_protection_that_stands_is_looked_at_every_fifteen_seconds(self) -> None:
+    def test_what_rests_is_read_every_fifteen_seconds_and_trades_once_a_minute(self) -> None:
         found = ledger(order(), working(), told=("entered",))
         wanted = HOLD._replace(target=None)
         assert action(found, wanted) == Wait(NOW + 15_000)
-        assert isinstance(action(found, wanted, now=NOW + 15_000), Query)
+        assert action(found, wanted, now=NOW + 15_000) == QueryOpen()
+        found = found._replace(looked_at=NOW + 45_000)
+        assert action(found, wanted, now=NOW + 59_999) == Wait(NOW + 60_000)
+        assert action(found, wanted, now=NOW + 60_000) == QueryOpen(order())
+
+    def test_while_nothing_rests_it_is_read_once_a_minute(self) -> None:
+        found = ledger(looked_at=NOW + 10_000)
+        assert action(found, FLAT, now=NOW + 69_999) == Wait(NOW + 70_000)
+        assert action(found, FLAT, now=NOW + 70_000) == QueryOpen()
+
+    def test_a_light_look_that_failed_is_made_again_sooner(self) -> None:
+        found = ledger(order(), working(), told=("entered",), looked_at=NOW + 15_000)
+        wanted = HOLD._replace(target=None)
+        found = found._replace(looks_failed=1)
+        assert action(found, wanted, now=NOW + 15_000) == Wait(NOW + 15_500)
+        found = found._replace(looks_failed=2)
+        assert action(found, wanted, now=NOW + 15_500) == Wait(NOW + 16_000)
 
     @pytest.mark.parametrize(
         ("stop", "minutes", "replaced"),

@@ -24,7 +24,7 @@ START = 1_767_225_600_000
 NAMES = {"symbol": "BTCUSDT", "base": "BTC", "quote": "USDT"}
 MARKET = OrderMarket(price_step=D("0.01"), size_step=D("0.0001"))
 PAUSE = 8_000
-STEPS = (0, 2, 5, 6, 7, 9)
+STEPS = (0, 2, 5, 6, 7, 8, 10)
 PLACES = 24
 
 
@@ -59,6 +59,7 @@ class World:
             lambda: port.submit(self.order("protection", "list", **guard)),
             lambda: port.query(self.order("protection", "list", **guard)),
             lambda: port.overview(START - 60_000),
+            lambda: port.open_orders(self.order("entry", "ioc", "buy", exchange_id="1")),
             lambda: port.cancel(self.order("protection", "list", **guard)),
             lambda: port.query(self.order("protection", "list", **guard)),
             lambda: port.submit(self.order("exit", "market")),
@@ -118,5 +119,5 @@ def differs(fault, step):
     """In memory a cancel never dies and a rate limit stops no reading; over HTTP what
     is no POST is repeated after a reset.
     """
-    reset = fault.answer == "reset" and step in (5, 6, 9)
-    return reset or (fault.kind, step) == ("late", 5) or (fault.answer, step) == ("429", 9)
+    reset = fault.answer == "reset" and step in (5, 6, 7, 10)
+    return reset or (fault.kind, step) == ("late", 6) or (fault.answer, step) == ("429", 10)

@@ -16,10 +16,9 @@ from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.spot_connection import SpotConnection
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.core.orders.answers import OrderSnapshot, Overview
-from tradenb.core.orders.apply import NO_KEY
 from tradenb.core.orders.client_ids import is_ours
 from tradenb.core.orders.gate import sends_orders
-from tradenb.core.orders.ledger import OrderLedger, held_quantity
+from tradenb.core.orders.ledger import NO_KEY, OrderLedger, held_quantity
 from tradenb.core.orders.order_records import ZERO, Order
 from tradenb.core.orders.reconcile import reconciled
 from tradenb.core.orders.reducing import reconcile_all
@@ -226,7 +225,7 @@ async def accepted(
     ends = clock.monotonic() + ACCEPT_S
     while clock.monotonic() < ends:
         _, ledger = _ledger_of(filesystem, home, found.key)
-        # That of the key is forgotten as soon as the key works.
+        # That of the key is over once the key works.
         if {*found.open} - {*ledger.accepted} <= {NO_KEY} - {*ledger.stops}:
             return "accepted by the process that has the run"
         await sleep(_LOOK_S)

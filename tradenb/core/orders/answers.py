@@ -99,6 +99,30 @@ class Cancelled(NamedTuple):
     id: str
 
 
+class OpenOrders(NamedTuple):
+    """What a light look reads, of one symbol.
+
+    Attributes
+    ----------
+    orders : tuple of OrderSnapshot
+        All that rest, those of others as well; legs of lists one by one.
+    fills : tuple of Fill
+        The trades of the order that was asked about, at most a page of them.
+    asked_at : int
+        The exchange time before the first of the requests, ms UTC.
+    """
+
+    orders: tuple[OrderSnapshot, ...]
+    fills: tuple[Fill, ...]
+    asked_at: Time
+
+
+class OpenOrdersFailed(NamedTuple):
+    """One of its requests failed, so nothing is known; `no_key` as of `QueryFailed`."""
+
+    no_key: bool = False
+
+
 class Overview(NamedTuple):
     """All that a full reconciliation reads, of one symbol.
 
@@ -138,6 +162,8 @@ Answer = (
     | NotFound
     | QueryFailed
     | Cancelled
+    | OpenOrders
+    | OpenOrdersFailed
     | Overview
     | OverviewFailed
 )

@@ -11,6 +11,8 @@ from tradenb.core.orders.answers import (
     Cancelled,
     NotFound,
     NotSent,
+    OpenOrders,
+    OpenOrdersFailed,
     OrderSnapshot,
     Overview,
     OverviewFailed,
@@ -19,16 +21,17 @@ from tradenb.core.orders.answers import (
     Shown,
     Unclear,
 )
-from tradenb.core.orders.ledger import OrderLedger, held_quantity
+from tradenb.core.orders.ledger import NO_KEY, OrderLedger, held_quantity
 from tradenb.core.orders.order_actions import Tell
 from tradenb.core.orders.order_records import ZERO, Ending, ExecutionReport, Order, fees_in
 from tradenb.core.orders.outcomes import APART, proof_at
-from tradenb.core.orders.reconcile import reconciled
+from tradenb.core.orders.reconcile import looked, reconciled
 from tradenb.core.orders.snapshots import adopted, copied, is_copy, shown, stopped
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.signal import Time
 
-NO_KEY: Final = "the exchange takes the key no more, or not for orders"
+LOOKS_BEFORE_CHECK: Final = 3
+"""After so many light looks in a row that failed all is looked at."""
 
 
 def intended(ledger: OrderLedger, order: Order) -> OrderLedger:
@@ -62,15 +65,12 @@ def apply(
             return _not_answered(ledger, answer, now)
         case Cancelled():
             return _cancelled(ledger, answer.id, now)
+        case OpenOrders():
+            return looked(ledger, answer, venue, now)
         case Overview():
-            # The key works; should it end once more, that is news though a person accepted it.
-            accepted = tuple(words for words in ledger.accepted if words != NO_KEY)
-            return reconciled(ledger._replace(accepted=accepted), answer, venue, market, now)
-        case OverviewFailed():
-            failed = ledger._replace(
-                checks_failed=ledger.checks_failed + 1, check_failed_at=now, check_due=True
-            )
-            return stopped(failed, NO_KEY) if answer.no_key else failed
+            return reconciled(ledger, answer, venue, market, now)
+        case OverviewFailed() | OpenOrdersFailed():
+            return _not_looked(ledger, answer, now)
         case Tell():
             return _told(ledger, answer, market, now)
         case _:
@@ -121,6 +121,20 @@ def _not_answered(ledger: OrderLedger, answer: QueryFailed, now: Time) -> OrderL
     if order is None:
         return ledger
     return ledger.with_order(order._replace(queries=order.queries + 1, queried_at=now))
+
+
+def _not_looked(
+    ledger: OrderLedger, answer: OverviewFailed | OpenOrdersFailed, now: Time
+) -> OrderLedger:
+    """Count a look without an answer; after some light ones all is looked at."""
+    if isinstance(answer, OverviewFailed):
+        ledger = ledger._replace(
+            checks_failed=ledger.checks_failed + 1, check_failed_at=now, check_due=True
+        )
+        return stopped(ledger, NO_KEY) if answer.no_key else ledger
+    failed = ledger.looks_failed + 1
+    due = ledger.check_due or answer.no_key or failed >= LOOKS_BEFORE_CHECK
+    return ledger._replace(looked_at=now, looks_failed=failed, check_due=due)
 
 
 def _cancelled(ledger: OrderLedger, id: str, now: Time) -> OrderLedger:

@@ -19,6 +19,8 @@ from tradenb.core.orders.order_records import (
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.core.signal import Time
 
+NO_KEY: Final = "the exchange takes the key no more, or not for orders"
+"""Disarms as long as it lasts: nobody can accept it."""
 KEPT: Final = 50
 """So many orders of positions that are over are kept, or all of the last one."""
 
@@ -48,6 +50,10 @@ class OrderLedger(NamedTuple):
         When the last good one began.
     checks_failed, check_failed_at : int, int or None
         Those that failed since.
+    looked_at : int or None
+        When the last light look began, or failed; a full reconciliation is one too.
+    looks_failed : int
+        Light looks that failed in a row.
     short_at : int or None
         When the balance was first seen to be below what is held.
     short_held : Decimal
@@ -59,8 +65,7 @@ class OrderLedger(NamedTuple):
     stops : tuple of str
         What disarms the account.
     accepted : tuple of str
-        What a person has accepted of these; it is not said again, but for a key that ended: once
-        it works, its next end is told.
+        What a person has accepted of these; it is not said again.
     market : OrderMarket or None
         Steps and fees as the order manager knew them last.
     balances : tuple of Balance
@@ -80,6 +85,8 @@ class OrderLedger(NamedTuple):
     checked_at: Time | None = None
     checks_failed: int = 0
     check_failed_at: Time | None = None
+    looked_at: Time | None = None
+    looks_failed: int = 0
     short_at: Time | None = None
     short_held: Decimal = ZERO
     refusals: int = 0
@@ -123,7 +130,7 @@ class OrderLedger(NamedTuple):
         return self._replace(
             unexplained=tuple(each for each in self.unexplained if each not in known),
             stops=tuple(each for each in self.stops if each not in known),
-            accepted=(*before, *sorted(known))[-KEPT:],
+            accepted=(*before, *sorted(known - {NO_KEY}))[-KEPT:],
             check_due=True,
         )
 
@@ -232,8 +239,35 @@ def restarted(ledger: OrderLedger, now: Time) -> OrderLedger:
         check_due=True,
         checks_failed=0,
         check_failed_at=None,
+        looked_at=None,
+        looks_failed=0,
         short_at=None,
     )
+
+
+def rewound(ledger: OrderLedger, now: Time) -> OrderLedger:
+    """Return the ledger after the time of the exchange went back: nothing waits for what was later.
+
+    Only the death of a request stays where it was: until then it may be accepted.
+    """
+
+    def earlier(at: Time | None) -> Time | None:
+        return None if at is None else min(at, now)
+
+    orders = tuple(
+        order._replace(
+            sent_at=min(order.sent_at, now), missed_at=earlier(order.missed_at),
+            queried_at=earlier(order.queried_at), seen_at=earlier(order.seen_at),
+            working_at=earlier(order.working_at), done_at=earlier(order.done_at),
+            cancelled_at=earlier(order.cancelled_at),
+        )
+        for order in ledger.orders
+    )  # fmt: skip
+    return ledger._replace(
+        orders=orders, started_at=min(ledger.started_at, now), check_due=True,
+        checked_at=earlier(ledger.checked_at), check_failed_at=earlier(ledger.check_failed_at),
+        looked_at=earlier(ledger.looked_at), short_at=None,
+    )  # fmt: skip
 
 
 def changed_orders(

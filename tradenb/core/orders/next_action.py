@@ -8,8 +8,9 @@ The table, the first line that applies:
 3. Orders or pieces of another signal: cancel them, sell them.
 4. Enter: tell why not, or send the one entry of this signal. Never a second one.
 5. Enter or hold: tell that it was entered, what was sold, that all is gone; sell a part; protect
-   what is held; look at the protection from time to time.
+   what is held.
 6. Exit: cancel the protection, look at how it ended, sell what is still held.
+7. A light look is due: read what rests.
 
 Each line looks at what is known and not at what was done before, so the table is all there is to a
 start, a restart, a reconnect and a kill.
@@ -23,11 +24,12 @@ from tradenb.core.orders.ledger import is_over
 from tradenb.core.orders.order_actions import (
     OrderAction,
     Query,
+    QueryOpen,
     Tell,
     Wait,
 )
 from tradenb.core.orders.order_records import ZERO, Order
-from tradenb.core.orders.outcomes import query_at
+from tradenb.core.orders.outcomes import WAITS, query_at
 from tradenb.core.orders.protection import (
     covering,
     is_in_place,
@@ -47,6 +49,7 @@ from tradenb.core.orders.reducing import (
 )
 from tradenb.core.orders.venue import stepped
 from tradenb.core.signal import Time
+from tradenb.core.timeframe import MINUTE
 
 LATE_ENTRY: Final = 30_000
 """An entry that is not sent so long after its decision, ms, is not sent at all."""
@@ -55,6 +58,9 @@ STOP_GRACE: Final = 5_000
 UNPROTECTED_EXIT: Final = 30_000
 """A position without protection for so long, ms, is sold."""
 WATCH_EVERY: Final = 15_000
+"""Between light looks while something rests, ms."""
+IDLE_EVERY: Final = MINUTE
+"""Between light looks while nothing does, ms."""
 CHECK_EVERY: Final = 600_000
 QUERIES_BEFORE_CHECK: Final = 3
 """After so many queries that changed nothing all is looked at: it may show why."""
@@ -80,7 +86,14 @@ def next_action(now: Situation) -> OrderAction:
     >>> next_action(Situation(FLAT, ledger, BINANCE_SPOT, market, Decimal(100), 1_000_000))
     Reconcile(since=940000)
     """
-    return _settle(now) or _check(now) or _others(now) or _follow(now) or _idle(now)
+    return (
+        _settle(now)
+        or _check(now)
+        or _others(now)
+        or _follow(now)
+        or _look(now)
+        or Wait(max(now.now + 1, min(max(_check_due(now), check_at(now.ledger)), _look_due(now))))
+    )
 
 
 def _settle(now: Situation) -> OrderAction | None:
@@ -222,7 +235,7 @@ def _hold(now: Situation) -> OrderAction | None:
         second = cancel_live(now, signal, keep=protection)
         if second is not None or sold is not None:
             return second or trades_first(now, signal)
-        return _watch(now, protection)
+        return None
     cancel = cancel_live(now, signal)
     if cancel is not None:
         return cancel
@@ -234,13 +247,6 @@ def _hold(now: Situation) -> OrderAction | None:
     if pieces < now.market.least(trigger):  # worth too little at the stop for an order there
         return leave(now, signal, "unprotected")
     return reduce(now, signal, "protection", pieces, kind=kind, price=limit, trigger=trigger)
-
-
-def _watch(now: Situation, order: Order) -> OrderAction | None:
-    if order.seen_at is not None and now.now >= order.seen_at + WATCH_EVERY:
-        due = query_at(order, now.venue)
-        return Query(order) if now.now >= due else None
-    return None
 
 
 def _tell_part(now: Situation, signal: str) -> Tell | None:
@@ -282,12 +288,19 @@ def _wait_for_stop(now: Situation) -> OrderAction | None:
     return Wait(grace) if now.now < grace else None
 
 
-def _idle(now: Situation) -> Wait:
-    """Nothing to do until the next look; what is due already and nobody asked for is no reason."""
-    times = [max(_check_due(now), check_at(now.ledger))]
-    times += [
-        max(order.seen_at + WATCH_EVERY, query_at(order, now.venue))
-        for order in now.ledger.orders
-        if not order.is_done and order.seen_at is not None
-    ]
-    return Wait(min(time for time in times if time > now.now))
+def _look(now: Situation) -> OrderAction | None:
+    """Line 7: what rests, and once a minute the trades of the entry."""
+    if now.now < _look_due(now):
+        return None
+    entries = [order for order in now.ledger.orders if order.role == "entry" and order.filled > 0]
+    begins = (now.ledger.looked_at or 0) // MINUTE < now.now // MINUTE
+    return QueryOpen(entries[-1] if entries and begins else None)
+
+
+def _look_due(now: Situation) -> Time:
+    """Return when the next light look is due."""
+    ledger, looked = now.ledger, now.ledger.looked_at or 0
+    if ledger.looks_failed:
+        return looked + WAITS[min(ledger.looks_failed, len(WAITS)) - 1]
+    seen = [order.seen_at or 0 for order in ledger.orders if not order.is_done]
+    return max(looked, min(seen)) + WATCH_EVERY if seen else looked + IDLE_EVERY

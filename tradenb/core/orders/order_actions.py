@@ -26,6 +26,12 @@ class Cancel(NamedTuple):
     order: Order
 
 
+class QueryOpen(NamedTuple):
+    """Read the open orders of the symbol, and the trades of one order."""
+
+    trades_of: Order | None = None
+
+
 class Reconcile(NamedTuple):
     """Read open orders, trades since a moment and the balance."""
 
@@ -47,4 +53,4 @@ class Wait(NamedTuple):
     until: Time
 
 
-OrderAction = Submit | Query | Cancel | Reconcile | Tell | Wait
+OrderAction = Submit | Query | Cancel | QueryOpen | Reconcile | Tell | Wait

@@ -1,4 +1,7 @@
-"""A full reconciliation: orders, trades and balance of the exchange against the ledger.
+"""Reconciliation: orders, trades and balance of the exchange against the ledger.
+
+A full one reads all of them since the oldest order; a light look reads the open orders alone, and
+the trades of the entry, and is judged by the same rules.
 
 What can only be ours is put in (heal). What nobody here can explain is left as it is, named in
 `unexplained`, and keeps entries back until a person accepts it. What shows that an assumption of
@@ -10,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from tradenb.core.orders.answers import OrderSnapshot, Overview
+from tradenb.core.orders.answers import OpenOrders, OrderSnapshot, Overview
 from tradenb.core.orders.client_ids import client_id, is_ours, leg_ids, role_of
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.orders.order_records import ZERO, DesiredPosition, Fill, Order
 from tradenb.core.orders.snapshots import (
     AHEAD,
     LEG_NAMES,
+    NEVER_THERE,
     adopted,
     copied,
     is_copy,
@@ -38,6 +42,8 @@ def reconciled(
         checked_at=overview.asked_at,
         checks_failed=0,
         check_failed_at=None,
+        looked_at=overview.asked_at,
+        looks_failed=0,
         balances=overview.balances,
     )
     ours = [snapshot for snapshot in overview.orders if is_ours(snapshot.id)]
@@ -46,6 +52,36 @@ def reconciled(
     ledger, foreign = _with_trades(ledger, overview.fills)
     ledger = _without_absent(ledger, overview, venue, now)
     return _against_balance(ledger, overview, foreign, venue, market, now)
+
+
+def looked(ledger: OrderLedger, seen: OpenOrders, venue: Venue, now: Time) -> OrderLedger:
+    """Return the ledger after a light look; what rests no more is queried."""
+    ledger = ledger._replace(looked_at=seen.asked_at, looks_failed=0)
+    for snapshot in _with_lists(ledger, [each for each in seen.orders if is_ours(each.id)]):
+        known = ledger.order(snapshot.id)
+        if known is not None and is_copy(known, snapshot):
+            known = None
+        if known is not None and known.is_done and known.ending not in NEVER_THERE:
+            continue  # what is shown is older than its end
+        one_leg = snapshot.type == "list" and len(snapshot.legs) < len(LEG_NAMES)
+        if not one_leg or known is None or known.is_done:
+            ledger = _with_snapshot(ledger, snapshot, now)
+        order = ledger.order(snapshot.id)
+        if one_leg and order is not None and not order.is_done:  # the other leg tells what it did
+            ledger = ledger.with_order(order._replace(query_due=True))
+    ledger, _ = _with_trades(ledger, seen.fills)
+    return _without_resting(ledger, {each.id for each in seen.orders}, seen.asked_at, venue)
+
+
+def _without_resting(
+    ledger: OrderLedger, listed: set[str], asked_at: Time, venue: Venue
+) -> OrderLedger:
+    """Have queried what should rest and is not listed."""
+    for order in ledger.orders:
+        missing = listed.isdisjoint((order.id, *order.leg_ids))
+        if order.stands and missing and asked_at > order.sent_at + venue.visible_ms:
+            ledger = ledger.with_order(order._replace(query_due=True))
+    return ledger
 
 
 def _with_lists(ledger: OrderLedger, ours: list[OrderSnapshot]) -> Iterator[OrderSnapshot]:
@@ -154,9 +190,7 @@ def _without_absent(
             ledger = ledger.with_order(
                 order._replace(state="done", ending="absent", done_at=now, query_due=False)
             )
-        elif order.stands and overview.asked_at > order.sent_at + venue.visible_ms:
-            ledger = ledger.with_order(order._replace(query_due=True))
-    return ledger
+    return _without_resting(ledger, listed, overview.asked_at, venue)
 
 
 def _against_balance(

@@ -63,21 +63,23 @@ class ServerTime:
         old = self._monotonic() - self._received_s > MEASURE_EVERY_S
         return old or abs(self._difference_ms() - self._difference_then_ms) > JUMP_MS
 
-    def note_measurement(self, server_ms: int, *, sent_ms: int) -> None:
+    def note_measurement(self, server_ms: int, *, sent_ms: int) -> bool:
         """Note the time of the exchange, taken to be from half way between sending and now.
 
         One that cannot be is not believed, nor is one that contradicts the measurement before while
-        our own clocks agree, unless the next one says the same: the time goes on as it was.
+        our own clocks agree, unless the next one says the same: the time goes on as it was. Returns
+        whether it is believed.
         """
         if not self._is_believable(server_ms):
             log.warning("the exchange says that its time is %s ms; not believed", server_ms)
-            return
+            return False
         received_ms = self._now()
         self._received_s = self._monotonic()
         self._server_ms = server_ms
         self._difference_then_ms = self._difference_ms()
         self._ahead_ms = (sent_ms + received_ms) // 2 - server_ms
         self._unsure_ms = max(received_ms - sent_ms, 0) // 2
+        return True
 
     def now(self) -> int:
         """Return the time of the exchange, ms UTC, never ahead of it; our own until measured.

@@ -27,6 +27,8 @@ READ_LIFE_MS: Final = 5_000
 READ_SHARE: Final = 0.7
 """Of the requests that the exchange allows, reads use so much; the rest is for orders."""
 _BANNED: Final = 418
+_UNTIMELY: Final = "-1021"
+"""The exchange's word for a request whose time is not its own."""
 _NOT_FOR_ORDERS: Final = frozenset(
     {"options", "verbose", "enableRateLimit", "maxRetriesOnFailure", "returnResponseHeaders"}
 )
@@ -54,6 +56,11 @@ class OrderClient:
         Time of the exchange, ms UTC; at most what it is there.
     seconds : float, default 10
         A request without a response ends after so long.
+
+    Attributes
+    ----------
+    was_untimely : bool
+        The exchange has refused a request for its time, since somebody set this to False.
     """
 
     def __init__(
@@ -79,6 +86,7 @@ class OrderClient:
         self._before_fork: list[Any] = []
         self._quiet_until = 0
         self._is_banned = False
+        self.was_untimely = False
 
     def __repr__(self) -> str:
         return f"<OrderClient {self.name}>"
@@ -147,6 +155,7 @@ class OrderClient:
         finally:
             _reply.reset(token)
         self._note_limit(reply)
+        self.was_untimely = self.was_untimely or reply.ended.code == _UNTIMELY
         return reply
 
     def _clean(self, text: str) -> str:

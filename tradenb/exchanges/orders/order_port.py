@@ -11,6 +11,8 @@ from tradenb.core.orders.answers import (
     Answer,
     Cancelled,
     NotSent,
+    OpenOrders,
+    OpenOrdersFailed,
     OrderSnapshot,
     Overview,
     OverviewFailed,
@@ -146,6 +148,22 @@ class OrderPort:
             await self.client.order("private_delete_order", params, urgent=urgent)
         return Cancelled(order.id)
 
+    async def open_orders(self, trades_of: Order | None) -> Answer:
+        """Read the open orders of the symbol, and a page of the trades of an order."""
+        asked_at, symbol = self.client.now(), {"symbol": self.symbol}
+        fills: list[Fill] = []
+        try:
+            read = self._answers.orders
+            orders = await self._read("private_get_openorders", symbol, read, tries=1)
+            if trades_of is not None and trades_of.exchange_id is not None:
+                params = {**symbol, "orderId": trades_of.exchange_id, "limit": str(PAGE)}
+                fills = await self._read(
+                    "private_get_mytrades", params, self._answers.trades, tries=1
+                )
+        except _Failed as error:
+            return OpenOrdersFailed(no_key=is_no_key(error.ended, self.venue))
+        return OpenOrders(tuple(orders), tuple(await self._fees.valued(fills)), asked_at)
+
     async def overview(self, since: int) -> Answer:
         """Read balance, orders and trades; `since` is ms UTC.
 
@@ -197,9 +215,11 @@ class OrderPort:
         except Unreadable:
             return after_query(id, reply.ended, self.venue)
 
-    async def _read(self, call: str, params: Params, read: Callable[[Any], Part]) -> Part:
+    async def _read(
+        self, call: str, params: Params, read: Callable[[Any], Part], *, tries: int = READS
+    ) -> Part:
         """Read a part of an overview; tried again at once, since all of it is needed."""
-        for _ in range(READS):
+        for _ in range(tries):
             reply = await self.client.read(call, params)
             with contextlib.suppress(Unreadable):
                 return read(reply.answer)

@@ -13,10 +13,9 @@ from typing import Any, Final, NamedTuple
 import tradenb as tn
 from tradenb.brokers.arming.arm_file import write_arm
 from tradenb.brokers.broker import Broker, Mode
-from tradenb.core.orders.apply import NO_KEY
 from tradenb.core.orders.client_ids import client_id
 from tradenb.core.orders.gate import Arm
-from tradenb.core.orders.ledger import OrderLedger, held_quantity
+from tradenb.core.orders.ledger import NO_KEY, OrderLedger, held_quantity
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, MINUTE
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -86,6 +85,7 @@ class OrderWorld(World):
         self.wire = FaultyVenue(self.venue)
         self.feed = PriceFeed(self.wire, dict(rows_of_all(candles, [SYMBOL])))
         self.answers = True
+        self.ahead_ms = 0  # of the exchange's time
 
     def arm(self, **limits: Any) -> None:
         """Permit entries for a week."""
@@ -109,7 +109,11 @@ class OrderWorld(World):
     def _connect(self, symbol: str, clock: Any) -> VenueConnection:
         del clock
         return VenueConnection(
-            self.wire, self.feed, symbol, self.clock.true_now, answers=lambda: self.answers
+            self.wire,
+            self.feed,
+            symbol,
+            lambda: self.clock.true_now() + self.ahead_ms,
+            answers=lambda: self.answers,
         )
 
 

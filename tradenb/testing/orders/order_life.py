@@ -9,7 +9,15 @@ from tradenb.core.orders.answers import Answer, NotSent
 from tradenb.core.orders.apply import apply, intended
 from tradenb.core.orders.ledger import OrderLedger, pruned, restarted
 from tradenb.core.orders.next_action import next_action
-from tradenb.core.orders.order_actions import Cancel, Query, Reconcile, Submit, Tell, Wait
+from tradenb.core.orders.order_actions import (
+    Cancel,
+    Query,
+    QueryOpen,
+    Reconcile,
+    Submit,
+    Tell,
+    Wait,
+)
 from tradenb.core.orders.order_records import FLAT, ZERO, DesiredPosition, ExecutionReport, Order
 from tradenb.core.orders.reducing import Situation
 from tradenb.core.orders.venue import BINANCE_SPOT, Venue, stepped
@@ -171,6 +179,9 @@ class OrderLife(LifeWorld):
                 answer = self.port.cancel(action.order)
                 self._may_die()
                 self._hear(answer)
+            case QueryOpen():
+                self._hear(self.port.open_orders(action.trades_of))
+                self._commit()
             case Reconcile():
                 answer = self.port.overview(action.since)
                 self.market = self._market()

@@ -100,6 +100,10 @@ class _MortalPort(NamedTuple):
         self.sends("cancel")
         return self.port.cancel(order)
 
+    def open_orders(self, trades_of: Order | None) -> Answer:
+        """Read the open orders of the symbol, and the trades of an order."""
+        return self.port.open_orders(trades_of)
+
     def overview(self, since: int) -> Answer:
         """Read orders, trades and balance."""
         return self.port.overview(since)

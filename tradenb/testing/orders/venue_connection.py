@@ -101,6 +101,11 @@ class VenueConnection:
         await self._pass()
         return self._port.cancel(order)
 
+    async def open_orders(self, trades_of: Order | None) -> Answer:
+        """Read the open orders of the symbol, and the trades of an order."""
+        await self._pass()
+        return self._port.open_orders(trades_of)
+
     async def overview(self, since: int) -> Answer:
         """Read orders, trades and balance."""
         await self._pass()

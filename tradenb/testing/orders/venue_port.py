@@ -10,6 +10,8 @@ from tradenb.core.orders.answers import (
     Answer,
     Cancelled,
     NotSent,
+    OpenOrders,
+    OpenOrdersFailed,
     OrderSnapshot,
     Overview,
     OverviewFailed,
@@ -41,6 +43,7 @@ from tradenb.testing.venue.venue_requests import (
     NewOrder,
     QueryAccount,
     QueryAllOrders,
+    QueryOpenOrders,
     QueryOrder,
     QueryTrades,
     VenueRead,
@@ -69,6 +72,9 @@ class LifePort(Protocol):
 
     def cancel(self, order: Order) -> Answer:
         """Ask for the end of an order."""
+
+    def open_orders(self, trades_of: Order | None) -> Answer:
+        """Read the open orders of the symbol, and the trades of an order."""
 
     def overview(self, since: int) -> Answer:
         """Read orders, trades and balance."""
@@ -150,6 +156,23 @@ class VenuePort(NamedTuple):
             self._call(CancelOrder(self.symbol, client_id=named.client_id, order_id=named.order_id))
         return Cancelled(order.id)
 
+    def open_orders(self, trades_of: Order | None) -> Answer:
+        """Read the open orders of the symbol, and a page of the trades of an order."""
+        asked_at = self.now()
+        trades: tuple[VenueTrade, ...] = ()
+        try:
+            orders = self._read(QueryOpenOrders(self.symbol), tries=1)
+            if trades_of is not None and trades_of.exchange_id is not None:
+                id = int(trades_of.exchange_id)
+                trades = self._read(QueryTrades(self.symbol, order_id=id, limit=_PAGE), tries=1)
+        except _Failed as error:
+            return OpenOrdersFailed(no_key=is_no_key(error.ended, self.venue))
+        return OpenOrders(
+            orders=tuple(self._snapshot(each) for each in orders),
+            fills=tuple(self._fill(each) for each in trades),
+            asked_at=asked_at,
+        )
+
     def overview(self, since: int) -> Answer:
         """Read balance, orders and trades, as the port over HTTP does."""
         asked_at = self.now()
@@ -183,9 +206,9 @@ class VenuePort(NamedTuple):
     ) -> VenueReply:
         return self.wire.call(request, at=self.now(), sent_at=sent_at, window=window)
 
-    def _read(self, request: VenueRead) -> Any:
+    def _read(self, request: VenueRead, *, tries: int | None = None) -> Any:
         """Read for a full look; tried again at once, since all of it is needed."""
-        for _ in range(self.reads):
+        for _ in range(tries or self.reads):
             reply = self._call(request)
             if reply.received is not None:
                 return reply.received
