@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tradenb.core.timeframe import floor_to
+from tradenb.engine.context import saved_state
 from tradenb.engine.session.pump import Session
 from tradenb.errors import StateError
 from tradenb.live.arrival.request_times import RequestTimes
@@ -135,7 +136,7 @@ def user_state_not_rolled_back(patch: pytest.MonkeyPatch) -> None:
 
     def restore(self: Any) -> None:
         if self.before is not None:
-            now = self.instance.context._saved
+            now = saved_state(self.instance.context)
             self.before = self.before._replace(user_state=now)
         right(self)
 

@@ -20,6 +20,7 @@ from tradenb.store import filesystem, lock
 from tradenb.store.codec import Damaged
 from tradenb.store.document import commit as writer
 from tradenb.store.journal import event_journal as journal
+from tradenb.store.journal.rotation import JournalFiles
 from tradenb.testing.world.fake_disk import FakeDisk
 
 # Shows what other tests catch, and measures nothing.
@@ -210,7 +211,7 @@ def test_a_journal_that_believes_in_its_last_line_loses_events(monkeypatch):
 
 
 def test_a_journal_that_is_rotated_without_a_sync_loses_a_file(monkeypatch):
-    original = journal.Journal._rotate
+    original = JournalFiles.rotate
 
     def rotate(self):
         keep, self._filesystem = self._filesystem, Unsynced(self._filesystem)
@@ -219,7 +220,7 @@ def test_a_journal_that_is_rotated_without_a_sync_loses_a_file(monkeypatch):
         finally:
             self._filesystem = keep
 
-    monkeypatch.setattr(journal.Journal, "_rotate", rotate)
+    monkeypatch.setattr(JournalFiles, "rotate", rotate)
     with pytest.raises(NOTICED):
         survive(reordered)
 

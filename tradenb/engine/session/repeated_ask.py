@@ -74,6 +74,7 @@ class RepeatedAsk:
 
     def ask(self, call: Call) -> Generator[Call, Any, tuple[Any, Exception | None]]:
         """Ask until the answer is not None or the row ends; return it, and what it raised."""
+        clock = self._clock
         try:
             reply = yield call
             while reply is None and not self.over and self.again():
@@ -83,7 +84,10 @@ class RepeatedAsk:
         except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
             return None, error
         finally:
-            del self._clock  # which holds this, too: a cycle would outlive the run
+            # It holds this, too: a cycle would outlive the run. A pump that was left behind may be
+            # closed while another one has begun a row.
+            if getattr(self, "_clock", None) is clock:
+                del self._clock
         return reply, None
 
     def again(self) -> bool:
