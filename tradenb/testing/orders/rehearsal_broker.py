@@ -78,7 +78,7 @@ class RehearsalBroker(Broker):
     def calls(self) -> pd.DataFrame:
         """Return what its rehearsals sent to their exchanges, oldest first, one row a request.
 
-        Left out are looks at orders that rest, four a minute, unless they met a fault.
+        Left out are looks at what rests or could, up to four a minute, unless they met a fault.
 
         Returns
         -------
@@ -135,13 +135,25 @@ class RehearsedConnection(VenueConnection):
         return await super().open()
 
     async def query(self, order: Order) -> Answer:
-        """Ask for an order; a look at one that rests is only kept if it met a fault."""
-        calls = self._wire.calls
-        before = len(calls)
+        """Ask for an order."""
+        before = len(self._wire.calls)
         answer = await super().query(order)
-        if order.state == "working" and all(call.fault is None for call in calls[before:]):
-            del calls[before:]
+        if order.state == "working":
+            self._forget_look(before)
         return answer
+
+    async def open_orders(self, trades_of: Order | None) -> Answer:
+        """Read the open orders of the symbol, and the trades of an order."""
+        before = len(self._wire.calls)
+        answer = await super().open_orders(trades_of)
+        self._forget_look(before)
+        return answer
+
+    def _forget_look(self, before: int) -> None:
+        """Keep calls that were looks alone only if they met a fault."""
+        calls = self._wire.calls
+        if all(call.fault is None for call in calls[before:]):
+            del calls[before:]
 
 
 @explained("tn.testing.broker")
