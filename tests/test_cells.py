@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 
+import numpy as np
 import pytest
 from IPython.lib.pretty import pretty
 
@@ -103,3 +104,8 @@ def test_a_candidate_and_an_action_are_shown_as_they_are_written():
     ):
         assert repr(eval(written)) == written
     assert repr(Candidate(position="up", stop_loss=1)) == "Candidate(stop_loss=1, position='up')"
+
+
+def test_a_candidate_whose_side_is_an_array_is_shown_as_well():
+    sides = np.array([1.0, -1.0])
+    assert repr(Candidate(position=sides)) == "Candidate(position=array([ 1., -1.]))"

@@ -53,7 +53,8 @@ class Candidate(NamedTuple):
     def __repr__(self) -> str:
         given = {name: value for name, value in self._asdict().items() if value is not None}
         made = given.pop("position", None)
-        name = f"tn.{made}" if made in ("long", "short") else "Candidate"
+        known = isinstance(made, str) and made in ("long", "short")
+        name = f"tn.{made}" if known else "Candidate"
         given |= {} if name != "Candidate" or made is None else {"position": made}
         return f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
 
