@@ -128,7 +128,7 @@ class Book:
         self._closed.insert(where, trade)
         is_last = where == len(self._closed) - 1
         if self._earned is not None:
-            newest = earned_by((trade,), self._earned)
+            newest = earned_by((trade,), self._earned, since=self._since)
             self._earned = newest if is_last else earned_by(self._closed, since=self._since)
         self._ledger = None
         whose = _whose(trade)
