@@ -10,10 +10,17 @@ from numbers import Real
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tradenb.core.candidate import long, short
+from tradenb.core.candidate import Candidate, long, short
 from tradenb.core.rules import Rules
-from tradenb.core.validation.candidate_rules import as_candidate, problems
+from tradenb.core.validation.candidate_rules import (
+    as_candidate,
+    check_reply,
+    is_plain,
+    problems,
+)
 from tradenb.core.validation.terms import ID_LIMIT, NOTE_LIMIT
 
 LONG = {"position": "long", "take_profit": 102.0, "stop_loss": 99.0, "minutes": 60}
@@ -233,3 +240,46 @@ def test_many_unknown_fields_and_an_endless_error_are_shown_in_part():
     (problem,) = as_candidate(Endless(LONG))[1]
     assert problem.words.startswith("the mapping could not be read: KeyError: 'xxx")
     assert len(problem.words) < 150
+
+
+@settings(max_examples=300)
+@given(
+    position=st.sampled_from(["long", "short", "buy", None]),
+    rungs=st.lists(
+        st.tuples(
+            st.sampled_from([98.0, 99.4, 99.5, 100.0, 100.5, 101.0, 102.0, 103, -1.0, math.inf]),
+            st.sampled_from([0.0, 0.25, 0.5, 0.5 + 1e-9, 1, 1.5, math.nan]),
+        ),
+        max_size=3,
+    ),
+    stop=st.sampled_from([97.0, 99.0, 99.99, 101.0, 150.0]),
+    minutes=st.sampled_from([None, 0, 60]),
+    found_in=st.sampled_from([list, tuple]),
+)
+def test_a_ladder_is_judged_the_same_however_it_is_looked_at(
+    position, rungs, stop, minutes, found_in
+):
+    fields = {"position": position, "stop_loss": stop, "minutes": minutes}
+    fields["take_profit"] = found_in(rungs)
+    made = [
+        check_reply(reply, "S", "s", 60_000, price=100.0, rules=Rules(), used=())
+        for reply in (Candidate(**fields), fields)  # a mapping is never looked at in short
+    ]
+    assert repr(made[0]) == repr(made[1])
+
+
+@pytest.mark.parametrize(
+    ("ladder", "plain"),
+    [
+        ([(101.0, 0.5), (102.0, 0.5)], True),
+        ([(101.0, 0.5), (102.0, 0.5 + 1e-6)], False),
+        ([(100.01, 0.5), (102.0, 0.5)], False),
+        ([(99.5, 0.5), (102.0, 0.5)], False),
+        ([(102.0, 0.5), (101.0, 0.5)], False),
+        ([(101.0, 0.5), (math.inf, 0.5)], False),
+        ([(101.0, 0.5), (102, 0.5)], False),
+    ],
+)
+def test_all_rungs_of_a_plain_ladder_keep_the_rules(ladder, plain):
+    candidate = long(stop_loss=99.0, take_profit=ladder, minutes=9)
+    assert is_plain(candidate, 100.0, Rules()) is plain

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from tradenb.call_errors import readable
 from tradenb.core.offsets import Offset
-from tradenb.core.signal import Position, Signal
+from tradenb.core.signal import Position, Rungs, Signal
 from tradenb.core.timeframe import TimeLike
 from tradenb.core.values import moment
 
@@ -207,14 +207,14 @@ def signal_of(
             note = f"{note}; {ENTRY_REACHED}" if note else ENTRY_REACHED
         entry = price
     ladder = is_ladder(given.take_profit)
-    pairs: Any = given.take_profit if ladder else ()
+    rungs = rungs_of(given.take_profit) if ladder else ()
     return Signal(
         id=id,
         symbol=symbol,
         strategy=strategy,
         position=position,
         entry=entry,
-        take_profit=float(pairs[-1][0]) if ladder else _number(given.take_profit),
+        take_profit=rungs[-1][0] if ladder else _number(given.take_profit),
         stop_loss=float(given.stop_loss),
         minutes=None if given.minutes is None else int(given.minutes),
         size=_number(given.size),
@@ -223,13 +223,18 @@ def signal_of(
         until=None if given.until is None else moment(given.until),
         breakout=breaks,
         wait=None if given.wait is None else int(given.wait),
-        targets=tuple((float(level), float(fraction)) for level, fraction in pairs),
+        targets=rungs,
         trail=_number(given.trail),
         trail_distance=_number(given.trail_distance),
         trail_after=_number(given.trail_after),
         breakeven=_number(given.breakeven),
         breakeven_plus=_number(given.breakeven_plus),
     )
+
+
+def rungs_of(ladder: Any) -> Rungs:
+    """Return the targets of a ladder without problems."""
+    return tuple([(float(level), float(fraction)) for level, fraction in ladder])
 
 
 def _number(given: Any) -> float | None:
@@ -246,11 +251,13 @@ def plain_signal(
     stop_loss: float,
     minutes: int | None,
     at: int,
+    targets: Rungs = (),
 ) -> Signal:
     """Make the signal of a plain candidate at market, in half the time that names take."""
     return Signal(
-        id, symbol, strategy, position, price, take_profit, stop_loss, minutes, None, None, at
-    )
+        id, symbol, strategy, position, price, take_profit, stop_loss, minutes, None, None, at,
+        None, False, None, targets,
+    )  # fmt: skip
 
 
 def candidate_of(signal: Signal) -> Candidate:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from tradenb.core import prices
 from tradenb.core.actions import Action, action_of
-from tradenb.core.candidate import is_ladder
+from tradenb.core.candidate import is_ladder, rungs_of
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.editing import Editing
@@ -254,7 +254,7 @@ def _retargeted(signal: Signal, target: Any) -> tuple[Signal, Rungs]:
         return signal._replace(take_profit=None, targets=()), ()
     if not is_ladder(target):
         return signal._replace(take_profit=float(target), targets=()), ((float(target), 1.0),)
-    rungs = tuple((float(level), float(fraction)) for level, fraction in target)
+    rungs = rungs_of(target)
     return signal._replace(take_profit=rungs[-1][0], targets=rungs), rungs
 
 

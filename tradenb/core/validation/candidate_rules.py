@@ -6,15 +6,23 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
-from tradenb.core.candidate import Candidate, is_ladder, is_position, plain_signal, signal_of
+from tradenb.core.candidate import (
+    Candidate,
+    is_ladder,
+    is_position,
+    plain_signal,
+    rungs_of,
+    signal_of,
+)
 from tradenb.core.offsets import Offset, level_of, target_of
 from tradenb.core.rules import Rules
-from tradenb.core.signal import Position, Refused, Signal
+from tradenb.core.signal import Position, Refused, Rungs, Signal
 from tradenb.core.validation.levels import (
     TOLERANCE,
     distance_problems,
     entry_of,
     entry_problems,
+    is_plain_ladder,
     ladder_problems,
     levels_of,
     number_problems,
@@ -93,12 +101,15 @@ def check_reply(
     return Invalid(Refused(id, side), f"{names} | " + "; ".join(item.words for item in found))
 
 
-def is_plain(candidate: Candidate, price: float, rules: Rules) -> bool:
+def is_plain(candidate: Any, price: float, rules: Rules) -> bool:
     """Tell whether a candidate of plain numbers at market, as nearly all are, breaks no rule."""
     position, target, stop, minutes = candidate[:4]
+    if target is not None and type(target) is not float:
+        if not is_plain_ladder(target, position):
+            return False
+        target = target[0][0]  # all others are farther away
     return (
         type(stop) is float
-        and (target is None or type(target) is float)
         and (minutes is None or type(minutes) is int)
         and _bare(candidate)
         and keeps_rules(position, target, stop, minutes, price, rules)
@@ -109,7 +120,11 @@ def _plain(candidate: Any, id: str, symbol: str, strategy: str, at: int, price: 
     """Make the signal of a plain candidate."""
     position, target, stop, minutes = candidate[:4]
     side: Position = "long" if position == "long" else "short"
-    return plain_signal(id, symbol, strategy, side, price, target, stop, minutes, at)
+    rungs: Rungs = ()
+    if target is not None and type(target) is not float:
+        rungs = rungs_of(target)
+        target = rungs[-1][0]
+    return plain_signal(id, symbol, strategy, side, price, target, stop, minutes, at, rungs)
 
 
 def _bare(candidate: Candidate) -> bool:

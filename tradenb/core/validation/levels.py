@@ -195,6 +195,15 @@ def entry_problems(candidate: Candidate) -> list[Problem]:
     return found
 
 
+def is_plain_ladder(ladder: object, position: object) -> bool:
+    """Tell whether a ladder of plain prices keeps all rules but those about its distance."""
+    pairs = pairs_of(ladder)
+    if pairs is None or not is_position(position):
+        return False
+    plain = all(type(price) is float and positive(price) is not None for price, _ in pairs)
+    return plain and not ladder_problems(ladder, _position(position))
+
+
 def ladder_problems(ladder: object, position: Position | None) -> list[Problem]:
     """Say what is wrong with the shape, the fractions and the order of a ladder of targets."""
     if not is_ladder(ladder):
