@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
@@ -94,18 +94,31 @@ def enter(state: State, need: NeedClearance, reply: object, candles: Candles, ru
     if state.execution is not None:
         waits, event = entering(state, signal, at, reply)
         return Step(at, ASKS, waits._replace(cursor=at, ids=ids), (event,), None)
-    opened = opened_with(state, signal, at, rules, limit=False, given=reply)
-    opened = opened._replace(cursor=at, ids=ids, tested=False)
+    opened = opened_with(
+        state, signal, at, rules, limit=False, given=reply, ids=ids, cursor=at, tested=False
+    )
     return Step(at, ASKS, opened, (opening(opened, signal, at, price),), None)
 
 
 def opened_with(
-    state: State, signal: Signal, at: int, rules: Rules, *, limit: bool, given: object
+    state: State,
+    signal: Signal,
+    at: int,
+    rules: Rules,
+    *,
+    limit: bool,
+    given: object,
+    **others: Any,
 ) -> State:
-    """Return the state after a signal was filled, with what an account gives, if there is one."""
+    """Return the state after a signal was filled, with what an account gives, if there is one.
+
+    `others` are fields that change beside those of the position.
+    """
     managed = state.manage_every is not None
     holding = first_holding(signal, rules, limit=limit, managed=managed, given=given)
-    opened = state._replace(signal=signal, opened_at=at, gained=0, lost=0, holding=holding)
+    opened = state._replace(
+        signal=signal, opened_at=at, gained=0, lost=0, holding=holding, **others
+    )
     if holding is None or holding.money is None:
         return opened
     return opened._replace(earned=state.earned + holding.money.earned)

@@ -255,7 +255,8 @@ def _follow_held(
             found = follow_stop(signal, holding, candles, rules, start, row)
     until = stop if row < 0 else row
     passed = passed_milestones(state, signal, found.stops, candles, rules, start, until)
-    state = fired(state, passed)._replace(signal=found.signal, holding=found.holding)
+    gained, lost = farthest(state, passed)
+    state = state._replace(signal=found.signal, holding=found.holding, gained=gained, lost=lost)
     if row < 0:
         if pause is not None:
             return Step(pause, EXITS, tested(before(state, candles, until - 1)), passed, None)
