@@ -223,7 +223,7 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant(
         "a level that is reached exactly does not fire",
         "tradenb.core.prices:_levels_reached",
-        rewritten("LEVELS[-len(waiting) :]", 'LEVELS[-len(waiting) :], side="right"'),
+        rewritten("/ way * 100)\n    if", "/ way * 100 - 1e-9)\n    if"),
     ),
     Mutant("touching is no longer reaching", "tradenb.core.prices:_reaches", always(beyond_only)),
     Mutant(
