@@ -6,7 +6,16 @@ from decimal import Decimal
 
 import pytest
 
-from tests.core.orders.situations import MARKET, NOW, heard, ledger, order, working
+from tests.core.orders.situations import (
+    ENTER,
+    HOLD,
+    MARKET,
+    NOW,
+    heard,
+    ledger,
+    order,
+    working,
+)
 from tradenb.core.orders.answers import (
     Cancelled,
     NotFound,
@@ -26,13 +35,16 @@ from tradenb.core.orders.ledger import (
     OrderLedger,
     base_fee,
     held_quantity,
+    is_flat,
     is_over,
     pruned,
     restarted,
 )
 from tradenb.core.orders.order_actions import Tell
-from tradenb.core.orders.order_records import Fill, Order, fees_in
+from tradenb.core.orders.order_records import DesiredPosition, Fill, Order, fees_in
+from tradenb.core.orders.protection import is_in_place
 from tradenb.core.orders.snapshots import list_snapshot
+from tradenb.core.orders.venue import BINANCE_SPOT
 
 D = Decimal
 
@@ -439,3 +451,36 @@ class TestBalance:
         sold = order("exit", state="done", ending="filled", filled=D(2), value=D(198))
         found = heard(found.with_order(sold), Tell("exited", "s1", "user"), at=NOW - 60_000)
         assert [each.at for each in found.reports] == sorted(each.at for each in found.reports)
+
+
+class TestFlat:
+    def test_a_run_that_wants_and_knows_nothing_is_flat(self) -> None:
+        assert is_flat(None, None)
+        assert is_flat(None, ENTER._replace(want="flat"))
+        assert is_flat(ledger(order(), told=("entered", "exited")), None)
+
+    @pytest.mark.parametrize(
+        ("found", "wanted"),
+        [
+            (None, ENTER),
+            (ledger(), HOLD),
+            (ledger(order(), told=("entered",)), None),
+            (ledger(order(), working(), told=("entered", "exited")), None),
+        ],
+    )
+    def test_a_run_that_wants_holds_or_has_something_is_not(
+        self, found: OrderLedger | None, wanted: DesiredPosition | None
+    ) -> None:
+        assert not is_flat(found, wanted)
+
+
+class TestInPlace:
+    def test_a_stop_whose_trigger_is_not_shown_is_not_in_place(self) -> None:
+        wanted, now = HOLD._replace(target=None), NOW + 120_000
+        assert is_in_place(working(), wanted, BINANCE_SPOT, MARKET, now)
+        assert not is_in_place(working(trigger=None), wanted, BINANCE_SPOT, MARKET, now)
+
+
+def test_without_a_price_the_least_quantity_is_that_of_the_market():
+    assert MARKET.least(D(0)) == D("0.001")
+    assert MARKET.least(D(100)) == D("0.050")
