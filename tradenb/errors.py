@@ -171,10 +171,15 @@ class StrategyError(TradenbError):
         self.symbol = symbol
 
 
-def unknown(kind: str, name: object, known: Iterable[str], *, hint: str = "") -> UnknownName:
-    """Make the error for an unknown name; it suggests the nearest ones."""
+def unknown(
+    kind: str, name: object, known: Iterable[str], *, hint: str = "", random: bool = False
+) -> UnknownName:
+    """Make the error for an unknown name; it suggests the nearest ones.
+
+    Two ids that were made at random are alike by chance alone: with `random` all are listed.
+    """
     names = sorted(known)
-    advice = near(name, names)
+    advice = "" if random else near(name, names)
     if not advice and names:
         advice = "; known: " + ", ".join(repr(item) for item in names[:12])
         advice += f" and {len(names) - 12} more" if len(names) > 12 else ""

@@ -8,6 +8,7 @@ import tradenb as tn
 from tests.live.fakes import once, told, until, world_of
 from tests.sources import flat, minute
 from tradenb.live.live_run import record_of
+from tradenb.live.state.control_requests import check_withdrawal
 from tradenb.live.status.status_of_run import status_of_run
 from tradenb.store.control import send
 from tradenb.store.paths import Key
@@ -180,3 +181,10 @@ def test_a_command_is_still_pending_after_a_crash_and_can_be_withdrawn_then():
     send(world.disk, world.home, KEY, "withdraw", wall=world.clock.now())
     assert world.live(until(8))
     assert told(world) == [OPENED]
+
+
+def test_ids_that_are_alike_by_chance_are_listed_and_not_proposed():
+    with pytest.raises(
+        tn.UnknownName, match="unknown command 'a2068824a5a9'; known: '8aad268c40c5'"
+    ):
+        check_withdrawal("x", ("8aad268c40c5",), "a2068824a5a9")

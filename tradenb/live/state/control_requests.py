@@ -139,7 +139,7 @@ def check_withdrawal(run: str, pending: Sequence[str], id: str | None) -> None:
     if not pending:
         raise StateError(f"{run} has no command to withdraw; what has acted cannot be taken back")
     if id is not None and id not in pending:
-        raise unknown("command", id, pending)
+        raise unknown("command", id, pending, random=True)
 
 
 GONE_MS: Final = 600_000
