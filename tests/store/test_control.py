@@ -40,6 +40,15 @@ def test_requests_are_received_in_the_order_in_which_they_were_given():
     ]
 
 
+def test_requests_of_one_millisecond_are_received_in_the_order_in_which_they_were_sent():
+    disk = FakeDisk()
+    sent = [
+        send(disk, HOME, KEY, "move", wall=30, values={"stop_loss": float(price)})
+        for price in range(90, 106)
+    ]
+    assert [item.request for item in receive(disk, FOLDER, KEY).waiting] == sent
+
+
 def test_a_request_stays_until_it_is_removed():
     disk = FakeDisk()
     request = send(disk, HOME, KEY, "stop", wall=1)
