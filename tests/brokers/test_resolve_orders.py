@@ -93,9 +93,9 @@ def test_guard_gives_a_run_up_to_the_choice_between_its_states(conflict):
     codes = []
     choice = threading.Thread(target=lambda: codes.append(main(["resolve", KEY.id, "--keep-ours"])))
     choice.start()
-    until(lambda: guard.is_wanted or codes, "a wish for the lock", 5)
+    until(lambda: guard.is_wanted or codes, "a wish for the lock")
     guard.release()
-    choice.join(5)
+    choice.join(60)
     assert codes == [0]
     assert conflict_of(find_home(), KEY) is None
 

@@ -119,12 +119,12 @@ def test_threads_that_ask_at_once_get_the_same_instance():
         return made[-1]
 
     def ask() -> None:
-        together.wait(10)
+        together.wait(60)
         found.append(own.instance("BTCUSDT", "dip", "live", make))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert (found, len(made)) == ([made[0]] * 8, 1)

@@ -38,7 +38,7 @@ class Shaped:
 
     def __exit__(self, *reason: object) -> None:
         self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(10)
+        self._thread.join(60)
 
     async def _serve(self, ready: Future[int]) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()

@@ -152,7 +152,7 @@ def test_many_threads_share_one_client_and_its_markets():
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
         assert server.count("exchangeInfo") == 1
         assert server.count("time") == 1
     assert len(found) == 6
@@ -201,7 +201,7 @@ def test_a_portal_closes_what_is_idle_and_opens_it_again():
     portal.when_idle(close)
     try:
         assert portal.call(work) == "tradenb-exchanges"
-        assert closed.wait(10)
+        assert closed.wait(60)
         assert portal.call(work) == "tradenb-exchanges"
     finally:
         portal.close()

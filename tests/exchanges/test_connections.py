@@ -82,7 +82,7 @@ def tls_port(tmp_path):
     yield listener.getsockname()[1]
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
-    thread.join(10)
+    thread.join(60)
 
 
 def urls(port):
@@ -156,7 +156,7 @@ def test_while_a_list_of_markets_is_read_other_exchanges_get_their_answers(monke
 
     def slow(client):
         portal.submit(answer)
-        assert answered.wait(20)
+        assert answered.wait(60)
         return read(client)
 
     monkeypatch.setattr(market_loading, "markets_by_symbol", slow)

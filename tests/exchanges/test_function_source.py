@@ -635,11 +635,11 @@ def test_who_is_interrupted_while_waiting_stops_the_asking(monkeypatch):
     async def endless(symbol, since, limit):
         asked.append(since)
         seen.set()
-        assert go_on.wait(30)
+        assert go_on.wait(60)
         return [row((since - NEW_YEAR) // MINUTE + k) for k in range(limit)]
 
     def interrupted(future, timeout=None):
-        assert seen.wait(30)
+        assert seen.wait(60)
         raise KeyboardInterrupt
 
     source = FunctionExchange(endless, name="fake", now=lambda: LATE)
@@ -653,7 +653,7 @@ def test_who_is_interrupted_while_waiting_stops_the_asking(monkeypatch):
         asyncio.run(cell())
     go_on.set()
     for thread in set(threading.enumerate()) - before:
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
     assert len(asked) == 1
 

@@ -89,7 +89,7 @@ def sink(monkeypatch):
     made = Sink()
     monkeypatch.setenv("SINK_URL", made.url)
     yield made
-    api.close_all(10)
+    api.close_all(60)
     made.close()
 
 
@@ -113,7 +113,7 @@ def test_a_script_notifies_once_also_when_it_is_started_again_and_a_dry_run_does
     for _ in range(2):
         assert here(bot, "--once")[0] == 0
         monkeypatch.setattr(time, "time_ns", lambda now=time.time_ns: now() + 60_000_000_000)
-        api.close_all(10)  # as at the end of a process
+        api.close_all(60)  # as at the end of a process
     assert [line.partition(" at ")[0] for line in sink.lines] == ["BTCUSDT:hold opened long"]
 
 

@@ -107,7 +107,7 @@ class Child:
 
         return until(found, f"a line with {word} of {self.words}", 40)[word]
 
-    def ended(self, seconds: float = 20) -> int:
+    def ended(self, seconds: float = 60) -> int:
         """Wait for the end and return the exit code."""
         code = self.process.wait(seconds)
         for reader in self._readers:

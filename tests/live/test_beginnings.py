@@ -74,7 +74,7 @@ def test_a_run_without_candles_is_stopped_without_a_storm_of_requests(quick):
     until(lambda: run.error, "the error")
     before = len(asked)
     run.stop()
-    assert run.wait(20)
+    assert run.wait(60)
     assert len(asked) <= before + 10
     assert "down" in str(run.error)
 
@@ -220,7 +220,7 @@ def test_a_rehearsal_is_not_heard_by_those_who_listen_to_live_runs(tmp_path):
         tn.subscribe(rehearsed.append, mode="rehearsal", kinds={"opened"}),
     ):
         run = tn.live.rehearse("BTCUSDT", strategy=spec, exchange=exchange(flat(130)), speed=None)
-        assert run.wait(20)
+        assert run.wait(60)
     assert live == []
     assert [event.kind for event in rehearsed] == ["opened"]
 
@@ -243,7 +243,7 @@ def test_a_rehearsal_that_cannot_save_its_last_state_ends_at_its_end_and_says_so
     run = tn.live.rehearse(
         "BTCUSDT", strategy=spec, exchange=exchange(flat(130)), end=minute(30), speed=None
     )
-    assert run.wait(20)
+    assert run.wait(60)
     assert max(last) == minute(30)
     assert "as the test says" in str(run.error)
 
@@ -255,7 +255,7 @@ def test_runs_of_one_process_have_places_of_their_own(quick, tmp_path):
     for run in (first, second):
         until(lambda run=run: record_of(run).committed, "a commit")
         run.release()
-        assert run.wait(20)
+        assert run.wait(60)
     quick.run_registry._runs.clear()  # as in the next process
     started = [quick.start(specs[n], home=tmp_path) for n in (1, 2, 0)]
     assert sorted(record_of(run).place for run in started) == [0, 1, 2]
@@ -272,7 +272,7 @@ def test_a_rehearsal_begun_anew_tells_its_own_story_and_the_old_one_is_kept(tmp_
 
     def lived():
         run = tn.live.rehearse("BTCUSDT", strategy=spec, exchange=source, speed=None, home=tmp_path)
-        assert run.wait(20)
+        assert run.wait(60)
         return run.events()
 
     first, second = lived(), lived()
@@ -302,7 +302,7 @@ def test_a_rehearsal_that_goes_on_is_returned_and_another_is_refused_in_words(tm
         assert "calm on BTCUSDT, rehearsal" in run._repr_html_()
     finally:
         run.release()
-        assert run.wait(20)
+        assert run.wait(60)
     assert repr(handle) == "<attached rehearsal BTCUSDT:calm idle>"
     assert "idle" in handle._repr_html_()
 
@@ -320,7 +320,7 @@ def test_a_run_without_candles_is_listed_and_can_be_stopped_from_outside(quick, 
     (handle,) = tn.live.attach(tmp_path)
     assert handle._repr_html_() is None  # it has no document yet
     handle.stop()
-    assert handle.wait(20)
+    assert handle.wait(60)
     assert run.status == "idle"
     assert tn.live.attach(tmp_path) == []
     assert tn.live.list(tmp_path).empty

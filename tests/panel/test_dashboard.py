@@ -140,7 +140,7 @@ def test_the_same_request_by_both_channels_is_one_request(rehearse, dashboards):
     until(lambda: "flattened" in set(run.events().exit_reason.dropna()), "the close")
     assert ask(shown, "flatten")["channel"] == "server"
     run.release()
-    assert run.wait(20)
+    assert run.wait(60)
     assert (run.events().exit_reason == "flattened").sum() == 1
 
 
@@ -174,7 +174,7 @@ def test_a_part_is_closed_and_a_stop_moved_as_the_buttons_ask(rehearse, dashboar
     assert ask(shown, "move", id="a" * 12, values={"stop_loss": stop})["channel"] == "kernel"
     until(lambda: "user" in set(run.events().exit_reason.dropna()), "the part")
     run.release()
-    assert run.wait(20)
+    assert run.wait(60)
     (part,) = [event for event in run.events().itertuples() if event.exit_reason == "user"]
     assert (part.kind, part.fraction) == ("partial", 0.5)
 
@@ -379,7 +379,7 @@ def test_a_frozen_dashboard_keeps_its_last_picture_and_its_thread_ends(rehearse,
     run = running(rehearse)
     shown = dashboards()
     run.release()
-    assert run.wait(20)
+    assert run.wait(60)
     shown.freeze()
     shown.freeze()
     assert "tradenb-panel" not in [thread.name for thread in threading.enumerate()]

@@ -14,7 +14,7 @@ from tradenb.live.live_run import record_of
 from tradenb.panel.page_dashboard import READ_ONLY
 from tradenb.panel.page_server import MOST_PAGES, PageServer
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 class Page:

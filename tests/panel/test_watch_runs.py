@@ -78,7 +78,7 @@ def test_a_run_that_was_released_in_a_position_is_the_same_from_here_and_from_it
     run = rehearse(speed=3_000)
     until(lambda: run.position, "a position")
     run.release()
-    assert run.wait(20)
+    assert run.wait(60)
     here = one(watch(runs=lambda: [record_of(run)]).poll()).status
     elsewhere = one(watch(runs=nobody).poll()).status
     assert told(here) == told(elsewhere)

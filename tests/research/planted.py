@@ -60,7 +60,7 @@ class Planted:
 
         def opened(event):
             if event.at in planted.flattened:
-                planted.started.wait(20)
+                planted.started.wait(60)
                 planted.run.flatten()
 
         @tn.strategy("planned", every="5m", risk=[moody], history="10h", on_open=opened)

@@ -111,7 +111,7 @@ def test_runs_that_share_an_account_agree_on_it(tmp_path):
     given = {"exchange": clock, "home": tmp_path / "rehearsal"}
     run = tn.live.rehearse(SYMBOL, strategy=specs[0], exchange=exchange(flat(20)), home=tmp_path,
                            account=ACCOUNT, speed=None)  # fmt: skip
-    run.wait(20)
+    run.wait(60)
     assert record_of(run).account == ACCOUNT
     other = tn.Account(cash=1_001.0, quote=600.0)
     words = r"account 'paper' of .* has cash 1000 and not 1001: all runs under one home"

@@ -74,4 +74,4 @@ class Sink:
         self.open.set()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(60)

@@ -38,7 +38,7 @@ def test_an_entry_is_told_and_the_state_of_what_was_sent_is_under_the_home(sink,
     line = sink.wait_for("BTCUSDT:buyer opened long at")
     assert "stop" in line
     run.release()
-    assert run.wait(10)
+    assert run.wait(60)
     made.close(10)
     events = [event for event in run.events().kind if event in {"opened", "closed"}]
     assert made.sent == len(sink.lines) <= len(events)
@@ -69,7 +69,7 @@ def test_a_service_that_hangs_delays_no_tick_of_a_simulated_run_and_changes_no_e
     sink.open.clear()
     without = lived(monkeypatch, told=False)
     assert lived(monkeypatch, told=True) == without
-    assert sink.arrived.acquire(timeout=20)
+    assert sink.arrived.acquire(timeout=60)
     assert not sink.open.is_set()
     assert len(without[0]) >= 30
 

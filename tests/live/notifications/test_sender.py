@@ -55,7 +55,7 @@ def make_sender():
     yield make
     for service, sender in made:
         service.open.set()
-        assert sender.close(10)
+        assert sender.close(60)
 
 
 def test_what_is_offered_is_delivered_in_order(make_sender):
@@ -63,7 +63,7 @@ def test_what_is_offered_is_delivered_in_order(make_sender):
     sender = make_sender(service)
     for number in range(50):
         sender.offer(str(number))
-    assert sender.close(10)
+    assert sender.close(60)
     assert "\n".join(service.bodies).splitlines() == [str(number) for number in range(50)]
     assert (sender.sent, sender.dropped, sender.failed) == (50, 0, 0)
 
@@ -74,12 +74,12 @@ def test_of_what_is_too_much_for_a_service_that_hangs_the_oldest_is_left_out_and
     service = Held(hangs=True)
     sender = make_sender(service, length=10)
     sender.offer("first")
-    assert service.reached.wait(10)
+    assert service.reached.wait(60)
     for number in range(MANY):
         sender.offer(str(number))
     assert sender.dropped == MANY - 10
     service.open.set()
-    assert sender.close(10)
+    assert sender.close(60)
     assert service.bodies[0] == "first"
     left_out, *rest = service.bodies[1].splitlines()
     assert left_out == f"{MANY - 10:,} messages left out: the service was too slow"
@@ -152,13 +152,13 @@ def test_a_service_that_raises_ends_nothing(make_sender, caplog):
 
 def test_a_closed_sender_still_delivers_what_waits_and_waits_for_no_retry(make_sender):
     service = Held(hangs=True, failures=1)
-    sender = make_sender(service, pause_s=60.0, retry_s=(60.0,))
+    sender = make_sender(service, pause_s=600.0, retry_s=(600.0,))
     sender.offer("a")
-    assert service.reached.wait(10)
+    assert service.reached.wait(60)
     sender.offer("b")
     assert not sender.close(0.0)
     service.open.set()
-    assert sender.close(10)
+    assert sender.close(60)
     assert service.bodies == ["1 message could not be delivered\nb"]
 
 
@@ -166,11 +166,11 @@ def test_a_burst_is_messages_of_twenty_lines(make_sender):
     service = Held(hangs=True)
     sender = make_sender(service)
     sender.offer("first")
-    assert service.reached.wait(10)
+    assert service.reached.wait(60)
     for number in range(50):
         sender.offer(str(number))
     service.open.set()
-    assert sender.close(10)
+    assert sender.close(60)
     assert [len(body.splitlines()) for body in service.bodies] == [1, 20, 20, 10]
     assert message(["a", "b"]) == ("tradenb: 2 messages", "a\nb")
 

@@ -228,13 +228,13 @@ def test_an_ended_run_is_retired_and_may_come_back(quick, capsys):
     assert main(["retire", "BTCUSDT:opens"]) == 3
     assert "held by process" in capsys.readouterr().err
     run.release()
-    assert run.wait(20)
+    assert run.wait(60)
     assert main(["retire", "BTCUSDT:opens"]) == 1
     assert "holds a signal" in capsys.readouterr().err
     run = quick.start(opens)
     run.stop()
     run.flatten()
-    assert run.wait(20)
+    assert run.wait(60)
     events = len(run.events())
     assert main(["retire", "BTCUSDT:opens", "--json"]) == 0
     folder = json.loads(capsys.readouterr().out)["folder"]
@@ -262,7 +262,7 @@ def test_a_run_that_saves_nothing_for_minutes_is_seen_in_the_status(quick, capsy
     path = find_home().document(Key("calm", "BTCUSDT"))
     old = read_document(DiskFilesystem(), path)
     run.release()
-    assert run.wait(20)
+    assert run.wait(60)
     path.write_bytes(
         encode(old.seq + 9, {**old.body, "saved_at": old.body["saved_at"] - 86_400_000})
     )
