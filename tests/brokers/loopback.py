@@ -45,7 +45,7 @@ def on(server, clock, life):
 
     async def run():
         options = {**server.options, **loopback_keys(), "rateLimit": 0.001}
-        client = OrderClient("binance", options, now=clock.now, seconds=5.0)
+        client = OrderClient("binance", options, now=clock.now, seconds=30.0)
         try:
             info = await client.read("public_get_exchangeinfo", {"symbol": "BTCUSDT"})
             told = await client.read("private_get_account", {})

@@ -39,7 +39,7 @@ def probed(server, clock, *, behind=10_000, change=lambda port: None):
     async def life(port):
         change(port)
         options = {**server.options, **loopback_keys(), "rateLimit": 0.001}
-        client = OrderClient("binance", options, now=lambda: clock.now() - behind, seconds=5.0)
+        client = OrderClient("binance", options, now=lambda: clock.now() - behind, seconds=30.0)
         late = OrderPort(
             client, port.venue, port.market, symbol="BTCUSDT", base="BTC", quote="USDT"
         )

@@ -43,9 +43,10 @@ from tradenb.testing.venue.venue_requests import NewList, NewOrder, QueryAllOrde
 
 D = Decimal
 MARKET = OrderMarket(price_step=D("0.1"), size_step=D("0.0001"))
+PATIENCE_S = 30.0  # for whatever answers; where nothing is to come, a moment
 
 
-def port_on(server, *, market=MARKET, now=None, seconds=0.3, **options):
+def port_on(server, *, market=MARKET, now=None, seconds=PATIENCE_S, **options):
     given = {**server.options, **loopback_keys(), "rateLimit": 0.001, **options}
     client = OrderClient("binance", given, now=now or server.now, seconds=seconds)
     return OrderPort(client, BINANCE_SPOT, market, symbol="BTCUSDT", base="BTC", quote="USDT")
@@ -92,7 +93,7 @@ def posts(server):
 def test_nothing_makes_it_send_an_order_twice(server, answer):
     server.fault("accept", answer=answer, times=None, method="POST")
     own = {"maxRetriesOnFailure": 3, "order": {"maxRetriesOnFailure": 3}}
-    port = port_on(server, options=own)
+    port = port_on(server, options=own, seconds=0.3 if answer == "silence" else PATIENCE_S)
     played(port, lambda it: it.submit(made(server.now())))
     assert len(posts(server)) == 1
 
@@ -106,7 +107,7 @@ def test_nobody_listens_so_nothing_was_sent(server):
 
 
 def test_a_name_without_an_address_is_not_sent_either(server):
-    port = port_on(server, urls=redirected_urls("http://nowhere.invalid"), seconds=5)
+    port = port_on(server, urls=redirected_urls("http://nowhere.invalid"))
     assert isinstance(played(port, lambda it: it.submit(made(server.now()))), NotSent)
 
 
@@ -121,7 +122,7 @@ def test_a_request_dies_at_the_moment_of_its_order_whenever_it_was_signed(server
     start = server.now()
     server.fault("late", seconds=2.4, method="POST")
     later = start + 600  # signed after some time in a queue
-    port = port_on(server, now=lambda: later)
+    port = port_on(server, now=lambda: later, seconds=0.3)
     server.clock.step(0.6 / 60)
     answer = played(port, lambda it: it.submit(made(start)))
     server.clock.step(2.4 / 60)
@@ -130,7 +131,8 @@ def test_a_request_dies_at_the_moment_of_its_order_whenever_it_was_signed(server
     assert len(server.venue.venue.orders) == 1  # at dies_at it is still in time
     server.fault("late", seconds=2.401, method="POST")
     start, later = server.now() - 600, server.now()
-    played(port_on(server, now=lambda: later), lambda it: it.submit(made(start, attempt=2)))
+    port = port_on(server, now=lambda: later, seconds=0.3)
+    played(port, lambda it: it.submit(made(start, attempt=2)))
     server.clock.step(3 / 60)
     server.venue.advance(server.now())
     assert len(server.venue.venue.orders) == 1
@@ -216,7 +218,7 @@ def test_a_redirect_is_not_followed_with_order_and_key(server):
     with raw_server(200, b"{}") as (other, seen):
         leads = [("Location", f"{other}/api/v3/order")]
         with raw_server(307, b"", leads) as (url, _):
-            port = port_on(server, urls=redirected_urls(url), seconds=5)
+            port = port_on(server, urls=redirected_urls(url))
             answer = played(port, lambda it: it.submit(made(server.now())))
     assert isinstance(answer, Unclear)
     assert seen == []
@@ -566,7 +568,7 @@ def test_a_key_is_in_no_answer_and_in_no_log(server, caplog):
     caplog.set_level(logging.DEBUG)
     shown = f'{{"code":-1022,"msg":"bad {CREDENTIALS.key}"}}'.encode()
     with raw_server(400, shown) as (url, seen):
-        port = port_on(server, urls=redirected_urls(url), seconds=5)
+        port = port_on(server, urls=redirected_urls(url))
         answer = played(port, lambda it: it.submit(made(server.now())))
     assert seen[0][1] == CREDENTIALS.key  # it was sent
     assert isinstance(answer, Refused)
