@@ -120,17 +120,18 @@ def sweep() -> set[tuple[str, str]]:
     """Walk from the making of one combination's strategy to that of the next."""
     walk = Walk()
     made: list[int] = []
+    strategy, long = tn.strategy, tn.long  # found before the walk begins
 
     def make(length: int) -> Any:
         made.append(length)
         walk.on = len(made) == 2
 
-        @tn.strategy("swept", every="1h")
+        @strategy("swept", every="1h")
         def swept(ctx):  # type: ignore[no-untyped-def]
             close = ctx.candles("1h", length).close
             if ctx.price < close.mean():
                 price = ctx.price
-                return tn.long(take_profit=price * 1.02, stop_loss=price * 0.98, minutes=600)
+                return long(take_profit=price * 1.02, stop_loss=price * 0.98, minutes=600)
             return None
 
         return swept

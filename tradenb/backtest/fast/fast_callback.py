@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tradenb.backtest.fast.cleared import cleared
 from tradenb.backtest.fast.exits import BareTrade, Exits
 from tradenb.core.events import Event
 from tradenb.core.fills import filled
-from tradenb.core.lifecycle.machine import advance, answer
+from tradenb.core.lifecycle.machine import advance, answer, cleared
 from tradenb.core.lifecycle.state import NeedCandidate, NeedCandles, NeedClearance, State, Step
 from tradenb.core.prices import pnl_percent
 from tradenb.core.rules import Rules

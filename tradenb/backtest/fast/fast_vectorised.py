@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.backtest.fast.candidate_table import CandidateTable, Places, Rows, is_usual
-from tradenb.backtest.fast.cleared import cleared
 from tradenb.backtest.fast.exits import Exit, Exits
 from tradenb.backtest.fast.fast_callback import suits_callback
 from tradenb.backtest.fast.jumps import leaver
@@ -23,7 +22,7 @@ from tradenb.backtest.fast.rounds import Round
 from tradenb.core.candles.arrays import Floats, Times
 from tradenb.core.columns import TRADE_MONEY
 from tradenb.core.events import Event, numbered
-from tradenb.core.lifecycle.machine import advance, answer
+from tradenb.core.lifecycle.machine import advance, answer, cleared
 from tradenb.core.lifecycle.state import NeedCandidate, State
 from tradenb.core.money.position_money import Grant
 from tradenb.core.signal import Position, Trade, trades_of_columns

@@ -68,6 +68,7 @@ from tradenb.core.lifecycle.state import (
     State,
     Step,
 )
+from tradenb.core.money.position_money import Grant
 from tradenb.core.rules import Rules
 
 
@@ -140,6 +141,23 @@ def answer(state: State, need: Need, reply: object, candles: Candles, rules: Rul
             return enter(state, need, reply, candles, rules)
         case NeedCandles():
             raise TypeError(f"only a candidate or a clearance can be answered, not {need!r}")
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def cleared(step: Step, candles: Candles, rules: Rules, given: Grant | None = None) -> Step:
+    """Return the step that follows where no risk rule is asked, and any other as it is.
+
+    Parameters
+    ----------
+    given : Grant, optional
+        What an account gives.
+    """
+    match step.need:
+        case NeedClearance() as need:
+            return answer(step.state, need, given, candles, rules)
+        case None | NeedCandles() | NeedCandidate():
+            return step
         case _ as unknown:
             assert_never(unknown)
 

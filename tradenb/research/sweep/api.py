@@ -31,8 +31,7 @@ from tradenb.research.sweep.grid import (
     combinations,
     name_of,
 )
-from tradenb.research.sweep.read_candles import ReadCandles
-from tradenb.research.sweep.sweep_cache import SweepCache
+from tradenb.research.sweep.sweep_cache import ReadCandles, SweepCache
 from tradenb.research.sweep.sweep_candles import market_of_plan
 from tradenb.research.sweep.sweep_trial import COLUMNS, TEXTS, Row, Settings, settings_of
 from tradenb.statistics.figures import ALL_UNITS

@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 
 from tradenb.core.candles.arrays import Floats
-from tradenb.statistics.equity.benchmark import Benchmark
 from tradenb.statistics.equity.covered_time import YEAR, Covered
 from tradenb.statistics.equity.curve import Curve
 from tradenb.statistics.equity.periods import whole_days
+from tradenb.statistics.equity.run_prices import Benchmark
 from tradenb.statistics.formulas import LARGEST_SHARPE, deviation, ratio, total
 
 _ROOT: Final = math.sqrt(365)

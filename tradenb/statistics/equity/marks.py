@@ -9,12 +9,11 @@ import numpy as np
 
 from tradenb.core.candles.arrays import Times
 from tradenb.statistics.closed_trades import TradeColumns
-from tradenb.statistics.equity.benchmark import Benchmark
 from tradenb.statistics.equity.covered_time import Covered, whole
 from tradenb.statistics.equity.curve import Curve, curve_of_closes
 from tradenb.statistics.equity.marked_curve import Instance, marked_curve
 from tradenb.statistics.equity.money_curve import MoneyMarks
-from tradenb.statistics.equity.run_prices import RunPrices
+from tradenb.statistics.equity.run_prices import Benchmark, RunPrices
 
 
 class Marks(NamedTuple):

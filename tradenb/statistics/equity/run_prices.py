@@ -1,10 +1,13 @@
-"""`RunPrices`: the given candles of a run, as its curve and its benchmark read them."""
+"""`RunPrices`: the given candles of a run, as its curve reads them, and its benchmark.
+
+The benchmark is buying each symbol at the start and holding it, without costs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -14,11 +17,12 @@ from numpy.typing import NDArray
 from tradenb.core.candles.arrays import Candles, Floats, Times
 from tradenb.core.prices import market_prices
 from tradenb.core.rules import Rules
-from tradenb.statistics.equity.benchmark import Benchmark, benchmark_of
 from tradenb.statistics.equity.covered_time import Covered, covered_by, union
+from tradenb.statistics.equity.curve import Curve
 from tradenb.statistics.equity.periods import whole_days
 
 Rows = NDArray[np.intp]
+Held = tuple[Floats, float, Rows | None]
 
 
 class PriceLine(NamedTuple):
@@ -43,6 +47,35 @@ class PriceLine(NamedTuple):
     close: Floats
     base: float
     step: int
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What holding would have been.
+
+    Attributes
+    ----------
+    holds : mapping of str to (float, float)
+        Return and largest drawdown of each symbol, percent.
+    basket : Curve
+        The mean of the holds; each begins at 1.
+    daily : (n,) float64 array
+        Daily returns of the basket, as fractions.
+    """
+
+    holds: Mapping[str, tuple[float, float]]
+    basket: Curve
+    daily: Floats
+
+    @property
+    def basket_return(self) -> float:
+        """Return of the basket, percent."""
+        return (self.basket.growth - 1) * 100
+
+    @property
+    def rows(self) -> dict[str, tuple[float, float]]:
+        """Return and largest drawdown of each symbol and of the basket, percent."""
+        return {**self.holds, "basket": (self.basket_return, self.basket.max_drawdown)}
 
 
 class RunPrices:
@@ -118,6 +151,30 @@ class RunPrices:
 
     def _in_order(self) -> Sequence[tuple[str, PriceLine]]:
         return list(self.lines.items())
+
+
+def benchmark_of(
+    symbols: Sequence[str], lines: Sequence[Held], *, at: Times, start: int, end: int
+) -> Benchmark:
+    """Hold each symbol and the basket of all.
+
+    Parameters
+    ----------
+    lines : sequence of (close, base, newest)
+        Of each symbol its closes, what they are measured by, and the row of the newest of them at
+        each of `at`, -1 before the first; None: one at each.
+    """
+    rows = np.arange(len(at), dtype=np.int64)
+    holds, total = {}, np.zeros(len(at))
+    for symbol, (close, base, newest) in zip(symbols, lines, strict=True):
+        hold = close / base
+        if newest is not None:
+            hold = np.where(newest < 0, 1.0, np.append(hold, 1.0)[newest])
+        own = Curve(start, end, at, rows, hold)
+        holds[symbol] = ((own.growth - 1) * 100, own.max_drawdown)
+        total += hold
+    basket = own if len(lines) == 1 else Curve(start, end, at, rows, total / len(lines))
+    return Benchmark(holds, basket, np.zeros(0))
 
 
 def _line(candles: Candles, start: int, end: int, rules: Rules) -> PriceLine:
