@@ -120,7 +120,9 @@ def _misfit(
     known = [key for key, item in parameters.items() if item.kind not in _VARIABLE]
     for key in named:
         if key not in known and Parameter.VAR_KEYWORD not in kinds:
-            return f"has no argument {key!r}" + near(key, known)
+            place = next((each for each in _PLACES if key in _PLACES[each]), "")
+            where = f"; say {_SPELLINGS[place]}" if place in known else near(key, known)
+            return f"has no argument {key!r}{where}"
     twice = [key for key in places[: len(args)] if key in named]
     if twice:
         return f"got {twice[0]} twice, by position and by name"
@@ -154,4 +156,15 @@ def _needed(parameters: Mapping[str, Parameter]) -> list[str]:
     ]
 
 
+# What other tools take as arguments of a run, by the argument that it is a part of here.
+_PLACES: Final = {
+    "rules": {"commission", "fee", "fees", "fee_percent", "slippage", "slippage_percent", "spread"},
+    "account": {"cash", "capital", "init_cash", "initial_capital", "size", "quote", "leverage"},
+    "exchange": {"data", "df", "candles", "frame", "timeframe"},
+}
+_SPELLINGS: Final = {
+    "rules": "rules=tn.Rules(fee_percent=..., slippage_percent=...)",
+    "account": "account=tn.Account(cash=..., percent=...)",
+    "exchange": "exchange=tn.frame_exchange(...)",
+}
 _VARIABLE: Final = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)

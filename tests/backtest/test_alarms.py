@@ -156,22 +156,74 @@ def test_printed_with_few_trades_a_result_says_why():
     assert words.index(result.alarms[0]) < words.index(result.why()) < words.index("| count |")
 
 
-def test_printed_without_an_alarm_it_has_the_first_warning():
+def test_printed_it_has_every_warning_the_errors_first():
     def once_wrong(ctx):
         if ctx.now == minute(75):
             raise ValueError("once")
-        return tn.long(stop_loss=0.85 * ctx.price, entry=0.9 * ctx.price)
+        return tn.long(stop_loss=0.9 * ctx.price, minutes=1)
 
     result = played(once_wrong)
-    assert len(result.warnings) > 1
-    assert str(result).splitlines() == [repr(result), result.warnings[0], result.why()]
-
-
-def test_printed_with_enough_trades_it_is_one_line():
-    result = played(lambda ctx: tn.long(stop_loss=0.9 * ctx.price, minutes=1))
     assert len(result.trades) > 10
-    assert str(result) == repr(result)
+    assert result.alarms == []
+    assert result.warnings[0].startswith("1 error in your functions")
+    assert str(result).splitlines() == [repr(result), *result.warnings]
     assert result.why() not in result.to_markdown()
+
+
+def test_a_strategy_that_fails_at_every_fourth_ask_is_no_alarm():
+    def half_wrong(ctx):
+        if ctx.when.minute == 30:
+            raise ValueError("half")
+        return tn.long(stop_loss=0.9 * ctx.price, minutes=1) if ctx.when.minute == 0 else None
+
+    result = played(half_wrong)
+    assert len(result.trades) == 3
+    assert result.alarms == []  # 4 of 16
+
+
+def test_at_every_second_ask_it_is_an_alarm_whatever_it_earned():
+    def wrong(ctx):
+        if ctx.when.minute:
+            raise ValueError("often")
+        return tn.long(stop_loss=0.9 * ctx.price, minutes=1)
+
+    result = played(wrong)
+    (said,) = result.alarms
+    assert said.startswith(
+        "strategy 'quiet' failed at 12 of its 16 asks, each of which counts as no answer; "
+        "the first: ValueError: often"
+    )
+    assert said in str(result)
+
+
+def test_a_manage_function_that_always_fails_is_an_alarm():
+    spec = tn.strategy("held", every="15m")(lambda ctx: tn.long(stop_loss=0.85 * ctx.price))
+
+    @spec.manage(every="15m")
+    def leave(ctx):
+        return tn.close() if ctx.position.side == "long" else None
+
+    result = tn.backtest.run(
+        "BTCUSDT",
+        strategy=spec,
+        exchange=exchange(market(3, 300)),
+        start=minute(60),
+        progress=False,
+    )
+    (said,) = result.alarms
+    assert said.startswith("manage function of 'held' failed at 15 of its 15 asks")
+    assert "did you mean 'is_long' or 'is_short' or 'position'?" in said
+
+
+def test_sizes_that_change_nothing_and_fractions_meant_as_percents_are_warned_of():
+    def sized(ctx):
+        return tn.long(stop_loss=0.9 * ctx.price, minutes=1, size=2, trail=0.03, breakeven=0.5)
+
+    result = played(sized)
+    assert f"size= of {len(result.trades)} trades changes no figure" in str(result)
+    opened = (result.events.kind == "opened").sum()
+    said = f"trail=0.03 of {opened} positions means 0.03 %; for 3 % write trail=3"
+    assert said in result.warnings
 
 
 def test_of_several_the_silent_one_is_named(tmp_path):

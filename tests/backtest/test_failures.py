@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bdb import BdbQuit
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -200,3 +202,85 @@ def test_what_a_risk_rule_answers_is_told_without_its_address():
     notes = asked.events.note.tolist()
     assert notes
     assert all("Anything object>" in note for note in notes)
+
+
+def failing_at(moment, error):
+    def fails(ctx):
+        ctx.candles("1m", 8)  # is short at minute 5
+        if ctx.now == moment:
+            raise error
+        return tn.long(stop_loss=0.9 * ctx.price, minutes=3)
+
+    return tn.strategy("fails", every="5m")(fails)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("mine"), SystemExit(3)], ids=repr)
+def test_a_backtest_may_end_with_the_first_error(error):
+    spec = failing_at(minute(15), error)
+    with pytest.raises(tn.StrategyError, match="strategy fails on BTCUSDT failed at") as raised:
+        tn.backtest.run(
+            "BTCUSDT",
+            strategy=spec,
+            exchange=exchange(flat(40)),
+            on_error="raise",
+            progress=False,
+        )
+    assert raised.value.__cause__ is error
+    assert (raised.value.at, raised.value.symbol) == (minute(15), "BTCUSDT")
+
+
+def test_without_an_error_it_ends_as_ever():
+    spec, source = failing_at(None, None), exchange(flat(40))
+    plain = tn.backtest.run("BTCUSDT", strategy=spec, exchange=source, progress=False)
+    strict = tn.backtest.run(
+        "BTCUSDT", strategy=spec, exchange=source, on_error="raise", progress=False
+    )
+    assert strict.event_list == plain.event_list != []
+    with pytest.raises(tn.UnknownName, match="unknown on_error 'stop'; known: 'raise', 'record'"):
+        tn.backtest.run("BTCUSDT", strategy=spec, exchange=source, on_error="stop")
+
+
+def test_a_manage_function_and_a_callback_end_it_too():
+    spec = tn.strategy("held", every="5m")(lambda ctx: tn.long(stop_loss=0.9 * ctx.price))
+    spec.manage(lambda ctx: ctx.position.pnl / 2)
+    job = tn.backtest.background(
+        "BTCUSDT", strategy=spec, exchange=exchange(flat(20)), on_error="raise"
+    )
+    with pytest.raises(tn.StrategyError, match="did you mean 'pnl_percent'"):
+        job.result(timeout=60)
+
+    def open_wrong(event):
+        raise OSError("full")
+
+    called = tn.strategy("called", every="5m", on_open=open_wrong)(
+        lambda ctx: tn.long(stop_loss=0.9 * ctx.price)
+    )
+    with pytest.raises(tn.StrategyError, match="callback on_open of called") as raised:
+        tn.backtest.run("BTCUSDT", strategy=called, exchange=exchange(flat(20)), on_error="raise")
+    assert isinstance(raised.value.__cause__, OSError)
+
+
+def test_who_leaves_the_debugger_leaves_the_backtest():
+    asked = []
+
+    def quits(ctx):
+        asked.append(ctx.now)
+        raise BdbQuit
+
+    with pytest.raises(tn.StateError, match="the backtest was cancelled"):
+        run(quits)
+    assert asked == [minute(5)]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("commission", r"say rules=tn.Rules\(fee_percent=..., slippage_percent=...\)"),
+        ("cash", r"say account=tn.Account\(cash=..., percent=...\)"),
+        ("df", r"say exchange=tn.frame_exchange\(...\)"),
+        ("symbol", "did you mean 'symbols'"),
+    ],
+)
+def test_arguments_of_other_tools_are_told_where_they_are_here(name, said):
+    with pytest.raises(tn.UsageError, match=f"has no argument '{name}'; {said}"):
+        tn.backtest.run("BTCUSDT", **{name: 1})

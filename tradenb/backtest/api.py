@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 
+from tradenb.backtest.backtest_run import OnError
 from tradenb.backtest.job import Job
 from tradenb.backtest.plan import make_plan
 from tradenb.backtest.progress import ProgressBar
@@ -28,6 +29,7 @@ def run(
     rules: Rules | None = None,
     account: Account | Mapping[str, Account] | None = None,
     commands: Iterable[Mapping[str, object]] = (),
+    on_error: OnError = "record",
     progress: bool = True,
 ) -> Result:
     """Run strategies over recorded candles.
@@ -52,6 +54,9 @@ def run(
         What a user did during the run: {"at": time, "kind": "cancel" | "stop" | "flatten" |
         "close" | "move", "symbol", "strategy", "id", "cancel_id"}; a close may say its fraction, a
         move says stop_loss, take_profit, minutes or until.
+    on_error : {"record", "raise"}, default "record"
+        What a function of yours that raises does: make an `error` event, as in a live run, which
+        counts as no answer; or end the backtest.
     progress : bool, default True
         Show a progress bar if it takes longer than half a second.
 
@@ -67,6 +72,9 @@ def run(
         When candles are refused, or none lie in the period.
     ExchangeError
         When candles cannot be fetched.
+    StrategyError
+        With `on_error="raise"`, from the first error of a function; also when indicators or a
+        vectorised strategy raise.
 
     Examples
     --------
@@ -79,7 +87,8 @@ def run(
     >>> len(result.trades), f"{result.stats['win_rate']:.1f}"
     (17, '58.8')
     """
-    job = Job(make_plan(symbols, strategy, exchange, start, end, rules, commands, account))
+    plan = make_plan(symbols, strategy, exchange, start, end, rules, commands, account)
+    job = Job(plan, on_error)
     with ProgressBar(enabled=progress) as bar:
         job.supervise(bar.show)
     return job.result()
@@ -96,6 +105,7 @@ def background(
     rules: Rules | None = None,
     account: Account | Mapping[str, Account] | None = None,
     commands: Iterable[Mapping[str, object]] = (),
+    on_error: OnError = "record",
 ) -> Job:
     """Run a backtest on a thread of its own and return at once.
 
@@ -117,6 +127,7 @@ def background(
     >>> len(job.result(timeout=60).trades), job.progress
     (23, 1.0)
     """
-    job = Job(make_plan(symbols, strategy, exchange, start, end, rules, commands, account))
+    plan = make_plan(symbols, strategy, exchange, start, end, rules, commands, account)
+    job = Job(plan, on_error)
     threading.Thread(target=job.supervise, name="tradenb-backtest-watch", daemon=True).start()
     return job

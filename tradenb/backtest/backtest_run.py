@@ -7,6 +7,7 @@ happened. A vectorised strategy that is alone and unheard goes the fast way of `
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 from tradenb.backtest.assembly import assemble, histories_of, load_period, prepare
 from tradenb.backtest.fast.fast_portfolio import FastPortfolio, run_portfolio
@@ -16,8 +17,13 @@ from tradenb.backtest.plan import Plan
 from tradenb.backtest.publisher import Publisher
 from tradenb.bus import Bus
 from tradenb.core.events import Event
-from tradenb.engine.call import Pump
+from tradenb.core.timeframe import iso
+from tradenb.engine.call import Pump, words_of
 from tradenb.engine.session.pump import Session
+from tradenb.errors import NotEnoughCandles, StrategyError
+
+OnError = Literal["record", "raise"]
+"""What a function that raises does to a backtest: make an `error` event, or end it."""
 
 
 class BacktestRun:
@@ -38,8 +44,9 @@ class BacktestRun:
         The trades of the fast way; its events are made when somebody looks at them.
     """
 
-    def __init__(self, plan: Plan, bus: Bus) -> None:
+    def __init__(self, plan: Plan, bus: Bus, on_error: OnError = "record") -> None:
         self.plan = plan
+        self.on_error = on_error
         self.stage = "loading"
         self.loaded = 0.0
         self.period = LoadedPeriod()
@@ -63,7 +70,8 @@ class BacktestRun:
         self._run_fast(session)
         for until in self.period.blocks() if self.fast is None else ():
             block_began = time.perf_counter()
-            yield from session.pump(until)
+            pump = session.pump(until)
+            yield from pump if self.on_error == "record" else raising(pump, session)
             self.period.check()
             fresh, session.events = session.events, []
             self.events += fresh
@@ -94,3 +102,28 @@ class BacktestRun:
         session.trades = fast.trades()
         fast.put_last_states()
         session.now = max(instance.state.cursor for instance in instances)
+
+
+def raising(pump: Pump, session: Session) -> Pump:
+    """Drive a pump until a user function fails; raise StrategyError from what that raised.
+
+    A function that found too little history has not failed.
+    """
+    try:
+        call = next(pump)
+        while True:
+            try:
+                reply = yield call
+            except NotEnoughCandles as error:
+                call = pump.throw(error)
+            except Exception as error:  # noqa: BLE001 - the user's code
+                at = call.args[0].now if call.asks else session.now
+                raise StrategyError(
+                    f"{call.what} on {call.symbol} failed at {iso(at)} UTC: {words_of(error)}",
+                    at=at,
+                    symbol=call.symbol,
+                ) from (error.__cause__ or error)
+            else:
+                call = pump.send(reply)
+    except StopIteration:
+        return

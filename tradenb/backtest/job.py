@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import get_args
 
-from tradenb.backtest.backtest_run import BacktestRun
+from tradenb.backtest.backtest_run import BacktestRun, OnError
 from tradenb.backtest.driver import Driver
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.results.result import Result
@@ -13,7 +14,7 @@ from tradenb.backtest.results.result_parts import parts_of
 from tradenb.backtest.watched_worker import Cancelled
 from tradenb.bus import bus
 from tradenb.core.timeframe import iso
-from tradenb.errors import StateError
+from tradenb.errors import StateError, unknown
 
 
 class Job:
@@ -39,8 +40,10 @@ class Job:
     <backtest of BTCUSDT: done>
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._run = BacktestRun(plan, bus)
+    def __init__(self, plan: Plan, on_error: OnError = "record") -> None:
+        if on_error not in get_args(OnError):
+            raise unknown("on_error", on_error, get_args(OnError))
+        self._run = BacktestRun(plan, bus, on_error)
         self._driver = Driver(self._run.pump(), plan.rules.signal_timeout_seconds)
         self._result: Result | None = None
 

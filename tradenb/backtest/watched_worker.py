@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
+from bdb import BdbQuit
 from collections.abc import Callable
 from contextlib import suppress
 from types import CoroutineType
@@ -27,7 +28,7 @@ _MOMENTS: Final = 5
 
 
 class Cancelled(Exception):
-    """The user ended the work before it was done."""
+    """The user ended the work before it was done, by a call or in a debugger."""
 
 
 class Worker:
@@ -176,6 +177,8 @@ class Worker:
                     return None  # the pump belongs to another worker now
             if self._cancelled:
                 self._close()
+        if isinstance(failure, BdbQuit):
+            self._close()
         try:
             call = self._pump.throw(harmless(failure)) if failure else self._pump.send(reply)
         except StopIteration:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import os
 import sysconfig
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, assert_never, get_args
@@ -26,6 +26,27 @@ _LIBRARIES: Final = tuple(
     f"{folder}{os.sep}"
     for folder in (Path(__file__).parents[1], *map(sysconfig.get_path, ("stdlib", "purelib")))
 )
+
+# What attributes of positions, trades and contexts are called in other tools.
+_OTHER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "side": ("is_long", "is_short", "position"),
+    "direction": ("is_long", "is_short", "position"),
+    "sl": ("stop_loss",),
+    "stop": ("stop_loss",),
+    "tp": ("take_profit",),
+    "target": ("take_profit", "targets"),
+    "pl": ("pnl_percent",),
+    "pl_pct": ("pnl_percent",),
+    "profit": ("pnl_percent",),
+    "pnl": ("pnl_percent",),
+    "entry_price": ("entry",),
+    "price": ("entry",),
+    "time": ("now", "when", "opened_at"),
+    "timestamp": ("now", "when"),
+    "df": ("frame", "candles"),
+    "data": ("candles", "frame"),
+    "close": ("price", "candles"),
+}
 
 
 class Call(NamedTuple):
@@ -94,7 +115,7 @@ def words_of(error: BaseException) -> str:
         if type(error) is TypeError:
             text += _hint(text, trace.tb_frame.f_globals)
         if type(error) is AttributeError and "has no attribute" in text and _is_ours(error.obj):
-            text += near(error.name, dir(type(error.obj)))  # `ctx.postion`
+            text += _meant(error.name, dir(type(error.obj)))  # `ctx.postion`
     return f"{type(error).__name__}: {text}{where}"
 
 
@@ -111,6 +132,12 @@ def _place_of(error: BaseException) -> TracebackType | None:
 
 def _is_ours(value: object) -> bool:
     return type(value).__module__.startswith("tradenb.")
+
+
+def _meant(name: str | None, names: Sequence[str]) -> str:
+    """Suggest the attributes that another word is used for elsewhere, else similar ones."""
+    found = [each for each in _OTHER_WORDS.get(name or "", ()) if each in names]
+    return f"; did you mean {' or '.join(map(repr, found))}?" if found else near(name, names)
 
 
 def _hint(said: str, names: Mapping[str, object]) -> str:

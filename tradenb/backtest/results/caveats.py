@@ -17,9 +17,11 @@ from tradenb.view.gap_notes import coarse_note, gap_notes
 if TYPE_CHECKING:
     from tradenb.core.events import Event
     from tradenb.core.signal import Trade
+    from tradenb.engine.session.instance import Instance
     from tradenb.engine.specs.strategy_spec import StrategySpec
     from tradenb.view.event_frames import Coverages
 
+_SMALL: Final = 0.1  # percent: less than the costs of most markets
 # Whose code looks like one that returns nothing.
 _GENERATES: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -32,10 +34,15 @@ def caveats(
     asks_lost: int,
     troubled: Sequence[Event],
     coverage: Coverages,
+    opened: Sequence[Signal] = (),
     reached: int = 0,
 ) -> list[str]:
     """Return the sentences, the most important first."""
     found = []
+    errors = [event.note for event in troubled if event.kind == "error"]
+    if errors:
+        times = plural(len(errors), "error")
+        found.append(f"{times} in your functions, see result.events; the first: {errors[0]}")
     if open_count:
         found.append(
             f"{open_count} still open or scheduled at the end: in the equity, not in the trades; "
@@ -44,10 +51,6 @@ def caveats(
     if session.timeouts:
         calls = plural(session.timeouts, "call")
         found.append(f"not reproducible: {calls} of your functions timed out; see result.events")
-    errors = [event.note for event in troubled if event.kind == "error"]
-    if errors:
-        times = plural(len(errors), "error")
-        found.append(f"{times} in your functions, see result.events; the first: {errors[0]}")
     if asks_lost:
         lost = plural(asks_lost, "call")
         found.append(
@@ -59,6 +62,13 @@ def caveats(
         found.append(
             f"{entries} already reached and opened at the market price; for a breakout use "
             "breakout="
+        )
+    found += _small_trails(opened)
+    sized = 0 if session.accounts else sum(trade.size is not None for trade in trades)
+    if sized:
+        found.append(
+            f"size= of {plural(sized, 'trade')} changes no figure without account=tn.Account(...): "
+            "each is a percent of what its position cost"
         )
     candles = {each.state.symbol: each.candles for each in session.instances}
     found += [*gap_notes(candles, trades), *coarse_note(candles, trades)]
@@ -88,7 +98,10 @@ def alarms(
     start: int,
     refused: Collection[str] = (),
 ) -> list[str]:
-    """Name the strategies that proposed nothing that could be entered or paid, and say why.
+    """Name the strategies whose figures mean nothing, and say why.
+
+    These are strategies that proposed nothing that could be entered or paid, and those of which a
+    function failed at every second ask or more.
 
     Parameters
     ----------
@@ -96,28 +109,45 @@ def alarms(
         Returns the events of the run; they are looked at where there are neither trades nor
         positions.
     start : int
-        Where the run began, ms UTC.
+        Start of the period, ms UTC.
     refused : collection of str
         Names of strategies that proposed what was refused, as far as known without the events.
     """
     specs = {item.spec.name: item.spec for item in session.instances}
     proposed = {*refused, *(trade.strategy for trade in session.trades)}
     proposed |= {item.spec.name for item in session.instances if item.state.signal is not None}
-    if proposed >= specs.keys():
-        return []
-    events = find_events()
+    events = find_events() if proposed < specs.keys() else ()
     proposed |= {
         event.strategy
         for event in events
         if event.signal is not None and event.exit_reason not in {"invalid", "funds"}
     }
     found = []
-    for name in (name for name in specs if name not in proposed):
+    for name, spec in specs.items():
         own = [item for item in session.instances if item.spec.name == name]
-        every = specs[name].every_ms
-        asks = sum(len(item.candles.dues(start, item.candles.end, every)) for item in own)
+        if name in proposed:
+            found += _failing(name, own)
+            continue
+        asks = sum(len(item.candles.dues(start, item.candles.end, spec.every_ms)) for item in own)
         said = [each for each in events if each.strategy == name]
-        found.append(_silence(specs[name], asks, sum(item.asks.lost for item in own), said))
+        found.append(_silence(spec, asks, sum(item.asks.lost for item in own), said))
+    return found
+
+
+def _failing(name: str, instances: Sequence[Instance]) -> list[str]:
+    """Name the functions of a strategy that failed at every second ask or more."""
+    rows = [row for item in instances for row in item.asks.rows if row.outcome != "skipped"]
+    found = []
+    for asked, what in (("entry", "strategy"), ("manage", "manage function of")):
+        own = [row for row in rows if row.asked == asked]
+        errors = [row for row in own if row.outcome == "error"]
+        times, count = sum(row.count for row in own), sum(row.count for row in errors)
+        if errors and 2 * count >= times:
+            first = min(errors, key=lambda row: row.first).reason
+            found.append(
+                f"{what} {name!r} failed at {count:,} of its {plural(times, 'ask')}, each of which "
+                f"counts as no answer; the first: {first}"
+            )
     return found
 
 
@@ -180,6 +210,20 @@ def _invalid_candidates(events: Sequence[Event]) -> list[str]:
     count = plural(len(notes), "candidate")
     refused = "was rejected by" if len(notes) == 1 else "were rejected, the first by"
     return [f"{count} broke the rules and {refused} {notes[0]}"]
+
+
+def _small_trails(opened: Sequence[Signal]) -> list[str]:
+    """Name distances in percent that look like fractions."""
+    found = []
+    for name in ("trail", "trail_after", "breakeven"):
+        small = [each for signal in opened if 0 < (each := getattr(signal, name) or 0) < _SMALL]
+        if small:
+            first = small[0]
+            found.append(
+                f"{name}={first:g} of {plural(len(small), 'position')} means {first:g} %; for "
+                f"{100 * first:g} % write {name}={100 * first:g}"
+            )
+    return found
 
 
 def _silent_indicators(coverage: Coverages) -> list[str]:

@@ -98,9 +98,9 @@ class Result(FigureFrames):
         )
 
     def __str__(self) -> str:
-        """Return the same and the alarms; with few trades also a warning, and why there are few."""
+        """Return the same, alarms and warnings; with few trades why, which most warnings repeat."""
         why = self._why_few()
-        notes = self.alarms or (self.warnings[:1] if why else [])
+        notes = self.alarms if self.alarms and why else [*self.alarms, *self.warnings]
         return "\n".join(filter(None, [repr(self), *notes, why]))
 
     def _repr_html_(self) -> str:

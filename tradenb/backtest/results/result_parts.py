@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tradenb.backtest.results.caveats import alarms, caveats, was_reached
 from tradenb.backtest.results.open_signals import open_rows
+from tradenb.core.signal import Signal
 from tradenb.engine.ports import step_of
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ def parts_of(run: BacktestRun) -> ResultParts:
 
 def _said(run: BacktestRun, session: Session, found: ResultParts) -> list[str]:
     """Return what should be known of the candles, the run and its market, in sentences."""
+    opened = [event for event in found.recorded if event.kind == "opened"]
     said = run.period.warnings + caveats(
         session,
         found.trades,
@@ -170,7 +172,8 @@ def _said(run: BacktestRun, session: Session, found: ResultParts) -> list[str]:
         asks_lost=found.asks_lost,
         troubled=[] if found.fast is not None and not found.fast.rejected else found.troubled,
         coverage=found.coverage,
-        reached=len([1 for event in found.recorded if event.note and was_reached(event)]),
+        opened=[event.signal for event in opened if isinstance(event.signal, Signal)],
+        reached=len([1 for event in opened if event.note and was_reached(event)]),
     )
     notes = getattr(run.plan.source, "market_notes", None)
     return said + notes(run.plan.symbols) if run.plan.accounts and notes is not None else said
