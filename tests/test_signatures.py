@@ -51,7 +51,8 @@ RUN = """(symbols: str | Iterable[str], *,
 strategy: StrategySpec | str | Iterable[StrategySpec | str], exchange: CandleSource | str,
 start: TimeLike | None = None, end: TimeLike | None = None, rules: Rules | None = None,
 account: Account | Mapping[str, Account] | None = None,
-commands: Iterable[Mapping[str, object]] = (), progress: bool = True) -> Result"""
+commands: Iterable[Mapping[str, object]] = (), on_error: Literal['record', 'raise'] = 'record',
+progress: bool = True) -> Result"""
 FOLLOW = """(symbol: str, *, strategy: StrategySpec | str, exchange: LiveSource | str,
 rules: Rules | None = None, account: Account | None = None,
 broker: Broker | None = None, home: str | Path | None = None) -> Following"""

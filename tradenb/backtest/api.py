@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
-from tradenb.backtest.backtest_run import OnError
 from tradenb.backtest.job import Job
 from tradenb.backtest.plan import make_plan
 from tradenb.backtest.progress import ProgressBar
@@ -29,7 +29,7 @@ def run(
     rules: Rules | None = None,
     account: Account | Mapping[str, Account] | None = None,
     commands: Iterable[Mapping[str, object]] = (),
-    on_error: OnError = "record",
+    on_error: Literal["record", "raise"] = "record",
     progress: bool = True,
 ) -> Result:
     """Run strategies over recorded candles.
@@ -105,7 +105,7 @@ def background(
     rules: Rules | None = None,
     account: Account | Mapping[str, Account] | None = None,
     commands: Iterable[Mapping[str, object]] = (),
-    on_error: OnError = "record",
+    on_error: Literal["record", "raise"] = "record",
 ) -> Job:
     """Run a backtest on a thread of its own and return at once.
 
