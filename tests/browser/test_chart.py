@@ -39,6 +39,11 @@ def lines(df):
     return {"mean": df.close.rolling(8).mean(), "rsi": 100 * rise / change.abs().rolling(14).mean()}
 
 
+@drawn.indicators("15m", plot="rsi")
+def level(df):
+    return {"seventy": 70}
+
+
 @pytest.fixture(scope="module")
 def result():
     return tn.backtest.run(
@@ -116,9 +121,10 @@ def test_the_trades_in_view_are_those_of_the_result(chart, result):
     trades = [trade for trade in result.trade_list if trade.symbol == "BTCUSDT"]
     begun = [trade for trade in trades if first <= trade.opened_at <= last]
     entry = shown["long entry"]
-    assert [(ms(at), price) for at, price in zip(entry["x"], entry["y"], strict=True)] == [
-        (trade.opened_at, pytest.approx(trade.entry, rel=1e-8)) for trade in begun
-    ]
+    assert [ms(at) for at in entry["x"]] == [trade.opened_at for trade in begun]
+    for trade, level, words in zip(begun, entry["y"], entry["hovertext"], strict=True):
+        assert level <= trade.entry
+        assert f"at {trade.entry:,.2f}"[:-1] in words
     wins = [t for t in trades if first <= t.closed_at <= last and t.pnl_percent > 0]
     assert shown["exit, win"]["y"] == pytest.approx([trade.exit for trade in wins], rel=1e-8)
     for trade, words in zip(wins, shown["exit, win"]["hovertext"], strict=True):
@@ -131,6 +137,57 @@ def test_the_trades_in_view_are_those_of_the_result(chart, result):
     assert shown["part closed"]["y"] == pytest.approx(parts, rel=1e-8)
     assert len(begun) > 4
     assert parts
+
+
+@pytest.fixture(scope="module")
+def flips():
+    """Return a result that turns around at every hour, with stops far away."""
+
+    @tn.strategy("flips", every="1h", manage=True)
+    def flipping(ctx):
+        side = tn.long if ctx.when.hour % 2 else tn.short
+        return side(stop_loss=tn.percent(15))
+
+    market = tn.testing.random_walk(seed=4, days=3)
+    return tn.backtest.run("BTCUSDT", strategy=flipping, exchange=market, progress=False)
+
+
+MARKS = """() => Object.fromEntries(chart.plot.data.filter((trace) => trace.mode === "markers").map(
+  (trace) => {
+    const [axis, clock] = [chart.plot._fullLayout.yaxis, chart.plot._fullLayout.xaxis];
+    const off = (trace.marker.standoff ?? 0) * (trace.name === "short entry" ? -1 : 1);
+    return [trace.name, Array.from(trace.x, (at, row) =>
+      [clock.d2p(at), axis.d2p(trace.y[row]) + off, axis._length])];
+  }))"""
+
+
+def test_no_exit_lies_over_an_entry_where_positions_turn_around(page, flips, tmp_path):
+    page.goto(flips.plot().save(tmp_path / "chart.html").as_uri())
+    page.wait_for_function("document.getElementById('chart').tnbChart?.draws > 0")
+    page.evaluate("() => { window.chart = document.getElementById('chart').tnbChart; }")
+    for hours in (60, 24, 8):
+        first = flips.start + 6 * HOUR
+        page.evaluate("([from, to]) => chart.zoom(from, to)", [first, first + hours * HOUR])
+        drawn = page.evaluate(MARKS)
+        exits = [*drawn.get("exit, win", []), *drawn.get("exit, no win", [])]
+        for side in ("long entry", "short entry"):
+            assert len(drawn[side]) >= hours / 2 - 1
+            for x, y, height in drawn[side]:
+                assert 0 < y < height
+                assert all(abs(x - at) > 9 or abs(y - level) >= 8 for at, level, _ in exits)
+
+
+def test_far_stops_leave_the_candles_their_room_and_the_legend(page, flips, tmp_path):
+    page.goto(flips.plot().save(tmp_path / "chart.html").as_uri())
+    page.wait_for_function("document.getElementById('chart').tnbChart?.draws > 0")
+    page.evaluate("() => { window.chart = document.getElementById('chart').tnbChart; }")
+    low, high = page.evaluate("chart.plot.layout.yaxis.range")
+    candles = flips._parts.period.candles["BTCUSDT"]
+    assert (candles.high.max() - candles.low.min()) / (high - low) > 0.5
+    assert page.inner_text(".tnbc-legend").split("\n") == [
+        "▲long entry", "▼short entry", "●exit, win", "✕exit, no win", "★still open",
+        "buy and hold", "equity",
+    ]  # fmt: skip
 
 
 def test_a_stop_is_drawn_where_it_was_at_each_candle(chart, result):
@@ -165,6 +222,7 @@ def test_an_indicator_is_drawn_over_the_price_and_another_in_a_pane_of_its_own(c
     mean, rsi = shown["mean"], shown["rsi"]
     assert mean.get("yaxis", "y") == "y"
     assert rsi["yaxis"] not in {"y", "y2", "y3", "y4"}
+    assert (shown["seventy"]["yaxis"], set(shown["seventy"]["y"])) == (rsi["yaxis"], {70})
     closes = expected(result, "BTCUSDT", 15 * MINUTE, result.start, result.end)
     times, values = list(closes), [row[3] for row in closes.values()]
     for at, value in zip(mean["x"], mean["y"], strict=True):

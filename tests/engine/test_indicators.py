@@ -90,7 +90,7 @@ def test_a_name_nobody_makes_is_answered_with_the_nearest():
         (lambda df: df.close, "must return a dict of columns or a DataFrame, returned Series"),
         (lambda df: {"a": df.close[5:]}, "'a' must have the rows of the frame it was given"),
         (lambda df: {"a": df.close.to_numpy()[5:]}, r"one number a candle \(80\), had shape \(75,"),
-        (lambda df: {"a": 5.0}, r"one number a candle \(80\), was 5\.0"),
+        (lambda df: {"a": np.array(5.0)}, r"one number a candle \(80\), was array\(5\.\)"),
         (lambda df: {"a": df.index}, "'a' must hold numbers, was datetime64"),
         (lambda df: {"a": df.close.reset_index(drop=True)}, r"reindex\(df\.index\) brings it back"),
         (lambda df: {"a": ["x"] * len(df)}, "'a' must hold numbers"),
@@ -114,6 +114,15 @@ def test_what_is_no_table_of_numbers_is_refused(function, words):
 def test_any_sort_of_number_is_taken(column):
     found = at(indicators(("15m", lambda df: {"up": column(df)})), 600)["up"]
     assert found == float(GRID.close[599] > GRID.open[585])
+
+
+@pytest.mark.parametrize("level", [70, 70.0, np.float64(70)])
+def test_a_single_number_is_a_level_of_every_candle(level):
+    made = indicators(("15m", lambda df: {"upper": level}))
+    assert at(made, 15)["upper"] == 70.0
+    (computed,) = made.computed()
+    assert set(computed.values.tolist()) == {70.0}
+    assert len(computed.values) == len(computed.closes_at) > 0
 
 
 def test_missing_values_of_nullable_columns_are_nan():

@@ -289,7 +289,8 @@ class Indicators(Mapping[str, float]):
         what = f"indicators on {item.timeframe}"
         columns = {}
         for name, column in table_of(item.function(frame), frame, what).items():
-            floats: Any = floats_of(column, len(candles), f"{what}: {name!r}")
+            given = np.full(len(candles), column) if isinstance(column, int | float) else column
+            floats: Any = floats_of(given, len(candles), f"{what}: {name!r}")
             closes = None if candles.regular else candles.time + candles.step
             columns[name] = _Column(memoryview(floats), candles.start, candles.step, closes)
         for name, _ in item.places:

@@ -201,6 +201,7 @@ class Chart {
     const { symbol, look, hidden } = this;
     const found = [];
     this.ranges = {};
+    this.bases = {};
     this.caption = "";
     this.items = [];
     if (symbol?.levels) {
@@ -209,77 +210,83 @@ class Chart {
       const drawn = candleTraces(symbol, seen, look);
       found.push(...drawn);
       const lined = indicatorTraces(symbol, seen, look, paneOf);
-      lined.forEach((trace) => this.item(trace.name, "solid", trace.line.color, [trace], found));
-      this.scale(drawn, lined.filter((trace) => trace.yaxis === "y" && !hidden.has(trace.name)));
+      this.scale(drawn, lined.filter((trace) => trace.yaxis === "y"));
+      lined.forEach((trace) => this.item(trace.name, trace.line.dash ?? "solid", trace.line.color, [trace], found));
       const rows = Array.from(symbol.trades.opened.keys())
         .filter((row) => symbol.trades.opened[row] <= to && symbol.trades.closed[row] >= from);
-      this.positions(symbol, rows, seen.step, found);
+      this.positions(symbol, rows, seen, found);
       this.caption = this.said(symbol, seen, rows.length);
       if (rows.length > this.width / CHART_TRADE) this.caption += " \u00b7 zoom in to see each";
     }
     if (this.equity) {
       const drawn = equityTraces(this.equity, from, to, look, { equity: "y3", drawdown: "y4" });
-      this.ranges.y3 = spread(drawn.find((trace) => trace.name === "equity").y);
-      this.reach(drawn.filter((trace) => trace.name === "buy and hold"), "y3", 2);
-      const [low, high] = this.ranges.y3;
-      for (const trace of drawn) {
-        if (trace.name !== "buy and hold") found.push(trace);
-        else if (trace.y.some((value) => value >= low && value <= high)) {
-          this.item(trace.name, "solid", look.hold, [trace], found);
-        }
-      }
+      const lines = drawn.filter((trace) => trace.yaxis === "y3");
+      this.ranges.y3 = this.bases.y3 = spread(lines.at(-1).y);
+      this.reach(lines, "y3", 2);
+      lines.forEach((trace) => this.item(trace.name, trace.line.dash ?? "solid", trace.line.color, [trace], found));
+      found.push(drawn.at(-1));
     }
     this.slider ??= this.overview();
     found.push({ ...this.slider, line: { width: 1, color: look.hold }, fillcolor: look.whole });
     return found;
   }
 
-  // Adds traces under a name of the legend, unless that is hidden.
+  // Adds traces under a name of the legend, unless that is hidden; what lies outside is not named.
   item(name, sign, color, traces, found) {
-    const own = traces.filter((trace) => trace.x.length);
+    const hidden = this.hidden.has(name);
+    const own = traces.filter((trace) => (hidden ? trace.x.length : this.isSeen(trace)));
     if (!own.length) return;
     this.items.push([name, sign, color]);
-    if (!this.hidden.has(name)) found.push(...own);
+    if (!hidden) found.push(...own);
   }
 
-  positions(symbol, rows, step, found) {
+  isSeen({ y, yaxis }) {
+    const [low, high] = this.ranges[yaxis ?? "y"] ?? [-Infinity, Infinity];
+    return y.some((value) => Number.isFinite(value) && value >= low && value <= high);
+  }
+
+  positions(symbol, rows, seen, found) {
     const [from, to] = this.view;
     const { look, data } = this;
     const most = this.width / CHART_TRADE;
     const few = symbol.stops.inView(from, to).length <= most;
-    const line = (name, runs, style) => stepTrace(name, { in: (a, b, take) => few && runs.in(a, b, take, step) }, from, to, style);
+    const line = (name, runs, style) => stepTrace(name, { in: (a, b, take) => few && runs.in(a, b, take, seen.step) }, from, to, style);
     const lines = [["stop", "solid", symbol.stops, { width: 1.3, color: look.loss }],
       ["target", "dashed", symbol.targets, { width: 1.3, color: look.win, dash: "dash" }],
       ["average entry", "dotted", symbol.averages, { width: 1.3, color: look.long, dash: "dot" }]]
       .map(([name, sign, runs, style]) => [name, sign, line(name, runs, style)]);
+    this.reach(lines.map(([, , trace]) => trace), "y", 0.6);
     lines.forEach(([name, sign, trace]) => this.item(name, sign, trace.line.color, [trace], found));
-    this.reach(lines.map(([, , trace]) => trace).filter((trace) => !this.hidden.has(trace.name)));
     const many = rows.length > most;
-    const traces = many ? bubbleTraces(symbol, rows, from, to, look, this.width) : tradeTraces(symbol, rows, from, to, look, data.texts);
+    const exits = many ? [] : rows.map((row) => [symbol.trades.closed[row], symbol.trades.exit[row]]);
+    const edge = edgeOf(seen.parts, exits, 6 * (to - from) / this.width);
+    const traces = many ? bubbleTraces(symbol, rows, from, to, look, this.width) : tradeTraces(symbol, rows, from, to, look, data.texts, edge);
     const signs = many ? ["\u25cf", "\u25a0"] : ["", "", "\u25b2", "\u25bc", "\u25cf", "\u2715"];
     if (!many) found.push(...traces.slice(0, 2).filter((trace) => trace.x.length));
     traces.forEach((trace, place) => signs[place] && this.item(trace.name, signs[place], trace.marker.color, [trace], found));
     if (!many) {
-      partTraces(symbol, from, to, look, data.texts).forEach((trace, place) =>
+      partTraces(symbol, from, to, look, data.texts, edge).forEach((trace, place) =>
         this.item(trace.name, "\u271a\u25c6\u2605"[place], trace.marker.color, [trace], found));
     }
   }
 
   scale([price, volume], lines) {
-    this.ranges.y = [spread(price.low)[0], spread(price.high)[1]];
+    this.ranges.y = this.bases.y = [spread(price.low)[0], spread(price.high)[1]];
     this.reach(lines);
     this.ranges.y2 = [0, 1.05 * (spread(volume.y)[1] || 1)];
   }
 
-  // Makes room for more lines in a pane, but not for what would press the others flat.
+  // Makes room for more lines in a pane, the nearest first, up to a share of what it is made for.
   reach(lines, axis = "y", share = 1) {
+    const [bottom, top] = this.bases[axis];
     let [low, high] = this.ranges[axis];
-    const room = Math.max(share * (high - low), Math.abs(high) * 1e-4);
-    const [least, most] = [low - room, high + room];
-    for (const value of lines.flatMap((trace) => trace.y)) {
-      if (value === null || Number.isNaN(value) || value < least || value > most) continue;
-      low = Math.min(low, value);
-      high = Math.max(high, value);
+    const most = top - bottom + Math.max(share * (top - bottom), Math.abs(top) * 1e-4);
+    const away = (value) => Math.max(bottom - value, value - top);
+    const beyond = lines.filter((trace) => !this.hidden.has(trace.name)).flatMap((trace) => trace.y)
+      .filter((value) => Number.isFinite(value) && away(value) > 0).sort((one, other) => away(one) - away(other));
+    for (const value of beyond) {
+      if (Math.max(high, value) - Math.min(low, value) > most) break;
+      [low, high] = [Math.min(low, value), Math.max(high, value)];
     }
     this.ranges[axis] = [low, high];
   }
@@ -298,7 +305,7 @@ class Chart {
       const line = sign.length > 1;   // how it is drawn, instead of a letter
       const mark = node("span", { class: line ? "tnbc-line" : "tnbc-sign", "aria-hidden": "true" }, line ? "" : sign);
       mark.style.color = color;
-      if (line) mark.style.borderTopStyle = sign;
+      if (line) mark.style.borderTopStyle = { dot: "dotted", dash: "dashed", dashdot: "dashed" }[sign] ?? sign;
       const words = new DOMParser().parseFromString(name, "text/html").documentElement.textContent;
       return node("button", { type: "button", "aria-pressed": String(drawn), title: drawn ? "Hide" : "Show",
         onclick: () => { this.hidden[drawn ? "add" : "delete"](name); this.redraw(); } }, mark, words);

@@ -55,7 +55,7 @@ function chartSlider({ whole, slider, look }, thickness) {
 }
 
 function paneStyle(axis, ranges, look) {
-  if (axis === "y") return { range: roomy(ranges.y, 0.05, ranges.y[1] * 1e-6), tickformat: ",~r" };
+  if (axis === "y") return { range: roomy(ranges.y, 0.07, ranges.y[1] * 1e-6), tickformat: ",~r" };
   if (axis === "y2") return { range: ranges.y2, tickformat: "~s", nticks: 3 };
   if (axis === "y3") {
     return { range: roomy(ranges.y3, 0.06, 0.01), zeroline: true, zerolinecolor: look.zero, separatethousands: true };

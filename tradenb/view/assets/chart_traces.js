@@ -4,13 +4,14 @@
 const CHART_LOOKS = {
   light: { text: "#4f5863", strong: "#1b2026", page: "#ffffff", grid: "rgba(95,104,115,0.16)",
     zero: "rgba(95,104,115,0.5)", up: "#2f8f83", down: "#c2552d", volume: "rgba(95,104,115,0.42)",
-    long: "#1f66b0", short: "#7d3fc4", win: "#0d7d5c", loss: "#b5431a", equity: "#1f66b0",
-    hold: "#7f8896", slider: "#eef0f3", whole: "#c3c9d0", lines: ["#b03a78", "#1f66b0", "#8a4fc9", "#4d7a1f", "#a06a00"] },
+    long: "#1f66b0", short: "#7d3fc4", win: "#0d7d5c", loss: "#b5431a", equity: "#1b2026",
+    hold: "#7f8896", slider: "#eef0f3", whole: "#c3c9d0", lines: ["#b88600", "#8c0f52", "#d957ad", "#5a4a00"] },
   dark: { text: "#a4adb8", strong: "#e9ecef", page: "#14171b", grid: "rgba(164,173,184,0.15)",
     zero: "rgba(164,173,184,0.5)", up: "#54b8a8", down: "#e8845c", volume: "rgba(164,173,184,0.42)",
-    long: "#6cb2f0", short: "#bb95f2", win: "#4fc9a0", loss: "#f2936b", equity: "#6cb2f0",
-    hold: "#9aa3ae", slider: "#20252c", whole: "#4a525d", lines: ["#ee8fbf", "#6cb2f0", "#c3a1f5", "#9ccb6a", "#e3b04a"] },
+    long: "#6cb2f0", short: "#bb95f2", win: "#4fc9a0", loss: "#f2936b", equity: "#e9ecef",
+    hold: "#9aa3ae", slider: "#20252c", whole: "#4a525d", lines: ["#f5e663", "#e052a0", "#b07a00", "#ffc2dd"] },
 };
+const CHART_OFF = 3;           // pixels between a candle and the mark of an entry
 const CHART_TRADE = 10;        // pixels that a trade needs to be drawn by itself
 const CHART_BUBBLE = 12;       // and those that share a mark
 
@@ -83,12 +84,16 @@ function candleTraces(symbol, seen, look) {
 
 function indicatorTraces(symbol, seen, look, paneOf) {
   const middle = (level, row) => moment(level.time[row] + level.step / 2);
-  return symbol.indicators.map((each, place) => ({
-    type: "scatter", mode: "lines", name: inert(each.name), yaxis: paneOf(each.where),
-    x: gathered(seen.parts, middle),
-    y: gathered(seen.parts, (level, row) => symbol.valueOf(each, level, row)),
-    line: { width: 1.4, color: look.lines[place % look.lines.length] },
-    hovertemplate: `%{y:,.6~g}<extra>${inert(each.name)} (${each.timeframe})</extra>` }));
+  let place = 0;
+  return symbol.indicators.map((each) => {
+    const [low, high] = spread(each.values[0]);
+    const line = low === high ? { width: 1.2, color: look.hold, dash: "dot" } : { width: 1.4,
+      color: look.lines[place % look.lines.length], dash: place++ < look.lines.length ? "solid" : "dashdot" };
+    return { type: "scatter", mode: "lines", name: inert(each.name), yaxis: paneOf(each.where),
+      x: gathered(seen.parts, middle),
+      y: gathered(seen.parts, (level, row) => symbol.valueOf(each, level, row)),
+      line, hovertemplate: `%{y:,.6~g}<extra>${inert(each.name)} (${each.timeframe})</extra>` };
+  });
 }
 
 // Lines of steps that reach into the view; null lifts the pen.
@@ -108,7 +113,30 @@ function marks(name, rows, symbol, color, size, look) {
     marker: { symbol, size, color, line: { width: 1.2, color: look.page } } };
 }
 
-function tradeTraces(symbol, rows, from, to, look, texts) {
+// Marks of entries: below the candles for a long, above them for a short, so that no exit hides them.
+function entryMarks(name, rows, shape, color, size, look, edge) {
+  const placed = rows.map(([at, price, words, long]) => [at, edge(at, price, long), words]);
+  const found = marks(name, placed, shape, color, size, look);
+  Object.assign(found.marker, { angle: rows.map(([,,, long]) => (long ? 0 : 180)), standoff: CHART_OFF + size / 2 });
+  return found;
+}
+
+// How low or high the candles and exits reach that a mark at a moment would cover.
+function edgeOf(parts, exits, reach) {
+  return (at, price, below) => {
+    let found = price;
+    for (const [level, first, last] of parts) {
+      const end = Math.min(last, firstFrom(level.time, at + reach));
+      for (let row = Math.max(first, firstFrom(level.time, at - reach - level.step)); row < end; row++) {
+        found = below ? Math.min(found, level.low[row]) : Math.max(found, level.high[row]);
+      }
+    }
+    const near = exits.filter(([other]) => Math.abs(other - at) < 2 * reach).map(([, other]) => other);
+    return below ? Math.min(found, ...near) : Math.max(found, ...near);
+  };
+}
+
+function tradeTraces(symbol, rows, from, to, look, texts, edge) {
   const all = symbol.trades;
   const text = (name, row) => inert(texts[all[name][row]]);
   const price = (value) => priced(value, symbol.decimals);
@@ -124,16 +152,18 @@ function tradeTraces(symbol, rows, from, to, look, texts) {
     all.exits[row] > 1 ? `the last of ${all.exits[row]} exits` : "",
     `${what(row)}, held ${lasting(all.closed[row] - all.opened[row])}`].filter(Boolean).join("<br>")];
   const begun = rows.filter((row) => all.opened[row] >= from && all.opened[row] <= to);
+  const entries = (name, long, color) => entryMarks(name,
+    begun.filter((row) => Boolean(all.long[row]) === long).map((row) => [...entry(row), long]), "triangle-up", color, size, look, edge);
   const ended = rows.filter((row) => all.closed[row] >= from && all.closed[row] <= to);
   const size = rows.length <= 60 ? 12 : 9;
   const held = (name, own, color) => ({ type: "scatter", mode: "lines", name, hoverinfo: "skip",
     x: own.flatMap((row) => [moment(all.opened[row]), moment(all.closed[row]), null]),
-    y: own.flatMap((row) => [all.entry[row], all.exit[row], null]), line: { width: 1.3, color }, opacity: 0.65 });
+    y: own.flatMap((row) => [all.entry[row], all.exit[row], null]), line: { width: 1.3, color, dash: "dot" }, opacity: 0.8 });
   return [
     held("held, win", rows.filter((row) => all.pnl[row] > 0), look.win),
     held("held, no win", rows.filter((row) => !(all.pnl[row] > 0)), look.loss),
-    marks("long entry", begun.filter((row) => all.long[row]).map(entry), "triangle-up", look.long, size, look),
-    marks("short entry", begun.filter((row) => !all.long[row]).map(entry), "triangle-down", look.short, size, look),
+    entries("long entry", true, look.long),
+    entries("short entry", false, look.short),
     marks("exit, win", ended.filter((row) => all.pnl[row] > 0).map(exit), "circle", look.win, size - 2, look),
     marks("exit, no win", ended.filter((row) => !(all.pnl[row] > 0)).map(exit), "x", look.loss, size - 2, look),
   ];
@@ -166,7 +196,7 @@ function bubbleTraces(symbol, rows, from, to, look, width) {
     trace("trades, sum not above 0", bubbles.filter((each) => !(each.sum > 0)), look.loss, "square")];
 }
 
-function partTraces(symbol, from, to, look, texts) {
+function partTraces(symbol, from, to, look, texts, edge) {
   const { marks: all, open } = symbol;
   const own = (table, row) => inert(texts[table.strategy[row]]);
   const price = (value) => priced(value, symbol.decimals);
@@ -180,9 +210,9 @@ function partTraces(symbol, from, to, look, texts) {
     `<b>${signed(all.pnl[row])}</b> part closed, ${inert(texts[all.reason[row]])}<br>${at(row)}<br>${side(all, row)}`]);
   const held = Array.from(open.at.keys()).filter((row) => open.at[row] >= from && open.at[row] <= to)
     .map((row) => [open.at[row], open.price[row], `<b>${side(open, row)}</b>, still open<br>` +
-      `opened ${minuteOf(open.at[row])} at ${price(open.price[row])}<br>stop now ${price(open.stop[row])}`]);
+      `opened ${minuteOf(open.at[row])} at ${price(open.price[row])}<br>stop now ${price(open.stop[row])}`, Boolean(open.long[row])]);
   return [marks("added", added, "cross", look.long, 10, look), marks("part closed", part, "diamond", look.win, 10, look),
-    marks("still open", held, "star", look.strong, 12, look)];
+    entryMarks("still open", held, "star", look.strong, 12, look, edge)];
 }
 
 function equityTraces(equity, from, to, look, axes) {
@@ -194,7 +224,8 @@ function equityTraces(equity, from, to, look, axes) {
     y: rows.map((row) => values[row]), line: { shape: equity.stepped ? "hv" : "linear", width: 1.6, color },
     hovertemplate: `%{x|%Y-%m-%d %H:%M}<br>%{y:,.2f} %<extra>${name}</extra>`, ...more });
   const found = [line("equity", equity.gains, look.equity, axes.equity)];
-  if (equity.holds) found.unshift(line("buy and hold", equity.holds, look.hold, axes.equity, {}));
+  if (equity.holds) found.unshift(line("buy and hold", equity.holds, look.hold, axes.equity));
+  if (equity.holds) found[0].line.dash = "dash";
   found.push(line("drawdown", equity.falls, look.loss, axes.drawdown,
     { fill: "tozeroy", fillcolor: `${look.loss}33` }));
   return found;

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Floats, Times
 
 # As `look.lines` of the charts of plotly, of medium lightness: seen on light and on dark pages.
-_COLORS: Final = ("#cf6199", "#4a93d6", "#a57ade", "#74a04a", "#c18c26")
+_COLORS: Final = ("#c18c26", "#c2428a", "#7f8f2c", "#a5795c")
 _LONGEST: Final = 24  # letters of a name in the legend
 
 

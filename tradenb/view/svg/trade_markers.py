@@ -26,10 +26,10 @@ LEGEND_ROW: Final = 16
 Sample = tuple[str, Callable[[float, float], str]]
 
 
-def entry_mark(x: float, y: float, position: str, *, size: float = 1.0) -> str:
-    """Draw an entry with its tip at the price."""
+def entry_mark(x: float, y: float, position: str, *, size: float = 1.0, away: float = 5.0) -> str:
+    """Draw an entry, a long below and a short above its price: an exit there stays visible."""
     up = -size if position == "long" else size
-    corners = f"M{short(x)} {short(y + 5 * up)}l{short(4.5 * size)} {short(-9 * up)}"
+    corners = f"M{short(x)} {short(y - away * up)}l{short(4.5 * size)} {short(-9 * up)}"
     style = f'class="tnb-mark tnb-{position}" fill="{_SIDES[position]}"'
     return f'<path {style} d="{corners}h{short(-9 * size)}z"/>'
 
@@ -85,7 +85,7 @@ def legend_of(
     """
     tones = {tone(trade.pnl_percent) for trade in trades}
     found: list[Sample] = [
-        (f"{side} entry", partial(entry_mark, position=side, size=0.85))
+        (f"{side} entry", partial(entry_mark, position=side, size=0.85, away=-5))
         for side in ("long", "short")
         if side in positions
     ]
