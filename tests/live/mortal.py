@@ -74,9 +74,8 @@ def live(folder: Path, announce: Callable[[int], None]) -> None:
     announce(done)
     for number in range(done + 1, COMMITS + 1):
         storage.commit(kept(number, (event(number),)))
-        storage.append([event(number)])
+        storage.announce()
         announce(number)
-        storage.write_views()
     storage.close()
 
 

@@ -1,12 +1,14 @@
 """The files that people and tools look at, made from the documents and never read as truth.
 
-Each carries the number of the document it shows. They are written after a commit without waiting
-for the drive, and compared with the document when a run starts.
+Each carries the number of the document it was made from; later ones that show the same leave it as
+it is. They are written after a commit without waiting for the drive, and compared with the document
+when a run starts.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +21,8 @@ from tradenb.store.paths import Home, View
 _LIMIT: Final = 1 << 22
 _RECENT: Final = 100
 _STEP: Final = 10
+# Where `_text` writes it.
+_NUMBER: Final = re.compile(rb'\A\{\n  "seq": [0-9]+')
 
 
 def run_views(paths: Mapping[View, Path], generation: Generation) -> dict[Path, bytes]:
@@ -93,8 +97,12 @@ def write_views(filesystem: Filesystem, views: Mapping[Path, bytes]) -> None:
 
 
 def behind(filesystem: Filesystem, views: Mapping[Path, bytes]) -> dict[Path, bytes]:
-    """Return the views that are missing, stale or damaged, to be written."""
-    return {path: data for path, data in views.items() if _content(filesystem, path) != data}
+    """Return the views that are missing, damaged or show something else, to be written."""
+    return {
+        path: data
+        for path, data in views.items()
+        if _unnumbered(_content(filesystem, path)) != _unnumbered(data)
+    }
 
 
 def _partial(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,6 +126,11 @@ def _name(body: Mapping[str, Any]) -> str:
 def _text(view: object) -> bytes:
     text = json.dumps(view, ensure_ascii=False, allow_nan=False, indent=2)
     return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _unnumbered(view: bytes | None) -> bytes | None:
+    """Return a view without the number of its document."""
+    return None if view is None else _NUMBER.sub(b"", view, count=1)
 
 
 def _content(filesystem: Filesystem, path: Path) -> bytes | None:

@@ -13,6 +13,7 @@ from tests.live.fakes import once, until, world_of
 from tests.live.fast import until as wait_until
 from tests.live.mortal import event, kept, mortal, storage_at
 from tests.sources import flat
+from tradenb.engine.serialise import event_to_row
 from tradenb.errors import SpecError, StateCorrupt
 from tradenb.live.attached_run import attached
 from tradenb.live.state.disk_storage import DiskStorage
@@ -31,7 +32,7 @@ def saved(folder, count: int):
     storage.open()
     for number in range(1, count + 1):
         storage.commit(kept(number, (event(number),)))
-        storage.append([event(number)])
+        storage.announce()
     storage.close()
     return storage
 
@@ -49,8 +50,8 @@ def test_fault_92_an_older_document_with_an_outbox_cuts_no_later_event(tmp_path,
     document.with_name(f"{document.name}.bak").unlink()
     storage = storage_at(tmp_path)
     opened = storage.open()
-    storage.append([event(number) for number in (1,)])
-    storage.append([event(5)])
+    storage.journal.append([event_to_row(event(1))])
+    storage.journal.append([event_to_row(event(5))])
     storage.close()
     assert opened.last_seq == 4
     assert numbers(tmp_path) == [1, 2, 3, 4, 5]

@@ -27,7 +27,7 @@ def saved():
     storage.open()
     for number in (1, 2):
         storage.commit(kept(number, (event(number),)))
-        storage.append([event(number)])
+        storage.announce()
     storage.close()
     return find_home().document(KEY)
 

@@ -147,7 +147,9 @@ class Startup:
                     run.checkpoint = ended
                 if run.wake_orders is not None:
                     run.wake_orders()
-                await self._workers.call(run.storage.append, run.checkpoint.outbox, seconds=None)
+                untold = await self._workers.call(run.storage.announce, seconds=None)
+                if untold is not None:
+                    await self._notifier.report_error(run, untold)
                 await self._notifier.publish([event])
         for each in given:
             run.commands.remove(each)

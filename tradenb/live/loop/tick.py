@@ -24,14 +24,20 @@ from tradenb.live.loop.first_state import note_rules
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.read_symbols import ReadSymbols
 from tradenb.live.loop.record import UNREADABLE, RunRecord
-from tradenb.live.loop.tick_member import Due, TickMember, in_books, retry_later, save_all
+from tradenb.live.loop.tick_member import (
+    Due,
+    Saved,
+    TickMember,
+    in_books,
+    retry_later,
+    save_all,
+)
 from tradenb.live.loop.worker_threads import longest_call, spread
 from tradenb.live.state.control_requests import Requests
 from tradenb.live.state.shared_books import SharedBooks, joined
 
 log = logging.getLogger("tradenb")
 _POLL: Final = methodcaller("poll")
-_WRITE_VIEWS: Final = methodcaller("write_views")
 
 
 class GroupTick:
@@ -237,31 +243,28 @@ class GroupTick:
         return [(run.place, tuple(rule.name for rule in run.spec.risk), run.start) for run in runs]
 
     async def _settle(self, session: Session) -> None:
-        """Commit what has happened, in the order of the runs, and then tell of it."""
+        """Commit what has happened, in the order of the runs, and tell of it after that."""
         events, session.events = session.events, []
         sharing = [] if self._books is None else [member.run for member in self._members]
         before = [in_books(run.committed) for run in sharing]
         try:
-            results = await self._commit(events)
+            saved = await self._commit(events)
         finally:
             # Other processes wait for the rules; they see what was committed, published or not.
             await self._unlock()
         callbacks = session.callbacks.take()
-        synced = [member for member, result in results if result is True]
-        for member in synced:
-            member.run.callbacks += [each for each in callbacks if member.owns(each[1])]
-            await self._publish(member)
-        showing = [each.run.storage for each in synced if each.run.storage.has_new_views()]
-        if showing:
-            await spread(self._workers, _WRITE_VIEWS, showing)
-        for _, result in results:
-            if isinstance(result, Exception):
-                raise result
+        for member, result in saved:
+            if result.synced:
+                member.run.callbacks += [each for each in callbacks if member.owns(each[1])]
+                await self._publish(member, result.untold)
+        for _, result in saved:
+            if result.error is not None:
+                raise result.error
         if before != [in_books(run.committed) for run in sharing]:
             await self._write_book_views()
 
-    async def _commit(self, events: Sequence[Event]) -> list[tuple[TickMember, bool | Exception]]:
-        """Put the new states on disk; return whether each survives a power loss, or why it failed.
+    async def _commit(self, events: Sequence[Event]) -> list[tuple[TickMember, Saved]]:
+        """Put the new states on disk, and tell journals and views; return what became of each.
 
         What others may have seen of a run is committed in the order of the runs, one after another,
         before those of which only time has passed; the first that fails ends it.
@@ -270,38 +273,32 @@ class GroupTick:
             for member in self._members:
                 if member.run.sends_orders:
                     await locks.enter_async_context(member.run.commit_lock)
-            return await self._commit_all(events)
+            wall = self._clock.now()
+            ordered, quiet = list[Due](), list[Due]()
+            for member in self._members:
+                if (checkpoint := member.checkpoint(events, wall)) is not None:
+                    only_time = member.has_only_waited(checkpoint)
+                    (quiet if only_time else ordered).append((member, checkpoint))
+            saved: list[Saved] = []
+            if ordered:
+                saved = await self._workers.call(save_all, ordered, seconds=None)
+            if quiet and all(each.error is None for each in saved):
+                for each in await spread(self._workers, save_all, [[due] for due in quiet]):
+                    saved += each
+            done = [*zip([*ordered, *quiet], saved, strict=False)]
+            for (member, checkpoint), result in done:
+                member.note_result(checkpoint, result)
+            return [(member, result) for (member, _), result in done]
 
-    async def _commit_all(
-        self, events: Sequence[Event]
-    ) -> list[tuple[TickMember, bool | Exception]]:
-        wall = self._clock.now()
-        ordered, quiet = list[Due](), list[Due]()
-        for member in self._members:
-            if (checkpoint := member.checkpoint(events, wall)) is not None:
-                only_time = member.has_only_waited(checkpoint)
-                (quiet if only_time else ordered).append((member, checkpoint))
-        saved = await self._workers.call(save_all, ordered, seconds=None) if ordered else []
-        if not any(isinstance(each, Exception) for each in saved):
-            for each in await spread(self._workers, save_all, [[due] for due in quiet]):
-                saved += each
-        due = [*ordered, *quiet][: len(saved)]
-        for (member, checkpoint), result in zip(due, saved, strict=True):
-            member.note_result(checkpoint, result)
-        return [(member, result) for (member, _), result in zip(due, saved, strict=True)]
-
-    async def _publish(self, member: TickMember) -> None:
-        """Bring the events to the journal and the subscribers."""
+    async def _publish(self, member: TickMember, untold: Exception | None) -> None:
+        """Tell the subscribers of what is on disk; `untold` is why the journal does not have it."""
         run = member.run
         fresh = [event for event in run.outbox if event.seq > run.published_seq]
         member.published += fresh
-        if run.outbox:
-            try:
-                await self._workers.call(run.storage.append, run.outbox, seconds=None)
-                run.outbox = []
-            except (StateError, OSError) as error:
-                # They are in the document, which keeps them until the journal has them.
-                await self._notifier.report_error(run, error)
+        if untold is None:
+            run.outbox = []
+        else:  # they are in the document, which keeps them until the journal has them
+            await self._notifier.report_error(run, untold)
         if fresh:
             run.published_seq = fresh[-1].seq
             if self._notifier.bus.subscriptions:

@@ -257,12 +257,12 @@ class TickMember:
         told = checkpoint.outbox or self.requests or run.uncommitted
         return run.committed is not None and not told
 
-    def note_result(self, checkpoint: Checkpoint, result: bool | Exception) -> None:
+    def note_result(self, checkpoint: Checkpoint, result: Saved) -> None:
         """Let the state in memory be what is on disk now; after a conflict it is to be decided."""
         run, state, before = self.run, checkpoint.state, self.run.committed
-        if isinstance(result, Exception):
-            if isinstance(result, StateConflict):
-                run.error, run.saved, run.undecided = result, False, True
+        if result.error is not None:
+            if isinstance(result.error, StateConflict):
+                run.error, run.saved, run.undecided = result.error, False, True
             return
         if before is not None and before.signal not in (None, state.signal):
             run.arrival.ended.append((before, state))
@@ -321,23 +321,46 @@ Due = tuple[TickMember, Checkpoint]
 """A run, and what is to be committed of it."""
 
 
-def save_all(due: Sequence[Due]) -> list[bool | Exception]:
-    """Commit runs in order until one fails; return of each whether it is synced, or why it failed.
+class Saved(NamedTuple):
+    """What became of the commit of a run.
 
-    What a run went through is written down first.
+    Attributes
+    ----------
+    synced : bool
+        Whether it survives a power loss. If not, nobody is told of it yet.
+    error : Exception or None
+        Why it failed: what was in force before is.
+    untold : Exception or None
+        Why the journal did not take the events of a commit that is synced.
     """
-    results: list[bool | Exception] = []
+
+    synced: bool
+    error: Exception | None = None
+    untold: Exception | None = None
+
+
+def save_all(due: Sequence[Due]) -> list[Saved]:
+    """Commit runs in order until one fails, then bring what is synced to journals and views."""
+    saved: list[Saved] = []
     try:
         for member, checkpoint in due:
-            storage = member.run.storage
-            member.run.recorder.write(member.instance.candles, checkpoint, member.cursor)
-            is_synced = storage.commit(checkpoint)
-            if member.requests:
-                storage.remove_requests(member.requests)
-            results.append(is_synced)
+            saved.append(Saved(_save(member, checkpoint)))
     except Exception as error:  # noqa: BLE001 - the tick raises it when it has noted the others
-        results.append(error)
-    return results
+        saved.append(Saved(False, error))
+    return [
+        result._replace(untold=member.run.storage.announce()) if result.synced else result
+        for (member, _), result in zip(due, saved, strict=False)
+    ]
+
+
+def _save(member: TickMember, checkpoint: Checkpoint) -> bool:
+    """Write down what a run went through, then commit; tell whether that is synced."""
+    storage = member.run.storage
+    member.run.recorder.write(member.instance.candles, checkpoint, member.cursor)
+    is_synced = storage.commit(checkpoint)
+    if member.requests:
+        storage.remove_requests(member.requests)
+    return is_synced
 
 
 def retry_later(runs: Sequence[RunRecord], newest: int) -> int:

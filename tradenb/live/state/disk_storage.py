@@ -49,7 +49,7 @@ class DiskStorage:
     revision : int
         How many versions of the strategy this process has seen; 0 if it was never registered.
     durable : bool
-        Wait for the drive; without, only the views that change are written.
+        Wait for the drive.
     alone : bool
         Its risk books are those of its group alone: for rehearsals, each with a time of its own.
     end : int, optional
@@ -99,7 +99,6 @@ class DiskStorage:
         self._seen: set[str] = set()
         self._kill: str | None = None
         self._shown: tuple[Any, ...] | None = None
-        self._durable = durable
         self._alone = alone
         self._end = end
         self._money = None if account is None else {n: getattr(account, n) for n in KEPT}
@@ -235,9 +234,21 @@ class DiskStorage:
         log.warning("%s: took the other state; ours is saved beside it", self._document.path)
         return self._begun_with(found)
 
-    def append(self, events: Sequence[Event]) -> None:
-        """Append events to the journal; those it has already are passed over."""
-        self.journal.append([event_to_row(event) for event in events])
+    def announce(self) -> Exception | None:
+        """Bring the events of the last commit to the journal, and the views up to date.
+
+        Returns
+        -------
+        Exception or None
+            Why the journal did not take them: the document keeps them until it does.
+        """
+        failure = None
+        try:
+            self.journal.append(self._body["outbox"])
+        except Exception as error:  # noqa: BLE001 - the commit holds, whatever this is
+            failure = error
+        self._write_views()
+        return failure
 
     def append_recording(self, lines: Sequence[object], *, sync: bool) -> None:
         """Append lines to the record of what the run went through."""
@@ -248,22 +259,15 @@ class DiskStorage:
         """Read that record, without the candles that open before a moment."""
         return self._recording.read(since)
 
-    def has_new_views(self) -> bool:
-        """Tell whether the views of the last commit are to be written."""
-        # A rehearsal has ten thousand commits a week: those that show the same are left out.
-        return self._durable or self._shown != self._showing()
-
-    def _showing(self) -> tuple[Any, ...]:
+    def _write_views(self) -> None:
+        """Write the views if they show something else now; they are never read as truth."""
         state = self._body["state"]
-        return state["signal"], state["scheduled"], state["milestones"]
-
-    def write_views(self) -> None:
-        """Write the views of the last commit; they are never read as truth."""
-        if not self.has_new_views():
+        shown = state["signal"], state["scheduled"], state["milestones"]
+        if shown == self._shown:
             return
-        self._shown = self._showing()
         try:
             write_views(self._filesystem, run_views(self._views, self.generation))
+            self._shown = shown
         except StateError as error:
             log.warning("%s", error)
 
@@ -344,7 +348,7 @@ class DiskStorage:
         """Bring the views up to date, and give the lock back."""
         self._shown = None
         if self._body:
-            self.write_views()
+            self._write_views()
         self._lock.release()
 
     def _begun_with(self, found: Found) -> Checkpoint | None:
