@@ -141,8 +141,9 @@ def dump(value: object) -> bytes:
 
 
 def dump_lines(values: Iterable[object]) -> bytes:
-    """Write values as lines."""
-    return b"".join([dump(value) + b"\n" for value in values])
+    """Write values as lines; bytes are lines that were written before."""
+    lines = [value if isinstance(value, bytes) else dump(value) + b"\n" for value in values]
+    return b"".join(lines)
 
 
 def encode(version: int, seq: int, body: Mapping[str, Any]) -> bytes:

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -49,6 +50,7 @@ class Key(NamedTuple):
         return f"{self.symbol}:{self.strategy}"
 
 
+@lru_cache(maxsize=1_024)
 def encoded(name: str, sort: Sort) -> str:
     """Return a name as a file name.
 
@@ -244,8 +246,8 @@ class Home:
                     yield Key(strategy, symbol)
 
     def _file(self, kind: str, key: Key, ending: str) -> Path:
-        folder = self.data / kind / encoded(key.strategy, "strategy")
-        return folder / f"{encoded(key.symbol, 'symbol')}{ending}"
+        folder, name = encoded(key.strategy, "strategy"), encoded(key.symbol, "symbol")
+        return self.root.joinpath("data", kind, folder, f"{name}{ending}")
 
 
 def find_home(home: str | Path | None = None) -> Home:
