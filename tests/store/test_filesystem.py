@@ -121,6 +121,23 @@ def test_folders_are_made_once(disk, folder):
     assert disk.names(folder / "a") == ["b"]
 
 
+def test_what_is_above_a_folder_is_synced_once_by_each_process(monkeypatch):
+    disk, synced, top = FakeDisk(), [], Path("/disk")
+    right = disk.sync_folder
+    monkeypatch.setattr(disk, "sync_folder", lambda path: (synced.append(path), right(path)))
+
+    def made(folder):
+        synced.clear()
+        make_folders(disk, folder)
+        return synced
+
+    assert made(top / "a" / "b") == [top / "a", top, Path("/")]
+    assert made(top / "a" / "b") == []
+    assert made(top / "a" / "c") == [top / "a"]
+    disk.restart()  # another process may have died between making and syncing
+    assert made(top / "a" / "c") == [top / "a", top, Path("/")]
+
+
 def test_another_run_may_be_faster_at_making_a_folder(disk, folder, monkeypatch):
     monkeypatch.setattr(disk, "exists", lambda path: path == folder)
     disk.make_folder(folder / "a")

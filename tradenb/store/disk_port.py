@@ -18,7 +18,14 @@ class Filesystem(Protocol):
     """What the store asks of a disk.
 
     Handles are ints that only the filesystem understands. Every operation raises `OSError`.
+
+    Attributes
+    ----------
+    synced : set of Path
+        Folders that survive a power loss, with all above them: this process has seen to that.
     """
+
+    synced: set[Path]
 
     def create(self, path: Path) -> int:
         """Make a file that was not there, for writing, mode 0600; return its handle."""

@@ -26,6 +26,8 @@ _NEW: Final = os.O_CREAT | os.O_EXCL
 _PIECE: Final = 1 << 20
 # We have made no name in a folder that we may not open or write.
 _NOT_OURS: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
+# Of all that wait for the drive.
+_SYNCED: Final[set[Path]] = set()
 _NO_LINKS: Final = {
     *(errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 }
@@ -43,6 +45,7 @@ class DiskFilesystem:
 
     def __init__(self, *, durable: bool = True) -> None:
         self.durable = durable
+        self.synced = _SYNCED if durable else set()
 
     def create(self, path: Path) -> int:
         """Make a file that was not there."""
@@ -129,7 +132,7 @@ class DiskFilesystem:
 
     def replace(self, path: Path, target: Path) -> None:
         """Rename a file in one step."""
-        path.replace(target)
+        os.replace(path, target)  # noqa: PTH105 - `Path.replace` builds a path from its target
 
     def unlink(self, path: Path) -> None:
         """Remove a name."""
@@ -221,7 +224,8 @@ def _private(handle: int) -> int:
 def make_folders(filesystem: Filesystem, folder: Path, *, sync: bool = True) -> None:
     """Make a folder and what is missing above it; with `sync` they survive a power loss.
 
-    Those above are synced as well: an earlier process may have died between making and syncing.
+    Those above are synced as well, once: an earlier process may have died between making and
+    syncing.
     """
     missing, above = [], folder
     while not filesystem.exists(above) and above != above.parent:
@@ -232,13 +236,19 @@ def make_folders(filesystem: Filesystem, folder: Path, *, sync: bool = True) -> 
             filesystem.make_folder(path)
         except FileExistsError:
             continue  # another run was faster
-    changed = {path.parent for path in missing}
-    for path in folder.parents if sync else ():
+    if not sync:
+        return
+    changed, child = {path.parent for path in missing}, folder
+    for path in folder.parents:
+        if child in filesystem.synced and path not in changed:
+            break
         try:
             filesystem.sync_folder(path)
         except OSError as error:
             if path in changed or error.errno not in _NOT_OURS:
                 raise
+        child = path
+    filesystem.synced.update((folder, *folder.parents))
 
 
 def replace_whole(filesystem: Filesystem, path: Path, data: bytes) -> None:

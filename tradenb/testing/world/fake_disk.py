@@ -64,6 +64,7 @@ class FakeDisk(FaultInjector):
         self._handles: dict[int, _Open] = {}
         self._locked: dict[int, Node] = {}
         self._next_handle = 3
+        self.synced: set[Path] = set()
 
     def __repr__(self) -> str:
         sizes = [len(data) for data in self.files().values()]
@@ -82,6 +83,7 @@ class FakeDisk(FaultInjector):
         self._dead = False
         self._handles.clear()
         self._locked.clear()
+        self.synced = set()
 
     def power_loss(self, metadata: int | Collection[int] = 0, data: Survival = "lost") -> None:
         """Lose what was not synced, but for what is said here; then a new process begins.
