@@ -117,7 +117,7 @@ def test_an_error_says_that_nothing_is_lost():
 
 
 def test_after_a_failed_write_the_same_events_are_written_once():
-    for at in range(17):  # each operation of the three appends
+    for at in range(12):  # each operation of the three appends
         for done in (False, True):
             disk = FakeDisk()
             writer = journal(disk, rotate_bytes=1_500)
