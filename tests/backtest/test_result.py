@@ -90,6 +90,48 @@ def test_frames_are_the_records(busy):
     assert set(events.note.dropna()) == {"<b>dip</b>"}
 
 
+def _scaled(ctx):
+    """Enter, add once, leave in two parts: positions of several fills, long and short."""
+    if ctx.when.hour % 4 == 0:
+        side = tn.long if ctx.when.hour % 8 else tn.short
+        up = 1 if ctx.when.hour % 8 else -1
+        parts = [(ctx.price * (1 + up * 0.006), 0.5), (ctx.price * (1 + up * 0.02), 0.5)]
+        return side(take_profit=parts, stop_loss=tn.percent(1), minutes=180)
+    return None
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_costs_are_what_the_same_fills_make_more_without_slippage_and_fees(plain):
+    def of(rules):
+        @tn.strategy("costly", every="1h")
+        def costly(ctx):
+            return tn.long(**tn.bracket(stop=1, target=1), minutes=90) if plain else _scaled(ctx)
+
+        @costly.manage(every="15m")
+        def adds(ctx):
+            if not plain and ctx.position.entries < 2 and ctx.when.minute == 30:
+                return tn.add(0.5)
+            return None
+
+        market = tn.testing.random_walk(seed=7, days=6)
+        given = {"exchange": market, "rules": rules, "progress": False}
+        return tn.backtest.run("BTCUSDT", strategy=costly, **given)
+
+    free = of(tn.Rules(slippage_percent=0, fee_percent=0))
+    paid = of(tn.Rules(maker_fee_percent=0.02, slippage_on="market"))
+    assert free.trades.exit.tolist() == paid.trades.exit.tolist()
+    assert plain or (free.trades.exits > 1).any()
+    assert plain or (free.trades.entries > 1).any()
+    assert free.costs == pytest.approx(0, abs=1e-9)
+    gross = free.stats["total_pnl"]
+    assert paid.stats["total_pnl"] + paid.costs == pytest.approx(gross, abs=1e-9)
+    assert paid.costs > 0.1 * len(paid.trades)
+    said = f"took {paid.costs:,.2f} pp"
+    assert said in paid.to_markdown()
+    assert said in paid._repr_html_()
+    assert "Slippage and fees" not in free.to_markdown()
+
+
 def test_the_statistics_are_a_typed_series(busy, quiet):
     assert (busy.stats.dtype, busy.stats.name) == (np.float64, "stats")
     assert busy.stats["count"] == len(busy.trade_list)

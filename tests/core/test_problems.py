@@ -214,6 +214,27 @@ def test_words_give_the_value_and_the_bound(broken, sentence):
     assert words(LONG, **broken).startswith(sentence)
 
 
+@pytest.mark.parametrize(
+    ("broken", "field"),
+    [
+        ({"take_profit": 100.1}, "min_take_profit_percent"),
+        ({"stop_loss": 99.9}, "min_stop_loss_percent"),
+        ({"stop_loss": 50.0}, "max_stop_loss_percent"),
+        ({"stop_loss": None}, "max_stop_loss_percent"),
+        ({"take_profit": None}, "require_take_profit"),
+        ({"minutes": 61}, "max_signal_minutes"),
+        ({"minutes": None}, "max_signal_minutes"),
+        ({"until": 9_000_000_000}, "max_signal_minutes"),
+    ],
+)
+def test_words_name_the_rule_that_sets_the_limit(broken, field):
+    rules = Rules(max_signal_minutes=60, require_take_profit=True)
+    candidate, _ = as_candidate({**LONG, "minutes": 9, **broken})
+    (problem,) = problems(candidate, price=100.0, rules=rules, used=())
+    assert f"tn.Rules({field}=" in problem.words
+    assert field in Rules.model_fields
+
+
 def test_ids_and_notes_may_be_as_long_as_their_bounds():
     assert names(LONG, id="i" * ID_LIMIT, note="n" * NOTE_LIMIT) == []
 

@@ -63,6 +63,11 @@ def moment(value: object) -> int | None:
         return None
 
 
+def limit_of(field: str) -> str:
+    """Say which rule sets the limit that a message names."""
+    return f"; rules=tn.Rules({field}=...) sets this limit"
+
+
 def number_problem(name: str, value: object) -> Problem:
     """Say that a value is not a number above 0."""
     return Problem(f"{name}_number", f"{name} must be a finite number above 0, was {shown(value)}")

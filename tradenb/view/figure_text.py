@@ -59,6 +59,20 @@ def parts_words(trades: Sequence[Trade]) -> str:
     return f"{added} {of} were added to, {parts} were closed in parts; see `result.fills`."
 
 
+def costs_words(costs: float, total: float) -> str:
+    """Say what slippage and fees took of the sum of all trades, pp; nothing where they took none.
+
+    Examples
+    --------
+    >>> costs_words(75.2, -84.5)
+    'Slippage and fees took 75.20 pp: the trades add up to -84.50 pp, without them to -9.30 pp.'
+    """
+    if math.isnan(total) or abs(costs) < 0.005:
+        return ""
+    sums = f"the trades add up to {total:+,.2f} pp, without them to {total + costs:+,.2f} pp"
+    return f"Slippage and fees took {costs:,.2f} pp: {sums}."
+
+
 def _cell(name: object, value: float) -> tuple[str, str]:
     """Return the number and the unit as people read them."""
     unit = ALL_UNITS.get(str(name), "ratio")

@@ -49,6 +49,8 @@ class Summary:
         Sentences, the most important first.
     why : str
         What the asks came to, where there are few trades.
+    costs : str
+        What slippage and fees took.
     exchange : str, optional
         Where the candles came from.
     expectation : Expectation, optional
@@ -78,6 +80,7 @@ class Summary:
     alarms: Sequence[str] = ()
     warnings: Sequence[str] = ()
     why: str = ""
+    costs: str = ""
     exchange: str | None = None
     expectation: Expectation | None = None
     elapsed_seconds: float | None = None

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, overload
 from tradenb.backtest.results.caveats import ruined
 from tradenb.backtest.results.run_figures import RunFigures
 from tradenb.call_errors import explained
-from tradenb.core.fills import fills_of
+from tradenb.core.fills import filled, fills_of
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
 from tradenb.errors import unknown
 from tradenb.statistics.figures import MIN_TRADES
+from tradenb.statistics.trading_costs import costs_of
 from tradenb.view import event_frames, figure_text
 from tradenb.view.conduct.ask_words import why_words
 from tradenb.view.figure_frames import FigureFrames
-from tradenb.view.figure_text import parts_words
+from tradenb.view.figure_text import costs_words, parts_words
 from tradenb.view.formatting import plural
 
 if TYPE_CHECKING:
@@ -165,6 +166,14 @@ class Result(FigureFrames):
         fills, money = fills_of(self.event_list, self.rules), self.account is not None
         return event_frames.fill_frame(fills, money=money)
 
+    @cached_property
+    def costs(self) -> float:
+        """What slippage and fees took from the sum of all trades, percent points.
+
+        Without them `total_pnl` of the same fills would be larger by so much.
+        """
+        return costs_of(self._parts.trades, lambda: filled(self.event_list, self.rules))
+
     @property
     def balance(self) -> float | None:
         """The balance of the account at the end, without what is open; None without an account."""
@@ -233,6 +242,7 @@ class Result(FigureFrames):
             alarms=self.alarms,
             warnings=self.warnings,
             why=self._why_few(),
+            costs=costs_words(self.costs, self.figures["total_pnl"]),
             elapsed_seconds=self.elapsed_s,
             exchange=self.exchange,
             rules=self.rules.model_dump(),
@@ -247,7 +257,8 @@ class Result(FigureFrames):
         notes = "".join(f"\n- **{alarm}**" for alarm in self.alarms)
         notes += "".join(f"\n- {warning}" for warning in self.warnings)
         table, parts = figure_text.markdown(self.figures), parts_words(self._parts.trades)
-        said = [heading, period, notes.lstrip(), self._why_few(), table, parts]
+        costs = costs_words(self.costs, self.figures["total_pnl"])
+        said = [heading, period, notes.lstrip(), self._why_few(), table, parts, costs]
         return "\n\n".join(filter(None, said)) + "\n"
 
     def to_excel(self, path: str | os.PathLike[str]) -> Path:

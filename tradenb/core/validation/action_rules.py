@@ -17,9 +17,10 @@ from tradenb.core.validation.levels import (
     outside_problems,
     pairs_of,
 )
-from tradenb.core.validation.terms import note_problems, until_problems
+from tradenb.core.validation.terms import longest_of, note_problems, until_problems
 from tradenb.core.values import (
     Problem,
+    limit_of,
     moment,
     not_negative,
     number_problem,
@@ -147,12 +148,13 @@ def _life_problems(
             found.append(Problem("minutes_int", words))
         elif minutes < 1 or (longest is not None and minutes > longest):
             bound = "at least 1" if longest is None else f"1 to {longest}"
-            words = f"minutes must be {bound}, was {shown(given)}"
+            words = f"minutes must be {bound}, was {shown(given)}{longest_of(rules)}"
             found.append(Problem("minutes_range", words))
     elif "minutes" in values or ("until" in values and values["until"] is None):
         left = values.get("until", held.signal.until) or values.get("minutes", held.signal.minutes)
         if left is None and longest is not None:
             words = f"minutes or until is needed, at most {longest} minutes, was None"
+            words += longest_of(rules)
             found.append(Problem("minutes_int", words))
     if values.get("until") is not None:
         found += until_problems(values["until"], rules, at, opened_at)
@@ -172,7 +174,8 @@ def _stop_problems(
     if percent <= rules.max_stop_loss_percent + TOLERANCE:
         return []
     bound = f"at most {rules.max_stop_loss_percent:g} % away from the average entry {entry!r}"
-    return [Problem("max_stop_loss", f"stop_loss must be {bound}, was {percent:.4f} %")]
+    words = f"stop_loss must be {bound}, was {percent:.4f} %{limit_of('max_stop_loss_percent')}"
+    return [Problem("max_stop_loss", words)]
 
 
 def _plus_problems(given: object) -> list[Problem]:
@@ -192,6 +195,7 @@ def _add_problems(amount: object, held: Holds, *, price: float, rules: Rules) ->
         found.append(Problem("add_number", words))
     if held.entries >= rules.max_entries:
         words = f"the position has {held.entries} entries, at most {rules.max_entries}"
+        words += limit_of("max_entries")
         found.append(Problem("max_entries", words))
     rungs = [level for level, _ in held.rungs]
     return found + outside_problems(signal.position, signal.stop_loss, rungs, price)

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from tradenb.core.candidate import Candidate, is_ladder, is_position, reached
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Position
-from tradenb.core.values import Problem, number_problem, positive
+from tradenb.core.values import Problem, limit_of, number_problem, positive
 from tradenb.errors import shown
 
 # What a person calls half a percent passes, although 1.005 x price is mostly a hair below it.
@@ -101,11 +101,18 @@ def number_problems(candidate: Candidate, levels: Levels, *, target_needed: bool
     target = candidate.take_profit
     if target is None:
         if target_needed:
-            found.append(number_problem("take_profit", None))
+            words = number_problem("take_profit", None).words
+            words += "; rules=tn.Rules(require_take_profit=True) asks for one"
+            found.append(Problem("take_profit_number", words))
     elif levels.rungs is None and (not is_ladder(target) or pairs_of(target) is not None):
         found.append(number_problem("take_profit", target))
     if levels.stop is None:
-        found.append(number_problem("stop_loss", candidate.stop_loss))
+        problem = number_problem("stop_loss", candidate.stop_loss)
+        if candidate.stop_loss is None:
+            words = "; a stop is always needed: one far away is stop_loss=tn.percent(90) with"
+            words += " rules=tn.Rules(max_stop_loss_percent=90)"
+            problem = problem._replace(words=problem.words + words)
+        found.append(problem)
     if candidate.entry is not None and positive(candidate.entry) is None:
         found.append(number_problem("entry", candidate.entry))
     return found
@@ -179,7 +186,7 @@ def distance_problems(levels: Levels, rules: Rules) -> list[Problem]:
 
 def _distance(name: str, field: str, bound: str, paid: float, percent: float) -> Problem:
     words = f"{field} must be {bound} away from the price paid {paid!r}, was {percent:.4f} %"
-    return Problem(name, words)
+    return Problem(name, words + limit_of(f"{name}_percent"))
 
 
 def entry_problems(candidate: Candidate) -> list[Problem]:

@@ -9,6 +9,7 @@ from tradenb.core.candidate import Candidate
 from tradenb.core.timeframe import MINUTE
 from tradenb.core.values import (
     Problem,
+    limit_of,
     moment,
     not_negative,
     number_problem,
@@ -32,11 +33,18 @@ def minutes_problems(candidate: Candidate, rules: Rules) -> list[Problem]:
         return []
     minutes = whole(given)
     if minutes is None:
-        return [Problem("minutes_int", f"minutes must be a whole number, was {shown(given)}")]
+        words = f"minutes must be a whole number, was {shown(given)}"
+        return [Problem("minutes_int", words + (longest_of(rules) if given is None else ""))]
     if minutes >= 1 and (longest is None or minutes <= longest):
         return []
     bound = "at least 1" if longest is None else f"1 to {longest}"
-    return [Problem("minutes_range", f"minutes must be {bound}, was {shown(given)}")]
+    words = f"minutes must be {bound}, was {shown(given)}"
+    return [Problem("minutes_range", words + longest_of(rules))]
+
+
+def longest_of(rules: Rules) -> str:
+    """Say which rule limits how long a position may be held, if one does."""
+    return "" if rules.max_signal_minutes is None else limit_of("max_signal_minutes")
 
 
 def time_problems(candidate: Candidate, rules: Rules, at: int) -> list[Problem]:
@@ -63,7 +71,7 @@ def until_problems(given: object, rules: Rules, at: int, since: int) -> list[Pro
         return [Problem("until_range", words)]
     if longest is not None and until > since + longest * MINUTE:
         words = f"until must be at most {longest} minutes away, was {shown(given)}"
-        return [Problem("until_range", words)]
+        return [Problem("until_range", words + longest_of(rules))]
     return []
 
 

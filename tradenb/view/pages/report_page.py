@@ -173,7 +173,7 @@ def _figures(summary: Summary) -> str:
     )
     figures = f'<dl class="figures" aria-label="Headline figures">{tiles}</dl>'
     why = [escaped(line, 400) for line in summary.why.splitlines()]
-    notes = "".join(map(_note, (too_few(summary), *why)))
+    notes = "".join(map(_note, (too_few(summary), summary.costs, *why)))
     return f"<section>{figures}{notes}</section>"
 
 

@@ -58,6 +58,7 @@ def summary_html(summary: Summary) -> str:
             trades=len(summary.trades),
         ),
         f'<p class="tnb-note">{note}</p>' if note else "",
+        f'<p class="tnb-note">{summary.costs}</p>' if summary.costs else "",
         why_html(summary.why),
         contribution_html(summary.contributions, summary.marks.curve.first),
         _warnings(summary.warnings),
