@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,10 @@ from tests.sources import exchange, flat
 from tradenb.backtest.progress import ProgressBar
 
 
-def shown(monkeypatch, capsys, steps: list[Any], *, delay: float, enabled: bool = True) -> str:
+def shown(monkeypatch, capsys, steps: list[Any], *, delay: float, enabled: bool = True,
+          terminal: bool = True) -> str:  # fmt: skip
     monkeypatch.setattr("tradenb.backtest.progress._DELAY_S", delay)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     with ProgressBar(enabled=enabled) as bar:
         for stage, progress in steps:
             bar.show(SimpleNamespace(stage=stage, progress=progress, loading=progress))
@@ -36,6 +39,10 @@ def test_a_long_run_shows_what_is_done_and_how_far_it_is(monkeypatch, capsys):
 @pytest.mark.parametrize(("delay", "enabled"), [(1e9, True), (0.0, False)])
 def test_a_short_run_and_one_without_progress_show_nothing(monkeypatch, capsys, delay, enabled):
     assert shown(monkeypatch, capsys, STEPS, delay=delay, enabled=enabled) == ""
+
+
+def test_a_log_is_left_clean(monkeypatch, capsys):
+    assert shown(monkeypatch, capsys, STEPS, delay=0.0, terminal=False) == ""
 
 
 def test_nothing_appears_for_what_is_done_already(monkeypatch, capsys):

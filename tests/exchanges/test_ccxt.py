@@ -273,6 +273,7 @@ def test_candles_of_tn_come_from_any_source_and_the_bar_is_shown_when_it_takes_l
     assert len(tn.candles("BTCUSDT", exchange=walk)) == 3 * 1_440
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr("tradenb.exchanges.candles_function._DELAY_S", 0.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with served() as server:
         tn.candles("BTCUSDT", exchange=exchange_on(server), start=T0, end=END)
     assert "BTCUSDT" in capsys.readouterr().err

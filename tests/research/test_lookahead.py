@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -146,7 +147,8 @@ def test_what_cannot_be_replaced_is_named():
     assert note.startswith("it uses the list 'odd' (5,000 rows)")
 
 
-def test_a_leak_is_found_quickly_and_the_bar_goes_away(capsys):
+def test_a_leak_is_found_quickly_and_the_bar_goes_away(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     began = time.process_time()
     found = tn.lookahead(
         corpus.normalised(), symbols="BTCUSDT", exchange=corpus.EXCHANGE, start="2024-01-02"
@@ -267,7 +269,8 @@ def test_strategies_to_compare_are_a_list():
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_comparing_shows_how_far_it_is_unless_that_is_not_wanted(shown, capsys):
+def test_comparing_shows_how_far_it_is_unless_that_is_not_wanted(shown, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     specs = [tn.strategy(f"quiet {number}", every="1h")(lambda ctx: None) for number in range(3)]
     tn.compare(specs, symbols="BTCUSDT", exchange=corpus.EXCHANGE, progress=shown)
     assert ("compare" in capsys.readouterr().err) == shown

@@ -747,11 +747,18 @@ def test_the_first_error_of_a_setting_is_kept(tmp_path, together):
     assert (table["errors"] > 0).tolist() == [False, True]
 
 
-@pytest.mark.parametrize(("forbidden", "said"), [("1", ""), ("", "combinations")])
-def test_a_bar_of_progress_is_shown_unless_the_environment_forbids_it(forbidden, said):
+@pytest.mark.parametrize(
+    ("forbidden", "terminal", "said"),
+    [("1", True, ""), ("", True, "combinations"), ("", False, "")],
+)
+def test_a_bar_of_progress_is_shown_on_a_terminal_unless_the_environment_forbids_it(
+    forbidden, terminal, said
+):
     code = (
-        "from tradenb.research.sweep.api import progress_bar\n"
-        "with progress_bar('combinations', 2, shown=True) as note: note(1)"
+        "import sys\n"
+        f"sys.stderr.isatty = lambda: {terminal}\n"
+        "from tradenb.progress_bars import progress_bar\n"
+        "with progress_bar('combinations', shown=True, total=2) as bar: bar.update(1)"
     )
     found = subprocess.run(
         [sys.executable, "-c", code],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -242,7 +243,8 @@ def test_of_a_drawdown_the_smallest_is_chosen():
     assert fold.better == (fold.out_of_sample < fold["median"])
 
 
-def test_one_bar_is_shown_and_taken_away(capsys):
+def test_one_bar_is_shown_and_taken_away(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     walk(noise, grid={"dice": [1, 2]}, exchange=market(5), progress=True)
     shown = capsys.readouterr().err
     assert "walk-forward" in shown

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from tradenb.progress_bars import progress_bar
+
 if TYPE_CHECKING:
     from tradenb.backtest.job import Job
 
@@ -34,10 +36,8 @@ class ProgressBar:
             short = job.progress == 1.0 or time.monotonic() - self._began < _DELAY_S
             if short or not self._enabled:
                 return
-            from tqdm.auto import tqdm
-
             layout = "{desc} {percentage:3.0f}% {bar} {elapsed} so far, {remaining} to go"
-            self._tqdm = tqdm(total=100, desc=job.stage, bar_format=layout, leave=False)
+            self._tqdm = progress_bar(job.stage, shown=True, total=100, bar_format=layout)
         self._tqdm.set_description_str(job.stage, refresh=False)
         done = job.loading if job.stage == "loading" else job.progress
         self._tqdm.n = round(done * 100)

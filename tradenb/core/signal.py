@@ -144,14 +144,29 @@ class Trade(NamedTuple):
 
     Attributes
     ----------
+    signal_id, symbol, strategy : str
+        Which signal became it; its events have the same id.
+    position : {"long", "short"}
     opened_at, closed_at : int
         Close times of the candles of entry and exit, ms UTC.
     entry, exit : float
         Prices before slippage and fees, quote currency: the average entry, the last exit.
+    take_profit : float or None
+        The last target in force, quote currency.
+    stop_loss : float
+        The last stop in force, quote currency, wherever it was moved to. The first one is that of
+        the event `opened`; `r_multiple` of `result.trades` uses it.
+    size : float or None
+        As the strategy gave it: pieces with an account, else it changes no figure.
+    exit_reason : str
+        take_profit, stop_loss, trailing_stop, breakeven, time_expired, flattened, strategy,
+        flipped, user, abandoned; with orders also closed_outside, unprotected, dust.
     pnl_percent : float
         After slippage and fees, percent of all that was ever put in.
     late : bool
         Whether the exit was noticed after its candle, in a live run that was down.
+    note : str or None
+        What the strategy, or who closed it, said.
     entries, exits : int
         How many fills it was entered and left by.
     invested : float

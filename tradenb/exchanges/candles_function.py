@@ -21,6 +21,7 @@ from tradenb.engine.history.frames import frame_of
 from tradenb.engine.ports import CandleRequest, CandleSource, Loaded, Progress
 from tradenb.errors import CandleError, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
+from tradenb.progress_bars import progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,7 +146,7 @@ def fetch_candles(
     if limit is not None:
         limit.asked.append(canonical(symbol))
         last = min((at for at in (last, limit.at) if at is not None), default=None)
-    with _progress_bar(canonical(symbol), enabled=progress) as show:
+    with _loading_bar(canonical(symbol), enabled=progress) as show:
         candles, intake = source.load(
             CandleRequest(symbol=symbol, start=first, end=last, rules=rules, progress=show)
         )
@@ -181,7 +182,7 @@ def _when(at: int | None) -> str:
 
 
 @contextmanager
-def _progress_bar(words: str, *, enabled: bool) -> Iterator[Progress]:
+def _loading_bar(words: str, *, enabled: bool) -> Iterator[Progress]:
     """Show a tqdm bar when loading takes a while."""
     began = time.monotonic()
     bar: Any = None
@@ -191,9 +192,7 @@ def _progress_bar(words: str, *, enabled: bool) -> Iterator[Progress]:
         if bar is None:
             if not enabled or time.monotonic() - began < _DELAY_S:
                 return
-            from tqdm.auto import tqdm
-
-            bar = tqdm(total=total, desc=words, unit=" candles", leave=False)
+            bar = progress_bar(words, shown=True, total=total, unit=" candles")
         bar.n = done
         bar.refresh()
 

@@ -41,10 +41,10 @@ def coarse_note(candles: Mapping[str, Candles], trades: Sequence[Trade]) -> list
         return []
     both = sum(_touched_both(candles[trade.symbol], trade) for trade in trades)
     name = timeframe_name(step)
-    exits = plural(both, "exit")
-    words = f"candles of {name}: a decision pays the close it was made on; {exits} on candles that "
-    words += f"touched stop and target; a trail follows once in {name}; minutes are rounded up to "
-    return [words + name]
+    words = f"candles of {name}: a decision pays the close it was made on; "
+    if both:
+        words += f"{plural(both, 'exit')} on candles that touched stop and target; "
+    return [f"{words}a trail follows once in {name}; minutes are rounded up to {name}"]
 
 
 def _touched_both(candles: Candles, trade: Trade) -> bool:

@@ -49,10 +49,10 @@ def test_an_entry_costs_what_the_account_says(settings, stake):
 @pytest.mark.parametrize(
     ("settings", "name", "words"),
     [
-        ({"quote": 1_001.0}, "funds", "the entry binds 1001, free are 1000"),
-        ({"quote": 1_000.0, "fee": 0.1}, "funds", "the entry binds 1001, free are 1000"),
-        ({"quote": 1.0, "size": 11.0}, "funds", "binds 1100"),
-        ({"quote": 1.0, "first": 600.0, "add": 2.0}, "funds", "binds 1200"),
+        ({"quote": 1_001.0}, "funds", "the entry needs 1001, free are 1000"),
+        ({"quote": 1_000.0, "fee": 0.1}, "funds", "the entry needs 1001, free are 1000"),
+        ({"quote": 1.0, "size": 11.0}, "funds", "needs 1100"),
+        ({"quote": 1.0, "first": 600.0, "add": 2.0}, "funds", "needs 1200"),
         ({"percent": 1.0, "min_quote": 11.0}, "funds", "10 is below min_quote 11"),
         (
             {"percent": 10.0, "funds": RICH._replace(free=0.0)},

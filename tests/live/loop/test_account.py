@@ -46,7 +46,7 @@ def test_an_entry_that_another_run_left_no_money_for_is_refused():
     assert kinds(world, first) == ["opened"]
     refused = [e for e in world.events((SYMBOL, second)) if e.kind == "rejected"]
     assert [e.exit_reason for e in refused] == ["funds"]
-    assert refused[0].note == "funds | the entry binds 600, free are 400"
+    assert refused[0].note == "funds | the entry needs 600, free are 400"
     view = dict(seen)[minute(12)]
     assert (view.balance, view.equity, view.free, view.exposure) == (1_000.0, 1_000.0, 400.0, 0.6)
     (held,) = view.positions

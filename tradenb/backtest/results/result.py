@@ -146,12 +146,22 @@ class Result(FigureFrames):
 
     @cached_property
     def events(self) -> pd.DataFrame:
-        """One row an event, in order."""
+        """One row an event, in order.
+
+        Most are milestones (a tenth of the way to the target or the stop):
+        `events[events.kind != "milestone"]` is without them.
+        """
         return event_frames.event_frame(self.event_list)
 
     @cached_property
     def trades(self) -> pd.DataFrame:
-        """One row a closed trade, in order of closing."""
+        """One row a closed trade, in order of closing.
+
+        The fields of `tn.Trade`, and minutes_held; mae_percent and mfe_percent, the worst and the
+        best price while it was held, percent of its average entry, without costs; r_multiple, what
+        it earned in units of what it would have lost at its first stop. take_profit and stop_loss
+        are the last ones in force; the first are in `events`, in the row `opened` of its signal_id.
+        """
         excursions, money = self._figures.excursions, self.account is not None
         return event_frames.trade_frame(self._parts.trades, excursions, money=money)
 

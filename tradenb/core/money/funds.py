@@ -65,7 +65,7 @@ def grant(
         stake = quantity * paid
     bound = stake / account.leverage + stake * fee
     if fixed and bound > funds.free:
-        return _refused("funds", f"the entry binds {bound:.8g}, free are {funds.free:.8g}")
+        return _refused("funds", f"the entry needs {bound:.8g}, free are {funds.free:.8g}")
     if stake < account.min_quote:
         return _refused("funds", f"{stake:.8g} is below min_quote {account.min_quote:g}")
     if market is None:

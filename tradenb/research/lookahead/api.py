@@ -11,7 +11,7 @@ import html
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from tradenb.backtest.plan import make_plan
 from tradenb.call_errors import explained
@@ -22,6 +22,7 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import LookaheadError, UsageError
+from tradenb.progress_bars import progress_bar
 from tradenb.research.lookahead.analysis import Analysis
 from tradenb.research.lookahead.blame import Leak
 from tradenb.research.lookahead.decisions import Replies, differing
@@ -215,8 +216,6 @@ def lookahead(
     >>> look.verdict
     'leaking'
     """
-    from tqdm.auto import tqdm
-
     _check_count("samples", samples)
     if events is not None:
         _check_count("events", events)
@@ -230,8 +229,7 @@ def lookahead(
     moments = analysis.moments(base, samples, events, time.perf_counter() - began)
     found: dict[tuple[int, str], Leak] = {}
     tried = leaking = 0
-    silent: Any = {} if progress else {"disable": True}  # False would overrule TQDM_DISABLE
-    with tqdm(moments, desc="look-ahead", leave=False, delay=_DELAY_S, **silent) as bar:
+    with progress_bar("look-ahead", shown=progress, iterable=moments, delay=_DELAY_S) as bar:
         for after in bar:
             tried += 1
             for noise in NOISES:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +20,7 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StrategyError, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
+from tradenb.progress_bars import progress_bar
 from tradenb.research.sweep.cache_key import candles_key, sweep_key
 from tradenb.research.sweep.executors import Trials, rows_of
 from tradenb.research.sweep.grid import (
@@ -87,7 +87,7 @@ def sweep(
         Where it runs; default in this process. Candles go to each worker once, the factory by
         value. The table is the same wherever it is made.
     home : path, optional
-        Finished combinations are kept in `research` under it.
+        Finished combinations are kept in `research` under it; default `TRADENB_HOME` or ./dump.
     resume : bool, default True
         Take finished combinations of the same sweep (factory and what it names, candles, period,
         rules) from disk. Those that failed are tried again. A value whose name is computed
@@ -99,9 +99,10 @@ def sweep(
     -------
     DataFrame
         A row a combination in the order of the grid: its parameters, the figures of
-        docs/statistics.md (with an account those in money, too), and open, rejected, errors (user
-        functions that failed), asks_lost, first_error (what the first of them said, else None),
-        error (what ended it, else None; its figures are NaN then).
+        docs/statistics.md (with an account those in money, too), and open, asks (calls for an
+        entry, not those about what is open: 1 for a strategy that is always in), rejected, errors
+        (user functions that failed), asks_lost, first_error (what the first of them said, else
+        None), error (what ended it, else None; its figures are NaN then).
 
     Raises
     ------
@@ -141,11 +142,11 @@ def sweep(
         strategy_factory, wanted[0], symbols, exchange, start, end, rules, account
     )
     settings = settings_of(plan, market, plan.start, plan.end)
-    with progress_bar("sweep", len(wanted), shown=progress) as note:
+    with progress_bar("sweep", shown=progress, total=len(wanted)) as bar:
         table = swept(
             strategy_factory, wanted, settings, market,
             exchange=plan.source.name, memory=memory, executor=executor, home=home, resume=resume,
-            note=note,
+            note=bar.update,
         )  # fmt: skip
     report_failures(table)
     return table
@@ -255,16 +256,6 @@ def _note_names(factory: Callable[..., StrategySpec], known: int) -> None:
             "computed is not seen to change; after such a change pass resume=False",
             plural(known, "combination"), found,
         )  # fmt: skip
-
-
-@contextmanager
-def progress_bar(words: str, total: int, *, shown: bool) -> Iterator[Callable[[int], object]]:
-    """Show a progress bar while a block runs; yield what moves it on."""
-    from tqdm.auto import tqdm
-
-    silent: Any = {} if shown else {"disable": True}  # False would overrule TQDM_DISABLE
-    with tqdm(total=total, desc=words, leave=False, **silent) as found:
-        yield found.update
 
 
 def report_failures(*tables: pd.DataFrame) -> None:

@@ -16,7 +16,7 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
-from tradenb.research.sweep.api import progress_bar
+from tradenb.progress_bars import progress_bar
 from tradenb.research.sweep.order import check_figure, ordered
 from tradenb.research.sweep.sweep_candles import market_of_plan
 
@@ -96,10 +96,10 @@ def compare(
     plan = make_plan(symbols, specs, exchange, start, end, rules, (), account)
     market = market_of_plan(plan, plan.history_ms)
     rows = []
-    with progress_bar("compare", len(specs), shown=progress) as note:
+    with progress_bar("compare", shown=progress, total=len(specs)) as bar:
         for spec in specs:
             rows.append(run_trial(_alone(plan, spec, market), market))
-            note(1)
+            bar.update()
     names = pd.Index([spec.name for spec in specs], name="strategy", dtype="str")
     rest = [name for name in rows[0] if name not in METRICS]
     table = pd.DataFrame(rows, index=names, columns=[*METRICS, *rest])

@@ -22,7 +22,8 @@ from tradenb.core.timeframe import DAY, TimeLike, duration_ms, iso
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
-from tradenb.research.sweep.api import loaded, parameters, progress_bar, report_failures, swept
+from tradenb.progress_bars import progress_bar
+from tradenb.research.sweep.api import loaded, parameters, report_failures, swept
 from tradenb.research.sweep.grid import Grid, Where, combinations
 from tradenb.research.sweep.order import (
     CONDUCT,
@@ -194,13 +195,13 @@ def walk_forward(
     last = min(ends) if plan.end is None else min(plan.end, *ends)
     folds = _folds(first, last, *lengths)
     rows, tables = [], []
-    with progress_bar("walk-forward", 2 * len(folds) * len(wanted), shown=progress) as note:
+    with progress_bar("walk-forward", shown=progress, total=2 * len(folds) * len(wanted)) as bar:
         for fold in folds:
             inside, outside = (
                 swept(
                     strategy_factory, wanted, settings_of(plan, market, begin, finish), market,
                     exchange=plan.source.name, memory=memory, executor=executor, home=home,
-                    note=note,
+                    note=bar.update,
                 )
                 for begin, finish in (fold[:2], fold[1:])
             )  # fmt: skip
