@@ -188,7 +188,8 @@ class _Job:
         if self._exchange is None:
             raise UsageError(
                 "this script was exported with recorded candles; pass a live exchange, such as "
-                "--exchange binance"
+                "--exchange binance; without a network rehearse the strategy with "
+                "tn.live.rehearse(...), for this script ran over the same candles when it was made"
             )
         source = live_source(self._exchange)
         return [
@@ -285,13 +286,12 @@ def _parser(home: str | None) -> argparse.ArgumentParser:
         "--home",
         default=str(Path(default).absolute()),
         metavar="FOLDER",
-        help="folder of the state (default TRADENB_HOME, else that of the notebook; now "
-        "%(default)s)",
+        help="folder of the state (default TRADENB_HOME, else that of the export; now %(default)s)",
     )
     parser.add_argument(
         "--take-over",
         action="store_true",
-        help="ask the notebook or process that runs it to release it, and go on with its position",
+        help="ask the process or notebook that runs it to release it, and go on with its position",
     )
     how = parser.add_mutually_exclusive_group()
     how.add_argument(

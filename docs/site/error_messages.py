@@ -1,7 +1,7 @@
 """The directive `error-messages`: every message that the package raises, read from its source.
 
-Values that are filled in are shown as <name>. Messages that are put together elsewhere and only
-handed to an error cannot be seen from here.
+Values that are filled in are shown as <what they are>. Messages that are put together elsewhere and
+only handed to an error cannot be seen from here.
 """  # noqa: INP001 - an extension of a tool, no package
 
 from __future__ import annotations
@@ -23,6 +23,51 @@ PACKAGE = Path(errors.__file__).parent
 LEFT_OUT = {"testing"}  # its doubles of disk and exchange raise what the real ones do
 
 
+WORDS = {
+    "at": "time",
+    "exc": "error",
+    "found": "value",
+    "given": "value",
+    "iso": "time",
+    "item": "value",
+    "len": "number",
+    "other": "another",
+    "own": "value",
+    "plural": "number",
+    "type": "type",
+    "words": "...",
+    "__name__": "name",
+}
+
+
+def word_of(node: ast.expr) -> str:
+    """Return what a reader may call a value that is filled in."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name != "__name__":
+            return WORDS.get(name.strip("_"), name.strip("_").replace("_", " ").lower())
+        case ast.Attribute(value=value):
+            return word_of(value)
+        case ast.Call(func=ast.Attribute(value=ast.Constant(), attr="join"), args=[given]):
+            return word_of(given)
+        case ast.Call(func=ast.Name(id="plural"), args=[_, ast.Constant(value=str(noun)), *_]):
+            return f"number of {noun}s"
+        case ast.Call(func=ast.Name(id="len" | "iso" | "type" as name)):
+            return WORDS[name]
+        case ast.Call(args=[given, *_]):
+            return word_of(given)
+        case ast.Call(func=func):
+            return word_of(func)
+        case ast.Subscript(value=value) | ast.Starred(value=value) | ast.Await(value=value):
+            return word_of(value)
+        case ast.IfExp(body=body):
+            return word_of(body)
+        case ast.BoolOp(values=[first, *_]) | ast.BinOp(left=first):
+            return word_of(first)
+        case ast.ListComp(elt=value) | ast.GeneratorExp(elt=value) | ast.SetComp(elt=value):
+            return word_of(value)
+    return "..."
+
+
 def text_of(node: ast.expr) -> str | None:
     """Return a message as it is written, or None if it is put together elsewhere."""
     match node:
@@ -30,7 +75,7 @@ def text_of(node: ast.expr) -> str | None:
             return text
         case ast.JoinedStr(values=parts):
             shown = [
-                part.value if isinstance(part, ast.Constant) else f"<{ast.unparse(part.value)}>"
+                part.value if isinstance(part, ast.Constant) else f"<{word_of(part.value)}>"
                 for part in parts
             ]
             return "".join(map(str, shown))

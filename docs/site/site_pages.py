@@ -38,8 +38,9 @@ def public_names() -> set[str]:
 
 def listed_names() -> set[str]:
     """Return every name that the reference lists."""
-    text = (Path(__file__).parents[1] / "reference" / "index.md").read_text("utf-8")
-    return set(re.findall(r"^   tradenb\.([\w.]+)$", text, re.MULTILINE))
+    pages = (Path(__file__).parents[1] / "reference").glob("*.md")
+    texts = "\n".join(page.read_text("utf-8") for page in pages)
+    return set(re.findall(r"^   tradenb\.([\w.]+)$", texts, re.MULTILINE))
 
 
 def write_door(app: Sphinx, error: Exception | None) -> None:
@@ -48,7 +49,15 @@ def write_door(app: Sphinx, error: Exception | None) -> None:
         Path(app.outdir, "index.html").write_text(DOOR, encoding="utf-8")
 
 
+def leave_out_of_search(app: Sphinx, doctree: object) -> None:
+    """Find decisions by their titles alone: search is for those who use the package."""
+    del doctree
+    if app.env.docname.startswith("docs/adr/"):
+        app.env.metadata[app.env.docname]["nosearch"] = True
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to the build."""
     app.connect("build-finished", write_door)
+    app.connect("doctree-read", leave_out_of_search)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

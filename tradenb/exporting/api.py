@@ -88,7 +88,7 @@ def export(
 
     The script holds the strategies and what they need: functions, classes, constants, imports,
     risk rules. It runs in a clean process over the sample; unless every event is that of the
-    notebook, nothing is written.
+    strategies as they are here, in a notebook or a program, nothing is written.
 
     Parameters
     ----------
@@ -158,7 +158,8 @@ def export(
     sample = _sample_of(subject, source, (start, end))
     count = _proven(len(sample.events), sample.trades)
     words = (
-        f"Over {iso(sample.start)} to {iso(sample.end)} UTC its {count} are those of the notebook."
+        f"Over {iso(sample.start)} to {iso(sample.end)} UTC its {count} are those of the code "
+        "that it was made of."
     )
     text = script_text(found, job, file=target.name, verified=words)
     check_values(text)
@@ -262,7 +263,7 @@ def _variables(names: Iterable[str]) -> list[str]:
     own = set_here(names)
     if not own:
         return []
-    return [f"{', '.join(own)} was set in the notebook; set it where the script runs"]
+    return [f"{', '.join(own)} was set here; set it where the script runs"]
 
 
 def _warnings(sample: Sample) -> list[str]:
@@ -272,6 +273,6 @@ def _warnings(sample: Sample) -> list[str]:
     errors = sum(row["kind"] == "error" for row in sample.events)
     if errors:
         found.append(
-            f"the strategy raised {plural(errors, 'time')} in the sample, in notebook and script"
+            f"the strategy raised {plural(errors, 'time')} in the sample, here and in the script"
         )
     return found

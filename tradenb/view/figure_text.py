@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tradenb.statistics.figures import ALL_UNITS
-from tradenb.view.formatting import plural
+from tradenb.view.formatting import number, plural
 
 if TYPE_CHECKING:
     import pandas
@@ -64,13 +64,14 @@ def costs_words(costs: float, total: float) -> str:
 
     Examples
     --------
-    >>> costs_words(75.2, -84.5)
-    'Slippage and fees took 75.20 pp: the trades add up to -84.50 pp, without them to -9.30 pp.'
+    >>> costs_words(20, 10.5)
+    'Slippage and fees took 20.00 pp: the trades add up to +10.50 pp, without them to +30.50 pp.'
     """
     if math.isnan(total) or abs(costs) < 0.005:
         return ""
-    sums = f"the trades add up to {total:+,.2f} pp, without them to {total + costs:+,.2f} pp"
-    return f"Slippage and fees took {costs:,.2f} pp: {sums}."
+    net, gross = number(total, plus=True), number(total + costs, plus=True)
+    sums = f"the trades add up to {net} pp, without them to {gross} pp"
+    return f"Slippage and fees took {number(costs)} pp: {sums}."
 
 
 def _cell(name: object, value: float) -> tuple[str, str]:
