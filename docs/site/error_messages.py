@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,11 @@ def text_of(node: ast.expr) -> str | None:
     return None
 
 
+def says_much(text: str) -> bool:
+    """Tell whether a message says more than what is filled in."""
+    return len(re.sub(r"<[^<>]*>", "", text)) > 12
+
+
 def raised() -> dict[str, set[str]]:
     """Return the messages of each error class."""
     found: dict[str, set[str]] = {name: set() for name in errors.__all__}
@@ -95,7 +101,7 @@ def raised() -> dict[str, set[str]]:
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             name = node.func.id if isinstance(node.func, ast.Name) else ""
-            if name in found and (text := text_of(node.args[0])) and len(text) > 12:
+            if name in found and (text := text_of(node.args[0])) and says_much(text):
                 found[name].add(" ".join(text.split()))
     return found
 
@@ -110,7 +116,7 @@ class ErrorMessages(SphinxDirective):
             kind = getattr(errors, name)
             section = nodes.section(ids=[nodes.make_id(name)], names=[name])
             section += nodes.title(name, name)
-            first = (inspect.getdoc(kind) or "").split("\n\n")[0]
+            first = (inspect.getdoc(kind) or "").split("\n\n")[0].replace("`", "")
             later = " The same call may succeed later." if kind.retryable else ""
             section += nodes.paragraph("", first + later)
             if messages:

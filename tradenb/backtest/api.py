@@ -45,7 +45,8 @@ def run(
         Where the candles come from.
     start, end : int, str, datetime or Timestamp, optional
         The period, `end` exclusive; UTC where no zone is given; default all there is. Candles
-        before `start` are history: seen, never traded.
+        before `start` are history: seen, never traded. A strategy is asked first at the first full
+        `every` of UTC after `start`: for "1h" and midnight at 01:00.
     rules : Rules, optional
     account : Account, or dict of str to Account, optional
         The money that all share, and how large an entry is; sizes may differ by strategy. Without
