@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -103,6 +104,17 @@ def test_the_official_client_places_queries_and_cancels(now_server):
     client.session.close()
 
 
+@pytest.fixture
+def closed_loop():
+    """A loop for a client that would make one and leave it open, for some later test to find."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.mark.usefixtures("closed_loop")
 def test_python_binance_places_queries_and_cancels(now_server):
     module = pytest.importorskip("binance.client", exc_type=ImportError)
     exceptions = pytest.importorskip("binance.exceptions")
