@@ -33,7 +33,7 @@ from tradenb.engine.specs.registry import registry
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("TRADENB_REQUIRE") == "1"
-THREAD_GRACE_SECONDS = 2.0
+THREAD_GRACE_SECONDS = 20.0
 # Second tries that one run of all tests may need. A run that needs more has a fault.
 RERUN_BUDGET = 5
 _NUMBERS = itertools.count()
