@@ -47,7 +47,7 @@ def test_a_notebook_is_exported_and_its_script_gives_the_same_trades(name, tmp_p
     path = tmp_path / f"{name}.py"
     done = book.export(path, *names)
     assert done.trades >= FEWEST
-    usual = ("recorded candles only", "TRADENB_TEST_SPAN was set in the notebook; set it where")
+    usual = ("recorded candles only", "TRADENB_TEST_SPAN was set here; set it where")
     assert all(any(words in said for words in usual) for said in done.warnings)
     text = path.read_text()
     assert is_ours(text)
