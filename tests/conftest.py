@@ -66,7 +66,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile(os.environ.get("TRADENB_HYPOTHESIS", "default"))
 
-# Read by mypy alone; see tests/test_facade.py.
+# Read by mypy alone: `make types`.
 collect_ignore = ["typing/api.py"]
 if os.environ.get("TRADENB_BROWSER") != "1":
     collect_ignore.append("browser")

@@ -42,7 +42,9 @@ def share_inside(sort, backtested, reach, **live):
 
 # A share of 0.95 of 300 runs has a standard error of 0.013.
 @pytest.mark.parametrize("sort", [normal, skewed, turned])
-@pytest.mark.parametrize(("backtested", "reach"), [(100, 60), (400, 100)])
+@pytest.mark.parametrize(
+    ("backtested", "reach"), [(100, 60), pytest.param(400, 100, marks=pytest.mark.soak)]
+)
 def test_good_runs_stay_inside_at_the_promised_rate(sort, backtested, reach):
     assert 0.91 <= share_inside(sort, backtested, reach) <= 0.99
 

@@ -88,20 +88,10 @@ def heatmap(
 
     Examples
     --------
-    >>> import tempfile
+    >>> import pandas as pd
     >>> import tradenb as tn
-    >>> def crossing(fast, slow):
-    ...     @tn.strategy(f"crossing {fast}/{slow}", every="1h", history="2d")
-    ...     def cross(ctx):
-    ...         closes = ctx.candles("1h", slow).close
-    ...         if closes[-fast:].mean() > closes.mean():
-    ...             return tn.long(take_profit=tn.percent(2), stop_loss=tn.percent(1), minutes=600)
-    ...
-    ...     return cross
-    >>> grid = {"fast": [4, 8], "slow": [12, 24]}
-    >>> market = tn.testing.random_walk(seed=7, days=10)
-    >>> given = {"symbols": "BTCUSDT", "exchange": market, "home": tempfile.mkdtemp()}
-    >>> table = tn.sweep(crossing, grid=grid, progress=False, **given)
+    >>> swept = {"fast": [4, 8], "slow": [12, 24], "total_pnl": [-11.91, -12.38]}
+    >>> table = pd.DataFrame(swept)  # or all that tn.sweep returned
     >>> figure = tn.research.heatmap(table, "fast", "slow", value="total_pnl")
     >>> figure.layout.xaxis.title.text
     'fast'
@@ -126,20 +116,10 @@ def parallel(table: pd.DataFrame, *, value: str = "sharpe") -> plotly.graph_obje
 
     Examples
     --------
-    >>> import tempfile
+    >>> import pandas as pd
     >>> import tradenb as tn
-    >>> def crossing(fast, slow):
-    ...     @tn.strategy(f"crossing {fast}/{slow}", every="1h", history="2d")
-    ...     def cross(ctx):
-    ...         closes = ctx.candles("1h", slow).close
-    ...         if closes[-fast:].mean() > closes.mean():
-    ...             return tn.long(take_profit=tn.percent(2), stop_loss=tn.percent(1), minutes=600)
-    ...
-    ...     return cross
-    >>> grid = {"fast": [4, 8], "slow": [12, 24]}
-    >>> market = tn.testing.random_walk(seed=7, days=10)
-    >>> given = {"symbols": "BTCUSDT", "exchange": market, "home": tempfile.mkdtemp()}
-    >>> table = tn.sweep(crossing, grid=grid, progress=False, **given)
+    >>> swept = {"fast": [4, 8], "slow": [12, 24], "count": [17, 16], "win_rate": [35.3, 31.2]}
+    >>> table = pd.DataFrame(swept | {"total_pnl": [-11.91, -12.38]})  # or that of tn.sweep
     >>> figure = tn.research.parallel(table, value="total_pnl")
     >>> [dimension.label for dimension in figure.data[0].dimensions]
     ['fast', 'slow', 'count', 'win_rate', 'total_pnl']
