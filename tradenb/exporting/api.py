@@ -167,22 +167,10 @@ def export(
     _write(target, text)
     names = tuple(spec.name for spec in subject.strategies)
     recorded = [] if isinstance(subject.exchange, LiveSource) else [_RECORDED]
-    return Exported(
-        target,
-        names,
-        subject.symbols,
-        sample.start,
-        sample.end,
-        len(sample.events),
-        sample.trades,
-        (
-            *_warnings(sample),
-            *recorded,
-            *_variables(found.secrets),
-            *_notified(job),
-            *_sending(subject.broker),
-        ),
-    )
+    told = [*_warnings(sample), *recorded, *_variables(found.secrets), *_notified(job)]
+    told += _sending(subject.broker)
+    counts = (len(sample.events), sample.trades)
+    return Exported(target, names, subject.symbols, sample.start, sample.end, *counts, tuple(told))
 
 
 def collected(subject: Subject) -> tuple[Any, Job]:
@@ -240,6 +228,15 @@ def _write(target: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _verified(sample: Sample) -> str:
+    """Say in the script what it was compared with."""
+    count = _proven(len(sample.events), sample.trades)
+    return (
+        f"Over {iso(sample.start)} to {iso(sample.end)} UTC its {count} are those of the code "
+        "that it was made of."
+    )
 
 
 def _proven(events: int, trades: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tradenb.call_errors import explained
@@ -91,15 +91,7 @@ def strategy(
     >>> quiet
     <strategy quiet: every 5m>
     """
-    if manage and vectorised:
-        raise SpecError(
-            f"strategy {name!r} is vectorised: it has no function that could be asked in all states"
-        )
-    if flip and not vectorised:
-        raise SpecError(
-            f"strategy {name!r}: flip is for vectorised strategies; with manage=True a function "
-            "flips by answering with the other side"
-        )
+    _check_kind(name, vectorised=vectorised, manage=manage, flip=flip)
     given = {
         "scheduled": on_schedule,
         "opened": on_open,
@@ -111,7 +103,6 @@ def strategy(
 
     def decorate(target: Any) -> StrategySpec:
         owner = _owner(name, target)
-        callbacks = {kind: function for kind, function in given.items() if function is not None}
         function = target if owner is None else owner.get_signal
         spec = StrategySpec(
             name=name,
@@ -122,10 +113,7 @@ def strategy(
             vectorised=vectorised,
             flip=flip,
             symbols=cast(Any, symbols),
-            callbacks={
-                kind: checked_function(callback, f"{CALLBACKS[kind]} of {name!r}", "event")
-                for kind, callback in {**_methods(owner), **callbacks}.items()
-            },
+            callbacks=_callbacks(name, owner, given),
         )
         follower = getattr(owner, "manage", None)
         if manage:
@@ -134,8 +122,6 @@ def strategy(
             spec.manage(follower)
         return registry.register("strategy", spec)
 
-    if not isinstance(name, str):
-        raise SpecError(f'a strategy needs a name: @tn.strategy("dip", every="5m"), was {name!r}')
     return decorate
 
 
@@ -174,6 +160,20 @@ def risk(name: str) -> Callable[[Callable[..., Any]], RiskSpec]:
     return decorate
 
 
+def _check_kind(name: str, *, vectorised: bool, manage: bool, flip: bool) -> None:
+    if manage and vectorised:
+        raise SpecError(
+            f"strategy {name!r} is vectorised: it has no function that could be asked in all states"
+        )
+    if flip and not vectorised:
+        raise SpecError(
+            f"strategy {name!r}: flip is for vectorised strategies; with manage=True a function "
+            "flips by answering with the other side"
+        )
+    if not isinstance(name, str):
+        raise SpecError(f'a strategy needs a name: @tn.strategy("dip", every="5m"), was {name!r}')
+
+
 def _function(function: Any, name: str, *, vectorised: bool) -> Callable[..., Any]:
     found = checked_function(function, f"strategy {name!r}", "df" if vectorised else "ctx")
     if vectorised and is_async(found):
@@ -199,11 +199,17 @@ def _owner(name: str, target: Any) -> Strategy | None:
         raise SpecError(f"{name!r}: {words}") from None
 
 
-def _methods(owner: Strategy | None) -> dict[str, Callable[[Any], Any]]:
-    if owner is None:
-        return {}
+def _callbacks(
+    name: str, owner: Strategy | None, given: Mapping[str, Callable[[Any], Any] | None]
+) -> dict[str, Callable[[Any], Any]]:
+    """Return what is called at each kind of event: what is given, else the method of a class."""
     found = {kind: getattr(owner, method, None) for kind, method in CALLBACKS.items()}
-    return {kind: method for kind, method in found.items() if method is not None}
+    found |= {kind: function for kind, function in given.items() if function is not None}
+    return {
+        kind: checked_function(function, f"{CALLBACKS[kind]} of {name!r}", "event")
+        for kind, function in found.items()
+        if function is not None
+    }
 
 
 def _rules(given: RiskSpec | str | Iterable[RiskSpec | str]) -> tuple[RiskSpec, ...]:
