@@ -73,11 +73,12 @@ class SteppedClock:
         self._now += ms
 
     async def _move(self, woken: asyncio.Event, until: int) -> None:
-        ahead = max(0, until - self._now)
-        pause = 0.0 if self._speed is None else ahead / 1000 / self._speed
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause):
-                await woken.wait()
+        if self._speed is None:
+            await asyncio.sleep(0)
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0, until - self._now) / 1000 / self._speed):
+                    await woken.wait()
         if not woken.is_set():
             self._now = max(self._now, until)
 

@@ -30,14 +30,14 @@ class ThreadWorkers:
         self._idle: list[_Worker] = []
 
     async def call(self, function: Callable[..., Any], *args: Any, seconds: float | None) -> Any:
-        """Call a function and return its result; an async one runs on the caller's loop.
+        """Call a function and return its result; an async one, with a deadline, runs on the loop.
 
         Raises
         ------
         StrategyTimeout
             When it takes longer than `seconds`.
         """
-        if is_async(function):
+        if seconds is not None and is_async(function):
             task = asyncio.ensure_future(_guarded(function, args))
             return await _within(seconds, task, lambda: not task.done())
         loop, returned = asyncio.get_running_loop(), list[bool]()
