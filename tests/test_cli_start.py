@@ -9,10 +9,14 @@ import sys
 import pytest
 
 import tradenb as tn
+from tests.brokers.accounts import ARM, NOW, D
+from tradenb.brokers.arming.account_share import RunShare, write_share
+from tradenb.brokers.arming.arm_file import write_arm
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.launch import Launch, note_launch
 from tradenb.store.paths import Home, Key
 
+MONEY = tn.Account(cash=1_000.0, quote=100.0)
 HEAVY = {"asyncio", "ccxt", "numpy", "pandas", "pyarrow", "pydantic"}
 PROGRAM = """
 import sys
@@ -70,6 +74,24 @@ def test_status_of_runs_loads_nothing_heavy(home):
     words, modules = started("status", "--home", str(home), "--json")
     (run,) = json.loads(words)["runs"]
     assert (run["status"], run["account"]) == ("done", "paper")
+    assert modules & HEAVY == set()
+
+
+def test_status_of_runs_that_send_orders_loads_nothing_heavy(tmp_path):
+    walk, wire = tn.testing.random_walk(seed=3, days=1), tn.testing.broker(account=MONEY)
+    run = tn.live.rehearse(
+        "BTCUSDT", strategy=always_in, exchange=walk, broker=wire, end="2024-01-01T02:00",
+        speed=None, home=tmp_path,
+    )  # fmt: skip
+    run.wait()
+    run.raise_if_failed()
+    disk, key = DiskFilesystem(durable=False), Key(always_in.name, "BTCUSDT")
+    write_arm(disk, Home(tmp_path), ARM._replace(account=wire.id))
+    share = RunShare(NOW, invested=D(250), positions=3)
+    write_share(disk, Home(tmp_path), wire.id, key, share, durable=False)
+    words, modules = started("status", "--home", str(tmp_path))
+    assert f"{wire.id}: " in words
+    assert "orders this hour 0 of 60" in words
     assert modules & HEAVY == set()
 
 

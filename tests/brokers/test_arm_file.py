@@ -67,6 +67,17 @@ def test_nothing_is_armed_before_somebody_arms_it(home):
         ({"v": 2}, "v:"),
         ({"more": 1}, "more"),
         ({"since": "left out"}, "since"),
+        ({"v": True}, "v:"),
+        ({"format": "tradenb-share"}, "format:"),
+        ({"symbols": [1]}, "symbols"),
+        ({"strategies": [""]}, "a name must have"),
+        ({"orders_an_hour": 0}, "orders_an_hour"),
+        ({"max_order": "1\n"}, "max_order"),
+        ({"unchecked": 1}, "unchecked"),
+        ({"by": "x" * 501}, "by"),
+        ({"tripped": {"at": NOW, "why": ""}}, "why"),
+        ({"tripped": {"at": -1, "why": "x"}}, "at"),
+        ({"tripped": {"at": NOW}}, "why"),
     ],
 )
 def test_a_file_with_another_field_is_not_a_permission(armed, fields, words):

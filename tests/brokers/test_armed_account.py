@@ -16,6 +16,7 @@ from tradenb.brokers.arming.arm_file import read_arm, write_arm
 from tradenb.brokers.arming.armed_account import ArmedAccount
 from tradenb.brokers.arming.trips import Findings
 from tradenb.core.orders.gate import AccountFacts
+from tradenb.core.timeframe import LATEST
 from tradenb.errors import StateError, StateWriteError
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.filesystem import DiskFilesystem
@@ -116,6 +117,33 @@ def test_a_share_that_cannot_be_read_refuses_entries(account, home, data):
     (problem,) = asked(account)
     assert problem.name == "account_book"
     assert "unknown what its run has invested" in problem.words
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"v": 2},
+        {"format": "tradenb-arm"},
+        {"more": 1},
+        {"invested": 250},
+        {"invested": "1e9"},
+        {"day_result": "-"},
+        {"positions": -1},
+        {"positions": True},
+        {"in_doubt": 1.5},
+        {"at": LATEST},
+        {"sent": [-1]},
+        {"sent": ["1"]},
+        {"unknown": [0] * 10_001},
+        {"checked_at": "now"},
+    ],
+)
+def test_a_share_with_another_field_refuses_entries(account, home, fields):
+    account.share(TREND, RunShare(NOW))
+    path = home.account_share(ACCOUNT, TREND)
+    assert names(account) == []
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | fields))
+    assert names(account) == ["account_book"]
 
 
 def test_a_share_in_the_place_of_another_refuses_entries(account, home):

@@ -6,30 +6,30 @@ judged over the sum. One that cannot be read may hide anything, so entries wait 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
-
-from pydantic import Field, ValidationError
+from typing import Final, NamedTuple
 
 from tradenb.core.orders.gate import HOUR
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.orders.order_records import ZERO
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.core.signal import Time
-from tradenb.core.timeframe import DAY
-from tradenb.errors import StateError, StateWriteError
+from tradenb.core.timeframe import DAY, LATEST
+from tradenb.errors import StateError, StateWriteError, UsageError
 from tradenb.store.codec import Damaged, dump, parse
-from tradenb.store.document.field_types import Count, Moment, Name, Plain, sentence_of
+from tradenb.store.document.plain_record import outside, whole_record
 from tradenb.store.durable_file import replace_durably
 from tradenb.store.filesystem import Filesystem, replace_whole
 from tradenb.store.paths import Home, Key, decoded, encoded, key_of
 
 _LIMIT: Final = 1 << 20
 _MOST: Final = 10_000
-Money = Annotated[str, Field(pattern=r"^-?[0-9]{1,20}(\.[0-9]{1,30})?$")]
-Moments = Annotated[list[Moment], Field(max_length=_MOST)]
+_HEAD: Final = {"format": "tradenb-share", "v": 1}
+_MONEY: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,30})?")
+_LARGEST: Final = 1 << 53
 
 
 class RunShare(NamedTuple):
@@ -65,20 +65,33 @@ class RunShare(NamedTuple):
     checked_at: Time | None = None
 
 
-class _ShareRecord(Plain):
-    format: Literal["tradenb-share"] = "tradenb-share"
-    v: Literal[1] = 1
-    account: Name
-    symbol: Name
-    strategy: Name
-    at: Moment
-    invested: Money
-    positions: Count
-    day_result: Money
-    sent: Moments
-    unknown: Moments
-    in_doubt: Count
-    checked_at: Moment | None
+class ShareFile(NamedTuple):
+    """The file of a share, whole."""
+
+    account: str
+    symbol: str
+    strategy: str
+    at: Time
+    invested: str
+    positions: int
+    day_result: str
+    sent: tuple[Time, ...]
+    unknown: tuple[Time, ...]
+    in_doubt: int
+    checked_at: Time | None
+
+
+def _problems(record: ShareFile) -> Iterator[str]:
+    """Name what no share says."""
+    for name in ("invested", "day_result"):
+        if not _MONEY.fullmatch(getattr(record, name)):
+            yield f"{name}: must be an amount such as 100.50, was {getattr(record, name)!r:.80}"
+    yield from outside(record, 0, _LARGEST, "positions", "in_doubt")
+    if max(len(record.sent), len(record.unknown)) > _MOST:
+        yield f"it has more than {_MOST} orders in an hour"
+    for at in (record.at, *record.sent, *record.unknown, record.checked_at or 0):
+        if not 0 <= at < LATEST:
+            yield f"a moment must lie between 1970 and 2200, was {at}"
 
 
 def share_of(
@@ -142,21 +155,21 @@ def write_share(
         When it could not be written.
     """
     path = home.account_share(account, run)
-    record = _ShareRecord.model_validate(
-        {
-            **share._asdict(),
-            "account": account,
-            "symbol": run.symbol,
-            "strategy": run.strategy,
-            "invested": _text(share.invested),
-            "day_result": _text(share.day_result),
-            "sent": list(share.sent[-_MOST:]),
-            "unknown": list(share.unknown[-_MOST:]),
-        }
-    )
+    record = {
+        **_HEAD,
+        "account": account,
+        "symbol": run.symbol,
+        "strategy": run.strategy,
+        **share._asdict(),
+        "invested": _text(share.invested),
+        "day_result": _text(share.day_result),
+        "sent": list(share.sent[-_MOST:]),
+        "unknown": list(share.unknown[-_MOST:]),
+    }
+    _record_from(record)  # what the others could not read is not written
     write = replace_durably if durable else replace_whole
     try:
-        write(filesystem, path, dump(record.model_dump()) + b"\n")
+        write(filesystem, path, dump(record) + b"\n")
     except OSError as error:
         raise StateWriteError(f"{path} could not be written ({error.strerror or error})") from error
 
@@ -226,27 +239,27 @@ def _paths(filesystem: Filesystem, home: Home, account: str) -> Iterator[Path]:
 
 def _read(filesystem: Filesystem, home: Home, account: str, path: Path) -> RunShare:
     try:
-        found = _ShareRecord.model_validate(parse(filesystem.read(path, limit=_LIMIT)))
+        found = _record_from(parse(filesystem.read(path, limit=_LIMIT)))
         if path != home.account_share(account, Key(found.strategy, found.symbol)):
             raise Damaged(f"it is of {found.symbol}:{found.strategy}")
         if found.account != account:
             raise Damaged(f"it is of account {found.account}")
-    except (OSError, Damaged, ValidationError) as error:
-        words = sentence_of(error.errors()[0]) if isinstance(error, ValidationError) else error
+    except (OSError, UsageError, Damaged) as error:
         raise StateError(
-            f"{path} cannot be read ({words}), so it is unknown what its run has invested; start "
+            f"{path} cannot be read ({error}), so it is unknown what its run has invested; start "
             "that run, which writes it anew, or retire it"
         ) from error
-    values = found.model_dump(exclude={"format", "v", "account", "symbol", "strategy"})
-    return RunShare(
-        **values
-        | {
-            "invested": Decimal(found.invested),
-            "day_result": Decimal(found.day_result),
-            "sent": tuple(found.sent),
-            "unknown": tuple(found.unknown),
-        }
-    )
+    values = {name: getattr(found, name) for name in RunShare._fields}
+    amounts = {name: Decimal(getattr(found, name)) for name in ("invested", "day_result")}
+    return RunShare(**values | amounts)
+
+
+def _record_from(found: object) -> ShareFile:
+    record = whole_record(ShareFile, found, **_HEAD)
+    problem = next(_problems(record), None)
+    if problem is not None:
+        raise Damaged(problem)
+    return record
 
 
 def _text(value: Decimal) -> str:

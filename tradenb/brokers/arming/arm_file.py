@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
-
-from pydantic import Field, ValidationError, model_validator
+from typing import Final, NamedTuple
 
 from tradenb.core.orders.gate import Arm
 from tradenb.core.signal import Time
+from tradenb.core.timeframe import LATEST
 from tradenb.errors import StateError, StateWriteError
 from tradenb.store.aside import move_aside
 from tradenb.store.codec import Damaged, dump, parse
-from tradenb.store.document.field_types import Moment, Name, Plain, sentence_of
+from tradenb.store.document.plain_record import outside, whole_record
 from tradenb.store.durable_file import replace_durably
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.lock import FileLock
@@ -37,41 +37,58 @@ REHEARSED: Final = 1 << 60
 TRIP_WAIT_S: Final = 2.0
 _LIMIT: Final = 1 << 16
 _WORDS: Final = 500
-Amount = Annotated[str, Field(pattern=r"^[0-9]{1,20}(\.[0-9]{1,20})?$")]
-Few = Annotated[int, Field(ge=1, le=100_000)]
+_HEAD: Final = {"format": "tradenb-arm", "v": 1}
+_AMOUNTS: Final = ("max_order", "max_total", "max_daily_loss")
+_AMOUNT: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
+_LONGEST_NAME: Final = 300
+_MANY: Final = 100_001
 
 
-class _Tripped(Plain):
-    at: Moment
-    why: Annotated[str, Field(min_length=1, max_length=_WORDS)]
+class Tripped(NamedTuple):
+    """Why a permission ended before its time."""
+
+    at: Time
+    why: str
     by_hand: bool = False
 
 
-class _ArmRecord(Plain):
+class ArmFile(NamedTuple):
     """The file, whole."""
 
-    format: Literal["tradenb-arm"] = "tradenb-arm"
-    v: Literal[1] = 1
-    account: Name
-    symbols: list[Name]
-    strategies: list[Name]
-    max_order: Amount
-    max_total: Amount
-    max_daily_loss: Amount
-    max_open: Few
-    orders_an_hour: Few
-    since: Moment
-    until: Moment
-    by: Annotated[str, Field(max_length=_WORDS)] = ""
+    account: str
+    symbols: tuple[str, ...]
+    strategies: tuple[str, ...]
+    max_order: str
+    max_total: str
+    max_daily_loss: str
+    max_open: int
+    orders_an_hour: int
+    since: Time
+    until: Time
+    by: str = ""
     unchecked: bool = False
-    tripped: _Tripped | None = None
+    tripped: Tripped | None = None
 
-    @model_validator(mode="after")
-    def _lasts_a_week_at_most(self) -> _ArmRecord:
-        longest = REHEARSED if self.account.startswith(OF_REHEARSAL) else LONGEST
-        if not self.since < self.until <= self.since + longest:
-            raise ValueError("a permission lasts 7 days at most, and ends after it begins")
-        return self
+
+def _problems(record: ArmFile) -> Iterator[str]:
+    """Name what no permission says."""
+    for name in (record.account, *record.symbols, *record.strategies):
+        if not 1 <= len(name) <= _LONGEST_NAME:
+            yield f"a name must have 1 to {_LONGEST_NAME} letters, was {name!r:.80}"
+    for amount in _AMOUNTS:
+        if not _AMOUNT.fullmatch(getattr(record, amount)):
+            yield f"{amount}: must be an amount such as 100.50, was {getattr(record, amount)!r:.80}"
+    yield from outside(record, 1, _MANY, "max_open", "orders_an_hour")
+    yield from outside(record, 0, LATEST, "since", "until")
+    longest = REHEARSED if record.account.startswith(OF_REHEARSAL) else LONGEST
+    if not record.since < record.until <= record.since + longest:
+        yield "a permission lasts 7 days at most, and ends after it begins"
+    if len(record.by) > _WORDS:
+        yield f"by: must have at most {_WORDS} letters"
+    if record.tripped is not None:
+        yield from outside(record.tripped, 0, LATEST, "at")
+        if not 1 <= len(record.tripped.why) <= _WORDS:
+            yield f"why: must have 1 to {_WORDS} letters"
 
 
 class ArmReading(NamedTuple):
@@ -133,7 +150,7 @@ def write_arm(filesystem: Filesystem, home: Home, arm: Arm, *, unchecked: bool =
     StateWriteError
         When it could not be written.
     """
-    _write(filesystem, home, _ArmRecord.model_validate(_fields(arm) | {"unchecked": unchecked}))
+    _write(filesystem, home, _record_from(_fields(arm) | {"unchecked": unchecked}))
 
 
 def trip(
@@ -183,7 +200,7 @@ def trip(
         if record.tripped is not None:
             return False
         words = why[:_WORDS] or "no reason given"
-        ended = record.model_copy(update={"tripped": _Tripped(at=now, why=words, by_hand=by_hand)})
+        ended = record._replace(tripped=Tripped(now, words, by_hand))
         try:
             _write(filesystem, home, ended, path)
         except StateWriteError as error:
@@ -198,23 +215,27 @@ def foreign_owner(home: Home, path: Path) -> str:
     return "" if None in (owner, user) or user in (owner, 0) else name_of(int(user or 0))
 
 
-def _record(filesystem: Filesystem, path: Path) -> _ArmRecord:
+def _record(filesystem: Filesystem, path: Path) -> ArmFile:
     data = filesystem.read(path, limit=_LIMIT + 1)
     if len(data) > _LIMIT:
         raise Damaged(f"larger than {_LIMIT} bytes")
-    found = parse(data)
-    try:
-        return _ArmRecord.model_validate(found)
-    except ValidationError as error:
-        raise Damaged(sentence_of(error.errors()[0])) from error
+    return _record_from(parse(data))
 
 
-def _reading(record: _ArmRecord) -> ArmReading:
+def _record_from(found: object) -> ArmFile:
+    record = whole_record(ArmFile, found, **_HEAD)
+    problem = next(_problems(record), None)
+    if problem is not None:
+        raise Damaged(problem)
+    return record
+
+
+def _reading(record: ArmFile) -> ArmReading:
     tripped = record.tripped
     arm = Arm(
         account=record.account,
-        symbols=tuple(record.symbols),
-        strategies=tuple(record.strategies),
+        symbols=record.symbols,
+        strategies=record.strategies,
         max_order=Decimal(record.max_order),
         max_total=Decimal(record.max_total),
         max_daily_loss=Decimal(record.max_daily_loss),
@@ -233,22 +254,21 @@ def _reading(record: _ArmRecord) -> ArmReading:
 
 
 def _fields(arm: Arm) -> dict[str, object]:
-    amounts = ("max_order", "max_total", "max_daily_loss")
     return {
         **arm._asdict(),
-        **{name: f"{getattr(arm, name):f}" for name in amounts},
+        **{name: f"{getattr(arm, name):f}" for name in _AMOUNTS},
         "symbols": list(arm.symbols),
         "strategies": list(arm.strategies),
         "tripped": None,
     }
 
 
-def _write(
-    filesystem: Filesystem, home: Home, record: _ArmRecord, path: Path | None = None
-) -> None:
+def _write(filesystem: Filesystem, home: Home, record: ArmFile, path: Path | None = None) -> None:
     path = home.arm(record.account) if path is None else path
+    tripped = None if record.tripped is None else record.tripped._asdict()
+    data = dump({**_HEAD, **record._asdict(), "tripped": tripped}) + b"\n"
     try:
-        replace_durably(filesystem, path, dump(record.model_dump()) + b"\n")
+        replace_durably(filesystem, path, data)
     except OSError as error:
         raise StateWriteError(f"{path} could not be written ({error.strerror or error})") from error
 

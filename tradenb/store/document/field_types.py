@@ -7,10 +7,9 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE
+from tradenb.core.timeframe import LATEST, MINUTE
 from tradenb.store.document.ledger_record import ledger_from_record
 
-LATEST: Final = 7_258_118_400_000  # the year 2200, ms
 _LONGEST: Final = 300
 
 Name = Annotated[str, Field(min_length=1, max_length=300)]

@@ -6,7 +6,7 @@ bounds and patterns is checked by the models of `schema.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from types import NoneType, UnionType
@@ -47,6 +47,40 @@ def record_of(kind: type[Record], found: object) -> Record:
         return kind(**values)
     except TypeError as error:
         raise Damaged(f"{kind.__name__}: {error}") from error
+
+
+def whole_record(kind: type[Record], found: object, **head: object) -> Record:
+    """Return the NamedTuple that a file holds, with its fields and no others.
+
+    Parameters
+    ----------
+    head : object
+        What a file of this kind says of itself beside them, such as its format and version.
+
+    Raises
+    ------
+    Damaged
+        When it is anything else; the words name the field.
+    """
+    given = {**head, **found} if isinstance(found, Mapping) else found
+    if not isinstance(given, dict):
+        return record_of(kind, given)
+    for name, value in head.items():
+        said = given.pop(name)
+        if said != value or type(said) is not type(value):
+            raise Damaged(f"{name}: must be {value!r}, was {said!r:.80}")
+    unknown = given.keys() - _hints(kind).keys()
+    if unknown:
+        raise Damaged(f"{min(unknown)!r:.80}: there is no such field")
+    return record_of(kind, given)
+
+
+def outside(record: Record, low: int, below: int, *names: str) -> Iterator[str]:
+    """Name the whole numbers of a record that are not at least `low` and less than `below`."""
+    for name in names:
+        value = getattr(record, name)
+        if not low <= value < below:
+            yield f"{name}: must be from {low} to {below - 1}, was {value}"
 
 
 @cache
