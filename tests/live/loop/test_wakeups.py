@@ -15,7 +15,7 @@ from tradenb.live.loop import worker_threads
 from tradenb.live.loop.scheduler import Scheduler, grouped
 from tradenb.live.loop.worker_threads import MOST_PARTS, ThreadWorkers, spread
 from tradenb.live.state.disk_storage import DiskStorage
-from tradenb.testing.world.inline_workers import Hang
+from tradenb.testing.world.inline_workers import Hang, InlineWorkers
 from tradenb.testing.world.simulated_world import Action, Process, World
 
 TICKS = 4
@@ -169,6 +169,24 @@ def hand_overs(runs):
     process.live(minute(14), [Action(minute(at) + 30_000, count) for at in (10, 13)])
     assert {world.checkpoint(name).state.cursor for name in names} == {minute(13)}
     return counts[1] - counts[0]
+
+
+@pytest.mark.no_cover
+def test_fault_93_a_tick_looks_for_requests_and_commits_in_one_hand_over_each(monkeypatch):
+    spec = StrategySpec(name="once", function=once(10), every="1m")
+    run = ("BTCUSDT", spec)
+    world = World({"BTCUSDT": candles(flat(40))}, start=minute(8) + 30_000, runs=[run])
+    call, moments = InlineWorkers.call, []
+
+    def counted(self, function, *args, seconds):
+        if seconds is None:  # ours: neither the exchange's nor a user's
+            moments.append(world.clock.true_now())
+        return call(self, function, *args, seconds=seconds)
+
+    monkeypatch.setattr(InlineWorkers, "call", counted)
+    world.live(minute(13))
+    assert [event.kind for event in world.events(run)] == ["opened"]
+    assert [moments.count(minute(at) + 2_001) for at in range(9, 13)] == [2, 2, 2, 2]
 
 
 @pytest.mark.no_cover

@@ -12,16 +12,19 @@ import tradenb as tn
 from tests.live.fakes import once, until, world_of
 from tests.live.fast import until as wait_until
 from tests.live.mortal import event, kept, mortal, storage_at
-from tests.sources import flat
+from tests.sources import candles, flat, minute
 from tradenb.engine.serialise import event_to_row
+from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import SpecError, StateCorrupt
 from tradenb.live.attached_run import attached
 from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.live.status.listing import statuses
 from tradenb.panel.watch_runs import Watch
 from tradenb.store.control import kill_switch
+from tradenb.store.home_check import check_home
 from tradenb.store.paths import Home, Key
 from tradenb.testing.world.fake_disk import FakeDisk
+from tradenb.testing.world.simulated_world import Action, Process, World
 
 KEY = Key("mortal", "BTCUSDT")
 
@@ -161,3 +164,26 @@ def test_fault_92_released_runs_leave_no_idle_threads(quick):
         return [each for each in threading.enumerate() if each.name == "tradenb-worker"]
 
     wait_until(lambda: len(idle()) <= 2, "the end of the threads")
+
+
+def test_views_are_written_when_they_show_something_else():
+    """Their number is that of the document that they were made from; later ones show the same."""
+    run = ("BTCUSDT", StrategySpec(name="once", function=once(11), every="1m"))
+    world = World({"BTCUSDT": candles(flat(40))}, start=minute(8) + 30_000, runs=[run])
+    home, key, seen = world.home, Key("once", "BTCUSDT"), []
+
+    def look(process: Process) -> None:
+        files = world.disk.files()
+        document = json.loads(files[home.document(key)])
+        views = [json.loads(files[path]) for path in home.views(key).values()]
+        numbers = {view["seq"] for view in views}
+        seen.append((document["seq"], numbers, "id" in views[0]))
+        assert not [each for each in check_home(world.disk, home) if each.verdict == "stale"]
+
+    world.live(minute(14), [Action(minute(at) + 30_000, look) for at in (10, 11, 13)])
+    (idle, first, _), (opened, then, is_shown), (later, still, _) = seen
+    assert idle > 1
+    assert first == {1}
+    assert is_shown
+    assert then == still == {opened}
+    assert later > opened
