@@ -18,6 +18,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 STRATEGY = re.compile(r'@tn\.strategy\("([^"]+)"')
+BRACKETS = re.compile(r"<([^<>]*)>")
 SKIPS = doctest.OPTIONFLAGS_BY_NAME["SKIP"]
 NO_EXAMPLE = {
     "TimeLike": "a type for annotations",
@@ -61,6 +62,13 @@ def test_every_name_of_the_reference_has_an_example_that_runs():
     assert without == set(NO_EXAMPLE)
     skipped = [name for name, steps in examples.items() if any(SKIPS in s.options for s in steps)]
     assert skipped == []
+
+
+def test_messages_of_errors_name_what_is_filled_in_as_a_reader_would():
+    found = script("error_messages").raised()
+    filled = [name for texts in found.values() for text in texts for name in BRACKETS.findall(text)]
+    assert len(filled) > 200
+    assert [name for name in filled if not re.fullmatch(r"[a-z][a-z0-9 ]*|\.\.\.", name)] == []
 
 
 def test_each_page_of_the_cookbook_has_a_strategy_and_a_warning():

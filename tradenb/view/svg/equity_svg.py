@@ -33,7 +33,7 @@ _TOP: Final = 10
 _BOTTOM: Final = HEIGHT - 26
 _LARGEST: Final = 1e12  # compounding may leave the range of doubles; a chart need not
 _REACH: Final = 3  # how many times the height of the equity the benchmark may take
-_APART: Final = 13  # between two lines of words
+_APART: Final = 18  # between two lines of words, also where they are larger on a narrow page
 
 
 def equity_svg(
