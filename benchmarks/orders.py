@@ -1,12 +1,15 @@
 """Orders: how long an action takes, the commit of its intent and its request on loopback.
 
 50 runs commit to the disk of the temporary folder and send over one loop, as live runs do; the
-exchange on loopback lives in this process too, so its time is a part of it.
+exchange on loopback lives in this process too, so its time is a part of it. Each run also looks at
+what rests and what was traded, as often as while it holds a position; an action waits for a look
+that is under way.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import tempfile
 import time
@@ -35,6 +38,7 @@ from tradenb.testing import ExchangeServer
 from tradenb.testing.orders.loopback_port import loopback_keys
 
 RUNS = 50
+LOOK_S = 15
 SYMBOL = "BTCUSDT"
 ACCOUNT = "sandbox:loopback:00000000"
 
@@ -96,6 +100,18 @@ async def _run(
     chance, times = random.Random(number), []
     name = f"{ACCOUNT} {SYMBOL} bench{number}"
     ledger = OrderLedger(name, started_at=SystemClock().now())
+    one_thing = asyncio.Lock()
+
+    async def look() -> None:
+        await asyncio.sleep(chance.uniform(0, LOOK_S))
+        for turn in itertools.count(number):
+            async with one_thing:
+                await port.open_orders(trades=turn % 4 == 0)
+                seen = ledger._replace(looked_at=SystemClock().now())
+                await workers.call(storage.commit_ledger, seen, seconds=None)
+            await asyncio.sleep(LOOK_S)
+
+    looks = asyncio.create_task(look())
     for action in range(count):
         await asyncio.sleep(chance.uniform(0, 8))
         now = SystemClock().now()
@@ -105,11 +121,14 @@ async def _run(
             sent_at=now, dies_at=now + 3_000,
         )  # fmt: skip
         began = time.perf_counter()
-        ledger = ledger.with_order(order)
-        await workers.call(storage.commit_ledger, ledger, seconds=None)
-        await port.submit(order)
+        async with one_thing:
+            ledger = ledger.with_order(order)
+            await workers.call(storage.commit_ledger, ledger, seconds=None)
+            await port.submit(order)
         times.append(time.perf_counter() - began)
-    storage.close()
+    looks.cancel()
+    async with one_thing:
+        storage.close()
     return times
 
 
